@@ -1,0 +1,122 @@
+"""One taxonomy of failures: each has a code, a message fit for callers, and the HTTP status of a request that fails whole.
+
+Foreign exceptions are translated where they appear; nothing above the room they come from sees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class GatewayError(Exception):
+    """A failure a caller may read about.
+
+    `message` says what is wrong and what to do; it never holds a secret or an upstream's raw text.
+    `details` are extra machine-readable facts that go into a GraphQL error's `extensions` beside `code`.
+    """
+
+    code: ClassVar[str] = "INTERNAL_SERVER_ERROR"
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details: Mapping[str, Any] = details
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """What a GraphQL error carries as `extensions`."""
+        return {"code": self.code, **self.details}
+
+
+class BadUserInput(GatewayError):
+    """An argument or filter that makes no sense: the caller must change the request."""
+
+    code = "BAD_USER_INPUT"
+    http_status = 400
+
+
+class NotFound(GatewayError):
+    """An id that names nothing; the message says what exists."""
+
+    code = "NOT_FOUND"
+    http_status = 404
+
+
+class AmbiguousId(GatewayError):
+    """An id that names several things; `details["candidates"]` lists ids that name one each."""
+
+    code = "AMBIGUOUS_ID"
+    http_status = 400
+
+
+class UnreadableArtifact(GatewayError):
+    """A dbt artifact, archive or folder that cannot be read; the message names file and reason."""
+
+    code = "UNREADABLE_ARTIFACT"
+    http_status = 400
+
+
+class ConfigurationError(GatewayError):
+    """A setting or option that cannot work; the process says so in one line and exits with 2."""
+
+    code = "CONFIGURATION_ERROR"
+    http_status = 500
+
+
+class UpstreamError(GatewayError):
+    """dbt could not be asked, or its answer cannot be believed. Subclasses say which."""
+
+    code = "UPSTREAM_ERROR"
+    http_status = 502
+
+
+class UpstreamUnavailable(UpstreamError):
+    """No connection, a reset, or a 5xx answer."""
+
+    code = "UPSTREAM_UNAVAILABLE"
+
+
+class UpstreamTimeout(UpstreamError):
+    """No answer within the time this request had left."""
+
+    code = "UPSTREAM_TIMEOUT"
+    http_status = 504
+
+
+class UpstreamUnauthenticated(UpstreamError):
+    """dbt does not know the service token (401, or 200 with its "No token" error)."""
+
+    code = "UPSTREAM_UNAUTHENTICATED"
+
+
+class UpstreamForbidden(UpstreamError):
+    """The service token may not see this environment, job or account."""
+
+    code = "UPSTREAM_FORBIDDEN"
+
+
+class UpstreamRateLimited(UpstreamError):
+    """dbt answered 429; `details["retryAfter"]` gives seconds where it said so."""
+
+    code = "UPSTREAM_RATE_LIMITED"
+    http_status = 503
+
+
+class UpstreamComplexityExceeded(UpstreamError):
+    """dbt refused a document as too heavy; smaller batches may pass."""
+
+    code = "UPSTREAM_COMPLEXITY_EXCEEDED"
+
+
+class UpstreamRejected(UpstreamError):
+    """dbt answered with GraphQL errors or a 4xx of another kind."""
+
+    code = "UPSTREAM_REJECTED"
+
+
+class UpstreamInvalidResponse(UpstreamError):
+    """An answer that is not JSON, too large, a redirect, or of other types than the schema promises."""
+
+    code = "UPSTREAM_INVALID_RESPONSE"
