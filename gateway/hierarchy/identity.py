@@ -1,0 +1,94 @@
+"""Model ids: how they are made, and what an id given by a caller names.
+
+A model's id is `project.model`, a versioned one keeps its `.v2`. Where two packages of one project hold a model of the
+same name the id is `project.package.model`, and the short form is refused as ambiguous. Unique ids are accepted too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from types import MappingProxyType
+
+from gateway.errors import AmbiguousId, NotFound
+from gateway.hierarchy.model import Model
+
+
+def model_ids(project_id: str, unique_ids: Iterable[str]) -> Mapping[str, str]:
+    """The id of each model of one project, by unique id."""
+    local = {unique_id: _local_name(unique_id) for unique_id in unique_ids}
+    homonyms = {name for name, count in Counter(local.values()).items() if count > 1}
+    return {
+        unique_id: f"{project_id}.{_qualified_name(unique_id) if name in homonyms else name}"
+        for unique_id, name in local.items()
+    }
+
+
+def _local_name(unique_id: str) -> str:
+    """`dim_customers.v2` of `model.finance.dim_customers.v2`."""
+    return unique_id.split(".", 2)[-1]
+
+
+def _qualified_name(unique_id: str) -> str:
+    """`finance.dim_customers.v2` of `model.finance.dim_customers.v2`."""
+    return unique_id.split(".", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentModels:
+    """Every model of one project in one environment, ordered by unique id, with the ways to name them."""
+
+    project_id: str
+    environment_id: int
+    models: Sequence[Model]
+    by_unique_id: Mapping[str, Model] = field(init=False)
+    by_id: Mapping[str, Model] = field(init=False)
+
+    def __post_init__(self) -> None:
+        by_unique_id = {model.unique_id: model for model in self.models}
+        object.__setattr__(self, "by_unique_id", MappingProxyType(by_unique_id))
+        object.__setattr__(self, "by_id", MappingProxyType({model.id: model for model in self.models}))
+
+    def named(self, given: str) -> list[Model]:
+        """The models an id names: none, one, or several when it is ambiguous. Case counts."""
+        exact = self.by_id.get(given) or self.by_unique_id.get(given)
+        if exact:
+            return [exact]
+        prefix = f"{self.project_id}."
+        if not given.startswith(prefix):
+            return []
+        rest = given.removeprefix(prefix)
+        return [m for m in self.models if rest in (_local_name(m.unique_id), _qualified_name(m.unique_id))]
+
+
+def resolve_model(given: str, environments: Iterable[EnvironmentModels]) -> Model:
+    """The one model that `given` names among several projects.
+
+    Raises NotFound with the closest ids that exist, or AmbiguousId with the candidates that name one model each.
+    """
+    searched = list(environments)
+    found = [model for environment in searched for model in environment.named(given)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise AmbiguousId(
+            f"Model id {given!r} names {len(found)} models. Ask for one of: {', '.join(m.id for m in found)}.",
+            candidates=[model.id for model in found],
+            uniqueIds=sorted({model.unique_id for model in found}),
+        )
+    raise unknown("model", given, [model.id for environment in searched for model in environment.models])
+
+
+def unknown(kind: str, given: str, existing: Sequence[str]) -> NotFound:
+    """The error for an id that names nothing: it offers the closest ids, or the first few there are."""
+    close = get_close_matches(given, existing, n=3, cutoff=0.5)
+    if close:
+        hint = f"Did you mean {', '.join(close)}?"
+    elif existing:
+        shown = ", ".join(sorted(existing)[:10])
+        hint = f"There are {len(existing)}: {shown}{' …' if len(existing) > 10 else '.'}"
+    else:
+        hint = f"There is no {kind} here at all."
+    return NotFound(f"No {kind} has the id {given!r}. {hint}", id=given, kind=kind, closest=close)

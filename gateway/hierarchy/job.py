@@ -1,0 +1,56 @@
+"""Jobs and their runs, as the Admin API tells them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.hierarchy.status import RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a job. Times are UTC; `queued_at` is when it was created, before any worker took it."""
+
+    id: int
+    job_id: int
+    environment_id: int
+    status: RunStatus
+    status_text: str
+    queued_at: datetime | None
+    start_time: datetime | None
+    end_time: datetime | None
+    error: str | None
+    git_sha: str | None
+    git_branch: str | None
+    dbt_version: str | None
+    url: str | None
+
+    @property
+    def runtime(self) -> float | None:
+        """Wall clock in seconds, started → finished, queue time excluded; None while it has not finished."""
+        if self.start_time is None or self.end_time is None:
+            return None
+        return (self.end_time - self.start_time).total_seconds()
+
+    @property
+    def queue_seconds(self) -> float | None:
+        """Seconds between creation and start."""
+        if self.queued_at is None or self.start_time is None:
+            return None
+        return (self.start_time - self.queued_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job definition. `kind` is dbt's job type (scheduled, ci, merge, other …); `last_run` its newest run."""
+
+    id: int
+    name: str | None
+    description: str | None
+    environment_id: int
+    kind: str | None
+    schedule: str | None
+    steps: tuple[str, ...]
+    last_run: Run | None
+    last_finished_run: Run | None

@@ -1,0 +1,106 @@
+"""A model as its environment knows it now, and one model in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from gateway.hierarchy.status import RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """The latest attempt to build a model, whatever its outcome. `status_text` is dbt's own word."""
+
+    run_id: int | None
+    job_id: int | None
+    status: RunStatus
+    status_text: str
+    error: str | None
+    generated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The latest applied state of one model.
+
+    `runtime` (seconds), `start_time` and `end_time` belong to the last *successful* run, `last_run` to the last
+    attempt; each is None where there was none. Fields from `description` on are filled only when they were asked for.
+    """
+
+    id: str
+    unique_id: str
+    name: str
+    package_name: str
+    project_id: str
+    environment_id: int
+    tags: tuple[str, ...]
+    materialization: str | None
+    runtime: float | None
+    start_time: datetime | None
+    end_time: datetime | None
+    last_success_run_id: int | None
+    last_success_job_id: int | None
+    last_run: LastRun | None
+    description: str | None = None
+    database: str | None = None
+    schema: str | None = None
+    alias: str | None = None
+    relation_name: str | None = None
+    access: str | None = None
+    group: str | None = None
+    language: str | None = None
+    version: str | None = None
+    file_path: str | None = None
+    contract_enforced: bool | None = None
+    meta: Mapping[str, Any] | None = field(default=None, hash=False)
+
+    @property
+    def last_run_status(self) -> RunStatus | None:
+        return self.last_run.status if self.last_run else None
+
+    @property
+    def last_run_error(self) -> str | None:
+        return self.last_run.error if self.last_run else None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCode:
+    """A model's SQL (or Python) as written and as compiled; compiled is None when no run compiled it."""
+
+    raw: str | None
+    compiled: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRun:
+    """One model in one run.
+
+    `runtime` is the model's own execution time in seconds, None when it did not execute (skipped, cancelled before it
+    began). `tags` and `materialization` are those of that run. `ended_at` is when its invocation ended.
+    """
+
+    unique_id: str
+    name: str
+    package_name: str | None
+    environment_id: int
+    job_id: int
+    run_id: int
+    tags: tuple[str, ...]
+    materialization: str | None
+    status: RunStatus
+    status_text: str
+    runtime: float | None
+    start_time: datetime | None
+    end_time: datetime | None
+    error: str | None
+    thread: str | None
+    invocation_id: str | None
+    ended_at: datetime | None
+    invocation_seconds: float | None
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status is RunStatus.SUCCESS and self.runtime is not None

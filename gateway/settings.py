@@ -1,0 +1,128 @@
+"""Every setting of the gateway, and the only reader of the environment and of the configuration file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from gateway.errors import ConfigurationError
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class ProjectSetting(BaseModel):
+    """One `[[projects]]` entry of the configuration file, for use without the Admin API."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    production_environment_id: int | None = None
+    staging_environment_id: int | None = None
+
+
+class Settings(BaseSettings):
+    """All settings. Each is read from `GATEWAY_<NAME>`, else from the TOML file that `GATEWAY_CONFIG` names."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="forbid", frozen=True, populate_by_name=True)
+
+    discovery_url: str | None = Field(
+        default=None, description="dbt's Discovery API, e.g. https://PREFIX.metadata.us1.dbt.com/graphql."
+    )
+    admin_url: str | None = Field(default=None, description="dbt's Admin API host, e.g. https://PREFIX.us1.dbt.com.")
+    account_id: int | None = Field(default=None, description="The dbt account to serve.")
+    service_token: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("GATEWAY_SERVICE_TOKEN", "DBT_SERVICE_TOKEN"),
+        description="dbt service token: Metadata Only and a permission that reads jobs. Falls back to DBT_SERVICE_TOKEN.",
+    )
+    projects: tuple[ProjectSetting, ...] = Field(
+        default=(), description="Projects and their environment ids, when no Admin API is at hand."
+    )
+    artifacts: Path | None = Field(default=None, description="Folder of dbt artifacts to serve instead of dbt Cloud.")
+    store_url: str | None = Field(
+        default=None, description="SQL archive of runs to serve instead of dbt Cloud, e.g. sqlite:///runs.db."
+    )
+    revision_interval: Seconds = Field(
+        default=30.0, description="Seconds between two checks whether an environment's facts have changed."
+    )
+    topology_seconds: Seconds = Field(
+        default=60.0, description="Seconds for which the list of projects, environments and jobs is believed."
+    )
+    request_seconds: Seconds = Field(default=30.0, description="Seconds one GraphQL request may take in all.")
+    upstream_seconds: Seconds = Field(default=20.0, description="Seconds one call to dbt may take.")
+    upstream_connections: int = Field(
+        default=20, ge=1, le=200, description="Calls to dbt that may be under way at once."
+    )
+    upstream_response_bytes: int = Field(
+        default=128 * 1024 * 1024, ge=1024, description="Largest decoded answer accepted from dbt, in bytes."
+    )
+    cached_rows: int = Field(
+        default=2_000_000, ge=1, description="Models and model runs kept in memory before the least used are dropped."
+    )
+    cors_origins: tuple[str, ...] = Field(default=(), description="Origins whose pages may call the gateway.")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), description="Host headers that are answered; empty: any (put a proxy in front)."
+    )
+    explorer: bool = Field(default=True, description="Whether GraphiQL is served at / and /graphiql.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = os.environ.get("GATEWAY_CONFIG")
+        sources = (init_settings, env_settings)
+        return (*sources, TomlConfigSettingsSource(settings_cls, Path(file))) if file else sources
+
+    @property
+    def uses_dbt_cloud(self) -> bool:
+        """True when a Discovery address is configured; else artifacts, an archive or the demo are served."""
+        return self.discovery_url is not None
+
+
+def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Settings from the environment and the configuration file, with `overrides` (from the command line) on top.
+
+    Raises ConfigurationError that names the setting and what is wrong with it.
+    """
+    file = os.environ.get("GATEWAY_CONFIG")
+    if file and not Path(file).is_file():
+        raise ConfigurationError(f"GATEWAY_CONFIG names {file}, which is not a readable file.")
+    try:
+        settings = Settings(**{name: value for name, value in (overrides or {}).items() if value is not None})
+    except ValidationError as invalid:
+        raise ConfigurationError(_explain(invalid)) from None
+    except ValueError as broken:
+        raise ConfigurationError(f"{file} is not a valid configuration file: {broken}") from None
+    _check_consistency(settings)
+    return settings
+
+
+def _explain(invalid: ValidationError) -> str:
+    lines = []
+    for problem in invalid.errors(include_url=False, include_input=False):
+        name = ".".join(str(part) for part in problem["loc"])
+        lines.append(f"setting {name}: {problem['msg']}")
+    return "; ".join(lines)
+
+
+def _check_consistency(settings: Settings) -> None:
+    if settings.artifacts and settings.store_url:
+        raise ConfigurationError("Both artifacts and store_url are set: choose the folder or the archive, not both.")
+    if not settings.uses_dbt_cloud:
+        return
+    if settings.artifacts or settings.store_url:
+        raise ConfigurationError("discovery_url is set beside artifacts or store_url: serve dbt Cloud or local runs.")
+    if settings.service_token is None:
+        raise ConfigurationError("discovery_url is set, but no token: set GATEWAY_SERVICE_TOKEN or DBT_SERVICE_TOKEN.")
+    if settings.admin_url is None or settings.account_id is None:
+        raise ConfigurationError("discovery_url is set: set GATEWAY_ADMIN_URL and GATEWAY_ACCOUNT_ID too.")
