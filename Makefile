@@ -1,0 +1,69 @@
+# Everything runs in .venv, which is made from the lock files and remade only when they change.
+# Needs Python 3.11 or newer and make, nothing else.
+
+PORT ?= 8000
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then command -v $$python; break; fi; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+SOURCES := gateway tests benchmarks hatch_build.py
+
+.DEFAULT_GOAL := help
+.PHONY: help run platform test check format bench schema explorer lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/run.stamp ## Start the gateway over the demo account (PORT=8000), or over what GATEWAY_* says
+	@$(BIN)/gateway serve --port $(PORT)
+
+test: $(VENV)/dev.stamp ## Run every test (ARGS="-k slowest" passes options to pytest)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.stamp ## Format, lint, types and import rules
+	$(BIN)/ruff format --check $(wildcard $(SOURCES))
+	$(BIN)/ruff check $(wildcard $(SOURCES))
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+format: $(VENV)/dev.stamp ## Put the code into the project's format and mend what ruff can mend
+	$(BIN)/ruff format $(wildcard $(SOURCES))
+	$(BIN)/ruff check --fix $(wildcard $(SOURCES))
+
+bench: $(VENV)/dev.stamp ## Measure upstream requests and times on the demo and on a generated large account
+	@$(BIN)/python -m benchmarks
+
+schema: $(VENV)/run.stamp ## Write schema.graphql anew from the code
+	@$(BIN)/gateway schema > schema.graphql.new && mv schema.graphql.new schema.graphql
+
+explorer: $(VENV)/run.stamp ## Fetch the explorer's files again (done by itself at installation)
+	@$(BIN)/python hatch_build.py
+
+lock: $(VENV)/dev.stamp ## Resolve the dependencies of pyproject.toml and package.json anew into the lock files
+	$(INSTALL) uv
+	@for group in build node; do $(LOCK) --group $$group -o requirements/$$group.lock || exit 1; done
+	@$(LOCK) pyproject.toml -o requirements/run.lock
+	@$(LOCK) pyproject.toml --group dev -c requirements/run.lock -o requirements/dev.lock
+	@if command -v npm >/dev/null; then npm install --package-lock-only; fi
+LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
+
+clean: ## Remove the environment and everything built
+	rm -rf $(VENV) build dist gateway/http/explorer/assets .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/run.stamp: requirements/run.lock requirements/build.lock pyproject.toml hatch_build.py package-lock.json
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "error: Python 3.11 or newer is needed and was not found; install it, or name it: make $(or $(MAKECMDGOALS),run) PYTHON=/path/to/python3.12" >&2; \
+		exit 2; fi
+	@echo "Preparing $(VENV) with $(PYTHON) (once; about half a minute) ..." >&2
+	@$(PYTHON) -m venv $(VENV) || { \
+		echo "error: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@$(INSTALL) --require-hashes -r requirements/run.lock -r requirements/build.lock
+	@command -v npm >/dev/null || $(INSTALL) --require-hashes -r requirements/node.lock
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
+	@$(INSTALL) --require-hashes -r requirements/dev.lock
+	@touch $@

@@ -1,0 +1,200 @@
+"""Holds the house together: rooms import only downwards, without cycles, and no file is a drawer for odds and ends.
+
+`ROOMS` is the table of README.md, "How it is built", as code. A new room or a new direction is a decision: change both.
+"""
+
+from __future__ import annotations
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "gateway"
+
+# Every room and the rooms it may import. Anything may import `errors` and `telemetry`.
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "telemetry": set(),
+    "hierarchy": set(),
+    "deadline": set(),
+    "settings": set(),
+    "caching": {"deadline"},
+    "services": {"hierarchy", "caching", "deadline"},
+    "loading": {"hierarchy", "services", "deadline"},
+    "schema": {"loading", "hierarchy"},
+    "http": {"schema", "loading", "deadline"},
+    "local_platform": set(),
+    "discovery_api": {"hierarchy", "services"},
+    "app": {
+        *{"settings", "http", "schema", "loading", "services", "caching", "hierarchy"},
+        *{"local_platform", "discovery_api", "deadline"},
+    },
+    "cli": {"app", "settings", "local_platform", "http", "schema"},
+    "__main__": {"cli"},
+}
+OPEN_TO_ALL = {"errors", "telemetry"}
+
+# Frameworks that a room must not know, beyond its neighbours.
+FOREIGN: dict[str, set[str]] = {
+    "hierarchy": {
+        "strawberry",
+        "starlette",
+        "graphql",
+        "gql",
+        "aiohttp",
+        "sqlalchemy",
+        "pydantic",
+        "msgspec",
+        "asyncio",
+    },
+    "services": {"strawberry", "starlette", "sqlalchemy", "uvicorn"},
+    "caching": {"strawberry", "starlette", "graphql", "gql", "aiohttp"},
+    "loading": {"starlette", "uvicorn", "gql", "aiohttp", "sqlalchemy"},
+    "schema": {"starlette", "uvicorn", "gql", "aiohttp", "sqlalchemy"},
+    "http": {"gql", "aiohttp", "sqlalchemy", "strawberry"},
+    "discovery_api": {"strawberry", "starlette"},
+}
+
+DRAWERS = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc", "core", "shared"}
+LONGEST_MODULE = 400
+LONGEST_FUNCTION = 45
+MOST_POSITIONAL = 5
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imported_names(tree: ast.AST) -> list[str]:
+    """Dotted names of everything a module imports, wherever in the module it does."""
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
+
+
+def imported_rooms(path: Path) -> set[str]:
+    parts = [name.split(".") for name in imported_names(ast.parse(path.read_text("utf-8")))]
+    return {name[1] for name in parts if name[0] == "gateway" and len(name) > 1 and is_room(name[1])}
+
+
+def is_room(name: str) -> bool:
+    return (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_its_own_room_and_rooms_below_it(path: Path) -> None:
+    room = room_of(path)
+    if room == "__init__":
+        assert imported_rooms(path) == set(), "importing the package must not import its rooms"
+        return
+    assert room in ROOMS, f"{room} is not in the table of rooms"
+    foreign = imported_rooms(path) - ROOMS[room] - OPEN_TO_ALL - {room}
+    assert not foreign, f"{path.name} in room {room} imports {sorted(foreign)}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_knows_only_the_frameworks_of_its_room(path: Path) -> None:
+    used = {name.split(".")[0] for name in imported_names(ast.parse(path.read_text("utf-8")))}
+    assert not used & FOREIGN.get(room_of(path), set())
+
+
+def test_the_table_of_rooms_has_no_cycles() -> None:
+    tuple(TopologicalSorter(ROOMS).static_order())
+
+
+def test_nobody_imports_the_composition_root_or_the_command_line() -> None:
+    allowed = {"app": {"cli"}, "cli": {"__main__"}}
+    for target, importers in allowed.items():
+        found = {room_of(path) for path in modules() if target in imported_rooms(path)} - {target}
+        assert found <= importers, f"{target} is imported by {sorted(found)}"
+
+
+def test_modules_of_one_room_do_not_import_each_other_in_circles() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in modules():
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        graph[name] = {target for target in runtime_imports(path) if target != name}
+    tuple(TopologicalSorter(graph).static_order())
+
+
+def runtime_imports(path: Path) -> set[str]:
+    """Modules of the package that a module needs when it is loaded: not those under `if TYPE_CHECKING`."""
+    found = set()
+    for node in ast.parse(path.read_text("utf-8")).body:
+        for name in imported_names(node) if isinstance(node, ast.Import | ast.ImportFrom) else []:
+            parts = name.split(".")
+            longest = next((parts[:end] for end in range(len(parts), 1, -1) if is_module(parts[:end])), None)
+            if parts[0] == "gateway" and longest:
+                found.add(".".join(longest))
+    return found
+
+
+def is_module(parts: list[str]) -> bool:
+    path = ROOT.joinpath(*parts)
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def test_no_file_is_a_drawer_for_odds_and_ends() -> None:
+    assert not [str(path) for path in modules() if path.stem.strip("_") in DRAWERS]
+
+
+def test_modules_and_functions_stay_readable() -> None:
+    faults = []
+    for path in modules():
+        text = path.read_text("utf-8")
+        if text.count("\n") > LONGEST_MODULE:
+            faults.append(f"{path.relative_to(ROOT)} has {text.count(chr(10))} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                faults += [f"{path.relative_to(ROOT)}: {fault}" for fault in function_faults(node)]
+    assert not faults, "\n".join(faults)
+
+
+def function_faults(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    lines = (function.end_lineno or function.lineno) - function.lineno + 1
+    positional = [a for a in (*function.args.posonlyargs, *function.args.args) if a.arg not in ("self", "cls")]
+    faults = []
+    if lines > LONGEST_FUNCTION:
+        faults.append(f"{function.name} has {lines} lines")
+    # A GraphQL resolver's arguments are the field's arguments; they arrive by name.
+    if len(positional) > MOST_POSITIONAL and room_takes_names(function):
+        faults.append(f"{function.name} takes {len(positional)} positional parameters")
+    return faults
+
+
+def room_takes_names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return not any("strawberry" in ast.unparse(decorator) for decorator in function.decorator_list)
+
+
+def test_every_module_says_what_it_owns() -> None:
+    silent = [
+        p for p in modules() if p.read_text("utf-8").strip() and not ast.get_docstring(ast.parse(p.read_text("utf-8")))
+    ]
+    assert not [str(path.relative_to(ROOT)) for path in silent]
+
+
+def test_only_settings_reads_the_environment() -> None:
+    readers = {
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        if any(name in {"os.environ", "os.getenv"} for name in attributes(path))
+    }
+    assert readers <= {"settings.py"}
+
+
+def attributes(path: Path) -> list[str]:
+    tree = ast.parse(path.read_text("utf-8"))
+    dotted = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    return dotted + imported_names(tree)

@@ -1,0 +1,41 @@
+"""The files around the code: locks, changelog and the account of dependencies."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import gateway
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_lock_files_name_hashes_and_no_place_to_download_from() -> None:
+    locks = [*ROOT.glob("requirements/*.lock"), ROOT / "package-lock.json"]
+    assert len(locks) == 5
+    for lock in locks:
+        text = lock.read_text("utf-8")
+        assert "resolved" not in text
+        assert "registry" not in text
+        if lock.suffix == ".lock":
+            assert "://" not in text
+            pinned = [line for line in text.splitlines() if "==" in line and not line.startswith(" ")]
+            assert pinned
+            assert text.count("--hash=sha256:") >= len(pinned)
+
+
+def test_the_changelog_opens_with_the_coming_release_or_this_one() -> None:
+    headings = [line for line in (ROOT / "CHANGELOG.md").read_text("utf-8").splitlines() if line.startswith("## ")]
+    assert headings[0] == "## [Unreleased]" or headings[0].startswith(f"## [{gateway.__version__}]")
+
+
+def test_every_dependency_is_accounted_for_in_the_documentation() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    groups = project["dependency-groups"].values()
+    wanted = [
+        *project["project"]["dependencies"],
+        *(item for group in groups for item in group if isinstance(item, str)),
+    ]
+    documented = (ROOT / "docs/dependencies.md").read_text("utf-8")
+    names = [name.split("[")[0] for name in (item.split(">=")[0].split("==")[0] for item in wanted)]
+    assert not [name for name in names if f"`{name}`" not in documented]
