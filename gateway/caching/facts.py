@@ -1,4 +1,4 @@
-"""Facts of one kind under their keys: kept in memory within a bound, fetched in batches, each key by one flight only."""
+"""Facts of one kind under their keys: kept within a bound, fetched in batches, each key by one flight only."""
 
 from __future__ import annotations
 
@@ -74,6 +74,17 @@ class FactsCache(Generic[K, V]):
         for key, flight in flights.items():
             answers[key] = await asyncio.shield(flight)
         return answers
+
+    async def get(self, key: K, fetch: Callable[[], Awaitable[V]], believed: Callable[[Fact[V]], bool]) -> V:
+        """The value of one key; raises what `fetch` raises."""
+
+        async def fetch_one(_: list[K]) -> Mapping[K, V | GatewayError]:
+            return {key: await fetch()}
+
+        answer = (await self.get_many([key], fetch_one, lambda _, fact: believed(fact)))[key]
+        if isinstance(answer, GatewayError):
+            raise answer
+        return answer
 
     def put(self, key: K, value: V) -> None:
         """Keeps a value that came along with something else."""

@@ -1,0 +1,102 @@
+"""The Admin REST API over the guarded wire: its envelope, its paging, its refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from gateway.errors import NotFound, UpstreamInvalidResponse, UpstreamRejected
+from gateway.services.admin_types import Page, Single
+from gateway.services.refusals import refusal_of_status
+from gateway.services.wire import Wire, WireRequest, WireResponse
+from gateway.telemetry.usage import current_usage
+
+T = TypeVar("T")
+
+PAGE_SIZE = 100
+"""The most rows dbt's Admin API gives on one page."""
+
+log = logging.getLogger(__name__)
+
+
+class AdminApi:
+    """GET requests below one account. Raises UpstreamError's subclasses, and NotFound for a 404."""
+
+    def __init__(self, wire: Wire, url: str, account_id: int) -> None:
+        self._wire = wire
+        self._url = url.rstrip("/")
+        self.account_id = account_id
+
+    async def close(self) -> None:
+        await self._wire.close()
+
+    async def get(self, version: str, path: str, row: type[T]) -> T:
+        """One thing."""
+        body = await self._get(version, path, {})
+        answer: Single[T] = _decode(body, Single[row], path)  # type: ignore[valid-type]  # a type at run time
+        if answer.data is None:
+            raise NotFound(f"dbt knows nothing at {path}.")
+        return answer.data
+
+    async def list_all(self, version: str, path: str, row: type[T], query: Mapping[str, str] | None = None) -> list[T]:
+        """Every row: the first page tells how many there are, the others follow side by side."""
+        rows, _ = await self.list_first(version, path, row, query or {}, pages=None)
+        return rows
+
+    async def list_first(
+        self,
+        version: str,
+        path: str,
+        row: type[T],
+        query: Mapping[str, str],
+        pages: int | None,
+        rows_wanted: int = PAGE_SIZE,
+    ) -> tuple[list[T], int]:
+        """The rows of the first `pages` pages (None: all) and how many rows there are in all."""
+        size = min(PAGE_SIZE, rows_wanted)
+        rows, total = await self._page(version, path, row, {**query, "limit": str(size), "offset": "0"})
+        last = total if pages is None else min(total, pages * size)
+        offsets = range(len(rows), last, size) if rows else ()
+        others = await asyncio.gather(
+            *(self._page(version, path, row, {**query, "limit": str(size), "offset": str(o)}) for o in offsets)
+        )
+        return [*rows, *(one for page, _ in others for one in page)], total
+
+    async def _page(self, version: str, path: str, row: type[T], query: Mapping[str, str]) -> tuple[list[T], int]:
+        body = await self._get(version, path, query)
+        page: Page[T] = _decode(body, Page[row], path)  # type: ignore[valid-type]  # a type at run time
+        rows = page.data or []
+        pagination = page.extra.pagination if page.extra else None
+        return rows, max(len(rows), pagination.total_count if pagination else 0)
+
+    async def _get(self, version: str, path: str, query: Mapping[str, str]) -> bytes:
+        current_usage().admin_requests += 1
+        suffix = "" if path == "/" else path
+        url = f"{self._url}/api/{version}/accounts/{self.account_id}{suffix or '/'}"
+        response = await self._wire.send(WireRequest("GET", url, query))
+        _refuse(response, path)
+        return response.body
+
+
+def _refuse(response: WireResponse, path: str) -> None:
+    if response.status == 404:
+        raise NotFound(f"dbt's Admin API knows nothing at {path}. Check the id, the configured account and URL.")
+    if response.status == 400:
+        raise UpstreamRejected(f"dbt's Admin API refused the request for {path}.")
+    refusal = refusal_of_status(response)
+    if refusal is not None:
+        raise refusal
+
+
+def _decode(body: bytes, shape: Any, path: str) -> Any:
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as failure:
+        log.warning("unreadable answer from dbt's Admin API at %s: %s", path, failure)
+        raise UpstreamInvalidResponse(
+            f"dbt's Admin API answered {path} with something that is not its documented JSON. Check GATEWAY_ADMIN_URL."
+        ) from None

@@ -1,0 +1,184 @@
+"""AdminService: what only dbt's Admin API knows: projects, environments, jobs and runs of the account."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.caching.facts import Fact, FactsCache
+from gateway.errors import GatewayError, UpstreamRejected
+from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.project import Environment
+from gateway.services.admin_api import PAGE_SIZE, AdminApi
+from gateway.services.admin_types import AdminAccount, AdminEnvironment, AdminJob, AdminProject, AdminRun
+from gateway.services.mapping import to_environment, to_job, to_run
+
+_ACTIVE = 1
+
+# Pages of the account's newest runs that are tried before jobs are asked one by one.
+_MOST_SHARED_PAGES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """The account's projects (id → name), deployment environments and jobs, as the Admin API lists them."""
+
+    project_names: Mapping[int, str]
+    environments: tuple[Environment, ...]
+    jobs: Mapping[int, Job]
+
+
+@dataclass(frozen=True, slots=True)
+class _RecentRuns:
+    runs: tuple[Run, ...]
+    asked: int
+
+    def holds(self, count: int) -> bool:
+        return self.asked >= count or len(self.runs) < self.asked
+
+
+class AdminService:
+    """Lists are believed for `topology_seconds`, the newest runs of a job for `interval`, a finished run for good."""
+
+    def __init__(
+        self,
+        api: AdminApi,
+        topology_seconds: float,
+        interval: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._api = api
+        self._topology_seconds = topology_seconds
+        self._interval = interval
+        self._clock = clock
+        self._topology: FactsCache[str, Topology] = FactsCache(capacity=1, clock=clock)
+        self._names: FactsCache[str, str] = FactsCache(capacity=1, clock=clock)
+        self._recent: FactsCache[int, _RecentRuns] = FactsCache(200_000, weigh=lambda f: len(f.runs) + 1, clock=clock)
+        self._runs: FactsCache[int, Run] = FactsCache(capacity=100_000, clock=clock)
+
+    @property
+    def account_id(self) -> int:
+        return self._api.account_id
+
+    async def account_name(self) -> str:
+        """The account's display name."""
+        now = self._clock()
+        return await self._names.get(
+            "name", self._read_name, lambda fact: fact.younger_than(self._topology_seconds, now)
+        )
+
+    async def topology(self) -> Topology:
+        """Active projects, deployment environments and jobs; three lists read side by side."""
+        now = self._clock()
+        return await self._topology.get(
+            "topology", self._read_topology, lambda fact: fact.younger_than(self._topology_seconds, now)
+        )
+
+    async def runs(self, run_ids: Sequence[int]) -> dict[int, Run | GatewayError]:
+        """Each run by its id; NotFound when the account has no such run."""
+        now = self._clock()
+
+        async def fetch(missing: list[int]) -> Mapping[int, Run | GatewayError]:
+            return await self._read_runs(missing)
+
+        def believed(_: int, fact: Fact[Run]) -> bool:
+            return fact.value.status.is_final or fact.younger_than(self._interval, now)
+
+        return await self._runs.get_many(run_ids, fetch, believed)
+
+    async def recent_runs(self, job_ids: Sequence[int], count: int) -> dict[int, tuple[Run, ...] | GatewayError]:
+        """The newest `count` runs of each job, newest first, whatever their status.
+
+        Several jobs are answered from the account's newest runs as far as those reach; the rest are asked one by one.
+        """
+        now = self._clock()
+
+        async def fetch(missing: list[int]) -> Mapping[int, _RecentRuns | GatewayError]:
+            return await self._read_recent(missing, count)
+
+        def believed(_: int, fact: Fact[_RecentRuns]) -> bool:
+            return fact.value.holds(count) and fact.younger_than(self._interval, now)
+
+        facts = await self._recent.get_many(job_ids, fetch, believed)
+        return {one: fact.runs[:count] if isinstance(fact, _RecentRuns) else fact for one, fact in facts.items()}
+
+    async def _read_name(self) -> str:
+        account = await self._api.get("v2", "/", AdminAccount)
+        return account.name or str(account.id)
+
+    async def _read_topology(self) -> Topology:
+        related = {"include_related": '["most_recent_run","most_recent_completed_run"]'}
+        projects, environments, jobs = await asyncio.gather(
+            self._api.list_all("v3", "/projects/", AdminProject),
+            self._api.list_all("v3", "/environments/", AdminEnvironment),
+            self._api.list_all("v2", "/jobs/", AdminJob, related),
+        )
+        return Topology(
+            project_names={row.id: row.name for row in projects if row.state in (_ACTIVE, None)},
+            environments=tuple(
+                to_environment(row)
+                for row in environments
+                if row.state in (_ACTIVE, None) and row.type in ("deployment", None)
+            ),
+            jobs={row.id: to_job(row) for row in jobs if row.state in (_ACTIVE, None)},
+        )
+
+    async def _read_runs(self, run_ids: Sequence[int]) -> dict[int, Run | GatewayError]:
+        """Many runs by lists of ids, a few alone; what a list leaves out is asked alone, whatever the reason."""
+        listed: dict[int, Run | GatewayError] = {}
+        if len(run_ids) > 1:
+            starts = range(0, len(run_ids), PAGE_SIZE)
+            lists = await asyncio.gather(*(self._list_runs(run_ids[start : start + PAGE_SIZE]) for start in starts))
+            listed = {run.id: run for runs in lists for run in runs}
+        rest = [run_id for run_id in run_ids if run_id not in listed]
+        alone = await asyncio.gather(*(self._read_run(run_id) for run_id in rest))
+        return {**listed, **dict(zip(rest, alone, strict=True))}
+
+    async def _list_runs(self, run_ids: Sequence[int]) -> list[Run]:
+        query = {"pk__in": f"[{','.join(map(str, run_ids))}]"}
+        try:
+            rows, _ = await self._api.list_first("v2", "/runs/", AdminRun, query, pages=1)
+        except UpstreamRejected:
+            return []
+        return [to_run(row) for row in rows]
+
+    async def _read_run(self, run_id: int) -> Run | GatewayError:
+        try:
+            return to_run(await self._api.get("v2", f"/runs/{run_id}/", AdminRun))
+        except GatewayError as failure:
+            return failure
+
+    async def _read_recent(self, job_ids: Sequence[int], count: int) -> dict[int, _RecentRuns | GatewayError]:
+        found: dict[int, _RecentRuns | GatewayError] = {}
+        if len(job_ids) > 1:
+            found.update(await self._read_shared(job_ids, count))
+        rest = [job_id for job_id in job_ids if job_id not in found]
+        alone = await asyncio.gather(*(self._read_job(job_id, count) for job_id in rest))
+        return {**found, **dict(zip(rest, alone, strict=True))}
+
+    async def _read_shared(self, job_ids: Sequence[int], count: int) -> dict[int, _RecentRuns | GatewayError]:
+        """The jobs whose newest runs are all among the newest runs of the account."""
+        pages = min(_MOST_SHARED_PAGES, -(-len(job_ids) * count // PAGE_SIZE) + 1)
+        try:
+            rows, total = await self._api.list_first("v2", "/runs/", AdminRun, {"order_by": "-id"}, pages)
+        except GatewayError as failure:
+            return dict.fromkeys(job_ids, failure)
+        by_job: dict[int, list[Run]] = {}
+        for run in map(to_run, rows):
+            self._runs.put(run.id, run)
+            by_job.setdefault(run.job_id, []).append(run)
+        read_all = len(rows) >= total
+        candidates = {job_id: tuple(by_job.get(job_id, ())[:count]) for job_id in job_ids}
+        return {
+            job_id: _RecentRuns(runs, count) for job_id, runs in candidates.items() if read_all or len(runs) == count
+        }
+
+    async def _read_job(self, job_id: int, count: int) -> _RecentRuns | GatewayError:
+        query = {"job_definition_id": str(job_id), "order_by": "-id"}
+        try:
+            rows, _ = await self._api.list_first("v2", "/runs/", AdminRun, query, -(-count // PAGE_SIZE), count)
+        except GatewayError as failure:
+            return failure
+        return _RecentRuns(tuple(map(to_run, rows[:count])), count)

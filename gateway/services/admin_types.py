@@ -1,0 +1,86 @@
+"""The shapes of the Admin API's answers, as far as we read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class Pagination(msgspec.Struct, frozen=True):
+    count: int = 0
+    total_count: int = 0
+
+
+class Extra(msgspec.Struct, frozen=True):
+    pagination: Pagination | None = None
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """The envelope of a list."""
+
+    data: list[T] | None = None
+    extra: Extra | None = None
+
+
+class Single(msgspec.Struct, Generic[T], frozen=True):
+    """The envelope of one thing."""
+
+    data: T | None = None
+
+
+class AdminAccount(msgspec.Struct, frozen=True):
+    id: int
+    name: str | None = None
+
+
+class AdminProject(msgspec.Struct, frozen=True):
+    id: int
+    name: str
+    state: int | None = 1
+
+
+class AdminEnvironment(msgspec.Struct, frozen=True):
+    id: int
+    project_id: int
+    name: str | None = None
+    type: str | None = None
+    deployment_type: str | None = None
+    state: int | None = 1
+
+
+class AdminRun(msgspec.Struct, frozen=True):
+    id: int
+    status: int
+    environment_id: int | None = None
+    job_definition_id: int | None = None
+    status_humanized: str | None = None
+    status_message: str | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    git_sha: str | None = None
+    git_branch: str | None = None
+    dbt_version: str | None = None
+    href: str | None = None
+
+
+class Schedule(msgspec.Struct, frozen=True):
+    cron: str | None = None
+
+
+class AdminJob(msgspec.Struct, frozen=True):
+    id: int
+    environment_id: int
+    project_id: int | None = None
+    name: str | None = None
+    description: str | None = None
+    job_type: str | None = None
+    schedule: Schedule | None = None
+    execute_steps: list[str] | None = None
+    state: int | None = 1
+    most_recent_run: AdminRun | None = None
+    most_recent_completed_run: AdminRun | None = None

@@ -1,0 +1,130 @@
+"""BaseQuery: many root lookups as the aliases of one document, and what to do when some of them fail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from gql import Client
+from gql.client import AsyncClientSession
+
+from gateway.errors import UpstreamComplexityExceeded, UpstreamError, UpstreamForbidden, UpstreamRejected
+from gateway.services.refusals import UpstreamProblem, refusal_of_problems
+from gateway.services.transport import GuardedTransport, RenderedRequest, Reply
+
+T = TypeVar("T")
+
+Answers: TypeAlias = dict[str, T | UpstreamError | None]
+
+log = logging.getLogger(__name__)
+
+# Problems without a path that nulled a whole document, but may have come from one lookup in it.
+_MAY_BE_ONE_LOOKUP = (UpstreamComplexityExceeded, UpstreamForbidden, UpstreamRejected)
+
+
+@dataclass(frozen=True, slots=True)
+class RootLookup:
+    """One aliased root field: its text, and the variables (name → GraphQL type and value) it uses."""
+
+    alias: str
+    text: str
+    variables: Mapping[str, tuple[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[T]):
+    """What a batch of lookups has in common: a name, the fragments they spread, the type of each root."""
+
+    name: str
+    fragments: str
+    root: type[T]
+
+    def render(self, lookups: Sequence[RootLookup]) -> RenderedRequest[T]:
+        """The lookups as one document."""
+        variables = {name: declared for lookup in lookups for name, declared in lookup.variables.items()}
+        declarations = ", ".join(f"${name}: {kind}" for name, (kind, _) in variables.items())
+        roots = "\n  ".join(f"{lookup.alias}: {lookup.text}" for lookup in lookups)
+        head = f"query {self.name}({declarations})" if declarations else f"query {self.name}"
+        text = f"{head} {{\n  {roots}\n}}\n{self.fragments}"
+        return RenderedRequest(text, {name: value for name, (_, value) in variables.items()}, self.name, self.root)
+
+
+class BaseQuery:
+    """One gql session over the guarded transport; every Discovery document of the gateway goes through `look_up`."""
+
+    def __init__(self, transport: GuardedTransport) -> None:
+        self._client = Client(transport=transport, fetch_schema_from_transport=False, execute_timeout=None)
+        self._session: AsyncClientSession | None = None
+
+    async def __aenter__(self) -> BaseQuery:
+        self._session = await self._client.connect_async(reconnecting=False)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.close_async()
+
+    async def look_up(self, operation: Operation[T], lookups: Sequence[RootLookup], per_document: int) -> Answers[T]:
+        """The lookups in documents of up to `per_document`, as `look_up_documents` answers them."""
+        chunks = [lookups[start : start + per_document] for start in range(0, len(lookups), per_document)]
+        return await self.look_up_documents(operation, chunks)
+
+    async def look_up_documents(self, operation: Operation[T], documents: Sequence[Sequence[RootLookup]]) -> Answers[T]:
+        """Every alias with its value, None where the upstream knows no such thing, or the error that it met.
+
+        The documents go out side by side. A lookup that fails alone leaves the others whole: they are asked again
+        without it. A document refused as too complex is halved.
+        """
+        answers = await asyncio.gather(*(self._ask(operation, document) for document in documents))
+        return {alias: answer for part in answers for alias, answer in part.items()}
+
+    async def _ask(self, operation: Operation[T], lookups: Sequence[RootLookup]) -> Answers[T]:
+        try:
+            reply = await self._execute(operation.render(lookups))
+        except UpstreamError as failure:
+            return await self._halve_or_fail(operation, lookups, failure)
+        return await self._sort_out(operation, lookups, reply)
+
+    async def _sort_out(self, operation: Operation[T], lookups: Sequence[RootLookup], reply: Reply[T]) -> Answers[T]:
+        failed = _failures(reply.errors)
+        if reply.errors:
+            log.warning("dbt reports for %s: %s", operation.name, sorted({p.message for p in reply.errors}))
+        if reply.data is not None:
+            data = reply.data
+            return {one.alias: failed.get(one.alias) or data.get(one.alias) for one in lookups}
+        known: Answers[T] = {a.alias: failed[a.alias] for a in lookups if a.alias in failed}
+        if not known:
+            return await self._halve_or_fail(operation, lookups, refusal_of_problems(reply.errors), _MAY_BE_ONE_LOOKUP)
+        rest = [one for one in lookups if one.alias not in failed]
+        return known | (await self._ask(operation, rest) if rest else {})
+
+    async def _halve_or_fail(
+        self,
+        operation: Operation[T],
+        lookups: Sequence[RootLookup],
+        failure: UpstreamError,
+        halved: tuple[type[UpstreamError], ...] = (UpstreamComplexityExceeded,),
+    ) -> Answers[T]:
+        if len(lookups) > 1 and isinstance(failure, halved):
+            return await self.look_up(operation, lookups, per_document=(len(lookups) + 1) // 2)
+        return {one.alias: failure for one in lookups}
+
+    async def _execute(self, request: RenderedRequest[T]) -> Reply[T]:
+        if self._session is None:
+            raise RuntimeError("BaseQuery is used outside of its 'async with' block")
+        result = await self._session.execute(request, get_execution_result=True)
+        reply: Reply[T] = result.data  # type: ignore[assignment]  # GuardedTransport answers with a Reply
+        return reply
+
+
+def _failures(problems: Iterable[UpstreamProblem]) -> dict[str, UpstreamError]:
+    by_alias: dict[str, list[UpstreamProblem]] = {}
+    for problem in problems:
+        if problem.alias is not None:
+            by_alias.setdefault(problem.alias, []).append(problem)
+    return {alias: refusal_of_problems(found) for alias, found in by_alias.items()}

@@ -1,0 +1,146 @@
+"""From dbt's JSON shapes to the hierarchy's objects."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.model import LastRun, Model, ModelRun
+from gateway.hierarchy.project import DeploymentEnvironment, Environment
+from gateway.hierarchy.status import RunStatus, status_of_admin_code, status_of_word
+from gateway.services.admin_types import AdminEnvironment, AdminJob, AdminRun
+from gateway.services.discovery_types import AppliedModel, BigInt, ExecutionInfo, RunModel
+
+# dbt writes a missing time as year 1; it must not be taken for a start.
+_NO_TIME = datetime(1, 1, 2, tzinfo=UTC)
+
+
+def time_or_none(moment: datetime | None) -> datetime | None:
+    """A UTC time; dbt's year-1 placeholder becomes None, a time without an offset is taken as UTC."""
+    if moment is None:
+        return None
+    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return aware.astimezone(UTC) if aware > _NO_TIME else None
+
+
+def whole(number: BigInt) -> int:
+    """An id as a number."""
+    return int(number)
+
+
+def whole_or_none(number: BigInt | None) -> int | None:
+    return None if number is None else int(number)
+
+
+def to_model(node: AppliedModel, model_id: str, project_id: str, environment_id: int) -> Model:
+    """A model's applied state."""
+    info = node.execution_info or ExecutionInfo()
+    return Model(
+        id=model_id,
+        unique_id=node.unique_id,
+        name=node.name or node.unique_id.split(".", 2)[-1],
+        package_name=node.package_name or node.unique_id.split(".")[1],
+        project_id=project_id,
+        environment_id=environment_id,
+        tags=tuple(node.tags),
+        materialization=node.materialized_type,
+        runtime=info.execution_time,
+        start_time=time_or_none(info.execute_started_at),
+        end_time=time_or_none(info.execute_completed_at),
+        last_success_run_id=whole_or_none(info.last_success_run_id),
+        last_success_job_id=whole_or_none(info.last_success_job_definition_id),
+        last_run=_last_run(info),
+        description=node.description,
+        database=node.database,
+        schema=node.schema,
+        alias=node.alias,
+        relation_name=node.relation_name,
+        access=node.access,
+        group=node.group,
+        language=node.language,
+        version=node.version,
+        file_path=node.file_path,
+        contract_enforced=node.contract_enforced,
+        meta=node.meta,
+    )
+
+
+def _last_run(info: ExecutionInfo) -> LastRun | None:
+    if info.last_run_status is None:
+        return None
+    return LastRun(
+        run_id=whole_or_none(info.last_run_id),
+        job_id=whole_or_none(info.last_job_definition_id),
+        status=status_of_word(info.last_run_status),
+        status_text=info.last_run_status,
+        error=info.last_run_error,
+        generated_at=time_or_none(info.last_run_generated_at),
+    )
+
+
+def to_model_run(node: RunModel) -> ModelRun | None:
+    """One model in one run; None for a node that only stands in that run's manifest and was not touched."""
+    if node.status is None:
+        return None
+    status = status_of_word(node.status)
+    executed = status is not RunStatus.SKIPPED
+    return ModelRun(
+        unique_id=node.unique_id,
+        name=node.name or node.unique_id.split(".", 2)[-1],
+        package_name=node.package_name,
+        environment_id=whole(node.environment_id),
+        job_id=whole(node.job_id),
+        run_id=whole(node.run_id),
+        tags=tuple(node.tags or ()),
+        materialization=node.materialized_type,
+        status=status,
+        status_text=node.status,
+        runtime=node.execution_time if executed else None,
+        start_time=time_or_none(node.execute_started_at),
+        end_time=time_or_none(node.execute_completed_at),
+        error=node.error,
+        thread=node.thread_id,
+        invocation_id=node.invocation_id,
+        ended_at=time_or_none(node.run_generated_at),
+        invocation_seconds=node.run_elapsed_time,
+    )
+
+
+def to_environment(row: AdminEnvironment) -> Environment:
+    """A deployment environment; `deployment` is None when dbt marks it neither production nor staging."""
+    known = {kind.value: kind for kind in DeploymentEnvironment}
+    return Environment(row.id, row.name, row.project_id, known.get(row.deployment_type or ""))
+
+
+def to_run(row: AdminRun, job: AdminJob | None = None) -> Run:
+    """A run; where a run inside a job's row leaves job and environment out, they are the job's."""
+    return Run(
+        id=row.id,
+        job_id=row.job_definition_id or (job.id if job else 0),
+        environment_id=row.environment_id or (job.environment_id if job else 0),
+        status=status_of_admin_code(row.status),
+        status_text=row.status_humanized or str(row.status),
+        queued_at=time_or_none(row.created_at),
+        start_time=time_or_none(row.started_at),
+        end_time=time_or_none(row.finished_at),
+        error=row.status_message,
+        git_sha=row.git_sha,
+        git_branch=row.git_branch,
+        dbt_version=row.dbt_version,
+        url=row.href,
+    )
+
+
+def to_job(row: AdminJob) -> Job:
+    """A job with its newest run and its newest finished one."""
+    return Job(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        environment_id=row.environment_id,
+        kind=row.job_type,
+        schedule=row.schedule.cron if row.schedule else None,
+        steps=tuple(row.execute_steps or ()),
+        last_run=to_run(row.most_recent_run, row) if row.most_recent_run else None,
+        last_finished_run=to_run(row.most_recent_completed_run, row) if row.most_recent_completed_run else None,
+    )

@@ -1,0 +1,87 @@
+"""Reading the histories of many models: aliases within their environment, several environments in one document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from gateway.errors import GatewayError, UpstreamComplexityExceeded
+from gateway.hierarchy.model import ModelRun
+from gateway.services.base_query import BaseQuery, Operation, RootLookup
+from gateway.services.discovery_types import EnvironmentHistories
+from gateway.services.mapping import to_model_run
+
+# One document holds at most this many histories, and at most this many rows of them.
+_HISTORIES_PER_DOCUMENT = 100
+_ROWS_PER_DOCUMENT = 2_000
+
+MODEL_RUN_FIELDS = """uniqueId name packageName tags materializedType runId jobId environmentId status error
+  executionTime executeStartedAt executeCompletedAt threadId invocationId runGeneratedAt runElapsedTime"""
+
+_OPERATION = Operation("ModelHistories", f"fragment H on ModelNode {{ {MODEL_RUN_FIELDS} }}", EnvironmentHistories)
+
+
+class HistoryKey(NamedTuple):
+    """One model of one environment."""
+
+    environment_id: int
+    unique_id: str
+
+
+async def read_histories(
+    query: BaseQuery, keys: Sequence[HistoryKey], count: int
+) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
+    """The newest `count` runs of each model, newest first. Documents refused as too complex are halved."""
+    per_document = max(1, min(_HISTORIES_PER_DOCUMENT, _ROWS_PER_DOCUMENT // count))
+    found = await _read(query, sorted(keys), count, per_document)
+    while per_document > 1 and (refused := [k for k, a in found.items() if isinstance(a, UpstreamComplexityExceeded)]):
+        per_document //= 2
+        found |= await _read(query, refused, count, per_document)
+    return found
+
+
+async def _read(
+    query: BaseQuery, keys: Sequence[HistoryKey], count: int, per_document: int
+) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
+    chunks = [keys[start : start + per_document] for start in range(0, len(keys), per_document)]
+    groups_of = [_by_environment(chunk) for chunk in chunks]
+    groups = [group for groups in groups_of for group in groups]
+    lookups = iter([_lookup(n, group, count) for n, group in enumerate(groups)])
+    documents = [[next(lookups) for _ in groups] for groups in groups_of]
+    answers = await query.look_up_documents(_OPERATION, documents)
+    found: dict[HistoryKey, tuple[ModelRun, ...] | GatewayError] = {}
+    for n, group in enumerate(groups):
+        found |= _sort_out(group, answers.get(f"e{n}"))
+    return found
+
+
+def _by_environment(keys: Sequence[HistoryKey]) -> list[list[HistoryKey]]:
+    groups: dict[int, list[HistoryKey]] = {}
+    for key in keys:
+        groups.setdefault(key.environment_id, []).append(key)
+    return list(groups.values())
+
+
+def _lookup(n: int, group: Sequence[HistoryKey], count: int) -> RootLookup:
+    variables: dict[str, tuple[str, object]] = {
+        f"e{n}": ("BigInt!", group[0].environment_id),
+        "count": ("Int!", count),
+    }
+    aliases = []
+    for m, key in enumerate(group):
+        variables[f"u{n}_{m}"] = ("String!", key.unique_id)
+        aliases.append(f"m{m}: modelHistoricalRuns(uniqueId: $u{n}_{m}, lastRunCount: $count) {{ ...H }}")
+    text = f"environment(id: $e{n}) {{ applied {{ {' '.join(aliases)} }} }}"
+    return RootLookup(f"e{n}", text, variables)
+
+
+def _sort_out(
+    group: Sequence[HistoryKey], answer: EnvironmentHistories | GatewayError | None
+) -> Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
+    if isinstance(answer, GatewayError):
+        return dict.fromkeys(group, answer)
+    histories = (answer.applied if answer else None) or {}
+    return {
+        key: tuple(run for run in map(to_model_run, histories.get(f"m{m}", ())) if run is not None)
+        for m, key in enumerate(group)
+    }

@@ -1,0 +1,108 @@
+"""Reading every model of several environments: pages of 500, pages of different environments in one document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.errors import GatewayError, UpstreamInvalidResponse
+from gateway.services.base_query import BaseQuery, Operation, RootLookup
+from gateway.services.discovery_types import AppliedModel, AppliedModels, Environment
+
+PAGE_SIZE = 500
+"""The most rows dbt gives on one page of an environment's list."""
+
+# Twenty pages of 500 are what dbt's own clients take as the most one answer should hold.
+_PER_DOCUMENT = 20
+
+# What identifies, filters and ranks a model is always read; these fields only when somebody asks for them.
+OPTIONAL_FIELDS = frozenset(
+    {
+        "description",
+        "database",
+        "schema",
+        "alias",
+        "relationName",
+        "access",
+        "group",
+        "language",
+        "version",
+        "filePath",
+        "contractEnforced",
+        "meta",
+    }
+)
+
+_ALWAYS = """uniqueId name packageName tags materializedType
+    executionInfo {
+      lastRunId lastJobDefinitionId lastRunStatus lastRunError lastRunGeneratedAt
+      lastSuccessRunId lastSuccessJobDefinitionId executionTime executeStartedAt executeCompletedAt
+    }"""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """How far one environment has been read."""
+
+    environment_id: int
+    nodes: list[AppliedModel] = field(default_factory=list)
+    cursor: str | None = None
+    done: bool = False
+    failure: GatewayError | None = None
+
+    def take(self, page: AppliedModels | None) -> None:
+        """Adds a page and notes where the next one begins."""
+        if page is None:
+            self.done = True
+            return
+        self.nodes.extend(edge.node for edge in page.edges)
+        info = page.page_info
+        if info is None or not info.has_next_page:
+            self.done = True
+        elif not info.end_cursor or info.end_cursor == self.cursor:
+            self.failure = UpstreamInvalidResponse(
+                f"dbt says that environment {self.environment_id} has more models but not where they begin. Try again."
+            )
+        else:
+            self.cursor = info.end_cursor
+
+
+async def read_pages(
+    query: BaseQuery, environment_ids: Sequence[int], optional_fields: frozenset[str]
+) -> dict[int, list[AppliedModel] | GatewayError]:
+    """All models of each environment, or the error that stopped its reading. An environment without state has none."""
+    operation = _operation(optional_fields)
+    readings = [_Reading(environment_id) for environment_id in environment_ids]
+    while unfinished := [one for one in readings if not one.done and one.failure is None]:
+        lookups = [_lookup(n, reading) for n, reading in enumerate(unfinished)]
+        answers = await query.look_up(operation, lookups, _PER_DOCUMENT)
+        for n, reading in enumerate(unfinished):
+            _advance(reading, answers.get(f"e{n}"))
+    return {one.environment_id: one.failure or one.nodes for one in readings}
+
+
+def _advance(reading: _Reading, answer: Environment | GatewayError | None) -> None:
+    if isinstance(answer, GatewayError):
+        reading.failure = answer
+    else:
+        reading.take(answer.applied.models if answer and answer.applied else None)
+
+
+def _lookup(n: int, reading: _Reading) -> RootLookup:
+    text = f"environment(id: $e{n}) {{ applied {{ models(first: {PAGE_SIZE}, after: $after{n}) {{ ...Page }} }} }}"
+    return RootLookup(
+        f"e{n}", text, {f"e{n}": ("BigInt!", reading.environment_id), f"after{n}": ("String", reading.cursor)}
+    )
+
+
+def _operation(optional_fields: frozenset[str]) -> Operation[Environment]:
+    fields = " ".join(sorted(optional_fields & OPTIONAL_FIELDS))
+    fragments = f"""fragment Page on ModelAppliedStateNodeConnection {{
+  totalCount
+  pageInfo {{ hasNextPage endCursor }}
+  edges {{ node {{
+    {_ALWAYS}
+    {fields}
+  }} }}
+}}"""
+    return Operation("EnvironmentModels", fragments, Environment)

@@ -1,0 +1,106 @@
+"""gql's transport, guarded: status first, strict typed JSON, no redirects, a byte cap, one deadline."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, Generic, NoReturn, TypeVar
+
+import msgspec
+from gql import GraphQLRequest
+from gql.transport import AsyncTransport
+from graphql import DocumentNode, ExecutionResult, parse
+
+from gateway.errors import UpstreamInvalidResponse
+from gateway.services.refusals import UpstreamProblem, refusal_of_problems, refusal_of_status
+from gateway.services.wire import Wire, WireRequest, WireResponse
+from gateway.telemetry.usage import current_usage
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class RenderedRequest(GraphQLRequest, Generic[T]):
+    """A request whose text is ready to send and whose answer has a known shape.
+
+    gql would parse and print every document again; ours are checked against the upstream's schema in the tests.
+    """
+
+    def __init__(self, text: str, variables: Mapping[str, Any], operation_name: str, root: type[T]) -> None:
+        self.text = text
+        self.variable_values = dict(variables)
+        self.operation_name = operation_name
+        self.extensions = None
+        self.root = root
+
+    @property
+    def document(self) -> DocumentNode:  # type: ignore[override]  # gql keeps an attribute; ours is parsed on demand
+        """The parsed text, for schema checks."""
+        return parse(self.text)
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        return {"query": self.text, "variables": self.variable_values, "operationName": self.operation_name}
+
+
+class Reply(msgspec.Struct, Generic[T], frozen=True):
+    """The body of an answer: each root alias with its typed value, and the problems the upstream reports."""
+
+    data: dict[str, T | None] | None = None
+    errors: list[UpstreamProblem] = []
+
+
+class GuardedTransport(AsyncTransport):
+    """Sends rendered requests to one Discovery address. `ExecutionResult.data` is a Reply.
+
+    Raises UpstreamError's subclasses for everything that is not a well-formed GraphQL answer.
+    """
+
+    def __init__(self, wire: Wire, url: str) -> None:
+        self._wire = wire
+        self._url = url
+        self._decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
+
+    async def connect(self) -> None:
+        """Nothing to do: the wire connects when it is first used."""
+
+    async def close(self) -> None:
+        await self._wire.close()
+
+    async def execute(self, request: GraphQLRequest, *_: Any, **__: Any) -> ExecutionResult:
+        if not isinstance(request, RenderedRequest):
+            raise TypeError("GuardedTransport sends RenderedRequest only")
+        current_usage().discovery_requests += 1
+        body = msgspec.json.encode(request.payload)
+        response = await self._wire.send(WireRequest("POST", self._url, body=body))
+        refusal = refusal_of_status(response)
+        if refusal is not None:
+            raise refusal
+        return ExecutionResult(data=self._decode(response, request), errors=None)  # type: ignore[arg-type]  # typed, not a dict
+
+    def subscribe(self, request: GraphQLRequest) -> AsyncGenerator[ExecutionResult, None]:
+        raise NotImplementedError("Discovery has no subscriptions")
+
+    def _decode(self, response: WireResponse, request: RenderedRequest[T]) -> Reply[T]:
+        try:
+            reply: Reply[T] = self._decoder(request.root).decode(response.body)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as failure:
+            _refuse_body(response, failure)
+        if response.status == 400 or (reply.data is None and not reply.errors):
+            log.warning("dbt rejected %s: %s", request.operation_name, [problem.message for problem in reply.errors])
+            raise refusal_of_problems(reply.errors)
+        return reply
+
+    def _decoder(self, root: type[T]) -> msgspec.json.Decoder[Reply[T]]:
+        if root not in self._decoders:
+            self._decoders[root] = msgspec.json.Decoder(Reply[root])  # type: ignore[valid-type]  # a type at run time
+        return self._decoders[root]
+
+
+def _refuse_body(response: WireResponse, failure: BaseException) -> NoReturn:
+    log.warning("unreadable answer from dbt (HTTP %s, %d bytes): %s", response.status, len(response.body), failure)
+    raise UpstreamInvalidResponse(
+        f"dbt answered with something that is not the JSON its schema promises (HTTP {response.status}). "
+        "Check that the configured URL is dbt's Discovery API."
+    ) from None

@@ -1,0 +1,208 @@
+"""Bytes to dbt and back: one bounded HTTP client, and its twin that calls an ASGI application in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import urlencode, urlsplit
+
+import aiohttp
+from pydantic import SecretStr
+
+from gateway.deadline import seconds_left
+from gateway.errors import UpstreamInvalidResponse, UpstreamTimeout, UpstreamUnavailable
+
+AsgiApp = Callable[
+    [
+        MutableMapping[str, Any],
+        Callable[[], Awaitable[MutableMapping[str, Any]]],
+        Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ],
+    Awaitable[None],
+]
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """One call. `url` is absolute; `query` is encoded onto it."""
+
+    method: str
+    url: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WireResponse:
+    """What came back: header names are lower case, the body is decoded and within the byte cap."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Wire(Protocol):
+    """Sends one request within the time that is left.
+
+    Raises UpstreamUnavailable, UpstreamTimeout or UpstreamInvalidResponse (body over the cap); judges no status.
+    """
+
+    async def send(self, request: WireRequest) -> WireResponse: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WireLimits:
+    """Seconds one call may take, calls under way at once, and bytes of a decoded body."""
+
+    seconds: float = 20.0
+    connections: int = 20
+    response_bytes: int = 128 * 1024 * 1024
+
+
+class HttpWire:
+    """One pooled aiohttp session for all calls. No redirects, no cookies, no environment proxies. The token goes into
+    the Authorization header only."""
+
+    def __init__(self, token: SecretStr, limits: WireLimits) -> None:
+        self._token = token
+        self._limits = limits
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        session = self._session or self._open()
+        time_left = _time_left(self._limits, request)
+        try:
+            async with session.request(
+                request.method,
+                request.url,
+                params=dict(request.query),
+                data=request.body,
+                headers=_headers(request, self._token),
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=time_left),
+            ) as response:
+                body = await self._read(response, request)
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return WireResponse(response.status, headers, body)
+        except TimeoutError:
+            raise _too_slow(request, time_left) from None
+        except aiohttp.ClientError as failure:
+            raise UpstreamUnavailable(
+                f"dbt at {_host(request)} could not be reached ({type(failure).__name__}). Try again later."
+            ) from None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=self._limits.connections)
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+        return self._session
+
+    async def _read(self, response: aiohttp.ClientResponse, request: WireRequest) -> bytes:
+        chunks = bytearray()
+        async for chunk in response.content.iter_any():
+            chunks += chunk
+            if len(chunks) > self._limits.response_bytes:
+                raise _too_large(request, self._limits)
+        return bytes(chunks)
+
+
+class AsgiWire:
+    """Calls an ASGI application in this process as if it were the upstream: same request, same checks, no socket."""
+
+    def __init__(self, app: AsgiApp, token: SecretStr | None, limits: WireLimits) -> None:
+        self._app = app
+        self._token = token
+        self._limits = limits
+        self._slots = asyncio.Semaphore(limits.connections)
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        time_left = _time_left(self._limits, request)
+        try:
+            async with asyncio.timeout(time_left), self._slots:
+                return await self._call(request)
+        except TimeoutError:
+            raise _too_slow(request, time_left) from None
+
+    async def close(self) -> None:
+        return None
+
+    async def _call(self, request: WireRequest) -> WireResponse:
+        messages = [{"type": "http.request", "body": request.body or b"", "more_body": False}]
+        status = 0
+        headers: dict[str, str] = {}
+        body = bytearray()
+
+        async def receive() -> MutableMapping[str, Any]:
+            return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers.update({k.decode().lower(): v.decode("latin-1") for k, v in message.get("headers", ())})
+            elif message["type"] == "http.response.body":
+                body.extend(message.get("body", b""))
+                if len(body) > self._limits.response_bytes:
+                    raise _too_large(request, self._limits)
+
+        await self._app(self._scope(request), receive, send)
+        return WireResponse(status, headers, bytes(body))
+
+    def _scope(self, request: WireRequest) -> MutableMapping[str, Any]:
+        parts = urlsplit(request.url)
+        headers = {"host": parts.netloc, **_headers(request, self._token)}
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": request.method,
+            "scheme": parts.scheme,
+            "path": parts.path,
+            "raw_path": parts.path.encode(),
+            "query_string": urlencode(request.query).encode(),
+            "root_path": "",
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+            "server": (parts.hostname, parts.port or 80),
+            "client": ("127.0.0.1", 0),
+        }
+
+
+def _headers(request: WireRequest, token: SecretStr | None) -> dict[str, str]:
+    headers = {"Accept": "application/json"}
+    if request.body is not None:
+        headers["Content-Type"] = "application/json"
+    if token is not None:
+        headers["Authorization"] = f"Token {token.get_secret_value()}"
+    return headers
+
+
+def _time_left(limits: WireLimits, request: WireRequest) -> float:
+    left = seconds_left(limits.seconds)
+    if left <= 0:
+        raise _too_slow(request, 0.0)
+    return left
+
+
+def _host(request: WireRequest) -> str:
+    return urlsplit(request.url).netloc
+
+
+def _too_slow(request: WireRequest, seconds: float) -> UpstreamTimeout:
+    return UpstreamTimeout(
+        f"dbt at {_host(request)} did not answer within the {seconds:.1f} s this request had left. "
+        "Ask for less at once, or try again later."
+    )
+
+
+def _too_large(request: WireRequest, limits: WireLimits) -> UpstreamInvalidResponse:
+    return UpstreamInvalidResponse(
+        f"dbt at {_host(request)} answered with more than {limits.response_bytes:,} bytes. "
+        "Raise GATEWAY_UPSTREAM_RESPONSE_BYTES if that is expected."
+    )
