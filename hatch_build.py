@@ -51,7 +51,7 @@ class ExplorerHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's
         return [] if is_current(Path(self.root)) or system_npm() else [NODE_REQUIREMENT]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Fetch what is missing. An editable install goes on without (the page says what to run); a wheel never does."""
+        """Fetch what is missing. An editable install goes on without (the page says so); a wheel never does."""
         try:
             build_explorer(Path(self.root))
         except ExplorerUnavailable as problem:

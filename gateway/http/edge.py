@@ -1,0 +1,90 @@
+"""Puts the edge together: middleware and routes, in the order docs/edge.md explains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Lifespan
+
+from gateway.http.csrf import PREFLIGHT_HEADERS
+from gateway.http.execution import Executor
+from gateway.http.explorer.page import explorer_routes
+from gateway.http.explorer.tabs import read_tabs
+from gateway.http.failsafe import Failsafe
+from gateway.http.graphql import EndpointPolicy, GraphQLEndpoint
+from gateway.http.health import ReadinessCheck, health_routes
+from gateway.http.hosts import HostGuard
+from gateway.http.negotiation import MediaType
+from gateway.http.refusals import MethodRefused, PathUnknown
+from gateway.http.replies import refusal_reply
+
+
+@dataclass(frozen=True, slots=True)
+class EdgePolicy:
+    """What the edge lets in and shows.
+
+    `allowed_hosts` empty: any Host is answered. `allowed_origins` empty: no foreign page may call.
+    """
+
+    title: str = "dbt gateway"
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    explorer: bool = True
+    endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
+
+
+def create_edge(
+    executor: Executor, policy: EdgePolicy, readiness: ReadinessCheck, lifespan: Lifespan[Starlette] | None = None
+) -> Starlette:
+    """The ASGI application. `executor` is first called after `lifespan` has started."""
+    app = Starlette(
+        routes=_routes(executor, policy, readiness),
+        middleware=_middleware(policy),
+        exception_handlers={HTTPException: _refuse},
+        lifespan=lifespan,
+    )
+    # A redirect to the same path with or without a slash would repeat the Host header to the caller.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _routes(executor: Executor, policy: EdgePolicy, readiness: ReadinessCheck) -> list[BaseRoute]:
+    endpoint_policy = replace(
+        policy.endpoint, allowed_origins=policy.allowed_origins, explorer_path="graphiql" if policy.explorer else None
+    )
+    endpoint = Route("/graphql", GraphQLEndpoint(executor, endpoint_policy))
+    explorer = explorer_routes(policy.title, read_tabs()) if policy.explorer else []
+    return [endpoint, *health_routes(readiness), *explorer]
+
+
+def _middleware(policy: EdgePolicy) -> list[Middleware]:
+    layers = []
+    # Outside everything that can refuse, or a page could not read why it was refused.
+    if policy.allowed_origins:
+        layers.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=policy.allowed_origins,
+                allow_methods=("GET", "POST"),
+                allow_headers=("authorization", "content-type", *PREFLIGHT_HEADERS),
+            )
+        )
+    layers.append(Middleware(Failsafe))
+    if policy.allowed_hosts and "*" not in policy.allowed_hosts:
+        layers.append(Middleware(HostGuard, allowed=policy.allowed_hosts))
+    return layers
+
+
+async def _refuse(_request: Request, problem: Exception) -> Response:
+    """Starlette's own refusals in GraphQL shape."""
+    if isinstance(problem, HTTPException) and problem.status_code == 405:
+        allow = (problem.headers or {}).get("Allow", "GET")
+        return refusal_reply(MethodRefused("This path takes other methods.", allow), MediaType.JSON)
+    return refusal_reply(PathUnknown("Nothing is served here. GraphQL is at /graphql."), MediaType.JSON)

@@ -1,0 +1,52 @@
+"""What the edge asks of the rooms below it: run one operation for one caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from graphql import DocumentNode
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLParams:
+    """One well-formed GraphQL request.
+
+    `document` is `query` parsed, within the edge's limits, and not yet validated; the same text gives the same object
+    while it is cached, so work done for it may be keyed by identity as long as the object is kept. `operation_name`
+    names one of its operations, or is None when there is exactly one. `only_queries` is true for GET.
+    """
+
+    query: str
+    document: DocumentNode
+    operation_name: str | None = None
+    variables: Mapping[str, Any] | None = None
+    only_queries: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. `name` goes into logs; None is a caller nobody asked to identify."""
+
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a request.
+
+    `executed` is false when nothing ran: the document is invalid or the variables cannot be coerced. Then `data` is not
+    sent, and the status says so. `errors` are formatted, each with `extensions.code`.
+    """
+
+    data: Mapping[str, Any] | None = None
+    errors: Sequence[Mapping[str, Any]] = ()
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+    executed: bool = True
+
+
+class Executor(Protocol):
+    """Validates and runs operations. May be called concurrently; must not raise for anything a caller can send."""
+
+    async def execute(self, params: GraphQLParams, caller: Caller) -> Answer: ...

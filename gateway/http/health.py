@@ -1,0 +1,48 @@
+"""Whether the process lives, and whether it can answer: for probes, load balancers and the container's health check."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.http.replies import HEADERS
+
+_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether requests can be answered now; `checks` says of each thing needed how it is, without secrets."""
+
+    ready: bool
+    checks: Mapping[str, str] = field(default_factory=dict)
+
+
+ReadinessCheck = Callable[[], Awaitable[Readiness]]
+
+
+def health_routes(readiness: ReadinessCheck) -> list[Route]:
+    """`/livez` touches nothing but this process; `/readyz` asks `readiness`, and takes silence for 5 s as a no."""
+
+    async def live(_request: Request) -> Response:
+        return _reply({"status": "live"}, 200)
+
+    async def ready(_request: Request) -> Response:
+        try:
+            found = await asyncio.wait_for(readiness(), _SECONDS)
+        except TimeoutError:
+            found = Readiness(False, {"gateway": f"no answer within {_SECONDS:g} seconds"})
+        status = "ready" if found.ready else "not ready"
+        return _reply({"status": status, "checks": dict(found.checks)}, 200 if found.ready else 503)
+
+    return [Route("/livez", live), Route("/readyz", ready)]
+
+
+def _reply(content: Mapping[str, object], status: int) -> Response:
+    return Response(msgspec.json.encode(content), status, HEADERS, "application/json")

@@ -1,0 +1,84 @@
+"""Which media type answers a request, and with which status: the table of the GraphQL-over-HTTP specification."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from gateway.http.refusals import NothingAcceptable
+
+
+class MediaType(Enum):
+    """The two media types of a GraphQL response."""
+
+    GRAPHQL = "application/graphql-response+json"
+    JSON = "application/json"
+
+    @property
+    def header(self) -> str:
+        """The value of Content-Type."""
+        return f"{self.value}; charset=utf-8"
+
+
+class Outcome(Enum):
+    """How far a well-formed GraphQL request came."""
+
+    EXECUTED = "executed"
+    REFUSED = "refused"  # The document does not parse or validate, or its variables cannot be coerced.
+
+
+# Clients that ask for plain JSON predate the specification and take any other status for a failure of transport.
+# The draft of August 2026 moves refusals from 400 to 422; the released text and its audits want 400.
+STATUSES: dict[tuple[MediaType, Outcome], int] = {
+    (MediaType.GRAPHQL, Outcome.EXECUTED): 200,
+    (MediaType.GRAPHQL, Outcome.REFUSED): 400,
+    (MediaType.JSON, Outcome.EXECUTED): 200,
+    (MediaType.JSON, Outcome.REFUSED): 200,
+}
+
+# What each media range admits, the better type first.
+_RANGES: dict[str, MediaType] = {
+    "application/graphql-response+json": MediaType.GRAPHQL,
+    "application/json": MediaType.JSON,
+    "application/*": MediaType.JSON,
+    "*/*": MediaType.JSON,
+}
+_MOST_RANGES = 50
+
+
+def negotiate(accept: str | None) -> MediaType:
+    """The media type for an Accept header; plain JSON when there is none. Raises NothingAcceptable.
+
+    The highest quality wins, `application/graphql-response+json` on equal terms.
+    """
+    if not accept or not accept.strip():
+        return MediaType.JSON
+    best: tuple[float, bool] | None = None
+    for item in accept.lower().split(",")[:_MOST_RANGES]:
+        name, *parameters = (part.strip() for part in item.split(";"))
+        media_type, quality = _RANGES.get(name), _quality(parameters)
+        if media_type is not None and quality > 0:
+            rank = (quality, media_type is MediaType.GRAPHQL)
+            best = rank if best is None else max(best, rank)
+    if best is None:
+        raise NothingAcceptable("Accept application/graphql-response+json or application/json.")
+    return MediaType.GRAPHQL if best[1] else MediaType.JSON
+
+
+def accepts_html(accept: str | None) -> bool:
+    """Whether a browser asks for a page: HTML is named itself, not only admitted by a wildcard."""
+    names = {item.split(";")[0].strip() for item in (accept or "").lower().split(",")[:_MOST_RANGES]}
+    return "text/html" in names
+
+
+def _quality(parameters: list[str]) -> float:
+    """The `q` of a media range, 1 where it has none, 0 where it cannot be met (another charset, a malformed number)."""
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip(' "') not in ("utf-8", "utf8"):
+            return 0.0
+        if name.strip() == "q":
+            try:
+                return min(max(float(value), 0.0), 1.0)
+            except ValueError:
+                return 0.0
+    return 1.0

@@ -1,0 +1,96 @@
+"""Why the edge sends a request back without running it: one class per code of the vocabulary in docs/edge.md.
+
+The messages are fixed texts: nothing a caller sent is repeated to him.
+"""
+
+from __future__ import annotations
+
+from gateway.errors import GatewayError
+
+
+class BadRequest(GatewayError):
+    """The request is not one GraphQL request: bad JSON, wrong types, missing or doubled parameters."""
+
+    code = "BAD_REQUEST"
+    http_status = 400
+
+
+class BatchingRefused(GatewayError):
+    """An array of requests in one body."""
+
+    code = "BATCHING_NOT_SUPPORTED"
+    http_status = 400
+
+
+class DocumentUnparsable(GatewayError):
+    """The query text is not a GraphQL document; `details["locations"]` is moved beside the message."""
+
+    code = "GRAPHQL_PARSE_FAILED"
+    http_status = 400
+
+
+class OperationUnresolved(GatewayError):
+    """`operationName` is missing where it is needed, or names nothing in the document."""
+
+    code = "OPERATION_RESOLUTION_FAILURE"
+    http_status = 400
+
+
+class HostRefused(GatewayError):
+    """The Host header is none of the names this gateway answers to."""
+
+    code = "HOST_NOT_ALLOWED"
+    http_status = 400
+
+
+class CrossSiteRefused(GatewayError):
+    """A browser sent this for a page that may not read the answer."""
+
+    code = "CSRF_PREVENTED"
+    http_status = 403
+
+
+class PathUnknown(GatewayError):
+    """Nothing is served at this path."""
+
+    code = "NOT_FOUND"
+    http_status = 404
+
+
+class MethodRefused(GatewayError):
+    """Another HTTP method than this path takes; `allow` is the header of the same name."""
+
+    code = "METHOD_NOT_ALLOWED"
+    http_status = 405
+
+    def __init__(self, message: str, allow: str) -> None:
+        super().__init__(message)
+        self.allow = allow
+
+
+class NothingAcceptable(GatewayError):
+    """The Accept header rules out every media type a GraphQL response has."""
+
+    code = "NOT_ACCEPTABLE"
+    http_status = 406
+
+
+class ReceiveTimeout(GatewayError):
+    """The body did not arrive in time."""
+
+    code = "REQUEST_TIMEOUT"
+    http_status = 408
+
+
+class PayloadTooLarge(GatewayError):
+    """The body, or the query string of a GET, exceeds its limit."""
+
+    code = "PAYLOAD_TOO_LARGE"
+    http_status = 413
+
+
+class MediaTypeRefused(GatewayError):
+    """A POST whose Content-Type is not JSON in UTF-8, or whose body is compressed."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    http_status = 415

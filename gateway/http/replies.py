@@ -1,0 +1,60 @@
+"""GraphQL responses as bytes on the wire: headers, encoding, and the one shape every error has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from gateway.errors import GatewayError
+from gateway.http.execution import Answer
+from gateway.http.negotiation import STATUSES, MediaType, Outcome
+from gateway.http.refusals import DocumentUnparsable, MethodRefused, OperationUnresolved
+
+MOST_ERRORS_OF_A_REFUSED_DOCUMENT = 5
+LONGEST_MESSAGE = 500
+# Nothing we send is a page or may be kept by anyone between us and the caller.
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_OF_THE_DOCUMENT = (DocumentUnparsable, OperationUnresolved)
+
+
+def answer_reply(answer: Answer, media_type: MediaType) -> Response:
+    """The response to a request that reached the executor."""
+    content: dict[str, Any] = {}
+    if answer.errors:
+        content["errors"] = answer.errors if answer.executed else _faults_of_a_document(answer.errors)
+    if answer.executed:
+        content["data"] = answer.data
+    if answer.extensions:
+        content["extensions"] = answer.extensions
+    outcome = Outcome.EXECUTED if answer.executed else Outcome.REFUSED
+    return _reply(content, media_type, STATUSES[media_type, outcome])
+
+
+def refusal_reply(refusal: GatewayError, media_type: MediaType) -> Response:
+    """The response to a request that the edge sends back."""
+    error: dict[str, Any] = {"message": refusal.message, "extensions": dict(refusal.extensions)}
+    locations: Sequence[Mapping[str, int]] | None = error["extensions"].pop("locations", None)
+    if locations:
+        error["locations"] = locations
+    status = refusal.http_status
+    if isinstance(refusal, _OF_THE_DOCUMENT):
+        status = STATUSES[media_type, Outcome.REFUSED]
+    reply = _reply({"errors": [error]}, media_type, status)
+    if isinstance(refusal, MethodRefused):
+        reply.headers["Allow"] = refusal.allow
+    return reply
+
+
+def _faults_of_a_document(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first few, and not at any length: a message quotes the document, which may have a name of 30,000 letters."""
+    return [
+        {**error, "message": str(error["message"])[:LONGEST_MESSAGE]}
+        for error in errors[:MOST_ERRORS_OF_A_REFUSED_DOCUMENT]
+    ]
+
+
+def _reply(content: Mapping[str, Any], media_type: MediaType, status: int) -> Response:
+    return Response(msgspec.json.encode(content), status, HEADERS, media_type.header)
