@@ -1,4 +1,4 @@
-"""One taxonomy of failures: each has a code, a message fit for callers, and the HTTP status of a request that fails whole.
+"""One taxonomy of failures: a code, a message fit for callers, the HTTP status of a request that fails whole.
 
 Foreign exceptions are translated where they appear; nothing above the room they come from sees them.
 """

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     service_token: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("GATEWAY_SERVICE_TOKEN", "DBT_SERVICE_TOKEN"),
-        description="dbt service token: Metadata Only and a permission that reads jobs. Falls back to DBT_SERVICE_TOKEN.",
+        description="dbt service token that may read metadata and jobs. Falls back to DBT_SERVICE_TOKEN.",
     )
     projects: tuple[ProjectSetting, ...] = Field(
         default=(), description="Projects and their environment ids, when no Admin API is at hand."

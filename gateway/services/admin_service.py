@@ -56,6 +56,7 @@ class AdminService:
         self._topology: FactsCache[str, Topology] = FactsCache(capacity=1, clock=clock)
         self._names: FactsCache[str, str] = FactsCache(capacity=1, clock=clock)
         self._recent: FactsCache[int, _RecentRuns] = FactsCache(200_000, weigh=lambda f: len(f.runs) + 1, clock=clock)
+        self._counts: FactsCache[int, int] = FactsCache(capacity=100_000, clock=clock)
         self._runs: FactsCache[int, Run] = FactsCache(capacity=100_000, clock=clock)
 
     @property
@@ -103,6 +104,24 @@ class AdminService:
 
         facts = await self._recent.get_many(job_ids, fetch, believed)
         return {one: fact.runs[:count] if isinstance(fact, _RecentRuns) else fact for one, fact in facts.items()}
+
+    async def run_counts(self, job_ids: Sequence[int]) -> dict[int, int | GatewayError]:
+        """How many runs of each job the Admin API lists (it keeps 365 days)."""
+        now = self._clock()
+
+        async def fetch(missing: list[int]) -> Mapping[int, int | GatewayError]:
+            counts = await asyncio.gather(*(self._count_runs(job_id) for job_id in missing))
+            return dict(zip(missing, counts, strict=True))
+
+        return await self._counts.get_many(job_ids, fetch, lambda _, fact: fact.younger_than(self._interval, now))
+
+    async def _count_runs(self, job_id: int) -> int | GatewayError:
+        query = {"job_definition_id": str(job_id)}
+        try:
+            _, total = await self._api.list_first("v2", "/runs/", AdminRun, query, pages=1, rows_wanted=1)
+        except GatewayError as failure:
+            return failure
+        return total
 
     async def _read_name(self) -> str:
         account = await self._api.get("v2", "/", AdminAccount)

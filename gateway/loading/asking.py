@@ -1,0 +1,65 @@
+"""One field asking its questions: the request's loaders, and where failures of a part are reported."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from gateway.errors import GatewayError
+from gateway.hierarchy.project import Project
+from gateway.loading.loaders import Loaders
+from gateway.telemetry.usage import current_usage
+
+T = TypeVar("T")
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartialFailure:
+    """A part of an answer that is missing: why, which project, and the path of the field whose answer it is."""
+
+    error: GatewayError
+    project_id: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a question needs: loads, and a place to say what it had to leave out."""
+
+    loaders: Loaders
+    path: Path = ()
+    failures: list[PartialFailure] = field(default_factory=list)
+
+    async def of_each(self, projects: Sequence[Project], ask: Callable[[Project], Awaitable[T]]) -> list[T]:
+        """The answers for the projects that could be read; the others are reported.
+
+        Raises the first error when no project could be read: a failure is never an empty list.
+        """
+        answers = await asyncio.gather(*(_caught(ask(project)) for project in projects))
+        failed = [(project, answer) for project, answer in zip(projects, answers, strict=True) if _is_error(answer)]
+        read = [answer for answer in answers if not isinstance(answer, GatewayError)]
+        if failed and not read:
+            raise failed[0][1]  # type: ignore[misc]  # only errors are in it
+        for project, error in failed:
+            self.report(error, project)  # type: ignore[arg-type]  # only errors are in it
+        return read
+
+    def report(self, error: GatewayError, project: Project) -> None:
+        """Notes that a project is missing from this field's answer."""
+        self.failures.append(PartialFailure(error, project.id, self.path))
+        current_usage().incomplete.append({"project": project.id, "code": error.code, "path": list(self.path)})
+
+
+async def _caught(answer: Awaitable[T]) -> T | GatewayError:
+    try:
+        return await answer
+    except GatewayError as error:
+        return error
+
+
+def _is_error(answer: object) -> bool:
+    return isinstance(answer, GatewayError)

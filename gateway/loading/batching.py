@@ -1,0 +1,36 @@
+"""One DataLoader behind a `load` that a failing sibling cannot cancel for the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from aiodataloader import DataLoader
+
+from gateway.errors import GatewayError
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Batched(Generic[K, V]):
+    """Gathers the keys asked for in one tick and answers them with one call of `load_many`.
+
+    graphql-core cancels the siblings of a field that fails; the futures of a DataLoader are shared, so every wait for
+    one is shielded. To be made inside a running loop, one per request.
+    """
+
+    def __init__(
+        self, load_many: Callable[[list[K]], Awaitable[Mapping[K, V | GatewayError]]], *, remember: bool = True
+    ) -> None:
+        self._load_many = load_many
+        self._loader: DataLoader[K, V] = DataLoader(self._batch, cache=remember)
+
+    async def load(self, key: K) -> V:
+        """The value of a key; raises the GatewayError it met."""
+        return await asyncio.shield(self._loader.load(key))
+
+    async def _batch(self, keys: Sequence[K]) -> list[V]:
+        found = await self._load_many(list(keys))
+        return [found[key] for key in keys]  # type: ignore[misc]  # the DataLoader raises values that are exceptions

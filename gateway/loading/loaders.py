@@ -1,0 +1,133 @@
+"""What one request may load, each kind in batches. Everything here is per request and holds no state beyond it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.errors import GatewayError, UpstreamRejected
+from gateway.hierarchy.identity import EnvironmentModels
+from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.model import ModelCode, ModelRun
+from gateway.hierarchy.project import Project
+from gateway.loading.batching import Batched
+from gateway.loading.built_models import built_models
+from gateway.loading.project_map import ProjectMap, map_projects
+from gateway.services.admin_service import Topology
+from gateway.services.bundle import Services
+from gateway.services.job_service import RunKey, RunModels
+from gateway.services.model_histories import HistoryKey
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRequest:
+    """The newest `count` runs of each of these models."""
+
+    keys: tuple[HistoryKey, ...]
+    count: int
+
+
+Histories = Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]
+
+
+class Loaders:
+    """The loads of one request. `optional_fields` is its projection (see projection.py)."""
+
+    def __init__(self, services: Services, optional_fields: frozenset[str] = frozenset()) -> None:
+        self._services = services
+        self._optional_fields = optional_fields
+        self._projects: Batched[Literal["all"], ProjectMap] = Batched(self._load_projects)
+        self._models = Batched(self._load_models)
+        self._histories = Batched(self._load_histories, remember=False)
+        self._code = Batched(services.models.code)
+        self._runs = Batched(services.admin.runs)
+        self._recent_runs = Batched(self._load_recent_runs)
+        self._run_counts = Batched(services.admin.run_counts)
+        self._run_models = Batched(self._load_run_models)
+        self._built_models = Batched(self._load_built_models)
+
+    @property
+    def account_id(self) -> int:
+        return self._services.admin.account_id
+
+    async def account_name(self) -> str:
+        return await self._services.admin.account_name()
+
+    async def topology(self) -> Topology:
+        return await self._services.admin.topology()
+
+    async def projects(self) -> ProjectMap:
+        """Every project of the account, in each deployment environment."""
+        return await self._projects.load("all")
+
+    async def models(self, project: Project) -> EnvironmentModels:
+        """Every model of a project's environment."""
+        return await self._models.load(project)
+
+    async def histories(self, request: HistoryRequest) -> Histories:
+        """The histories asked for; a model whose environment cannot be read has its error."""
+        return await self._histories.load(request)
+
+    async def code(self, key: HistoryKey) -> ModelCode:
+        return await self._code.load(key)
+
+    async def run(self, run_id: int) -> Run:
+        return await self._runs.load(run_id)
+
+    async def recent_runs(self, job_id: int, count: int) -> tuple[Run, ...]:
+        """The newest `count` runs of a job, newest first."""
+        return await self._recent_runs.load((job_id, count))
+
+    async def run_count(self, job_id: int) -> int:
+        """How many runs of a job dbt still lists."""
+        return await self._run_counts.load(job_id)
+
+    async def run_models(self, run: Run) -> RunModels:
+        """What each model did in a run."""
+        return await self._run_models.load(run)
+
+    async def built_models(self, job: Job) -> tuple[ModelRun, ...]:
+        """The models a job builds: see built_models."""
+        return await self._built_models.load(job)
+
+    async def _load_projects(self, keys: list[Literal["all"]]) -> Mapping[Literal["all"], ProjectMap | GatewayError]:
+        topology = await self.topology()
+        headers = await self._services.environments.headers([one.id for one in topology.environments])
+        return dict.fromkeys(keys, map_projects(topology, headers))
+
+    async def _load_models(self, projects: list[Project]) -> Mapping[Project, EnvironmentModels | GatewayError]:
+        found = await self._services.models.models(projects, self._optional_fields)
+        return {project: found[project.environment_id] for project in projects}
+
+    async def _load_histories(self, requests: list[HistoryRequest]) -> Mapping[HistoryRequest, Histories]:
+        by_count: dict[int, dict[HistoryKey, None]] = {}
+        for request in requests:
+            by_count.setdefault(request.count, {}).update(dict.fromkeys(request.keys))
+        counts = list(by_count)
+        answers = await asyncio.gather(
+            *(self._services.models.histories(list(by_count[count]), count) for count in counts)
+        )
+        found = dict(zip(counts, answers, strict=True))
+        return {request: {key: found[request.count][key] for key in request.keys} for request in requests}
+
+    async def _load_recent_runs(
+        self, keys: list[tuple[int, int]]
+    ) -> Mapping[tuple[int, int], tuple[Run, ...] | GatewayError]:
+        most = max(count for _, count in keys)
+        found = await self._services.admin.recent_runs(list({job_id for job_id, _ in keys}), most)
+        answers: dict[tuple[int, int], tuple[Run, ...] | GatewayError] = {}
+        for job_id, count in keys:
+            runs = found[job_id]
+            answers[job_id, count] = runs if isinstance(runs, GatewayError) else runs[:count]
+        return answers
+
+    async def _load_run_models(self, runs: list[Run]) -> Mapping[Run, RunModels | GatewayError]:
+        keys = {run: RunKey(run.job_id, run.id) for run in runs}
+        finished = frozenset(key for run, key in keys.items() if run.status.is_final)
+        found = await self._services.jobs.run_models(list(keys.values()), finished)
+        return {run: found.get(key) or UpstreamRejected(f"Run {run.id} was not read.") for run, key in keys.items()}
+
+    async def _load_built_models(self, jobs: list[Job]) -> Mapping[Job, tuple[ModelRun, ...] | GatewayError]:
+        return await built_models(self._services, jobs)

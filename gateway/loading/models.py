@@ -1,0 +1,101 @@
+"""Questions about models and their histories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gateway.errors import BadUserInput, GatewayError, NotFound
+from gateway.hierarchy.filters import ModelFilter
+from gateway.hierarchy.identity import EnvironmentModels, resolve_model
+from gateway.hierarchy.model import Model, ModelRun
+from gateway.hierarchy.project import DeploymentEnvironment, Project
+from gateway.loading.asking import Asking
+from gateway.loading.loaders import HistoryRequest
+from gateway.services.model_histories import HistoryKey
+
+MOST_HISTORY = 100
+"""The longest history Discovery is asked for, in runs."""
+
+
+async def select_models(asking: Asking, projects: Sequence[Project], criteria: ModelFilter | None) -> list[Model]:
+    """The models of these projects that meet a filter, ordered by id."""
+    environments = await asking.of_each(projects, asking.loaders.models)
+    models = matching(environments, criteria)
+    return sorted(models, key=lambda model: model.id)
+
+
+def matching(environments: Sequence[EnvironmentModels], criteria: ModelFilter | None) -> list[Model]:
+    """The models that meet a filter. Raises BadUserInput for a model id that names none, or several, of them."""
+    everything = [model for environment in environments for model in environment.models]
+    if criteria is None:
+        return everything
+    named = _named(environments, criteria)
+    return [model for model in everything if (named is None or model.id in named) and criteria.criteria.matches(model)]
+
+
+def _named(environments: Sequence[EnvironmentModels], criteria: ModelFilter) -> frozenset[str] | None:
+    if criteria.model_ids is None:
+        return None
+    try:
+        return frozenset(resolve_model(given, environments).id for given in criteria.model_ids)
+    except NotFound as missing:
+        raise BadUserInput(f"modelIds: {missing.message}", argument="modelIds") from None
+
+
+async def find_model(asking: Asking, given: str, deployment: DeploymentEnvironment) -> Model:
+    """The model that an id names: `project.model`, `project.package.model` or a unique id.
+
+    Raises NotFound or AmbiguousId; while a project that may hold it cannot be read, that project's error.
+    """
+    projects = (await asking.loaders.projects()).by_deployment[deployment]
+    named = [project for project in projects if given.startswith(f"{project.id}.")]
+    searched = named if named and not given.startswith("model.") else projects
+    environments = await asking.of_each(searched, asking.loaders.models)
+    try:
+        return resolve_model(given, environments)
+    except NotFound:
+        if asking.failures:
+            raise asking.failures[-1].error from None
+        raise
+
+
+async def model_history(asking: Asking, model: Model, count: int) -> tuple[ModelRun, ...]:
+    """The newest `count` runs of one model, newest first, by any job."""
+    key = HistoryKey(model.environment_id, model.unique_id)
+    runs = (await asking.loaders.histories(HistoryRequest((key,), count)))[key]
+    if isinstance(runs, GatewayError):
+        raise runs
+    return runs
+
+
+async def successful_runs(
+    asking: Asking, models: Iterable[Model], wanted: int
+) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
+    """The newest `wanted` successful runs of each model, fewer where there are fewer within the longest history.
+
+    A history counts attempts, so a little more is asked for at first, and more again for models that failed often.
+    """
+    found: dict[HistoryKey, tuple[ModelRun, ...] | GatewayError] = {}
+    pending = [HistoryKey(model.environment_id, model.unique_id) for model in models]
+    count = min(MOST_HISTORY, wanted + max(2, wanted // 4))
+    while pending:
+        histories = await asking.loaders.histories(HistoryRequest(tuple(pending), count))
+        short = []
+        for key, runs in histories.items():
+            found[key] = runs if isinstance(runs, GatewayError) else _successes(runs, wanted)
+            if not isinstance(runs, GatewayError) and len(_successes(runs, wanted)) < wanted and len(runs) >= count:
+                short.append(key)
+        pending = short if count < MOST_HISTORY else []
+        count = min(MOST_HISTORY, count * 4)
+    return found
+
+
+def _successes(runs: Sequence[ModelRun], wanted: int) -> tuple[ModelRun, ...]:
+    return tuple(run for run in runs if run.succeeded)[:wanted]
+
+
+async def applied_model(asking: Asking, project: Project | None, unique_id: str) -> Model | None:
+    """A model by its unique id within one project; None when its environment does not hold it any more."""
+    if project is None:
+        return None
+    return (await asking.loaders.models(project)).by_unique_id.get(unique_id)

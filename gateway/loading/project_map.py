@@ -1,0 +1,68 @@
+"""Which projects there are: the Admin API's lists joined with what each environment says its dbt project is called."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from gateway.errors import GatewayError
+from gateway.hierarchy.project import DeploymentEnvironment, Environment, Project
+from gateway.services.admin_service import Topology
+from gateway.services.environment_service import EnvironmentHeader
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectMap:
+    """Every project in every deployment environment. `unread` are environments that could not be asked their name:
+    their projects carry the display name as id."""
+
+    by_deployment: Mapping[DeploymentEnvironment, tuple[Project, ...]]
+    by_environment: Mapping[int, Project]
+    unread: Mapping[int, GatewayError]
+
+
+def map_projects(topology: Topology, headers: Mapping[int, EnvironmentHeader | GatewayError]) -> ProjectMap:
+    """The projects of an account, ordered by id within each deployment."""
+    by_deployment = {
+        deployment: tuple(sorted(_projects(topology, headers, deployment), key=lambda project: project.id))
+        for deployment in DeploymentEnvironment
+    }
+    return ProjectMap(
+        by_deployment=by_deployment,
+        by_environment={project.environment_id: project for some in by_deployment.values() for project in some},
+        unread={one: header for one, header in headers.items() if isinstance(header, GatewayError)},
+    )
+
+
+def _projects(
+    topology: Topology, headers: Mapping[int, EnvironmentHeader | GatewayError], deployment: DeploymentEnvironment
+) -> list[Project]:
+    environments = [one for one in _marked(topology.environments) if one.deployment is deployment]
+    projects = [_project(one, topology, headers.get(one.id)) for one in environments]
+    names = Counter(project.id for project in projects)
+    return [
+        replace(project, id=f"{project.id}@{project.environment_id}") if names[project.id] > 1 else project
+        for project in projects
+    ]
+
+
+def _marked(environments: Iterable[Environment]) -> list[Environment]:
+    """A project's only deployment environment is its production when dbt does not mark it."""
+    all_of_them = list(environments)
+    alone = Counter(one.dbt_cloud_project_id for one in all_of_them)
+    return [
+        replace(one, deployment=DeploymentEnvironment.PRODUCTION)
+        if one.deployment is None and alone[one.dbt_cloud_project_id] == 1
+        else one
+        for one in all_of_them
+    ]
+
+
+def _project(environment: Environment, topology: Topology, header: EnvironmentHeader | GatewayError | None) -> Project:
+    display = topology.project_names.get(environment.dbt_cloud_project_id, str(environment.dbt_cloud_project_id))
+    if not isinstance(header, EnvironmentHeader):
+        return Project(id=display, name=display, environment=environment, adapter_type=None)
+    return Project(
+        id=header.dbt_project_name or display, name=display, environment=environment, adapter_type=header.adapter_type
+    )

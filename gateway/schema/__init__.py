@@ -1,0 +1,1 @@
+"""The GraphQL schema: types (one a file), inputs, connections; resolvers of a few lines over the loading room."""

@@ -1,0 +1,127 @@
+"""The Account type: every project of the account in one deployment environment."""
+
+from __future__ import annotations
+
+import strawberry
+
+from gateway.hierarchy import job as job_facts
+from gateway.hierarchy import model as model_facts
+from gateway.hierarchy import project as project_facts
+from gateway.hierarchy.ranking import Ranked
+from gateway.loading import jobs, models, rankings
+from gateway.loading.projects import select_projects
+from gateway.schema.arguments import (
+    ContainsFilter,
+    ContainsModelFilter,
+    LastRuns,
+    ModelsFilter,
+    ProjectsFilter,
+    TopN,
+)
+from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
+from gateway.schema.context import Info, asking
+from gateway.schema.enums import DeploymentEnvironment
+from gateway.schema.inputs import model_filter, project_filter, search_filter
+from gateway.schema.job import Job
+from gateway.schema.model import Model, position_of_model
+from gateway.schema.paging import Page, cut
+from gateway.schema.project import Project
+from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
+
+Parent = strawberry.Parent[project_facts.Account]
+
+
+@strawberry.type(description="A dbt account, seen through one deployment environment of each of its projects.")
+class Account:
+    id: strawberry.ID = strawberry.field(description="dbt's id of the account.")
+
+    @strawberry.field(description="The account's name.")
+    async def name(self, info: Info) -> str | None:
+        return await info.context.loaders.account_name()
+
+    @strawberry.field(description="Which deployment environment is looked at.")
+    def environment(self, parent: Parent) -> DeploymentEnvironment:
+        return parent.deployment
+
+    @strawberry.field(description="The account's projects, ordered by id.", graphql_type=Connection[Project] | None)
+    async def projects(
+        self,
+        parent: Parent,
+        info: Info,
+        filter: ProjectsFilter = strawberry.UNSET,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[project_facts.Project]:
+        page = page_arguments(first, after, last, before)
+        found = await select_projects(asking(info), parent.projects, project_filter(filter))
+        return cut(found, lambda project: (project.id,), page)
+
+    @strawberry.field(description="The models of all projects, ordered by id.", graphql_type=Connection[Model] | None)
+    async def models(
+        self,
+        parent: Parent,
+        info: Info,
+        filter: ModelsFilter = strawberry.UNSET,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[model_facts.Model]:
+        page = page_arguments(first, after, last, before)
+        found = await models.select_models(asking(info), parent.projects, model_filter(filter))
+        return cut(found, position_of_model, page)
+
+    @strawberry.field(description="The jobs of all projects, ordered by id.", graphql_type=Connection[Job] | None)
+    async def jobs(
+        self,
+        parent: Parent,
+        info: Info,
+        filter: ContainsFilter = strawberry.UNSET,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[job_facts.Job]:
+        page = page_arguments(first, after, last, before)
+        found = await jobs.select_jobs(asking(info), parent.projects, search_filter(filter))
+        return cut(found, lambda job: (job.id,), page)
+
+    @strawberry.field(
+        description="The slowest models over all projects, by the runtime of the last successful run or by the mean "
+        "over the last N. Models without a runtime are left out and counted in extensions.gateway.",
+        graphql_type=list[RankedModel] | None,
+    )
+    async def slowest_models(
+        self,
+        parent: Parent,
+        info: Info,
+        first: TopN = 5,
+        last_runs: LastRuns = 1,
+        filter: ModelsFilter = strawberry.UNSET,
+    ) -> tuple[Ranked[model_facts.Model], ...]:
+        ensure_ranking(first, last_runs)
+        ask = asking(info)
+        ranking = await rankings.slowest_models(ask, parent.projects, first, last_runs, model_filter(filter))
+        return ranking.entries
+
+    @strawberry.field(
+        description="The longest jobs over all projects, by mean wall clock over the last N runs that ended by "
+        "themselves: success or failure, not cancelled.",
+        graphql_type=list[RankedJob] | None,
+    )
+    async def longest_running_jobs(
+        self,
+        parent: Parent,
+        info: Info,
+        first: TopN = 5,
+        last_runs: LastRuns = 1,
+        filter: ContainsFilter = strawberry.UNSET,
+        model_filter_: ContainsModelFilter = strawberry.UNSET,
+    ) -> tuple[Ranked[job_facts.Job], ...]:
+        ensure_ranking(first, last_runs)
+        ranking = await rankings.longest_running_jobs(
+            asking(info), parent.projects, first, last_runs, search_filter(filter), model_filter(model_filter_)
+        )
+        return ranking.entries

@@ -1,0 +1,60 @@
+"""Connections as GitHub has them: `nodes` beside `edges`, with an exact `totalCount`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Generic, TypeVar
+
+import strawberry
+
+from gateway.schema import paging
+
+T = TypeVar("T")
+
+First = Annotated[int | None, strawberry.argument(description="At most this many, from the start or behind `after`.")]
+After = Annotated[str | None, strawberry.argument(description="Cursor behind which to start.")]
+Last = Annotated[int | None, strawberry.argument(description="At most this many, back from the end or from `before`.")]
+Before = Annotated[str | None, strawberry.argument(description="Cursor before which to end.")]
+
+DEFAULT_PAGE = 100
+LARGEST_PAGE = 5_000
+
+
+@strawberry.type(description="Whether there is more on either side of a page, and the cursors of its ends.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(description="True when there are items behind this page.")
+    has_previous_page: bool = strawberry.field(description="True when there are items before this page.")
+    start_cursor: str | None = strawberry.field(description="Cursor of the first item; null on an empty page.")
+    end_cursor: str | None = strawberry.field(description="Cursor of the last item; null on an empty page.")
+
+
+@strawberry.type(description="An item of a page with its cursor.")
+class Edge(Generic[T]):
+    node: T = strawberry.field(description="The item.")
+    cursor: str = strawberry.field(description="Where the item stands in the list; give it as `after` or `before`.")
+
+
+@strawberry.type(
+    description="A page of an ordered list. Ask for nodes, or for edges when you need every item's cursor."
+)
+class Connection(Generic[T]):
+    nodes: list[T] = strawberry.field(description="The items of this page.")
+    edges: list[Edge[T]] = strawberry.field(description="The items of this page with their cursors.")
+    page_info: PageInfo = strawberry.field(description="Whether there is more, and the cursors of this page's ends.")
+
+    @strawberry.field(description="How many items there are over all pages; null where dbt cannot say.")
+    async def total_count(self, parent: strawberry.Parent[paging.Page[T]]) -> int | None:
+        total = parent.total()
+        return total if total is None or isinstance(total, int) else await total
+
+
+def page_arguments(
+    first: int | None, after: str | None, last: int | None, before: str | None, most: int = LARGEST_PAGE
+) -> paging.PageArguments:
+    """What a caller asked for, UNSET taken as None; without first and last, the first hundred."""
+    page = paging.PageArguments(_value(first), _value(after), _value(last), _value(before), most)
+    return page if page.first or page.last else replace(page, first=min(DEFAULT_PAGE, most))
+
+
+def _value(given: T | None) -> T | None:
+    return None if given is strawberry.UNSET else given

@@ -1,0 +1,26 @@
+"""What every resolver finds in `info.context`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import strawberry
+
+from gateway.loading.asking import Asking, PartialFailure
+from gateway.loading.loaders import Loaders
+
+
+@dataclass(slots=True)
+class GatewayContext:
+    """One request: its loads, and the parts of the answer that are missing."""
+
+    loaders: Loaders
+    failures: list[PartialFailure] = field(default_factory=list)
+
+
+Info = strawberry.Info[GatewayContext, None]
+
+
+def asking(info: Info) -> Asking:
+    """The field that is being resolved, asking its questions."""
+    return Asking(info.context.loaders, tuple(info.path.as_list()), info.context.failures)

@@ -1,0 +1,54 @@
+"""The hierarchy's enums with what their values mean to a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+import strawberry
+
+from gateway.hierarchy.filters import Inclusion, TagsMatch
+from gateway.hierarchy.project import DeploymentEnvironment
+from gateway.hierarchy.status import RunStatus
+
+__all__ = ["DeploymentEnvironment", "Inclusion", "RunStatus", "TagsMatch"]
+
+
+def _describe(enum: type[Enum], description: str, values: Mapping[str, str]) -> None:
+    described = strawberry.enum(enum, description=description)
+    for value in described.__strawberry_definition__.values:  # type: ignore[attr-defined]  # set by strawberry.enum
+        value.description = values[value.name]
+
+
+_describe(
+    RunStatus,
+    "How a run, or one model in a run, ended or where it stands.",
+    {
+        "SUCCESS": "It ended well.",
+        "FAILURE": "It ended with an error; a partial success of a microbatch model is one too.",
+        "CANCELLED": "Somebody or something stopped it before its end.",
+        "WARN": "It ended well, with a warning.",
+        "SKIPPED": "It was not executed, most often because something upstream of it failed.",
+        "QUEUED": "It waits to be started.",
+        "RUNNING": "It is under way.",
+        "UNKNOWN": "dbt reported something this gateway does not know yet; statusText holds its word.",
+    },
+)
+
+_describe(
+    DeploymentEnvironment,
+    "Which of a project's deployment environments a question is about.",
+    {"PRODUCTION": "The production environment.", "STAGING": "The staging environment."},
+)
+
+_describe(
+    TagsMatch,
+    "Whether one of several tags is enough, or all of them are needed.",
+    {"ANY": "At least one of the tags.", "ALL": "Every one of the tags."},
+)
+
+_describe(
+    Inclusion,
+    "Whether a filter keeps the projects it names, or leaves them out.",
+    {"INCLUDE": "Keep only the projects named.", "EXCLUDE": "Keep all but the projects named."},
+)

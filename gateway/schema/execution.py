@@ -1,0 +1,112 @@
+"""Running one operation: validation remembered per document, graphql-core's executor, errors in their public form."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import strawberry
+from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, execute, validate
+
+from gateway.errors import GatewayError
+from gateway.loading.asking import PartialFailure
+from gateway.loading.projection import optional_fields_of
+from gateway.schema.context import GatewayContext
+
+log = logging.getLogger(__name__)
+
+_MOST_VALIDATION_ERRORS = 5
+_REMEMBERED_DOCUMENTS = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an operation. `executed` is False when it was invalid or its variables could not be coerced."""
+
+    data: Mapping[str, Any] | None
+    errors: Sequence[Mapping[str, Any]]
+    executed: bool
+
+
+class OperationRunner:
+    """Validates and executes parsed documents against the schema. Safe for concurrent use on one event loop."""
+
+    def __init__(self, schema: strawberry.Schema) -> None:
+        # Strawberry keeps the graphql-core schema it built in `_schema`; executing on it directly leaves out its
+        # parsing and extension machinery, which the edge has done already. A test pins this seam.
+        self._schema: GraphQLSchema = schema._schema
+        self._validated = lru_cache(maxsize=_REMEMBERED_DOCUMENTS)(self._validate)
+        self._projected = lru_cache(maxsize=_REMEMBERED_DOCUMENTS)(optional_fields_of)
+
+    def projection(self, document: DocumentNode, operation_name: str | None) -> frozenset[str]:
+        """The optional upstream fields that the operation needs."""
+        return self._projected(document, operation_name)
+
+    async def run(
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        variables: Mapping[str, Any] | None,
+        context: GatewayContext,
+    ) -> Outcome:
+        """The outcome of one operation; never raises for anything a caller can send."""
+        invalid = self._validated(document)
+        if invalid:
+            return Outcome(None, [_with_code(error, "GRAPHQL_VALIDATION_FAILED") for error in invalid], executed=False)
+        result = execute(
+            self._schema,
+            document,
+            context_value=context,
+            variable_values=dict(variables or {}),
+            operation_name=operation_name,
+        )
+        finished = result if isinstance(result, ExecutionResult) else await result
+        return _outcome(finished, context.failures)
+
+    def _validate(self, document: DocumentNode) -> tuple[GraphQLError, ...]:
+        return tuple(validate(self._schema, document, max_errors=_MOST_VALIDATION_ERRORS)[:_MOST_VALIDATION_ERRORS])
+
+
+def _outcome(result: ExecutionResult, failures: Sequence[PartialFailure]) -> Outcome:
+    errors = result.errors or []
+    if result.data is None and errors and all(error.path is None for error in errors):
+        return Outcome(None, [_with_code(error, "BAD_USER_INPUT") for error in errors], executed=False)
+    formatted = [*map(format_error, errors), *map(_format_partial, failures)]
+    return Outcome(result.data, formatted, executed=True)
+
+
+def format_error(error: GraphQLError) -> dict[str, Any]:
+    """An error in its public form: our own with their code, everything else masked under an id that the log holds."""
+    original = error.original_error
+    while isinstance(original, GraphQLError) and original.original_error is not None:
+        original = original.original_error
+    formatted: dict[str, Any] = dict(error.formatted)
+    if isinstance(original, GatewayError):
+        formatted["message"] = original.message
+        formatted["extensions"] = original.extensions
+    elif original is None:
+        formatted["extensions"] = {"code": "BAD_USER_INPUT", **(error.extensions or {})}
+    else:
+        error_id = uuid.uuid4().hex
+        log.error("unexpected error %s at %s", error_id, error.path, exc_info=original)
+        formatted["message"] = (
+            f"Something went wrong inside the gateway. The operator finds it in the log as {error_id}."
+        )
+        formatted["extensions"] = {"code": "INTERNAL_SERVER_ERROR", "errorId": error_id}
+    return formatted
+
+
+def _format_partial(failure: PartialFailure) -> dict[str, Any]:
+    extensions = {**failure.error.extensions, "project": failure.project_id, "partial": True}
+    message = f"Project {failure.project_id} is missing from this answer: {failure.error.message}"
+    return {"message": message, "path": list(failure.path), "extensions": extensions}
+
+
+def _with_code(error: GraphQLError, code: str) -> dict[str, Any]:
+    formatted: dict[str, Any] = dict(error.formatted)
+    formatted["extensions"] = {"code": code, **(error.extensions or {})}
+    return formatted

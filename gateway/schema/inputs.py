@@ -1,0 +1,121 @@
+"""Filter inputs. Bad values are refused with BAD_USER_INPUT when they become the hierarchy's filters."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import strawberry
+
+from gateway.errors import BadUserInput
+from gateway.hierarchy import filters
+from gateway.schema.enums import Inclusion, TagsMatch
+
+T = TypeVar("T")
+
+_TAGS = "Tags to look for; tagsMatch says whether one is enough. Leave out for no constraint; [] matches nothing."
+_TAGS_MATCH = "Whether one of the tags is enough (ANY) or all are needed (ALL)."
+_MATERIALIZATION = "Materialization, compared without case: table, view, incremental, ephemeral or a custom one."
+_MIN_RUNTIME = "Least runtime in seconds, inclusive. Models without a runtime do not match."
+_MAX_RUNTIME = "Greatest runtime in seconds, inclusive. Models without a runtime do not match."
+
+# More values than a list may hold; longer ones are refused, not cut.
+_LONGEST_LIST = 1_000
+
+
+@strawberry.input(
+    description="Criteria a model must meet, all of them. On jobs, runs and projects: keeps what contains such a model."
+)
+class SearchFilter:
+    tags: list[str] | None = strawberry.field(default=strawberry.UNSET, description=_TAGS)
+    tags_match: TagsMatch = strawberry.field(default=filters.TagsMatch.ANY, description=_TAGS_MATCH)
+    materialization: str | None = strawberry.field(default=strawberry.UNSET, description=_MATERIALIZATION)
+    min_runtime: float | None = strawberry.field(default=strawberry.UNSET, description=_MIN_RUNTIME)
+    max_runtime: float | None = strawberry.field(default=strawberry.UNSET, description=_MAX_RUNTIME)
+
+    def to_filter(self) -> filters.SearchFilter:
+        """The hierarchy's filter. Raises BadUserInput."""
+        return filters.SearchFilter(
+            _values(self.tags, "tags"),
+            self.tags_match,
+            _value(self.materialization),
+            _value(self.min_runtime),
+            _value(self.max_runtime),
+        )
+
+
+@strawberry.input(description="Criteria a model must meet, all of them, and models named by id.")
+class ModelFilter:
+    tags: list[str] | None = strawberry.field(default=strawberry.UNSET, description=_TAGS)
+    tags_match: TagsMatch = strawberry.field(default=filters.TagsMatch.ANY, description=_TAGS_MATCH)
+    materialization: str | None = strawberry.field(default=strawberry.UNSET, description=_MATERIALIZATION)
+    min_runtime: float | None = strawberry.field(default=strawberry.UNSET, description=_MIN_RUNTIME)
+    max_runtime: float | None = strawberry.field(default=strawberry.UNSET, description=_MAX_RUNTIME)
+    model_ids: list[strawberry.ID] | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Only these models: project.model, project.package.model or unique ids. Case counts.",
+    )
+
+    def to_filter(self) -> filters.ModelFilter:
+        """The hierarchy's filter. Raises BadUserInput."""
+        return filters.ModelFilter(
+            _values(self.tags, "tags"),
+            self.tags_match,
+            _value(self.materialization),
+            _value(self.min_runtime),
+            _value(self.max_runtime),
+            _values(self.model_ids, "modelIds"),
+        )
+
+
+@strawberry.input(
+    description="Projects named by id, to keep or to leave out, and criteria a model of theirs must meet."
+)
+class ProjectFilter:
+    tags: list[str] | None = strawberry.field(default=strawberry.UNSET, description=_TAGS)
+    tags_match: TagsMatch = strawberry.field(default=filters.TagsMatch.ANY, description=_TAGS_MATCH)
+    materialization: str | None = strawberry.field(default=strawberry.UNSET, description=_MATERIALIZATION)
+    min_runtime: float | None = strawberry.field(default=strawberry.UNSET, description=_MIN_RUNTIME)
+    max_runtime: float | None = strawberry.field(default=strawberry.UNSET, description=_MAX_RUNTIME)
+    project_ids: list[strawberry.ID] | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Projects to keep or to leave out, by id (the dbt project name). Unknown ids are refused.",
+    )
+    include_or_exclude: Inclusion = strawberry.field(
+        default=filters.Inclusion.INCLUDE, description="Whether projectIds are kept or left out."
+    )
+
+    def to_filter(self) -> filters.ProjectFilter:
+        """The hierarchy's filter. Raises BadUserInput."""
+        return filters.ProjectFilter(
+            _values(self.tags, "tags"),
+            self.tags_match,
+            _value(self.materialization),
+            _value(self.min_runtime),
+            _value(self.max_runtime),
+            _values(self.project_ids, "projectIds"),
+            self.include_or_exclude,
+        )
+
+
+def _value(given: T | None) -> T | None:
+    return None if given is strawberry.UNSET else given
+
+
+def _values(given: list[str] | list[strawberry.ID] | None, argument: str) -> tuple[str, ...] | None:
+    if given is None or given is strawberry.UNSET:
+        return None
+    if len(given) > _LONGEST_LIST:
+        raise BadUserInput(f"{argument} holds {len(given)} values; at most {_LONGEST_LIST}.", argument=argument)
+    return tuple(given)
+
+
+def search_filter(given: SearchFilter | None) -> filters.SearchFilter | None:
+    return given.to_filter() if given else None
+
+
+def model_filter(given: ModelFilter | None) -> filters.ModelFilter | None:
+    return given.to_filter() if given else None
+
+
+def project_filter(given: ProjectFilter | None) -> filters.ProjectFilter | None:
+    return given.to_filter() if given else None

@@ -1,0 +1,76 @@
+"""The Job type: a job definition with its runs."""
+
+from __future__ import annotations
+
+import strawberry
+
+from gateway.hierarchy import job as job_facts
+from gateway.hierarchy import model as model_facts
+from gateway.hierarchy import project as project_facts
+from gateway.loading import jobs, projects
+from gateway.schema.arguments import ModelsFilter
+from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
+from gateway.schema.context import Info, asking
+from gateway.schema.inputs import model_filter
+from gateway.schema.lazy import LazyModel, LazyProject
+from gateway.schema.paging import Page, cut
+from gateway.schema.run import Run
+
+Parent = strawberry.Parent[job_facts.Job]
+
+
+@strawberry.type(description="A job: dbt commands that run on a schedule, on an event or on demand.")
+class Job:
+    id: strawberry.ID = strawberry.field(description="dbt's id of the job.")
+    name: str | None = strawberry.field(description="The job's name.")
+    description: str | None = strawberry.field(description="The job's description.")
+    kind: str | None = strawberry.field(description="dbt's job type: scheduled, ci, merge, other and so on.")
+    schedule: str | None = strawberry.field(description="The cron expression of a scheduled job.")
+    steps: list[str] = strawberry.field(description="The dbt commands it runs, in order.")
+    last_run: Run | None = strawberry.field(description="Its newest run, whatever its status.")
+
+    @strawberry.field(
+        description="The project the job belongs to.",
+        graphql_type=LazyProject | None,
+    )
+    async def project(self, parent: Parent, info: Info) -> project_facts.Project | None:
+        return await projects.project_of_environment(asking(info), parent.environment_id)
+
+    @strawberry.field(
+        description="The job's runs, newest first; the newest 500 can be paged through.",
+        graphql_type=Connection[Run] | None,
+    )
+    async def runs(
+        self,
+        parent: Parent,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[job_facts.Run]:
+        page = page_arguments(first, after, last, before, jobs.MOST_RUNS)
+        simple = page.after is None and page.before is None and page.first is not None
+        count = min(jobs.MOST_RUNS, page.first + 1) if simple and page.first else jobs.MOST_RUNS
+        loaders = info.context.loaders
+        runs = await loaders.recent_runs(parent.id, count)
+        return cut(runs, lambda run: (-run.id,), page, lambda: loaders.run_count(parent.id))
+
+    @strawberry.field(
+        description="The models the job builds, as they are now: those with a result in its last run that ended by "
+        "itself (of its last five). Ordered by id.",
+        graphql_type=Connection[LazyModel] | None,
+    )
+    async def models(
+        self,
+        parent: Parent,
+        info: Info,
+        filter: ModelsFilter = strawberry.UNSET,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[model_facts.Model]:
+        page = page_arguments(first, after, last, before)
+        found = await jobs.models_of_job(asking(info), parent, model_filter(filter))
+        return cut(found, lambda model: (model.id,), page)

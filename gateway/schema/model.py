@@ -1,0 +1,126 @@
+"""The Model type: a model as its environment knows it now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+from strawberry.scalars import JSON
+
+from gateway.hierarchy import job as job_facts
+from gateway.hierarchy import model as model_facts
+from gateway.hierarchy import project as project_facts
+from gateway.loading import jobs, models, projects
+from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
+from gateway.schema.context import Info, asking
+from gateway.schema.enums import RunStatus
+from gateway.schema.job import Job
+from gateway.schema.lazy import LazyProject
+from gateway.schema.model_run import ModelRun, position_in_history
+from gateway.schema.paging import Page, cut
+from gateway.services.model_histories import HistoryKey
+
+Parent = strawberry.Parent[model_facts.Model]
+
+
+@strawberry.type(
+    description="A dbt model in one deployment environment: its latest state, its last runs, and what builds it."
+)
+class Model:
+    id: strawberry.ID = strawberry.field(
+        description="project.model; project.package.model where two packages of the project share the name."
+    )
+    unique_id: str = strawberry.field(
+        description="dbt's unique id, model.package.name; packages repeat across projects."
+    )
+    name: str = strawberry.field(description="The model's name.")
+    package_name: str = strawberry.field(description="The dbt package that defines the model.")
+    tags: list[str] = strawberry.field(description="Tags, in the order dbt lists them.")
+    materialization: str | None = strawberry.field(description="table, view, incremental, ephemeral or a custom one.")
+    runtime: float | None = strawberry.field(
+        description="Seconds its last successful run spent on the model; null when it never succeeded."
+    )
+    start_time: datetime | None = strawberry.field(description="When its last successful execution began (UTC).")
+    end_time: datetime | None = strawberry.field(description="When its last successful execution ended (UTC).")
+    last_run_status: RunStatus | None = strawberry.field(
+        description="How the last attempt ended, whatever its outcome; null when there was none."
+    )
+    last_run_error: str | None = strawberry.field(description="The error of the last attempt, when it failed.")
+    description: str | None = strawberry.field(description="The description from the project's YAML.")
+    database: str | None = strawberry.field(description="Database of the relation.")
+    schema: str | None = strawberry.field(description="Schema of the relation.")
+    alias: str | None = strawberry.field(description="Name of the relation.")
+    relation_name: str | None = strawberry.field(description="The relation's full name, quoted as dbt writes it.")
+    access: str | None = strawberry.field(description="private, protected or public.")
+    group: str | None = strawberry.field(description="The dbt group that owns the model.")
+    language: str | None = strawberry.field(description="sql or python.")
+    version: str | None = strawberry.field(description="The version of a versioned model.")
+    file_path: str | None = strawberry.field(description="Path of the model's file in its project.")
+    contract_enforced: bool | None = strawberry.field(description="Whether dbt enforces the model's contract.")
+    meta: JSON | None = strawberry.field(description="The model's meta, verbatim.")
+
+    @strawberry.field(
+        description="The project the model belongs to.",
+        graphql_type=LazyProject | None,
+    )
+    async def project(self, parent: Parent, info: Info) -> project_facts.Project | None:
+        return await projects.project_of_environment(asking(info), parent.environment_id)
+
+    @strawberry.field(
+        description="The model's runs, newest first, by any job of its environment; at most 100.",
+        graphql_type=Connection[ModelRun] | None,
+    )
+    async def runs(
+        self,
+        parent: Parent,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[model_facts.ModelRun]:
+        page = page_arguments(first, after, last, before, models.MOST_HISTORY)
+        simple = page.after is None and page.before is None and page.first is not None
+        count = min(models.MOST_HISTORY, page.first + 1) if simple and page.first else models.MOST_HISTORY
+        runs = sorted(await models.model_history(asking(info), parent, count), key=position_in_history)
+
+        async def total() -> int | None:
+            everything = await models.model_history(asking(info), parent, models.MOST_HISTORY)
+            return len(everything) if len(everything) < models.MOST_HISTORY else None
+
+        return cut(runs, position_in_history, page, total)
+
+    @strawberry.field(
+        description="The jobs that build the model: those whose last run that ended by itself (of their last five) "
+        "had a result for it. Ordered by id.",
+        graphql_type=Connection[Job] | None,
+    )
+    async def jobs(
+        self,
+        parent: Parent,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[job_facts.Job]:
+        page = page_arguments(first, after, last, before)
+        found = await jobs.jobs_of_model(asking(info), parent)
+        return cut(found, lambda job: (job.id,), page)
+
+    @strawberry.field(description="The model's code as written.")
+    async def raw_code(self, parent: Parent, info: Info) -> str | None:
+        return (await _code(parent, info)).raw
+
+    @strawberry.field(description="The model's code as last compiled; null when no run compiled it.")
+    async def compiled_code(self, parent: Parent, info: Info) -> str | None:
+        return (await _code(parent, info)).compiled
+
+
+async def _code(parent: model_facts.Model, info: Info) -> model_facts.ModelCode:
+    return await info.context.loaders.code(HistoryKey(parent.environment_id, parent.unique_id))
+
+
+def position_of_model(model: model_facts.Model) -> tuple[str, ...]:
+    """Models are listed by id."""
+    return (model.id,)

@@ -1,0 +1,59 @@
+"""The ModelRun type: one model in one run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+
+from gateway.hierarchy import job as job_facts
+from gateway.hierarchy import model as model_facts
+from gateway.loading import jobs, models, projects
+from gateway.schema.context import Info, asking
+from gateway.schema.enums import RunStatus
+from gateway.schema.lazy import LazyModel, LazyRun
+
+Parent = strawberry.Parent[model_facts.ModelRun]
+
+
+@strawberry.type(description="One model in one run: what it did there and how long it took.")
+class ModelRun:
+    unique_id: str = strawberry.field(description="The model's unique id.")
+    name: str = strawberry.field(description="The model's name.")
+    status: RunStatus = strawberry.field(description="How the model ended in this run.")
+    status_text: str = strawberry.field(description="dbt's own word for it.")
+    runtime: float | None = strawberry.field(
+        description="Seconds spent on the model in this run; null when it was not executed."
+    )
+    start_time: datetime | None = strawberry.field(description="When its execution began (UTC).")
+    end_time: datetime | None = strawberry.field(description="When its execution ended (UTC).")
+    error: str | None = strawberry.field(description="dbt's message when it failed.")
+    thread: str | None = strawberry.field(description="The dbt thread that worked on it.")
+    run_id: strawberry.ID = strawberry.field(description="Id of the run.")
+    job_id: strawberry.ID = strawberry.field(description="Id of the run's job.")
+    tags: list[str] = strawberry.field(description="The model's tags at that run.")
+    materialization: str | None = strawberry.field(description="The model's materialization at that run.")
+
+    @strawberry.field(
+        description="The model as it is now; null when its environment does not hold it any more.",
+        graphql_type=LazyModel | None,
+    )
+    async def model(self, parent: Parent, info: Info) -> model_facts.Model | None:
+        ask = asking(info)
+        project = await projects.project_of_environment(ask, parent.environment_id)
+        return await models.applied_model(ask, project, parent.unique_id)
+
+    @strawberry.field(description="The run.", graphql_type=LazyRun | None)
+    async def run(self, parent: Parent, info: Info) -> job_facts.Run | None:
+        return await jobs.find_run(asking(info), parent.run_id)
+
+
+def position_in_history(run: model_facts.ModelRun) -> tuple[float, int, str]:
+    """Newest first: by the end of the invocation, then by run; the same model twice in a run by invocation."""
+    ended = run.ended_at.timestamp() if run.ended_at else 0.0
+    return (-ended, -run.run_id, run.invocation_id or "")
+
+
+def position_in_run(run: model_facts.ModelRun) -> tuple[str, ...]:
+    """By unique id."""
+    return (run.unique_id,)

@@ -1,0 +1,112 @@
+"""The Project type: one dbt project in one deployment environment."""
+
+from __future__ import annotations
+
+import strawberry
+
+from gateway.hierarchy import job as job_facts
+from gateway.hierarchy import model as model_facts
+from gateway.hierarchy import project as project_facts
+from gateway.hierarchy.ranking import Ranked
+from gateway.loading import jobs, models, rankings
+from gateway.schema.arguments import ContainsFilter, ContainsModelFilter, LastRuns, ModelsFilter, TopN
+from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
+from gateway.schema.context import Info, asking
+from gateway.schema.enums import DeploymentEnvironment
+from gateway.schema.inputs import model_filter, search_filter
+from gateway.schema.job import Job
+from gateway.schema.model import Model, position_of_model
+from gateway.schema.paging import Page, cut
+from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
+
+Parent = strawberry.Parent[project_facts.Project]
+
+
+@strawberry.type(description="One dbt project in one deployment environment.")
+class Project:
+    id: strawberry.ID = strawberry.field(
+        description="The dbt project name; name@environment where two environments share it."
+    )
+    name: str = strawberry.field(description="The project's display name in dbt.")
+    adapter_type: str | None = strawberry.field(
+        description="The warehouse adapter: snowflake, bigquery, duckdb and so on."
+    )
+    environment_id: strawberry.ID = strawberry.field(description="dbt's id of the deployment environment.")
+
+    @strawberry.field(description="Which deployment environment this is.")
+    def environment(self, parent: Parent) -> DeploymentEnvironment | None:
+        return parent.environment.deployment
+
+    @strawberry.field(description="The project's models, ordered by id.", graphql_type=Connection[Model] | None)
+    async def models(
+        self,
+        parent: Parent,
+        info: Info,
+        filter: ModelsFilter = strawberry.UNSET,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[model_facts.Model]:
+        page = page_arguments(first, after, last, before)
+        found = await models.select_models(asking(info), [parent], model_filter(filter))
+        return cut(found, position_of_model, page)
+
+    @strawberry.field(description="The project's jobs, ordered by id.", graphql_type=Connection[Job] | None)
+    async def jobs(
+        self,
+        parent: Parent,
+        info: Info,
+        filter: ContainsFilter = strawberry.UNSET,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[job_facts.Job]:
+        page = page_arguments(first, after, last, before)
+        found = await jobs.select_jobs(asking(info), [parent], search_filter(filter))
+        return cut(found, lambda job: (job.id,), page)
+
+    @strawberry.field(description="How many models the project has.")
+    async def model_count(self, parent: Parent, info: Info) -> int | None:
+        return len((await info.context.loaders.models(parent)).models)
+
+    @strawberry.field(description="How many jobs run in the project's environment.")
+    async def job_count(self, parent: Parent, info: Info) -> int | None:
+        return len(await jobs.jobs_of_project(asking(info), parent))
+
+    @strawberry.field(
+        description="The project's slowest models by the runtime of the last successful run, or by the mean over the "
+        "last N. Models without a runtime are left out and counted in extensions.gateway.",
+        graphql_type=list[RankedModel] | None,
+    )
+    async def slowest_models(
+        self,
+        parent: Parent,
+        info: Info,
+        first: TopN = 5,
+        last_runs: LastRuns = 1,
+        filter: ModelsFilter = strawberry.UNSET,
+    ) -> tuple[Ranked[model_facts.Model], ...]:
+        ensure_ranking(first, last_runs)
+        ranking = await rankings.slowest_models(asking(info), [parent], first, last_runs, model_filter(filter))
+        return ranking.entries
+
+    @strawberry.field(
+        description="The project's longest jobs by mean wall clock over the last N runs that ended by themselves.",
+        graphql_type=list[RankedJob] | None,
+    )
+    async def longest_running_jobs(
+        self,
+        parent: Parent,
+        info: Info,
+        first: TopN = 5,
+        last_runs: LastRuns = 1,
+        filter: ContainsFilter = strawberry.UNSET,
+        model_filter_: ContainsModelFilter = strawberry.UNSET,
+    ) -> tuple[Ranked[job_facts.Job], ...]:
+        ensure_ranking(first, last_runs)
+        ranking = await rankings.longest_running_jobs(
+            asking(info), [parent], first, last_runs, search_filter(filter), model_filter(model_filter_)
+        )
+        return ranking.entries

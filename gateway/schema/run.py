@@ -1,0 +1,75 @@
+"""The Run type: one run of a job."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+
+from gateway.errors import NotFound
+from gateway.hierarchy import job as job_facts
+from gateway.hierarchy import model as model_facts
+from gateway.loading import jobs
+from gateway.schema.arguments import ContainsFilter
+from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
+from gateway.schema.context import Info, asking
+from gateway.schema.enums import RunStatus
+from gateway.schema.inputs import search_filter
+from gateway.schema.lazy import LazyJob
+from gateway.schema.model_run import ModelRun, position_in_run
+from gateway.schema.paging import Page, cut
+
+Parent = strawberry.Parent[job_facts.Run]
+
+
+@strawberry.type(description="One run of a job.")
+class Run:
+    id: strawberry.ID = strawberry.field(description="dbt's id of the run.")
+    status: RunStatus = strawberry.field(description="How the run ended, or where it stands.")
+    status_text: str = strawberry.field(description="dbt's own word for it.")
+    runtime: float | None = strawberry.field(
+        description="Wall clock in seconds from start to end, time in the queue excluded; null until it has ended."
+    )
+    queue_seconds: float | None = strawberry.field(description="Seconds from its creation to its start.")
+    queued_at: datetime | None = strawberry.field(description="When it was created (UTC).")
+    start_time: datetime | None = strawberry.field(description="When it was started (UTC).")
+    end_time: datetime | None = strawberry.field(description="When it ended (UTC).")
+    error: str | None = strawberry.field(description="dbt's message about the run's outcome.")
+    git_sha: str | None = strawberry.field(description="Commit of the project that was run.")
+    git_branch: str | None = strawberry.field(description="Branch of the project that was run.")
+    dbt_version: str | None = strawberry.field(description="Version of dbt that ran.")
+    url: str | None = strawberry.field(description="The run's page in dbt, where it has one.")
+    job_id: strawberry.ID = strawberry.field(description="Id of the run's job.")
+
+    @strawberry.field(
+        description="The job; null when it has been deleted since.",
+        graphql_type=LazyJob | None,
+    )
+    async def job(self, parent: Parent, info: Info) -> job_facts.Job | None:
+        try:
+            return await jobs.find_job(asking(info), parent.job_id)
+        except NotFound:
+            return None
+
+    @strawberry.field(description="How many models had a result in this run.")
+    async def model_count(self, parent: Parent, info: Info) -> int | None:
+        return len(await jobs.executed_models(asking(info), parent, None))
+
+    @strawberry.field(
+        description="What each model did in this run, ordered by unique id. Models it did not touch are not listed; a "
+        "skipped one is, with status SKIPPED.",
+        graphql_type=Connection[ModelRun] | None,
+    )
+    async def model_runs(
+        self,
+        parent: Parent,
+        info: Info,
+        filter: ContainsFilter = strawberry.UNSET,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[model_facts.ModelRun]:
+        page = page_arguments(first, after, last, before)
+        touched = await jobs.executed_models(asking(info), parent, search_filter(filter))
+        return cut(touched, position_in_run, page)
