@@ -1,0 +1,116 @@
+"""Runs an ASGI application behind uvicorn: on a socket that is bound before anything expensive begins."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from gateway.errors import ConfigurationError, GatewayError
+
+BACKLOG = 1024
+# Requests under way get this long to finish after SIGTERM; longer than any of them may take.
+GRACE_SECONDS = 35
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens already: who connects while the gateway still reads its data waits, and is answered.
+
+    Port 0 takes a free one. Raises ConfigurationError when the address cannot be had.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+    except (OSError, OverflowError, UnicodeError) as unknown:
+        raise ConfigurationError(f"{host}:{port} is not an address to listen on: {unknown}.") from None
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError as refused:
+        listening.close()
+        raise ConfigurationError(_why_not(host, port, refused)) from None
+    listening.set_inheritable(True)
+    return listening
+
+
+def _why_not(host: str, port: int, refused: OSError) -> str:
+    if refused.errno == errno.EADDRINUSE:
+        return f"Port {port} on {host} is in use: stop the program that listens there, or choose another with --port."
+    if refused.errno == errno.EACCES:
+        return f"Port {port} needs more rights than this user has: choose one above 1023 with --port."
+    if refused.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is not an address of this machine: choose another with --host."
+    return f"{host}:{port} cannot be listened on: {refused.strerror}."
+
+
+def serve(create: Callable[[], ASGIApp], listening: socket.socket, workers: int = 1) -> int:
+    """Serves until SIGTERM or SIGINT and finishes what is under way. Returns 0, or 2 when the application did not start.
+
+    With several workers each process calls `create`, which must therefore be picklable.
+    """
+    config = uvicorn.Config(
+        partial(PlainStartup.around, create),
+        factory=True,
+        workers=workers,
+        backlog=BACKLOG,
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    if workers > 1:
+        Multiprocess(config, sockets=[listening]).run()
+        return 0
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    except SystemExit as leaving:
+        return 2 if leaving.code == STARTUP_FAILURE else 0
+    return 0
+
+
+class PlainStartup:
+    """ASGI middleware: an application that cannot start for a reason we know says it in one line, without a traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    @classmethod
+    def around(cls, create: Callable[[], ASGIApp]) -> PlainStartup:
+        """The application that `create` makes, in this middleware."""
+        return cls(create())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+
+        async def hold_failure(message: Message) -> None:
+            if message["type"] != "lifespan.startup.failed":
+                await send(message)
+
+        try:
+            await self._app(scope, receive, hold_failure)
+        except GatewayError as reason:
+            await send({"type": "lifespan.startup.failed", "message": f"error: {reason.message}"})
+
+
+def exit_on_signals() -> None:
+    """Lets SIGTERM end the process as Ctrl-C does, so that everything opened is closed. uvicorn's handling comes first."""
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)

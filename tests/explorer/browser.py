@@ -1,0 +1,143 @@
+"""Headless Chromium, driven over the DevTools protocol: one page, what it asked for, what it complained about."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--window-size=1400,900",
+    "--remote-debugging-port=0",
+)
+_SECONDS = 30.0
+
+
+class Page:
+    """One tab. `requests` holds the address of everything it asked for, `complaints` its console errors and refusals."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._reader = asyncio.create_task(self._read())
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+
+    async def close(self) -> None:
+        self._reader.cancel()
+        await asyncio.gather(self._reader, return_exceptions=True)
+
+    async def _read(self) -> None:
+        async for text in self._socket:
+            message = json.loads(text)
+            if "id" in message:
+                self._answers.pop(message["id"]).set_result(message)
+            else:
+                self._note(message["method"], message["params"])
+
+    def _note(self, event: str, params: dict[str, Any]) -> None:
+        if event == "Network.requestWillBeSent":
+            self.requests.append(params["request"]["url"])
+        elif event == "Runtime.exceptionThrown":
+            self.complaints.append(json.dumps(params["exceptionDetails"])[:500])
+        elif event == "Runtime.consoleAPICalled" and params["type"] in ("error", "assert"):
+            self.complaints.append(json.dumps(params["args"])[:500])
+        elif event == "Log.entryAdded" and params["entry"]["level"] == "error":
+            self.complaints.append(json.dumps(params["entry"])[:500])
+
+    async def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """One DevTools command and its result."""
+        number = max(self._answers, default=0) + 1
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        await self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
+        message = await asyncio.wait_for(answer, _SECONDS)
+        if "error" in message:
+            raise AssertionError(f"{method}: {message['error']}")
+        result: dict[str, Any] = message["result"]
+        return result
+
+    async def open(self, address: str) -> None:
+        """Start watching, then go to an address."""
+        for domain in ("Network", "Runtime", "Log", "Page"):
+            await self.call(f"{domain}.enable")
+        await self.call("Page.navigate", url=address)
+
+    async def run(self, script: str) -> Any:
+        """The value of a JavaScript expression."""
+        result = await self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in result:
+            raise AssertionError(f"{script}: {result['exceptionDetails']}")
+        return result["result"].get("value")
+
+    async def wait_for(self, script: str) -> Any:
+        """The value of an expression once it is true."""
+        async with asyncio.timeout(_SECONDS):
+            while not (value := await self.run(script)):
+                await asyncio.sleep(0.05)
+        return value
+
+    async def press(self, key: str, code: int, modifiers: int = 0) -> None:
+        """One key; `modifiers` as DevTools counts them: 2 is Ctrl."""
+        for kind in ("keyDown", "keyUp"):
+            await self.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, modifiers=modifiers
+            )
+
+    async def screenshot(self, file: Path) -> None:
+        result = await self.call("Page.captureScreenshot", format="png")
+        file.write_bytes(base64.b64decode(result["data"]))
+
+
+@asynccontextmanager
+async def browser_page(profile: Path) -> AsyncIterator[Page]:
+    """A page of a fresh browser whose profile is the empty folder `profile`."""
+    process = await asyncio.create_subprocess_exec(
+        str(CHROMIUM),
+        *_FLAGS,
+        f"--user-data-dir={profile}",
+        "about:blank",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        address = await _devtools_address(profile / "DevToolsActivePort")
+        async with connect(address, max_size=None, proxy=None) as browser:
+            async with connect(await _page_address(browser, address), max_size=None, proxy=None) as socket:
+                page = Page(socket)
+                yield page
+                await page.close()
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def _devtools_address(file: Path) -> str:
+    async with asyncio.timeout(_SECONDS):
+        while not (file.is_file() and file.read_text().count("\n")):
+            await asyncio.sleep(0.05)
+    port, path = file.read_text().split("\n")[:2]
+    return f"ws://127.0.0.1:{port}{path}"
+
+
+async def _page_address(browser: ClientConnection, address: str) -> str:
+    await browser.send(json.dumps({"id": 1, "method": "Target.createTarget", "params": {"url": "about:blank"}}))
+    while "result" not in (message := json.loads(await browser.recv())):
+        pass
+    return f"{address.partition('/devtools/')[0]}/devtools/page/{message['result']['targetId']}"
