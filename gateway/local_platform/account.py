@@ -1,0 +1,76 @@
+"""Accounts, projects, environments and jobs: as account.json names them, or as a run's own artifacts let us infer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Table, insert, select, update
+
+from gateway.local_platform import artifacts
+from gateway.local_platform.identity import LOCAL_ACCOUNT, Owner, numeric, stable_id
+from gateway.local_platform.records import AccountRecord
+from gateway.local_platform.tables import accounts, environments, jobs, projects
+
+Rows = list[tuple[Table, dict[str, Any]]]
+
+
+def read_account(path: Path) -> AccountRecord:
+    """One account.json. Raises UnreadableArtifact."""
+    return artifacts.decode(artifacts.read_bytes(path), AccountRecord, path)
+
+
+def account_number(record: AccountRecord) -> int:
+    """The account's id, derived from its name where it has none."""
+    given = numeric(record.account.id, "ACCOUNT_ID")
+    return given if given is not None else stable_id("account", record.account.name or LOCAL_ACCOUNT)
+
+
+def store_account(connection: Connection, record: AccountRecord) -> None:
+    """Writes what account.json says over whatever was inferred or read before."""
+    for table, row in _recorded_rows(record):
+        if connection.scalar(select(table.c.id).where(table.c.id == row["id"])) is None:
+            connection.execute(insert(table).values(row))
+        else:
+            connection.execute(update(table).where(table.c.id == row["id"]).values(row))
+
+
+def store_missing(connection: Connection, rows: Rows) -> None:
+    """Inserts rows whose id is unknown yet; known ones stay as they are."""
+    for table, row in rows:
+        if connection.scalar(select(table.c.id).where(table.c.id == row["id"])) is None:
+            connection.execute(insert(table).values(row))
+
+
+def account_rows(owner: Owner) -> Rows:
+    """What a run tells of its account, project, environment and job."""
+    scope = {"account_id": owner.account_id, "inferred": True}
+    project = {**scope, "project_id": owner.project_id}
+    job = {**project, "environment_id": owner.environment_id, "details": "{}"}
+    return [
+        (accounts, {"id": owner.account_id, "name": LOCAL_ACCOUNT, "inferred": True}),
+        (projects, {**scope, "id": owner.project_id, "name": owner.project_name}),
+        (environments, {**project, "id": owner.environment_id, "name": owner.environment_name, "type": "deployment"}),
+        (jobs, {**job, "id": owner.job_id, "name": owner.job_name}),
+    ]
+
+
+def _recorded_rows(record: AccountRecord) -> Rows:
+    account_id = account_number(record)
+    scope: Mapping[str, Any] = {"account_id": account_id, "inferred": False}
+    rows: Rows = [(accounts, {"id": account_id, "name": record.account.name or LOCAL_ACCOUNT, "inferred": False})]
+    for project in record.projects:
+        rows.append((projects, {**scope, "id": numeric(project.id, "PROJECT_ID"), "name": project.name or "unnamed"}))
+    for place in record.environments:
+        given = {"name": place.name or "unnamed", "type": place.type, "deployment_type": place.deployment_type}
+        keys = {"id": numeric(place.id, "ENVIRONMENT_ID"), "project_id": numeric(place.project_id, "PROJECT_ID")}
+        rows.append((environments, {**scope, **given, **keys}))
+    for job in record.jobs:
+        keys = {"id": numeric(job.id, "JOB_ID"), "project_id": numeric(job.project_id, "PROJECT_ID")}
+        keys["environment_id"] = numeric(job.environment_id, "ENVIRONMENT_ID")
+        details = msgspec.json.encode({"execute_steps": job.execute_steps, "schedule": job.schedule}).decode()
+        given = {"name": job.name or "unnamed", "job_type": job.job_type, "details": details}
+        rows.append((jobs, {**scope, **given, **keys}))
+    return [(table, row) for table, row in rows if row["id"] is not None]

@@ -1,0 +1,128 @@
+"""Lists of the Admin API: filters from the query string, ordering, `limit` (at most 100) and `offset`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
+from starlette.datastructures import QueryParams
+
+from gateway.local_platform.admin.envelope import AdminError
+from gateway.local_platform.times import parse_micros
+
+MOST_ROWS = 100
+Condition = Callable[[str], ColumnElement[bool]]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A table that is listed: the filters it knows by parameter name, and the columns it can be ordered by."""
+
+    table: Table
+    filters: Mapping[str, Condition]
+    orders: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Rows of one page, how many there are in all, and how they were asked for."""
+
+    rows: Sequence[Row[Any]]
+    total: int
+    filters: dict[str, Any]
+    order_by: str
+
+
+def find(connection: Connection, resource: Resource, params: QueryParams, *scope: ColumnElement[bool]) -> Found:
+    """The page of rows that the query string asks for. Raises AdminError (400) for a value that makes no sense."""
+    conditions = [
+        *scope,
+        *(resource.filters[name](value) for name, value in params.items() if name in resource.filters),
+    ]
+    limit, offset = _whole(params, "limit", MOST_ROWS), _whole(params, "offset", 0)
+    order_by = params.get("order_by") or "id"
+    order = _order(resource, order_by)
+    query = select(resource.table).where(*conditions).order_by(*order)
+    rows = connection.execute(query.limit(min(limit, MOST_ROWS)).offset(offset)).all()
+    total = connection.scalar(select(func.count()).select_from(resource.table).where(*conditions)) or 0
+    filters = {name: value for name, value in params.items() if name in resource.filters}
+    return Found(rows, total, {"limit": min(limit, MOST_ROWS), "offset": offset, **filters}, order_by)
+
+
+def related(params: QueryParams) -> frozenset[str]:
+    """Names in `include_related`, a JSON array as text; anything else is ignored, as upstream does."""
+    try:
+        names = msgspec.json.decode(params.get("include_related", "[]").replace("'", '"'), type=list[str])
+    except msgspec.MsgspecError:
+        return frozenset()
+    return frozenset(names)
+
+
+def equals(column: ColumnElement[Any]) -> Condition:
+    """`name=5`."""
+    return lambda value: column == _number(value)
+
+
+def equals_text(column: ColumnElement[Any]) -> Condition:
+    """`name=text`."""
+    return lambda value: column == value
+
+
+def contains_text(column: ColumnElement[Any]) -> Condition:
+    """`name__icontains=text`."""
+    return lambda value: column.icontains(value, autoescape=True)
+
+
+def is_in(column: ColumnElement[Any]) -> Condition:
+    """`name__in=1,2` or `name__in=[1,2]`."""
+    return lambda value: column.in_([_number(part) for part in value.strip("[]").split(",") if part.strip()])
+
+
+def is_in_texts(column: ColumnElement[Any]) -> Condition:
+    """`name__in=a,b` or `name__in=["a","b"]`."""
+    return lambda value: column.in_([part.strip(" \"'") for part in value.strip("[]").split(",") if part.strip()])
+
+
+def above(column: ColumnElement[Any]) -> Condition:
+    """`name__gt=5`."""
+    return lambda value: column > _number(value)
+
+
+def in_range(column: ColumnElement[Any]) -> Condition:
+    """`name__range=["2026-03-01","2026-03-02"]`, both ends included; a comma-separated pair does as well."""
+
+    def condition(value: str) -> ColumnElement[bool]:
+        ends = [parse_micros(part.strip(" \"'")) for part in value.strip("[]").split(",")]
+        if len(ends) != 2 or None in ends:
+            raise AdminError(400, f'A range is two times, as in ["2026-03-01","2026-03-02T12:00:00Z"]; got {value!r}.')
+        return column.between(*ends)
+
+    return condition
+
+
+def _number(value: str) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise AdminError(400, f"{value!r} is not a whole number.") from None
+
+
+def _whole(params: QueryParams, name: str, default: int) -> int:
+    value = _number(params.get(name) or str(default))
+    if value < 0:
+        raise AdminError(400, f"{name} must not be negative.")
+    return value
+
+
+def _order(resource: Resource, order_by: str) -> list[ColumnElement[Any]]:
+    orders = {"id": resource.table.c.id, **resource.orders}
+    column = orders.get(order_by.removeprefix("-"))
+    if column is None:
+        raise AdminError(
+            400, f"order_by knows {', '.join(sorted(orders))}, each also with a leading '-'; got {order_by!r}."
+        )
+    down = order_by.startswith("-")
+    return [column.desc() if down else column, resource.table.c.id.desc() if down else resource.table.c.id]

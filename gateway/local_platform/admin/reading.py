@@ -1,0 +1,189 @@
+"""What the Admin API lists and looks up, and the related things it puts into an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
+from starlette.datastructures import QueryParams
+
+from gateway.local_platform.admin import shapes
+from gateway.local_platform.admin.envelope import not_found
+from gateway.local_platform.admin.listing import (
+    Resource,
+    above,
+    contains_text,
+    equals,
+    equals_text,
+    in_range,
+    is_in,
+    is_in_texts,
+    related,
+)
+from gateway.local_platform.contents import chunks
+from gateway.local_platform.tables import environments, invocations, jobs, projects, runs
+
+FINISHED = 10
+Rows = list[dict[str, Any]]
+
+PROJECTS = Resource(
+    projects,
+    {
+        "pk": equals(projects.c.id),
+        "pk__in": is_in(projects.c.id),
+        "pk__gt": above(projects.c.id),
+        "name__icontains": contains_text(projects.c.name),
+    },
+    {"name": projects.c.name},
+)
+
+ENVIRONMENTS = Resource(
+    environments,
+    {
+        "project_id": equals(environments.c.project_id),
+        "pk__in": is_in(environments.c.id),
+        "id__gt": above(environments.c.id),
+        "name": equals_text(environments.c.name),
+        "name__icontains": contains_text(environments.c.name),
+        "type": equals_text(environments.c.type),
+        "deployment_type": equals_text(environments.c.deployment_type),
+        "deployment_type__in": is_in_texts(environments.c.deployment_type),
+    },
+    {"name": environments.c.name, "project_id": environments.c.project_id},
+)
+
+JOBS = Resource(
+    jobs,
+    {
+        "project_id": equals(jobs.c.project_id),
+        "project_id__in": is_in(jobs.c.project_id),
+        "environment_id": equals(jobs.c.environment_id),
+        "name__icontains": contains_text(jobs.c.name),
+    },
+    {"name": jobs.c.name, "project_id": jobs.c.project_id, "environment_id": jobs.c.environment_id},
+)
+
+RUNS = Resource(
+    runs,
+    {
+        "job_definition_id": equals(runs.c.job_id),
+        "job_definition_id__in": is_in(runs.c.job_id),
+        "project_id": equals(runs.c.project_id),
+        "project_id__in": is_in(runs.c.project_id),
+        "environment_id": equals(runs.c.environment_id),
+        "environment_id__in": is_in(runs.c.environment_id),
+        "status": equals(runs.c.status),
+        "status__in": is_in(runs.c.status),
+        "id__gt": above(runs.c.id),
+        "pk__in": is_in(runs.c.id),
+        "dbt_version": equals_text(runs.c.dbt_version),
+        "created_at__range": in_range(runs.c.created_at),
+        "finished_at__range": in_range(runs.c.finished_at),
+    },
+    {"created_at": runs.c.created_at, "finished_at": runs.c.finished_at},
+)
+
+
+def find_one(connection: Connection, table: Table, key: int, *scope: ColumnElement[bool]) -> Row[Any]:
+    """One row by id. Raises AdminError (404) when it does not exist in this scope."""
+    row = connection.execute(select(table).where(table.c.id == key, *scope)).first()
+    if row is None:
+        raise not_found(f"{table.name} {key}")
+    return row
+
+
+def environment_shapes(connection: Connection, rows: Sequence[Row[Any]]) -> Rows:
+    """Environments, those nobody described with the deployment type that their name and their use suggest."""
+    newest = _newest_inferred(connection, {row.project_id for row in rows if row.inferred})
+    return [shapes.environment(row, _deployment_type(row, newest)) for row in rows]
+
+
+def _deployment_type(row: Row[Any], production: dict[int, int]) -> str | None:
+    if not row.inferred or row.deployment_type:
+        found: str | None = row.deployment_type
+        return found
+    if production.get(row.project_id) == row.id:
+        return "production"
+    return "staging" if "stag" in row.name.lower() else None
+
+
+def _newest_inferred(connection: Connection, project_ids: Iterable[int]) -> dict[int, int]:
+    """The environment that stands for production in projects where nobody said which does: one named so, or the one
+    used last.
+    """
+    found: dict[int, tuple[bool, int, int]] = {}
+    told: set[int] = set()
+    for part in chunks(project_ids):
+        for row in connection.execute(select(environments).where(environments.c.project_id.in_(part))):
+            if row.deployment_type == "production":
+                told.add(row.project_id)
+            rank = (row.name.lower() in {"prod", "production"}, row.updated_at or 0, row.id)
+            found[row.project_id] = max(found.get(row.project_id, rank), rank)
+    return {project: rank[2] for project, rank in found.items() if project not in told}
+
+
+def job_shapes(connection: Connection, rows: Sequence[Row[Any]], params: QueryParams) -> Rows:
+    """Jobs with what `include_related` asks for."""
+    wanted = related(params)
+    shown = [shapes.job(row) for row in rows]
+    if "environment" in wanted:
+        found = _by_id(connection, environments, (row.environment_id for row in rows))
+        for job in shown:
+            place = found.get(job["environment_id"])
+            job["environment"] = environment_shapes(connection, [place])[0] if place else None
+    for name, conditions in (("most_recent_run", ()), ("most_recent_completed_run", (runs.c.status >= FINISHED,))):
+        if name in wanted:
+            newest = _newest_runs(connection, [row.id for row in rows], *conditions)
+            for job in shown:
+                job[name] = newest.get(job["id"])
+    return shown
+
+
+def _newest_runs(connection: Connection, job_ids: Sequence[int], *conditions: ColumnElement[bool]) -> dict[int, Any]:
+    """The newest run of each job that meets the conditions, as the API shows it."""
+    newest: dict[int, Any] = {}
+    order = func.row_number().over(partition_by=runs.c.job_id, order_by=(runs.c.created_at.desc(), runs.c.id.desc()))
+    for part in chunks(job_ids):
+        ranked = select(runs.c.id, order.label("place")).where(runs.c.job_id.in_(part), *conditions).subquery()
+        query = select(runs).join(ranked, ranked.c.id == runs.c.id).where(ranked.c.place == 1)
+        newest.update((row.job_id, shapes.run(row)) for row in connection.execute(query))
+    return newest
+
+
+def run_shapes(connection: Connection, rows: Sequence[Row[Any]], params: QueryParams) -> Rows:
+    """Runs with what `include_related` asks for."""
+    wanted = related(params)
+    shown = [shapes.run(row) for row in rows]
+    if "trigger" in wanted:
+        for run, row in zip(shown, rows, strict=True):
+            run["trigger"] = shapes.trigger(row)
+    if "job" in wanted:
+        found = _by_id(connection, jobs, (row.job_id for row in rows))
+        for run in shown:
+            run["job"] = shapes.job(found[run["job_id"]]) if run["job_id"] in found else None
+    if "environment" in wanted:
+        places = _by_id(connection, environments, (row.environment_id for row in rows))
+        for run in shown:
+            place = places.get(run["environment_id"])
+            run["environment"] = environment_shapes(connection, [place])[0] if place else None
+    if "run_steps" in wanted:
+        for run, row in zip(shown, rows, strict=True):
+            run["run_steps"] = run_steps(connection, row)
+    return shown
+
+
+def run_steps(connection: Connection, row: Row[Any]) -> Rows:
+    """The steps of a run: as recorded, else one per invocation."""
+    recorded = shapes.recorded_steps(row)
+    if recorded or not row.inferred:
+        return recorded
+    query = select(invocations).where(invocations.c.run_id == row.id).order_by(invocations.c.generated_at)
+    return [shapes.derived_step(row.id, invocation) for invocation in connection.execute(query)]
+
+
+def _by_id(connection: Connection, table: Table, keys: Iterable[int]) -> dict[int, Row[Any]]:
+    found: list[Row[Any]] = []
+    for part in chunks(sorted(set(keys))):
+        found += connection.execute(select(table).where(table.c.id.in_(part))).all()
+    return {row.id: row for row in found}

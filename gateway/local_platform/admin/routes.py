@@ -1,0 +1,166 @@
+"""The Admin API's addresses. Each answers from one consistent view of the archive, in a worker thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, select
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.local_platform.admin import shapes
+from gateway.local_platform.admin.artifacts import artifact_names, find_artifact, read_artifact
+from gateway.local_platform.admin.envelope import AdminError, Listed, many, one
+from gateway.local_platform.admin.listing import Found, Resource, find
+from gateway.local_platform.admin.reading import (
+    ENVIRONMENTS,
+    JOBS,
+    PROJECTS,
+    RUNS,
+    environment_shapes,
+    find_one,
+    job_shapes,
+    run_shapes,
+    run_steps,
+)
+from gateway.local_platform.archive import Archive
+from gateway.local_platform.tables import accounts, environments, jobs, projects, runs
+from gateway.local_platform.working import in_worker
+
+Handler = Callable[[Connection, Request], Response]
+
+
+def admin_routes(archive: Archive) -> list[Route]:
+    """Every address of the Admin API that the archive can answer, for v2 and v3 alike."""
+    account = "/api/{version:str}/accounts/{account_id:int}"
+    handlers: dict[str, Handler] = {
+        "/api/{version:str}/accounts/": _accounts,
+        f"{account}/": _account,
+        f"{account}/projects/": _projects,
+        f"{account}/projects/{{id:int}}/": _project,
+        f"{account}/projects/{{project_id:int}}/environments/": _environments,
+        f"{account}/projects/{{project_id:int}}/environments/{{id:int}}/": _environment,
+        f"{account}/environments/": _environments,
+        f"{account}/environments/{{id:int}}/": _environment,
+        f"{account}/jobs/": _jobs,
+        f"{account}/jobs/{{id:int}}/": _job,
+        f"{account}/runs/": _runs,
+        f"{account}/runs/{{id:int}}/": _run,
+        f"{account}/runs/{{id:int}}/artifacts/": _artifacts,
+        f"{account}/runs/{{id:int}}/artifacts/{{path:path}}": _artifact,
+        f"{account}/jobs/{{id:int}}/artifacts/{{path:path}}": _job_artifact,
+    }
+    return [Route(path, _endpoint(archive, handler), methods=["GET"]) for path, handler in handlers.items()]
+
+
+def _endpoint(archive: Archive, handler: Handler) -> Callable[[Request], Any]:
+    def answer(request: Request) -> Response:
+        try:
+            if request.path_params["version"] not in {"v2", "v3"}:
+                raise AdminError(404, "The API has versions v2 and v3.")
+            with archive.reading() as connection:
+                return handler(connection, request)
+        except AdminError as error:
+            return error.response()
+
+    async def endpoint(request: Request) -> Response:
+        return await in_worker(answer, request)
+
+    return endpoint
+
+
+def _scope(connection: Connection, request: Request, table: Table) -> ColumnElement[bool]:
+    """The rows of the account in the address. Raises AdminError (404) for an unknown account."""
+    account_id = request.path_params["account_id"]
+    find_one(connection, accounts, account_id)
+    return table.c.account_id == account_id
+
+
+def _accounts(connection: Connection, _request: Request) -> Response:
+    rows = connection.execute(select(accounts).order_by(accounts.c.id)).all()
+    return many(Listed([shapes.account(row) for row in rows], len(rows), {}, "id"))
+
+
+def _account(connection: Connection, request: Request) -> Response:
+    return one(shapes.account(find_one(connection, accounts, request.path_params["account_id"])))
+
+
+def _listed(found: Found, rows: list[dict[str, Any]]) -> Response:
+    return many(Listed(rows, found.total, found.filters, found.order_by))
+
+
+def _find(connection: Connection, request: Request, resource: Resource) -> Found:
+    scope = [_scope(connection, request, resource.table)]
+    if "project_id" in request.path_params:
+        scope.append(resource.table.c.project_id == request.path_params["project_id"])
+    return find(connection, resource, request.query_params, *scope)
+
+
+def _projects(connection: Connection, request: Request) -> Response:
+    found = _find(connection, request, PROJECTS)
+    return _listed(found, [shapes.project(row) for row in found.rows])
+
+
+def _project(connection: Connection, request: Request) -> Response:
+    scope = _scope(connection, request, projects)
+    return one(shapes.project(find_one(connection, projects, request.path_params["id"], scope)))
+
+
+def _environments(connection: Connection, request: Request) -> Response:
+    found = _find(connection, request, ENVIRONMENTS)
+    return _listed(found, environment_shapes(connection, found.rows))
+
+
+def _environment(connection: Connection, request: Request) -> Response:
+    scope = _scope(connection, request, environments)
+    return one(
+        environment_shapes(connection, [find_one(connection, environments, request.path_params["id"], scope)])[0]
+    )
+
+
+def _jobs(connection: Connection, request: Request) -> Response:
+    found = _find(connection, request, JOBS)
+    return _listed(found, job_shapes(connection, found.rows, request.query_params))
+
+
+def _job(connection: Connection, request: Request) -> Response:
+    row = find_one(connection, jobs, request.path_params["id"], _scope(connection, request, jobs))
+    return one(job_shapes(connection, [row], request.query_params)[0])
+
+
+def _runs(connection: Connection, request: Request) -> Response:
+    found = _find(connection, request, RUNS)
+    return _listed(found, run_shapes(connection, found.rows, request.query_params))
+
+
+def _run(connection: Connection, request: Request) -> Response:
+    row = find_one(connection, runs, request.path_params["id"], _scope(connection, request, runs))
+    shown = run_shapes(connection, [row], request.query_params)[0]
+    return one({"trigger": shapes.trigger(row), "run_steps": run_steps(connection, row), **shown})
+
+
+def _artifacts(connection: Connection, request: Request) -> Response:
+    row = find_one(connection, runs, request.path_params["id"], _scope(connection, request, runs))
+    return one(artifact_names(connection, row.id))
+
+
+def _artifact(connection: Connection, request: Request) -> Response:
+    row = find_one(connection, runs, request.path_params["id"], _scope(connection, request, runs))
+    return _file(connection, request, row.id)
+
+
+def _job_artifact(connection: Connection, request: Request) -> Response:
+    job = find_one(connection, jobs, request.path_params["id"], _scope(connection, request, jobs))
+    newest = select(runs.c.id).where(runs.c.job_id == job.id, runs.c.status == 10)
+    run_id = connection.scalar(newest.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(1))
+    return _file(connection, request, run_id or 0)
+
+
+def _file(connection: Connection, request: Request, run_id: int) -> Response:
+    step = request.query_params.get("step", "")
+    row = find_artifact(
+        connection, run_id, request.path_params["path"].strip("/"), int(step) if step.isdecimal() else None
+    )
+    return Response(read_artifact(row), media_type="application/json")

@@ -1,0 +1,139 @@
+"""The SQL archive of runs: opens it, brings its tables up to date, and hands out transactions.
+
+SQLite runs in WAL mode: readers see the state of the moment they began, whatever is being written meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from gateway.errors import ConfigurationError
+from gateway.local_platform.migrations import migrate
+from gateway.local_platform.tables import accounts, environments, jobs, nodes, projects, results, runs
+from gateway.local_platform.times import from_micros
+
+_BUSY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class ArchiveSummary:
+    """What an archive holds; the run times are those of the first and the last run, UTC, None when there are none."""
+
+    account_id: int | None
+    account_name: str | None
+    projects: int
+    environments: int
+    jobs: int
+    runs: int
+    model_results: int
+    first_run_at: datetime | None
+    last_run_at: datetime | None
+
+
+class Archive:
+    """An opened archive. Thread-safe: every `reading` and `writing` block has a connection of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Archive:
+        """Opens `sqlite:///…` or `postgresql+psycopg://…`, creating or migrating its tables.
+
+        Raises ConfigurationError when the address is wrong, or the archive is damaged, locked or newer than this program.
+        """
+        engine = _create_engine(url)
+        archive = cls(engine)
+        try:
+            with archive.writing() as connection:
+                migrate(connection)
+        except DBAPIError as error:
+            engine.dispose()
+            raise ConfigurationError(f"The archive {_shown(url)} cannot be opened: {error.orig}.") from error
+        return archive
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent view of the archive."""
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction: all of it is stored, or nothing. Writers wait for each other."""
+        with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
+
+    def describe(self) -> ArchiveSummary:
+        """What the archive holds, counted now."""
+        with self.reading() as connection:
+            account = connection.execute(select(accounts.c.id, accounts.c.name).order_by(accounts.c.id)).first()
+            first, last = connection.execute(select(func.min(_RUN_START), func.max(_RUN_START))).one()
+            model_results = (
+                select(func.count())
+                .select_from(results.join(nodes, nodes.c.id == results.c.node_id))
+                .where(nodes.c.kind == "model")
+            )
+            counts = [
+                connection.scalar(select(func.count()).select_from(table))
+                for table in (projects, environments, jobs, runs)
+            ]
+            return ArchiveSummary(
+                account.id if account else None,
+                account.name if account else None,
+                *(count or 0 for count in counts),
+                connection.scalar(model_results) or 0,
+                first_run_at=from_micros(first) if first is not None else None,
+                last_run_at=from_micros(last) if last is not None else None,
+            )
+
+    def close(self) -> None:
+        """Gives back every connection. The archive must not be used afterwards."""
+        self._engine.dispose()
+
+
+_RUN_START = func.coalesce(runs.c.started_at, runs.c.created_at)
+
+
+def _create_engine(url: str) -> Engine:
+    try:
+        engine = create_engine(url)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise ConfigurationError(
+            f"{_shown(url)} is no archive address: use sqlite:///path/to/runs.db or postgresql+psycopg://host/name ({error})."
+        ) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _shown(url: str) -> str:
+    """The address without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "The given text"
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun below, so that readers and writers begin differently
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA temp_store = MEMORY")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,1 @@
+"""dbt's Discovery API over the archive: its published schema, answered from artifacts."""

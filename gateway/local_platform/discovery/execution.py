@@ -1,0 +1,133 @@
+"""Executes documents: parsed and validated once each, run over one consistent view of the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    execute_sync,
+    parse,
+    validate,
+)
+
+from gateway.local_platform.archive import Archive
+from gateway.local_platform.discovery.schema import create_schema
+from gateway.local_platform.discovery.session import Memory, Session
+from gateway.local_platform.lru import Lru
+
+_KEPT_DOCUMENTS = 256
+_LONGEST_KEPT = 200_000
+_MAX_TOKENS = 200_000
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A document that was parsed and validated, or the errors that forbid its execution."""
+
+    document: DocumentNode | None
+    errors: tuple[GraphQLError, ...]
+
+
+@dataclass(frozen=True)
+class DiscoveryAnswer:
+    """The HTTP status and the response body of one operation."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class DiscoveryApi:
+    """The Discovery API over one archive. Thread-safe; every call works synchronously."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._schema: GraphQLSchema = create_schema()
+        self._documents: Lru[Checked] = Lru(_KEPT_DOCUMENTS)
+        self._memory = Memory()
+
+    def answer(self, query: str, variables: Mapping[str, Any] | None, operation: str | None) -> DiscoveryAnswer:
+        """Executes one operation. A request that cannot be executed is 400, an executed one 200."""
+        checked = self._checked(query)
+        if checked.document is None:
+            return DiscoveryAnswer(400, {"errors": [_formatted(error) for error in checked.errors]})
+        with self._archive.reading() as connection:
+            result = execute_sync(
+                self._schema,
+                checked.document,
+                context_value=Session(connection, self._memory),
+                variable_values=dict(variables or {}),
+                operation_name=operation,
+            )
+        return _answer(result)
+
+    def operation_name(self, query: str) -> str | None:
+        """The name of the document's first named operation."""
+        named = (operation.name for operation in _operations(self._checked(query)) if operation.name)
+        return next((name.value for name in named), None)
+
+    def only_introspects(self, query: str, operation: str | None) -> bool:
+        """Whether the operation asks for the schema alone, which needs no token."""
+        found = [item for item in _operations(self._checked(query)) if operation is None or _is_named(item, operation)]
+        return len(found) == 1 and all(
+            isinstance(field, FieldNode) and field.name.value.startswith("__")
+            for field in found[0].selection_set.selections
+        )
+
+    def _checked(self, query: str) -> Checked:
+        if len(query) > _LONGEST_KEPT:
+            return self._check(query)
+        return self._documents.get(query, lambda: self._check(query))
+
+    def _check(self, query: str) -> Checked:
+        try:
+            document = parse(query, no_location=False, max_tokens=_MAX_TOKENS)
+        except GraphQLSyntaxError as error:
+            return Checked(None, (_coded(error, "GRAPHQL_PARSE_FAILED"),))
+        errors = validate(self._schema, document)
+        coded = tuple(_coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
+        return Checked(None if coded else document, coded)
+
+
+def _operations(checked: Checked) -> list[OperationDefinitionNode]:
+    definitions = checked.document.definitions if checked.document else ()
+    return [definition for definition in definitions if isinstance(definition, OperationDefinitionNode)]
+
+
+def _is_named(operation: OperationDefinitionNode, name: str) -> bool:
+    return operation.name is not None and operation.name.value == name
+
+
+def _answer(result: ExecutionResult) -> DiscoveryAnswer:
+    errors = [_formatted(_with_code(error)) for error in result.errors or ()]
+    unexecuted = result.data is None and errors and not any("path" in error for error in errors)
+    body: dict[str, Any] = {"errors": errors} if errors else {}
+    return DiscoveryAnswer(400, body) if unexecuted else DiscoveryAnswer(200, {**body, "data": result.data})
+
+
+def _with_code(error: GraphQLError) -> GraphQLError:
+    if error.extensions and "code" in error.extensions:
+        return error
+    if error.original_error is not None and not isinstance(error.original_error, GraphQLError):
+        hidden = GraphQLError(
+            "Internal server error.", error.nodes, path=error.path, original_error=error.original_error
+        )
+        return _coded(hidden, "INTERNAL_SERVER_ERROR")
+    return _coded(error, "BAD_USER_INPUT")
+
+
+def _coded(error: GraphQLError, code: str) -> GraphQLError:
+    error.extensions = {**(error.extensions or {}), "code": code}
+    return error
+
+
+def _formatted(error: GraphQLError) -> dict[str, Any]:
+    return dict(error.formatted)

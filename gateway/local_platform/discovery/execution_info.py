@@ -1,0 +1,71 @@
+"""Readers of execution info: `last*` tells the last attempt, everything else is pinned to the last success."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gateway.local_platform.discovery.applied import AppliedNode
+from gateway.local_platform.discovery.fields import Reader, Readers
+
+_RUN_STATUS = {
+    "success": "success",
+    "reused": "success",
+    "pass": "success",
+    "warn": "warn",
+    "error": "error",
+    "fail": "error",
+    "partial success": "error",
+    "runtime error": "error",
+    "skipped": "skipped",
+    "no-op": "skipped",
+}
+
+
+def run_status(status: str | None) -> str | None:
+    """dbt's status as the schema's RunStatus; None for one that it has no word for."""
+    return _RUN_STATUS.get((status or "").lower())
+
+
+def _of(which: Callable[[AppliedNode], Any], name: str) -> Reader:
+    def read(node: AppliedNode) -> Any:
+        result = which(node)
+        return None if result is None else getattr(result, name)
+
+    return read
+
+
+def _last(node: AppliedNode) -> Any:
+    return node.last
+
+
+def _success(node: AppliedNode) -> Any:
+    return node.success
+
+
+EXECUTION_FIELDS: Readers = {
+    "lastRunId": _of(_last, "run_id"),
+    "lastJobDefinitionId": _of(_last, "job_id"),
+    "lastRunGeneratedAt": _of(_last, "generated_at"),
+    "lastRunStatus": _of(_last, "status"),
+    "lastRunError": lambda node: node.last_error,
+    "lastSuccessRunId": _of(_success, "run_id"),
+    "lastSuccessJobDefinitionId": _of(_success, "job_id"),
+    "runGeneratedAt": _of(_success, "generated_at"),
+    "runElapsedTime": _of(_success, "elapsed"),
+    "executionTime": _of(_success, "execution_time"),
+    "compileStartedAt": _of(_success, "compile_started_at"),
+    "compileCompletedAt": _of(_success, "compile_completed_at"),
+    "executeStartedAt": _of(_success, "execute_started_at"),
+    "executeCompletedAt": _of(_success, "execute_completed_at"),
+}
+
+MODEL_EXECUTION_FIELDS: Readers = {
+    **EXECUTION_FIELDS,
+    "lastRunStatus": lambda node: run_status(node.last.status) if node.last else None,
+}
+
+
+def attempted(node: AppliedNode) -> AppliedNode | None:
+    """The node as the source of its execution info; None when it was never attempted."""
+    return node if node.member.last_id is not None else None

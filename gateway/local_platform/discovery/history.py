@@ -1,0 +1,133 @@
+"""`modelHistoricalRuns`: the last runs of a model. All lookups of one operation, however many and over however many
+environments, are answered together by a handful of statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import GraphQLError, GraphQLResolveInfo
+from sqlalchemy import Row, select
+
+from gateway.local_platform.contents import chunks
+from gateway.local_platform.discovery.content import relation_identifier
+from gateway.local_platform.discovery.reading import history_rows, node_contents, resource_keys
+from gateway.local_platform.discovery.run_node import RunBatch, RunNode
+from gateway.local_platform.discovery.selection import Found, arguments_of, selected_below, selected_fields
+from gateway.local_platform.discovery.session import Session
+from gateway.local_platform.tables import runs
+
+_PREPARED = "histories"
+
+
+@dataclass(frozen=True)
+class HistoryRequest:
+    """One lookup: by unique id, or by the name of the table in the warehouse."""
+
+    environment_id: int
+    unique_id: str | None
+    identifier: str | None
+    count: int
+
+
+def resolve_history(session: Session, info: GraphQLResolveInfo, wanted: HistoryRequest) -> list[RunNode]:
+    """The model's last runs, newest first, one node per run."""
+    if wanted.count < 0:
+        raise GraphQLError("Argument 'lastRunCount' must not be negative.", extensions={"code": "BAD_USER_INPUT"})
+    if _PREPARED not in session.prepared:
+        session.prepared[_PREPARED] = _load(session, {*_requests(info), wanted})
+    answers: dict[HistoryRequest, list[RunNode]] = session.prepared[_PREPARED]
+    if wanted not in answers:
+        answers.update(_load(session, {wanted}))
+    return answers[wanted]
+
+
+def request_of(environment_id: int, arguments: dict[str, Any]) -> HistoryRequest:
+    """The lookup that a field's arguments ask for."""
+    count = arguments.get("lastRunCount")
+    return HistoryRequest(
+        environment_id, arguments.get("uniqueId"), arguments.get("identifier"), 1 if count is None else count
+    )
+
+
+def _requests(info: GraphQLResolveInfo) -> Iterable[HistoryRequest]:
+    query = info.schema.query_type
+    if query is None:
+        return
+    for found in selected_fields(info, query, info.operation.selection_set):
+        if found[1].name.value == "modelByEnvironment":
+            yield _request(info, found, arguments_of(info, found)["environmentId"])
+        elif found[1].name.value == "environment":
+            yield from _requests_below(info, found)
+
+
+def _requests_below(info: GraphQLResolveInfo, environment: Found) -> Iterable[HistoryRequest]:
+    environment_id = arguments_of(info, environment)["id"]
+    for applied in selected_below(info, environment, "applied"):
+        for history in selected_below(info, applied, "modelHistoricalRuns"):
+            yield _request(info, history, environment_id)
+
+
+def _request(info: GraphQLResolveInfo, found: Found, environment_id: int) -> HistoryRequest:
+    return request_of(environment_id, arguments_of(info, found))
+
+
+def _load(session: Session, requests: set[HistoryRequest]) -> dict[HistoryRequest, list[RunNode]]:
+    keys = _resources(session, requests)
+    rows: dict[tuple[int, int], list[Row[Any]]] = {}
+    for count in {request.count for request in requests if request.count > 0}:
+        wanted = {key for request in requests if request.count == count for key in keys[request].values()}
+        for key, found in history_rows(session.connection, sorted(wanted), count).items():
+            rows[count, key] = found
+    return _nodes(session, keys, rows)
+
+
+def _resources(session: Session, requests: set[HistoryRequest]) -> dict[HistoryRequest, dict[str, int]]:
+    """The models each lookup means, as resource keys by unique id."""
+    names = {request: _model_ids(session, request) for request in requests}
+    by_environment: dict[int, set[str]] = {}
+    for request, wanted in names.items():
+        by_environment.setdefault(request.environment_id, set()).update(wanted)
+    keys = {place: resource_keys(session.connection, place, wanted) for place, wanted in by_environment.items()}
+    return {
+        request: {name: keys[request.environment_id][name] for name in wanted if name in keys[request.environment_id]}
+        for request, wanted in names.items()
+    }
+
+
+def _model_ids(session: Session, request: HistoryRequest) -> list[str]:
+    if request.unique_id is not None:
+        return [request.unique_id] if request.unique_id.startswith("model.") else []
+    if request.identifier is None:
+        return []
+    members = session.members(session.environment(request.environment_id), "model")
+    contents = node_contents(session.connection, [member.manifest_node_id for member in members])
+    identifiers = ((member.unique_id, relation_identifier(contents[member.manifest_node_id])) for member in members)
+    return [unique_id for unique_id, identifier in identifiers if identifier == request.identifier]
+
+
+def _nodes(
+    session: Session, keys: dict[HistoryRequest, dict[str, int]], rows: dict[tuple[int, int], list[Row[Any]]]
+) -> dict[HistoryRequest, list[RunNode]]:
+    known = run_rows(session, {row.run_id for found in rows.values() for row in found})
+    batch = RunBatch(session)
+    answers: dict[HistoryRequest, list[RunNode]] = {}
+    for request, resources in keys.items():
+        found = [(name, row) for name, key in resources.items() for row in rows.get((request.count, key), ())]
+        found.sort(key=lambda item: (item[1].generated_at, item[1].run_id), reverse=True)
+        answers[request] = [_node(batch, known[row.run_id], name, row) for name, row in found[: request.count]]
+    return answers
+
+
+def _node(batch: RunBatch, run: Row[Any], name: str, row: Row[Any]) -> RunNode:
+    return batch.add(run, name, kind="model", node_id=row.node_id, manifest_id=row.manifest_id, result=row)
+
+
+def run_rows(session: Session, run_ids: Iterable[int]) -> dict[int, Row[Any]]:
+    """Runs by id."""
+    found: list[Row[Any]] = []
+    for part in chunks(run_ids):
+        found += session.connection.execute(select(runs).where(runs.c.id.in_(part))).all()
+    return {row.id: row for row in found}

@@ -1,0 +1,195 @@
+"""The statements of the Discovery API: few, and never one per row. Keys go in, rows come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, ScalarSelect, Select, and_, func, select
+
+from gateway.local_platform.artifacts import Node
+from gateway.local_platform.contents import chunks
+from gateway.local_platform.tables import (
+    environments,
+    invocations,
+    jobs,
+    manifest_nodes,
+    node_parents,
+    nodes,
+    resources,
+    results,
+    texts,
+)
+
+SUCCESSFUL = ("success", "pass", "warn")
+
+_decoder = msgspec.json.Decoder(Node)
+
+
+def environment_row(connection: Connection, environment_id: int) -> Row[Any] | None:
+    """The environment itself."""
+    return connection.execute(select(environments).where(environments.c.id == environment_id)).first()
+
+
+def job_row(connection: Connection, job_id: int) -> Row[Any] | None:
+    """The job itself."""
+    return connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
+
+
+def newest_invocation(connection: Connection, environment_id: int, *conditions: Any) -> Row[Any] | None:
+    """The newest invocation of the environment that meets the conditions; ones that deploy come before CI."""
+    order = (invocations.c.deploys.desc(), invocations.c.generated_at.desc(), invocations.c.run_id.desc())
+    query = select(invocations).where(invocations.c.environment_id == environment_id, *conditions)
+    return connection.execute(query.order_by(*order).limit(1)).first()
+
+
+def member_rows(
+    connection: Connection, environment_id: int, manifest_id: int, kinds: Sequence[str], deploys: bool
+) -> Sequence[Row[Any]]:
+    """The nodes of a manifest with the last attempt and the last success of each in the environment, by unique id."""
+    last, success = results.alias("last"), results.alias("success")
+    query = (
+        select(
+            nodes.c.unique_id,
+            nodes.c.kind,
+            nodes.c.id.label("manifest_node_id"),
+            resources.c.id.label("resource_id"),
+            last.c.id.label("last_id"),
+            last.c.status.label("last_status"),
+            success.c.id.label("success_id"),
+            success.c.node_id.label("success_node_id"),
+            success.c.execute_completed_at.label("execute_completed_at"),
+        )
+        .select_from(manifest_nodes)
+        .join(nodes, nodes.c.id == manifest_nodes.c.node_id)
+        .outerjoin(
+            resources,
+            and_(resources.c.unique_id == nodes.c.unique_id, resources.c.environment_id == environment_id),
+        )
+        .outerjoin(last, last.c.id == _newest_result(deploys))
+        .outerjoin(success, success.c.id == _newest_result(deploys, results.c.status.in_(SUCCESSFUL)))
+        .where(manifest_nodes.c.manifest_id == manifest_id, manifest_nodes.c.kind.in_(kinds))
+        .order_by(nodes.c.unique_id)
+    )
+    return connection.execute(query).all()
+
+
+def _newest_result(deploys: bool, *conditions: Any) -> ScalarSelect[Any]:
+    return (
+        select(results.c.id)
+        .where(results.c.resource_id == resources.c.id, results.c.deploys == deploys, *conditions)
+        .order_by(results.c.generated_at.desc(), results.c.run_id.desc())
+        .limit(1)
+        .correlate(resources)
+        .scalar_subquery()
+    )
+
+
+def node_contents(connection: Connection, keys: Iterable[int]) -> dict[int, Node]:
+    """Manifest nodes by key."""
+    found: dict[int, Node] = {}
+    for part in chunks(keys):
+        query = select(nodes.c.id, nodes.c.content).where(nodes.c.id.in_(part))
+        found.update((key, _decoder.decode(content)) for key, content in connection.execute(query))
+    return found
+
+
+def text_bodies(connection: Connection, keys: Iterable[int | None]) -> dict[int, str]:
+    """Texts by key."""
+    found: dict[int, str] = {}
+    for part in chunks(sorted({key for key in keys if key is not None})):
+        query = select(texts.c.id, texts.c.body).where(texts.c.id.in_(part))
+        found.update((key, body) for key, body in connection.execute(query))
+    return found
+
+
+def manifest_edges(connection: Connection, manifest_id: int) -> Sequence[Row[Any]]:
+    """Every (unique_id, kind, parent) of a manifest but those of macros; parent is None for nodes without one."""
+    query = (
+        select(nodes.c.unique_id, nodes.c.kind, node_parents.c.parent)
+        .select_from(manifest_nodes)
+        .join(nodes, nodes.c.id == manifest_nodes.c.node_id)
+        .outerjoin(node_parents, node_parents.c.node_id == nodes.c.id)
+        .where(manifest_nodes.c.manifest_id == manifest_id, manifest_nodes.c.kind != "macro")
+        .order_by(nodes.c.unique_id, node_parents.c.parent)
+    )
+    return connection.execute(query).all()
+
+
+_RESULT_COLUMNS = (
+    results,
+    invocations.c.uuid,
+    invocations.c.step,
+    invocations.c.elapsed,
+    invocations.c.job_id,
+    invocations.c.environment_id,
+    invocations.c.dbt_version,
+    invocations.c.args_id,
+    invocations.c.manifest_id,
+)
+
+
+def result_query() -> Select[Any]:
+    """Results with what their invocation adds; to be narrowed by the caller."""
+    return select(*_RESULT_COLUMNS).join(invocations, invocations.c.id == results.c.invocation_id)
+
+
+def result_rows(connection: Connection, keys: Iterable[int | None]) -> dict[int, Row[Any]]:
+    """Results by key."""
+    found: dict[int, Row[Any]] = {}
+    for part in chunks(key for key in keys if key is not None):
+        rows = connection.execute(result_query().where(results.c.id.in_(part)))
+        found.update((row.id, row) for row in rows)
+    return found
+
+
+def history_rows(connection: Connection, resource_ids: Iterable[int], count: int) -> dict[int, list[Row[Any]]]:
+    """The last `count` runs' results of each resource, newest first; by resource."""
+    found: dict[int, list[Row[Any]]] = {}
+    newest = results.alias("newest")
+    keys = (
+        select(newest.c.id)
+        .where(newest.c.resource_id == resources.c.id, newest.c.final)
+        .order_by(newest.c.generated_at.desc(), newest.c.run_id.desc())
+        .limit(count)
+        .correlate(resources)
+    )
+    order = (results.c.resource_id, results.c.generated_at.desc(), results.c.run_id.desc())
+    for part in chunks(resource_ids):
+        query = (
+            result_query()
+            .join(resources, and_(resources.c.id == results.c.resource_id, results.c.id.in_(keys)))
+            .where(resources.c.id.in_(part))
+        )
+        for row in connection.execute(query.order_by(*order)):
+            found.setdefault(row.resource_id, []).append(row)
+    return found
+
+
+def run_result_rows(connection: Connection, run_ids: Iterable[int], resource_ids: Iterable[int]) -> Sequence[Row[Any]]:
+    """Every executed result of these resources in these runs, oldest first."""
+    found: list[Row[Any]] = []
+    runs_wanted = sorted(set(run_ids))
+    for part in chunks(sorted(set(resource_ids))):
+        for run_part in chunks(runs_wanted):
+            query = result_query().where(results.c.resource_id.in_(part), results.c.run_id.in_(run_part))
+            found += connection.execute(query.order_by(results.c.generated_at, results.c.id)).all()
+    return found
+
+
+def resource_keys(connection: Connection, environment_id: int, unique_ids: Iterable[str]) -> dict[str, int]:
+    """The environment's keys of these unique ids; unknown ones are left out."""
+    found: dict[str, int] = {}
+    for part in chunks(unique_ids):
+        query = select(resources.c.unique_id, resources.c.id).where(
+            resources.c.environment_id == environment_id, resources.c.unique_id.in_(part)
+        )
+        found.update((name, key) for name, key in connection.execute(query))
+    return found
+
+
+def count_of(connection: Connection, environment_id: int, *conditions: Any) -> int:
+    """How many invocations of the environment meet the conditions."""
+    query = select(func.count()).select_from(invocations).where(invocations.c.environment_id == environment_id)
+    return connection.scalar(query.where(*conditions)) or 0

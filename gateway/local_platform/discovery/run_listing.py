@@ -1,0 +1,106 @@
+"""Everything one run knows: the nodes of its manifest and what was executed of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from gateway.local_platform.discovery.reading import result_query
+from gateway.local_platform.discovery.run_node import RunBatch, RunNode
+from gateway.local_platform.discovery.session import Session
+from gateway.local_platform.tables import invocations, manifest_nodes, nodes, resources, results, runs
+
+
+class RunListing:
+    """The nodes of one run, read kind by kind when asked for."""
+
+    def __init__(self, session: Session, run: Row[Any]) -> None:
+        self.session = session
+        self.run = run
+        self._by_kind: dict[str, list[RunNode]] = {}
+
+    @cached_property
+    def invocations(self) -> Sequence[Row[Any]]:
+        """The run's invocations, oldest first."""
+        order = (invocations.c.generated_at, invocations.c.id)
+        query = select(invocations).where(invocations.c.run_id == self.run.id).order_by(*order)
+        return self.session.connection.execute(query).all()
+
+    @property
+    def manifest(self) -> Row[Any] | None:
+        """The invocation whose manifest stands for the run: the last one that has one."""
+        return next((row for row in reversed(self.invocations) if row.manifest_id is not None), None)
+
+    @cached_property
+    def results(self) -> Mapping[str, Row[Any]]:
+        """The last execution of each node that the run executed."""
+        keys = [row.id for row in self.invocations if row.executing]
+        query = (
+            result_query()
+            .add_columns(resources.c.unique_id)
+            .join(resources, resources.c.id == results.c.resource_id)
+            .where(results.c.invocation_id.in_(keys), results.c.final)
+        )
+        return {row.unique_id: row for row in self.session.connection.execute(query)}
+
+    def nodes(self, kind: str) -> list[RunNode]:
+        """The run's nodes of a kind by unique id: those of the manifest, and executed ones that it does not name."""
+        if kind not in self._by_kind:
+            self._by_kind[kind] = self._load(kind)
+        return self._by_kind[kind]
+
+    def pick(self, kind: str, names: Iterable[str]) -> list[RunNode]:
+        """The nodes of a kind that bear these ids, in the order of the ids."""
+        wanted = set(names)
+        return [node for node in self.nodes(kind) if node.unique_id in wanted]
+
+    def _load(self, kind: str) -> list[RunNode]:
+        manifest = self.manifest
+        keys: dict[str, int | None] = self._manifest_keys(manifest.manifest_id, kind) if manifest else {}
+        prefix = f"{kind}."
+        for name, row in self.results.items():
+            if name.startswith(prefix):
+                keys[name] = row.node_id or keys.get(name)
+        batch = RunBatch(self.session)
+        manifest_id = manifest.manifest_id if manifest else None
+        return [
+            batch.add(self.run, name, kind=kind, node_id=key, manifest_id=manifest_id, result=self.results.get(name))
+            for name, key in sorted(keys.items())
+        ]
+
+    def _manifest_keys(self, manifest_id: int, kind: str) -> dict[str, int | None]:
+        query = (
+            select(nodes.c.unique_id, nodes.c.id)
+            .join(manifest_nodes, manifest_nodes.c.node_id == nodes.c.id)
+            .where(manifest_nodes.c.manifest_id == manifest_id, manifest_nodes.c.kind == kind)
+        )
+        return {name: key for name, key in self.session.connection.execute(query)}
+
+
+def listing_of(session: Session, run: Row[Any]) -> RunListing:
+    """The run's listing, one per operation."""
+    key = ("listing", run.id)
+    if key not in session.prepared:
+        session.prepared[key] = RunListing(session, run)
+    found: RunListing = session.prepared[key]
+    return found
+
+
+def find_run(session: Session, job_id: int, run_id: int | None) -> Row[Any] | None:
+    """The run of a job, or the job's newest one, as far as it left artifacts; None otherwise."""
+    query = select(runs).join(invocations, invocations.c.run_id == runs.c.id).where(runs.c.job_id == job_id)
+    if run_id is not None:
+        query = query.where(runs.c.id == run_id)
+    order = (runs.c.created_at.desc(), runs.c.id.desc())
+    return session.connection.execute(query.order_by(*order).limit(1)).first()
+
+
+Picker = Callable[[RunNode], list[str]]
+
+
+def related_in_run(kind: str, names: Picker) -> Callable[[RunNode], list[RunNode]]:
+    """A reader of the nodes of a kind that a node names, as the same run saw them."""
+    return lambda node: listing_of(node.batch.session, node.run).pick(kind, names(node))

@@ -1,0 +1,108 @@
+"""Nodes as one run saw them: what the API calls ModelNode, SeedNode … and lists under a job.
+
+A node belongs to a batch; whatever needs the archive is read for the whole batch at the first need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Row
+
+from gateway.local_platform.artifacts import Node
+from gateway.local_platform.discovery.applied import FAILED
+from gateway.local_platform.discovery.graph import Graph
+from gateway.local_platform.discovery.reading import node_contents, run_result_rows, text_bodies
+from gateway.local_platform.discovery.session import Session
+
+
+class RunNode:
+    """One node in one run. `result` is its last execution there, None when the run did not execute it."""
+
+    __slots__ = ("batch", "kind", "manifest_id", "node_id", "result", "run", "unique_id")
+
+    def __init__(self, batch: RunBatch, run: Row[Any], unique_id: str, **parts: Any) -> None:
+        self.batch = batch
+        self.run = run
+        self.unique_id = unique_id
+        self.kind: str = parts["kind"]
+        self.node_id: int | None = parts["node_id"]
+        self.manifest_id: int | None = parts["manifest_id"]
+        self.result: Row[Any] | None = parts["result"]
+
+    @property
+    def node(self) -> Node:
+        """The manifest's content in this run; only the id and name where no manifest tells more."""
+        found = self.batch.contents.get(self.node_id or 0)
+        return found or Node(unique_id=self.unique_id, name=self.unique_id.rpartition(".")[2])
+
+    @property
+    def results(self) -> Sequence[Row[Any]]:
+        """Every execution of the node in the run, oldest first."""
+        return self.batch.all_results.get((self.run.id, self.unique_id), ())
+
+    def text(self, key: int | None) -> str | None:
+        """A text of this batch."""
+        return self.batch.texts.get(key) if key is not None else None
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the manifest of this run."""
+        return self.batch.session.graph(self.manifest_id) if self.manifest_id else Graph()
+
+
+class RunBatch:
+    """Nodes of runs, loaded together."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.nodes: list[RunNode] = []
+
+    def add(self, run: Row[Any], unique_id: str, **parts: Any) -> RunNode:
+        """Puts a node into the batch; `parts` are kind, node_id, manifest_id and result."""
+        node = RunNode(self, run, unique_id, **parts)
+        self.nodes.append(node)
+        return node
+
+    @cached_property
+    def contents(self) -> Mapping[int, Node]:
+        """Manifest contents by node key."""
+        return node_contents(self.session.connection, {node.node_id for node in self.nodes if node.node_id})
+
+    @cached_property
+    def all_results(self) -> Mapping[tuple[int, str], list[Row[Any]]]:
+        """Executions by run and unique id."""
+        owners = {node.result.resource_id: node.unique_id for node in self.nodes if node.result}
+        runs = {node.run.id for node in self.nodes if node.result}
+        found: dict[tuple[int, str], list[Row[Any]]] = {}
+        for row in run_result_rows(self.session.connection, runs, owners):
+            found.setdefault((row.run_id, owners[row.resource_id]), []).append(row)
+        return found
+
+    @cached_property
+    def texts(self) -> Mapping[int, str]:
+        """Threads, messages, compiled code and arguments by text key."""
+        keys: set[int | None] = set()
+        for result in self._results():
+            keys |= {result.thread_id, result.message_id, result.compiled_id, result.args_id}
+        return text_bodies(self.session.connection, keys)
+
+    def _results(self) -> Iterable[Row[Any]]:
+        return [result for rows in self.all_results.values() for result in rows]
+
+
+def error_of(node: RunNode, result: Row[Any]) -> str | None:
+    """The message of a failed result; successful ones carry messages that are no errors."""
+    return node.text(result.message_id) if result.status in FAILED else None
+
+
+def of_result(name: str) -> Callable[[RunNode], Any]:
+    """A reader of one column of the node's result."""
+    return lambda node: None if node.result is None else getattr(node.result, name)
+
+
+def of_text(name: str) -> Callable[[RunNode], Any]:
+    """A reader of one text of the node's result."""
+    return lambda node: None if node.result is None else node.text(getattr(node.result, name))

@@ -1,0 +1,40 @@
+"""How the schema's own scalars are written and read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphql import GraphQLError, GraphQLScalarType, GraphQLSchema, IntValueNode, StringValueNode, ValueNode
+
+from gateway.local_platform.times import iso_millis
+
+
+def bind_scalars(schema: GraphQLSchema) -> None:
+    """BigInt as JSON number, DateTime from microseconds, JSON values as they are."""
+    big_int = _scalar(schema, "BigInt")
+    big_int.coerce_input_value = _read_big_int
+    big_int.coerce_input_literal = _read_big_int_literal
+    _scalar(schema, "DateTime").coerce_output_value = iso_millis
+
+
+def _scalar(schema: GraphQLSchema, name: str) -> GraphQLScalarType:
+    found = schema.type_map[name]
+    if not isinstance(found, GraphQLScalarType):
+        raise TypeError(f"{name} is no scalar in the schema.")
+    return found
+
+
+def _read_big_int(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and value.removeprefix("-").isdecimal():
+        return int(value)
+    raise GraphQLError(f"BigInt cannot represent {value!r}: an integer is needed.")
+
+
+def _read_big_int_literal(node: ValueNode, *_: Any) -> int:
+    if isinstance(node, IntValueNode | StringValueNode):
+        return _read_big_int(node.value)
+    raise GraphQLError("BigInt cannot represent this value: an integer is needed.", node)

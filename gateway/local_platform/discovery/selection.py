@@ -1,0 +1,64 @@
+"""Looks ahead in an operation: which fields it asks for, with which arguments, before they are resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    GraphQLIncludeDirective,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLSkipDirective,
+    SelectionSetNode,
+    get_argument_values,
+    get_directive_values,
+    get_named_type,
+)
+from graphql.language import FragmentSpreadNode, InlineFragmentNode, SelectionNode
+
+Found = tuple[GraphQLObjectType, FieldNode]
+
+
+def selected_fields(
+    info: GraphQLResolveInfo, parent: GraphQLObjectType, selections: SelectionSetNode | None
+) -> Iterator[Found]:
+    """The fields selected on an object type, fragments opened and `@skip` / `@include` obeyed."""
+    for selection in selections.selections if selections else ():
+        if not _included(info, selection):
+            continue
+        if isinstance(selection, FieldNode):
+            yield parent, selection
+        elif isinstance(selection, InlineFragmentNode):
+            yield from selected_fields(info, parent, selection.selection_set)
+        elif isinstance(selection, FragmentSpreadNode):
+            yield from selected_fields(info, parent, info.fragments[selection.name.value].selection_set)
+
+
+def selected_below(info: GraphQLResolveInfo, found: Found, name: str) -> Iterator[Found]:
+    """The fields of one name selected below a field that returns an object."""
+    for parent, node in selected_fields(info, field_type(found), found[1].selection_set):
+        if node.name.value == name:
+            yield parent, node
+
+
+def field_type(found: Found) -> GraphQLObjectType:
+    """The object type a selected field returns."""
+    parent, node = found
+    named = get_named_type(parent.fields[node.name.value].type)
+    if not isinstance(named, GraphQLObjectType):
+        raise TypeError(f"{parent.name}.{node.name.value} returns no object type.")
+    return named
+
+
+def arguments_of(info: GraphQLResolveInfo, found: Found) -> dict[str, Any]:
+    """The coerced arguments of a selected field."""
+    parent, node = found
+    return get_argument_values(parent.fields[node.name.value], node, info.variable_values)
+
+
+def _included(info: GraphQLResolveInfo, selection: SelectionNode) -> bool:
+    skip = get_directive_values(GraphQLSkipDirective, selection, info.variable_values)
+    include = get_directive_values(GraphQLIncludeDirective, selection, info.variable_values)
+    return not (skip and skip["if"]) and (include is None or bool(include["if"]))

@@ -1,0 +1,80 @@
+"""What one operation works with: a consistent view of the archive, and the memories shared between operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import GraphQLError
+from sqlalchemy import Connection, Row
+
+from gateway.local_platform.discovery.graph import Graph
+from gateway.local_platform.discovery.reading import environment_row, member_rows, newest_invocation
+from gateway.local_platform.lru import Lru
+from gateway.local_platform.tables import invocations
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Derived facts kept between operations, each under a key that changes when its facts do."""
+
+    graphs: Lru[Graph] = field(default_factory=lambda: Lru(8))
+    members: Lru[Sequence[Row[Any]]] = field(default_factory=lambda: Lru(64))
+
+
+@dataclass(frozen=True)
+class EnvironmentState:
+    """An environment as of this operation.
+
+    `defining` is the newest invocation with a manifest, `executed` the newest that executed anything; CI jobs count
+    only where an environment has no other jobs (`deploys` is False then).
+    """
+
+    row: Row[Any]
+    defining: Row[Any] | None
+    executed: Row[Any] | None
+
+    @property
+    def deploys(self) -> bool:
+        """Which results make the applied state: those of deploying jobs, or those of CI for want of others."""
+        return bool(self.defining.deploys) if self.defining else True
+
+
+class Session:
+    """One operation's access to the archive. Not shared between threads."""
+
+    def __init__(self, connection: Connection, memory: Memory) -> None:
+        self.connection = connection
+        self._memory = memory
+        self._environments: dict[int, EnvironmentState] = {}
+        self.prepared: dict[Any, Any] = {}
+
+    def environment(self, environment_id: int) -> EnvironmentState:
+        """The environment. Raises for an unknown id."""
+        if environment_id not in self._environments:
+            self._environments[environment_id] = self._load_environment(environment_id)
+        return self._environments[environment_id]
+
+    def _load_environment(self, environment_id: int) -> EnvironmentState:
+        row = environment_row(self.connection, environment_id)
+        if row is None:
+            message = f"Environment {environment_id} does not exist, or this token may not see it."
+            raise GraphQLError(message, extensions={"code": "NOT_FOUND"})
+        defining = newest_invocation(self.connection, environment_id, invocations.c.manifest_id.is_not(None))
+        executed = newest_invocation(self.connection, environment_id, invocations.c.executing)
+        return EnvironmentState(row, defining, executed)
+
+    def members(self, state: EnvironmentState, *kinds: str) -> Sequence[Row[Any]]:
+        """The nodes of the environment's newest manifest with their last attempt and success, by unique id."""
+        if state.defining is None:
+            return []
+        manifest_id, deploys = state.defining.manifest_id, state.deploys
+        return self._memory.members.get(
+            (state.row.id, state.row.revision, kinds),
+            lambda: member_rows(self.connection, state.row.id, manifest_id, kinds, deploys),
+        )
+
+    def graph(self, manifest_id: int) -> Graph:
+        """The dependency graph of a manifest."""
+        return self._memory.graphs.get(manifest_id, lambda: Graph.load(self.connection, manifest_id))

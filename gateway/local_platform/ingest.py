@@ -1,0 +1,185 @@
+"""Reads folders of dbt artifacts into the archive: run by run, each whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, select, update
+
+from gateway.errors import UnreadableArtifact
+from gateway.local_platform.account import account_number, read_account, store_account
+from gateway.local_platform.archive import Archive
+from gateway.local_platform.layout import Layout, Problem, RunFolder, StepFolder, find_artifacts
+from gateway.local_platform.records import AccountRecord, RunRecord
+from gateway.local_platform.run_bundle import RunBundle, read_bare_folder, read_run_folder, read_run_record
+from gateway.local_platform.storing import RunWriter
+from gateway.local_platform.tables import folders
+from gateway.local_platform.times import parse_micros
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far reading has come: `done` of `total` folders; `folder` is the one just read."""
+
+    done: int
+    total: int
+    folder: str
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What reading a folder did. `runs` and `results` count what is new or changed, `unchanged` runs already known."""
+
+    runs: int
+    unchanged: int
+    results: int
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """One folder to read: a run with its run.json, or a bare one."""
+
+    folder: RunFolder | StepFolder
+    record: RunRecord
+    account_id: int | None
+
+    @property
+    def path(self) -> Path:
+        if isinstance(self.folder, RunFolder):
+            return self.folder.path
+        return next(iter(self.folder.files.values())).parent
+
+    @property
+    def files(self) -> list[Path]:
+        if isinstance(self.folder, StepFolder):
+            return list(self.folder.files.values())
+        return [self.folder.path / "run.json", *(file for step in self.folder.steps for file in step.files.values())]
+
+    def bundles(self) -> Iterator[RunBundle]:
+        if isinstance(self.folder, RunFolder):
+            yield read_run_folder(self.folder, self.record, self.account_id)
+        else:
+            yield from read_bare_folder(self.folder, self.account_id)
+
+
+def ingest_folder(archive: Archive, folder: Path, progress: ProgressCallback | None = None) -> IngestReport:
+    """Reads every run below `folder` that is new or has changed.
+
+    A file that cannot be used costs its own run only and becomes a problem of the report.
+    Raises UnreadableArtifact when `folder` is missing or holds no artifacts at all.
+    """
+    layout = find_artifacts(folder)
+    ingest = _Ingest(archive, layout.problems)
+    units = ingest.plan(layout)
+    for done, unit in enumerate(units, start=1):
+        ingest.read(unit)
+        if progress:
+            progress(Progress(done, len(units), str(unit.path)))
+    return ingest.report()
+
+
+class _Ingest:
+    """One pass over a folder and its tally."""
+
+    def __init__(self, archive: Archive, problems: list[Problem]) -> None:
+        self._archive = archive
+        self._writer = RunWriter()
+        self._problems = problems
+        self._runs = self._unchanged = self._results = 0
+
+    def report(self) -> IngestReport:
+        return IngestReport(self._runs, self._unchanged, self._results, tuple(self._problems))
+
+    def plan(self, layout: Layout) -> list[_Unit]:
+        """What to read, older runs first within their project, so that times move forward."""
+        accounts = self._accounts(layout)
+        units = [unit for folder in layout.run_folders if (unit := self._run_unit(folder, accounts))]
+        units.sort(key=lambda unit: (str(unit.path.parent.parent), parse_micros(unit.record.created_at) or 0))
+        bare = [_Unit(folder, RunRecord(), _nearest(accounts, folder)) for folder in layout.bare_folders]
+        return units + sorted(
+            bare, key=lambda unit: (max(file.stat().st_mtime_ns for file in unit.files), str(unit.path))
+        )
+
+    def _accounts(self, layout: Layout) -> dict[Path, int]:
+        found = {}
+        for path in layout.accounts:
+            try:
+                record = read_account(path)
+            except UnreadableArtifact as error:
+                self._note(path, error)
+                continue
+            found[path.parent] = self._store_account(record)
+        return found
+
+    def _store_account(self, record: AccountRecord) -> int:
+        with self._archive.writing() as connection:
+            store_account(connection, record)
+        return account_number(record)
+
+    def _run_unit(self, folder: RunFolder, accounts: dict[Path, int]) -> _Unit | None:
+        try:
+            record = read_run_record(folder)
+        except UnreadableArtifact as error:
+            self._note(folder.path / "run.json", error)
+            return None
+        return _Unit(folder, record, _nearest(accounts, folder))
+
+    def read(self, unit: _Unit) -> None:
+        """Stores the unit's runs in one transaction; a problem leaves the archive as it was."""
+        stamp = _stamp(unit.files)
+        try:
+            with self._archive.writing() as connection:
+                if _seen(connection, unit.path, stamp):
+                    self._unchanged += 1
+                    return
+                tally = self._store(connection, unit)
+                _remember(connection, unit.path, stamp)
+        except UnreadableArtifact as error:
+            self._writer.forget()
+            self._note(unit.path, error)
+            return
+        except BaseException:
+            self._writer.forget()
+            raise
+        runs, unchanged, results = tally
+        self._runs += runs
+        self._unchanged += unchanged
+        self._results += results
+
+    def _store(self, connection: Connection, unit: _Unit) -> tuple[int, int, int]:
+        stored = [self._writer.store(connection, bundle) for bundle in unit.bundles()]
+        changed = sum(outcome.changed for outcome in stored)
+        return changed, len(stored) - changed, sum(outcome.results for outcome in stored)
+
+    def _note(self, path: Path, error: UnreadableArtifact) -> None:
+        place, separator, reason = error.message.partition(": ")
+        self._problems.append(Problem(place, reason) if separator else Problem(str(path), error.message))
+
+
+def _nearest(accounts: dict[Path, int], folder: RunFolder | StepFolder) -> int | None:
+    start = folder.path if isinstance(folder, RunFolder) else next(iter(folder.files.values())).parent
+    return next((accounts[place] for place in (start, *start.parents) if place in accounts), None)
+
+
+def _stamp(files: list[Path]) -> bytes:
+    """Changes whenever a file is added, replaced or rewritten."""
+    parts = [f"{file}\0{status.st_size}\0{status.st_mtime_ns}" for file in files if (status := file.stat())]
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).digest()
+
+
+def _seen(connection: Connection, path: Path, stamp: bytes) -> bool:
+    stored = connection.scalar(select(folders.c.stamp).where(folders.c.path == str(path)))
+    return stored is not None and bytes(stored) == stamp
+
+
+def _remember(connection: Connection, path: Path, stamp: bytes) -> None:
+    known = connection.execute(update(folders).where(folders.c.path == str(path)).values(stamp=stamp)).rowcount
+    if not known:
+        connection.execute(insert(folders).values(path=str(path), stamp=stamp))

@@ -1,0 +1,185 @@
+"""One dbt command as its artifacts tell it: reads the files of a folder and puts those of one invocation together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.errors import UnreadableArtifact
+from gateway.local_platform import artifacts
+from gateway.local_platform.artifacts import (
+    CATALOG,
+    MANIFEST,
+    RUN_RESULTS,
+    SOURCES,
+    Catalog,
+    FreshnessResult,
+    Manifest,
+    Metadata,
+    Result,
+    RunArgs,
+    RunResults,
+    Sources,
+)
+from gateway.local_platform.times import parse_micros
+
+EXECUTING = frozenset({"run", "build", "seed", "snapshot", "test", "retry", "clone", "run-operation"})
+_RECORDS: dict[str, type[Any]] = {MANIFEST: Manifest, RUN_RESULTS: RunResults, SOURCES: Sources, CATALOG: Catalog}
+# A manifest's own environment may be stale, so it speaks last.
+_SPEAKING_ORDER = (RUN_RESULTS, SOURCES, CATALOG, MANIFEST)
+
+
+@dataclass(frozen=True)
+class ArtifactFile:
+    """A decoded artifact, its digest, and where it lay."""
+
+    path: Path
+    digest: bytes
+    content: Any
+
+    @property
+    def metadata(self) -> Metadata:
+        """The artifact's head."""
+        head: Metadata = self.content.metadata
+        return head
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One command with everything it wrote. `generated_at`: when it ended, in microseconds."""
+
+    uuid: str
+    generated_at: int
+    files: Mapping[str, ArtifactFile]
+    args: RunArgs = field(default_factory=RunArgs)
+
+    def _content(self, name: str) -> Any:
+        found = self.files.get(name)
+        return found.content if found else None
+
+    @property
+    def manifest(self) -> ArtifactFile | None:
+        """The manifest that names this command's nodes; of an earlier command where dbt left an older one."""
+        return self.files.get(MANIFEST)
+
+    @property
+    def results(self) -> list[Result]:
+        """What run_results.json says, in its order."""
+        content: RunResults | None = self._content(RUN_RESULTS)
+        return content.results if content else []
+
+    @property
+    def freshness(self) -> list[FreshnessResult]:
+        """What sources.json says, in its order."""
+        content: Sources | None = self._content(SOURCES)
+        return content.results if content else []
+
+    @property
+    def catalog(self) -> dict[str, msgspec.Raw]:
+        """Tables by unique id, nodes and sources together."""
+        content: Catalog | None = self._content(CATALOG)
+        return {**(content.nodes or {}), **(content.sources or {})} if content else {}
+
+    @property
+    def heads(self) -> list[Metadata]:
+        """The metadata of its files, the most trustworthy first."""
+        return [self.files[name].metadata for name in _SPEAKING_ORDER if name in self.files]
+
+    @property
+    def env(self) -> dict[str, Any]:
+        """The environment values dbt copied into the artifacts."""
+        return next((head.env for head in self.heads if head.env), {})
+
+    @property
+    def dbt_version(self) -> str | None:
+        """The dbt that ran."""
+        return next((head.dbt_version for head in self.heads if head.dbt_version), None)
+
+    @property
+    def project_name(self) -> str | None:
+        """The dbt project's name, which only a manifest knows."""
+        return self.manifest.metadata.project_name if self.manifest else None
+
+    @property
+    def target(self) -> str | None:
+        """The dbt target, where the command's arguments tell it."""
+        return self.args.target
+
+    @property
+    def elapsed(self) -> float | None:
+        """Seconds from the first node to the last, without parsing."""
+        content = self._content(RUN_RESULTS) or self._content(SOURCES)
+        return content.elapsed_time if content else None
+
+    @property
+    def args_text(self) -> str | None:
+        """The command's arguments as JSON text."""
+        content: RunResults | None = self._content(RUN_RESULTS)
+        return bytes(content.args).decode() if content and bytes(content.args) else None
+
+    @property
+    def command(self) -> str | None:
+        """The dbt command: `build`, `run`, `source freshness`, `generate`; None when nothing tells."""
+        if RUN_RESULTS in self.files:
+            return self.args.which
+        return "source freshness" if SOURCES in self.files else "generate" if CATALOG in self.files else None
+
+    @property
+    def executes(self) -> bool:
+        """Whether its results count as runs of their nodes; files too old to tell are believed."""
+        return RUN_RESULTS in self.files and (self.args.which is None or self.args.which in EXECUTING)
+
+    @property
+    def title(self) -> str:
+        """The command with its selection, as a job would be named: `dbt build --select tag:daily`."""
+        words = ["dbt", {"generate": "docs generate"}.get(self.command or "", self.command or "parse")]
+        for option, value in (("--select", self.args.select or self.args.models), ("--exclude", self.args.exclude)):
+            if value:
+                words += [option, *(str(item) for item in (value if isinstance(value, list) else [value]))]
+        return " ".join(words)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Equal for equal files."""
+        joined = b"".join(name.encode() + self.files[name].digest for name in sorted(self.files))
+        return hashlib.blake2b(joined, digest_size=16).digest()
+
+
+def read_artifact(path: Path) -> ArtifactFile:
+    """Reads and checks one file. Raises UnreadableArtifact."""
+    data = artifacts.read_bytes(path)
+    content = artifacts.decode(data, _RECORDS[path.name], path)
+    artifacts.check_version(content.metadata, path)
+    return ArtifactFile(path, hashlib.blake2b(data, digest_size=16).digest(), content)
+
+
+def group_invocations(files: list[ArtifactFile]) -> list[Invocation]:
+    """Puts the files of one folder together by invocation, oldest first.
+
+    A manifest serves every invocation of its folder: dbt rewrites it with each command. Raises UnreadableArtifact.
+    """
+    by_uuid: dict[str, dict[str, ArtifactFile]] = {}
+    for file in files:
+        uuid = file.metadata.invocation_id or file.digest.hex()
+        by_uuid.setdefault(uuid, {})[file.path.name] = file
+    manifest = next((file for file in files if file.path.name == MANIFEST), None)
+    groups = [(uuid, group) for uuid, group in by_uuid.items() if set(group) != {MANIFEST} or len(by_uuid) == 1]
+    invocations = [_invocation(uuid, group, manifest) for uuid, group in groups]
+    return sorted(invocations, key=lambda invocation: invocation.generated_at)
+
+
+def _invocation(uuid: str, group: dict[str, ArtifactFile], manifest: ArtifactFile | None) -> Invocation:
+    files = {MANIFEST: manifest, **group} if manifest else group
+    spoken = [group[name] for name in _SPEAKING_ORDER if name in group]
+    times = [time for file in spoken if (time := parse_micros(file.metadata.generated_at)) is not None]
+    if not times:
+        raise UnreadableArtifact(f"{spoken[0].path}: its metadata has no readable generated_at.")
+    args = RunArgs()
+    if RUN_RESULTS in group and bytes(group[RUN_RESULTS].content.args):
+        args = artifacts.decode(bytes(group[RUN_RESULTS].content.args), RunArgs, group[RUN_RESULTS].path)
+    return Invocation(uuid, times[0], files, args)

@@ -1,0 +1,52 @@
+"""Versioned changes of the archive's tables. A new archive starts at the newest version; an older one is led there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, inspect, select
+
+from gateway.errors import ConfigurationError
+from gateway.local_platform.tables import metadata, migrations
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One step from `version - 1` to `version`; `apply` runs inside the transaction that records it."""
+
+    version: int
+    name: str
+    apply: Callable[[Connection], None]
+
+
+def _create_tables(connection: Connection) -> None:
+    metadata.create_all(connection)
+
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(1, "the first tables", _create_tables),)
+
+
+def migrate(connection: Connection, steps: tuple[Migration, ...] = MIGRATIONS) -> None:
+    """Brings the archive to the newest version. Raises ConfigurationError when a newer program has written it."""
+    newest = steps[-1].version
+    if not inspect(connection).has_table(migrations.name):
+        _create_tables(connection)
+        _record(connection, Migration(newest, "created", _create_tables))
+        return
+    found = connection.scalar(select(func.max(migrations.c.version))) or 0
+    if found > newest:
+        raise ConfigurationError(
+            f"The archive has version {found}, this program knows up to {newest}: upgrade it, or name another archive."
+        )
+    for step in steps:
+        if step.version > found:
+            step.apply(connection)
+            _record(connection, step)
+
+
+def _record(connection: Connection, step: Migration) -> None:
+    connection.execute(
+        insert(migrations).values(version=step.version, name=step.name, applied_at=time.time_ns() // 1000)
+    )

@@ -1,0 +1,87 @@
+"""One run ready to be stored: whom it belongs to, what an orchestrator said of it, and its invocations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway.local_platform import artifacts
+from gateway.local_platform.identity import Owner, owner_of
+from gateway.local_platform.invocation import ArtifactFile, Invocation, group_invocations, read_artifact
+from gateway.local_platform.layout import RUN_FILE, RunFolder, StepFolder
+from gateway.local_platform.records import RunRecord
+from gateway.local_platform.times import parse_micros
+
+SUCCESS, ERROR, CANCELLED = 10, 20, 30
+_STATUS_CODES = {
+    "queued": 1,
+    "starting": 2,
+    "running": 3,
+    "success": SUCCESS,
+    "succeeded": SUCCESS,
+    "error": ERROR,
+    "errored": ERROR,
+    "failed": ERROR,
+    "failure": ERROR,
+    "cancelled": CANCELLED,
+    "canceled": CANCELLED,
+}
+BAD_STATUSES = frozenset({"error", "fail", "partial success", "runtime error"})
+
+
+@dataclass(frozen=True)
+class StepInvocation:
+    """An invocation and the number of its step."""
+
+    step: int
+    invocation: Invocation
+
+
+@dataclass(frozen=True)
+class RunBundle:
+    """What one folder says about one run. `record` is empty where no run.json was found."""
+
+    owner: Owner
+    record: RunRecord
+    steps: tuple[StepInvocation, ...]
+
+
+def read_run_record(folder: RunFolder) -> RunRecord:
+    """The folder's run.json. Raises UnreadableArtifact."""
+    path = folder.path / RUN_FILE
+    return artifacts.decode(artifacts.read_bytes(path), RunRecord, path)
+
+
+def read_run_folder(folder: RunFolder, record: RunRecord, account_id: int | None) -> RunBundle:
+    """The run with all its steps. Raises UnreadableArtifact when any of its files cannot be used."""
+    steps = tuple(
+        StepInvocation(step.index, invocation)
+        for step in folder.steps
+        for invocation in group_invocations(_read_all(step))
+    )
+    speaker = steps[0].invocation if steps else _silent_invocation(folder, record)
+    return RunBundle(owner_of(speaker, record, account_id), record, steps)
+
+
+def read_bare_folder(folder: StepFolder, account_id: int | None) -> Iterator[RunBundle]:
+    """One run per invocation, or per run id that dbt Cloud wrote into the artifacts. Raises UnreadableArtifact."""
+    for invocation in group_invocations(_read_all(folder)):
+        owner = owner_of(invocation, RunRecord(), account_id)
+        yield RunBundle(owner, RunRecord(), (StepInvocation(folder.index, invocation),))
+
+
+def status_code(status: int | str | None) -> int | None:
+    """The Admin API's code of a status that an orchestrator wrote as code or word; None when it is neither."""
+    if isinstance(status, str):
+        return _STATUS_CODES.get(status.lower())
+    return status if status in {1, 2, 3, SUCCESS, ERROR, CANCELLED} else None
+
+
+def _read_all(folder: StepFolder) -> list[ArtifactFile]:
+    return [read_artifact(path) for path in folder.files.values()]
+
+
+def _silent_invocation(folder: RunFolder, record: RunRecord) -> Invocation:
+    """Stands for a run that left no artifacts: only its orchestrator knows it."""
+    ended = parse_micros(record.finished_at) or parse_micros(record.created_at) or 0
+    return Invocation(uuid=folder.path.name, generated_at=ended, files={})

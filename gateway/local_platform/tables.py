@@ -1,0 +1,277 @@
+"""The archive's tables. Times are microseconds since 1970; JSON is text; ids of dbt are kept as dbt gave them.
+
+Three kinds of rows: what an orchestrator knows (accounts … runs), what a manifest says (nodes stored once by content,
+manifests as sets of nodes), and what happened (results, freshness, catalogs), found by resource and time.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+_Key = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _key() -> Column[int]:
+    return Column("id", _Key, primary_key=True)
+
+
+migrations = Table(
+    "migrations",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("applied_at", BigInteger, nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("inferred", Boolean, nullable=False),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", BigInteger, nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("inferred", Boolean, nullable=False),
+)
+
+# `revision` counts every change; `updated_at` is the time of the newest artifact and never stands still on a change.
+environments = Table(
+    "environments",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", BigInteger, nullable=False, index=True),
+    Column("project_id", BigInteger, nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("inferred", Boolean, nullable=False),
+    Column("type", Text),
+    Column("deployment_type", Text),
+    Column("revision", BigInteger, nullable=False, default=0),
+    Column("updated_at", BigInteger),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", BigInteger, nullable=False, index=True),
+    Column("project_id", BigInteger, nullable=False, index=True),
+    Column("environment_id", BigInteger, nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("inferred", Boolean, nullable=False),
+    Column("job_type", Text),
+    Column("details", Text, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", BigInteger, nullable=False),
+    Column("project_id", BigInteger, nullable=False, index=True),
+    Column("environment_id", BigInteger, nullable=False, index=True),
+    Column("job_id", BigInteger, nullable=False, index=True),
+    Column("inferred", Boolean, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("created_at", BigInteger, index=True),
+    Column("dequeued_at", BigInteger),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("git_sha", Text),
+    Column("git_branch", Text),
+    Column("dbt_version", Text),
+    Column("facts_digest", LargeBinary, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("ingested_at", BigInteger, nullable=False),
+)
+
+# Where a run's files lay when they were read; they are served from there while they still do.
+run_files = Table(
+    "run_files",
+    metadata,
+    Column("run_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+)
+
+# Folders that were read whole, with names, sizes and times of their files: they are not read again while these stand.
+folders = Table(
+    "folders",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("stamp", LargeBinary, nullable=False),
+)
+
+texts = Table(
+    "texts",
+    metadata,
+    _key(),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("body", Text, nullable=False),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    _key(),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("kind", String(32), nullable=False),
+    Column("unique_id", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+node_parents = Table(
+    "node_parents",
+    metadata,
+    Column("node_id", _Key, ForeignKey("nodes.id"), primary_key=True),
+    Column("parent", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+manifests = Table(
+    "manifests",
+    metadata,
+    _key(),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("project_name", Text),
+    Column("adapter_type", Text),
+)
+
+manifest_nodes = Table(
+    "manifest_nodes",
+    metadata,
+    Column("manifest_id", _Key, ForeignKey("manifests.id"), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("node_id", _Key, ForeignKey("nodes.id"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# Files that were read before, so that an unchanged manifest is neither parsed nor compared again.
+manifest_files = Table(
+    "manifest_files",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("manifest_id", _Key, ForeignKey("manifests.id"), nullable=False),
+)
+
+invocations = Table(
+    "invocations",
+    metadata,
+    _key(),
+    Column("run_id", BigInteger, ForeignKey("runs.id"), nullable=False, index=True),
+    Column("environment_id", BigInteger, nullable=False),
+    Column("job_id", BigInteger, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("uuid", Text, nullable=False),
+    Column("command", Text),
+    Column("executing", Boolean, nullable=False),
+    Column("deploys", Boolean, nullable=False),
+    Column("generated_at", BigInteger, nullable=False),
+    Column("elapsed", Float),
+    Column("dbt_version", Text),
+    Column("args_id", _Key, ForeignKey("texts.id")),
+    Column("manifest_id", _Key, ForeignKey("manifests.id")),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Index("invocations_by_environment", "environment_id", "generated_at"),
+)
+
+resources = Table(
+    "resources",
+    metadata,
+    _key(),
+    Column("environment_id", BigInteger, nullable=False),
+    Column("unique_id", Text, nullable=False),
+    Index("resources_by_name", "environment_id", "unique_id", unique=True),
+)
+
+# Only what really executed. `final`: the last result of its resource within its run.
+results = Table(
+    "results",
+    metadata,
+    _key(),
+    Column("invocation_id", _Key, ForeignKey("invocations.id"), nullable=False, index=True),
+    Column("run_id", BigInteger, nullable=False),
+    Column("resource_id", _Key, ForeignKey("resources.id"), nullable=False),
+    Column("node_id", _Key, ForeignKey("nodes.id")),
+    Column("generated_at", BigInteger, nullable=False),
+    Column("deploys", Boolean, nullable=False),
+    Column("final", Boolean, nullable=False),
+    Column("status", Text),
+    Column("execution_time", Float),
+    Column("compile_started_at", BigInteger),
+    Column("compile_completed_at", BigInteger),
+    Column("execute_started_at", BigInteger),
+    Column("execute_completed_at", BigInteger),
+    Column("thread_id", _Key, ForeignKey("texts.id")),
+    Column("message_id", _Key, ForeignKey("texts.id")),
+    Column("compiled_id", _Key, ForeignKey("texts.id")),
+    Column("failures", BigInteger),
+    Index("results_by_time", "resource_id", "generated_at", "run_id"),
+)
+
+# Code that `compile` or `docs generate` produced without executing it.
+compilations = Table(
+    "compilations",
+    metadata,
+    _key(),
+    Column("invocation_id", _Key, ForeignKey("invocations.id"), nullable=False, index=True),
+    Column("resource_id", _Key, ForeignKey("resources.id"), nullable=False),
+    Column("generated_at", BigInteger, nullable=False),
+    Column("compiled_id", _Key, ForeignKey("texts.id"), nullable=False),
+    Index("compilations_by_time", "resource_id", "generated_at"),
+)
+
+freshness = Table(
+    "freshness",
+    metadata,
+    _key(),
+    Column("invocation_id", _Key, ForeignKey("invocations.id"), nullable=False, index=True),
+    Column("run_id", BigInteger, nullable=False),
+    Column("resource_id", _Key, ForeignKey("resources.id"), nullable=False),
+    Column("node_id", _Key, ForeignKey("nodes.id")),
+    Column("generated_at", BigInteger, nullable=False),
+    Column("deploys", Boolean, nullable=False),
+    Column("status", Text),
+    Column("max_loaded_at", BigInteger),
+    Column("snapshotted_at", BigInteger),
+    Column("age", Float),
+    Column("criteria_id", _Key, ForeignKey("texts.id")),
+    Column("error_id", _Key, ForeignKey("texts.id")),
+    Index("freshness_by_time", "resource_id", "generated_at", "run_id"),
+)
+
+catalog_tables = Table(
+    "catalog_tables",
+    metadata,
+    _key(),
+    Column("invocation_id", _Key, ForeignKey("invocations.id"), nullable=False, index=True),
+    Column("run_id", BigInteger, nullable=False),
+    Column("resource_id", _Key, ForeignKey("resources.id"), nullable=False),
+    Column("generated_at", BigInteger, nullable=False),
+    Column("deploys", Boolean, nullable=False),
+    Column("content_id", _Key, ForeignKey("texts.id"), nullable=False),
+    Index("catalog_tables_by_time", "resource_id", "generated_at", "run_id"),
+)

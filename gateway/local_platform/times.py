@@ -1,0 +1,50 @@
+"""Times as the archive keeps them: whole microseconds since 1970, UTC. Artifacts write them in several forms."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970; a time without an offset is taken as UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // _MICROSECOND
+
+
+def parse_micros(text: str | None) -> int | None:
+    """Reads ISO times with `Z` or an offset, `T` or a blank, and up to nanoseconds. None for no or unreadable text."""
+    if not text:
+        return None
+    try:
+        return to_micros(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        return None
+
+
+def from_micros(micros: int) -> datetime:
+    """The aware UTC datetime of `micros`."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def iso_millis(micros: int) -> str:
+    """As the Discovery API prints times: `2026-03-11T05:00:20.644Z`; digits below a millisecond are cut."""
+    moment = from_micros(micros)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def iso_micros(micros: int | None) -> str | None:
+    """As the Admin API prints times: `2026-03-11 05:00:20.644000+00:00`."""
+    if micros is None:
+        return None
+    return f"{from_micros(micros):%Y-%m-%d %H:%M:%S.%f}+00:00"
+
+
+def clock(seconds: float | None) -> str | None:
+    """A duration as the Admin API prints it: `HH:MM:SS`, hours unbounded."""
+    if seconds is None:
+        return None
+    whole = max(0, int(seconds))
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
