@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -48,7 +48,7 @@ class Archive:
     def open(cls, url: str) -> Archive:
         """Opens `sqlite:///…` or `postgresql+psycopg://…`, creating or migrating its tables.
 
-        Raises ConfigurationError when the address is wrong, or the archive is damaged, locked or newer than this program.
+        Raises ConfigurationError when the address is wrong, or the archive damaged, locked or newer than this program.
         """
         engine = _create_engine(url)
         archive = cls(engine)
@@ -82,15 +82,14 @@ class Archive:
                 .select_from(results.join(nodes, nodes.c.id == results.c.node_id))
                 .where(nodes.c.kind == "model")
             )
-            counts = [
-                connection.scalar(select(func.count()).select_from(table))
-                for table in (projects, environments, jobs, runs)
-            ]
             return ArchiveSummary(
-                account.id if account else None,
-                account.name if account else None,
-                *(count or 0 for count in counts),
-                connection.scalar(model_results) or 0,
+                account_id=account.id if account else None,
+                account_name=account.name if account else None,
+                projects=_count(connection, projects),
+                environments=_count(connection, environments),
+                jobs=_count(connection, jobs),
+                runs=_count(connection, runs),
+                model_results=connection.scalar(model_results) or 0,
                 first_run_at=from_micros(first) if first is not None else None,
                 last_run_at=from_micros(last) if last is not None else None,
             )
@@ -103,12 +102,17 @@ class Archive:
 _RUN_START = func.coalesce(runs.c.started_at, runs.c.created_at)
 
 
+def _count(connection: Connection, table: Table) -> int:
+    return connection.scalar(select(func.count()).select_from(table)) or 0
+
+
 def _create_engine(url: str) -> Engine:
     try:
         engine = create_engine(url)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigurationError(
-            f"{_shown(url)} is no archive address: use sqlite:///path/to/runs.db or postgresql+psycopg://host/name ({error})."
+            f"{_shown(url)} is no archive address ({error}): "
+            "use sqlite:///path/to/runs.db or postgresql+psycopg://host/name."
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)

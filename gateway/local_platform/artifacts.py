@@ -1,7 +1,7 @@
 """Reads dbt's artifact files into lenient records: unknown keys are ignored, missing ones are None.
 
-One set of records serves every version from dbt 1.0 (manifest v4) and, as far as they have metadata, the older ones:
-versions differ by keys that are absent or renamed (`raw_sql` became `raw_code`), never by keys that changed their sense.
+One set of records serves every version from dbt 1.0 (manifest v4) and, as far as they have metadata, older ones:
+versions differ by keys that are absent or renamed (`raw_sql` became `raw_code`), never by keys of another sense.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class DependsOn(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Node(msgspec.Struct, omit_defaults=True):
-    """Any entry of a manifest: what stays the same from run to run. Raw parts are JSON text, parsed by who needs them."""
+    """Any entry of a manifest: what stays the same from run to run. Raw parts are JSON text, parsed at need."""
 
     unique_id: str = ""
     name: str | None = None

@@ -109,7 +109,7 @@ def manifest_members(connection: Connection, manifest_id: int) -> dict[str, int]
         .join(manifest_nodes, manifest_nodes.c.node_id == nodes.c.id)
         .where(manifest_nodes.c.manifest_id == manifest_id)
     )
-    return {unique_id: key for unique_id, key in found}
+    return dict(found.tuples().all())
 
 
 def _manifest_digest(manifest: Manifest, rows: Mapping[bytes, Mapping[str, Any]]) -> bytes:
@@ -123,7 +123,7 @@ def _insert_manifest(
 ) -> int:
     head = manifest.metadata
     values = {"digest": digest, "project_name": head.project_name, "adapter_type": head.adapter_type}
-    key: int = connection.execute(insert(manifests).values(values)).inserted_primary_key[0]
+    key: int = connection.execute(insert(manifests).values(values).returning(manifests.c.id)).scalar_one()
     node_ids = _ensure_nodes(connection, rows)
     members = [
         {"manifest_id": key, "kind": rows[node_digest]["kind"], "node_id": node_id}

@@ -91,7 +91,7 @@ class RunWriter:
             "manifest_id": manifest.id if manifest else None,
             "fingerprint": invocation.fingerprint,
         }
-        key = connection.execute(insert(invocations).values(head)).inserted_primary_key[0]
+        key = connection.execute(insert(invocations).values(head).returning(invocations.c.id)).scalar_one()
         _store_files(connection, owner.run_id, step)
         place = {
             "invocation_id": key,
@@ -316,7 +316,8 @@ def _run_row(bundle: RunBundle) -> dict[str, Any]:
 
 
 def _worst_status(bundle: RunBundle) -> int:
-    found = {item.status for step in bundle.steps for item in (*step.invocation.results, *step.invocation.freshness)}
+    found = {result.status for step in bundle.steps for result in step.invocation.results}
+    found |= {check.status for step in bundle.steps for check in step.invocation.freshness}
     return ERROR if found & BAD_STATUSES else SUCCESS
 
 
@@ -360,9 +361,7 @@ def _touch_environment(connection: Connection, environment_id: int, times: list[
     """Moves the environment's revision, and its time too: by a millisecond where an older run arrived late."""
     old = connection.scalar(select(environments.c.updated_at).where(environments.c.id == environment_id))
     newest = max(times, default=None)
-    if old is None or (newest is not None and newest > old):
-        updated = newest
-    else:
-        updated = old + 1000
+    late = old is not None and (newest is None or newest <= old)
+    updated = old + 1000 if late and old is not None else newest
     values = {"updated_at": updated, "revision": environments.c.revision + 1}
     connection.execute(update(environments).where(environments.c.id == environment_id).values(values))

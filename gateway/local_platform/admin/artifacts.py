@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from gateway.local_platform.admin.envelope import AdminError, not_found
 from gateway.local_platform.contents import digest_of
+from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.tables import run_files
 
 
@@ -18,7 +18,7 @@ def artifact_names(connection: Connection, run_id: int) -> list[str] | None:
     return list(connection.scalars(query)) or None
 
 
-def find_artifact(connection: Connection, run_id: int, name: str, step: int | None) -> Row[Any]:
+def find_artifact(connection: Connection, run_id: int, name: str, step: int | None) -> AnyRow:
     """One artifact of a run, of its last step unless `step` (from 1) says otherwise. Raises AdminError (404)."""
     query = select(run_files).where(run_files.c.run_id == run_id)
     if step is None:
@@ -31,7 +31,7 @@ def find_artifact(connection: Connection, run_id: int, name: str, step: int | No
     return row
 
 
-def read_artifact(row: Row[Any]) -> bytes:
+def read_artifact(row: AnyRow) -> bytes:
     """The file's bytes as they were ingested. Raises AdminError (404) when the folder no longer holds them."""
     try:
         data = Path(row.path).read_bytes()

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Table, func, select
 from starlette.datastructures import QueryParams
 
 from gateway.local_platform.admin.envelope import AdminError
+from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.times import parse_micros
 
 MOST_ROWS = 100
@@ -30,7 +31,7 @@ class Resource:
 class Found:
     """Rows of one page, how many there are in all, and how they were asked for."""
 
-    rows: Sequence[Row[Any]]
+    rows: Sequence[AnyRow]
     total: int
     filters: dict[str, Any]
     order_by: str
@@ -95,10 +96,11 @@ def in_range(column: ColumnElement[Any]) -> Condition:
     """`name__range=["2026-03-01","2026-03-02"]`, both ends included; a comma-separated pair does as well."""
 
     def condition(value: str) -> ColumnElement[bool]:
-        ends = [parse_micros(part.strip(" \"'")) for part in value.strip("[]").split(",")]
-        if len(ends) != 2 or None in ends:
+        parts = [part.strip(" \"'") for part in value.strip("[]").split(",")]
+        ends = [time for part in parts if (time := parse_micros(part)) is not None]
+        if len(parts) != 2 or len(ends) != 2:
             raise AdminError(400, f'A range is two times, as in ["2026-03-01","2026-03-02T12:00:00Z"]; got {value!r}.')
-        return column.between(*ends)
+        return column.between(ends[0], ends[1])
 
     return condition
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Table, func, select
 from starlette.datastructures import QueryParams
 
 from gateway.local_platform.admin import shapes
@@ -22,6 +22,7 @@ from gateway.local_platform.admin.listing import (
     related,
 )
 from gateway.local_platform.contents import chunks
+from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.tables import environments, invocations, jobs, projects, runs
 
 FINISHED = 10
@@ -85,7 +86,7 @@ RUNS = Resource(
 )
 
 
-def find_one(connection: Connection, table: Table, key: int, *scope: ColumnElement[bool]) -> Row[Any]:
+def find_one(connection: Connection, table: Table, key: int, *scope: ColumnElement[bool]) -> AnyRow:
     """One row by id. Raises AdminError (404) when it does not exist in this scope."""
     row = connection.execute(select(table).where(table.c.id == key, *scope)).first()
     if row is None:
@@ -93,13 +94,13 @@ def find_one(connection: Connection, table: Table, key: int, *scope: ColumnEleme
     return row
 
 
-def environment_shapes(connection: Connection, rows: Sequence[Row[Any]]) -> Rows:
+def environment_shapes(connection: Connection, rows: Sequence[AnyRow]) -> Rows:
     """Environments, those nobody described with the deployment type that their name and their use suggest."""
     newest = _newest_inferred(connection, {row.project_id for row in rows if row.inferred})
     return [shapes.environment(row, _deployment_type(row, newest)) for row in rows]
 
 
-def _deployment_type(row: Row[Any], production: dict[int, int]) -> str | None:
+def _deployment_type(row: AnyRow, production: dict[int, int]) -> str | None:
     if not row.inferred or row.deployment_type:
         found: str | None = row.deployment_type
         return found
@@ -123,7 +124,7 @@ def _newest_inferred(connection: Connection, project_ids: Iterable[int]) -> dict
     return {project: rank[2] for project, rank in found.items() if project not in told}
 
 
-def job_shapes(connection: Connection, rows: Sequence[Row[Any]], params: QueryParams) -> Rows:
+def job_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryParams) -> Rows:
     """Jobs with what `include_related` asks for."""
     wanted = related(params)
     shown = [shapes.job(row) for row in rows]
@@ -151,7 +152,7 @@ def _newest_runs(connection: Connection, job_ids: Sequence[int], *conditions: Co
     return newest
 
 
-def run_shapes(connection: Connection, rows: Sequence[Row[Any]], params: QueryParams) -> Rows:
+def run_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryParams) -> Rows:
     """Runs with what `include_related` asks for."""
     wanted = related(params)
     shown = [shapes.run(row) for row in rows]
@@ -173,7 +174,7 @@ def run_shapes(connection: Connection, rows: Sequence[Row[Any]], params: QueryPa
     return shown
 
 
-def run_steps(connection: Connection, row: Row[Any]) -> Rows:
+def run_steps(connection: Connection, row: AnyRow) -> Rows:
     """The steps of a run: as recorded, else one per invocation."""
     recorded = shapes.recorded_steps(row)
     if recorded or not row.inferred:
@@ -182,8 +183,8 @@ def run_steps(connection: Connection, row: Row[Any]) -> Rows:
     return [shapes.derived_step(row.id, invocation) for invocation in connection.execute(query)]
 
 
-def _by_id(connection: Connection, table: Table, keys: Iterable[int]) -> dict[int, Row[Any]]:
-    found: list[Row[Any]] = []
+def _by_id(connection: Connection, table: Table, keys: Iterable[int]) -> dict[int, AnyRow]:
+    found: list[AnyRow] = []
     for part in chunks(sorted(set(keys))):
         found += connection.execute(select(table).where(table.c.id.in_(part))).all()
     return {row.id: row for row in found}

@@ -75,7 +75,8 @@ def _scope(connection: Connection, request: Request, table: Table) -> ColumnElem
     """The rows of the account in the address. Raises AdminError (404) for an unknown account."""
     account_id = request.path_params["account_id"]
     find_one(connection, accounts, account_id)
-    return table.c.account_id == account_id
+    condition: ColumnElement[bool] = table.c.account_id == account_id
+    return condition
 
 
 def _accounts(connection: Connection, _request: Request) -> Response:

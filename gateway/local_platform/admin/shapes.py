@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row
 
+from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.times import clock, iso_micros
 
 _STATUS_NAMES = {1: "Queued", 2: "Starting", 3: "Running", 10: "Success", 20: "Error", 30: "Cancelled"}
 _ACTIVE = 1
 
 
-def account(row: Row[Any]) -> dict[str, Any]:
+def account(row: AnyRow) -> dict[str, Any]:
     """An account."""
     return {"id": row.id, "name": row.name, "plan": None, "state": _ACTIVE, "created_at": None, "updated_at": None}
 
 
-def project(row: Row[Any]) -> dict[str, Any]:
+def project(row: AnyRow) -> dict[str, Any]:
     """A project."""
     return {
         "id": row.id,
@@ -37,7 +37,7 @@ def project(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def environment(row: Row[Any], deployment_type: str | None) -> dict[str, Any]:
+def environment(row: AnyRow, deployment_type: str | None) -> dict[str, Any]:
     """An environment."""
     return {
         "id": row.id,
@@ -58,7 +58,7 @@ def environment(row: Row[Any], deployment_type: str | None) -> dict[str, Any]:
     }
 
 
-def job(row: Row[Any]) -> dict[str, Any]:
+def job(row: AnyRow) -> dict[str, Any]:
     """A job without its related things."""
     details = msgspec.json.decode(row.details)
     schedule = details.get("schedule")
@@ -90,7 +90,7 @@ def job(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def run(row: Row[Any]) -> dict[str, Any]:
+def run(row: AnyRow) -> dict[str, Any]:
     """A run without its related things."""
     done = row.status >= 10
     queued, running = _seconds(row.created_at, row.started_at), _seconds(row.started_at, row.finished_at)
@@ -127,19 +127,19 @@ def run(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def trigger(row: Row[Any]) -> dict[str, Any]:
+def trigger(row: AnyRow) -> dict[str, Any]:
     """Why a run started."""
     found: dict[str, Any] = msgspec.json.decode(row.details).get("trigger") or {}
     return {"cause": found.get("cause"), "cause_category": found.get("cause_category"), "git_branch": row.git_branch}
 
 
-def recorded_steps(row: Row[Any]) -> list[dict[str, Any]]:
+def recorded_steps(row: AnyRow) -> list[dict[str, Any]]:
     """The steps of a run as its orchestrator recorded them."""
     steps = msgspec.json.decode(row.details).get("run_steps") or []
     return [_step(row.id, index, step) for index, step in enumerate(steps, start=1)]
 
 
-def derived_step(run_id: int, invocation: Row[Any]) -> dict[str, Any]:
+def derived_step(run_id: int, invocation: AnyRow) -> dict[str, Any]:
     """A step that nobody recorded, from the invocation's own artifacts; its outcome is not known."""
     ended = invocation.generated_at
     began = ended - int((invocation.elapsed or 0) * 1_000_000)

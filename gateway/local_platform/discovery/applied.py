@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Row
-
 from gateway.local_platform.artifacts import Node
 from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.reading import node_contents, result_rows, text_bodies
 from gateway.local_platform.discovery.session import EnvironmentState, Session
+from gateway.local_platform.rows import AnyRow
 
 FAILED = frozenset({"error", "fail", "partial success", "runtime error"})
 KINDS = (
@@ -36,7 +35,7 @@ Related = Callable[[Graph, str], list[str]]
 class AppliedBatch:
     """Members of one environment's state, loaded together."""
 
-    def __init__(self, session: Session, state: EnvironmentState, members: Sequence[Row[Any]]) -> None:
+    def __init__(self, session: Session, state: EnvironmentState, members: Sequence[AnyRow]) -> None:
         self.session = session
         self.state = state
         self.nodes = [AppliedNode(self, member) for member in members]
@@ -48,7 +47,7 @@ class AppliedBatch:
         return node_contents(self.session.connection, {node.node_id for node in self.nodes})
 
     @cached_property
-    def results(self) -> Mapping[int, Row[Any]]:
+    def results(self) -> Mapping[int, AnyRow]:
         """Last attempts and last successes by result key."""
         keys = {key for node in self.nodes for key in (node.member.last_id, node.member.success_id)}
         return result_rows(self.session.connection, keys)
@@ -91,7 +90,7 @@ class AppliedNode:
 
     __slots__ = ("batch", "member")
 
-    def __init__(self, batch: AppliedBatch, member: Row[Any]) -> None:
+    def __init__(self, batch: AppliedBatch, member: AnyRow) -> None:
         self.batch = batch
         self.member = member
 
@@ -119,12 +118,12 @@ class AppliedNode:
         return self.batch.contents[self.node_id]
 
     @property
-    def last(self) -> Row[Any] | None:
+    def last(self) -> AnyRow | None:
         """The last attempt, however it ended."""
         return self.batch.results.get(self.member.last_id)
 
     @property
-    def success(self) -> Row[Any] | None:
+    def success(self) -> AnyRow | None:
         """The last success."""
         return self.batch.results.get(self.member.success_id)
 

@@ -11,7 +11,7 @@ from gateway.local_platform.artifacts import Node
 from gateway.local_platform.discovery import content
 from gateway.local_platform.discovery.applied import AppliedBatch, AppliedNode
 from gateway.local_platform.discovery.execution_info import MODEL_EXECUTION_FIELDS, attempted, run_status
-from gateway.local_platform.discovery.fields import Readers
+from gateway.local_platform.discovery.fields import Arguments, Info, Readers
 from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.node_fields import CODE_FIELDS, NESTED_FIELDS, NODE_FIELDS, WHOLE_MODEL_FIELDS
 from gateway.local_platform.discovery.paging import ENVIRONMENT_PAGE, Page, page_size, rows_after
@@ -99,9 +99,9 @@ def tests(node: AppliedNode) -> list[AppliedNode]:
     return node.relatives("tests", partial(Graph.children_of, tests=True))
 
 
-def ancestors(node: AppliedNode, _info: Any, types: Sequence[str]) -> list[AppliedNode]:
+def ancestors(node: AppliedNode, _info: Info, arguments: Arguments) -> list[AppliedNode]:
     """Every node upstream of this one, of the given types."""
-    kinds = tuple(sorted(kind.lower() for kind in types))
+    kinds = tuple(sorted(kind.lower() for kind in arguments["types"]))
     return node.relatives(("ancestors", kinds), partial(Graph.ancestors_of, kinds=kinds))
 
 

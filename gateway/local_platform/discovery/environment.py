@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import GraphQLResolveInfo
 from sqlalchemy import select
 
 from gateway.local_platform.discovery.applied_models import models_page, packages
-from gateway.local_platform.discovery.fields import Readers
+from gateway.local_platform.discovery.fields import Arguments, Info, Readers
 from gateway.local_platform.discovery.history import request_of, resolve_history
 from gateway.local_platform.discovery.run_node import RunNode
 from gateway.local_platform.discovery.session import EnvironmentState, Session
@@ -24,34 +23,33 @@ class EnvironmentSource:
     state: EnvironmentState
 
 
-def resolve_environment(_root: Any, info: GraphQLResolveInfo, id: int) -> EnvironmentSource:
+def resolve_environment(_root: Any, info: Info, arguments: Arguments) -> EnvironmentSource:
     """The environment. Raises for an unknown id."""
     session: Session = info.context
-    return EnvironmentSource(session, session.environment(id))
+    return EnvironmentSource(session, session.environment(arguments["id"]))
 
 
-def resolve_model_by_environment(
-    _root: Any, info: GraphQLResolveInfo, environmentId: int, **arguments: Any
-) -> list[RunNode]:
+def resolve_model_by_environment(_root: Any, info: Info, arguments: Arguments) -> list[RunNode]:
     """The older root of model histories."""
     session: Session = info.context
-    session.environment(environmentId)
-    return resolve_history(session, info, request_of(environmentId, arguments))
+    environment_id = arguments["environmentId"]
+    session.environment(environment_id)
+    return resolve_history(session, info, request_of(environment_id, arguments))
 
 
-def resolve_models(source: EnvironmentSource, _info: GraphQLResolveInfo, **arguments: Any) -> dict[str, Any]:
+def resolve_models(source: EnvironmentSource, _info: Info, arguments: Arguments) -> dict[str, Any]:
     """A page of the applied state's models."""
     return models_page(source.session, source.state, arguments).connection()
 
 
-def resolve_model_history(source: EnvironmentSource, info: GraphQLResolveInfo, **arguments: Any) -> list[RunNode]:
+def resolve_model_history(source: EnvironmentSource, info: Info, arguments: Arguments) -> list[RunNode]:
     """The last runs of one model."""
     return resolve_history(source.session, info, request_of(source.state.row.id, arguments))
 
 
-def resolve_packages(source: EnvironmentSource, _info: GraphQLResolveInfo, resource: str) -> list[str]:
+def resolve_packages(source: EnvironmentSource, _info: Info, arguments: Arguments) -> list[str]:
     """Packages of the models; macros are counted in the definition state."""
-    return packages(source.session, source.state) if resource == "model" else []
+    return packages(source.session, source.state) if arguments["resource"] == "model" else []
 
 
 def _manifest_column(source: EnvironmentSource, name: str) -> str | None:

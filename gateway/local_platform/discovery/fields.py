@@ -1,33 +1,49 @@
-"""How the schema's fields are read from the objects behind them: one table of readers per type, attached to the schema."""
+"""How the schema's fields are read from the objects behind them: one table of readers per type."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
-from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
+from graphql import GraphQLField, GraphQLFieldMap, GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 
 Reader = Callable[[Any], Any]
 Readers = Mapping[str, Reader]
-Resolver = Callable[..., Any]
+Info: TypeAlias = GraphQLResolveInfo[Any]
+Arguments: TypeAlias = Mapping[str, Any]
+Resolver = Callable[[Any, Info, Arguments], Any]
 
 
 def attach_readers(schema: GraphQLSchema, type_name: str, readers: Readers) -> None:
     """Lets the fields of a type be read by functions of the object alone."""
     for name, reader in readers.items():
-        attach_resolver(schema, type_name, name, _plain(reader))
+        _field(schema, type_name, name).resolve = _plain(reader)
 
 
 def attach_resolver(schema: GraphQLSchema, type_name: str, field_name: str, resolver: Resolver) -> None:
-    """Lets a field be resolved by `resolver(source, info, **arguments)`. Raises KeyError for an unknown field."""
-    object_type = schema.type_map[type_name]
-    if not isinstance(object_type, GraphQLObjectType):
-        raise TypeError(f"{type_name} is no object type of the schema.")
-    object_type.fields[field_name].resolve = resolver
+    """Lets a field be resolved by `resolver(source, info, arguments)`. Raises KeyError for an unknown field."""
+
+    def resolve(source: Any, info: Info, **arguments: Any) -> Any:
+        return resolver(source, info, arguments)
+
+    _field(schema, type_name, field_name).resolve = resolve
 
 
-def _plain(reader: Reader) -> Resolver:
-    def resolve(source: Any, _info: GraphQLResolveInfo) -> Any:
+def _plain(reader: Reader) -> Callable[[Any, Info], Any]:
+    def resolve(source: Any, _info: Info) -> Any:
         return reader(source)
 
     return resolve
+
+
+def object_fields(schema: GraphQLSchema, type_name: str) -> GraphQLFieldMap:
+    """The fields of an object type. Raises KeyError or TypeError when there is no such type."""
+    object_type = schema.type_map[type_name]
+    if not isinstance(object_type, GraphQLObjectType):
+        raise TypeError(f"{type_name} is no object type of the schema.")
+    fields: GraphQLFieldMap = object_type.fields
+    return fields
+
+
+def _field(schema: GraphQLSchema, type_name: str, field_name: str) -> GraphQLField:
+    return object_fields(schema, type_name)[field_name]

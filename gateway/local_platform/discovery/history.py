@@ -6,17 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from graphql import GraphQLError, GraphQLResolveInfo
-from sqlalchemy import Row, select
+from graphql import GraphQLError
+from sqlalchemy import select
 
 from gateway.local_platform.contents import chunks
 from gateway.local_platform.discovery.content import relation_identifier
+from gateway.local_platform.discovery.fields import Arguments, Info
 from gateway.local_platform.discovery.reading import history_rows, node_contents, resource_keys
 from gateway.local_platform.discovery.run_node import RunBatch, RunNode
 from gateway.local_platform.discovery.selection import Found, arguments_of, selected_below, selected_fields
 from gateway.local_platform.discovery.session import Session
+from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.tables import runs
 
 _PREPARED = "histories"
@@ -32,7 +33,7 @@ class HistoryRequest:
     count: int
 
 
-def resolve_history(session: Session, info: GraphQLResolveInfo, wanted: HistoryRequest) -> list[RunNode]:
+def resolve_history(session: Session, info: Info, wanted: HistoryRequest) -> list[RunNode]:
     """The model's last runs, newest first, one node per run."""
     if wanted.count < 0:
         raise GraphQLError("Argument 'lastRunCount' must not be negative.", extensions={"code": "BAD_USER_INPUT"})
@@ -44,7 +45,7 @@ def resolve_history(session: Session, info: GraphQLResolveInfo, wanted: HistoryR
     return answers[wanted]
 
 
-def request_of(environment_id: int, arguments: dict[str, Any]) -> HistoryRequest:
+def request_of(environment_id: int, arguments: Arguments) -> HistoryRequest:
     """The lookup that a field's arguments ask for."""
     count = arguments.get("lastRunCount")
     return HistoryRequest(
@@ -52,7 +53,7 @@ def request_of(environment_id: int, arguments: dict[str, Any]) -> HistoryRequest
     )
 
 
-def _requests(info: GraphQLResolveInfo) -> Iterable[HistoryRequest]:
+def _requests(info: Info) -> Iterable[HistoryRequest]:
     query = info.schema.query_type
     if query is None:
         return
@@ -63,20 +64,20 @@ def _requests(info: GraphQLResolveInfo) -> Iterable[HistoryRequest]:
             yield from _requests_below(info, found)
 
 
-def _requests_below(info: GraphQLResolveInfo, environment: Found) -> Iterable[HistoryRequest]:
+def _requests_below(info: Info, environment: Found) -> Iterable[HistoryRequest]:
     environment_id = arguments_of(info, environment)["id"]
     for applied in selected_below(info, environment, "applied"):
         for history in selected_below(info, applied, "modelHistoricalRuns"):
             yield _request(info, history, environment_id)
 
 
-def _request(info: GraphQLResolveInfo, found: Found, environment_id: int) -> HistoryRequest:
+def _request(info: Info, found: Found, environment_id: int) -> HistoryRequest:
     return request_of(environment_id, arguments_of(info, found))
 
 
 def _load(session: Session, requests: set[HistoryRequest]) -> dict[HistoryRequest, list[RunNode]]:
     keys = _resources(session, requests)
-    rows: dict[tuple[int, int], list[Row[Any]]] = {}
+    rows: dict[tuple[int, int], list[AnyRow]] = {}
     for count in {request.count for request in requests if request.count > 0}:
         wanted = {key for request in requests if request.count == count for key in keys[request].values()}
         for key, found in history_rows(session.connection, sorted(wanted), count).items():
@@ -109,7 +110,7 @@ def _model_ids(session: Session, request: HistoryRequest) -> list[str]:
 
 
 def _nodes(
-    session: Session, keys: dict[HistoryRequest, dict[str, int]], rows: dict[tuple[int, int], list[Row[Any]]]
+    session: Session, keys: dict[HistoryRequest, dict[str, int]], rows: dict[tuple[int, int], list[AnyRow]]
 ) -> dict[HistoryRequest, list[RunNode]]:
     known = run_rows(session, {row.run_id for found in rows.values() for row in found})
     batch = RunBatch(session)
@@ -121,13 +122,13 @@ def _nodes(
     return answers
 
 
-def _node(batch: RunBatch, run: Row[Any], name: str, row: Row[Any]) -> RunNode:
+def _node(batch: RunBatch, run: AnyRow, name: str, row: AnyRow) -> RunNode:
     return batch.add(run, name, kind="model", node_id=row.node_id, manifest_id=row.manifest_id, result=row)
 
 
-def run_rows(session: Session, run_ids: Iterable[int]) -> dict[int, Row[Any]]:
+def run_rows(session: Session, run_ids: Iterable[int]) -> dict[int, AnyRow]:
     """Runs by id."""
-    found: list[Row[Any]] = []
+    found: list[AnyRow] = []
     for part in chunks(run_ids):
         found += session.connection.execute(select(runs).where(runs.c.id.in_(part))).all()
     return {row.id: row for row in found}

@@ -6,16 +6,15 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row
-
 from gateway.local_platform.discovery import content
 from gateway.local_platform.discovery.fields import Readers
 from gateway.local_platform.discovery.node_fields import NODE_FIELDS, RELATION_FIELDS, by_content
 from gateway.local_platform.discovery.paging import cursor_of
 from gateway.local_platform.discovery.run_listing import listing_of, related_in_run
 from gateway.local_platform.discovery.run_node import RunNode, error_of, of_result, of_text
+from gateway.local_platform.rows import AnyRow
 
-Execution = tuple[RunNode, Row[Any]]
+Execution = tuple[RunNode, AnyRow]
 
 CLOUD_FIELDS: Readers = {
     "accountId": attrgetter("run.account_id"),

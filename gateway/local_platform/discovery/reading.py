@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, ScalarSelect, Select, and_, func, select
+from sqlalchemy import Connection, ScalarSelect, Select, and_, func, select
 
 from gateway.local_platform.artifacts import Node
 from gateway.local_platform.contents import chunks
+from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.tables import (
     environments,
     invocations,
@@ -27,17 +28,17 @@ SUCCESSFUL = ("success", "pass", "warn")
 _decoder = msgspec.json.Decoder(Node)
 
 
-def environment_row(connection: Connection, environment_id: int) -> Row[Any] | None:
+def environment_row(connection: Connection, environment_id: int) -> AnyRow | None:
     """The environment itself."""
     return connection.execute(select(environments).where(environments.c.id == environment_id)).first()
 
 
-def job_row(connection: Connection, job_id: int) -> Row[Any] | None:
+def job_row(connection: Connection, job_id: int) -> AnyRow | None:
     """The job itself."""
     return connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
 
 
-def newest_invocation(connection: Connection, environment_id: int, *conditions: Any) -> Row[Any] | None:
+def newest_invocation(connection: Connection, environment_id: int, *conditions: Any) -> AnyRow | None:
     """The newest invocation of the environment that meets the conditions; ones that deploy come before CI."""
     order = (invocations.c.deploys.desc(), invocations.c.generated_at.desc(), invocations.c.run_id.desc())
     query = select(invocations).where(invocations.c.environment_id == environment_id, *conditions)
@@ -46,10 +47,10 @@ def newest_invocation(connection: Connection, environment_id: int, *conditions: 
 
 def member_rows(
     connection: Connection, environment_id: int, manifest_id: int, kinds: Sequence[str], deploys: bool
-) -> Sequence[Row[Any]]:
+) -> Sequence[AnyRow]:
     """The nodes of a manifest with the last attempt and the last success of each in the environment, by unique id."""
     last, success = results.alias("last"), results.alias("success")
-    query = (
+    query: Select[*tuple[Any, ...]] = (
         select(
             nodes.c.unique_id,
             nodes.c.kind,
@@ -104,9 +105,9 @@ def text_bodies(connection: Connection, keys: Iterable[int | None]) -> dict[int,
     return found
 
 
-def manifest_edges(connection: Connection, manifest_id: int) -> Sequence[Row[Any]]:
+def manifest_edges(connection: Connection, manifest_id: int) -> Sequence[AnyRow]:
     """Every (unique_id, kind, parent) of a manifest but those of macros; parent is None for nodes without one."""
-    query = (
+    query: Select[*tuple[Any, ...]] = (
         select(nodes.c.unique_id, nodes.c.kind, node_parents.c.parent)
         .select_from(manifest_nodes)
         .join(nodes, nodes.c.id == manifest_nodes.c.node_id)
@@ -130,23 +131,23 @@ _RESULT_COLUMNS = (
 )
 
 
-def result_query() -> Select[Any]:
+def result_query() -> Select[*tuple[Any, ...]]:
     """Results with what their invocation adds; to be narrowed by the caller."""
     return select(*_RESULT_COLUMNS).join(invocations, invocations.c.id == results.c.invocation_id)
 
 
-def result_rows(connection: Connection, keys: Iterable[int | None]) -> dict[int, Row[Any]]:
+def result_rows(connection: Connection, keys: Iterable[int | None]) -> dict[int, AnyRow]:
     """Results by key."""
-    found: dict[int, Row[Any]] = {}
+    found: dict[int, AnyRow] = {}
     for part in chunks(key for key in keys if key is not None):
         rows = connection.execute(result_query().where(results.c.id.in_(part)))
         found.update((row.id, row) for row in rows)
     return found
 
 
-def history_rows(connection: Connection, resource_ids: Iterable[int], count: int) -> dict[int, list[Row[Any]]]:
+def history_rows(connection: Connection, resource_ids: Iterable[int], count: int) -> dict[int, list[AnyRow]]:
     """The last `count` runs' results of each resource, newest first; by resource."""
-    found: dict[int, list[Row[Any]]] = {}
+    found: dict[int, list[AnyRow]] = {}
     newest = results.alias("newest")
     keys = (
         select(newest.c.id)
@@ -167,9 +168,9 @@ def history_rows(connection: Connection, resource_ids: Iterable[int], count: int
     return found
 
 
-def run_result_rows(connection: Connection, run_ids: Iterable[int], resource_ids: Iterable[int]) -> Sequence[Row[Any]]:
+def run_result_rows(connection: Connection, run_ids: Iterable[int], resource_ids: Iterable[int]) -> Sequence[AnyRow]:
     """Every executed result of these resources in these runs, oldest first."""
-    found: list[Row[Any]] = []
+    found: list[AnyRow] = []
     runs_wanted = sorted(set(run_ids))
     for part in chunks(sorted(set(resource_ids))):
         for run_part in chunks(runs_wanted):

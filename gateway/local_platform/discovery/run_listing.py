@@ -4,38 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from gateway.local_platform.discovery.reading import result_query
 from gateway.local_platform.discovery.run_node import RunBatch, RunNode
 from gateway.local_platform.discovery.session import Session
+from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.tables import invocations, manifest_nodes, nodes, resources, results, runs
 
 
 class RunListing:
     """The nodes of one run, read kind by kind when asked for."""
 
-    def __init__(self, session: Session, run: Row[Any]) -> None:
+    def __init__(self, session: Session, run: AnyRow) -> None:
         self.session = session
         self.run = run
         self._by_kind: dict[str, list[RunNode]] = {}
 
     @cached_property
-    def invocations(self) -> Sequence[Row[Any]]:
+    def invocations(self) -> Sequence[AnyRow]:
         """The run's invocations, oldest first."""
         order = (invocations.c.generated_at, invocations.c.id)
         query = select(invocations).where(invocations.c.run_id == self.run.id).order_by(*order)
         return self.session.connection.execute(query).all()
 
     @property
-    def manifest(self) -> Row[Any] | None:
+    def manifest(self) -> AnyRow | None:
         """The invocation whose manifest stands for the run: the last one that has one."""
         return next((row for row in reversed(self.invocations) if row.manifest_id is not None), None)
 
     @cached_property
-    def results(self) -> Mapping[str, Row[Any]]:
+    def results(self) -> Mapping[str, AnyRow]:
         """The last execution of each node that the run executed."""
         keys = [row.id for row in self.invocations if row.executing]
         query = (
@@ -77,10 +77,10 @@ class RunListing:
             .join(manifest_nodes, manifest_nodes.c.node_id == nodes.c.id)
             .where(manifest_nodes.c.manifest_id == manifest_id, manifest_nodes.c.kind == kind)
         )
-        return {name: key for name, key in self.session.connection.execute(query)}
+        return dict(self.session.connection.execute(query).tuples().all())
 
 
-def listing_of(session: Session, run: Row[Any]) -> RunListing:
+def listing_of(session: Session, run: AnyRow) -> RunListing:
     """The run's listing, one per operation."""
     key = ("listing", run.id)
     if key not in session.prepared:
@@ -89,7 +89,7 @@ def listing_of(session: Session, run: Row[Any]) -> RunListing:
     return found
 
 
-def find_run(session: Session, job_id: int, run_id: int | None) -> Row[Any] | None:
+def find_run(session: Session, job_id: int, run_id: int | None) -> AnyRow | None:
     """The run of a job, or the job's newest one, as far as it left artifacts; None otherwise."""
     query = select(runs).join(invocations, invocations.c.run_id == runs.c.id).where(runs.c.job_id == job_id)
     if run_id is not None:

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Row
-
 from gateway.local_platform.artifacts import Node
 from gateway.local_platform.discovery.applied import FAILED
 from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.reading import node_contents, run_result_rows, text_bodies
 from gateway.local_platform.discovery.session import Session
+from gateway.local_platform.rows import AnyRow
 
 
 class RunNode:
@@ -23,14 +22,14 @@ class RunNode:
 
     __slots__ = ("batch", "kind", "manifest_id", "node_id", "result", "run", "unique_id")
 
-    def __init__(self, batch: RunBatch, run: Row[Any], unique_id: str, **parts: Any) -> None:
+    def __init__(self, batch: RunBatch, run: AnyRow, unique_id: str, **parts: Any) -> None:
         self.batch = batch
         self.run = run
         self.unique_id = unique_id
         self.kind: str = parts["kind"]
         self.node_id: int | None = parts["node_id"]
         self.manifest_id: int | None = parts["manifest_id"]
-        self.result: Row[Any] | None = parts["result"]
+        self.result: AnyRow | None = parts["result"]
 
     @property
     def node(self) -> Node:
@@ -39,7 +38,7 @@ class RunNode:
         return found or Node(unique_id=self.unique_id, name=self.unique_id.rpartition(".")[2])
 
     @property
-    def results(self) -> Sequence[Row[Any]]:
+    def results(self) -> Sequence[AnyRow]:
         """Every execution of the node in the run, oldest first."""
         return self.batch.all_results.get((self.run.id, self.unique_id), ())
 
@@ -60,7 +59,7 @@ class RunBatch:
         self.session = session
         self.nodes: list[RunNode] = []
 
-    def add(self, run: Row[Any], unique_id: str, **parts: Any) -> RunNode:
+    def add(self, run: AnyRow, unique_id: str, **parts: Any) -> RunNode:
         """Puts a node into the batch; `parts` are kind, node_id, manifest_id and result."""
         node = RunNode(self, run, unique_id, **parts)
         self.nodes.append(node)
@@ -72,11 +71,11 @@ class RunBatch:
         return node_contents(self.session.connection, {node.node_id for node in self.nodes if node.node_id})
 
     @cached_property
-    def all_results(self) -> Mapping[tuple[int, str], list[Row[Any]]]:
+    def all_results(self) -> Mapping[tuple[int, str], list[AnyRow]]:
         """Executions by run and unique id."""
         owners = {node.result.resource_id: node.unique_id for node in self.nodes if node.result}
         runs = {node.run.id for node in self.nodes if node.result}
-        found: dict[tuple[int, str], list[Row[Any]]] = {}
+        found: dict[tuple[int, str], list[AnyRow]] = {}
         for row in run_result_rows(self.session.connection, runs, owners):
             found.setdefault((row.run_id, owners[row.resource_id]), []).append(row)
         return found
@@ -89,11 +88,11 @@ class RunBatch:
             keys |= {result.thread_id, result.message_id, result.compiled_id, result.args_id}
         return text_bodies(self.session.connection, keys)
 
-    def _results(self) -> Iterable[Row[Any]]:
+    def _results(self) -> Iterable[AnyRow]:
         return [result for rows in self.all_results.values() for result in rows]
 
 
-def error_of(node: RunNode, result: Row[Any]) -> str | None:
+def error_of(node: RunNode, result: AnyRow) -> str | None:
     """The message of a failed result; successful ones carry messages that are no errors."""
     return node.text(result.message_id) if result.status in FAILED else None
 

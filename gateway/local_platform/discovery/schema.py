@@ -15,7 +15,7 @@ from gateway.local_platform.discovery.applied_models import (
     MODEL_NESTED_FIELDS,
     ancestors,
 )
-from gateway.local_platform.discovery.fields import Readers, Resolver, attach_readers, attach_resolver
+from gateway.local_platform.discovery.fields import Readers, Resolver, attach_readers, attach_resolver, object_fields
 from gateway.local_platform.discovery.job_fields import MODEL_NODE_FIELDS, RUN_INFO_FIELDS
 from gateway.local_platform.discovery.scalars import bind_scalars
 
@@ -61,7 +61,7 @@ def create_schema() -> GraphQLSchema:
     schema = build_schema(published_sdl())
     bind_scalars(schema)
     for type_name, readers in READERS.items():
-        known = schema.type_map[type_name].fields  # type: ignore[attr-defined]
+        known = object_fields(schema, type_name)
         attach_readers(schema, type_name, {name: reader for name, reader in readers.items() if name in known})
     for (type_name, field_name), resolver in RESOLVERS.items():
         attach_resolver(schema, type_name, field_name, resolver)

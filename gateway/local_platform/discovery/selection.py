@@ -9,7 +9,6 @@ from graphql import (
     FieldNode,
     GraphQLIncludeDirective,
     GraphQLObjectType,
-    GraphQLResolveInfo,
     GraphQLSkipDirective,
     SelectionSetNode,
     get_argument_values,
@@ -18,12 +17,12 @@ from graphql import (
 )
 from graphql.language import FragmentSpreadNode, InlineFragmentNode, SelectionNode
 
+from gateway.local_platform.discovery.fields import Info
+
 Found = tuple[GraphQLObjectType, FieldNode]
 
 
-def selected_fields(
-    info: GraphQLResolveInfo, parent: GraphQLObjectType, selections: SelectionSetNode | None
-) -> Iterator[Found]:
+def selected_fields(info: Info, parent: GraphQLObjectType, selections: SelectionSetNode | None) -> Iterator[Found]:
     """The fields selected on an object type, fragments opened and `@skip` / `@include` obeyed."""
     for selection in selections.selections if selections else ():
         if not _included(info, selection):
@@ -36,7 +35,7 @@ def selected_fields(
             yield from selected_fields(info, parent, info.fragments[selection.name.value].selection_set)
 
 
-def selected_below(info: GraphQLResolveInfo, found: Found, name: str) -> Iterator[Found]:
+def selected_below(info: Info, found: Found, name: str) -> Iterator[Found]:
     """The fields of one name selected below a field that returns an object."""
     for parent, node in selected_fields(info, field_type(found), found[1].selection_set):
         if node.name.value == name:
@@ -52,13 +51,13 @@ def field_type(found: Found) -> GraphQLObjectType:
     return named
 
 
-def arguments_of(info: GraphQLResolveInfo, found: Found) -> dict[str, Any]:
+def arguments_of(info: Info, found: Found) -> dict[str, Any]:
     """The coerced arguments of a selected field."""
     parent, node = found
     return get_argument_values(parent.fields[node.name.value], node, info.variable_values)
 
 
-def _included(info: GraphQLResolveInfo, selection: SelectionNode) -> bool:
+def _included(info: Info, selection: SelectionNode) -> bool:
     skip = get_directive_values(GraphQLSkipDirective, selection, info.variable_values)
     include = get_directive_values(GraphQLIncludeDirective, selection, info.variable_values)
     return not (skip and skip["if"]) and (include is None or bool(include["if"]))

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import GraphQLError
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.reading import environment_row, member_rows, newest_invocation
 from gateway.local_platform.lru import Lru
+from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.tables import invocations
 
 
@@ -20,7 +21,7 @@ class Memory:
     """Derived facts kept between operations, each under a key that changes when its facts do."""
 
     graphs: Lru[Graph] = field(default_factory=lambda: Lru(8))
-    members: Lru[Sequence[Row[Any]]] = field(default_factory=lambda: Lru(64))
+    members: Lru[Sequence[AnyRow]] = field(default_factory=lambda: Lru(64))
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,9 @@ class EnvironmentState:
     only where an environment has no other jobs (`deploys` is False then).
     """
 
-    row: Row[Any]
-    defining: Row[Any] | None
-    executed: Row[Any] | None
+    row: AnyRow
+    defining: AnyRow | None
+    executed: AnyRow | None
 
     @property
     def deploys(self) -> bool:
@@ -65,7 +66,7 @@ class Session:
         executed = newest_invocation(self.connection, environment_id, invocations.c.executing)
         return EnvironmentState(row, defining, executed)
 
-    def members(self, state: EnvironmentState, *kinds: str) -> Sequence[Row[Any]]:
+    def members(self, state: EnvironmentState, *kinds: str) -> Sequence[AnyRow]:
         """The nodes of the environment's newest manifest with their last attempt and success, by unique id."""
         if state.defining is None:
             return []
