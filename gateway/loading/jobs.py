@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from gateway.errors import NotFound
+from gateway.errors import BadUserInput, NotFound
 from gateway.hierarchy.filters import ModelFilter, SearchFilter, contains_match
 from gateway.hierarchy.identity import unknown
 from gateway.hierarchy.job import Job, Run
@@ -60,6 +60,13 @@ async def _builds(
 
 def _ids_only(models: ModelFilter) -> ModelFilter:
     return ModelFilter(model_ids=models.model_ids)
+
+
+def number_of(given: str, kind: str) -> int:
+    """A job's or run's id as dbt's number. Raises BadUserInput for anything else."""
+    if not (given.isascii() and given.isdigit() and len(given) <= 18):
+        raise BadUserInput(f"The id of a {kind} is dbt's number for it; {given[:40]!r} is not one.", argument="id")
+    return int(given)
 
 
 async def find_job(asking: Asking, job_id: int) -> Job:

@@ -10,7 +10,7 @@ from typing import Literal
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.hierarchy.identity import EnvironmentModels
 from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.model import ModelCode, ModelRun
+from gateway.hierarchy.model import Model, ModelCode, ModelRun
 from gateway.hierarchy.project import Project
 from gateway.loading.batching import Batched
 from gateway.loading.built_models import built_models
@@ -70,8 +70,9 @@ class Loaders:
         """The histories asked for; a model whose environment cannot be read has its error."""
         return await self._histories.load(request)
 
-    async def code(self, key: HistoryKey) -> ModelCode:
-        return await self._code.load(key)
+    async def code(self, model: Model) -> ModelCode:
+        """A model's code, raw and compiled."""
+        return await self._code.load(HistoryKey(model.environment_id, model.unique_id))
 
     async def run(self, run_id: int) -> Run:
         return await self._runs.load(run_id)

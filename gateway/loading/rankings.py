@@ -62,6 +62,7 @@ async def longest_running_jobs(
     projects: Sequence[Project],
     first: int,
     last_runs: int,
+    *,
     criteria: SearchFilter | None = None,
     models: ModelFilter | None = None,
 ) -> Ranking[Job]:

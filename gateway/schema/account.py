@@ -31,8 +31,14 @@ from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
 Parent = strawberry.Parent[project_facts.Account]
 
 
-@strawberry.type(description="A dbt account, seen through one deployment environment of each of its projects.")
+@strawberry.federation.type(
+    keys=["id"], description="A dbt account, seen through one deployment environment of each of its projects."
+)
 class Account:
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, project_facts.Account)
+
     id: strawberry.ID = strawberry.field(description="dbt's id of the account.")
 
     @strawberry.field(description="The account's name.")
@@ -122,6 +128,11 @@ class Account:
     ) -> tuple[Ranked[job_facts.Job], ...]:
         ensure_ranking(first, last_runs)
         ranking = await rankings.longest_running_jobs(
-            asking(info), parent.projects, first, last_runs, search_filter(filter), model_filter(model_filter_)
+            asking(info),
+            parent.projects,
+            first,
+            last_runs,
+            criteria=search_filter(filter),
+            models=model_filter(model_filter_),
         )
         return ranking.entries

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import strawberry
-from strawberry.schema.config import StrawberryConfig
+from typing import Final
 
+import strawberry
+
+from gateway.schema.entities import GatewaySchema
 from gateway.schema.query import Query
+
+# The newest version that every composer in use accepts.
+FEDERATION_VERSION: Final = "2.9"
 
 
 def build_schema() -> strawberry.Schema:
     """The executable schema. Costs some milliseconds: build it once per process."""
-    return strawberry.Schema(query=Query, config=StrawberryConfig(auto_camel_case=True))
+    return GatewaySchema(query=Query, federation_version=FEDERATION_VERSION)
 
 
 def print_sdl(schema: strawberry.Schema) -> str:

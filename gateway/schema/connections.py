@@ -20,7 +20,9 @@ DEFAULT_PAGE = 100
 LARGEST_PAGE = 5_000
 
 
-@strawberry.type(description="Whether there is more on either side of a page, and the cursors of its ends.")
+@strawberry.federation.type(
+    shareable=True, description="Whether there is more on either side of a page, and the cursors of its ends."
+)
 class PageInfo:
     has_next_page: bool = strawberry.field(description="True when there are items behind this page.")
     has_previous_page: bool = strawberry.field(description="True when there are items before this page.")

@@ -19,8 +19,14 @@ from gateway.schema.run import Run
 Parent = strawberry.Parent[job_facts.Job]
 
 
-@strawberry.type(description="A job: dbt commands that run on a schedule, on an event or on demand.")
+@strawberry.federation.type(
+    keys=["id"], description="A job: dbt commands that run on a schedule, on an event or on demand."
+)
 class Job:
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, job_facts.Job)
+
     id: strawberry.ID = strawberry.field(description="dbt's id of the job.")
     name: str | None = strawberry.field(description="The job's name.")
     description: str | None = strawberry.field(description="The job's description.")

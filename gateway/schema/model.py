@@ -18,15 +18,19 @@ from gateway.schema.job import Job
 from gateway.schema.lazy import LazyProject
 from gateway.schema.model_run import ModelRun, position_in_history
 from gateway.schema.paging import Page, cut
-from gateway.services.model_histories import HistoryKey
 
 Parent = strawberry.Parent[model_facts.Model]
 
 
-@strawberry.type(
-    description="A dbt model in one deployment environment: its latest state, its last runs, and what builds it."
+@strawberry.federation.type(
+    keys=["id"],
+    description="A dbt model in one deployment environment: its latest state, its last runs, and what builds it.",
 )
 class Model:
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, model_facts.Model)
+
     id: strawberry.ID = strawberry.field(
         description="project.model; project.package.model where two packages of the project share the name."
     )
@@ -118,7 +122,7 @@ class Model:
 
 
 async def _code(parent: model_facts.Model, info: Info) -> model_facts.ModelCode:
-    return await info.context.loaders.code(HistoryKey(parent.environment_id, parent.unique_id))
+    return await info.context.loaders.code(parent)
 
 
 def position_of_model(model: model_facts.Model) -> tuple[str, ...]:

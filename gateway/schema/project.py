@@ -22,8 +22,12 @@ from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
 Parent = strawberry.Parent[project_facts.Project]
 
 
-@strawberry.type(description="One dbt project in one deployment environment.")
+@strawberry.federation.type(keys=["id"], description="One dbt project in one deployment environment.")
 class Project:
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, project_facts.Project)
+
     id: strawberry.ID = strawberry.field(
         description="The dbt project name; name@environment where two environments share it."
     )
@@ -107,6 +111,11 @@ class Project:
     ) -> tuple[Ranked[job_facts.Job], ...]:
         ensure_ranking(first, last_runs)
         ranking = await rankings.longest_running_jobs(
-            asking(info), [parent], first, last_runs, search_filter(filter), model_filter(model_filter_)
+            asking(info),
+            [parent],
+            first,
+            last_runs,
+            criteria=search_filter(filter),
+            models=model_filter(model_filter_),
         )
         return ranking.entries

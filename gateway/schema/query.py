@@ -7,7 +7,6 @@ from typing import Annotated
 
 import strawberry
 
-from gateway.errors import BadUserInput
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
@@ -61,14 +60,8 @@ class Query:
 
     @strawberry.field(description="One job, of any environment.", graphql_type=Job | None)
     async def job(self, info: Info, id: JobId) -> job_facts.Job:
-        return await jobs.find_job(asking(info), _number(id, "job"))
+        return await jobs.find_job(asking(info), jobs.number_of(id, "job"))
 
     @strawberry.field(description="One run, of any job.", graphql_type=Run | None)
     async def run(self, info: Info, id: RunId) -> job_facts.Run:
-        return await jobs.find_run(asking(info), _number(id, "run"))
-
-
-def _number(given: str, kind: str) -> int:
-    if not (given.isascii() and given.isdigit() and len(given) <= 18):
-        raise BadUserInput(f"The id of a {kind} is dbt's number for it; {given[:40]!r} is not one.", argument="id")
-    return int(given)
+        return await jobs.find_run(asking(info), jobs.number_of(id, "run"))

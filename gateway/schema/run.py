@@ -22,8 +22,12 @@ from gateway.schema.paging import Page, cut
 Parent = strawberry.Parent[job_facts.Run]
 
 
-@strawberry.type(description="One run of a job.")
+@strawberry.federation.type(keys=["id"], description="One run of a job.")
 class Run:
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, job_facts.Run)
+
     id: strawberry.ID = strawberry.field(description="dbt's id of the run.")
     status: RunStatus = strawberry.field(description="How the run ended, or where it stands.")
     status_text: str = strawberry.field(description="dbt's own word for it.")

@@ -53,6 +53,7 @@ class AdminApi:
         path: str,
         row: type[T],
         query: Mapping[str, str],
+        *,
         pages: int | None,
         rows_wanted: int = PAGE_SIZE,
     ) -> tuple[list[T], int]:

@@ -181,7 +181,7 @@ class AdminService:
         """The jobs whose newest runs are all among the newest runs of the account."""
         pages = min(_MOST_SHARED_PAGES, -(-len(job_ids) * count // PAGE_SIZE) + 1)
         try:
-            rows, total = await self._api.list_first("v2", "/runs/", AdminRun, {"order_by": "-id"}, pages)
+            rows, total = await self._api.list_first("v2", "/runs/", AdminRun, {"order_by": "-id"}, pages=pages)
         except GatewayError as failure:
             return dict.fromkeys(job_ids, failure)
         by_job: dict[int, list[Run]] = {}
@@ -197,7 +197,9 @@ class AdminService:
     async def _read_job(self, job_id: int, count: int) -> _RecentRuns | GatewayError:
         query = {"job_definition_id": str(job_id), "order_by": "-id"}
         try:
-            rows, _ = await self._api.list_first("v2", "/runs/", AdminRun, query, -(-count // PAGE_SIZE), count)
+            rows, _ = await self._api.list_first(
+                "v2", "/runs/", AdminRun, query, pages=-(-count // PAGE_SIZE), rows_wanted=count
+            )
         except GatewayError as failure:
             return failure
         return _RecentRuns(tuple(map(to_run, rows[:count])), count)

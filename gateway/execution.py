@@ -1,0 +1,45 @@
+"""Joins the edge and the schema: one request's context, its deadline, its usage, and what `extensions.gateway` says."""
+
+from __future__ import annotations
+
+from gateway.deadline import deadline_in
+from gateway.errors import UpstreamUnavailable
+from gateway.http.execution import Answer, Caller, GraphQLParams
+from gateway.loading.loaders import Loaders
+from gateway.schema.context import GatewayContext
+from gateway.schema.execution import OperationRunner
+from gateway.services.bundle import Services
+from gateway.telemetry.usage import Usage, measuring
+
+
+class GatewayExecutor:
+    """Executes operations over the services of the running application; given them when it starts."""
+
+    def __init__(self, runner: OperationRunner, request_seconds: float) -> None:
+        self._runner = runner
+        self._request_seconds = request_seconds
+        self._services: Services | None = None
+
+    def start(self, services: Services) -> None:
+        """Takes the opened services; operations can be executed from now on."""
+        self._services = services
+
+    def stop(self) -> None:
+        """Lets go of the services, which are about to be closed."""
+        self._services = None
+
+    @property
+    def services(self) -> Services:
+        """The opened services. Raises UpstreamUnavailable before the start and after the end."""
+        if self._services is None:
+            raise UpstreamUnavailable("The gateway is starting or stopping. Try again in a moment.")
+        return self._services
+
+    async def execute(self, params: GraphQLParams, caller: Caller) -> Answer:
+        """The answer to one operation (see Executor)."""
+        projection = self._runner.projection(params.document, params.operation_name)
+        with measuring(Usage()) as usage, deadline_in(self._request_seconds):
+            context = GatewayContext(Loaders(self.services, projection))
+            outcome = await self._runner.run(params.document, params.operation_name, params.variables, context)
+        extensions = {"gateway": usage.as_extension()} if outcome.executed else {}
+        return Answer(outcome.data, outcome.errors, extensions, outcome.executed)
