@@ -23,7 +23,8 @@ from gateway.schema.context import Info, asking
 from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import model_filter, project_filter, search_filter
 from gateway.schema.job import Job
-from gateway.schema.model import Model, position_of_model
+from gateway.schema.model import Model
+from gateway.schema.orders import BY_PROJECT_ID, OrderJobsBy, OrderModelsBy, order_of_jobs, order_of_models
 from gateway.schema.paging import Page, cut
 from gateway.schema.project import Project
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
@@ -62,7 +63,7 @@ class Account:
     ) -> Page[project_facts.Project]:
         page = page_arguments(first, after, last, before)
         found = await select_projects(asking(info), parent.projects, project_filter(filter))
-        return cut(found, lambda project: (project.id,), page)
+        return cut(found, BY_PROJECT_ID, page)
 
     @strawberry.field(description="The models of all projects, ordered by id.", graphql_type=Connection[Model] | None)
     async def models(
@@ -70,6 +71,7 @@ class Account:
         parent: Parent,
         info: Info,
         filter: ModelsFilter = strawberry.UNSET,
+        order_by: OrderModelsBy = strawberry.UNSET,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
@@ -77,7 +79,7 @@ class Account:
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
         found = await models.select_models(asking(info), parent.projects, model_filter(filter))
-        return cut(found, position_of_model, page)
+        return cut(found, order_of_models(order_by), page)
 
     @strawberry.field(description="The jobs of all projects, ordered by id.", graphql_type=Connection[Job] | None)
     async def jobs(
@@ -85,6 +87,7 @@ class Account:
         parent: Parent,
         info: Info,
         filter: ContainsFilter = strawberry.UNSET,
+        order_by: OrderJobsBy = strawberry.UNSET,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
@@ -92,7 +95,7 @@ class Account:
     ) -> Page[job_facts.Job]:
         page = page_arguments(first, after, last, before)
         found = await jobs.select_jobs(asking(info), parent.projects, search_filter(filter))
-        return cut(found, lambda job: (job.id,), page)
+        return cut(found, order_of_jobs(order_by), page)
 
     @strawberry.field(
         description="The slowest models over all projects, by the runtime of the last successful run or by the mean "

@@ -14,13 +14,14 @@ from gateway.hierarchy.status import RunStatus
 __all__ = ["DeploymentEnvironment", "Inclusion", "RunStatus", "TagsMatch"]
 
 
-def _describe(enum: type[Enum], description: str, values: Mapping[str, str]) -> None:
+def describe(enum: type[Enum], description: str, values: Mapping[str, str]) -> None:
+    """Makes a hierarchy enum one of the schema, with a description of it and of each value by its name."""
     described = strawberry.enum(enum, description=description)
     for value in described.__strawberry_definition__.values:  # type: ignore[attr-defined]  # set by strawberry.enum
         value.description = values[value.name]
 
 
-_describe(
+describe(
     RunStatus,
     "How a run, or one model in a run, ended or where it stands.",
     {
@@ -35,19 +36,19 @@ _describe(
     },
 )
 
-_describe(
+describe(
     DeploymentEnvironment,
     "Which of a project's deployment environments a question is about.",
     {"PRODUCTION": "The production environment.", "STAGING": "The staging environment."},
 )
 
-_describe(
+describe(
     TagsMatch,
     "Whether one of several tags is enough, or all of them are needed.",
     {"ANY": "At least one of the tags.", "ALL": "Every one of the tags."},
 )
 
-_describe(
+describe(
     Inclusion,
     "Whether a filter keeps the projects it names, or leaves them out.",
     {"INCLUDE": "Keep only the projects named.", "EXCLUDE": "Keep all but the projects named."},

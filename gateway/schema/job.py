@@ -13,6 +13,7 @@ from gateway.schema.connections import After, Before, Connection, First, Last, p
 from gateway.schema.context import Info, asking
 from gateway.schema.inputs import model_filter
 from gateway.schema.lazy import LazyModel, LazyProject
+from gateway.schema.orders import OrderModelsBy, OrderRunsBy, order_of_models, order_of_runs
 from gateway.schema.paging import Page, cut
 from gateway.schema.run import Run
 
@@ -50,17 +51,18 @@ class Job:
         self,
         parent: Parent,
         info: Info,
+        order_by: OrderRunsBy = strawberry.UNSET,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
         before: Before = strawberry.UNSET,
     ) -> Page[job_facts.Run]:
         page = page_arguments(first, after, last, before, jobs.MOST_RUNS)
-        simple = page.after is None and page.before is None and page.first is not None
-        count = min(jobs.MOST_RUNS, page.first + 1) if simple and page.first else jobs.MOST_RUNS
+        newest = None if order_by else page.from_the_start
+        count = min(jobs.MOST_RUNS, newest + 1) if newest else jobs.MOST_RUNS
         loaders = info.context.loaders
         runs = await loaders.recent_runs(parent.id, count)
-        return cut(runs, lambda run: (-run.id,), page, lambda: loaders.run_count(parent.id))
+        return cut(runs, order_of_runs(order_by), page, lambda: loaders.run_count(parent.id))
 
     @strawberry.field(
         description="The models the job builds, as they are now: those with a result in its last run that ended by "
@@ -72,6 +74,7 @@ class Job:
         parent: Parent,
         info: Info,
         filter: ModelsFilter = strawberry.UNSET,
+        order_by: OrderModelsBy = strawberry.UNSET,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
@@ -79,4 +82,4 @@ class Job:
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
         found = await jobs.models_of_job(asking(info), parent, model_filter(filter))
-        return cut(found, lambda model: (model.id,), page)
+        return cut(found, order_of_models(order_by), page)

@@ -16,7 +16,8 @@ from gateway.schema.context import Info, asking
 from gateway.schema.enums import RunStatus
 from gateway.schema.job import Job
 from gateway.schema.lazy import LazyProject
-from gateway.schema.model_run import ModelRun, position_in_history
+from gateway.schema.model_run import ModelRun
+from gateway.schema.orders import NEWEST_MODEL_RUN, OrderJobsBy, order_of_jobs
 from gateway.schema.paging import Page, cut
 
 Parent = strawberry.Parent[model_facts.Model]
@@ -84,15 +85,15 @@ class Model:
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.ModelRun]:
         page = page_arguments(first, after, last, before, models.MOST_HISTORY)
-        simple = page.after is None and page.before is None and page.first is not None
-        count = min(models.MOST_HISTORY, page.first + 1) if simple and page.first else models.MOST_HISTORY
-        runs = sorted(await models.model_history(asking(info), parent, count), key=position_in_history)
+        newest = page.from_the_start
+        count = min(models.MOST_HISTORY, newest + 1) if newest else models.MOST_HISTORY
+        runs = await models.model_history(asking(info), parent, count)
 
         async def total() -> int | None:
             everything = await models.model_history(asking(info), parent, models.MOST_HISTORY)
             return len(everything) if len(everything) < models.MOST_HISTORY else None
 
-        return cut(runs, position_in_history, page, total)
+        return cut(runs, NEWEST_MODEL_RUN, page, total)
 
     @strawberry.field(
         description="The jobs that build the model: those whose last run that ended by itself (of their last five) "
@@ -103,6 +104,7 @@ class Model:
         self,
         parent: Parent,
         info: Info,
+        order_by: OrderJobsBy = strawberry.UNSET,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
@@ -110,7 +112,7 @@ class Model:
     ) -> Page[job_facts.Job]:
         page = page_arguments(first, after, last, before)
         found = await jobs.jobs_of_model(asking(info), parent)
-        return cut(found, lambda job: (job.id,), page)
+        return cut(found, order_of_jobs(order_by), page)
 
     @strawberry.field(description="The model's code as written.")
     async def raw_code(self, parent: Parent, info: Info) -> str | None:
@@ -123,8 +125,3 @@ class Model:
 
 async def _code(parent: model_facts.Model, info: Info) -> model_facts.ModelCode:
     return await info.context.loaders.code(parent)
-
-
-def position_of_model(model: model_facts.Model) -> tuple[str, ...]:
-    """Models are listed by id."""
-    return (model.id,)

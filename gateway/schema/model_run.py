@@ -46,14 +46,3 @@ class ModelRun:
     @strawberry.field(description="The run.", graphql_type=LazyRun | None)
     async def run(self, parent: Parent, info: Info) -> job_facts.Run | None:
         return await jobs.find_run(asking(info), parent.run_id)
-
-
-def position_in_history(run: model_facts.ModelRun) -> tuple[float, int, str]:
-    """Newest first: by the end of the invocation, then by run; the same model twice in a run by invocation."""
-    ended = run.ended_at.timestamp() if run.ended_at else 0.0
-    return (-ended, -run.run_id, run.invocation_id or "")
-
-
-def position_in_run(run: model_facts.ModelRun) -> tuple[str, ...]:
-    """By unique id."""
-    return (run.unique_id,)

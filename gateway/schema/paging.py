@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from gateway.errors import BadUserInput
+from gateway.hierarchy.ordering import Order, Position
 
 T = TypeVar("T")
 
-Position = tuple[str | int | float, ...]
 Total = int | None | Awaitable[int | None]
 
 
@@ -32,6 +32,11 @@ class PageArguments:
             raise BadUserInput("Give first (forward from the start) or last (backward from the end), not both.")
         for name, count in (("first", self.first), ("last", self.last)):
             ensure_count(name, count, self.most)
+
+    @property
+    def from_the_start(self) -> int | None:
+        """How many items from the start of the list hold the page; None when that cannot be told before reading it."""
+        return self.first if self.after is None and self.before is None else None
 
 
 def ensure_count(name: str, count: int | None, most: int) -> None:
@@ -77,33 +82,55 @@ class Page(Generic[T]):
         return PageInfo(self.has_next_page, self.has_previous_page, start, end)
 
 
-def cut(
-    items: Sequence[T],
-    position: Callable[[T], Position],
-    page: PageArguments,
-    total: Callable[[], Total] | None = None,
-    more_behind: bool = False,
-) -> Page[T]:
-    """The page of `items` that was asked for. `items` are ordered by `position`, which is unique and does not change.
+def cut(items: Sequence[T], order: Order[T], page: PageArguments, total: Callable[[], Total] | None = None) -> Page[T]:
+    """The page of `items`, put in `order`, that was asked for.
 
-    A cursor holds the position of its item, so that it keeps its place when that item, or others, come and go.
-    `more_behind`: `items` is only the beginning of a longer list.
+    A cursor holds the position of its item, so that it keeps its place when that item, or others, come and go. `total`
+    counts the whole list where `items` is only a part of it.
     """
-    start = 0 if page.after is None else bisect_right(items, decode(page.after, "after"), key=position)
-    end = len(items) if page.before is None else bisect_left(items, decode(page.before, "before"), key=position)
-    end = max(start, end)
+    ordered = order.sort(items)
+    start, end = _bounds(ordered, order, page)
     if page.last is not None:
         start = max(start, end - page.last)
     elif page.first is not None:
         end = min(end, start + page.first)
-    chosen = items[start:end]
+    chosen = ordered[start:end]
     return Page(
         nodes=chosen,
-        positions=[position(item) for item in chosen],
-        has_next_page=end < len(items) or more_behind,
+        positions=[order.position(item) for item in chosen],
+        has_next_page=end < len(ordered),
         has_previous_page=start > 0,
         total=total or (lambda: len(items)),
     )
+
+
+def _bounds(ordered: Sequence[T], order: Order[T], page: PageArguments) -> tuple[int, int]:
+    """From where to where `after` and `before` leave the list."""
+
+    def key(item: T) -> tuple[Any, ...]:
+        return order.key(order.position(item))
+
+    start, end = 0, len(ordered)
+    if page.after is not None:
+        start = _seek(bisect_right, ordered, key, _key_of(order, page.after, "after"), "after")
+    if page.before is not None:
+        end = _seek(bisect_left, ordered, key, _key_of(order, page.before, "before"), "before")
+    return start, max(start, end)
+
+
+def _key_of(order: Order[T], cursor: str, argument: str) -> tuple[Any, ...]:
+    position = decode(cursor, argument)
+    if len(position) != 2 or position[1] is None:
+        raise _not_a_cursor(argument)
+    return order.key(position)
+
+
+def _seek(bisect: Any, ordered: Sequence[T], key: Any, place: tuple[Any, ...], argument: str) -> int:
+    try:
+        return int(bisect(ordered, place, key=key))
+    except TypeError:
+        # Values of another kind: the cursor is from a list in another order.
+        raise _not_a_cursor(argument) from None
 
 
 def encode(position: Position) -> str:
@@ -118,12 +145,13 @@ def decode(cursor: str, argument: str) -> Position:
         parts: Any = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except ValueError:
         raise _not_a_cursor(argument) from None
-    if not isinstance(parts, list) or not all(isinstance(part, str | int | float) for part in parts):
+    if not isinstance(parts, list) or not all(isinstance(part, str | int | float | None) for part in parts):
         raise _not_a_cursor(argument)
     return tuple(parts)
 
 
 def _not_a_cursor(argument: str) -> BadUserInput:
     return BadUserInput(
-        f"{argument} is not a cursor of this list. Take it from an edge's cursor or from pageInfo.", argument=argument
+        f"{argument} is not a cursor of this list in this order. Take it from an edge's cursor or from pageInfo.",
+        argument=argument,
     )

@@ -15,7 +15,8 @@ from gateway.schema.context import Info, asking
 from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import model_filter, search_filter
 from gateway.schema.job import Job
-from gateway.schema.model import Model, position_of_model
+from gateway.schema.model import Model
+from gateway.schema.orders import OrderJobsBy, OrderModelsBy, order_of_jobs, order_of_models
 from gateway.schema.paging import Page, cut
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
 
@@ -47,6 +48,7 @@ class Project:
         parent: Parent,
         info: Info,
         filter: ModelsFilter = strawberry.UNSET,
+        order_by: OrderModelsBy = strawberry.UNSET,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
@@ -54,7 +56,7 @@ class Project:
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
         found = await models.select_models(asking(info), [parent], model_filter(filter))
-        return cut(found, position_of_model, page)
+        return cut(found, order_of_models(order_by), page)
 
     @strawberry.field(description="The project's jobs, ordered by id.", graphql_type=Connection[Job] | None)
     async def jobs(
@@ -62,6 +64,7 @@ class Project:
         parent: Parent,
         info: Info,
         filter: ContainsFilter = strawberry.UNSET,
+        order_by: OrderJobsBy = strawberry.UNSET,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
@@ -69,7 +72,7 @@ class Project:
     ) -> Page[job_facts.Job]:
         page = page_arguments(first, after, last, before)
         found = await jobs.select_jobs(asking(info), [parent], search_filter(filter))
-        return cut(found, lambda job: (job.id,), page)
+        return cut(found, order_of_jobs(order_by), page)
 
     @strawberry.field(description="How many models the project has.")
     async def model_count(self, parent: Parent, info: Info) -> int | None:

@@ -16,7 +16,8 @@ from gateway.schema.context import Info, asking
 from gateway.schema.enums import RunStatus
 from gateway.schema.inputs import search_filter
 from gateway.schema.lazy import LazyJob
-from gateway.schema.model_run import ModelRun, position_in_run
+from gateway.schema.model_run import ModelRun
+from gateway.schema.orders import BY_UNIQUE_ID
 from gateway.schema.paging import Page, cut
 
 Parent = strawberry.Parent[job_facts.Run]
@@ -76,4 +77,4 @@ class Run:
     ) -> Page[model_facts.ModelRun]:
         page = page_arguments(first, after, last, before)
         touched = await jobs.executed_models(asking(info), parent, search_filter(filter))
-        return cut(touched, position_in_run, page)
+        return cut(touched, BY_UNIQUE_ID, page)

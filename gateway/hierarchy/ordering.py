@@ -1,0 +1,136 @@
+"""Orders of lists: by a value, ascending or descending, what has no value last, ties by id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import total_ordering
+from typing import Any, Generic, TypeVar
+
+from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.model import Model
+
+T = TypeVar("T")
+
+Value = str | float | int | None
+Position = tuple[Value, ...]
+"""Where an item stands in an ordered list: the value it is ordered by, and its id."""
+
+
+class Direction(StrEnum):
+    """Which end of a list comes first."""
+
+    ASC = "asc"
+    DESC = "desc"
+
+
+class ModelOrderField(StrEnum):
+    """What models can be ordered by."""
+
+    ID = "id"
+    NAME = "name"
+    RUNTIME = "runtime"
+    LAST_RUN_TIME = "last_run_time"
+    STATUS = "status"
+
+
+class JobOrderField(StrEnum):
+    """What jobs can be ordered by."""
+
+    ID = "id"
+    NAME = "name"
+    RUNTIME = "runtime"
+    LAST_RUN_TIME = "last_run_time"
+    STATUS = "status"
+
+
+class RunOrderField(StrEnum):
+    """What runs can be ordered by."""
+
+    ID = "id"
+    RUNTIME = "runtime"
+    START_TIME = "start_time"
+    STATUS = "status"
+
+
+@total_ordering
+class _Backwards:
+    """A value that sorts the other way round."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Backwards) and self.value == other.value
+
+    def __lt__(self, other: _Backwards) -> bool:
+        return bool(other.value < self.value)
+
+    __hash__ = None  # type: ignore[assignment]  # sorted by, never looked up
+
+
+@dataclass(frozen=True, slots=True)
+class Order(Generic[T]):
+    """An order of a list. Positions survive outside of it: they are plain values that a cursor can carry."""
+
+    value: Callable[[T], Value]
+    id: Callable[[T], str | int]
+    direction: Direction = Direction.ASC
+
+    def position(self, item: T) -> Position:
+        """Where an item stands."""
+        return (self.value(item), self.id(item))
+
+    def key(self, position: Position) -> tuple[Any, ...]:
+        """What positions are compared by: no value last in both directions, ties by ascending id."""
+        value, item_id = position
+        if value is None:
+            return (1, 0, item_id)
+        return (0, _Backwards(value) if self.direction is Direction.DESC else value, item_id)
+
+    def sort(self, items: Iterable[T]) -> list[T]:
+        """The items in this order."""
+        return sorted(items, key=lambda item: self.key(self.position(item)))
+
+
+def model_order(field: ModelOrderField, direction: Direction) -> Order[Model]:
+    """Models by id, name, runtime of the last success, time of the last attempt, or its status (alphabetically)."""
+    values: dict[ModelOrderField, Callable[[Model], Value]] = {
+        ModelOrderField.ID: lambda model: model.id,
+        ModelOrderField.NAME: lambda model: model.name,
+        ModelOrderField.RUNTIME: lambda model: model.runtime,
+        ModelOrderField.LAST_RUN_TIME: lambda model: _moment(model.last_run.generated_at if model.last_run else None),
+        ModelOrderField.STATUS: lambda model: model.last_run_status,
+    }
+    return Order(values[field], lambda model: model.id, direction)
+
+
+def job_order(field: JobOrderField, direction: Direction) -> Order[Job]:
+    """Jobs by id, name, runtime of the last finished run, start of the last run, or its status (alphabetically)."""
+    values: dict[JobOrderField, Callable[[Job], Value]] = {
+        JobOrderField.ID: lambda job: job.id,
+        JobOrderField.NAME: lambda job: job.name,
+        JobOrderField.RUNTIME: lambda job: job.last_finished_run.runtime if job.last_finished_run else None,
+        JobOrderField.LAST_RUN_TIME: lambda job: _moment(job.last_run.start_time if job.last_run else None),
+        JobOrderField.STATUS: lambda job: job.last_run.status if job.last_run else None,
+    }
+    return Order(values[field], lambda job: job.id, direction)
+
+
+def run_order(field: RunOrderField, direction: Direction) -> Order[Run]:
+    """Runs by id (as they were created), wall clock, start, or status (alphabetically)."""
+    values: dict[RunOrderField, Callable[[Run], Value]] = {
+        RunOrderField.ID: lambda run: run.id,
+        RunOrderField.RUNTIME: lambda run: run.runtime,
+        RunOrderField.START_TIME: lambda run: _moment(run.start_time),
+        RunOrderField.STATUS: lambda run: run.status,
+    }
+    return Order(values[field], lambda run: run.id, direction)
+
+
+def _moment(time: datetime | None) -> float | None:
+    return None if time is None else time.timestamp()
