@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import errno
-import signal
 import socket
-import sys
 from collections.abc import Callable
 from functools import partial
-from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -54,7 +51,7 @@ def _why_not(host: str, port: int, refused: OSError) -> str:
 
 
 def serve(create: Callable[[], ASGIApp], listening: socket.socket, workers: int = 1) -> int:
-    """Serves until SIGTERM or SIGINT and finishes what is under way. Returns 0, or 2 when the application did not start.
+    """Serves until SIGTERM or SIGINT, finishes what is under way, and returns 0; 2 when the application did not start.
 
     With several workers each process calls `create`, which must therefore be picklable.
     """
@@ -81,7 +78,7 @@ def serve(create: Callable[[], ASGIApp], listening: socket.socket, workers: int 
 
 
 class PlainStartup:
-    """ASGI middleware: an application that cannot start for a reason we know says it in one line, without a traceback."""
+    """ASGI middleware: an application that cannot start for a reason we know says it in one line."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -104,13 +101,3 @@ class PlainStartup:
             await self._app(scope, receive, hold_failure)
         except GatewayError as reason:
             await send({"type": "lifespan.startup.failed", "message": f"error: {reason.message}"})
-
-
-def exit_on_signals() -> None:
-    """Lets SIGTERM end the process as Ctrl-C does, so that everything opened is closed. uvicorn's handling comes first."""
-
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        sys.exit(0)
-
-    signal.signal(signal.SIGTERM, leave)
-    signal.signal(signal.SIGINT, leave)

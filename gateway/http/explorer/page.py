@@ -22,7 +22,7 @@ _FILES = {
     "boot.js": "text/javascript",
     "page.css": "text/css",
 }
-# GraphiQL's stylesheet carries its fonts and cursors as data; its editor sets styles by script only, which needs no more.
+# GraphiQL's stylesheet carries its fonts and cursors as data; its editor sets styles by script, not inline.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",

@@ -1,0 +1,42 @@
+"""The command line: `gateway serve · ingest · platform · schema`. A failure is one line on stderr and exit code 2."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from gateway.cli.options import build_parser
+from gateway.errors import GatewayError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns the process's exit code."""
+    options = build_parser().parse_args(arguments)
+    _exit_on_signals()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Only now: what stands behind the commands takes seconds to import; --help and a wrong option need not wait.
+    from gateway.cli.commands import COMMANDS
+
+    try:
+        return COMMANDS[options.command](options)
+    except GatewayError as problem:
+        sys.stderr.write(f"error: {problem.message}\n")
+        return 2
+    except BrokenPipeError:
+        # The reader of our output left. Nothing more can be written, not even by the interpreter at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _exit_on_signals() -> None:
+    """SIGTERM and Ctrl-C end the process quietly, closing everything opened; a server handles them first itself."""
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)

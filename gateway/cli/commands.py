@@ -1,0 +1,104 @@
+"""What each command does. Every one takes the parsed options and returns the exit code; it may raise GatewayError."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from graphql import BreakingChange, build_schema, find_breaking_changes
+
+import gateway
+from gateway.app import create_app
+from gateway.cli.source import opened, prepared, read_folder
+from gateway.cli.terminal import complain, describe, say, shown_host
+from gateway.errors import ConfigurationError
+from gateway.http.hosts import LOOPBACK_NAMES
+from gateway.http.server import bind, serve
+from gateway.local_platform.app import create_platform
+from gateway.schema import build
+from gateway.settings import load_settings
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _serve(options: argparse.Namespace) -> int:
+    settings = load_settings({"artifacts": options.artifacts, "store_url": options.store})
+    with bind(options.host, options.port) as listening, prepared(settings) as source:
+        address = f"http://{shown_host(options.host)}:{listening.getsockname()[1]}"
+        say(f"dbt gateway {gateway.__version__}")
+        say(f"  GraphQL   {address}/graphql")
+        if source.settings.explorer:
+            say(f"  GraphiQL  {address}/")
+        say(f"  Data      {source.told}")
+        for line in source.advice:
+            say(f"            {line}")
+        served = source.settings
+        if options.host in _LOOPBACK and not served.allowed_hosts:
+            served = served.model_copy(update={"allowed_hosts": LOOPBACK_NAMES})
+        return serve(partial(create_app, served), listening, options.workers)
+
+
+def _platform(options: argparse.Namespace) -> int:
+    settings = load_settings({"artifacts": options.artifacts, "store_url": options.store})
+    if settings.uses_dbt_cloud:
+        raise ConfigurationError("gateway platform serves local runs; unset GATEWAY_DISCOVERY_URL for it.")
+    with bind(options.host, options.port) as listening, prepared(settings) as source:
+        address = f"http://{shown_host(options.host)}:{listening.getsockname()[1]}"
+        say("dbt platform over local runs")
+        say(f"  Discovery  {address}/graphql")
+        say(f"  Admin      {address}/api/v2 and {address}/api/v3")
+        say(f"  Data       {source.told}")
+        with opened(str(source.settings.store_url)) as archive:
+            return serve(partial(create_platform, archive), listening)
+
+
+def _ingest(options: argparse.Namespace) -> int:
+    with opened(options.store) as archive:
+        report = read_folder(archive, options.folder)
+        say(f"{options.folder}: {report.runs:,} runs stored, {report.unchanged:,} known already.")
+        say(f"The archive holds {describe(archive.describe())}.")
+    return 0
+
+
+def _schema(options: argparse.Namespace) -> int:
+    sdl = build.print_sdl(build.build_schema())
+    if options.check is None:
+        sys.stdout.write(sdl)
+        return 0
+    recorded = _read(options.check)
+    if recorded == sdl:
+        say(f"{options.check} is the schema of this version.")
+        return 0
+    breaking = _breaking_changes(recorded, sdl)
+    complain(f"{options.check} is not the schema of this version: write it anew with gateway schema > {options.check}")
+    for change in breaking:
+        complain(f"  breaks clients: {change.description}")
+    return 1
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except OSError as unreadable:
+        raise ConfigurationError(f"{file} cannot be read: {unreadable.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{file} is not a text in UTF-8.") from None
+
+
+def _breaking_changes(old: str, new: str) -> list[BreakingChange]:
+    try:
+        return find_breaking_changes(*(build_schema(sdl, assume_valid_sdl=True) for sdl in (old, new)))
+    except Exception as unreadable:  # graphql-core raises many kinds for a text that is not a schema
+        reason = str(unreadable).splitlines()[0]
+        raise ConfigurationError(f"The file to check is not a GraphQL schema: {reason}") from None
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "serve": _serve,
+    "ingest": _ingest,
+    "platform": _platform,
+    "schema": _schema,
+}

@@ -1,0 +1,82 @@
+"""The command line's grammar: commands, their options, and what their help says."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+import gateway
+
+_STORE_HELP = "an archive of runs, e.g. sqlite:///runs.db or postgresql+psycopg://user@host/name"
+_FOLDER_HELP = "a dbt target folder, or a folder of such folders"
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line instead of repeating its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Parses into a namespace whose `command` is the name of one. Wrong options end the process with exit code 2."""
+    parser = OneLineParser(
+        prog="gateway", description=gateway.__doc__, epilog="gateway COMMAND --help explains a command's options."
+    )
+    parser.add_argument("--version", action="version", version=f"gateway {gateway.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    serve = commands.add_parser(
+        "serve",
+        help="serve GraphQL and the explorer",
+        description="Serve GraphQL and the explorer over dbt Cloud, a folder of dbt artifacts or an archive of runs. "
+        "With nothing configured the demo account is served. Further settings: GATEWAY_* variables, or a TOML file "
+        "named by GATEWAY_CONFIG.",
+    )
+    _add_address(serve, 8000)
+    _add_source(serve)
+    serve.add_argument("--workers", type=_count, default=1, metavar="N", help="processes that serve (default: 1)")
+    ingest = commands.add_parser(
+        "ingest",
+        help="read dbt artifacts into an archive",
+        description="Read every run below a folder that is new or has changed into an archive of runs.",
+    )
+    ingest.add_argument("folder", type=Path, metavar="DIR", help=_FOLDER_HELP)
+    ingest.add_argument("--store", required=True, metavar="URL", help=_STORE_HELP)
+    platform = commands.add_parser(
+        "platform",
+        help="serve dbt's own APIs over local runs",
+        description="Serve dbt's Discovery and Admin APIs over local runs, for programs written against dbt Cloud.",
+    )
+    _add_address(platform, 8001)
+    _add_source(platform)
+    schema = commands.add_parser(
+        "schema", help="print the GraphQL schema", description="Print the GraphQL schema, or compare a file with it."
+    )
+    schema.add_argument("--check", type=Path, metavar="FILE", help="compare FILE; exit code 1 when it differs")
+    return parser
+
+
+def _add_address(parser: argparse.ArgumentParser, port: int) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine)")
+    parser.add_argument("--port", type=_port, default=port, help=f"port to listen on (default: {port}; 0: a free one)")
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--artifacts", type=Path, metavar="DIR", help=_FOLDER_HELP)
+    source.add_argument("--store", metavar="URL", help=_STORE_HELP)
+
+
+def _port(text: str) -> int:
+    return _whole_number(text, 0, 65535, "a port")
+
+
+def _count(text: str) -> int:
+    return _whole_number(text, 1, 64, "a number of workers")
+
+
+def _whole_number(text: str, least: int, most: int, what: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}: it is a whole number from {least} to {most}")
+    return int(text)

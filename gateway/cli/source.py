@@ -1,0 +1,79 @@
+"""Brings the data to where the gateway reads them, before it serves: archive, folder of artifacts, or the demo."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.cli.terminal import ProgressLine, complain, describe
+from gateway.local_platform.archive import Archive
+from gateway.local_platform.demo import unpack_demo
+from gateway.local_platform.ingest import IngestReport, ingest_folder
+from gateway.settings import Settings
+
+HOW_TO_SERVE_OWN_DATA = (
+    "Your runs:  gateway serve --artifacts path/to/target",
+    "dbt Cloud:  set GATEWAY_DISCOVERY_URL, GATEWAY_ADMIN_URL, GATEWAY_ACCOUNT_ID and DBT_SERVICE_TOKEN",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Settings under which the data are at hand, what they are in one line, and what else to tell."""
+
+    settings: Settings
+    told: str
+    advice: tuple[str, ...] = ()
+
+
+@contextmanager
+def prepared(settings: Settings) -> Iterator[Source]:
+    """The data that `settings` name. A folder is read into an archive of its own, which goes when the block ends.
+
+    Raises UnreadableArtifact or ConfigurationError.
+    """
+    if settings.uses_dbt_cloud:
+        yield Source(settings, f"dbt Cloud, account {settings.account_id}")
+    elif settings.store_url:
+        with opened(settings.store_url) as archive:
+            told = f"the archive of {describe(archive.describe())}"
+        yield Source(settings, told)
+    else:
+        with tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True) as place:
+            yield _from_folder(settings, Path(place))
+
+
+def _from_folder(settings: Settings, place: Path) -> Source:
+    store = f"sqlite:///{place}/runs.db"
+    with opened(store) as archive:
+        read_folder(archive, settings.artifacts or unpack_demo(place))
+        told = describe(archive.describe())
+    served = settings.model_copy(update={"artifacts": None, "store_url": store})
+    if settings.artifacts:
+        return Source(served, f"{settings.artifacts}: {told}")
+    return Source(served, f"the demo account: {told}", HOW_TO_SERVE_OWN_DATA)
+
+
+@contextmanager
+def opened(store: str) -> Iterator[Archive]:
+    """The archive at an address, closed again at the end."""
+    archive = Archive.open(store)
+    try:
+        yield archive
+    finally:
+        archive.close()
+
+
+def read_folder(archive: Archive, folder: Path) -> IngestReport:
+    """Reads a folder into the archive, shows how far it is, and names every file that could not be used."""
+    progress = ProgressLine()
+    try:
+        report = ingest_folder(archive, folder, progress=progress)
+    finally:
+        progress.finish()
+    for problem in report.problems:
+        complain(f"not used: {problem.path}: {problem.reason}")
+    return report

@@ -1,0 +1,61 @@
+"""What a person sees: plain lines, and the progress of reading a large folder."""
+
+from __future__ import annotations
+
+import sys
+
+from gateway.local_platform.archive import ArchiveSummary
+from gateway.local_platform.ingest import Progress
+
+
+def say(line: str) -> None:
+    """A line on standard output, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def complain(line: str) -> None:
+    """A line on standard error."""
+    sys.stderr.write(f"{line}\n")
+
+
+class ProgressLine:
+    """How far reading has come: one line kept up to date on a terminal, a line per tenth elsewhere."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._tenth = 0
+
+    def __call__(self, progress: Progress) -> None:
+        text = f"Reading runs: {progress.done} of {progress.total}"
+        tenth = progress.done * 10 // progress.total
+        if self._is_terminal:
+            sys.stderr.write(f"\r{text}")
+            sys.stderr.flush()
+        elif tenth > self._tenth:
+            self._tenth = tenth
+            complain(text)
+
+    def finish(self) -> None:
+        """Takes the line away again."""
+        if self._is_terminal:
+            sys.stderr.write("\r\033[K")
+
+
+def describe(summary: ArchiveSummary) -> str:
+    """An archive's content in a line."""
+    name = f"{summary.account_name}, " if summary.account_name else ""
+    counts = (
+        f"{summary.projects:,} projects, {summary.jobs:,} jobs, {summary.runs:,} runs, "
+        f"{summary.model_results:,} model results"
+    )
+    if summary.first_run_at is None or summary.last_run_at is None:
+        return name + counts
+    return f"{name}{counts}, {summary.first_run_at:%Y-%m-%d} to {summary.last_run_at:%Y-%m-%d}"
+
+
+def shown_host(host: str) -> str:
+    """A host as it is written in an address a person can open."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104  # compared with, not bound to
+        return "localhost"
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,150 @@
+"""`gateway serve`, `gateway platform` and `gateway ingest` as processes over the embedded demo."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from gateway.local_platform.demo import unpack_demo
+
+
+class Serving:
+    """A running server: its greeting, and what comes back from its addresses."""
+
+    def __init__(self, process: subprocess.Popen[str], greeting: str) -> None:
+        self.process = process
+        self.greeting = greeting
+
+    def address(self, label: str) -> str:
+        found = re.search(rf"{label} +(http\S+)", self.greeting)
+        assert found, self.greeting
+        return found[1]
+
+    def get(self, address: str, **headers: str) -> httpx2.Response:
+        return httpx2.get(address, headers=headers, timeout=60)
+
+    def ask(self, query: str) -> Any:
+        return httpx2.post(self.address("GraphQL"), json={"query": query}, timeout=60).json()
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        """Exit code and what was written to stderr."""
+        self.process.send_signal(number)
+        _, errors = self.process.communicate(timeout=60)
+        return self.process.returncode, errors
+
+
+@contextmanager
+def serving(temporary: Path, *arguments: str, last_line: str = "Data") -> Iterator[Serving]:
+    """A server of this package on a free port, with `temporary` for its temporary files."""
+    temporary.mkdir(exist_ok=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GATEWAY_", "DBT_"))}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway", *arguments, "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**environment, "TMPDIR": str(temporary)},
+    )
+    try:
+        lines = []
+        assert process.stdout
+        for line in process.stdout:
+            lines.append(line)
+            if last_line in line:
+                break
+        else:
+            raise AssertionError(f"it did not start: {process.communicate()[1]}")
+        yield Serving(process, "".join(lines))
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def test_serve_without_configuration_serves_the_demo_and_says_so(tmp_path: Path) -> None:
+    with serving(tmp_path / "tmp", "serve", last_line="dbt Cloud") as server:
+        assert "the demo account" in server.greeting
+        assert "--artifacts" in server.greeting
+        answer = server.ask("{ account { slowestModels(first: 2) { rank model { id } } } }")
+        assert [ranked["rank"] for ranked in answer["data"]["account"]["slowestModels"]] == [1, 2]
+        root = server.address("GraphiQL")
+        assert "<title>dbt gateway · GraphiQL</title>" in server.get(root).text
+        assert server.get(f"{root}livez").json() == {"status": "live"}
+        assert server.get(f"{root}readyz").status_code == 200
+        # On this machine only, and so under this machine's names only.
+        assert server.get(f"{root}graphql?query=%7B__typename%7D", Host="evil.example").status_code == 400
+        code, errors = server.stop()
+    assert code == 0
+    assert "Traceback" not in errors
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_data_are_read_ends_it_quietly(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "tmp").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway", "serve", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+    )
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "tmp").iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_an_ingested_archive_is_served_by_several_workers(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/runs.db"
+    folder = unpack_demo(tmp_path / "demo")
+    command = [sys.executable, "-m", "gateway", "ingest", str(folder), "--store", store]
+    first = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    again = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    runs = len(list(folder.glob("*/*/*/run.json")))
+    assert f"{runs} runs stored, 0 known already" in first.stdout
+    assert f"0 runs stored, {runs} known already" in again.stdout
+    assert f"Reading runs: {runs} of {runs}" in first.stderr
+    with serving(tmp_path / "tmp", "serve", "--store", store, "--workers", "2") as server:
+        assert f"{runs} runs" in server.greeting
+        for _ in range(4):
+            assert server.ask("{ account { __typename } }")["data"] == {"account": {"__typename": "Account"}}
+        code, errors = server.stop(signal.SIGINT)
+    assert code == 0
+    assert "Traceback" not in errors
+
+
+def test_a_file_that_cannot_be_used_is_named_and_the_rest_is_served(tmp_path: Path) -> None:
+    folder = unpack_demo(tmp_path / "demo")
+    broken = next(folder.glob("*/*/*/step_*/run_results.json"))
+    broken.write_text('{"metadata": {')
+    with serving(tmp_path / "tmp", "serve", "--artifacts", str(folder)) as server:
+        assert server.ask("{ account { __typename } }")["data"]["account"]
+        _, errors = server.stop()
+    named = [line for line in errors.splitlines() if line.startswith("not used: ")]
+    assert len(named) == 1
+    assert str(broken) in named[0]
+
+
+def test_the_platform_speaks_dbts_own_apis(tmp_path: Path) -> None:
+    with serving(tmp_path / "tmp", "platform") as server:
+        answer = server.get(server.address("Discovery") + "?query=%7B__typename%7D")
+        assert answer.json() == {"data": {"__typename": "Query"}}
+        code, errors = server.stop()
+    assert code == 0
+    assert "Traceback" not in errors
