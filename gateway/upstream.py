@@ -1,0 +1,69 @@
+"""Where the data are: opens dbt Cloud's two APIs, or the local platform over an archive, a folder or the demo."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+
+from gateway.errors import ConfigurationError
+from gateway.local_platform.app import create_platform
+from gateway.local_platform.archive import Archive
+from gateway.local_platform.demo import unpack_demo
+from gateway.local_platform.ingest import IngestReport, Progress, ingest_folder
+from gateway.services.bundle import Upstream
+from gateway.services.wire import AsgiWire, HttpWire, WireLimits
+from gateway.settings import Settings
+
+WrapPlatform = Callable[[Starlette], Starlette]
+
+# The in-process platform is addressed like any other upstream; nothing is sent to this host.
+_LOCAL = "http://local-platform"
+
+
+@asynccontextmanager
+async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None = None) -> AsyncIterator[Upstream]:
+    """The upstream that the settings name, opened for the block; without any, the embedded demo.
+
+    `wrap_platform` is called with the embedded platform, when there is one, and may put something between it and the
+    caller; tests count and disturb its requests there. Raises ConfigurationError or UnreadableArtifact.
+    """
+    limits = WireLimits(settings.upstream_seconds, settings.upstream_connections, settings.upstream_response_bytes)
+    if settings.discovery_url and settings.admin_url and settings.account_id and settings.service_token:
+        wire = HttpWire(settings.service_token, limits)
+        yield Upstream(wire, settings.discovery_url, settings.admin_url, settings.account_id)
+        return
+    async with AsyncExitStack() as stack:
+        place = tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True)
+        directory = Path(stack.enter_context(place))
+        archive, _ = await asyncio.to_thread(open_archive, settings, directory)
+        stack.callback(archive.close)
+        account_id = archive.describe().account_id
+        if account_id is None:
+            raise ConfigurationError("The archive is empty: fill it with `gateway ingest DIR --store URL` first.")
+        platform = create_platform(archive)
+        app = wrap_platform(platform) if wrap_platform else platform
+        yield Upstream(AsgiWire(app, None, limits), f"{_LOCAL}/graphql", _LOCAL, account_id)
+
+
+def open_archive(
+    settings: Settings, directory: Path, progress: Progress | None = None
+) -> tuple[Archive, IngestReport | None]:
+    """The archive that the settings name, and what reading artifacts into it came to.
+
+    A store is opened as it is. A folder of artifacts, or else the embedded demo, is read into an archive below
+    `directory`, which must outlive it. Raises ConfigurationError or UnreadableArtifact.
+    """
+    if settings.store_url:
+        return Archive.open(settings.store_url), None
+    archive = Archive.open(f"sqlite:///{directory / 'runs.db'}")
+    try:
+        folder = settings.artifacts or unpack_demo(directory / "demo")
+        return archive, ingest_folder(archive, folder, progress=progress)
+    except BaseException:
+        archive.close()
+        raise
