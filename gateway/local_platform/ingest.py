@@ -101,7 +101,7 @@ class _Ingest:
         """What to read, older runs first within their project, so that times move forward."""
         accounts = self._accounts(layout)
         units = [unit for folder in layout.run_folders if (unit := self._run_unit(folder, accounts))]
-        units.sort(key=lambda unit: (str(unit.path.parent.parent), parse_micros(unit.record.created_at) or 0))
+        units.sort(key=lambda unit: (str(unit.path.parent.parent), _ended(unit.record)))
         bare = [_Unit(folder, RunRecord(), _nearest(accounts, folder)) for folder in layout.bare_folders]
         return units + sorted(
             bare, key=lambda unit: (max(file.stat().st_mtime_ns for file in unit.files), str(unit.path))
@@ -161,6 +161,10 @@ class _Ingest:
     def _note(self, path: Path, error: UnreadableArtifact) -> None:
         place, separator, reason = error.message.partition(": ")
         self._problems.append(Problem(place, reason) if separator else Problem(str(path), error.message))
+
+
+def _ended(record: RunRecord) -> int:
+    return parse_micros(record.finished_at) or parse_micros(record.created_at) or 0
 
 
 def _nearest(accounts: dict[Path, int], folder: RunFolder | StepFolder) -> int | None:

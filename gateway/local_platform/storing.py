@@ -65,7 +65,7 @@ class RunWriter:
             _mark_final(connection, owner.run_id)
             if bundle.owner.inferred:
                 _derive_run(connection, owner.run_id)
-        if fresh or facts_changed:
+        if fresh:
             _touch_environment(connection, owner.environment_id, [step.invocation.generated_at for step in fresh])
         return Stored(new_run, bool(fresh) or facts_changed, written)
 
@@ -360,8 +360,7 @@ def _mark_final(connection: Connection, run_id: int) -> None:
 def _touch_environment(connection: Connection, environment_id: int, times: list[int]) -> None:
     """Moves the environment's revision, and its time too: by a millisecond where an older run arrived late."""
     old = connection.scalar(select(environments.c.updated_at).where(environments.c.id == environment_id))
-    newest = max(times, default=None)
-    late = old is not None and (newest is None or newest <= old)
-    updated = old + 1000 if late and old is not None else newest
+    newest = max(times)
+    updated = newest if old is None or newest > old else old + 1000
     values = {"updated_at": updated, "revision": environments.c.revision + 1}
     connection.execute(update(environments).where(environments.c.id == environment_id).values(values))

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from gateway.local_platform.discovery.applied_models import models_page, packages
-from gateway.local_platform.discovery.fields import Arguments, Info, Readers
+from gateway.local_platform.discovery.exposure_fields import owners
+from gateway.local_platform.discovery.fields import Arguments, Info, Readers, Resolver
 from gateway.local_platform.discovery.history import request_of, resolve_history
+from gateway.local_platform.discovery.lineage import lineage
 from gateway.local_platform.discovery.run_node import RunNode
 from gateway.local_platform.discovery.session import EnvironmentState, Session
-from gateway.local_platform.tables import manifests, runs
+from gateway.local_platform.discovery.state_lists import everything, kinds_of, package_names, state_page, tag_names
+from gateway.local_platform.discovery.state_nodes import AppliedNode, DefinitionNode, StateNode
+from gateway.local_platform.tables import manifest_nodes, manifests, nodes, runs
 
 
 @dataclass(frozen=True)
 class EnvironmentSource:
-    """What stands behind Environment, AppliedState and DefinitionState."""
+    """What stands behind Environment, AppliedState and DefinitionState; `view` tells the states apart."""
 
     session: Session
     state: EnvironmentState
+    view: type[StateNode] = AppliedNode
+
+    def everything(self, *kinds: str) -> list[StateNode]:
+        """Every node of these kinds."""
+        return everything(self.session, self.state, kinds, self.view)
 
 
 def resolve_environment(_root: Any, info: Info, arguments: Arguments) -> EnvironmentSource:
@@ -37,64 +46,119 @@ def resolve_model_by_environment(_root: Any, info: Info, arguments: Arguments) -
     return resolve_history(session, info, request_of(environment_id, arguments))
 
 
-def resolve_models(source: EnvironmentSource, _info: Info, arguments: Arguments) -> dict[str, Any]:
-    """A page of the applied state's models."""
-    return models_page(source.session, source.state, arguments).connection()
-
-
-def resolve_model_history(source: EnvironmentSource, info: Info, arguments: Arguments) -> list[RunNode]:
-    """The last runs of one model."""
+def _history(source: EnvironmentSource, info: Info, arguments: Arguments) -> list[RunNode]:
     return resolve_history(source.session, info, request_of(source.state.row.id, arguments))
 
 
-def resolve_packages(source: EnvironmentSource, _info: Info, arguments: Arguments) -> list[str]:
-    """Packages of the models; macros are counted in the definition state."""
-    return packages(source.session, source.state) if arguments["resource"] == "model" else []
+def _list_of(*kinds: str) -> Resolver:
+    def resolve(source: EnvironmentSource, _info: Info, arguments: Arguments) -> dict[str, Any]:
+        return state_page(source.session, source.state, kinds, source.view, arguments)
+
+    return resolve
 
 
-def _manifest_column(source: EnvironmentSource, name: str) -> str | None:
-    defining = source.state.defining
-    if defining is None:
-        return None
-    query = select(manifests.c[name]).where(manifests.c.id == defining.manifest_id)
-    found: str | None = source.session.connection.scalar(query)
-    return found
+def _resources(source: EnvironmentSource, _info: Info, arguments: Arguments) -> dict[str, Any]:
+    kinds = kinds_of(arguments["filter"]["types"])
+    return state_page(source.session, source.state, kinds, source.view, arguments)
 
 
-def _git_sha(source: EnvironmentSource) -> str | None:
+def _lineage(source: EnvironmentSource, _info: Info, arguments: Arguments) -> Sequence[StateNode]:
+    return lineage(source.session, source.state, source.view, arguments["filter"])
+
+
+def _packages(source: EnvironmentSource, _info: Info, arguments: Arguments) -> list[str]:
+    return package_names(source.everything(arguments["resource"]))
+
+
+def _owners(source: EnvironmentSource, _info: Info, arguments: Arguments) -> list[dict[str, str]]:
+    return owners(source.everything(arguments["resource"]))
+
+
+def _manifest_column(name: str) -> Callable[[EnvironmentSource], Any]:
+    def read(source: EnvironmentSource) -> Any:
+        defining = source.state.defining
+        query = select(manifests.c[name])
+        return (
+            source.session.connection.scalar(query.where(manifests.c.id == defining.manifest_id)) if defining else None
+        )
+
+    return read
+
+
+def _git_sha(source: EnvironmentSource) -> Any:
     executed = source.state.executed
     if executed is None:
         return None
-    query = select(runs.c.git_sha).where(runs.c.id == executed.run_id)
-    found: str | None = source.session.connection.scalar(query)
-    return found
+    return source.session.connection.scalar(select(runs.c.git_sha).where(runs.c.id == executed.run_id))
 
 
-def resource_counts(source: EnvironmentSource) -> dict[str, int]:
+def _resource_counts(source: EnvironmentSource) -> dict[str, int]:
     """How many nodes of each kind the environment's newest manifest holds."""
     defining = source.state.defining
     if defining is None:
         return {}
-    counts: dict[str, int] = {}
-    for kind in source.session.graph(defining.manifest_id).kinds.values():
-        counts[kind] = counts.get(kind, 0) + 1
-    return counts
+    counted = (
+        select(nodes.c.kind, func.count())
+        .join(manifest_nodes, manifest_nodes.c.node_id == nodes.c.id)
+        .where(manifest_nodes.c.manifest_id == defining.manifest_id)
+        .group_by(nodes.c.kind)
+        .order_by(nodes.c.kind)
+    )
+    return dict(source.session.connection.execute(counted).tuples().all())
 
+
+def _definition(source: EnvironmentSource) -> EnvironmentSource | None:
+    known = source.state.defining is not None
+    return EnvironmentSource(source.session, source.state, DefinitionNode) if known else None
+
+
+_LABELS: Readers = {
+    "resourceCounts": _resource_counts,
+    "tags": lambda source: tag_names(source.everything(*kinds_of(None))),
+}
 
 ENVIRONMENT_FIELDS: Readers = {
-    "adapterType": lambda source: _manifest_column(source, "adapter_type"),
-    "dbtProjectName": lambda source: _manifest_column(source, "project_name"),
+    "adapterType": _manifest_column("adapter_type"),
+    "dbtProjectName": _manifest_column("project_name"),
     "applied": lambda source: source if source.state.executed is not None else None,
-    "definition": lambda source: source if source.state.defining is not None else None,
+    "definition": _definition,
 }
 
 APPLIED_STATE_FIELDS: Readers = {
+    **_LABELS,
     "lastUpdatedAt": lambda source: source.state.row.updated_at,
     "latestGitSha": _git_sha,
-    "resourceCounts": resource_counts,
 }
 
 DEFINITION_STATE_FIELDS: Readers = {
+    **_LABELS,
     "lastUpdatedAt": lambda source: source.state.defining.generated_at,
-    "resourceCounts": resource_counts,
+}
+
+_LISTS: dict[str, Resolver] = {
+    "exposures": _list_of("exposure"),
+    "lineage": _lineage,
+    "models": _list_of("model"),
+    "packages": _packages,
+    "resources": _resources,
+    "seeds": _list_of("seed"),
+    "snapshots": _list_of("snapshot"),
+    "sources": _list_of("source"),
+}
+
+APPLIED_STATE_LISTS: dict[str, Resolver] = {
+    **_LISTS,
+    "modelHistoricalRuns": _history,
+    "owners": _owners,
+    "tests": _list_of("test", "unit_test"),
+}
+
+DEFINITION_STATE_LISTS: dict[str, Resolver] = {
+    **_LISTS,
+    "groups": _list_of("group"),
+    "macros": _list_of("macro"),
+    "metrics": _list_of("metric"),
+    "savedQueries": _list_of("saved_query"),
+    "semanticModels": _list_of("semantic_model"),
+    "tests": _list_of("test", "unit_test"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ from gateway.local_platform.archive import Archive
 from gateway.local_platform.discovery.schema import create_schema
 from gateway.local_platform.discovery.session import Memory, Session
 from gateway.local_platform.lru import Lru
+
+_log = logging.getLogger(__name__)
 
 _KEPT_DOCUMENTS = 256
 _LONGEST_KEPT = 200_000
@@ -117,6 +120,7 @@ def _with_code(error: GraphQLError) -> GraphQLError:
     if error.extensions and "code" in error.extensions:
         return error
     if error.original_error is not None and not isinstance(error.original_error, GraphQLError):
+        _log.error("A resolver failed.", exc_info=error.original_error)
         hidden = GraphQLError(
             "Internal server error.", error.nodes, path=error.path, original_error=error.original_error
         )

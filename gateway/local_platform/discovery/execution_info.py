@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
-from gateway.local_platform.discovery.applied import AppliedNode
 from gateway.local_platform.discovery.fields import Reader, Readers
+from gateway.local_platform.discovery.state_nodes import StateNode
 
 _RUN_STATUS = {
     "success": "success",
@@ -27,28 +28,32 @@ def run_status(status: str | None) -> str | None:
     return _RUN_STATUS.get((status or "").lower())
 
 
-def _of(which: Callable[[AppliedNode], Any], name: str) -> Reader:
-    def read(node: AppliedNode) -> Any:
+def attempted(node: StateNode) -> StateNode | None:
+    """The node as the source of its execution info; None when it was never attempted."""
+    return node if node.member.last_id is not None else None
+
+
+def always(node: StateNode) -> StateNode:
+    """The node as the source of its execution info, which the schema promises even where nothing was attempted."""
+    return node
+
+
+def _of(which: Callable[[StateNode], Any], name: str) -> Reader:
+    def read(node: StateNode) -> Any:
         result = which(node)
         return None if result is None else getattr(result, name)
 
     return read
 
 
-def _last(node: AppliedNode) -> Any:
-    return node.last
-
-
-def _success(node: AppliedNode) -> Any:
-    return node.success
-
+_last, _success = attrgetter("last"), attrgetter("success")
 
 EXECUTION_FIELDS: Readers = {
     "lastRunId": _of(_last, "run_id"),
     "lastJobDefinitionId": _of(_last, "job_id"),
     "lastRunGeneratedAt": _of(_last, "generated_at"),
     "lastRunStatus": _of(_last, "status"),
-    "lastRunError": lambda node: node.last_error,
+    "lastRunError": attrgetter("last_error"),
     "lastSuccessRunId": _of(_success, "run_id"),
     "lastSuccessJobDefinitionId": _of(_success, "job_id"),
     "runGeneratedAt": _of(_success, "generated_at"),
@@ -65,7 +70,9 @@ MODEL_EXECUTION_FIELDS: Readers = {
     "lastRunStatus": lambda node: run_status(node.last.status) if node.last else None,
 }
 
+SEED_EXECUTION_FIELDS: Readers = {
+    **EXECUTION_FIELDS,
+    "lastRunSkip": lambda node: node.last.status == "skipped" if node.last else None,
+}
 
-def attempted(node: AppliedNode) -> AppliedNode | None:
-    """The node as the source of its execution info; None when it was never attempted."""
-    return node if node.member.last_id is not None else None
+TEST_EXECUTION_FIELDS: Readers = {**EXECUTION_FIELDS, "lastRunFailures": _of(_last, "failures")}

@@ -1,22 +1,75 @@
-"""Readers of nodes at job level (ModelNode) and of their executions (RunInfoNode)."""
+"""Readers of nodes at job level: ModelNode, SeedNode, SnapshotNode, SourceNode, TestNode … and RunInfoNode."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 from gateway.local_platform.discovery import content
-from gateway.local_platform.discovery.fields import Readers
-from gateway.local_platform.discovery.node_fields import NODE_FIELDS, RELATION_FIELDS, by_content
+from gateway.local_platform.discovery.catalog_fields import columns_of, stats_of
+from gateway.local_platform.discovery.exposure_fields import EXPOSURE_FIELDS
+from gateway.local_platform.discovery.fields import Reader, Readers
+from gateway.local_platform.discovery.freshness_fields import criteria_of_check, freshness_status
+from gateway.local_platform.discovery.macro_fields import MACRO_FIELDS
+from gateway.local_platform.discovery.node_fields import NODE_FIELDS, RELATION_FIELDS, SOURCE_FIELDS, by_content
 from gateway.local_platform.discovery.paging import cursor_of
-from gateway.local_platform.discovery.run_listing import listing_of, related_in_run
+from gateway.local_platform.discovery.run_listing import RunListing, listing_of, related_in_run
 from gateway.local_platform.discovery.run_node import RunNode, error_of, of_result, of_text
+from gateway.local_platform.discovery.state_lists import package_names
+from gateway.local_platform.discovery.test_fields import TEST_FIELDS
 from gateway.local_platform.rows import AnyRow
 
 Execution = tuple[RunNode, AnyRow]
+_DEPENDABLE = ("model", "source", "seed", "snapshot", "metric", "exposure")
 
-CLOUD_FIELDS: Readers = {
+
+def _listing(node: RunNode) -> RunListing:
+    return listing_of(node.batch.session, node.run)
+
+
+def _compiled(node: RunNode) -> str | None:
+    if node.result is not None:
+        return node.text(node.result.compiled_id)
+    return _listing(node).compiled.get(node.unique_id)
+
+
+def _status_is(status: str) -> Reader:
+    return lambda node: node.result.status == status if node.result else None
+
+
+def _depends_on(node: RunNode) -> list[str]:
+    return content.depends_on(node.node)
+
+
+def _tests(node: RunNode) -> list[str]:
+    return node.graph.children_of(node.unique_id, tests=True)
+
+
+def _parents(node: RunNode) -> list[RunNode]:
+    names = _depends_on(node)
+    return [parent for kind in _DEPENDABLE for parent in _listing(node).pick(kind, names)]
+
+
+def _table(node: RunNode) -> Mapping[str, Any]:
+    return _listing(node).catalog.get(node.unique_id, {})
+
+
+def _about_table(name: str) -> Reader:
+    return lambda node: (_table(node).get("metadata") or {}).get(name)
+
+
+def _columns(node: RunNode) -> list[dict[str, Any]] | None:
+    table = _table(node)
+    return columns_of(table, node.node) if table else None
+
+
+def _manifest_time(node: RunNode) -> Any:
+    manifest = _listing(node).manifest
+    return manifest.generated_at if manifest else None
+
+
+_CLOUD: Readers = {
     "accountId": attrgetter("run.account_id"),
     "projectId": attrgetter("run.project_id"),
     "environmentId": attrgetter("run.environment_id"),
@@ -29,8 +82,8 @@ CLOUD_FIELDS: Readers = {
 _CODE: Readers = {
     "rawCode": by_content(content.code_of),
     "rawSql": by_content(content.code_of),
-    "compiledCode": of_text("compiled_id"),
-    "compiledSql": of_text("compiled_id"),
+    "compiledCode": _compiled,
+    "compiledSql": _compiled,
 }
 
 _EXECUTION: Readers = {
@@ -43,42 +96,122 @@ _EXECUTION: Readers = {
     "runGeneratedAt": of_result("generated_at"),
     "runElapsedTime": of_result("elapsed"),
     "error": lambda node: error_of(node, node.result) if node.result else None,
-    "skip": lambda node: node.result.status == "skipped" if node.result else None,
-}
-
-
-def _tests(node: RunNode) -> list[str]:
-    return node.graph.children_of(node.unique_id, tests=True)
-
-
-MODEL_NODE_FIELDS: Readers = {
-    **NODE_FIELDS,
-    **RELATION_FIELDS,
-    **CLOUD_FIELDS,
-    **_CODE,
-    **_EXECUTION,
-    "access": attrgetter("node.access"),
-    "args": of_text("args_id"),
-    "childrenL1": lambda node: node.graph.children.get(node.unique_id, []),
-    "dbtGroup": attrgetter("node.group"),
-    "dependsOn": by_content(content.depends_on),
+    "skip": _status_is("skipped"),
     "invocationId": of_result("uuid"),
-    "language": attrgetter("node.language"),
-    "materializedType": by_content(content.materialization),
-    "packages": lambda node: packages_of(node),
-    "parentsModels": related_in_run("model", lambda node: content.depends_on(node.node)),
-    "parentsSources": related_in_run("source", lambda node: content.depends_on(node.node)),
-    "runResults": lambda node: [(node, row) for row in node.results],
-    "stats": lambda _node: [],
-    "tests": related_in_run("test", _tests),
     "threadId": of_text("thread_id"),
 }
 
+_CATALOG: Readers = {
+    "columns": _columns,
+    "comment": _about_table("comment"),
+    "owner": _about_table("owner"),
+    "stats": lambda node: stats_of(_table(node)),
+    "type": _about_table("type"),
+}
 
-def packages_of(node: RunNode) -> list[str]:
-    """The packages whose models the run's manifest holds."""
-    listed = listing_of(node.batch.session, node.run).nodes("model")
-    return sorted({other.node.package_name for other in listed if other.node.package_name})
+_RELATED: Readers = {
+    "childrenL1": lambda node: node.graph.children.get(node.unique_id, []),
+    "dependsOn": _depends_on,
+    "parents": _parents,
+    "parentsModels": related_in_run("model", _depends_on),
+    "parentsSources": related_in_run("source", _depends_on),
+    "tests": related_in_run("test", _tests),
+}
+
+_NODE: Readers = {**NODE_FIELDS, **RELATION_FIELDS, **_CLOUD, **_RELATED}
+_BUILT: Readers = {**_NODE, **_CODE, **_EXECUTION, **_CATALOG}
+
+MODEL_NODE: Readers = {
+    **_BUILT,
+    "access": attrgetter("node.access"),
+    "args": of_text("args_id"),
+    "dbtGroup": attrgetter("node.group"),
+    "language": attrgetter("node.language"),
+    "materializedType": by_content(content.materialization),
+    "packages": lambda node: package_names(_listing(node).nodes("model")),
+    "runResults": lambda node: [(node, row) for row in node.results],
+}
+SEED_NODE: Readers = {**_BUILT, "thread_id": of_text("thread_id")}
+SNAPSHOT_NODE: Readers = _BUILT
+TEST_NODE: Readers = {
+    **_BUILT,
+    **TEST_FIELDS,
+    "fail": _status_is("fail"),
+    "language": attrgetter("node.language"),
+    "state": of_result("status"),
+    "warn": _status_is("warn"),
+}
+EXPOSURE_NODE: Readers = {**_NODE, **_EXECUTION, **EXPOSURE_FIELDS, "manifestGeneratedAt": _manifest_time}
+MACRO_NODE: Readers = {
+    **_NODE,
+    **MACRO_FIELDS,
+    "dependsOn": by_content(lambda node: list(node.depends_on.macros or ()) if node.depends_on else []),
+    "originalFilePath": attrgetter("node.original_file_path"),
+    "path": attrgetter("node.path"),
+    "rootPath": attrgetter("node.root_path"),
+}
+
+
+def _check(node: RunNode) -> AnyRow | None:
+    return _listing(node).freshness.get(node.unique_id)
+
+
+def _of_check(name: str) -> Reader:
+    def read(node: RunNode) -> Any:
+        check = _check(node)
+        return None if check is None else getattr(check, name)
+
+    return read
+
+
+def _criteria(node: RunNode) -> dict[str, Any]:
+    check = _check(node)
+    text = _listing(node).criteria.get(check.criteria_id) if check is not None else None
+    return criteria_of_check(text, node.node.freshness)
+
+
+SOURCE_NODE: Readers = {
+    **_NODE,
+    **SOURCE_FIELDS,
+    **_CATALOG,
+    "criteria": _criteria,
+    "freshnessChecked": lambda node: _check(node) is not None,
+    "maxLoadedAt": _of_check("max_loaded_at"),
+    "maxLoadedAtTimeAgoInS": _of_check("age"),
+    "runElapsedTime": _of_check("elapsed"),
+    "runGeneratedAt": _of_check("generated_at"),
+    "snapshottedAt": _of_check("snapshotted_at"),
+    "state": lambda node: freshness_status(_check(node)),
+}
+
+
+def _metric_filters(node: RunNode) -> list[dict[str, Any]]:
+    names = ("field", "operator", "value")
+    found = content.parsed(node.node.filters)
+    return [{name: item.get(name) for name in names} for item in found or () if isinstance(item, dict)]
+
+
+def _strings(name: str) -> Callable[[RunNode], Sequence[str]]:
+    def read(node: RunNode) -> Sequence[str]:
+        found = content.parsed(getattr(node.node, name))
+        return [item for item in found if isinstance(item, str)] if isinstance(found, list) else []
+
+    return read
+
+
+METRIC_NODE: Readers = {
+    **_NODE,
+    "calculation_method": attrgetter("node.calculation_method"),
+    "dimensions": _strings("dimensions"),
+    "expression": attrgetter("node.expression"),
+    "filters": _metric_filters,
+    "label": attrgetter("node.label"),
+    "model": lambda node: next(iter(_listing(node).pick("model", _depends_on(node))), None),
+    "sql": attrgetter("node.sql"),
+    "timeGrains": _strings("time_grains"),
+    "timestamp": attrgetter("node.timestamp"),
+    "type": attrgetter("node.type"),
+}
 
 
 def _column(name: str) -> Callable[[Execution], Any]:
@@ -89,7 +222,7 @@ def _text(name: str) -> Callable[[Execution], Any]:
     return lambda execution: execution[0].text(getattr(execution[1], name))
 
 
-RUN_INFO_FIELDS: Readers = {
+RUN_INFO: Readers = {
     "args": _text("args_id"),
     "compileStartedAt": _column("compile_started_at"),
     "compileCompletedAt": _column("compile_completed_at"),

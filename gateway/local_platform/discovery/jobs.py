@@ -1,34 +1,41 @@
-"""Roots of the job side: one run of a job and its lists of nodes."""
+"""Roots of the job side: one run of a job, its lists of nodes, and the older roots that ask for the same."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 from gateway.local_platform.discovery.content import relation_identifier
-from gateway.local_platform.discovery.fields import Arguments, Info, Readers
+from gateway.local_platform.discovery.fields import Arguments, Info, Readers, Resolver
 from gateway.local_platform.discovery.paging import JOB_PAGE, page_size, rows_after
 from gateway.local_platform.discovery.run_listing import RunListing, find_run, listing_of
 from gateway.local_platform.discovery.run_node import RunNode
 from gateway.local_platform.discovery.session import Session
 
+_LISTED = ("exposure", "macro", "metric", "model", "seed", "snapshot", "source", "test")
+
 
 def resolve_job(_root: Any, info: Info, arguments: Arguments) -> RunListing | None:
     """One run of the job, its newest one by default; None when there is no such job or run."""
+    return _find(info, arguments["id"], arguments.get("runId"))
+
+
+def _find(info: Info, job_id: int, run_id: int | None) -> RunListing | None:
     session: Session = info.context
-    run = find_run(session, arguments["id"], arguments.get("runId"))
+    run = find_run(session, job_id, run_id)
     return listing_of(session, run) if run is not None else None
 
 
-def resolve_models(listing: RunListing, _info: Info, arguments: Arguments) -> Sequence[RunNode]:
-    """The run's models, those it did not execute with null status."""
-    return job_page(_in_relation(listing.nodes("model"), arguments), arguments)
+def _rows(listing: RunListing, kind: str, arguments: Arguments) -> Sequence[RunNode]:
+    """The run's nodes of a kind, those it did not execute with null status."""
+    return job_page(_in_relation(listing.nodes(kind), arguments), arguments)
 
 
-def resolve_model(listing: RunListing, _info: Info, arguments: Arguments) -> RunNode | None:
-    """One model of the run."""
-    return next(iter(listing.pick("model", [arguments["uniqueId"]])), None)
+def _row(listing: RunListing, kind: str, arguments: Arguments) -> RunNode | None:
+    if "name" in arguments:
+        return next((node for node in listing.nodes(kind) if node.node.name == arguments["name"]), None)
+    return next(iter(listing.pick(kind, [arguments["uniqueId"]])), None)
 
 
 def job_page(nodes: Sequence[RunNode], arguments: Arguments) -> Sequence[RunNode]:
@@ -39,16 +46,50 @@ def job_page(nodes: Sequence[RunNode], arguments: Arguments) -> Sequence[RunNode
 
 
 def _in_relation(nodes: Sequence[RunNode], arguments: Arguments) -> Sequence[RunNode]:
-    checks = (
-        ("database", attrgetter("database")),
-        ("schema", attrgetter("schema")),
-        ("identifier", relation_identifier),
-    )
-    for name, reader in checks:
+    readers: Mapping[str, Callable[[Any], Any]] = {
+        "database": attrgetter("database"),
+        "schema": attrgetter("schema"),
+        "identifier": relation_identifier,
+    }
+    for name, reader in readers.items():
         wanted = arguments.get(name)
         if wanted is not None:
             nodes = [node for node in nodes if reader(node.node) == wanted]
     return nodes
 
 
+def _list_of(kind: str) -> Resolver:
+    return lambda listing, _info, arguments: _rows(listing, kind, arguments)
+
+
+def _one_of(kind: str) -> Resolver:
+    return lambda listing, _info, arguments: _row(listing, kind, arguments)
+
+
+def _root_list_of(kind: str) -> Resolver:
+    def resolve(_root: Any, info: Info, arguments: Arguments) -> Sequence[RunNode]:
+        listing = _find(info, arguments["jobId"], arguments.get("runId"))
+        return _rows(listing, kind, arguments) if listing else []
+
+    return resolve
+
+
+def _root_one_of(kind: str) -> Resolver:
+    def resolve(_root: Any, info: Info, arguments: Arguments) -> RunNode | None:
+        listing = _find(info, arguments["jobId"], arguments.get("runId"))
+        return _row(listing, kind, arguments) if listing else None
+
+    return resolve
+
+
 JOB_FIELDS: Readers = {"id": attrgetter("run.job_id"), "runId": attrgetter("run.id")}
+
+JOB_LISTS: Mapping[str, Resolver] = {
+    **{f"{kind}s": _list_of(kind) for kind in _LISTED},
+    **{kind: _one_of(kind) for kind in _LISTED},
+}
+
+ROOT_LISTS: Mapping[str, Resolver] = {
+    **{f"{kind}s": _root_list_of(kind) for kind in _LISTED},
+    **{kind: _root_one_of(kind) for kind in _LISTED},
+}

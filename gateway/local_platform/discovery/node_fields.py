@@ -37,6 +37,13 @@ RELATION_FIELDS: Readers = {
     "alias": attrgetter("node.alias"),
 }
 
+SOURCE_FIELDS: Readers = {
+    "identifier": attrgetter("node.identifier"),
+    "loader": attrgetter("node.loader"),
+    "sourceDescription": attrgetter("node.source_description"),
+    "sourceName": attrgetter("node.source_name"),
+}
+
 CODE_FIELDS: Readers = {
     "rawCode": by_content(content.code_of),
     "config": by_content(lambda node: content.parsed(node.config)),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, ScalarSelect, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Table, and_, func, select
 
 from gateway.local_platform.artifacts import Node
 from gateway.local_platform.contents import chunks
@@ -194,3 +194,29 @@ def count_of(connection: Connection, environment_id: int, *conditions: Any) -> i
     """How many invocations of the environment meet the conditions."""
     query = select(func.count()).select_from(invocations).where(invocations.c.environment_id == environment_id)
     return connection.scalar(query.where(*conditions)) or 0
+
+
+def newest_by_resource(
+    connection: Connection, table: Table, resource_ids: Iterable[int], *conditions: ColumnElement[bool]
+) -> dict[int, AnyRow]:
+    """The newest row of each resource in a table of facts, with the run and job it comes from; by resource."""
+    found: dict[int, AnyRow] = {}
+    newest = (
+        select(table.c.id)
+        .where(table.c.resource_id == resources.c.id, *conditions)
+        .order_by(table.c.generated_at.desc(), table.c.id.desc())
+        .limit(1)
+        .correlate(resources)
+        .scalar_subquery()
+    )
+    facts = table.alias("facts")
+    for part in chunks(resource_ids):
+        query = (
+            select(facts, invocations.c.job_id)
+            .select_from(resources)
+            .join(facts, facts.c.id == newest)
+            .join(invocations, invocations.c.id == facts.c.invocation_id)
+            .where(resources.c.id.in_(part))
+        )
+        found.update((row.resource_id, row) for row in connection.execute(query))
+    return found

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 
-from gateway.local_platform.discovery.reading import result_query
+from gateway.local_platform.discovery.catalog_fields import decode_table
+from gateway.local_platform.discovery.reading import result_query, text_bodies
 from gateway.local_platform.discovery.run_node import RunBatch, RunNode
 from gateway.local_platform.discovery.session import Session
 from gateway.local_platform.rows import AnyRow
-from gateway.local_platform.tables import invocations, manifest_nodes, nodes, resources, results, runs
+from gateway.local_platform.tables import (
+    catalog_tables,
+    compilations,
+    freshness,
+    invocations,
+    manifest_nodes,
+    nodes,
+    resources,
+    results,
+    runs,
+)
 
 
 class RunListing:
@@ -46,6 +58,42 @@ class RunListing:
         )
         return {row.unique_id: row for row in self.session.connection.execute(query)}
 
+    def _facts(self, table: Table) -> dict[str, AnyRow]:
+        """The run's last row of each resource in a table of facts."""
+        keys = [row.id for row in self.invocations]
+        query = (
+            select(table, resources.c.unique_id, invocations.c.elapsed)
+            .join(resources, resources.c.id == table.c.resource_id)
+            .join(invocations, invocations.c.id == table.c.invocation_id)
+            .where(table.c.invocation_id.in_(keys))
+            .order_by(table.c.generated_at, table.c.id)
+        )
+        return {row.unique_id: row for row in self.session.connection.execute(query)}
+
+    @cached_property
+    def freshness(self) -> Mapping[str, AnyRow]:
+        """The run's freshness checks by source."""
+        return self._facts(freshness)
+
+    @cached_property
+    def criteria(self) -> Mapping[int, str]:
+        """Criteria of the run's freshness checks by text key."""
+        return text_bodies(self.session.connection, (row.criteria_id for row in self.freshness.values()))
+
+    @cached_property
+    def compiled(self) -> Mapping[str, str]:
+        """Code that the run compiled without executing it, by unique id."""
+        found = {name: row.compiled_id for name, row in self._facts(compilations).items()}
+        bodies = text_bodies(self.session.connection, found.values())
+        return {name: bodies[key] for name, key in found.items()}
+
+    @cached_property
+    def catalog(self) -> Mapping[str, Mapping[str, Any]]:
+        """The catalog entries the run wrote, by unique id."""
+        found = {name: row.content_id for name, row in self._facts(catalog_tables).items()}
+        bodies = text_bodies(self.session.connection, found.values())
+        return {name: decode_table(bodies[key]) for name, key in found.items()}
+
     def nodes(self, kind: str) -> list[RunNode]:
         """The run's nodes of a kind by unique id: those of the manifest, and executed ones that it does not name."""
         if kind not in self._by_kind:
@@ -61,7 +109,7 @@ class RunListing:
         manifest = self.manifest
         keys: dict[str, int | None] = self._manifest_keys(manifest.manifest_id, kind) if manifest else {}
         prefix = f"{kind}."
-        for name, row in self.results.items():
+        for name, row in (*self.freshness.items(), *self.results.items()):
             if name.startswith(prefix):
                 keys[name] = row.node_id or keys.get(name)
         batch = RunBatch(self.session)

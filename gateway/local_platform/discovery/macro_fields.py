@@ -1,0 +1,22 @@
+"""Readers of macros."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.local_platform.artifacts import Node
+from gateway.local_platform.discovery.content import parsed
+from gateway.local_platform.discovery.fields import Readers
+from gateway.local_platform.discovery.node_fields import by_content
+
+
+def _arguments(node: Node) -> list[dict[str, Any]]:
+    found = parsed(node.arguments)
+    names = ("name", "type", "description")
+    return [{name: argument.get(name) for name in names} for argument in found or () if isinstance(argument, dict)]
+
+
+MACRO_FIELDS: Readers = {
+    "arguments": by_content(_arguments),
+    "macroSql": lambda source: source.node.macro_sql or "",
+}
