@@ -42,6 +42,40 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class RunTrigger:
+    """Why a run was started: dbt's category (scheduled, ci, api, ui, other …) and its words for it."""
+
+    category: str | None
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """One command of a run. `runtime` is its wall clock in seconds, None when it did not run or has not ended."""
+
+    index: int
+    name: str | None
+    status: RunStatus
+    status_text: str
+    start_time: datetime | None
+    end_time: datetime | None
+
+    @property
+    def runtime(self) -> float | None:
+        if self.start_time is None or self.end_time is None:
+            return None
+        return (self.end_time - self.start_time).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetails:
+    """What only a run's own page in the Admin API tells; steps in the order they ran."""
+
+    trigger: RunTrigger | None
+    steps: tuple[RunStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A job definition. `kind` is dbt's job type (scheduled, ci, merge, other …); `last_run` its newest run."""
 
@@ -54,3 +88,13 @@ class Job:
     steps: tuple[str, ...]
     last_run: Run | None
     last_finished_run: Run | None
+
+    @property
+    def is_ci(self) -> bool:
+        """Whether the job tests proposed changes instead of building what people use."""
+        return self.kind in ("ci", "merge")
+
+    @property
+    def is_full_refresh(self) -> bool:
+        """Whether one of the job's steps rebuilds incremental models from nothing."""
+        return any(word in ("--full-refresh", "-f") for step in self.steps for word in step.split())

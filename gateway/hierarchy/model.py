@@ -67,11 +67,36 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelCode:
-    """A model's SQL (or Python) as written and as compiled; compiled is None when no run compiled it."""
+class Owner:
+    """Who owns a model."""
 
-    raw: str | None
-    compiled: str | None
+    name: str | None
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTest:
+    """A test of a model and how it last ended. `failures` counts the rows it found; `runtime` is in seconds."""
+
+    unique_id: str
+    name: str
+    column_name: str | None
+    kind: str
+    status: RunStatus | None
+    status_text: str | None
+    error: str | None
+    failures: int | None
+    last_run_time: datetime | None
+    runtime: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDetails:
+    """What is heavy about a model: code as written and as last compiled, tests ordered by unique id."""
+
+    raw_code: str | None
+    compiled_code: str | None
+    tests: tuple[ModelTest, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +125,3 @@ class ModelRun:
     invocation_id: str | None
     ended_at: datetime | None
     invocation_seconds: float | None
-
-    @property
-    def succeeded(self) -> bool:
-        return self.status is RunStatus.SUCCESS and self.runtime is not None

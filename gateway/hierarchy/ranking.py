@@ -7,27 +7,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from gateway.hierarchy.statistics import Summary
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Measured(Generic[T]):
-    """A thing with the figure it is ranked by (seconds) and how many runs stand behind it; None: it has none."""
+    """A thing with the runtimes it is ranked by; without any it has no place."""
 
     item: T
     id: str
-    runtime: float | None
-    runs: int
+    runtimes: Summary
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked(Generic[T]):
-    """A thing with its place, from 1, the figure it was ranked by (seconds) and the runs behind that figure."""
+    """A thing with its place, from 1, the mean runtime it was ranked by (seconds) and the figures behind it."""
 
     rank: int
-    runtime: float
-    runs: int
     item: T
+    runtime: float
+    runtimes: Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,9 @@ class Ranking(Generic[T]):
 
 
 def rank(measured: Iterable[Measured[T]], first: int) -> Ranking[T]:
-    """The `first` greatest figures in order."""
+    """The `first` greatest means in order."""
     everything: Sequence[Measured[T]] = list(measured)
-    rankable = [(-entry.runtime, entry.id, entry) for entry in everything if entry.runtime is not None]
+    rankable = [(-one.runtimes.mean, one.id, one) for one in everything if one.runtimes.mean is not None]
     top = heapq.nsmallest(first, rankable, key=lambda row: row[:2])
-    entries = tuple(
-        Ranked(rank=place, runtime=-negated, runs=entry.runs, item=entry.item)
-        for place, (negated, _, entry) in enumerate(top, start=1)
-    )
+    entries = tuple(Ranked(place, one.item, -negated, one.runtimes) for place, (negated, _, one) in enumerate(top, 1))
     return Ranking(entries=entries, considered=len(everything), without_runtime=len(everything) - len(rankable))

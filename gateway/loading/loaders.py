@@ -9,16 +9,20 @@ from typing import Literal
 
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.hierarchy.identity import EnvironmentModels
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.model import Model, ModelCode, ModelRun
+from gateway.hierarchy.job import Job, Run, RunDetails
+from gateway.hierarchy.lineage import Lineage
+from gateway.hierarchy.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.project import Project
 from gateway.loading.batching import Batched
 from gateway.loading.built_models import built_models
 from gateway.loading.project_map import ProjectMap, map_projects
+from gateway.loading.projection import Projection
 from gateway.services.admin_service import Topology
 from gateway.services.bundle import Services
+from gateway.services.group_service import Owners
 from gateway.services.job_service import RunKey, RunModels
 from gateway.services.model_histories import HistoryKey
+from gateway.services.source_service import Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +36,24 @@ class HistoryRequest:
 Histories = Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]
 
 
-class Loaders:
-    """The loads of one request. `optional_fields` is its projection (see projection.py)."""
+_NOTHING_MORE = Projection()
 
-    def __init__(self, services: Services, optional_fields: frozenset[str] = frozenset()) -> None:
+
+class Loaders:
+    """The loads of one request, as far as its projection goes."""
+
+    def __init__(self, services: Services, projection: Projection = _NOTHING_MORE) -> None:
         self._services = services
-        self._optional_fields = optional_fields
+        self._projection = projection
         self._projects: Batched[Literal["all"], ProjectMap] = Batched(self._load_projects)
         self._models = Batched(self._load_models)
         self._histories = Batched(self._load_histories, remember=False)
-        self._code = Batched(services.models.code)
+        self._details = Batched(self._load_details)
+        self._lineages = Batched(services.lineage.lineages)
+        self._sources = Batched(services.sources.sources)
+        self._owners = Batched(services.groups.owners)
         self._runs = Batched(services.admin.runs)
+        self._run_details = Batched(services.admin.run_details)
         self._recent_runs = Batched(self._load_recent_runs)
         self._run_counts = Batched(services.admin.run_counts)
         self._run_models = Batched(self._load_run_models)
@@ -70,12 +81,32 @@ class Loaders:
         """The histories asked for; a model whose environment cannot be read has its error."""
         return await self._histories.load(request)
 
-    async def code(self, model: Model) -> ModelCode:
-        """A model's code, raw and compiled."""
-        return await self._code.load(HistoryKey(model.environment_id, model.unique_id))
+    async def details(self, model: Model) -> ModelDetails:
+        """Those details of a model that the projection names."""
+        return await self._details.load(HistoryKey(model.environment_id, model.unique_id))
+
+    async def lineage(self, environment_id: int) -> Lineage:
+        """Who stands on whom in an environment."""
+        return await self._lineages.load(environment_id)
+
+    async def sources(self, environment_id: int) -> Sources:
+        """Every source of an environment with its freshness, by unique id."""
+        return await self._sources.load(environment_id)
+
+    async def newest_runs(self, count: int) -> tuple[Run, ...]:
+        """The newest `count` runs of the account, newest first."""
+        return await self._services.admin.newest_runs(count)
+
+    async def owners(self, environment_id: int) -> Owners:
+        """Who owns the groups of an environment, by group name."""
+        return await self._owners.load(environment_id)
 
     async def run(self, run_id: int) -> Run:
         return await self._runs.load(run_id)
+
+    async def run_details(self, run_id: int) -> RunDetails:
+        """Why a run was started, and its steps."""
+        return await self._run_details.load(run_id)
 
     async def recent_runs(self, job_id: int, count: int) -> tuple[Run, ...]:
         """The newest `count` runs of a job, newest first."""
@@ -99,8 +130,11 @@ class Loaders:
         return dict.fromkeys(keys, map_projects(topology, headers))
 
     async def _load_models(self, projects: list[Project]) -> Mapping[Project, EnvironmentModels | GatewayError]:
-        found = await self._services.models.models(projects, self._optional_fields)
+        found = await self._services.models.models(projects, self._projection.optional_fields)
         return {project: found[project.environment_id] for project in projects}
+
+    async def _load_details(self, keys: list[HistoryKey]) -> Mapping[HistoryKey, ModelDetails | GatewayError]:
+        return await self._services.models.details(keys, self._projection.details)
 
     async def _load_histories(self, requests: list[HistoryRequest]) -> Mapping[HistoryRequest, Histories]:
         by_count: dict[int, dict[HistoryKey, None]] = {}

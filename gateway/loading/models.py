@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from gateway.errors import BadUserInput, GatewayError, NotFound
 from gateway.hierarchy.filters import ModelFilter
+from gateway.hierarchy.history import Counted, HistoryScope, count_runs
 from gateway.hierarchy.identity import EnvironmentModels, resolve_model
-from gateway.hierarchy.model import Model, ModelRun
+from gateway.hierarchy.model import Model, ModelRun, Owner
 from gateway.hierarchy.project import DeploymentEnvironment, Project
 from gateway.loading.asking import Asking
 from gateway.loading.loaders import HistoryRequest
@@ -68,30 +69,40 @@ async def model_history(asking: Asking, model: Model, count: int) -> tuple[Model
     return runs
 
 
-async def successful_runs(
-    asking: Asking, models: Iterable[Model], wanted: int
-) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
-    """The newest `wanted` successful runs of each model, fewer where there are fewer within the longest history.
+async def last_model_run(asking: Asking, model: Model) -> ModelRun | None:
+    """The newest run of a model, whatever its outcome; None when it never ran."""
+    if model.last_run is None:
+        return None
+    runs = await model_history(asking, model, 1)
+    return runs[0] if runs else None
 
-    A history counts attempts, so a little more is asked for at first, and more again for models that failed often.
+
+async def counted_runs(
+    asking: Asking, models: Iterable[Model], wanted: int, scope: HistoryScope
+) -> dict[HistoryKey, Counted | GatewayError]:
+    """The newest `wanted` runs of each model that count in `scope`, fewer where the longest history has fewer.
+
+    A history holds attempts of every kind, so a little more is asked for at first, and more again where many of them
+    do not count.
     """
-    found: dict[HistoryKey, tuple[ModelRun, ...] | GatewayError] = {}
+    jobs = (await asking.loaders.topology()).jobs
+    found: dict[HistoryKey, Counted | GatewayError] = {}
     pending = [HistoryKey(model.environment_id, model.unique_id) for model in models]
     count = min(MOST_HISTORY, wanted + max(2, wanted // 4))
     while pending:
         histories = await asking.loaders.histories(HistoryRequest(tuple(pending), count))
         short = []
         for key, runs in histories.items():
-            found[key] = runs if isinstance(runs, GatewayError) else _successes(runs, wanted)
-            if not isinstance(runs, GatewayError) and len(_successes(runs, wanted)) < wanted and len(runs) >= count:
+            if isinstance(runs, GatewayError):
+                found[key] = runs
+                continue
+            counted = count_runs(runs, jobs, scope, wanted)
+            found[key] = counted
+            if len(counted.runs) < wanted and len(runs) >= count:
                 short.append(key)
         pending = short if count < MOST_HISTORY else []
         count = min(MOST_HISTORY, count * 4)
     return found
-
-
-def _successes(runs: Sequence[ModelRun], wanted: int) -> tuple[ModelRun, ...]:
-    return tuple(run for run in runs if run.succeeded)[:wanted]
 
 
 async def applied_model(asking: Asking, project: Project | None, unique_id: str) -> Model | None:
@@ -99,3 +110,16 @@ async def applied_model(asking: Asking, project: Project | None, unique_id: str)
     if project is None:
         return None
     return (await asking.loaders.models(project)).by_unique_id.get(unique_id)
+
+
+async def owner_of_model(asking: Asking, model: Model) -> Owner | None:
+    """The owner of the model's group; else the `owner` that its meta names; None when neither does.
+
+    Needs the optional fields `group` and `meta` (see projection).
+    """
+    if model.group is not None:
+        owner = (await asking.loaders.owners(model.environment_id)).get(model.group)
+        if owner is not None:
+            return owner
+    named = (model.meta or {}).get("owner")
+    return Owner(named, None) if isinstance(named, str) else None

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from graphql import DocumentNode, FieldNode, FragmentDefinitionNode, OperationDefinitionNode, Visitor, visit
 
+from gateway.services.model_details import DETAIL_FIELDS
 from gateway.services.model_pages import OPTIONAL_FIELDS
 
+# Fields of the schema that are made from optional fields of another name.
+_NEEDS = {"owner": frozenset({"group", "meta"})}
 
-def optional_fields_of(document: DocumentNode, operation_name: str | None) -> frozenset[str]:
-    """The optional model fields named anywhere in one operation, or in the fragments beside it.
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What an operation needs of models beside what identifies, filters and ranks them."""
+
+    optional_fields: frozenset[str] = frozenset()
+    details: frozenset[str] = frozenset()
+
+
+def projection_of(document: DocumentNode, operation_name: str | None) -> Projection:
+    """The optional fields and details named anywhere in one operation, or in the fragments beside it.
 
     Fields are told by name alone: one projection for the whole operation means that all its loads of an environment
     are one load. A name that another type uses too costs a field more upstream, never a wrong answer.
@@ -17,7 +31,8 @@ def optional_fields_of(document: DocumentNode, operation_name: str | None) -> fr
     for definition in document.definitions:
         if isinstance(definition, FragmentDefinitionNode) or _is_asked(definition, operation_name):
             visit(definition, collector)
-    return OPTIONAL_FIELDS & collector.names
+    names = collector.names.union(*(_NEEDS[name] for name in collector.names & _NEEDS.keys()))
+    return Projection(OPTIONAL_FIELDS & names, frozenset(names & DETAIL_FIELDS.keys()))
 
 
 def _is_asked(definition: object, operation_name: str | None) -> bool:

@@ -3,58 +3,70 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from gateway.errors import GatewayError
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
+from gateway.hierarchy.history import Counted, HistoryScope, LeftOut
 from gateway.hierarchy.job import Job
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.ranking import Measured, Ranking, rank
-from gateway.hierarchy.statistics import mean
+from gateway.hierarchy.statistics import summarise
 from gateway.loading.asking import Asking
 from gateway.loading.jobs import ended_runs, select_jobs
-from gateway.loading.models import select_models, successful_runs
+from gateway.loading.models import counted_runs, select_models
 from gateway.services.model_histories import HistoryKey
 from gateway.telemetry.usage import current_usage
 
 
 async def slowest_models(
-    asking: Asking, projects: Sequence[Project], first: int, last_runs: int, criteria: ModelFilter | None
+    asking: Asking,
+    projects: Sequence[Project],
+    first: int,
+    last_runs: int,
+    criteria: ModelFilter | None,
+    *,
+    scope: HistoryScope | None = None,
 ) -> Ranking[Model]:
-    """The slowest models: by the runtime of the last successful run, or by the mean over the last `last_runs` of them.
+    """The slowest models: by the runtime of the last successful run, or by the mean over the last `last_runs` runs
+    that count in `scope` (see HistoryScope; by default ordinary successful ones).
 
     The filter chooses among models by their latest state; it does not look at the mean.
     """
     models = await select_models(asking, projects, criteria)
-    if last_runs == 1:
-        measured = [Measured(one, one.id, one.runtime, 1 if one.runtime is not None else 0) for one in models]
+    if last_runs == 1 and scope is None:
+        measured = [Measured(one, one.id, summarise([] if one.runtime is None else [one.runtime])) for one in models]
+        left_out: Mapping[LeftOut, int] = {}
     else:
-        measured = await _measure_history(asking, projects, models, last_runs)
+        measured, left_out = await _measure_history(asking, projects, models, last_runs, scope or HistoryScope())
     ranking = rank(measured, first)
-    _note(asking, "slowestModels", ranking)
+    _note(asking, "slowestModels", ranking, left_out)
     return ranking
 
 
 async def _measure_history(
-    asking: Asking, projects: Sequence[Project], models: Sequence[Model], last_runs: int
-) -> list[Measured[Model]]:
-    histories = await successful_runs(asking, models, last_runs)
-    measured = []
+    asking: Asking, projects: Sequence[Project], models: Sequence[Model], last_runs: int, scope: HistoryScope
+) -> tuple[list[Measured[Model]], Mapping[LeftOut, int]]:
+    histories = await counted_runs(asking, models, last_runs, scope)
+    measured: list[Measured[Model]] = []
     failed: dict[int, GatewayError] = {}
+    left_out: Counter[LeftOut] = Counter()
     for model in models:
-        runs = histories[HistoryKey(model.environment_id, model.unique_id)]
-        if isinstance(runs, GatewayError):
-            failed[model.environment_id] = runs
-            continue
-        runtimes = [run.runtime for run in runs if run.runtime is not None]
-        measured.append(Measured(model, model.id, mean(runtimes), len(runtimes)))
+        history = histories[HistoryKey(model.environment_id, model.unique_id)]
+        if isinstance(history, Counted):
+            left_out.update(history.left_out)
+            runtimes = [run.runtime for run in history.runs if run.runtime is not None]
+            measured.append(Measured(model, model.id, summarise(runtimes)))
+        else:
+            failed[model.environment_id] = history
     if failed and not measured:
         raise next(iter(failed.values()))
     for project in projects:
         if project.environment_id in failed:
             asking.report(failed[project.environment_id], project)
-    return measured
+    return measured, left_out
 
 
 async def longest_running_jobs(
@@ -72,19 +84,20 @@ async def longest_running_jobs(
     measured = []
     for job, runs in zip(jobs, ended, strict=True):
         runtimes = [run.runtime for run in runs if run.runtime is not None]
-        measured.append(Measured(job, str(job.id), mean(runtimes), len(runtimes)))
+        measured.append(Measured(job, str(job.id), summarise(runtimes)))
     ranking = rank(measured, first)
-    _note(asking, "longestRunningJobs", ranking)
+    _note(asking, "longestRunningJobs", ranking, {})
     return ranking
 
 
-def _note(asking: Asking, what: str, ranking: Ranking[Model] | Ranking[Job]) -> None:
-    if ranking.without_runtime:
-        current_usage().notes.append(
-            {
-                "path": list(asking.path),
-                "ranking": what,
-                "considered": ranking.considered,
-                "withoutRuntime": ranking.without_runtime,
-            }
-        )
+def _note(asking: Asking, what: str, ranking: Ranking[Model] | Ranking[Job], left_out: Mapping[LeftOut, int]) -> None:
+    if not ranking.without_runtime and not left_out:
+        return
+    note = {
+        "path": list(asking.path),
+        "ranking": what,
+        "considered": ranking.considered,
+        "withoutRuntime": ranking.without_runtime,
+        "runsLeftOut": {reason.value: count for reason, count in sorted(left_out.items())},
+    }
+    current_usage().notes.append(note)

@@ -16,12 +16,13 @@ from gateway.schema.arguments import (
     LastRuns,
     ModelsFilter,
     ProjectsFilter,
+    Scope,
     TopN,
 )
 from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
 from gateway.schema.context import Info, asking
 from gateway.schema.enums import DeploymentEnvironment
-from gateway.schema.inputs import model_filter, project_filter, search_filter
+from gateway.schema.inputs import history_scope, model_filter, project_filter, search_filter
 from gateway.schema.job import Job
 from gateway.schema.model import Model
 from gateway.schema.orders import BY_PROJECT_ID, OrderJobsBy, OrderModelsBy, order_of_jobs, order_of_models
@@ -109,10 +110,12 @@ class Account:
         first: TopN = 5,
         last_runs: LastRuns = 1,
         filter: ModelsFilter = strawberry.UNSET,
+        history: Scope = strawberry.UNSET,
     ) -> tuple[Ranked[model_facts.Model], ...]:
         ensure_ranking(first, last_runs)
-        ask = asking(info)
-        ranking = await rankings.slowest_models(ask, parent.projects, first, last_runs, model_filter(filter))
+        ranking = await rankings.slowest_models(
+            asking(info), parent.projects, first, last_runs, model_filter(filter), scope=history_scope(history)
+        )
         return ranking.entries
 
     @strawberry.field(

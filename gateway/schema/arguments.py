@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 
 from gateway.schema.enums import DeploymentEnvironment
-from gateway.schema.inputs import ModelFilter, ProjectFilter, SearchFilter
+from gateway.schema.inputs import HistoryScope, ModelFilter, ProjectFilter, SearchFilter
 
 TopN = Annotated[int, strawberry.argument(description="How many to return, 1 to 1000.")]
 LastRuns = Annotated[
@@ -27,6 +27,15 @@ ContainsModelFilter = Annotated[
     ),
 ]
 ProjectsFilter = Annotated[ProjectFilter | None, strawberry.argument(description="Keeps the projects that meet it.")]
+
+Scope = Annotated[
+    HistoryScope | None,
+    strawberry.argument(
+        name="history",
+        description="Which runs the mean takes in. If left out: ordinary successful runs, and for lastRuns: 1 the last "
+        "successful run of any kind.",
+    ),
+]
 
 MOST_RANKED = 1_000
 MOST_LAST_RUNS = 100

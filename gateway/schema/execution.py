@@ -14,7 +14,7 @@ from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, 
 
 from gateway.errors import GatewayError
 from gateway.loading.asking import PartialFailure
-from gateway.loading.projection import optional_fields_of
+from gateway.loading.projection import Projection, projection_of
 from gateway.schema.context import GatewayContext
 
 log = logging.getLogger(__name__)
@@ -40,10 +40,10 @@ class OperationRunner:
         # parsing and extension machinery, which the edge has done already. A test pins this seam.
         self._schema: GraphQLSchema = schema._schema
         self._validated = lru_cache(maxsize=_REMEMBERED_DOCUMENTS)(self._validate)
-        self._projected = lru_cache(maxsize=_REMEMBERED_DOCUMENTS)(optional_fields_of)
+        self._projected = lru_cache(maxsize=_REMEMBERED_DOCUMENTS)(projection_of)
 
-    def projection(self, document: DocumentNode, operation_name: str | None) -> frozenset[str]:
-        """The optional upstream fields that the operation needs."""
+    def projection(self, document: DocumentNode, operation_name: str | None) -> Projection:
+        """What the operation needs of models."""
         return self._projected(document, operation_name)
 
     async def run(

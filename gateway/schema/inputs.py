@@ -7,7 +7,7 @@ from typing import TypeVar
 import strawberry
 
 from gateway.errors import BadUserInput
-from gateway.hierarchy import filters
+from gateway.hierarchy import filters, history
 from gateway.schema.enums import Inclusion, TagsMatch
 
 T = TypeVar("T")
@@ -97,6 +97,21 @@ class ProjectFilter:
         )
 
 
+@strawberry.input(
+    description="Which runs averages take in beside ordinary successful ones. A full refresh counts as one only for "
+    "incremental models."
+)
+class HistoryScope:
+    include_full_refresh: bool = strawberry.field(
+        default=False, description="Take in full refreshes of incremental models."
+    )
+    include_ci: bool = strawberry.field(default=False, description="Take in runs of CI and merge jobs.")
+    include_failed: bool = strawberry.field(default=False, description="Take in runs in which the model failed.")
+
+    def to_scope(self) -> history.HistoryScope:
+        return history.HistoryScope(self.include_full_refresh, self.include_ci, self.include_failed)
+
+
 def _value(given: T | None) -> T | None:
     return None if given is strawberry.UNSET else given
 
@@ -119,3 +134,7 @@ def model_filter(given: ModelFilter | None) -> filters.ModelFilter | None:
 
 def project_filter(given: ProjectFilter | None) -> filters.ProjectFilter | None:
     return given.to_filter() if given else None
+
+
+def history_scope(given: HistoryScope | None) -> history.HistoryScope | None:
+    return given.to_scope() if given else None

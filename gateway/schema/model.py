@@ -10,17 +10,24 @@ from strawberry.scalars import JSON
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
-from gateway.loading import jobs, models, projects
+from gateway.loading import jobs, lineage, models, projects
 from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
 from gateway.schema.context import Info, asking
 from gateway.schema.enums import RunStatus
 from gateway.schema.job import Job
-from gateway.schema.lazy import LazyProject
+from gateway.schema.lazy import LazyModel, LazyProject
 from gateway.schema.model_run import ModelRun
+from gateway.schema.model_test import ModelTest
 from gateway.schema.orders import NEWEST_MODEL_RUN, OrderJobsBy, order_of_jobs
 from gateway.schema.paging import Page, cut
 
 Parent = strawberry.Parent[model_facts.Model]
+
+
+@strawberry.type(description="Who owns a model.")
+class Owner:
+    name: str | None = strawberry.field(description="The owner's name.")
+    email: str | None = strawberry.field(description="The owner's address.")
 
 
 @strawberry.federation.type(
@@ -116,12 +123,42 @@ class Model:
 
     @strawberry.field(description="The model's code as written.")
     async def raw_code(self, parent: Parent, info: Info) -> str | None:
-        return (await _code(parent, info)).raw
+        return (await info.context.loaders.details(parent)).raw_code
 
     @strawberry.field(description="The model's code as last compiled; null when no run compiled it.")
     async def compiled_code(self, parent: Parent, info: Info) -> str | None:
-        return (await _code(parent, info)).compiled
+        return (await info.context.loaders.details(parent)).compiled_code
 
+    @strawberry.field(
+        description="The model's tests with their last status, ordered by unique id.",
+        graphql_type=list[ModelTest] | None,
+    )
+    async def tests(self, parent: Parent, info: Info) -> tuple[model_facts.ModelTest, ...]:
+        return (await info.context.loaders.details(parent)).tests
 
-async def _code(parent: model_facts.Model, info: Info) -> model_facts.ModelCode:
-    return await info.context.loaders.code(parent)
+    @strawberry.field(
+        description="The last attempt to build the model, whatever its outcome; null when there was none.",
+        graphql_type=ModelRun | None,
+    )
+    async def last_run(self, parent: Parent, info: Info) -> model_facts.ModelRun | None:
+        return await models.last_model_run(asking(info), parent)
+
+    @strawberry.field(
+        description="The models it is built from directly, ordered by unique id.", graphql_type=list[LazyModel] | None
+    )
+    async def upstream(self, parent: Parent, info: Info) -> list[model_facts.Model]:
+        return await lineage.upstream_models(asking(info), parent)
+
+    @strawberry.field(
+        description="The models that are built from it directly, ordered by unique id.",
+        graphql_type=list[LazyModel] | None,
+    )
+    async def downstream(self, parent: Parent, info: Info) -> list[model_facts.Model]:
+        return await lineage.downstream_models(asking(info), parent)
+
+    @strawberry.field(
+        description="The owner of the model's group, else what its meta names as owner; null when neither does.",
+        graphql_type=Owner | None,
+    )
+    async def owner(self, parent: Parent, info: Info) -> model_facts.Owner | None:
+        return await models.owner_of_model(asking(info), parent)

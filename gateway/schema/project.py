@@ -9,11 +9,11 @@ from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy.ranking import Ranked
 from gateway.loading import jobs, models, rankings
-from gateway.schema.arguments import ContainsFilter, ContainsModelFilter, LastRuns, ModelsFilter, TopN
+from gateway.schema.arguments import ContainsFilter, ContainsModelFilter, LastRuns, ModelsFilter, Scope, TopN
 from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
 from gateway.schema.context import Info, asking
 from gateway.schema.enums import DeploymentEnvironment
-from gateway.schema.inputs import model_filter, search_filter
+from gateway.schema.inputs import history_scope, model_filter, search_filter
 from gateway.schema.job import Job
 from gateway.schema.model import Model
 from gateway.schema.orders import OrderJobsBy, OrderModelsBy, order_of_jobs, order_of_models
@@ -94,9 +94,12 @@ class Project:
         first: TopN = 5,
         last_runs: LastRuns = 1,
         filter: ModelsFilter = strawberry.UNSET,
+        history: Scope = strawberry.UNSET,
     ) -> tuple[Ranked[model_facts.Model], ...]:
         ensure_ranking(first, last_runs)
-        ranking = await rankings.slowest_models(asking(info), [parent], first, last_runs, model_filter(filter))
+        ranking = await rankings.slowest_models(
+            asking(info), [parent], first, last_runs, model_filter(filter), scope=history_scope(history)
+        )
         return ranking.entries
 
     @strawberry.field(

@@ -14,11 +14,27 @@ from gateway.schema.model import Model
 from gateway.schema.paging import ensure_count
 
 
+@strawberry.type(
+    description="What several runtimes come to, in seconds. Percentiles interpolate between the two closest ranks."
+)
+class RuntimeSummary:
+    count: int = strawberry.field(description="How many runs were taken in.")
+    mean: float | None = strawberry.field(description="Arithmetic mean; null when there were none.")
+    minimum: float | None = strawberry.field(description="The shortest.")
+    p50: float | None = strawberry.field(description="The median.")
+    p95: float | None = strawberry.field(description="The 95th percentile.")
+    maximum: float | None = strawberry.field(description="The longest.")
+
+
 @strawberry.type(description="A model with its place among the slowest.")
 class RankedModel:
     rank: int = strawberry.field(description="Place from 1; ties are ordered by model id.")
     runtime: float = strawberry.field(description="The figure it is ranked by: mean seconds over the runs behind it.")
-    runs: int = strawberry.field(description="How many successful runs stand behind the figure.")
+    runtimes: RuntimeSummary = strawberry.field(description="Spread of the runtimes behind the figure.")
+
+    @strawberry.field(description="How many runs stand behind the figure.")
+    def runs(self, parent: strawberry.Parent[Ranked[model_facts.Model]]) -> int:
+        return parent.runtimes.count
 
     @strawberry.field(description="The model.", graphql_type=Model)
     def model(self, parent: strawberry.Parent[Ranked[model_facts.Model]]) -> model_facts.Model:
@@ -29,7 +45,11 @@ class RankedModel:
 class RankedJob:
     rank: int = strawberry.field(description="Place from 1; ties are ordered by job id.")
     runtime: float = strawberry.field(description="The figure it is ranked by: mean wall clock in seconds.")
-    runs: int = strawberry.field(description="How many runs that ended by themselves stand behind the figure.")
+    runtimes: RuntimeSummary = strawberry.field(description="Spread of the wall clocks behind the figure.")
+
+    @strawberry.field(description="How many runs that ended by themselves stand behind the figure.")
+    def runs(self, parent: strawberry.Parent[Ranked[job_facts.Job]]) -> int:
+        return parent.runtimes.count
 
     @strawberry.field(description="The job.", graphql_type=Job)
     def job(self, parent: strawberry.Parent[Ranked[job_facts.Job]]) -> job_facts.Job:

@@ -23,6 +23,25 @@ from gateway.schema.paging import Page, cut
 Parent = strawberry.Parent[job_facts.Run]
 
 
+@strawberry.type(description="Why a run was started.")
+class RunTrigger:
+    category: str | None = strawberry.field(description="dbt's category: scheduled, ci, api, ui, merge and so on.")
+    cause: str | None = strawberry.field(description="dbt's words for it.")
+
+
+@strawberry.type(description="One command of a run.")
+class RunStep:
+    index: int = strawberry.field(description="Place among the run's steps, from 1.")
+    name: str | None = strawberry.field(description="What was called.")
+    status: RunStatus = strawberry.field(
+        description="How the step ended; SKIPPED when an earlier one kept it from starting."
+    )
+    status_text: str = strawberry.field(description="dbt's own word for it.")
+    runtime: float | None = strawberry.field(description="Wall clock in seconds; null when it did not run to an end.")
+    start_time: datetime | None = strawberry.field(description="When it started (UTC).")
+    end_time: datetime | None = strawberry.field(description="When it ended (UTC).")
+
+
 @strawberry.federation.type(keys=["id"], description="One run of a job.")
 class Run:
     @classmethod
@@ -55,6 +74,19 @@ class Run:
             return await jobs.find_job(asking(info), parent.job_id)
         except NotFound:
             return None
+
+    @strawberry.field(
+        description="Why the run was started; null where dbt does not say.", graphql_type=RunTrigger | None
+    )
+    async def trigger(self, parent: Parent, info: Info) -> job_facts.RunTrigger | None:
+        return (await info.context.loaders.run_details(parent.id)).trigger
+
+    @strawberry.field(
+        description="The run's commands in order. Costs one request to dbt for each run.",
+        graphql_type=list[RunStep] | None,
+    )
+    async def steps(self, parent: Parent, info: Info) -> tuple[job_facts.RunStep, ...]:
+        return (await info.context.loaders.run_details(parent.id)).steps
 
     @strawberry.field(description="How many models had a result in this run.")
     async def model_count(self, parent: Parent, info: Info) -> int | None:

@@ -34,9 +34,9 @@ class AdminApi:
     async def close(self) -> None:
         await self._wire.close()
 
-    async def get(self, version: str, path: str, row: type[T]) -> T:
+    async def get(self, version: str, path: str, row: type[T], query: Mapping[str, str] | None = None) -> T:
         """One thing."""
-        body = await self._get(version, path, {})
+        body = await self._get(version, path, query or {})
         answer: Single[T] = _decode(body, Single[row], path)  # type: ignore[valid-type]  # a type at run time
         if answer.data is None:
             raise NotFound(f"dbt knows nothing at {path}.")

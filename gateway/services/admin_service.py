@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from gateway.caching.facts import Fact, FactsCache
 from gateway.errors import GatewayError, UpstreamRejected
-from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.hierarchy.project import Environment
 from gateway.services.admin_api import PAGE_SIZE, AdminApi
 from gateway.services.admin_types import AdminAccount, AdminEnvironment, AdminJob, AdminProject, AdminRun
-from gateway.services.mapping import to_environment, to_job, to_run
+from gateway.services.mapping import to_environment, to_job, to_run, to_run_details
 
 _ACTIVE = 1
 
@@ -56,7 +56,9 @@ class AdminService:
         self._topology: FactsCache[str, Topology] = FactsCache(capacity=1, clock=clock)
         self._names: FactsCache[str, str] = FactsCache(capacity=1, clock=clock)
         self._recent: FactsCache[int, _RecentRuns] = FactsCache(200_000, weigh=lambda f: len(f.runs) + 1, clock=clock)
+        self._newest: FactsCache[str, _RecentRuns] = FactsCache(200_000, weigh=lambda f: len(f.runs) + 1, clock=clock)
         self._counts: FactsCache[int, int] = FactsCache(capacity=100_000, clock=clock)
+        self._details: FactsCache[int, RunDetails] = FactsCache(50_000, weigh=lambda d: len(d.steps) + 1, clock=clock)
         self._runs: FactsCache[int, Run] = FactsCache(capacity=100_000, clock=clock)
 
     @property
@@ -89,6 +91,16 @@ class AdminService:
 
         return await self._runs.get_many(run_ids, fetch, believed)
 
+    async def run_details(self, run_ids: Sequence[int]) -> dict[int, RunDetails | GatewayError]:
+        """Trigger and steps of each run, one request a run: lists of runs with their steps are slow upstream."""
+
+        async def fetch(missing: list[int]) -> Mapping[int, RunDetails | GatewayError]:
+            found = await asyncio.gather(*(self._read_details(run_id) for run_id in missing))
+            return dict(zip(missing, found, strict=True))
+
+        now = self._clock()
+        return await self._details.get_many(run_ids, fetch, lambda _, fact: fact.younger_than(self._interval, now))
+
     async def recent_runs(self, job_ids: Sequence[int], count: int) -> dict[int, tuple[Run, ...] | GatewayError]:
         """The newest `count` runs of each job, newest first, whatever their status.
 
@@ -104,6 +116,21 @@ class AdminService:
 
         facts = await self._recent.get_many(job_ids, fetch, believed)
         return {one: fact.runs[:count] if isinstance(fact, _RecentRuns) else fact for one, fact in facts.items()}
+
+    async def newest_runs(self, count: int) -> tuple[Run, ...]:
+        """The newest `count` runs of the account, newest first, by any job and whatever their status."""
+        now = self._clock()
+
+        async def fetch() -> _RecentRuns:
+            query = {"order_by": "-id"}
+            pages = -(-count // PAGE_SIZE)
+            rows, _ = await self._api.list_first("v2", "/runs/", AdminRun, query, pages=pages, rows_wanted=count)
+            return _RecentRuns(tuple(map(to_run, rows[:count])), count)
+
+        fact = await self._newest.get(
+            "newest", fetch, lambda known: known.value.holds(count) and known.younger_than(self._interval, now)
+        )
+        return fact.runs[:count]
 
     async def run_counts(self, job_ids: Sequence[int]) -> dict[int, int | GatewayError]:
         """How many runs of each job the Admin API lists (it keeps 365 days)."""
@@ -155,6 +182,13 @@ class AdminService:
         alone = await asyncio.gather(*(self._read_run(run_id) for run_id in rest))
         return {**listed, **dict(zip(rest, alone, strict=True))}
 
+    async def _read_details(self, run_id: int) -> RunDetails | GatewayError:
+        query = {"include_related": '["trigger","run_steps"]'}
+        try:
+            return to_run_details(await self._api.get("v2", f"/runs/{run_id}/", AdminRun, query))
+        except GatewayError as failure:
+            return failure
+
     async def _list_runs(self, run_ids: Sequence[int]) -> list[Run]:
         query = {"pk__in": f"[{','.join(map(str, run_ids))}]"}
         try:
@@ -189,6 +223,9 @@ class AdminService:
             self._runs.put(run.id, run)
             by_job.setdefault(run.job_id, []).append(run)
         read_all = len(rows) >= total
+        if read_all:
+            for job_id in job_ids:
+                self._counts.put(job_id, len(by_job.get(job_id, ())))
         candidates = {job_id: tuple(by_job.get(job_id, ())[:count]) for job_id in job_ids}
         return {
             job_id: _RecentRuns(runs, count) for job_id, runs in candidates.items() if read_all or len(runs) == count
@@ -197,9 +234,10 @@ class AdminService:
     async def _read_job(self, job_id: int, count: int) -> _RecentRuns | GatewayError:
         query = {"job_definition_id": str(job_id), "order_by": "-id"}
         try:
-            rows, _ = await self._api.list_first(
+            rows, total = await self._api.list_first(
                 "v2", "/runs/", AdminRun, query, pages=-(-count // PAGE_SIZE), rows_wanted=count
             )
         except GatewayError as failure:
             return failure
+        self._counts.put(job_id, total)
         return _RecentRuns(tuple(map(to_run, rows[:count])), count)

@@ -52,6 +52,20 @@ class AdminEnvironment(msgspec.Struct, frozen=True):
     state: int | None = 1
 
 
+class AdminTrigger(msgspec.Struct, frozen=True):
+    cause: str | None = None
+    cause_category: str | None = None
+
+
+class AdminStep(msgspec.Struct, frozen=True):
+    index: int
+    status: int
+    name: str | None = None
+    status_humanized: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
 class AdminRun(msgspec.Struct, frozen=True):
     id: int
     status: int
@@ -66,6 +80,8 @@ class AdminRun(msgspec.Struct, frozen=True):
     git_branch: str | None = None
     dbt_version: str | None = None
     href: str | None = None
+    trigger: AdminTrigger | None = None
+    run_steps: list[AdminStep] | None = None
 
 
 class Schedule(msgspec.Struct, frozen=True):

@@ -35,6 +35,14 @@ class RootLookup:
     variables: Mapping[str, tuple[str, Any]]
 
 
+def environment_lookups(environment_ids: Sequence[int], selection: str) -> dict[int, RootLookup]:
+    """One lookup for each environment, all with the same selection."""
+    return {
+        one: RootLookup(f"e{n}", f"environment(id: $e{n}) {{ {selection} }}", {f"e{n}": ("BigInt!", one)})
+        for n, one in enumerate(environment_ids)
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[T]):
     """What a batch of lookups has in common: a name, the fragments they spread, the type of each root."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,8 +11,11 @@ from gateway.services.admin_api import AdminApi
 from gateway.services.admin_service import AdminService
 from gateway.services.base_query import BaseQuery
 from gateway.services.environment_service import EnvironmentService
+from gateway.services.group_service import GroupService
 from gateway.services.job_service import JobService
+from gateway.services.lineage_service import LineageService
 from gateway.services.model_service import ModelService
+from gateway.services.source_service import SourceService
 from gateway.services.transport import GuardedTransport
 from gateway.services.wire import Wire
 
@@ -42,21 +46,42 @@ class Services:
     environments: EnvironmentService
     models: ModelService
     jobs: JobService
+    lineage: LineageService
+    groups: GroupService
+    sources: SourceService
     admin: AdminService
 
 
 @asynccontextmanager
 async def open_services(upstream: Upstream, freshness: Freshness) -> AsyncIterator[Services]:
     """The services over one upstream; leaving the block closes its connections."""
+    async with open_query(upstream) as query:
+        yield build_services(query, upstream, freshness)
+
+
+@asynccontextmanager
+async def open_query(upstream: Upstream) -> AsyncIterator[BaseQuery]:
+    """A session with the upstream's Discovery API; leaving the block closes the upstream's connections."""
     try:
         async with BaseQuery(GuardedTransport(upstream.wire, upstream.discovery_url)) as query:
-            environments = EnvironmentService(query, freshness.revision_interval)
-            api = AdminApi(upstream.wire, upstream.admin_url, upstream.account_id)
-            yield Services(
-                environments=environments,
-                models=ModelService(query, environments, freshness.cached_rows),
-                jobs=JobService(query, freshness.revision_interval, freshness.cached_rows),
-                admin=AdminService(api, freshness.topology_seconds, freshness.revision_interval),
-            )
+            yield query
     finally:
         await upstream.wire.close()
+
+
+def build_services(
+    query: BaseQuery, upstream: Upstream, freshness: Freshness, clock: Callable[[], float] = time.monotonic
+) -> Services:
+    """Services that know nothing yet, over an open session; `clock` tells the seconds by which facts grow old."""
+    interval, rows = freshness.revision_interval, freshness.cached_rows
+    environments = EnvironmentService(query, interval, clock)
+    api = AdminApi(upstream.wire, upstream.admin_url, upstream.account_id)
+    return Services(
+        environments=environments,
+        models=ModelService(query, environments, rows),
+        jobs=JobService(query, interval, rows, clock),
+        lineage=LineageService(query, environments, rows),
+        groups=GroupService(query, environments, rows),
+        sources=SourceService(query, environments, rows),
+        admin=AdminService(api, freshness.topology_seconds, interval, clock),
+    )

@@ -34,6 +34,22 @@ class ExecutionInfo(Wired, frozen=True):
     execute_completed_at: datetime | None = None
 
 
+class TestExecutionInfo(Wired, frozen=True):
+    last_run_status: str | None = None
+    last_run_error: str | None = None
+    last_run_failures: BigInt | None = None
+    last_run_generated_at: datetime | None = None
+    execution_time: float | None = None
+
+
+class AppliedTest(Wired, frozen=True):
+    unique_id: str
+    execution_info: TestExecutionInfo
+    test_type: str
+    name: str | None = None
+    column_name: str | None = None
+
+
 class AppliedModel(Wired, frozen=True):
     unique_id: str
     name: str | None = None
@@ -55,6 +71,7 @@ class AppliedModel(Wired, frozen=True):
     meta: Mapping[str, Any] | None = None
     raw_code: str | None = None
     compiled_code: str | None = None
+    tests: list[AppliedTest] = []
 
 
 class AppliedModelEdge(Wired, frozen=True):
@@ -99,6 +116,84 @@ class Environment(Wired, frozen=True):
     dbt_project_name: str | None = None
     adapter_type: str | None = None
     applied: AppliedState | None = None
+
+
+class CriteriaInfo(Wired, frozen=True):
+    count: int | None = None
+    period: str | None = None
+
+
+class Criteria(Wired, frozen=True):
+    warn_after: CriteriaInfo | None = None
+    error_after: CriteriaInfo | None = None
+
+
+class FreshnessInfo(Wired, frozen=True):
+    freshness_status: str | None = None
+    freshness_checked: bool | None = None
+    max_loaded_at: datetime | None = None
+    max_loaded_at_time_ago_in_s: float | None = None
+    snapshotted_at: datetime | None = None
+    criteria: Criteria | None = None
+
+
+class AppliedSource(Wired, frozen=True):
+    unique_id: str
+    freshness: FreshnessInfo
+    name: str | None = None
+    source_name: str | None = None
+
+
+class AppliedSourceEdge(Wired, frozen=True):
+    node: AppliedSource
+
+
+class AppliedSources(Wired, frozen=True):
+    edges: list[AppliedSourceEdge]
+    page_info: PageInfo | None = None
+
+
+class SourcesState(Wired, frozen=True):
+    sources: AppliedSources
+
+
+class EnvironmentSources(Wired, frozen=True):
+    applied: SourcesState | None = None
+
+
+class LineageNode(Wired, frozen=True):
+    unique_id: str
+    parent_ids: list[str]
+
+
+class LineageState(Wired, frozen=True):
+    lineage: list[LineageNode]
+
+
+class EnvironmentLineage(Wired, frozen=True):
+    applied: LineageState | None = None
+
+
+class Group(Wired, frozen=True):
+    name: str | None = None
+    owner_name: str | None = None
+    owner_email: str | None = None
+
+
+class GroupEdge(Wired, frozen=True):
+    node: Group
+
+
+class Groups(Wired, frozen=True):
+    edges: list[GroupEdge]
+
+
+class DefinitionGroups(Wired, frozen=True):
+    groups: Groups
+
+
+class EnvironmentGroups(Wired, frozen=True):
+    definition: DefinitionGroups | None = None
 
 
 class EnvironmentHistories(Wired, frozen=True):

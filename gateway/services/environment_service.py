@@ -9,7 +9,7 @@ from datetime import datetime
 
 from gateway.caching.facts import FactsCache
 from gateway.errors import GatewayError, UpstreamRejected
-from gateway.services.base_query import BaseQuery, Operation, RootLookup
+from gateway.services.base_query import BaseQuery, Operation, environment_lookups
 from gateway.services.discovery_types import Environment
 
 # Headers are tiny: one document asks for many environments.
@@ -53,15 +53,9 @@ class EnvironmentService:
         )
 
     async def _fetch(self, environment_ids: list[int]) -> Mapping[int, EnvironmentHeader | GatewayError]:
-        lookups = [
-            RootLookup(f"e{n}", f"environment(id: $e{n}) {{ ...Header }}", {f"e{n}": ("BigInt!", environment_id)})
-            for n, environment_id in enumerate(environment_ids)
-        ]
-        answers = await self._query.look_up(_OPERATION, lookups, _PER_DOCUMENT)
-        return {
-            environment_id: _header(answers.get(f"e{n}"), environment_id)
-            for n, environment_id in enumerate(environment_ids)
-        }
+        lookups = environment_lookups(environment_ids, "...Header")
+        answers = await self._query.look_up(_OPERATION, list(lookups.values()), _PER_DOCUMENT)
+        return {one: _header(answers.get(lookup.alias), one) for one, lookup in lookups.items()}
 
 
 def _header(answer: Environment | GatewayError | None, environment_id: int) -> EnvironmentHeader | GatewayError:

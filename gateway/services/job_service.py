@@ -62,6 +62,14 @@ class _Reading:
         self.cursor = cursor
 
 
+@dataclass(frozen=True, slots=True)
+class _RunFact:
+    """`final`: the run had finished and was ingested when it was read, so that it will not change."""
+
+    models: RunModels
+    final: bool
+
+
 class JobService:
     """Models of runs. Those of a finished run never change and are kept for good, within the bound."""
 
@@ -71,8 +79,8 @@ class JobService:
         self._query = query
         self._interval = interval
         self._clock = clock
-        self._cache: FactsCache[RunKey, RunModels] = FactsCache(
-            capacity, weigh=lambda fact: len(fact.models) + 1, clock=clock
+        self._cache: FactsCache[RunKey, _RunFact] = FactsCache(
+            capacity, weigh=lambda fact: len(fact.models.models) + 1, clock=clock
         )
 
     async def run_models(
@@ -81,12 +89,20 @@ class JobService:
         """The models each run touched. Runs not in `finished`, or not ingested yet, are asked again every interval."""
         now = self._clock()
 
-        def believed(key: RunKey, fact: Fact[RunModels]) -> bool:
-            return (key in finished and fact.value.ingested) or fact.younger_than(self._interval, now)
+        async def fetch(missing: list[RunKey]) -> Mapping[RunKey, _RunFact | GatewayError]:
+            read = await self._read(missing)
+            return {
+                key: _RunFact(found, key in finished and found.ingested) if isinstance(found, RunModels) else found
+                for key, found in read.items()
+            }
 
-        return await self._cache.get_many(keys, self._fetch, believed)
+        def believed(_: RunKey, fact: Fact[_RunFact]) -> bool:
+            return fact.value.final or fact.younger_than(self._interval, now)
 
-    async def _fetch(self, keys: list[RunKey]) -> Mapping[RunKey, RunModels | GatewayError]:
+        facts = await self._cache.get_many(keys, fetch, believed)
+        return {key: fact.models if isinstance(fact, _RunFact) else fact for key, fact in facts.items()}
+
+    async def _read(self, keys: list[RunKey]) -> Mapping[RunKey, RunModels | GatewayError]:
         readings = [_Reading(key) for key in keys]
         while unfinished := [one for one in readings if not one.done and one.failure is None]:
             lookups = [_lookup(n, reading) for n, reading in enumerate(unfinished)]

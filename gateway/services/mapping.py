@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.job import Job, Run, RunDetails, RunStep, RunTrigger
 from gateway.hierarchy.model import LastRun, Model, ModelRun
 from gateway.hierarchy.project import DeploymentEnvironment, Environment
 from gateway.hierarchy.status import RunStatus, status_of_admin_code, status_of_word
-from gateway.services.admin_types import AdminEnvironment, AdminJob, AdminRun
+from gateway.services.admin_types import AdminEnvironment, AdminJob, AdminRun, AdminStep
 from gateway.services.discovery_types import AppliedModel, BigInt, ExecutionInfo, RunModel
 
 # dbt writes a missing time as year 1; it must not be taken for a start.
@@ -128,6 +128,27 @@ def to_run(row: AdminRun, job: AdminJob | None = None) -> Run:
         git_branch=row.git_branch,
         dbt_version=row.dbt_version,
         url=row.href,
+    )
+
+
+def to_run_details(row: AdminRun) -> RunDetails:
+    """A run's trigger and steps; steps in the order they ran."""
+    trigger = RunTrigger(row.trigger.cause_category, row.trigger.cause) if row.trigger else None
+    steps = sorted(map(_step, row.run_steps or ()), key=lambda step: step.index)
+    return RunDetails(trigger, tuple(steps))
+
+
+def _step(row: AdminStep) -> RunStep:
+    started = time_or_none(row.started_at)
+    # dbt has no code of its own for a step that an earlier failure kept from starting.
+    skipped = started is None and (row.status_humanized or "").lower() == "skipped"
+    return RunStep(
+        index=row.index,
+        name=row.name,
+        status=RunStatus.SKIPPED if skipped else status_of_admin_code(row.status),
+        status_text=row.status_humanized or str(row.status),
+        start_time=started,
+        end_time=time_or_none(row.finished_at),
     )
 
 

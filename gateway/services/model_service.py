@@ -1,4 +1,4 @@
-"""ModelService: every model of environments, the histories of many models, the code of some."""
+"""ModelService: every model of environments, the histories of many models, the details of some."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from datetime import datetime
 from gateway.caching.facts import Fact, FactsCache
 from gateway.errors import GatewayError
 from gateway.hierarchy.identity import EnvironmentModels, model_ids
-from gateway.hierarchy.model import ModelCode, ModelRun
+from gateway.hierarchy.model import ModelDetails, ModelRun
 from gateway.hierarchy.project import Project
 from gateway.services.base_query import BaseQuery
 from gateway.services.environment_service import EnvironmentHeader, EnvironmentService
 from gateway.services.mapping import to_model
-from gateway.services.model_code import read_code
+from gateway.services.model_details import read_details
 from gateway.services.model_histories import HistoryKey, read_histories
 from gateway.services.model_pages import read_pages
 
@@ -101,9 +101,11 @@ class ModelService:
                 answers[key] = fact
         return answers
 
-    async def code(self, keys: Sequence[HistoryKey]) -> dict[HistoryKey, ModelCode | GatewayError]:
-        """Raw and compiled code of each model. Read anew each time: code is large and seldom asked for."""
-        return await read_code(self._query, keys)
+    async def details(
+        self, keys: Sequence[HistoryKey], fields: frozenset[str]
+    ) -> dict[HistoryKey, ModelDetails | GatewayError]:
+        """Details of each model (see model_details). Read anew each time: they are large and seldom asked for."""
+        return await read_details(self._query, keys, fields)
 
     def _known_fields(self, environment_id: int) -> frozenset[str]:
         fact = self._models.peek(environment_id)

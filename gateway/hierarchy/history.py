@@ -1,0 +1,78 @@
+"""Which runs of a history count for a model's averages, and why the others do not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.hierarchy.job import Job
+from gateway.hierarchy.model import ModelRun
+from gateway.hierarchy.status import RunStatus
+
+
+class LeftOut(StrEnum):
+    """Why a run does not count."""
+
+    NOT_EXECUTED = "notExecuted"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    CI = "ci"
+    FULL_REFRESH = "fullRefresh"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryScope:
+    """What averages take in beside ordinary successful runs.
+
+    A full refresh is a run of a job with `--full-refresh` among its steps; it counts as one only for incremental
+    models, which it builds in another way than their other runs do. CI are jobs of dbt's kinds ci and merge.
+    """
+
+    include_full_refresh: bool = False
+    include_ci: bool = False
+    include_failed: bool = False
+
+    def reason(self, run: ModelRun, job: Job | None) -> LeftOut | None:
+        """Why a run does not count; None when it does. `job` is None when it has been deleted."""
+        if run.status is RunStatus.CANCELLED:
+            return LeftOut.CANCELLED
+        if run.runtime is None:
+            return LeftOut.NOT_EXECUTED
+        if run.status is RunStatus.FAILURE and not self.include_failed:
+            return LeftOut.FAILED
+        if job is None:
+            return None
+        if job.is_ci and not self.include_ci:
+            return LeftOut.CI
+        if job.is_full_refresh and _is_incremental(run) and not self.include_full_refresh:
+            return LeftOut.FULL_REFRESH
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The runs of a history that count, in its order, and how many did not, by reason."""
+
+    runs: tuple[ModelRun, ...]
+    left_out: Mapping[LeftOut, int]
+
+
+def count_runs(runs: Iterable[ModelRun], jobs: Mapping[int, Job], scope: HistoryScope, wanted: int) -> Counted:
+    """The first `wanted` runs that count; what was left out is told as far as the history was looked at for them."""
+    kept: list[ModelRun] = []
+    left_out: Counter[LeftOut] = Counter()
+    for run in runs:
+        if len(kept) == wanted:
+            break
+        reason = scope.reason(run, jobs.get(run.job_id))
+        if reason is None:
+            kept.append(run)
+        else:
+            left_out[reason] += 1
+    return Counted(tuple(kept), left_out)
+
+
+def _is_incremental(run: ModelRun) -> bool:
+    return (run.materialization or "").casefold() == "incremental"

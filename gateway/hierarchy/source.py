@@ -1,0 +1,52 @@
+"""Sources and how fresh they are, and what that says about a model built on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.hierarchy.status import RunStatus
+
+# From the best to the worst; the freshness of several sources is the worst of theirs.
+_SEVERITY = (RunStatus.SUCCESS, RunStatus.WARN, RunStatus.FAILURE)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFreshness:
+    """What the last freshness check of a source found.
+
+    `status` is SUCCESS (fresh), WARN or FAILURE (older than its thresholds), and UNKNOWN where it was never checked or
+    the check came to nothing; `status_text` is dbt's own word. `age_seconds` is how old the newest row was at
+    `checked_at`. The thresholds are seconds, None where the source has none.
+    """
+
+    unique_id: str
+    source_name: str | None
+    name: str
+    status: RunStatus
+    status_text: str | None
+    max_loaded_at: datetime | None
+    age_seconds: float | None
+    checked_at: datetime | None
+    warn_after_seconds: int | None
+    error_after_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How fresh the sources behind a model are: the worst of them, and all of them ordered by unique id."""
+
+    status: RunStatus
+    sources: tuple[SourceFreshness, ...]
+
+
+def freshness_of(sources: Iterable[SourceFreshness]) -> Freshness:
+    """The freshness of a model that stands on these sources.
+
+    status = the worst status among the sources that were checked, FAILURE before WARN before SUCCESS; UNKNOWN when
+    none of them was checked, or when there are none.
+    """
+    ordered = tuple(sorted(sources, key=lambda source: source.unique_id))
+    checked = [source.status for source in ordered if source.status in _SEVERITY]
+    return Freshness(max(checked, key=_SEVERITY.index, default=RunStatus.UNKNOWN), ordered)

@@ -1,0 +1,47 @@
+"""LineageService: who stands on whom in an environment, for one small answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gateway.errors import GatewayError
+from gateway.hierarchy.lineage import Lineage
+from gateway.services.base_query import BaseQuery, Operation, environment_lookups
+from gateway.services.discovery_types import EnvironmentLineage
+from gateway.services.environment_service import EnvironmentService
+from gateway.services.revisioned import Revisioned
+
+# Models stand on sources directly or through snapshots and seeds; other types have no models behind them.
+_OPERATION = Operation(
+    "EnvironmentLineage",
+    """fragment Lineage on AppliedState {
+  lineage(filter: { types: [Model, Snapshot, Seed] }) { uniqueId parentIds }
+}""",
+    EnvironmentLineage,
+)
+
+# A lineage comes whole, without pages: few environments a document.
+_PER_DOCUMENT = 5
+
+
+class LineageService:
+    """Lineages of environments, valid while their revision stands (see EnvironmentService)."""
+
+    def __init__(self, query: BaseQuery, environments: EnvironmentService, capacity: int) -> None:
+        self._query = query
+        self._facts = Revisioned(environments, self._read, capacity, weigh=lambda lineage: len(lineage.parents) + 1)
+
+    async def lineages(self, environment_ids: Sequence[int]) -> dict[int, Lineage | GatewayError]:
+        """The lineage of each environment; an environment without state has an empty one."""
+        return await self._facts.get(environment_ids)
+
+    async def _read(self, environment_ids: list[int]) -> Mapping[int, Lineage | GatewayError]:
+        lookups = environment_lookups(environment_ids, "applied { ...Lineage }")
+        answers = await self._query.look_up(_OPERATION, list(lookups.values()), _PER_DOCUMENT)
+        found = {one: answers.get(lookup.alias) for one, lookup in lookups.items()}
+        return {one: answer if isinstance(answer, GatewayError) else _lineage(answer) for one, answer in found.items()}
+
+
+def _lineage(answer: EnvironmentLineage | None) -> Lineage:
+    nodes = answer.applied.lineage if answer and answer.applied else []
+    return Lineage({node.unique_id: tuple(node.parent_ids) for node in nodes})
