@@ -94,3 +94,17 @@ class MediaTypeRefused(GatewayError):
 
     code = "UNSUPPORTED_MEDIA_TYPE"
     http_status = 415
+
+
+class LimitExceeded(GatewayError):
+    """A well-formed document that asks too much at once; `details` name the `limit` and its value, `most`."""
+
+    code = "QUERY_TOO_LARGE"
+    http_status = 400
+
+
+class FragmentCycle(GatewayError):
+    """Fragments that spread each other in a circle: no document any server would run."""
+
+    code = "GRAPHQL_VALIDATION_FAILED"
+    http_status = 400

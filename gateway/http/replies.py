@@ -11,13 +11,13 @@ from starlette.responses import Response
 from gateway.errors import GatewayError
 from gateway.http.execution import Answer
 from gateway.http.negotiation import STATUSES, MediaType, Outcome
-from gateway.http.refusals import DocumentUnparsable, MethodRefused, OperationUnresolved
+from gateway.http.refusals import DocumentUnparsable, FragmentCycle, MethodRefused, OperationUnresolved
 
 MOST_ERRORS_OF_A_REFUSED_DOCUMENT = 5
 LONGEST_MESSAGE = 500
 # Nothing we send is a page or may be kept by anyone between us and the caller.
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_OF_THE_DOCUMENT = (DocumentUnparsable, OperationUnresolved)
+_OF_THE_DOCUMENT = (DocumentUnparsable, OperationUnresolved, FragmentCycle)
 
 
 def answer_reply(answer: Answer, media_type: MediaType) -> Response:

@@ -1,0 +1,154 @@
+"""The one gate before validation: how large a document becomes once its fragments are unfolded, in one linear pass.
+
+Every definition is walked once and alone; what a fragment adds is computed once and multiplied by its spreads, so a
+document whose fragments double twenty times costs no more than any other of its length.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionNode,
+)
+
+from gateway.http.refusals import FragmentCycle, LimitExceeded
+
+Definition = OperationDefinitionNode | FragmentDefinitionNode
+
+
+@dataclass(frozen=True, slots=True)
+class GateLimits:
+    """Most of each that one operation may have, fragments unfolded; `operations` and `fragments` count per document."""
+
+    depth: int = 20
+    fields: int = 1000
+    root_fields: int = 20
+    aliases: int = 60
+    directives: int = 60
+    operations: int = 20
+    fragments: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What an operation amounts to, its fragments unfolded. `depth` counts nested fields; a root field has depth 1."""
+
+    depth: int = 0
+    fields: int = 0
+    root_fields: int = 0
+    aliases: int = 0
+    directives: int = 0
+
+
+@dataclass(slots=True)
+class _Walked:
+    """One definition by itself: its own figures, and which fragments it spreads how often and how deep."""
+
+    own: Figures
+    spreads: Counter[str] = field(default_factory=Counter)
+    root_spreads: Counter[str] = field(default_factory=Counter)
+    deepest: dict[str, int] = field(default_factory=dict)
+
+
+def check_document(document: DocumentNode, limits: GateLimits) -> Figures:
+    """The figures of the largest operation, each taken by itself. Raises LimitExceeded or FragmentCycle."""
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    _check("operations", len(operations), limits.operations)
+    _check("fragments", len(fragments), limits.fragments)
+    walked = {name: _walk(node, limits) for name, node in fragments.items()}
+    unfolded: dict[str, Figures] = {}
+    for name in _inner_first(walked):
+        unfolded[name] = _unfold(walked[name], unfolded)
+    largest = [_unfold(_walk(operation, limits), unfolded) for operation in operations]
+    for figures in largest:
+        for figure in fields(Figures):
+            _check(figure.name, getattr(figures, figure.name), getattr(limits, figure.name))
+    return _largest(largest)
+
+
+def _check(name: str, found: int, limit: int) -> None:
+    if found > limit:
+        shown = name.replace("_", " ")
+        raise LimitExceeded(f"The query exceeds the limit of {limit} for its {shown}.", limit=name, most=limit)
+
+
+def _largest(figures: Iterable[Figures]) -> Figures:
+    found = list(figures)
+    return Figures(*(max((getattr(each, figure.name) for each in found), default=0) for figure in fields(Figures)))
+
+
+def _walk(definition: Definition, limits: GateLimits) -> _Walked:
+    """Counts a definition without following its spreads. Stops at the first nesting beyond the limit."""
+    depth = count = roots = aliases = 0
+    directives = len(definition.directives or ())
+    spreads: Counter[str] = Counter()
+    root_spreads: Counter[str] = Counter()
+    deepest: dict[str, int] = {}
+    pending: list[tuple[int, Iterable[SelectionNode]]] = [(0, definition.selection_set.selections)]
+    while pending:
+        level, selections = pending.pop()
+        for node in selections:
+            directives += len(node.directives or ())
+            if isinstance(node, FieldNode):
+                count += 1
+                roots += level == 0
+                aliases += node.alias is not None
+                depth = max(depth, level + 1)
+                _check("depth", depth, limits.depth)
+                if node.selection_set:
+                    pending.append((level + 1, node.selection_set.selections))
+            elif isinstance(node, InlineFragmentNode):
+                pending.append((level, node.selection_set.selections))
+            elif isinstance(node, FragmentSpreadNode):
+                name = node.name.value
+                spreads[name] += 1
+                root_spreads[name] += level == 0
+                deepest[name] = max(deepest.get(name, 0), level)
+    return _Walked(Figures(depth, count, roots, aliases, directives), spreads, root_spreads, deepest)
+
+
+def _inner_first(walked: Mapping[str, _Walked]) -> list[str]:
+    """Fragment names so that each comes after those it spreads. Raises FragmentCycle."""
+    ordered: list[str] = []
+    entered: set[str] = set()
+    left: set[str] = set()
+    stack = [(name, False) for name in walked]
+    while stack:
+        name, is_done = stack.pop()
+        if is_done:
+            left.add(name)
+            ordered.append(name)
+        elif name not in entered:
+            entered.add(name)
+            stack.append((name, True))
+            for inner in walked[name].spreads:
+                if inner in entered and inner not in left:
+                    raise FragmentCycle("A fragment spreads itself, directly or through others.")
+                if inner in walked:
+                    stack.append((inner, False))
+    return ordered
+
+
+def _unfold(walked: _Walked, unfolded: Mapping[str, Figures]) -> Figures:
+    """The definition's own figures and those of its fragments. A spread of an unknown fragment adds nothing."""
+    own = walked.own
+    depth, count, roots, aliases, directives = own.depth, own.fields, own.root_fields, own.aliases, own.directives
+    for name, times in walked.spreads.items():
+        inner = unfolded.get(name)
+        if inner is not None:
+            depth = max(depth, walked.deepest[name] + inner.depth)
+            count += times * inner.fields
+            roots += walked.root_spreads[name] * inner.root_fields
+            aliases += times * inner.aliases
+            directives += times * inner.directives
+    return Figures(depth, count, roots, aliases, directives)

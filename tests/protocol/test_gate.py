@@ -1,0 +1,227 @@
+"""The gate before validation: what it counts, what it refuses, and that its work grows with a document's length."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from types import FrameType
+from typing import Any
+
+import pytest
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    get_introspection_query,
+    parse,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+
+from gateway.errors import GatewayError
+from gateway.http.documents import DocumentLimits, Documents
+from gateway.http.explorer.tabs import read_tabs
+from gateway.http.gate import Figures, GateLimits, check_document
+from tests.protocol.conftest import SmallExecutor
+from tests.protocol.hostile_documents import GENERATORS
+from tests.protocol.raw_http import post
+
+OPEN = GateLimits(*([10**9] * 7))
+
+
+def unfold(document: DocumentNode) -> Figures:
+    """The same figures by plain recursion over every spread, as often as it occurs: exponential."""
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+
+    def visit(selection: SelectionSetNode, level: int) -> list[tuple[str, int]]:
+        found: list[tuple[str, int]] = []
+        for node in selection.selections:
+            found += [("directive", level)] * len(node.directives or ())
+            if isinstance(node, FieldNode):
+                found.append(("field", level + 1))
+                found += [("alias", level)] if node.alias else []
+                found += visit(node.selection_set, level + 1) if node.selection_set else []
+            elif isinstance(node, InlineFragmentNode):
+                found += visit(node.selection_set, level)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value in fragments:
+                fragment = fragments[node.name.value]
+                found += [("directive", level)] * len(fragment.directives or ())
+                found += visit(fragment.selection_set, level)
+        return found
+
+    (operation,) = (node for node in document.definitions if isinstance(node, OperationDefinitionNode))
+    found = visit(operation.selection_set, 0)
+    fields = [level for kind, level in found if kind == "field"]
+    directives = sum(kind == "directive" for kind, _ in found) + len(operation.directives or ())
+    aliases = sum(kind == "alias" for kind, _ in found)
+    return Figures(max(fields, default=0), len(fields), fields.count(1), aliases, directives)
+
+
+def selections(spreadable: list[str]) -> st.SearchStrategy[str]:
+    """A selection set that may spread the fragments named."""
+    leaves = [st.sampled_from(["a", "x: a", "a @d", "y: b @d @e"])]
+    if spreadable:
+        leaves.append(st.sampled_from([f"...{name}" for name in spreadable] + [f"...{spreadable[0]} @d"]))
+    nested = st.recursive(
+        st.one_of(leaves),
+        lambda inner: st.one_of(
+            st.lists(inner, min_size=1, max_size=3).map(lambda parts: f"c {{ {' '.join(parts)} }}"),
+            st.lists(inner, min_size=1, max_size=3).map(lambda parts: f"... @d {{ {' '.join(parts)} }}"),
+        ),
+        max_leaves=6,
+    )
+    return st.lists(nested, min_size=1, max_size=4).map(lambda parts: f"{{ {' '.join(parts)} }}")
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> str:
+    """An operation and up to four fragments without cycles; each may spread those that follow it, several times."""
+    names = [f"F{number}" for number in range(draw(st.integers(0, 4)))]
+    fragments = [
+        f"fragment {name} on T{draw(st.sampled_from(['', ' @d']))} {draw(selections(names[index + 1 :]))}"
+        for index, name in enumerate(names)
+    ]
+    parts = [f"query {draw(selections(names))}", *fragments]
+    return " ".join(draw(st.permutations(parts)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(documents())
+def test_the_figures_are_those_of_the_unfolded_document(text: str) -> None:
+    document = parse(text)
+    assert check_document(document, OPEN) == unfold(document)
+
+
+BOUNDARIES: dict[str, tuple[int, Callable[[int], str]]] = {
+    "depth": (4, lambda count: "{ a " * count + "}" * count),
+    "fields": (7, lambda count: "{ a { " + "b " * (count - 1) + "} }"),
+    "root_fields": (5, lambda count: "{ ...F " + "a " * (count - 1) + "} fragment F on Query { b }"),
+    "aliases": (5, lambda count: "{ a { " + "x: b " * count + "} }"),
+    "directives": (5, lambda count: "query @d { a " + "@e " * (count - 1) + "}"),
+    "operations": (3, lambda count: " ".join(f"query Q{number} {{ a }}" for number in range(count))),
+    "fragments": (
+        3,
+        lambda count: "{ a } " + " ".join(f"fragment F{number} on Query {{ a }}" for number in range(count)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDARIES)
+def test_a_limit_lets_through_what_reaches_it_and_refuses_one_more(name: str) -> None:
+    most, document = BOUNDARIES[name]
+    limits = replace(OPEN, **{name: most})
+    check_document(parse(document(most)), limits)
+    with pytest.raises(GatewayError) as refused:
+        check_document(parse(document(most + 1)), limits)
+    assert refused.value.extensions == {"code": "QUERY_TOO_LARGE", "limit": name, "most": most}
+
+
+def test_every_limit_has_a_boundary_tested() -> None:
+    assert set(BOUNDARIES) == set(asdict(OPEN))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ ...A } fragment A on Query { ...A }",
+        "{ ...A } fragment A on Query { a { ...B } } fragment B on Query { ... { ...A } }",
+        "{ a } fragment A on Query { ...B } fragment B on Query { ...C } fragment C on Query { ...B }",
+    ],
+)
+def test_fragments_in_a_circle_are_refused_even_unused(text: str) -> None:
+    with pytest.raises(GatewayError) as refused:
+        check_document(parse(text), OPEN)
+    assert refused.value.extensions == {"code": "GRAPHQL_VALIDATION_FAILED"}
+
+
+def test_a_fragment_reached_by_two_ways_is_no_circle() -> None:
+    text = "{ ...A ...B } fragment A on Query { ...C } fragment B on Query { ...C ...A } fragment C on Query { a }"
+    assert check_document(parse(text), OPEN).fields == 3
+
+
+def test_the_largest_operation_counts() -> None:
+    text = "query A { a b c } query B { a { b { c } } } query C { x: a @d y: a @e }"
+    assert check_document(parse(text), OPEN) == Figures(depth=3, fields=3, root_fields=3, aliases=2, directives=2)
+
+
+@pytest.mark.parametrize("size", [600, 6000])
+@pytest.mark.parametrize("name", GENERATORS)
+async def test_a_document_that_grows_without_end_is_refused(
+    app: Starlette, executor: SmallExecutor, name: str, size: int
+) -> None:
+    response = await post(app, {"query": GENERATORS[name](size)})
+    assert response.status in (400, 413)
+    assert set(response.json) == {"errors"}
+
+
+class Counter:
+    """Counts the lines of Python that run: a measure of work that does not depend on the machine."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+
+    def trace(self, _frame: FrameType, event: str, _argument: Any) -> Any:
+        self.lines += event == "line"
+        return self.trace
+
+    def of(self, text: str) -> int:
+        """Lines run to read a document with every limit out of the way."""
+        reader = Documents(DocumentLimits(characters=10**9, tokens=10**9, comments=10**9, gate=OPEN))
+        before, self.lines = sys.gettrace(), 0
+        sys.settrace(self.trace)
+        try:
+            reader.read(text)
+        except GatewayError:
+            pass
+        finally:
+            sys.settrace(before)
+        return self.lines
+
+
+@pytest.mark.parametrize("name", [name for name in GENERATORS if name != "fragment_clique"])
+def test_the_work_grows_no_faster_than_the_document(name: str) -> None:
+    generate, counter = GENERATORS[name], Counter()
+    small, large = generate(25), generate(50)
+    assert counter.of(large) <= 1.15 * counter.of(small) * len(large) / len(small)
+
+
+def test_a_clique_of_fragments_costs_as_much_as_it_is_long() -> None:
+    # Its text grows with the square of its size; its paths double with each fragment.
+    small, large, counter = GENERATORS["fragment_clique"](20), GENERATORS["fragment_clique"](40), Counter()
+    assert counter.of(large) <= 1.3 * counter.of(small) * len(large) / len(small)
+
+
+def test_introspection_passes() -> None:
+    Documents(DocumentLimits()).read(get_introspection_query(specified_by_url=True, input_value_deprecation=True))
+
+
+@pytest.mark.parametrize("tab", read_tabs(), ids=lambda tab: tab.name)
+def test_the_ready_questions_pass_with_twice_the_headroom(tab: Any) -> None:
+    figures = asdict(Documents(DocumentLimits()).read(tab.query).figures)
+    limits = asdict(DocumentLimits().gate)
+    assert {name: 2 * figure <= limits[name] for name, figure in figures.items()} == dict.fromkeys(figures, True)
+
+
+def test_a_refused_document_is_not_kept() -> None:
+    reader = Documents(DocumentLimits(gate=replace(GateLimits(), fields=1)))
+    for _ in range(2):
+        with pytest.raises(GatewayError, match="fields"):
+            reader.read("{ a b }")
+
+
+def test_kept_documents_are_bounded_by_their_length_and_the_last_used_stay() -> None:
+    reader = Documents(DocumentLimits(), kept_characters=100)
+    first = reader.read("{ first }")
+    for number in range(30):
+        reader.read(f"{{ field{number} }}")
+        assert reader.read("{ first }") is first
+    second = reader.read("{ field29 }")
+    for number in range(30):
+        reader.read(f"{{ other{number} }}")
+    assert reader.read("{ field29 }") is not second
