@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Table, insert, select
 
-from gateway.local_platform.artifacts import Manifest, ManifestEntry, Node
+from gateway.local_platform.artifacts import Manifest, ManifestEntry
 from gateway.local_platform.invocation import ArtifactFile
 from gateway.local_platform.tables import manifest_files, manifest_nodes, manifests, node_parents, nodes, texts
 
@@ -148,9 +148,11 @@ def _node_rows(manifest: Manifest) -> Iterator[dict[str, Any]]:
 
 def _content(unique_id: str, entry: ManifestEntry) -> bytes:
     """The node without what changes from run to run, so that equal nodes are equal bytes."""
-    kept = Node(**{name: getattr(entry, name) for name in Node.__struct_fields__})
-    kept.unique_id = unique_id
-    return msgspec.json.encode(kept)
+    volatile = entry.compiled_code, entry.compiled_sql
+    entry.unique_id, entry.compiled_code, entry.compiled_sql = unique_id, None, None
+    content = msgspec.json.encode(entry)
+    entry.compiled_code, entry.compiled_sql = volatile
+    return content
 
 
 def _ensure_nodes(connection: Connection, rows: Mapping[bytes, dict[str, Any]]) -> dict[bytes, int]:
