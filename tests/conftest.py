@@ -1,0 +1,74 @@
+"""The demo account, unpacked, reckoned and stored once, and gateways over it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.local_platform.archive import Archive
+from gateway.local_platform.demo import unpack_demo
+from gateway.local_platform.ingest import ingest_folder
+from gateway.settings import Settings
+from tests.oracle.account import Oracle
+from tests.serving import Gateway, serving
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_settings_from_outside() -> Iterator[None]:
+    """The developer's own settings must not reach the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("GATEWAY_") or name == "DBT_SERVICE_TOKEN"]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's archive folder."""
+    return unpack_demo(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="session")
+def oracle(demo_folder: Path) -> Oracle:
+    """The right answers, computed from the files."""
+    return Oracle(demo_folder)
+
+
+@pytest.fixture(scope="session")
+def demo_store(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a SQL archive that holds the demo."""
+    return stored(demo_folder, tmp_path_factory.mktemp("store"))
+
+
+def stored(folder: Path, directory: Path) -> str:
+    """Reads a folder of artifacts into a SQL archive below `directory`; its address."""
+    url = f"sqlite:///{directory / 'runs.db'}"
+    archive = Archive.open(url)
+    try:
+        ingest_folder(archive, folder)
+    finally:
+        archive.close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def settings(demo_store: str) -> Settings:
+    """Settings over the demo."""
+    return Settings(store_url=demo_store)
+
+
+@pytest.fixture
+async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
+    """A gateway over the demo with cold caches."""
+    async with serving(settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def answers(settings: Settings) -> AsyncIterator[Gateway]:
+    """One gateway over the demo for all tests that ask for values only."""
+    async with serving(settings) as opened:
+        yield opened
