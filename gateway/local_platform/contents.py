@@ -109,7 +109,7 @@ def manifest_members(connection: Connection, manifest_id: int) -> dict[str, int]
         .join(manifest_nodes, manifest_nodes.c.node_id == nodes.c.id)
         .where(manifest_nodes.c.manifest_id == manifest_id)
     )
-    return dict(found.tuples().all())
+    return dict(found.all())
 
 
 def _manifest_digest(manifest: Manifest, rows: Mapping[bytes, Mapping[str, Any]]) -> bytes:

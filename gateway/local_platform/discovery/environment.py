@@ -104,7 +104,7 @@ def _resource_counts(source: EnvironmentSource) -> dict[str, int]:
         .group_by(nodes.c.kind)
         .order_by(nodes.c.kind)
     )
-    return dict(source.session.connection.execute(counted).tuples().all())
+    return dict(source.session.connection.execute(counted).all())
 
 
 def _definition(source: EnvironmentSource) -> EnvironmentSource | None:

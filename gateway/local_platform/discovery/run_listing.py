@@ -125,7 +125,7 @@ class RunListing:
             .join(manifest_nodes, manifest_nodes.c.node_id == nodes.c.id)
             .where(manifest_nodes.c.manifest_id == manifest_id, manifest_nodes.c.kind == kind)
         )
-        return dict(self.session.connection.execute(query).tuples().all())
+        return dict(self.session.connection.execute(query).all())
 
 
 def listing_of(session: Session, run: AnyRow) -> RunListing:
