@@ -110,7 +110,7 @@ def test_the_schema_is_printed_and_compared(tmp_path: Path) -> None:
     kept.write_text(printed.stdout.replace("  slowestModels(", "  quickestModels("))
     changed = run("schema", "--check", str(kept))
     assert changed.returncode == 1
-    assert "breaks clients: Account.quickestModels was removed" in changed.stderr
+    assert "breaks clients: Field Account.quickestModels was removed" in changed.stderr
 
 
 def test_comparing_with_a_file_that_is_no_schema_is_one_line(tmp_path: Path) -> None:
