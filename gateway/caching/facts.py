@@ -29,6 +29,7 @@ class Fact(Generic[V]):
 
 Fetch = Callable[[list[K]], Awaitable[Mapping[K, "V | GatewayError"]]]
 Believed = Callable[[K, Fact[V]], bool]
+Flights = dict[K, asyncio.Future["V | GatewayError"]]
 
 
 class FactsCache(Generic[K, V]):
@@ -42,7 +43,8 @@ class FactsCache(Generic[K, V]):
         self, capacity: int, weigh: Callable[[V], int] = lambda _: 1, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._facts: OrderedDict[K, tuple[Fact[V], int]] = OrderedDict()
-        self._flights: dict[K, asyncio.Future[V | GatewayError]] = {}
+        self._flights: Flights[K, V] = {}
+        self._tasks: set[asyncio.Task[Mapping[K, V | GatewayError]]] = set()
         self._capacity = capacity
         self._weigh = weigh
         self._clock = clock
@@ -52,28 +54,43 @@ class FactsCache(Generic[K, V]):
         self, keys: Sequence[K], fetch: Fetch[K, V], believed: Believed[K, V]
     ) -> dict[K, V | GatewayError]:
         """A value or an error for every key: from the cache where `believed` says so, from a flight under way, or by
-        one `fetch` of all that is left."""
+        one `fetch` of all that is left. What a flight of others brings must be believed too, or it is fetched again:
+        they may have asked for less."""
         answers: dict[K, V | GatewayError] = {}
-        flights: dict[K, asyncio.Future[V | GatewayError]] = {}
+        pending = list(dict.fromkeys(keys))
+        while pending:
+            mine, joined = self._board(pending, fetch, believed, answers)
+            pending = []
+            for key, flight in mine.items():
+                answers[key] = await asyncio.shield(flight)
+            for key, flight in joined.items():
+                answer = await asyncio.shield(flight)
+                if isinstance(answer, GatewayError) or believed(key, Fact(answer, self._clock())):
+                    answers[key] = answer
+                else:
+                    pending.append(key)
+        return answers
+
+    def _board(
+        self, keys: list[K], fetch: Fetch[K, V], believed: Believed[K, V], answers: dict[K, V | GatewayError]
+    ) -> tuple[Flights[K, V], Flights[K, V]]:
+        """Puts what is believed into `answers`; the flights of the rest: one that departs now, and those under way."""
+        joined: Flights[K, V] = {}
         wanted: list[K] = []
         usage = current_usage()
-        for key in dict.fromkeys(keys):
+        for key in keys:
             fact = self._look_up(key)
             if fact is not None and believed(key, fact):
                 answers[key] = fact.value
                 usage.cache_hits += 1
                 usage.used_fact(fact.read_at)
             elif key in self._flights:
-                flights[key] = self._flights[key]
+                joined[key] = self._flights[key]
                 usage.shared += 1
             else:
                 wanted.append(key)
                 usage.cache_misses += 1
-        if wanted:
-            flights |= self._depart(wanted, fetch)
-        for key, flight in flights.items():
-            answers[key] = await asyncio.shield(flight)
-        return answers
+        return (self._depart(wanted, fetch) if wanted else {}), joined
 
     async def get(self, key: K, fetch: Callable[[], Awaitable[V]], believed: Callable[[Fact[V]], bool]) -> V:
         """The value of one key; raises what `fetch` raises."""
@@ -117,20 +134,20 @@ class FactsCache(Generic[K, V]):
         if entry:
             self._weight -= entry[1]
 
-    def _depart(self, keys: list[K], fetch: Fetch[K, V]) -> dict[K, asyncio.Future[V | GatewayError]]:
+    def _depart(self, keys: list[K], fetch: Fetch[K, V]) -> Flights[K, V]:
         loop = asyncio.get_running_loop()
-        flights: dict[K, asyncio.Future[V | GatewayError]] = {key: loop.create_future() for key in keys}
+        flights: Flights[K, V] = {key: loop.create_future() for key in keys}
         self._flights |= flights
         task = loop.create_task(self._fly(keys, fetch))
+        self._tasks.add(task)  # the event loop itself keeps tasks by weak references only
         task.add_done_callback(lambda done: self._land(flights, done))
         return flights
 
     async def _fly(self, keys: list[K], fetch: Fetch[K, V]) -> Mapping[K, V | GatewayError]:
         return await fetch(keys)
 
-    def _land(
-        self, flights: dict[K, asyncio.Future[V | GatewayError]], done: asyncio.Task[Mapping[K, V | GatewayError]]
-    ) -> None:
+    def _land(self, flights: Flights[K, V], done: asyncio.Task[Mapping[K, V | GatewayError]]) -> None:
+        self._tasks.discard(done)
         for key in flights:
             self._flights.pop(key, None)
         failure = asyncio.CancelledError() if done.cancelled() else done.exception()
