@@ -96,9 +96,7 @@ class Reply:
     @property
     def codes(self) -> dict[str, str]:
         """The code of each error by its dotted path."""
-        return {
-            ".".join(map(str, error.get("path", ()))): str(error["extensions"]["code"]) for error in self.errors
-        }
+        return {".".join(map(str, error.get("path", ()))): str(error["extensions"]["code"]) for error in self.errors}
 
 
 @dataclass

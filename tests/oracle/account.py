@@ -159,7 +159,9 @@ class Oracle:
         return [job for job in here if model.unique_id in job.built]
 
     def models_built_by(self, job: Job) -> list[Model]:
-        here = [project for project in (*self.production, *self.staging) if project.environment_id == job.environment_id]
+        here = [
+            project for project in (*self.production, *self.staging) if project.environment_id == job.environment_id
+        ]
         return [model for project in here for model in project.models if model.unique_id in job.built]
 
     def slowest(

@@ -83,7 +83,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Run:
-    """One run.json with the models its commands executed, and those that `docs generate` only compiled: the last of each."""
+    """One run.json with the models its commands executed, and those that were only compiled: the last of each."""
 
     record: dict[str, Any] = field(hash=False)
     results: dict[str, Result] = field(hash=False)

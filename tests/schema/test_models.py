@@ -131,7 +131,10 @@ async def test_the_history_of_every_model_is_complete_and_newest_first(answers: 
     assert data["account"]["models"]["nodes"] == [
         {
             "id": model.id,
-            "runs": {"totalCount": len(model.history), "nodes": [attempt(one.run, one.result) for one in model.history]},
+            "runs": {
+                "totalCount": len(model.history),
+                "nodes": [attempt(one.run, one.result) for one in model.history],
+            },
         }
         for model in oracle.models
     ]

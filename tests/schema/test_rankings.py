@@ -32,9 +32,7 @@ LONGEST = "{ rank runtime runs job { id } }"
 
 @pytest.mark.parametrize("last_runs", LAST_RUNS)
 @pytest.mark.parametrize("first", [1, 5, 100])
-async def test_the_slowest_models_of_the_account(
-    answers: Gateway, oracle: Oracle, last_runs: int, first: int
-) -> None:
+async def test_the_slowest_models_of_the_account(answers: Gateway, oracle: Oracle, last_runs: int, first: int) -> None:
     data = await answers.data(
         f"query($n: Int!, $first: Int!) {{ account {{ slowestModels(first: $first, lastRuns: $n) {SLOWEST} }} }}",
         n=last_runs,
@@ -45,9 +43,7 @@ async def test_the_slowest_models_of_the_account(
 
 @pytest.mark.parametrize("last_runs", LAST_RUNS)
 @pytest.mark.parametrize("project", ["finance", "marketing", "logistics"])
-async def test_the_slowest_models_of_a_project(
-    answers: Gateway, oracle: Oracle, project: str, last_runs: int
-) -> None:
+async def test_the_slowest_models_of_a_project(answers: Gateway, oracle: Oracle, project: str, last_runs: int) -> None:
     data = await answers.data(
         f"query($id: ID!, $n: Int!) {{ project(id: $id) {{ slowestModels(lastRuns: $n) {SLOWEST} }} }}",
         id=project,
@@ -150,9 +146,7 @@ async def test_the_longest_running_jobs_of_the_account(answers: Gateway, oracle:
     data = await answers.data(
         f"query($n: Int!) {{ account {{ longestRunningJobs(first: 100, lastRuns: $n) {LONGEST} }} }}", n=last_runs
     )
-    assert data["account"]["longestRunningJobs"] == ranked_jobs(
-        oracle.longest(oracle.production_jobs, last_runs, 100)
-    )
+    assert data["account"]["longestRunningJobs"] == ranked_jobs(oracle.longest(oracle.production_jobs, last_runs, 100))
 
 
 @pytest.mark.parametrize("last_runs", LAST_RUNS)
@@ -187,14 +181,18 @@ JOB_FILTERS: list[tuple[str, Any]] = [
     (
         'modelFilter: {modelIds: ["marketing.int_sessions", "finance.stg_payments"], tags: ["daily"]}',
         built(
-            lambda one: one.unique_id in ("model.marketing.int_sessions", "model.finance.stg_payments")
-            and meets(one, tags=["daily"])
+            lambda one: (
+                one.unique_id in ("model.marketing.int_sessions", "model.finance.stg_payments")
+                and meets(one, tags=["daily"])
+            )
         ),
     ),
     (
         'filter: {tags: ["hourly"]}, modelFilter: {materialization: "table"}',
-        lambda job: built(lambda one: meets(one, tags=["hourly"]))(job)
-        and built(lambda one: meets(one, materialization="table"))(job),
+        lambda job: (
+            built(lambda one: meets(one, tags=["hourly"]))(job)
+            and built(lambda one: meets(one, materialization="table"))(job)
+        ),
     ),
     ("filter: {tags: []}", lambda _: False),
 ]
