@@ -14,7 +14,7 @@ from gateway.errors import ConfigurationError
 from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.demo import unpack_demo
-from gateway.local_platform.ingest import IngestReport, Progress, ingest_folder
+from gateway.local_platform.ingest import IngestReport, ProgressCallback, ingest_folder
 from gateway.services.bundle import Upstream
 from gateway.services.wire import AsgiWire, HttpWire, WireLimits
 from gateway.settings import Settings
@@ -51,7 +51,7 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
 
 
 def open_archive(
-    settings: Settings, directory: Path, progress: Progress | None = None
+    settings: Settings, directory: Path, progress: ProgressCallback | None = None
 ) -> tuple[Archive, IngestReport | None]:
     """The archive that the settings name, and what reading artifacts into it came to.
 

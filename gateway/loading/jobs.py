@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gateway.errors import BadUserInput, NotFound
+from gateway.hierarchy.averages import RunWindow
 from gateway.hierarchy.filters import ModelFilter, SearchFilter, contains_match
 from gateway.hierarchy.identity import unknown
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.model import Model, ModelRun
 from gateway.hierarchy.project import Project
 from gateway.loading.asking import Asking
-from gateway.loading.models import matching
+from gateway.loading.models import matching, select_models
 from gateway.loading.projects import project_of_environment
+from gateway.services.model_histories import HistoryKey
 
 MOST_RUNS = 500
 """The most runs of one job that are read for one answer."""
+
+Named = frozenset[HistoryKey] | None
+"""The models that a filter's ids name; None when it has no ids."""
 
 
 async def jobs_of_project(asking: Asking, project: Project) -> list[Job]:
@@ -32,34 +37,55 @@ async def select_jobs(
     models: ModelFilter | None = None,
 ) -> list[Job]:
     """The jobs of these projects that build a model meeting `criteria`, and one meeting `models`; ordered by id."""
+    named = await _named_models(asking, projects, models)
 
     async def of_project(project: Project) -> list[Job]:
         jobs = await jobs_of_project(asking, project)
-        kept = await asyncio.gather(*(_builds(asking, project, job, criteria, models) for job in jobs))
+        kept = await asyncio.gather(*(_builds(asking, job, criteria, models, named) for job in jobs))
         return [job for job, keep in zip(jobs, kept, strict=True) if keep]
 
     found = await asking.of_each(projects, of_project)
     return sorted((job for jobs in found for job in jobs), key=lambda job: job.id)
 
 
+async def builds(asking: Asking, job: Job, criteria: SearchFilter | None, models: ModelFilter | None) -> bool:
+    """Whether a job builds a model meeting `criteria`, and one meeting `models` (see built_models)."""
+    named = await named_models_of(asking, job.environment_id, models)
+    return await _builds(asking, job, criteria, models, named)
+
+
 async def _builds(
-    asking: Asking, project: Project, job: Job, criteria: SearchFilter | None, models: ModelFilter | None
+    asking: Asking, job: Job, criteria: SearchFilter | None, models: ModelFilter | None, named: Named
 ) -> bool:
     if (criteria is None or criteria.is_empty) and (models is None or models.is_empty):
         return True
     built = await asking.loaders.built_models(job)
     if criteria is not None and not criteria.is_empty and not contains_match(criteria, built):
         return False
-    if models is None or models.is_empty:
-        return True
-    if models.model_ids is not None:
-        named = {model.unique_id for model in matching([await asking.loaders.models(project)], _ids_only(models))}
-        built = tuple(one for one in built if one.unique_id in named)
-    return contains_match(models.criteria, built)
+    return models is None or models.is_empty or bool(meeting(built, models, named))
 
 
-def _ids_only(models: ModelFilter) -> ModelFilter:
-    return ModelFilter(model_ids=models.model_ids)
+async def named_models_of(asking: Asking, environment_id: int, models: ModelFilter | None) -> Named:
+    """The models of one environment that a filter's ids name. Raises BadUserInput for an id that names none of them."""
+    project = await project_of_environment(asking, environment_id)
+    return await _named_models(asking, [project] if project else [], models)
+
+
+async def _named_models(asking: Asking, projects: Sequence[Project], models: ModelFilter | None) -> Named:
+    if models is None or models.model_ids is None:
+        return None
+    found = await select_models(asking, projects, ModelFilter(model_ids=models.model_ids))
+    return frozenset(HistoryKey(model.environment_id, model.unique_id) for model in found)
+
+
+def meeting(touched: Iterable[ModelRun], models: ModelFilter | None, named: Named) -> list[ModelRun]:
+    """Those of the models touched in a run that meet a filter whose ids have been looked up."""
+    return [
+        one
+        for one in touched
+        if (named is None or HistoryKey(one.environment_id, one.unique_id) in named)
+        and (models is None or models.criteria.matches(one))
+    ]
 
 
 def number_of(given: str, kind: str) -> int:
@@ -120,12 +146,18 @@ async def ended_runs(asking: Asking, job: Job, wanted: int) -> list[Run]:
     """The newest `wanted` runs of a job that ended by themselves and have a wall clock, newest first."""
     if wanted == 1 and job.last_finished_run is not None and _counts(job.last_finished_run):
         return [job.last_finished_run]
+    return list((await run_window(asking, job, wanted)).runs)
+
+
+async def run_window(asking: Asking, job: Job, wanted: int) -> RunWindow:
+    """The same runs, with a count of those passed over to find them."""
     count = wanted + max(5, wanted // 2)
     while True:
         runs = await asking.loaders.recent_runs(job.id, count)
-        ended = [run for run in runs if _counts(run)]
-        if len(ended) >= wanted or len(runs) < count or count >= MOST_RUNS:
-            return ended[:wanted]
+        ended = [place for place, run in enumerate(runs) if _counts(run)][:wanted]
+        if len(ended) == wanted or len(runs) < count or count >= MOST_RUNS:
+            looked_at = ended[-1] + 1 if len(ended) == wanted else len(runs)
+            return RunWindow(tuple(runs[place] for place in ended), looked_at - len(ended))
         count = min(MOST_RUNS, count * 4)
 
 

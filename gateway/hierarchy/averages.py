@@ -1,0 +1,84 @@
+"""Averages over runs and over models: their formulas, and what each of them leaves out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from gateway.hierarchy.history import LeftOut
+from gateway.hierarchy.job import Run
+from gateway.hierarchy.model import ModelRun
+from gateway.hierarchy.ranking import Measured, Ranking, rank
+from gateway.hierarchy.runtimes import WITHIN_JOB
+from gateway.hierarchy.statistics import Summary, summarise
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RunWindow:
+    """The newest runs of a job that ended by themselves and have a wall clock, newest first.
+
+    `passed_over` counts the runs among and above them that did not: cancelled, queued, under way.
+    """
+
+    runs: tuple[Run, ...]
+    passed_over: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobAverage:
+    """The wall clocks of a job's last runs, summarised; `passed_over` runs among them were left out (see RunWindow)."""
+
+    summary: Summary
+    passed_over: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAverage(Generic[T]):
+    """The mean over the slowest models, in seconds; None when none of them has a runtime.
+
+    `slowest` are the models it is the mean of, each with its own figure, and how many had none and were left out.
+    `runs` is how many runs were looked at; `left_out` how many executions in them do not count, by reason.
+    """
+
+    runtime: float | None
+    slowest: Ranking[T]
+    runs: int
+    left_out: Mapping[LeftOut, int]
+
+
+def job_average(window: RunWindow) -> JobAverage:
+    """mean = fsum(wall clock of each run in the window) / number of those runs; wall clock = end − start in seconds."""
+    runtimes = (run.runtime for run in window.runs)
+    return JobAverage(summarise(runtime for runtime in runtimes if runtime is not None), window.passed_over)
+
+
+def mean_of_slowest(ranking: Ranking[T]) -> float | None:
+    """fsum(the figure of each model in the ranking) / number of models in it; None of an empty one."""
+    return summarise(entry.runtime for entry in ranking.entries).mean
+
+
+def average_of_models(
+    items: Mapping[str, T], runs: Sequence[Iterable[ModelRun]], slowest: int | None
+) -> ModelAverage[T]:
+    """The mean over the `slowest` models (None: all) of each one's mean over these runs.
+
+    a(model) = fsum(its execution times in the runs where it counts) / number of those runs; a model counts in a run
+    where it was executed and neither failed nor was cancelled. The average is fsum(a) / number of models, over the
+    `slowest` greatest a; ties go by unique id. `items` are the models by unique id; others in the runs are ignored.
+    With one run this is the mean of the slowest execution times in it.
+    """
+    runtimes: dict[str, list[float]] = {unique_id: [] for unique_id in items}
+    left_out: Counter[LeftOut] = Counter()
+    for one in (one for run in runs for one in run if one.unique_id in items):
+        reason = WITHIN_JOB.reason(one, None)
+        if reason is not None:
+            left_out[reason] += 1
+        elif one.runtime is not None:
+            runtimes[one.unique_id].append(one.runtime)
+    measured = [Measured(item, unique_id, summarise(runtimes[unique_id])) for unique_id, item in items.items()]
+    ranking = rank(measured, len(measured) if slowest is None else slowest)
+    return ModelAverage(mean_of_slowest(ranking), ranking, len(runs), left_out)

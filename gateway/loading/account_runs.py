@@ -1,0 +1,42 @@
+"""Questions about the newest runs over several projects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from gateway.hierarchy.filters import SearchFilter, contains_match
+from gateway.hierarchy.job import Run
+from gateway.hierarchy.project import Project
+from gateway.loading.asking import Asking
+from gateway.loading.jobs import MOST_RUNS, executed_models
+from gateway.telemetry.usage import current_usage
+
+
+async def newest_runs(
+    asking: Asking, projects: Sequence[Project], limit: int, criteria: SearchFilter | None = None
+) -> list[Run]:
+    """The newest `limit` runs of these projects, newest (greatest id) first, whatever their status.
+
+    With criteria: those in which a model met them all, as it was in that run. Looks back over the account's newest 500
+    runs; where that is not enough, the answer is shorter and a note in its usage says so.
+    """
+    places = {project.environment_id for project in projects}
+    count = min(MOST_RUNS, limit + max(20, limit))
+    while True:
+        read = await asking.loaders.newest_runs(count)
+        here = [run for run in read if run.environment_id in places]
+        found = await _containing(asking, here, criteria)
+        if len(found) >= limit or len(read) < count:
+            return found[:limit]
+        if count >= MOST_RUNS:
+            current_usage().notes.append({"path": list(asking.path), "lookedAtRuns": count, "wantedRuns": limit})
+            return found
+        count = min(MOST_RUNS, count * 4)
+
+
+async def _containing(asking: Asking, runs: Sequence[Run], criteria: SearchFilter | None) -> list[Run]:
+    if criteria is None or criteria.is_empty:
+        return list(runs)
+    touched = await asyncio.gather(*(executed_models(asking, run, None) for run in runs))
+    return [run for run, models in zip(runs, touched, strict=True) if contains_match(criteria, models)]

@@ -1,0 +1,69 @@
+"""Questions for averages over a job's last runs, or over the models of one run. The formulas: hierarchy/averages.py."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.hierarchy.averages import JobAverage, ModelAverage, RunWindow, average_of_models, job_average
+from gateway.hierarchy.filters import ModelFilter, SearchFilter
+from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.model import Model, ModelRun
+from gateway.loading.asking import Asking
+from gateway.loading.jobs import builds, executed_models, models_of_job, run_window
+from gateway.loading.run_models import models_in_run
+
+
+async def average_job_runtime(
+    asking: Asking,
+    job: Job,
+    last_runs: int,
+    *,
+    criteria: SearchFilter | None = None,
+    models: ModelFilter | None = None,
+) -> JobAverage:
+    """The mean wall clock of the job's newest `last_runs` runs that ended by themselves.
+
+    The filters ask whether the job builds a model meeting `criteria`, and one meeting `models`; if it does not, there
+    is no average. They do not pick among its runs, so the figure is the one longest_running_jobs ranks the job by.
+    """
+    if not await builds(asking, job, criteria, models):
+        return job_average(RunWindow((), 0))
+    return job_average(await run_window(asking, job, last_runs))
+
+
+async def average_historical_model_runtime(
+    asking: Asking,
+    job: Job,
+    slowest: int | None,
+    last_runs: int,
+    *,
+    criteria: SearchFilter | None = None,
+    models: ModelFilter | None = None,
+) -> ModelAverage[Model]:
+    """The mean over the job's `slowest` models (None: all) of each one's mean over the job's last runs.
+
+    Taken are the models the job builds, as they are now, that meet both filters; the runs are its newest `last_runs`
+    that ended by themselves. See average_of_models.
+    """
+    taken = {model.unique_id: model for model in await models_of_job(asking, job, models)}
+    if criteria is not None:
+        taken = {unique_id: model for unique_id, model in taken.items() if criteria.matches(model)}
+    window = await run_window(asking, job, last_runs)
+    touched = await asyncio.gather(*(executed_models(asking, run, None) for run in window.runs))
+    return average_of_models(taken, touched, slowest)
+
+
+async def average_model_runtime(
+    asking: Asking,
+    run: Run,
+    slowest: int | None,
+    *,
+    criteria: SearchFilter | None = None,
+    models: ModelFilter | None = None,
+) -> ModelAverage[ModelRun]:
+    """The mean execution time of the `slowest` models of one run (None: all) that meet both filters.
+
+    The filters look at each model as it was in that run. See average_of_models.
+    """
+    touched = await models_in_run(asking, run, criteria=criteria, models=models)
+    return average_of_models({one.unique_id: one for one in touched}, [touched], slowest)
