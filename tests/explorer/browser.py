@@ -31,7 +31,7 @@ _SECONDS = 30.0
 
 
 class Page:
-    """One tab. `requests` holds the address of everything it asked for, `complaints` its console errors and refusals."""
+    """One tab. `requests` holds every address it asked for, `complaints` its console errors and what was refused it."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -105,9 +105,29 @@ class Page:
         file.write_bytes(base64.b64decode(result["data"]))
 
 
+class Browser:
+    """A running browser. Every page has a context of its own: nothing is left from one to the next."""
+
+    def __init__(self, address: str, control: Page) -> None:
+        self._address = address
+        self._control = control
+
+    @asynccontextmanager
+    async def page(self) -> AsyncIterator[Page]:
+        """A fresh page, closed at the end with all it kept."""
+        context = (await self._control.call("Target.createBrowserContext"))["browserContextId"]
+        target = await self._control.call("Target.createTarget", url="about:blank", browserContextId=context)
+        address = f"{self._address.partition('/devtools/')[0]}/devtools/page/{target['targetId']}"
+        async with connect(address, max_size=None, proxy=None) as socket:
+            page = Page(socket)
+            yield page
+            await page.close()
+        await self._control.call("Target.disposeBrowserContext", browserContextId=context)
+
+
 @asynccontextmanager
-async def browser_page(profile: Path) -> AsyncIterator[Page]:
-    """A page of a fresh browser whose profile is the empty folder `profile`."""
+async def running_browser(profile: Path) -> AsyncIterator[Browser]:
+    """Chromium with the empty folder `profile` as its profile."""
     process = await asyncio.create_subprocess_exec(
         str(CHROMIUM),
         *_FLAGS,
@@ -118,11 +138,10 @@ async def browser_page(profile: Path) -> AsyncIterator[Page]:
     )
     try:
         address = await _devtools_address(profile / "DevToolsActivePort")
-        async with connect(address, max_size=None, proxy=None) as browser:
-            async with connect(await _page_address(browser, address), max_size=None, proxy=None) as socket:
-                page = Page(socket)
-                yield page
-                await page.close()
+        async with connect(address, max_size=None, proxy=None) as socket:
+            control = Page(socket)
+            yield Browser(address, control)
+            await control.close()
     finally:
         process.kill()
         await process.wait()
@@ -134,10 +153,3 @@ async def _devtools_address(file: Path) -> str:
             await asyncio.sleep(0.05)
     port, path = file.read_text().split("\n")[:2]
     return f"ws://127.0.0.1:{port}{path}"
-
-
-async def _page_address(browser: ClientConnection, address: str) -> str:
-    await browser.send(json.dumps({"id": 1, "method": "Target.createTarget", "params": {"url": "about:blank"}}))
-    while "result" not in (message := json.loads(await browser.recv())):
-        pass
-    return f"{address.partition('/devtools/')[0]}/devtools/page/{message['result']['targetId']}"
