@@ -62,7 +62,8 @@ def _check(row: dict, execution: Execution) -> None:
 
 
 def test_one_run_is_asked_for_unless_said_otherwise(platform: Platform) -> None:
-    query = """{ environment(id: 201001) { applied { modelHistoricalRuns(uniqueId: "model.finance.fct_invoices") { runId } } } }"""
+    query = """{ environment(id: 201001) { applied {
+      modelHistoricalRuns(uniqueId: "model.finance.fct_invoices") { runId } } } }"""
     assert len(platform.ask(query)["environment"]["applied"]["modelHistoricalRuns"]) == 1
 
 
@@ -132,6 +133,7 @@ def _many(wanted: list[tuple[int, str]]) -> str:
 
 
 def test_the_older_root_answers_the_same(platform: Platform, reckoning: Reckoning) -> None:
-    query = """{ modelByEnvironment(environmentId: 201001, uniqueId: "model.finance.fct_invoices", lastRunCount: 2) { runId } }"""
+    query = """{
+      modelByEnvironment(environmentId: 201001, uniqueId: "model.finance.fct_invoices", lastRunCount: 2) { runId } }"""
     expected = [each.run_id for each in reckoning.history(201001, "model.finance.fct_invoices")[:2]]
     assert [row["runId"] for row in platform.ask(query)["modelByEnvironment"]] == expected

@@ -9,8 +9,9 @@ from tests.platform.reckoning import Command, Reckoning
 
 JOB = """
 query ($job: BigInt!, $run: BigInt, $first: Int, $after: String) { job(id: $job, runId: $run) { id runId
-  models(first: $first, after: $after) { uniqueId runId jobId status executionTime invocationId error skip runGeneratedAt
-    paginationCursor tests { uniqueId } parentsModels { uniqueId } parentsSources { uniqueId } childrenL1
+  models(first: $first, after: $after) {
+    uniqueId runId jobId status executionTime invocationId error skip runGeneratedAt paginationCursor
+    tests { uniqueId } parentsModels { uniqueId } parentsSources { uniqueId } childrenL1
     runResults { status invocationId } } } }
 """
 JOBS = [301001, 301002, 301003, 302001, 302002, 302003, 303001, 303002, 303003]

@@ -1,0 +1,246 @@
+"""The Admin API over the demo: envelope, lists, filters, ordering, pages, related things, artifacts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from gateway.local_platform.app import create_platform
+from tests.platform.conftest import ACCOUNT, Platform
+from tests.platform.reckoning import Reckoning, moment
+
+FAILED_RUN, FAILED_JOB = 70437490011508, 301001
+
+
+def test_every_answer_is_in_the_envelope(platform: Platform) -> None:
+    body = platform.get("projects/")
+    assert body["status"] == {"code": 200, "is_success": True, "user_message": "Success!", "developer_message": ""}
+    assert body["extra"]["pagination"] == {"count": 3, "total_count": 3}
+    assert body["extra"]["filters"] == {"limit": 100, "offset": 0}
+
+
+def test_the_account_is_listed(platform: Platform, reckoning: Reckoning) -> None:
+    [account] = platform.http.get("/api/v3/accounts/").json()["data"]
+    assert {name: account[name] for name in ("id", "name")} == reckoning.account["account"]
+    assert platform.get("")["data"] == account
+
+
+@pytest.mark.parametrize("version", ["v2", "v3"])
+def test_projects_and_environments_are_those_of_the_account(
+    platform: Platform, reckoning: Reckoning, version: str
+) -> None:
+    base = f"/api/{version}/accounts/{ACCOUNT}"
+    projects = platform.http.get(f"{base}/projects/").json()["data"]
+    assert [(each["id"], each["name"]) for each in projects] == [
+        (each["id"], each["name"]) for each in reckoning.account["projects"]
+    ]
+    names = ("id", "project_id", "name", "type", "deployment_type")
+    found = platform.http.get(f"{base}/environments/").json()["data"]
+    assert [[each[name] for name in names] for each in found] == [
+        [each[name] for name in names] for each in reckoning.account["environments"]
+    ]
+    of_one = platform.http.get(f"{base}/projects/101001/environments/").json()["data"]
+    assert [each["id"] for each in of_one] == [201001, 201002]
+
+
+def test_environments_are_filtered_by_deployment_type(platform: Platform) -> None:
+    staging = platform.get("environments/", deployment_type="staging")["data"]
+    assert [each["id"] for each in staging] == [201002]
+    both = platform.get("environments/", deployment_type__in="production,staging", project_id=101001)["data"]
+    assert [each["id"] for each in both] == [201001, 201002]
+    assert platform.get("environments/", name="Staging")["extra"]["pagination"]["total_count"] == 1
+
+
+def test_jobs_are_those_of_the_account(platform: Platform, reckoning: Reckoning) -> None:
+    names = ("id", "name", "project_id", "environment_id", "execute_steps", "schedule", "job_type")
+    found = platform.get("jobs/")["data"]
+    assert [[each[name] for name in names] for each in found] == [
+        [each[name] for name in names] for each in reckoning.account["jobs"]
+    ]
+    assert "most_recent_run" not in found[0]
+    of_project = platform.get("jobs/", project_id__in="[101001,101003]", environment_id=203001)["data"]
+    assert {each["id"] for each in of_project} == {303001, 303002, 303003}
+    assert [each["id"] for each in platform.get("jobs/", name__icontains="HOURLY")["data"]] == [301002, 302002, 303002]
+
+
+def test_the_most_recent_runs_ride_along_when_asked_for(platform: Platform, reckoning: Reckoning) -> None:
+    related = json.dumps(["most_recent_run", "most_recent_completed_run", "environment"])
+    for job in platform.get("jobs/", include_related=related)["data"]:
+        runs = [run for run in reckoning.runs if run["job_definition_id"] == job["id"]]
+        newest = max(runs, key=lambda run: (run["created_at"], run["id"]))
+        assert job["most_recent_run"]["id"] == job["most_recent_completed_run"]["id"] == newest["id"]
+        assert job["most_recent_completed_run"]["status"] == newest["status"]
+        assert job["environment"]["id"] == job["environment_id"]
+    [one] = [platform.get("jobs/301001/", include_related="['most_recent_run']")["data"]]
+    assert one["most_recent_run"]["id"] == FAILED_RUN
+    assert "most_recent_run" not in platform.get("jobs/301001/", include_related="most_recent_run")["data"]
+
+
+def test_runs_tell_their_outcome_and_their_times(platform: Platform, reckoning: Reckoning) -> None:
+    found = {run["id"]: run for run in platform.get("runs/")["data"]}
+    assert set(found) == {run["id"] for run in reckoning.runs}
+    for expected in reckoning.runs:
+        run = found[expected["id"]]
+        same = (
+            "status",
+            "status_humanized",
+            "project_id",
+            "environment_id",
+            "job_definition_id",
+            "git_sha",
+            "git_branch",
+        )
+        assert [run[name] for name in same] == [expected[name] for name in same]
+        flags = ("is_success", "is_error", "is_cancelled", "is_complete")
+        assert [run[name] for name in flags] == [expected[name] for name in flags]
+        for name in ("created_at", "dequeued_at", "started_at", "finished_at"):
+            assert moment(run[name]) == moment(expected[name])
+        assert run["job_id"] == run["job_definition_id"]
+        assert run["created_at"].endswith("+00:00")
+        seconds = int((moment(expected["finished_at"]) - moment(expected["started_at"])).total_seconds())
+        assert run["run_duration"] == f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+@pytest.mark.parametrize(
+    ("params", "wanted"),
+    [
+        ({"job_definition_id": 301001}, lambda run: run["job_definition_id"] == 301001),
+        ({"job_definition_id__in": "301001,302002"}, lambda run: run["job_definition_id"] in {301001, 302002}),
+        ({"project_id": 101002}, lambda run: run["project_id"] == 101002),
+        ({"project_id__in": "[101002, 101003]"}, lambda run: run["project_id"] in {101002, 101003}),
+        ({"environment_id": 201002}, lambda run: run["environment_id"] == 201002),
+        ({"status": 30}, lambda run: run["status"] == 30),
+        ({"status__in": "[20,30]"}, lambda run: run["status"] in {20, 30}),
+        (
+            {"status__in": "[20,30]", "project_id": 101001},
+            lambda run: run["status"] == 20 and run["project_id"] == 101001,
+        ),
+        ({"id__gt": 70437490011000}, lambda run: run["id"] > 70437490011000),
+        (
+            {"created_at__range": '["2026-03-05","2026-03-06T12:00:00Z"]'},
+            lambda run: "2026-03-05" <= run["created_at"] <= "2026-03-06T12:00:00Z",
+        ),
+        (
+            {"finished_at__range": "2026-03-10T00:00:00Z,2026-03-11"},
+            lambda run: "2026-03-10" <= run["finished_at"] <= "2026-03-11",
+        ),
+    ],
+)
+def test_runs_are_filtered(platform: Platform, reckoning: Reckoning, params: dict, wanted: object) -> None:
+    expected = {run["id"] for run in reckoning.runs if wanted(run)}
+    assert expected
+    body = platform.get("runs/", **params)
+    assert {run["id"] for run in body["data"]} == expected
+    assert body["extra"]["pagination"] == {"count": len(expected), "total_count": len(expected)}
+
+
+@pytest.mark.parametrize("key", ["id", "created_at", "finished_at"])
+def test_runs_are_ordered_both_ways(platform: Platform, reckoning: Reckoning, key: str) -> None:
+    expected = [run["id"] for run in sorted(reckoning.runs, key=lambda run: (run[key], run["id"]))]
+    assert [run["id"] for run in platform.get("runs/", order_by=key)["data"]] == expected
+    assert [run["id"] for run in platform.get("runs/", order_by=f"-{key}")["data"]] == expected[::-1]
+
+
+def test_runs_are_listed_by_id_unless_said_otherwise(platform: Platform, reckoning: Reckoning) -> None:
+    body = platform.get("runs/")
+    assert [run["id"] for run in body["data"]] == sorted(run["id"] for run in reckoning.runs)
+    assert body["extra"]["order_by"] == "id"
+
+
+def test_pages_walk_through_every_run_once(platform: Platform, reckoning: Reckoning) -> None:
+    seen: list[int] = []
+    while True:
+        body = platform.get("runs/", limit=30, offset=len(seen))
+        assert body["extra"]["pagination"]["total_count"] == len(reckoning.runs)
+        if not body["data"]:
+            break
+        seen += [run["id"] for run in body["data"]]
+    assert seen == sorted(run["id"] for run in reckoning.runs)
+
+
+def test_a_limit_above_a_hundred_is_a_hundred(platform: Platform) -> None:
+    assert platform.get("runs/", limit=5000)["extra"]["filters"]["limit"] == 100
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"limit": "x"},
+        {"offset": -1},
+        {"order_by": "duration"},
+        {"status": "failed"},
+        {"created_at__range": "yesterday"},
+        {"created_at__range": "2026-03-01"},
+    ],
+)
+def test_a_value_that_makes_no_sense_is_400(platform: Platform, params: dict) -> None:
+    answer = platform.http.get(f"/api/v2/accounts/{ACCOUNT}/runs/", params=params)
+    assert (answer.status_code, answer.json()["status"]["is_success"]) == (400, False)
+
+
+def test_one_run_shows_its_steps_and_its_trigger(platform: Platform, reckoning: Reckoning) -> None:
+    expected = next(run for run in reckoning.runs if run["id"] == FAILED_RUN)
+    run = platform.get(f"runs/{FAILED_RUN}/")["data"]
+    assert run["trigger"]["cause_category"] == expected["trigger"]["cause_category"]
+    names = ("index", "name", "status", "status_humanized", "started_at", "finished_at")
+    steps = [[step[name] for name in names] for step in run["run_steps"]]
+    assert steps == [[step[name] for name in names] for step in expected["run_steps"]]
+    related = platform.get("runs/", id__gt=FAILED_RUN - 1, limit=1, include_related='["job","environment"]')["data"][0]
+    assert (related["job"]["id"], related["environment"]["id"]) == (FAILED_JOB, 201001)
+
+
+def test_a_run_that_left_no_artifacts_is_known_here(platform: Platform, reckoning: Reckoning) -> None:
+    with_files = {command.run["id"] for command in reckoning.commands}
+    [silent, *_] = [run for run in reckoning.runs if run["id"] not in with_files]
+    assert platform.get(f"runs/{silent['id']}/")["data"]["status"] == silent["status"]
+    assert platform.get(f"runs/{silent['id']}/artifacts/")["data"] is None
+
+
+def test_artifacts_are_listed_and_sent_as_dbt_wrote_them(platform: Platform, runs_folder: Path) -> None:
+    assert platform.get(f"runs/{FAILED_RUN}/artifacts/")["data"] == [
+        "manifest.json",
+        "run_results.json",
+        "sources.json",
+    ]
+    base = f"/api/v2/accounts/{ACCOUNT}/runs/{FAILED_RUN}/artifacts"
+    folder = runs_folder / "finance" / str(FAILED_JOB) / str(FAILED_RUN)
+    last = platform.http.get(f"{base}/run_results.json")
+    assert last.content == (folder / "step_2" / "run_results.json").read_bytes()
+    first = platform.http.get(f"{base}/sources.json", params={"step": 1})
+    assert first.content == (folder / "step_1" / "sources.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"runs/{FAILED_RUN}/artifacts/catalog.json",
+        f"runs/{FAILED_RUN}/artifacts/sources.json",
+        f"runs/{FAILED_RUN}/artifacts/../run.json",
+        f"runs/{FAILED_RUN}/artifacts//etc/passwd",
+        "runs/1/",
+        "jobs/1/",
+        "projects/1/",
+        "environments/1/",
+        "jobs/301003/artifacts/catalog.json",
+    ],
+)
+def test_what_does_not_exist_is_404_in_the_envelope(platform: Platform, path: str) -> None:
+    answer = platform.http.get(f"/api/v2/accounts/{ACCOUNT}/{path}")
+    assert answer.status_code == 404
+    if answer.headers["content-type"] == "application/json":
+        assert (answer.json()["status"]["code"], answer.json()["data"]) == (404, None)
+
+
+def test_another_account_sees_nothing(platform: Platform) -> None:
+    for path in ("projects/", "runs/", f"runs/{FAILED_RUN}/", ""):
+        assert platform.http.get(f"/api/v2/accounts/7/{path}").status_code == 404
+
+
+def test_a_path_without_its_slash_is_redirected(platform: Platform) -> None:
+    client = TestClient(create_platform(platform.archive), follow_redirects=False)
+    answer = client.get(f"/api/v2/accounts/{ACCOUNT}/runs?limit=1")
+    assert answer.status_code in {301, 302, 307, 308}
+    assert answer.headers["location"].endswith(f"/api/v2/accounts/{ACCOUNT}/runs/?limit=1")
