@@ -80,7 +80,7 @@ def _call(scope: Scope, body: bytes) -> Call:
     if request.url.path == "/graphql":
         asked = json.loads(body)
         return Call(asked["operationName"], asked["query"], asked["variables"], {})
-    return Call(request.url.path.split("/", 5)[-1].strip("/"), "", {}, dict(request.query_params))
+    return Call(request.url.path.split("/", 5)[-1].strip("/") or "account", "", {}, dict(request.query_params))
 
 
 @dataclass(frozen=True)
