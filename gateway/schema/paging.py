@@ -29,7 +29,9 @@ class PageArguments:
 
     def __post_init__(self) -> None:
         if self.first is not None and self.last is not None:
-            raise BadUserInput("Give first (forward from the start) or last (backward from the end), not both.")
+            raise BadUserInput(
+                "Give first (forward from the start) or last (backward from the end), not both.", argument="last"
+            )
         for name, count in (("first", self.first), ("last", self.last)):
             ensure_count(name, count, self.most)
 
