@@ -11,6 +11,7 @@ ReactDOM.createRoot(place).render(
     fetcher,
     defaultTabs: given.tabs,
     defaultHeaders: "",
+    defaultEditorToolsVisibility: "variables",
     shouldPersistHeaders: false,
   }, React.createElement(GraphiQL.Logo, null, given.title)),
 );

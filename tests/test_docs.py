@@ -1,0 +1,68 @@
+"""The documentation names what the code has: every code of an error, every command, every file it links to."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from graphql import build_schema, validate
+
+from gateway.cli.options import build_parser
+from gateway.errors import GatewayError
+from gateway.http.documents import DocumentLimits, Documents
+from gateway.http.gate import GateLimits
+from gateway.schema.build import build_schema as build_executable_schema
+from gateway.schema.build import print_sdl
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def codes(failure: type[GatewayError] = GatewayError) -> set[str]:
+    """The codes of a failure and all its kinds, as far as they are loaded."""
+    return {failure.code}.union(*(codes(kind) for kind in failure.__subclasses__()))
+
+
+def test_every_code_of_an_error_is_explained() -> None:
+    import_module("gateway.app")
+    explained = set(re.findall(r"`([A-Z_]{4,})`", (ROOT / "docs/edge.md").read_text("utf-8")))
+    assert codes() - explained == set()
+
+
+def test_the_limits_are_documented_as_they_are() -> None:
+    page = (ROOT / "docs/edge.md").read_text("utf-8")
+    document, gate = DocumentLimits(), GateLimits()
+    rows = {
+        "characters, tokens, comments": (document.characters, document.tokens, document.comments),
+        "depth": (gate.depth,),
+        "fields, root fields": (gate.fields, gate.root_fields),
+        "aliases, directives": (gate.aliases, gate.directives),
+        "operations, fragments": (gate.operations, gate.fragments),
+    }
+    for name, figures in rows.items():
+        assert f"| {name} | {' · '.join(f'{figure:,}' for figure in figures)} |" in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_commands_of_the_readme_are_understood() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    commands = re.findall(r"^\$ gateway (.+)$", text, re.MULTILINE)
+    assert len(commands) >= 4
+    for command in commands:
+        build_parser().parse_args(command.split())
+
+
+def test_queries_of_the_readme_are_valid_and_pass_the_gate() -> None:
+    queries = re.findall(r"```graphql\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert len(queries) == 3
+    schema = build_schema(print_sdl(build_executable_schema()), assume_valid_sdl=True)
+    for query in queries:
+        assert validate(schema, Documents(DocumentLimits()).read(query).ast) == []
