@@ -52,7 +52,7 @@ LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11
 clean: ## Remove the environment and everything built
 	rm -rf $(VENV) build dist gateway/http/explorer/assets .mypy_cache .ruff_cache .pytest_cache
 
-$(VENV)/run.stamp: requirements/run.lock requirements/build.lock pyproject.toml hatch_build.py package-lock.json
+$(VENV)/run.stamp: requirements/run.lock requirements/build.lock hatch_build.py package-lock.json
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "error: Python 3.11 or newer is needed and was not found; install it, or name it: make $(or $(MAKECMDGOALS),run) PYTHON=/path/to/python3.12" >&2; \
 		exit 2; fi
