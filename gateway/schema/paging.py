@@ -145,7 +145,7 @@ def decode(cursor: str, argument: str) -> Position:
     """The position in a cursor. Raises BadUserInput for anything that was never one of ours."""
     try:
         parts: Any = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _not_a_cursor(argument) from None
     if not isinstance(parts, list) or not all(isinstance(part, str | int | float | None) for part in parts):
         raise _not_a_cursor(argument)
