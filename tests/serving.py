@@ -136,6 +136,10 @@ async def serving(settings: Settings) -> AsyncIterator[Gateway]:
     app = create_app(settings, wrap_platform=upstream.wrap)
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://localhost") as client,
+        httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app=app),
+            base_url="http://localhost",
+            headers={"Accept": "application/graphql-response+json"},
+        ) as client,
     ):
         yield Gateway(client, upstream)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -112,8 +112,8 @@ def large_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def large_store(large_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield stored(large_folder, tmp_path_factory.mktemp("large-store"))
+def large_store(large_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return stored(large_folder, tmp_path_factory.mktemp("large-store"))
 
 
 @pytest.fixture
