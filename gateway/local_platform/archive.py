@@ -1,6 +1,7 @@
 """The SQL archive of runs: opens it, brings its tables up to date, and hands out transactions.
 
-SQLite runs in WAL mode: readers see the state of the moment they began, whatever is being written meanwhile.
+Readers see the state of the moment they began, whatever is being written meanwhile; writers wait for each other. On
+SQLite that is WAL mode, on PostgreSQL repeatable reads and one advisory lock.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from gateway.local_platform.tables import accounts, environments, jobs, nodes, p
 from gateway.local_platform.times import from_micros
 
 _BUSY_SECONDS = 30
+_POSTGRES_READING = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+_WRITERS_LOCK = 0x64627467  # any number will do, as long as every writer takes the same
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Archive:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._on_postgres = engine.dialect.name == "postgresql"
+        self._read_options = _POSTGRES_READING if self._on_postgres else {}
 
     @classmethod
     def open(cls, url: str) -> Archive:
@@ -63,13 +68,15 @@ class Archive:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One consistent view of the archive."""
-        with self._engine.connect() as connection, connection.begin():
+        with self._engine.connect().execution_options(**self._read_options) as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction: all of it is stored, or nothing. Writers wait for each other."""
         with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            if self._on_postgres:
+                connection.execute(select(func.pg_advisory_xact_lock(_WRITERS_LOCK)))
             yield connection
 
     def describe(self) -> ArchiveSummary:

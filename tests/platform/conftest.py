@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.demo import unpack_demo
 from gateway.local_platform.ingest import ingest_folder
+from tests.platform.postgres import Server, missing, running_server
 from tests.platform.reckoning import Reckoning
 
 ACCOUNT = 70403103900042
@@ -78,10 +79,32 @@ def reckoning(runs_folder: Path) -> Reckoning:
     return Reckoning(runs_folder)
 
 
+NewStore = Callable[[], str]
+
+
 @pytest.fixture(scope="session")
-def platform(runs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server, or a skip that says what is missing."""
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def new_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewStore:
+    """Makes addresses of new archives on each engine in turn."""
+    if request.param == "sqlite":
+        return lambda: f"sqlite:///{tmp_path_factory.mktemp('store') / 'runs.db'}"
+    server: Server = request.getfixturevalue("postgres")
+    return server.new_database
+
+
+@pytest.fixture(scope="session")
+def platform(runs_folder: Path, new_store: NewStore) -> Iterator[Platform]:
     """The platform over the demo."""
-    archive = Archive.open(f"sqlite:///{tmp_path_factory.mktemp('platform-store') / 'runs.db'}")
+    archive = Archive.open(new_store())
     report = ingest_folder(archive, runs_folder)
     assert not report.problems
     yield Platform(TestClient(create_platform(archive)), archive)
@@ -89,8 +112,8 @@ def platform(runs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture
-def empty_archive(tmp_path: Path) -> Iterator[Archive]:
+def empty_archive(new_store: NewStore) -> Iterator[Archive]:
     """A new archive."""
-    archive = Archive.open(f"sqlite:///{tmp_path / 'runs.db'}")
+    archive = Archive.open(new_store())
     yield archive
     archive.close()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from starlette.testclient import TestClient
 
 from gateway.errors import UnreadableArtifact
@@ -310,18 +311,18 @@ def test_a_crash_in_the_middle_of_a_run_leaves_nothing_of_it(
     """The process dies while the second run's rows are written: the first stands, the second can be read again."""
     folder = copy(runs_folder, tmp_path / "runs", LATE, DAILY)
 
-    def die(progress: Progress) -> None:
-        with empty_archive.writing() as connection:
-            connection.exec_driver_sql(
-                "CREATE TRIGGER crash BEFORE INSERT ON results BEGIN SELECT RAISE(ABORT, 'power cut'); END"
-            )
+    def die(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("INSERT INTO results"):
+            raise RuntimeError("power cut")
 
-    with pytest.raises(Exception, match="power cut"):
-        ingest_folder(empty_archive, folder, die)
+    def cut_power(_progress: Progress) -> None:
+        event.listen(empty_archive._engine, "after_cursor_execute", die)
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        ingest_folder(empty_archive, folder, cut_power)
+    event.remove(empty_archive._engine, "after_cursor_execute", die)
     with empty_archive.reading() as connection:
         assert list(connection.exec_driver_sql("SELECT id FROM runs").scalars()) == [int(LATE.name)]
-    with empty_archive.writing() as connection:
-        connection.exec_driver_sql("DROP TRIGGER crash")
     report = ingest_folder(empty_archive, folder)
     assert (report.runs, report.unchanged) == (1, 1)
 

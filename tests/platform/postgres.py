@@ -1,0 +1,74 @@
+"""A PostgreSQL server of the tests' own: started on a socket in a fresh folder, stopped and removed afterwards."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+NOBODY_ELSE = "postgres"
+
+
+def missing() -> str | None:
+    """Why there is no PostgreSQL to test on; None when there is."""
+    if _programs() is None:
+        return "PostgreSQL is not installed (Debian: apt-get install postgresql)"
+    try:
+        import psycopg  # noqa: F401 - asked for its presence only
+    except ImportError:
+        return "psycopg is not installed (pip install 'psycopg[binary]')"
+    return None
+
+
+def _programs() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    return found[-1].parent if found else Path(on_path).parent if on_path else None
+
+
+@dataclass
+class Server:
+    """A running server."""
+
+    folder: Path
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def new_database(self) -> str:
+        """The address of a fresh, empty database."""
+        name = f"archive_{next(self._numbers)}"
+        _run("createdb", "-h", str(self.folder), name)
+        return f"postgresql+psycopg://{NOBODY_ELSE}@/{name}?host={self.folder}"
+
+
+@contextmanager
+def running_server() -> Iterator[Server]:
+    """Starts the server; it listens on no network address."""
+    folder = Path(tempfile.mkdtemp(prefix="gw-pg-"))
+    shutil.chown(folder, NOBODY_ELSE) if os.geteuid() == 0 else None
+    data = str(folder / "data")
+    _run("initdb", "-D", data, "-U", NOBODY_ELSE, "-A", "trust", "-E", "UTF8", "--no-sync")
+    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
+    _run("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield Server(folder)
+    finally:
+        _run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder)
+
+
+def _run(program: str, *arguments: str) -> None:
+    """Runs one of PostgreSQL's programs; the server refuses to run as root, so root takes its user."""
+    programs = _programs()
+    assert programs is not None
+    command = [str(programs / program), *arguments]
+    if program == "createdb":
+        command += ["-U", NOBODY_ELSE]
+    if os.geteuid() == 0:
+        command = ["runuser", "-u", NOBODY_ELSE, "--", *command]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", text=True)
