@@ -100,6 +100,16 @@ class ModelDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class BuiltModel:
+    """A model that a run touched, as far as filters look at it; `runtime` as in ModelRun."""
+
+    unique_id: str
+    tags: tuple[str, ...]
+    materialization: str | None
+    runtime: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRun:
     """One model in one run.
 

@@ -30,12 +30,17 @@ def summarise(values: Iterable[float]) -> Summary:
         return Summary(0, None, None, None, None, None)
     return Summary(
         count=len(ordered),
-        mean=math.fsum(ordered) / len(ordered),
+        mean=mean(ordered),
         minimum=ordered[0],
         p50=percentile(ordered, 0.50),
         p95=percentile(ordered, 0.95),
         maximum=ordered[-1],
     )
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """Arithmetic mean, exactly rounded: fsum(values) / len(values); None of nothing."""
+    return math.fsum(values) / len(values) if values else None
 
 
 def percentile(ordered: Sequence[float], fraction: float) -> float:

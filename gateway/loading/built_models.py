@@ -7,29 +7,40 @@ nothing about what the job builds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from gateway.errors import GatewayError
 from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.model import ModelRun
+from gateway.hierarchy.model import BuiltModel
 from gateway.services.bundle import Services
-from gateway.services.job_service import RunKey, RunModels
+from gateway.services.job_service import RunModels
+from gateway.services.run_rows import RunKey
 
 LOOK_BACK = 5
 
-Built = dict[Job, tuple[ModelRun, ...] | GatewayError]
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The run that decides and the models it touched, ordered by unique id; None and () when no run decides."""
+
+    run: Run | None
+    models: tuple[BuiltModel, ...]
 
 
-async def built_models(services: Services, jobs: Sequence[Job]) -> Built:
-    """The models of each job, as its deciding run had them; () when no run of the last five decides.
+_NOTHING = Built(None, ())
+
+
+async def built_models(services: Services, jobs: Sequence[Job]) -> dict[Job, Built | GatewayError]:
+    """What each job builds.
 
     Two rounds at most: the newest run of every job in one document, then the four before it where that did not decide.
     """
-    newest = {job: [job.last_finished_run] for job in jobs if _decides(job.last_finished_run)}
+    newest = {job: [job.last_finished_run] for job in jobs if job.last_finished_run and _decides(job.last_finished_run)}
     built = await _first_with_models(services, newest)
-    undecided = [job for job in jobs if job.last_run is not None and not built.get(job)]
+    undecided = [job for job in jobs if job.last_run is not None and built.get(job, _NOTHING) == _NOTHING]
     recent = await services.admin.recent_runs([job.id for job in undecided], LOOK_BACK) if undecided else {}
-    older: dict[Job, list[Run | None]] = {}
+    older: dict[Job, list[Run]] = {}
     for job in undecided:
         runs = recent[job.id]
         if isinstance(runs, GatewayError):
@@ -37,27 +48,30 @@ async def built_models(services: Services, jobs: Sequence[Job]) -> Built:
         else:
             older[job] = [run for run in runs if _decides(run) and run != job.last_finished_run]
     built |= await _first_with_models(services, older)
-    return {job: built.get(job, ()) for job in jobs}
+    return {job: built.get(job, _NOTHING) for job in jobs}
 
 
-def _decides(run: Run | None) -> bool:
-    return run is not None and run.status.ended_by_itself
+def _decides(run: Run) -> bool:
+    return run.status.ended_by_itself
 
 
-async def _first_with_models(services: Services, candidates: dict[Job, list[Run | None]]) -> Built:
-    keys = {
-        job: [RunKey(job.id, run.id) for run in runs if run is not None] for job, runs in candidates.items() if runs
-    }
-    asked = [key for of_job in keys.values() for key in of_job]
-    found = await services.jobs.run_models(asked, frozenset(asked)) if asked else {}
-    return {job: _newest(found, of_job) for job, of_job in keys.items()}
+async def _first_with_models(
+    services: Services, candidates: Mapping[Job, Sequence[Run]]
+) -> dict[Job, Built | GatewayError]:
+    asked = [_key(run) for runs in candidates.values() for run in runs]
+    found = await services.jobs.outlines(asked, frozenset(asked)) if asked else {}
+    return {job: _newest(found, runs) for job, runs in candidates.items()}
 
 
-def _newest(found: dict[RunKey, RunModels | GatewayError], keys: list[RunKey]) -> tuple[ModelRun, ...] | GatewayError:
-    for key in keys:
-        answer = found[key]
+def _key(run: Run) -> RunKey:
+    return RunKey(run.job_id, run.id)
+
+
+def _newest(found: Mapping[RunKey, RunModels[BuiltModel] | GatewayError], runs: Sequence[Run]) -> Built | GatewayError:
+    for run in runs:
+        answer = found[_key(run)]
         if isinstance(answer, GatewayError):
             return answer
         if answer.models:
-            return answer.models
-    return ()
+            return Built(run, answer.models)
+    return _NOTHING

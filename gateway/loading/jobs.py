@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from gateway.errors import BadUserInput, NotFound
 from gateway.hierarchy.averages import RunWindow
-from gateway.hierarchy.filters import ModelFilter, SearchFilter, contains_match
+from gateway.hierarchy.filters import Filterable, ModelFilter, SearchFilter, contains_match
 from gateway.hierarchy.identity import unknown
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.model import Model, ModelRun
@@ -16,6 +17,8 @@ from gateway.loading.asking import Asking
 from gateway.loading.models import matching, select_models
 from gateway.loading.projects import project_of_environment
 from gateway.services.model_histories import HistoryKey
+
+F = TypeVar("F", bound=Filterable)
 
 MOST_RUNS = 500
 """The most runs of one job that are read for one answer."""
@@ -59,10 +62,10 @@ async def _builds(
 ) -> bool:
     if (criteria is None or criteria.is_empty) and (models is None or models.is_empty):
         return True
-    built = await asking.loaders.built_models(job)
+    built = (await asking.loaders.built_models(job)).models
     if criteria is not None and not criteria.is_empty and not contains_match(criteria, built):
         return False
-    return models is None or models.is_empty or bool(meeting(built, models, named))
+    return models is None or models.is_empty or bool(meeting(built, job.environment_id, models, named))
 
 
 async def named_models_of(asking: Asking, environment_id: int, models: ModelFilter | None) -> Named:
@@ -78,12 +81,12 @@ async def _named_models(asking: Asking, projects: Sequence[Project], models: Mod
     return frozenset(HistoryKey(model.environment_id, model.unique_id) for model in found)
 
 
-def meeting(touched: Iterable[ModelRun], models: ModelFilter | None, named: Named) -> list[ModelRun]:
-    """Those of the models touched in a run that meet a filter whose ids have been looked up."""
+def meeting(touched: Iterable[F], environment_id: int, models: ModelFilter | None, named: Named) -> list[F]:
+    """Those of the models touched in a run of an environment that meet a filter whose ids have been looked up."""
     return [
         one
         for one in touched
-        if (named is None or HistoryKey(one.environment_id, one.unique_id) in named)
+        if (named is None or HistoryKey(environment_id, one.unique_id) in named)
         and (models is None or models.criteria.matches(one))
     ]
 
@@ -121,7 +124,9 @@ async def jobs_of_model(asking: Asking, model: Model) -> list[Job]:
     jobs = [job for _, job in sorted(topology.jobs.items()) if job.environment_id == model.environment_id]
     built = await asyncio.gather(*(asking.loaders.built_models(job) for job in jobs))
     return [
-        job for job, models in zip(jobs, built, strict=True) if any(one.unique_id == model.unique_id for one in models)
+        job
+        for job, of_job in zip(jobs, built, strict=True)
+        if any(one.unique_id == model.unique_id for one in of_job.models)
     ]
 
 
@@ -131,7 +136,7 @@ async def models_of_job(asking: Asking, job: Job, criteria: ModelFilter | None) 
     if project is None:
         return []
     built, environment = await asyncio.gather(asking.loaders.built_models(job), asking.loaders.models(project))
-    unique_ids = {one.unique_id for one in built}
+    unique_ids = {one.unique_id for one in built.models}
     kept = [model for model in matching([environment], criteria) if model.unique_id in unique_ids]
     return sorted(kept, key=lambda model: model.id)
 

@@ -14,14 +14,15 @@ from gateway.hierarchy.lineage import Lineage
 from gateway.hierarchy.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.project import Project
 from gateway.loading.batching import Batched
-from gateway.loading.built_models import built_models
+from gateway.loading.built_models import Built, built_models
 from gateway.loading.project_map import ProjectMap, map_projects
 from gateway.loading.projection import Projection
 from gateway.services.admin_service import Topology
 from gateway.services.bundle import Services
 from gateway.services.group_service import Owners
-from gateway.services.job_service import RunKey, RunModels
+from gateway.services.job_service import RunModels
 from gateway.services.model_histories import HistoryKey
+from gateway.services.run_rows import RunKey
 from gateway.services.source_service import Sources
 
 
@@ -116,12 +117,12 @@ class Loaders:
         """How many runs of a job dbt still lists."""
         return await self._run_counts.load(job_id)
 
-    async def run_models(self, run: Run) -> RunModels:
+    async def run_models(self, run: Run) -> RunModels[ModelRun]:
         """What each model did in a run."""
         return await self._run_models.load(run)
 
-    async def built_models(self, job: Job) -> tuple[ModelRun, ...]:
-        """The models a job builds: see built_models."""
+    async def built_models(self, job: Job) -> Built:
+        """What a job builds: see built_models."""
         return await self._built_models.load(job)
 
     async def _load_projects(self, keys: list[Literal["all"]]) -> Mapping[Literal["all"], ProjectMap | GatewayError]:
@@ -158,11 +159,11 @@ class Loaders:
             answers[job_id, count] = runs if isinstance(runs, GatewayError) else runs[:count]
         return answers
 
-    async def _load_run_models(self, runs: list[Run]) -> Mapping[Run, RunModels | GatewayError]:
+    async def _load_run_models(self, runs: list[Run]) -> Mapping[Run, RunModels[ModelRun] | GatewayError]:
         keys = {run: RunKey(run.job_id, run.id) for run in runs}
         finished = frozenset(key for run, key in keys.items() if run.status.is_final)
         found = await self._services.jobs.run_models(list(keys.values()), finished)
         return {run: found.get(key) or UpstreamRejected(f"Run {run.id} was not read.") for run, key in keys.items()}
 
-    async def _load_built_models(self, jobs: list[Job]) -> Mapping[Job, tuple[ModelRun, ...] | GatewayError]:
+    async def _load_built_models(self, jobs: list[Job]) -> Mapping[Job, Built | GatewayError]:
         return await built_models(self._services, jobs)

@@ -23,7 +23,7 @@ async def models_in_run(
     The filters look at each model as it was in that run; ids name models as the environment knows them now.
     """
     touched = await executed_models(asking, run, criteria)
-    return meeting(touched, models, await named_models_of(asking, run.environment_id, models))
+    return meeting(touched, run.environment_id, models, await named_models_of(asking, run.environment_id, models))
 
 
 async def slowest_models_of_run(
@@ -40,8 +40,8 @@ async def slowest_models_of_job(
     asking: Asking, job: Job, first: int, criteria: ModelFilter | None = None
 ) -> Ranking[ModelRun]:
     """The same for the run that tells what a job builds: its newest that ended by itself and executed a model."""
-    built = await asking.loaders.built_models(job)
-    return _slowest(meeting(built, criteria, await named_models_of(asking, job.environment_id, criteria)), first)
+    run = (await asking.loaders.built_models(job)).run
+    return _slowest(await models_in_run(asking, run, models=criteria) if run else [], first)
 
 
 def _slowest(touched: Iterable[ModelRun], first: int) -> Ranking[ModelRun]:

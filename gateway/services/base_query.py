@@ -17,6 +17,7 @@ from gateway.services.refusals import UpstreamProblem, refusal_of_problems
 from gateway.services.transport import GuardedTransport, RenderedRequest, Reply
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 Answers: TypeAlias = dict[str, T | UpstreamError | None]
 
@@ -44,14 +45,14 @@ def environment_lookups(environment_ids: Sequence[int], selection: str) -> dict[
 
 
 @dataclass(frozen=True, slots=True)
-class Operation(Generic[T]):
+class Operation(Generic[T_co]):
     """What a batch of lookups has in common: a name, the fragments they spread, the type of each root."""
 
     name: str
     fragments: str
-    root: type[T]
+    root: type[T_co]
 
-    def render(self, lookups: Sequence[RootLookup]) -> RenderedRequest[T]:
+    def render(self, lookups: Sequence[RootLookup]) -> RenderedRequest[T_co]:
         """The lookups as one document."""
         variables = {name: declared for lookup in lookups for name, declared in lookup.variables.items()}
         declarations = ", ".join(f"${name}: {kind}" for name, (kind, _) in variables.items())

@@ -206,3 +206,18 @@ class JobModels(Wired, frozen=True):
     id: BigInt
     run_id: BigInt
     models: list[RunModel]
+
+
+class OutlineRow(Wired, frozen=True):
+    """As much of a ModelNode as tells what a run built."""
+
+    unique_id: str
+    status: str | None = None
+    tags: list[str] | None = None
+    materialized_type: str | None = None
+    execution_time: float | None = None
+    pagination_cursor: str | None = None
+
+
+class JobOutline(Wired, frozen=True):
+    models: list[OutlineRow]

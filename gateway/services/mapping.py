@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from gateway.hierarchy.job import Job, Run, RunDetails, RunStep, RunTrigger
-from gateway.hierarchy.model import LastRun, Model, ModelRun
+from gateway.hierarchy.model import BuiltModel, LastRun, Model, ModelRun
 from gateway.hierarchy.project import DeploymentEnvironment, Environment
 from gateway.hierarchy.status import RunStatus, status_of_admin_code, status_of_word
 from gateway.services.admin_types import AdminEnvironment, AdminJob, AdminRun, AdminStep
-from gateway.services.discovery_types import AppliedModel, BigInt, ExecutionInfo, RunModel
+from gateway.services.discovery_types import AppliedModel, BigInt, ExecutionInfo, OutlineRow, RunModel
 
 # dbt writes a missing time as year 1; it must not be taken for a start.
 _NO_TIME = datetime(1, 1, 2, tzinfo=UTC)
@@ -104,6 +104,15 @@ def to_model_run(node: RunModel) -> ModelRun | None:
         ended_at=time_or_none(node.run_generated_at),
         invocation_seconds=node.run_elapsed_time,
     )
+
+
+def to_built_model(row: OutlineRow) -> BuiltModel | None:
+    """The same in outline."""
+    if row.status is None:
+        return None
+    executed = status_of_word(row.status) is not RunStatus.SKIPPED
+    runtime = row.execution_time if executed else None
+    return BuiltModel(row.unique_id, tuple(row.tags or ()), row.materialized_type, runtime)
 
 
 def to_environment(row: AdminEnvironment) -> Environment:

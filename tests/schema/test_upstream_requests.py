@@ -23,7 +23,7 @@ LISTS = {"projects": 1, "environments": 1, "jobs": 1}
 PROJECTS = {**LISTS, "EnvironmentHeaders": 1}
 MODELS = {**PROJECTS, "EnvironmentModels": 1}
 # The job that only writes docs built nothing in its newest run, so four older ones are looked at.
-BUILT = {"RunModels": 2, "runs": 1}
+BUILT = {"RunOutline": 2, "runs": 1}
 
 COST = {
     "{ account { id projects { nodes { id } } } }": PROJECTS,
@@ -46,7 +46,7 @@ COST = {
     "{ account { longestRunningJobs(lastRuns: 10) { job { id } } } }": {**PROJECTS, "runs": 1},
     '{ account { longestRunningJobs(filter: {tags: ["hourly"]}) { job { id } } } }': {**PROJECTS, **BUILT},
     '{ model(id: "finance.rpt_ar_aging") { runs(first: 5) { nodes { runtime } } } }': {**MODELS, "ModelHistories": 1},
-    '{ model(id: "finance.rpt_ar_aging") { jobs { nodes { id } } } }': {**MODELS, "RunModels": 1},
+    '{ model(id: "finance.rpt_ar_aging") { jobs { nodes { id } } } }': {**MODELS, "RunOutline": 1},
     '{ model(id: "finance.rpt_ar_aging") { runs { nodes { run { runtime job { name } } } } } }': {
         **MODELS,
         "ModelHistories": 1,
@@ -55,7 +55,7 @@ COST = {
     '{ job(id: "301001") { name lastRun { runtime } } }': LISTS,
     '{ job(id: "301001") { project { id } } }': PROJECTS,
     '{ job(id: "301001") { runs(first: 3) { totalCount nodes { id } } } }': {**LISTS, "runs": 1},
-    '{ job(id: "301001") { models { nodes { id } } } }': {**MODELS, "RunModels": 1},
+    '{ job(id: "301001") { models { nodes { id } } } }': {**MODELS, "RunOutline": 1},
     "{ account { jobs { nodes { runs(first: 3) { totalCount nodes { id } } } } } }": {**PROJECTS, "runs": 1},
     '{ run(id: "70437490011508") { runtime } }': {"runs/70437490011508": 1},
     '{ run(id: "70437490011508") { modelRuns { nodes { name } } } }': {"runs/70437490011508": 1, "RunModels": 1},
@@ -126,7 +126,7 @@ async def large(large_store: str) -> AsyncIterator[Gateway]:
 async def test_only_batches_of_histories_grow_with_the_number_of_models(large: Gateway, models: int) -> None:
     asked = await large.count(NESTED.replace("50", str(models)))
     assert asked.pop("ModelHistories") == math.ceil(3 * models / 100)
-    assert asked == {**PROJECTS, "EnvironmentModels": 2, "RunModels": 1}
+    assert asked == {**PROJECTS, "EnvironmentModels": 2, "RunOutline": 1}
 
 
 async def test_a_large_account_is_read_whole_and_ranked_right(large: Gateway, large_folder: Path) -> None:

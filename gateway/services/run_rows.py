@@ -1,0 +1,95 @@
+"""Reading the model rows of runs: several runs in one document, every row of each, whatever the upstream's cap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from gateway.errors import GatewayError, UpstreamInvalidResponse
+from gateway.services.base_query import BaseQuery, Operation, RootLookup
+
+# A job's list has no page info: without `first` dbt gives every row, and has announced to cap that at 100. So the
+# first reading asks for all; exactly this many rows may be a capped answer, and reading goes on behind the last one.
+_CAP = 100
+
+_RUNS_PER_DOCUMENT = 20
+
+
+class RunKey(NamedTuple):
+    """One run of one job."""
+
+    job_id: int
+    run_id: int
+
+
+class Row(Protocol):
+    """A row of a job's list."""
+
+    @property
+    def pagination_cursor(self) -> str | None: ...
+
+
+R = TypeVar("R", bound=Row)
+R_co = TypeVar("R_co", bound=Row, covariant=True)
+
+
+class RowsOfJob(Protocol[R_co]):
+    """The answer to one lookup."""
+
+    @property
+    def models(self) -> Sequence[R_co]: ...
+
+
+@dataclass(slots=True)
+class Rows(Generic[R]):
+    """The rows of one run. `known` is False when dbt has no metadata of it, or not yet."""
+
+    key: RunKey
+    rows: list[R] = field(default_factory=list)
+    known: bool = True
+    cursor: str | None = None
+    done: bool = False
+    failure: GatewayError | None = None
+
+    def take(self, answer: RowsOfJob[R] | None) -> None:
+        """Adds what came back and notes where to go on."""
+        if answer is None:
+            self.known = self.cursor is not None
+            self.done = True
+            return
+        self.rows.extend(answer.models)
+        cursor = answer.models[-1].pagination_cursor if len(answer.models) == _CAP else None
+        if cursor is not None and cursor == self.cursor:
+            self.failure = UpstreamInvalidResponse(f"dbt repeats a page of run {self.key.run_id}. Try again.")
+        self.done = cursor is None
+        self.cursor = cursor
+
+
+async def read_rows(
+    query: BaseQuery, operation: Operation[RowsOfJob[R]], keys: Sequence[RunKey]
+) -> dict[RunKey, Rows[R] | GatewayError]:
+    """All rows of each run. The operation's fragment is named `R` and selects `paginationCursor`."""
+    readings: list[Rows[R]] = [Rows(key) for key in keys]
+    while unfinished := [one for one in readings if not one.done and one.failure is None]:
+        lookups = [_lookup(n, reading) for n, reading in enumerate(unfinished)]
+        answers = await query.look_up(operation, lookups, _RUNS_PER_DOCUMENT)
+        for n, reading in enumerate(unfinished):
+            answer = answers.get(f"j{n}")
+            if isinstance(answer, GatewayError):
+                reading.failure = answer
+            else:
+                reading.take(answer)
+    return {one.key: one.failure or one for one in readings}
+
+
+def _lookup(n: int, reading: Rows[R]) -> RootLookup:
+    variables: dict[str, tuple[str, object]] = {
+        f"j{n}": ("BigInt!", reading.key.job_id),
+        f"r{n}": ("BigInt", reading.key.run_id),
+    }
+    paging = ""
+    if reading.cursor is not None:
+        paging = f"(first: {_CAP}, after: $after{n})"
+        variables[f"after{n}"] = ("String", reading.cursor)
+    return RootLookup(f"j{n}", f"job(id: $j{n}, runId: $r{n}) {{ id runId models{paging} {{ ...R }} }}", variables)
