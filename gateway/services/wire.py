@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -12,7 +13,9 @@ import aiohttp
 from pydantic import SecretStr
 
 from gateway.deadline import seconds_left
-from gateway.errors import UpstreamInvalidResponse, UpstreamTimeout, UpstreamUnavailable
+from gateway.errors import UpstreamError, UpstreamInvalidResponse, UpstreamTimeout, UpstreamUnavailable
+
+log = logging.getLogger(__name__)
 
 AsgiApp = Callable[
     [
@@ -85,7 +88,7 @@ class HttpWire:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=time_left),
             ) as response:
-                body = await self._read(response, request)
+                body = _without_secret(await self._read(response, request), self._token)
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return WireResponse(response.status, headers, body)
         except TimeoutError:
@@ -129,6 +132,13 @@ class AsgiWire:
                 return await self._call(request)
         except TimeoutError:
             raise _too_slow(request, time_left) from None
+        except UpstreamError:
+            raise
+        except Exception as failure:
+            log.error("the application behind %s failed", _host(request), exc_info=failure)
+            raise UpstreamUnavailable(
+                f"The local dbt platform failed ({type(failure).__name__}). The operator finds the reason in the log."
+            ) from None
 
     async def close(self) -> None:
         return None
@@ -181,6 +191,12 @@ def _headers(request: WireRequest, token: SecretStr | None) -> dict[str, str]:
     if token is not None:
         headers["Authorization"] = f"Token {token.get_secret_value()}"
     return headers
+
+
+def _without_secret(body: bytes, token: SecretStr) -> bytes:
+    """An upstream, or a proxy before it, that echoes the token must not bring it into a message or a log."""
+    secret = token.get_secret_value().encode()
+    return body.replace(secret, b"[token]") if secret else body
 
 
 def _time_left(limits: WireLimits, request: WireRequest) -> float:
