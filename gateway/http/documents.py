@@ -26,6 +26,10 @@ class DocumentLimits:
     gate: GateLimits = field(default_factory=GateLimits)
 
 
+_ANY = 2**63
+_NO_LIMITS = DocumentLimits(_ANY, _ANY, _ANY, GateLimits(_ANY, _ANY, _ANY, _ANY, _ANY, _ANY, _ANY))
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A parsed document within the limits, not yet validated."""
@@ -58,8 +62,8 @@ class Documents:
         self._kept: OrderedDict[str, Document] = OrderedDict()
         self._characters = 0
 
-    def read(self, text: str) -> Document:
-        """The document of a text; the same object for the same text while it is kept.
+    def read(self, text: str, is_trusted: bool = False) -> Document:
+        """The document of a text; the same object for the same text while it is kept. A trusted one knows no limits.
 
         Raises DocumentUnparsable, FragmentCycle or LimitExceeded.
         """
@@ -67,12 +71,11 @@ class Documents:
         if known is not None:
             self._kept.move_to_end(text)
             return known
-        document = self._parse(text)
+        document = self._parse(text, _NO_LIMITS if is_trusted else self._limits)
         self._keep(document)
         return document
 
-    def _parse(self, text: str) -> Document:
-        limits = self._limits
+    def _parse(self, text: str, limits: DocumentLimits) -> Document:
         # Checked here rather than by the parser, whose error counts the lines of the whole text first.
         if len(text) > limits.characters:
             most = limits.characters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from graphql import OperationType
 from starlette.datastructures import Headers
@@ -17,7 +18,8 @@ from gateway.http.documents import Document, DocumentLimits, Documents
 from gateway.http.execution import Caller, Executor, GraphQLParams
 from gateway.http.negotiation import MediaType, accepts_html, negotiate
 from gateway.http.parameters import Parameters, parameters_of_body, parameters_of_query_string
-from gateway.http.refusals import BadRequest, MethodRefused
+from gateway.http.persisted import PersistedDocuments, TrustedDocuments
+from gateway.http.refusals import MethodRefused
 from gateway.http.replies import answer_reply, refusal_reply
 from gateway.http.strict_json import JsonBounds, read_json
 
@@ -26,11 +28,18 @@ METHODS = "GET, POST"
 
 @dataclass(frozen=True, slots=True)
 class EndpointPolicy:
-    """What the endpoint lets in. `explorer_path` is where a browser that opens the endpoint is sent; None: nowhere."""
+    """What the endpoint lets in.
+
+    `trusted_documents` is a manifest file, see `persisted`. `explorer_path` is where a browser that opens the endpoint
+    is sent; None: nowhere.
+    """
 
     body: BodyLimits = field(default_factory=BodyLimits)
     json: JsonBounds = field(default_factory=JsonBounds)
     documents: DocumentLimits = field(default_factory=DocumentLimits)
+    trusted_documents: Path | None = None
+    only_trusted_documents: bool = False
+    automatic_documents: bool = True
     allowed_origins: Collection[str] = ()
     explorer_path: str | None = None
 
@@ -42,6 +51,8 @@ class GraphQLEndpoint:
         self._executor = executor
         self._policy = policy
         self._documents = Documents(policy.documents)
+        trusted = TrustedDocuments(policy.trusted_documents) if policy.trusted_documents else None
+        self._persisted = PersistedDocuments(trusted, policy.automatic_documents, policy.only_trusted_documents)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         media_type = MediaType.JSON
@@ -64,9 +75,7 @@ class GraphQLEndpoint:
 
     async def _answer(self, scope: Scope, headers: Headers, receive: Receive, media_type: MediaType) -> Response:
         parameters = await self._receive(scope, headers, receive)
-        if parameters.query is None:
-            raise BadRequest('The request needs a "query": the text of a GraphQL document.')
-        document = self._documents.read(parameters.query)
+        document = self._read_document(parameters)
         only_queries = scope["method"] == "GET"
         _check_operation(document, parameters, only_queries)
         params = GraphQLParams(
@@ -77,6 +86,13 @@ class GraphQLEndpoint:
             only_queries=only_queries,
         )
         return answer_reply(await self._executor.execute(params, Caller()), media_type)
+
+    def _read_document(self, parameters: Parameters) -> Document:
+        chosen = self._persisted.choose(parameters)
+        document = self._documents.read(chosen.text, chosen.is_trusted)
+        if chosen.register:
+            self._persisted.remember(chosen.text)
+        return document
 
     async def _receive(self, scope: Scope, headers: Headers, receive: Receive) -> Parameters:
         policy = self._policy

@@ -12,7 +12,7 @@ from gateway.http.strict_json import JsonBounds, read_json_text
 
 LONGEST_QUERY_STRING = 32 * 1024
 _MOST_FIELDS = 20
-_NAMES = ("query", "operationName", "variables", "extensions")
+_NAMES = ("query", "documentId", "operationName", "variables", "extensions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Parameters:
     """What the request says, before its document is known. `None` is null and absent alike."""
 
     query: str | None
+    document_id: str | None
     operation_name: str | None
     variables: Mapping[str, Any] | None
     extensions: Mapping[str, Any] | None
@@ -55,6 +56,7 @@ def parameters_of_query_string(raw: bytes, bounds: JsonBounds) -> Parameters:
 def _checked(found: Mapping[str, Any]) -> Parameters:
     return Parameters(
         query=_text(found, "query"),
+        document_id=_text(found, "documentId"),
         operation_name=_text(found, "operationName"),
         variables=_map(found, "variables"),
         extensions=_map(found, "extensions"),

@@ -108,3 +108,31 @@ class FragmentCycle(GatewayError):
 
     code = "GRAPHQL_VALIDATION_FAILED"
     http_status = 400
+
+
+class PersistedQueryNotFound(GatewayError):
+    """No document is registered under this hash; clients answer with hash and text together. The message is fixed."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+    http_status = 400
+
+
+class PersistedQueryNotSupported(GatewayError):
+    """Documents are not registered here; clients send the text. The message is fixed."""
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+    http_status = 400
+
+
+class DocumentNotTrusted(GatewayError):
+    """The gateway runs trusted documents only, and this is none of them."""
+
+    code = "DOCUMENT_NOT_TRUSTED"
+    http_status = 403
+
+
+class Overloaded(GatewayError):
+    """As many operations as the gateway takes at once are under way; `Retry-After` says when to come again."""
+
+    code = "OVERLOADED"
+    http_status = 503

@@ -11,13 +11,25 @@ from starlette.responses import Response
 from gateway.errors import GatewayError
 from gateway.http.execution import Answer
 from gateway.http.negotiation import STATUSES, MediaType, Outcome
-from gateway.http.refusals import DocumentUnparsable, FragmentCycle, MethodRefused, OperationUnresolved
+from gateway.http.refusals import (
+    DocumentUnparsable,
+    FragmentCycle,
+    MethodRefused,
+    OperationUnresolved,
+    Overloaded,
+    PersistedQueryNotFound,
+    PersistedQueryNotSupported,
+)
 
 MOST_ERRORS_OF_A_REFUSED_DOCUMENT = 5
 LONGEST_MESSAGE = 500
 # Nothing we send is a page or may be kept by anyone between us and the caller.
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_OF_THE_DOCUMENT = (DocumentUnparsable, OperationUnresolved, FragmentCycle)
+RETRY_SECONDS = 1
+_OF_THE_DOCUMENT = (
+    *(DocumentUnparsable, OperationUnresolved, FragmentCycle),
+    *(PersistedQueryNotFound, PersistedQueryNotSupported),
+)
 
 
 def answer_reply(answer: Answer, media_type: MediaType) -> Response:
@@ -45,6 +57,8 @@ def refusal_reply(refusal: GatewayError, media_type: MediaType) -> Response:
     reply = _reply({"errors": [error]}, media_type, status)
     if isinstance(refusal, MethodRefused):
         reply.headers["Allow"] = refusal.allow
+    if isinstance(refusal, Overloaded):
+        reply.headers["Retry-After"] = str(RETRY_SECONDS)
     return reply
 
 
