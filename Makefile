@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 SOURCES := gateway tests benchmarks hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run platform test check format bench schema explorer lock clean
+.PHONY: help run platform test check format bench schema explorer lock demo clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,11 @@ lock: $(VENV)/dev.stamp ## Resolve the dependencies of pyproject.toml and packag
 	@if command -v npm >/dev/null; then npm install --package-lock-only; fi
 LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
+
+demo: ## Make the demo account again by really running dbt (11 minutes; needs Debian's faketime)
+	$(PYTHON) -m venv build/demo
+	build/demo/bin/python -m pip install --quiet 'dbt-core==1.11.16' 'dbt-duckdb==1.11.1'
+	build/demo/bin/python -m demo.build
 
 clean: ## Remove the environment and everything built
 	rm -rf $(VENV) build dist gateway/http/explorer/assets .mypy_cache .ruff_cache .pytest_cache
