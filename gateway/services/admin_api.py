@@ -61,7 +61,8 @@ class AdminApi:
         size = min(PAGE_SIZE, rows_wanted)
         rows, total = await self._page(version, path, row, {**query, "limit": str(size), "offset": "0"})
         last = total if pages is None else min(total, pages * size)
-        offsets = range(len(rows), last, size) if rows else ()
+        # An upstream may give fewer rows a page than it was asked for; the next page begins where this one ended.
+        offsets = range(len(rows), last, len(rows)) if rows else ()
         others = await asyncio.gather(
             *(self._page(version, path, row, {**query, "limit": str(size), "offset": str(o)}) for o in offsets)
         )
@@ -70,9 +71,7 @@ class AdminApi:
     async def _page(self, version: str, path: str, row: type[T], query: Mapping[str, str]) -> tuple[list[T], int]:
         body = await self._get(version, path, query)
         page: Page[T] = _decode(body, Page[row], path)  # type: ignore[valid-type]  # a type at run time
-        rows = page.data or []
-        pagination = page.extra.pagination if page.extra else None
-        return rows, max(len(rows), pagination.total_count if pagination else 0)
+        return page.data, max(len(page.data), page.extra.pagination.total_count)
 
     async def _get(self, version: str, path: str, query: Mapping[str, str]) -> bytes:
         current_usage().admin_requests += 1

@@ -11,19 +11,18 @@ T = TypeVar("T")
 
 
 class Pagination(msgspec.Struct, frozen=True):
-    count: int = 0
-    total_count: int = 0
+    total_count: int
 
 
 class Extra(msgspec.Struct, frozen=True):
-    pagination: Pagination | None = None
+    pagination: Pagination
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """The envelope of a list."""
+    """The envelope of a list. Both parts are always there; an answer without them is no list, not an empty one."""
 
-    data: list[T] | None = None
-    extra: Extra | None = None
+    data: list[T]
+    extra: Extra
 
 
 class Single(msgspec.Struct, Generic[T], frozen=True):

@@ -12,7 +12,13 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from gql import Client
 from gql.client import AsyncClientSession
 
-from gateway.errors import UpstreamComplexityExceeded, UpstreamError, UpstreamForbidden, UpstreamRejected
+from gateway.errors import (
+    UpstreamComplexityExceeded,
+    UpstreamError,
+    UpstreamForbidden,
+    UpstreamInvalidResponse,
+    UpstreamRejected,
+)
 from gateway.services.refusals import UpstreamProblem, refusal_of_problems
 from gateway.services.transport import GuardedTransport, RenderedRequest, Reply
 
@@ -46,11 +52,15 @@ def environment_lookups(environment_ids: Sequence[int], selection: str) -> dict[
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[T_co]):
-    """What a batch of lookups has in common: a name, the fragments they spread, the type of each root."""
+    """What a batch of lookups has in common: a name, the fragments they spread, the type of each root.
+
+    `nullable`: null stands for a root that the upstream does not know; for other roots it is a failure.
+    """
 
     name: str
     fragments: str
     root: type[T_co]
+    nullable: bool = False
 
     def render(self, lookups: Sequence[RootLookup]) -> RenderedRequest[T_co]:
         """The lookups as one document."""
@@ -105,7 +115,7 @@ class BaseQuery:
             log.warning("dbt reports for %s: %s", operation.name, sorted({p.message for p in reply.errors}))
         if reply.data is not None:
             data = reply.data
-            return {one.alias: failed.get(one.alias) or data.get(one.alias) for one in lookups}
+            return {one.alias: failed.get(one.alias) or _value(operation, one.alias, data) for one in lookups}
         known: Answers[T] = {a.alias: failed[a.alias] for a in lookups if a.alias in failed}
         if not known:
             return await self._halve_or_fail(operation, lookups, refusal_of_problems(reply.errors), _MAY_BE_ONE_LOOKUP)
@@ -129,6 +139,13 @@ class BaseQuery:
         result = await self._session.execute(request, get_execution_result=True)
         reply: Reply[T] = result.data  # type: ignore[assignment]  # GuardedTransport answers with a Reply
         return reply
+
+
+def _value(operation: Operation[T], alias: str, data: Mapping[str, T | None]) -> T | UpstreamError | None:
+    value = data.get(alias)
+    if value is None and not (operation.nullable and alias in data):
+        return UpstreamInvalidResponse("dbt left a part out of its answer without saying why. Try again.")
+    return value
 
 
 def _failures(problems: Iterable[UpstreamProblem]) -> dict[str, UpstreamError]:

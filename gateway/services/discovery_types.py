@@ -113,9 +113,9 @@ class AppliedState(Wired, frozen=True):
 
 
 class Environment(Wired, frozen=True):
+    applied: AppliedState | None
     dbt_project_name: str | None = None
     adapter_type: str | None = None
-    applied: AppliedState | None = None
 
 
 class CriteriaInfo(Wired, frozen=True):
@@ -150,7 +150,7 @@ class AppliedSourceEdge(Wired, frozen=True):
 
 class AppliedSources(Wired, frozen=True):
     edges: list[AppliedSourceEdge]
-    page_info: PageInfo | None = None
+    page_info: PageInfo
 
 
 class SourcesState(Wired, frozen=True):
@@ -158,7 +158,7 @@ class SourcesState(Wired, frozen=True):
 
 
 class EnvironmentSources(Wired, frozen=True):
-    applied: SourcesState | None = None
+    applied: SourcesState | None
 
 
 class LineageNode(Wired, frozen=True):
@@ -171,7 +171,7 @@ class LineageState(Wired, frozen=True):
 
 
 class EnvironmentLineage(Wired, frozen=True):
-    applied: LineageState | None = None
+    applied: LineageState | None
 
 
 class Group(Wired, frozen=True):
@@ -193,13 +193,13 @@ class DefinitionGroups(Wired, frozen=True):
 
 
 class EnvironmentGroups(Wired, frozen=True):
-    definition: DefinitionGroups | None = None
+    definition: DefinitionGroups | None
 
 
 class EnvironmentHistories(Wired, frozen=True):
     """An environment whose applied state holds one list of runs under each alias we chose."""
 
-    applied: Mapping[str, list[RunModel]] | None = None
+    applied: Mapping[str, list[RunModel]] | None
 
 
 class JobModels(Wired, frozen=True):

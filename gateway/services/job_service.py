@@ -18,13 +18,16 @@ from gateway.services.run_rows import RunKey, read_rows
 
 T = TypeVar("T")
 
-_FULL = Operation("RunModels", f"fragment R on ModelNode {{ {MODEL_RUN_FIELDS} paginationCursor }}", JobModels)
+_FULL = Operation(
+    "RunModels", f"fragment R on ModelNode {{ {MODEL_RUN_FIELDS} paginationCursor }}", JobModels, nullable=True
+)
 
 # A job's list holds every node of the manifest. To know what a run built, this little of each is enough.
 _OUTLINE = Operation(
     "RunOutline",
     "fragment R on ModelNode { uniqueId status tags materializedType executionTime paginationCursor }",
     JobOutline,
+    nullable=True,
 )
 
 

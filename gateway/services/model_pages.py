@@ -47,6 +47,7 @@ class _Reading:
     environment_id: int
     nodes: list[AppliedModel] = field(default_factory=list)
     cursor: str | None = None
+    seen: set[str] = field(default_factory=set)
     done: bool = False
     failure: GatewayError | None = None
 
@@ -57,14 +58,15 @@ class _Reading:
             return
         self.nodes.extend(edge.node for edge in page.edges)
         info = page.page_info
-        if info is None or not info.has_next_page:
+        if info is not None and not info.has_next_page:
             self.done = True
-        elif not info.end_cursor or info.end_cursor == self.cursor:
+        elif info is None or not info.end_cursor or info.end_cursor in self.seen:
             self.failure = UpstreamInvalidResponse(
                 f"dbt says that environment {self.environment_id} has more models but not where they begin. Try again."
             )
         else:
             self.cursor = info.end_cursor
+            self.seen.add(info.end_cursor)
 
 
 async def read_pages(

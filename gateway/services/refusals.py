@@ -62,7 +62,7 @@ def refusal_of_problems(problems: Sequence[UpstreamProblem]) -> UpstreamError:
         text = problem.message.lower()
         if problem.code == "COMPLEXITY_EXCEEDED" or "complexity limit" in text:
             return UpstreamComplexityExceeded("dbt refused a query as too complex. Ask for fewer fields or models.")
-        if "token" in text or problem.code == "UNAUTHENTICATED":
+        if ("token" in text and "unexpected token" not in text) or problem.code == "UNAUTHENTICATED":
             return _unauthenticated()
         if "rate limit" in text or "too many requests" in text:
             return _rate_limited(None)

@@ -49,6 +49,7 @@ class Rows(Generic[R]):
     rows: list[R] = field(default_factory=list)
     known: bool = True
     cursor: str | None = None
+    seen: set[str] = field(default_factory=set)
     done: bool = False
     failure: GatewayError | None = None
 
@@ -60,10 +61,12 @@ class Rows(Generic[R]):
             return
         self.rows.extend(answer.models)
         cursor = answer.models[-1].pagination_cursor if len(answer.models) == _CAP else None
-        if cursor is not None and cursor == self.cursor:
+        if cursor is not None and cursor in self.seen:
             self.failure = UpstreamInvalidResponse(f"dbt repeats a page of run {self.key.run_id}. Try again.")
         self.done = cursor is None
         self.cursor = cursor
+        if cursor is not None:
+            self.seen.add(cursor)
 
 
 async def read_rows(

@@ -44,6 +44,7 @@ class _Reading:
     environment_id: int
     nodes: list[AppliedSource] = field(default_factory=list)
     cursor: str | None = None
+    seen: set[str] = field(default_factory=set)
     done: bool = False
     failure: GatewayError | None = None
 
@@ -54,14 +55,15 @@ class _Reading:
             return
         self.nodes.extend(edge.node for edge in page.edges)
         info = page.page_info
-        if info is None or not info.has_next_page:
+        if not info.has_next_page:
             self.done = True
-        elif not info.end_cursor or info.end_cursor == self.cursor:
+        elif not info.end_cursor or info.end_cursor in self.seen:
             self.failure = UpstreamInvalidResponse(
                 f"dbt says that environment {self.environment_id} has more sources but not where they begin. Try again."
             )
         else:
             self.cursor = info.end_cursor
+            self.seen.add(info.end_cursor)
 
 
 class SourceService:

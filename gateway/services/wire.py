@@ -196,7 +196,7 @@ def _headers(request: WireRequest, token: SecretStr | None) -> dict[str, str]:
 def _without_secret(body: bytes, token: SecretStr) -> bytes:
     """An upstream, or a proxy before it, that echoes the token must not bring it into a message or a log."""
     secret = token.get_secret_value().encode()
-    return body.replace(secret, b"[token]") if secret else body
+    return body.replace(secret, b"[secret]") if secret else body
 
 
 def _time_left(limits: WireLimits, request: WireRequest) -> float:
