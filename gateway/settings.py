@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -69,6 +69,12 @@ class Settings(BaseSettings):
         default=(), description="Host headers that are answered; empty: any (put a proxy in front)."
     )
     explorer: bool = Field(default=True, description="Whether GraphiQL is served at / and /graphiql.")
+    discovery_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None = Field(
+        default=None,
+        validation_alias=AliasChoices("GATEWAY_DISCOVERY_LOG_LEVEL", "DBT_DISCOVERY_LOG_LEVEL"),
+        description="What the Python library's services log (logger dbt_discovery_api). Falls back to "
+        "DBT_DISCOVERY_LOG_LEVEL.",
+    )
 
     @classmethod
     def settings_customise_sources(

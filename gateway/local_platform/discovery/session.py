@@ -60,7 +60,7 @@ class Session:
     def _load_environment(self, environment_id: int) -> EnvironmentState:
         row = environment_row(self.connection, environment_id)
         if row is None:
-            message = f"Environment {environment_id} does not exist, or this token may not see it."
+            message = f"Environment {environment_id} does not exist, or you have no permission to see it."
             raise GraphQLError(message, extensions={"code": "NOT_FOUND"})
         defining = newest_invocation(self.connection, environment_id, invocations.c.manifest_id.is_not(None))
         executed = newest_invocation(self.connection, environment_id, invocations.c.executing)

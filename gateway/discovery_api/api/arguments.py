@@ -1,0 +1,51 @@
+"""What the methods' arguments may be, and how filters become the hierarchy's."""
+
+from __future__ import annotations
+
+from gateway.discovery_api.exceptions import InvalidArgumentError
+from gateway.discovery_api.models.filters import (
+    Criteria,
+    ModelFilter,
+    ProjectCriteria,
+    ProjectFilter,
+    SearchFilter,
+    models_chosen,
+    projects_chosen,
+)
+from gateway.hierarchy import filters as hierarchy
+
+MOST_RANKED = 1_000
+MOST_LAST_RUNS = 100
+MOST_RUNS = 500
+
+
+def ensure_count(name: str, value: int, most: int) -> int:
+    """The value itself. Raises InvalidArgumentError unless it is a whole number from 1 to `most`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise InvalidArgumentError(f"{name} is a whole number from 1 to {most}; it is {value!r}.")
+    return value
+
+
+def models_filter(filter: SearchFilter | None, criteria: Criteria) -> hierarchy.ModelFilter | None:
+    """The filter for a question about models. Raises InvalidArgumentError for criteria given twice."""
+    found = models_chosen(filter, criteria)
+    return found.to_hierarchy() if found else None
+
+
+def projects_filter(filter: ProjectFilter | None, criteria: ProjectCriteria) -> hierarchy.ProjectFilter | None:
+    """The filter for a question about projects. Raises InvalidArgumentError for criteria given twice."""
+    found = projects_chosen(filter, criteria)
+    return found.to_project_filter() if found else None
+
+
+def two_filters(
+    filter: SearchFilter | None, model_filter: ModelFilter | None
+) -> tuple[hierarchy.SearchFilter | None, hierarchy.ModelFilter | None]:
+    """Both filters of a question about jobs or runs; models may be named in one of them."""
+    first = filter.to_hierarchy() if filter else None
+    second = model_filter.to_hierarchy() if model_filter else None
+    if first is None or first.model_ids is None:
+        return (first.criteria if first else None), second
+    if second is not None:
+        raise InvalidArgumentError("Name models in model_filter, not in filter, when both are given.")
+    return None, first

@@ -1,0 +1,257 @@
+"""dbtAccount: where every question begins."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import TypeVar, Unpack
+
+from gateway.discovery_api.api.arguments import (
+    MOST_LAST_RUNS,
+    MOST_RANKED,
+    MOST_RUNS,
+    ensure_count,
+    models_filter,
+    projects_filter,
+    two_filters,
+)
+from gateway.discovery_api.api.resources import Job, Model, Project, Run
+from gateway.discovery_api.client import DEFAULT_TIMEOUT, DEFAULT_TTL, Client, Source
+from gateway.discovery_api.exceptions import InvalidArgumentError
+from gateway.discovery_api.models import Criteria, ModelFilter, ProjectCriteria, ProjectFilter, RankedList, SearchFilter
+from gateway.discovery_api.services import BaseQuery
+from gateway.hierarchy.model import Model as ModelFacts
+from gateway.hierarchy.project import DeploymentEnvironment
+from gateway.hierarchy.project import Project as ProjectFacts
+from gateway.loading import account_runs, jobs, models, rankings
+from gateway.loading.asking import Asking
+from gateway.loading.projects import find_account, select_projects
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class dbtAccount:  # noqa: N801 - the name is given by the design this library follows
+    """All projects of one dbt account, seen through one deployment environment of each.
+
+        account = dbtAccount()                                 # what the environment names, else the embedded demo
+        account = dbtAccount(artifacts="path/to/target")       # runs of one's own
+        account = dbtAccount(token="…", discovery_url="…", admin_url="…", account_id=1)
+
+    Nothing is opened or asked before the first question. Facts are believed for `ttl` seconds (`refresh=True` on a
+    question and `invalidate()` forget them earlier); a question may take `timeout` seconds. `filter` limits everything
+    the account answers to some of its projects. Works in a script and inside a running event loop, which it blocks
+    while it waits. Close it, or use it in a `with` block. Thread-safe.
+
+    Raises ConfigurationError for options that cannot work. Questions raise the exceptions of
+    `gateway.discovery_api.exceptions`; an answer that would be incomplete is raised as IncompleteAnswerError.
+    """
+
+    def __init__(
+        self,
+        environment: str = "production",
+        filter: ProjectFilter | None = None,
+        *,
+        ttl: float = DEFAULT_TTL,
+        timeout: float = DEFAULT_TIMEOUT,
+        client: Client | None = None,
+        **source: Unpack[Source],
+    ) -> None:
+        if environment not in [known.value for known in DeploymentEnvironment]:
+            raise InvalidArgumentError(f"environment is 'production' or 'staging'; it is {environment!r}.")
+        self._deployment = DeploymentEnvironment(environment)
+        self.filter = filter
+        self.client = client or Client.of(source, ttl=ttl, timeout=timeout)
+
+    @property
+    def environment(self) -> str:
+        """The deployment environment looked at: production or staging."""
+        return self._deployment.value
+
+    @property
+    def projects(self) -> list[Project]:
+        """Its projects, ordered by id."""
+        return self.get_projects()
+
+    def project(self, project_id: str) -> Project:
+        """The project with this id (the dbt project name). Raises ProjectNotFoundError with ids that are close."""
+        return Project(project_id, self.environment, client=self.client).load()
+
+    def model(self, model_id: str) -> Model:
+        """The model with this id: `project.model` or dbt's unique id.
+
+        Raises ModelNotFoundError with ids that are close, or AmbiguousModelError with the candidates.
+        """
+
+        async def question(asking: Asking) -> ModelFacts:
+            return await models.find_model(asking, model_id, self._deployment)
+
+        return self.client.ask(question, lambda found: Model.of(found, self.client))
+
+    def job(self, job_id: int | str) -> Job:
+        """The job with this id. Raises JobNotFoundError."""
+        return Job(job_id, client=self.client).load()
+
+    def run(self, run_id: int | str) -> Run:
+        """The run with this id. Raises RunNotFoundError."""
+        return Run(run_id, client=self.client).load()
+
+    def get_projects(
+        self, filter: ProjectFilter | None = None, *, refresh: bool = False, **criteria: Unpack[ProjectCriteria]
+    ) -> list[Project]:
+        """Its projects, ordered by id.
+
+        With a filter: those it names, or all but those, that contain a model meeting its criteria.
+        """
+        wanted = projects_filter(filter, criteria)
+
+        async def question(asking: Asking, projects: tuple[ProjectFacts, ...]) -> tuple[ProjectFacts, ...]:
+            return await select_projects(asking, projects, wanted)
+
+        return self._ask(question, self._show_projects, refresh=refresh)
+
+    def get_jobs(
+        self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
+    ) -> list[Job]:
+        """The jobs of all its projects that build a model meeting the filter, ordered by id."""
+        wanted = models_filter(filter, criteria)
+        return self._ask(
+            lambda asking, projects: jobs.select_jobs(asking, projects, models=wanted),
+            lambda found: [Job.of(one, self.client) for one in found],
+            refresh=refresh,
+            within=filter,
+        )
+
+    def get_models(
+        self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
+    ) -> list[Model]:
+        """The models of all its projects that meet the filter, ordered by id."""
+        wanted = models_filter(filter, criteria)
+        return self._ask(
+            lambda asking, projects: models.select_models(asking, projects, wanted),
+            lambda found: [Model.of(one, self.client) for one in found],
+            refresh=refresh,
+            within=filter,
+        )
+
+    def get_runs(
+        self,
+        limit: int = 10,
+        filter: SearchFilter | None = None,
+        *,
+        refresh: bool = False,
+        **criteria: Unpack[Criteria],
+    ) -> list[Run]:
+        """The newest `limit` runs (1 to 500) of all its projects, newest first, whatever their status.
+
+        With a filter: those in which a model met it, as it was in that run. The account's newest 500 runs are looked
+        at; an IncompleteAnswerWarning says so when they do not hold enough.
+        """
+        ensure_count("limit", limit, MOST_RUNS)
+        wanted = models_filter(filter, criteria)
+        return self._ask(
+            lambda asking, projects: account_runs.newest_runs(asking, projects, limit, wanted),
+            lambda found: [Run.of(one, self.client) for one in found],
+            refresh=refresh,
+            within=filter,
+        )
+
+    def slowest_models(
+        self,
+        slowest_n: int = 5,
+        last_n_runs: int = 1,
+        filter: SearchFilter | None = None,
+        *,
+        refresh: bool = False,
+        **criteria: Unpack[Criteria],
+    ) -> RankedList[Model]:
+        """The slowest models over all its projects, slowest first.
+
+        Ranked by the runtime of the last successful run, in seconds; with `last_n_runs` (up to 100) above 1 by
+        fsum(runtimes) / n over the last n ≤ `last_n_runs` successful runs by ordinary jobs: runs of CI jobs, and full
+        refreshes of incremental models, do not count. `ranked` of each model holds place, figure and runs behind it.
+        Models without a runtime are left out and counted in `.without_runtime`. Ties go by id. The filter looks at each
+        model's latest state.
+        """
+        ensure_count("slowest_n", slowest_n, MOST_RANKED)
+        ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
+        wanted = models_filter(filter, criteria)
+        return self._ask(
+            lambda asking, projects: rankings.slowest_models(asking, projects, slowest_n, last_n_runs, wanted),
+            lambda ranking: Model.ranked_list(ranking, self.client),
+            refresh=refresh,
+            within=filter,
+        )
+
+    def longest_running_jobs(
+        self,
+        longest_n: int = 5,
+        last_n_runs: int = 1,
+        filter: SearchFilter | None = None,
+        model_filter: ModelFilter | None = None,
+        *,
+        refresh: bool = False,
+    ) -> RankedList[Job]:
+        """The longest jobs over all its projects, longest first.
+
+        Ranked by Job.get_average_job_runtime over the last `last_n_runs` runs (up to 100) that ended by themselves, in
+        seconds. Only jobs that build a model meeting `filter`, and one meeting `model_filter`. `ranked` of each job
+        holds place, figure and runs behind it; jobs without a runtime are counted in `.without_runtime`.
+        """
+        ensure_count("longest_n", longest_n, MOST_RANKED)
+        ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
+        wanted, named = two_filters(filter, model_filter)
+        return self._ask(
+            lambda asking, projects: rankings.longest_running_jobs(
+                asking, projects, longest_n, last_n_runs, criteria=wanted, models=named
+            ),
+            lambda ranking: Job.ranked_list(ranking, self.client),
+            refresh=refresh,
+            within=filter,
+        )
+
+    def base_query(self) -> BaseQuery:
+        """The services' way to ask dbt, over this account's connection: `JobService(account.base_query())`."""
+        return BaseQuery(client=self.client)
+
+    def invalidate(self) -> None:
+        """Forgets every fact that was read; the next question asks dbt for what it needs."""
+        self.client.invalidate()
+
+    def close(self) -> None:
+        """Ends the connection. Questions after it, to its resources as well, raise ClosedError."""
+        self.client.close()
+
+    def _ask(
+        self,
+        question: Callable[[Asking, tuple[ProjectFacts, ...]], Awaitable[T]],
+        present: Callable[[T], R],
+        *,
+        refresh: bool,
+        within: SearchFilter | None = None,
+    ) -> R:
+        """Asks about the account's projects, as far as its own filter and the projects that `within` names admit."""
+
+        async def asking_projects(asking: Asking) -> T:
+            account = await find_account(asking, self._deployment)
+            mine = self.filter.to_project_filter() if self.filter else None
+            projects = await select_projects(asking, account.projects, mine)
+            if isinstance(within, ProjectFilter):
+                projects = await select_projects(asking, projects, within.to_project_filter(ids_only=True))
+            return await question(asking, projects)
+
+        return self.client.ask(asking_projects, present, refresh=refresh)
+
+    def _show_projects(self, found: tuple[ProjectFacts, ...]) -> list[Project]:
+        return [Project.of(one, self.client) for one in found]
+
+    def __enter__(self) -> dbtAccount:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"dbtAccount({self.environment!r})"

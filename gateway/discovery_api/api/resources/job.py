@@ -1,0 +1,266 @@
+"""Job: dbt commands that run on a schedule, on an event or on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Unpack
+
+from gateway.discovery_api.api.arguments import (
+    MOST_LAST_RUNS,
+    MOST_RANKED,
+    MOST_RUNS,
+    ensure_count,
+    models_filter,
+    two_filters,
+)
+from gateway.discovery_api.api.resources.model import Model
+from gateway.discovery_api.api.resources.run import Run
+from gateway.discovery_api.client import Client, Source
+from gateway.discovery_api.models import (
+    Average,
+    Criteria,
+    ModelFilter,
+    Rank,
+    RankedList,
+    RunStatus,
+    RuntimeReport,
+    SearchFilter,
+)
+from gateway.discovery_api.models import resources as records
+from gateway.hierarchy.job import Job as Facts
+from gateway.hierarchy.job import Run as RunFacts
+from gateway.hierarchy.model import Model as ModelFacts
+from gateway.hierarchy.model import ModelRun
+from gateway.hierarchy.ranking import Ranked, Ranking
+from gateway.loading import averages, jobs, run_models, runtimes
+from gateway.loading.asking import Asking
+
+
+class Job:
+    """A job as it stood when it was read; `refresh()` reads it again.
+
+    `last_run_…` are those of its newest run, whatever its status; None when it has none. `ranked` is set on jobs that a
+    ranking listed: place, mean runtime and runs behind it.
+    """
+
+    def __init__(self, job_id: str | int, *, client: Client | None = None) -> None:
+        self._client = client or Client.of(Source())
+        self._known: Facts | None = None
+        self.job_id = str(job_id)
+        self.ranked: Rank | None = None
+
+    @classmethod
+    def of(cls, known: Facts, client: Client, ranked: Ranked[Facts] | None = None) -> Job:
+        """A job whose facts are at hand."""
+        job = cls(known.id, client=client)
+        job._known = known
+        job.ranked = Rank.of(ranked) if ranked else None
+        return job
+
+    @classmethod
+    def ranked_list(cls, ranking: Ranking[Facts], client: Client) -> RankedList[Job]:
+        """A ranking of jobs."""
+        shown = (cls.of(entry.item, client, entry) for entry in ranking.entries)
+        return RankedList(shown, ranking.considered, ranking.without_runtime)
+
+    @property
+    def _facts(self) -> Facts:
+        if self._known is None:
+            self._known = self._client.ask(self._find, lambda found: found)
+        return self._known
+
+    async def _find(self, asking: Asking) -> Facts:
+        return await jobs.find_job(asking, jobs.number_of(self.job_id, "job"))
+
+    def load(self) -> Job:
+        """This job, read if it was not yet. Raises JobNotFoundError."""
+        self._known = self._facts
+        return self
+
+    def refresh(self) -> Job:
+        """This job, read again."""
+        self._known = self._client.ask(self._find, lambda found: found, refresh=True)
+        return self
+
+    @property
+    def name(self) -> str | None:
+        """Its name."""
+        return self._facts.name
+
+    @property
+    def description(self) -> str | None:
+        """Its description."""
+        return self._facts.description
+
+    @property
+    def kind(self) -> str | None:
+        """dbt's job type: scheduled, ci, merge, other and so on."""
+        return self._facts.kind
+
+    @property
+    def schedule(self) -> str | None:
+        """The cron expression of a scheduled job."""
+        return self._facts.schedule
+
+    @property
+    def steps(self) -> list[str]:
+        """The dbt commands it runs, in order."""
+        return list(self._facts.steps)
+
+    @property
+    def last_run_status(self) -> RunStatus | None:
+        """How its newest run ended, or where it stands."""
+        last = self._facts.last_run
+        return RunStatus(last.status.value) if last else None
+
+    @property
+    def last_run_runtime(self) -> float | None:
+        """Wall clock of its newest run in seconds, time in the queue excluded; None until it has ended."""
+        last = self._facts.last_run
+        return last.runtime if last else None
+
+    @property
+    def last_run_start_time(self) -> datetime | None:
+        """When its newest run was started (UTC)."""
+        last = self._facts.last_run
+        return last.start_time if last else None
+
+    @property
+    def last_run_end_time(self) -> datetime | None:
+        """When its newest run ended (UTC)."""
+        last = self._facts.last_run
+        return last.end_time if last else None
+
+    def get_models(
+        self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
+    ) -> list[Model]:
+        """The models it builds, as they are now, that meet the filter, ordered by id.
+
+        It builds what has a result in its newest run that ended by itself and executed a model, of its last five.
+        """
+        wanted, job = models_filter(filter, criteria), self._facts
+        return self._client.ask(
+            lambda asking: jobs.models_of_job(asking, job, wanted),
+            lambda found: [Model.of(one, self._client) for one in found],
+            refresh=refresh,
+        )
+
+    def get_last_run(self) -> Run | None:
+        """Its newest run, whatever its status; None when it has none."""
+        last = self._facts.last_run
+        return Run.of(last, self._client) if last else None
+
+    def get_runs(self, last_n: int = 5, *, refresh: bool = False) -> list[Run]:
+        """Its newest `last_n` runs (1 to 500), newest first, whatever their status."""
+        ensure_count("last_n", last_n, MOST_RUNS)
+        number = self._facts.id
+
+        async def question(asking: Asking) -> tuple[RunFacts, ...]:
+            return await asking.loaders.recent_runs(number, last_n)
+
+        return self._client.ask(question, lambda found: [Run.of(one, self._client) for one in found], refresh=refresh)
+
+    def get_slowest_models(
+        self,
+        slowest_n: int = 5,
+        filter: SearchFilter | None = None,
+        *,
+        refresh: bool = False,
+        **criteria: Unpack[Criteria],
+    ) -> RankedList[Model]:
+        """The slowest models of its newest run that ended by itself and executed a model (of its last five).
+
+        Ranked by their own execution time in that run, in seconds; see Run.get_slowest_models. Nothing when no run
+        qualifies.
+        """
+        ensure_count("slowest_n", slowest_n, MOST_RANKED)
+        wanted, job = models_filter(filter, criteria), self._facts
+
+        async def question(asking: Asking) -> tuple[Ranking[ModelRun], Mapping[str, ModelFacts | None]]:
+            ranking = await run_models.slowest_models_of_job(asking, job, slowest_n, wanted)
+            return ranking, await run_models.applied_models(asking, [entry.item for entry in ranking.entries])
+
+        return self._client.ask(
+            question, lambda found: Model.ranked_in_run(found[0], found[1], self._client), refresh=refresh
+        )
+
+    def get_runtimes(self, last_n: int = 5, by_model: bool = False, *, refresh: bool = False) -> list[RuntimeReport]:
+        """The runtimes of its newest `last_n` runs (1 to 100) that ended by themselves, newest first.
+
+        By job: the wall clock of each of those runs. By model: what each model took in each of them, its own execution
+        time, by model id within a run; models that were not executed, failed or were cancelled in a run are left out.
+        """
+        ensure_count("last_n", last_n, MOST_LAST_RUNS)
+        job = self._facts
+        question = runtimes.model_runtimes if by_model else runtimes.job_runtimes
+        return self._client.ask(
+            lambda asking: question(asking, job, last_n),
+            lambda found: [RuntimeReport.of(one) for one in found],
+            refresh=refresh,
+        )
+
+    def get_average_job_runtime(
+        self,
+        last_n: int = 5,
+        filter: SearchFilter | None = None,
+        model_filter: ModelFilter | None = None,
+        *,
+        refresh: bool = False,
+    ) -> Average | None:
+        """Its mean wall clock, in seconds, over its newest `last_n` runs (1 to 100) that ended by themselves.
+
+        Formula: fsum(end − start of each run) / number of runs. Failed runs count, cancelled ones do not, and neither
+        does time in the queue. The filters ask whether the job builds a model that meets each of them; if it does not,
+        the answer is None. The result says over how many runs it goes and how many were passed over.
+        """
+        ensure_count("last_n", last_n, MOST_LAST_RUNS)
+        wanted, models = two_filters(filter, model_filter)
+        job = self._facts
+        return self._client.ask(
+            lambda asking: averages.average_job_runtime(asking, job, last_n, criteria=wanted, models=models),
+            Average.of_job,
+            refresh=refresh,
+        )
+
+    def average_historical_model_runtime(
+        self,
+        slowest_n: int | None = 5,
+        last_n_runs: int = 5,
+        filter: SearchFilter | None = None,
+        model_filter: ModelFilter | None = None,
+        *,
+        refresh: bool = False,
+    ) -> Average | None:
+        """The mean, in seconds, over its `slowest_n` slowest models (None: all) of each one's mean over its last runs.
+
+        Formula: a(model) = fsum(the model's execution times in the job's newest `last_n_runs` runs that ended by
+        themselves, where it succeeded) / their number; the answer is fsum(a) / n over the n ≤ `slowest_n` models with
+        the greatest a. Taken are the models the job builds, as they are now, that meet both filters. None when none of
+        them has a runtime. The result says what was left out.
+        """
+        if slowest_n is not None:
+            ensure_count("slowest_n", slowest_n, MOST_RANKED)
+        ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
+        wanted, models = two_filters(filter, model_filter)
+        job = self._facts
+        return self._client.ask(
+            lambda asking: averages.average_historical_model_runtime(
+                asking, job, slowest_n, last_n_runs, criteria=wanted, models=models
+            ),
+            Average.of_models,
+            refresh=refresh,
+        )
+
+    def to_record(self) -> records.Job:
+        """A plain record of this job."""
+        return records.Job.of(self._facts)
+
+    def __repr__(self) -> str:
+        return f"Job({self.job_id!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Job) and other.job_id == self.job_id
+
+    def __hash__(self) -> int:
+        return hash(self.job_id)

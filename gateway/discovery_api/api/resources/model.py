@@ -1,0 +1,383 @@
+"""Model: a dbt model in one deployment environment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Unpack
+
+from gateway.discovery_api.api.arguments import MOST_LAST_RUNS, ensure_count, models_filter
+from gateway.discovery_api.api.resources.run import Run
+from gateway.discovery_api.client import Client, Source
+from gateway.discovery_api.exceptions import ModelNotFoundError
+from gateway.discovery_api.models import Criteria, Rank, RankedList, RunStatus, SearchFilter, SourceFreshnessReport
+from gateway.discovery_api.models import resources as records
+from gateway.errors import NotFound
+from gateway.hierarchy.job import Run as RunFacts
+from gateway.hierarchy.model import Model as Facts
+from gateway.hierarchy.model import ModelDetails, ModelRun
+from gateway.hierarchy.project import DeploymentEnvironment
+from gateway.hierarchy.ranking import Ranked, Ranking
+from gateway.loading import freshness, jobs, lineage, models, run_models
+from gateway.loading.asking import Asking
+from gateway.loading.projection import Projection
+from gateway.loading.projects import project_of_environment
+from gateway.services.model_details import DETAIL_FIELDS
+from gateway.services.model_pages import OPTIONAL_FIELDS
+
+if TYPE_CHECKING:
+    from gateway.discovery_api.api.resources.job import Job
+
+_DESCRIBED = Projection(OPTIONAL_FIELDS)
+_DETAILED = Projection(details=frozenset(DETAIL_FIELDS))
+
+
+class Model:
+    """A model as its environment knew it when it was read; `refresh()` reads it again.
+
+    `runtime`, `start_time` and `end_time` belong to its last *successful* run, `last_run_…` to its last attempt,
+    whatever its outcome. `ranked` is set on models that a ranking listed: place, mean runtime and runs behind it;
+    `model_run` on models that a run listed: what the model did in it.
+    """
+
+    def __init__(
+        self, model_name: str, project_name: str, environment: str = "production", *, client: Client | None = None
+    ) -> None:
+        self._client = client or Client.of(Source())
+        self._environment = DeploymentEnvironment(environment)
+        self._known: Facts | None = None
+        self._described: Facts | None = None
+        self._last: ModelRun | None = None
+        self.model_id = f"{project_name}.{model_name}"
+        self.ranked: Rank | None = None
+        self.model_run: records.ModelRun | None = None
+
+    @classmethod
+    def of(cls, known: Facts, client: Client, ranked: Ranked[Facts] | None = None) -> Model:
+        """A model whose facts are at hand."""
+        model = cls(known.name, known.project_id, client=client)
+        model.model_id = known.id
+        model._known = known
+        model.ranked = Rank.of(ranked) if ranked else None
+        return model
+
+    @classmethod
+    def in_run(
+        cls, touched: ModelRun, applied: Facts | None, client: Client, ranked: Ranked[ModelRun] | None = None
+    ) -> Model:
+        """A model of a run; without `applied` facts it has been removed since and knows only its `model_run`."""
+        model = cls.of(applied, client) if applied else _Removed(touched, client)
+        model.model_run = records.ModelRun.of(touched)
+        model.ranked = Rank.of(ranked) if ranked else None
+        return model
+
+    @classmethod
+    def ranked_list(cls, ranking: Ranking[Facts], client: Client) -> RankedList[Model]:
+        """A ranking of models."""
+        shown = (cls.of(entry.item, client, entry) for entry in ranking.entries)
+        return RankedList(shown, ranking.considered, ranking.without_runtime)
+
+    @classmethod
+    def ranked_in_run(
+        cls, ranking: Ranking[ModelRun], applied: Mapping[str, Facts | None], client: Client
+    ) -> RankedList[Model]:
+        """A ranking of what models took in a run."""
+        shown = (cls.in_run(entry.item, applied[entry.item.unique_id], client, entry) for entry in ranking.entries)
+        return RankedList(shown, ranking.considered, ranking.without_runtime)
+
+    @property
+    def _facts(self) -> Facts:
+        if self._known is None:
+            self._known = self._client.ask(self._find, lambda found: found)
+        return self._known
+
+    @property
+    def _description(self) -> Facts:
+        if self._described is None:
+            known = self._facts
+
+            async def question(asking: Asking) -> Facts | None:
+                project = await project_of_environment(asking, known.environment_id)
+                return await models.applied_model(asking, project, known.unique_id)
+
+            self._described = self._client.ask(question, lambda found: found, projection=_DESCRIBED) or known
+        return self._described
+
+    async def _find(self, asking: Asking) -> Facts:
+        if self._known is None:
+            return await models.find_model(asking, self.model_id, self._environment)
+        project = await project_of_environment(asking, self._known.environment_id)
+        found = await models.applied_model(asking, project, self._known.unique_id)
+        if found is None:
+            raise NotFound(f"{self.model_id} has been removed from its environment.", kind="model", id=self.model_id)
+        return found
+
+    def load(self) -> Model:
+        """This model, read if it was not yet. Raises ModelNotFoundError or AmbiguousModelError."""
+        self._known = self._facts
+        self.model_id = self._known.id
+        return self
+
+    def refresh(self) -> Model:
+        """This model, read again."""
+        self._known = self._client.ask(self._find, lambda found: found, refresh=True)
+        self._described, self._last = None, None
+        return self
+
+    @property
+    def unique_id(self) -> str:
+        """dbt's unique id, model.package.name; packages repeat across projects."""
+        return self._facts.unique_id
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._facts.name
+
+    @property
+    def project_id(self) -> str:
+        """The id of its project."""
+        return self._facts.project_id
+
+    @property
+    def package_name(self) -> str:
+        """The dbt package that defines it."""
+        return self._facts.package_name
+
+    @property
+    def tags(self) -> list[str]:
+        """Tags, in the order dbt lists them."""
+        return list(self._facts.tags)
+
+    @property
+    def materialization(self) -> str | None:
+        """table, view, incremental, ephemeral or a custom one."""
+        return self._facts.materialization
+
+    @property
+    def runtime(self) -> float | None:
+        """Seconds its last successful run spent on it; None when it never succeeded."""
+        return self._facts.runtime
+
+    @property
+    def start_time(self) -> datetime | None:
+        """When its last successful execution began (UTC)."""
+        return self._facts.start_time
+
+    @property
+    def end_time(self) -> datetime | None:
+        """When its last successful execution ended (UTC)."""
+        return self._facts.end_time
+
+    @property
+    def last_run_status(self) -> RunStatus | None:
+        """How its last attempt ended; None when there was none."""
+        status = self._facts.last_run_status
+        return RunStatus(status.value) if status else None
+
+    @property
+    def last_run_error(self) -> str | None:
+        """The error of its last attempt, when it failed."""
+        return self._facts.last_run_error
+
+    @property
+    def last_run_runtime(self) -> float | None:
+        """Seconds its last attempt spent on it; None when it was not executed there."""
+        return self._facts.runtime if self._last_run_succeeded else self._attempt("runtime")
+
+    @property
+    def last_run_start_time(self) -> datetime | None:
+        """When the execution of its last attempt began (UTC)."""
+        return self._facts.start_time if self._last_run_succeeded else self._attempt("start_time")
+
+    @property
+    def last_run_end_time(self) -> datetime | None:
+        """When the execution of its last attempt ended (UTC)."""
+        return self._facts.end_time if self._last_run_succeeded else self._attempt("end_time")
+
+    @property
+    def _last_run_succeeded(self) -> bool:
+        """Whether the last attempt is the last success, whose figures are at hand."""
+        last = self._facts.last_run
+        return last is not None and last.run_id == self._facts.last_success_run_id and last.status.value == "success"
+
+    def _attempt(self, name: str) -> Any:
+        if self._last is None:
+            known = self._facts
+            self._last = self._client.ask(lambda asking: models.last_model_run(asking, known), lambda found: found)
+        return getattr(self._last, name, None)
+
+    @property
+    def description(self) -> str | None:
+        """The description from the project's YAML."""
+        return self._description.description
+
+    @property
+    def database(self) -> str | None:
+        """Database of its relation."""
+        return self._description.database
+
+    @property
+    def schema(self) -> str | None:
+        """Schema of its relation."""
+        return self._description.schema
+
+    @property
+    def alias(self) -> str | None:
+        """Name of its relation."""
+        return self._description.alias
+
+    @property
+    def relation_name(self) -> str | None:
+        """Its relation's full name, quoted as dbt writes it."""
+        return self._description.relation_name
+
+    @property
+    def access(self) -> str | None:
+        """private, protected or public."""
+        return self._description.access
+
+    @property
+    def group(self) -> str | None:
+        """The dbt group that owns it."""
+        return self._description.group
+
+    @property
+    def meta(self) -> Mapping[str, Any] | None:
+        """Its meta, verbatim."""
+        return self._description.meta
+
+    @property
+    def file_path(self) -> str | None:
+        """Path of its file in its project."""
+        return self._description.file_path
+
+    def get_last_run(self) -> Run | None:
+        """The run of its last attempt, whose `model_run` says what the model did in it; None when it never ran."""
+        runs = self.get_runs(last_n=1)
+        return runs[0] if runs else None
+
+    def get_runs(
+        self,
+        last_n: int = 5,
+        filter: SearchFilter | None = None,
+        *,
+        refresh: bool = False,
+        **criteria: Unpack[Criteria],
+    ) -> list[Run]:
+        """The runs of its last `last_n` attempts (1 to 100), newest first, by any job of its environment.
+
+        `model_run` of each says what the model did in it. With a filter: the newest attempts in which this model met
+        it, by its tags, materialization and runtime in that run; its last 100 attempts are looked at.
+        """
+        ensure_count("last_n", last_n, MOST_LAST_RUNS)
+        wanted, known = models_filter(filter, criteria), self._facts
+
+        async def question(asking: Asking) -> list[tuple[ModelRun, RunFacts | None]]:
+            found = await run_models.runs_of_model(asking, known, last_n, wanted)
+            return list(zip(found, await asyncio.gather(*(_run_or_none(asking, one) for one in found)), strict=True))
+
+        return self._client.ask(question, self._show_runs, refresh=refresh)
+
+    def get_sql(self, *, compiled: bool = False) -> str | None:
+        """Its code as written, or as last compiled (None when no run compiled it). Read anew each time."""
+        details = self._details()
+        return details.compiled_code if compiled else details.raw_code
+
+    def get_tests(self) -> list[records.ModelTest]:
+        """Its tests and how each last ended, ordered by unique id."""
+        return [records.ModelTest.of(test) for test in self._details().tests]
+
+    def _details(self) -> ModelDetails:
+        known = self._facts
+        return self._client.ask(lambda asking: asking.loaders.details(known), lambda found: found, projection=_DETAILED)
+
+    def freshness(self, *, refresh: bool = False) -> RunStatus:
+        """How fresh the data behind it are: the worst of the sources it stands on, directly or through other nodes.
+
+        failure before warn before success; unknown when no freshness check covers any of them. See source_freshness.
+        """
+        known = self._facts
+        found = self._client.ask(
+            lambda asking: freshness.model_freshness(asking, known), lambda found: found, refresh=refresh
+        )
+        return RunStatus(found.status.value)
+
+    def source_freshness(self, *, refresh: bool = False) -> list[SourceFreshnessReport]:
+        """The sources it stands on, directly or through other nodes, with their last freshness check."""
+        known = self._facts
+        return self._client.ask(
+            lambda asking: freshness.model_freshness(asking, known),
+            lambda found: [SourceFreshnessReport.of(source) for source in found.sources],
+            refresh=refresh,
+        )
+
+    def get_jobs(self, *, refresh: bool = False) -> list[Job]:
+        """The jobs of its environment that build it, ordered by id.
+
+        A job builds what has a result in its newest run that ended by itself and executed a model, of its last five.
+        """
+        from gateway.discovery_api.api.resources.job import Job  # jobs have models, and models have jobs
+
+        known = self._facts
+        return self._client.ask(
+            lambda asking: jobs.jobs_of_model(asking, known),
+            lambda found: [Job.of(one, self._client) for one in found],
+            refresh=refresh,
+        )
+
+    def get_upstream_models(self) -> list[Model]:
+        """The models it is built from directly, ordered by unique id."""
+        known = self._facts
+        return self._client.ask(lambda asking: lineage.upstream_models(asking, known), self._show)
+
+    def get_downstream_models(self) -> list[Model]:
+        """The models that are built from it directly, ordered by unique id."""
+        known = self._facts
+        return self._client.ask(lambda asking: lineage.downstream_models(asking, known), self._show)
+
+    def to_record(self) -> records.Model:
+        """A plain record of this model."""
+        return records.Model.of(self._facts)
+
+    def _show(self, found: list[Facts]) -> list[Model]:
+        return [Model.of(one, self._client) for one in found]
+
+    def _show_runs(self, found: list[tuple[ModelRun, RunFacts | None]]) -> list[Run]:
+        runs = []
+        for touched, known in found:
+            run = Run.of(known, self._client, touched) if known else Run(touched.run_id, client=self._client)
+            run.model_run = records.ModelRun.of(touched)
+            runs.append(run)
+        return runs
+
+    def __repr__(self) -> str:
+        return f"Model({self.model_id!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and other.model_id == self.model_id
+
+    def __hash__(self) -> int:
+        return hash(self.model_id)
+
+
+class _Removed(Model):
+    """A model that a run touched and its environment does not hold any more."""
+
+    def __init__(self, touched: ModelRun, client: Client) -> None:
+        super().__init__(touched.name, touched.package_name or "", client=client)
+        self.model_id = touched.unique_id
+
+    async def _find(self, asking: Asking) -> Facts:
+        raise ModelNotFoundError(
+            f"{self.model_id} has been removed from its environment; `model_run` says what it did in that run.",
+            code="NOT_FOUND",
+        )
+
+
+async def _run_or_none(asking: Asking, touched: ModelRun) -> RunFacts | None:
+    try:
+        return await asking.loaders.run(touched.run_id)
+    except NotFound:
+        return None

@@ -1,0 +1,171 @@
+"""Project: one dbt project in one deployment environment."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from gateway.discovery_api.api.arguments import (
+    MOST_LAST_RUNS,
+    MOST_RANKED,
+    ensure_count,
+    models_filter,
+    two_filters,
+)
+from gateway.discovery_api.api.resources.job import Job
+from gateway.discovery_api.api.resources.model import Model
+from gateway.discovery_api.client import Client, Source
+from gateway.discovery_api.models import Criteria, ModelFilter, RankedList, SearchFilter
+from gateway.discovery_api.models import resources as records
+from gateway.hierarchy.project import DeploymentEnvironment
+from gateway.hierarchy.project import Project as Facts
+from gateway.loading import jobs, models, rankings
+from gateway.loading.asking import Asking
+from gateway.loading.projects import find_project
+
+
+class Project:
+    """One dbt project in one deployment environment. Its id is the dbt project name."""
+
+    def __init__(self, project_id: str, environment: str = "production", *, client: Client | None = None) -> None:
+        self._client = client or Client.of(Source())
+        self._environment = DeploymentEnvironment(environment)
+        self._known: Facts | None = None
+        self.project_id = project_id
+
+    @classmethod
+    def of(cls, known: Facts, client: Client) -> Project:
+        """A project whose facts are at hand."""
+        deployment = known.environment.deployment or DeploymentEnvironment.PRODUCTION
+        project = cls(known.id, deployment.value, client=client)
+        project._known = known
+        return project
+
+    @property
+    def _facts(self) -> Facts:
+        if self._known is None:
+            self._known = self._client.ask(self._find, lambda found: found)
+        return self._known
+
+    async def _find(self, asking: Asking) -> Facts:
+        return await find_project(asking, self.project_id, self._environment)
+
+    def load(self) -> Project:
+        """This project, read if it was not yet. Raises ProjectNotFoundError."""
+        self._known = self._facts
+        return self
+
+    @property
+    def name(self) -> str:
+        """Its display name in dbt."""
+        return self._facts.name
+
+    @property
+    def adapter_type(self) -> str | None:
+        """The warehouse adapter: snowflake, bigquery, duckdb and so on."""
+        return self._facts.adapter_type
+
+    @property
+    def environment(self) -> str:
+        """The deployment environment looked at: production or staging."""
+        return self._environment.value
+
+    @property
+    def models(self) -> list[Model]:
+        """All its models, ordered by id."""
+        return self.get_models()
+
+    @property
+    def jobs(self) -> list[Job]:
+        """All its jobs, ordered by id."""
+        return self.get_jobs()
+
+    @property
+    def model_count(self) -> int:
+        """How many models it has."""
+        project = self._facts
+        return self._client.ask(lambda asking: asking.loaders.models(project), lambda found: len(found.models))
+
+    @property
+    def job_count(self) -> int:
+        """How many jobs run in its environment."""
+        project = self._facts
+        return self._client.ask(lambda asking: jobs.jobs_of_project(asking, project), len)
+
+    def get_models(
+        self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
+    ) -> list[Model]:
+        """Its models that meet the filter, ordered by id."""
+        wanted, project = models_filter(filter, criteria), self._facts
+        return self._client.ask(
+            lambda asking: models.select_models(asking, [project], wanted),
+            lambda found: [Model.of(one, self._client) for one in found],
+            refresh=refresh,
+        )
+
+    def get_jobs(
+        self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
+    ) -> list[Job]:
+        """Its jobs that build a model meeting the filter, ordered by id."""
+        wanted, project = models_filter(filter, criteria), self._facts
+        return self._client.ask(
+            lambda asking: jobs.select_jobs(asking, [project], models=wanted),
+            lambda found: [Job.of(one, self._client) for one in found],
+            refresh=refresh,
+        )
+
+    def slowest_models(
+        self,
+        slowest_n: int = 5,
+        last_n_runs: int = 1,
+        filter: SearchFilter | None = None,
+        *,
+        refresh: bool = False,
+        **criteria: Unpack[Criteria],
+    ) -> RankedList[Model]:
+        """Its slowest models, as dbtAccount.slowest_models ranks them."""
+        wanted, project = models_filter(filter, criteria), self._facts
+        ensure_count("slowest_n", slowest_n, MOST_RANKED)
+        ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
+        return self._client.ask(
+            lambda asking: rankings.slowest_models(asking, [project], slowest_n, last_n_runs, wanted),
+            lambda ranking: Model.ranked_list(ranking, self._client),
+            refresh=refresh,
+        )
+
+    def longest_running_jobs(
+        self,
+        longest_n: int = 5,
+        last_n_runs: int = 1,
+        filter: SearchFilter | None = None,
+        model_filter: ModelFilter | None = None,
+        *,
+        refresh: bool = False,
+    ) -> RankedList[Job]:
+        """Its longest jobs, as dbtAccount.longest_running_jobs ranks them."""
+        wanted, named = two_filters(filter, model_filter)
+        project = self._facts
+        ensure_count("longest_n", longest_n, MOST_RANKED)
+        ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
+        return self._client.ask(
+            lambda asking: rankings.longest_running_jobs(
+                asking, [project], longest_n, last_n_runs, criteria=wanted, models=named
+            ),
+            lambda ranking: Job.ranked_list(ranking, self._client),
+            refresh=refresh,
+        )
+
+    def to_record(self) -> records.Project:
+        """A plain record of this project."""
+        return records.Project.of(self._facts)
+
+    def __repr__(self) -> str:
+        return f"Project({self.project_id!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Project) and (other.project_id, other.environment) == (
+            self.project_id,
+            self.environment,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.project_id, self.environment))

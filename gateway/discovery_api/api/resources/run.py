@@ -1,0 +1,229 @@
+"""Run: one run of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Unpack
+
+from gateway.discovery_api.api.arguments import MOST_RANKED, ensure_count, models_filter, two_filters
+from gateway.discovery_api.client import Client, Source
+from gateway.discovery_api.models import Average, Criteria, ModelFilter, RankedList, RunStatus, SearchFilter
+from gateway.discovery_api.models import resources as records
+from gateway.hierarchy import job as facts
+from gateway.hierarchy.model import Model as ModelFacts
+from gateway.hierarchy.model import ModelRun
+from gateway.hierarchy.ranking import Ranking
+from gateway.loading import averages, jobs, run_models
+from gateway.loading.asking import Asking
+
+if TYPE_CHECKING:
+    from gateway.discovery_api.api.resources.job import Job
+    from gateway.discovery_api.api.resources.model import Model
+
+
+class Run:
+    """One run of a job, as it stood when it was read; `refresh()` reads it again.
+
+    `model_run` is set on runs that a model listed: what that model did in the run.
+    """
+
+    def __init__(self, run_id: str | int, *, client: Client | None = None) -> None:
+        self._client = client or Client.of(Source())
+        self._known: facts.Run | None = None
+        self.run_id = str(run_id)
+        self.model_run: records.ModelRun | None = None
+
+    @classmethod
+    def of(cls, known: facts.Run, client: Client, model_run: ModelRun | None = None) -> Run:
+        """A run whose facts are at hand."""
+        run = cls(known.id, client=client)
+        run._known = known
+        run.model_run = records.ModelRun.of(model_run) if model_run else None
+        return run
+
+    @property
+    def _facts(self) -> facts.Run:
+        if self._known is None:
+            self._known = self._client.ask(self._find, lambda found: found)
+        return self._known
+
+    async def _find(self, asking: Asking) -> facts.Run:
+        return await jobs.find_run(asking, jobs.number_of(self.run_id, "run"))
+
+    def load(self) -> Run:
+        """This run, read if it was not yet. Raises RunNotFoundError."""
+        self._known = self._facts
+        return self
+
+    def refresh(self) -> Run:
+        """This run, read again."""
+        self._known = self._client.ask(self._find, lambda found: found, refresh=True)
+        return self
+
+    @property
+    def status(self) -> RunStatus:
+        """How the run ended, or where it stands."""
+        return RunStatus(self._facts.status.value)
+
+    @property
+    def status_text(self) -> str:
+        """dbt's own word for its status."""
+        return self._facts.status_text
+
+    @property
+    def runtime(self) -> float | None:
+        """Wall clock in seconds, end − start, time in the queue excluded; None until it has ended."""
+        return self._facts.runtime
+
+    @property
+    def start_time(self) -> datetime | None:
+        """When it was started (UTC)."""
+        return self._facts.start_time
+
+    @property
+    def end_time(self) -> datetime | None:
+        """When it ended (UTC)."""
+        return self._facts.end_time
+
+    @property
+    def run_completed_at(self) -> datetime | None:
+        """The same as `end_time`."""
+        return self._facts.end_time
+
+    @property
+    def queue_seconds(self) -> float | None:
+        """Seconds from its creation to its start."""
+        return self._facts.queue_seconds
+
+    @property
+    def error(self) -> str | None:
+        """dbt's message about its outcome."""
+        return self._facts.error
+
+    @property
+    def git_sha(self) -> str | None:
+        """The commit that was run."""
+        return self._facts.git_sha
+
+    @property
+    def git_branch(self) -> str | None:
+        """The branch that was run."""
+        return self._facts.git_branch
+
+    @property
+    def url(self) -> str | None:
+        """Its page in dbt, where it has one."""
+        return self._facts.url
+
+    @property
+    def job_id(self) -> str:
+        """The id of its job."""
+        return str(self._facts.job_id)
+
+    @property
+    def job(self) -> Job:
+        """Its job. Raises JobNotFoundError when that has been deleted since."""
+        from gateway.discovery_api.api.resources.job import Job  # jobs have runs, and runs have a job
+
+        return Job(self.job_id, client=self._client).load()
+
+    @property
+    def model_count(self) -> int:
+        """How many models had a result in this run, skipped ones among them."""
+        return self._client.ask(lambda asking: jobs.executed_models(asking, self._facts, None), len)
+
+    def get_models(
+        self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
+    ) -> list[Model]:
+        """The models with a result in this run, ordered by unique id; `model_run` of each says what it did in it.
+
+        The filter looks at each model as it was in this run. Models that have been removed since are listed too.
+        """
+        wanted = models_filter(filter, criteria)
+        run = self._facts
+
+        async def question(asking: Asking) -> list[tuple[ModelRun, ModelFacts | None]]:
+            touched = await run_models.models_in_run(asking, run, models=wanted)
+            applied = await run_models.applied_models(asking, touched)
+            return [(one, applied[one.unique_id]) for one in touched]
+
+        return self._client.ask(question, self._show_models, refresh=refresh)
+
+    def get_model_runs(self, filter: SearchFilter | None = None, *, refresh: bool = False) -> list[records.ModelRun]:
+        """What each model did in this run, ordered by unique id."""
+        wanted, run = models_filter(filter, {}), self._facts
+        return self._client.ask(
+            lambda asking: run_models.models_in_run(asking, run, models=wanted),
+            lambda touched: [records.ModelRun.of(one) for one in touched],
+            refresh=refresh,
+        )
+
+    def get_slowest_models(
+        self,
+        slowest_n: int = 5,
+        filter: SearchFilter | None = None,
+        *,
+        refresh: bool = False,
+        **criteria: Unpack[Criteria],
+    ) -> RankedList[Model]:
+        """The models of this run that took longest in it, slowest first, by their own execution time in seconds.
+
+        `ranked` of each holds its place and figure. Left out and counted are models that did not execute, failed or
+        were cancelled. Ties go by unique id.
+        """
+        ensure_count("slowest_n", slowest_n, MOST_RANKED)
+        wanted, run = models_filter(filter, criteria), self._facts
+
+        async def question(asking: Asking) -> tuple[Ranking[ModelRun], Mapping[str, ModelFacts | None]]:
+            ranking = await run_models.slowest_models_of_run(asking, run, slowest_n, wanted)
+            return ranking, await run_models.applied_models(asking, [entry.item for entry in ranking.entries])
+
+        return self._client.ask(question, self._show_ranking, refresh=refresh)
+
+    def average_model_runtime(
+        self,
+        slowest_n: int | None = 5,
+        filter: SearchFilter | None = None,
+        model_filter: ModelFilter | None = None,
+        *,
+        refresh: bool = False,
+    ) -> Average | None:
+        """The mean execution time, in seconds, of the `slowest_n` slowest models of this run (None: of all).
+
+        Formula: fsum(the greatest `slowest_n` execution times) / their number, over the models that meet both filters
+        and succeeded in this run. None when there is none. The result says how much was left out.
+        """
+        if slowest_n is not None:
+            ensure_count("slowest_n", slowest_n, MOST_RANKED)
+        wanted, models = two_filters(filter, model_filter)
+        run = self._facts
+        return self._client.ask(
+            lambda asking: averages.average_model_runtime(asking, run, slowest_n, criteria=wanted, models=models),
+            Average.of_models,
+            refresh=refresh,
+        )
+
+    def to_record(self) -> records.Run:
+        """A plain record of this run."""
+        return records.Run.of(self._facts)
+
+    def _show_models(self, found: list[tuple[ModelRun, ModelFacts | None]]) -> list[Model]:
+        from gateway.discovery_api.api.resources.model import Model  # models have runs, and runs have models
+
+        return [Model.in_run(touched, applied, self._client) for touched, applied in found]
+
+    def _show_ranking(self, found: tuple[Ranking[ModelRun], Mapping[str, ModelFacts | None]]) -> RankedList[Model]:
+        from gateway.discovery_api.api.resources.model import Model  # models have runs, and runs have models
+
+        ranking, applied = found
+        return Model.ranked_in_run(ranking, applied, self._client)
+
+    def __repr__(self) -> str:
+        return f"Run({self.run_id!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and other.run_id == self.run_id
+
+    def __hash__(self) -> int:
+        return hash(self.run_id)

@@ -1,0 +1,96 @@
+"""One opened upstream on a loop of its own: opened by the first question, closed once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gateway.discovery_api.background import BackgroundLoop, closed
+from gateway.services.base_query import BaseQuery
+from gateway.services.bundle import Freshness, Services, Upstream, build_services, open_query
+from gateway.settings import Settings
+from gateway.upstream import WrapPlatform, open_upstream
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ConnectionOptions:
+    """Where the data are, for how many seconds facts are believed, and by which clock they grow old."""
+
+    settings: Settings
+    ttl: float
+    clock: Callable[[], float] = time.monotonic
+    wrap_platform: WrapPlatform | None = None
+
+
+@dataclass
+class Opened:
+    """The upstream, and services over it, which are replaced when everything is to be forgotten."""
+
+    upstream: Upstream
+    query: BaseQuery
+    services: Services
+
+
+class Connection:
+    """Thread-safe. Opens when it is first used; a failure to open is raised, and the next use tries again."""
+
+    def __init__(self, options: ConnectionOptions) -> None:
+        self._options = options
+        self._lock = threading.RLock()
+        self._stack = AsyncExitStack()
+        self._loop: BackgroundLoop | None = None
+        self._opened: Opened | None = None
+        self._closed = False
+
+    def run(self, work: Callable[[Opened], Awaitable[T]]) -> T:
+        """What `work` comes to on the connection's loop. Raises ClosedError after `close`."""
+        with self._lock:
+            loop, opened = self._open()
+
+        async def working() -> T:
+            return await work(opened)
+
+        return loop.run(working())
+
+    def forget(self) -> None:
+        """Lets go of every fact that was read; questions under way keep theirs."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.services = self._fresh_services(self._opened.upstream, self._opened.query)
+
+    def close(self) -> None:
+        """Ends the connection and its thread. Once is enough; more does nothing."""
+        with self._lock:
+            loop, self._loop, self._opened, self._closed = self._loop, None, None, True
+        if loop is not None:
+            loop.stop(self._stack.aclose)
+
+    def _open(self) -> tuple[BackgroundLoop, Opened]:
+        if self._closed:
+            raise closed()
+        if self._loop is None:
+            self._loop = BackgroundLoop()
+        if self._opened is None:
+            self._opened = self._loop.run(self._connect())
+        return self._loop, self._opened
+
+    async def _connect(self) -> Opened:
+        async with AsyncExitStack() as opening:
+            upstream = await opening.enter_async_context(
+                open_upstream(self._options.settings, self._options.wrap_platform)
+            )
+            query = await opening.enter_async_context(open_query(upstream))
+            opened = Opened(upstream, query, self._fresh_services(upstream, query))
+            self._stack = opening.pop_all()
+        return opened
+
+    def _fresh_services(self, upstream: Upstream, query: BaseQuery) -> Services:
+        options = self._options
+        freshness = Freshness(options.ttl, options.ttl, options.settings.cached_rows)
+        return build_services(query, upstream, freshness, options.clock)
