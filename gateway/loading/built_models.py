@@ -26,9 +26,10 @@ class Built:
 
     run: Run | None
     models: tuple[BuiltModel, ...]
+    unique_ids: frozenset[str]
 
 
-_NOTHING = Built(None, ())
+_NOTHING = Built(None, (), frozenset())
 
 
 async def built_models(services: Services, jobs: Sequence[Job]) -> dict[Job, Built | GatewayError]:
@@ -73,5 +74,5 @@ def _newest(found: Mapping[RunKey, RunModels[BuiltModel] | GatewayError], runs: 
         if isinstance(answer, GatewayError):
             return answer
         if answer.models:
-            return Built(run, answer.models)
+            return Built(run, answer.models, frozenset(model.unique_id for model in answer.models))
     return _NOTHING

@@ -123,11 +123,7 @@ async def jobs_of_model(asking: Asking, model: Model) -> list[Job]:
     topology = await asking.loaders.topology()
     jobs = [job for _, job in sorted(topology.jobs.items()) if job.environment_id == model.environment_id]
     built = await asyncio.gather(*(asking.loaders.built_models(job) for job in jobs))
-    return [
-        job
-        for job, of_job in zip(jobs, built, strict=True)
-        if any(one.unique_id == model.unique_id for one in of_job.models)
-    ]
+    return [job for job, of_job in zip(jobs, built, strict=True) if model.unique_id in of_job.unique_ids]
 
 
 async def models_of_job(asking: Asking, job: Job, criteria: ModelFilter | None) -> list[Model]:
@@ -136,8 +132,7 @@ async def models_of_job(asking: Asking, job: Job, criteria: ModelFilter | None) 
     if project is None:
         return []
     built, environment = await asyncio.gather(asking.loaders.built_models(job), asking.loaders.models(project))
-    unique_ids = {one.unique_id for one in built.models}
-    kept = [model for model in matching([environment], criteria) if model.unique_id in unique_ids]
+    kept = [model for model in matching([environment], criteria) if model.unique_id in built.unique_ids]
     return sorted(kept, key=lambda model: model.id)
 
 

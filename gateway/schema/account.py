@@ -25,10 +25,12 @@ from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import history_scope, model_filter, project_filter, search_filter
 from gateway.schema.job import Job
 from gateway.schema.model import Model
-from gateway.schema.orders import BY_PROJECT_ID, OrderJobsBy, OrderModelsBy, order_of_jobs, order_of_models
+from gateway.schema.orders import BY_PROJECT_ID, OrderJobsBy, OrderModelsBy, OrderRunsBy, order_of_jobs, order_of_models
 from gateway.schema.paging import Page, cut
 from gateway.schema.project import Project
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
+from gateway.schema.run import Run
+from gateway.schema.runs import page_of_runs
 
 Parent = strawberry.Parent[project_facts.Account]
 
@@ -97,6 +99,25 @@ class Account:
         page = page_arguments(first, after, last, before)
         found = await jobs.select_jobs(asking(info), parent.projects, search_filter(filter))
         return cut(found, order_of_jobs(order_by), page)
+
+    @strawberry.field(
+        description="The newest runs of all projects, newest first. With a filter: those in which a model met it, as "
+        "it was in that run. The account's newest 500 runs are looked at; totalCount is null unless those are all.",
+        graphql_type=Connection[Run] | None,
+    )
+    async def runs(
+        self,
+        parent: Parent,
+        info: Info,
+        filter: ContainsFilter = strawberry.UNSET,
+        order_by: OrderRunsBy = strawberry.UNSET,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[job_facts.Run]:
+        page = page_arguments(first, after, last, before, jobs.MOST_RUNS, default=10)
+        return await page_of_runs(asking(info), parent.projects, search_filter(filter), order_by, page)
 
     @strawberry.field(
         description="The slowest models over all projects, by the runtime of the last successful run or by the mean "

@@ -13,6 +13,10 @@ TopN = Annotated[int, strawberry.argument(description="How many to return, 1 to 
 LastRuns = Annotated[
     int, strawberry.argument(description="How many of the last runs stand behind each figure, 1 to 100.")
 ]
+ByModel = Annotated[bool, strawberry.argument(description="Whether to report each model instead of whole runs.")]
+Slowest = Annotated[
+    int, strawberry.argument(description="How many of the slowest models to take the mean of, 1 to 1000.")
+]
 Environment = Annotated[
     DeploymentEnvironment, strawberry.argument(description="Which deployment environment to look at.")
 ]
@@ -25,6 +29,10 @@ ContainsModelFilter = Annotated[
     strawberry.argument(
         name="modelFilter", description="Keeps what contains a model that meets it; may name models by id."
     ),
+]
+RunsOfModelFilter = Annotated[
+    SearchFilter | None,
+    strawberry.argument(description="Keeps the runs in which the model met it, as it was there."),
 ]
 ProjectsFilter = Annotated[ProjectFilter | None, strawberry.argument(description="Keeps the projects that meet it.")]
 

@@ -51,11 +51,17 @@ class Connection(Generic[T]):
 
 
 def page_arguments(
-    first: int | None, after: str | None, last: int | None, before: str | None, most: int = LARGEST_PAGE
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+    most: int = LARGEST_PAGE,
+    *,
+    default: int = DEFAULT_PAGE,
 ) -> paging.PageArguments:
-    """What a caller asked for, UNSET taken as None; without first and last, the first hundred."""
+    """What a caller asked for, UNSET taken as None; without first and last, the first `default`."""
     page = paging.PageArguments(_value(first), _value(after), _value(last), _value(before), most)
-    return page if page.first or page.last else replace(page, first=min(DEFAULT_PAGE, most))
+    return page if page.first or page.last else replace(page, first=min(default, most))
 
 
 def _value(given: T | None) -> T | None:

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import strawberry
 
+from gateway.hierarchy import averages as average_facts
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
-from gateway.loading import jobs, projects
-from gateway.schema.arguments import ModelsFilter
+from gateway.hierarchy import runtimes as runtime_facts
+from gateway.hierarchy.ranking import Ranked
+from gateway.loading import averages, jobs, projects, run_models, runtimes
+from gateway.schema.arguments import (
+    MOST_RANKED,
+    ByModel,
+    ContainsFilter,
+    ContainsModelFilter,
+    LastRuns,
+    ModelsFilter,
+    Slowest,
+    TopN,
+)
 from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
 from gateway.schema.context import Info, asking
-from gateway.schema.inputs import model_filter
+from gateway.schema.figures import JobAverage, ModelAverage, RuntimeReport
+from gateway.schema.inputs import model_filter, search_filter
 from gateway.schema.lazy import LazyModel, LazyProject
 from gateway.schema.orders import OrderModelsBy, OrderRunsBy, order_of_models, order_of_runs
-from gateway.schema.paging import Page, cut
+from gateway.schema.paging import Page, cut, ensure_count
+from gateway.schema.rankings import RankedModelRun, ensure_last_runs, ensure_ranking
 from gateway.schema.run import Run
 
 Parent = strawberry.Parent[job_facts.Job]
@@ -83,3 +97,70 @@ class Job:
         page = page_arguments(first, after, last, before)
         found = await jobs.models_of_job(asking(info), parent, model_filter(filter))
         return cut(found, order_of_models(order_by), page)
+
+    @strawberry.field(
+        description="The models that took longest in the run that tells what the job builds: its last that ended by "
+        "itself and executed a model. Models that failed or did not run are left out.",
+        graphql_type=list[RankedModelRun] | None,
+    )
+    async def slowest_models(
+        self, parent: Parent, info: Info, first: TopN = 5, filter: ModelsFilter = strawberry.UNSET
+    ) -> tuple[Ranked[model_facts.ModelRun], ...]:
+        ensure_ranking(first)
+        ranking = await run_models.slowest_models_of_job(asking(info), parent, first, model_filter(filter))
+        return ranking.entries
+
+    @strawberry.field(
+        description="Single runtimes from the job's last runs that ended by themselves, newest first: of the runs, or "
+        "with byModel of each model in them.",
+        graphql_type=list[RuntimeReport] | None,
+    )
+    async def runtimes(
+        self, parent: Parent, info: Info, last_runs: LastRuns = 5, by_model: ByModel = False
+    ) -> list[runtime_facts.Runtime]:
+        ensure_last_runs(last_runs)
+        ask = runtimes.model_runtimes if by_model else runtimes.job_runtimes
+        return await ask(asking(info), parent, last_runs)
+
+    @strawberry.field(
+        description="The mean wall clock of the job's last runs that ended by themselves. A filter does not pick among "
+        "the runs: it asks whether the job builds such a model, and there is no average if it does not.",
+        graphql_type=JobAverage | None,
+    )
+    async def average_runtime(
+        self,
+        parent: Parent,
+        info: Info,
+        last_runs: LastRuns = 5,
+        filter: ContainsFilter = strawberry.UNSET,
+        model_filter_: ContainsModelFilter = strawberry.UNSET,
+    ) -> average_facts.JobAverage:
+        ensure_last_runs(last_runs)
+        return await averages.average_job_runtime(
+            asking(info), parent, last_runs, criteria=search_filter(filter), models=model_filter(model_filter_)
+        )
+
+    @strawberry.field(
+        description="Over the job's last runs that ended by themselves: the mean runtime of each model, and of these "
+        "means the mean over the slowest models.",
+        graphql_type=ModelAverage | None,
+    )
+    async def average_historical_model_runtime(
+        self,
+        parent: Parent,
+        info: Info,
+        slowest: Slowest = 5,
+        last_runs: LastRuns = 5,
+        filter: ContainsFilter = strawberry.UNSET,
+        model_filter_: ContainsModelFilter = strawberry.UNSET,
+    ) -> average_facts.ModelAverage[model_facts.Model]:
+        ensure_last_runs(last_runs)
+        ensure_count("slowest", slowest, MOST_RANKED)
+        return await averages.average_historical_model_runtime(
+            asking(info),
+            parent,
+            slowest,
+            last_runs,
+            criteria=search_filter(filter),
+            models=model_filter(model_filter_),
+        )

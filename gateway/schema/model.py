@@ -10,10 +10,14 @@ from strawberry.scalars import JSON
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
-from gateway.loading import jobs, lineage, models, projects
+from gateway.hierarchy import source as source_facts
+from gateway.loading import freshness, jobs, lineage, models, projects, run_models
+from gateway.schema.arguments import RunsOfModelFilter
 from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
 from gateway.schema.context import Info, asking
 from gateway.schema.enums import RunStatus
+from gateway.schema.freshness import ModelFreshness
+from gateway.schema.inputs import search_filter
 from gateway.schema.job import Job
 from gateway.schema.lazy import LazyModel, LazyProject
 from gateway.schema.model_run import ModelRun
@@ -86,19 +90,21 @@ class Model:
         self,
         parent: Parent,
         info: Info,
+        filter: RunsOfModelFilter = strawberry.UNSET,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.ModelRun]:
         page = page_arguments(first, after, last, before, models.MOST_HISTORY)
-        newest = page.from_the_start
+        ask, criteria, newest = asking(info), search_filter(filter), page.from_the_start
         count = min(models.MOST_HISTORY, newest + 1) if newest else models.MOST_HISTORY
-        runs = await models.model_history(asking(info), parent, count)
+        runs = await run_models.runs_of_model(ask, parent, count, criteria)
 
         async def total() -> int | None:
-            everything = await models.model_history(asking(info), parent, models.MOST_HISTORY)
-            return len(everything) if len(everything) < models.MOST_HISTORY else None
+            everything = await models.model_history(ask, parent, models.MOST_HISTORY)
+            known = len(everything) < models.MOST_HISTORY
+            return sum(criteria is None or criteria.matches(run) for run in everything) if known else None
 
         return cut(runs, NEWEST_MODEL_RUN, page, total)
 
@@ -162,3 +168,10 @@ class Model:
     )
     async def owner(self, parent: Parent, info: Info) -> model_facts.Owner | None:
         return await models.owner_of_model(asking(info), parent)
+
+    @strawberry.field(
+        description="How fresh the sources are that the model stands on, directly or through others.",
+        graphql_type=ModelFreshness | None,
+    )
+    async def freshness(self, parent: Parent, info: Info) -> source_facts.Freshness:
+        return await freshness.model_freshness(asking(info), parent)

@@ -16,9 +16,11 @@ from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import history_scope, model_filter, search_filter
 from gateway.schema.job import Job
 from gateway.schema.model import Model
-from gateway.schema.orders import OrderJobsBy, OrderModelsBy, order_of_jobs, order_of_models
+from gateway.schema.orders import OrderJobsBy, OrderModelsBy, OrderRunsBy, order_of_jobs, order_of_models
 from gateway.schema.paging import Page, cut
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
+from gateway.schema.run import Run
+from gateway.schema.runs import page_of_runs
 
 Parent = strawberry.Parent[project_facts.Project]
 
@@ -73,6 +75,25 @@ class Project:
         page = page_arguments(first, after, last, before)
         found = await jobs.select_jobs(asking(info), [parent], search_filter(filter))
         return cut(found, order_of_jobs(order_by), page)
+
+    @strawberry.field(
+        description="The newest runs of the project, newest first. With a filter: those in which a model met it, as it "
+        "was in that run. The account's newest 500 runs are looked at; totalCount is null unless those are all.",
+        graphql_type=Connection[Run] | None,
+    )
+    async def runs(
+        self,
+        parent: Parent,
+        info: Info,
+        filter: ContainsFilter = strawberry.UNSET,
+        order_by: OrderRunsBy = strawberry.UNSET,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[job_facts.Run]:
+        page = page_arguments(first, after, last, before, jobs.MOST_RUNS, default=10)
+        return await page_of_runs(asking(info), [parent], search_filter(filter), order_by, page)
 
     @strawberry.field(description="How many models the project has.")
     async def model_count(self, parent: Parent, info: Info) -> int | None:

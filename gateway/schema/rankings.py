@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import strawberry
 
-from gateway.errors import BadUserInput
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy.ranking import Ranked
 from gateway.schema.arguments import MOST_LAST_RUNS, MOST_RANKED
-from gateway.schema.job import Job
-from gateway.schema.model import Model
+from gateway.schema.figures import RuntimeSummary
+from gateway.schema.lazy import LazyJob, LazyModel
+from gateway.schema.model_run import ModelRun
 from gateway.schema.paging import ensure_count
-
-
-@strawberry.type(
-    description="What several runtimes come to, in seconds. Percentiles interpolate between the two closest ranks."
-)
-class RuntimeSummary:
-    count: int = strawberry.field(description="How many runs were taken in.")
-    mean: float | None = strawberry.field(description="Arithmetic mean; null when there were none.")
-    minimum: float | None = strawberry.field(description="The shortest.")
-    p50: float | None = strawberry.field(description="The median.")
-    p95: float | None = strawberry.field(description="The 95th percentile.")
-    maximum: float | None = strawberry.field(description="The longest.")
 
 
 @strawberry.type(description="A model with its place among the slowest.")
@@ -36,7 +24,7 @@ class RankedModel:
     def runs(self, parent: strawberry.Parent[Ranked[model_facts.Model]]) -> int:
         return parent.runtimes.count
 
-    @strawberry.field(description="The model.", graphql_type=Model)
+    @strawberry.field(description="The model.", graphql_type=LazyModel)
     def model(self, parent: strawberry.Parent[Ranked[model_facts.Model]]) -> model_facts.Model:
         return parent.item
 
@@ -51,13 +39,27 @@ class RankedJob:
     def runs(self, parent: strawberry.Parent[Ranked[job_facts.Job]]) -> int:
         return parent.runtimes.count
 
-    @strawberry.field(description="The job.", graphql_type=Job)
+    @strawberry.field(description="The job.", graphql_type=LazyJob)
     def job(self, parent: strawberry.Parent[Ranked[job_facts.Job]]) -> job_facts.Job:
         return parent.item
 
 
-def ensure_ranking(first: int, last_runs: int) -> None:
+@strawberry.type(description="A model with its place among the slowest of one run.")
+class RankedModelRun:
+    rank: int = strawberry.field(description="Place from 1; ties are ordered by unique id.")
+    runtime: float = strawberry.field(description="Seconds it took in that run.")
+
+    @strawberry.field(description="The model in that run.", graphql_type=ModelRun)
+    def model_run(self, parent: strawberry.Parent[Ranked[model_facts.ModelRun]]) -> model_facts.ModelRun:
+        return parent.item
+
+
+def ensure_ranking(first: int, last_runs: int = 1) -> None:
     """Raises BadUserInput for a ranking of nothing, or of more than is reasonable."""
     ensure_count("first", first, MOST_RANKED)
-    if not 1 <= last_runs <= MOST_LAST_RUNS:
-        raise BadUserInput(f"lastRuns must be from 1 to {MOST_LAST_RUNS}; it is {last_runs}.", argument="lastRuns")
+    ensure_last_runs(last_runs)
+
+
+def ensure_last_runs(last_runs: int) -> None:
+    """Raises BadUserInput unless it is a number of runs that can be read."""
+    ensure_count("lastRuns", last_runs, MOST_LAST_RUNS)

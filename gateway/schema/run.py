@@ -7,18 +7,22 @@ from datetime import datetime
 import strawberry
 
 from gateway.errors import NotFound
+from gateway.hierarchy import averages as average_facts
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
-from gateway.loading import jobs
-from gateway.schema.arguments import ContainsFilter
+from gateway.hierarchy.ranking import Ranked
+from gateway.loading import averages, jobs, run_models
+from gateway.schema.arguments import MOST_RANKED, ContainsFilter, ContainsModelFilter, ModelsFilter, Slowest, TopN
 from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
 from gateway.schema.context import Info, asking
 from gateway.schema.enums import RunStatus
-from gateway.schema.inputs import search_filter
-from gateway.schema.lazy import LazyJob
+from gateway.schema.figures import ModelAverage
+from gateway.schema.inputs import model_filter, search_filter
+from gateway.schema.lazy import LazyJob, LazyModel
 from gateway.schema.model_run import ModelRun
-from gateway.schema.orders import BY_UNIQUE_ID
-from gateway.schema.paging import Page, cut
+from gateway.schema.orders import BY_UNIQUE_ID, OrderModelsBy, order_of_models
+from gateway.schema.paging import Page, cut, ensure_count
+from gateway.schema.rankings import RankedModelRun, ensure_ranking
 
 Parent = strawberry.Parent[job_facts.Run]
 
@@ -110,3 +114,53 @@ class Run:
         page = page_arguments(first, after, last, before)
         touched = await jobs.executed_models(asking(info), parent, search_filter(filter))
         return cut(touched, BY_UNIQUE_ID, page)
+
+    @strawberry.field(
+        description="The models the run touched, as their environment knows them now, ordered by id. The filter looks "
+        "at each model as it was in that run; models removed since are not listed.",
+        graphql_type=Connection[LazyModel] | None,
+    )
+    async def models(
+        self,
+        parent: Parent,
+        info: Info,
+        filter: ModelsFilter = strawberry.UNSET,
+        order_by: OrderModelsBy = strawberry.UNSET,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[model_facts.Model]:
+        page = page_arguments(first, after, last, before)
+        ask = asking(info)
+        touched = await run_models.models_in_run(ask, parent, models=model_filter(filter))
+        found = await run_models.applied_models(ask, touched)
+        return cut([model for model in found.values() if model is not None], order_of_models(order_by), page)
+
+    @strawberry.field(
+        description="The models that took longest in this run. Models that failed or did not run are left out.",
+        graphql_type=list[RankedModelRun] | None,
+    )
+    async def slowest_models(
+        self, parent: Parent, info: Info, first: TopN = 5, filter: ModelsFilter = strawberry.UNSET
+    ) -> tuple[Ranked[model_facts.ModelRun], ...]:
+        ensure_ranking(first)
+        ranking = await run_models.slowest_models_of_run(asking(info), parent, first, model_filter(filter))
+        return ranking.entries
+
+    @strawberry.field(
+        description="The mean runtime of the slowest models of this run. Filters look at models as they were in it.",
+        graphql_type=ModelAverage | None,
+    )
+    async def average_model_runtime(
+        self,
+        parent: Parent,
+        info: Info,
+        slowest: Slowest = 5,
+        filter: ContainsFilter = strawberry.UNSET,
+        model_filter_: ContainsModelFilter = strawberry.UNSET,
+    ) -> average_facts.ModelAverage[model_facts.ModelRun]:
+        ensure_count("slowest", slowest, MOST_RANKED)
+        return await averages.average_model_runtime(
+            asking(info), parent, slowest, criteria=search_filter(filter), models=model_filter(model_filter_)
+        )

@@ -1,0 +1,33 @@
+"""A page of the newest runs over several projects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.hierarchy.filters import SearchFilter
+from gateway.hierarchy.job import Run
+from gateway.hierarchy.project import Project
+from gateway.loading.account_runs import newest_runs
+from gateway.loading.asking import Asking
+from gateway.loading.jobs import MOST_RUNS
+from gateway.schema.orders import RunOrder, order_of_runs
+from gateway.schema.paging import Page, PageArguments, cut
+
+
+async def page_of_runs(
+    asking: Asking,
+    projects: Sequence[Project],
+    criteria: SearchFilter | None,
+    order_by: RunOrder | None,
+    page: PageArguments,
+) -> Page[Run]:
+    """The page asked for; as few runs are read as it needs."""
+    newest = None if order_by else page.from_the_start
+    limit = min(MOST_RUNS, newest + 1) if newest else MOST_RUNS
+    runs = await newest_runs(asking, projects, limit, criteria)
+
+    async def total() -> int | None:
+        everything = await newest_runs(asking, projects, MOST_RUNS, criteria)
+        return len(everything) if len(await asking.loaders.newest_runs(MOST_RUNS)) < MOST_RUNS else None
+
+    return cut(runs, order_of_runs(order_by), page, total)
