@@ -18,6 +18,7 @@ from gateway.local_platform.run_bundle import RunBundle, read_bare_folder, read_
 from gateway.local_platform.storing import RunWriter
 from gateway.local_platform.tables import folders
 from gateway.local_platform.times import parse_micros
+from gateway.local_platform.unpacking import unpacked
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,20 @@ class _Unit:
 
 
 def ingest_folder(archive: Archive, folder: Path, progress: ProgressCallback | None = None) -> IngestReport:
-    """Reads every run below `folder` that is new or has changed.
+    """Reads every run below `folder`, which may be a tar or zip file of one, that is new or has changed.
 
     A file that cannot be used costs its own run only and becomes a problem of the report.
     Raises UnreadableArtifact when `folder` is missing or holds no artifacts at all.
     """
+    if folder.is_file():
+        with unpacked(folder) as passing:
+            return _ingest(archive, passing, progress, lasting=False)
+    return _ingest(archive, folder, progress, lasting=True)
+
+
+def _ingest(archive: Archive, folder: Path, progress: ProgressCallback | None, *, lasting: bool) -> IngestReport:
     layout = find_artifacts(folder)
-    ingest = _Ingest(archive, layout.problems)
+    ingest = _Ingest(archive, layout.problems, lasting)
     units = ingest.plan(layout)
     for done, unit in enumerate(units, start=1):
         ingest.read(unit)
@@ -86,10 +94,11 @@ def ingest_folder(archive: Archive, folder: Path, progress: ProgressCallback | N
 
 
 class _Ingest:
-    """One pass over a folder and its tally."""
+    """One pass over a folder and its tally. Only a folder that lasts is worth remembering."""
 
-    def __init__(self, archive: Archive, problems: list[Problem]) -> None:
+    def __init__(self, archive: Archive, problems: list[Problem], lasting: bool) -> None:
         self._archive = archive
+        self._lasting = lasting
         self._writer = RunWriter()
         self._problems = problems
         self._runs = self._unchanged = self._results = 0
@@ -140,7 +149,8 @@ class _Ingest:
                     self._unchanged += 1
                     return
                 tally = self._store(connection, unit)
-                _remember(connection, unit.path, stamp)
+                if self._lasting:
+                    _remember(connection, unit.path, stamp)
         except UnreadableArtifact as error:
             self._writer.forget()
             self._note(unit.path, error)

@@ -1,0 +1,43 @@
+"""Watches a folder: reads it again and again, so that runs are served soon after their artifacts appear."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.errors import UnreadableArtifact
+from gateway.local_platform.archive import Archive
+from gateway.local_platform.ingest import IngestReport, ingest_folder
+from gateway.local_platform.layout import Problem
+
+DEFAULT_SECONDS = 5.0
+
+
+def watch_folder(
+    archive: Archive,
+    folder: Path,
+    stop: threading.Event,
+    tell: Callable[[IngestReport], None],
+    seconds: float = DEFAULT_SECONDS,
+) -> None:
+    """Reads `folder` every `seconds` until `stop` is set; blocks meanwhile.
+
+    `tell` hears of every reading that brought something new: runs, or problems not told before. A file that is still
+    being written is a problem first and a run at the next reading. A folder that is empty or missing is waited for.
+    """
+    told: set[Problem] = set()
+    while not stop.is_set():
+        report = _read(archive, folder)
+        fresh = tuple(problem for problem in report.problems if problem not in told)
+        told = set(report.problems)
+        if report.runs or fresh:
+            tell(IngestReport(report.runs, report.unchanged, report.results, fresh))
+        stop.wait(seconds)
+
+
+def _read(archive: Archive, folder: Path) -> IngestReport:
+    try:
+        return ingest_folder(archive, folder)
+    except UnreadableArtifact as error:
+        return IngestReport(0, 0, 0, (Problem(str(folder), error.message),))

@@ -1,0 +1,53 @@
+"""Watching a folder: what appears is served, what is half written is waited for."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Queue
+
+from gateway.local_platform.archive import Archive
+from gateway.local_platform.ingest import IngestReport
+from gateway.local_platform.watching import watch_folder
+
+RUN = Path("finance/301001/70437490011508")
+PATIENCE = 30
+
+
+@contextmanager
+def watching(archive: Archive, folder: Path) -> Iterator[Queue[IngestReport]]:
+    reports: Queue[IngestReport] = Queue()
+    stop = threading.Event()
+    thread = threading.Thread(target=watch_folder, args=(archive, folder, stop, reports.put, 0.05))
+    thread.start()
+    try:
+        yield reports
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_run_that_appears_is_read_and_a_half_written_one_is_waited_for(
+    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+) -> None:
+    folder = tmp_path / "runs"
+    with watching(empty_archive, folder) as reports:
+        missing = reports.get(timeout=PATIENCE)
+        assert [problem.path for problem in missing.problems] == [str(folder)]
+        shutil.copytree(runs_folder / RUN, tmp_path / "complete")
+        whole = (tmp_path / "complete/step_2/run_results.json").read_bytes()
+        (tmp_path / "complete/step_2/run_results.json").write_bytes(whole[:1000])
+        (folder / RUN).parent.mkdir(parents=True)
+        shutil.move(tmp_path / "complete", folder / RUN)
+        found = reports.get(timeout=PATIENCE)
+        while not any("run_results.json" in problem.path for problem in found.problems):
+            found = reports.get(timeout=PATIENCE)
+        assert empty_archive.describe().runs == 0
+        (folder / RUN / "step_2/run_results.json").write_bytes(whole)
+        found = reports.get(timeout=PATIENCE)
+        while not found.runs:
+            found = reports.get(timeout=PATIENCE)
+    assert empty_archive.describe().runs == 1
