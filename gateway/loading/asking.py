@@ -48,6 +48,11 @@ class Asking:
             self.report(error, project)  # type: ignore[arg-type]  # only errors are in it
         return read
 
+    @property
+    def own_failure(self) -> GatewayError | None:
+        """Why a part of this very field's answer is missing; None when nothing is."""
+        return next((failure.error for failure in self.failures if failure.path == self.path), None)
+
     def report(self, error: GatewayError, project: Project) -> None:
         """Notes that a project is missing from this field's answer."""
         self.failures.append(PartialFailure(error, project.id, self.path))

@@ -19,9 +19,15 @@ MOST_HISTORY = 100
 
 
 async def select_models(asking: Asking, projects: Sequence[Project], criteria: ModelFilter | None) -> list[Model]:
-    """The models of these projects that meet a filter, ordered by id."""
+    """The models of these projects that meet a filter, ordered by id.
+
+    Raises BadUserInput for a model id that names none, or a project's error while it may be of a project unread.
+    """
     environments = await asking.of_each(projects, asking.loaders.models)
-    models = matching(environments, criteria)
+    try:
+        models = matching(environments, criteria)
+    except BadUserInput as unknown_id:
+        raise asking.own_failure or unknown_id from None
     return sorted(models, key=lambda model: model.id)
 
 
@@ -55,8 +61,8 @@ async def find_model(asking: Asking, given: str, deployment: DeploymentEnvironme
     try:
         return resolve_model(given, environments)
     except NotFound:
-        if asking.failures:
-            raise asking.failures[-1].error from None
+        if asking.own_failure:
+            raise asking.own_failure from None
         raise
 
 
