@@ -95,8 +95,11 @@ class Reply:
 
     @property
     def codes(self) -> dict[str, str]:
-        """The code of each error by its dotted path."""
-        return {".".join(map(str, error.get("path", ()))): str(error["extensions"]["code"]) for error in self.errors}
+        """The code of the errors at each dotted path; several different ones are joined."""
+        found: dict[str, set[str]] = {}
+        for error in self.errors:
+            found.setdefault(".".join(map(str, error.get("path", ()))), set()).add(error["extensions"]["code"])
+        return {path: " and ".join(sorted(codes)) for path, codes in found.items()}
 
 
 @dataclass

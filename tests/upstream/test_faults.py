@@ -172,6 +172,7 @@ async def test_when_no_project_can_be_read_the_answer_is_an_error_never_an_empty
     ],
 )
 async def test_a_model_of_an_unreadable_project_is_unreadable_not_unknown(disturbed: Gateway, query: str) -> None:
-    disturbed.upstream.fault = on_environment(FINANCE, reply(503))
+    disturbed.upstream.fault = on_environment(FINANCE, ANSWERS["200 without permission"][0])
     got = await disturbed.ask(query)
-    assert set(got.codes.values()) == {"UPSTREAM_UNAVAILABLE"}
+    assert got.data == {"model": None} or got.data == {"model": {"models": None}}
+    assert set(got.codes.values()) == {"UPSTREAM_FORBIDDEN"}
