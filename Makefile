@@ -43,8 +43,8 @@ explorer: $(VENV)/run.stamp ## Fetch the explorer's files again (done by itself 
 lock: $(VENV)/dev.stamp ## Resolve the dependencies of pyproject.toml and package.json anew into the lock files
 	$(INSTALL) uv
 	@for group in build node; do $(LOCK) --group $$group -o requirements/$$group.lock || exit 1; done
-	@$(LOCK) pyproject.toml -o requirements/run.lock
-	@$(LOCK) pyproject.toml --group dev -c requirements/run.lock -o requirements/dev.lock
+	@$(LOCK) pyproject.toml --all-extras -o requirements/run.lock
+	@$(LOCK) pyproject.toml --all-extras --group dev -c requirements/run.lock -o requirements/dev.lock
 	@if command -v npm >/dev/null; then npm install --package-lock-only; fi
 LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header

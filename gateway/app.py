@@ -9,7 +9,11 @@ from starlette.applications import Starlette
 
 from gateway.errors import GatewayError
 from gateway.execution import GatewayExecutor
+from gateway.http.body import BodyLimits
+from gateway.http.documents import DocumentLimits
 from gateway.http.edge import EdgePolicy, create_edge
+from gateway.http.gate import GateLimits
+from gateway.http.graphql import EndpointPolicy
 from gateway.http.health import Readiness
 from gateway.schema.build import build_schema
 from gateway.schema.execution import OperationRunner
@@ -42,7 +46,30 @@ def create_app(settings: Settings, wrap_platform: WrapPlatform | None = None) ->
             return Readiness(False, {"dbt": failure.code})
         return Readiness(True, {"dbt": "ok"})
 
-    policy = EdgePolicy(
-        allowed_hosts=settings.allowed_hosts, allowed_origins=settings.cors_origins, explorer=settings.explorer
+    return create_edge(executor, _edge_policy(settings), readiness, lifespan)
+
+
+def _edge_policy(settings: Settings) -> EdgePolicy:
+    gate = GateLimits(
+        depth=settings.query_depth,
+        fields=settings.query_fields,
+        root_fields=settings.query_root_fields,
+        aliases=settings.query_aliases,
+        directives=settings.query_directives,
     )
-    return create_edge(executor, policy, readiness, lifespan)
+    endpoint = EndpointPolicy(
+        body=BodyLimits(settings.body_bytes),
+        documents=DocumentLimits(settings.query_characters, settings.query_tokens, gate=gate),
+        trusted_documents=settings.trusted_documents,
+        only_trusted_documents=settings.only_trusted_documents,
+        automatic_documents=settings.automatic_documents,
+        concurrent_operations=settings.concurrent_operations,
+    )
+    return EdgePolicy(
+        allowed_hosts=settings.allowed_hosts,
+        allowed_origins=settings.cors_origins,
+        explorer=settings.explorer,
+        metrics=settings.metrics,
+        slow_seconds=settings.slow_seconds,
+        endpoint=endpoint,
+    )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from gateway.errors import ConfigurationError
@@ -23,6 +23,12 @@ class ProjectSetting(BaseModel):
     name: str
     production_environment_id: int | None = None
     staging_environment_id: int | None = None
+
+    @model_validator(mode="after")
+    def _has_an_environment(self) -> ProjectSetting:
+        if self.production_environment_id is None and self.staging_environment_id is None:
+            raise ValueError(f"project {self.name} needs production_environment_id or staging_environment_id")
+        return self
 
 
 class Settings(BaseSettings):
@@ -69,6 +75,34 @@ class Settings(BaseSettings):
         default=(), description="Host headers that are answered; empty: any (put a proxy in front)."
     )
     explorer: bool = Field(default=True, description="Whether GraphiQL is served at / and /graphiql.")
+    body_bytes: int = Field(default=256 * 1024, ge=1024, description="Largest body of a request, in bytes.")
+    query_characters: int = Field(default=32 * 1024, ge=1, description="Longest query, in characters.")
+    query_tokens: int = Field(default=2000, ge=1, description="Most tokens in a query; parsing costs 10 µs each.")
+    query_depth: int = Field(default=20, ge=1, description="Deepest nesting of fields in a query.")
+    query_fields: int = Field(default=1000, ge=1, description="Most fields in a query, its fragments unfolded.")
+    query_root_fields: int = Field(default=20, ge=1, description="Most fields at the root of a query.")
+    query_aliases: int = Field(default=60, ge=0, description="Most aliases in a query, its fragments unfolded.")
+    query_directives: int = Field(default=60, ge=0, description="Most directives in a query, its fragments unfolded.")
+    automatic_documents: bool = Field(
+        default=True, description="Whether clients may register queries by hash (automatic persisted queries)."
+    )
+    trusted_documents: Path | None = Field(
+        default=None,
+        description="Manifest of trusted documents (JSON of id and document, or Apollo's); no limits apply.",
+    )
+    only_trusted_documents: bool = Field(default=False, description="Whether nothing but trusted documents is run.")
+    concurrent_operations: int = Field(
+        default=200, ge=1, description="Operations one process executes at once; more are refused with 503."
+    )
+    connections: int = Field(default=1000, ge=1, description="Connections one process holds; more get 503.")
+    drain_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="Seconds after SIGTERM in which /readyz says no and requests are still taken, for load balancers.",
+    )
+    metrics: bool = Field(default=True, description="Whether Prometheus metrics are served at /metrics.")
+    operation_log: bool = Field(default=False, description="Whether each operation is a line of JSON on stderr.")
+    slow_seconds: Seconds = Field(default=5.0, description="Seconds from which an operation is logged as slow.")
     discovery_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None = Field(
         default=None,
         validation_alias=AliasChoices("GATEWAY_DISCOVERY_LOG_LEVEL", "DBT_DISCOVERY_LOG_LEVEL"),
@@ -124,11 +158,18 @@ def _explain(invalid: ValidationError) -> str:
 def _check_consistency(settings: Settings) -> None:
     if settings.artifacts and settings.store_url:
         raise ConfigurationError("Both artifacts and store_url are set: choose the folder or the archive, not both.")
+    if settings.only_trusted_documents and settings.trusted_documents is None:
+        raise ConfigurationError("only_trusted_documents is set: name their manifest in trusted_documents.")
     if not settings.uses_dbt_cloud:
         return
     if settings.artifacts or settings.store_url:
         raise ConfigurationError("discovery_url is set beside artifacts or store_url: serve dbt Cloud or local runs.")
     if settings.service_token is None:
         raise ConfigurationError("discovery_url is set, but no token: set GATEWAY_SERVICE_TOKEN or DBT_SERVICE_TOKEN.")
-    if settings.admin_url is None or settings.account_id is None:
-        raise ConfigurationError("discovery_url is set: set GATEWAY_ADMIN_URL and GATEWAY_ACCOUNT_ID too.")
+    if settings.account_id is None:
+        raise ConfigurationError("discovery_url is set, but no account: set GATEWAY_ACCOUNT_ID.")
+    if settings.admin_url is None and not settings.projects:
+        raise ConfigurationError(
+            "discovery_url is set: set GATEWAY_ADMIN_URL too, or list [[projects]] with their environment ids in the "
+            "file that GATEWAY_CONFIG names."
+        )

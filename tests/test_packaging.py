@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -34,8 +35,23 @@ def test_every_dependency_is_accounted_for_in_the_documentation() -> None:
     groups = project["dependency-groups"].values()
     wanted = [
         *project["project"]["dependencies"],
+        *(item for extra in project["project"]["optional-dependencies"].values() for item in extra),
         *(item for group in groups for item in group if isinstance(item, str)),
     ]
     documented = (ROOT / "docs/dependencies.md").read_text("utf-8")
     names = [name.split("[")[0] for name in (item.split(">=")[0].split("==")[0] for item in wanted)]
     assert not [name for name in names if f"`{name}`" not in documented]
+
+
+def test_every_dependency_is_locked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    extras = [item for extra in project["project"]["optional-dependencies"].values() for item in extra]
+    wanted = {"run": [*project["project"]["dependencies"], *extras]}
+    groups = project["dependency-groups"]
+    wanted |= {"build": groups["build"], "node": groups["node"], "dev": [*groups["test"], *groups["check"]]}
+    for lock, items in wanted.items():
+        locked = {
+            line.split("==")[0].split("[")[0]
+            for line in (ROOT / f"requirements/{lock}.lock").read_text("utf-8").splitlines()
+        }
+        assert {re.split(r"[\[><=]", item)[0] for item in items} - locked == set()

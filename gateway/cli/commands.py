@@ -16,10 +16,11 @@ from gateway.cli.source import opened, prepared, read_folder
 from gateway.cli.terminal import complain, describe, say, shown_host
 from gateway.errors import ConfigurationError
 from gateway.http.hosts import LOOPBACK_NAMES
-from gateway.http.server import bind, serve
+from gateway.http.server import ServingPolicy, bind, serve
 from gateway.local_platform.app import create_platform
 from gateway.schema import build
-from gateway.settings import load_settings
+from gateway.settings import Settings, load_settings
+from gateway.telemetry.logs import logging_configuration
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -38,7 +39,7 @@ def _serve(options: argparse.Namespace) -> int:
         served = source.settings
         if options.host in _LOOPBACK and not served.allowed_hosts:
             served = served.model_copy(update={"allowed_hosts": LOOPBACK_NAMES})
-        return serve(partial(create_app, served), listening, options.workers)
+        return serve(partial(create_app, served), listening, _serving_policy(served, options.workers))
 
 
 def _platform(options: argparse.Namespace) -> int:
@@ -52,7 +53,12 @@ def _platform(options: argparse.Namespace) -> int:
         say(f"  Admin      {address}/api/v2 and {address}/api/v3")
         say(f"  Data       {source.told}")
         with opened(str(source.settings.store_url)) as archive:
-            return serve(partial(create_platform, archive), listening)
+            return serve(partial(create_platform, archive), listening, ServingPolicy())
+
+
+def _serving_policy(settings: Settings, workers: int) -> ServingPolicy:
+    logging = logging_configuration(settings.operation_log)
+    return ServingPolicy(workers, settings.connections, settings.drain_seconds, logging=logging)
 
 
 def _ingest(options: argparse.Namespace) -> int:

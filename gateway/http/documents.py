@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from graphql import DocumentNode, GraphQLSyntaxError, OperationDefinitionNode, OperationType, parse
 
@@ -32,8 +33,9 @@ _NO_LIMITS = DocumentLimits(_ANY, _ANY, _ANY, GateLimits(_ANY, _ANY, _ANY, _ANY,
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed document within the limits, not yet validated."""
+    """A parsed document within the limits, not yet validated. `id` is the hash of its text, for logs."""
 
+    id: str
     text: str
     ast: DocumentNode
     operations: tuple[OperationDefinitionNode, ...]
@@ -86,7 +88,9 @@ class Documents:
             locations = [{"line": place.line, "column": place.column} for place in broken.locations or ()]
             raise DocumentUnparsable(broken.message[:_LONGEST_MESSAGE], locations=locations) from None
         operations = tuple(node for node in ast.definitions if isinstance(node, OperationDefinitionNode))
-        return Document(text, ast, operations, check_document(ast, limits.gate))
+        return Document(
+            f"sha256:{sha256(text.encode()).hexdigest()}", text, ast, operations, check_document(ast, limits.gate)
+        )
 
     def _keep(self, document: Document) -> None:
         self._kept[document.text] = document

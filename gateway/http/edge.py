@@ -21,7 +21,9 @@ from gateway.http.failsafe import Failsafe
 from gateway.http.graphql import EndpointPolicy, GraphQLEndpoint
 from gateway.http.health import ReadinessCheck, health_routes
 from gateway.http.hosts import HostGuard
+from gateway.http.metrics import Metrics
 from gateway.http.negotiation import MediaType
+from gateway.http.operation_log import OperationLog
 from gateway.http.refusals import MethodRefused, PathUnknown
 from gateway.http.replies import refusal_reply
 
@@ -37,6 +39,8 @@ class EdgePolicy:
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     explorer: bool = True
+    metrics: bool = True
+    slow_seconds: float = 5.0
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
 
 
@@ -59,9 +63,13 @@ def _routes(executor: Executor, policy: EdgePolicy, readiness: ReadinessCheck) -
     endpoint_policy = replace(
         policy.endpoint, allowed_origins=policy.allowed_origins, explorer_path="graphiql" if policy.explorer else None
     )
-    endpoint = Route("/graphql", GraphQLEndpoint(executor, endpoint_policy))
+    metrics = Metrics()
+    observers = [OperationLog(policy.slow_seconds).observe, metrics.observe]
+    endpoint = GraphQLEndpoint(executor, endpoint_policy, observers)
+    metrics.watch_in_flight(endpoint.in_flight)
     explorer = explorer_routes(policy.title, read_tabs()) if policy.explorer else []
-    return [endpoint, *health_routes(readiness), *explorer]
+    shown_metrics = [metrics.route()] if policy.metrics else []
+    return [Route("/graphql", endpoint), *health_routes(readiness), *shown_metrics, *explorer]
 
 
 def _middleware(policy: EdgePolicy) -> list[Middleware]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from gateway.errors import GatewayError
 from gateway.http.body import BodyLimits, ClientGone, check_media_type, read_body
 from gateway.http.csrf import check_cross_site
 from gateway.http.documents import Document, DocumentLimits, Documents
-from gateway.http.execution import Caller, Executor, GraphQLParams
+from gateway.http.execution import Answer, Caller, Executor, GraphQLParams
 from gateway.http.negotiation import MediaType, accepts_html, negotiate
+from gateway.http.observation import Observation, Observer, codes_of
 from gateway.http.parameters import Parameters, parameters_of_body, parameters_of_query_string
 from gateway.http.persisted import PersistedDocuments, TrustedDocuments
-from gateway.http.refusals import MethodRefused
+from gateway.http.refusals import MethodRefused, Overloaded
 from gateway.http.replies import answer_reply, refusal_reply
 from gateway.http.strict_json import JsonBounds, read_json
 
@@ -40,6 +42,7 @@ class EndpointPolicy:
     trusted_documents: Path | None = None
     only_trusted_documents: bool = False
     automatic_documents: bool = True
+    concurrent_operations: int = 200
     allowed_origins: Collection[str] = ()
     explorer_path: str | None = None
 
@@ -47,45 +50,73 @@ class EndpointPolicy:
 class GraphQLEndpoint:
     """ASGI application for `/graphql`. Raises nothing that a caller can provoke."""
 
-    def __init__(self, executor: Executor, policy: EndpointPolicy) -> None:
+    def __init__(self, executor: Executor, policy: EndpointPolicy, observers: Sequence[Observer] = ()) -> None:
         self._executor = executor
         self._policy = policy
+        self._observers = observers
         self._documents = Documents(policy.documents)
         trusted = TrustedDocuments(policy.trusted_documents) if policy.trusted_documents else None
         self._persisted = PersistedDocuments(trusted, policy.automatic_documents, policy.only_trusted_documents)
+        self._in_flight = 0
+
+    def in_flight(self) -> int:
+        """How many operations are being executed now."""
+        return self._in_flight
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        media_type = MediaType.JSON
         headers = Headers(scope=scope)
+        if self._is_a_browser_looking_around(scope, headers):
+            await RedirectResponse(self._policy.explorer_path or "", status_code=303)(scope, receive, send)
+            return
+        seen = Observation(scope["method"])
+        start = time.perf_counter()
         try:
-            if self._is_a_browser_looking_around(scope, headers):
-                reply: Response = RedirectResponse(self._policy.explorer_path or "", status_code=303)
-            else:
-                media_type = negotiate(headers.get("accept"))
-                reply = await self._answer(scope, headers, receive, media_type)
+            reply = await self._reply(scope, headers, receive, seen)
         except ClientGone:
             return
-        except GatewayError as refusal:
-            reply = refusal_reply(refusal, media_type)
+        seen.seconds = time.perf_counter() - start
+        seen.status, seen.response_bytes = reply.status_code, len(reply.body)
+        for observe in self._observers:
+            observe(seen)
         await reply(scope, receive, send)
 
     def _is_a_browser_looking_around(self, scope: Scope, headers: Headers) -> bool:
         wants_a_page = scope["method"] == "GET" and accepts_html(headers.get("accept"))
         return wants_a_page and self._policy.explorer_path is not None and b"query=" not in scope["query_string"]
 
-    async def _answer(self, scope: Scope, headers: Headers, receive: Receive, media_type: MediaType) -> Response:
-        parameters = await self._receive(scope, headers, receive)
+    async def _reply(self, scope: Scope, headers: Headers, receive: Receive, seen: Observation) -> Response:
+        media_type = MediaType.JSON
+        try:
+            media_type = negotiate(headers.get("accept"))
+            params = self._understand(await self._receive(scope, headers, receive), seen)
+            answer = await self._execute(params)
+        except GatewayError as refusal:
+            seen.codes = [refusal.code]
+            return refusal_reply(refusal, media_type)
+        seen.codes = codes_of(answer.errors) if answer.errors else ()
+        seen.usage = answer.extensions.get("gateway", {})
+        return answer_reply(answer, media_type)
+
+    def _understand(self, parameters: Parameters, seen: Observation) -> GraphQLParams:
+        """The operation to run. Raises what stands against it: unknown ids, syntax, limits, no such operation, GET."""
         document = self._read_document(parameters)
-        only_queries = scope["method"] == "GET"
-        _check_operation(document, parameters, only_queries)
-        params = GraphQLParams(
-            query=document.text,
-            document=document.ast,
-            operation_name=parameters.operation_name,
-            variables=parameters.variables,
-            only_queries=only_queries,
-        )
-        return answer_reply(await self._executor.execute(params, Caller()), media_type)
+        kind = document.operation_type(parameters.operation_name)
+        seen.document, seen.kind = document.id, kind.value
+        only_queries = seen.method == "GET"
+        if only_queries and kind is not OperationType.QUERY:
+            raise MethodRefused("Only queries are answered over GET; use POST.", "POST")
+        name, variables = parameters.operation_name, parameters.variables
+        return GraphQLParams(document.text, document.ast, name, variables, only_queries)
+
+    async def _execute(self, params: GraphQLParams) -> Answer:
+        # Shed at once rather than queued: who waits here has his deadline running, and memory fills behind him.
+        if self._in_flight >= self._policy.concurrent_operations:
+            raise Overloaded("The gateway is busy with as many operations as it takes. Try again in a moment.")
+        self._in_flight += 1
+        try:
+            return await self._executor.execute(params, Caller())
+        finally:
+            self._in_flight -= 1
 
     def _read_document(self, parameters: Parameters) -> Document:
         chosen = self._persisted.choose(parameters)
@@ -103,10 +134,3 @@ class GraphQLEndpoint:
             raise MethodRefused("GraphQL is asked by POST or GET.", METHODS)
         check_media_type(headers)
         return parameters_of_body(read_json(await read_body(headers, receive, policy.body), policy.json))
-
-
-def _check_operation(document: Document, parameters: Parameters, only_queries: bool) -> None:
-    """Raises OperationUnresolved, or MethodRefused for anything but a query over GET."""
-    kind = document.operation_type(parameters.operation_name)
-    if only_queries and kind is not OperationType.QUERY:
-        raise MethodRefused("Only queries are answered over GET; use POST.", "POST")

@@ -136,3 +136,10 @@ class Overloaded(GatewayError):
 
     code = "OVERLOADED"
     http_status = 503
+
+
+class HeadTooLarge(GatewayError):
+    """More headers, or more bytes of them, than any client of ours sends."""
+
+    code = "HEAD_TOO_LARGE"
+    http_status = 431

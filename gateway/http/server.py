@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +15,8 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from gateway.errors import ConfigurationError, GatewayError
+from gateway.http.draining import Draining
+from gateway.http.receiving import GuardedProtocol, ReceivingLimits
 
 BACKLOG = 1024
 # Requests under way get this long to finish after SIGTERM; longer than any of them may take.
@@ -50,24 +54,39 @@ def _why_not(host: str, port: int, refused: OSError) -> str:
     return f"{host}:{port} cannot be listened on: {refused.strerror}."
 
 
-def serve(create: Callable[[], ASGIApp], listening: socket.socket, workers: int = 1) -> int:
+@dataclass(frozen=True, slots=True)
+class ServingPolicy:
+    """How to serve. `drain_seconds` are waited after SIGTERM, see `draining`; connections beyond the limit get 503."""
+
+    workers: int = 1
+    connections: int = 1000
+    drain_seconds: float = 0.0
+    receiving: ReceivingLimits = field(default_factory=ReceivingLimits)
+    logging: Mapping[str, Any] | None = None
+
+
+def serve(create: Callable[[], ASGIApp], listening: socket.socket, policy: ServingPolicy) -> int:
     """Serves until SIGTERM or SIGINT, finishes what is under way, and returns 0; 2 when the application did not start.
 
     With several workers each process calls `create`, which must therefore be picklable.
     """
     config = uvicorn.Config(
-        partial(PlainStartup.around, create),
+        partial(_wrapped, create, policy.drain_seconds),
         factory=True,
-        workers=workers,
+        # uvicorn calls it like a class, with its own arguments by name.
+        http=partial(GuardedProtocol, policy.receiving),  # type: ignore[arg-type]
+        ws="none",
+        workers=policy.workers,
         backlog=BACKLOG,
+        limit_concurrency=policy.connections,
         access_log=False,
-        log_config=None,
+        log_config=dict(policy.logging) if policy.logging else None,
         log_level="warning",
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    if workers > 1:
+    if policy.workers > 1:
         Multiprocess(config, sockets=[listening]).run()
         return 0
     try:
@@ -77,16 +96,15 @@ def serve(create: Callable[[], ASGIApp], listening: socket.socket, workers: int 
     return 0
 
 
+def _wrapped(create: Callable[[], ASGIApp], drain_seconds: float) -> ASGIApp:
+    return Draining(PlainStartup(create()), drain_seconds)
+
+
 class PlainStartup:
     """ASGI middleware: an application that cannot start for a reason we know says it in one line."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-
-    @classmethod
-    def around(cls, create: Callable[[], ASGIApp]) -> PlainStartup:
-        """The application that `create` makes, in this middleware."""
-        return cls(create())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":

@@ -1,0 +1,72 @@
+"""Prometheus metrics of the edge, at `/metrics`. Labels are statuses and codes of our own vocabulary only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.http.observation import Observation
+from gateway.http.replies import HEADERS
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_USAGE = {
+    "discoveryRequests": ("gateway_upstream_requests", {"api": "discovery"}),
+    "adminRequests": ("gateway_upstream_requests", {"api": "admin"}),
+    "cacheHits": ("gateway_cache_lookups", {"found": "true"}),
+    "cacheMisses": ("gateway_cache_lookups", {"found": "false"}),
+}
+
+
+class Metrics:
+    """The figures of one process. With several workers each has its own; a scrape sees the one that answers it."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._requests = self._counter("gateway_requests", "GraphQL requests by HTTP status.", "status")
+        self._errors = self._counter("gateway_errors", "GraphQL requests with errors, by each code among them.", "code")
+        self._partial = self._counter("gateway_incomplete_answers", "Answers from which something is missing.")
+        self._sent = self._counter("gateway_response_bytes", "Bytes of GraphQL responses.")
+        self._seconds = Histogram(
+            "gateway_request_seconds",
+            "Seconds from a request's body to its answer.",
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._usage = {
+            "gateway_upstream_requests": self._counter("gateway_upstream_requests", "Requests to dbt.", "api"),
+            "gateway_cache_lookups": self._counter("gateway_cache_lookups", "Facts looked up in the cache.", "found"),
+        }
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(name, meaning, labels, registry=self._registry)
+
+    def watch_in_flight(self, in_flight: Callable[[], int]) -> None:
+        """Shows how many operations are under way, asked at every scrape."""
+        gauge = Gauge("gateway_operations_in_flight", "GraphQL operations under way.", registry=self._registry)
+        gauge.set_function(in_flight)
+
+    def observe(self, request: Observation) -> None:
+        """Counts one finished request."""
+        self._requests.labels(str(request.status)).inc()
+        self._seconds.observe(request.seconds)
+        self._sent.inc(request.response_bytes)
+        for code in request.codes:
+            self._errors.labels(code).inc()
+        if request.usage.get("incomplete"):
+            self._partial.inc()
+        for key, (name, labels) in _USAGE.items():
+            self._usage[name].labels(**labels).inc(request.usage.get(key, 0))
+
+    def route(self) -> Route:
+        """`/metrics` in Prometheus' text format."""
+
+        async def show(_request: Request) -> Response:
+            return Response(generate_latest(self._registry), 200, HEADERS, CONTENT_TYPE_LATEST)
+
+        return Route("/metrics", show)

@@ -1,0 +1,34 @@
+"""What is known of a GraphQL request when it is over, for metrics and logs. No text a caller sent, no secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Observation:
+    """One request, filled in as it goes on.
+
+    `document` is the hash of the document's text and `kind` query, mutation or subscription: None until they are known.
+    `usage` is `extensions.gateway` of the answer. Seconds run from the request's headers to the encoded answer.
+    """
+
+    method: str
+    document: str | None = None
+    kind: str | None = None
+    caller: str | None = None
+    status: int = 0
+    codes: Sequence[str] = ()
+    seconds: float = 0.0
+    response_bytes: int = 0
+    usage: Mapping[str, Any] = field(default_factory=dict)
+
+
+Observer = Callable[[Observation], None]
+
+
+def codes_of(errors: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The distinct codes of formatted errors, sorted."""
+    return sorted({str(error["extensions"]["code"]) for error in errors})

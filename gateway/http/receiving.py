@@ -1,0 +1,107 @@
+"""The HTTP protocol with deadlines: who sends slowly, sends too long a head, or does not read, is let go.
+
+uvicorn itself waits for a request as long as the client likes, and no ASGI middleware can see a request that has not
+arrived. Idle keep-alive connections are uvicorn's own business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.errors import GatewayError
+from gateway.http.negotiation import MediaType
+from gateway.http.refusals import HeadTooLarge
+from gateway.http.replies import refusal_reply
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivingLimits:
+    """Seconds for a request's head, for its body, and for a client to take what is sent; most bytes and headers."""
+
+    head_seconds: float = 10.0
+    body_seconds: float = 15.0
+    send_seconds: float = 30.0
+    head_bytes: int = 64 * 1024
+    headers: int = 100
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol over httptools, with `limits`. One instance per connection."""
+
+    def __init__(self, limits: ReceivingLimits, **given: Any) -> None:
+        super().__init__(**given)
+        self._limits = limits
+        self._deadline: asyncio.TimerHandle | None = None
+        self._send_deadline: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._in_head = True
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self._expect_within(self._limits.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._expect_nothing()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > self._limits.head_bytes and not self.transport.is_closing():
+                self.transport.write(_HEAD_TOO_LARGE)
+                self.transport.close()
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        if self._deadline is None:
+            self._expect_within(self._limits.head_seconds)
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head, self._head_bytes = False, 0
+        self._expect_within(self._limits.body_seconds)
+        served = self.app
+        if len(self.headers) > self._limits.headers:
+            self.app = _refuse_headers
+        super().on_headers_complete()
+        self.app = served
+
+    def on_message_complete(self) -> None:
+        self._expect_nothing()
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we send."""
+        super().pause_writing()
+        self._send_deadline = self.loop.call_later(self._limits.send_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        if self._send_deadline is not None:
+            self._send_deadline.cancel()
+            self._send_deadline = None
+        super().resume_writing()
+
+    def _expect_within(self, seconds: float) -> None:
+        self._expect_nothing()
+        self._deadline = self.loop.call_later(seconds, self.transport.abort)
+
+    def _expect_nothing(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+_HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+async def _refuse_headers(scope: Scope, receive: Receive, send: Send) -> None:
+    refusal: GatewayError = HeadTooLarge("The request has too many headers.")
+    await refusal_reply(refusal, MediaType.JSON)(scope, receive, send)
