@@ -64,9 +64,9 @@ async def platform_server(demo_store: str) -> AsyncIterator[ServedPlatform]:
 
 
 @asynccontextmanager
-async def serving_over_http(platform: ServedPlatform) -> AsyncIterator[Gateway]:
+async def serving_over_http(platform: ServedPlatform, **others: object) -> AsyncIterator[Gateway]:
     platform.tap.calls.clear()
-    async with serving(platform.settings(upstream_seconds=0.5)) as opened:
+    async with serving(platform.settings(**others)) as opened:
         try:
             yield Gateway(opened.client, platform.tap)
         finally:
@@ -75,7 +75,7 @@ async def serving_over_http(platform: ServedPlatform) -> AsyncIterator[Gateway]:
 
 @pytest.fixture
 async def gateway_over_http(platform_server: ServedPlatform) -> AsyncIterator[Gateway]:
-    """A gateway with cold caches that speaks to the platform as it would to dbt; calls may take half a second."""
+    """A gateway with cold caches that speaks to the platform as it would to dbt."""
     async with serving_over_http(platform_server) as opened:
         yield opened
 
@@ -85,6 +85,17 @@ async def disturbed(
     request: pytest.FixtureRequest, platform_server: ServedPlatform, demo_store: str
 ) -> AsyncIterator[Gateway]:
     """A gateway with cold caches, whose upstream's answers can be replaced, on either wire."""
-    in_process = serving(Settings(store_url=demo_store, upstream_seconds=0.5))
+    in_process = serving(Settings(store_url=demo_store))
     async with in_process if request.param == "in process" else serving_over_http(platform_server) as opened:
+        yield opened
+
+
+@pytest.fixture(params=["in process", "over HTTP"])
+async def impatient(
+    request: pytest.FixtureRequest, platform_server: ServedPlatform, demo_store: str
+) -> AsyncIterator[Gateway]:
+    """The same, waiting two seconds for each call and no longer."""
+    in_process = serving(Settings(store_url=demo_store, upstream_seconds=2))
+    over_http = serving_over_http(platform_server, upstream_seconds=2)
+    async with in_process if request.param == "in process" else over_http as opened:
         yield opened

@@ -48,9 +48,9 @@ async def test_a_retry_after_is_passed_on(disturbed: Gateway) -> None:
     assert "7 s" in got.errors[0]["message"]
 
 
-async def test_an_upstream_that_does_not_answer_in_time_is_a_timeout(disturbed: Gateway) -> None:
-    disturbed.upstream.fault = slow("EnvironmentModels", 30)
-    got = await disturbed.ask(EVERYTHING)
+async def test_an_upstream_that_does_not_answer_in_time_is_a_timeout(impatient: Gateway) -> None:
+    impatient.upstream.fault = slow("EnvironmentModels", 30)
+    got = await impatient.ask(EVERYTHING)
     assert got.data == WITHOUT_MODELS
     assert got.codes == dict.fromkeys(MODELS_PATHS, "UPSTREAM_TIMEOUT")
 
