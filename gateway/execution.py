@@ -38,8 +38,10 @@ class GatewayExecutor:
     async def execute(self, params: GraphQLParams, caller: Caller) -> Answer:
         """The answer to one operation (see Executor)."""
         projection = self._runner.projection(params.document, params.operation_name)
-        with measuring(Usage()) as usage, deadline_in(self._request_seconds):
-            context = GatewayContext(Loaders(self.services, projection))
+        services = self.services
+        usage = Usage(inferred=("jobs", "runs") if services.admin.inferred else ())
+        with measuring(usage), deadline_in(self._request_seconds):
+            context = GatewayContext(Loaders(services, projection))
             outcome = await self._runner.run(params.document, params.operation_name, params.variables, context)
         extensions = {"gateway": usage.as_extension()} if outcome.executed else {}
         return Answer(outcome.data, outcome.errors, extensions, outcome.executed)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
 
 from gateway.errors import ConfigurationError
+from gateway.hierarchy.project import DeploymentEnvironment, Environment
 from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.demo import unpack_demo
 from gateway.local_platform.ingest import IngestReport, ProgressCallback, ingest_folder
 from gateway.services.bundle import Upstream
+from gateway.services.configured import ConfiguredProject
 from gateway.services.wire import AsgiWire, HttpWire, WireLimits
-from gateway.settings import Settings
+from gateway.settings import ProjectSetting, Settings
 
 WrapPlatform = Callable[[Starlette], Starlette]
 
@@ -33,9 +35,10 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
     caller; tests count and disturb its requests there. Raises ConfigurationError or UnreadableArtifact.
     """
     limits = WireLimits(settings.upstream_seconds, settings.upstream_connections, settings.upstream_response_bytes)
-    if settings.discovery_url and settings.admin_url and settings.account_id and settings.service_token:
+    if settings.discovery_url and settings.account_id and settings.service_token:
         wire = HttpWire(settings.service_token, limits)
-        yield Upstream(wire, settings.discovery_url, settings.admin_url, settings.account_id)
+        projects = configured_projects(settings.projects)
+        yield Upstream(wire, settings.discovery_url, settings.admin_url, settings.account_id, projects)
         return
     async with AsyncExitStack() as stack:
         place = tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True)
@@ -48,6 +51,21 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
         platform = create_platform(archive)
         app = wrap_platform(platform) if wrap_platform else platform
         yield Upstream(AsgiWire(app, None, limits), f"{_LOCAL}/graphql", _LOCAL, account_id)
+
+
+def configured_projects(settings: Sequence[ProjectSetting]) -> tuple[ConfiguredProject, ...]:
+    """The `[[projects]]` of the configuration; they are numbered from 1, as no API tells their numbers."""
+    return tuple(
+        ConfiguredProject(number, setting.name, tuple(_environments(number, setting)))
+        for number, setting in enumerate(settings, start=1)
+    )
+
+
+def _environments(number: int, setting: ProjectSetting) -> Iterator[Environment]:
+    if setting.production_environment_id is not None:
+        yield Environment(setting.production_environment_id, None, number, DeploymentEnvironment.PRODUCTION)
+    if setting.staging_environment_id is not None:
+        yield Environment(setting.staging_environment_id, None, number, DeploymentEnvironment.STAGING)
 
 
 def open_archive(

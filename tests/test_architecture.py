@@ -27,7 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "schema": {"loading", "hierarchy"},
     "http": {"schema", "loading", "deadline"},
     "local_platform": set(),
-    "upstream": {"settings", "services", "local_platform"},
+    "upstream": {"settings", "services", "local_platform", "hierarchy"},
     "discovery_api": {"hierarchy", "services", "loading", "settings", "deadline", "upstream"},
     "execution": {"http", "schema", "loading", "services", "deadline"},
     "app": {

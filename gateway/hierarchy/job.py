@@ -10,7 +10,11 @@ from gateway.hierarchy.status import RunStatus
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a job. Times are UTC; `queued_at` is when it was created, before any worker took it."""
+    """One run of a job. Times are UTC; `queued_at` is when it was created, before any worker took it.
+
+    `inferred`: told by its models in Discovery, not by the Admin API; its times are those of the invocations that ran
+    models, and a cancelled run passes for a success.
+    """
 
     id: int
     job_id: int
@@ -25,6 +29,7 @@ class Run:
     git_branch: str | None
     dbt_version: str | None
     url: str | None
+    inferred: bool = False
 
     @property
     def runtime(self) -> float | None:
@@ -77,7 +82,10 @@ class RunDetails:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job definition. `kind` is dbt's job type (scheduled, ci, merge, other …); `last_run` its newest run."""
+    """A job definition. `kind` is dbt's job type (scheduled, ci, merge, other …); `last_run` its newest run.
+
+    `inferred`: known only by its traces in Discovery, so without a name, kind, schedule or steps.
+    """
 
     id: int
     name: str | None
@@ -88,6 +96,7 @@ class Job:
     steps: tuple[str, ...]
     last_run: Run | None
     last_finished_run: Run | None
+    inferred: bool = False
 
     @property
     def is_ci(self) -> bool:

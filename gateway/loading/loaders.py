@@ -17,7 +17,7 @@ from gateway.loading.batching import Batched
 from gateway.loading.built_models import Built, built_models
 from gateway.loading.project_map import ProjectMap, map_projects
 from gateway.loading.projection import Projection
-from gateway.services.admin_service import Topology
+from gateway.services.admin_facts import Topology
 from gateway.services.bundle import Services
 from gateway.services.group_service import Owners
 from gateway.services.job_service import RunModels
@@ -64,7 +64,7 @@ class Loaders:
     def account_id(self) -> int:
         return self._services.admin.account_id
 
-    async def account_name(self) -> str:
+    async def account_name(self) -> str | None:
         return await self._services.admin.account_name()
 
     async def topology(self) -> Topology:
@@ -113,8 +113,8 @@ class Loaders:
         """The newest `count` runs of a job, newest first."""
         return await self._recent_runs.load((job_id, count))
 
-    async def run_count(self, job_id: int) -> int:
-        """How many runs of a job dbt still lists."""
+    async def run_count(self, job_id: int) -> int | None:
+        """How many runs of a job dbt still lists; None where that cannot be known."""
         return await self._run_counts.load(job_id)
 
     async def run_models(self, run: Run) -> RunModels[ModelRun]:

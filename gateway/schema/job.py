@@ -50,6 +50,10 @@ class Job:
     steps: list[str] = strawberry.field(description="The dbt commands it runs, in order.")
     last_run: Run | None = strawberry.field(description="Its newest run, whatever its status.")
 
+    inferred: bool = strawberry.field(
+        description="True without the Admin API: the job is known by its traces in Discovery only, without a name."
+    )
+
     @strawberry.field(
         description="The project the job belongs to.",
         graphql_type=LazyProject | None,

@@ -68,6 +68,10 @@ class Run:
     dbt_version: str | None = strawberry.field(description="Version of dbt that ran.")
     url: str | None = strawberry.field(description="The run's page in dbt, where it has one.")
     job_id: strawberry.ID = strawberry.field(description="Id of the run's job.")
+    inferred: bool = strawberry.field(
+        description="True without the Admin API: told by the run's models in Discovery. Its times are those of the "
+        "invocations that ran models, and a cancelled run passes for a success."
+    )
 
     @strawberry.field(
         description="The job; null when it has been deleted since.",

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from gateway.caching.facts import Fact, FactsCache
 from gateway.errors import GatewayError, UpstreamRejected
-from gateway.hierarchy.job import Job, Run, RunDetails
-from gateway.hierarchy.project import Environment
+from gateway.hierarchy.job import Run, RunDetails
 from gateway.services.admin_api import PAGE_SIZE, AdminApi
+from gateway.services.admin_facts import Topology
 from gateway.services.admin_types import AdminAccount, AdminEnvironment, AdminJob, AdminProject, AdminRun
 from gateway.services.mapping import to_environment, to_job, to_run, to_run_details
 
@@ -19,15 +19,6 @@ _ACTIVE = 1
 
 # Pages of the account's newest runs that are tried before jobs are asked one by one.
 _MOST_SHARED_PAGES = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Topology:
-    """The account's projects (id → name), deployment environments and jobs, as the Admin API lists them."""
-
-    project_names: Mapping[int, str]
-    environments: tuple[Environment, ...]
-    jobs: Mapping[int, Job]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +51,8 @@ class AdminService:
         self._counts: FactsCache[int, int] = FactsCache(capacity=100_000, clock=clock)
         self._details: FactsCache[int, RunDetails] = FactsCache(50_000, weigh=lambda d: len(d.steps) + 1, clock=clock)
         self._runs: FactsCache[int, Run] = FactsCache(capacity=100_000, clock=clock)
+
+    inferred = False
 
     @property
     def account_id(self) -> int:

@@ -8,10 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from gateway.services.admin_api import AdminApi
+from gateway.services.admin_facts import AdminFacts
 from gateway.services.admin_service import AdminService
 from gateway.services.base_query import BaseQuery
+from gateway.services.configured import ConfiguredProject
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.group_service import GroupService
+from gateway.services.inferred_admin import Discovery, InferredAdmin
 from gateway.services.job_service import JobService
 from gateway.services.lineage_service import LineageService
 from gateway.services.model_service import ModelService
@@ -22,12 +25,16 @@ from gateway.services.wire import Wire
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Where dbt is: the wire, Discovery's full address, the Admin API's host, the account."""
+    """Where dbt is: the wire, Discovery's full address, the Admin API's host, the account.
+
+    Without an Admin API (`admin_url` None) the account is what `projects` say, and jobs and runs are inferred.
+    """
 
     wire: Wire
     discovery_url: str
-    admin_url: str
+    admin_url: str | None
     account_id: int
+    projects: tuple[ConfiguredProject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class Services:
     lineage: LineageService
     groups: GroupService
     sources: SourceService
-    admin: AdminService
+    admin: AdminFacts
 
 
 @asynccontextmanager
@@ -75,13 +82,24 @@ def build_services(
     """Services that know nothing yet, over an open session; `clock` tells the seconds by which facts grow old."""
     interval, rows = freshness.revision_interval, freshness.cached_rows
     environments = EnvironmentService(query, interval, clock)
-    api = AdminApi(upstream.wire, upstream.admin_url, upstream.account_id)
+    models = ModelService(query, environments, rows)
+    jobs = JobService(query, interval, rows, clock)
     return Services(
         environments=environments,
-        models=ModelService(query, environments, rows),
-        jobs=JobService(query, interval, rows, clock),
+        models=models,
+        jobs=jobs,
         lineage=LineageService(query, environments, rows),
         groups=GroupService(query, environments, rows),
         sources=SourceService(query, environments, rows),
-        admin=AdminService(api, freshness.topology_seconds, interval, clock),
+        admin=_admin(upstream, freshness, Discovery(query, environments, models, jobs), clock),
     )
+
+
+def _admin(
+    upstream: Upstream, freshness: Freshness, discovery: Discovery, clock: Callable[[], float]
+) -> AdminService | InferredAdmin:
+    seconds = freshness.topology_seconds
+    if upstream.admin_url is None:
+        return InferredAdmin(upstream.account_id, upstream.projects, discovery, seconds, clock)
+    api = AdminApi(upstream.wire, upstream.admin_url, upstream.account_id)
+    return AdminService(api, seconds, freshness.revision_interval, clock)

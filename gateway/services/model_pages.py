@@ -70,10 +70,12 @@ class _Reading:
 
 
 async def read_pages(
-    query: BaseQuery, environment_ids: Sequence[int], optional_fields: frozenset[str]
+    query: BaseQuery, environment_ids: Sequence[int], operation: Operation[Environment]
 ) -> dict[int, list[AppliedModel] | GatewayError]:
-    """All models of each environment, or the error that stopped its reading. An environment without state has none."""
-    operation = _operation(optional_fields)
+    """All models of each environment, or the error that stopped its reading. An environment without state has none.
+
+    The operation's fragment is named `Page`, is on the connection, and selects `pageInfo { hasNextPage endCursor }`.
+    """
     readings = [_Reading(environment_id) for environment_id in environment_ids]
     while unfinished := [one for one in readings if not one.done and one.failure is None]:
         lookups = [_lookup(n, reading) for n, reading in enumerate(unfinished)]
@@ -97,7 +99,8 @@ def _lookup(n: int, reading: _Reading) -> RootLookup:
     )
 
 
-def _operation(optional_fields: frozenset[str]) -> Operation[Environment]:
+def models_operation(optional_fields: frozenset[str]) -> Operation[Environment]:
+    """What identifies, filters and ranks models, and those optional fields that are wanted."""
     fields = " ".join(sorted(optional_fields & OPTIONAL_FIELDS))
     fragments = f"""fragment Page on ModelAppliedStateNodeConnection {{
   totalCount

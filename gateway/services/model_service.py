@@ -16,7 +16,7 @@ from gateway.services.environment_service import EnvironmentHeader, EnvironmentS
 from gateway.services.mapping import to_model
 from gateway.services.model_details import read_details
 from gateway.services.model_histories import HistoryKey, read_histories
-from gateway.services.model_pages import read_pages
+from gateway.services.model_pages import models_operation, read_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,9 @@ class ModelService:
     async def _read_models(
         self, projects: Sequence[Project], headers: Mapping[int, EnvironmentHeader], fields: frozenset[str]
     ) -> Mapping[int, _ModelsFact | GatewayError]:
-        found = await read_pages(self._query, [project.environment_id for project in projects], fields)
+        found = await read_pages(
+            self._query, [project.environment_id for project in projects], models_operation(fields)
+        )
         facts: dict[int, _ModelsFact | GatewayError] = {}
         for project in projects:
             nodes = found[project.environment_id]

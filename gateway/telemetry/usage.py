@@ -13,7 +13,7 @@ from typing import Any
 @dataclass(slots=True)
 class Usage:
     """Counters of one request. Upstream requests are counted for the request that caused them, not for those that
-    waited for the same answer (`shared`)."""
+    waited for the same answer (`shared`). `inferred` names the kinds of facts that were derived, not read."""
 
     discovery_requests: int = 0
     admin_requests: int = 0
@@ -23,6 +23,7 @@ class Usage:
     oldest_fact: float | None = None
     incomplete: list[dict[str, Any]] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
+    inferred: tuple[str, ...] = ()
 
     def used_fact(self, read_at: float) -> None:
         """Notes the `time.monotonic()` at which a fact behind the answer was read."""
@@ -41,6 +42,7 @@ class Usage:
             "oldestFactSeconds": round(age, 3),
             "incomplete": self.incomplete,
             "notes": self.notes,
+            "inferred": list(self.inferred),
         }
 
 

@@ -1,0 +1,50 @@
+"""What the gateway needs to know of an account beside its metadata: asked of the Admin API, or inferred without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.errors import GatewayError
+from gateway.hierarchy.job import Job, Run, RunDetails
+from gateway.hierarchy.project import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """The account's projects (id → name), deployment environments and jobs."""
+
+    project_names: Mapping[int, str]
+    environments: tuple[Environment, ...]
+    jobs: Mapping[int, Job]
+
+
+class AdminFacts(Protocol):
+    """Where projects, environments, jobs and runs are known. See AdminService and InferredAdmin for what each knows."""
+
+    @property
+    def account_id(self) -> int: ...
+
+    @property
+    def inferred(self) -> bool:
+        """True when jobs and runs are derived from Discovery, because there is no Admin API."""
+
+    async def account_name(self) -> str | None: ...
+
+    async def topology(self) -> Topology: ...
+
+    async def runs(self, run_ids: Sequence[int]) -> Mapping[int, Run | GatewayError]:
+        """Each run by its id; NotFound for one that does not exist."""
+
+    async def run_details(self, run_ids: Sequence[int]) -> Mapping[int, RunDetails | GatewayError]:
+        """Trigger and steps of each run."""
+
+    async def recent_runs(self, job_ids: Sequence[int], count: int) -> Mapping[int, tuple[Run, ...] | GatewayError]:
+        """The newest `count` runs of each job, newest first."""
+
+    async def newest_runs(self, count: int) -> tuple[Run, ...]:
+        """The newest `count` runs of the account, newest first."""
+
+    async def run_counts(self, job_ids: Sequence[int]) -> Mapping[int, int | GatewayError | None]:
+        """How many runs of each job there are; None where that cannot be known."""

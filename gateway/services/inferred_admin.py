@@ -1,0 +1,231 @@
+"""InferredAdmin: jobs and runs without the Admin API, from the traces they leave in Discovery.
+
+Projects and environments are those of the configuration. A job exists when it attempted or built some model last, or
+stands in the last twenty runs of one of up to a hundred models of its environment; it has no name. Its runs are those
+in the histories of the models that bear its trace. A run began with the first of its invocations that ran a model and
+ended with the last; it failed when a model failed in it, and otherwise counts as a success: a cancelled run cannot be
+told, nor what a run did beside building models.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+
+from gateway.caching.facts import FactsCache
+from gateway.errors import GatewayError, NotFound
+from gateway.hierarchy.job import Job, Run, RunDetails
+from gateway.hierarchy.model import ModelRun
+from gateway.hierarchy.status import RunStatus
+from gateway.services.admin_facts import Topology
+from gateway.services.base_query import BaseQuery
+from gateway.services.configured import ConfiguredProject
+from gateway.services.environment_service import EnvironmentService
+from gateway.services.job_service import JobService, RunModels
+from gateway.services.job_traces import JobTrace, LastJobs, read_last_jobs, traces_of
+from gateway.services.model_histories import HistoryKey
+from gateway.services.model_service import ModelService
+from gateway.services.revisioned import Revisioned
+from gateway.services.run_rows import RunKey
+
+# A few models tell a job's runs: each of its runs touches at least one of them, other jobs crowd them seldom.
+_WITNESSES = 5
+
+# Other jobs' runs stand between a job's own in a history, so more is read than is wanted.
+_CROWDING = 4
+_LONGEST_HISTORY = 100
+
+_TRACED_RUNS = 20
+
+
+class InferredAdmin:
+    """AdminFacts from Discovery and the configured projects. Lists are believed for `topology_seconds`."""
+
+    inferred = True
+
+    def __init__(
+        self,
+        account_id: int,
+        projects: Sequence[ConfiguredProject],
+        discovery: Discovery,
+        topology_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.account_id = account_id
+        self._projects = tuple(projects)
+        self._discovery = discovery
+        self._topology_seconds = topology_seconds
+        self._clock = clock
+        self._topology: FactsCache[str, Topology] = FactsCache(capacity=1, clock=clock)
+
+    async def account_name(self) -> str | None:
+        """Unknown."""
+        return None
+
+    async def topology(self) -> Topology:
+        """The configured projects, and the jobs whose traces their models bear."""
+        now = self._clock()
+        return await self._topology.get(
+            "topology", self._read_topology, lambda fact: fact.younger_than(self._topology_seconds, now)
+        )
+
+    async def runs(self, run_ids: Sequence[int]) -> Mapping[int, Run | GatewayError]:
+        """Each run by its id, tried with every job; NotFound when no job had it or it has no metadata."""
+        jobs = (await self.topology()).jobs.values()
+        found = {run.id: run for run in await self._discovery.read_runs(jobs, {job.id: run_ids for job in jobs})}
+        return {one: found.get(one) or NotFound(f"dbt has no metadata of a run {one}.") for one in run_ids}
+
+    async def run_details(self, run_ids: Sequence[int]) -> Mapping[int, RunDetails | GatewayError]:
+        """Unknown."""
+        return dict.fromkeys(run_ids, RunDetails(None, ()))
+
+    async def recent_runs(self, job_ids: Sequence[int], count: int) -> Mapping[int, tuple[Run, ...] | GatewayError]:
+        """The newest runs of each job that touched a model."""
+        jobs = (await self.topology()).jobs
+        return await self._discovery.recent_runs([jobs[one] for one in job_ids if one in jobs], count)
+
+    async def newest_runs(self, count: int) -> tuple[Run, ...]:
+        """The newest runs of all jobs that touched a model."""
+        recent = await self.recent_runs(list((await self.topology()).jobs), count)
+        for runs in recent.values():
+            if isinstance(runs, GatewayError):
+                raise runs
+        everything = [run for runs in recent.values() if isinstance(runs, tuple) for run in runs]
+        return tuple(sorted(everything, key=lambda run: run.id, reverse=True)[:count])
+
+    async def run_counts(self, job_ids: Sequence[int]) -> Mapping[int, int | GatewayError | None]:
+        """Unknown."""
+        return dict.fromkeys(job_ids)
+
+    async def _read_topology(self) -> Topology:
+        environments = [environment for project in self._projects for environment in project.environments]
+        jobs = await self._discovery.jobs([environment.id for environment in environments])
+        return Topology(
+            project_names={project.number: project.name for project in self._projects},
+            environments=tuple(environments),
+            jobs={job.id: job for job in jobs},
+        )
+
+
+class Discovery:
+    """What Discovery can tell of jobs and runs."""
+
+    def __init__(
+        self, query: BaseQuery, environments: EnvironmentService, models: ModelService, jobs: JobService
+    ) -> None:
+        self._models = models
+        self._jobs = jobs
+
+        async def read(environment_ids: list[int]) -> Mapping[int, LastJobs | GatewayError]:
+            return await read_last_jobs(query, environment_ids)
+
+        self._last_jobs = Revisioned(environments, read, capacity=500_000, weigh=lambda last: len(last.by_model) + 1)
+
+    async def jobs(self, environment_ids: Sequence[int]) -> list[Job]:
+        """The jobs that environments bear traces of, each with its newest run. Unreadable environments bear none."""
+        traces = await self._known_traces(environment_ids)
+        runs = await self._recent(traces, 1)
+        return [_job(trace, runs[trace.job_id]) for trace in traces]
+
+    async def recent_runs(self, jobs: Sequence[Job], count: int) -> dict[int, tuple[Run, ...] | GatewayError]:
+        """The newest runs of each job, newest first."""
+        wanted = {job.id for job in jobs}
+        traces = await self._known_traces(sorted({job.environment_id for job in jobs}))
+        found = await self._recent([trace for trace in traces if trace.job_id in wanted], count)
+        return {job.id: found.get(job.id, ()) for job in jobs}
+
+    async def read_runs(self, jobs: Iterable[Job], run_ids: Mapping[int, Sequence[int]]) -> list[Run]:
+        """Those runs of these jobs that Discovery has metadata of."""
+        keys = {RunKey(job.id, one): job.environment_id for job in jobs for one in run_ids[job.id]}
+        found = await self._jobs.run_models(list(keys), frozenset(keys))
+        runs = [_run(key, keys[key], answer) for key, answer in found.items() if isinstance(answer, RunModels)]
+        return [run for run in runs if run is not None]
+
+    async def _known_traces(self, environment_ids: Sequence[int]) -> list[JobTrace]:
+        found = await self._last_jobs.get(environment_ids)
+        known = {one: last for one, last in found.items() if isinstance(last, LastJobs)}
+        samples = {one: [HistoryKey(one, unique_id) for unique_id in last.sample] for one, last in known.items()}
+        histories = await self._models.histories([key for keys in samples.values() for key in keys], _TRACED_RUNS)
+        traces: list[JobTrace] = []
+        for one, last in known.items():
+            answers = [histories[key] for key in samples[one]]
+            traces += traces_of(one, last, [runs for runs in answers if isinstance(runs, tuple)])
+        return traces
+
+    async def _recent(self, traces: Sequence[JobTrace], count: int) -> dict[int, tuple[Run, ...] | GatewayError]:
+        witnesses = {trace.job_id: _witnesses(trace) for trace in traces}
+        keys = list({key for some in witnesses.values() for key in some})
+        histories = await self._models.histories(keys, min(_LONGEST_HISTORY, max(_TRACED_RUNS, count * _CROWDING)))
+        found: dict[int, tuple[Run, ...] | GatewayError] = {}
+        run_ids: dict[RunKey, int] = {}
+        for trace in traces:
+            answers = [histories[key] for key in witnesses[trace.job_id]]
+            failure = next((one for one in answers if isinstance(one, GatewayError)), None)
+            if failure is not None:
+                found[trace.job_id] = failure
+                continue
+            runs = [run for some in answers if isinstance(some, tuple) for run in some]
+            seen = {run.run_id for run in runs if run.job_id == trace.job_id}
+            run_ids |= {RunKey(trace.job_id, one): trace.environment_id for one in sorted(seen)[-count:]}
+        return {**found, **await self._read(run_ids, {trace.job_id for trace in traces} - found.keys())}
+
+    async def _read(self, keys: Mapping[RunKey, int], job_ids: set[int]) -> dict[int, tuple[Run, ...] | GatewayError]:
+        answers = await self._jobs.run_models(list(keys), frozenset(keys)) if keys else {}
+        found: dict[int, tuple[Run, ...] | GatewayError] = {}
+        for job_id in job_ids:
+            of_job = {key: answer for key, answer in answers.items() if key.job_id == job_id}
+            failure = next((one for one in of_job.values() if isinstance(one, GatewayError)), None)
+            runs = [_run(key, keys[key], one) for key, one in of_job.items() if isinstance(one, RunModels)]
+            known = sorted((run for run in runs if run is not None), key=lambda run: run.id, reverse=True)
+            found[job_id] = failure or tuple(known)
+        return found
+
+
+def _witnesses(trace: JobTrace) -> list[HistoryKey]:
+    return [HistoryKey(trace.environment_id, one) for one in trace.unique_ids[:_WITNESSES]]
+
+
+def _job(trace: JobTrace, runs: tuple[Run, ...] | GatewayError) -> Job:
+    newest = runs[0] if isinstance(runs, tuple) and runs else None
+    return Job(
+        id=trace.job_id,
+        name=None,
+        description=None,
+        environment_id=trace.environment_id,
+        kind=None,
+        schedule=None,
+        steps=(),
+        last_run=newest,
+        last_finished_run=newest,
+        inferred=True,
+    )
+
+
+def _run(key: RunKey, environment_id: int, found: RunModels[ModelRun]) -> Run | None:
+    """A run as its models tell it; None without any."""
+    if not found.models:
+        return None
+    ends = [one.ended_at for one in found.models if one.ended_at is not None]
+    starts = [
+        one.ended_at - timedelta(seconds=one.invocation_seconds)
+        for one in found.models
+        if one.ended_at is not None and one.invocation_seconds is not None
+    ]
+    failed = any(one.status is RunStatus.FAILURE for one in found.models)
+    return Run(
+        id=key.run_id,
+        job_id=key.job_id,
+        environment_id=environment_id,
+        status=RunStatus.FAILURE if failed else RunStatus.SUCCESS,
+        status_text="inferred",
+        queued_at=None,
+        start_time=min(starts, default=None),
+        end_time=max(ends, default=None),
+        error=None,
+        git_sha=None,
+        git_branch=None,
+        dbt_version=None,
+        url=None,
+        inferred=True,
+    )
