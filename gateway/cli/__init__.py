@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import signal
@@ -14,10 +15,15 @@ from gateway.errors import GatewayError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns the process's exit code."""
+    """The whole life of the process: sets up signals and logging, runs one command, returns the exit code."""
     options = build_parser().parse_args(arguments)
     _exit_on_signals()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return run(options)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs one command and returns the exit code; a known failure is one line on stderr and 2."""
     # Only now: what stands behind the commands takes seconds to import; --help and a wrong option need not wait.
     from gateway.cli.commands import COMMANDS
 
