@@ -1,0 +1,91 @@
+"""The schema as others read it: committed, and described to the last argument."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import strawberry
+from graphql import (
+    DocumentNode,
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    parse,
+)
+
+from gateway.schema.build import build_schema, print_sdl
+from gateway.schema.execution import OperationRunner
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def schema() -> strawberry.Schema:
+    return build_schema()
+
+
+def test_the_committed_schema_is_the_one_that_is_served(schema: strawberry.Schema) -> None:
+    assert print_sdl(schema) == (ROOT / "schema.graphql").read_text("utf-8"), "run `make schema` and commit the file"
+
+
+def things_to_describe(schema: GraphQLSchema) -> dict[str, str | None]:
+    """Every type, field, argument and enum value of ours, with its description."""
+    found: dict[str, str | None] = {}
+    for name, kind in schema.type_map.items():
+        if name.startswith("__") or name in SPECIFIED:
+            continue
+        found[name] = kind.description
+        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
+            for field_name, field in kind.fields.items():
+                if field_name in ("_service", "_entities"):
+                    continue
+                found[f"{name}.{field_name}"] = field.description
+                for argument_name, argument in field.args.items():
+                    found[f"{name}.{field_name}({argument_name})"] = argument.description
+        elif isinstance(kind, GraphQLInputObjectType):
+            found.update({f"{name}.{field_name}": field.description for field_name, field in kind.fields.items()})
+        elif isinstance(kind, GraphQLEnumType):
+            found.update({f"{name}.{value_name}": value.description for value_name, value in kind.values.items()})
+    return found
+
+
+# What the federation specification names, without a word on it.
+SPECIFIED = {"_Any", "_Service", "_Entity", "_FieldSet", "link__Import", "link__Purpose", "federation__FieldSet"}
+
+
+def test_every_type_field_argument_and_enum_value_is_described(schema: strawberry.Schema) -> None:
+    described = things_to_describe(schema._schema)
+    assert len(described) > 200
+    assert [name for name, text in described.items() if not (text or "").strip()] == []
+
+
+def test_no_type_of_the_schema_is_without_a_way_to_it(schema: strawberry.Schema) -> None:
+    names = {name for name in schema._schema.type_map if not name.startswith("_")}
+    for root in ("Account", "Project", "Model", "Job", "Run", "ModelRun", "PageInfo"):
+        assert root in names
+    unions = [kind for kind in schema._schema.type_map.values() if isinstance(kind, GraphQLUnionType)]
+    assert [union.name for union in unions] == ["_Entity"]
+    assert {kind.name for kind in unions[0].types} == {"Account", "Project", "Model", "Job", "Run"}
+
+
+def test_what_upstream_may_withhold_is_nullable(schema: strawberry.Schema) -> None:
+    """A failing part must null itself, never its parent: no field with a resolver of its own is non-null."""
+    for name in ("Query", "Account", "Project", "Model", "Job", "Run", "ModelRun"):
+        kind = schema._schema.type_map[name]
+        assert isinstance(kind, GraphQLObjectType)
+        for field_name, field in kind.fields.items():
+            if "Connection" in str(field.type) or (name == "Query" and not field_name.startswith("_")):
+                assert not str(field.type).endswith("!"), f"{name}.{field_name}"
+
+
+def test_strawberrys_own_schema_object_is_where_the_runner_expects_it(schema: strawberry.Schema) -> None:
+    """`_schema` is Strawberry's, not promised to anybody; the runner executes on it."""
+    assert isinstance(schema._schema, GraphQLSchema)
+    assert schema._schema.query_type is not None
+    assert schema._schema.query_type.name == "Query"
+    document: DocumentNode = parse("{ account { models { totalCount } } }")
+    assert OperationRunner(schema).projection(document, None) is not None

@@ -1,0 +1,101 @@
+"""Every document the services send is valid against the upstream's schema: ours, and what is known of dbt's."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from graphql import DocumentNode, GraphQLSchema, build_schema, parse, validate
+
+from tests.serving import Call, Gateway
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT.parent / "shared" / "upstream" / "discovery-api.graphql"
+
+# Between them these ask for everything the gateway can ask of the upstream.
+QUESTIONS = [
+    """{ account { name projects { nodes { id adapterType modelCount jobCount } }
+      models { nodes { id description database schema alias relationName access group language version filePath
+        contractEnforced meta rawCode compiledCode owner { name } tests { name } upstream { id } downstream { id }
+        runs(first: 2) { totalCount nodes { runtime } } lastRun { runtime } jobs { nodes { id } } } }
+      slowestModels(lastRuns: 10) { rank } longestRunningJobs(lastRuns: 3) { rank } } }""",
+    '{ run(id: "70437490011508") { modelRuns { nodes { model { id } } } trigger { cause } steps { name } } }',
+    '{ run(id: "70437490011782") { modelCount } job(id: "302003") { models { nodes { id } } } }',
+]
+
+
+def ours() -> GraphQLSchema:
+    return build_schema(files("gateway.local_platform").joinpath("discovery.graphql").read_text("utf-8"))
+
+
+def reference() -> GraphQLSchema:
+    if not REFERENCE.exists():
+        pytest.skip(f"no copy of dbt's schema at {REFERENCE}")
+    return build_schema(REFERENCE.read_text("utf-8"))
+
+
+@pytest.fixture
+async def documents(gateway: Gateway) -> list[Call]:
+    for question in QUESTIONS:
+        await gateway.data(question)
+    return [call for call in gateway.upstream.calls if call.document]
+
+
+@pytest.mark.parametrize("schema", [ours, reference])
+async def test_every_document_is_valid_against_the_upstream_schema(documents: list[Call], schema: object) -> None:
+    assert callable(schema)
+    upstream = schema()
+    for call in documents:
+        assert validate(upstream, parse(call.document)) == [], call.operation
+    sent = {call.operation for call in documents}
+    assert sent >= {
+        "EnvironmentHeaders",
+        "EnvironmentModels",
+        "EnvironmentLineage",
+        "EnvironmentGroups",
+        "ModelDetails",
+        "ModelHistories",
+        "RunModels",
+        "RunOutline",
+    }
+
+
+async def test_only_the_two_roots_that_dbt_keeps_are_used(documents: list[Call]) -> None:
+    roots = {name for call in documents for name in root_fields(parse(call.document))}
+    assert roots == {"environment", "job"}
+
+
+def root_fields(document: DocumentNode) -> set[str]:
+    operation = document.definitions[0]
+    return {selection.name.value for selection in operation.selection_set.selections}  # type: ignore[attr-defined]
+
+
+async def test_lists_of_environments_are_asked_for_in_pages_of_five_hundred(documents: list[Call]) -> None:
+    pages = [call.document for call in documents if call.operation == "EnvironmentModels"]
+    assert pages
+    assert all("first: 500" in document for document in pages)
+
+
+def test_our_schema_has_nothing_that_dbts_has_not() -> None:
+    """Types, fields, arguments and their types: what ours has is exactly what is known of dbt's."""
+    mine, theirs = ours(), reference()
+    assert not_in(mine, theirs) == []
+
+
+def not_in(mine: GraphQLSchema, theirs: GraphQLSchema) -> list[str]:
+    missing = []
+    for name, kind in mine.type_map.items():
+        other = theirs.type_map.get(name)
+        if other is None or type(other) is not type(kind):
+            missing.append(name)
+            continue
+        for field_name, field in getattr(kind, "fields", {}).items():
+            known = other.fields.get(field_name)  # type: ignore[attr-defined]
+            if known is None or str(known.type) != str(field.type):
+                missing.append(f"{name}.{field_name}: {field.type}")
+            elif hasattr(field, "args"):
+                arguments = {argument: str(one.type) for argument, one in field.args.items()}
+                if arguments != {argument: str(one.type) for argument, one in known.args.items()}:
+                    missing.append(f"{name}.{field_name}{arguments}")
+    return missing
