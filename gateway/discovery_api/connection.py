@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -69,6 +70,7 @@ class Connection:
         with self._lock:
             loop, self._loop, self._opened, self._closed = self._loop, None, None, True
         if loop is not None:
+            atexit.unregister(self.close)
             loop.stop(self._stack.aclose)
 
     def _open(self) -> tuple[BackgroundLoop, Opened]:
@@ -76,6 +78,8 @@ class Connection:
             raise closed()
         if self._loop is None:
             self._loop = BackgroundLoop()
+            # Before the interpreter cleans up the folder of an archive that is still open.
+            atexit.register(self.close)
         if self._opened is None:
             self._opened = self._loop.run(self._connect())
         return self._loop, self._opened

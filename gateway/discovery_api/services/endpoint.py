@@ -72,8 +72,9 @@ async def post(wire: Wire, url: str, query: str, seconds: float) -> dict[str, An
 
     Raises UpstreamError's subclasses for everything that holds no data at all.
     """
+    body = msgspec.json.encode({"query": query, "variables": {}, "operationName": None})
     with deadline_in(seconds):
-        response = await wire.send(WireRequest("POST", url, body=msgspec.json.encode({"query": query})))
+        response = await wire.send(WireRequest("POST", url, body=body))
     refusal = refusal_of_status(response)
     if refusal is not None:
         raise refusal
