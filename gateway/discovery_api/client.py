@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypedDict, TypeVar
@@ -38,14 +38,17 @@ _NOTHING_MORE = Projection()
 class Source(TypedDict, total=False):
     """Where the data are; what is left out comes from the environment or the file that GATEWAY_CONFIG names.
 
-    dbt Cloud: `token`, `discovery_url`, `admin_url` and `account_id`. Runs of one's own: `artifacts`, a folder of dbt
-    artifacts, or `store_url`, a SQL archive filled by `gateway ingest`. Nothing at all: the embedded demo.
+    dbt Cloud: `token`, `discovery_url`, `admin_url` and `account_id`. With a token that reads metadata only: without
+    `admin_url`, but with `projects`, each {"name": …, "production_environment_id": …, "staging_environment_id": …}.
+    Runs of one's own: `artifacts`, a folder of dbt artifacts, or `store_url`, a SQL archive filled by `gateway ingest`.
+    Nothing at all: the embedded demo.
     """
 
     token: str | None
     discovery_url: str | None
     admin_url: str | None
     account_id: int | None
+    projects: Sequence[Mapping[str, Any]] | None
     artifacts: str | Path | None
     store_url: str | None
 

@@ -29,6 +29,20 @@ def test_a_token_that_dbt_knows_is_enough(served: str) -> None:
         assert [project.project_id for project in account.projects] == ["finance", "logistics", "marketing"]
 
 
+def test_a_token_for_metadata_alone_needs_the_projects_by_name(served: str) -> None:
+    projects = [{"name": "Finance", "production_environment_id": FINANCE}]
+    source = {"token": TOKEN, "discovery_url": f"{served}/graphql", "account_id": ACCOUNT, "projects": projects}
+    with dbtAccount(**source) as account:
+        assert [project.project_id for project in account.projects] == ["finance"]
+        jobs = account.get_jobs()
+        assert [job.job_id for job in jobs] == ["301001", "301002"]
+        assert all(job.inferred and job.name is None for job in jobs)
+        assert account.get_runs(1)[0].inferred
+        assert account.longest_running_jobs()[0].ranked
+    with pytest.raises(exceptions.ConfigurationError, match="projects"):
+        dbtAccount(**{**source, "projects": None})
+
+
 def test_a_wrong_token_is_named(served: str) -> None:
     with (
         cloud(served, "wrong") as account,

@@ -109,6 +109,11 @@ class Job:
         return list(self._facts.steps)
 
     @property
+    def inferred(self) -> bool:
+        """Whether it is known by its traces in Discovery alone, because the Admin API is not at hand."""
+        return self._facts.inferred
+
+    @property
     def last_run_status(self) -> RunStatus | None:
         """How its newest run ended, or where it stands."""
         last = self._facts.last_run

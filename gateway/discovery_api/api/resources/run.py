@@ -117,6 +117,11 @@ class Run:
         return self._facts.url
 
     @property
+    def inferred(self) -> bool:
+        """Whether its status and times are told by its models alone, because the Admin API is not at hand."""
+        return self._facts.inferred
+
+    @property
     def job_id(self) -> str:
         """The id of its job."""
         return str(self._facts.job_id)
