@@ -27,6 +27,12 @@ def test_a_ranking_is_the_beginning_of_a_plain_sort(histories: dict[str, list[fl
     assert ranking.without_runtime == len(histories) - len(means)
 
 
+@given(st.sets(st.text("ab12", min_size=1, max_size=3), max_size=8))
+def test_ties_go_by_id(names: set[str]) -> None:
+    ranking = rank([Measured(name, name, summarise([1.0])) for name in names], 10)
+    assert [entry.item for entry in ranking.entries] == sorted(names)
+
+
 @given(st.lists(FIGURES, min_size=1, max_size=50))
 def test_the_figures_of_several_runtimes_are_the_textbooks(times: list[float]) -> None:
     summary = summarise(times)

@@ -1,0 +1,124 @@
+"""Orders of lists: by a value and a direction, what has no value last, ties by id; the same over all pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.oracle.account import Oracle
+from tests.schema.test_jobs_and_runs import STATUS
+from tests.schema.test_models import status
+from tests.serving import Gateway
+
+
+def ordered(items: list[Any], value: Callable[[Any], Any], direction: str) -> list[str]:
+    known = [item for item in items if value(item) is not None]
+    known.sort(key=lambda item: item.id)
+    known.sort(key=value, reverse=direction == "DESC")
+    return [str(item.id) for item in known + sorted((i for i in items if value(i) is None), key=lambda one: one.id)]
+
+
+MODEL_VALUES: dict[str, Callable[[Any], Any]] = {
+    "ID": lambda model: model.id,
+    "NAME": lambda model: model.node.name,
+    "RUNTIME": lambda model: model.runtime,
+    "LAST_RUN_TIME": lambda model: model.last and model.last.result.generated_at,
+    "STATUS": lambda model: model.last and status(model.last.result.status).lower(),
+}
+
+JOB_VALUES: dict[str, Callable[[Any], Any]] = {
+    "ID": lambda job: job.id,
+    "NAME": lambda job: job.record["name"],
+    "RUNTIME": lambda job: job.runs[0].runtime,
+    "LAST_RUN_TIME": lambda job: job.runs[0].start,
+    "STATUS": lambda job: STATUS[job.runs[0].record["status"]].lower(),
+}
+
+RUN_VALUES: dict[str, Callable[[Any], Any]] = {
+    "ID": lambda run: run.id,
+    "RUNTIME": lambda run: run.runtime,
+    "START_TIME": lambda run: run.start,
+    "STATUS": lambda run: STATUS[run.record["status"]].lower(),
+}
+
+
+async def walk(answers: Gateway, query: str, size: int) -> list[str]:
+    """The whole list, page by page."""
+    seen: list[str] = []
+    after = None
+    while True:
+        data = await answers.data(query, first=size, after=after)
+        page = data["root"]["list"]
+        seen += [node["id"] for node in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            return seen
+
+
+PAGE = """(first: $first, after: $after, orderBy: {field: %s, direction: %s}) {
+  nodes { id } pageInfo { hasNextPage endCursor }
+}"""
+HEAD = "query($first: Int, $after: String)"
+
+
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+@pytest.mark.parametrize("field", MODEL_VALUES)
+async def test_models_in_every_order(answers: Gateway, oracle: Oracle, field: str, direction: str) -> None:
+    query = f"{HEAD} {{ root: account {{ list: models{PAGE % (field, direction)} }} }}"
+    expected = ordered(oracle.models, MODEL_VALUES[field], direction)
+    assert await walk(answers, query, 100) == expected
+    assert await walk(answers, query, 7) == expected
+
+
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+@pytest.mark.parametrize("field", JOB_VALUES)
+async def test_jobs_in_every_order(answers: Gateway, oracle: Oracle, field: str, direction: str) -> None:
+    query = f"{HEAD} {{ root: account {{ list: jobs{PAGE % (field, direction)} }} }}"
+    assert await walk(answers, query, 3) == ordered(oracle.production_jobs, JOB_VALUES[field], direction)
+
+
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+@pytest.mark.parametrize("field", RUN_VALUES)
+async def test_runs_in_every_order(answers: Gateway, oracle: Oracle, field: str, direction: str) -> None:
+    for root, runs in (
+        ('job(id: "303001")', list(oracle.job(303001).runs)),
+        ("account", [run for job in oracle.production_jobs for run in job.runs]),
+        ('project(id: "finance")', [run for one in (301001, 301002) for run in oracle.job(one).runs]),
+    ):
+        query = f"{HEAD} {{ root: {root} {{ list: runs{PAGE % (field, direction)} }} }}"
+        assert await walk(answers, query, 9) == ordered(runs, RUN_VALUES[field], direction)
+
+
+async def test_runs_of_the_account_are_the_newest_first_with_an_exact_total(answers: Gateway, oracle: Oracle) -> None:
+    data = await answers.data("{ account { runs(first: 4) { totalCount nodes { id } } } }")
+    runs = sorted((run.id for job in oracle.production_jobs for run in job.runs), reverse=True)
+    assert data["account"]["runs"] == {"totalCount": len(runs), "nodes": [{"id": str(one)} for one in runs[:4]]}
+
+
+async def test_a_filter_keeps_the_runs_in_which_a_model_met_it(answers: Gateway, oracle: Oracle) -> None:
+    data = await answers.data(
+        '{ account { runs(first: 100, filter: {tags: ["finance"], minRuntime: 1.0}) { totalCount nodes { id } } } }'
+    )
+    kept = [
+        run.id
+        for job in oracle.production_jobs
+        for run in job.runs
+        if any(
+            "finance" in one.node.tags and one.runtime is not None and one.runtime >= 1.0
+            for one in run.results.values()
+        )
+    ]
+    assert kept
+    expected = [{"id": str(one)} for one in sorted(kept, reverse=True)]
+    assert data["account"]["runs"] == {"totalCount": len(kept), "nodes": expected}
+
+
+async def test_a_cursor_of_another_order_is_refused_or_keeps_its_place(answers: Gateway) -> None:
+    data = await answers.data("{ account { models(first: 1) { pageInfo { endCursor } } } }")
+    reply = await answers.ask(
+        "query($c: String) { account { models(after: $c, orderBy: {field: RUNTIME}) { totalCount } } }",
+        c=data["account"]["models"]["pageInfo"]["endCursor"],
+    )
+    assert reply.codes == {"account.models": "BAD_USER_INPUT"}
