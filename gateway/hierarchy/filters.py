@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
 from gateway.errors import BadUserInput
+from gateway.hierarchy.status import RunStatus
 
 
 class TagsMatch(StrEnum):
@@ -36,6 +37,8 @@ class Filterable(Protocol):
     def materialization(self) -> str | None: ...
     @property
     def runtime(self) -> float | None: ...
+    @property
+    def outcome(self) -> RunStatus | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,9 @@ class SearchFilter:
     @property
     def is_empty(self) -> bool:
         """True when nothing is asked for, so everything matches."""
+        return self._asks_nothing()
+
+    def _asks_nothing(self) -> bool:
         return (self.tags, self.materialization, self.min_runtime, self.max_runtime) == (None, None, None, None)
 
     def matches(self, model: Filterable) -> bool:
@@ -96,18 +102,31 @@ class SearchFilter:
 
 @dataclass(frozen=True, slots=True)
 class ModelFilter(SearchFilter):
-    """A SearchFilter that may also name models, by `project.model` or by unique id."""
+    """A SearchFilter that may also name models, by `project.model` or by unique id, packages, and outcomes.
+
+    The outcome of a model is that of its last attempt; of a model in a run, how it ended there.
+    """
 
     model_ids: tuple[str, ...] | None = None
+    packages: tuple[str, ...] | None = None
+    statuses: tuple[RunStatus, ...] | None = None
 
     @property
-    def criteria(self) -> SearchFilter:
+    def criteria(self) -> ModelFilter:
         """The same filter without its model ids."""
-        return SearchFilter(self.tags, self.tags_match, self.materialization, self.min_runtime, self.max_runtime)
+        return replace(self, model_ids=None)
 
     @property
     def is_empty(self) -> bool:
-        return self.model_ids is None and self.criteria.is_empty
+        return (self.model_ids, self.packages, self.statuses) == (None, None, None) and self._asks_nothing()
+
+    def matches(self, model: Filterable) -> bool:
+        """Whether one model meets every criterion but the ids, which have to be looked up."""
+        if self.packages is not None and model.unique_id.split(".")[1] not in self.packages:
+            return False
+        if self.statuses is not None and model.outcome not in self.statuses:
+            return False
+        return SearchFilter.matches(self, model)
 
 
 @dataclass(frozen=True, slots=True)

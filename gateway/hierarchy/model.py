@@ -62,6 +62,11 @@ class Model:
         return self.last_run.status if self.last_run else None
 
     @property
+    def outcome(self) -> RunStatus | None:
+        """What filters take for how it ended: the last attempt."""
+        return self.last_run_status
+
+    @property
     def last_run_error(self) -> str | None:
         return self.last_run.error if self.last_run else None
 
@@ -107,6 +112,7 @@ class BuiltModel:
     tags: tuple[str, ...]
     materialization: str | None
     runtime: float | None
+    outcome: RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +141,8 @@ class ModelRun:
     invocation_id: str | None
     ended_at: datetime | None
     invocation_seconds: float | None
+
+    @property
+    def outcome(self) -> RunStatus:
+        """What filters take for how it ended: its status in this run."""
+        return self.status

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gateway.errors import GatewayError, UpstreamRejected
+from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.identity import EnvironmentModels
 from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.hierarchy.lineage import Lineage
@@ -22,8 +23,16 @@ from gateway.services.bundle import Services
 from gateway.services.group_service import Owners
 from gateway.services.job_service import RunModels
 from gateway.services.model_histories import HistoryKey
+from gateway.services.pushdown import PushedFilter, push_down
 from gateway.services.run_rows import RunKey
 from gateway.services.source_service import Sources
+
+
+class _Wanted(NamedTuple):
+    """The models of a project: all, or at least those that meet a filter upstream."""
+
+    project: Project
+    pushed: PushedFilter | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,11 @@ class Loaders:
 
     async def models(self, project: Project) -> EnvironmentModels:
         """Every model of a project's environment."""
-        return await self._models.load(project)
+        return await self._models.load(_Wanted(project, None))
+
+    async def models_meeting(self, project: Project, criteria: ModelFilter | None) -> EnvironmentModels:
+        """At least the models that meet a filter, but for its ids; it has to be applied to them still."""
+        return await self._models.load(_Wanted(project, push_down(criteria)))
 
     async def histories(self, request: HistoryRequest) -> Histories:
         """The histories asked for; a model whose environment cannot be read has its error."""
@@ -130,9 +143,18 @@ class Loaders:
         headers = await self._services.environments.headers([one.id for one in topology.environments])
         return dict.fromkeys(keys, map_projects(topology, headers))
 
-    async def _load_models(self, projects: list[Project]) -> Mapping[Project, EnvironmentModels | GatewayError]:
-        found = await self._services.models.models(projects, self._projection.optional_fields)
-        return {project: found[project.environment_id] for project in projects}
+    async def _load_models(self, wanted: list[_Wanted]) -> Mapping[_Wanted, EnvironmentModels | GatewayError]:
+        whole = {one.project for one in wanted if one.pushed is None}
+        by_filter: dict[PushedFilter | None, list[Project]] = {}
+        for one in wanted:
+            # Where all models are read anyway, nothing is read twice.
+            by_filter.setdefault(None if one.project in whole else one.pushed, []).append(one.project)
+        fields = self._projection.optional_fields
+        answers = await asyncio.gather(
+            *(self._services.models.models(projects, fields, pushed) for pushed, projects in by_filter.items())
+        )
+        found = dict(zip(by_filter, answers, strict=True))
+        return {one: found[None if one.project in whole else one.pushed][one.project.environment_id] for one in wanted}
 
     async def _load_details(self, keys: list[HistoryKey]) -> Mapping[HistoryKey, ModelDetails | GatewayError]:
         return await self._services.models.details(keys, self._projection.details)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from dataclasses import replace
 
 import strawberry
 from strawberry.federation.schema import FederationAny
 
-from gateway.errors import BadUserInput, GatewayError
+from gateway.errors import BadUserInput, GatewayError, NotFound
 from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.loading import jobs, models, projects
 from gateway.loading.asking import Asking
@@ -25,23 +25,42 @@ class GatewaySchema(strawberry.federation.Schema):
 
     def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
         ask = asking(info)
-        return [_resolve(ask, representation) for representation in representations]  # type: ignore[misc, arg-type]
+        return [
+            _resolve(replace(ask, path=(*ask.path, place)), one)  # type: ignore[misc]  # completed slot by slot
+            for place, one in enumerate(representations)
+        ]
 
 
-def _resolve(ask: Asking, representation: Mapping[str, Any]) -> Awaitable[object] | GatewayError:
-    find = _FINDERS.get(str(representation.get("__typename")))
+def _resolve(ask: Asking, representation: object) -> Awaitable[object] | GatewayError:
+    """What a reference names, or the error that belongs in its slot."""
+    if not isinstance(representation, Mapping):
+        return BadUserInput("A reference is an object with __typename and id.", argument="representations")
+    find, key = _finder(representation.get("__typename")), _key(representation.get("id"))
     if find is None:
-        return BadUserInput(f"This subgraph has no entity of the type {representation.get('__typename')!r}.")
-    key = representation.get("id")
-    if not isinstance(key, str | int):
-        return BadUserInput("A reference needs its id.")
-    return find(ask, str(key))
+        return BadUserInput(
+            f"A reference needs the __typename of one of this subgraph's entities: {', '.join(_FINDERS)}.",
+            argument="representations",
+        )
+    if key is None:
+        return BadUserInput("A reference needs its id, a string or a whole number.", argument="representations")
+    return find(ask, key)
+
+
+def _finder(type_name: object) -> Find | None:
+    return _FINDERS.get(type_name) if isinstance(type_name, str) else None
+
+
+def _key(given: object) -> str | None:
+    """An id as ID reads it: a string, or a whole number that fits into 64 bits."""
+    if isinstance(given, int) and not isinstance(given, bool) and abs(given) < 2**63:
+        return str(given)
+    return given if isinstance(given, str) else None
 
 
 async def _account(ask: Asking, key: str) -> object:
     account = await projects.find_account(ask, DeploymentEnvironment.PRODUCTION)
     if str(account.id) != key:
-        raise BadUserInput(f"This gateway serves account {account.id}, not {key[:40]}.")
+        raise NotFound(f"No account has the id {key[:40]!r}. This gateway serves account {account.id}.")
     return account
 
 
@@ -50,11 +69,15 @@ async def _project(ask: Asking, key: str) -> object:
 
 
 async def _model(ask: Asking, key: str) -> object:
-    return await models.find_model(ask, key, DeploymentEnvironment.PRODUCTION)
+    return await models.model_with_id(ask, key, DeploymentEnvironment.PRODUCTION)
 
 
 async def _job(ask: Asking, key: str) -> object:
-    return await jobs.find_job(ask, jobs.number_of(key, "job"))
+    number = jobs.number_of(key, "job")
+    found = (await ask.loaders.topology()).jobs.get(number)
+    if found is None:
+        raise NotFound(f"No job has the id '{number}'. A reference takes the id as jobs {{ id }} gives it.")
+    return found
 
 
 async def _run(ask: Asking, key: str) -> object:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import strawberry
 
 from gateway.errors import BadUserInput
 from gateway.hierarchy import filters, history
-from gateway.schema.enums import Inclusion, TagsMatch
+from gateway.schema.enums import Inclusion, RunStatus, TagsMatch
 
 T = TypeVar("T")
 
@@ -55,6 +56,14 @@ class ModelFilter:
         description="Only these models: project.model, project.package.model or unique ids. Case counts.",
     )
 
+    packages: list[str] | None = strawberry.field(
+        default=strawberry.UNSET, description="Only models that one of these dbt packages defines."
+    )
+    statuses: list[RunStatus] | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Only models that ended like this: their last attempt or, of a run, in that run.",
+    )
+
     def to_filter(self) -> filters.ModelFilter:
         """The hierarchy's filter. Raises BadUserInput."""
         return filters.ModelFilter(
@@ -64,6 +73,8 @@ class ModelFilter:
             _value(self.min_runtime),
             _value(self.max_runtime),
             _values(self.model_ids, "modelIds"),
+            _values(self.packages, "packages"),
+            _values(self.statuses, "statuses"),
         )
 
 
@@ -116,7 +127,7 @@ def _value(given: T | None) -> T | None:
     return None if given is strawberry.UNSET else given
 
 
-def _values(given: list[str] | list[strawberry.ID] | None, argument: str) -> tuple[str, ...] | None:
+def _values(given: Sequence[T] | None, argument: str) -> tuple[T, ...] | None:
     if given is None or given is strawberry.UNSET:
         return None
     if len(given) > _LONGEST_LIST:

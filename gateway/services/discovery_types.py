@@ -109,6 +109,7 @@ class RunModel(Wired, frozen=True):
 
 class AppliedState(Wired, frozen=True):
     last_updated_at: datetime | None = None
+    packages: list[str] = []
     models: AppliedModels | None = None
 
 

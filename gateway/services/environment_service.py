@@ -17,7 +17,7 @@ _PER_DOCUMENT = 50
 
 _OPERATION = Operation(
     "EnvironmentHeaders",
-    "fragment Header on Environment { dbtProjectName adapterType applied { lastUpdatedAt } }",
+    "fragment Header on Environment { dbtProjectName adapterType applied { lastUpdatedAt packages(resource: model) } }",
     Environment,
 )
 
@@ -27,13 +27,14 @@ class EnvironmentHeader:
     """An environment's dbt project name and the revision of its applied state.
 
     `revision` is `applied.lastUpdatedAt`; every fact read under it is valid while it stands. `has_state` is False
-    until a deployment run has succeeded there.
+    until a deployment run has succeeded there. `packages` are those that have models.
     """
 
     dbt_project_name: str | None
     adapter_type: str | None
     revision: datetime | None
     has_state: bool
+    packages: frozenset[str]
 
 
 class EnvironmentService:
@@ -69,4 +70,5 @@ def _header(answer: Environment | GatewayError | None, environment_id: int) -> E
         adapter_type=answer.adapter_type,
         revision=applied.last_updated_at if applied else None,
         has_state=applied is not None,
+        packages=frozenset(applied.packages) if applied else frozenset(),
     )

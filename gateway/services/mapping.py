@@ -110,9 +110,9 @@ def to_built_model(row: OutlineRow) -> BuiltModel | None:
     """The same in outline."""
     if row.status is None:
         return None
-    executed = status_of_word(row.status) is not RunStatus.SKIPPED
-    runtime = row.execution_time if executed else None
-    return BuiltModel(row.unique_id, tuple(row.tags or ()), row.materialized_type, runtime)
+    status = status_of_word(row.status)
+    runtime = None if status is RunStatus.SKIPPED else row.execution_time
+    return BuiltModel(row.unique_id, tuple(row.tags or ()), row.materialized_type, runtime, status)
 
 
 def to_environment(row: AdminEnvironment) -> Environment:

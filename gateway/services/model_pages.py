@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from gateway.errors import GatewayError, UpstreamInvalidResponse
 from gateway.services.base_query import BaseQuery, Operation, RootLookup
 from gateway.services.discovery_types import AppliedModel, AppliedModels, Environment
+from gateway.services.pushdown import PushedFilter
 
 PAGE_SIZE = 500
 """The most rows dbt gives on one page of an environment's list."""
@@ -70,15 +71,19 @@ class _Reading:
 
 
 async def read_pages(
-    query: BaseQuery, environment_ids: Sequence[int], operation: Operation[Environment]
+    query: BaseQuery,
+    environment_ids: Sequence[int],
+    operation: Operation[Environment],
+    pushed: PushedFilter | None = None,
 ) -> dict[int, list[AppliedModel] | GatewayError]:
-    """All models of each environment, or the error that stopped its reading. An environment without state has none.
+    """All models of each environment that meet `pushed`, or the error that stopped its reading.
 
+    An environment without state has none.
     The operation's fragment is named `Page`, is on the connection, and selects `pageInfo { hasNextPage endCursor }`.
     """
     readings = [_Reading(environment_id) for environment_id in environment_ids]
     while unfinished := [one for one in readings if not one.done and one.failure is None]:
-        lookups = [_lookup(n, reading) for n, reading in enumerate(unfinished)]
+        lookups = [_lookup(n, reading, pushed) for n, reading in enumerate(unfinished)]
         answers = await query.look_up(operation, lookups, _PER_DOCUMENT)
         for n, reading in enumerate(unfinished):
             _advance(reading, answers.get(f"e{n}"))
@@ -92,11 +97,17 @@ def _advance(reading: _Reading, answer: Environment | GatewayError | None) -> No
         reading.take(answer.applied.models if answer and answer.applied else None)
 
 
-def _lookup(n: int, reading: _Reading) -> RootLookup:
-    text = f"environment(id: $e{n}) {{ applied {{ models(first: {PAGE_SIZE}, after: $after{n}) {{ ...Page }} }} }}"
-    return RootLookup(
-        f"e{n}", text, {f"e{n}": ("BigInt!", reading.environment_id), f"after{n}": ("String", reading.cursor)}
-    )
+def _lookup(n: int, reading: _Reading, pushed: PushedFilter | None) -> RootLookup:
+    variables: dict[str, tuple[str, object]] = {
+        f"e{n}": ("BigInt!", reading.environment_id),
+        f"after{n}": ("String", reading.cursor),
+    }
+    arguments = f"first: {PAGE_SIZE}, after: $after{n}"
+    if pushed is not None:
+        arguments += ", filter: $filter"
+        variables["filter"] = ("ModelAppliedFilter", dict(pushed.variable))
+    text = f"environment(id: $e{n}) {{ applied {{ models({arguments}) {{ ...Page }} }} }}"
+    return RootLookup(f"e{n}", text, variables)
 
 
 def models_operation(optional_fields: frozenset[str]) -> Operation[Environment]:

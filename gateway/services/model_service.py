@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from gateway.caching.facts import Fact, FactsCache
 from gateway.errors import GatewayError
@@ -12,11 +14,20 @@ from gateway.hierarchy.identity import EnvironmentModels, model_ids
 from gateway.hierarchy.model import ModelDetails, ModelRun
 from gateway.hierarchy.project import Project
 from gateway.services.base_query import BaseQuery
+from gateway.services.discovery_types import AppliedModel
 from gateway.services.environment_service import EnvironmentHeader, EnvironmentService
 from gateway.services.mapping import to_model
 from gateway.services.model_details import read_details
 from gateway.services.model_histories import HistoryKey, read_histories
 from gateway.services.model_pages import models_operation, read_pages
+from gateway.services.pushdown import PushedFilter
+
+
+class _ModelsKey(NamedTuple):
+    """An environment's models: all of them, or those that meet a filter upstream."""
+
+    environment_id: int
+    pushed: PushedFilter | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +54,35 @@ class ModelService:
     def __init__(self, query: BaseQuery, environments: EnvironmentService, capacity: int) -> None:
         self._query = query
         self._environments = environments
-        self._models: FactsCache[int, _ModelsFact] = FactsCache(
+        self._models: FactsCache[_ModelsKey, _ModelsFact] = FactsCache(
             capacity, weigh=lambda fact: len(fact.models.models) + 1
         )
         self._histories: FactsCache[HistoryKey, _HistoryFact] = FactsCache(capacity, weigh=lambda f: len(f.runs) + 1)
 
     async def models(
-        self, projects: Sequence[Project], optional_fields: frozenset[str]
+        self, projects: Sequence[Project], optional_fields: frozenset[str], pushed: PushedFilter | None = None
     ) -> dict[int, EnvironmentModels | GatewayError]:
         """All models of each project's environment, by environment id, every page read.
 
-        `optional_fields` are the upstream fields wanted beside the ones every model has (see model_pages).
+        `optional_fields` are the upstream fields wanted beside the ones every model has (see model_pages). With
+        `pushed` models that do not meet it may be missing: dbt leaves them out where that spares pages.
         """
         by_environment = {project.environment_id: project for project in projects}
         headers = await self._environments.headers(list(by_environment))
         readable = {one: header for one, header in headers.items() if isinstance(header, EnvironmentHeader)}
 
-        async def fetch(environment_ids: list[int]) -> Mapping[int, _ModelsFact | GatewayError]:
-            fields = optional_fields.union(*(self._known_fields(one) for one in environment_ids))
-            return await self._read_models([by_environment[one] for one in environment_ids], readable, fields)
+        async def fetch(keys: list[_ModelsKey]) -> Mapping[_ModelsKey, _ModelsFact | GatewayError]:
+            fields = optional_fields.union(*(self._known_fields(key) for key in keys))
+            return await self._read_models(keys, by_environment, readable, fields)
 
-        def believed(environment_id: int, fact: Fact[_ModelsFact]) -> bool:
-            current = fact.value.revision == readable[environment_id].revision
-            return current and optional_fields <= fact.value.optional_fields
+        def believed(key: _ModelsKey, fact: Fact[_ModelsFact]) -> bool:
+            return self._is_current(fact, readable[key.environment_id], optional_fields)
 
-        facts = await self._models.get_many(list(readable), fetch, believed)
+        keys = {one: self._key(one, header, optional_fields, pushed) for one, header in readable.items()}
+        facts = await self._models.get_many(list(keys.values()), fetch, believed)
+        found = {one: facts[key] for one, key in keys.items()}
         failed = {one: header for one, header in headers.items() if isinstance(header, GatewayError)}
-        return {**failed, **{one: f.models if isinstance(f, _ModelsFact) else f for one, f in facts.items()}}
+        return {**failed, **{one: f.models if isinstance(f, _ModelsFact) else f for one, f in found.items()}}
 
     async def histories(
         self, keys: Sequence[HistoryKey], count: int
@@ -107,27 +120,54 @@ class ModelService:
         """Details of each model (see model_details). Read anew each time: they are large and seldom asked for."""
         return await read_details(self._query, keys, fields)
 
-    def _known_fields(self, environment_id: int) -> frozenset[str]:
-        fact = self._models.peek(environment_id)
+    def _key(
+        self, environment_id: int, header: EnvironmentHeader, fields: frozenset[str], pushed: PushedFilter | None
+    ) -> _ModelsKey:
+        """What to read: everything when it is known already, or when ids depend on it, since two packages of a project
+        may share a model's name."""
+        whole = _ModelsKey(environment_id, None)
+        known = self._models.peek(whole)
+        if pushed is None or len(header.packages) > 1 or (known and self._is_current(known, header, fields)):
+            return whole
+        return _ModelsKey(environment_id, pushed)
+
+    @staticmethod
+    def _is_current(fact: Fact[_ModelsFact], header: EnvironmentHeader, fields: frozenset[str]) -> bool:
+        return fact.value.revision == header.revision and fields <= fact.value.optional_fields
+
+    def _known_fields(self, key: _ModelsKey) -> frozenset[str]:
+        fact = self._models.peek(key)
         return fact.value.optional_fields if fact else frozenset()
 
     async def _read_models(
-        self, projects: Sequence[Project], headers: Mapping[int, EnvironmentHeader], fields: frozenset[str]
-    ) -> Mapping[int, _ModelsFact | GatewayError]:
-        found = await read_pages(
-            self._query, [project.environment_id for project in projects], models_operation(fields)
+        self,
+        keys: Sequence[_ModelsKey],
+        projects: Mapping[int, Project],
+        headers: Mapping[int, EnvironmentHeader],
+        fields: frozenset[str],
+    ) -> dict[_ModelsKey, _ModelsFact | GatewayError]:
+        operation = models_operation(fields)
+        by_filter: dict[PushedFilter | None, list[int]] = {}
+        for key in keys:
+            by_filter.setdefault(key.pushed, []).append(key.environment_id)
+        pages = await asyncio.gather(
+            *(read_pages(self._query, some, operation, pushed) for pushed, some in by_filter.items())
         )
-        facts: dict[int, _ModelsFact | GatewayError] = {}
-        for project in projects:
-            nodes = found[project.environment_id]
-            if isinstance(nodes, GatewayError):
-                facts[project.environment_id] = nodes
-                continue
-            ids = model_ids(project.id, [node.unique_id for node in nodes])
-            models = sorted(
-                (to_model(node, ids[node.unique_id], project.id, project.environment_id) for node in nodes),
-                key=lambda model: model.unique_id,
-            )
-            complete = EnvironmentModels(project.id, project.environment_id, models)
-            facts[project.environment_id] = _ModelsFact(complete, fields, headers[project.environment_id].revision)
+        facts: dict[_ModelsKey, _ModelsFact | GatewayError] = {}
+        for pushed, found in zip(by_filter, pages, strict=True):
+            for one, nodes in found.items():
+                facts[_ModelsKey(one, pushed)] = (
+                    nodes
+                    if isinstance(nodes, GatewayError)
+                    else _ModelsFact(_environment_models(projects[one], nodes), fields, headers[one].revision)
+                )
         return facts
+
+
+def _environment_models(project: Project, nodes: Sequence[AppliedModel]) -> EnvironmentModels:
+    ids = model_ids(project.id, [node.unique_id for node in nodes])
+    models = sorted(
+        (to_model(node, ids[node.unique_id], project.id, project.environment_id) for node in nodes),
+        key=lambda model: model.unique_id,
+    )
+    return EnvironmentModels(project.id, project.environment_id, models)

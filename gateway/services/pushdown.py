@@ -1,0 +1,60 @@
+"""Which part of a filter dbt can apply itself, so that fewer pages are read; the filter is applied exactly here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.hierarchy.filters import ModelFilter, TagsMatch
+from gateway.hierarchy.status import RunStatus
+
+# dbt's words for outcomes; it has no filter for the other ones.
+_STATUS_WORDS = {
+    RunStatus.SUCCESS: "success",
+    RunStatus.FAILURE: "error",
+    RunStatus.SKIPPED: "skipped",
+    RunStatus.WARN: "warn",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PushedFilter:
+    """A `ModelAppliedFilter` that every model sought meets; others may meet it too."""
+
+    tag: str | None = None
+    package: str | None = None
+    status: str | None = None
+
+    @property
+    def variable(self) -> Mapping[str, object]:
+        """The value of the GraphQL variable."""
+        fields = {"tags": [self.tag] if self.tag else None, "packageName": self.package, "lastRunStatus": self.status}
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+def push_down(criteria: ModelFilter | None) -> PushedFilter | None:
+    """What of a filter can go upstream; None when nothing can.
+
+    dbt does not say whether several tags mean any or all of them, so one tag goes up: the only one, or one of those
+    that are all needed. Names of models stay here: what an id names depends on every model there is.
+    """
+    if criteria is None or criteria.model_ids is not None:
+        return None
+    pushed = PushedFilter(_tag(criteria), _only(criteria.packages), _status(criteria))
+    return pushed if pushed.variable else None
+
+
+def _tag(criteria: ModelFilter) -> str | None:
+    if criteria.tags and (len(criteria.tags) == 1 or criteria.tags_match is TagsMatch.ALL):
+        return criteria.tags[0]
+    return None
+
+
+def _only(values: tuple[str, ...] | None) -> str | None:
+    return values[0] if values is not None and len(values) == 1 else None
+
+
+def _status(criteria: ModelFilter) -> str | None:
+    if criteria.statuses is None or len(criteria.statuses) != 1:
+        return None
+    return _STATUS_WORDS.get(criteria.statuses[0])
