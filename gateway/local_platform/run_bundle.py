@@ -54,13 +54,24 @@ def read_run_record(folder: RunFolder) -> RunRecord:
 
 def read_run_folder(folder: RunFolder, record: RunRecord, account_id: int | None) -> RunBundle:
     """The run with all its steps. Raises UnreadableArtifact when any of its files cannot be used."""
-    steps = tuple(
+    found = [
         StepInvocation(step.index, invocation)
         for step in folder.steps
         for invocation in group_invocations(_read_all(step))
-    )
+    ]
+    steps = _distinct(found)
     speaker = steps[0].invocation if steps else _silent_invocation(folder, record)
     return RunBundle(owner_of(speaker, record, account_id), record, steps)
+
+
+def _distinct(steps: list[StepInvocation]) -> tuple[StepInvocation, ...]:
+    """Files that dbt left from an earlier step count once: where most of them lie, or lay first."""
+    best: dict[str, StepInvocation] = {}
+    for step in steps:
+        known = best.get(step.invocation.uuid)
+        if known is None or len(step.invocation.files) > len(known.invocation.files):
+            best[step.invocation.uuid] = step
+    return tuple(best.values())
 
 
 def read_bare_folder(folder: StepFolder, account_id: int | None) -> Iterator[RunBundle]:

@@ -56,16 +56,17 @@ class RunWriter:
     def store(self, connection: Connection, bundle: RunBundle) -> Stored:
         """Stores the run, adding and replacing only invocations whose files are new or have changed."""
         owner = bundle.owner
+        fresh = _changed_steps(connection, bundle)
+        if owner.inferred and not fresh:
+            return Stored(new_run=False, changed=False, results=0)
         store_missing(connection, account_rows(owner))
         new_run, facts_changed = _store_run(connection, bundle)
-        fresh = _changed_steps(connection, bundle)
         deploys = _deploys(connection, bundle)
         written = sum(self._store_invocation(connection, bundle, step, deploys) for step in fresh)
         if fresh:
             _mark_final(connection, owner.run_id)
-            if bundle.owner.inferred:
+            if owner.inferred:
                 _derive_run(connection, owner.run_id)
-        if fresh:
             _touch_environment(connection, owner.environment_id, [step.invocation.generated_at for step in fresh])
         return Stored(new_run, bool(fresh) or facts_changed, written)
 
@@ -241,7 +242,7 @@ def _changed_steps(connection: Connection, bundle: RunBundle) -> list[StepInvoca
     """The invocations that are not stored as they are; those of another run that dbt's folder still held are left."""
     uuids = [step.invocation.uuid for step in bundle.steps]
     query = select(invocations.c.uuid, invocations.c.run_id, invocations.c.fingerprint).where(
-        invocations.c.uuid.in_(uuids)
+        invocations.c.uuid.in_(uuids), invocations.c.environment_id == bundle.owner.environment_id
     )
     stored = {row.uuid: row for row in connection.execute(query)}
     fresh = []

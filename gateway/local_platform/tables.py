@@ -196,6 +196,7 @@ invocations = Table(
     Column("manifest_id", _Key, ForeignKey("manifests.id")),
     Column("fingerprint", LargeBinary, nullable=False),
     Index("invocations_by_environment", "environment_id", "generated_at"),
+    Index("invocations_by_uuid", "uuid"),
 )
 
 resources = Table(
