@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -65,6 +66,7 @@ class Client:
         self._connection = Connection(options)
         self._timeout = timeout
         self.upstream_requests = 0
+        self._counting = threading.Lock()
         self._close = weakref.finalize(self, self._connection.close)
 
     @classmethod
@@ -103,7 +105,8 @@ class Client:
         except GatewayError as failure:
             raise named(failure) from None
         finally:
-            self.upstream_requests += usage.discovery_requests + usage.admin_requests
+            with self._counting:
+                self.upstream_requests += usage.discovery_requests + usage.admin_requests
         if missing:
             raise IncompleteAnswerError(present(answer), missing)
         _warn(usage)

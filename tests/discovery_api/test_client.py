@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,14 +13,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from starlette.responses import Response
 
 from gateway.discovery_api.api import Job, dbtAccount
 from gateway.discovery_api.client import Client
 from gateway.discovery_api.connection import ConnectionOptions
-from gateway.discovery_api.exceptions import ClosedError
+from gateway.discovery_api.exceptions import ClosedError, UpstreamTimeoutError
 from gateway.discovery_api.services import JobService
 from gateway.settings import Settings
 from tests.discovery_api.conftest import TTL, Tapped
+from tests.serving import Call, UpstreamTap
 
 TOPOLOGY = {"projects": 1, "environments": 1, "jobs": 1, "EnvironmentHeaders": 1}
 
@@ -134,6 +138,32 @@ def test_after_closing_every_question_is_refused(settings: Settings) -> None:
         with pytest.raises(ClosedError, match="dbtAccount"):
             ask()
     assert model.runtime is not None, "what was read stays readable"
+
+
+def test_an_interrupt_leaves_the_account_usable(tapped: Tapped) -> None:
+    async def interrupt(call: Call) -> Response | None:
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(60)
+        return None
+
+    tapped.tap.fault = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        tapped.account.get_projects()
+    tapped.tap.fault = None
+    tapped.account.invalidate()
+    assert len(tapped.account.get_projects()) == 3
+
+
+def test_a_question_has_its_time(settings: Settings) -> None:
+    async def wait(call: Call) -> Response | None:
+        await asyncio.sleep(60)
+        return None
+
+    tap = UpstreamTap()
+    tap.fault = wait
+    client = Client(ConnectionOptions(settings, TTL, wrap_platform=tap.wrap), timeout=0.2)
+    with dbtAccount(client=client) as account, pytest.raises(UpstreamTimeoutError, match=r"0\.2 s"):
+        account.get_projects()
 
 
 def threads_of_the_library() -> list[str]:

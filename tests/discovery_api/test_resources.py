@@ -6,15 +6,18 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import pytest
 
 from gateway.discovery_api.api import Job, Model, Project, Run, dbtAccount
 from gateway.discovery_api.models import ModelFilter, RunStatus, SearchFilter
+from tests.discovery_api.conftest import Tapped
 from tests.oracle.account import Job as ExpectedJob
 from tests.oracle.account import Oracle, meets
 from tests.oracle.artifacts import Result
 from tests.oracle.artifacts import Run as ExpectedRun
+from tests.serving import Call
 
 JOBS = [301001, 301002, 301003, 302001, 302002, 302003, 303001, 303002, 303003]
 STATUS = {10: RunStatus.success, 20: RunStatus.failure, 30: RunStatus.cancelled}
@@ -73,10 +76,11 @@ def test_the_runs_of_a_model_are_its_last_attempts(account: dbtAccount, oracle: 
 
 def test_the_runs_of_a_model_are_filtered_by_what_it_did_in_them(account: dbtAccount, oracle: Oracle) -> None:
     history = oracle.model("finance.rpt_ar_aging").history
-    slow = [one.run.id for one in history if one.result.runtime is not None and one.result.runtime >= 1.4]
-    assert 1 <= len(slow) < len(history)
-    runs = account.model("finance.rpt_ar_aging").get_runs(2, min_runtime=1.4)
-    assert [run.run_id for run in runs] == [str(one) for one in slow[:2]]
+    quick = [one.run.id for one in history if one.result.runtime is not None and one.result.runtime <= 1.0]
+    assert len(quick) >= 2
+    assert quick[:2] != [one.run.id for one in history[:2]]
+    runs = account.model("finance.rpt_ar_aging").get_runs(2, max_runtime=1.0)
+    assert [run.run_id for run in runs] == [str(one) for one in quick[:2]]
 
 
 def test_a_model_gives_its_code(account: dbtAccount, oracle: Oracle) -> None:
@@ -142,6 +146,36 @@ def test_a_model_is_as_fresh_as_its_stalest_source(
         expected = {"error": "failure", "warn": "warn", "pass": "success", None: "unknown"}[worst]
         assert model.freshness() == expected
         assert {source.unique_id for source in model.source_freshness()} == behind
+
+
+WORST = {"failure": "Error", "warn": "Warn", "success": "Pass", "unknown": "Skipped"}
+
+
+def test_one_stale_source_makes_all_models_behind_it_stale(tapped: Tapped, oracle: Oracle) -> None:
+    told = {
+        "source.finance.ledger.raw_customers": "failure",
+        "source.finance.ledger.raw_gl_entries": "unknown",
+        "source.finance.ledger.raw_invoices": "warn",
+        "source.finance.ledger.raw_payments": "success",
+    }
+
+    def tell(call: Call, answer: dict[str, Any]) -> dict[str, Any]:
+        if call.operation == "EnvironmentSources":
+            for edge in answer["data"]["e0"]["applied"]["sources"]["edges"]:
+                word = WORST[told[edge["node"]["uniqueId"]]]
+                edge["node"]["freshness"] |= {"freshnessStatus": word, "freshnessChecked": True}
+        return answer
+
+    tapped.tap.rewrite = tell
+    manifests = [one for run in oracle.runs if run.environment_id == 201001 for one in run.manifests]
+    newest = max(manifests, key=lambda one: one.generated_at)
+    seen = set()
+    for model in tapped.account.project("finance").models:
+        behind = {told[one] for one in sources_behind(newest.path, model.unique_id)}
+        expected = next((word for word in ("failure", "warn", "success") if word in behind), "unknown")
+        assert model.freshness() == expected
+        seen.add((len(behind) > 1, expected))
+    assert {(True, "failure"), (True, "warn"), (False, "unknown")} <= seen
 
 
 # Job

@@ -12,6 +12,7 @@ from gateway.discovery_api.exceptions import (
     InvalidResponseError,
     JobNotFoundError,
     PermissionDeniedError,
+    QueryTooComplexError,
 )
 from gateway.discovery_api.services import BaseQuery, EnvironmentService, JobService, ModelService
 from gateway.discovery_api.services.BaseQuery import BaseQuery as FromItsModule
@@ -151,6 +152,13 @@ def test_a_full_page_of_a_job_is_read_on() -> None:
 def test_a_job_that_is_not_there_is_an_exception(envelope: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         JobService(Stage(envelope).query).get_job_models(7)
+
+
+def test_a_list_that_is_not_whole_is_an_exception() -> None:
+    problem = {"message": "This query exceeds the complexity limit.", "path": ["job", "tests"]}
+    stage = Stage({"data": {"job": {"id": 7, "runId": 70, "models": [], "tests": None}}, "errors": [problem]})
+    with pytest.raises(QueryTooComplexError):
+        JobService(stage.query).get_job_with_models_and_tests(7)
 
 
 def test_environments() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TypeVar, Unpack
+from typing import Literal, TypeVar, Unpack
 
 from gateway.discovery_api.api.arguments import (
     MOST_LAST_RUNS,
@@ -49,7 +49,7 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
 
     def __init__(
         self,
-        environment: str = "production",
+        environment: Literal["production", "staging"] = "production",
         filter: ProjectFilter | None = None,
         *,
         ttl: float = DEFAULT_TTL,

@@ -20,15 +20,18 @@ _MISSING: Mapping[str, tuple[type[NotFoundError], str]] = {
 
 
 def part(envelope: Mapping[str, Any], *path: str, owner: int) -> Any:
-    """What stands at `path` below `data`. Raises JobNotFoundError or EnvironmentNotFoundError where it is null, and
-    UpstreamError's subclasses where dbt says why."""
+    """What stands at `path` below `data`.
+
+    Raises UpstreamError's subclasses where dbt reports a problem, in whatever part; JobNotFoundError or
+    EnvironmentNotFoundError where the part is null.
+    """
+    problems = msgspec.convert(envelope.get("errors") or [], list[UpstreamProblem])
+    if problems:
+        raise named(refusal_of_problems(problems))
     found: Any = envelope.get("data")
     for name in path:
         found = None if found is None else found.get(name)
     if found is not None:
         return found
-    problems = msgspec.convert(envelope.get("errors") or [], list[UpstreamProblem])
-    if problems:
-        raise named(refusal_of_problems(problems))
     error, text = _MISSING[path[0]]
     raise error(text.format(owner=owner), code="NOT_FOUND", details={"id": owner})
