@@ -12,20 +12,23 @@ from gateway.local_platform.admin.envelope import AdminError
 from gateway.local_platform.admin.routes import admin_routes
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.discovery.endpoint import discovery_endpoint
+from gateway.local_platform.fault_gate import FaultGate
+from gateway.local_platform.faults import Faults
 from gateway.local_platform.requests import RequestLog
 from gateway.local_platform.tokens import client_name, token_fits
 
 
-def create_platform(archive: Archive, *, token: str | None = None) -> Starlette:
+def create_platform(archive: Archive, *, token: str | None = None, faults: Faults | None = None) -> Starlette:
     """The application over an opened archive, which stays the caller's to close.
 
     With a `token`, requests must carry it as `Authorization: Token …` or `Bearer …`; introspection needs none.
-    `app.state.requests` counts the requests.
+    `app.state.requests` counts the requests. With `faults`, those are on and clients may ask for more by header:
+    for tests only; without, the header is refused.
     """
     log = RequestLog()
     discovery = Route("/graphql", discovery_endpoint(archive, log, token), methods=["GET", "POST"])
-    gate = Middleware(_AdminGate, log=log, token=token)
-    app = Starlette(routes=[discovery, *admin_routes(archive)], middleware=[gate])
+    gates = [Middleware(_AdminGate, log=log, token=token), Middleware(FaultGate, faults=faults)]
+    app = Starlette(routes=[discovery, *admin_routes(archive)], middleware=gates)
     app.state.requests = log
     return app
 

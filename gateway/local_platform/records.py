@@ -18,6 +18,7 @@ class StepRecord(msgspec.Struct, frozen=True):
     index: int | None = None
     name: str | None = None
     status: int | str | None = None
+    status_humanized: str | None = None
     exit_code: int | None = None
     started_at: str | None = None
     finished_at: str | None = None

@@ -249,7 +249,7 @@ def test_the_definition_state_is_the_newest_manifest(platform: Platform, reckoni
             platform,
             environment_id,
             "lastUpdatedAt models { edges { node { uniqueId rawCode runId jobDefinitionId children { uniqueId } } } }"
-            " macros(first: 500) { totalCount edges { node { uniqueId macroSql packageName } } } packages(resource: macro)",
+            " macros(first: 500) { totalCount edges { node { uniqueId macroSql } } } packages(resource: macro)",
         )
         models = {node["uniqueId"]: node for node in nodes_of(found["models"])}
         assert {name: node["rawCode"] for name, node in models.items()} == {

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.discovery.execution import DiscoveryAnswer, DiscoveryApi
+from gateway.local_platform.faults import Faults
 from gateway.local_platform.requests import RequestLog
 from gateway.local_platform.tokens import client_name, token_fits
 from gateway.local_platform.working import in_worker
@@ -41,7 +42,7 @@ def discovery_endpoint(archive: Archive, log: RequestLog, token: str | None) -> 
         known = token_fits(request.headers.get("authorization", ""), token)
         if not known and not api.only_introspects(asked.query, asked.operation_name):
             return _response(DiscoveryAnswer(401, _errors("No token was provided.", "UNAUTHENTICATED")))
-        return await in_worker(_answer, api, asked)
+        return await in_worker(_answer, api, asked, request.scope.get("faults") or Faults())
 
     return endpoint
 
@@ -55,8 +56,8 @@ async def _read(request: Request) -> GraphQLRequest:
     return msgspec.convert(given, GraphQLRequest)
 
 
-def _answer(api: DiscoveryApi, asked: GraphQLRequest) -> Response:
-    return _response(api.answer(asked.query, asked.variables, asked.operation_name))
+def _answer(api: DiscoveryApi, asked: GraphQLRequest, faults: Faults) -> Response:
+    return _response(api.answer(asked.query, asked.variables, asked.operation_name, faults))
 
 
 def _response(answer: DiscoveryAnswer) -> Response:

@@ -22,7 +22,9 @@ from graphql import (
 
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.discovery.schema import create_schema
+from gateway.local_platform.discovery.selection import count_fields
 from gateway.local_platform.discovery.session import Memory, Session
+from gateway.local_platform.faults import Faults
 from gateway.local_platform.lru import Lru
 
 _log = logging.getLogger(__name__)
@@ -30,6 +32,11 @@ _log = logging.getLogger(__name__)
 _KEPT_DOCUMENTS = 256
 _LONGEST_KEPT = 200_000
 _MAX_TOKENS = 200_000
+_NO_FAULTS = Faults()
+_TOO_COMPLEX = {
+    "message": "Error: This query exceeds the complexity limit. Ask for fewer fields or fewer nodes at once.",
+    "extensions": {"code": "COMPLEXITY_EXCEEDED"},
+}
 
 
 @dataclass(frozen=True)
@@ -54,23 +61,37 @@ class DiscoveryApi:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._schema: GraphQLSchema = create_schema()
+        self._text_schemas: Lru[GraphQLSchema] = Lru(1)
         self._documents: Lru[Checked] = Lru(_KEPT_DOCUMENTS)
         self._memory = Memory()
 
-    def answer(self, query: str, variables: Mapping[str, Any] | None, operation: str | None) -> DiscoveryAnswer:
+    def answer(
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        operation: str | None = None,
+        faults: Faults = _NO_FAULTS,
+    ) -> DiscoveryAnswer:
         """Executes one operation. A request that cannot be executed is 400, an executed one 200."""
         checked = self._checked(query)
         if checked.document is None:
             return DiscoveryAnswer(400, {"errors": [_formatted(error) for error in checked.errors]})
+        budget = faults.value("complexity")
+        if budget is not None and count_fields(checked.document) > budget:
+            return DiscoveryAnswer(400, {"errors": [_TOO_COMPLEX]})
+        schema = self._text_schema() if "big-int-text" in faults else self._schema
         with self._archive.reading() as connection:
             result = execute_sync(
-                self._schema,
+                schema,
                 checked.document,
-                context_value=Session(connection, self._memory),
+                context_value=Session(connection, self._memory, capped="capped-job-lists" in faults),
                 variable_values=dict(variables or {}),
                 operation_name=operation,
             )
         return _answer(result)
+
+    def _text_schema(self) -> GraphQLSchema:
+        return self._text_schemas.get("text", lambda: create_schema(big_ints_as_text=True))
 
     def operation_name(self, query: str) -> str | None:
         """The name of the document's first named operation."""
@@ -95,6 +116,8 @@ class DiscoveryApi:
             document = parse(query, no_location=False, max_tokens=_MAX_TOKENS)
         except GraphQLSyntaxError as error:
             return Checked(None, (_coded(error, "GRAPHQL_PARSE_FAILED"),))
+        except RecursionError:
+            return Checked(None, (_coded(GraphQLError("The document is nested too deeply."), "GRAPHQL_PARSE_FAILED"),))
         errors = validate(self._schema, document)
         coded = tuple(_coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
         return Checked(None if coded else document, coded)

@@ -29,7 +29,8 @@ def _find(info: Info, job_id: int, run_id: int | None) -> RunListing | None:
 
 def _rows(listing: RunListing, kind: str, arguments: Arguments) -> Sequence[RunNode]:
     """The run's nodes of a kind, those it did not execute with null status."""
-    return job_page(_in_relation(listing.nodes(kind), arguments), arguments)
+    page = job_page(_in_relation(listing.nodes(kind), arguments), arguments)
+    return page[:JOB_PAGE] if listing.session.capped else page
 
 
 def _row(listing: RunListing, kind: str, arguments: Arguments) -> RunNode | None:

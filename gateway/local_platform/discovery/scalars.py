@@ -9,11 +9,13 @@ from graphql import GraphQLError, GraphQLScalarType, GraphQLSchema, IntValueNode
 from gateway.local_platform.times import iso_millis
 
 
-def bind_scalars(schema: GraphQLSchema) -> None:
-    """BigInt as JSON number, DateTime from microseconds, JSON values as they are."""
+def bind_scalars(schema: GraphQLSchema, big_ints_as_text: bool) -> None:
+    """BigInt as JSON number (or text), DateTime from microseconds, JSON values as they are."""
     big_int = _scalar(schema, "BigInt")
     big_int.coerce_input_value = _read_big_int
     big_int.coerce_input_literal = _read_big_int_literal
+    if big_ints_as_text:
+        big_int.coerce_output_value = str
     _scalar(schema, "DateTime").coerce_output_value = iso_millis
 
 

@@ -115,10 +115,10 @@ def published_sdl() -> str:
     return files("gateway.local_platform").joinpath("discovery.graphql").read_text(encoding="utf-8")
 
 
-def create_schema() -> GraphQLSchema:
+def create_schema(*, big_ints_as_text: bool = False) -> GraphQLSchema:
     """The published schema, executable over a `Session` as its context."""
     schema = build_schema(published_sdl())
-    bind_scalars(schema)
+    bind_scalars(schema, big_ints_as_text)
     for type_name, readers in READERS.items():
         known = object_fields(schema, type_name)
         attach_readers(schema, type_name, {name: reader for name, reader in readers.items() if name in known})

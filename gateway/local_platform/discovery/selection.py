@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from graphql import (
+    DocumentNode,
     FieldNode,
+    FragmentDefinitionNode,
     GraphQLIncludeDirective,
     GraphQLObjectType,
     GraphQLSkipDirective,
+    OperationDefinitionNode,
     SelectionSetNode,
     get_argument_values,
     get_directive_values,
@@ -61,3 +64,21 @@ def _included(info: Info, selection: SelectionNode) -> bool:
     skip = get_directive_values(GraphQLSkipDirective, selection, info.variable_values)
     include = get_directive_values(GraphQLIncludeDirective, selection, info.variable_values)
     return not (skip and skip["if"]) and (include is None or bool(include["if"]))
+
+
+def count_fields(document: DocumentNode) -> int:
+    """How many fields a document selects, each fragment counted where it is spread."""
+    fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
+
+    def below(selections: SelectionSetNode | None) -> int:
+        return sum(counted(selection) for selection in selections.selections) if selections else 0
+
+    def counted(selection: SelectionNode) -> int:
+        if isinstance(selection, FragmentSpreadNode):
+            return below(fragments[selection.name.value].selection_set)
+        if isinstance(selection, FieldNode):
+            return 1 + below(selection.selection_set)
+        return below(selection.selection_set) if isinstance(selection, InlineFragmentNode) else 0
+
+    operations = (each for each in document.definitions if isinstance(each, OperationDefinitionNode))
+    return sum(below(operation.selection_set) for operation in operations)

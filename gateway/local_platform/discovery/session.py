@@ -43,10 +43,11 @@ class EnvironmentState:
 
 
 class Session:
-    """One operation's access to the archive. Not shared between threads."""
+    """One operation's access to the archive, not shared between threads. `capped`: job lists end at 100 rows."""
 
-    def __init__(self, connection: Connection, memory: Memory) -> None:
+    def __init__(self, connection: Connection, memory: Memory, *, capped: bool = False) -> None:
         self.connection = connection
+        self.capped = capped
         self._memory = memory
         self._environments: dict[int, EnvironmentState] = {}
         self.prepared: dict[Any, Any] = {}

@@ -1,0 +1,142 @@
+"""The platform misbehaves when a test asks for it, and never otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from gateway.local_platform.app import create_platform
+from gateway.local_platform.archive import Archive
+from gateway.local_platform.faults import SWITCHES, Faults, parse_faults
+from tests.platform.conftest import ACCOUNT, Platform
+
+QUERY = "{ environment(id: 201001) { dbtProjectName } job(id: 301001) { id runId } }"
+RIGHT = {"environment": {"dbtProjectName": "finance"}, "job": {"id": 301001, "runId": 70437490011508}}
+
+
+@pytest.fixture
+def faulty(platform: Platform) -> TestClient:
+    """A platform that takes faults by header."""
+    return TestClient(create_platform(platform.archive, faults=Faults()))
+
+
+def ask(client: TestClient, fault: str, query: str = QUERY) -> Any:
+    return client.post("/graphql", json={"query": query}, headers={"x-platform-fault": fault})
+
+
+def test_without_faults_nothing_is_wrong(faulty: TestClient) -> None:
+    assert faulty.post("/graphql", json={"query": QUERY}).json() == {"data": RIGHT}
+
+
+def test_the_header_is_refused_where_faults_are_off(platform: Platform) -> None:
+    answer = ask(platform.http, "forbidden")
+    assert answer.status_code == 400
+    assert "switched off" in answer.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("wrong", ["nonsense", "latency=soon", "latency=0.1,nonsense"])
+def test_a_fault_that_is_not_known_is_named(faulty: TestClient, wrong: str) -> None:
+    answer = ask(faulty, wrong)
+    assert answer.status_code == 400
+    assert any(name in answer.json()["errors"][0]["message"] for name in ("nonsense", "latency"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        ("unauthenticated", 401),
+        ("unauthenticated-200", 200),
+        ("forbidden", 403),
+        ("rate-limited", 429),
+        ("server-error", 502),
+        ("server-error=503", 503),
+    ],
+)
+def test_requests_are_refused_in_both_apis(faulty: TestClient, fault: str, status: int) -> None:
+    headers = {"x-platform-fault": fault}
+    admin = faulty.get(f"/api/v2/accounts/{ACCOUNT}/runs/", headers=headers)
+    discovery = ask(faulty, fault)
+    assert (admin.status_code, discovery.status_code) == (status, status)
+    if fault.startswith("server-error"):
+        assert discovery.headers["content-type"].startswith("text/html")
+    else:
+        assert discovery.json()["errors"]
+        assert admin.json()["status"]["is_success"] is False
+
+
+def test_a_rate_limit_tells_when_to_come_back_only_if_asked_to(faulty: TestClient) -> None:
+    assert ask(faulty, "rate-limited=300").headers["retry-after"] == "300"
+    assert "retry-after" not in ask(faulty, "rate-limited").headers
+
+
+def test_a_truncated_body_ends_in_the_middle(faulty: TestClient) -> None:
+    whole = faulty.post("/graphql", json={"query": QUERY}).content
+    assert ask(faulty, "truncated").content == whole[: len(whole) // 2]
+
+
+def test_an_oversized_body_is_padded_but_still_json(faulty: TestClient) -> None:
+    answer = ask(faulty, "oversized=100000")
+    assert len(answer.content) > 100_000
+    assert answer.json() == {"data": RIGHT}
+
+
+def test_a_slow_drip_and_latency_change_nothing_but_time(faulty: TestClient) -> None:
+    assert ask(faulty, "slow-drip=0.001, latency=0.001").json() == {"data": RIGHT}
+
+
+def test_numbers_take_another_type(faulty: TestClient) -> None:
+    assert ask(faulty, "wrong-types").json()["data"]["job"] == {"id": [301001], "runId": [70437490011508]}
+
+
+def test_a_part_fails_while_the_rest_is_answered(faulty: TestClient) -> None:
+    body = ask(faulty, "partial-errors").json()
+    assert body["data"] == {**RIGHT, "environment": None}
+    assert body["errors"][0]["path"] == ["environment"]
+
+
+def test_a_document_above_the_budget_is_too_complex(faulty: TestClient) -> None:
+    answer = ask(faulty, "complexity=4")
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "COMPLEXITY_EXCEEDED")
+    assert ask(faulty, "complexity=5").json() == {"data": RIGHT}
+    spread = "query { ...A ...A } fragment A on Query { environment(id: 201001) { dbtProjectName } }"
+    assert ask(faulty, "complexity=3", spread).status_code == 400
+
+
+def test_big_numbers_come_as_text(faulty: TestClient) -> None:
+    assert ask(faulty, "big-int-text").json()["data"]["job"] == {"id": "301001", "runId": "70437490011508"}
+    assert ask(faulty, "latency=0").json() == {"data": RIGHT}
+
+
+def test_job_lists_are_cut_at_a_hundred_rows(faulty: TestClient) -> None:
+    query = "{ job(id: 301001) { macros { uniqueId } } }"
+    assert len(ask(faulty, "latency=0", query).json()["data"]["job"]["macros"]) > 400
+    assert len(ask(faulty, "capped-job-lists", query).json()["data"]["job"]["macros"]) == 100
+
+
+def test_faults_given_at_creation_are_on_for_every_request(platform: Platform) -> None:
+    client = TestClient(create_platform(platform.archive, faults=parse_faults("forbidden")))
+    assert client.post("/graphql", json={"query": QUERY}).status_code == 403
+    assert client.get("/api/v3/accounts/").status_code == 403
+
+
+def test_every_switch_is_described(empty_archive: Archive) -> None:
+    assert all(description for description, _ in SWITCHES.values())
+    client = TestClient(create_platform(empty_archive, faults=Faults()))
+    for name in SWITCHES:
+        value = "=0" if name in {"latency", "slow-drip", "oversized"} else ""
+        assert ask(client, f"{name}{value}", "{ __typename }").status_code in {200, 400, 401, 403, 429, 502}
+
+
+def test_requests_are_counted_by_client(platform: Platform) -> None:
+    app = create_platform(platform.archive)
+    client = TestClient(app)
+    for partner in ("one", "two", "one"):
+        client.post("/graphql", json={"query": QUERY}, headers={"X-dbt-partner-source": partner})
+    assert app.state.requests.by_client == {"one": 2, "two": 1}
+
+
+def test_a_document_nested_without_end_is_refused(platform: Platform) -> None:
+    deep = "{ a" * 20_000 + "}" * 20_000
+    assert platform.post(deep).status_code == 400
