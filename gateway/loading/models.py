@@ -74,14 +74,13 @@ async def model_with_id(asking: Asking, model_id: str, deployment: DeploymentEnv
     """
     projects = await asking.loaders.projects()
     here = projects.by_deployment[deployment]
-    for project in here:
-        if model_id.startswith(f"{project.id}."):
-            found = (await asking.loaders.models(project)).by_id.get(model_id)
-            if found:
-                return found
-    for project in here:
-        if project.environment_id in projects.unread:
-            raise projects.unread[project.environment_id]
+    named = next((project for project in here if model_id.startswith(f"{project.id}.")), None)
+    found = (await asking.loaders.models(named)).by_id.get(model_id) if named else None
+    if found:
+        return found
+    unread = [projects.unread[one.environment_id] for one in here if one.environment_id in projects.unread]
+    if unread and not named:
+        raise unread[0]
     raise NotFound(f"No model has the id {model_id[:100]!r}. A reference takes the id as models {{ id }} gives it.")
 
 

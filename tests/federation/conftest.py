@@ -1,0 +1,137 @@
+"""The npm packages of the federation tests, and a federation of real processes."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import httpx2
+import pytest
+
+import hatch_build
+from tests.federation.ownership import schema as ownership_schema
+from tests.federation.programs import HERE, Subgraphs, compose, running
+from tests.node import node
+from tests.oracle.account import Oracle
+
+OLDEST_NODE = 20
+INSTALL_SECONDS = 300
+ROOT = HERE.parents[1]
+
+# Each router over the supergraph of the other maker's composer would do as well; this way both are used.
+ROUTERS = {"apollo": "apollo", "hive": "guild"}
+
+
+@dataclass(frozen=True)
+class Router:
+    """A router in front of both subgraphs, and what the team of the second one knows."""
+
+    address: str
+    costs: dict[str, float]
+    on_call: dict[str, str]
+
+    def ask(self, query: str) -> Any:
+        response = httpx2.post(self.address, json={"query": query}, timeout=60)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def data(self, query: str) -> Any:
+        """The data of an answer that must be whole."""
+        answer = self.ask(query)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+
+@pytest.fixture(scope="session")
+def packages() -> None:
+    """The packages of package-lock.json, installed beside it, once as long as it stays the same."""
+    program = node()
+    if program is None:
+        unavailable("Node is not installed")
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    if int(version.lstrip("v").partition(".")[0]) < OLDEST_NODE:
+        unavailable(f"Node {OLDEST_NODE} or newer is needed, {version.strip()} is installed")
+    with (HERE / ".install.lock").open("w") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        install()
+
+
+def install() -> None:
+    digest = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
+    installed = HERE / "node_modules" / ".installed"
+    if installed.is_file() and installed.read_text("utf-8") == digest:
+        return
+    command = [*hatch_build.npm(), "ci", "--silent"]
+    try:
+        subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True, timeout=INSTALL_SECONDS)
+    except (OSError, subprocess.SubprocessError) as problem:
+        unavailable(f"npm could not install composers and routers: {getattr(problem, 'stderr', None) or problem}")
+    installed.write_text(digest, "utf-8")
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skips on a developer's machine; in continuous integration nothing may be left out."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def gateway_sdl() -> str:
+    return (ROOT / "schema.graphql").read_text("utf-8")
+
+
+@pytest.fixture(scope="session")
+def ownership_sdl() -> str:
+    return ownership_schema.as_str()
+
+
+@pytest.fixture(scope="session")
+def tables(oracle: Oracle) -> dict[str, Any]:
+    """What the second team knows: costs of most models and of one dbt has not, who is on call for most jobs."""
+    costs = {model.id: float(1_000 + 7 * place) for place, model in enumerate(oracle.models) if place % 5}
+    on_call = {str(job.id): f"team-{place}" for place, job in enumerate(oracle.jobs) if place % 4}
+    return {"costs": {**costs, "finance.retired_last_year": 900.0}, "onCall": on_call}
+
+
+@pytest.fixture(scope="session")
+def subgraphs(
+    demo_store: str,
+    tables: dict[str, Any],
+    gateway_sdl: str,
+    ownership_sdl: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Subgraphs]:
+    """The gateway and the second subgraph, each served by a process of its own, with their schemas."""
+    folder = tmp_path_factory.mktemp("subgraphs")
+    table_file = folder / "tables.json"
+    table_file.write_text(json.dumps(tables), "utf-8")
+    serve = ("-m", "gateway", "serve", "--store", demo_store, "--port", "0")
+    with (
+        running(folder, "GraphQL", sys.executable, *serve) as dbt,
+        running(folder, "Ownership", sys.executable, str(HERE / "ownership.py"), str(table_file)) as ownership,
+    ):
+        yield {("dbt", dbt): gateway_sdl, ("ownership", ownership): ownership_sdl}
+
+
+@pytest.fixture(scope="session", params=sorted(ROUTERS))
+def router(
+    request: pytest.FixtureRequest,
+    packages: None,
+    subgraphs: Subgraphs,
+    tables: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Router]:
+    """A router, a process of its own too, in front of both subgraphs."""
+    folder = tmp_path_factory.mktemp(request.param)
+    supergraph = folder / "supergraph.graphql"
+    supergraph.write_text(compose(ROUTERS[request.param], folder, subgraphs).supergraph or "", "utf-8")
+    with running(folder, "Router", str(node()), str(HERE / "router.mjs"), request.param, str(supergraph)) as address:
+        yield Router(address, tables["costs"], tables["onCall"])
