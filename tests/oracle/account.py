@@ -88,9 +88,13 @@ class Model:
 
 @dataclass(frozen=True)
 class Project:
+    """One project in one environment, as its newest manifest and the runs that deploy to it have it."""
+
     id: str
     environment_id: int
     models: tuple[Model, ...] = field(hash=False)
+    newest: Manifest = field(hash=False)
+    runs: tuple[Run, ...] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,8 @@ class Oracle:
         newest = max((manifest for run in runs for manifest in run.manifests), key=lambda one: one.generated_at)
         local = [unique_id.split(".", 2)[2] for unique_id in newest.models]
         models = [self._model(unique_id, newest, local, environment_id, runs) for unique_id in newest.models]
-        return Project(newest.project, environment_id, tuple(sorted(models, key=lambda model: model.id)))
+        ordered = tuple(sorted(models, key=lambda model: model.id))
+        return Project(newest.project, environment_id, ordered, newest, tuple(runs))
 
     def _model(
         self, unique_id: str, newest: Manifest, local: list[str], environment_id: int, deploying: list[Run]

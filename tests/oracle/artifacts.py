@@ -156,7 +156,7 @@ def _model_results(step: Path, manifest: Manifest) -> tuple[str | None, list[Res
     if not path.exists():
         return None, []
     content = json.loads(path.read_bytes())
-    ended = _cut(moment(content["metadata"]["generated_at"]))
+    ended = cut(moment(content["metadata"]["generated_at"]))
     models = [one for one in content["results"] if one["unique_id"].startswith("model.")]
     return content["args"]["which"], [_result(one, ended, manifest) for one in models]
 
@@ -167,8 +167,8 @@ def _result(one: dict[str, Any], ended: datetime, manifest: Manifest) -> Result:
         unique_id=one["unique_id"],
         status=one["status"],
         execution_time=one["execution_time"],
-        start=_cut(moment(executed["started_at"])) if executed else None,
-        end=_cut(moment(executed["completed_at"])) if executed else None,
+        start=cut(moment(executed["started_at"])) if executed else None,
+        end=cut(moment(executed["completed_at"])) if executed else None,
         message=one["message"],
         thread=one["thread_id"],
         compiled=one["compiled_code"],
@@ -177,7 +177,7 @@ def _result(one: dict[str, Any], ended: datetime, manifest: Manifest) -> Result:
     )
 
 
-def _cut(exact: datetime) -> datetime:
+def cut(exact: datetime) -> datetime:
     return exact.replace(microsecond=exact.microsecond // 1000 * 1000)
 
 
