@@ -16,6 +16,7 @@ from gateway.hierarchy.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.project import Project
 from gateway.loading.batching import Batched
 from gateway.loading.built_models import Built, built_models
+from gateway.loading.histories import read_histories
 from gateway.loading.project_map import ProjectMap, map_projects
 from gateway.loading.projection import Projection
 from gateway.services.admin_facts import Topology
@@ -165,7 +166,7 @@ class Loaders:
             by_count.setdefault(request.count, {}).update(dict.fromkeys(request.keys))
         counts = list(by_count)
         answers = await asyncio.gather(
-            *(self._services.models.histories(list(by_count[count]), count) for count in counts)
+            *(read_histories(self._services, list(by_count[count]), count) for count in counts)
         )
         found = dict(zip(counts, answers, strict=True))
         return {request: {key: found[request.count][key] for key in request.keys} for request in requests}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from gateway.errors import GatewayError
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
@@ -41,8 +42,8 @@ async def slowest_models(
         left_out: Mapping[LeftOut, int] = {}
     else:
         measured, left_out = await _measure_history(asking, projects, models, last_runs, scope or HistoryScope())
-    ranking = rank(measured, first)
-    _note(asking, "slowestModels", ranking, left_out)
+    ranking = replace(rank(measured, first), left_out=left_out)
+    _note(asking, "slowestModels", ranking)
     return ranking
 
 
@@ -86,18 +87,18 @@ async def longest_running_jobs(
         runtimes = [run.runtime for run in runs if run.runtime is not None]
         measured.append(Measured(job, str(job.id), summarise(runtimes)))
     ranking = rank(measured, first)
-    _note(asking, "longestRunningJobs", ranking, {})
+    _note(asking, "longestRunningJobs", ranking)
     return ranking
 
 
-def _note(asking: Asking, what: str, ranking: Ranking[Model] | Ranking[Job], left_out: Mapping[LeftOut, int]) -> None:
-    if not ranking.without_runtime and not left_out:
+def _note(asking: Asking, what: str, ranking: Ranking[Model] | Ranking[Job]) -> None:
+    if not ranking.without_runtime and not ranking.left_out:
         return
     note = {
         "path": list(asking.path),
         "ranking": what,
         "considered": ranking.considered,
         "withoutRuntime": ranking.without_runtime,
-        "runsLeftOut": {reason.value: count for reason, count in sorted(left_out.items())},
+        "runsLeftOut": {reason.value: count for reason, count in sorted(ranking.left_out.items())},
     }
     current_usage().notes.append(note)

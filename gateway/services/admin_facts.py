@@ -20,6 +20,14 @@ class Topology:
     jobs: Mapping[int, Job]
 
 
+@dataclass(frozen=True, slots=True)
+class RunListing:
+    """The newest runs of an environment, newest first; `complete` when there are no others."""
+
+    runs: tuple[Run, ...]
+    complete: bool
+
+
 class AdminFacts(Protocol):
     """Where projects, environments, jobs and runs are known. See AdminService and InferredAdmin for what each knows."""
 
@@ -45,6 +53,9 @@ class AdminFacts(Protocol):
 
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
         """The newest `count` runs of the account, newest first."""
+
+    async def environment_runs(self, environment_id: int) -> RunListing:
+        """The newest hundred runs of an environment, by any job; none where runs cannot be listed."""
 
     async def run_counts(self, job_ids: Sequence[int]) -> Mapping[int, int | GatewayError | None]:
         """How many runs of each job there are; None where that cannot be known."""

@@ -11,7 +11,7 @@ from gateway.caching.facts import Fact, FactsCache
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.hierarchy.job import Run, RunDetails
 from gateway.services.admin_api import PAGE_SIZE, AdminApi
-from gateway.services.admin_facts import Topology
+from gateway.services.admin_facts import RunListing, Topology
 from gateway.services.admin_types import AdminAccount, AdminEnvironment, AdminJob, AdminProject, AdminRun
 from gateway.services.mapping import to_environment, to_job, to_run, to_run_details
 
@@ -48,6 +48,9 @@ class AdminService:
         self._names: FactsCache[str, str] = FactsCache(capacity=1, clock=clock)
         self._recent: FactsCache[int, _RecentRuns] = FactsCache(200_000, weigh=lambda f: len(f.runs) + 1, clock=clock)
         self._newest: FactsCache[str, _RecentRuns] = FactsCache(200_000, weigh=lambda f: len(f.runs) + 1, clock=clock)
+        self._listings: FactsCache[int, RunListing] = FactsCache(
+            capacity=100_000, weigh=lambda listing: len(listing.runs) + 1, clock=clock
+        )
         self._counts: FactsCache[int, int] = FactsCache(capacity=100_000, clock=clock)
         self._details: FactsCache[int, RunDetails] = FactsCache(50_000, weigh=lambda d: len(d.steps) + 1, clock=clock)
         self._runs: FactsCache[int, Run] = FactsCache(capacity=100_000, clock=clock)
@@ -124,6 +127,17 @@ class AdminService:
             "newest", fetch, lambda known: known.value.holds(count) and known.younger_than(self._interval, now)
         )
         return fact.runs[:count]
+
+    async def environment_runs(self, environment_id: int) -> RunListing:
+        """The newest hundred runs of an environment, by any job; one request."""
+        now = self._clock()
+
+        async def fetch() -> RunListing:
+            query = {"environment_id": str(environment_id), "order_by": "-id"}
+            rows, total = await self._api.list_first("v2", "/runs/", AdminRun, query, pages=1)
+            return RunListing(tuple(map(to_run, rows)), complete=len(rows) >= total)
+
+        return await self._listings.get(environment_id, fetch, lambda fact: fact.younger_than(self._interval, now))
 
     async def run_counts(self, job_ids: Sequence[int]) -> dict[int, int | GatewayError]:
         """How many runs of each job the Admin API lists (it keeps 365 days)."""

@@ -18,7 +18,7 @@ from gateway.errors import GatewayError, NotFound
 from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.status import RunStatus
-from gateway.services.admin_facts import Topology
+from gateway.services.admin_facts import RunListing, Topology
 from gateway.services.base_query import BaseQuery
 from gateway.services.configured import ConfiguredProject
 from gateway.services.environment_service import EnvironmentService
@@ -93,6 +93,10 @@ class InferredAdmin:
                 raise runs
         everything = [run for runs in recent.values() if isinstance(runs, tuple) for run in runs]
         return tuple(sorted(everything, key=lambda run: run.id, reverse=True)[:count])
+
+    async def environment_runs(self, environment_id: int) -> RunListing:
+        """Unknown."""
+        return RunListing((), complete=False)
 
     async def run_counts(self, job_ids: Sequence[int]) -> Mapping[int, int | GatewayError | None]:
         """Unknown."""

@@ -72,6 +72,11 @@ class JobService:
         """The models each run touched. Runs not in `finished`, or not ingested yet, are asked again every interval."""
         return await self._get(self._full, keys, finished, self._read_full)
 
+    def unread(self, keys: Sequence[RunKey]) -> list[RunKey]:
+        """Those of these runs whose models would have to be read now."""
+        facts = {key: self._full.peek(key) for key in keys}
+        return [key for key, fact in facts.items() if fact is None or not fact.value.final]
+
     async def outlines(
         self, keys: Sequence[RunKey], finished: frozenset[RunKey]
     ) -> dict[RunKey, RunModels[BuiltModel] | GatewayError]:

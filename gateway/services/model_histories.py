@@ -28,11 +28,16 @@ class HistoryKey(NamedTuple):
     unique_id: str
 
 
+def histories_per_document(count: int) -> int:
+    """How many histories of `count` runs one document holds."""
+    return max(1, min(_HISTORIES_PER_DOCUMENT, _ROWS_PER_DOCUMENT // count))
+
+
 async def read_histories(
     query: BaseQuery, keys: Sequence[HistoryKey], count: int
 ) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
     """The newest `count` runs of each model, newest first. Documents refused as too complex are halved."""
-    per_document = max(1, min(_HISTORIES_PER_DOCUMENT, _ROWS_PER_DOCUMENT // count))
+    per_document = histories_per_document(count)
     found = await _read(query, sorted(keys), count, per_document)
     while per_document > 1 and (refused := [k for k, a in found.items() if isinstance(a, UpstreamComplexityExceeded)]):
         per_document //= 2

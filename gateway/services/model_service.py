@@ -84,12 +84,18 @@ class ModelService:
         failed = {one: header for one, header in headers.items() if isinstance(header, GatewayError)}
         return {**failed, **{one: f.models if isinstance(f, _ModelsFact) else f for one, f in found.items()}}
 
+    async def missing_histories(self, keys: Sequence[HistoryKey], count: int) -> list[HistoryKey]:
+        """Those models whose newest `count` runs would have to be read now. Unreadable environments miss nothing."""
+        readable = await self._readable(keys)
+        known = {key: self._histories.peek(key) for key in keys if key.environment_id in readable}
+        return [key for key, fact in known.items() if fact is None or not _holds(key, fact, count, readable)]
+
     async def histories(
         self, keys: Sequence[HistoryKey], count: int
     ) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
         """The newest `count` runs of each model, newest first, by any job of its environment; () for unknown models."""
         headers = await self._environments.headers(list({key.environment_id for key in keys}))
-        readable = {one: header for one, header in headers.items() if isinstance(header, EnvironmentHeader)}
+        readable = await self._readable(keys)
 
         async def fetch(missing: list[HistoryKey]) -> Mapping[HistoryKey, _HistoryFact | GatewayError]:
             found = await read_histories(self._query, missing, count)
@@ -101,7 +107,7 @@ class ModelService:
             }
 
         def believed(key: HistoryKey, fact: Fact[_HistoryFact]) -> bool:
-            return fact.value.revision == readable[key.environment_id].revision and fact.value.holds(count)
+            return _holds(key, fact, count, readable)
 
         wanted = [key for key in keys if key.environment_id in readable]
         facts = await self._histories.get_many(wanted, fetch, believed)
@@ -119,6 +125,10 @@ class ModelService:
     ) -> dict[HistoryKey, ModelDetails | GatewayError]:
         """Details of each model (see model_details). Read anew each time: they are large and seldom asked for."""
         return await read_details(self._query, keys, fields)
+
+    async def _readable(self, keys: Sequence[HistoryKey]) -> dict[int, EnvironmentHeader]:
+        headers = await self._environments.headers(list({key.environment_id for key in keys}))
+        return {one: header for one, header in headers.items() if isinstance(header, EnvironmentHeader)}
 
     def _key(
         self, environment_id: int, header: EnvironmentHeader, fields: frozenset[str], pushed: PushedFilter | None
@@ -162,6 +172,10 @@ class ModelService:
                     else _ModelsFact(_environment_models(projects[one], nodes), fields, headers[one].revision)
                 )
         return facts
+
+
+def _holds(key: HistoryKey, fact: Fact[_HistoryFact], count: int, headers: Mapping[int, EnvironmentHeader]) -> bool:
+    return fact.value.revision == headers[key.environment_id].revision and fact.value.holds(count)
 
 
 def _environment_models(project: Project, nodes: Sequence[AppliedModel]) -> EnvironmentModels:

@@ -13,7 +13,8 @@ from gateway.services.base_query import BaseQuery, Operation, RootLookup
 # first reading asks for all; exactly this many rows may be a capped answer, and reading goes on behind the last one.
 _CAP = 100
 
-_RUNS_PER_DOCUMENT = 20
+RUNS_PER_DOCUMENT = 20
+"""How many runs one document holds."""
 
 
 class RunKey(NamedTuple):
@@ -76,7 +77,7 @@ async def read_rows(
     readings: list[Rows[R]] = [Rows(key) for key in keys]
     while unfinished := [one for one in readings if not one.done and one.failure is None]:
         lookups = [_lookup(n, reading) for n, reading in enumerate(unfinished)]
-        answers = await query.look_up(operation, lookups, _RUNS_PER_DOCUMENT)
+        answers = await query.look_up(operation, lookups, RUNS_PER_DOCUMENT)
         for n, reading in enumerate(unfinished):
             answer = answers.get(f"j{n}")
             if isinstance(answer, GatewayError):

@@ -1,0 +1,103 @@
+"""The histories of many models, read the way that needs fewer requests: model by model, or run by run.
+
+Model by model, a hundred histories are a document, and each is out of date when its environment's state moves on. Run
+by run, twenty runs are a document that holds every model of theirs, and finished runs are kept for good; but runs tell
+the newest end of a history only as far back as all of them are known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.errors import GatewayError
+from gateway.hierarchy.job import Run
+from gateway.hierarchy.model import ModelRun
+from gateway.services.admin_facts import RunListing
+from gateway.services.bundle import Services
+from gateway.services.job_service import RunModels
+from gateway.services.model_histories import HistoryKey, histories_per_document
+from gateway.services.run_rows import RUNS_PER_DOCUMENT, RunKey
+
+# dbt ends a run after a day at the latest; a run that began earlier than this before another cannot end after it began.
+_LONGEST_RUN = timedelta(hours=24)
+
+Histories = dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Runs to read, and the moment after which they tell everything; None: they are all there are."""
+
+    runs: tuple[Run, ...]
+    since: datetime | None
+
+
+async def read_histories(services: Services, keys: Sequence[HistoryKey], count: int) -> Histories:
+    """The newest `count` runs of each model, newest first, by any job of its environment."""
+    missing = await services.models.missing_histories(keys, count)
+    by_environment: dict[int, list[HistoryKey]] = {}
+    for key in missing:
+        by_environment.setdefault(key.environment_id, []).append(key)
+    by_run = await asyncio.gather(*(_by_run(services, one, some, count) for one, some in by_environment.items()))
+    found: Histories = {key: runs for some in by_run for key, runs in some.items()}
+    rest = [key for key in keys if key not in found]
+    return found | (await services.models.histories(rest, count) if rest else {})
+
+
+async def _by_run(services: Services, environment_id: int, keys: Sequence[HistoryKey], count: int) -> Histories:
+    """The histories that the environment's last runs hold, if reading those spares requests; else none."""
+    documents = math.ceil(len(keys) / histories_per_document(count))
+    if documents < 3:
+        return {}
+    window = window_of(await services.admin.environment_runs(environment_id), count)
+    if window is None:
+        return {}
+    run_keys = [RunKey(run.job_id, run.id) for run in window.runs]
+    unread = services.jobs.unread(run_keys)
+    if 1 + math.ceil(len(unread) / RUNS_PER_DOCUMENT) >= documents:
+        return {}
+    read = await services.jobs.run_models(run_keys, frozenset(run_keys))
+    if any(isinstance(answer, GatewayError) for answer in read.values()):
+        return {}
+    return _assemble([one for one in read.values() if isinstance(one, RunModels)], keys, count, window)
+
+
+def window_of(listing: RunListing, count: int) -> Window | None:
+    """The runs that hold the newest `count` of every job that ran so often lately; None when the list is too short.
+
+    Runs of different jobs overlap, so what ended after the window began is in it, whenever it began itself.
+    """
+    ended = [run for run in listing.runs if run.status.is_final and run.start_time and run.end_time]
+    if listing.complete:
+        return Window(tuple(ended), None)
+    by_job: dict[int, list[Run]] = {}
+    for run in ended:
+        by_job.setdefault(run.job_id, []).append(run)
+    begins = [runs[count - 1].start_time for runs in by_job.values() if len(runs) >= count]
+    since = min((begin for begin in begins if begin is not None), default=None)
+    oldest = ended[-1].start_time if ended else None
+    if since is None or oldest is None or oldest > since - _LONGEST_RUN:
+        return None
+    return Window(tuple(run for run in ended if run.end_time is not None and run.end_time > since), since)
+
+
+def _assemble(read: Sequence[RunModels[ModelRun]], keys: Sequence[HistoryKey], count: int, window: Window) -> Histories:
+    by_model: dict[str, list[ModelRun]] = {}
+    for of_run in read:
+        for one in of_run.models:
+            if window.since is None or (one.ended_at is not None and one.ended_at > window.since):
+                by_model.setdefault(one.unique_id, []).append(one)
+    found: Histories = {}
+    for key in keys:
+        runs = sorted(by_model.get(key.unique_id, ()), key=_newest_first)
+        if window.since is None or len(runs) >= count:
+            found[key] = tuple(runs[:count])
+    return found
+
+
+def _newest_first(run: ModelRun) -> tuple[float, int]:
+    return (-(run.ended_at.timestamp() if run.ended_at else 0.0), -run.run_id)
