@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from gateway.hierarchy.history import LeftOut
 from gateway.hierarchy.statistics import Summary
 
 T = TypeVar("T")
@@ -33,11 +34,15 @@ class Ranked(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Ranking(Generic[T]):
-    """The first N of `considered` things; `without_runtime` of them had no figure and were left out, never ranked 0."""
+    """The first N of `considered` things; `without_runtime` of them had no figure and were left out, never ranked 0.
+
+    `left_out` counts the runs that do not stand behind any figure, by reason.
+    """
 
     entries: tuple[Ranked[T], ...]
     considered: int
     without_runtime: int
+    left_out: Mapping[LeftOut, int] = field(default_factory=dict)
 
 
 def rank(measured: Iterable[Measured[T]], first: int) -> Ranking[T]:

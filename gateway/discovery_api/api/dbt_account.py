@@ -18,7 +18,15 @@ from gateway.discovery_api.api.arguments import (
 from gateway.discovery_api.api.resources import Job, Model, Project, Run
 from gateway.discovery_api.client import DEFAULT_TIMEOUT, DEFAULT_TTL, Client, Source
 from gateway.discovery_api.exceptions import InvalidArgumentError
-from gateway.discovery_api.models import Criteria, ModelFilter, ProjectCriteria, ProjectFilter, RankedList, SearchFilter
+from gateway.discovery_api.models import (
+    Criteria,
+    HistoryScope,
+    ModelFilter,
+    ProjectCriteria,
+    ProjectFilter,
+    RankedList,
+    SearchFilter,
+)
 from gateway.discovery_api.services import BaseQuery
 from gateway.hierarchy.model import Model as ModelFacts
 from gateway.hierarchy.project import DeploymentEnvironment
@@ -162,6 +170,7 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         last_n_runs: int = 1,
         filter: SearchFilter | None = None,
         *,
+        scope: HistoryScope | None = None,
         refresh: bool = False,
         **criteria: Unpack[Criteria],
     ) -> RankedList[Model]:
@@ -169,15 +178,18 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
 
         Ranked by the runtime of the last successful run, in seconds; with `last_n_runs` (up to 100) above 1 by
         fsum(runtimes) / n over the last n ≤ `last_n_runs` successful runs by ordinary jobs: runs of CI jobs, and full
-        refreshes of incremental models, do not count. `ranked` of each model holds place, figure and runs behind it.
-        Models without a runtime are left out and counted in `.without_runtime`. Ties go by id. The filter looks at each
-        model's latest state.
+        refreshes of incremental models, do not count unless the `scope` takes them in. `ranked` of each model holds
+        place, figure and runs behind it. Models without a runtime are counted in `.without_runtime`, runs that do not
+        count in `.left_out`. Ties go by id. The filter looks at each model's latest state.
         """
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
         wanted = models_filter(filter, criteria)
+        taken = scope.to_hierarchy() if scope else None
         return self._ask(
-            lambda asking, projects: rankings.slowest_models(asking, projects, slowest_n, last_n_runs, wanted),
+            lambda asking, projects: rankings.slowest_models(
+                asking, projects, slowest_n, last_n_runs, wanted, scope=taken
+            ),
             lambda ranking: Model.ranked_list(ranking, self.client),
             refresh=refresh,
             within=filter,

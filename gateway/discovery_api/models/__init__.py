@@ -1,6 +1,13 @@
 """Plain data of the library: filters, reports, and resources as records."""
 
-from gateway.discovery_api.models.filters import Criteria, ModelFilter, ProjectCriteria, ProjectFilter, SearchFilter
+from gateway.discovery_api.models.filters import (
+    Criteria,
+    HistoryScope,
+    ModelFilter,
+    ProjectCriteria,
+    ProjectFilter,
+    SearchFilter,
+)
 from gateway.discovery_api.models.reports import (
     Average,
     Rank,
@@ -14,6 +21,7 @@ from gateway.discovery_api.models.resources import Job, Model, ModelRun, ModelTe
 __all__ = [
     "Average",
     "Criteria",
+    "HistoryScope",
     "Job",
     "Model",
     "ModelFilter",

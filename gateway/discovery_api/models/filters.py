@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Protocol, TypedDict, runtime_checkable
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from gateway.discovery_api.exceptions import InvalidArgumentError
+from gateway.discovery_api.models.reports import RunStatus
 from gateway.hierarchy import filters as hierarchy
+from gateway.hierarchy import history, status
 
 
 @runtime_checkable
@@ -44,6 +47,8 @@ class Criteria(TypedDict, total=False):
     min_runtime: float | None
     max_runtime: float | None
     model_ids: Sequence[str] | str | None
+    packages: Sequence[str] | str | None
+    statuses: Sequence[str] | str | None
 
 
 class ProjectCriteria(TypedDict, total=False):
@@ -101,10 +106,16 @@ class SearchFilter(BaseModel):
 
 
 class ModelFilter(SearchFilter):
-    """A SearchFilter that may also name models, as objects or by id (`project.model` or dbt's unique id)."""
+    """A SearchFilter that may also name models, packages and outcomes.
+
+    Models as objects or by id (`project.model` or dbt's unique id). The outcome of a model is that of its last attempt,
+    of a model in a run how it ended there.
+    """
 
     models: list[NamesModel] | None = None
     model_ids: Texts | None = None
+    packages: Texts | None = None
+    statuses: Annotated[list[RunStatus], BeforeValidator(_listed)] | None = None
 
     @property
     def named_models(self) -> tuple[str, ...] | None:
@@ -112,6 +123,14 @@ class ModelFilter(SearchFilter):
         if self.models is None and self.model_ids is None:
             return None
         return (*(model.model_id for model in self.models or ()), *(self.model_ids or ()))
+
+    def to_hierarchy(self) -> hierarchy.ModelFilter:
+        """The hierarchy's filter for models."""
+        return replace(
+            super().to_hierarchy(),
+            packages=None if self.packages is None else tuple(self.packages),
+            statuses=None if self.statuses is None else tuple(status.RunStatus(one.value) for one in self.statuses),
+        )
 
 
 class ProjectFilter(SearchFilter):
@@ -143,6 +162,23 @@ class ProjectFilter(SearchFilter):
             self.named_projects,
             inclusion,
         )
+
+
+class HistoryScope(BaseModel):
+    """Which runs stand behind means over several runs, beside ordinary successful ones.
+
+    A full refresh counts as one only for incremental models, which it builds in another way than their other runs do.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    include_full_refresh: bool = False
+    include_ci: bool = False
+    include_failed: bool = False
+
+    def to_hierarchy(self) -> history.HistoryScope:
+        """The hierarchy's scope."""
+        return history.HistoryScope(self.include_full_refresh, self.include_ci, self.include_failed)
 
 
 def models_chosen(filter: SearchFilter | None, criteria: Criteria) -> SearchFilter | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from gateway.hierarchy.averages import JobAverage, ModelAverage
-from gateway.hierarchy.ranking import Ranked
+from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.hierarchy.runtimes import Runtime
 from gateway.hierarchy.source import SourceFreshness
 from gateway.hierarchy.statistics import Summary
@@ -118,12 +118,13 @@ class Rank(Report):
 
 class RankedList(list[T]):
     """A ranking, greatest figure first. It was made from `considered` things; `without_runtime` of them have no figure
-    and were left out, never ranked as 0."""
+    and were left out, never ranked as 0. `left_out` counts runs that do not stand behind any figure, by reason."""
 
-    def __init__(self, items: Iterable[T], considered: int, without_runtime: int) -> None:
+    def __init__(self, items: Iterable[T], ranking: Ranking[Any]) -> None:
         super().__init__(items)
-        self.considered = considered
-        self.without_runtime = without_runtime
+        self.considered = ranking.considered
+        self.without_runtime = ranking.without_runtime
+        self.left_out = {reason.value: count for reason, count in sorted(ranking.left_out.items())}
 
 
 class Average(float):

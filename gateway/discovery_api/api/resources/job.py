@@ -62,7 +62,7 @@ class Job:
     def ranked_list(cls, ranking: Ranking[Facts], client: Client) -> RankedList[Job]:
         """A ranking of jobs."""
         shown = (cls.of(entry.item, client, entry) for entry in ranking.entries)
-        return RankedList(shown, ranking.considered, ranking.without_runtime)
+        return RankedList(shown, ranking)
 
     @property
     def _facts(self) -> Facts:

@@ -76,7 +76,7 @@ class Model:
     def ranked_list(cls, ranking: Ranking[Facts], client: Client) -> RankedList[Model]:
         """A ranking of models."""
         shown = (cls.of(entry.item, client, entry) for entry in ranking.entries)
-        return RankedList(shown, ranking.considered, ranking.without_runtime)
+        return RankedList(shown, ranking)
 
     @classmethod
     def ranked_in_run(
@@ -84,7 +84,7 @@ class Model:
     ) -> RankedList[Model]:
         """A ranking of what models took in a run."""
         shown = (cls.in_run(entry.item, applied[entry.item.unique_id], client, entry) for entry in ranking.entries)
-        return RankedList(shown, ranking.considered, ranking.without_runtime)
+        return RankedList(shown, ranking)
 
     @property
     def _facts(self) -> Facts:

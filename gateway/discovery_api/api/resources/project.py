@@ -14,7 +14,7 @@ from gateway.discovery_api.api.arguments import (
 from gateway.discovery_api.api.resources.job import Job
 from gateway.discovery_api.api.resources.model import Model
 from gateway.discovery_api.client import Client, Source
-from gateway.discovery_api.models import Criteria, ModelFilter, RankedList, SearchFilter
+from gateway.discovery_api.models import Criteria, HistoryScope, ModelFilter, RankedList, SearchFilter
 from gateway.discovery_api.models import resources as records
 from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.hierarchy.project import Project as Facts
@@ -119,15 +119,17 @@ class Project:
         last_n_runs: int = 1,
         filter: SearchFilter | None = None,
         *,
+        scope: HistoryScope | None = None,
         refresh: bool = False,
         **criteria: Unpack[Criteria],
     ) -> RankedList[Model]:
         """Its slowest models, as dbtAccount.slowest_models ranks them."""
         wanted, project = models_filter(filter, criteria), self._facts
+        taken = scope.to_hierarchy() if scope else None
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
         return self._client.ask(
-            lambda asking: rankings.slowest_models(asking, [project], slowest_n, last_n_runs, wanted),
+            lambda asking: rankings.slowest_models(asking, [project], slowest_n, last_n_runs, wanted, scope=taken),
             lambda ranking: Model.ranked_list(ranking, self._client),
             refresh=refresh,
         )
