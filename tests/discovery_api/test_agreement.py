@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.discovery_api.api import dbtAccount
-from gateway.discovery_api.models import ModelFilter, SearchFilter
+from gateway.discovery_api.models import Average, HistoryScope, ModelFilter, SearchFilter
 from tests.serving import Gateway
 
 FILTERS: list[dict[str, Any]] = [
@@ -18,12 +18,41 @@ FILTERS: list[dict[str, Any]] = [
     {"max_runtime": 0.2},
 ]
 
+MODEL_FILTERS: list[dict[str, Any]] = [
+    *FILTERS,
+    {"packages": ["common"]},
+    {"statuses": ["failure", "skipped"]},
+    {"model_ids": ["finance.rpt_ar_aging", "model.marketing.int_sessions"], "tags": ["daily"]},
+]
+
 
 def graphql(criteria: dict[str, Any]) -> dict[str, Any]:
     """The criteria as the schema's input."""
-    names = {"tags_match": "tagsMatch", "min_runtime": "minRuntime", "max_runtime": "maxRuntime"}
+    names = {
+        "tags_match": "tagsMatch",
+        "min_runtime": "minRuntime",
+        "max_runtime": "maxRuntime",
+        "model_ids": "modelIds",
+    }
     given = {names.get(name, name): value for name, value in criteria.items()}
-    return {**given, "tagsMatch": given["tagsMatch"].upper()} if "tagsMatch" in given else given
+    if "tagsMatch" in given:
+        given["tagsMatch"] = given["tagsMatch"].upper()
+    if "statuses" in given:
+        given["statuses"] = [status.upper() for status in given["statuses"]]
+    return given
+
+
+def ranked(ranking: list[Any], name: str) -> list[dict[str, Any]]:
+    """A ranking of the library as the schema shows it."""
+    return [
+        {
+            "rank": one.ranked.rank,
+            "runtime": one.ranked.runtime,
+            "runs": one.ranked.runs,
+            name: {"id": one.job_id if name == "job" else one.model_id},
+        }
+        for one in ranking
+    ]
 
 
 @pytest.mark.parametrize("criteria", FILTERS)
@@ -40,22 +69,43 @@ async def test_rankings_agree(account: dbtAccount, answers: Gateway, criteria: d
     models = account.slowest_models(9, last_runs, **criteria)
     jobs = account.longest_running_jobs(9, last_runs, SearchFilter(**criteria))
     assert data["account"] == {
-        "slowestModels": [
-            {
-                "rank": one.ranked.rank,
-                "runtime": one.ranked.runtime,
-                "runs": one.ranked.runs,
-                "model": {"id": one.model_id},
-            }
-            for one in models
-            if one.ranked
-        ],
+        "slowestModels": ranked(models, "model"),
+        "longestRunningJobs": ranked(jobs, "job"),
+    }
+
+
+@pytest.mark.parametrize("criteria", MODEL_FILTERS)
+async def test_filters_for_models_agree(account: dbtAccount, answers: Gateway, criteria: dict[str, Any]) -> None:
+    data = await answers.data(
+        """query($models: ModelFilter) { account {
+             models(filter: $models, first: 100) { nodes { id } }
+             slowestModels(filter: $models, lastRuns: 3) { model { id } }
+             longestRunningJobs(modelFilter: $models) { job { id } } } }""",
+        models=graphql(criteria),
+    )
+    assert data["account"] == {
+        "models": {"nodes": [{"id": one.model_id} for one in account.get_models(**criteria)]},
+        "slowestModels": [{"model": {"id": one.model_id}} for one in account.slowest_models(5, 3, **criteria)],
         "longestRunningJobs": [
-            {"rank": one.ranked.rank, "runtime": one.ranked.runtime, "runs": one.ranked.runs, "job": {"id": one.job_id}}
-            for one in jobs
-            if one.ranked
+            {"job": {"id": one.job_id}} for one in account.longest_running_jobs(model_filter=ModelFilter(**criteria))
         ],
     }
+
+
+@pytest.mark.parametrize(
+    "scope", [{}, {"include_full_refresh": True}, {"include_failed": True, "include_ci": True}], ids=str
+)
+async def test_scopes_agree(account: dbtAccount, answers: Gateway, scope: dict[str, bool]) -> None:
+    names = {"include_full_refresh": "includeFullRefresh", "include_failed": "includeFailed", "include_ci": "includeCi"}
+    reply = await answers.ask(
+        """query($scope: HistoryScope) { account {
+             slowestModels(first: 9, lastRuns: 5, history: $scope) { rank runtime runs model { id } } } }""",
+        scope={names[name]: value for name, value in scope.items()},
+    )
+    ranking = account.slowest_models(9, 5, history=HistoryScope(**scope))
+    assert reply.data["account"]["slowestModels"] == ranked(ranking, "model")
+    (note,) = reply.gateway["notes"]
+    assert (note["runsLeftOut"], note["considered"]) == (ranking.left_out, ranking.considered)
 
 
 @pytest.mark.parametrize("criteria", FILTERS)
@@ -143,4 +193,99 @@ async def test_jobs_and_runs_agree(account: dbtAccount, answers: Gateway, job_id
             },
         }
         for run in job.get_runs(6)
+    ]
+
+
+AVERAGE = "runtime runs models withoutRuntime leftOut { reason count }"
+
+
+def averaged(average: Average | None) -> dict[str, Any]:
+    """What an average stands on, as the schema shows it."""
+    assert average is not None
+    reasons = {"failed": "FAILED", "cancelled": "CANCELLED", "notExecuted": "NOT_EXECUTED"}
+    return {
+        "runtime": float(average),
+        "runs": average.runs,
+        "models": average.models,
+        "withoutRuntime": average.left_out.get("models without a runtime", 0),
+        "leftOut": [
+            {"reason": reasons[reason], "count": count}
+            for reason, count in average.left_out.items()
+            if reason in reasons
+        ],
+    }
+
+
+@pytest.mark.parametrize("job_id", ["301001", "302003", "303001"])
+async def test_averages_and_runtimes_agree(account: dbtAccount, answers: Gateway, job_id: str) -> None:
+    data = await answers.data(
+        f"""query($id: ID!) {{ job(id: $id) {{
+             averageRuntime(lastRuns: 6, filter: {{tags: ["daily"]}}) {{ runtime passedOver runtimes {{ count }} }}
+             averageHistoricalModelRuntime(slowest: 4, lastRuns: 6, filter: {{tags: ["daily"]}}) {{ {AVERAGE} }}
+             runtimes(lastRuns: 3) {{ jobId runId modelId runtime startTime endTime }}
+             byModel: runtimes(lastRuns: 3, byModel: true) {{ jobId runId modelId runtime startTime endTime }}
+             slowestModels(first: 4) {{ rank runtime modelRun {{ uniqueId }} }}
+             lastRun {{ averageModelRuntime(slowest: 3) {{ {AVERAGE} }}
+               slowestModels(first: 3) {{ rank runtime modelRun {{ uniqueId }} }} }} }} }}""",
+        id=job_id,
+    )
+    job, found = account.job(job_id), data["job"]
+    daily = SearchFilter(tags=["daily"])
+    average = job.get_average_job_runtime(6, daily)
+    assert average is not None
+    passed_over = sum(average.left_out.values())
+    expected = {"runtime": float(average), "passedOver": passed_over, "runtimes": {"count": average.runs}}
+    assert found["averageRuntime"] == expected
+    assert found["averageHistoricalModelRuntime"] == averaged(job.average_historical_model_runtime(4, 6, daily))
+    for name, by_model in (("runtimes", False), ("byModel", True)):
+        assert found[name] == [
+            {
+                "jobId": one.job_id,
+                "runId": one.run_id,
+                "modelId": one.model_id,
+                "runtime": one.runtime,
+                "startTime": one.start_time.isoformat() if one.start_time else None,
+                "endTime": one.end_time.isoformat() if one.end_time else None,
+            }
+            for one in job.get_runtimes(3, by_model)
+        ]
+    assert found["slowestModels"] == in_run(job.get_slowest_models(4))
+    last = job.get_last_run()
+    assert last is not None
+    assert found["lastRun"]["averageModelRuntime"] == averaged(last.average_model_runtime(3))
+    assert found["lastRun"]["slowestModels"] == in_run(last.get_slowest_models(3))
+
+
+def in_run(models: list[Any]) -> list[dict[str, Any]]:
+    """A ranking within a run as the schema shows it."""
+    return [
+        {
+            "rank": one.ranked.rank,
+            "runtime": one.ranked.runtime,
+            "modelRun": {"uniqueId": one.model_run.unique_id},
+        }
+        for one in models
+    ]
+
+
+async def test_runs_of_the_account_and_freshness_agree(account: dbtAccount, answers: Gateway) -> None:
+    data = await answers.data(
+        """{ account { runs(first: 12, filter: {tags: ["hourly"]}) { nodes { id } }
+             models(first: 100) { nodes { id freshness { status sources { uniqueId ageSeconds } } } } } }"""
+    )
+    assert [one["id"] for one in data["account"]["runs"]["nodes"]] == [
+        run.run_id for run in account.get_runs(12, tags=["hourly"])
+    ]
+    assert data["account"]["models"]["nodes"] == [
+        {
+            "id": model.model_id,
+            "freshness": {
+                "status": model.freshness().upper(),
+                "sources": [
+                    {"uniqueId": source.unique_id, "ageSeconds": source.age_seconds}
+                    for source in model.source_freshness()
+                ],
+            },
+        }
+        for model in account.get_models()
     ]

@@ -170,7 +170,7 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         last_n_runs: int = 1,
         filter: SearchFilter | None = None,
         *,
-        scope: HistoryScope | None = None,
+        history: HistoryScope | None = None,
         refresh: bool = False,
         **criteria: Unpack[Criteria],
     ) -> RankedList[Model]:
@@ -178,14 +178,14 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
 
         Ranked by the runtime of the last successful run, in seconds; with `last_n_runs` (up to 100) above 1 by
         fsum(runtimes) / n over the last n ≤ `last_n_runs` successful runs by ordinary jobs: runs of CI jobs, and full
-        refreshes of incremental models, do not count unless the `scope` takes them in. `ranked` of each model holds
+        refreshes of incremental models, do not count unless `history` takes them in. `ranked` of each model holds
         place, figure and runs behind it. Models without a runtime are counted in `.without_runtime`, runs that do not
         count in `.left_out`. Ties go by id. The filter looks at each model's latest state.
         """
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
         wanted = models_filter(filter, criteria)
-        taken = scope.to_hierarchy() if scope else None
+        taken = history.to_hierarchy() if history else None
         return self._ask(
             lambda asking, projects: rankings.slowest_models(
                 asking, projects, slowest_n, last_n_runs, wanted, scope=taken

@@ -119,13 +119,13 @@ class Project:
         last_n_runs: int = 1,
         filter: SearchFilter | None = None,
         *,
-        scope: HistoryScope | None = None,
+        history: HistoryScope | None = None,
         refresh: bool = False,
         **criteria: Unpack[Criteria],
     ) -> RankedList[Model]:
         """Its slowest models, as dbtAccount.slowest_models ranks them."""
         wanted, project = models_filter(filter, criteria), self._facts
-        taken = scope.to_hierarchy() if scope else None
+        taken = history.to_hierarchy() if history else None
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
         return self._client.ask(
