@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Measured(Generic[T]):
-    """A thing with the runtimes it is ranked by; without any it has no place."""
+    """A thing with the runtimes it is ranked by; without any it has no place. Ties go by `id`, numbers as numbers."""
 
     item: T
-    id: str
+    id: str | int
     runtimes: Summary
 
 

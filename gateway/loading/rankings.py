@@ -85,7 +85,7 @@ async def longest_running_jobs(
     measured = []
     for job, runs in zip(jobs, ended, strict=True):
         runtimes = [run.runtime for run in runs if run.runtime is not None]
-        measured.append(Measured(job, str(job.id), summarise(runtimes)))
+        measured.append(Measured(job, job.id, summarise(runtimes)))
     ranking = rank(measured, first)
     _note(asking, "longestRunningJobs", ranking)
     return ranking

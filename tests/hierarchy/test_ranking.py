@@ -33,6 +33,12 @@ def test_ties_go_by_id(names: set[str]) -> None:
     assert [entry.item for entry in ranking.entries] == sorted(names)
 
 
+@given(st.sets(st.integers(1, 2_000), max_size=8))
+def test_ties_of_numbered_things_go_by_number(numbers: set[int]) -> None:
+    ranking = rank([Measured(number, number, summarise([1.0])) for number in numbers], 10)
+    assert [entry.item for entry in ranking.entries] == sorted(numbers)
+
+
 @given(st.lists(FIGURES, min_size=1, max_size=50))
 def test_the_figures_of_several_runtimes_are_the_textbooks(times: list[float]) -> None:
     summary = summarise(times)
