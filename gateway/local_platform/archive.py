@@ -62,7 +62,7 @@ class Archive:
                 migrate(connection)
         except DBAPIError as error:
             engine.dispose()
-            raise ConfigurationError(f"The archive {_shown(url)} cannot be opened: {error.orig}.") from error
+            raise ConfigurationError(f"The archive {_shown(url)} cannot be opened: {reason_of(error)}.") from error
         return archive
 
     @contextmanager
@@ -107,6 +107,11 @@ class Archive:
 
 
 _RUN_START = func.coalesce(runs.c.started_at, runs.c.created_at)
+
+
+def reason_of(error: DBAPIError) -> str:
+    """The database's own words, in one line."""
+    return " ".join(str(error.orig).split()).rstrip(".")
 
 
 def _count(connection: Connection, table: Table) -> int:

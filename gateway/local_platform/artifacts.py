@@ -21,6 +21,7 @@ _SCHEMA_NAMES = {MANIFEST: "manifest", RUN_RESULTS: "run-results", SOURCES: "sou
 _NEWEST = {MANIFEST: 12, RUN_RESULTS: 6, SOURCES: 3, CATALOG: 1}
 
 JSON = msgspec.Raw
+_NUL = rb"\u0000"  # PostgreSQL keeps no text with it
 _NOTHING: msgspec.Raw = msgspec.Raw(b"")
 
 
@@ -225,6 +226,8 @@ def read_bytes(path: Path) -> bytes:
 
 def decode(data: bytes, record: type[Record], path: Path) -> Record:
     """`data` as `record`. Raises UnreadableArtifact that names file, place and reason."""
+    if _NUL in data:
+        data = data.replace(_NUL, rb"\ufffd")
     try:
         return msgspec.json.decode(data, type=record)
     except msgspec.ValidationError as error:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import DataError, DBAPIError
 
-from gateway.errors import UnreadableArtifact
+from gateway.errors import ConfigurationError, UnreadableArtifact
 from gateway.local_platform.account import account_number, read_account, store_account
-from gateway.local_platform.archive import Archive
+from gateway.local_platform.archive import Archive, reason_of
 from gateway.local_platform.layout import Layout, Problem, RunFolder, StepFolder, find_artifacts
 from gateway.local_platform.records import AccountRecord, RunRecord
 from gateway.local_platform.run_bundle import RunBundle, read_bare_folder, read_run_folder, read_run_record
@@ -155,6 +156,12 @@ class _Ingest:
             self._writer.forget()
             self._note(unit.path, error)
             return
+        except (DataError, OverflowError) as error:
+            self._writer.forget()
+            self._problems.append(Problem(str(unit.files[0]), f"a value that no archive can hold: {_short(error)}"))
+            return
+        except DBAPIError as error:
+            raise ConfigurationError(f"The archive cannot be written: {reason_of(error)}.") from error
         except BaseException:
             self._writer.forget()
             raise
@@ -175,6 +182,10 @@ class _Ingest:
 
 def _ended(record: RunRecord) -> int:
     return parse_micros(record.finished_at) or parse_micros(record.created_at) or 0
+
+
+def _short(error: DataError | OverflowError) -> str:
+    return reason_of(error) if isinstance(error, DataError) else str(error)
 
 
 def _nearest(accounts: dict[Path, int], folder: RunFolder | StepFolder) -> int | None:
