@@ -21,6 +21,8 @@ from gateway.http.receiving import GuardedProtocol, ReceivingLimits
 BACKLOG = 1024
 # Requests under way get this long to finish after SIGTERM; longer than any of them may take.
 GRACE_SECONDS = 35
+# A worker imports for seconds before it answers its parent; on a busy machine uvicorn's 5 s end every restart.
+WORKER_SECONDS = 60
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -85,6 +87,7 @@ def serve(create: Callable[[], ASGIApp], listening: socket.socket, policy: Servi
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=WORKER_SECONDS,
     )
     if policy.workers > 1:
         Multiprocess(config, sockets=[listening]).run()
