@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError
 
 from gateway.errors import ConfigurationError
 from gateway.local_platform.migrations import migrate
@@ -58,7 +58,7 @@ class Archive:
         engine = _create_engine(url)
         archive = cls(engine)
         try:
-            with archive.writing() as connection:
+            with archive._transaction() as connection:
                 migrate(connection)
         except DBAPIError as error:
             engine.dispose()
@@ -73,7 +73,20 @@ class Archive:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction: all of it is stored, or nothing. Writers wait for each other."""
+        """One transaction: all of it is stored, or nothing. Writers wait for each other.
+
+        Raises ConfigurationError when the archive cannot be written: locked, damaged, on a full or a read-only disk.
+        """
+        try:
+            with self._transaction() as connection:
+                yield connection
+        except DataError:
+            raise
+        except DBAPIError as error:
+            raise ConfigurationError(f"The archive cannot be written: {reason_of(error)}.") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
         with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             if self._on_postgres:
                 connection.execute(select(func.pg_advisory_xact_lock(_WRITERS_LOCK)))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import DataError
 
-from gateway.errors import ConfigurationError, UnreadableArtifact
+from gateway.errors import UnreadableArtifact
 from gateway.local_platform.account import account_number, read_account, store_account
 from gateway.local_platform.archive import Archive, reason_of
 from gateway.local_platform.layout import Layout, Problem, RunFolder, StepFolder, find_artifacts
@@ -160,8 +160,6 @@ class _Ingest:
             self._writer.forget()
             self._problems.append(Problem(str(unit.files[0]), f"a value that no archive can hold: {_short(error)}"))
             return
-        except DBAPIError as error:
-            raise ConfigurationError(f"The archive cannot be written: {reason_of(error)}.") from error
         except BaseException:
             self._writer.forget()
             raise

@@ -1,0 +1,105 @@
+"""The archive in trouble, and the archive growing older."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, event, inspect, select
+
+from gateway.errors import ConfigurationError
+from gateway.local_platform import archive as archive_module
+from gateway.local_platform.archive import Archive
+from gateway.local_platform.ingest import ingest_folder
+from gateway.local_platform.migrations import MIGRATIONS, Migration, migrate
+from gateway.local_platform.tables import migrations
+
+RUN = Path("finance/301001/70437490011508")
+
+
+@pytest.fixture
+def folder(runs_folder: Path, tmp_path: Path) -> Path:
+    shutil.copytree(runs_folder / RUN, tmp_path / "runs" / RUN)
+    return tmp_path / "runs"
+
+
+def test_a_full_disk_stops_the_reading_with_one_line_and_keeps_what_was_there(tmp_path: Path, folder: Path) -> None:
+    archive = Archive.open(f"sqlite:///{tmp_path / 'runs.db'}")
+
+    def fill_up(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA max_page_count = 60")
+
+    archive._engine.dispose()
+    event.listen(archive._engine, "connect", fill_up)
+    with pytest.raises(ConfigurationError, match="full"):
+        ingest_folder(archive, folder)
+    assert archive.describe().runs == 0
+    event.remove(archive._engine, "connect", fill_up)
+    archive._engine.dispose()
+    assert ingest_folder(archive, folder).runs == 1
+    archive.close()
+
+
+def test_an_archive_that_another_program_writes_is_waited_for_and_then_named(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_module, "_BUSY_SECONDS", 0)
+    address = f"sqlite:///{tmp_path / 'runs.db'}"
+    mine, theirs = Archive.open(address), Archive.open(address)
+    with theirs.writing(), pytest.raises(ConfigurationError, match="locked"):
+        ingest_folder(mine, folder)
+    assert ingest_folder(mine, folder).runs == 1
+    mine.close()
+    theirs.close()
+
+
+def test_two_programs_may_read_and_write_one_archive(tmp_path: Path, folder: Path) -> None:
+    address = f"sqlite:///{tmp_path / 'runs.db'}"
+    writer, reader = Archive.open(address), Archive.open(address)
+    ingest_folder(writer, folder)
+    assert reader.describe() == writer.describe()
+    assert reader.describe().runs == 1
+    writer.close()
+    reader.close()
+
+
+def versions(archive: Archive) -> list[int]:
+    with archive.reading() as connection:
+        return list(connection.scalars(select(migrations.c.version).order_by(migrations.c.version)))
+
+
+def test_a_new_archive_starts_at_the_newest_version(empty_archive: Archive) -> None:
+    assert versions(empty_archive) == [MIGRATIONS[-1].version]
+
+
+def add_column(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN brand_new TEXT")
+
+
+def test_an_older_archive_is_led_to_the_newest_version_once(empty_archive: Archive) -> None:
+    steps = (*MIGRATIONS, Migration(MIGRATIONS[-1].version + 1, "a new column", add_column))
+    for _ in range(2):
+        with empty_archive.writing() as connection:
+            migrate(connection, steps)
+    assert versions(empty_archive) == [MIGRATIONS[-1].version, MIGRATIONS[-1].version + 1]
+    with empty_archive.reading() as connection:
+        assert "brand_new" in {column["name"] for column in inspect(connection).get_columns("runs")}
+
+
+def test_a_step_that_fails_leaves_the_older_version(empty_archive: Archive) -> None:
+    def fail(connection: Connection) -> None:
+        add_column(connection)
+        raise RuntimeError("power cut")
+
+    steps = (*MIGRATIONS, Migration(MIGRATIONS[-1].version + 1, "a new column", fail))
+    with pytest.raises(RuntimeError, match="power cut"), empty_archive.writing() as connection:
+        migrate(connection, steps)
+    assert versions(empty_archive) == [MIGRATIONS[-1].version]
+    with empty_archive.reading() as connection:
+        assert "brand_new" not in {column["name"] for column in inspect(connection).get_columns("runs")}
+
+
+def test_versions_rise_by_one() -> None:
+    assert [step.version for step in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
