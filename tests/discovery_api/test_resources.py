@@ -99,6 +99,27 @@ def test_a_model_is_described(account: dbtAccount, oracle: Oracle) -> None:
         assert (model.file_path, model.access) == (node.path, node.access)
 
 
+def test_a_model_knows_its_neighbours_tests_and_owner(account: dbtAccount, oracle: Oracle) -> None:
+    manifests = [one for run in oracle.runs if run.environment_id == 201001 for one in run.manifests]
+    content = json.loads(max(manifests, key=lambda one: one.generated_at).path.read_bytes())
+    owners = {group["name"]: group["owner"] for group in content["groups"].values()}
+    owned = 0
+    for model in account.project("finance").models:
+        parents = [one for one in content["parent_map"][model.unique_id] if one.startswith("model.")]
+        children = content["child_map"][model.unique_id]
+        assert [one.unique_id for one in model.get_upstream_models()] == sorted(parents)
+        models = sorted(one for one in children if one.startswith("model."))
+        assert [one.unique_id for one in model.get_downstream_models()] == models
+        tests = {one for one in children if one.startswith(("test.", "unit_test."))}
+        assert {test.unique_id for test in model.get_tests()} == tests
+        owner = model.get_owner()
+        group = content["nodes"][model.unique_id]["group"]
+        expected = owners[group]["name"] if group else content["nodes"][model.unique_id]["meta"].get("owner")
+        assert (owner.name if owner else None) == expected
+        owned += owner is not None
+    assert owned >= 1
+
+
 def test_the_jobs_of_a_model_are_those_that_build_it(account: dbtAccount, oracle: Oracle) -> None:
     for model in account.get_models():
         expected = oracle.jobs_building(oracle.model(model.model_id))
@@ -323,6 +344,17 @@ def test_a_run_knows_its_job_and_its_models(account: dbtAccount, oracle: Oracle)
             assert model.model_run is not None
             result = expected.results[model.model_run.unique_id]
             assert (model.model_run.runtime, model.model_run.status) == (result.runtime, WORDS[result.status])
+
+
+def test_a_run_knows_its_steps_and_why_it_was_started(account: dbtAccount, oracle: Oracle) -> None:
+    for expected in oracle.runs[-3:]:
+        run = account.run(expected.id)
+        steps = run.get_steps()
+        assert [step.index for step in steps] == sorted(step.index for step in steps)
+        assert [step.name for step in steps] == [one["name"] for one in expected.record["run_steps"]]
+        trigger = run.get_trigger()
+        assert trigger is not None
+        assert trigger.cause == expected.record["trigger"]["cause"]
 
 
 def test_the_models_of_a_run_are_filtered_by_what_they_were_in_it(account: dbtAccount, oracle: Oracle) -> None:

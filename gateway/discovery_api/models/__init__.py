@@ -16,7 +16,17 @@ from gateway.discovery_api.models.reports import (
     RuntimeReport,
     SourceFreshnessReport,
 )
-from gateway.discovery_api.models.resources import Job, Model, ModelRun, ModelTest, Project, Run
+from gateway.discovery_api.models.resources import (
+    Job,
+    Model,
+    ModelRun,
+    ModelTest,
+    Owner,
+    Project,
+    Run,
+    RunStep,
+    RunTrigger,
+)
 
 __all__ = [
     "Average",
@@ -27,6 +37,7 @@ __all__ = [
     "ModelFilter",
     "ModelRun",
     "ModelTest",
+    "Owner",
     "Project",
     "ProjectCriteria",
     "ProjectFilter",
@@ -34,6 +45,8 @@ __all__ = [
     "RankedList",
     "Run",
     "RunStatus",
+    "RunStep",
+    "RunTrigger",
     "RuntimeReport",
     "SearchFilter",
     "SourceFreshnessReport",

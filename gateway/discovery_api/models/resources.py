@@ -62,6 +62,13 @@ class Model(Report):
         )
 
 
+class Owner(Report):
+    """Who owns a model."""
+
+    name: str | None
+    email: str | None
+
+
 class ModelRun(Report):
     """One model in one run. `runtime` is its own execution time in seconds, None when it was not executed."""
 
@@ -179,4 +186,33 @@ class Job(Report):
             schedule=facts.schedule,
             steps=list(facts.steps),
             last_run=Run.of(facts.last_run) if facts.last_run else None,
+        )
+
+
+class RunTrigger(Report):
+    """Why a run was started: dbt's category (scheduled, ci, api, ui, other and so on) and its words for it."""
+
+    category: str | None
+    cause: str | None
+
+
+class RunStep(Report):
+    """One command of a run, in its order. `runtime` is its wall clock in seconds."""
+
+    index: int
+    name: str | None
+    status: RunStatus
+    runtime: float | None
+    start_time: datetime | None
+    end_time: datetime | None
+
+    @classmethod
+    def of(cls, facts: job_facts.RunStep) -> RunStep:
+        return cls(
+            index=facts.index,
+            name=facts.name,
+            status=RunStatus(facts.status.value),
+            runtime=facts.runtime,
+            start_time=facts.start_time,
+            end_time=facts.end_time,
         )

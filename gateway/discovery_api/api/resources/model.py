@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from gateway.discovery_api.api.arguments import MOST_LAST_RUNS, ensure_count, models_filter
+from gateway.discovery_api.api.resources.model_state import ModelState
 from gateway.discovery_api.api.resources.run import Run
-from gateway.discovery_api.client import Client, Source
+from gateway.discovery_api.client import Client
 from gateway.discovery_api.exceptions import ModelNotFoundError
 from gateway.discovery_api.models import Criteria, Rank, RankedList, RunStatus, SearchFilter, SourceFreshnessReport
 from gateway.discovery_api.models import resources as records
@@ -17,23 +17,19 @@ from gateway.errors import NotFound
 from gateway.hierarchy.job import Run as RunFacts
 from gateway.hierarchy.model import Model as Facts
 from gateway.hierarchy.model import ModelDetails, ModelRun
-from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.hierarchy.ranking import Ranked, Ranking
-from gateway.loading import freshness, jobs, lineage, models, run_models
+from gateway.loading import freshness, jobs, lineage, run_models
 from gateway.loading.asking import Asking
 from gateway.loading.projection import Projection
-from gateway.loading.projects import project_of_environment
 from gateway.services.model_details import DETAIL_FIELDS
-from gateway.services.model_pages import OPTIONAL_FIELDS
 
 if TYPE_CHECKING:
     from gateway.discovery_api.api.resources.job import Job
 
-_DESCRIBED = Projection(OPTIONAL_FIELDS)
 _DETAILED = Projection(details=frozenset(DETAIL_FIELDS))
 
 
-class Model:
+class Model(ModelState):
     """A model as its environment knew it when it was read; `refresh()` reads it again.
 
     `runtime`, `start_time` and `end_time` belong to its last *successful* run, `last_run_…` to its last attempt,
@@ -44,12 +40,7 @@ class Model:
     def __init__(
         self, model_name: str, project_name: str, environment: str = "production", *, client: Client | None = None
     ) -> None:
-        self._client = client or Client.of(Source())
-        self._environment = DeploymentEnvironment(environment)
-        self._known: Facts | None = None
-        self._described: Facts | None = None
-        self._last: ModelRun | None = None
-        self.model_id = f"{project_name}.{model_name}"
+        super().__init__(model_name, project_name, environment, client=client)
         self.ranked: Rank | None = None
         self.model_run: records.ModelRun | None = None
 
@@ -86,33 +77,6 @@ class Model:
         shown = (cls.in_run(entry.item, applied[entry.item.unique_id], client, entry) for entry in ranking.entries)
         return RankedList(shown, ranking)
 
-    @property
-    def _facts(self) -> Facts:
-        if self._known is None:
-            self._known = self._client.ask(self._find, lambda found: found)
-        return self._known
-
-    @property
-    def _description(self) -> Facts:
-        if self._described is None:
-            known = self._facts
-
-            async def question(asking: Asking) -> Facts | None:
-                project = await project_of_environment(asking, known.environment_id)
-                return await models.applied_model(asking, project, known.unique_id)
-
-            self._described = self._client.ask(question, lambda found: found, projection=_DESCRIBED) or known
-        return self._described
-
-    async def _find(self, asking: Asking) -> Facts:
-        if self._known is None:
-            return await models.find_model(asking, self.model_id, self._environment)
-        project = await project_of_environment(asking, self._known.environment_id)
-        found = await models.applied_model(asking, project, self._known.unique_id)
-        if found is None:
-            raise NotFound(f"{self.model_id} has been removed from its environment.", kind="model", id=self.model_id)
-        return found
-
     def load(self) -> Model:
         """This model, read if it was not yet. Raises ModelNotFoundError or AmbiguousModelError."""
         self._known = self._facts
@@ -124,134 +88,6 @@ class Model:
         self._known = self._client.ask(self._find, lambda found: found, refresh=True)
         self._described, self._last = None, None
         return self
-
-    @property
-    def unique_id(self) -> str:
-        """dbt's unique id, model.package.name; packages repeat across projects."""
-        return self._facts.unique_id
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self._facts.name
-
-    @property
-    def project_id(self) -> str:
-        """The id of its project."""
-        return self._facts.project_id
-
-    @property
-    def package_name(self) -> str:
-        """The dbt package that defines it."""
-        return self._facts.package_name
-
-    @property
-    def tags(self) -> list[str]:
-        """Tags, in the order dbt lists them."""
-        return list(self._facts.tags)
-
-    @property
-    def materialization(self) -> str | None:
-        """table, view, incremental, ephemeral or a custom one."""
-        return self._facts.materialization
-
-    @property
-    def runtime(self) -> float | None:
-        """Seconds its last successful run spent on it; None when it never succeeded."""
-        return self._facts.runtime
-
-    @property
-    def start_time(self) -> datetime | None:
-        """When its last successful execution began (UTC)."""
-        return self._facts.start_time
-
-    @property
-    def end_time(self) -> datetime | None:
-        """When its last successful execution ended (UTC)."""
-        return self._facts.end_time
-
-    @property
-    def last_run_status(self) -> RunStatus | None:
-        """How its last attempt ended; None when there was none."""
-        status = self._facts.last_run_status
-        return RunStatus(status.value) if status else None
-
-    @property
-    def last_run_error(self) -> str | None:
-        """The error of its last attempt, when it failed."""
-        return self._facts.last_run_error
-
-    @property
-    def last_run_runtime(self) -> float | None:
-        """Seconds its last attempt spent on it; None when it was not executed there."""
-        return self._facts.runtime if self._last_run_succeeded else self._attempt("runtime")
-
-    @property
-    def last_run_start_time(self) -> datetime | None:
-        """When the execution of its last attempt began (UTC)."""
-        return self._facts.start_time if self._last_run_succeeded else self._attempt("start_time")
-
-    @property
-    def last_run_end_time(self) -> datetime | None:
-        """When the execution of its last attempt ended (UTC)."""
-        return self._facts.end_time if self._last_run_succeeded else self._attempt("end_time")
-
-    @property
-    def _last_run_succeeded(self) -> bool:
-        """Whether the last attempt is the last success, whose figures are at hand."""
-        last = self._facts.last_run
-        return last is not None and last.run_id == self._facts.last_success_run_id and last.status.value == "success"
-
-    def _attempt(self, name: str) -> Any:
-        if self._last is None:
-            known = self._facts
-            self._last = self._client.ask(lambda asking: models.last_model_run(asking, known), lambda found: found)
-        return getattr(self._last, name, None)
-
-    @property
-    def description(self) -> str | None:
-        """The description from the project's YAML."""
-        return self._description.description
-
-    @property
-    def database(self) -> str | None:
-        """Database of its relation."""
-        return self._description.database
-
-    @property
-    def schema(self) -> str | None:
-        """Schema of its relation."""
-        return self._description.schema
-
-    @property
-    def alias(self) -> str | None:
-        """Name of its relation."""
-        return self._description.alias
-
-    @property
-    def relation_name(self) -> str | None:
-        """Its relation's full name, quoted as dbt writes it."""
-        return self._description.relation_name
-
-    @property
-    def access(self) -> str | None:
-        """private, protected or public."""
-        return self._description.access
-
-    @property
-    def group(self) -> str | None:
-        """The dbt group that owns it."""
-        return self._description.group
-
-    @property
-    def meta(self) -> Mapping[str, Any] | None:
-        """Its meta, verbatim."""
-        return self._description.meta
-
-    @property
-    def file_path(self) -> str | None:
-        """Path of its file in its project."""
-        return self._description.file_path
 
     def get_last_run(self) -> Run | None:
         """The run of its last attempt, whose `model_run` says what the model did in it; None when it never ran."""
@@ -336,10 +172,6 @@ class Model:
         """The models that are built from it directly, ordered by unique id."""
         known = self._facts
         return self._client.ask(lambda asking: lineage.downstream_models(asking, known), self._show)
-
-    def to_record(self) -> records.Model:
-        """A plain record of this model."""
-        return records.Model.of(self._facts)
 
     def _show(self, found: list[Facts]) -> list[Model]:
         return [Model.of(one, self._client) for one in found]

@@ -209,6 +209,19 @@ class Run:
             refresh=refresh,
         )
 
+    def get_trigger(self) -> records.RunTrigger | None:
+        """Why it was started; None where dbt does not say."""
+        trigger = self._details().trigger
+        return records.RunTrigger(category=trigger.category, cause=trigger.cause) if trigger else None
+
+    def get_steps(self) -> list[records.RunStep]:
+        """Its commands in the order they ran; none without the Admin API."""
+        return [records.RunStep.of(step) for step in self._details().steps]
+
+    def _details(self) -> facts.RunDetails:
+        number = self._facts.id
+        return self._client.ask(lambda asking: asking.loaders.run_details(number), lambda found: found)
+
     def to_record(self) -> records.Run:
         """A plain record of this run."""
         return records.Run.of(self._facts)
