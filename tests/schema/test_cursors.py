@@ -36,14 +36,15 @@ def test_a_walk_forwards_sees_what_stayed_exactly_once(
 ) -> None:
     stayed, seen, after = set(items), [], None
     present = list(items)
-    for _ in range(100):
+    for turn in range(40):
         page = cut(present, order, PageArguments(size, after, None, None, MOST))
         seen += list(page.nodes)
         after = page.page_info.end_cursor or after
         if not page.has_next_page:
             break
-        present = data.draw(changed(present))
-        stayed &= set(present)
+        if turn < 6:
+            present = data.draw(changed(present))
+            stayed &= set(present)
     else:
         pytest.fail("the walk did not end")
     assert [item for item in seen if item in stayed] == order.sort(stayed)
@@ -55,14 +56,15 @@ def test_a_walk_backwards_sees_what_stayed_exactly_once(
 ) -> None:
     stayed, seen, before = set(items), [], None
     present = list(items)
-    for _ in range(100):
+    for turn in range(40):
         page = cut(present, order, PageArguments(None, None, size, before, MOST))
         seen = [*page.nodes, *seen]
         before = page.page_info.start_cursor or before
         if not page.has_previous_page:
             break
-        present = data.draw(changed(present))
-        stayed &= set(present)
+        if turn < 6:
+            present = data.draw(changed(present))
+            stayed &= set(present)
     else:
         pytest.fail("the walk did not end")
     assert [item for item in seen if item in stayed] == order.sort(stayed)

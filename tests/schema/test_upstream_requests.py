@@ -64,6 +64,32 @@ COST = {
         "RunModels": 1,
         **MODELS,
     },
+    "{ account { models { nodes { upstream { id } downstream { id } } } } }": {**MODELS, "EnvironmentLineage": 1},
+    "{ account { models { nodes { owner { name } } } } }": {**MODELS, "EnvironmentGroups": 1},
+    "{ account { models { nodes { freshness { status } } } } }": {
+        **MODELS,
+        "EnvironmentLineage": 1,
+        "EnvironmentSources": 1,
+    },
+    "{ account { models { nodes { lastRun { runtime } } } } }": {**MODELS, "ModelHistories": 1},
+    "{ account { runs(first: 4) { nodes { modelRuns { nodes { name } } } } } }": {
+        **PROJECTS,
+        "runs": 1,
+        "RunModels": 1,
+    },
+    '{ job(id: "301001") { runtimes { runtime } } }': {**LISTS, "runs": 1},
+    '{ job(id: "301001") { averageRuntime { runtime } } }': {**PROJECTS, "runs": 1},
+    '{ job(id: "301001") { averageHistoricalModelRuntime { runtime } } }': {
+        **MODELS,
+        "runs": 1,
+        "RunModels": 1,
+        "RunOutline": 1,
+    },
+    '{ run(id: "70437490011508") { slowestModels { runtime } averageModelRuntime { runtime } } }': {
+        **PROJECTS,
+        "runs/70437490011508": 1,
+        "RunModels": 1,
+    },
     NESTED: {**MODELS, "ModelHistories": 1, **BUILT},
 }
 
