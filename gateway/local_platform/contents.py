@@ -65,7 +65,7 @@ class ContentStore:
         self._texts.clear()
         self._manifests.clear()
 
-    def text_ids(self, connection: Connection, bodies: Iterable[str | None]) -> Mapping[str, int]:
+    def text_ids(self, connection: Connection, bodies: Sequence[str | None]) -> Mapping[str, int]:
         """The keys of these texts, stored where they are new."""
         missing = {body for body in bodies if body is not None and body not in self._texts}
         if missing:

@@ -1,0 +1,111 @@
+"""A run's own row, and what its invocations change about it and about its environment."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, exists, insert, or_, select, update
+
+from gateway.local_platform.run_bundle import BAD_STATUSES, ERROR, SUCCESS, RunBundle, status_code
+from gateway.local_platform.tables import environments, freshness, invocations, jobs, results, runs
+from gateway.local_platform.times import parse_micros
+
+_CI_TRIGGERS = ("ci", "pull_request", "merge_request")
+
+
+def store_run(connection: Connection, bundle: RunBundle) -> tuple[bool, bool]:
+    """Inserts or updates the run's own row. Returns whether it is new and whether its facts changed."""
+    digest = hashlib.blake2b(msgspec.json.encode(bundle.record), digest_size=16).digest()
+    stored = connection.scalar(select(runs.c.facts_digest).where(runs.c.id == bundle.owner.run_id))
+    if stored is not None and (bytes(stored) == digest or bundle.owner.inferred):
+        return False, False
+    row = {**_run_row(bundle), "facts_digest": digest, "ingested_at": time.time_ns() // 1000}
+    if stored is None:
+        connection.execute(insert(runs).values(row))
+    else:
+        connection.execute(update(runs).where(runs.c.id == bundle.owner.run_id).values(row))
+    return stored is None, True
+
+
+def _run_row(bundle: RunBundle) -> dict[str, Any]:
+    owner, record = bundle.owner, bundle.record
+    started, finished = parse_micros(record.started_at), parse_micros(record.finished_at)
+    details = {"trigger": record.trigger, "run_steps": record.run_steps, "status_message": record.status_message}
+    return {
+        "id": owner.run_id,
+        "account_id": owner.account_id,
+        "project_id": owner.project_id,
+        "environment_id": owner.environment_id,
+        "job_id": owner.job_id,
+        "inferred": owner.inferred,
+        "status": status_code(record.status) or _worst_status(bundle),
+        "created_at": parse_micros(record.created_at) or started or finished,
+        "dequeued_at": parse_micros(record.dequeued_at),
+        "started_at": started,
+        "finished_at": finished,
+        "git_sha": record.git_sha,
+        "git_branch": record.git_branch or record.trigger.git_branch,
+        "dbt_version": record.dbt_version or next((step.invocation.dbt_version for step in bundle.steps), None),
+        "details": msgspec.json.encode(details).decode(),
+    }
+
+
+def _worst_status(bundle: RunBundle) -> int:
+    found = {result.status for step in bundle.steps for result in step.invocation.results}
+    found |= {check.status for step in bundle.steps for check in step.invocation.freshness}
+    return ERROR if found & BAD_STATUSES else SUCCESS
+
+
+def derive_run(connection: Connection, run_id: int) -> None:
+    """Times and status of a run that no orchestrator described, from all its invocations that are known by now."""
+    rows = connection.execute(
+        select(invocations.c.id, invocations.c.generated_at, invocations.c.elapsed).where(
+            invocations.c.run_id == run_id
+        )
+    ).all()
+    started = min(row.generated_at - int((row.elapsed or 0) * 1_000_000) for row in rows)
+    bad = [
+        connection.scalar(select(exists().where(table.c.run_id == run_id, table.c.status.in_(BAD_STATUSES))))
+        for table in (results, freshness)
+    ]
+    values = {"status": ERROR if any(bad) else SUCCESS, "created_at": started, "started_at": started}
+    finished = max(row.generated_at for row in rows)
+    connection.execute(update(runs).where(runs.c.id == run_id).values(**values, finished_at=finished))
+
+
+def mark_final(connection: Connection, run_id: int) -> None:
+    """Of several results of one node in one run only the last stands for the run."""
+    keys = list(
+        connection.scalars(select(invocations.c.id).where(invocations.c.run_id == run_id, invocations.c.executing))
+    )
+    if len(keys) < 2:
+        return
+    later = results.alias("later")
+    superseded = exists().where(
+        later.c.resource_id == results.c.resource_id,
+        later.c.run_id == results.c.run_id,
+        or_(
+            later.c.generated_at > results.c.generated_at,
+            and_(later.c.generated_at == results.c.generated_at, later.c.id > results.c.id),
+        ),
+    )
+    connection.execute(update(results).where(results.c.invocation_id.in_(keys)).values(final=~superseded))
+
+
+def touch_environment(connection: Connection, environment_id: int, times: list[int]) -> None:
+    """Moves the environment's revision, and its time too: by a millisecond where an older run arrived late."""
+    old = connection.scalar(select(environments.c.updated_at).where(environments.c.id == environment_id))
+    newest = max(times)
+    updated = newest if old is None or newest > old else old + 1000
+    values = {"updated_at": updated, "revision": environments.c.revision + 1}
+    connection.execute(update(environments).where(environments.c.id == environment_id).values(values))
+
+
+def deploys(connection: Connection, bundle: RunBundle) -> bool:
+    """Whether the run may change the environment's applied state: every run but those of CI jobs."""
+    job_type = connection.scalar(select(jobs.c.job_type).where(jobs.c.id == bundle.owner.job_id))
+    trigger = (bundle.owner.trigger or "").lower()
+    return job_type != "ci" and not (job_type is None and any(word in trigger for word in _CI_TRIGGERS))
