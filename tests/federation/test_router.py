@@ -63,6 +63,17 @@ def test_both_subgraphs_fill_pages_of_the_shared_type(router: Router, oracle: Or
     }
 
 
+def test_models_of_staging_keep_their_own_figures_beside_what_the_other_team_adds(
+    router: Router, oracle: Oracle
+) -> None:
+    data = router.data("{ account(environment: STAGING) { models(first: 100) { nodes { id runtime costPerMonth } } } }")
+    staging = [model for project in oracle.staging for model in project.models]
+    assert any(model.runtime != oracle.model(model.id).runtime for model in staging)
+    assert data["account"]["models"]["nodes"] == [
+        {"id": model.id, "runtime": model.runtime, "costPerMonth": router.costs.get(model.id)} for model in staging
+    ]
+
+
 def theirs(router: Router, oracle: Oracle, model: Model) -> dict[str, Any]:
     return {
         "id": model.id,
