@@ -56,6 +56,7 @@ def _edge_policy(settings: Settings) -> EdgePolicy:
         root_fields=settings.query_root_fields,
         aliases=settings.query_aliases,
         directives=settings.query_directives,
+        arguments=settings.query_arguments,
     )
     endpoint = EndpointPolicy(
         body=BodyLimits(settings.body_bytes),

@@ -77,12 +77,15 @@ class Settings(BaseSettings):
     explorer: bool = Field(default=True, description="Whether GraphiQL is served at / and /graphiql.")
     body_bytes: int = Field(default=256 * 1024, ge=1024, description="Largest body of a request, in bytes.")
     query_characters: int = Field(default=32 * 1024, ge=1, description="Longest query, in characters.")
-    query_tokens: int = Field(default=2000, ge=1, description="Most tokens in a query; parsing costs 10 µs each.")
+    query_tokens: int = Field(default=1500, ge=1, description="Most tokens in a query; parsing costs 10 µs each.")
     query_depth: int = Field(default=20, ge=1, description="Deepest nesting of fields in a query.")
     query_fields: int = Field(default=1000, ge=1, description="Most fields in a query, its fragments unfolded.")
     query_root_fields: int = Field(default=20, ge=1, description="Most fields at the root of a query.")
     query_aliases: int = Field(default=60, ge=0, description="Most aliases in a query, its fragments unfolded.")
     query_directives: int = Field(default=60, ge=0, description="Most directives in a query, its fragments unfolded.")
+    query_arguments: int = Field(
+        default=300, ge=0, description="Most arguments and input fields written out in a query; use variables."
+    )
     automatic_documents: bool = Field(
         default=True, description="Whether clients may register queries by hash (automatic persisted queries)."
     )

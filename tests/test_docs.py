@@ -39,6 +39,7 @@ def test_the_limits_are_documented_as_they_are() -> None:
         "depth": (gate.depth,),
         "fields, root fields": (gate.fields, gate.root_fields),
         "aliases, directives": (gate.aliases, gate.directives),
+        "arguments": (gate.arguments,),
         "operations, fragments": (gate.operations, gate.fragments),
     }
     for name, figures in rows.items():

@@ -22,13 +22,13 @@ class DocumentLimits:
     """
 
     characters: int = 32 * 1024
-    tokens: int = 2000
+    tokens: int = 1500
     comments: int = 400
     gate: GateLimits = field(default_factory=GateLimits)
 
 
 _ANY = 2**63
-_NO_LIMITS = DocumentLimits(_ANY, _ANY, _ANY, GateLimits(_ANY, _ANY, _ANY, _ANY, _ANY, _ANY, _ANY))
+_NO_LIMITS = DocumentLimits(_ANY, _ANY, _ANY, GateLimits(*[_ANY] * 8))
 
 
 @dataclass(frozen=True, slots=True)

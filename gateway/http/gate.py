@@ -16,6 +16,8 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     InlineFragmentNode,
+    ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionNode,
 )
@@ -34,19 +36,25 @@ class GateLimits:
     root_fields: int = 20
     aliases: int = 60
     directives: int = 60
+    arguments: int = 300
     operations: int = 20
-    fragments: int = 200
+    fragments: int = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What an operation amounts to, its fragments unfolded. `depth` counts nested fields; a root field has depth 1."""
+    """What an operation amounts to, its fragments unfolded.
+
+    `depth` counts nested fields; a root field has depth 1. `arguments` counts arguments and the fields of input objects
+    written out in the document.
+    """
 
     depth: int = 0
     fields: int = 0
     root_fields: int = 0
     aliases: int = 0
     directives: int = 0
+    arguments: int = 0
 
 
 @dataclass(slots=True)
@@ -57,6 +65,12 @@ class _Walked:
     spreads: Counter[str] = field(default_factory=Counter)
     root_spreads: Counter[str] = field(default_factory=Counter)
     deepest: dict[str, int] = field(default_factory=dict)
+
+    def add_spread(self, name: str, level: int) -> None:
+        """Notes one spread at a depth of fields."""
+        self.spreads[name] += 1
+        self.root_spreads[name] += level == 0
+        self.deepest[name] = max(self.deepest.get(name, 0), level)
 
 
 def check_document(document: DocumentNode, limits: GateLimits) -> Figures:
@@ -91,14 +105,14 @@ def _walk(definition: Definition, limits: GateLimits) -> _Walked:
     """Counts a definition without following its spreads. Stops at the first nesting beyond the limit."""
     depth = count = roots = aliases = 0
     directives = len(definition.directives or ())
-    spreads: Counter[str] = Counter()
-    root_spreads: Counter[str] = Counter()
-    deepest: dict[str, int] = {}
+    arguments = _arguments_of(definition)
+    found = _Walked(Figures())
     pending: list[tuple[int, Iterable[SelectionNode]]] = [(0, definition.selection_set.selections)]
     while pending:
         level, selections = pending.pop()
         for node in selections:
-            directives += len(node.directives or ())
+            if node.directives:
+                directives += len(node.directives)
             if isinstance(node, FieldNode):
                 count += 1
                 roots += level == 0
@@ -110,11 +124,29 @@ def _walk(definition: Definition, limits: GateLimits) -> _Walked:
             elif isinstance(node, InlineFragmentNode):
                 pending.append((level, node.selection_set.selections))
             elif isinstance(node, FragmentSpreadNode):
-                name = node.name.value
-                spreads[name] += 1
-                root_spreads[name] += level == 0
-                deepest[name] = max(deepest.get(name, 0), level)
-    return _Walked(Figures(depth, count, roots, aliases, directives), spreads, root_spreads, deepest)
+                found.add_spread(node.name.value, level)
+            arguments += _arguments_of(node)
+    found.own = Figures(depth, count, roots, aliases, directives, arguments)
+    return found
+
+
+def _arguments_of(node: Definition | SelectionNode) -> int:
+    """Arguments of a node and of its directives, and the fields of the objects in them and in variables' defaults."""
+    given = list(node.arguments or ()) if isinstance(node, FieldNode) else []
+    for directive in node.directives or ():
+        given += directive.arguments or ()
+    values = [argument.value for argument in given]
+    if isinstance(node, OperationDefinitionNode):
+        values += [variable.default_value for variable in node.variable_definitions or () if variable.default_value]
+    count = len(given)
+    while values:
+        value = values.pop()
+        if isinstance(value, ObjectValueNode):
+            count += len(value.fields)
+            values += [entry.value for entry in value.fields]
+        elif isinstance(value, ListValueNode):
+            values += value.values
+    return count
 
 
 def _inner_first(walked: Mapping[str, _Walked]) -> list[str]:
@@ -142,7 +174,8 @@ def _inner_first(walked: Mapping[str, _Walked]) -> list[str]:
 def _unfold(walked: _Walked, unfolded: Mapping[str, Figures]) -> Figures:
     """The definition's own figures and those of its fragments. A spread of an unknown fragment adds nothing."""
     own = walked.own
-    depth, count, roots, aliases, directives = own.depth, own.fields, own.root_fields, own.aliases, own.directives
+    depth, count, roots, aliases = own.depth, own.fields, own.root_fields, own.aliases
+    directives, arguments = own.directives, own.arguments
     for name, times in walked.spreads.items():
         inner = unfolded.get(name)
         if inner is not None:
@@ -151,4 +184,5 @@ def _unfold(walked: _Walked, unfolded: Mapping[str, Figures]) -> Figures:
             roots += walked.root_spreads[name] * inner.root_fields
             aliases += times * inner.aliases
             directives += times * inner.directives
-    return Figures(depth, count, roots, aliases, directives)
+            arguments += times * inner.arguments
+    return Figures(depth, count, roots, aliases, directives, arguments)
