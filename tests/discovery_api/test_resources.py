@@ -292,6 +292,10 @@ def test_the_average_of_a_job_asks_what_the_job_builds(account: dbtAccount, orac
     whole = fmean(run.runtime for run in ended(oracle.job(301001), 5))
     assert job.get_average_job_runtime(5, SearchFilter(tags=["sla"])) == whole
     assert job.get_average_job_runtime(5, model_filter=ModelFilter(model_ids=["finance.dim_dates"])) == whole
+    built = {model.id for model in oracle.models_built_by(oracle.job(301001))}
+    other = next(model.id for model in oracle.project("finance").models if model.id not in built)
+    assert job.get_average_job_runtime(5, ModelFilter(model_ids=["finance.dim_dates"])) == whole
+    assert job.get_average_job_runtime(5, ModelFilter(model_ids=[other])) is None
     assert job.get_average_job_runtime(5, SearchFilter(tags=["marketing"])) is None
     assert job.get_average_job_runtime(5, SearchFilter(tags=["sla"]), ModelFilter(materialization="seed")) is None
 
