@@ -14,6 +14,8 @@ from gateway.local_platform.identity import LOCAL_ACCOUNT, Owner, numeric, stabl
 from gateway.local_platform.records import AccountRecord
 from gateway.local_platform.tables import accounts, environments, jobs, projects
 
+_PRODUCTION = frozenset({"prod", "production"})
+
 Rows = list[tuple[Table, dict[str, Any]]]
 
 
@@ -55,6 +57,20 @@ def account_rows(owner: Owner) -> Rows:
         (environments, {**project, "id": owner.environment_id, "name": owner.environment_name, "type": "deployment"}),
         (jobs, {**job, "id": owner.job_id, "name": owner.job_name}),
     ]
+
+
+def infer_deployment_types(connection: Connection, project_id: int) -> None:
+    """Says which environment of a project is production where nobody did: one named so, or else the one used last."""
+    rows = connection.execute(select(environments).where(environments.c.project_id == project_id)).all()
+    if any(row.deployment_type == "production" and not row.inferred for row in rows):
+        return
+    inferred = [row for row in rows if row.inferred]
+    best = max(inferred, key=lambda row: (row.name.lower() in _PRODUCTION, row.updated_at or 0, row.id), default=None)
+    for row in inferred:
+        kind = "production" if row is best else "staging" if "stag" in row.name.lower() else None
+        if kind != row.deployment_type:
+            values = {"deployment_type": kind}
+            connection.execute(update(environments).where(environments.c.id == row.id).values(values))
 
 
 def _recorded_rows(record: AccountRecord) -> Rows:

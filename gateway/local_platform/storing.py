@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, delete, insert, select
 
-from gateway.local_platform.account import account_rows, store_missing
+from gateway.local_platform.account import account_rows, infer_deployment_types, store_missing
 from gateway.local_platform.contents import ContentStore
 from gateway.local_platform.fact_rows import FactRows
 from gateway.local_platform.run_bundle import RunBundle, StepInvocation
@@ -50,6 +50,7 @@ class RunWriter:
             if owner.inferred:
                 derive_run(connection, owner.run_id)
             touch_environment(connection, owner.environment_id, [step.invocation.generated_at for step in fresh])
+            infer_deployment_types(connection, owner.project_id)
         return Stored(new_run, bool(fresh) or facts_changed, written)
 
     def _store_invocation(

@@ -46,6 +46,15 @@ def test_projects_and_environments_are_those_of_the_account(
     assert [each["id"] for each in of_one] == [201001, 201002]
 
 
+def test_single_things_are_looked_up_by_id(platform: Platform, reckoning: Reckoning) -> None:
+    for name in ("projects", "environments", "jobs"):
+        for expected in reckoning.account[name]:
+            found = platform.get(f"{name}/{expected['id']}/")["data"]
+            assert (found["id"], found["name"]) == (expected["id"], expected["name"])
+    nested = platform.get("projects/101001/environments/201002/")["data"]
+    assert nested["deployment_type"] == "staging"
+
+
 def test_environments_are_filtered_by_deployment_type(platform: Platform) -> None:
     staging = platform.get("environments/", deployment_type="staging")["data"]
     assert [each["id"] for each in staging] == [201002]

@@ -249,6 +249,28 @@ def test_a_run_that_nobody_numbered_gets_the_same_ids_everywhere(
     assert all(0 < number < 2**48 for number in (account["id"], project["id"], environment["id"], job["id"], run["id"]))
 
 
+def test_production_is_the_environment_named_so_or_the_one_used_last(
+    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+) -> None:
+    def arrive(target: str, day: int) -> dict[str, str | None]:
+        folder = tmp_path / target
+        shutil.copytree(runs_folder / DAILY / "step_2", folder)
+        strip_cloud(folder)
+        results = json.loads((folder / "run_results.json").read_text())
+        results["args"]["target"] = target
+        results["metadata"] |= {"invocation_id": target, "generated_at": f"2026-03-{day:02d}T05:00:00Z"}
+        (folder / "run_results.json").write_text(json.dumps(results))
+        assert ingest_folder(empty_archive, folder).runs == 1
+        client = serving(empty_archive).http
+        [account] = client.get("/api/v3/accounts/").json()["data"]
+        found = client.get(f"/api/v2/accounts/{account['id']}/environments/").json()["data"]
+        return {place["name"]: place["deployment_type"] for place in found}
+
+    assert arrive("dev", 1) == {"dev": "production"}
+    assert arrive("staging", 3) == {"dev": None, "staging": "production"}
+    assert arrive("prod", 2) == {"dev": None, "staging": "staging", "prod": "production"}
+
+
 def test_bare_folders_of_one_run_become_its_steps(runs_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
     for name in ("step_1", "step_2"):
         shutil.copytree(runs_folder / DAILY / name, tmp_path / "nested" / name / "target")

@@ -94,36 +94,6 @@ def find_one(connection: Connection, table: Table, key: int, *scope: ColumnEleme
     return row
 
 
-def environment_shapes(connection: Connection, rows: Sequence[AnyRow]) -> Rows:
-    """Environments, those nobody described with the deployment type that their name and their use suggest."""
-    newest = _newest_inferred(connection, {row.project_id for row in rows if row.inferred})
-    return [shapes.environment(row, _deployment_type(row, newest)) for row in rows]
-
-
-def _deployment_type(row: AnyRow, production: dict[int, int]) -> str | None:
-    if not row.inferred or row.deployment_type:
-        found: str | None = row.deployment_type
-        return found
-    if production.get(row.project_id) == row.id:
-        return "production"
-    return "staging" if "stag" in row.name.lower() else None
-
-
-def _newest_inferred(connection: Connection, project_ids: Iterable[int]) -> dict[int, int]:
-    """The environment that stands for production in projects where nobody said which does: one named so, or the one
-    used last.
-    """
-    found: dict[int, tuple[bool, int, int]] = {}
-    told: set[int] = set()
-    for part in chunks(project_ids):
-        for row in connection.execute(select(environments).where(environments.c.project_id.in_(part))):
-            if row.deployment_type == "production":
-                told.add(row.project_id)
-            rank = (row.name.lower() in {"prod", "production"}, row.updated_at or 0, row.id)
-            found[row.project_id] = max(found.get(row.project_id, rank), rank)
-    return {project: rank[2] for project, rank in found.items() if project not in told}
-
-
 def job_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryParams) -> Rows:
     """Jobs with what `include_related` asks for."""
     wanted = related(params)
@@ -132,7 +102,7 @@ def job_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryPara
         found = _by_id(connection, environments, (row.environment_id for row in rows))
         for job in shown:
             place = found.get(job["environment_id"])
-            job["environment"] = environment_shapes(connection, [place])[0] if place else None
+            job["environment"] = shapes.environment(place) if place else None
     for name, conditions in (("most_recent_run", ()), ("most_recent_completed_run", (runs.c.status >= FINISHED,))):
         if name in wanted:
             newest = _newest_runs(connection, [row.id for row in rows], *conditions)
@@ -167,7 +137,7 @@ def run_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryPara
         places = _by_id(connection, environments, (row.environment_id for row in rows))
         for run in shown:
             place = places.get(run["environment_id"])
-            run["environment"] = environment_shapes(connection, [place])[0] if place else None
+            run["environment"] = shapes.environment(place) if place else None
     if "run_steps" in wanted:
         for run, row in zip(shown, rows, strict=True):
             run["run_steps"] = run_steps(connection, row)

@@ -19,7 +19,6 @@ from gateway.local_platform.admin.reading import (
     JOBS,
     PROJECTS,
     RUNS,
-    environment_shapes,
     find_one,
     job_shapes,
     run_shapes,
@@ -111,14 +110,12 @@ def _project(connection: Connection, request: Request) -> Response:
 
 def _environments(connection: Connection, request: Request) -> Response:
     found = _find(connection, request, ENVIRONMENTS)
-    return _listed(found, environment_shapes(connection, found.rows))
+    return _listed(found, [shapes.environment(row) for row in found.rows])
 
 
 def _environment(connection: Connection, request: Request) -> Response:
     scope = _scope(connection, request, environments)
-    return one(
-        environment_shapes(connection, [find_one(connection, environments, request.path_params["id"], scope)])[0]
-    )
+    return one(shapes.environment(find_one(connection, environments, request.path_params["id"], scope)))
 
 
 def _jobs(connection: Connection, request: Request) -> Response:

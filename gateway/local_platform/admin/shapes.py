@@ -37,7 +37,7 @@ def project(row: AnyRow) -> dict[str, Any]:
     }
 
 
-def environment(row: AnyRow, deployment_type: str | None) -> dict[str, Any]:
+def environment(row: AnyRow) -> dict[str, Any]:
     """An environment."""
     return {
         "id": row.id,
@@ -45,7 +45,7 @@ def environment(row: AnyRow, deployment_type: str | None) -> dict[str, Any]:
         "project_id": row.project_id,
         "name": row.name,
         "type": row.type or "deployment",
-        "deployment_type": deployment_type,
+        "deployment_type": row.deployment_type,
         "dbt_version": None,
         "raw_dbt_version": None,
         "use_custom_branch": False,
