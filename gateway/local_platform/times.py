@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC by definition; without an offset it prints ten times faster
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -31,15 +32,14 @@ def from_micros(micros: int) -> datetime:
 
 def iso_millis(micros: int) -> str:
     """As the Discovery API prints times: `2026-03-11T05:00:20.644Z`; digits below a millisecond are cut."""
-    moment = from_micros(micros)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return (_NAIVE_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="milliseconds") + "Z"
 
 
 def iso_micros(micros: int | None) -> str | None:
     """As the Admin API prints times: `2026-03-11 05:00:20.644000+00:00`."""
     if micros is None:
         return None
-    return f"{from_micros(micros):%Y-%m-%d %H:%M:%S.%f}+00:00"
+    return from_micros(micros).isoformat(" ", timespec="microseconds")
 
 
 def clock(seconds: float | None) -> str | None:
