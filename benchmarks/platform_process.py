@@ -43,7 +43,11 @@ def run_platform(store: str) -> Iterator[PlatformProcess]:
         yield PlatformProcess(f"http://127.0.0.1:{port}", account_id)
     finally:
         process.terminate()
-        process.wait(10)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -20,10 +20,13 @@ from gateway.services.admin_facts import RunListing
 from gateway.services.bundle import Services
 from gateway.services.job_service import RunModels
 from gateway.services.model_histories import HistoryKey, histories_per_document
-from gateway.services.run_rows import RUNS_PER_DOCUMENT, RunKey
+from gateway.services.run_rows import RunKey, runs_per_document
 
 # dbt ends a run after a day at the latest; a run that began earlier than this before another cannot end after it began.
 _LONGEST_RUN = timedelta(hours=24)
+
+# A run's rows are its whole manifest, touched or not: requests are not spared at more than so many times the rows.
+_MOST_MORE_ROWS = 2
 
 Histories = dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]
 
@@ -57,10 +60,12 @@ async def _by_run(services: Services, environment_id: int, keys: Sequence[Histor
     if window is None:
         return {}
     run_keys = [RunKey(run.job_id, run.id) for run in window.runs]
-    unread = services.jobs.unread(run_keys)
-    if 1 + math.ceil(len(unread) / RUNS_PER_DOCUMENT) >= documents:
+    unread = len(services.jobs.unread(run_keys))
+    models = max(len(keys), services.models.known_size(environment_id))
+    spares_requests = 1 + math.ceil(unread / runs_per_document(models)) < documents
+    if not spares_requests or unread * models > _MOST_MORE_ROWS * len(keys) * count:
         return {}
-    read = await services.jobs.run_models(run_keys, frozenset(run_keys))
+    read = await services.jobs.run_models(run_keys, frozenset(run_keys), models)
     if any(isinstance(answer, GatewayError) for answer in read.values()):
         return {}
     return _assemble([one for one in read.values() if isinstance(one, RunModels)], keys, count, window)

@@ -14,7 +14,7 @@ from gateway.services.base_query import BaseQuery, Operation
 from gateway.services.discovery_types import JobModels, JobOutline
 from gateway.services.mapping import to_built_model, to_model_run
 from gateway.services.model_histories import MODEL_RUN_FIELDS
-from gateway.services.run_rows import RunKey, read_rows
+from gateway.services.run_rows import RunKey, read_rows, runs_per_document
 
 T = TypeVar("T")
 
@@ -67,10 +67,17 @@ class JobService:
         )
 
     async def run_models(
-        self, keys: Sequence[RunKey], finished: frozenset[RunKey]
+        self, keys: Sequence[RunKey], finished: frozenset[RunKey], models: int = 0
     ) -> dict[RunKey, RunModels[ModelRun] | GatewayError]:
-        """The models each run touched. Runs not in `finished`, or not ingested yet, are asked again every interval."""
-        return await self._get(self._full, keys, finished, self._read_full)
+        """The models each run touched. Runs not in `finished`, or not ingested yet, are asked again every interval.
+
+        `models` says how many models the runs' projects have, where that is known, so that no document grows too big.
+        """
+
+        async def read(missing: list[RunKey]) -> Mapping[RunKey, RunModels[ModelRun] | GatewayError]:
+            return await self._read_full(missing, runs_per_document(models))
+
+        return await self._get(self._full, keys, finished, read)
 
     def unread(self, keys: Sequence[RunKey]) -> list[RunKey]:
         """Those of these runs whose models would have to be read now."""
@@ -100,8 +107,10 @@ class JobService:
         facts = await cache.get_many(keys, fetch, believed)
         return {key: fact.models if isinstance(fact, _RunFact) else fact for key, fact in facts.items()}
 
-    async def _read_full(self, keys: list[RunKey]) -> Mapping[RunKey, RunModels[ModelRun] | GatewayError]:
-        found = await read_rows(self._query, _FULL, keys)
+    async def _read_full(
+        self, keys: list[RunKey], per_document: int
+    ) -> Mapping[RunKey, RunModels[ModelRun] | GatewayError]:
+        found = await read_rows(self._query, _FULL, keys, per_document)
         return {
             key: rows
             if isinstance(rows, GatewayError)

@@ -84,6 +84,11 @@ class ModelService:
         failed = {one: header for one, header in headers.items() if isinstance(header, GatewayError)}
         return {**failed, **{one: f.models if isinstance(f, _ModelsFact) else f for one, f in found.items()}}
 
+    def known_size(self, environment_id: int) -> int:
+        """How many models an environment had when all of them were last read; 0 when they never were."""
+        fact = self._models.peek(_ModelsKey(environment_id, None))
+        return len(fact.value.models.models) if fact else 0
+
     async def missing_histories(self, keys: Sequence[HistoryKey], count: int) -> list[HistoryKey]:
         """Those models whose newest `count` runs would have to be read now. Unreadable environments miss nothing."""
         readable = await self._readable(keys)

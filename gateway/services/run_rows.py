@@ -13,8 +13,13 @@ from gateway.services.base_query import BaseQuery, Operation, RootLookup
 # first reading asks for all; exactly this many rows may be a capped answer, and reading goes on behind the last one.
 _CAP = 100
 
-RUNS_PER_DOCUMENT = 20
-"""How many runs one document holds."""
+_RUNS_PER_DOCUMENT = 20
+_ROWS_PER_DOCUMENT = 10_000
+
+
+def runs_per_document(models: int) -> int:
+    """How many runs of projects with so many models one document holds."""
+    return max(1, min(_RUNS_PER_DOCUMENT, _ROWS_PER_DOCUMENT // max(1, models)))
 
 
 class RunKey(NamedTuple):
@@ -71,13 +76,13 @@ class Rows(Generic[R]):
 
 
 async def read_rows(
-    query: BaseQuery, operation: Operation[RowsOfJob[R]], keys: Sequence[RunKey]
+    query: BaseQuery, operation: Operation[RowsOfJob[R]], keys: Sequence[RunKey], per_document: int = _RUNS_PER_DOCUMENT
 ) -> dict[RunKey, Rows[R] | GatewayError]:
     """All rows of each run. The operation's fragment is named `R` and selects `paginationCursor`."""
     readings: list[Rows[R]] = [Rows(key) for key in keys]
     while unfinished := [one for one in readings if not one.done and one.failure is None]:
         lookups = [_lookup(n, reading) for n, reading in enumerate(unfinished)]
-        answers = await query.look_up(operation, lookups, RUNS_PER_DOCUMENT)
+        answers = await query.look_up(operation, lookups, per_document)
         for n, reading in enumerate(unfinished):
             answer = answers.get(f"j{n}")
             if isinstance(answer, GatewayError):

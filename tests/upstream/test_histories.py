@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,52 +16,80 @@ from gateway.services.admin_facts import RunListing
 from gateway.settings import Settings
 from tests.conftest import stored
 from tests.oracle.account import Oracle
-from tests.serving import Gateway, serving
+from tests.serving import serving
 
 SLOWEST = "{ account { slowestModels(first: 25, lastRuns: 5) { runtime runs model { id } } } }"
 
 
-@pytest.fixture(scope="module", params=[24, 115], ids=["all runs listed", "more runs than a list holds"])
-def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    where = tmp_path_factory.mktemp("account") / "account"
-    write_account(where, Size(environments=1, models=340, runs=request.param))
-    return where
+FILL = "{ account { jobs { nodes { runtimes(lastRuns: 60, byModel: true) { runId } } } } }"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A made-up account, reckoned and stored."""
+
+    oracle: Oracle
+    settings: Settings
+
+
+def make(factory: pytest.TempPathFactory, runs: int) -> Made:
+    folder = factory.mktemp("account") / "account"
+    write_account(folder, Size(environments=1, models=340, runs=runs))
+    return Made(Oracle(folder), Settings(store_url=stored(folder, factory.mktemp("store"))))
 
 
 @pytest.fixture(scope="module")
-def store(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return stored(folder, tmp_path_factory.mktemp("store"))
+def young(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """All of its runs fit into one list."""
+    return make(tmp_path_factory, runs=12)
 
 
-@pytest.fixture
-async def cold(store: str) -> AsyncIterator[Gateway]:
-    async with serving(Settings(store_url=store)) as opened:
-        yield opened
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """It has more runs than one list holds."""
+    return make(tmp_path_factory, runs=115)
 
 
-async def test_the_ranking_is_the_one_the_artifacts_tell(cold: Gateway, folder: Path) -> None:
-    oracle = Oracle(folder)
-
-    data = await cold.data(SLOWEST)
-
-    found = [(one["model"]["id"], one["runs"]) for one in data["account"]["slowestModels"]]
-    means = [one["runtime"] for one in data["account"]["slowestModels"]]
+def check(data: Any, oracle: Oracle) -> None:
+    ranked = data["account"]["slowestModels"]
     expected = oracle.slowest(oracle.models, 5, 25)
-    assert found == [(model_id, runs) for model_id, _, runs in expected]
-    assert means == pytest.approx([mean for _, mean, _ in expected])
+    assert [(one["model"]["id"], one["runs"]) for one in ranked] == [(model_id, runs) for model_id, _, runs in expected]
+    assert [one["runtime"] for one in ranked] == pytest.approx([mean for _, mean, _ in expected])
 
 
-async def test_runs_are_read_instead_of_histories_where_that_spares_requests(cold: Gateway, folder: Path) -> None:
-    asked = await cold.count(SLOWEST)
+async def test_runs_are_read_instead_of_histories_where_that_spares_requests(young: Made) -> None:
+    async with serving(young.settings) as cold:
+        check(await cold.data(SLOWEST), young.oracle)
+        operations = cold.upstream.operations
 
-    by_model = 4
-    assert asked.get("RunModels", 0) >= 1
-    assert asked["runs"] == 1
-    assert asked["RunModels"] + asked["runs"] + asked.get("ModelHistories", 0) <= by_model + 1
+    assert operations["RunModels"] == 1, "four documents of histories are spared"
+    assert operations["runs"] == 1
+    assert "ModelHistories" not in operations
 
 
-async def test_few_models_are_read_by_model(cold: Gateway) -> None:
-    asked = await cold.count("{ account { models(first: 50) { nodes { runs(first: 5) { nodes { runtime } } } } } }")
+async def test_runs_that_are_known_spare_every_request_but_the_list_of_runs(old: Made) -> None:
+    async with serving(old.settings) as gateway:
+        await gateway.data(FILL)
+        gateway.upstream.calls.clear()
+        check(await gateway.data(SLOWEST), old.oracle)
+        operations = gateway.upstream.operations
+
+    assert operations.pop("EnvironmentModels", 1) == 1
+    assert operations == {"runs": 1}
+
+
+async def test_where_runs_would_bring_many_more_rows_models_are_read(old: Made) -> None:
+    async with serving(old.settings) as cold:
+        check(await cold.data(SLOWEST), old.oracle)
+        operations = cold.upstream.operations
+
+    assert "RunModels" not in operations
+    assert operations["ModelHistories"] >= 4
+
+
+async def test_few_models_are_read_by_model(young: Made) -> None:
+    async with serving(young.settings) as cold:
+        asked = await cold.count("{ account { models(first: 50) { nodes { runs(first: 5) { nodes { runtime } } } } } }")
 
     assert asked["ModelHistories"] == 1
     assert "RunModels" not in asked
