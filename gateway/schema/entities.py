@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 
 import strawberry
 from strawberry.federation.schema import FederationAny
@@ -25,10 +24,7 @@ class GatewaySchema(strawberry.federation.Schema):
 
     def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
         ask = asking(info)
-        return [
-            _resolve(replace(ask, path=(*ask.path, place)), one)  # type: ignore[misc]  # completed slot by slot
-            for place, one in enumerate(representations)
-        ]
+        return [_resolve(ask, one) for one in representations]  # type: ignore[misc]  # completed slot by slot
 
 
 def _resolve(ask: Asking, representation: object) -> Awaitable[object] | GatewayError:
