@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ async def platform_server(demo_store: str) -> AsyncIterator[ServedPlatform]:
         try:
             yield ServedPlatform(str(server.make_url("/")).rstrip("/"), tap)
         finally:
+            await asyncio.sleep(0.1)  # a server closes only the connections it has accepted already
             await server.close()
             archive.close()
 

@@ -27,6 +27,7 @@ async def upstream(handler: Handler) -> AsyncIterator[str]:
     try:
         yield str(server.make_url("/")).rstrip("/")
     finally:
+        await asyncio.sleep(0.1)  # a server closes only the connections it has accepted already
         await server.close()
 
 
