@@ -90,7 +90,7 @@ def write_account(out: Path, size: Size) -> None:
 
 
 def _project(number: int, models: int) -> Project:
-    chance = random.Random(number)  # noqa: S311 - the numbers need to be repeatable, not secret
+    chance = random.Random(number)
     name = f"{_AREAS[(number - 1) % len(_AREAS)]}_{number:02d}"
     jobs = (
         Job(700_000 + number * 10, "Daily build", None, "dbt build"),
@@ -165,7 +165,7 @@ def _run_id(project: Project, index: int) -> int:
 
 
 def _write_run(folder: Path, project: Project, job: Job, index: int) -> None:
-    chance = random.Random(_run_id(project, index))  # noqa: S311 - repeatable, not secret
+    chance = random.Random(_run_id(project, index))
     began = _FIRST_DAY + timedelta(hours=6 * index, minutes=chance.randrange(30))
     results, ended = _results(project, job, began, chance)
     failed = any(result["status"] == "error" for result in results)
