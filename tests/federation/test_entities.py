@@ -88,6 +88,8 @@ async def test_references_to_jobs_need_no_projects_and_may_be_of_any_environment
     assert elsewhere, "the demo has a job outside production"
     query = ENTITIES.replace("... on Project { id adapterType }", "").replace("... on Account { id name }", "")
     assert await gateway.count(query, representations=everyone) == LISTS
+    data = await gateway.data(query, representations=everyone)
+    assert data["_entities"] == [expected(oracle, "Job", str(job.id)) for job in oracle.jobs]
 
 
 async def test_fields_behind_references_are_loaded_for_all_of_them_together(gateway: Gateway, oracle: Oracle) -> None:
