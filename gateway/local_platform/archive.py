@@ -18,10 +18,11 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleErr
 
 from gateway.errors import ConfigurationError
 from gateway.local_platform.migrations import migrate
-from gateway.local_platform.tables import accounts, environments, jobs, nodes, projects, results, runs
+from gateway.local_platform.tables import accounts, environments, invocations, jobs, projects, runs
 from gateway.local_platform.times import from_micros
 
 _BUSY_SECONDS = 30
+_MOST_CONNECTIONS = 40  # as many as there are worker threads, so that none waits for another's connection
 _POSTGRES_READING = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _WRITERS_LOCK = 0x64627467  # any number will do, as long as every writer takes the same
 
@@ -97,11 +98,6 @@ class Archive:
         with self.reading() as connection:
             account = connection.execute(select(accounts.c.id, accounts.c.name).order_by(accounts.c.id)).first()
             first, last = connection.execute(select(func.min(_RUN_START), func.max(_RUN_START))).one()
-            model_results = (
-                select(func.count())
-                .select_from(results.join(nodes, nodes.c.id == results.c.node_id))
-                .where(nodes.c.kind == "model")
-            )
             return ArchiveSummary(
                 account_id=account.id if account else None,
                 account_name=account.name if account else None,
@@ -109,7 +105,7 @@ class Archive:
                 environments=_count(connection, environments),
                 jobs=_count(connection, jobs),
                 runs=_count(connection, runs),
-                model_results=connection.scalar(model_results) or 0,
+                model_results=connection.scalar(select(func.sum(invocations.c.model_results))) or 0,
                 first_run_at=from_micros(first) if first is not None else None,
                 last_run_at=from_micros(last) if last is not None else None,
             )
@@ -133,7 +129,9 @@ def _count(connection: Connection, table: Table) -> int:
 
 def _create_engine(url: str) -> Engine:
     try:
-        engine = create_engine(url)
+        if make_url(url).get_backend_name() == "sqlite" and make_url(url).database in (None, "", ":memory:"):
+            raise ConfigurationError("An archive in memory cannot be shared between threads: name a file.")
+        engine = create_engine(url, max_overflow=_MOST_CONNECTIONS)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigurationError(
             f"{_shown(url)} is no archive address ({error}): "

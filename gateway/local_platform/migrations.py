@@ -25,7 +25,20 @@ def _create_tables(connection: Connection) -> None:
     metadata.create_all(connection)
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "the first tables", _create_tables),)
+def _count_model_results(connection: Connection) -> None:
+    connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS invocations_by_uuid ON invocations (uuid)")
+    connection.exec_driver_sql("ALTER TABLE invocations ADD COLUMN model_results INTEGER NOT NULL DEFAULT 0")
+    connection.exec_driver_sql(
+        "UPDATE invocations SET model_results = (SELECT count(*) FROM results JOIN resources"
+        " ON resources.id = results.resource_id WHERE results.invocation_id = invocations.id"
+        " AND substr(resources.unique_id, 1, 6) = 'model.')"
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "the first tables", _create_tables),
+    Migration(2, "model results counted per invocation", _count_model_results),
+)
 
 
 def migrate(connection: Connection, steps: tuple[Migration, ...] = MIGRATIONS) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, delete, insert, select
 from gateway.local_platform.account import account_rows, infer_deployment_types, store_missing
 from gateway.local_platform.contents import ContentStore
 from gateway.local_platform.fact_rows import FactRows
+from gateway.local_platform.invocation import Invocation
 from gateway.local_platform.run_bundle import RunBundle, StepInvocation
 from gateway.local_platform.run_rows import deploys, derive_run, mark_final, store_run, touch_environment
 from gateway.local_platform.tables import catalog_tables, compilations, freshness, invocations, results, run_files
@@ -71,6 +72,7 @@ class RunWriter:
             "command": invocation.command,
             "executing": invocation.executes,
             "elapsed": invocation.elapsed,
+            "model_results": len(_executed_models(invocation)),
             "dbt_version": invocation.dbt_version,
             "args_id": args.get(invocation.args_text or ""),
             "manifest_id": manifest.id if manifest else None,
@@ -80,6 +82,11 @@ class RunWriter:
         _store_files(connection, owner.run_id, step)
         rows = FactRows(connection, self._contents, invocation, manifest.node_ids if manifest else {})
         return rows.write(connection, {"invocation_id": key, **shared}, owner.environment_id)
+
+
+def _executed_models(invocation: Invocation) -> set[str]:
+    names = {result.unique_id for result in invocation.results if invocation.executes}
+    return {name for name in names if name.startswith("model.")}
 
 
 def _changed_steps(connection: Connection, bundle: RunBundle) -> list[StepInvocation]:

@@ -191,6 +191,7 @@ invocations = Table(
     Column("deploys", Boolean, nullable=False),
     Column("generated_at", BigInteger, nullable=False),
     Column("elapsed", Float),
+    Column("model_results", Integer, nullable=False),
     Column("dbt_version", Text),
     Column("args_id", _Key, ForeignKey("texts.id")),
     Column("manifest_id", _Key, ForeignKey("manifests.id")),

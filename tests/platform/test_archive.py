@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,24 @@ def test_a_new_archive_starts_at_the_newest_version(empty_archive: Archive) -> N
 
 def add_column(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN brand_new TEXT")
+
+
+def test_an_archive_of_the_first_version_opens_and_counts_as_before(new_store: Callable[[], str], folder: Path) -> None:
+    address = new_store()
+    archive = Archive.open(address)
+    ingest_folder(archive, folder)
+    before = archive.describe()
+    with archive.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM migrations")
+        connection.exec_driver_sql("INSERT INTO migrations VALUES (1, 'the first tables', 0)")
+        connection.exec_driver_sql("DROP INDEX invocations_by_uuid")
+        connection.exec_driver_sql("ALTER TABLE invocations DROP COLUMN model_results")
+    archive.close()
+    opened = Archive.open(address)
+    assert opened.describe() == before
+    assert before.model_results > 0
+    assert versions(opened) == [1, *(step.version for step in MIGRATIONS[1:])]
+    opened.close()
 
 
 def test_an_older_archive_is_led_to_the_newest_version_once(empty_archive: Archive) -> None:

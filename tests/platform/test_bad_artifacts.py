@@ -214,6 +214,8 @@ def test_a_file_that_may_not_be_read_is_a_problem(tmp_path: Path, empty_archive:
     [
         ("nonsense", "no archive address"),
         ("oracle://x", "no archive address"),
+        ("sqlite://", "name a file"),
+        ("sqlite:///:memory:", "name a file"),
         ("sqlite:////nowhere/at/all/runs.db", "cannot be opened"),
         ("postgresql+psycopg://user:s3cret@127.0.0.1:1/x", "cannot be opened"),
     ],
