@@ -18,15 +18,18 @@ from gateway.local_platform.requests import RequestLog
 from gateway.local_platform.tokens import client_name, token_fits
 
 
-def create_platform(archive: Archive, *, token: str | None = None, faults: Faults | None = None) -> Starlette:
+def create_platform(
+    archive: Archive, *, token: str | None = None, faults: Faults | None = None, lagging: Archive | None = None
+) -> Starlette:
     """The application over an opened archive, which stays the caller's to close.
 
     With a `token`, requests must carry it as `Authorization: Token …` or `Bearer …`; introspection needs none.
     `app.state.requests` counts the requests. With `faults`, those are on and clients may ask for more by header:
-    for tests only; without, the header is refused.
+    for tests only; without, the header is refused. With a `lagging` archive Discovery answers from that one: it has not
+    got the metadata yet of runs that the Admin API already knows to be finished.
     """
     log = RequestLog()
-    discovery = Route("/graphql", discovery_endpoint(archive, log, token), methods=["GET", "POST"])
+    discovery = Route("/graphql", discovery_endpoint(lagging or archive, log, token), methods=["GET", "POST"])
     gates = [Middleware(_AdminGate, log=log, token=token), Middleware(FaultGate, faults=faults)]
     app = Starlette(routes=[discovery, *admin_routes(archive)], middleware=gates)
     app.state.requests = log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -119,6 +120,14 @@ def test_faults_given_at_creation_are_on_for_every_request(platform: Platform) -
     client = TestClient(create_platform(platform.archive, faults=parse_faults("forbidden")))
     assert client.post("/graphql", json={"query": QUERY}).status_code == 403
     assert client.get("/api/v3/accounts/").status_code == 403
+
+
+def test_metadata_may_lag_behind_a_finished_run(platform: Platform, new_store: Callable[[], str]) -> None:
+    behind = Archive.open(new_store())
+    client = TestClient(create_platform(platform.archive, lagging=behind))
+    assert client.get(f"/api/v2/accounts/{ACCOUNT}/runs/70437490011508/").json()["data"]["is_complete"] is True
+    assert client.post("/graphql", json={"query": "{ job(id: 301001) { runId } }"}).json() == {"data": {"job": None}}
+    behind.close()
 
 
 def test_every_switch_is_described(empty_archive: Archive) -> None:

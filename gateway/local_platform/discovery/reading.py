@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Table, and_, select
 
 from gateway.local_platform.artifacts import Node
 from gateway.local_platform.contents import chunks
@@ -14,7 +14,6 @@ from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.tables import (
     environments,
     invocations,
-    jobs,
     manifest_nodes,
     node_parents,
     nodes,
@@ -31,11 +30,6 @@ _decoder = msgspec.json.Decoder(Node)
 def environment_row(connection: Connection, environment_id: int) -> AnyRow | None:
     """The environment itself."""
     return connection.execute(select(environments).where(environments.c.id == environment_id)).first()
-
-
-def job_row(connection: Connection, job_id: int) -> AnyRow | None:
-    """The job itself."""
-    return connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
 
 
 def newest_invocation(connection: Connection, environment_id: int, *conditions: Any) -> AnyRow | None:
@@ -188,12 +182,6 @@ def resource_keys(connection: Connection, environment_id: int, unique_ids: Itera
         )
         found.update((name, key) for name, key in connection.execute(query))
     return found
-
-
-def count_of(connection: Connection, environment_id: int, *conditions: Any) -> int:
-    """How many invocations of the environment meet the conditions."""
-    query = select(func.count()).select_from(invocations).where(invocations.c.environment_id == environment_id)
-    return connection.scalar(query.where(*conditions)) or 0
 
 
 def newest_by_resource(
