@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import gateway
+import hatch_build
 
 ROOT = Path(__file__).parents[1]
 
@@ -56,3 +60,21 @@ def test_every_dependency_is_locked() -> None:
             for line in (ROOT / f"requirements/{lock}.lock").read_text("utf-8").splitlines()
         }
         assert {re.split(r"[\[><=]", item)[0] for item in items} - locked == set()
+
+
+def test_the_wheel_holds_everything_the_package_reads(tmp_path: Path) -> None:
+    built = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        held = {name.removeprefix("gateway/") for name in wheel.namelist()}
+    queries = {f"http/explorer/queries/{file.name}" for file in (ROOT / "gateway/http/explorer/queries").iterdir()}
+    assets = {f"http/explorer/assets/{name}" for files in hatch_build.WANTED.values() for name in files.values()}
+    read = {"http/explorer/boot.js", "http/explorer/page.css", "local_platform/demo/runs.tar.xz", "py.typed"}
+    assert queries | assets | read <= held
+    assert not [name for name in held if name.startswith(("tests", "benchmarks")) or "__pycache__" in name]
