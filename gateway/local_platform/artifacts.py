@@ -194,10 +194,6 @@ class Catalog(msgspec.Struct, frozen=True):
     sources: dict[str, JSON] | None = None
 
 
-class _HeadOnly(msgspec.Struct, frozen=True):
-    metadata: Metadata
-
-
 class RunArgs(msgspec.Struct, frozen=True):
     """The parts of `args` that say what a command was."""
 
@@ -236,13 +232,6 @@ def decode(data: bytes, record: type[Record], path: Path) -> Record:
         raise UnreadableArtifact(f"{path}: not complete, valid JSON: {error}.") from error
     except RecursionError as error:
         raise UnreadableArtifact(f"{path}: nested too deeply to be a dbt artifact.") from error
-
-
-def read_head(path: Path) -> Metadata:
-    """The artifact's metadata, its version checked. Raises UnreadableArtifact for anything that is no dbt artifact."""
-    metadata = decode(read_bytes(path), _HeadOnly, path).metadata
-    check_version(metadata, path)
-    return metadata
 
 
 def check_version(metadata: Metadata, path: Path) -> None:

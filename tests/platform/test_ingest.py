@@ -313,6 +313,43 @@ def test_results_of_unknown_nodes_and_unknown_statuses_are_kept(
     assert found["job"]["model"] == {"name": "stranger", "status": "sparkling", "tags": []}
 
 
+def test_a_node_that_a_run_executed_twice_counts_once_and_its_last_execution_stands(
+    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+) -> None:
+    """The third step repeats the second an hour later and fails: the success before it is still the last success."""
+    folder = copy(runs_folder, tmp_path / "runs", DAILY)
+    name = "model.finance.fct_invoices"
+    shutil.copytree(folder / DAILY / "step_2", folder / DAILY / "step_3")
+    path = folder / DAILY / "step_3/run_results.json"
+    results = json.loads(path.read_text())
+    first = next(result for result in results["results"] if result["unique_id"] == name)["execution_time"]
+    results["metadata"] |= {"invocation_id": "the third", "generated_at": "2026-03-11T06:00:00.5Z"}
+    for result in results["results"]:
+        result |= {"status": "error", "message": "out of memory", "execution_time": 9.5}
+    path.write_text(json.dumps(results))
+    ingest_folder(empty_archive, folder)
+    applied = serving(empty_archive).ask(
+        f"""{{ environment(id: 201001) {{ applied {{
+          modelHistoricalRuns(uniqueId: "{name}", lastRunCount: 5) {{
+            runId status error executionTime invocationId runResults {{ status executionTime }} }}
+          models(filter: {{uniqueIds: "{name}"}}) {{ edges {{ node {{ executionInfo {{
+            lastRunStatus lastRunError lastRunGeneratedAt executionTime }} }} }} }} }} }} }}"""
+    )["environment"]["applied"]
+    [run] = applied["modelHistoricalRuns"]
+    assert (run["status"], run["error"], run["executionTime"]) == ("error", "out of memory", 9.5)
+    assert run["invocationId"] == "the third"
+    assert [each["status"] for each in run["runResults"]] == ["success", "error"]
+    assert [each["executionTime"] for each in run["runResults"]] == [first, 9.5]
+    assert applied["models"]["edges"][0]["node"]["executionInfo"] == {
+        "lastRunStatus": "error",
+        "lastRunError": "out of memory",
+        "lastRunGeneratedAt": "2026-03-11T06:00:00.500Z",
+        "executionTime": first,
+    }
+    models = serving(empty_archive).ask("{ job(id: 301001) { models { uniqueId status } } }")["job"]["models"]
+    assert [each["status"] for each in models if each["uniqueId"] == name] == ["error"]
+
+
 def test_a_link_that_leaves_the_folder_is_not_followed(
     runs_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
