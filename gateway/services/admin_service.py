@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.caching.facts import Fact, FactsCache
-from gateway.errors import GatewayError, UpstreamRejected
+from gateway.errors import GatewayError, NotFound, UpstreamRejected
 from gateway.hierarchy.job import Run, RunDetails
 from gateway.services.admin_api import PAGE_SIZE, AdminApi
 from gateway.services.admin_facts import RunListing, Topology
@@ -179,15 +179,21 @@ class AdminService:
         )
 
     async def _read_runs(self, run_ids: Sequence[int]) -> dict[int, Run | GatewayError]:
-        """Many runs by lists of ids, a few alone; what a list leaves out is asked alone, whatever the reason."""
-        listed: dict[int, Run | GatewayError] = {}
-        if len(run_ids) > 1:
-            starts = range(0, len(run_ids), PAGE_SIZE)
-            lists = await asyncio.gather(*(self._list_runs(run_ids[start : start + PAGE_SIZE]) for start in starts))
-            listed = {run.id: run for runs in lists for run in runs}
-        rest = [run_id for run_id in run_ids if run_id not in listed]
-        alone = await asyncio.gather(*(self._read_run(run_id) for run_id in rest))
-        return {**listed, **dict(zip(rest, alone, strict=True))}
+        """Many runs by lists of ids; what a list that heeds the ids leaves out does not exist."""
+        if len(run_ids) == 1:
+            return {run_ids[0]: await self._read_run(run_ids[0])}
+        starts = range(0, len(run_ids), PAGE_SIZE)
+        chunks = [run_ids[start : start + PAGE_SIZE] for start in starts]
+        found = await asyncio.gather(*(self._read_listed(chunk) for chunk in chunks))
+        return {run_id: answer for part in found for run_id, answer in part.items()}
+
+    async def _read_listed(self, run_ids: Sequence[int]) -> dict[int, Run | GatewayError]:
+        listed = {run.id: run for run in await self._list_runs(run_ids)}
+        if listed and listed.keys() <= set(run_ids):
+            return {one: listed.get(one) or NotFound(f"dbt lists no run {one}.") for one in run_ids}
+        # Nothing, or other runs than those: the list may not have heeded the ids, so each is asked alone.
+        alone = await asyncio.gather(*(self._read_run(run_id) for run_id in run_ids))
+        return dict(zip(run_ids, alone, strict=True))
 
     async def _read_details(self, run_id: int) -> RunDetails | GatewayError:
         query = {"include_related": '["trigger","run_steps"]'}
