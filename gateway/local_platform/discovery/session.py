@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from graphql import GraphQLError
@@ -24,17 +25,22 @@ class Memory:
     members: Lru[Sequence[AnyRow]] = field(default_factory=lambda: Lru(64))
 
 
-@dataclass(frozen=True)
 class EnvironmentState:
-    """An environment as of this operation.
+    """An environment as of this operation; what it takes to know is read when asked for."""
 
-    `defining` is the newest invocation with a manifest, `executed` the newest that executed anything; CI jobs count
-    only where an environment has no other jobs (`deploys` is False then).
-    """
+    def __init__(self, connection: Connection, row: AnyRow) -> None:
+        self._connection = connection
+        self.row = row
 
-    row: AnyRow
-    defining: AnyRow | None
-    executed: AnyRow | None
+    @cached_property
+    def defining(self) -> AnyRow | None:
+        """The newest invocation with a manifest; one of a CI job only where the environment has no other jobs."""
+        return newest_invocation(self._connection, self.row.id, invocations.c.manifest_id.is_not(None))
+
+    @cached_property
+    def executed(self) -> AnyRow | None:
+        """The newest invocation that executed anything; of CI jobs as above."""
+        return newest_invocation(self._connection, self.row.id, invocations.c.executing)
 
     @property
     def deploys(self) -> bool:
@@ -63,9 +69,7 @@ class Session:
         if row is None:
             message = f"Environment {environment_id} does not exist, or you have no permission to see it."
             raise GraphQLError(message, extensions={"code": "NOT_FOUND"})
-        defining = newest_invocation(self.connection, environment_id, invocations.c.manifest_id.is_not(None))
-        executed = newest_invocation(self.connection, environment_id, invocations.c.executing)
-        return EnvironmentState(row, defining, executed)
+        return EnvironmentState(self.connection, row)
 
     def members(self, state: EnvironmentState, *kinds: str) -> Sequence[AnyRow]:
         """The nodes of the environment's newest manifest with their last attempt and success, by unique id."""
