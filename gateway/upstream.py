@@ -47,10 +47,16 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
         stack.callback(archive.close)
         account_id = archive.describe().account_id
         if account_id is None:
-            raise ConfigurationError("The archive is empty: fill it with `gateway ingest DIR --store URL` first.")
+            raise ConfigurationError(_nothing_to_serve(settings))
         platform = create_platform(archive)
         app = wrap_platform(platform) if wrap_platform else platform
         yield Upstream(AsgiWire(app, None, limits), f"{_LOCAL}/graphql", _LOCAL, account_id)
+
+
+def _nothing_to_serve(settings: Settings) -> str:
+    if settings.artifacts:
+        return f"{settings.artifacts} holds no run that could be read."
+    return "The archive is empty: fill it with `gateway ingest DIR --store URL` first."
 
 
 def configured_projects(settings: Sequence[ProjectSetting]) -> tuple[ConfiguredProject, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.cli.terminal import ProgressLine, complain, describe
+from gateway.errors import UnreadableArtifact
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.demo import unpack_demo
 from gateway.local_platform.ingest import IngestReport, ingest_folder
@@ -50,7 +51,10 @@ def _from_folder(settings: Settings, place: Path) -> Source:
     store = f"sqlite:///{place}/runs.db"
     with opened(store) as archive:
         read_folder(archive, settings.artifacts or unpack_demo(place))
-        told = describe(archive.describe())
+        held = archive.describe()
+        if held.account_id is None:
+            raise UnreadableArtifact(f"{settings.artifacts} holds no run that could be read; see the lines above.")
+        told = describe(held)
     served = settings.model_copy(update={"artifacts": None, "store_url": store})
     if settings.artifacts:
         return Source(served, f"{settings.artifacts}: {told}")

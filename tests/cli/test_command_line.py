@@ -105,6 +105,18 @@ def test_a_folder_without_artifacts_is_one_line_that_says_what_was_expected(run:
     assert_one_line_of_error(done, "run_results.json")
 
 
+def test_a_folder_whose_only_run_cannot_be_read_is_named_with_the_reason_and_not_served(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "run_results.json").write_text('{"metadata": {"dbt_schema')
+
+    ended = run("serve", "--artifacts", str(tmp_path), "--port", "0")
+
+    assert ended.returncode == 2
+    assert f"not used: {tmp_path / 'run_results.json'}" in ended.stderr
+    assert ended.stderr.splitlines()[-1] == f"error: {tmp_path} holds no run that could be read; see the lines above."
+
+
 def test_an_unknown_archive_address_is_one_line_without_its_password(run: Run) -> None:
     done = run("serve", "--port", "0", "--store", "nothing://user:secret@host/name")
     assert_one_line_of_error(done, "sqlite:///")
