@@ -26,8 +26,11 @@ async def select_models(asking: Asking, projects: Sequence[Project], criteria: M
     environments = await asking.of_each(projects, lambda project: asking.loaders.models_meeting(project, criteria))
     try:
         models = matching(environments, criteria)
-    except BadUserInput as unknown_id:
-        raise asking.own_failure or unknown_id from None
+    except BadUserInput:
+        if asking.own_failure:
+            raise asking.own_failure from None
+        # What is asked for was read in part only, maybe; the error has to say what there is.
+        models = matching(await asking.of_each(projects, asking.loaders.models), criteria)
     return sorted(models, key=lambda model: model.id)
 
 

@@ -11,7 +11,7 @@ from gateway.hierarchy import averages as average_facts
 from gateway.hierarchy.history import LeftOut
 from gateway.hierarchy.model import Model as ModelFacts
 from gateway.hierarchy.model import ModelRun as ModelRunFacts
-from gateway.hierarchy.statistics import Summary
+from gateway.hierarchy.statistics import Summary, summarise
 from gateway.schema.enums import RunStatus, describe
 
 describe(
@@ -31,7 +31,7 @@ describe(
     description="What several runtimes come to, in seconds. Percentiles interpolate between the two closest ranks."
 )
 class RuntimeSummary:
-    count: int = strawberry.field(description="How many runs were taken in.")
+    count: int = strawberry.field(description="How many runtimes were taken in.")
     mean: float | None = strawberry.field(description="Arithmetic mean; null when there were none.")
     minimum: float | None = strawberry.field(description="The shortest.")
     p50: float | None = strawberry.field(description="The median.")
@@ -64,6 +64,12 @@ class JobAverage:
 class ModelAverage:
     runtime: float | None = strawberry.field(description="Seconds; null when no model has a runtime.")
     runs: int = strawberry.field(description="How many runs were looked at.")
+
+    @strawberry.field(
+        description="The spread of the models' own means that it is the mean of; seconds.", graphql_type=RuntimeSummary
+    )
+    def runtimes(self, parent: strawberry.Parent[AnyModelAverage]) -> Summary:
+        return summarise(entry.runtime for entry in parent.slowest.entries)
 
     @strawberry.field(description="How many models it is the mean of.")
     def models(self, parent: strawberry.Parent[AnyModelAverage]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.hierarchy.filters import ModelFilter, TagsMatch
@@ -17,6 +17,9 @@ _STATUS_WORDS = {
 }
 
 
+_MOST_UNIQUE_IDS = 100
+
+
 @dataclass(frozen=True, slots=True)
 class PushedFilter:
     """A `ModelAppliedFilter` that every model sought meets; others may meet it too."""
@@ -24,11 +27,17 @@ class PushedFilter:
     tag: str | None = None
     package: str | None = None
     status: str | None = None
+    unique_ids: tuple[str, ...] | None = None
 
     @property
     def variable(self) -> Mapping[str, object]:
         """The value of the GraphQL variable."""
-        fields = {"tags": [self.tag] if self.tag else None, "packageName": self.package, "lastRunStatus": self.status}
+        fields = {
+            "tags": [self.tag] if self.tag else None,
+            "packageName": self.package,
+            "lastRunStatus": self.status,
+            "uniqueIds": list(self.unique_ids) if self.unique_ids is not None else None,
+        }
         return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -36,12 +45,19 @@ def push_down(criteria: ModelFilter | None) -> PushedFilter | None:
     """What of a filter can go upstream; None when nothing can.
 
     dbt does not say whether several tags mean any or all of them, so one tag goes up: the only one, or one of those
-    that are all needed. Names of models stay here: what an id names depends on every model there is.
+    that are all needed. Models named by unique ids go up; what any other id names depends on every model there is.
     """
-    if criteria is None or criteria.model_ids is not None:
+    if criteria is None:
         return None
+    if criteria.model_ids is not None:
+        return PushedFilter(unique_ids=criteria.model_ids) if _are_unique_ids(criteria.model_ids) else None
     pushed = PushedFilter(_tag(criteria), _only(criteria.packages), _status(criteria))
     return pushed if pushed.variable else None
+
+
+def _are_unique_ids(model_ids: Sequence[str]) -> bool:
+    whole = all(one.startswith("model.") and one.count(".") >= 2 for one in model_ids)
+    return whole and 0 < len(model_ids) <= _MOST_UNIQUE_IDS
 
 
 def _tag(criteria: ModelFilter) -> str | None:

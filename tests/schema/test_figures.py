@@ -77,7 +77,8 @@ async def test_the_average_over_the_slowest_models_of_a_job(
 ) -> None:
     data = await answers.data(
         "query($id: ID!, $slowest: Int!) { job(id: $id) { averageHistoricalModelRuntime(slowest: $slowest, lastRuns: 4)"
-        " { runtime runs models withoutRuntime leftOut { reason count } } } }",
+        " { runtime runs models withoutRuntime leftOut { reason count }"
+        " runtimes { count mean minimum p50 maximum } } } }",
         id=str(job_id),
         slowest=slowest,
     )
@@ -97,6 +98,13 @@ async def test_the_average_over_the_slowest_models_of_a_job(
         "models": len(taken),
         "withoutRuntime": len(names) - len(means),
         "leftOut": left_out([one for found in results.values() for one in found]),
+        "runtimes": {
+            "count": len(taken),
+            "mean": fmean(taken) if taken else None,
+            "minimum": min(taken, default=None),
+            "p50": pytest.approx(median(taken)) if taken else None,
+            "maximum": max(taken, default=None),
+        },
     }
 
 

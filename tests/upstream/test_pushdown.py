@@ -141,3 +141,19 @@ async def test_models_that_failed_last_are_found_by_status(store: str) -> None:
     assert [model["lastRunStatus"] for model in failed["account"]["models"]["nodes"]] == [
         status for status in statuses if status == "FAILURE"
     ]
+
+
+async def test_models_named_by_unique_id_are_read_alone_and_unknown_ones_told_with_what_there_is(store: str) -> None:
+    query = "query ($ids: [ID!]) { account { models(filter: {modelIds: $ids}) { nodes { uniqueId } } } }"
+    async with serving(Settings(store_url=store)) as gateway:
+        everything = await gateway.data("{ account { models(first: 3) { nodes { id uniqueId } } } }")
+        named = everything["account"]["models"]["nodes"][1]["uniqueId"]
+    async with serving(Settings(store_url=store)) as gateway:
+        found = await gateway.data(query, ids=[named])
+        asked = [call for call in gateway.upstream.calls if call.operation == "EnvironmentModels"]
+        unknown = await gateway.ask(query, ids=[named[:-1]])
+
+    assert found["account"]["models"]["nodes"] == [{"uniqueId": named}]
+    assert [call.variables["filter"] for call in asked] == [{"uniqueIds": [named]}]
+    assert unknown.codes == {"account.models": "BAD_USER_INPUT"}
+    assert everything["account"]["models"]["nodes"][1]["id"] in unknown.errors[0]["message"]
