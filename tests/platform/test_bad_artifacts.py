@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -201,11 +203,30 @@ def test_a_sparse_file_of_two_gigabytes_is_refused_unread(tmp_path: Path, empty_
     assert (problem.path, "larger than" in problem.reason) == (str(tmp_path / "manifest.json"), True)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_a_problem(tmp_path: Path, empty_archive: Archive) -> None:
-    (tmp_path / "manifest.json").write_text("{}")
-    (tmp_path / "manifest.json").chmod(0)
-    [problem] = ingest_folder(empty_archive, tmp_path).problems
+@contextmanager
+def not_as_root() -> Iterator[None]:
+    """Runs the block as a user who may not read everything."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_a_file_that_may_not_be_read_is_a_problem() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        (place / "artifacts").mkdir()
+        (place / "artifacts" / "manifest.json").write_text("{}")
+        (place / "artifacts" / "manifest.json").chmod(0)
+        archive = Archive.open(f"sqlite:///{place / 'runs.db'}")
+        for path in (place, *place.glob("runs.db*")):
+            path.chmod(0o777)
+        with not_as_root():
+            [problem] = ingest_folder(archive, place / "artifacts").problems
+        archive.close()
     assert "ermission" in problem.reason
 
 

@@ -24,7 +24,8 @@ from gateway.local_platform.ingest import ingest_folder
 from tests.platform.conftest import Platform
 from tests.platform.everything import all_fields
 
-_PACK = Path(os.environ.get("DBT_PUBLIC_ARTIFACTS", ""))
+_BESIDE = Path(__file__).parents[3] / "shared" / "artifacts" / "public-artifacts.tar.xz"
+_PACK = Path(os.environ.get("DBT_PUBLIC_ARTIFACTS", _BESIDE))
 _KINDS = ("manifest", "run_results", "sources", "catalog")
 _SCHEMA = build_schema(published_sdl())
 _RELATED = "uniqueId parents { uniqueId } children { uniqueId } tests { uniqueId }"
@@ -40,7 +41,7 @@ _JOB = f"query ($id: BigInt!) {{ job(id: $id) {all_fields(_SCHEMA, 'JobNode', 1)
 def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The public artifacts, unpacked; a skip where they are not at hand."""
     if not _PACK.is_file():
-        pytest.skip("no public artifacts at hand: name a tar of them in DBT_PUBLIC_ARTIFACTS")
+        pytest.skip(f"no public artifacts at {_PACK}: put them there, or name a tar of them in DBT_PUBLIC_ARTIFACTS")
     folder = tmp_path_factory.mktemp("public")
     with tarfile.open(_PACK) as tar:
         tar.extractall(folder, filter="data")
