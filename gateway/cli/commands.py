@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +21,10 @@ from gateway.errors import ConfigurationError
 from gateway.http.hosts import LOOPBACK_NAMES
 from gateway.http.server import ServingPolicy, bind, serve
 from gateway.local_platform.app import create_platform
+from gateway.local_platform.archive import Archive
+from gateway.local_platform.ingest import IngestReport
+from gateway.local_platform.retention import Retention, forget_old_runs
+from gateway.local_platform.watching import watch_folder
 from gateway.schema import build
 from gateway.settings import Settings, load_settings
 from gateway.telemetry.logs import logging_configuration
@@ -65,8 +72,36 @@ def _ingest(options: argparse.Namespace) -> int:
     with opened(options.store) as archive:
         report = read_folder(archive, options.folder)
         say(f"{options.folder}: {report.runs:,} runs stored, {report.unchanged:,} known already.")
+        _forget(archive, options)
         say(f"The archive holds {describe(archive.describe())}.")
+        if options.watch is not None:
+            _watch(archive, options)
     return 0
+
+
+def _forget(archive: Archive, options: argparse.Namespace) -> None:
+    if options.keep_days is None and options.keep_runs is None:
+        return
+    age = None if options.keep_days is None else timedelta(days=options.keep_days)
+    forgotten = forget_old_runs(archive, Retention(age, options.keep_runs))
+    if forgotten.runs:
+        say(f"{forgotten.runs:,} runs forgotten with {forgotten.results:,} results.")
+
+
+def _watch(archive: Archive, options: argparse.Namespace) -> None:
+    say(f"Watching {options.folder} every {options.watch} s; Ctrl-C ends it.")
+    stop = threading.Event()
+
+    def tell(report: IngestReport) -> None:
+        for problem in report.problems:
+            complain(f"not used: {problem.path}: {problem.reason}")
+        if report.runs:
+            say(f"{options.folder}: {report.runs:,} runs stored.")
+            _forget(archive, options)
+
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: stop.set())
+    watch_folder(archive, options.folder, stop, tell, options.watch)
 
 
 def _schema(options: argparse.Namespace) -> int:

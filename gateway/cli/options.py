@@ -39,10 +39,18 @@ def build_parser() -> argparse.ArgumentParser:
     ingest = commands.add_parser(
         "ingest",
         help="read dbt artifacts into an archive",
-        description="Read every run below a folder that is new or has changed into an archive of runs.",
+        description="Read every run below a folder, or in a tar or zip, that is new or has changed into an archive of "
+        "runs.",
     )
-    ingest.add_argument("folder", type=Path, metavar="DIR", help=_FOLDER_HELP)
+    ingest.add_argument("folder", type=Path, metavar="DIR", help=f"{_FOLDER_HELP}; or a tar or zip of it")
     ingest.add_argument("--store", required=True, metavar="URL", help=_STORE_HELP)
+    ingest.add_argument(
+        "--watch", type=_seconds, metavar="SECONDS", help="go on, and look for new runs this often, until interrupted"
+    )
+    ingest.add_argument("--keep-days", type=_kept, metavar="N", help="then forget runs older than N days")
+    ingest.add_argument(
+        "--keep-runs", type=_kept, metavar="N", help="then forget all but the newest N runs of each job"
+    )
     platform = commands.add_parser(
         "platform",
         help="serve dbt's own APIs over local runs",
@@ -74,6 +82,14 @@ def _port(text: str) -> int:
 
 def _count(text: str) -> int:
     return _whole_number(text, 1, 64, "a number of workers")
+
+
+def _seconds(text: str) -> int:
+    return _whole_number(text, 1, 86_400, "a number of seconds")
+
+
+def _kept(text: str) -> int:
+    return _whole_number(text, 1, 999_999_999, "how many to keep")
 
 
 def _whole_number(text: str, least: int, most: int, what: str) -> int:

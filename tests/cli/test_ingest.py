@@ -1,0 +1,81 @@
+"""`gateway ingest` as a scheduler uses it: an archive file, a watched folder, old runs forgotten."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gateway.local_platform.archive import Archive
+
+PACK = Path(__file__).parents[2] / "gateway" / "local_platform" / "demo" / "runs.tar.xz"
+RUNS = ("finance/301001/70437490011508", "finance/301001/70437490010823")
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "gateway", "ingest", *arguments]
+
+
+def runs_in(store: str) -> int:
+    archive = Archive.open(store)
+    try:
+        return archive.describe().runs
+    finally:
+        archive.close()
+
+
+def test_a_tar_is_read_and_old_runs_are_forgotten(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'runs.db'}"
+    done = subprocess.run(
+        command(str(PACK), "--store", store, "--keep-runs", "2"), capture_output=True, text=True, check=True
+    )
+
+    assert "86 runs stored" in done.stdout
+    assert runs_in(store) == 9 * 2
+    assert f"{86 - 9 * 2} runs forgotten" in done.stdout
+
+
+@contextmanager
+def watching(folder: Path, store: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        command(str(folder), "--store", store, "--watch", "1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def copy_run(demo: Path, name: str, into: Path) -> None:
+    shutil.copytree(demo / name, into / name)
+
+
+def test_a_watched_folder_is_read_again_until_interrupted(demo_folder: Path, tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'runs.db'}"
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    shutil.copy(demo_folder / "account.json", folder)
+    copy_run(demo_folder, RUNS[0], folder)
+    with watching(folder, store) as process:
+        assert process.stdout
+        lines = (line for line in process.stdout)
+        assert next(line for line in lines if "runs stored" in line).endswith("1 runs stored, 0 known already.\n")
+        next(line for line in lines if line.startswith("Watching"))
+        copy_run(demo_folder, RUNS[1], tmp_path / "elsewhere")
+        (tmp_path / "elsewhere" / RUNS[1]).rename(folder / RUNS[1])
+        assert next(line for line in lines if "runs stored" in line) == f"{folder}: 1 runs stored.\n"
+        process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert process.returncode == 0
+    assert runs_in(store) == 2
