@@ -92,6 +92,9 @@ async def test_a_tab_with_variables_shows_and_uses_them(page: Page) -> None:
     await page.run(f"document.querySelectorAll('.graphiql-tab-button')[{number}].click()")
     shown = "document.querySelector('.graphiql-editor-tool .CodeMirror')?.CodeMirror.getValue()"
     assert json.loads(await page.wait_for(shown)) == read_tabs()[number].variable_values()
+    # GraphiQL notes the operation of a new tab half a second after it is shown.
+    name = await page.run("document.querySelector('.graphiql-tab-active .graphiql-tab-button').textContent")
+    await page.wait_for(f"localStorage.getItem('graphiql:operationName') === '{name}'")
     assert "errors" not in await answer_to_the_shown_query(page)
 
 
