@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -140,6 +141,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     file = os.environ.get("GATEWAY_CONFIG")
     if file and not Path(file).is_file():
         raise ConfigurationError(f"GATEWAY_CONFIG names {file}, which is not a readable file.")
+    _refuse_unknown(os.environ)
     try:
         settings = Settings(**{name: value for name, value in (overrides or {}).items() if value is not None})
     except ValidationError as invalid:
@@ -148,6 +150,16 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
         raise ConfigurationError(f"{file} is not a valid configuration file: {broken}") from None
     _check_consistency(settings)
     return settings
+
+
+def _refuse_unknown(environment: Iterable[str]) -> None:
+    """A variable that is misspelt would be a setting silently not made."""
+    known = {"GATEWAY_CONFIG", *(f"GATEWAY_{name.upper()}" for name in Settings.model_fields)}
+    for name in sorted(environment):
+        if name.startswith("GATEWAY_") and name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"Did you mean {close[0]}?" if close else "docs/settings.md lists them all."
+            raise ConfigurationError(f"{name} is no setting of the gateway. {hint}")
 
 
 def _explain(invalid: ValidationError) -> str:

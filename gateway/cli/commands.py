@@ -22,6 +22,7 @@ from gateway.http.hosts import LOOPBACK_NAMES
 from gateway.http.server import ServingPolicy, bind, serve
 from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
+from gateway.local_platform.faults import Faults, parse_faults
 from gateway.local_platform.ingest import IngestReport
 from gateway.local_platform.retention import Retention, forget_old_runs
 from gateway.local_platform.watching import watch_folder
@@ -53,6 +54,7 @@ def _platform(options: argparse.Namespace) -> int:
     settings = load_settings({"artifacts": options.artifacts, "store_url": options.store})
     if settings.uses_dbt_cloud:
         raise ConfigurationError("gateway platform serves local runs; unset GATEWAY_DISCOVERY_URL for it.")
+    faults = _faults(options.faults)
     with bind(options.host, options.port) as listening, prepared(settings) as source:
         address = f"http://{shown_host(options.host)}:{listening.getsockname()[1]}"
         say("dbt platform over local runs")
@@ -60,7 +62,15 @@ def _platform(options: argparse.Namespace) -> int:
         say(f"  Admin      {address}/api/v2 and {address}/api/v3")
         say(f"  Data       {source.told}")
         with opened(str(source.settings.store_url)) as archive:
-            return serve(partial(create_platform, archive), listening, ServingPolicy())
+            platform = partial(create_platform, archive, token=options.token, faults=faults)
+            return serve(platform, listening, ServingPolicy())
+
+
+def _faults(switches: str | None) -> Faults | None:
+    try:
+        return None if switches is None else parse_faults(switches)
+    except ValueError as unknown:
+        raise ConfigurationError(f"--faults: {unknown}") from None
 
 
 def _serving_policy(settings: Settings, workers: int) -> ServingPolicy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 import gateway
 
@@ -19,6 +19,9 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; see {self.prog} --help\n")
 
 
+Commands: TypeAlias = "argparse._SubParsersAction[OneLineParser]"
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Parses into a namespace whose `command` is the name of one. Wrong options end the process with exit code 2."""
     parser = OneLineParser(
@@ -26,6 +29,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gateway {gateway.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    _add_serve(commands)
+    _add_ingest(commands)
+    _add_platform(commands)
+    _add_schema(commands)
+    return parser
+
+
+def _add_serve(commands: Commands) -> None:
     serve = commands.add_parser(
         "serve",
         help="serve GraphQL and the explorer",
@@ -36,6 +47,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_address(serve, 8000)
     _add_source(serve)
     serve.add_argument("--workers", type=_count, default=1, metavar="N", help="processes that serve (default: 1)")
+
+
+def _add_ingest(commands: Commands) -> None:
     ingest = commands.add_parser(
         "ingest",
         help="read dbt artifacts into an archive",
@@ -51,6 +65,9 @@ def build_parser() -> argparse.ArgumentParser:
     ingest.add_argument(
         "--keep-runs", type=_kept, metavar="N", help="then forget all but the newest N runs of each job"
     )
+
+
+def _add_platform(commands: Commands) -> None:
     platform = commands.add_parser(
         "platform",
         help="serve dbt's own APIs over local runs",
@@ -58,11 +75,21 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_address(platform, 8001)
     _add_source(platform)
+    platform.add_argument("--token", metavar="TOKEN", help="the token clients must send (default: any or none)")
+    platform.add_argument(
+        "--faults",
+        nargs="?",
+        const="",
+        metavar="SWITCHES",
+        help="misbehave like this on every request, and as the header of a request asks; for tests of clients",
+    )
+
+
+def _add_schema(commands: Commands) -> None:
     schema = commands.add_parser(
         "schema", help="print the GraphQL schema", description="Print the GraphQL schema, or compare a file with it."
     )
     schema.add_argument("--check", type=Path, metavar="FILE", help="compare FILE; exit code 1 when it differs")
-    return parser
 
 
 def _add_address(parser: argparse.ArgumentParser, port: int) -> None:

@@ -158,3 +158,14 @@ def test_output_into_a_closed_pipe_is_no_traceback() -> None:
     command = f"{sys.executable} -m gateway schema | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stderr, done.stdout.count("\n")) == ("", 1)
+
+
+def test_an_unknown_fault_is_one_line_that_lists_the_faults_there_are(run: Run) -> None:
+    assert_one_line_of_error(run("platform", "--port", "0", "--faults", "sloth"), "rate-limited")
+
+
+def test_a_setting_that_does_not_exist_is_one_line_with_the_closest_name(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_DISCOVRY_URL", "https://example.org/graphql")
+    assert_one_line_of_error(run("serve", "--port", "0"), "GATEWAY_DISCOVERY_URL")

@@ -148,3 +148,12 @@ def test_the_platform_speaks_dbts_own_apis(tmp_path: Path) -> None:
         code, errors = server.stop()
     assert code == 0
     assert "Traceback" not in errors
+
+
+def test_a_platform_misbehaves_when_it_is_told_to_and_asks_for_its_token(tmp_path: Path) -> None:
+    with serving(tmp_path / "tmp", "platform", "--faults", "--token", "t0ken") as server:
+        accounts = f"{server.address('Discovery').removesuffix('/graphql')}/api/v3/accounts/"
+        assert server.get(accounts).status_code == 401
+        assert server.get(accounts, Authorization="Token t0ken").status_code == 200
+        limited = server.get(accounts, Authorization="Token t0ken", **{"x-platform-fault": "rate-limited=7"})
+    assert (limited.status_code, limited.headers["retry-after"]) == (429, "7")
