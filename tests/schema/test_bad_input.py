@@ -233,3 +233,27 @@ async def test_a_list_of_too_many_values_is_refused_not_cut(answers: Gateway) ->
     assert reply.codes == {"account.models": "BAD_USER_INPUT"}
     assert reply.errors[0]["extensions"]["argument"] == "tags"
     assert (await ask(answers, query, tags=["daily"] * 1_000)).errors == []
+
+
+BOUNDED = [
+    ('job(id: "301001") { value: slowestModels(first: 0) { rank } }', "job.value", "first"),
+    ('job(id: "301001") { value: runtimes(lastRuns: 0) { runtime } }', "job.value", "lastRuns"),
+    ('job(id: "301001") { value: runtimes(lastRuns: 101, byModel: true) { runtime } }', "job.value", "lastRuns"),
+    ('job(id: "301001") { value: averageRuntime(lastRuns: -1) { runtime } }', "job.value", "lastRuns"),
+    ('job(id: "301001") { value: averageHistoricalModelRuntime(slowest: 0) { runtime } }', "job.value", "slowest"),
+    ('job(id: "301001") { value: averageHistoricalModelRuntime(lastRuns: 101) { runtime } }', "job.value", "lastRuns"),
+    ('run(id: "70437490011508") { value: averageModelRuntime(slowest: 1001) { runtime } }', "run.value", "slowest"),
+    ('run(id: "70437490011508") { value: slowestModels(first: 1001) { rank } }', "run.value", "first"),
+    ('run(id: "70437490011508") { value: modelRuns(first: 5001) { totalCount } }', "run.value", "first"),
+    ('model(id: "finance.fct_invoices") { value: runs(first: 101) { totalCount } }', "model.value", "first"),
+    ('job(id: "301001") { value: runs(last: 501) { totalCount } }', "job.value", "last"),
+    ("account { value: runs(first: 501) { totalCount } }", "account.value", "first"),
+]
+
+
+@pytest.mark.parametrize(("question", "path", "argument"), BOUNDED)
+async def test_every_number_has_its_range(answers: Gateway, question: str, path: str, argument: str) -> None:
+    reply = await answers.ask(f"{{ {question} }}")
+    assert reply.codes == {path: "BAD_USER_INPUT"}
+    assert reply.errors[0]["extensions"]["argument"] == argument
+    assert " to " in reply.errors[0]["message"]
