@@ -10,11 +10,11 @@ from dataclasses import replace
 from gateway.errors import GatewayError
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
 from gateway.hierarchy.history import Counted, HistoryScope, LeftOut
-from gateway.hierarchy.job import Job
+from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.ranking import Measured, Ranking, rank
-from gateway.hierarchy.statistics import summarise
+from gateway.hierarchy.statistics import Summary, summarise
 from gateway.loading.asking import Asking
 from gateway.loading.jobs import ended_runs, select_jobs
 from gateway.loading.models import counted_runs, select_models
@@ -81,14 +81,20 @@ async def longest_running_jobs(
 ) -> Ranking[Job]:
     """The longest jobs by their mean wall clock over the last `last_runs` runs that ended by themselves."""
     jobs = await select_jobs(asking, projects, criteria, models)
-    ended = await asyncio.gather(*(ended_runs(asking, job, last_runs) for job in jobs))
-    measured = []
-    for job, runs in zip(jobs, ended, strict=True):
-        runtimes = [run.runtime for run in runs if run.runtime is not None]
-        measured.append(Measured(job, job.id, summarise(runtimes)))
-    ranking = rank(measured, first)
+
+    async def measure(project: Project) -> list[Measured[Job]]:
+        here = [job for job in jobs if job.environment_id == project.environment_id]
+        ended = await asyncio.gather(*(ended_runs(asking, job, last_runs) for job in here))
+        return [Measured(job, job.id, _wall_clocks(runs)) for job, runs in zip(here, ended, strict=True)]
+
+    measured = await asking.of_each(projects, measure)
+    ranking = rank((one for of_project in measured for one in of_project), first)
     _note(asking, "longestRunningJobs", ranking)
     return ranking
+
+
+def _wall_clocks(runs: Sequence[Run]) -> Summary:
+    return summarise(run.runtime for run in runs if run.runtime is not None)
 
 
 def _note(asking: Asking, what: str, ranking: Ranking[Model] | Ranking[Job]) -> None:

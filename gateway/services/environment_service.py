@@ -53,6 +53,14 @@ class EnvironmentService:
             environment_ids, self._fetch, lambda _, fact: fact.younger_than(self._interval, now)
         )
 
+    async def sorted_out(
+        self, environment_ids: Sequence[int]
+    ) -> tuple[dict[int, EnvironmentHeader], dict[int, GatewayError]]:
+        """The headers of the environments that can be read, and the errors of the others."""
+        headers = await self.headers(environment_ids)
+        readable = {one: header for one, header in headers.items() if isinstance(header, EnvironmentHeader)}
+        return readable, {one: header for one, header in headers.items() if isinstance(header, GatewayError)}
+
     async def _fetch(self, environment_ids: list[int]) -> Mapping[int, EnvironmentHeader | GatewayError]:
         lookups = environment_lookups(environment_ids, "...Header")
         answers = await self._query.look_up(_OPERATION, list(lookups.values()), _PER_DOCUMENT)

@@ -68,8 +68,7 @@ class ModelService:
         `pushed` models that do not meet it may be missing: dbt leaves them out where that spares pages.
         """
         by_environment = {project.environment_id: project for project in projects}
-        headers = await self._environments.headers(list(by_environment))
-        readable = {one: header for one, header in headers.items() if isinstance(header, EnvironmentHeader)}
+        readable, failed = await self._environments.sorted_out(list(by_environment))
 
         async def fetch(keys: list[_ModelsKey]) -> Mapping[_ModelsKey, _ModelsFact | GatewayError]:
             fields = optional_fields.union(*(self._known_fields(key) for key in keys))
@@ -81,7 +80,6 @@ class ModelService:
         keys = {one: self._key(one, header, optional_fields, pushed) for one, header in readable.items()}
         facts = await self._models.get_many(list(keys.values()), fetch, believed)
         found = {one: facts[key] for one, key in keys.items()}
-        failed = {one: header for one, header in headers.items() if isinstance(header, GatewayError)}
         return {**failed, **{one: f.models if isinstance(f, _ModelsFact) else f for one, f in found.items()}}
 
     def known_size(self, environment_id: int) -> int:
@@ -91,7 +89,7 @@ class ModelService:
 
     async def missing_histories(self, keys: Sequence[HistoryKey], count: int) -> list[HistoryKey]:
         """Those models whose newest `count` runs would have to be read now. Unreadable environments miss nothing."""
-        readable = await self._readable(keys)
+        readable, _ = await self._environments.sorted_out(_environments_of(keys))
         known = {key: self._histories.peek(key) for key in keys if key.environment_id in readable}
         return [key for key, fact in known.items() if fact is None or not _holds(key, fact, count, readable)]
 
@@ -99,8 +97,7 @@ class ModelService:
         self, keys: Sequence[HistoryKey], count: int
     ) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
         """The newest `count` runs of each model, newest first, by any job of its environment; () for unknown models."""
-        headers = await self._environments.headers(list({key.environment_id for key in keys}))
-        readable = await self._readable(keys)
+        readable, failed = await self._environments.sorted_out(_environments_of(keys))
 
         async def fetch(missing: list[HistoryKey]) -> Mapping[HistoryKey, _HistoryFact | GatewayError]:
             found = await read_histories(self._query, missing, count)
@@ -118,7 +115,7 @@ class ModelService:
         facts = await self._histories.get_many(wanted, fetch, believed)
         answers: dict[HistoryKey, tuple[ModelRun, ...] | GatewayError] = {}
         for key in keys:
-            fact = facts.get(key) or headers[key.environment_id]
+            fact = facts.get(key) or failed[key.environment_id]
             if isinstance(fact, _HistoryFact):
                 answers[key] = fact.runs[:count]
             elif isinstance(fact, GatewayError):
@@ -130,10 +127,6 @@ class ModelService:
     ) -> dict[HistoryKey, ModelDetails | GatewayError]:
         """Details of each model (see model_details). Read anew each time: they are large and seldom asked for."""
         return await read_details(self._query, keys, fields)
-
-    async def _readable(self, keys: Sequence[HistoryKey]) -> dict[int, EnvironmentHeader]:
-        headers = await self._environments.headers(list({key.environment_id for key in keys}))
-        return {one: header for one, header in headers.items() if isinstance(header, EnvironmentHeader)}
 
     def _key(
         self, environment_id: int, header: EnvironmentHeader, fields: frozenset[str], pushed: PushedFilter | None
@@ -177,6 +170,10 @@ class ModelService:
                     else _ModelsFact(_environment_models(projects[one], nodes), fields, headers[one].revision)
                 )
         return facts
+
+
+def _environments_of(keys: Sequence[HistoryKey]) -> list[int]:
+    return list({key.environment_id for key in keys})
 
 
 def _holds(key: HistoryKey, fact: Fact[_HistoryFact], count: int, headers: Mapping[int, EnvironmentHeader]) -> bool:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from gateway.caching.facts import Fact, FactsCache
 from gateway.errors import GatewayError
-from gateway.services.environment_service import EnvironmentHeader, EnvironmentService
+from gateway.services.environment_service import EnvironmentService
 
 V = TypeVar("V")
 
@@ -34,8 +34,7 @@ class Revisioned(Generic[V]):
 
     async def get(self, environment_ids: Sequence[int]) -> dict[int, V | GatewayError]:
         """The fact of each environment, or the error that its reading met."""
-        headers = await self._environments.headers(environment_ids)
-        readable = {one: header for one, header in headers.items() if isinstance(header, EnvironmentHeader)}
+        readable, failed = await self._environments.sorted_out(environment_ids)
 
         async def fetch(missing: list[int]) -> Mapping[int, _Stamped[V] | GatewayError]:
             found = await self._read(missing)
@@ -48,5 +47,4 @@ class Revisioned(Generic[V]):
             return fact.value.revision == readable[environment_id].revision
 
         facts = await self._cache.get_many(list(readable), fetch, believed)
-        failed = {one: header for one, header in headers.items() if isinstance(header, GatewayError)}
         return {**failed, **{one: f.value if isinstance(f, _Stamped) else f for one, f in facts.items()}}

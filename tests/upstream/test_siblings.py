@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+from starlette.responses import Response
 
 from tests.oracle.account import Oracle
-from tests.serving import Gateway
+from tests.serving import Call, Gateway
 from tests.upstream.faults import slow
 
 MODELS = "{ account { models(first: 100) { totalCount nodes { id } } } }"
@@ -57,3 +60,24 @@ async def test_a_caller_who_leaves_does_not_take_the_answer_from_the_others(gate
     data = await staying
     assert data["account"]["models"]["totalCount"] == len(oracle.models)
     assert gateway.upstream.operations["EnvironmentModels"] == 1
+
+
+async def test_a_job_whose_runs_cannot_be_read_costs_its_project_only(gateway: Gateway, oracle: Oracle) -> None:
+    def without_one_job(call: Call, body: Any) -> Any:
+        """The list of everybody's runs is too long to hold those of one job, so that it is asked alone."""
+        if call.operation == "runs":
+            body["data"] = [run for run in body["data"] if run["job_definition_id"] != 301001]
+            body["extra"]["pagination"]["total_count"] = 10_000
+        return body
+
+    async def alone(call: Call) -> Response | None:
+        return Response("broken", 500) if call.query.get("job_definition_id") == "301001" else None
+
+    gateway.upstream.rewrite, gateway.upstream.fault = without_one_job, alone
+    got = await gateway.ask("{ account { longestRunningJobs(first: 20, lastRuns: 5) { job { id } } } }")
+
+    others = [job for job in oracle.production_jobs if job.environment_id != 201001]
+    ranked = [int(one["job"]["id"]) for one in got.data["account"]["longestRunningJobs"]]
+    assert ranked == [job_id for job_id, _, _ in oracle.longest(others, 5, 20)]
+    assert got.codes == {"account.longestRunningJobs": "UPSTREAM_UNAVAILABLE"}
+    assert [missing["project"] for missing in got.gateway["incomplete"]] == ["finance"]
