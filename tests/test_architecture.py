@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "services": {"hierarchy", "caching", "deadline"},
     "loading": {"hierarchy", "services", "deadline"},
     "schema": {"loading", "hierarchy"},
-    "http": {"schema", "loading", "deadline"},
+    "http": {"schema", "loading", "hierarchy", "deadline"},
     "local_platform": set(),
     "upstream": {"settings", "services", "local_platform", "hierarchy"},
     "discovery_api": {"hierarchy", "services", "loading", "settings", "deadline", "upstream"},

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from graphql import DocumentNode
 
+from gateway.hierarchy.visibility import EVERYTHING, Visibility
+
 
 @dataclass(frozen=True, slots=True)
 class GraphQLParams:
@@ -27,9 +29,11 @@ class GraphQLParams:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `name` goes into logs; None is a caller nobody asked to identify."""
+    """Who asks, and what exists for him. `name` goes into logs and shares the budget of requests fairly; None is a
+    caller nobody asked to identify."""
 
     name: str | None = None
+    visibility: Visibility = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)

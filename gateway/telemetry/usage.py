@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,12 @@ from typing import Any
 @dataclass(slots=True)
 class Usage:
     """Counters of one request. Upstream requests are counted for the request that caused them, not for those that
-    waited for the same answer (`shared`). `inferred` names the kinds of facts that were derived, not read."""
+    waited for the same answer (`shared`). `inferred` names the kinds of facts that were derived, not read.
+
+    `caller` is who asked, for fair shares. `valid_until` is the `time.monotonic()` up to which every fact behind the
+    answer is believed without asking; `environments` are those whose facts are in it; `stale` that some are known to
+    be out of date.
+    """
 
     discovery_requests: int = 0
     admin_requests: int = 0
@@ -24,6 +30,10 @@ class Usage:
     incomplete: list[dict[str, Any]] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
     inferred: tuple[str, ...] = ()
+    caller: str | None = None
+    valid_until: float = math.inf
+    environments: set[int] = field(default_factory=set)
+    stale: bool = False
 
     def used_fact(self, read_at: float) -> None:
         """Notes the `time.monotonic()` at which a fact behind the answer was read."""
