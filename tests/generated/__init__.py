@@ -1,0 +1,1 @@
+"""Queries that nobody wrote: generated, mutated, and compared with an independent computation."""

@@ -1,0 +1,52 @@
+"""What the arguments of generated queries may be on the demo account, and the schema they are walked over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from graphql import GraphQLSchema, build_schema
+
+from tests.oracle.account import Oracle
+
+SCHEMA_FILE = Path(__file__).parents[2] / "schema.graphql"
+
+
+def read_schema() -> GraphQLSchema:
+    """The committed schema."""
+    return build_schema(SCHEMA_FILE.read_text("utf-8"), assume_valid_sdl=True)
+
+
+def demo_values(oracle: Oracle) -> Mapping[str, Sequence[Any]]:
+    """Values of the demo's own: ids, tags, materializations, runtimes. A lower bound never exceeds an upper one."""
+    models = [model.id for model in oracle.models]
+    runs = [str(run.id) for run in oracle.runs]
+    jobs = [str(job.id) for job in oracle.jobs]
+    projects = [project.id for project in oracle.production]
+    nodes = [model.node for model in oracle.models]
+    entities = {"Model": models, "Job": jobs, "Run": runs, "Project": projects}
+    entities["Account"] = [str(oracle.record["account"]["id"])]
+    return {
+        "Query.account(environment)": ["PRODUCTION", "PRODUCTION", "STAGING"],
+        "Query.project(id)": projects,
+        "Query.project(environment)": ["PRODUCTION"],
+        "Query.model(id)": models,
+        "Query.model(environment)": ["PRODUCTION"],
+        "Query.job(id)": jobs,
+        "Query.run(id)": runs,
+        "Query._entities(representations)": [
+            {"__typename": kind, "id": one} for kind, ids in entities.items() for one in ids
+        ],
+        "tags": sorted({tag for node in nodes for tag in node.tags}),
+        "materialization": ["table", "VIEW", "Incremental", "ephemeral", "nothing_of_the_kind"],
+        "minRuntime": [0, 0.0, 0.01, 0.05, 0.1],
+        "maxRuntime": [0.1, 0.2, 0.5, 1.5, 60],
+        "modelIds": [*models, *(model.unique_id for model in oracle.models)],
+        "packages": sorted({node.package for node in nodes}),
+        "projectIds": projects,
+        "first": [1, 2, 3, 5, 10, 40],
+        "last": [1, 2, 3, 5, 10, 40],
+        "slowest": [1, 2, 3, 1000],
+        "lastRuns": [1, 2, 3, 5, 10, 100],
+    }

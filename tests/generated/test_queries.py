@@ -1,0 +1,57 @@
+"""The generator itself: its queries are valid, use the whole schema, and are the same for the same seed."""
+
+from __future__ import annotations
+
+import pytest
+from graphql import GraphQLObjectType, TypeInfo, TypeInfoVisitor, Visitor, parse, validate, visit
+from graphql.language import ArgumentNode, FieldNode
+
+from tests.generated.demo import demo_values, read_schema
+from tests.generated.queries import QueryGenerator
+from tests.oracle.account import Oracle
+
+COUNT = 1_500
+
+
+@pytest.fixture(scope="module")
+def queries(oracle: Oracle) -> list[str]:
+    generator = QueryGenerator(7, read_schema(), demo_values(oracle))
+    return [generator.query()[0] for _ in range(COUNT)]
+
+
+def test_every_generated_query_is_valid(queries: list[str]) -> None:
+    schema = read_schema()
+    for query in queries:
+        assert validate(schema, parse(query)) == [], query
+
+
+def test_they_use_every_field_and_argument_of_the_schema(queries: list[str]) -> None:
+    schema, used = read_schema(), set[str]()
+    types = TypeInfo(schema)
+
+    class Uses(Visitor):
+        def enter_field(self, node: FieldNode, *_: object) -> None:
+            used.add(f"{types.get_parent_type()}.{node.name.value}")
+
+        def enter_argument(self, node: ArgumentNode, *_: object) -> None:
+            used.add(f"{types.get_field_def() and types.get_parent_type()} {node.name.value}")
+
+    for query in queries:
+        visit(parse(query), TypeInfoVisitor(types, Uses()))
+    objects = [kind for kind in schema.type_map.values() if isinstance(kind, GraphQLObjectType)]
+    everything = {f"{kind}.{name}" for kind in objects if not kind.name.startswith("__") for name in kind.fields}
+    assert everything - used == set()
+
+
+def test_they_use_what_graphql_has(queries: list[str]) -> None:
+    text = "\n".join(queries)
+    for part in ("fragment F", "... on ", "@include(if: $", "@skip(if: ", ": null", "__typename", " = ", "... {"):
+        assert part in text, part
+
+
+def test_the_same_seed_gives_the_same_queries(oracle: Oracle) -> None:
+    schema, values = read_schema(), demo_values(oracle)
+    one, other, third = (QueryGenerator(seed, schema, values) for seed in (1, 1, 2))
+    drawn = [one.query() for _ in range(20)]
+    assert drawn == [other.query() for _ in range(20)]
+    assert drawn != [third.query() for _ in range(20)]
