@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 
 from gateway.errors import GatewayError
 from gateway.execution import GatewayExecutor
+from gateway.http.authentication import Authenticator, EverybodyAuthenticator, ThisMachineAuthenticator
 from gateway.http.body import BodyLimits
 from gateway.http.documents import DocumentLimits
 from gateway.http.edge import EdgePolicy, create_edge
@@ -49,6 +50,10 @@ def create_app(settings: Settings, wrap_platform: WrapPlatform | None = None) ->
     return create_edge(executor, _edge_policy(settings), readiness, lifespan)
 
 
+def _authenticator(settings: Settings) -> Authenticator:
+    return EverybodyAuthenticator() if settings.open else ThisMachineAuthenticator()
+
+
 def _edge_policy(settings: Settings) -> EdgePolicy:
     gate = GateLimits(
         depth=settings.query_depth,
@@ -73,4 +78,5 @@ def _edge_policy(settings: Settings) -> EdgePolicy:
         metrics=settings.metrics,
         slow_seconds=settings.slow_seconds,
         endpoint=endpoint,
+        authenticator=_authenticator(settings),
     )

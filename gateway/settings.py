@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     cached_rows: int = Field(
         default=2_000_000, ge=1, description="Models and model runs kept in memory before the least used are dropped."
     )
+    open: bool = Field(
+        default=False, description="Whether everybody is answered, unasked who he is; else this machine only."
+    )
     cors_origins: tuple[str, ...] = Field(default=(), description="Origins whose pages may call the gateway.")
     allowed_hosts: tuple[str, ...] = Field(
         default=(), description="Host headers that are answered; empty: any (put a proxy in front)."

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Lifespan
 
+from gateway.http.authentication import Authenticator, ThisMachineAuthenticator
 from gateway.http.csrf import PREFLIGHT_HEADERS
 from gateway.http.execution import Executor
 from gateway.http.explorer.page import explorer_routes
@@ -32,7 +33,8 @@ from gateway.http.replies import refusal_reply
 class EdgePolicy:
     """What the edge lets in and shows.
 
-    `allowed_hosts` empty: any Host is answered. `allowed_origins` empty: no foreign page may call.
+    `allowed_hosts` empty: any Host is answered. `allowed_origins` empty: no foreign page may call. `authenticator`
+    tells who may ask; by default only this machine.
     """
 
     title: str = "dbt gateway"
@@ -42,6 +44,7 @@ class EdgePolicy:
     metrics: bool = True
     slow_seconds: float = 5.0
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
+    authenticator: Authenticator = field(default_factory=ThisMachineAuthenticator)
 
 
 def create_edge(
@@ -65,7 +68,7 @@ def _routes(executor: Executor, policy: EdgePolicy, readiness: ReadinessCheck) -
     )
     metrics = Metrics()
     observers = [OperationLog(policy.slow_seconds).observe, metrics.observe]
-    endpoint = GraphQLEndpoint(executor, endpoint_policy, observers)
+    endpoint = GraphQLEndpoint(executor, policy.authenticator, endpoint_policy, observers)
     metrics.watch_in_flight(endpoint.in_flight)
     explorer = explorer_routes(policy.title, read_tabs()) if policy.explorer else []
     shown_metrics = [metrics.route()] if policy.metrics else []
@@ -81,7 +84,7 @@ def _middleware(policy: EdgePolicy) -> list[Middleware]:
                 CORSMiddleware,
                 allow_origins=policy.allowed_origins,
                 allow_methods=("GET", "POST"),
-                allow_headers=("authorization", "content-type", *PREFLIGHT_HEADERS),
+                allow_headers=("authorization", "x-api-key", "x-dbt-token", "content-type", *PREFLIGHT_HEADERS),
             )
         )
     layers.append(Middleware(Failsafe))

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from graphql import DocumentNode
 
-from gateway.hierarchy.visibility import EVERYTHING, Visibility
+from gateway.identity.caller import Caller as Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,6 @@ class GraphQLParams:
     operation_name: str | None = None
     variables: Mapping[str, Any] | None = None
     only_queries: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks, and what exists for him. `name` goes into logs and shares the budget of requests fairly; None is a
-    caller nobody asked to identify."""
-
-    name: str | None = None
-    visibility: Visibility = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)

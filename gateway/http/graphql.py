@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.errors import GatewayError
+from gateway.http.authentication import Authenticator, credentials_of
 from gateway.http.body import BodyLimits, ClientGone, check_media_type, read_body
 from gateway.http.csrf import check_cross_site
 from gateway.http.documents import Document, DocumentLimits, Documents
@@ -50,8 +51,15 @@ class EndpointPolicy:
 class GraphQLEndpoint:
     """ASGI application for `/graphql`. Raises nothing that a caller can provoke."""
 
-    def __init__(self, executor: Executor, policy: EndpointPolicy, observers: Sequence[Observer] = ()) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        authenticator: Authenticator,
+        policy: EndpointPolicy,
+        observers: Sequence[Observer] = (),
+    ) -> None:
         self._executor = executor
+        self._authenticator = authenticator
         self._policy = policy
         self._observers = observers
         self._documents = Documents(policy.documents)
@@ -88,8 +96,11 @@ class GraphQLEndpoint:
         media_type = MediaType.JSON
         try:
             media_type = negotiate(headers.get("accept"))
+            # Before anything is read: who may not ask costs nothing more.
+            caller = await self._authenticator.caller(credentials_of(scope))
+            seen.caller = caller.name
             params = self._understand(await self._receive(scope, headers, receive), seen)
-            answer = await self._execute(params)
+            answer = await self._execute(params, caller)
         except GatewayError as refusal:
             seen.codes = [refusal.code]
             return refusal_reply(refusal, media_type)
@@ -108,13 +119,13 @@ class GraphQLEndpoint:
         name, variables = parameters.operation_name, parameters.variables
         return GraphQLParams(document.text, document.ast, name, variables, only_queries)
 
-    async def _execute(self, params: GraphQLParams) -> Answer:
+    async def _execute(self, params: GraphQLParams, caller: Caller) -> Answer:
         # Shed at once rather than queued: who waits here has his deadline running, and memory fills behind him.
         if self._in_flight >= self._policy.concurrent_operations:
             raise Overloaded("The gateway is busy with as many operations as it takes. Try again in a moment.")
         self._in_flight += 1
         try:
-            return await self._executor.execute(params, Caller())
+            return await self._executor.execute(params, caller)
         finally:
             self._in_flight -= 1
 

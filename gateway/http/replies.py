@@ -14,11 +14,13 @@ from gateway.http.negotiation import STATUSES, MediaType, Outcome
 from gateway.http.refusals import (
     DocumentUnparsable,
     FragmentCycle,
+    IdentityUnavailable,
     MethodRefused,
     OperationUnresolved,
     Overloaded,
     PersistedQueryNotFound,
     PersistedQueryNotSupported,
+    Unauthenticated,
 )
 
 MOST_ERRORS_OF_A_REFUSED_DOCUMENT = 5
@@ -26,6 +28,7 @@ LONGEST_MESSAGE = 500
 # Nothing we send is a page or may be kept by anyone between us and the caller.
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 RETRY_SECONDS = 1
+CHALLENGE = 'Bearer realm="dbt gateway"'
 _OF_THE_DOCUMENT = (
     *(DocumentUnparsable, OperationUnresolved, FragmentCycle),
     *(PersistedQueryNotFound, PersistedQueryNotSupported),
@@ -57,7 +60,9 @@ def refusal_reply(refusal: GatewayError, media_type: MediaType) -> Response:
     reply = _reply({"errors": [error]}, media_type, status)
     if isinstance(refusal, MethodRefused):
         reply.headers["Allow"] = refusal.allow
-    if isinstance(refusal, Overloaded):
+    if isinstance(refusal, Unauthenticated):
+        reply.headers["WWW-Authenticate"] = CHALLENGE
+    if isinstance(refusal, Overloaded | IdentityUnavailable):
         reply.headers["Retry-After"] = str(RETRY_SECONDS)
     return reply
 

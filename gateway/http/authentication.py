@@ -1,0 +1,92 @@
+"""What a request brings to say who sends it, and who decides that."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gateway.http.refusals import Unauthenticated
+from gateway.identity.caller import ANYBODY, Caller
+
+# Proxies tell with these for whom they ask.
+_FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The bytes by which a caller may be known; equal ones name the same caller.
+
+    `is_local` is true when the peer is this machine and asks for itself, not as a proxy for somebody else.
+    """
+
+    authorization: bytes | None = None
+    api_key: bytes | None = None
+    dbt_token: bytes | None = None
+    is_local: bool = False
+
+
+def credentials_of(scope: Mapping[str, Any]) -> Credentials:
+    """The credentials in an ASGI scope of kind http or websocket. A doubled header counts as none of its kind."""
+    found: dict[bytes, bytes | None] = {}
+    is_forwarded = False
+    for name, value in scope["headers"]:
+        if name in (b"authorization", b"x-api-key", b"x-dbt-token"):
+            found[name] = None if name in found else value
+        elif name in _FORWARDED:
+            is_forwarded = True
+    return Credentials(
+        authorization=found.get(b"authorization"),
+        api_key=found.get(b"x-api-key"),
+        dbt_token=found.get(b"x-dbt-token"),
+        is_local=not is_forwarded and _is_loopback(scope.get("client")),
+    )
+
+
+def _is_loopback(client: tuple[str, int] | None) -> bool:
+    if client is None:
+        return False
+    if client[0] == "127.0.0.1":
+        return True
+    try:
+        address = ipaddress.ip_address(client[0])
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+class Authenticator(Protocol):
+    """Tells callers by their credentials. Safe for concurrent use on one event loop."""
+
+    def known_caller(self, credentials: Credentials) -> Caller | None:
+        """The caller, when that can be told at once and without waiting; None: ask `caller`. Raises nothing."""
+
+    async def caller(self, credentials: Credentials) -> Caller:
+        """The caller. Raises Unauthenticated, Forbidden, or IdentityUnavailable while that cannot be told."""
+
+
+class EverybodyAuthenticator:
+    """Nobody is asked who he is, and everybody sees everything. For gateways that were told to be open."""
+
+    def known_caller(self, _credentials: Credentials) -> Caller | None:
+        return ANYBODY
+
+    async def caller(self, _credentials: Credentials) -> Caller:
+        return ANYBODY
+
+
+class ThisMachineAuthenticator:
+    """Nobody is asked who he is, and only this machine is answered: what a gateway does that was told nothing."""
+
+    def known_caller(self, credentials: Credentials) -> Caller | None:
+        return ANYBODY if credentials.is_local else None
+
+    async def caller(self, credentials: Credentials) -> Caller:
+        if credentials.is_local:
+            return ANYBODY
+        raise Unauthenticated(
+            "This gateway knows no callers yet and answers its own machine only. Its operator can set up API keys or "
+            "signed tokens, or open it to everybody with GATEWAY_OPEN=true; docs/authentication.md says how."
+        )
