@@ -31,8 +31,8 @@ format: $(VENV)/dev.stamp ## Put the code into the project's format and mend wha
 	$(BIN)/ruff format $(wildcard $(SOURCES))
 	$(BIN)/ruff check --fix $(wildcard $(SOURCES))
 
-bench: $(VENV)/dev.stamp ## Measure upstream requests and times on the demo and on a generated large account
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/dev.stamp ## Measure the gateway beside its contenders (ARGS="--only lists --rounds 9" chooses)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 schema: $(VENV)/run.stamp ## Write schema.graphql anew from the code
 	@$(BIN)/gateway schema > schema.graphql.new && mv schema.graphql.new schema.graphql

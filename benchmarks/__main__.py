@@ -1,80 +1,86 @@
-"""`make bench`: loads the demo and a generated account of 40,000 models, then asks both the main questions.
+"""`make bench`: measures the gateway beside its contenders and prints medians, spread and ratios.
 
-    python -m benchmarks [--environments 20] [--models 2000] [--runs 20] [--rounds 1] [--sample 100]
+    python -m benchmarks [--only lists,...] [--rounds 5] [--seconds 1.0]
 
-The generated account and its archive are kept under build/bench and made anew when their size changes.
+Everything is started here, on the loopback; servers run on one core, the load generator and dbt's stand-in on another.
+Returns 1 when an answer was wrong or a goal was not met.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import resource
+import shutil
 import subprocess
 import sys
-import time
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks.account import Size, write_account
-from benchmarks.platform_process import run_platform
-from benchmarks.questions import report
-from gateway.local_platform.demo import unpack_demo
-
-_PLACE = Path("build/bench")
+from benchmarks import lists, upstream_tables
+from benchmarks.contest import Results, Schedule, show
+from benchmarks.machine import describe
+from benchmarks.processes import LOAD_CORE, NODE, pin
 
 
-def main() -> None:
+def _lists(schedule: Schedule) -> bool:
+    return _show(lists.run(schedule))
+
+
+def _list_of_500(schedule: Schedule) -> bool:
+    return _show(lists.run(schedule, (500,)))
+
+
+def _upstream_tables(schedule: Schedule) -> bool:
+    upstream_tables.main(["--rounds", "1"])
+    return True
+
+
+PARTS: Mapping[str, Callable[[Schedule], bool]] = {
+    "lists": _lists,
+    "list500": _list_of_500,
+    "upstream": _upstream_tables,
+}
+DEFAULT = ("lists", "upstream")
+
+
+def main() -> int:
     given = _arguments()
-    size = Size(given.environments, given.models, given.runs)
-    demo = _PLACE / "demo"
-    if not demo.exists():
-        unpack_demo(demo)
-    for name, folder in (("the demo account", demo), (_describe(size), _generated(size))):
-        print(f"\n{name}")
-        store = _load(folder)
-        with run_platform(store) as platform:
-            asyncio.run(report(platform, given.rounds, given.sample))
+    _install_contenders()
+    pin(0, frozenset({LOAD_CORE}))
+    print(describe())
+    schedule = Schedule(given.rounds, given.seconds)
+    met = [PARTS[name](schedule) for name in given.only]
+    return 0 if all(met) else 1
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measures loading and the main questions, on two accounts.")
-    parser.add_argument("--environments", type=int, default=20, help="environments of the generated account (20)")
-    parser.add_argument("--models", type=int, default=2000, help="models in each of them (2000)")
-    parser.add_argument("--runs", type=int, default=20, help="runs in each of them (20)")
-    parser.add_argument("--rounds", type=int, default=1, help="times each question is asked cold (1)")
-    parser.add_argument("--sample", type=int, default=100, help="one-by-one requests that are really timed (100)")
+    parser = argparse.ArgumentParser(description="Measures the gateway beside its contenders.")
+    parser.add_argument("--only", type=_parts, default=DEFAULT, help=f"parts, by comma: {', '.join(PARTS)}")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each contender (5)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="seconds a turn takes (1)")
     return parser.parse_args()
 
 
-def _describe(size: Size) -> str:
-    return f"{size.environments} environments x {size.models:,} models x {size.runs} runs, generated"
+def _parts(given: str) -> tuple[str, ...]:
+    names = tuple(given.split(","))
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no such part: {', '.join(unknown)}")
+    return names
 
 
-def _generated(size: Size) -> Path:
-    folder = _PLACE / f"{size.environments}x{size.models}x{size.runs}"
-    if not folder.exists():
-        print(f"Writing {_describe(size)} ...", file=sys.stderr)
-        write_account(folder, size)
-    return folder
+def _install_contenders() -> None:
+    """The Node contenders, as locked, once."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        raise SystemExit("Node 20 or newer, with npm, is needed for the contenders.")
+    installed = NODE / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < (NODE / "package-lock.json").stat().st_mtime:
+        print("Installing the Node contenders (once) ...", file=sys.stderr)
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=NODE, check=True, capture_output=True)
+        installed.touch()
 
 
-def _load(folder: Path) -> str:
-    """Reads a folder into a new archive in a process of its own, and tells what that took."""
-    archive = _PLACE / f"{folder.name}.db"
-    for old in _PLACE.glob(f"{archive.name}*"):
-        old.unlink()
-    store = f"sqlite:///{archive}"
-    began = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "gateway", "ingest", str(folder), "--store", store], check=True, capture_output=True
-    )
-    took = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(
-        f"loaded in {took:.1f} s, at most {peak:,.0f} MiB of memory, {archive.stat().st_size / 2**20:,.1f} MiB on disk"
-    )
-    return store
+def _show(results: Sequence[Results]) -> bool:
+    return not [one for one in results if not show(one)]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The Python contenders, each as its documentation shows it."""
