@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 
+from gateway.caching.belief import Tolerance
 from gateway.errors import GatewayError
 from gateway.execution import GatewayExecutor
 from gateway.http.authentication import Authenticator, EverybodyAuthenticator, ThisMachineAuthenticator
@@ -35,8 +36,7 @@ def create_app(settings: Settings, wrap_platform: WrapPlatform | None = None) ->
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             upstream = await stack.enter_async_context(open_upstream(settings, wrap_platform))
-            freshness = Freshness(settings.revision_interval, settings.topology_seconds, settings.cached_rows)
-            executor.start(await stack.enter_async_context(open_services(upstream, freshness)))
+            executor.start(await stack.enter_async_context(open_services(upstream, _freshness(settings))))
             stack.callback(executor.stop)
             yield
 
@@ -52,6 +52,11 @@ def create_app(settings: Settings, wrap_platform: WrapPlatform | None = None) ->
 
 def _authenticator(settings: Settings) -> Authenticator:
     return EverybodyAuthenticator() if settings.open else ThisMachineAuthenticator()
+
+
+def _freshness(settings: Settings) -> Freshness:
+    tolerance = Tolerance(settings.stale_seconds, settings.stale_if_error_seconds)
+    return Freshness(settings.revision_interval, settings.topology_seconds, settings.cache_bytes, tolerance)
 
 
 def _edge_policy(settings: Settings) -> EdgePolicy:

@@ -39,7 +39,8 @@ class GatewayExecutor:
         """The answer to one operation (see Executor)."""
         projection = self._runner.projection(params.document, params.operation_name)
         services = self.services
-        usage = Usage(inferred=("jobs", "runs") if services.admin.inferred else (), caller=caller.name)
+        inferred = ("jobs", "runs") if services.admin.inferred else ()
+        usage = Usage(inferred=inferred, caller=caller.name, clock=services.tiers.clock)
         with measuring(usage), deadline_in(self._request_seconds):
             context = GatewayContext(Loaders(services, projection))
             outcome = await self._runner.run(params.document, params.operation_name, params.variables, context)

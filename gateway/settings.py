@@ -68,8 +68,20 @@ class Settings(BaseSettings):
     upstream_response_bytes: int = Field(
         default=128 * 1024 * 1024, ge=1024, description="Largest decoded answer accepted from dbt, in bytes."
     )
-    cached_rows: int = Field(
-        default=2_000_000, ge=1, description="Models and model runs kept in memory before the least used are dropped."
+    stale_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        description="Facts known to be true so many seconds ago may be told, marked, while newer are read; 0: never.",
+    )
+    stale_if_error_seconds: float = Field(
+        default=3600.0,
+        ge=0,
+        description="Facts known to be true so many seconds ago may be told, marked, while dbt is down; 0: never.",
+    )
+    cache_bytes: int = Field(
+        default=1024 * 1024 * 1024,
+        ge=1024,
+        description="Bytes of facts kept in memory before the least used are dropped.",
     )
     open: bool = Field(
         default=False, description="Whether everybody is answered, unasked who he is; else this machine only."
