@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import strawberry
-from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, execute, validate
+from graphql import DocumentNode, ExecutionResult, FieldNode, GraphQLError, GraphQLSchema, execute, validate
 
 from gateway.errors import GatewayError
 from gateway.loading.asking import PartialFailure
@@ -88,7 +88,7 @@ def format_error(error: GraphQLError) -> dict[str, Any]:
     if isinstance(original, GatewayError):
         formatted["message"] = original.message
         formatted["extensions"] = original.extensions
-    elif original is None:
+    elif original is None or _is_about_a_value(original):
         formatted["extensions"] = {"code": "BAD_USER_INPUT", **(error.extensions or {})}
     else:
         error_id = uuid.uuid4().hex
@@ -98,6 +98,13 @@ def format_error(error: GraphQLError) -> dict[str, Any]:
         )
         formatted["extensions"] = {"code": "INTERNAL_SERVER_ERROR", "errorId": error_id}
     return formatted
+
+
+def _is_about_a_value(original: Exception) -> bool:
+    """Whether an argument could not be coerced while its field was executed: a variable is null where only a missing
+    one would have been replaced by the default. Errors about a field's result have no nodes, or that field's."""
+    nodes = original.nodes if isinstance(original, GraphQLError) else None
+    return bool(nodes) and not any(isinstance(node, FieldNode) for node in nodes or ())
 
 
 def _format_partial(failure: PartialFailure) -> dict[str, Any]:

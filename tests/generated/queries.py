@@ -27,6 +27,8 @@ from graphql import (
     Undefined,
     get_named_type,
     is_leaf_type,
+    is_required_argument,
+    is_required_input_field,
 )
 
 SLICING = ("first", "last")
@@ -153,7 +155,7 @@ class QueryGenerator:
         return all(
             self._pool(f"{parent.name}.{name}({argument})", argument) is not None or not needs_pool(given)
             for argument, given in definition.args.items()
-            if is_required(given)
+            if is_required_argument(given)
         )
 
     def _response_name(self, name: str, has_arguments: bool, apart: bool) -> str:
@@ -181,7 +183,7 @@ class QueryGenerator:
         chosen = [
             argument
             for argument, given in definition.args.items()
-            if is_required(given) or self._chance(0.3) or (lists and argument == "first")
+            if is_required_argument(given) or self._chance(0.3) or (lists and argument == "first")
         ]
         for group in EXCLUSIVE:
             rivals = [argument for argument in chosen if argument in group]
@@ -217,7 +219,7 @@ class QueryGenerator:
             value = None
         if not self._chance(0.35) and not needs_variable(argument.type):
             return literal(value, argument.type)
-        return self._variable(value, argument.type, may_be_left_out=not is_required(argument))
+        return self._variable(value, argument.type, may_be_left_out=not is_required_argument(argument))
 
     def _variable(self, value: Any, kind: GraphQLInputType, may_be_left_out: bool) -> str:
         variable = self._draft.name("v")
@@ -258,8 +260,7 @@ class QueryGenerator:
     def _object(self, kind: GraphQLInputObjectType) -> dict[str, Any]:
         found = {}
         for name, one in kind.fields.items():
-            required = isinstance(one.type, GraphQLNonNull) and one.default_value is Undefined
-            if required or self._chance(0.3):
+            if is_required_input_field(one) or self._chance(0.3):
                 value = self._value(one.type, f"{kind.name}.{name}", name)
                 if value is not Undefined:
                     found[name] = value
@@ -274,10 +275,6 @@ def is_list(kind: Any) -> bool:
     while isinstance(kind, GraphQLNonNull):
         kind = kind.of_type
     return isinstance(kind, GraphQLList)
-
-
-def is_required(argument: GraphQLArgument) -> bool:
-    return isinstance(argument.type, GraphQLNonNull) and argument.default_value is Undefined
 
 
 def needs_pool(argument: GraphQLArgument) -> bool:

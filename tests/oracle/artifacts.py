@@ -32,6 +32,9 @@ class Node:
     access: str | None
     group: str | None
     version: str | None
+    alias: str
+    language: str
+    contract_enforced: bool
     meta: dict[str, Any] = field(hash=False)
 
 
@@ -198,5 +201,8 @@ def _node(node: dict[str, Any]) -> Node:
         access=node.get("access"),
         group=node.get("group"),
         version=None if version is None else str(version),
+        alias=node["alias"],
+        language=node["language"],
+        contract_enforced=node["config"]["contract"]["enforced"],
         meta=node["meta"],
     )

@@ -60,6 +60,30 @@ class Graph:
         names = [name for name, node in nodes.items() if _tests(name, node, unique_id)]
         return [self._test(name, nodes[name].get("column_name")) for name in sorted(names)]
 
+    def test_node(self, name: str) -> dict[str, str]:
+        """What a test is, by its manifest."""
+        node = {**self.nodes, **self._document["unit_tests"]}[name]
+        kind = "GENERIC_DATA_TEST" if node.get("test_metadata") else "SINGULAR_DATA_TEST"
+        return {"name": node["name"], "kind": "UNIT_TEST" if name.startswith("unit_test.") else kind}
+
+    def source(self, name: str) -> dict[str, Any]:
+        """A source and what its last check found, the thresholds in seconds."""
+        node, check = self._document["sources"][name], self.freshness.get(name, {})
+        thresholds = node.get("freshness") or {}
+        word = check.get("status")
+        return {
+            "uniqueId": name,
+            "sourceName": node["source_name"],
+            "name": node["name"],
+            "status": {"pass": "SUCCESS", "warn": "WARN", "error": "FAILURE"}.get(word or "", "UNKNOWN"),
+            "statusText": word and word.title(),
+            "maxLoadedAt": _moment(check.get("max_loaded_at")),
+            "ageSeconds": check.get("max_loaded_at_time_ago_in_s"),
+            "checkedAt": _moment(check.get("snapshotted_at")),
+            "warnAfterSeconds": _seconds(thresholds.get("warn_after")),
+            "errorAfterSeconds": _seconds(thresholds.get("error_after")),
+        }
+
     @cached_property
     def freshness(self) -> Mapping[str, dict[str, Any]]:
         """The last check of each source."""
@@ -109,3 +133,13 @@ class Graph:
 
 def _tests(name: str, node: Mapping[str, Any], unique_id: str) -> bool:
     return name.startswith(("test.", "unit_test.")) and unique_id in node["depends_on"].get("nodes", [])
+
+
+def _moment(text: str | None) -> str | None:
+    return cut(moment(text)).isoformat() if text else None
+
+
+def _seconds(threshold: Mapping[str, Any] | None) -> int | None:
+    if not threshold or not threshold.get("count"):
+        return None
+    return int(threshold["count"]) * {"minute": 60, "hour": 3600, "day": 86400}[threshold["period"]]

@@ -257,3 +257,19 @@ async def test_every_number_has_its_range(answers: Gateway, question: str, path:
     assert reply.codes == {path: "BAD_USER_INPUT"}
     assert reply.errors[0]["extensions"]["argument"] == argument
     assert " to " in reply.errors[0]["message"]
+
+
+@pytest.mark.parametrize("default", ["", " = null", " = 3"])
+async def test_a_variable_that_is_null_where_only_a_missing_one_has_a_default_is_refused_at_its_field(
+    answers: Gateway, default: str
+) -> None:
+    query = f"query($n: Int{default}) {{ account {{ slowestModels(first: $n) {{ rank }} }} }}"
+    reply = await ask(answers, query, n=None)
+    assert reply.codes == {"account.slowestModels": "BAD_USER_INPUT"}
+    assert reply.data["account"] == {"slowestModels": None}
+
+
+async def test_a_null_in_an_input_field_that_has_a_default_is_refused_at_its_field(answers: Gateway) -> None:
+    query = "query($m: TagsMatch) { account { models(filter: {tagsMatch: $m}) { totalCount } } }"
+    reply = await ask(answers, query, m=None)
+    assert reply.codes == {"account.models": "BAD_USER_INPUT"}

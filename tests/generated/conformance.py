@@ -1,0 +1,152 @@
+"""Whether an answer is one its document and the schema allow: keys in order, types, nulls. Knows no values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLEnumType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    OperationDefinitionNode,
+    value_from_ast_untyped,
+)
+
+_CODE = re.compile(r"[A-Z][A-Z_]+")
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, str) and datetime.fromisoformat(value).utcoffset() is not None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+SCALARS: Mapping[str, Callable[[Any], bool]] = {
+    "Int": lambda value: type(value) is int and abs(value) < 2**31,
+    "Float": _is_number,
+    "String": lambda value: isinstance(value, str),
+    "ID": lambda value: isinstance(value, str),
+    "Boolean": lambda value: isinstance(value, bool),
+    "DateTime": _is_moment,
+    "JSON": lambda value: True,
+}
+
+
+def faults_of_answer(schema: GraphQLSchema, document: DocumentNode, variables: Any, answer: Any) -> list[str]:
+    """What is wrong with an answer that was executed. A null where an error stands is as allowed as its type says."""
+    return list(_Check(schema, document, variables, answer).faults())
+
+
+def faults_of_errors(errors: Any) -> Iterator[str]:
+    """What is wrong with a list of errors, whatever it is about."""
+    if not isinstance(errors, list) or not errors:
+        yield "errors is no list, or an empty one"
+        return
+    for error in errors:
+        code = error.get("extensions", {}).get("code")
+        if not isinstance(error.get("message"), str) or not error["message"]:
+            yield f"an error without a message: {error}"
+        if not isinstance(code, str) or not _CODE.fullmatch(code) or code == "INTERNAL_SERVER_ERROR":
+            yield f"an error with the code {code}"
+
+
+class _Check:
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Any, answer: Any) -> None:
+        self._schema, self._answer, self._variables = schema, answer, variables or {}
+        nodes = document.definitions
+        self._fragments = {node.name.value: node for node in nodes if isinstance(node, FragmentDefinitionNode)}
+        self._operations = [node for node in nodes if isinstance(node, OperationDefinitionNode)]
+        for definition in self._operations[0].variable_definitions or ():
+            if definition.default_value is not None:
+                default = value_from_ast_untyped(definition.default_value)
+                self._variables = {definition.variable.name.value: default, **self._variables}
+        self._paths = {tuple(error.get("path", ())) for error in answer.get("errors", ())}
+
+    def faults(self) -> Iterator[str]:
+        if not set(self._answer) <= {"data", "errors", "extensions"} or "data" not in self._answer:
+            yield f"the answer has the keys {sorted(self._answer)}"
+            return
+        if "errors" in self._answer:
+            yield from faults_of_errors(self._answer["errors"])
+        root, data = self._schema.query_type, self._answer["data"]
+        assert root is not None
+        if data is None and self._paths:
+            return
+        yield from self._object(root, [self._operations[0].selection_set], data, ())
+
+    def _object(self, kind: GraphQLObjectType, sets: Sequence[Any], value: Any, path: tuple[Any, ...]) -> Iterator[str]:
+        grouped: dict[str, list[FieldNode]] = {}
+        for selections in sets:
+            for node in self._fields(kind, selections):
+                grouped.setdefault((node.alias or node.name).value, []).append(node)
+        if not isinstance(value, dict) or list(value) != list(grouped):
+            yield f"{path}: keys {list(value) if isinstance(value, dict) else value} instead of {list(grouped)}"
+            return
+        for key, nodes in grouped.items():
+            yield from self._value(self._type(kind, nodes[0]), nodes, value[key], (*path, key))
+
+    def _type(self, kind: GraphQLObjectType, node: FieldNode) -> Any:
+        if node.name.value == "__typename":
+            return GraphQLEnumType("Typename", {kind.name: kind.name})
+        return kind.fields[node.name.value].type
+
+    def _fields(self, kind: GraphQLObjectType, selections: Any) -> Iterator[FieldNode]:
+        for node in selections.selections:
+            if not all(map(self._holds, node.directives or ())):
+                continue
+            if isinstance(node, FieldNode):
+                yield node
+                continue
+            inner: Any = self._fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
+            condition = inner.type_condition
+            wider = self._schema.type_map[condition.name.value] if condition else kind
+            if wider is kind or (isinstance(wider, GraphQLUnionType) and kind in wider.types):
+                yield from self._fields(kind, inner.selection_set)
+
+    def _holds(self, directive: Any) -> bool:
+        given = value_from_ast_untyped(directive.arguments[0].value, self._variables)
+        return bool(given) == (directive.name.value == "include")
+
+    def _value(self, kind: Any, nodes: list[FieldNode], value: Any, path: tuple[Any, ...]) -> Iterator[str]:
+        if value is None:
+            if isinstance(kind, GraphQLNonNull):
+                yield f"{path} is null and must not be"
+            return
+        while isinstance(kind, GraphQLNonNull):
+            kind = kind.of_type
+        if isinstance(kind, GraphQLList):
+            if not isinstance(value, list):
+                yield f"{path} is no list"
+                return
+            for place, one in enumerate(value):
+                yield from self._value(kind.of_type, nodes, one, (*path, place))
+        elif isinstance(kind, GraphQLEnumType):
+            if not isinstance(value, str) or value not in kind.values:
+                yield f"{path}: {value!r} is no {kind}"
+        elif isinstance(kind, GraphQLUnionType):
+            yield from self._member(kind, nodes, value, path)
+        elif isinstance(kind, GraphQLObjectType):
+            yield from self._object(kind, [node.selection_set for node in nodes], value, path)
+        elif not SCALARS[kind.name](value):
+            yield f"{path}: {value!r} is no {kind}"
+
+    def _member(
+        self, kind: GraphQLUnionType, nodes: list[FieldNode], value: Any, path: tuple[Any, ...]
+    ) -> Iterator[str]:
+        """Of a union: one of its types accounts for the value."""
+        sets = [node.selection_set for node in nodes]
+        named = [one for one in kind.types if one.name == value.get("__typename")] if isinstance(value, dict) else []
+        tried = [list(self._object(one, sets, value, path)) for one in named or kind.types]
+        yield from min(tried, key=len)

@@ -1,0 +1,119 @@
+"""Generated queries are answered as an independent computation has it, mutated ones never break anything.
+
+`python -m tests.generated` asks 10,000 of each; here a part of them, of another seed.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from graphql import parse
+
+from tests.generated.campaign import Campaign, differences
+from tests.generated.conformance import faults_of_answer, faults_of_errors
+from tests.generated.demo import SCHEMA_FILE, demo_values, read_schema
+from tests.generated.mutations import Mutator
+from tests.generated.queries import QueryGenerator
+from tests.oracle.account import Oracle
+from tests.oracle.hierarchy import Hierarchy
+from tests.oracle.interpreter import Interpreter
+from tests.serving import Gateway
+
+VALID, MUTATED = 500, 1_200
+
+
+async def test_every_valid_query_is_answered_as_the_files_have_it(answers: Gateway, oracle: Oracle) -> None:
+    findings = await Campaign(answers, oracle, seed=20).ask_valid(VALID)
+    assert findings.faults == []
+    assert findings.statuses == {200: VALID}
+    assert set(findings.codes) <= {"BAD_USER_INPUT", "AMBIGUOUS_ID"}
+
+
+async def test_no_mutated_query_breaks_anything(answers: Gateway, oracle: Oracle) -> None:
+    findings = await Campaign(answers, oracle, seed=21).ask_mutated(MUTATED)
+    assert findings.faults == []
+    assert set(findings.statuses) == {200, 400}
+    assert min(findings.statuses.values()) > MUTATED / 50, "both refused and answered ones are among them"
+    assert {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"} <= set(findings.codes)
+
+
+def test_a_seed_gives_the_same_mutations(oracle: Oracle) -> None:
+    query = QueryGenerator(1, read_schema(), demo_values(oracle)).query()
+    one, other = Mutator(5), Mutator(5)
+    assert [one.mutate(*query) for _ in range(50)] == [other.mutate(*query) for _ in range(50)]
+
+
+QUERY = (
+    '{ account { id a: slowestModels(first: 2) { rank runtime model { id tags } } } job(id: "301001") { lastRun '
+    '{ __typename status startTime } } _entities(representations: [{__typename: "Job", id: "301001"}]) '
+    "{ __typename ... on Job { b: inferred } } }"
+)
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of everything in an answer."""
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inner:
+        yield from leaves(one, (*path, key))
+
+
+def spoiled(data: Any, path: tuple[Any, ...], value: Any) -> Any:
+    changed = copy.deepcopy(data)
+    place = changed
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return changed
+
+
+@pytest.fixture
+def right(oracle: Oracle) -> Any:
+    return Interpreter(read_schema(), Hierarchy(oracle, SCHEMA_FILE.read_text("utf-8"))).answer(QUERY, {}).data
+
+
+def test_any_value_that_is_wrong_is_found(right: Any) -> None:
+    places = [path for path in leaves(right) if path]
+    assert len(places) > 20
+    assert list(differences(right, copy.deepcopy(right), "")) == []
+    for path in places:
+        assert list(differences(spoiled(right, path, "other"), right, ""))
+
+
+def test_any_value_of_another_type_is_found(right: Any) -> None:
+    schema, document = read_schema(), parse(QUERY)
+    assert faults_of_answer(schema, document, {}, {"data": right}) == []
+    for path in leaves(right):
+        if path:
+            assert faults_of_answer(schema, document, {}, {"data": spoiled(right, path, {"other": 1})}), path
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"data": {}, "more": 1},
+        {"data": None},
+        {"data": {"x": 1}, "errors": []},
+        {"data": {}, "errors": [{"message": "x"}]},
+    ],
+)
+def test_an_answer_of_another_shape_is_found(answer: Any) -> None:
+    assert faults_of_answer(read_schema(), parse(QUERY), {}, answer)
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        None,
+        [],
+        [{"message": "", "extensions": {"code": "BAD_USER_INPUT"}}],
+        [{"message": "x"}],
+        [{"message": "x", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}],
+    ],
+)
+def test_an_error_without_message_or_code_is_found(errors: Any) -> None:
+    assert list(faults_of_errors(errors))

@@ -1,0 +1,571 @@
+"""Every field of the schema over the artifacts, for the naive interpreter: what docs/hierarchy.md says, spelt out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import fmean
+from typing import Any
+
+from tests.oracle.account import Attempt, Job, Model, Oracle, Project, Scope
+from tests.oracle.artifacts import FAILED, Result, Run, moment
+from tests.oracle.criteria import (
+    JOB_ORDERS,
+    MODEL_ORDERS,
+    RUN_ORDERS,
+    RUN_STATUSES,
+    Criteria,
+    Page,
+    asks_nothing,
+    meets,
+    models_of,
+    named,
+    ordered,
+    outcome,
+    page,
+    projects_of,
+    status_of,
+)
+from tests.oracle.graph import Graph
+from tests.oracle.interpreter import Refused
+
+Arguments = Mapping[str, Any]
+CURSOR = "any cursor"
+"""Stands for a cursor, which is opaque."""
+
+
+@dataclass(frozen=True)
+class Account:
+    deployment: str
+    projects: Sequence[Project]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    rank: int
+    item: Any
+    runtimes: Sequence[float]
+
+
+@dataclass(frozen=True)
+class ModelAverage:
+    means: Sequence[float]
+    runs: int
+    without: int
+    left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One runtime of a job or of a model in it."""
+
+    run: Run
+    model_id: str | None = None
+    result: Result | None = None
+
+
+def iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
+
+
+def percentile(ordered_values: Sequence[float], fraction: float) -> float | None:
+    if not ordered_values:
+        return None
+    place = fraction * (len(ordered_values) - 1)
+    below, above = int(place), min(int(place) + 1, len(ordered_values) - 1)
+    return ordered_values[below] * (1 - place % 1) + ordered_values[above] * (place % 1)
+
+
+def counts(result: Result) -> bool:
+    """Whether a result counts within its own job or run."""
+    return result.runtime is not None and result.status not in FAILED
+
+
+def rank(items: Iterable[tuple[Any, Any, Sequence[float]]], first: int) -> list[Ranked]:
+    """(item, id, runtimes): greatest mean first, ties by id, without runtimes left out."""
+    rows = sorted((-fmean(times), key, item, times) for item, key, times in items if times)
+    return [Ranked(place, item, times) for place, (_, _, item, times) in enumerate(rows[:first], 1)]
+
+
+def window(job: Job, wanted: int) -> tuple[list[Run], int]:
+    """The newest runs that ended by themselves, and how many others lie among and above them."""
+    ended = [place for place, run in enumerate(job.runs) if run.ended_by_itself][:wanted]
+    looked_at = ended[-1] + 1 if len(ended) == wanted else len(job.runs)
+    return [job.runs[place] for place in ended], looked_at - len(ended)
+
+
+class Hierarchy:
+    """Resolvers over the demo account."""
+
+    def __init__(self, oracle: Oracle, sdl: str) -> None:
+        self._oracle = oracle
+        self._sdl = sdl.rstrip("\n")
+        self._projects = {project.environment_id: project for project in (*oracle.production, *oracle.staging)}
+        self._graphs = {place: Graph(project) for place, project in self._projects.items()}
+
+    def resolve(self, kind: str, name: str, parent: Any, arguments: Arguments) -> Any:
+        for prefix in _PREFIXES.get(kind, ()):
+            method = getattr(self, f"{prefix}_{name}", None)
+            if method is not None:
+                return method(parent, arguments)
+        return FIELDS[kind][name](parent)
+
+    def type_of(self, value: Any) -> str:
+        return type(value).__name__
+
+    # Roots
+
+    def query_account(self, _: None, asked: Arguments) -> Account:
+        deployment = asked["environment"]
+        everything = self._oracle.production if deployment == "PRODUCTION" else self._oracle.staging
+        return Account(deployment, projects_of(everything, asked.get("filter")))
+
+    def query_project(self, _: None, asked: Arguments) -> Project:
+        return self._one(self._oracle.production, asked["id"])
+
+    def query_model(self, _: None, asked: Arguments) -> Model:
+        return self._one(self._oracle.models, asked["id"])
+
+    def query_job(self, _: None, asked: Arguments) -> Job:
+        return self._one(self._oracle.jobs, asked["id"])
+
+    def query_run(self, _: None, asked: Arguments) -> Run:
+        return self._one(self._oracle.runs, asked["id"])
+
+    def query__service(self, _: None, __: Arguments) -> str:
+        return self._sdl
+
+    def query__entities(self, _: None, asked: Arguments) -> list[Any]:
+        return [self._entity(one["__typename"], one["id"]) for one in asked["representations"]]
+
+    def _entity(self, kind: str, key: str) -> Any:
+        if kind == "Account":
+            return Account("PRODUCTION", self._oracle.production)
+        oracle = self._oracle
+        lists: dict[str, Iterable[Any]] = {"Model": oracle.models, "Job": oracle.jobs, "Run": oracle.runs}
+        return self._one(lists.get(kind, oracle.production), key)
+
+    @staticmethod
+    def _one(things: Iterable[Any], key: str) -> Any:
+        found = next((one for one in things if str(one.id) == key), None)
+        if found is None:
+            raise Refused("NOT_FOUND")
+        return found
+
+    # Lists of the account and of a project
+
+    def place_projects(self, account: Account, asked: Arguments) -> Page:
+        return page(projects_of(account.projects, asked.get("filter")), asked)
+
+    def place_models(self, place: Account | Project, asked: Arguments) -> Page:
+        models = models_of(projects_in(place), asked.get("filter"))
+        return page(ordered(models, asked.get("orderBy"), MODEL_ORDERS, "ASC"), asked)
+
+    def place_jobs(self, place: Account | Project, asked: Arguments) -> Page:
+        jobs = self._jobs_building(projects_in(place), asked.get("filter"), None)
+        return page(ordered(jobs, asked.get("orderBy"), JOB_ORDERS, "ASC"), asked)
+
+    def place_runs(self, place: Account | Project, asked: Arguments) -> Page:
+        criteria, places = asked.get("filter"), {project.environment_id for project in projects_in(place)}
+        runs = [
+            run
+            for run in self._oracle.runs
+            if run.environment_id in places
+            and (asks_nothing(criteria) or any(meets(result, criteria) for result in run.results.values()))
+        ]
+        return page(ordered(runs, asked.get("orderBy"), RUN_ORDERS, "DESC"), asked, default=10)
+
+    def place_slowestModels(self, place: Account | Project, asked: Arguments) -> list[Ranked]:
+        given = asked.get("history")
+        scope = given and Scope(given["includeFullRefresh"], given["includeCi"], given["includeFailed"])
+        models = models_of(projects_in(place), asked.get("filter"))
+        measured = [(model, model.id, model_times(model, asked["lastRuns"], scope)) for model in models]
+        return rank(measured, asked["first"])
+
+    def place_longestRunningJobs(self, place: Account | Project, asked: Arguments) -> list[Ranked]:
+        jobs = self._jobs_building(projects_in(place), asked.get("filter"), asked.get("modelFilter"))
+        measured = [(job, job.id, [run.runtime for run in window(job, asked["lastRuns"])[0]]) for job in jobs]
+        return rank(measured, asked["first"])
+
+    def _jobs_building(self, projects: Sequence[Project], criteria: Criteria, models: Criteria) -> list[Job]:
+        chosen = named(projects, models)
+        places = {project.environment_id for project in projects}
+        return [
+            job
+            for job in self._oracle.jobs
+            if job.environment_id in places and self._builds(job, criteria, models, chosen)
+        ]
+
+    def _builds(self, job: Job, criteria: Criteria, models: Criteria, chosen: set[tuple[str, str]] | None) -> bool:
+        met = asks_nothing(criteria) or any(meets(result, criteria) for result in job.built.values())
+        return met and (asks_nothing(models) or bool(self._meeting(job.built, job.environment_id, models, chosen)))
+
+    def _meeting(
+        self, results: Mapping[str, Result], place: int, models: Criteria, chosen: set[tuple[str, str]] | None
+    ) -> list[Result]:
+        project = self._projects[place].id
+        return [
+            results[name]
+            for name in sorted(results)
+            if (chosen is None or (project, name) in chosen) and meets(results[name], models)
+        ]
+
+    def project_modelCount(self, project: Project, _: Arguments) -> int:
+        return len(project.models)
+
+    def project_jobCount(self, project: Project, _: Arguments) -> int:
+        return sum(job.environment_id == project.environment_id for job in self._oracle.jobs)
+
+    def project_name(self, project: Project, _: Arguments) -> str:
+        record = self._oracle.record
+        number = next(one["project_id"] for one in record["environments"] if one["id"] == project.environment_id)
+        return str(next(one["name"] for one in record["projects"] if one["id"] == number))
+
+    def project_environment(self, project: Project, _: Arguments) -> str:
+        return "PRODUCTION" if project in self._oracle.production else "STAGING"
+
+    def account_id(self, _: Account, __: Arguments) -> str:
+        return str(self._oracle.record["account"]["id"])
+
+    def account_name(self, _: Account, __: Arguments) -> str:
+        return str(self._oracle.record["account"]["name"])
+
+    # A model
+
+    def any_project(self, thing: Model | Job, _: Arguments) -> Project:
+        return self._projects[thing.environment_id]
+
+    def model_runs(self, model: Model, asked: Arguments) -> Page:
+        return page([one for one in model.history if meets(one.result, asked.get("filter"))], asked)
+
+    def model_jobs(self, model: Model, asked: Arguments) -> Page:
+        return page(ordered(self._oracle.jobs_building(model), asked.get("orderBy"), JOB_ORDERS, "ASC"), asked)
+
+    def model_tests(self, model: Model, _: Arguments) -> list[dict[str, Any]]:
+        graph = self._graphs[model.environment_id]
+        return [{**test, **graph.test_node(test["uniqueId"])} for test in graph.tests(model.unique_id)]
+
+    def model_upstream(self, model: Model, _: Arguments) -> list[Model]:
+        return self._here(model, self._graphs[model.environment_id].upstream(model.unique_id))
+
+    def model_downstream(self, model: Model, _: Arguments) -> list[Model]:
+        return self._here(model, self._graphs[model.environment_id].downstream(model.unique_id))
+
+    def _here(self, model: Model, names: Sequence[str]) -> list[Model]:
+        by_name = {one.unique_id: one for one in self._projects[model.environment_id].models}
+        return [by_name[name] for name in names]
+
+    def model_owner(self, model: Model, _: Arguments) -> dict[str, Any] | None:
+        return self._graphs[model.environment_id].owner(model.unique_id)
+
+    def model_freshness(self, model: Model, _: Arguments) -> list[dict[str, Any]]:
+        graph = self._graphs[model.environment_id]
+        return [graph.source(name) for name in graph.sources_behind(model.unique_id)]
+
+    # A model in a run
+
+    def modelrun_model(self, attempt: Attempt, _: Arguments) -> Model | None:
+        models = self._projects[attempt.run.environment_id].models
+        return next((model for model in models if model.unique_id == attempt.result.unique_id), None)
+
+    # A run
+
+    def run_job(self, run: Run, _: Arguments) -> Job:
+        return self._oracle.job(run.job_id)
+
+    def run_modelRuns(self, run: Run, asked: Arguments) -> Page:
+        touched = [run.results[name] for name in sorted(run.results)]
+        return page([attempt(run, one) for one in touched if meets(one, asked.get("filter"))], asked)
+
+    def run_models(self, run: Run, asked: Arguments) -> Page:
+        names = {result.unique_id for result in self._results(run, None, asked.get("filter"))}
+        models = [model for model in self._projects[run.environment_id].models if model.unique_id in names]
+        return page(ordered(models, asked.get("orderBy"), MODEL_ORDERS, "ASC"), asked)
+
+    def run_slowestModels(self, run: Run, asked: Arguments) -> list[Ranked]:
+        results = [result for result in self._results(run, None, asked.get("filter")) if counts(result)]
+        return rank([(attempt(run, one), one.unique_id, [one.execution_time]) for one in results], asked["first"])
+
+    def run_averageModelRuntime(self, run: Run, asked: Arguments) -> ModelAverage:
+        results = self._results(run, asked.get("filter"), asked.get("modelFilter"))
+        return average({one.unique_id: [one] for one in results}, 1, asked["slowest"])
+
+    def _results(self, run: Run, criteria: Criteria, models: Criteria) -> list[Result]:
+        chosen = named([self._projects[run.environment_id]], models)
+        found = self._meeting(run.results, run.environment_id, models, chosen)
+        return [result for result in found if meets(result, criteria)]
+
+    # A job
+
+    def job_runs(self, job: Job, asked: Arguments) -> Page:
+        return page(ordered(job.runs, asked.get("orderBy"), RUN_ORDERS, "DESC"), asked)
+
+    def job_models(self, job: Job, asked: Arguments) -> Page:
+        return page(ordered(self._built(job, asked.get("filter")), asked.get("orderBy"), MODEL_ORDERS, "ASC"), asked)
+
+    def _built(self, job: Job, criteria: Criteria) -> list[Model]:
+        return [
+            model for model in models_of([self._projects[job.environment_id]], criteria) if model.unique_id in job.built
+        ]
+
+    def job_slowestModels(self, job: Job, asked: Arguments) -> list[Ranked]:
+        return self.run_slowestModels(job.deciding_run, asked) if job.deciding_run else []
+
+    def job_runtimes(self, job: Job, asked: Arguments) -> list[Timed]:
+        runs, _ = window(job, asked["lastRuns"])
+        if not asked["byModel"]:
+            return [Timed(run) for run in runs]
+        project = self._projects[job.environment_id]
+        ids = {model.unique_id: model.id for model in project.models}
+        timed = [
+            [
+                Timed(run, ids.get(name) or f"{project.id}.{name.split('.', 2)[2]}", result)
+                for name, result in run.results.items()
+                if counts(result)
+            ]
+            for run in runs
+        ]
+        return [one for of_run in timed for one in sorted(of_run, key=lambda one: one.model_id or "")]
+
+    def job_averageRuntime(self, job: Job, asked: Arguments) -> tuple[list[float], int]:
+        models = asked.get("modelFilter")
+        chosen = named([self._projects[job.environment_id]], models)
+        if not self._builds(job, asked.get("filter"), models, chosen):
+            return [], 0
+        runs, passed_over = window(job, asked["lastRuns"])
+        return [run.runtime for run in runs], passed_over
+
+    def job_averageHistoricalModelRuntime(self, job: Job, asked: Arguments) -> ModelAverage:
+        models = [one for one in self._built(job, asked.get("modelFilter")) if meets(one, asked.get("filter"))]
+        runs, _ = window(job, asked["lastRuns"])
+        results = {
+            model.unique_id: [run.results[model.unique_id] for run in runs if model.unique_id in run.results]
+            for model in models
+        }
+        return average(results, len(runs), asked["slowest"])
+
+
+_PREFIXES = {
+    "Query": ("query",),
+    "Account": ("account", "place"),
+    "Project": ("project", "place"),
+    "Model": ("model", "any"),
+    "Job": ("job", "any"),
+    "Run": ("run",),
+    "ModelRun": ("modelrun",),
+}
+
+
+def projects_in(place: Account | Project) -> Sequence[Project]:
+    return place.projects if isinstance(place, Account) else [place]
+
+
+def attempt(run: Run, result: Result) -> Attempt:
+    return Attempt(run, result, {})
+
+
+def model_times(model: Model, runs: int, scope: Scope | None) -> list[float]:
+    if runs == 1 and scope is None:
+        return [] if model.runtime is None else [model.runtime]
+    return [one.result.execution_time for one in model.history if (scope or Scope()).counts(one)][:runs]
+
+
+def average(results: Mapping[str, Sequence[Result]], runs: int, slowest: int) -> ModelAverage:
+    """The mean over the slowest models of each one's mean over its results that count."""
+    times = {name: [one.execution_time for one in found if counts(one)] for name, found in results.items()}
+    ranked = rank([(name, name, found) for name, found in times.items()], slowest)
+    dropped = [one for found in results.values() for one in found if not counts(one)]
+    reasons = Counter("NOT_EXECUTED" if one.runtime is None else "FAILED" for one in dropped)
+    return ModelAverage([fmean(one.runtimes) for one in ranked], runs, sum(not one for one in times.values()), reasons)
+
+
+def summary(times: Sequence[float]) -> list[float]:
+    return sorted(times)
+
+
+def seconds(start: str | None, end: str | None) -> float | None:
+    return (moment(end) - moment(start)).total_seconds() if start and end else None
+
+
+def worst(sources: Sequence[Mapping[str, Any]]) -> str:
+    statuses = [source["status"] for source in sources]
+    return next((one for one in ("FAILURE", "WARN", "SUCCESS") if one in statuses), "UNKNOWN")
+
+
+Getter = Callable[[Any], Any]
+
+
+def _plain(*names: str) -> dict[str, Getter]:
+    """Fields of a dictionary."""
+    return {name: (lambda one, name=name: one[name]) for name in names}  # type: ignore[misc]
+
+
+def _connection() -> dict[str, dict[str, Getter]]:
+    return {
+        "Connection": {
+            "nodes": lambda one: one.nodes,
+            "edges": lambda one: one.nodes,
+            "pageInfo": lambda one: one,
+            "totalCount": lambda one: one.total,
+        },
+        "Edge": {"node": lambda one: one, "cursor": lambda one: CURSOR},
+    }
+
+
+FIELDS: dict[str, dict[str, Getter]] = {
+    **{
+        f"{kind}{end}": fields
+        for kind in ("Project", "Model", "Job", "Run", "ModelRun")
+        for end, fields in _connection().items()
+    },
+    "PageInfo": {
+        "hasNextPage": lambda one: one.has_next,
+        "hasPreviousPage": lambda one: one.has_previous,
+        "startCursor": lambda one: CURSOR if one.nodes else None,
+        "endCursor": lambda one: CURSOR if one.nodes else None,
+    },
+    "Account": {"environment": lambda one: one.deployment},
+    "Project": {
+        "id": lambda one: one.id,
+        "adapterType": lambda one: "duckdb",
+        "environmentId": lambda one: str(one.environment_id),
+    },
+    "Model": {
+        "id": lambda one: one.id,
+        "uniqueId": lambda one: one.unique_id,
+        "name": lambda one: one.node.name,
+        "packageName": lambda one: one.node.package,
+        "tags": lambda one: list(one.node.tags),
+        "materialization": lambda one: one.node.materialization,
+        "runtime": lambda one: one.runtime,
+        "startTime": lambda one: one.success and iso(one.success.result.start),
+        "endTime": lambda one: one.success and iso(one.success.result.end),
+        "lastRunStatus": outcome,
+        "lastRunError": lambda one: one.last and one.last.result.error,
+        "description": lambda one: one.node.description,
+        "database": lambda one: one.node.database,
+        "schema": lambda one: one.node.schema,
+        "alias": lambda one: one.node.alias,
+        "relationName": lambda one: one.node.relation,
+        "access": lambda one: one.node.access,
+        "group": lambda one: one.node.group,
+        "language": lambda one: one.node.language,
+        "version": lambda one: one.node.version,
+        "filePath": lambda one: one.node.path,
+        "contractEnforced": lambda one: one.node.contract_enforced,
+        "meta": lambda one: one.node.meta,
+        "rawCode": lambda one: one.node.raw_code,
+        "compiledCode": lambda one: one.compiled_code,
+        "lastRun": lambda one: one.last,
+    },
+    "Owner": _plain("name", "email"),
+    "ModelTest": _plain(
+        *("uniqueId", "name", "columnName", "kind", "statusText", "error", "failures", "lastRunTime", "runtime")
+    )
+    | {"status": lambda one: one["statusText"] and status_of(one["statusText"])},
+    "ModelFreshness": {"status": worst, "sources": lambda one: one},
+    "SourceFreshness": _plain(
+        *("uniqueId", "sourceName", "name", "status", "statusText", "maxLoadedAt", "ageSeconds", "checkedAt"),
+        *("warnAfterSeconds", "errorAfterSeconds"),
+    ),
+    "ModelRun": {
+        "uniqueId": lambda one: one.result.unique_id,
+        "name": lambda one: one.result.node.name,
+        "status": lambda one: status_of(one.result.status),
+        "statusText": lambda one: one.result.status,
+        "runtime": lambda one: one.result.runtime,
+        "startTime": lambda one: iso(one.result.start),
+        "endTime": lambda one: iso(one.result.end),
+        "error": lambda one: one.result.error,
+        "thread": lambda one: one.result.thread,
+        "runId": lambda one: str(one.run.id),
+        "jobId": lambda one: str(one.run.job_id),
+        "tags": lambda one: list(one.result.node.tags),
+        "materialization": lambda one: one.result.node.materialization,
+        "run": lambda one: one.run,
+    },
+    "Run": {
+        "id": lambda one: str(one.id),
+        "status": lambda one: RUN_STATUSES[one.record["status"]],
+        "statusText": lambda one: one.record["status_humanized"],
+        "runtime": lambda one: one.runtime,
+        "queueSeconds": lambda one: (one.start - moment(one.record["created_at"])).total_seconds(),
+        "queuedAt": lambda one: iso(moment(one.record["created_at"])),
+        "startTime": lambda one: iso(one.start),
+        "endTime": lambda one: iso(one.end),
+        "error": lambda one: one.record.get("status_message"),
+        "gitSha": lambda one: one.record["git_sha"],
+        "gitBranch": lambda one: one.record["git_branch"],
+        "dbtVersion": lambda one: one.record["dbt_version"],
+        "url": lambda one: one.record.get("href"),
+        "jobId": lambda one: str(one.job_id),
+        "inferred": lambda one: False,
+        "trigger": lambda one: one.record["trigger"],
+        "steps": lambda one: one.record["run_steps"],
+        "modelCount": lambda one: len(one.results),
+    },
+    "RunTrigger": {"category": lambda one: one["cause_category"], "cause": lambda one: one["cause"]},
+    "RunStep": {
+        "index": lambda one: one["index"],
+        "name": lambda one: one["name"],
+        "status": lambda one: RUN_STATUSES.get(one["status"], "SKIPPED"),
+        "statusText": lambda one: one["status_humanized"],
+        "runtime": lambda one: seconds(one["started_at"], one["finished_at"]),
+        "startTime": lambda one: iso(one["started_at"] and moment(one["started_at"])),
+        "endTime": lambda one: iso(one["finished_at"] and moment(one["finished_at"])),
+    },
+    "Job": {
+        "id": lambda one: str(one.id),
+        "name": lambda one: one.record["name"],
+        "description": lambda one: one.record.get("description") or "",
+        "kind": lambda one: one.record["job_type"],
+        "schedule": lambda one: (one.record["schedule"] or {}).get("cron"),
+        "steps": lambda one: one.record["execute_steps"],
+        "lastRun": lambda one: one.runs[0],
+        "inferred": lambda one: False,
+    },
+    **{
+        kind: {
+            "rank": lambda one: one.rank,
+            "runtime": lambda one: fmean(one.runtimes),
+            "runtimes": lambda one: summary(one.runtimes),
+            "runs": lambda one: len(one.runtimes),
+            item: lambda one: one.item,
+        }
+        for kind, item in (("RankedModel", "model"), ("RankedJob", "job"), ("RankedModelRun", "modelRun"))
+    },
+    "RuntimeSummary": {
+        "count": len,
+        "mean": lambda one: fmean(one) if one else None,
+        "minimum": lambda one: min(one, default=None),
+        "p50": lambda one: percentile(one, 0.5),
+        "p95": lambda one: percentile(one, 0.95),
+        "maximum": lambda one: max(one, default=None),
+    },
+    "JobAverage": {
+        "runtimes": lambda one: summary(one[0]),
+        "runtime": lambda one: fmean(one[0]) if one[0] else None,
+        "passedOver": lambda one: one[1],
+    },
+    "ModelAverage": {
+        "runtime": lambda one: fmean(one.means) if one.means else None,
+        "runs": lambda one: one.runs,
+        "runtimes": lambda one: summary(one.means),
+        "models": lambda one: len(one.means),
+        "withoutRuntime": lambda one: one.without,
+        "leftOut": lambda one: sorted(one.left_out.items()),
+    },
+    "LeftOutRuns": {"reason": lambda one: one[0], "count": lambda one: one[1]},
+    "RuntimeReport": {
+        "jobId": lambda one: str(one.run.job_id),
+        "runId": lambda one: str(one.run.id),
+        "modelId": lambda one: one.model_id,
+        "runtime": lambda one: one.result.execution_time if one.result else one.run.runtime,
+        "startTime": lambda one: iso(one.result.start if one.result else one.run.start),
+        "endTime": lambda one: iso(one.result.end if one.result else one.run.end),
+        "status": lambda one: status_of(one.result.status) if one.result else RUN_STATUSES[one.run.record["status"]],
+    },
+    "_Service": {"sdl": lambda one: one},
+}
