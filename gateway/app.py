@@ -7,10 +7,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 
-from gateway.caching.belief import Tolerance
+from gateway.callers import authenticator_of
 from gateway.errors import GatewayError
 from gateway.execution import GatewayExecutor
-from gateway.http.authentication import Authenticator, EverybodyAuthenticator, ThisMachineAuthenticator
 from gateway.http.body import BodyLimits
 from gateway.http.documents import DocumentLimits
 from gateway.http.edge import EdgePolicy, create_edge
@@ -36,7 +35,8 @@ def create_app(settings: Settings, wrap_platform: WrapPlatform | None = None) ->
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             upstream = await stack.enter_async_context(open_upstream(settings, wrap_platform))
-            executor.start(await stack.enter_async_context(open_services(upstream, _freshness(settings))))
+            freshness = Freshness(settings.revision_interval, settings.topology_seconds, settings.cached_rows)
+            executor.start(await stack.enter_async_context(open_services(upstream, freshness)))
             stack.callback(executor.stop)
             yield
 
@@ -48,15 +48,6 @@ def create_app(settings: Settings, wrap_platform: WrapPlatform | None = None) ->
         return Readiness(True, {"dbt": "ok"})
 
     return create_edge(executor, _edge_policy(settings), readiness, lifespan)
-
-
-def _authenticator(settings: Settings) -> Authenticator:
-    return EverybodyAuthenticator() if settings.open else ThisMachineAuthenticator()
-
-
-def _freshness(settings: Settings) -> Freshness:
-    tolerance = Tolerance(settings.stale_seconds, settings.stale_if_error_seconds)
-    return Freshness(settings.revision_interval, settings.topology_seconds, settings.cache_bytes, tolerance)
 
 
 def _edge_policy(settings: Settings) -> EdgePolicy:
@@ -81,7 +72,8 @@ def _edge_policy(settings: Settings) -> EdgePolicy:
         allowed_origins=settings.cors_origins,
         explorer=settings.explorer,
         metrics=settings.metrics,
+        open_metrics=settings.open_metrics,
         slow_seconds=settings.slow_seconds,
         endpoint=endpoint,
-        authenticator=_authenticator(settings),
+        authenticator=authenticator_of(settings),
     )

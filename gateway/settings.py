@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from gateway.errors import ConfigurationError
 
 Seconds = Annotated[float, Field(gt=0)]
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
 
 class ProjectSetting(BaseModel):
@@ -30,6 +44,22 @@ class ProjectSetting(BaseModel):
         if self.production_environment_id is None and self.staging_environment_id is None:
             raise ValueError(f"project {self.name} needs production_environment_id or staging_environment_id")
         return self
+
+
+class ApiKeySetting(BaseModel):
+    """One `[[api_keys]]` entry of the configuration file: who holds a key, and what it lets him see.
+
+    `gateway key new` writes it. `"*"` stands for all projects, or all environments.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=100)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    projects: tuple[str, ...]
+    environments: tuple[PositiveInt | Literal["*"], ...] = ("*",)
+    scopes: tuple[Literal["introspection", "metrics"], ...] = ()
+    expires: AwareDatetime | None = None
 
 
 class Settings(BaseSettings):
@@ -68,23 +98,47 @@ class Settings(BaseSettings):
     upstream_response_bytes: int = Field(
         default=128 * 1024 * 1024, ge=1024, description="Largest decoded answer accepted from dbt, in bytes."
     )
-    stale_seconds: float = Field(
-        default=60.0,
-        ge=0,
-        description="Facts known to be true so many seconds ago may be told, marked, while newer are read; 0: never.",
+    cached_rows: int = Field(
+        default=2_000_000, ge=1, description="Models and model runs kept in memory before the least used are dropped."
     )
-    stale_if_error_seconds: float = Field(
-        default=3600.0,
-        ge=0,
-        description="Facts known to be true so many seconds ago may be told, marked, while dbt is down; 0: never.",
-    )
-    cache_bytes: int = Field(
-        default=1024 * 1024 * 1024,
-        ge=1024,
-        description="Bytes of facts kept in memory before the least used are dropped.",
+    config: Path | None = Field(
+        default=None, description="The TOML file itself; [[api_keys]] in it are read again whenever it changes."
     )
     open: bool = Field(
-        default=False, description="Whether everybody is answered, unasked who he is; else this machine only."
+        default=False,
+        description="Whether everybody is answered, unasked who he is; without it and without callers, this machine.",
+    )
+    api_keys: tuple[ApiKeySetting, ...] = Field(
+        default=(), description="Who may ask with an API key, and what he may see; gateway key new writes an entry."
+    )
+    jwt_issuer: str | None = Field(default=None, description="Whose signed tokens (JWT) are believed: their iss.")
+    jwt_audience: str | None = Field(default=None, description="For whom tokens must be meant: their aud.")
+    jwt_keys_url: str | None = Field(
+        default=None, description="Where the issuer publishes its keys (JWKS), by HTTPS; it is the only address asked."
+    )
+    jwt_algorithms: tuple[Algorithm, ...] = Field(
+        default=("RS256",), min_length=1, description="Algorithms of tokens' signatures, all of one family."
+    )
+    jwt_leeway_seconds: float = Field(
+        default=10.0, ge=0, le=30, description="Seconds by which the issuer's clock and ours may differ."
+    )
+    jwt_projects_claim: str = Field(
+        default="dbt_projects", description='Claim that lists the projects a token lets its holder see; "*": all.'
+    )
+    jwt_environments_claim: str | None = Field(
+        default=None, description="Claim that lists the environment ids a token is restricted to; must be there then."
+    )
+    jwt_scopes_claim: str = Field(default="scope", description="Claim that lists scopes: introspection, metrics.")
+    jwt_name_claim: str = Field(default="sub", description="Claim by which a token's holder is named in logs.")
+    jwt_all_projects_by_default: bool = Field(
+        default=False, description="Whether a token without the claim of projects lets its holder see all of them."
+    )
+    pass_through_tokens: bool = Field(
+        default=False,
+        description="Whether dbt is asked with each caller's own token (X-dbt-Token) instead of service_token.",
+    )
+    open_metrics: bool = Field(
+        default=False, description="Whether /metrics is shown to everybody; else to callers with the scope metrics."
     )
     cors_origins: tuple[str, ...] = Field(default=(), description="Origins whose pages may call the gateway.")
     allowed_hosts: tuple[str, ...] = Field(
@@ -142,6 +196,18 @@ class Settings(BaseSettings):
         sources = (init_settings, env_settings)
         return (*sources, TomlConfigSettingsSource(settings_cls, Path(file))) if file else sources
 
+    @model_validator(mode="after")
+    def _tells_callers_apart(self) -> Settings:
+        problem = _problem_with_callers(self)
+        if problem:
+            raise ValueError(problem)
+        return self
+
+    @property
+    def knows_callers(self) -> bool:
+        """True when callers are asked who they are, by key, token or their own dbt token."""
+        return bool(self.api_keys or self.jwt_issuer or self.pass_through_tokens)
+
     @property
     def uses_dbt_cloud(self) -> bool:
         """True when a Discovery address is configured; else artifacts, an archive or the demo are served."""
@@ -167,9 +233,49 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     return settings
 
 
+def read_api_keys(file: Path) -> tuple[ApiKeySetting, ...]:
+    """The `[[api_keys]]` of a configuration file as it is now. Raises ConfigurationError that names the file."""
+    try:
+        entries = tomllib.loads(file.read_text("utf-8")).get("api_keys", [])
+        keys = TypeAdapter(tuple[ApiKeySetting, ...]).validate_python(entries)
+    except ValidationError as invalid:
+        raise ConfigurationError(f"{file}: {_explain(invalid)}.") from None
+    except (OSError, ValueError) as unreadable:
+        raise ConfigurationError(f"{file}: the API keys cannot be read: {unreadable}.") from None
+    problem = _problem_with_keys(keys)
+    if problem:
+        raise ConfigurationError(f"{file}: {problem}")
+    return keys
+
+
+def _problem_with_callers(settings: Settings) -> str | None:
+    token_settings = (settings.jwt_issuer, settings.jwt_audience, settings.jwt_keys_url)
+    if any(token_settings) and not all(token_settings):
+        return "signed tokens need all of jwt_issuer, jwt_audience and jwt_keys_url"
+    if settings.jwt_keys_url and not _is_trustworthy(settings.jwt_keys_url):
+        return "jwt_keys_url must begin with https:// (http:// on this machine only)"
+    if len({algorithm[:2] for algorithm in settings.jwt_algorithms}) > 1:
+        return "jwt_algorithms must all be of one family: RS, PS, ES or EdDSA"
+    if settings.open and settings.knows_callers:
+        return "open is set beside API keys or tokens: ask callers who they are, or do not"
+    return _problem_with_keys(settings.api_keys)
+
+
+def _is_trustworthy(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"))
+
+
+def _problem_with_keys(keys: Sequence[ApiKeySetting]) -> str | None:
+    for what in ("name", "sha256"):
+        if len({getattr(key, what) for key in keys}) < len(keys):
+            return f"two api_keys have the same {what}"
+    return None
+
+
 def _refuse_unknown(environment: Iterable[str]) -> None:
     """A variable that is misspelt would be a setting silently not made."""
-    known = {"GATEWAY_CONFIG", *(f"GATEWAY_{name.upper()}" for name in Settings.model_fields)}
+    known = {f"GATEWAY_{name.upper()}" for name in Settings.model_fields}
     for name in sorted(environment):
         if name.startswith("GATEWAY_") and name not in known:
             close = get_close_matches(name, known, n=1)
@@ -181,7 +287,8 @@ def _explain(invalid: ValidationError) -> str:
     lines = []
     for problem in invalid.errors(include_url=False, include_input=False):
         name = ".".join(str(part) for part in problem["loc"])
-        lines.append(f"setting {name}: {problem['msg']}")
+        message = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"setting {name}: {message}" if name else message)
     return "; ".join(lines)
 
 
@@ -191,10 +298,12 @@ def _check_consistency(settings: Settings) -> None:
     if settings.only_trusted_documents and settings.trusted_documents is None:
         raise ConfigurationError("only_trusted_documents is set: name their manifest in trusted_documents.")
     if not settings.uses_dbt_cloud:
+        if settings.pass_through_tokens:
+            raise ConfigurationError("pass_through_tokens is set, but no discovery_url: local runs take no dbt tokens.")
         return
     if settings.artifacts or settings.store_url:
         raise ConfigurationError("discovery_url is set beside artifacts or store_url: serve dbt Cloud or local runs.")
-    if settings.service_token is None:
+    if settings.service_token is None and not settings.pass_through_tokens:
         raise ConfigurationError("discovery_url is set, but no token: set GATEWAY_SERVICE_TOKEN or DBT_SERVICE_TOKEN.")
     if settings.account_id is None:
         raise ConfigurationError("discovery_url is set, but no account: set GATEWAY_ACCOUNT_ID.")

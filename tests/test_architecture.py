@@ -31,11 +31,12 @@ ROOMS: dict[str, set[str]] = {
     "upstream": {"settings", "services", "local_platform", "hierarchy"},
     "discovery_api": {"hierarchy", "services", "loading", "settings", "deadline", "upstream"},
     "execution": {"http", "schema", "loading", "identity", "services", "deadline"},
+    "callers": {"settings", "identity", "http"},
     "app": {
         *{"execution", "settings", "http", "schema", "loading", "services", "caching", "hierarchy"},
-        *{"upstream", "deadline", "identity"},
+        *{"upstream", "deadline", "callers"},
     },
-    "cli": {"app", "settings", "local_platform", "http", "schema"},
+    "cli": {"app", "settings", "local_platform", "http", "schema", "identity"},
     "__main__": {"cli"},
 }
 OPEN_TO_ALL = {"errors", "telemetry"}

@@ -1,4 +1,4 @@
-"""The command line: `gateway serve · ingest · platform · schema`. A failure is one line on stderr and exit code 2."""
+"""The command line: `gateway serve · ingest · platform · schema · key`. A failure is one line on stderr and exit 2."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ from graphql import BreakingChange, build_schema, find_breaking_changes
 
 import gateway
 from gateway.app import create_app
+from gateway.cli.keys import make_key
 from gateway.cli.source import opened, prepared, read_folder
 from gateway.cli.terminal import complain, describe, say, shown_host
 from gateway.errors import ConfigurationError
@@ -30,11 +32,15 @@ from gateway.schema import build
 from gateway.settings import Settings, load_settings
 from gateway.telemetry.logs import logging_configuration
 
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
 
 def _serve(options: argparse.Namespace) -> int:
     settings = load_settings({"artifacts": options.artifacts, "store_url": options.store})
+    on_this_machine = _is_loopback(options.host)
+    if not (on_this_machine or settings.open or settings.knows_callers):
+        raise ConfigurationError(
+            f"--host {options.host} lets other machines ask, and this gateway knows no callers: set up API keys "
+            "(gateway key new NAME) or signed tokens, or set GATEWAY_OPEN=true to answer everybody."
+        )
     with bind(options.host, options.port) as listening, prepared(settings) as source:
         address = f"http://{shown_host(options.host)}:{listening.getsockname()[1]}"
         say(f"dbt gateway {gateway.__version__}")
@@ -45,9 +51,16 @@ def _serve(options: argparse.Namespace) -> int:
         for line in source.advice:
             say(f"            {line}")
         served = source.settings
-        if options.host in _LOOPBACK and not served.allowed_hosts:
+        if on_this_machine and not served.allowed_hosts:
             served = served.model_copy(update={"allowed_hosts": LOOPBACK_NAMES})
         return serve(partial(create_app, served), listening, _serving_policy(served, options.workers))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _platform(options: argparse.Namespace) -> int:
@@ -152,4 +165,5 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "ingest": _ingest,
     "platform": _platform,
     "schema": _schema,
+    "key": make_key,
 }

@@ -33,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_ingest(commands)
     _add_platform(commands)
     _add_schema(commands)
+    _add_key(commands)
     return parser
 
 
@@ -92,6 +93,27 @@ def _add_schema(commands: Commands) -> None:
     schema.add_argument("--check", type=Path, metavar="FILE", help="compare FILE; exit code 1 when it differs")
 
 
+def _add_key(commands: Commands) -> None:
+    key = commands.add_parser("key", help="make an API key", description="API keys, for those who ask a gateway.")
+    new = key.add_subparsers(metavar="ACTION", dest="action", required=True).add_parser(
+        "new",
+        help="make an API key",
+        description="Make an API key: it is shown once, with the lines for the configuration file that let its holder "
+        "in. Nothing is stored.",
+    )
+    new.add_argument("name", metavar="NAME", help="who holds it, for logs")
+    new.add_argument("--project", action="append", metavar="P", help="a project he may see (default: all); repeatable")
+    new.add_argument(
+        "--environment",
+        action="append",
+        type=_environment,
+        metavar="ID",
+        help="an environment he may see (default: all)",
+    )
+    new.add_argument("--scope", action="append", choices=("introspection", "metrics"), help="what he may do besides")
+    new.add_argument("--days", type=_kept, metavar="N", help="days until it ends (default: it does not)")
+
+
 def _add_address(parser: argparse.ArgumentParser, port: int) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine)")
     parser.add_argument("--port", type=_port, default=port, help=f"port to listen on (default: {port}; 0: a free one)")
@@ -115,11 +137,15 @@ def _seconds(text: str) -> int:
     return _whole_number(text, 1, 86_400, "a number of seconds")
 
 
+def _environment(text: str) -> int:
+    return _whole_number(text, 1, 999_999_999_999_999_999, "an environment's id")
+
+
 def _kept(text: str) -> int:
     return _whole_number(text, 1, 999_999_999, "how many to keep")
 
 
 def _whole_number(text: str, least: int, most: int, what: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most):
         raise argparse.ArgumentTypeError(f"{text!r} is not {what}: it is a whole number from {least} to {most}")
     return int(text)

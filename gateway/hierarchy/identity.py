@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from heapq import nlargest
 from types import MappingProxyType
@@ -55,6 +55,12 @@ class EnvironmentModels:
         by_unique_id = {model.unique_id: model for model in self.models}
         object.__setattr__(self, "by_unique_id", MappingProxyType(by_unique_id))
         object.__setattr__(self, "by_id", MappingProxyType({model.id: model for model in self.models}))
+
+    def of_project(self, project_id: str) -> EnvironmentModels:
+        """The same models, if the project's id were this."""
+        old = len(self.project_id)
+        models = [replace(one, id=project_id + one.id[old:], project_id=project_id) for one in self.models]
+        return EnvironmentModels(project_id, self.environment_id, models)
 
     def named(self, given: str) -> list[Model]:
         """The models an id names: none, one, or several when it is ambiguous. Case counts."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gateway.http.refusals import Unauthenticated
 from gateway.identity.caller import ANYBODY, Caller
+from gateway.identity.refusals import Unauthenticated
 
 # Proxies tell with these for whom they ask.
 _FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip")

@@ -20,6 +20,7 @@ from gateway.http.explorer.page import explorer_routes
 from gateway.http.explorer.tabs import read_tabs
 from gateway.http.failsafe import Failsafe
 from gateway.http.graphql import EndpointPolicy, GraphQLEndpoint
+from gateway.http.guarded import Guarded
 from gateway.http.health import ReadinessCheck, health_routes
 from gateway.http.hosts import HostGuard
 from gateway.http.metrics import Metrics
@@ -27,6 +28,7 @@ from gateway.http.negotiation import MediaType
 from gateway.http.operation_log import OperationLog
 from gateway.http.refusals import MethodRefused, PathUnknown
 from gateway.http.replies import refusal_reply
+from gateway.identity.caller import Scope as CallerScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class EdgePolicy:
     """What the edge lets in and shows.
 
     `allowed_hosts` empty: any Host is answered. `allowed_origins` empty: no foreign page may call. `authenticator`
-    tells who may ask; by default only this machine.
+    tells who may ask; by default only this machine. Metrics are shown to those with that scope, or to everybody
+    with `open_metrics`.
     """
 
     title: str = "dbt gateway"
@@ -42,6 +45,7 @@ class EdgePolicy:
     allowed_origins: tuple[str, ...] = ()
     explorer: bool = True
     metrics: bool = True
+    open_metrics: bool = False
     slow_seconds: float = 5.0
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
     authenticator: Authenticator = field(default_factory=ThisMachineAuthenticator)
@@ -71,8 +75,15 @@ def _routes(executor: Executor, policy: EdgePolicy, readiness: ReadinessCheck) -
     endpoint = GraphQLEndpoint(executor, policy.authenticator, endpoint_policy, observers)
     metrics.watch_in_flight(endpoint.in_flight)
     explorer = explorer_routes(policy.title, read_tabs()) if policy.explorer else []
-    shown_metrics = [metrics.route()] if policy.metrics else []
+    shown_metrics = [_metrics_route(metrics, policy)] if policy.metrics else []
     return [Route("/graphql", endpoint), *health_routes(readiness), *shown_metrics, *explorer]
+
+
+def _metrics_route(metrics: Metrics, policy: EdgePolicy) -> Route:
+    shown = metrics.route()
+    if policy.open_metrics:
+        return shown
+    return Route(shown.path, Guarded(shown.app, policy.authenticator, CallerScope.METRICS), methods=["GET"])
 
 
 def _middleware(policy: EdgePolicy) -> list[Middleware]:

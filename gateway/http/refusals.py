@@ -143,24 +143,3 @@ class HeadTooLarge(GatewayError):
 
     code = "HEAD_TOO_LARGE"
     http_status = 431
-
-
-class Unauthenticated(GatewayError):
-    """Nobody can be told from the request's credentials; the answer carries `WWW-Authenticate`."""
-
-    code = "UNAUTHENTICATED"
-    http_status = 401
-
-
-class Forbidden(GatewayError):
-    """The caller is known, and may not do this."""
-
-    code = "FORBIDDEN"
-    http_status = 403
-
-
-class IdentityUnavailable(GatewayError):
-    """Who asks cannot be told now, because the keys of the identity provider could not be read."""
-
-    code = "IDENTITY_UNAVAILABLE"
-    http_status = 503

@@ -14,14 +14,13 @@ from gateway.http.negotiation import STATUSES, MediaType, Outcome
 from gateway.http.refusals import (
     DocumentUnparsable,
     FragmentCycle,
-    IdentityUnavailable,
     MethodRefused,
     OperationUnresolved,
     Overloaded,
     PersistedQueryNotFound,
     PersistedQueryNotSupported,
-    Unauthenticated,
 )
+from gateway.identity.refusals import IdentityUnavailable, Unauthenticated
 
 MOST_ERRORS_OF_A_REFUSED_DOCUMENT = 5
 LONGEST_MESSAGE = 500

@@ -14,11 +14,13 @@ from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.hierarchy.lineage import Lineage
 from gateway.hierarchy.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.project import Project
+from gateway.hierarchy.visibility import EVERYTHING, Visibility
 from gateway.loading.batching import Batched
 from gateway.loading.built_models import Built, built_models
 from gateway.loading.histories import read_histories
 from gateway.loading.project_map import ProjectMap, map_projects
 from gateway.loading.projection import Projection
+from gateway.loading.visible_admin import visible_services
 from gateway.services.admin_facts import Topology
 from gateway.services.bundle import Services
 from gateway.services.group_service import Owners
@@ -51,9 +53,12 @@ _NOTHING_MORE = Projection()
 
 
 class Loaders:
-    """The loads of one request, as far as its projection goes."""
+    """The loads of one request, as far as its projection goes and its caller may see."""
 
-    def __init__(self, services: Services, projection: Projection = _NOTHING_MORE) -> None:
+    def __init__(
+        self, services: Services, projection: Projection = _NOTHING_MORE, visibility: Visibility = EVERYTHING
+    ) -> None:
+        services = visible_services(services, visibility)
         self._services = services
         self._projection = projection
         self._projects: Batched[Literal["all"], ProjectMap] = Batched(self._load_projects)
@@ -155,7 +160,12 @@ class Loaders:
             *(self._services.models.models(projects, fields, pushed) for pushed, projects in by_filter.items())
         )
         found = dict(zip(by_filter, answers, strict=True))
-        return {one: found[None if one.project in whole else one.pushed][one.project.environment_id] for one in wanted}
+        return {
+            one: _named_for(
+                one.project, found[None if one.project in whole else one.pushed][one.project.environment_id]
+            )
+            for one in wanted
+        }
 
     async def _load_details(self, keys: list[HistoryKey]) -> Mapping[HistoryKey, ModelDetails | GatewayError]:
         return await self._services.models.details(keys, self._projection.details)
@@ -190,3 +200,10 @@ class Loaders:
 
     async def _load_built_models(self, jobs: list[Job]) -> Mapping[Job, Built | GatewayError]:
         return await built_models(self._services, jobs)
+
+
+def _named_for(project: Project, models: EnvironmentModels | GatewayError) -> EnvironmentModels | GatewayError:
+    """The facts are shared; whether a project's id says its environment depends on what else the caller sees."""
+    if isinstance(models, GatewayError) or models.project_id == project.id:
+        return models
+    return models.of_project(project.id)

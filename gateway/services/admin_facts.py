@@ -54,8 +54,8 @@ class AdminFacts(Protocol):
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
         """The newest `count` runs of the account, newest first."""
 
-    async def environment_runs(self, environment_id: int) -> RunListing:
-        """The newest hundred runs of an environment, by any job; none where runs cannot be listed."""
+    async def environment_runs(self, environment_id: int, count: int = 100) -> RunListing:
+        """At least the newest `count` runs of an environment, by any job; none where runs cannot be listed."""
 
     async def run_counts(self, job_ids: Sequence[int]) -> Mapping[int, int | GatewayError | None]:
         """How many runs of each job there are; None where that cannot be known."""

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
-from gateway.caching.belief import Tolerance, wanting
-from gateway.caching.generations import Generations
-from gateway.caching.memory import Memory
-from gateway.caching.tiers import Tiers
 from gateway.services.admin_api import AdminApi
 from gateway.services.admin_facts import AdminFacts
 from gateway.services.admin_service import AdminService
 from gateway.services.base_query import BaseQuery
-from gateway.services.changes import Changes
 from gateway.services.configured import ConfiguredProject
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.group_service import GroupService
@@ -45,15 +39,11 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How long facts are believed, in seconds, and how many bytes of them are kept in memory.
-
-    Outdated ones are told as `tolerance` says; unless one is given, never.
-    """
+    """How long facts are believed, in seconds, and how many rows of them are kept in memory."""
 
     revision_interval: float = 30.0
     topology_seconds: float = 60.0
-    cache_bytes: int = 1024 * 1024 * 1024
-    tolerance: Tolerance = field(default_factory=Tolerance)
+    cached_rows: int = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +57,6 @@ class Services:
     groups: GroupService
     sources: SourceService
     admin: AdminFacts
-    changes: Changes
-    tiers: Tiers
-
-    @property
-    def generations(self) -> Generations:
-        """How often the facts of each environment changed."""
-        return self.tiers.generations
-
-    @contextmanager
-    def wanting(self, max_age: float | None) -> Iterator[None]:
-        """Within the block only facts count that were known to be true `max_age` seconds before its beginning; None:
-        those that the settings let count."""
-        with wanting(-math.inf if max_age is None else self.tiers.clock() - max_age):
-            yield
 
 
 @asynccontextmanager
@@ -104,30 +80,26 @@ def build_services(
     query: BaseQuery, upstream: Upstream, freshness: Freshness, clock: Callable[[], float] = time.monotonic
 ) -> Services:
     """Services that know nothing yet, over an open session; `clock` tells the seconds by which facts grow old."""
-    interval = freshness.revision_interval
-    tiers = Tiers(Memory(freshness.cache_bytes), clock, tolerance=freshness.tolerance)
-    changes = Changes()
-    environments = EnvironmentService(query, interval, tiers, changes)
-    models = ModelService(query, environments, tiers)
-    jobs = JobService(query, interval, tiers)
+    interval, rows = freshness.revision_interval, freshness.cached_rows
+    environments = EnvironmentService(query, interval, clock)
+    models = ModelService(query, environments, rows)
+    jobs = JobService(query, interval, rows, clock)
     return Services(
         environments=environments,
         models=models,
         jobs=jobs,
-        lineage=LineageService(query, environments, tiers),
-        groups=GroupService(query, environments, tiers),
-        sources=SourceService(query, environments, tiers),
-        admin=_admin(upstream, freshness, Discovery(query, environments, models, jobs, tiers), tiers),
-        changes=changes,
-        tiers=tiers,
+        lineage=LineageService(query, environments, rows),
+        groups=GroupService(query, environments, rows),
+        sources=SourceService(query, environments, rows),
+        admin=_admin(upstream, freshness, Discovery(query, environments, models, jobs), clock),
     )
 
 
 def _admin(
-    upstream: Upstream, freshness: Freshness, discovery: Discovery, tiers: Tiers
+    upstream: Upstream, freshness: Freshness, discovery: Discovery, clock: Callable[[], float]
 ) -> AdminService | InferredAdmin:
     seconds = freshness.topology_seconds
     if upstream.admin_url is None:
-        return InferredAdmin(upstream.account_id, upstream.projects, discovery, seconds, tiers)
+        return InferredAdmin(upstream.account_id, upstream.projects, discovery, seconds, clock)
     api = AdminApi(upstream.wire, upstream.admin_url, upstream.account_id)
-    return AdminService(api, seconds, freshness.revision_interval, tiers)
+    return AdminService(api, seconds, freshness.revision_interval, clock)

@@ -9,13 +9,11 @@ told, nor what a run did beside building models.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from gateway.caching.belief import for_seconds
-from gateway.caching.facts import FactsCache, Kind
-from gateway.caching.generations import ACCOUNT
-from gateway.caching.tiers import Tiers
+from gateway.caching.facts import FactsCache
 from gateway.errors import GatewayError, NotFound
 from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.hierarchy.model import ModelRun
@@ -30,7 +28,6 @@ from gateway.services.model_histories import HistoryKey
 from gateway.services.model_service import ModelService
 from gateway.services.revisioned import Revisioned
 from gateway.services.run_rows import RunKey
-from gateway.telemetry.usage import current_usage
 
 # A few models tell a job's runs: each of its runs touches at least one of them, other jobs crowd them seldom.
 _WITNESSES = 5
@@ -53,16 +50,14 @@ class InferredAdmin:
         projects: Sequence[ConfiguredProject],
         discovery: Discovery,
         topology_seconds: float,
-        tiers: Tiers,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.account_id = account_id
         self._projects = tuple(projects)
         self._discovery = discovery
         self._topology_seconds = topology_seconds
-        self._clock = tiers.clock
-        self._topology: FactsCache[str, Topology] = FactsCache(
-            tiers, Kind("topology", lambda topology: 1_000 + 2_000 * len(topology.jobs))
-        )
+        self._clock = clock
+        self._topology: FactsCache[str, Topology] = FactsCache(capacity=1, clock=clock)
 
     async def account_name(self) -> str | None:
         """Unknown."""
@@ -71,11 +66,8 @@ class InferredAdmin:
     async def topology(self) -> Topology:
         """The configured projects, and the jobs whose traces their models bear."""
         now = self._clock()
-        usage = current_usage()
-        usage.environments.add(ACCOUNT)
-        usage.environments.update(environment.id for project in self._projects for environment in project.environments)
         return await self._topology.get(
-            "topology", self._read_topology, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
+            "topology", self._read_topology, lambda fact: fact.younger_than(self._topology_seconds, now)
         )
 
     async def runs(self, run_ids: Sequence[int]) -> Mapping[int, Run | GatewayError]:
@@ -102,7 +94,7 @@ class InferredAdmin:
         everything = [run for runs in recent.values() if isinstance(runs, tuple) for run in runs]
         return tuple(sorted(everything, key=lambda run: run.id, reverse=True)[:count])
 
-    async def environment_runs(self, environment_id: int) -> RunListing:
+    async def environment_runs(self, environment_id: int, count: int = 100) -> RunListing:
         """Unknown."""
         return RunListing((), complete=False)
 
@@ -124,7 +116,7 @@ class Discovery:
     """What Discovery can tell of jobs and runs."""
 
     def __init__(
-        self, query: BaseQuery, environments: EnvironmentService, models: ModelService, jobs: JobService, tiers: Tiers
+        self, query: BaseQuery, environments: EnvironmentService, models: ModelService, jobs: JobService
     ) -> None:
         self._models = models
         self._jobs = jobs
@@ -132,9 +124,7 @@ class Discovery:
         async def read(environment_ids: list[int]) -> Mapping[int, LastJobs | GatewayError]:
             return await read_last_jobs(query, environment_ids)
 
-        self._last_jobs = Revisioned(
-            environments, read, tiers, Kind("last jobs", lambda last: 200 + 300 * len(last.by_model))
-        )
+        self._last_jobs = Revisioned(environments, read, capacity=500_000, weigh=lambda last: len(last.by_model) + 1)
 
     async def jobs(self, environment_ids: Sequence[int]) -> list[Job]:
         """The jobs that environments bear traces of, each with its newest run. Unreadable environments bear none."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from gateway.caching.belief import FINAL, Belief, for_seconds
-from gateway.caching.facts import FactsCache, Kind
-from gateway.caching.generations import ACCOUNT
-from gateway.caching.memory import Fact
-from gateway.caching.tiers import Tiers
+from gateway.caching.facts import Fact, FactsCache
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.services.base_query import BaseQuery, Operation
@@ -18,7 +15,6 @@ from gateway.services.discovery_types import JobModels, JobOutline
 from gateway.services.mapping import to_built_model, to_model_run
 from gateway.services.model_histories import MODEL_RUN_FIELDS
 from gateway.services.run_rows import RunKey, read_rows, runs_per_document
-from gateway.telemetry.usage import current_usage
 
 T = TypeVar("T")
 
@@ -57,14 +53,18 @@ Read = Callable[[list[RunKey]], Awaitable[Mapping[RunKey, RunModels[T] | Gateway
 class JobService:
     """Models of runs. Those of a finished run never change and are kept for good, within the bound."""
 
-    def __init__(self, query: BaseQuery, interval: float, tiers: Tiers) -> None:
+    def __init__(
+        self, query: BaseQuery, interval: float, capacity: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._query = query
         self._interval = interval
-        self._clock = tiers.clock
-        full: Kind[RunKey, _RunFact[ModelRun]] = Kind("run", lambda fact: 400 + 400 * len(fact.models.models))
-        outline: Kind[RunKey, _RunFact[BuiltModel]] = Kind("outline", lambda fact: 400 + 200 * len(fact.models.models))
-        self._full: FactsCache[RunKey, _RunFact[ModelRun]] = FactsCache(tiers, full)
-        self._outlines: FactsCache[RunKey, _RunFact[BuiltModel]] = FactsCache(tiers, outline)
+        self._clock = clock
+        self._full: FactsCache[RunKey, _RunFact[ModelRun]] = FactsCache(
+            capacity, weigh=lambda fact: len(fact.models.models) + 1, clock=clock
+        )
+        self._outlines: FactsCache[RunKey, _RunFact[BuiltModel]] = FactsCache(
+            capacity, weigh=lambda fact: len(fact.models.models) + 1, clock=clock
+        )
 
     async def run_models(
         self, keys: Sequence[RunKey], finished: frozenset[RunKey], models: int = 0
@@ -101,11 +101,10 @@ class JobService:
                 for key, found in (await read(missing)).items()
             }
 
-        def judge(_: RunKey, fact: Fact[_RunFact[T]]) -> Belief:
-            return FINAL if fact.value.final else for_seconds(fact.read_at, self._interval, now)
+        def believed(_: RunKey, fact: Fact[_RunFact[T]]) -> bool:
+            return fact.value.final or fact.younger_than(self._interval, now)
 
-        current_usage().environments.add(ACCOUNT)
-        facts = await cache.get_many(keys, fetch, judge)
+        facts = await cache.get_many(keys, fetch, believed)
         return {key: fact.models if isinstance(fact, _RunFact) else fact for key, fact in facts.items()}
 
     async def _read_full(

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from gateway.caching.belief import Belief
-from gateway.caching.facts import FactsCache, Kind
-from gateway.caching.memory import Fact
-from gateway.caching.tiers import Tiers
+from gateway.caching.facts import Fact, FactsCache
 from gateway.errors import GatewayError
 from gateway.services.environment_service import EnvironmentService
 
@@ -20,9 +17,7 @@ Read = Callable[[list[int]], Awaitable[Mapping[int, V | GatewayError]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Stamped(Generic[V]):
-    """A fact with the revision under which it was read."""
-
+class _Stamped(Generic[V]):
     value: V
     revision: datetime | None
 
@@ -30,27 +25,26 @@ class Stamped(Generic[V]):
 class Revisioned(Generic[V]):
     """Reads a fact of each environment once per revision (see EnvironmentService)."""
 
-    def __init__(self, environments: EnvironmentService, read: Read[V], tiers: Tiers, kind: Kind[int, V]) -> None:
+    def __init__(
+        self, environments: EnvironmentService, read: Read[V], capacity: int, weigh: Callable[[V], int]
+    ) -> None:
         self._environments = environments
         self._read = read
-        stamped: Kind[int, Stamped[V]] = Kind(
-            kind.name, lambda fact: kind.weigh(fact.value), lambda one: one, patience=0.0
-        )
-        self._cache: FactsCache[int, Stamped[V]] = FactsCache(tiers, stamped)
+        self._cache: FactsCache[int, _Stamped[V]] = FactsCache(capacity, weigh=lambda stamped: weigh(stamped.value))
 
     async def get(self, environment_ids: Sequence[int]) -> dict[int, V | GatewayError]:
         """The fact of each environment, or the error that its reading met."""
         readable, failed = await self._environments.sorted_out(environment_ids)
 
-        async def fetch(missing: list[int]) -> Mapping[int, Stamped[V] | GatewayError]:
+        async def fetch(missing: list[int]) -> Mapping[int, _Stamped[V] | GatewayError]:
             found = await self._read(missing)
             return {
-                one: value if isinstance(value, GatewayError) else Stamped(value, readable[one].revision)
+                one: value if isinstance(value, GatewayError) else _Stamped(value, readable[one].revision)
                 for one, value in found.items()
             }
 
-        def judge(environment_id: int, fact: Fact[Stamped[V]]) -> Belief:
-            return readable[environment_id].judge(fact.value.revision)
+        def believed(environment_id: int, fact: Fact[_Stamped[V]]) -> bool:
+            return fact.value.revision == readable[environment_id].revision
 
-        facts = await self._cache.get_many(list(readable), fetch, judge)
-        return {**failed, **{one: f.value if isinstance(f, Stamped) else f for one, f in facts.items()}}
+        facts = await self._cache.get_many(list(readable), fetch, believed)
+        return {**failed, **{one: f.value if isinstance(f, _Stamped) else f for one, f in facts.items()}}

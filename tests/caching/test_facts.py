@@ -10,10 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.caching.belief import FINAL, UNFIT, Belief, for_seconds
-from gateway.caching.facts import FactsCache, Kind
-from gateway.caching.memory import Fact, Memory
-from gateway.caching.tiers import Tiers
+from gateway.caching.facts import Fact, FactsCache
 from gateway.errors import GatewayError, UpstreamUnavailable
 
 Answers = Mapping[str, str | GatewayError]
@@ -33,13 +30,8 @@ class Upstream:
         return {key: self.answer(key) for key in keys}
 
 
-def always(_: str, fact: Fact[str]) -> Belief:
-    return FINAL
-
-
-def cache_of(capacity: int, **given: Any) -> FactsCache[str, Any]:
-    """A cache whose facts weigh one byte each."""
-    return FactsCache(Tiers(Memory(capacity), **given), Kind("test", weigh=lambda _: 1))
+def always(_: str, fact: Fact[str]) -> bool:
+    return True
 
 
 async def settle() -> None:
@@ -48,7 +40,7 @@ async def settle() -> None:
 
 
 async def test_those_who_ask_at_once_share_one_flight() -> None:
-    cache = cache_of(100)
+    cache: FactsCache[str, str] = FactsCache(100)
     upstream = Upstream()
     first = asyncio.create_task(cache.get_many(["a", "b"], upstream, always))
     await settle()
@@ -64,7 +56,7 @@ async def test_those_who_ask_at_once_share_one_flight() -> None:
 
 @pytest.mark.parametrize("leaver", ["leader", "follower"])
 async def test_who_leaves_does_not_take_the_answer_from_the_others(leaver: str) -> None:
-    cache = cache_of(100)
+    cache: FactsCache[str, str] = FactsCache(100)
     upstream = Upstream()
     tasks = {}
     for name in ("leader", "follower"):
@@ -79,7 +71,7 @@ async def test_who_leaves_does_not_take_the_answer_from_the_others(leaver: str) 
 
 
 async def test_a_flight_that_all_have_left_still_lands_in_the_cache() -> None:
-    cache = cache_of(100)
+    cache: FactsCache[str, str] = FactsCache(100)
     upstream = Upstream()
     only = asyncio.create_task(cache.get_many(["a"], upstream, always))
     await settle()
@@ -92,7 +84,7 @@ async def test_a_flight_that_all_have_left_still_lands_in_the_cache() -> None:
 
 
 async def test_an_error_goes_to_all_who_waited_and_is_not_kept() -> None:
-    cache = cache_of(100)
+    cache: FactsCache[str, str] = FactsCache(100)
     upstream = Upstream()
     failure = UpstreamUnavailable("down")
     upstream.answer = lambda key: failure if key == "a" else key.upper()
@@ -106,7 +98,7 @@ async def test_an_error_goes_to_all_who_waited_and_is_not_kept() -> None:
 
 
 async def test_a_fetch_that_breaks_raises_for_all_and_leaves_the_key_free() -> None:
-    cache = cache_of(100)
+    cache: FactsCache[str, str] = FactsCache(100)
 
     async def broken(_: list[str]) -> Answers:
         await asyncio.sleep(0)
@@ -120,17 +112,17 @@ async def test_a_fetch_that_breaks_raises_for_all_and_leaves_the_key_free() -> N
 
 
 async def test_one_key_raises_what_its_fetch_raises() -> None:
-    cache = cache_of(100)
+    cache: FactsCache[str, str] = FactsCache(100)
 
     async def failing() -> str:
         raise UpstreamUnavailable("down")
 
     with pytest.raises(UpstreamUnavailable, match="down"):
-        await cache.get("a", failing, lambda _: FINAL)
+        await cache.get("a", failing, lambda _: True)
 
 
 async def test_a_key_that_the_fetch_forgets_is_a_fault_of_its_own() -> None:
-    cache = cache_of(100)
+    cache: FactsCache[str, str] = FactsCache(100)
 
     async def forgetful(keys: list[str]) -> Answers:
         return {"b": "B"}
@@ -142,7 +134,7 @@ async def test_a_key_that_the_fetch_forgets_is_a_fault_of_its_own() -> None:
 
 async def test_who_needs_more_than_a_flight_brings_asks_again() -> None:
     """A history of three runs is under way; somebody wants ten."""
-    cache = cache_of(100)
+    cache: FactsCache[str, tuple[str, ...]] = FactsCache(100)
     started = asyncio.Event()
     asked: list[int] = []
 
@@ -155,9 +147,7 @@ async def test_who_needs_more_than_a_flight_brings_asks_again() -> None:
         return fetch
 
     async def ask(count: int) -> object:
-        found = await cache.get_many(
-            ["a"], fetching(count), lambda _, fact: FINAL if len(fact.value) >= count else UNFIT
-        )
+        found = await cache.get_many(["a"], fetching(count), lambda _, fact: len(fact.value) >= count)
         return found["a"]
 
     tasks = [asyncio.create_task(ask(count)) for count in (3, 10, 2)]
@@ -169,12 +159,12 @@ async def test_who_needs_more_than_a_flight_brings_asks_again() -> None:
 
 async def test_a_fact_is_believed_by_the_clock_it_was_read_by() -> None:
     now = 100.0
-    cache = cache_of(100, clock=lambda: now)
+    cache: FactsCache[str, str] = FactsCache(100, clock=lambda: now)
     upstream = Upstream()
     upstream.open.set()
 
     async def ask() -> int:
-        await cache.get_many(["a"], upstream, lambda _, fact: for_seconds(fact.read_at, 30, now))
+        await cache.get_many(["a"], upstream, lambda _, fact: fact.younger_than(30, now))
         return len(upstream.asked)
 
     assert await ask() == 1
@@ -191,7 +181,7 @@ async def test_a_fact_is_believed_by_the_clock_it_was_read_by() -> None:
 def test_the_weight_stays_within_the_bound_and_the_least_used_goes_first(
     puts: list[tuple[str, int]], capacity: int
 ) -> None:
-    cache: FactsCache[str, int] = FactsCache(Tiers(Memory(capacity)), Kind("test", weigh=lambda weight: weight))
+    cache: FactsCache[str, int] = FactsCache(capacity, weigh=lambda weight: weight)
     expected: dict[str, int] = {}
     for key, weight in puts:
         cache.put(key, weight)
@@ -203,7 +193,7 @@ def test_the_weight_stays_within_the_bound_and_the_least_used_goes_first(
 
 
 async def test_what_is_looked_up_counts_as_used() -> None:
-    cache = cache_of(2)
+    cache: FactsCache[str, str] = FactsCache(2)
     upstream = Upstream()
     upstream.open.set()
     await cache.get_many(["a", "b"], upstream, always)

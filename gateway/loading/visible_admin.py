@@ -1,0 +1,205 @@
+"""The account as far as a caller may see it: what is hidden from him is left out before anything is computed.
+
+Everything that the gateway answers hangs on the environments, jobs and runs told here, so hiding them hides all that
+is theirs. Facts are shared by all callers; this stands between those facts and one caller's request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from gateway.errors import GatewayError, NotFound, UpstreamForbidden, UpstreamRejected, UpstreamUnavailable
+from gateway.hierarchy.job import Job, Run, RunDetails
+from gateway.hierarchy.visibility import Visibility
+from gateway.loading.batching import Batched
+from gateway.services.admin_facts import AdminFacts, RunListing, Topology
+from gateway.services.bundle import Services
+from gateway.services.environment_service import EnvironmentHeader, EnvironmentService
+from gateway.telemetry.usage import uncounted
+
+_LISTED = 100
+
+RunsOrError = tuple[Run, ...] | GatewayError
+
+
+def visible_services(services: Services, visibility: Visibility) -> Services:
+    """The services for one request of a caller with this visibility."""
+    if visibility.is_everything:
+        return services
+    return replace(services, admin=VisibleAdmin(services.admin, services.environments, visibility))
+
+
+class VisibleAdmin:
+    """AdminFacts of what a caller may see; to be made inside a running loop, one per request.
+
+    Finding out what he may see looks at hidden things too, so that is left out of the counts in his answer.
+    """
+
+    def __init__(self, admin: AdminFacts, environments: EnvironmentService, visibility: Visibility) -> None:
+        self._admin = admin
+        self._environments = environments
+        self._visibility = visibility
+        self._topology: Batched[Literal["all"], Topology] = Batched(self._read_topology)
+        self._with_hidden_runs: set[int] = set()
+
+    @property
+    def account_id(self) -> int:
+        return self._admin.account_id
+
+    @property
+    def inferred(self) -> bool:
+        return self._admin.inferred
+
+    async def account_name(self) -> str | None:
+        return await self._admin.account_name()
+
+    async def topology(self) -> Topology:
+        """The visible environments with their projects, and the jobs that run in them."""
+        return await self._topology.load("all")
+
+    async def runs(self, run_ids: Sequence[int]) -> Mapping[int, Run | GatewayError]:
+        """Each run by its id; NotFound for one that does not exist, or not for the caller."""
+        with uncounted():
+            found = await self._admin.runs(run_ids)
+        seen = await self._seen()
+        return {
+            run_id: answer
+            if isinstance(answer, GatewayError) or answer.environment_id in seen
+            else NotFound(f"dbt lists no run {run_id}.")
+            for run_id, answer in found.items()
+        }
+
+    async def run_details(self, run_ids: Sequence[int]) -> Mapping[int, RunDetails | GatewayError]:
+        """Trigger and steps of each run, which must be a visible one."""
+        return await self._admin.run_details(run_ids)
+
+    async def recent_runs(self, job_ids: Sequence[int], count: int) -> Mapping[int, RunsOrError]:
+        """The newest `count` runs of each visible job, newest first."""
+        jobs = (await self.topology()).jobs
+        asked = [job_id for job_id in job_ids if job_id in jobs]
+        found: dict[int, RunsOrError] = dict.fromkeys(job_ids, ())
+        found |= await self._listed_runs([jobs[job_id] for job_id in asked], count) if len(asked) > 1 else {}
+        rest = [job_id for job_id in asked if not found[job_id]]
+        alone = await asyncio.gather(*(self._runs_of_job(job_id, count) for job_id in rest))
+        return found | dict(zip(rest, alone, strict=True))
+
+    async def newest_runs(self, count: int) -> tuple[Run, ...]:
+        """The newest `count` runs of the visible environments, newest first."""
+        topology = await self.topology()
+        if self.inferred:
+            recent = await self.recent_runs(list(topology.jobs), count)
+            failed = next((answer for answer in recent.values() if isinstance(answer, GatewayError)), None)
+            if failed is not None:
+                raise failed
+            listed = [run for runs in recent.values() if isinstance(runs, tuple) for run in runs]
+        else:
+            asked = (self._admin.environment_runs(one.id, count) for one in topology.environments)
+            listed = [run for listing in await asyncio.gather(*asked) for run in listing.runs[:count]]
+        return tuple(sorted(listed, key=lambda run: run.id, reverse=True)[:count])
+
+    async def environment_runs(self, environment_id: int, count: int = _LISTED) -> RunListing:
+        """The newest `count` runs of a visible environment."""
+        if environment_id not in await self._seen():
+            return RunListing((), complete=True)
+        return await self._admin.environment_runs(environment_id, count)
+
+    async def run_counts(self, job_ids: Sequence[int]) -> Mapping[int, int | GatewayError | None]:
+        """How many runs of each job there are; None for a job that ran where the caller may not look."""
+        known = [job_id for job_id in job_ids if job_id not in self._with_hidden_runs]
+        counts = await self._admin.run_counts(known) if known else {}
+        return dict.fromkeys(job_ids) | dict(counts)
+
+    async def _seen(self) -> frozenset[int]:
+        return frozenset(one.id for one in (await self.topology()).environments)
+
+    async def _listed_runs(self, jobs: Sequence[Job], count: int) -> dict[int, RunsOrError]:
+        """The runs of jobs that share an environment, as far as the environment's newest runs tell them."""
+        by_environment: dict[int, list[Job]] = {}
+        for job in jobs:
+            by_environment.setdefault(job.environment_id, []).append(job)
+        shared = {one: of_it for one, of_it in by_environment.items() if len(of_it) > 1}
+        listings = await asyncio.gather(*(self._listing(one) for one in shared))
+        found: dict[int, RunsOrError] = {}
+        for of_it, listing in zip(shared.values(), listings, strict=True):
+            for job in of_it:
+                runs = tuple(run for run in listing.runs if run.job_id == job.id)[:count]
+                if len(runs) == count:
+                    found[job.id] = runs
+        return found
+
+    async def _listing(self, environment_id: int) -> RunListing:
+        try:
+            return await self._admin.environment_runs(environment_id)
+        except GatewayError:
+            # Each job is asked alone then, and says itself what is wrong.
+            return RunListing((), complete=False)
+
+    async def _runs_of_job(self, job_id: int, count: int) -> RunsOrError:
+        runs = (await self._admin.recent_runs([job_id], count))[job_id]
+        if isinstance(runs, GatewayError):
+            return runs
+        seen = await self._seen()
+        visible = tuple(run for run in runs if run.environment_id in seen)
+        if len(visible) < len(runs):
+            self._with_hidden_runs.add(job_id)
+        return visible
+
+    async def _read_topology(self, keys: list[Literal["all"]]) -> Mapping[Literal["all"], Topology | GatewayError]:
+        with uncounted():
+            topology = await self._admin.topology()
+            seen = await self._visible_environments(topology)
+        return dict.fromkeys(keys, _reduced(topology, seen))
+
+    async def _visible_environments(self, topology: Topology) -> frozenset[int]:
+        admitted = [one for one in topology.environments if self._visibility.admits(one.id)]
+        projects = self._visibility.projects
+        if projects is None:
+            return frozenset(one.id for one in admitted)
+        headers = await self._environments.headers([one.id for one in admitted])
+        names = {
+            one.id: _name(headers[one.id], topology.project_names.get(one.dbt_cloud_project_id)) for one in admitted
+        }
+        seen = frozenset(one for one, name in names.items() if self._visibility.shows(name, one))
+        if any(map(_may_pass, headers.values())):
+            _ensure_nothing_is_missed(projects, {names[one] for one in seen})
+        return seen
+
+
+def _name(header: EnvironmentHeader | GatewayError, display: str | None) -> str:
+    """What a project is called; by the name it has in dbt Cloud where its environment does not tell."""
+    told = header.dbt_project_name if isinstance(header, EnvironmentHeader) else None
+    return told or display or ""
+
+
+def _may_pass(header: EnvironmentHeader | GatewayError) -> bool:
+    """Whether a header cannot be read now, but perhaps later: what dbt refused, it will go on refusing."""
+    return isinstance(header, GatewayError) and not isinstance(header, UpstreamForbidden | UpstreamRejected)
+
+
+def _ensure_nothing_is_missed(wanted: frozenset[str], found: set[str]) -> None:
+    """While environments cannot be asked their names, a project that is not found may be one of them."""
+    if not {name.split("@")[0] for name in wanted} <= found:
+        raise UpstreamUnavailable("dbt does not tell what all projects are called just now. Try again in a moment.")
+
+
+def _reduced(topology: Topology, seen: frozenset[int]) -> Topology:
+    environments = tuple(one for one in topology.environments if one.id in seen)
+    numbers = {one.dbt_cloud_project_id for one in environments}
+    return Topology(
+        project_names={number: name for number, name in topology.project_names.items() if number in numbers},
+        environments=environments,
+        jobs={job.id: _without_hidden_runs(job, seen) for job in topology.jobs.values() if job.environment_id in seen},
+    )
+
+
+def _without_hidden_runs(job: Job, seen: frozenset[int]) -> Job:
+    """The job; one that was moved from a hidden environment has left runs there."""
+    hidden = {
+        name: None
+        for name, run in (("last_run", job.last_run), ("last_finished_run", job.last_finished_run))
+        if run is not None and run.environment_id not in seen
+    }
+    return replace(job, **hidden) if hidden else job  # type: ignore[arg-type]  # both may be None
