@@ -87,7 +87,7 @@ def open_archive(
     archive = Archive.open(f"sqlite:///{directory / 'runs.db'}")
     try:
         folder = settings.artifacts or unpack_demo(directory / "demo")
-        return archive, ingest_folder(archive, folder, progress=progress)
+        return archive, ingest_folder(archive, folder, progress=progress, keep_raw=False)
     except BaseException:
         archive.close()
         raise

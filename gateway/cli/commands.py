@@ -68,7 +68,7 @@ def _platform(options: argparse.Namespace) -> int:
     if settings.uses_dbt_cloud:
         raise ConfigurationError("gateway platform serves local runs; unset GATEWAY_DISCOVERY_URL for it.")
     faults = _faults(options.faults)
-    with bind(options.host, options.port) as listening, prepared(settings) as source:
+    with bind(options.host, options.port) as listening, prepared(settings, keep_raw=True) as source:
         address = f"http://{shown_host(options.host)}:{listening.getsockname()[1]}"
         say("dbt platform over local runs")
         say(f"  Discovery  {address}/graphql")
@@ -93,7 +93,7 @@ def _serving_policy(settings: Settings, workers: int) -> ServingPolicy:
 
 def _ingest(options: argparse.Namespace) -> int:
     with opened(options.store) as archive:
-        report = read_folder(archive, options.folder)
+        report = read_folder(archive, options.folder, keep_raw=options.keep_raw)
         say(f"{options.folder}: {report.runs:,} runs stored, {report.unchanged:,} known already.")
         _forget(archive, options)
         say(f"The archive holds {describe(archive.describe())}.")
@@ -124,7 +124,7 @@ def _watch(archive: Archive, options: argparse.Namespace) -> None:
 
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
-    watch_folder(archive, options.folder, stop, tell, options.watch)
+    watch_folder(archive, options.folder, stop, tell, options.watch, keep_raw=options.keep_raw)
 
 
 def _schema(options: argparse.Namespace) -> int:

@@ -66,6 +66,12 @@ def _add_ingest(commands: Commands) -> None:
     ingest.add_argument(
         "--keep-runs", type=_kept, metavar="N", help="then forget all but the newest N runs of each job"
     )
+    ingest.add_argument(
+        "--no-raw",
+        dest="keep_raw",
+        action="store_false",
+        help="do not keep the files themselves: smaller, but the Admin API cannot send artifacts once DIR is gone",
+    )
 
 
 def _add_platform(commands: Commands) -> None:

@@ -31,9 +31,10 @@ class Source:
 
 
 @contextmanager
-def prepared(settings: Settings) -> Iterator[Source]:
+def prepared(settings: Settings, *, keep_raw: bool = False) -> Iterator[Source]:
     """The data that `settings` name. A folder is read into an archive of its own, which goes when the block ends.
 
+    `keep_raw`: the archive keeps the files themselves, which the gateway never asks for.
     Raises UnreadableArtifact or ConfigurationError.
     """
     if settings.uses_dbt_cloud:
@@ -44,13 +45,13 @@ def prepared(settings: Settings) -> Iterator[Source]:
         yield Source(settings, told)
     else:
         with tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True) as place:
-            yield _from_folder(settings, Path(place))
+            yield _from_folder(settings, Path(place), keep_raw)
 
 
-def _from_folder(settings: Settings, place: Path) -> Source:
+def _from_folder(settings: Settings, place: Path, keep_raw: bool) -> Source:
     store = f"sqlite:///{place}/runs.db"
     with opened(store) as archive:
-        read_folder(archive, settings.artifacts or unpack_demo(place))
+        read_folder(archive, settings.artifacts or unpack_demo(place), keep_raw=keep_raw)
         held = archive.describe()
         if held.account_id is None:
             raise UnreadableArtifact(f"{settings.artifacts} holds no run that could be read; see the lines above.")
@@ -71,11 +72,11 @@ def opened(store: str) -> Iterator[Archive]:
         archive.close()
 
 
-def read_folder(archive: Archive, folder: Path) -> IngestReport:
+def read_folder(archive: Archive, folder: Path, *, keep_raw: bool) -> IngestReport:
     """Reads a folder into the archive, shows how far it is, and names every file that could not be used."""
     progress = ProgressLine()
     try:
-        report = ingest_folder(archive, folder, progress=progress)
+        report = ingest_folder(archive, folder, progress=progress, keep_raw=keep_raw)
     finally:
         progress.finish()
     for problem in report.problems:

@@ -73,7 +73,7 @@ class ContentStore:
                 self._texts.clear()
                 missing = {body for body in bodies if body is not None}
             by_digest = {digest_of(body.encode("utf-8", "surrogatepass")): body for body in missing}
-            keys = _ensure(connection, texts, {digest: {"body": body} for digest, body in by_digest.items()})
+            keys = ensure_rows(connection, texts, {digest: {"body": body} for digest, body in by_digest.items()})
             self._texts.update((by_digest[digest], key) for digest, key in keys.items())
         return self._texts
 
@@ -156,26 +156,27 @@ def _content(unique_id: str, entry: ManifestEntry) -> bytes:
 
 
 def _ensure_nodes(connection: Connection, rows: Mapping[bytes, dict[str, Any]]) -> dict[bytes, int]:
-    known = _find(connection, nodes, rows)
+    known = find_keys(connection, nodes, rows)
     fresh = {digest: row for digest, row in rows.items() if digest not in known}
     parents = {digest: dict.fromkeys(row.pop("parents") or ()) for digest, row in fresh.items()}
-    known |= _ensure(connection, nodes, fresh)
+    known |= ensure_rows(connection, nodes, fresh)
     edges = [{"node_id": known[digest], "parent": parent} for digest, names in parents.items() for parent in names]
     _insert_all(connection, node_parents, edges)
     return known
 
 
-def _ensure(connection: Connection, table: Table, rows: Mapping[bytes, Mapping[str, Any]]) -> dict[bytes, int]:
+def ensure_rows(connection: Connection, table: Table, rows: Mapping[bytes, Mapping[str, Any]]) -> dict[bytes, int]:
     """The keys of the rows by digest; those that are not there yet are inserted."""
-    known = _find(connection, table, rows)
+    known = find_keys(connection, table, rows)
     fresh = [{"digest": digest, **row} for digest, row in rows.items() if digest not in known]
     if fresh:
         _insert_all(connection, table, fresh)
-        known |= _find(connection, table, [row["digest"] for row in fresh])
+        known |= find_keys(connection, table, [row["digest"] for row in fresh])
     return known
 
 
-def _find(connection: Connection, table: Table, digests: Iterable[bytes]) -> dict[bytes, int]:
+def find_keys(connection: Connection, table: Table, digests: Iterable[bytes]) -> dict[bytes, int]:
+    """The keys of the rows that a table has, by digest."""
     known: dict[bytes, int] = {}
     for part in chunks(digests):
         query = select(table.c.digest, table.c.id).where(table.c.digest.in_(part))

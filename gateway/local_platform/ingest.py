@@ -71,21 +71,23 @@ class _Unit:
             yield from read_bare_folder(self.folder, self.account_id)
 
 
-def ingest_folder(archive: Archive, folder: Path, progress: ProgressCallback | None = None) -> IngestReport:
+def ingest_folder(
+    archive: Archive, folder: Path, progress: ProgressCallback | None = None, *, keep_raw: bool = True
+) -> IngestReport:
     """Reads every run below `folder`, which may be a tar or zip file of one, that is new or has changed.
 
-    A file that cannot be used costs its own run only and becomes a problem of the report.
+    A file that cannot be used costs its own run only and becomes a problem of the report. `keep_raw`: keep the files
+    byte for byte, so that the Admin API can send them when the folder is gone.
     Raises UnreadableArtifact when `folder` is missing or holds no artifacts at all.
     """
     if folder.is_file():
         with unpacked(folder) as passing:
-            return _ingest(archive, passing, progress, lasting=False)
-    return _ingest(archive, folder, progress, lasting=True)
+            return _ingest(_Ingest(archive, RunWriter(keeps_raw=keep_raw), lasting=False), passing, progress)
+    return _ingest(_Ingest(archive, RunWriter(keeps_raw=keep_raw), lasting=True), folder, progress)
 
 
-def _ingest(archive: Archive, folder: Path, progress: ProgressCallback | None, *, lasting: bool) -> IngestReport:
+def _ingest(ingest: _Ingest, folder: Path, progress: ProgressCallback | None) -> IngestReport:
     layout = find_artifacts(folder)
-    ingest = _Ingest(archive, layout.problems, lasting)
     units = ingest.plan(layout)
     for done, unit in enumerate(units, start=1):
         ingest.read(unit)
@@ -97,11 +99,11 @@ def _ingest(archive: Archive, folder: Path, progress: ProgressCallback | None, *
 class _Ingest:
     """One pass over a folder and its tally. Only a folder that lasts is worth remembering."""
 
-    def __init__(self, archive: Archive, problems: list[Problem], lasting: bool) -> None:
+    def __init__(self, archive: Archive, writer: RunWriter, *, lasting: bool) -> None:
         self._archive = archive
         self._lasting = lasting
-        self._writer = RunWriter()
-        self._problems = problems
+        self._writer = writer
+        self._problems: list[Problem] = []
         self._runs = self._unchanged = self._results = 0
 
     def report(self) -> IngestReport:
@@ -109,6 +111,7 @@ class _Ingest:
 
     def plan(self, layout: Layout) -> list[_Unit]:
         """What to read, older runs first within their project, so that times move forward."""
+        self._problems += layout.problems
         accounts = self._accounts(layout)
         units = [unit for folder in layout.run_folders if (unit := self._run_unit(folder, accounts))]
         units.sort(key=lambda unit: (str(unit.path.parent.parent), _ended(unit.record)))

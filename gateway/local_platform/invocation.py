@@ -36,11 +36,12 @@ _SPEAKING_ORDER = (RUN_RESULTS, SOURCES, CATALOG, MANIFEST)
 
 @dataclass(frozen=True)
 class ArtifactFile:
-    """A decoded artifact, its digest, and where it lay."""
+    """A decoded artifact, its bytes and their digest, and where it lay. The raw parts of `content` lie in `data`."""
 
     path: Path
     digest: bytes
     content: Any
+    data: bytes = field(repr=False)
 
     @property
     def metadata(self) -> Metadata:
@@ -155,7 +156,7 @@ def read_artifact(path: Path) -> ArtifactFile:
     data = artifacts.read_bytes(path)
     content = artifacts.decode(data, _RECORDS[path.name], path)
     artifacts.check_version(content.metadata, path)
-    return ArtifactFile(path, hashlib.blake2b(data, digest_size=16).digest(), content)
+    return ArtifactFile(path, hashlib.blake2b(data, digest_size=16).digest(), content, data)
 
 
 def group_invocations(files: list[ArtifactFile]) -> list[Invocation]:

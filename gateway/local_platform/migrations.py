@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, insert, inspect, select
 
 from gateway.errors import ConfigurationError
-from gateway.local_platform.tables import metadata, migrations
+from gateway.local_platform.tables import artifact_pieces, artifacts, metadata, migrations, pieces
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,14 @@ def _count_model_results(connection: Connection) -> None:
     )
 
 
+def _keep_raw_files(connection: Connection) -> None:
+    metadata.create_all(connection, [pieces, artifacts, artifact_pieces])
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the first tables", _create_tables),
     Migration(2, "model results counted per invocation", _count_model_results),
+    Migration(3, "artifact files kept", _keep_raw_files),
 )
 
 

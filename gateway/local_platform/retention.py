@@ -11,6 +11,8 @@ from sqlalchemy import Column, Connection, Table, delete, func, select, union_al
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.contents import chunks
 from gateway.local_platform.tables import (
+    artifact_pieces,
+    artifacts,
     catalog_tables,
     compilations,
     environments,
@@ -21,6 +23,7 @@ from gateway.local_platform.tables import (
     manifests,
     node_parents,
     nodes,
+    pieces,
     resources,
     results,
     run_files,
@@ -111,9 +114,17 @@ def _sweep(connection: Connection) -> int:
     used = (manifest_nodes.c.node_id, results.c.node_id, freshness.c.node_id)
     _keep(connection, node_parents, node_parents.c.node_id, used)
     removed = _keep(connection, nodes, nodes.c.id, used)
+    _sweep_files(connection)
     _keep(connection, resources, resources.c.id, tuple(table.c.resource_id for table in _FACTS))
     _keep(connection, texts, texts.c.id, _TEXT_COLUMNS)
     return removed
+
+
+def _sweep_files(connection: Connection) -> None:
+    listed = select(artifacts.c.id).where(artifacts.c.digest.in_(select(run_files.c.digest)))
+    connection.execute(delete(artifact_pieces).where(artifact_pieces.c.artifact_id.not_in(listed)))
+    connection.execute(delete(artifacts).where(artifacts.c.id.not_in(listed)))
+    _keep(connection, pieces, pieces.c.id, (artifact_pieces.c.piece_id, artifacts.c.numbers_id))
 
 
 def _keep(connection: Connection, table: Table, key: Column[int], used: tuple[Column[int], ...]) -> int:

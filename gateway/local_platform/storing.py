@@ -10,6 +10,7 @@ from gateway.local_platform.account import account_rows, infer_deployment_types,
 from gateway.local_platform.contents import ContentStore
 from gateway.local_platform.fact_rows import FactRows
 from gateway.local_platform.invocation import Invocation
+from gateway.local_platform.raw_files import keep_file
 from gateway.local_platform.run_bundle import RunBundle, StepInvocation
 from gateway.local_platform.run_rows import deploys, derive_run, mark_final, store_run, touch_environment
 from gateway.local_platform.tables import catalog_tables, compilations, freshness, invocations, results, run_files
@@ -27,10 +28,11 @@ class Stored:
 
 
 class RunWriter:
-    """Writes runs one after the other; remembers keys between them."""
+    """Writes runs one after the other; remembers keys between them. `keeps_raw`: whether files are kept as they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_raw: bool = True) -> None:
         self._contents = ContentStore()
+        self._keeps_raw = keeps_raw
 
     def forget(self) -> None:
         """Must be called after a transaction that was rolled back."""
@@ -80,6 +82,8 @@ class RunWriter:
         }
         key = connection.execute(insert(invocations).values(head).returning(invocations.c.id)).scalar_one()
         _store_files(connection, owner.run_id, step)
+        for file in invocation.files.values() if self._keeps_raw else ():
+            keep_file(connection, file)
         rows = FactRows(connection, self._contents, invocation, manifest.node_ids if manifest else {})
         return rows.write(connection, {"invocation_id": key, **shared}, owner.environment_id)
 

@@ -106,7 +106,7 @@ runs = Table(
     Column("ingested_at", BigInteger, nullable=False),
 )
 
-# Where a run's files lay when they were read; they are served from there while they still do.
+# Which files a run left, and where they lay when they were read. Those that were not kept are served from there.
 run_files = Table(
     "run_files",
     metadata,
@@ -115,6 +115,34 @@ run_files = Table(
     Column("name", Text, primary_key=True),
     Column("path", Text, nullable=False),
     Column("digest", LargeBinary, nullable=False),
+)
+
+# Files that were kept, by the digest of their bytes; `numbers_id`: the piece with the numbers taken out of the others.
+# Pieces have no foreign keys: PostgreSQL would look through every reference for each piece that retention removes.
+artifacts = Table(
+    "artifacts",
+    metadata,
+    _key(),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("size", BigInteger, nullable=False),
+    Column("numbers_id", _Key),
+)
+
+artifact_pieces = Table(
+    "artifact_pieces",
+    metadata,
+    Column("artifact_id", _Key, ForeignKey("artifacts.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("piece_id", _Key, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+pieces = Table(
+    "pieces",
+    metadata,
+    _key(),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("body", LargeBinary, nullable=False),
 )
 
 # Folders that were read whole, with names, sizes and times of their files: they are not read again while these stand.

@@ -20,6 +20,8 @@ def watch_folder(
     stop: threading.Event,
     tell: Callable[[IngestReport], None],
     seconds: float = DEFAULT_SECONDS,
+    *,
+    keep_raw: bool = True,
 ) -> None:
     """Reads `folder` every `seconds` until `stop` is set; blocks meanwhile.
 
@@ -28,7 +30,7 @@ def watch_folder(
     """
     told: set[Problem] = set()
     while not stop.is_set():
-        report = _read(archive, folder)
+        report = _read(archive, folder, keep_raw)
         fresh = tuple(problem for problem in report.problems if problem not in told)
         told = set(report.problems)
         if report.runs or fresh:
@@ -36,8 +38,8 @@ def watch_folder(
         stop.wait(seconds)
 
 
-def _read(archive: Archive, folder: Path) -> IngestReport:
+def _read(archive: Archive, folder: Path, keep_raw: bool) -> IngestReport:
     try:
-        return ingest_folder(archive, folder)
+        return ingest_folder(archive, folder, keep_raw=keep_raw)
     except UnreadableArtifact as error:
         return IngestReport(0, 0, 0, (Problem(str(folder), error.message),))

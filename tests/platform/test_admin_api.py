@@ -220,13 +220,30 @@ def test_artifacts_are_listed_and_sent_as_dbt_wrote_them(platform: Platform, run
     assert last.content == (folder / "step_2" / "run_results.json").read_bytes()
     first = platform.http.get(f"{base}/sources.json", params={"step": 1})
     assert first.content == (folder / "step_1" / "sources.json").read_bytes()
+    assert int(first.headers["content-length"]) == len(first.content)
+
+
+def test_a_step_has_its_own_files_and_those_dbt_left_from_the_steps_before(
+    platform: Platform, runs_folder: Path
+) -> None:
+    path = f"runs/{FAILED_RUN}/artifacts/"
+    assert platform.get(path, step=1)["data"] == ["manifest.json", "sources.json"]
+    assert platform.get(path, step=2)["data"] == ["manifest.json", "run_results.json", "sources.json"]
+    assert platform.get(path, step=3)["data"] is None
+    folder = runs_folder / "finance" / str(FAILED_JOB) / str(FAILED_RUN)
+    for step in (1, 2):
+        answer = platform.http.get(f"/api/v2/accounts/{ACCOUNT}/{path}manifest.json", params={"step": step})
+        assert answer.content == (folder / f"step_{step}" / "manifest.json").read_bytes()
+    left = platform.http.get(f"/api/v2/accounts/{ACCOUNT}/{path}sources.json", params={"step": 2})
+    assert left.content == (folder / "step_1" / "sources.json").read_bytes()
 
 
 @pytest.mark.parametrize(
     "path",
     [
         f"runs/{FAILED_RUN}/artifacts/catalog.json",
-        f"runs/{FAILED_RUN}/artifacts/sources.json",
+        f"runs/{FAILED_RUN}/artifacts/run_results.json?step=1",
+        f"runs/{FAILED_RUN}/artifacts/sources.json?step=3",
         f"runs/{FAILED_RUN}/artifacts/../run.json",
         f"runs/{FAILED_RUN}/artifacts//etc/passwd",
         "runs/1/",

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, select
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from gateway.local_platform.admin import shapes
-from gateway.local_platform.admin.artifacts import artifact_names, find_artifact, read_artifact
+from gateway.local_platform.admin.artifacts import artifact_names, send_artifact
 from gateway.local_platform.admin.envelope import AdminError, Listed, many, one
 from gateway.local_platform.admin.listing import Found, Resource, find
 from gateway.local_platform.admin.reading import (
@@ -48,8 +48,8 @@ def admin_routes(archive: Archive) -> list[Route]:
         f"{account}/runs/": _runs,
         f"{account}/runs/{{id:int}}/": _run,
         f"{account}/runs/{{id:int}}/artifacts/": _artifacts,
-        f"{account}/runs/{{id:int}}/artifacts/{{path:path}}": _artifact,
-        f"{account}/jobs/{{id:int}}/artifacts/{{path:path}}": _job_artifact,
+        f"{account}/runs/{{id:int}}/artifacts/{{path:path}}": _artifact_handler(archive),
+        f"{account}/jobs/{{id:int}}/artifacts/{{path:path}}": _job_artifact_handler(archive),
     }
     return [Route(path, _endpoint(archive, handler), methods=["GET"]) for path, handler in handlers.items()]
 
@@ -141,24 +141,33 @@ def _run(connection: Connection, request: Request) -> Response:
 
 def _artifacts(connection: Connection, request: Request) -> Response:
     row = find_one(connection, runs, request.path_params["id"], _scope(connection, request, runs))
-    return one(artifact_names(connection, row.id))
+    return one(artifact_names(connection, row.id, _step(request)))
 
 
-def _artifact(connection: Connection, request: Request) -> Response:
-    row = find_one(connection, runs, request.path_params["id"], _scope(connection, request, runs))
-    return _file(connection, request, row.id)
-
-
-def _job_artifact(connection: Connection, request: Request) -> Response:
-    job = find_one(connection, jobs, request.path_params["id"], _scope(connection, request, jobs))
-    newest = select(runs.c.id).where(runs.c.job_id == job.id, runs.c.status == 10)
-    run_id = connection.scalar(newest.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(1))
-    return _file(connection, request, run_id or 0)
-
-
-def _file(connection: Connection, request: Request, run_id: int) -> Response:
+def _step(request: Request) -> int | None:
     step = request.query_params.get("step", "")
-    row = find_artifact(
-        connection, run_id, request.path_params["path"].strip("/"), int(step) if step.isdecimal() else None
-    )
-    return Response(read_artifact(row), media_type="application/json")
+    return int(step) if step.isdecimal() and len(step) < 10 else None
+
+
+def _artifact_handler(archive: Archive) -> Handler:
+    def answer(connection: Connection, request: Request) -> Response:
+        row = find_one(connection, runs, request.path_params["id"], _scope(connection, request, runs))
+        return _file(archive, connection, request, row.id)
+
+    return answer
+
+
+def _job_artifact_handler(archive: Archive) -> Handler:
+    def answer(connection: Connection, request: Request) -> Response:
+        job = find_one(connection, jobs, request.path_params["id"], _scope(connection, request, jobs))
+        newest = select(runs.c.id).where(runs.c.job_id == job.id, runs.c.status == 10)
+        run_id = connection.scalar(newest.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(1))
+        return _file(archive, connection, request, run_id or 0)
+
+    return answer
+
+
+def _file(archive: Archive, connection: Connection, request: Request, run_id: int) -> Response:
+    name = request.path_params["path"].strip("/")
+    file = send_artifact(archive, connection, run_id, name, _step(request))
+    return StreamingResponse(file.parts, headers={"Content-Length": str(file.size)}, media_type="application/json")
