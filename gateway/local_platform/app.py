@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -14,7 +18,7 @@ from gateway.local_platform.archive import Archive
 from gateway.local_platform.discovery.endpoint import discovery_endpoint
 from gateway.local_platform.fault_gate import FaultGate
 from gateway.local_platform.faults import Faults
-from gateway.local_platform.requests import RequestLog
+from gateway.local_platform.requests import COUNTS_PATH, NotedRequest, RequestLog
 from gateway.local_platform.tokens import client_name, token_fits
 
 
@@ -24,20 +28,35 @@ def create_platform(
     """The application over an opened archive, which stays the caller's to close.
 
     With a `token`, requests must carry it as `Authorization: Token …` or `Bearer …`; introspection needs none.
-    `app.state.requests` counts the requests. With `faults`, those are on and clients may ask for more by header:
-    for tests only; without, the header is refused. With a `lagging` archive Discovery answers from that one: it has not
-    got the metadata yet of runs that the Admin API already knows to be finished.
+    `app.state.requests` counts the requests. With `faults`, those are on, clients may ask for more by header, and
+    `/platform/requests` tells the counts (DELETE sets them to zero): for tests only; without, the header is refused.
+    With a `lagging` archive Discovery answers from that one: it has not got the metadata yet of runs that the Admin API
+    already knows to be finished.
     """
     log = RequestLog()
-    discovery = Route("/graphql", discovery_endpoint(lagging or archive, log, token), methods=["GET", "POST"])
-    gates = [Middleware(_AdminGate, log=log, token=token), Middleware(FaultGate, faults=faults)]
-    app = Starlette(routes=[discovery, *admin_routes(archive)], middleware=gates)
+    routes = [Route("/graphql", discovery_endpoint(lagging or archive, token), methods=["GET", "POST"])]
+    if faults is not None:
+        routes.append(Route(COUNTS_PATH, _counts_endpoint(log), methods=["GET", "DELETE"]))
+    gates = [Middleware(_Entrance, log=log, token=token), Middleware(FaultGate, faults=faults)]
+    app = Starlette(routes=[*routes, *admin_routes(archive)], middleware=gates)
     app.state.requests = log
     return app
 
 
-class _AdminGate:
-    """Notes every request to the Admin API and refuses those without the token."""
+def _counts_endpoint(log: RequestLog) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        if request.method == "DELETE":
+            log.clear()
+        return JSONResponse(log.told())
+
+    return endpoint
+
+
+class _Entrance:
+    """Notes every request, and refuses those to the Admin API and to the counts that come without the token.
+
+    Discovery looks at tokens itself, because introspection needs none.
+    """
 
     def __init__(self, app: ASGIApp, log: RequestLog, token: str | None) -> None:
         self._app = app
@@ -45,12 +64,15 @@ class _AdminGate:
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith("/api/"):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        self._log.add(scope["method"], scope["path"], None, client_name(scope, headers.get("x-dbt-partner-source")))
-        if token_fits(headers.get("authorization", ""), self._token):
-            await self._app(scope, receive, send)
+        client = client_name(scope, headers.get("x-dbt-partner-source"))
+        noted = NotedRequest(scope["method"], scope["path"], client)
+        if scope["path"] != COUNTS_PATH:
+            self._log.add(noted)
+        if scope["path"] == "/graphql" or token_fits(headers.get("authorization", ""), self._token):
+            await self._app({**scope, "noted": noted}, receive, send)
         else:
             await AdminError(401, "Invalid token.").response()(scope, receive, send)

@@ -87,6 +87,13 @@ class Archive:
             raise ConfigurationError(f"The archive cannot be written: {reason_of(error)}.") from error
 
     @contextmanager
+    def supposing(self) -> Iterator[Connection]:
+        """A transaction that is undone at its end: a view of what the archive would hold. Writers wait meanwhile."""
+        with self._engine.connect().execution_options(writes=True) as connection, connection.begin() as transaction:
+            yield connection
+            transaction.rollback()
+
+    @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             if self._on_postgres:

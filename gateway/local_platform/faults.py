@@ -26,6 +26,7 @@ SWITCHES: dict[str, tuple[str, float | None]] = {
     "partial-errors": ("null the first root field and add an error for it", None),
     "complexity": ("refuse documents of more fields than this with COMPLEXITY_EXCEEDED", 50.0),
     "big-int-text": ("write BigInt values as text", None),
+    "metadata-lag": ("answer Discovery as before the newest so many runs of each environment", 1.0),
     "capped-job-lists": ("give at most 100 rows of a job's list when no `first` is asked for", None),
 }
 

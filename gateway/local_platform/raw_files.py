@@ -101,8 +101,10 @@ def _masked(data: bytes, numbers: list[bytes]) -> Iterator[bytes]:
         yield from _pieces(data)
         return
     for piece in _pieces(data):
-        numbers.extend(found[2] for found in _PARSED_AT.finditer(piece))
-        yield _PARSED_AT.sub(rb"\1" + _TAKEN_OUT, piece)
+        parts = _PARSED_AT.split(piece)  # a text, the key, the number, and so on
+        numbers += parts[2::3]
+        parts[2::3] = [_TAKEN_OUT] * len(parts[2::3])
+        yield b"".join(parts)
 
 
 def _unmasked(piece: bytes, numbers: Iterator[bytes]) -> bytes:

@@ -4,35 +4,57 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from typing import Any
 
+COUNTS_PATH = "/platform/requests"
 _KEPT = 10_000
 
 Record = tuple[str, str, str | None]
 
 
 @dataclass
-class RequestLog:
-    """The latest requests as (method, path, operation name), and how many there were of each client in all."""
+class NotedRequest:
+    """One request; `operation` is the name of its GraphQL operation once that is known."""
 
-    _records: deque[Record] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    method: str
+    path: str
+    client: str
+    operation: str | None = None
+
+
+@dataclass
+class RequestLog:
+    """The latest requests as (method, path, operation name), and how many there were of each client in all.
+
+    Requests that were refused count as well: by a wrong token, or by a fault.
+    """
+
+    _noted: deque[NotedRequest] = field(default_factory=lambda: deque(maxlen=_KEPT))
     by_client: Counter[str] = field(default_factory=Counter)
 
     @property
     def records(self) -> list[Record]:
         """The latest requests, oldest first; at most 10,000 are kept."""
-        return list(self._records)
+        return [(each.method, each.path, each.operation) for each in self._noted]
 
     @property
     def count(self) -> int:
-        """How many requests were answered since the last `clear`."""
+        """How many requests there were since the last `clear`."""
         return self.by_client.total()
 
-    def add(self, method: str, path: str, operation: str | None, client: str) -> None:
+    def add(self, request: NotedRequest) -> None:
         """Notes one request."""
-        self._records.append((method, path, operation))
-        self.by_client[client] += 1
+        self._noted.append(request)
+        self.by_client[request.client] += 1
 
     def clear(self) -> None:
         """Forgets everything."""
-        self._records.clear()
+        self._noted.clear()
         self.by_client.clear()
+
+    def told(self) -> dict[str, Any]:
+        """The counts as JSON: in all, of each client, and of each client and operation (or path) among the latest."""
+        latest: dict[str, Counter[str]] = {}
+        for each in self._noted:
+            latest.setdefault(each.client, Counter())[each.operation or f"{each.method} {each.path}"] += 1
+        return {"total": self.count, "clients": dict(self.by_client), "latest": latest}

@@ -76,6 +76,22 @@ def forget_old_runs(archive: Archive, retention: Retention, now: float | None = 
         return Forgotten(len(doomed), removed, _sweep(connection) if doomed else 0)
 
 
+def forget_newest_runs(connection: Connection, count: int) -> None:
+    """Leaves the archive as it was before the newest `count` runs with artifacts of each environment were read."""
+    ended = func.max(invocations.c.generated_at)
+    place = func.row_number().over(
+        partition_by=invocations.c.environment_id, order_by=(ended.desc(), invocations.c.run_id.desc())
+    )
+    ranked = select(invocations.c.run_id, place.label("place")).group_by(
+        invocations.c.environment_id, invocations.c.run_id
+    )
+    newest = [row.run_id for row in connection.execute(ranked) if row.place <= count]
+    for part in chunks(newest):
+        _remove_runs(connection, part)
+    left = select(ended).where(invocations.c.environment_id == environments.c.id).correlate(environments)
+    connection.execute(update(environments).values(updated_at=left.scalar_subquery()))
+
+
 def _doomed_runs(connection: Connection, retention: Retention, moment: int) -> list[int]:
     place = func.row_number().over(partition_by=runs.c.job_id, order_by=(runs.c.created_at.desc(), runs.c.id.desc()))
     rows = connection.execute(select(runs.c.id, runs.c.created_at, place.label("place")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.faults import SWITCHES, Faults, parse_faults
 from tests.platform.conftest import ACCOUNT, Platform
+from tests.platform.reckoning import Reckoning, millis, moment
 
 QUERY = "{ environment(id: 201001) { dbtProjectName } job(id: 301001) { id runId } }"
 RIGHT = {"environment": {"dbtProjectName": "finance"}, "job": {"id": 301001, "runId": 70437490011508}}
@@ -130,6 +132,40 @@ def test_metadata_may_lag_behind_a_finished_run(platform: Platform, new_store: C
     behind.close()
 
 
+def updated_at(reckoning: Reckoning, environment_id: int, behind: int) -> datetime:
+    """When the environment's state was updated last, so many runs ago; to the millisecond, as the API tells it."""
+    ends: dict[int, datetime] = {}
+    for command in reckoning.commands_of(environment_id):
+        run = command.run["id"]
+        ends[run] = max(ends.get(run, command.generated_at), command.generated_at)
+    return moment(millis(sorted(ends.values(), reverse=True)[behind].isoformat()))
+
+
+@pytest.mark.parametrize("behind", [0, 1, 2, 5])
+def test_discovery_may_be_some_runs_behind_the_admin_api(faulty: TestClient, reckoning: Reckoning, behind: int) -> None:
+    query = "{ environment(id: 201001) { applied { lastUpdatedAt } } }"
+    for _ in range(2):  # nothing of it is remembered
+        answer = ask(faulty, f"metadata-lag={behind}", query).json()["data"]["environment"]["applied"]
+        assert moment(answer["lastUpdatedAt"]) == updated_at(reckoning, 201001, behind)
+        now = faulty.post("/graphql", json={"query": query}).json()["data"]["environment"]["applied"]
+        assert moment(now["lastUpdatedAt"]) == updated_at(reckoning, 201001, 0)
+    newest = faulty.get(
+        f"/api/v2/accounts/{ACCOUNT}/runs/70437490011508/", headers={"x-platform-fault": "metadata-lag"}
+    )
+    assert newest.json()["data"]["is_complete"] is True
+
+
+def test_a_run_whose_metadata_lags_is_missing_from_histories_and_jobs(faulty: TestClient) -> None:
+    query = """{ job(id: 301001) { runId } environment(id: 201001) { applied {
+      modelHistoricalRuns(uniqueId: "model.finance.fct_invoices", lastRunCount: 3) { runId } } } }"""
+    now = faulty.post("/graphql", json={"query": query}).json()["data"]
+    then = ask(faulty, "metadata-lag=1", query).json()["data"]
+    assert now["job"]["runId"] == 70437490011508
+    assert then["job"]["runId"] < now["job"]["runId"]
+    history = now["environment"]["applied"]["modelHistoricalRuns"]
+    assert then["environment"]["applied"]["modelHistoricalRuns"][:2] == history[1:]
+
+
 def test_every_switch_is_described(empty_archive: Archive) -> None:
     assert all(description for description, _ in SWITCHES.values())
     client = TestClient(create_platform(empty_archive, faults=Faults()))
@@ -138,12 +174,42 @@ def test_every_switch_is_described(empty_archive: Archive) -> None:
         assert ask(client, f"{name}{value}", "{ __typename }").status_code in {200, 400, 401, 403, 429, 502}
 
 
+@pytest.mark.parametrize("name", list(SWITCHES))
+def test_every_switch_works_by_header_and_by_setting_and_is_off_by_default(platform: Platform, name: str) -> None:
+    """Both ways give the same answer, which is not what is answered without."""
+    switch = {"latency": "latency=0.001", "slow-drip": "slow-drip=0.001", "oversized": "oversized=99"}.get(name, name)
+    switch = "complexity=1" if name == "complexity" else switch
+    query = "{ job(id: 301001) { runId macros { uniqueId } } environment(id: 201001) { dbtProjectName } }"
+    right = TestClient(create_platform(platform.archive, faults=Faults())).post("/graphql", json={"query": query})
+    by_header = ask(TestClient(create_platform(platform.archive, faults=Faults())), switch, query)
+    always = TestClient(create_platform(platform.archive, faults=parse_faults(switch)))
+    by_setting = always.post("/graphql", json={"query": query})
+    assert (by_header.status_code, by_header.content) == (by_setting.status_code, by_setting.content)
+    if name not in {"latency", "slow-drip"}:
+        assert (by_header.status_code, by_header.content) != (right.status_code, right.content)
+
+
 def test_requests_are_counted_by_client(platform: Platform) -> None:
     app = create_platform(platform.archive)
     client = TestClient(app)
     for partner in ("one", "two", "one"):
         client.post("/graphql", json={"query": QUERY}, headers={"X-dbt-partner-source": partner})
     assert app.state.requests.by_client == {"one": 2, "two": 1}
+    assert client.get("/platform/requests").status_code == 404
+
+
+def test_the_counts_can_be_read_and_set_to_zero_where_faults_are_on(platform: Platform) -> None:
+    app = create_platform(platform.archive, faults=parse_faults("rate-limited"), token="s3cret")
+    client = TestClient(app, headers={"Authorization": "Bearer s3cret", "X-dbt-partner-source": "mine"})
+    assert client.post("/graphql", json={"query": QUERY}).status_code == 429
+    assert client.get("/api/v3/accounts/").status_code == 429
+    assert client.get("/platform/requests").json() == {
+        "total": 2,
+        "clients": {"mine": 2},
+        "latest": {"mine": {"POST /graphql": 1, "GET /api/v3/accounts/": 1}},
+    }
+    assert TestClient(app).get("/platform/requests").status_code == 401
+    assert client.delete("/platform/requests").json() == {"total": 0, "clients": {}, "latest": {}}
 
 
 def test_a_document_nested_without_end_is_refused(platform: Platform) -> None:

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.discovery.execution import DiscoveryAnswer, DiscoveryApi
 from gateway.local_platform.faults import Faults
-from gateway.local_platform.requests import RequestLog
-from gateway.local_platform.tokens import client_name, token_fits
+from gateway.local_platform.requests import NotedRequest
+from gateway.local_platform.tokens import token_fits
 from gateway.local_platform.working import in_worker
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -27,18 +27,17 @@ class GraphQLRequest(msgspec.Struct, rename="camel", frozen=True):
     operation_name: str | None = None
 
 
-def discovery_endpoint(archive: Archive, log: RequestLog, token: str | None) -> Endpoint:
+def discovery_endpoint(archive: Archive, token: str | None) -> Endpoint:
     """The Discovery API as a Starlette endpoint."""
     api = DiscoveryApi(archive)
 
     async def endpoint(request: Request) -> Response:
-        client = client_name(request.scope, request.headers.get("x-dbt-partner-source"))
+        noted: NotedRequest = request.scope["noted"]
         try:
             asked = await _read(request)
         except msgspec.MsgspecError as error:
-            log.add(request.method, request.url.path, None, client)
             return _response(DiscoveryAnswer(400, _errors(f"The body is no GraphQL request: {error}.", "BAD_REQUEST")))
-        log.add(request.method, request.url.path, asked.operation_name or api.operation_name(asked.query), client)
+        noted.operation = asked.operation_name or api.operation_name(asked.query)
         known = token_fits(request.headers.get("authorization", ""), token)
         if not known and not api.only_introspects(asked.query, asked.operation_name):
             return _response(DiscoveryAnswer(401, _errors("No token was provided.", "UNAUTHENTICATED")))

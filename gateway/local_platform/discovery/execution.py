@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from gateway.local_platform.discovery.selection import count_fields
 from gateway.local_platform.discovery.session import Memory, Session
 from gateway.local_platform.faults import Faults
 from gateway.local_platform.lru import Lru
+from gateway.local_platform.retention import forget_newest_runs
 
 _log = logging.getLogger(__name__)
 
@@ -80,15 +82,27 @@ class DiscoveryApi:
         if budget is not None and count_fields(checked.document) > budget:
             return DiscoveryAnswer(400, {"errors": [_TOO_COMPLEX]})
         schema = self._text_schema() if "big-int-text" in faults else self._schema
-        with self._archive.reading() as connection:
+        with self._session(faults) as session:
             result = execute_sync(
                 schema,
                 checked.document,
-                context_value=Session(connection, self._memory, capped="capped-job-lists" in faults),
+                context_value=session,
                 variable_values=dict(variables or {}),
                 operation_name=operation,
             )
         return _answer(result)
+
+    @contextmanager
+    def _session(self, faults: Faults) -> Iterator[Session]:
+        """The archive as this operation sees it: as it is, or as it was some runs ago."""
+        capped, behind = "capped-job-lists" in faults, int(faults.value("metadata-lag") or 0)
+        if behind:
+            with self._archive.supposing() as connection:
+                forget_newest_runs(connection, behind)
+                yield Session(connection, Memory(), capped=capped)
+        else:
+            with self._archive.reading() as connection:
+                yield Session(connection, self._memory, capped=capped)
 
     def _text_schema(self) -> GraphQLSchema:
         return self._text_schemas.get("text", lambda: create_schema(big_ints_as_text=True))
