@@ -29,7 +29,7 @@ def create_app(settings: Settings, wrap_platform: WrapPlatform | None = None) ->
     Nothing is opened before its lifespan starts. `wrap_platform` may put something before the embedded platform (see
     open_upstream).
     """
-    executor = GatewayExecutor(OperationRunner(build_schema()), settings.request_seconds)
+    executor = GatewayExecutor(OperationRunner(build_schema(), settings.fast_path), settings.request_seconds)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -167,6 +167,9 @@ class Settings(BaseSettings):
     concurrent_operations: int = Field(
         default=200, ge=1, description="Operations one process executes at once; more are refused with 503."
     )
+    fast_path: bool = Field(
+        default=True, description="Whether operations are compiled; answers are the same without, and slower."
+    )
     connections: int = Field(default=1000, ge=1, description="Connections one process holds; more get 503.")
     drain_seconds: float = Field(
         default=0.0,

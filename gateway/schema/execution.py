@@ -12,6 +12,7 @@ from typing import Any
 import strawberry
 from graphql import DocumentNode, ExecutionResult, FieldNode, GraphQLError, GraphQLSchema, execute, validate
 
+from gateway.compiled.operations import Operations
 from gateway.errors import GatewayError
 from gateway.loading.asking import PartialFailure
 from gateway.loading.projection import Projection, projection_of
@@ -35,10 +36,11 @@ class Outcome:
 class OperationRunner:
     """Validates and executes parsed documents against the schema. Safe for concurrent use on one event loop."""
 
-    def __init__(self, schema: strawberry.Schema) -> None:
+    def __init__(self, schema: strawberry.Schema, fast_path: bool = True) -> None:
         # Strawberry keeps the graphql-core schema it built in `_schema`; executing on it directly leaves out its
         # parsing and extension machinery, which the edge has done already. A test pins this seam.
         self._schema: GraphQLSchema = schema._schema
+        self._compiled = Operations(schema) if fast_path else None
         self._validated = lru_cache(maxsize=_REMEMBERED_DOCUMENTS)(self._validate)
         self._projected = lru_cache(maxsize=_REMEMBERED_DOCUMENTS)(projection_of)
 
@@ -57,6 +59,20 @@ class OperationRunner:
         invalid = self._validated(document)
         if invalid:
             return Outcome(None, [_with_code(error, "GRAPHQL_VALIDATION_FAILED") for error in invalid], executed=False)
+        finished = await self._execute(document, operation_name, variables, context)
+        return _outcome(finished, context.failures)
+
+    async def _execute(
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        variables: Mapping[str, Any] | None,
+        context: GatewayContext,
+    ) -> ExecutionResult:
+        if self._compiled is not None:
+            compiled = await self._compiled.run(document, operation_name, variables, context)
+            if compiled is not None:
+                return compiled
         result = execute(
             self._schema,
             document,
@@ -64,8 +80,7 @@ class OperationRunner:
             variable_values=dict(variables or {}),
             operation_name=operation_name,
         )
-        finished = result if isinstance(result, ExecutionResult) else await result
-        return _outcome(finished, context.failures)
+        return result if isinstance(result, ExecutionResult) else await result
 
     def _validate(self, document: DocumentNode) -> tuple[GraphQLError, ...]:
         return tuple(validate(self._schema, document, max_errors=_MOST_VALIDATION_ERRORS)[:_MOST_VALIDATION_ERRORS])

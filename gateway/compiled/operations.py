@@ -1,0 +1,124 @@
+"""Operations by their documents: compiled when first run, kept within a bound, run with the variables of a request."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    ExecutionResult,
+    FragmentDefinitionNode,
+    OperationDefinitionNode,
+    OperationType,
+    VariableNode,
+    visit,
+)
+from graphql.execution.values import VariableValues, get_variable_values
+from graphql.language import Visitor
+from strawberry import Schema
+
+from gateway.compiled.executor import CompiledExecutor
+from gateway.compiled.plans import Plan
+
+_NO_VARIABLES = VariableValues({}, {})
+_DECIDING = ("skip", "include")
+# These change how an answer is delivered, or what a null does to it.
+_BEYOND = ("defer", "stream", "experimental_disableErrorPropagation")
+_MOST_PLANS_OF_AN_OPERATION = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """An operation that can be compiled. `deciding` are the variables on which its fields depend."""
+
+    document: DocumentNode
+    definition: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDefinitionNode]
+    deciding: tuple[str, ...]
+    plans: OrderedDict[tuple[Any, ...], Plan] = field(default_factory=OrderedDict)
+
+
+class Operations:
+    """Runs queries by compiled plans. A document is known by its identity, and kept as long as its plans are."""
+
+    def __init__(self, schema: Schema, most: int = 1_024) -> None:
+        self._schema = schema
+        self._most = most
+        self._known: OrderedDict[tuple[int, str | None], tuple[DocumentNode, _Operation | None]] = OrderedDict()
+
+    async def run(
+        self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any] | None, context: object
+    ) -> ExecutionResult | None:
+        """The outcome of a validated document's operation; None, and nothing done, when graphql-core has to run it:
+        what is no query, answers in parts, or has variables that cannot be coerced."""
+        operation = self._operation(document, operation_name)
+        if operation is None:
+            return None
+        values = self._variables(operation, variables)
+        if values is None:
+            return None
+        return await CompiledExecutor(self._plan(operation, values), values, context).run()
+
+    def _operation(self, document: DocumentNode, name: str | None) -> _Operation | None:
+        key = (id(document), name)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = (document, _operation_of(document, name))
+            if len(self._known) > self._most:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(key)
+        return found[1]
+
+    def _variables(self, operation: _Operation, given: Mapping[str, Any] | None) -> VariableValues | None:
+        definitions = operation.definition.variable_definitions
+        if not definitions:
+            return _NO_VARIABLES
+        values = get_variable_values(self._schema._schema, definitions, dict(given or {}), max_errors=1)
+        return values if isinstance(values, VariableValues) else None
+
+    def _plan(self, operation: _Operation, variables: VariableValues) -> Plan:
+        decided = tuple(variables.coerced.get(name) for name in operation.deciding)
+        plan = operation.plans.get(decided)
+        if plan is None:
+            plan = Plan(self._schema, operation.definition, operation.fragments, variables)
+            operation.plans[decided] = plan
+            if len(operation.plans) > _MOST_PLANS_OF_AN_OPERATION:
+                operation.plans.popitem(last=False)
+        return plan
+
+
+def _operation_of(document: DocumentNode, name: str | None) -> _Operation | None:
+    """The one operation that is meant, if it can be compiled."""
+    meant = [
+        node
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode) and (name is None or (node.name and node.name.value == name))
+    ]
+    if len(meant) != 1 or meant[0].operation is not OperationType.QUERY:
+        return None
+    directives = _Directives()
+    visit(document, directives)
+    if directives.beyond:
+        return None
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    return _Operation(document, meant[0], fragments, tuple(sorted(directives.deciding)))
+
+
+class _Directives(Visitor):
+    """The variables that directives name, and whether there is a directive that changes more than which fields are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deciding: set[str] = set()
+        self.beyond = False
+
+    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
+        self.beyond = self.beyond or node.name.value in _BEYOND
+        if node.name.value in _DECIDING:
+            values = (argument.value for argument in node.arguments or ())
+            self.deciding.update(value.name.value for value in values if isinstance(value, VariableNode))

@@ -1,0 +1,94 @@
+"""The fast path against graphql-core alone, over the demo: query by query the same bytes for the same requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from graphql import FieldNode, GraphQLObjectType
+from graphql.execution.executor import Executor
+from starlette.responses import Response
+
+from gateway.settings import Settings
+from tests.generated.demo import demo_values, read_schema
+from tests.generated.queries import QueryGenerator, Shape
+from tests.oracle.account import Oracle
+from tests.serving import Call, Gateway, serving
+
+QUERIES = 1_000
+_AGE = re.compile(r'"oldestFactSeconds":[0-9.]+')
+_ERROR_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass
+class Pair:
+    """Two gateways that differ in the fast path only, asked the same questions in the same order."""
+
+    fast: Gateway
+    slow: Gateway
+
+    async def same(self, query: str, **variables: object) -> str:
+        """What both answer. Fails when they do not, or ask dbt other questions for it."""
+        answers, asked = [], []
+        for gateway in (self.fast, self.slow):
+            gateway.upstream.calls.clear()
+            answers.append(_timeless((await gateway.ask(query, **variables)).text))
+            asked.append(gateway.upstream.operations)
+        assert answers[0] == answers[1], query
+        assert asked[0] == asked[1], query
+        return answers[0]
+
+
+def _timeless(text: str) -> str:
+    return _ERROR_ID.sub("", _AGE.sub("", text))
+
+
+@pytest.fixture
+async def pair(demo_store: str) -> AsyncIterator[Pair]:
+    # Facts stay what they are for as long as the test takes, or one of the two might ask again before the other.
+    lasting = {"store_url": demo_store, "revision_interval": 3_600.0, "topology_seconds": 3_600.0}
+    async with serving(Settings(**lasting)) as fast, serving(Settings(**lasting, fast_path=False)) as slow:
+        yield Pair(fast, slow)
+
+
+async def test_generated_queries_get_the_same_bytes_for_the_same_requests(pair: Pair, oracle: Oracle) -> None:
+    generator = QueryGenerator(11, read_schema(), demo_values(oracle), Shape(fields=25, depth=7))
+    with_errors = 0
+    for _ in range(QUERIES):
+        query, variables = generator.query()
+        with_errors += '"errors"' in await pair.same(query, **variables)
+    assert 0 < with_errors < QUERIES / 2, "both kinds are among them"
+
+
+@pytest.mark.parametrize("operation", ["EnvironmentHeaders", "Models", "ModelHistories", "RunModels", "runs", "jobs"])
+async def test_an_upstream_that_fails_midway_gives_the_same_errors(pair: Pair, oracle: Oracle, operation: str) -> None:
+    async def broken(call: Call) -> Response | None:
+        return Response("out of order", 400) if operation in call.operation else None
+
+    pair.fast.upstream.fault = pair.slow.upstream.fault = broken
+    generator = QueryGenerator(len(operation), read_schema(), demo_values(oracle), Shape(fields=25, depth=6))
+    for _ in range(25):
+        query, variables = generator.query()
+        await pair.same(query, **variables)
+
+
+async def test_the_models_of_a_list_are_not_completed_leaf_by_leaf(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = """{ account { id projects { nodes { id name environmentId } } models(first: 50) { totalCount
+      pageInfo { hasNextPage endCursor } edges { cursor node { id tags meta lastRunStatus startTime } } }
+      slowestModels(first: 5) { rank runtime runs runtimes { p95 } model { id name runtime } } } }"""
+    await pair.same(query)  # the platform in the same process runs on graphql-core too; from now on facts are warm
+    completed: list[str] = []
+    original = Executor.execute_field
+
+    def watched(self: Executor, parent: GraphQLObjectType, source: object, details: list, *rest: object) -> object:
+        node: FieldNode = details[0].node
+        completed.append(f"{parent.name}.{node.name.value}")
+        return original(self, parent, source, details, *rest)
+
+    monkeypatch.setattr(Executor, "execute_field", watched)
+    assert "errors" not in (await pair.fast.ask(query)).text
+    assert completed == []
+    await pair.slow.ask(query)
+    assert len(completed) > 50 * 5
