@@ -66,10 +66,15 @@ class ConfigurationError(GatewayError):
 
 
 class UpstreamError(GatewayError):
-    """dbt could not be asked, or its answer cannot be believed. Subclasses say which."""
+    """dbt could not be asked, or its answer cannot be believed. Subclasses say which.
+
+    `passing` says that the question was a good one and may be answered later: facts that are known already may stand
+    in until then.
+    """
 
     code = "UPSTREAM_ERROR"
     http_status = 502
+    passing: ClassVar[bool] = True
 
 
 class UpstreamUnavailable(UpstreamError):
@@ -89,31 +94,59 @@ class UpstreamUnauthenticated(UpstreamError):
     """dbt does not know the service token (401, or 200 with its "No token" error)."""
 
     code = "UPSTREAM_UNAUTHENTICATED"
+    passing = False
 
 
 class UpstreamForbidden(UpstreamError):
     """The service token may not see this environment, job or account."""
 
     code = "UPSTREAM_FORBIDDEN"
+    passing = False
 
 
 class UpstreamRateLimited(UpstreamError):
-    """dbt answered 429; `details["retryAfter"]` gives seconds where it said so."""
+    """dbt answered 429, now or a while ago, and wants to be left alone; `details["retryAfter"]` gives seconds where
+    they are known."""
 
     code = "UPSTREAM_RATE_LIMITED"
     http_status = 503
+
+
+class UpstreamBudgetExhausted(UpstreamError):
+    """The gateway's own budget of requests to dbt has none left in the time this request has; nothing was sent.
+    `details["retryAfter"]` gives seconds."""
+
+    code = "UPSTREAM_BUDGET_EXHAUSTED"
+    http_status = 503
+
+
+class UpstreamCircuitOpen(UpstreamUnavailable):
+    """dbt failed too often and is left alone for some seconds, `details["retryAfter"]`; nothing was sent."""
+
+    code = "UPSTREAM_CIRCUIT_OPEN"
+    http_status = 503
+
+
+class UpstreamCallsExceeded(UpstreamError):
+    """One operation needs more requests to dbt than it may cause, `details["most"]`."""
+
+    code = "UPSTREAM_CALLS_EXCEEDED"
+    http_status = 400
+    passing = False
 
 
 class UpstreamComplexityExceeded(UpstreamError):
     """dbt refused a document as too heavy; smaller batches may pass."""
 
     code = "UPSTREAM_COMPLEXITY_EXCEEDED"
+    passing = False
 
 
 class UpstreamRejected(UpstreamError):
     """dbt answered with GraphQL errors or a 4xx of another kind."""
 
     code = "UPSTREAM_REJECTED"
+    passing = False
 
 
 class UpstreamInvalidResponse(UpstreamError):

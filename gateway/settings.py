@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from pydantic import (
     SecretStr,
     TypeAdapter,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -97,6 +99,33 @@ class Settings(BaseSettings):
     )
     upstream_response_bytes: int = Field(
         default=128 * 1024 * 1024, ge=1024, description="Largest decoded answer accepted from dbt, in bytes."
+    )
+    upstream_retries: int = Field(
+        default=2, ge=0, le=2, description="Most retries of a call to dbt after a lost connection or a 502, 503 or 504."
+    )
+    discovery_requests_per_minute: int | None = Field(
+        default=None,
+        ge=0,
+        description="Requests to the Discovery API in a minute, shared fairly by callers; 0: no bounds. Unset: 450 for "
+        "dbt Cloud, which allows 500, and no bounds for local runs.",
+    )
+    admin_requests_per_minute: int | None = Field(
+        default=None,
+        ge=0,
+        description="Requests to the Admin API in a minute; 0: no bounds. Unset: 4,500 for dbt Cloud, which allows "
+        "5,000, and no bounds for local runs.",
+    )
+    cooldown_seconds: Seconds = Field(
+        default=300.0, description="Seconds for which dbt is left alone after a 429 without Retry-After."
+    )
+    calls_per_operation: int | None = Field(
+        default=None,
+        ge=0,
+        description="Requests to dbt that one operation may cause; 0: any number. Unset: 250 for dbt Cloud, any number "
+        "for local runs.",
+    )
+    plain_http: bool = Field(
+        default=False, description="Whether dbt may be addressed by http:// elsewhere than on this machine."
     )
     cached_rows: int = Field(
         default=2_000_000, ge=1, description="Models and model runs kept in memory before the least used are dropped."
@@ -199,6 +228,21 @@ class Settings(BaseSettings):
         sources = (init_settings, env_settings)
         return (*sources, TomlConfigSettingsSource(settings_cls, Path(file))) if file else sources
 
+    @field_validator("discovery_url", "admin_url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        if url is not None and not _is_web_address(url):
+            raise ValueError("must be https://HOST…, without a user name or password in it")
+        return url
+
+    @model_validator(mode="after")
+    def _is_encrypted(self) -> Settings:
+        for name in ("discovery_url", "admin_url"):
+            url = urlsplit(getattr(self, name) or "")
+            if url.scheme == "http" and not self.plain_http and not _is_loopback(url.hostname or ""):
+                raise ValueError(f"{name} must begin with https://: the token is sent there (or set plain_http)")
+        return self
+
     @model_validator(mode="after")
     def _tells_callers_apart(self) -> Settings:
         problem = _problem_with_callers(self)
@@ -215,6 +259,18 @@ class Settings(BaseSettings):
     def uses_dbt_cloud(self) -> bool:
         """True when a Discovery address is configured; else artifacts, an archive or the demo are served."""
         return self.discovery_url is not None
+
+
+def _is_web_address(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in ("https", "http") and bool(parts.hostname) and "@" not in parts.netloc
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:

@@ -18,6 +18,8 @@ from gateway.local_platform.demo import unpack_demo
 from gateway.local_platform.ingest import IngestReport, ProgressCallback, ingest_folder
 from gateway.services.bundle import Upstream
 from gateway.services.configured import ConfiguredProject
+from gateway.services.discipline.disciplined_wire import DisciplinedWire
+from gateway.services.discipline.policy import BudgetPolicy, DisciplinePolicy, RetryPolicy
 from gateway.services.wire import AsgiWire, HttpWire, WireLimits
 from gateway.settings import ProjectSetting, Settings
 
@@ -36,9 +38,9 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
     """
     limits = WireLimits(settings.upstream_seconds, settings.upstream_connections, settings.upstream_response_bytes)
     if settings.discovery_url and settings.account_id and settings.service_token:
-        wire = HttpWire(settings.service_token, limits)
+        wire = DisciplinedWire(HttpWire(settings.service_token, limits), _discipline(settings), limits)
         projects = configured_projects(settings.projects)
-        yield Upstream(wire, settings.discovery_url, settings.admin_url, settings.account_id, projects)
+        yield Upstream(wire, settings.discovery_url, settings.admin_url, settings.account_id, projects, wire.status)
         return
     async with AsyncExitStack() as stack:
         place = tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True)
@@ -50,7 +52,24 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
             raise ConfigurationError(_nothing_to_serve(settings))
         platform = create_platform(archive)
         app = wrap_platform(platform) if wrap_platform else platform
-        yield Upstream(AsgiWire(app, None, limits), f"{_LOCAL}/graphql", _LOCAL, account_id)
+        wire = DisciplinedWire(AsgiWire(app, None, limits), _discipline(settings), limits)
+        yield Upstream(wire, f"{_LOCAL}/graphql", _LOCAL, account_id, status=wire.status)
+
+
+def _discipline(settings: Settings) -> DisciplinePolicy:
+    """The figures that are set; else a tenth below what dbt allows, and no bounds for local runs."""
+    cloud = settings.uses_dbt_cloud
+    cooldown = settings.cooldown_seconds
+    return DisciplinePolicy(
+        discovery=BudgetPolicy(_bound(settings.discovery_requests_per_minute, 450 if cloud else 0), cooldown),
+        admin=BudgetPolicy(_bound(settings.admin_requests_per_minute, 4500 if cloud else 0), cooldown),
+        retries=RetryPolicy(most=settings.upstream_retries),
+        calls_per_operation=_bound(settings.calls_per_operation, 250 if cloud else 0),
+    )
+
+
+def _bound(chosen: int | None, usual: int) -> int | None:
+    return (usual if chosen is None else chosen) or None
 
 
 def _nothing_to_serve(settings: Settings) -> str:

@@ -12,8 +12,8 @@ import msgspec
 from gateway.errors import NotFound, UpstreamInvalidResponse, UpstreamRejected
 from gateway.services.admin_types import Page, Single
 from gateway.services.refusals import refusal_of_status
+from gateway.services.strict_answers import decode_answer
 from gateway.services.wire import Wire, WireRequest, WireResponse
-from gateway.telemetry.usage import current_usage
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class AdminApi:
     async def get(self, version: str, path: str, row: type[T], query: Mapping[str, str] | None = None) -> T:
         """One thing."""
         body = await self._get(version, path, query or {})
-        answer: Single[T] = _decode(body, Single[row], path)  # type: ignore[valid-type]  # a type at run time
+        answer: Single[T] = await _decode(body, Single[row], path)  # type: ignore[valid-type]  # a type at run time
         if answer.data is None:
             raise NotFound(f"dbt knows nothing at {path}.")
         return answer.data
@@ -70,14 +70,13 @@ class AdminApi:
 
     async def _page(self, version: str, path: str, row: type[T], query: Mapping[str, str]) -> tuple[list[T], int]:
         body = await self._get(version, path, query)
-        page: Page[T] = _decode(body, Page[row], path)  # type: ignore[valid-type]  # a type at run time
+        page: Page[T] = await _decode(body, Page[row], path)  # type: ignore[valid-type]  # a type at run time
         return page.data, max(len(page.data), page.extra.pagination.total_count)
 
     async def _get(self, version: str, path: str, query: Mapping[str, str]) -> bytes:
-        current_usage().admin_requests += 1
         suffix = "" if path == "/" else path
         url = f"{self._url}/api/{version}/accounts/{self.account_id}{suffix or '/'}"
-        response = await self._wire.send(WireRequest("GET", url, query))
+        response = await self._wire.send(WireRequest("GET", url, query, api="admin"))
         _refuse(response, path)
         return response.body
 
@@ -92,10 +91,10 @@ def _refuse(response: WireResponse, path: str) -> None:
         raise refusal
 
 
-def _decode(body: bytes, shape: Any, path: str) -> Any:
+async def _decode(body: bytes, shape: Any, path: str) -> Any:
     try:
-        return msgspec.json.decode(body, type=shape)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as failure:
+        return await decode_answer(body, msgspec.json.Decoder(shape))
+    except (msgspec.MsgspecError, RecursionError, ValueError) as failure:
         log.warning("unreadable answer from dbt's Admin API at %s: %s", path, failure)
         raise UpstreamInvalidResponse(
             f"dbt's Admin API answered {path} with something that is not its documented JSON. Check GATEWAY_ADMIN_URL."

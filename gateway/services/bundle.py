@@ -12,6 +12,7 @@ from gateway.services.admin_facts import AdminFacts
 from gateway.services.admin_service import AdminService
 from gateway.services.base_query import BaseQuery
 from gateway.services.configured import ConfiguredProject
+from gateway.services.discipline.status import UpstreamStatus, untroubled
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.group_service import GroupService
 from gateway.services.inferred_admin import Discovery, InferredAdmin
@@ -35,6 +36,7 @@ class Upstream:
     admin_url: str | None
     account_id: int
     projects: tuple[ConfiguredProject, ...] = ()
+    status: Callable[[], UpstreamStatus] = untroubled
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Services:
     groups: GroupService
     sources: SourceService
     admin: AdminFacts
+    upstream_status: Callable[[], UpstreamStatus] = untroubled
 
 
 @asynccontextmanager
@@ -92,6 +95,7 @@ def build_services(
         groups=GroupService(query, environments, rows),
         sources=SourceService(query, environments, rows),
         admin=_admin(upstream, freshness, Discovery(query, environments, models, jobs), clock),
+        upstream_status=upstream.status,
     )
 
 

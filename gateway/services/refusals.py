@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import msgspec
 
@@ -17,6 +20,12 @@ from gateway.errors import (
     UpstreamUnavailable,
 )
 from gateway.services.wire import WireResponse
+
+# What dbt asks for is believed up to this many seconds; beyond, somebody has mistaken an hour for a year.
+_LONGEST_CLOSURE = 3600
+
+# Refusals are short. A larger body is an answer, and is not read twice.
+_REFUSAL_BYTES = 16 * 1024
 
 
 class UpstreamProblem(msgspec.Struct, frozen=True):
@@ -56,6 +65,43 @@ def refusal_of_status(response: WireResponse) -> UpstreamError | None:
     return UpstreamRejected(f"dbt answered with HTTP {status}. Check the configured URL and account.")
 
 
+class _Refused(msgspec.Struct, frozen=True):
+    errors: list[UpstreamProblem] = []
+
+
+def rate_limit_seconds(response: WireResponse, cooldown: float) -> float | None:
+    """For how many seconds dbt wants to be left alone: what Retry-After says, else `cooldown`; None when it does not
+    want that. It may say so with status 429, or with an error in an answer of another status."""
+    if response.status != 429 and not _says_rate_limited(response.body):
+        return None
+    seconds = _seconds_of(response.headers.get("retry-after"))
+    return cooldown if seconds is None else max(1, seconds)
+
+
+def _says_rate_limited(body: bytes) -> bool:
+    if len(body) > _REFUSAL_BYTES or b'"errors"' not in body:
+        return False
+    try:
+        problems = msgspec.json.decode(body, type=_Refused).errors
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return False
+    return bool(problems) and isinstance(refusal_of_problems(problems), UpstreamRateLimited)
+
+
+def _seconds_of(retry_after: str | None) -> int | None:
+    """Whole seconds of a Retry-After header, which holds seconds or a date; None when it holds neither."""
+    if not retry_after:
+        return None
+    if retry_after.isascii() and retry_after.isdigit() and len(retry_after) <= 9:
+        return min(int(retry_after), _LONGEST_CLOSURE)
+    try:
+        date = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    aware = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return min(max(0, math.ceil((aware - datetime.now(UTC)).total_seconds())), _LONGEST_CLOSURE)
+
+
 def refusal_of_problems(problems: Sequence[UpstreamProblem]) -> UpstreamError:
     """The error that the upstream's `errors` stand for, by the first one that can be told."""
     for problem in problems:
@@ -84,6 +130,6 @@ def _forbidden() -> UpstreamForbidden:
 
 
 def _rate_limited(retry_after: str | None) -> UpstreamRateLimited:
-    seconds = int(retry_after) if retry_after and retry_after.isdigit() else None
+    seconds = _seconds_of(retry_after)
     when = f"in {seconds} s" if seconds is not None else "in five minutes"
     return UpstreamRateLimited(f"dbt's request limit is used up. Try again {when}.", retryAfter=seconds)

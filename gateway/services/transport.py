@@ -13,8 +13,8 @@ from graphql import DocumentNode, ExecutionResult, parse
 
 from gateway.errors import UpstreamInvalidResponse
 from gateway.services.refusals import UpstreamProblem, refusal_of_problems, refusal_of_status
+from gateway.services.strict_answers import decode_answer
 from gateway.services.wire import Wire, WireRequest, WireResponse
-from gateway.telemetry.usage import current_usage
 
 T = TypeVar("T")
 
@@ -71,21 +71,20 @@ class GuardedTransport(AsyncTransport):
     async def execute(self, request: GraphQLRequest, *_: Any, **__: Any) -> ExecutionResult:
         if not isinstance(request, RenderedRequest):
             raise TypeError("GuardedTransport sends RenderedRequest only")
-        current_usage().discovery_requests += 1
         body = msgspec.json.encode(request.payload)
         response = await self._wire.send(WireRequest("POST", self._url, body=body))
         refusal = refusal_of_status(response)
         if refusal is not None:
             raise refusal
-        return ExecutionResult(data=self._decode(response, request), errors=None)  # type: ignore[arg-type]  # typed, not a dict
+        return ExecutionResult(data=await self._decode(response, request), errors=None)  # type: ignore[arg-type]  # typed, not a dict
 
     def subscribe(self, request: GraphQLRequest) -> AsyncGenerator[ExecutionResult, None]:
         raise NotImplementedError("Discovery has no subscriptions")
 
-    def _decode(self, response: WireResponse, request: RenderedRequest[T]) -> Reply[T]:
+    async def _decode(self, response: WireResponse, request: RenderedRequest[T]) -> Reply[T]:
         try:
-            reply: Reply[T] = self._decoder(request.root).decode(response.body)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as failure:
+            reply: Reply[T] = await decode_answer(response.body, self._decoder(request.root))
+        except (msgspec.MsgspecError, RecursionError, ValueError) as failure:
             _refuse_body(response, failure)
         if response.status == 400 or (reply.data is None and not reply.errors):
             log.warning("dbt rejected %s: %s", request.operation_name, [problem.message for problem in reply.errors])

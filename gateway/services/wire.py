@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -14,8 +14,12 @@ from pydantic import SecretStr
 
 from gateway.deadline import seconds_left
 from gateway.errors import UpstreamError, UpstreamInvalidResponse, UpstreamTimeout, UpstreamUnavailable
+from gateway.telemetry.usage import current_usage
 
 log = logging.getLogger(__name__)
+
+Api = Literal["discovery", "admin"]
+"""dbt's two APIs, each with limits of its own."""
 
 AsgiApp = Callable[
     [
@@ -29,12 +33,13 @@ AsgiApp = Callable[
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """One call. `url` is absolute; `query` is encoded onto it."""
+    """One call to one of dbt's APIs. `url` is absolute; `query` is encoded onto it."""
 
     method: str
     url: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    api: Api = "discovery"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class WireResponse:
 
 
 class Wire(Protocol):
-    """Sends one request within the time that is left.
+    """Sends one request within the time that is left, and counts it in the usage of who asked.
 
     Raises UpstreamUnavailable, UpstreamTimeout or UpstreamInvalidResponse (body over the cap); judges no status.
     """
@@ -78,6 +83,7 @@ class HttpWire:
     async def send(self, request: WireRequest) -> WireResponse:
         session = self._session or self._open()
         time_left = _time_left(self._limits, request)
+        _count(request)
         try:
             async with session.request(
                 request.method,
@@ -127,6 +133,7 @@ class AsgiWire:
 
     async def send(self, request: WireRequest) -> WireResponse:
         time_left = _time_left(self._limits, request)
+        _count(request)
         try:
             async with asyncio.timeout(time_left), self._slots:
                 return await self._call(request)
@@ -182,6 +189,14 @@ class AsgiWire:
             "server": (parts.hostname, parts.port or 80),
             "client": ("127.0.0.1", 0),
         }
+
+
+def _count(request: WireRequest) -> None:
+    usage = current_usage()
+    if request.api == "discovery":
+        usage.discovery_requests += 1
+    else:
+        usage.admin_requests += 1
 
 
 def _headers(request: WireRequest, token: SecretStr | None) -> dict[str, str]:

@@ -102,6 +102,12 @@ ANSWERS: dict[str, tuple[Callable[[], Response], str]] = {
 }
 
 
+LIMITED = tuple(name for name, (_, code) in ANSWERS.items() if code == "UPSTREAM_RATE_LIMITED")
+
+# After a rate limit nothing is asked any more: in a row of answers it comes last.
+IN_A_ROW = {name: ANSWERS[name] for name in (*(one for one in ANSWERS if one not in LIMITED), LIMITED[0])}
+
+
 def after(calls: int, fault: Fault) -> Fault:
     """Lets the first few requests pass."""
     seen = 0

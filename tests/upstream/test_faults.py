@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from tests.oracle.account import Oracle
 from tests.serving import Call, Gateway
-from tests.upstream.faults import ANSWERS, TOKEN, on, on_environment, reply, slow
+from tests.upstream.faults import ANSWERS, IN_A_ROW, TOKEN, on, on_environment, reply, slow
 
 EVERYTHING = """{
   account { name projects { nodes { id models(first: 1) { totalCount } jobs { totalCount } } } }
@@ -33,7 +33,7 @@ MODELS_PATHS = [f"account.projects.nodes.{place}.models" for place in range(3)]
 
 
 async def test_an_answer_that_is_none_becomes_a_code_at_every_field_it_leaves_empty(disturbed: Gateway) -> None:
-    for name, (respond, code) in ANSWERS.items():
+    for name, (respond, code) in IN_A_ROW.items():
         disturbed.upstream.fault = on("EnvironmentModels", respond)
         got = await disturbed.ask(EVERYTHING)
         assert got.status == 200
@@ -81,7 +81,7 @@ OPERATIONS = {
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_every_operation_knows_every_fault(gateway_over_http: Gateway, operation: str) -> None:
     query, path = OPERATIONS[operation]
-    for name in ("401", "403", "429", "500 with HTML", "redirect", "HTML", "cut off", "a list"):
+    for name in ("401", "403", "500 with HTML", "redirect", "HTML", "cut off", "a list", "429"):
         respond, code = ANSWERS[name]
         gateway_over_http.upstream.fault = on(operation, respond)
         assert (await gateway_over_http.ask(query)).codes == {path: code}, name
@@ -93,7 +93,7 @@ async def test_a_token_that_comes_back_is_shown_to_nobody(
 ) -> None:
     query, path = OPERATIONS.get(operation, ('{ project(id: "finance") { modelCount } }', "project.modelCount"))
     with caplog.at_level(logging.DEBUG):
-        for respond, _ in ANSWERS.values():
+        for respond, _ in IN_A_ROW.values():
             gateway_over_http.upstream.fault = on(operation, respond)
             got = await gateway_over_http.ask(query)
             assert path in got.codes

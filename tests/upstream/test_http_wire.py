@@ -50,7 +50,7 @@ async def test_a_closed_port_is_unavailable() -> None:
 
 
 async def test_a_name_that_is_no_host_is_unavailable() -> None:
-    async with serving(settings("http://dbt.invalid")) as gateway:
+    async with serving(settings("https://dbt.invalid")) as gateway:
         reply = await gateway.ask(QUERY)
     assert reply.codes == dict.fromkeys(["project", "job"], "UPSTREAM_UNAVAILABLE")
 

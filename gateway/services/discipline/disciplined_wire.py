@@ -1,0 +1,174 @@
+"""A wire that keeps the discipline: budget, breaker, then the call; and another try where that may help."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+
+from gateway.deadline import deadline_in, seconds_left
+from gateway.errors import UpstreamCallsExceeded, UpstreamError, UpstreamTimeout, UpstreamUnavailable
+from gateway.services.discipline.breaker import Attempt, Breaker
+from gateway.services.discipline.budget import FairBudget, Sleep
+from gateway.services.discipline.policy import BudgetPolicy, DisciplinePolicy
+from gateway.services.discipline.retries import RetryBudget, is_passing
+from gateway.services.discipline.status import LineStatus, UpstreamStatus
+from gateway.services.discipline.tokens import LocalTokens, TokenStore
+from gateway.services.refusals import rate_limit_seconds
+from gateway.services.wire import Api, Wire, WireLimits, WireRequest, WireResponse
+from gateway.telemetry.usage import current_usage
+
+MakeTokens = Callable[[Api, BudgetPolicy], TokenStore]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What one API has of its own."""
+
+    budget: FairBudget
+    breaker: Breaker
+    retries: RetryBudget
+    cooldown: float
+
+    def status(self) -> LineStatus:
+        left = self.budget.left()
+        return LineStatus(self.breaker.state, left.tokens, left.closed, self.budget.waiting, left.shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What time it is, how to wait, and where the tokens are kept; tests bring their own."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Sleep = asyncio.sleep
+    tokens: MakeTokens | None = None
+
+
+class DisciplinedWire:
+    """Sends as the wire inside does, within the policy.
+
+    Raises, beyond what a Wire does: UpstreamRateLimited until the time that dbt named in a 429 has passed,
+    UpstreamBudgetExhausted, UpstreamCircuitOpen, and UpstreamCallsExceeded.
+    """
+
+    def __init__(
+        self, wire: Wire, policy: DisciplinePolicy, limits: WireLimits, around: Surroundings | None = None
+    ) -> None:
+        self._wire = wire
+        self._policy = policy
+        self._limits = limits
+        self._around = around or Surroundings()
+        budgets: Mapping[Api, BudgetPolicy] = {"discovery": policy.discovery, "admin": policy.admin}
+        self._lines: dict[Api, _Line] = {api: self._line(api, budget) for api, budget in budgets.items()}
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        """The answer, whatever its status."""
+        line = self._lines[request.api]
+        line.retries.count_call()
+        retry = 0
+        while True:
+            failure: UpstreamUnavailable | None = None
+            response: WireResponse | None = None
+            try:
+                response = await self._attempt(line, request)
+            except UpstreamUnavailable as unavailable:
+                failure = unavailable
+            retry += 1
+            pause = self._pause(line, response, failure, retry)
+            if pause is None:
+                break
+            await self._around.sleep(pause)
+        if response is None:
+            raise failure or RuntimeError("an attempt ends with an answer or a failure")
+        return response
+
+    async def close(self) -> None:
+        for line in self._lines.values():
+            line.budget.close()
+        await self._wire.close()
+
+    def status(self) -> UpstreamStatus:
+        """How both APIs stand now."""
+        return UpstreamStatus(self._lines["discovery"].status(), self._lines["admin"].status())
+
+    def _line(self, api: Api, budget: BudgetPolicy) -> _Line:
+        clock = self._around.clock
+        tokens = self._around.tokens(api, budget) if self._around.tokens else LocalTokens(budget, clock)
+        return _Line(
+            FairBudget(tokens, api.capitalize(), self._around.sleep),
+            Breaker(self._policy.breaker, api.capitalize(), clock),
+            RetryBudget(self._policy.retries, clock),
+            budget.cooldown,
+        )
+
+    def _pause(
+        self, line: _Line, response: WireResponse | None, failure: UpstreamUnavailable | None, retry: int
+    ) -> float | None:
+        """Seconds to the next try; None when there is to be none."""
+        if response is not None and not is_passing(response):
+            return None
+        # What the gateway itself refused to send is not worth another try: nothing has changed.
+        if failure is not None and type(failure) is not UpstreamUnavailable:
+            return None
+        return line.retries.pause_before(retry, seconds_left(self._limits.seconds) - self._policy.margin)
+
+    async def _attempt(self, line: _Line, request: WireRequest) -> WireResponse:
+        self._check_calls(request)
+        line.breaker.check()
+        await line.budget.take(_caller(), self._time_left())
+        time_left = self._time_left()
+        attempt = line.breaker.admit()
+        try:
+            with deadline_in(time_left):
+                response = await self._wire.send(request)
+        except UpstreamError as failure:
+            self._conclude(attempt, failure, time_left)
+            raise
+        except BaseException:
+            attempt.abandoned()
+            raise
+        await self._take_in(line, attempt, response)
+        return response
+
+    def _conclude(self, attempt: Attempt, failure: UpstreamError, time_left: float) -> None:
+        if isinstance(failure, UpstreamTimeout) and time_left < min(self._policy.patience, self._limits.seconds):
+            attempt.abandoned()
+        elif isinstance(failure, UpstreamTimeout | UpstreamUnavailable):
+            attempt.failed()
+        else:
+            attempt.answered()
+
+    async def _take_in(self, line: _Line, attempt: Attempt, response: WireResponse) -> None:
+        if response.status >= 500:
+            attempt.failed()
+        else:
+            attempt.answered()
+        limited = rate_limit_seconds(response, line.cooldown)
+        if limited is not None:
+            await line.budget.close_for(limited)
+
+    def _time_left(self) -> float:
+        """Seconds that a call may take now. Raises UpstreamTimeout when there are none."""
+        left = seconds_left(self._limits.seconds + self._policy.margin) - self._policy.margin
+        if left <= 0:
+            raise UpstreamTimeout(
+                "The time of this request was over before dbt had answered everything. Ask for less at once."
+            )
+        return left
+
+    def _check_calls(self, request: WireRequest) -> None:
+        most = self._policy.calls_per_operation
+        usage = current_usage()
+        if most is not None and usage.discovery_requests + usage.admin_requests >= most:
+            raise UpstreamCallsExceeded(
+                f"This operation needs more than {most} requests to dbt. Ask for fewer projects, models or runs at "
+                "once; the operator may raise GATEWAY_CALLS_PER_OPERATION.",
+                most=most,
+            )
+
+
+def _caller() -> Hashable:
+    """Who waits for a token: a caller we know by name, else each operation for itself."""
+    usage = current_usage()
+    return usage.caller or id(usage)
