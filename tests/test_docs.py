@@ -10,7 +10,7 @@ import pytest
 from graphql import build_schema, validate
 
 from gateway.cli.options import build_parser
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UpstreamError
 from gateway.http.documents import DocumentLimits, Documents
 from gateway.http.gate import GateLimits
 from gateway.schema.build import build_schema as build_executable_schema
@@ -20,15 +20,36 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def codes(failure: type[GatewayError] = GatewayError) -> set[str]:
-    """The codes of a failure and all its kinds, as far as they are loaded."""
-    return {failure.code}.union(*(codes(kind) for kind in failure.__subclasses__()))
+ERRORS = (ROOT / "docs/errors.md").read_text("utf-8")
+
+
+def kinds(failure: type[GatewayError] = GatewayError) -> set[type[GatewayError]]:
+    """A failure and all its kinds, as far as they are loaded."""
+    return {failure}.union(*(kinds(kind) for kind in failure.__subclasses__()))
+
+
+def codes() -> set[str]:
+    return {kind.code for kind in kinds()}
 
 
 def test_every_code_of_an_error_is_explained() -> None:
     import_module("gateway.app")
-    explained = set(re.findall(r"`([A-Z_]{4,})`", (ROOT / "docs/edge.md").read_text("utf-8")))
-    assert codes() - explained == set()
+    rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", ERRORS, re.MULTILINE)
+    assert sorted(code for code, *_ in rows) == sorted(codes()), "each code has one row, and no other"
+    for code, status, cause, cure in rows:
+        assert cause.strip(), code
+        assert cure.strip(), code
+        assert set(re.findall(r"\d{3}", status)) <= {str(kind.http_status) for kind in kinds() if kind.code == code} | {
+            "200"
+        }, code
+
+
+def test_what_may_pass_is_told_apart_from_what_is_an_answer() -> None:
+    import_module("gateway.app")
+    codes_in_order = re.findall(r"^\| `(UPSTREAM_[A-Z_]+)`", ERRORS, re.MULTILINE)
+    lasting = {kind.code for kind in kinds(UpstreamError) if not kind.passing}
+    assert set(codes_in_order[-len(lasting) :]) == lasting
+    assert len(lasting) == 5
 
 
 def test_the_limits_are_documented_as_they_are() -> None:

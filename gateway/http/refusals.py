@@ -1,4 +1,4 @@
-"""Why the edge sends a request back without running it: one class per code of the vocabulary in docs/edge.md.
+"""Why the edge sends a request back without running it: one class per code of the vocabulary in docs/errors.md.
 
 The messages are fixed texts: nothing a caller sent is repeated to him.
 """
