@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 SOURCES := gateway tests benchmarks hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run platform test check format bench schema explorer lock demo clean
+.PHONY: help run platform test clients check format bench schema explorer lock demo clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,8 @@ run: $(VENV)/run.stamp ## Start the gateway over the demo account (PORT=8000), o
 
 test: $(VENV)/dev.stamp ## Run every test (ARGS="-k slowest" passes options to pytest)
 	@$(BIN)/python -m pytest $(ARGS)
+
+clients: $(VENV)/clients/done.stamp ## Install programs written for dbt Cloud, on which the local platform is tested
 
 check: $(VENV)/dev.stamp ## Format, lint, types and import rules
 	$(BIN)/ruff format --check $(wildcard $(SOURCES))
@@ -42,7 +44,7 @@ explorer: $(VENV)/run.stamp ## Fetch the explorer's files again (done by itself 
 
 lock: $(VENV)/dev.stamp ## Resolve the dependencies of pyproject.toml and package.json anew into the lock files
 	$(INSTALL) uv
-	@for group in build node; do $(LOCK) --group $$group -o requirements/$$group.lock || exit 1; done
+	@for group in build node clients; do $(LOCK) --group $$group -o requirements/$$group.lock || exit 1; done
 	@$(LOCK) pyproject.toml --all-extras -o requirements/run.lock
 	@$(LOCK) pyproject.toml --all-extras --group dev -c requirements/run.lock -o requirements/dev.lock
 	@if command -v npm >/dev/null; then npm install --package-lock-only && npm --prefix tests/federation install --package-lock-only; fi
@@ -71,4 +73,9 @@ $(VENV)/run.stamp: requirements/run.lock requirements/build.lock hatch_build.py 
 
 $(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
 	@$(INSTALL) --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/clients/done.stamp: requirements/clients.lock $(VENV)/run.stamp
+	@$(PYTHON) -m venv --clear $(VENV)/clients
+	@$(subst $(BIN),$(VENV)/clients/bin,$(INSTALL)) --require-hashes -r requirements/clients.lock
 	@touch $@

@@ -21,6 +21,8 @@ from gateway.local_platform.faults import Faults
 from gateway.local_platform.requests import COUNTS_PATH, NotedRequest, RequestLog
 from gateway.local_platform.tokens import client_name, token_fits
 
+_DISCOVERY_PATHS = ("/graphql", "/beta/graphql")  # some clients ask the beta API unless told otherwise
+
 
 def create_platform(
     archive: Archive, *, token: str | None = None, faults: Faults | None = None, lagging: Archive | None = None
@@ -34,7 +36,8 @@ def create_platform(
     already knows to be finished.
     """
     log = RequestLog()
-    routes = [Route("/graphql", discovery_endpoint(lagging or archive, token), methods=["GET", "POST"])]
+    discovery = discovery_endpoint(lagging or archive, token)
+    routes = [Route(path, discovery, methods=["GET", "POST"]) for path in _DISCOVERY_PATHS]
     if faults is not None:
         routes.append(Route(COUNTS_PATH, _counts_endpoint(log), methods=["GET", "DELETE"]))
     gates = [Middleware(_Entrance, log=log, token=token), Middleware(FaultGate, faults=faults)]
@@ -72,7 +75,7 @@ class _Entrance:
         noted = NotedRequest(scope["method"], scope["path"], client)
         if scope["path"] != COUNTS_PATH:
             self._log.add(noted)
-        if scope["path"] == "/graphql" or token_fits(headers.get("authorization", ""), self._token):
+        if scope["path"] in _DISCOVERY_PATHS or token_fits(headers.get("authorization", ""), self._token):
             await self._app({**scope, "noted": noted}, receive, send)
         else:
             await AdminError(401, "Invalid token.").response()(scope, receive, send)

@@ -18,7 +18,7 @@ ARTIFACT_NAMES = (MANIFEST, RUN_RESULTS, SOURCES, CATALOG)
 MAX_ARTIFACT_BYTES = 1024**3
 
 _SCHEMA_NAMES = {MANIFEST: "manifest", RUN_RESULTS: "run-results", SOURCES: "sources", CATALOG: "catalog"}
-_NEWEST = {MANIFEST: 12, RUN_RESULTS: 6, SOURCES: 3, CATALOG: 1}
+NEWEST_VERSIONS = {MANIFEST: 12, RUN_RESULTS: 6, SOURCES: 3, CATALOG: 1}
 
 JSON = msgspec.Raw
 _NUL = rb"\u0000"  # PostgreSQL keeps no text with it
@@ -241,5 +241,7 @@ def check_version(metadata: Metadata, path: Path) -> None:
     if kind.rpartition("/")[2] != _SCHEMA_NAMES[path.name] or not number.isdigit():
         found = metadata.dbt_schema_version or "no dbt_schema_version"
         raise UnreadableArtifact(f"{path}: not a dbt {path.name} ({found}).")
-    if int(number) > _NEWEST[path.name]:
-        raise UnreadableArtifact(f"{path}: version {version} is newer than this reader knows (v{_NEWEST[path.name]}).")
+    if int(number) > NEWEST_VERSIONS[path.name]:
+        raise UnreadableArtifact(
+            f"{path}: version {version} is newer than this reader knows (v{NEWEST_VERSIONS[path.name]})."
+        )

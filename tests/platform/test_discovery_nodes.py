@@ -402,7 +402,7 @@ def test_selectors_follow_the_graph(platform: Platform, reckoning: Reckoning) ->
     assert everything_needed >= up | below
 
 
-@pytest.mark.parametrize("select", ["state:modified", "tag:daily++", "result:error"])
+@pytest.mark.parametrize("select", ["source_status:fresher", "tag:daily++", "state:sideways"])
 def test_a_selector_that_artifacts_cannot_answer_is_a_coded_error(platform: Platform, select: str) -> None:
     [error] = platform.errors(LINEAGE, id=201001, filter={"select": select})
     assert error["extensions"]["code"] == "BAD_USER_INPUT"

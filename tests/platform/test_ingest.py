@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, func, select
 from starlette.testclient import TestClient
 
 from gateway.errors import UnreadableArtifact
 from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.ingest import Progress, ingest_folder
+from gateway.local_platform.tables import metadata
 from tests.platform.conftest import Platform
 from tests.platform.reckoning import Reckoning, millis
 
@@ -396,3 +400,55 @@ def test_readers_see_whole_runs_while_others_are_written(
         assert before.exec_driver_sql("SELECT count(*) FROM results").scalar() == 0
     with empty_archive.reading() as after:
         assert after.exec_driver_sql("SELECT count(*) FROM results").scalar() > 0
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from sqlalchemy import event, func, select
+from gateway.local_platform.archive import Archive
+from gateway.local_platform.ingest import ingest_folder
+
+store, folder, statement, run = sys.argv[1:]
+archive = Archive.open(store)
+seen = []
+
+def die(connection, cursor, text, *rest):
+    if text.startswith(statement):
+        seen.append(text)
+        with archive.reading() as reading:
+            if len(list(reading.exec_driver_sql("SELECT id FROM runs"))) == int(run):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+event.listen(archive._engine, "after_cursor_execute", die)
+ingest_folder(archive, Path(folder))
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "run"), [("INSERT INTO nodes", 0), ("INSERT INTO artifact_pieces", 1), ("INSERT INTO results", 1)]
+)
+def test_a_process_killed_in_the_middle_loses_and_doubles_nothing(
+    runs_folder: Path, tmp_path: Path, new_store: Callable[[], str], statement: str, run: int
+) -> None:
+    """kill -9 while the first or the second run is written; reading again goes on where it stopped."""
+    folder, store = copy(runs_folder, tmp_path / "runs", LATE, DAILY), new_store()
+    killed = subprocess.run([sys.executable, "-c", KILLED, store, folder, statement, str(run)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    archive = Archive.open(store)
+    assert archive.describe().runs == run
+    report = ingest_folder(archive, folder)
+    assert (report.runs, report.unchanged, report.problems) == (2 - run, run, ())
+    whole = Archive.open(new_store())
+    ingest_folder(whole, folder)
+    assert counts(archive) == counts(whole)
+    archive.close()
+    whole.close()
+
+
+def counts(archive: Archive) -> dict[str, int]:
+    with archive.reading() as connection:
+        return {
+            table.name: connection.scalar(select(func.count()).select_from(table)) or 0
+            for table in metadata.sorted_tables
+        }

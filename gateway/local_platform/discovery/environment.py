@@ -66,6 +66,12 @@ def _lineage(source: EnvironmentSource, _info: Info, arguments: Arguments) -> Se
     return lineage(source.session, source.state, source.view, arguments["filter"])
 
 
+def _exposure_tile(source: EnvironmentSource, _info: Info, arguments: Arguments) -> StateNode | None:
+    """The exposure of this id. No artifact knows exposures by their dashboard in a BI tool."""
+    wanted = arguments["filter"].get("uniqueId")
+    return next((node for node in source.everything("exposure") if node.unique_id == wanted), None)
+
+
 def _packages(source: EnvironmentSource, _info: Info, arguments: Arguments) -> list[str]:
     return package_names(source.everything(arguments["resource"]))
 
@@ -148,6 +154,7 @@ _LISTS: dict[str, Resolver] = {
 
 APPLIED_STATE_LISTS: dict[str, Resolver] = {
     **_LISTS,
+    "exposureTile": _exposure_tile,
     "modelHistoricalRuns": _history,
     "owners": _owners,
     "tests": _list_of("test", "unit_test"),

@@ -25,7 +25,7 @@ def lineage(
 ) -> Sequence[StateNode]:
     """The nodes that the filter asks for, by unique id. Raises for a selector that is not understood."""
     nodes: Sequence[StateNode] = everything(session, state, kinds_of(wanted.get("types")), view)
-    nodes = filtered(nodes, {name: wanted.get(name) for name in ("tags", "uniqueIds")})
+    nodes = filtered(nodes, {name: wanted.get(name) for name in ("tags", "uniqueIds", "columnNames")})
     if wanted.get("select") is None and wanted.get("exclude") is None:
         return nodes
     universe = everything(session, state, kinds_of(None), view)

@@ -173,6 +173,17 @@ def run_result_rows(connection: Connection, run_ids: Iterable[int], resource_ids
     return found
 
 
+def run_statuses(connection: Connection, run_id: int) -> dict[str, str]:
+    """How a run ended for each node it executed or skipped, by unique id."""
+    query = (
+        select(resources.c.unique_id, results.c.status)
+        .join(resources, resources.c.id == results.c.resource_id)
+        .join(invocations, invocations.c.id == results.c.invocation_id)
+        .where(invocations.c.run_id == run_id, results.c.final)
+    )
+    return dict(connection.execute(query).all())
+
+
 def resource_keys(connection: Connection, environment_id: int, unique_ids: Iterable[str]) -> dict[str, int]:
     """The environment's keys of these unique ids; unknown ones are left out."""
     found: dict[str, int] = {}

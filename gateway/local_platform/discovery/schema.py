@@ -10,6 +10,7 @@ from graphql import GraphQLInterfaceType, GraphQLSchema, build_schema
 
 from gateway.local_platform.discovery import environment, execution_info, job_fields, jobs, state_fields
 from gateway.local_platform.discovery.catalog_fields import CATALOG_FIELDS
+from gateway.local_platform.discovery.exposure_tile import EXPOSURE_TILE_FIELDS
 from gateway.local_platform.discovery.fields import Readers, Resolver, attach_readers, attach_resolver, object_fields
 from gateway.local_platform.discovery.freshness_fields import FRESHNESS_FIELDS
 from gateway.local_platform.discovery.group_fields import GROUP_FIELDS
@@ -34,6 +35,7 @@ READERS: Mapping[str, Readers] = {
     "TestAppliedStateNestedNode": state_fields.APPLIED_TEST,
     "ExposureAppliedStateNode": state_fields.APPLIED_EXPOSURE,
     "ExposureAppliedStateNestedNode": state_fields.APPLIED_EXPOSURE,
+    "ExposureTileNode": {**EXPOSURE_TILE_FIELDS, **state_fields.PLACE},
     "ModelDefinitionNode": state_fields.DEFINED_MODEL,
     "ModelDefinitionNestedNode": state_fields.DEFINED_MODEL,
     "SeedDefinitionNode": state_fields.DEFINED_SEED,

@@ -1,4 +1,4 @@
-"""dbt's node selection as far as a manifest answers it: `tag:daily`, `+fct_orders`, `path:models/marts,tag:pii` …
+"""dbt's node selection as far as artifacts answer it: `tag:daily`, `+fct_orders`, `path:models/marts,tag:pii` …
 
 A space joins sets, a comma intersects them; `+` before or after a term adds its ancestors or descendants, `2+` those
 within two steps, `@` the descendants and everything they need.
@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from graphql import GraphQLError
 
 from gateway.local_platform.discovery import content
+from gateway.local_platform.discovery.comparing import STATE_VALUES, compares_as, ended_as
 from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.state_nodes import StateNode
 
@@ -101,6 +102,12 @@ def _by_path(node: StateNode, value: str) -> bool:
     return fnmatchcase(path, value) or PurePosixPath(path).is_relative_to(value.rstrip("/"))
 
 
+def _by_state(node: StateNode, value: str) -> bool:
+    if value not in STATE_VALUES:
+        raise _not_understood(f"state:{value}", STATE_VALUES)
+    return compares_as(node, value)
+
+
 def _by_source(node: StateNode, value: str) -> bool:
     if node.kind != "source":
         return False
@@ -119,12 +126,14 @@ _METHODS: Mapping[str, Matcher] = {
     "package": lambda node, value: fnmatchcase(node.node.package_name or "", value),
     "path": _by_path,
     "resource_type": lambda node, value: node.kind == value,
+    "result": ended_as,
     "source": _by_source,
+    "state": _by_state,
     "tag": lambda node, value: any(fnmatchcase(tag, value) for tag in content.tags_of(node.node)),
 }
 
 
-def _not_understood(term: str) -> GraphQLError:
-    known = ", ".join([*sorted(_METHODS), "config.<key>"])
-    message = f"Selector {term!r} is not understood; methods known here: {known}."
+def _not_understood(term: str, values: Sequence[str] = ()) -> GraphQLError:
+    known = ", ".join(values or [*sorted(_METHODS), "config.<key>"])
+    message = f"Selector {term!r} is not understood; {'values' if values else 'methods'} known here: {known}."
     return GraphQLError(message, extensions={"code": "BAD_USER_INPUT"})

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from gateway.local_platform.discovery import content
-from gateway.local_platform.discovery.catalog_fields import row_count
+from gateway.local_platform.discovery.catalog_fields import columns_of, row_count, table_of
 from gateway.local_platform.discovery.execution_info import run_status
 from gateway.local_platform.discovery.fields import Arguments
 from gateway.local_platform.discovery.freshness_fields import freshness_status
@@ -53,8 +53,15 @@ def _any_tag(values: Iterable[str]) -> Criterion:
     return lambda node: not wanted.isdisjoint(content.tags_of(node.node))
 
 
+def _any_column(names: Iterable[str]) -> Criterion:
+    """A column of the catalog, or a documented one where there is no catalog; in any case of letters."""
+    wanted = {name.lower() for name in names}
+    return lambda node: any(str(column["name"]).lower() in wanted for column in columns_of(table_of(node), node.node))
+
+
 _CRITERIA: Mapping[str, Callable[[Any], Criterion]] = {
     "access": partial(_is, attrgetter("node.access")),
+    "columnNames": _any_column,
     "database": partial(_is, attrgetter("node.database")),
     "exposureType": partial(_is, attrgetter("node.type")),
     "freshnessChecked": partial(_is, lambda node: node.freshness is not None),

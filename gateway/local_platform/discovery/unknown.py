@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_LAYER = "dbt Cloud sorts models into layers by rules of its own"
-_COMPUTED = "dbt Cloud computes the health of exposures"
+_LAYER = "dbt Cloud sorts models into layers by rules of its own, which are not published"
 _MESH = "models of other projects come from dbt Cloud's mesh; a manifest does not tell their state"
+_THIS = "dbt makes this id while it runs a unit test and writes it into no artifact"
 
 UNKNOWN: Mapping[str, str] = {
-    "AppliedState.exposureTile": _COMPUTED,
-    "ExposureTileNode.*": _COMPUTED,
+    "ExposureTileNode.autoBiProvider": "only dbt Cloud makes exposures out of a BI tool",
+    "ExposureTileNode.upstreamStats": "its keys are not published",
     "ExternalModelNode.*": _MESH,
     "MetricNode.environmentName": "metrics name no environment in any artifact",
     "ModelAppliedStateNode.isDescriptionInherited": "dbt Cloud inherits descriptions from upstream columns",
@@ -22,6 +22,6 @@ UNKNOWN: Mapping[str, str] = {
     "ModelDefinitionNode.modelingLayer": _LAYER,
     "ModelLineageNode.modelingLayer": _LAYER,
     "TestAppliedStateNode.eventStatus": "dbt Cloud's events are not in the artifacts",
-    "TestAppliedStateNode.thisInputNodeUniqueId": "a unit test's artifact does not resolve `this`",
-    "TestDefinitionNode.thisInputNodeUniqueId": "a unit test's artifact does not resolve `this`",
+    "TestAppliedStateNode.thisInputNodeUniqueId": _THIS,
+    "TestDefinitionNode.thisInputNodeUniqueId": _THIS,
 }
