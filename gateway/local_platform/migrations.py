@@ -39,10 +39,29 @@ def _keep_raw_files(connection: Connection) -> None:
     metadata.create_all(connection, [pieces, artifacts, artifact_pieces])
 
 
+_ONCE_FOREIGN_KEYS = {
+    "manifest_nodes": ("node_id",),
+    "invocations": ("args_id",),
+    "results": ("node_id", "thread_id", "message_id", "compiled_id"),
+    "compilations": ("compiled_id",),
+    "freshness": ("node_id", "criteria_id", "error_id"),
+    "catalog_tables": ("content_id",),
+}
+
+
+def _drop_foreign_keys_to_contents(connection: Connection) -> None:
+    if connection.dialect.name != "postgresql":
+        return  # SQLite does not look at them unless it is told to
+    for table, columns in _ONCE_FOREIGN_KEYS.items():
+        for column in columns:
+            connection.exec_driver_sql(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_{column}_fkey")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the first tables", _create_tables),
     Migration(2, "model results counted per invocation", _count_model_results),
     Migration(3, "artifact files kept", _keep_raw_files),
+    Migration(4, "no foreign keys to shared contents", _drop_foreign_keys_to_contents),
 )
 
 

@@ -2,6 +2,9 @@
 
 Three kinds of rows: what an orchestrator knows (accounts … runs), what a manifest says (nodes stored once by content,
 manifests as sets of nodes), and what happened (results, freshness, catalogs), found by resource and time.
+
+Columns that point to nodes, texts and pieces are no foreign keys: PostgreSQL would look through every row of a table for
+each one that retention removes.
 """
 
 from __future__ import annotations
@@ -118,7 +121,6 @@ run_files = Table(
 )
 
 # Files that were kept, by the digest of their bytes; `numbers_id`: the piece with the numbers taken out of the others.
-# Pieces have no foreign keys: PostgreSQL would look through every reference for each piece that retention removes.
 artifacts = Table(
     "artifacts",
     metadata,
@@ -193,7 +195,7 @@ manifest_nodes = Table(
     metadata,
     Column("manifest_id", _Key, ForeignKey("manifests.id"), primary_key=True),
     Column("kind", String(32), primary_key=True),
-    Column("node_id", _Key, ForeignKey("nodes.id"), primary_key=True),
+    Column("node_id", _Key, primary_key=True),
     sqlite_with_rowid=False,
 )
 
@@ -221,7 +223,7 @@ invocations = Table(
     Column("elapsed", Float),
     Column("model_results", Integer, nullable=False),
     Column("dbt_version", Text),
-    Column("args_id", _Key, ForeignKey("texts.id")),
+    Column("args_id", _Key),
     Column("manifest_id", _Key, ForeignKey("manifests.id")),
     Column("fingerprint", LargeBinary, nullable=False),
     Index("invocations_by_environment", "environment_id", "generated_at"),
@@ -245,7 +247,7 @@ results = Table(
     Column("invocation_id", _Key, ForeignKey("invocations.id"), nullable=False, index=True),
     Column("run_id", BigInteger, nullable=False),
     Column("resource_id", _Key, ForeignKey("resources.id"), nullable=False),
-    Column("node_id", _Key, ForeignKey("nodes.id")),
+    Column("node_id", _Key),
     Column("generated_at", BigInteger, nullable=False),
     Column("deploys", Boolean, nullable=False),
     Column("final", Boolean, nullable=False),
@@ -255,9 +257,9 @@ results = Table(
     Column("compile_completed_at", BigInteger),
     Column("execute_started_at", BigInteger),
     Column("execute_completed_at", BigInteger),
-    Column("thread_id", _Key, ForeignKey("texts.id")),
-    Column("message_id", _Key, ForeignKey("texts.id")),
-    Column("compiled_id", _Key, ForeignKey("texts.id")),
+    Column("thread_id", _Key),
+    Column("message_id", _Key),
+    Column("compiled_id", _Key),
     Column("failures", BigInteger),
     Index("results_by_time", "resource_id", "generated_at", "run_id"),
 )
@@ -270,7 +272,7 @@ compilations = Table(
     Column("invocation_id", _Key, ForeignKey("invocations.id"), nullable=False, index=True),
     Column("resource_id", _Key, ForeignKey("resources.id"), nullable=False),
     Column("generated_at", BigInteger, nullable=False),
-    Column("compiled_id", _Key, ForeignKey("texts.id"), nullable=False),
+    Column("compiled_id", _Key, nullable=False),
     Index("compilations_by_time", "resource_id", "generated_at"),
 )
 
@@ -281,15 +283,15 @@ freshness = Table(
     Column("invocation_id", _Key, ForeignKey("invocations.id"), nullable=False, index=True),
     Column("run_id", BigInteger, nullable=False),
     Column("resource_id", _Key, ForeignKey("resources.id"), nullable=False),
-    Column("node_id", _Key, ForeignKey("nodes.id")),
+    Column("node_id", _Key),
     Column("generated_at", BigInteger, nullable=False),
     Column("deploys", Boolean, nullable=False),
     Column("status", Text),
     Column("max_loaded_at", BigInteger),
     Column("snapshotted_at", BigInteger),
     Column("age", Float),
-    Column("criteria_id", _Key, ForeignKey("texts.id")),
-    Column("error_id", _Key, ForeignKey("texts.id")),
+    Column("criteria_id", _Key),
+    Column("error_id", _Key),
     Index("freshness_by_time", "resource_id", "generated_at", "run_id"),
 )
 
@@ -302,6 +304,6 @@ catalog_tables = Table(
     Column("resource_id", _Key, ForeignKey("resources.id"), nullable=False),
     Column("generated_at", BigInteger, nullable=False),
     Column("deploys", Boolean, nullable=False),
-    Column("content_id", _Key, ForeignKey("texts.id"), nullable=False),
+    Column("content_id", _Key, nullable=False),
     Index("catalog_tables_by_time", "resource_id", "generated_at", "run_id"),
 )

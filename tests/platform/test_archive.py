@@ -16,6 +16,7 @@ from gateway.local_platform.archive import Archive
 from gateway.local_platform.ingest import ingest_folder
 from gateway.local_platform.migrations import MIGRATIONS, Migration, migrate
 from gateway.local_platform.tables import migrations
+from tests.platform.postgres import Server
 
 RUN = Path("finance/301001/70437490011508")
 
@@ -94,6 +95,38 @@ def test_an_archive_of_the_first_version_opens_and_counts_as_before(new_store: C
     assert opened.describe() == before
     assert before.model_results > 0
     assert versions(opened) == [1, *(step.version for step in MIGRATIONS[1:])]
+    opened.close()
+
+
+def keys_to_contents(archive: Archive) -> list[str]:
+    with archive.reading() as connection:
+        inspector = inspect(connection)
+        return sorted(
+            f"{table}.{key['constrained_columns'][0]}"
+            for table in ("results", "freshness", "compilations", "catalog_tables", "invocations", "manifest_nodes")
+            for key in inspector.get_foreign_keys(table)
+            if key["referred_table"] in {"nodes", "texts", "pieces"}
+        )
+
+
+def test_retention_need_not_look_for_references_to_what_it_removes(empty_archive: Archive) -> None:
+    """On PostgreSQL 2,000 nodes took 34 s to remove from an archive of 29,000 results, each a walk through them all."""
+    assert keys_to_contents(empty_archive) == []
+
+
+def test_an_older_archive_on_postgresql_loses_its_foreign_keys_to_contents(postgres: Server) -> None:
+    address = postgres.new_database()
+    archive = Archive.open(address)
+    with archive.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM migrations")
+        connection.exec_driver_sql("INSERT INTO migrations VALUES (2, 'older', 0)")
+        connection.exec_driver_sql(
+            "ALTER TABLE results ADD CONSTRAINT results_node_id_fkey FOREIGN KEY (node_id) REFERENCES nodes (id)"
+        )
+    assert keys_to_contents(archive) == ["results.node_id"]
+    archive.close()
+    opened = Archive.open(address)
+    assert keys_to_contents(opened) == []
     opened.close()
 
 
