@@ -3,8 +3,8 @@
 Three kinds of rows: what an orchestrator knows (accounts … runs), what a manifest says (nodes stored once by content,
 manifests as sets of nodes), and what happened (results, freshness, catalogs), found by resource and time.
 
-Columns that point to nodes, texts and pieces are no foreign keys: PostgreSQL would look through every row of a table for
-each one that retention removes.
+Columns that point to nodes, texts and pieces are no foreign keys: PostgreSQL would look through every row of a table
+for each one that retention removes.
 """
 
 from __future__ import annotations
