@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from starlette.applications import Starlette
 
 from gateway.callers import authenticator_of
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UpstreamForbidden, UpstreamUnauthenticated
 from gateway.execution import GatewayExecutor
 from gateway.http.body import BodyLimits
 from gateway.http.documents import DocumentLimits
@@ -18,7 +18,8 @@ from gateway.http.graphql import EndpointPolicy
 from gateway.http.health import Readiness
 from gateway.schema.build import build_schema
 from gateway.schema.execution import OperationRunner
-from gateway.services.bundle import Freshness, open_services
+from gateway.services.bundle import Freshness, Upstream, open_services
+from gateway.services.token_services import TokenServices, upstream_of
 from gateway.settings import Settings
 from gateway.upstream import WrapPlatform, open_upstream
 
@@ -29,25 +30,39 @@ def create_app(settings: Settings, wrap_platform: WrapPlatform | None = None) ->
     Nothing is opened before its lifespan starts. `wrap_platform` may put something before the embedded platform (see
     open_upstream).
     """
-    executor = GatewayExecutor(OperationRunner(build_schema(), settings.fast_path), settings.request_seconds)
+    runner = OperationRunner(build_schema(settings.authenticated_schema), settings.fast_path)
+    executor = GatewayExecutor(runner, settings.request_seconds)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             upstream = await stack.enter_async_context(open_upstream(settings, wrap_platform))
             freshness = Freshness(settings.revision_interval, settings.topology_seconds, settings.cached_rows)
-            executor.start(await stack.enter_async_context(open_services(upstream, freshness)))
+            services = await stack.enter_async_context(open_services(upstream, freshness))
+            by_token = _token_services(settings, upstream, freshness)
+            stack.push_async_callback(by_token.close)
+            executor.start(services, by_token)
             stack.callback(executor.stop)
             yield
 
     async def readiness() -> Readiness:
         try:
             await executor.services.admin.topology()
+        except (UpstreamUnauthenticated, UpstreamForbidden) as refused:
+            # Where callers bring their own tokens, dbt need not know ours.
+            return Readiness(settings.pass_through_tokens, {"dbt": refused.code})
         except GatewayError as failure:
             return Readiness(False, {"dbt": failure.code})
         return Readiness(True, {"dbt": "ok"})
 
     return create_edge(executor, _edge_policy(settings), readiness, lifespan)
+
+
+def _token_services(settings: Settings, upstream: Upstream, freshness: Freshness) -> TokenServices:
+    """Services for callers' own dbt tokens; all of them together keep as much as the gateway's own do."""
+    most = settings.pass_through_kept
+    part = freshness.part(most)
+    return TokenServices(lambda token: open_services(upstream_of(upstream, token), part), most)
 
 
 def _edge_policy(settings: Settings) -> EdgePolicy:

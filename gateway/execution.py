@@ -9,6 +9,7 @@ from gateway.loading.loaders import Loaders
 from gateway.schema.context import GatewayContext
 from gateway.schema.execution import OperationRunner
 from gateway.services.bundle import Services
+from gateway.services.token_services import TokenServices
 from gateway.telemetry.usage import Usage, measuring
 
 
@@ -19,14 +20,17 @@ class GatewayExecutor:
         self._runner = runner
         self._request_seconds = request_seconds
         self._services: Services | None = None
+        self._by_token: TokenServices | None = None
 
-    def start(self, services: Services) -> None:
-        """Takes the opened services; operations can be executed from now on."""
+    def start(self, services: Services, by_token: TokenServices | None = None) -> None:
+        """Takes the opened services; operations can be executed from now on. `by_token` serves callers who bring their
+        own dbt tokens."""
         self._services = services
+        self._by_token = by_token
 
     def stop(self) -> None:
         """Lets go of the services, which are about to be closed."""
-        self._services = None
+        self._services = self._by_token = None
 
     @property
     def services(self) -> Services:
@@ -35,10 +39,18 @@ class GatewayExecutor:
             raise UpstreamUnavailable("The gateway is starting or stopping. Try again in a moment.")
         return self._services
 
+    async def services_for(self, caller: Caller) -> Services:
+        """The services that may be asked for this caller: those of his own dbt token, or everybody's."""
+        if caller.dbt_token is None:
+            return self.services
+        if self._by_token is None:
+            raise UpstreamUnavailable("The gateway is starting or stopping. Try again in a moment.")
+        return await self._by_token.of(caller.dbt_token)
+
     async def execute(self, params: GraphQLParams, caller: Caller) -> Answer:
         """The answer to one operation (see Executor)."""
         projection = self._runner.projection(params.document, params.operation_name)
-        services = self.services
+        services = await self.services_for(caller)
         usage = Usage(inferred=("jobs", "runs") if services.admin.inferred else (), caller=caller.name)
         with measuring(usage), deadline_in(self._request_seconds):
             context = GatewayContext(Loaders(services, projection, caller.visibility))

@@ -166,6 +166,13 @@ class Settings(BaseSettings):
         default=False,
         description="Whether dbt is asked with each caller's own token (X-dbt-Token) instead of service_token.",
     )
+    pass_through_kept: int = Field(
+        default=50, ge=1, le=10_000, description="Callers' dbt tokens whose facts are kept; the least used are dropped."
+    )
+    authenticated_schema: bool = Field(
+        default=False,
+        description="Whether the schema for routers marks entities @authenticated; for routers that know it.",
+    )
     open_metrics: bool = Field(
         default=False, description="Whether /metrics is shown to everybody; else to callers with the scope metrics."
     )

@@ -37,7 +37,7 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
     caller; tests count and disturb its requests there. Raises ConfigurationError or UnreadableArtifact.
     """
     limits = WireLimits(settings.upstream_seconds, settings.upstream_connections, settings.upstream_response_bytes)
-    if settings.discovery_url and settings.account_id and settings.service_token:
+    if settings.discovery_url and settings.account_id and (settings.service_token or settings.pass_through_tokens):
         wire = DisciplinedWire(HttpWire(settings.service_token, limits), _discipline(settings), limits)
         projects = configured_projects(settings.projects)
         yield Upstream(wire, settings.discovery_url, settings.admin_url, settings.account_id, projects, wire.status)

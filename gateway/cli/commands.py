@@ -29,6 +29,7 @@ from gateway.local_platform.ingest import IngestReport
 from gateway.local_platform.retention import Retention, forget_old_runs
 from gateway.local_platform.watching import watch_folder
 from gateway.schema import build
+from gateway.schema.authenticated import with_authentication
 from gateway.settings import Settings, load_settings
 from gateway.telemetry.logs import logging_configuration
 
@@ -129,6 +130,8 @@ def _watch(archive: Archive, options: argparse.Namespace) -> None:
 
 def _schema(options: argparse.Namespace) -> int:
     sdl = build.print_sdl(build.build_schema())
+    if options.authenticated:
+        sdl = with_authentication(sdl)
     if options.check is None:
         sys.stdout.write(sdl)
         return 0

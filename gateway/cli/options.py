@@ -97,6 +97,7 @@ def _add_schema(commands: Commands) -> None:
         "schema", help="print the GraphQL schema", description="Print the GraphQL schema, or compare a file with it."
     )
     schema.add_argument("--check", type=Path, metavar="FILE", help="compare FILE; exit code 1 when it differs")
+    schema.add_argument("--authenticated", action="store_true", help="mark entities @authenticated, for routers")
 
 
 def _add_key(commands: Commands) -> None:

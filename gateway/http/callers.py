@@ -95,7 +95,7 @@ class KnownCallers:
         token = credentials.dbt_token
         if token is None:
             raise Unauthenticated("This gateway asks dbt with its callers' own tokens: send yours as X-dbt-Token.")
-        if len(token) > _LONGEST_DBT_TOKEN or not token.isascii() or not token.decode("ascii").isprintable():
+        if not 1 <= len(token) <= _LONGEST_DBT_TOKEN or not token.isascii() or not token.decode("ascii").isprintable():
             raise Unauthenticated("What was sent as X-dbt-Token is no token of dbt.")
         name = caller.name or f"dbt token {hashlib.sha256(token).hexdigest()[:12]}"
         return replace(caller, name=name, dbt_token=SecretStr(token.decode("ascii")))

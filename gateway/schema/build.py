@@ -13,9 +13,12 @@ from gateway.schema.query import Query
 FEDERATION_VERSION: Final = "2.9"
 
 
-def build_schema() -> strawberry.Schema:
-    """The executable schema. Costs some milliseconds: build it once per process."""
-    return GatewaySchema(query=Query, federation_version=FEDERATION_VERSION)
+def build_schema(authenticated: bool = False) -> strawberry.Schema:
+    """The executable schema. Costs some milliseconds: build it once per process.
+
+    `authenticated` marks what belongs to callers in the SDL that routers are given.
+    """
+    return GatewaySchema(query=Query, federation_version=FEDERATION_VERSION, authenticated=authenticated)
 
 
 def print_sdl(schema: strawberry.Schema) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from typing import Any, cast
 
 import strawberry
+from graphql import GraphQLObjectType
 from strawberry.federation.schema import FederationAny
 
 from gateway.errors import BadUserInput, GatewayError, NotFound
 from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.loading import jobs, models, projects
 from gateway.loading.asking import Asking
+from gateway.schema.authenticated import with_authentication
 from gateway.schema.context import Info, asking
 
 Find = Callable[[Asking, str], Awaitable[object]]
@@ -19,8 +23,16 @@ Find = Callable[[Asking, str], Awaitable[object]]
 class GatewaySchema(strawberry.federation.Schema):
     """The subgraph schema. A reference that names nothing nulls its own slot and no other.
 
-    Strawberry's own resolver fails all references for one unknown `__typename`.
+    Strawberry's own resolver fails all references for one unknown `__typename`, and prints the whole schema, for a
+    tenth of a second, whenever a router asks for it; here it is printed once.
     """
+
+    def __init__(self, *args: Any, authenticated: bool = False, **kwargs: Any) -> None:
+        """`authenticated` tells routers that entities are for callers only (see authenticated)."""
+        super().__init__(*args, **kwargs)
+        printed = cache(lambda: with_authentication(self.as_str()) if authenticated else self.as_str())
+        service = cast(GraphQLObjectType, self._schema.type_map["_Service"])
+        service.fields["sdl"].resolve = lambda *_: printed()
 
     def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
         ask = asking(info)

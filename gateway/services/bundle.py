@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.services.admin_api import AdminApi
 from gateway.services.admin_facts import AdminFacts
@@ -29,6 +29,7 @@ class Upstream:
     """Where dbt is: the wire, Discovery's full address, the Admin API's host, the account.
 
     Without an Admin API (`admin_url` None) the account is what `projects` say, and jobs and runs are inferred.
+    `facts_of` says whose token reads the facts, by a hash; "" the gateway's. Facts of different ones never meet.
     """
 
     wire: Wire
@@ -37,6 +38,7 @@ class Upstream:
     account_id: int
     projects: tuple[ConfiguredProject, ...] = ()
     status: Callable[[], UpstreamStatus] = untroubled
+    facts_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,10 @@ class Freshness:
     revision_interval: float = 30.0
     topology_seconds: float = 60.0
     cached_rows: int = 2_000_000
+
+    def part(self, parts: int) -> Freshness:
+        """The same for one of so many who share the memory."""
+        return replace(self, cached_rows=max(1, self.cached_rows // parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,13 +33,15 @@ AsgiApp = Callable[
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """One call to one of dbt's APIs. `url` is absolute; `query` is encoded onto it."""
+    """One call to one of dbt's APIs. `url` is absolute; `query` is encoded onto it. `token`: a caller's own, instead of
+    the wire's."""
 
     method: str
     url: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     api: Api = "discovery"
+    token: SecretStr | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +77,14 @@ class HttpWire:
     """One pooled aiohttp session for all calls. No redirects, no cookies, no environment proxies. The token goes into
     the Authorization header only."""
 
-    def __init__(self, token: SecretStr, limits: WireLimits) -> None:
+    def __init__(self, token: SecretStr | None, limits: WireLimits) -> None:
         self._token = token
         self._limits = limits
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: WireRequest) -> WireResponse:
         session = self._session or self._open()
+        token = self._token if request.token is None else request.token
         time_left = _time_left(self._limits, request)
         _count(request)
         try:
@@ -90,11 +93,11 @@ class HttpWire:
                 request.url,
                 params=dict(request.query),
                 data=request.body,
-                headers=_headers(request, self._token),
+                headers=_headers(request, token),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=time_left),
             ) as response:
-                body = _without_secret(await self._read(response, request), self._token)
+                body = _without_secret(await self._read(response, request), token)
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return WireResponse(response.status, headers, body)
         except TimeoutError:
@@ -174,7 +177,7 @@ class AsgiWire:
 
     def _scope(self, request: WireRequest) -> MutableMapping[str, Any]:
         parts = urlsplit(request.url)
-        headers = {"host": parts.netloc, **_headers(request, self._token)}
+        headers = {"host": parts.netloc, **_headers(request, self._token if request.token is None else request.token)}
         return {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -208,9 +211,9 @@ def _headers(request: WireRequest, token: SecretStr | None) -> dict[str, str]:
     return headers
 
 
-def _without_secret(body: bytes, token: SecretStr) -> bytes:
+def _without_secret(body: bytes, token: SecretStr | None) -> bytes:
     """An upstream, or a proxy before it, that echoes the token must not bring it into a message or a log."""
-    secret = token.get_secret_value().encode()
+    secret = token.get_secret_value().encode() if token else b""
     return body.replace(secret, b"[secret]") if secret else body
 
 

@@ -1,0 +1,92 @@
+"""Services for each dbt token that callers bring: facts read with one are never told for another."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, replace
+
+from pydantic import SecretStr
+
+from gateway.services.bundle import Services, Upstream
+from gateway.services.wire import Wire, WireRequest, WireResponse
+
+_IDLE_SECONDS = 900.0
+
+OpenServices = Callable[[SecretStr], AbstractAsyncContextManager[Services]]
+
+
+class TokenWire:
+    """A wire that asks with a caller's token. The connections are those of the wire it stands before, and stay open."""
+
+    def __init__(self, wire: Wire, token: SecretStr) -> None:
+        self._wire = wire
+        self._token = token
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        return await self._wire.send(replace(request, token=self._token))
+
+    async def close(self) -> None:
+        return None
+
+
+def upstream_of(upstream: Upstream, token: SecretStr) -> Upstream:
+    """The same upstream, asked with this token."""
+    return replace(upstream, wire=TokenWire(upstream.wire, token), facts_of=hash_of_token(token))
+
+
+def hash_of_token(token: SecretStr) -> str:
+    """By what a token is known here; it tells nothing about the token."""
+    return hashlib.sha256(token.get_secret_value().encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class _Kept:
+    services: Services
+    opened: AsyncExitStack
+    used_at: float
+
+
+class TokenServices:
+    """The services of the tokens used last, at most so many of them, each for a quarter of an hour after its last use.
+
+    For use on one event loop.
+    """
+
+    def __init__(self, open_services: OpenServices, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._open = open_services
+        self._most = most
+        self._clock = clock
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+
+    async def of(self, token: SecretStr) -> Services:
+        """The services that ask dbt with this token."""
+        key = hash_of_token(token)
+        if key not in self._kept:
+            opened = AsyncExitStack()
+            services = await opened.enter_async_context(self._open(token))
+            if key in self._kept:
+                # Somebody with the same token was faster.
+                await opened.aclose()
+            else:
+                self._kept[key] = _Kept(services, opened, self._clock())
+        kept = self._kept[key]
+        kept.used_at = self._clock()
+        self._kept.move_to_end(key)
+        await self._let_go()
+        return kept.services
+
+    async def close(self) -> None:
+        """Lets go of all of them."""
+        while self._kept:
+            await self._kept.popitem()[1].opened.aclose()
+
+    async def _let_go(self) -> None:
+        """Of what is too much, and of what nobody has used for long: the least used stand first."""
+        idle_since = self._clock() - _IDLE_SECONDS
+        while len(self._kept) > self._most or next(iter(self._kept.values())).used_at < idle_since:
+            _, least_used = self._kept.popitem(last=False)
+            await least_used.opened.aclose()

@@ -1,0 +1,184 @@
+"""Callers who bring their own dbt tokens: dbt is asked with them, and what one may read another is never told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+import pytest
+from pydantic import SecretStr
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.app import create_app
+from gateway.errors import ConfigurationError
+from gateway.services.token_services import TokenServices
+from gateway.settings import Settings, load_settings
+from tests.authorisation.callers import Holder, known_to
+
+QUERY = "{ account { projects { nodes { id models { totalCount } } } jobs { totalCount } } }"
+ANNA, BERT = "dbtu_anna_canary_1", "dbtu_bert_canary_2"
+
+
+class PerToken:
+    """A platform that knows some tokens, and refuses environments to those that may not see them."""
+
+    def __init__(self, allowed: Mapping[str, bool]) -> None:
+        self.allowed = dict(allowed)
+        self.asked: Counter[str] = Counter()
+        self._platform: ASGIApp | None = None
+
+    def wrap(self, platform: ASGIApp) -> Any:
+        self._platform = platform
+        return self
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        token = Headers(scope=scope).get("authorization", "").removeprefix("Token ")
+        self.asked[token] += 1
+        body = await Request(scope, receive).body()
+        if token not in self.allowed:
+            await JSONResponse({"status": {"code": 401}}, 401)(scope, receive, send)
+            return
+        if not self.allowed[token] and scope["path"].endswith(("/projects/", "/environments/", "/jobs/")):
+            empty = {"status": {"code": 200}, "data": [], "extra": {"pagination": {"count": 0, "total_count": 0}}}
+            await JSONResponse(empty)(scope, receive, send)
+            return
+
+        async def again() -> Any:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        assert self._platform is not None
+        await self._platform(scope, again, send)
+
+
+async def ask(client: httpx2.AsyncClient, headers: Mapping[str, str]) -> Any:
+    return (await client.post("/graphql", json={"query": QUERY}, headers=dict(headers))).json()
+
+
+class Opened:
+    """A gateway that passes tokens through."""
+
+    def __init__(self, settings: Settings, platform: PerToken) -> None:
+        self.app = create_app(settings.model_copy(update={"pass_through_tokens": True}), wrap_platform=platform.wrap)
+
+    async def __aenter__(self) -> httpx2.AsyncClient:
+        self._lifespan = self.app.router.lifespan_context(self.app)
+        await self._lifespan.__aenter__()
+        self._client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), base_url="http://localhost")
+        return self._client
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._client.aclose()
+        await self._lifespan.__aexit__(*error)
+
+
+async def test_each_token_reads_facts_of_its_own(settings: Settings) -> None:
+    platform = PerToken({ANNA: True, BERT: False})
+    async with Opened(settings, platform) as client:
+        for _ in range(3):
+            anna = await ask(client, {"X-dbt-Token": ANNA})
+            bert = await ask(client, {"X-dbt-Token": BERT})
+            assert len(anna["data"]["account"]["projects"]["nodes"]) == 3
+            assert bert["data"]["account"] == {"projects": {"nodes": []}, "jobs": {"totalCount": 0}}
+        assert set(platform.asked) == {ANNA, BERT}
+        asked = dict(platform.asked)
+        await ask(client, {"X-dbt-Token": ANNA})
+        assert platform.asked == asked, "what a token has read is kept for it"
+
+
+async def test_without_a_token_of_his_own_nobody_is_answered(settings: Settings) -> None:
+    platform = PerToken({ANNA: True})
+    async with Opened(settings, platform) as client:
+        await ask(client, {"X-dbt-Token": ANNA})
+        for headers in ({}, {"Authorization": f"Bearer {ANNA}"}, {"X-dbt-Token": ""}, {"X-dbt-Token": "x" * 513}):
+            assert (await ask(client, headers))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED", headers
+        unknown = await ask(client, {"X-dbt-Token": "dbtu_nobody"})
+        assert {error["extensions"]["code"] for error in unknown["errors"]} == {"UPSTREAM_UNAUTHENTICATED"}
+        assert (await client.get("/readyz")).status_code == 200
+        assert (await client.get("/metrics", headers={"X-dbt-Token": ANNA})).status_code == 403
+
+
+async def test_keys_say_who_may_come_and_the_token_what_is_read(settings: Settings) -> None:
+    holder = Holder("finance", ("finance",))
+    platform = PerToken({ANNA: True})
+    async with Opened(known_to(settings, holder), platform) as client:
+        both = await ask(client, {"X-dbt-Token": ANNA, "X-API-Key": holder.key})
+        assert [one["id"] for one in both["data"]["account"]["projects"]["nodes"]] == ["finance"]
+        for headers in ({"X-dbt-Token": ANNA}, {"X-API-Key": holder.key}):
+            assert (await ask(client, headers))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+
+
+async def test_tokens_are_not_written_anywhere(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    platform = PerToken({ANNA: True})
+    async with Opened(settings, platform) as client:
+        answers = [await ask(client, {"X-dbt-Token": token}) for token in (ANNA, BERT)]
+        metrics = (await client.get("/metrics")).text
+    assert "dbt token " in caplog.text
+    assert "canary" not in caplog.text + json.dumps(answers) + metrics
+
+
+class Bundles:
+    """Opens and closes what is no service, and counts."""
+
+    def __init__(self) -> None:
+        self.open: Counter[str] = Counter()
+
+    def __call__(self, token: SecretStr) -> Any:
+        bundles, name = self, token.get_secret_value()
+
+        class One:
+            async def __aenter__(self) -> Any:
+                await asyncio.sleep(0)
+                bundles.open[name] += 1
+                return name
+
+            async def __aexit__(self, *_: Any) -> None:
+                bundles.open[name] -= 1
+
+        return One()
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_few_tokens_are_kept_and_none_for_long() -> None:
+    bundles, clock = Bundles(), Clock()
+    kept = TokenServices(bundles, 2, clock)
+    for name in "abcb":
+        assert await kept.of(SecretStr(name)) == name
+    assert +bundles.open == Counter("bc")
+    clock.now = 600
+    await kept.of(SecretStr("c"))
+    clock.now = 901
+    await kept.of(SecretStr("c"))
+    assert +bundles.open == Counter("c")
+    clock.now = 5_000
+    assert await kept.of(SecretStr("c")) == "c"
+    await kept.close()
+    assert +bundles.open == Counter()
+
+
+async def test_two_at_once_share_one() -> None:
+    bundles = Bundles()
+    kept = TokenServices(bundles, 2)
+    await asyncio.gather(*(kept.of(SecretStr("a")) for _ in range(5)))
+    assert bundles.open == Counter("a")
+
+
+def test_local_runs_take_no_tokens() -> None:
+    with pytest.raises(ConfigurationError, match="discovery_url"):
+        load_settings({"pass_through_tokens": True})
+    cloud = {"discovery_url": "https://dbt.example/graphql", "admin_url": "https://dbt.example", "account_id": 1}
+    assert load_settings({**cloud, "pass_through_tokens": True}).service_token is None
