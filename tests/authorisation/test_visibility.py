@@ -109,6 +109,16 @@ async def test_nothing_hidden_is_fetched(settings: Settings) -> None:
     assert all("30200" not in str(call.query) for call in asked)
 
 
+async def test_newest_runs_are_the_newest_visible_ones(settings: Settings) -> None:
+    """Only visible environments are listed: busy hidden projects push nothing out of what is looked at."""
+    holder = Holder("finance", ("finance",))
+    async with serving(known_to(settings, holder)) as gateway:
+        reply = await holder.ask(gateway, "{ account { runs(first: 3) { totalCount nodes { id } } } }")
+        listed = [call.query for call in gateway.upstream.calls if call.operation.startswith("runs")]
+    assert len(reply.data["account"]["runs"]["nodes"]) == 3
+    assert {query["environment_id"] for query in listed} == {str(FINANCE), str(STAGING)}
+
+
 async def test_counts_do_not_tell_what_else_there_is(settings: Settings) -> None:
     """A run that is hidden costs what one costs that does not exist, however often it is asked for."""
     holder = Holder("finance", ("finance",))
