@@ -18,13 +18,18 @@ _FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
 class Credentials:
     """The bytes by which a caller may be known; equal ones name the same caller.
 
-    `is_local` is true when the peer is this machine and asks for itself, not as a proxy for somebody else.
+    `peer` is the address that asks for itself; None for a proxy, which asks for somebody else, and where it is unknown.
     """
 
     authorization: bytes | None = None
     api_key: bytes | None = None
     dbt_token: bytes | None = None
-    is_local: bool = False
+    peer: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this very machine asks."""
+        return self.peer is not None and _is_loopback(self.peer)
 
 
 def credentials_of(scope: Mapping[str, Any]) -> Credentials:
@@ -36,21 +41,20 @@ def credentials_of(scope: Mapping[str, Any]) -> Credentials:
             found[name] = None if name in found else value
         elif name in _FORWARDED:
             is_forwarded = True
+    client = scope.get("client")
     return Credentials(
         authorization=found.get(b"authorization"),
         api_key=found.get(b"x-api-key"),
         dbt_token=found.get(b"x-dbt-token"),
-        is_local=not is_forwarded and _is_loopback(scope.get("client")),
+        peer=client[0] if client and not is_forwarded else None,
     )
 
 
-def _is_loopback(client: tuple[str, int] | None) -> bool:
-    if client is None:
-        return False
-    if client[0] == "127.0.0.1":
+def _is_loopback(host: str) -> bool:
+    if host == "127.0.0.1":
         return True
     try:
-        address = ipaddress.ip_address(client[0])
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None

@@ -60,7 +60,8 @@ def scope(*headers: tuple[bytes, bytes], client: Any = ("127.0.0.1", 1)) -> Mapp
 
 def test_credentials_are_read_from_headers_only() -> None:
     found = credentials_of(scope((b"authorization", b"Bearer a"), (b"x-api-key", b"b"), (b"x-dbt-token", b"c")))
-    assert found == Credentials(b"Bearer a", b"b", b"c", is_local=True)
+    assert found == Credentials(b"Bearer a", b"b", b"c", peer="127.0.0.1")
+    assert found.is_local
 
 
 def test_doubled_credentials_are_none() -> None:
