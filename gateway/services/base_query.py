@@ -19,6 +19,7 @@ from gateway.errors import (
     UpstreamInvalidResponse,
     UpstreamRejected,
 )
+from gateway.services.batch_sizes import BatchSizes
 from gateway.services.refusals import UpstreamProblem, refusal_of_problems
 from gateway.services.transport import GuardedTransport, RenderedRequest, Reply
 
@@ -78,6 +79,7 @@ class BaseQuery:
     def __init__(self, transport: GuardedTransport) -> None:
         self._client = Client(transport=transport, fetch_schema_from_transport=False, execute_timeout=None)
         self._session: AsyncClientSession | None = None
+        self.batch_sizes = BatchSizes()
 
     async def __aenter__(self) -> BaseQuery:
         self._session = await self._client.connect_async(reconnecting=False)
@@ -89,7 +91,9 @@ class BaseQuery:
         await self._client.close_async()
 
     async def look_up(self, operation: Operation[T], lookups: Sequence[RootLookup], per_document: int) -> Answers[T]:
-        """The lookups in documents of up to `per_document`, as `look_up_documents` answers them."""
+        """The lookups in documents of up to `per_document`, as `look_up_documents` answers them; in smaller ones for a
+        while after dbt refused one of this operation as too complex."""
+        per_document = self.batch_sizes.size(operation.name, per_document)
         chunks = [lookups[start : start + per_document] for start in range(0, len(lookups), per_document)]
         return await self.look_up_documents(operation, chunks)
 
@@ -130,7 +134,10 @@ class BaseQuery:
         halved: tuple[type[UpstreamError], ...] = (UpstreamComplexityExceeded,),
     ) -> Answers[T]:
         if len(lookups) > 1 and isinstance(failure, halved):
-            return await self.look_up(operation, lookups, per_document=(len(lookups) + 1) // 2)
+            half = (len(lookups) + 1) // 2
+            if isinstance(failure, UpstreamComplexityExceeded):
+                half = self.batch_sizes.refused(operation.name, len(lookups))
+            return await self.look_up(operation, lookups, half)
         return {one.alias: failure for one in lookups}
 
     async def _execute(self, request: RenderedRequest[T]) -> Reply[T]:

@@ -15,6 +15,9 @@ from gateway.services.mapping import to_model_run
 _HISTORIES_PER_DOCUMENT = 100
 _ROWS_PER_DOCUMENT = 2_000
 
+# What sizes are remembered under: histories, not environments, are counted.
+_HISTORIES = "histories in ModelHistories"
+
 MODEL_RUN_FIELDS = """uniqueId name packageName tags materializedType runId jobId environmentId status error
   executionTime executeStartedAt executeCompletedAt threadId invocationId runGeneratedAt runElapsedTime"""
 
@@ -37,10 +40,11 @@ async def read_histories(
     query: BaseQuery, keys: Sequence[HistoryKey], count: int
 ) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
     """The newest `count` runs of each model, newest first. Documents refused as too complex are halved."""
-    per_document = histories_per_document(count)
+    sizes, most = query.batch_sizes, histories_per_document(count)
+    per_document = sizes.size(_HISTORIES, most)
     found = await _read(query, sorted(keys), count, per_document)
     while per_document > 1 and (refused := [k for k, a in found.items() if isinstance(a, UpstreamComplexityExceeded)]):
-        per_document //= 2
+        per_document = sizes.refused(_HISTORIES, min(per_document, len(refused)))
         found |= await _read(query, refused, count, per_document)
     return found
 

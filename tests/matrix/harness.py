@@ -1,0 +1,245 @@
+"""Asks twelve questions of a gateway whose dbt misbehaves, and judges every answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import httpx2
+from starlette.types import ASGIApp
+
+from gateway.errors import GatewayError
+from gateway.execution import GatewayExecutor
+from gateway.http.edge import EdgePolicy, create_edge
+from gateway.http.health import Readiness
+from gateway.local_platform.app import create_platform
+from gateway.local_platform.archive import Archive
+from gateway.schema.build import build_schema
+from gateway.schema.execution import OperationRunner
+from gateway.services.bundle import Freshness, Services, Upstream, open_services
+from gateway.services.discipline.disciplined_wire import DisciplinedWire, Surroundings
+from gateway.services.discipline.policy import DisciplinePolicy
+from gateway.services.wire import AsgiWire, Wire, WireLimits, WireRequest, WireResponse
+from gateway.settings import Settings
+from tests.discipline.clock import Clock
+from tests.matrix.faults import FAULTS, RAW, ElsewhereWire, raw_server
+from tests.upstream.faults import TOKEN
+
+State = Literal["cold", "warm", "breaker open"]
+STATES: tuple[State, ...] = ("cold", "warm", "breaker open")
+
+QUESTIONS: Mapping[str, str] = {
+    "projects": "{ account { name projects { nodes { id name } } } }",
+    "models": "{ account { models(first: 100) { totalCount nodes { id runtime tags } } } }",
+    "a project's models": '{ project(id: "finance") { modelCount models(first: 5) { nodes { id description } } } }',
+    "one model": '{ model(id: "finance.rpt_ar_aging") { id rawCode owner { name } } }',
+    "a model's runs": '{ model(id: "finance.rpt_ar_aging") { runs(first: 5) { nodes { runtime } } } }',
+    "slowest models": "{ account { slowestModels(first: 5) { rank runtime model { id } } } }",
+    "slowest over runs": "{ account { slowestModels(first: 5, lastRuns: 3) { runtime runs model { id } } } }",
+    "longest jobs": "{ account { longestRunningJobs(lastRuns: 3) { runtime job { id name } } } }",
+    "a job": '{ job(id: "301001") { name runs(first: 3) { totalCount nodes { id } } models { nodes { id } } } }',
+    "a run": '{ run(id: "70437490011508") { runtime modelRuns { nodes { name status } } } }',
+    "lineage": "{ account { models(first: 100) { nodes { id upstream { id } freshness { status } } } } }",
+    "nested": "{ account { projects { nodes { id models(first: 3) { nodes { id jobs { nodes { name } } } } } } } }",
+}
+
+
+class SwitchedWire:
+    """The healthy platform, until it is given another wire."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.sent = 0
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        self.sent += 1
+        return await self.wire.send(request)
+
+    async def close(self) -> None:
+        return None
+
+
+class Refusing:
+    """Answers 500 to everything."""
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        return WireResponse(500, {}, b"")
+
+    async def close(self) -> None:
+        return None
+
+
+@dataclass
+class Verdict:
+    """What twelve answers came to: how many were right, null with a code, or marked stale; and what was wrong."""
+
+    right: int = 0
+    coded: int = 0
+    stale: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Executors:
+    """The executor that is asked, and one with more time, for a healthy dbt on a busy machine."""
+
+    hasty: GatewayExecutor
+    patient: GatewayExecutor
+    healthy: bool = True
+
+    async def execute(self, *given: Any, **named: Any) -> Any:
+        return await (self.patient if self.healthy else self.hasty).execute(*given, **named)
+
+    def start(self, services: Services) -> None:
+        self.hasty.start(services)
+        self.patient.start(services)
+
+
+class Matrix:
+    """One edge and one schema for all faults; services of their own for each."""
+
+    def __init__(self, platform: ASGIApp, documented: frozenset[str]) -> None:
+        self._platform = platform
+        self._documented = documented
+        settings = Settings()
+        runner = OperationRunner(build_schema(), settings.fast_path)
+        self._executor = _Executors(GatewayExecutor(runner, 1.2), GatewayExecutor(runner, 60))
+        self._expected: dict[str, Any] = {}
+
+        async def ready() -> Readiness:
+            return Readiness(True)
+
+        edge = create_edge(self._executor, EdgePolicy(explorer=False), ready)
+        transport = httpx2.ASGITransport(app=edge, client=("127.0.0.1", 1))
+        self._client = httpx2.AsyncClient(transport=transport, base_url="http://localhost")
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def learn(self) -> None:
+        """The answers of a healthy dbt; other tests hold them against the artifacts."""
+        async with self._gateway(AsgiWire(self._platform, None, WireLimits())):
+            for name, query in QUESTIONS.items():
+                body, _ = await self._ask(query)
+                assert "errors" not in body, name
+                self._expected[name] = body["data"]
+
+    async def judge(self, fault: str, state: State) -> Verdict:
+        """Every question under a fault in a state."""
+        async with AsyncExitStack() as stack:
+            faulty = await self._faulty(fault, stack)
+            wire = SwitchedWire(AsgiWire(self._platform, None, WireLimits()))
+            clock = Clock()
+            disciplined = await stack.enter_async_context(self._gateway(wire, clock))
+            if state == "warm":
+                await asyncio.gather(*(self._ask(query) for query in QUESTIONS.values()))
+            if state == "breaker open":
+                await _open_breakers(disciplined, wire)
+            wire.wire, wire.sent = faulty, 0
+            self._executor.healthy = False
+            verdict = Verdict()
+            await self._ask_all(verdict)
+            if state == "breaker open":
+                if wire.sent:
+                    verdict.wrong.append(f"{wire.sent} calls through an open breaker")
+                clock.now += 10
+                await self._ask_all(verdict)
+            return verdict
+
+    async def _ask_all(self, verdict: Verdict) -> None:
+        names = list(QUESTIONS)
+        answers = await asyncio.gather(*(self._ask(QUESTIONS[name]) for name in names))
+        for name, (body, text) in zip(names, answers, strict=True):
+            self._weigh(verdict, name, body, text)
+
+    async def _ask(self, query: str) -> tuple[dict[str, Any], str]:
+        answer = await asyncio.wait_for(self._client.post("/graphql", json={"query": query}), 30)
+        return json.loads(answer.text), answer.text
+
+    def _weigh(self, verdict: Verdict, name: str, body: dict[str, Any], text: str) -> None:
+        errors = body.get("errors", [])
+        codes = {tuple(error.get("path", ())): error["extensions"]["code"] for error in errors}
+        verdict.codes.update(codes.values())
+        faults = list(_differences(self._expected[name], body.get("data"), codes, ()))
+        unknown = set(codes.values()) - self._documented
+        if TOKEN in text or unknown or faults or set(body) - {"data", "errors", "extensions"}:
+            verdict.wrong.append(f"{name}: {unknown} {faults[:2]} {TOKEN in text}")
+        elif errors:
+            verdict.coded += 1
+        elif body.get("extensions", {}).get("gateway", {}).get("stale"):
+            verdict.stale += 1
+        else:
+            verdict.right += 1
+
+    async def _faulty(self, fault: str, stack: AsyncExitStack) -> Wire:
+        if fault in FAULTS:
+            return FAULTS[fault](self._platform)
+        if fault == "a closed port":
+            async with raw_server(RAW["silence"]) as port:
+                pass
+        else:
+            port = await stack.enter_async_context(raw_server(RAW[fault]))
+        wire = ElsewhereWire(port)
+        stack.push_async_callback(wire.close)
+        return wire
+
+    @asynccontextmanager
+    async def _gateway(self, wire: Wire, clock: Clock | None = None) -> AsyncIterator[DisciplinedWire]:
+        clock = clock or Clock()
+        self._executor.healthy = True
+        around = Surroundings(clock, clock.sleep)
+        disciplined = DisciplinedWire(wire, DisciplinePolicy(margin=0.05, patience=0.1), WireLimits(), around)
+        upstream = Upstream(disciplined, "http://dbt/graphql", "http://dbt", 70403103900042)
+        # Facts grow old at once: every warm question must ask dbt again whether they still hold.
+        async with open_services(upstream, Freshness(revision_interval=0.001, topology_seconds=0.001)) as services:
+            self._executor.start(services)
+            yield disciplined
+
+
+ALL_FAULTS = (*FAULTS, *RAW, "a closed port")
+
+
+async def _open_breakers(disciplined: DisciplinedWire, wire: SwitchedWire) -> None:
+    healthy, wire.wire = wire.wire, Refusing()
+    for api in ("discovery", "admin"):
+        for _ in range(20):
+            with contextlib.suppress(GatewayError):
+                await disciplined.send(WireRequest("GET", "http://dbt/", api=api))
+    assert disciplined.status().discovery.breaker == disciplined.status().admin.breaker == "open"
+    wire.wire = healthy
+
+
+def _differences(wanted: Any, got: Any, codes: Mapping[tuple[Any, ...], str], path: tuple[Any, ...]) -> Iterator[str]:
+    """Where an answer is neither right nor explained by an error on the way to it."""
+    if got == wanted or any(path[: len(known)] == known for known in codes):
+        return
+    if got is None and any(known[: len(path)] == path for known in codes):
+        return
+    if isinstance(wanted, dict) and isinstance(got, dict) and wanted.keys() == got.keys():
+        for name, value in wanted.items():
+            yield from _differences(value, got[name], codes, (*path, name))
+    elif isinstance(wanted, list) and isinstance(got, list) and len(wanted) == len(got):
+        for place, value in enumerate(wanted):
+            yield from _differences(value, got[place], codes, (*path, place))
+    else:
+        yield f"{'.'.join(map(str, path))} is {str(got)[:80]}"
+
+
+@asynccontextmanager
+async def opened_matrix(store: str, documented: frozenset[str]) -> AsyncIterator[Matrix]:
+    """The matrix over an archive that holds the demo."""
+    archive = Archive.open(store)
+    matrix = Matrix(create_platform(archive), documented)
+    try:
+        await matrix.learn()
+        yield matrix
+    finally:
+        await matrix.close()
+        archive.close()

@@ -1,0 +1,46 @@
+"""Every fault × every question × every state: right, or null with a documented code, or marked stale. Nothing else.
+
+`python -m tests.matrix` prints the table of counts.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.matrix.harness import ALL_FAULTS, QUESTIONS, STATES, Matrix, opened_matrix
+from tests.upstream.faults import TOKEN
+
+DOCUMENTED = frozenset(
+    re.findall(r"^\| `([A-Z_]+)`", (Path(__file__).parents[2] / "docs/errors.md").read_text("utf-8"), re.MULTILINE)
+) - {"INTERNAL_SERVER_ERROR"}
+
+
+@pytest.fixture(scope="module")
+async def matrix(demo_store: str) -> AsyncIterator[Matrix]:
+    async with opened_matrix(demo_store, DOCUMENTED) as opened:
+        yield opened
+
+
+def test_the_matrix_is_as_large_as_it_says() -> None:
+    assert len(ALL_FAULTS) >= 40
+    assert len(QUESTIONS) == 12
+
+
+@pytest.mark.parametrize("fault", ALL_FAULTS)
+async def test_every_answer_is_right_or_says_why_not(
+    matrix: Matrix, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        for state in STATES:
+            verdict = await matrix.judge(fault, state)
+            assert verdict.wrong == [], state
+            asked = len(QUESTIONS) * (2 if state == "breaker open" else 1)
+            assert verdict.right + verdict.coded + verdict.stale == asked
+            if state == "breaker open":
+                assert verdict.codes["UPSTREAM_CIRCUIT_OPEN"] >= len(QUESTIONS)
+    assert TOKEN not in caplog.text
