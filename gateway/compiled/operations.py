@@ -21,6 +21,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 from graphql.language import Visitor
 from strawberry import Schema
 
+from gateway.compiled.documents import PerDocument
 from gateway.compiled.executor import CompiledExecutor
 from gateway.compiled.plans import Plan
 
@@ -47,32 +48,20 @@ class Operations:
 
     def __init__(self, schema: Schema, most: int = 1_024) -> None:
         self._schema = schema
-        self._most = most
-        self._known: OrderedDict[tuple[int, str | None], tuple[DocumentNode, _Operation | None]] = OrderedDict()
+        self._known = PerDocument(_operation_of, most)
 
     async def run(
         self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any] | None, context: object
     ) -> ExecutionResult | None:
         """The outcome of a validated document's operation; None, and nothing done, when graphql-core has to run it:
         what is no query, answers in parts, or has variables that cannot be coerced."""
-        operation = self._operation(document, operation_name)
+        operation = self._known.of(document, operation_name)
         if operation is None:
             return None
         values = self._variables(operation, variables)
         if values is None:
             return None
         return await CompiledExecutor(self._plan(operation, values), values, context).run()
-
-    def _operation(self, document: DocumentNode, name: str | None) -> _Operation | None:
-        key = (id(document), name)
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = (document, _operation_of(document, name))
-            if len(self._known) > self._most:
-                self._known.popitem(last=False)
-        else:
-            self._known.move_to_end(key)
-        return found[1]
 
     def _variables(self, operation: _Operation, given: Mapping[str, Any] | None) -> VariableValues | None:
         definitions = operation.definition.variable_definitions

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import cached_property
 from heapq import nlargest
+from itertools import chain, pairwise
+from operator import attrgetter
 from types import MappingProxyType
+from typing import overload
 
 from gateway.errors import AmbiguousId, NotFound
 from gateway.hierarchy.model import Model
@@ -41,9 +45,12 @@ def _qualified_name(unique_id: str) -> str:
     return unique_id.split(".", 1)[-1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EnvironmentModels:
-    """Every model of one project in one environment, ordered by unique id, with the ways to name them."""
+    """Every model of one project in one environment, ordered by unique id, with the ways to name them.
+
+    Orders that are asked for again and again are made once, when they are first asked for, and kept.
+    """
 
     project_id: str
     environment_id: int
@@ -62,6 +69,17 @@ class EnvironmentModels:
         models = [replace(one, id=project_id + one.id[old:], project_id=project_id) for one in self.models]
         return EnvironmentModels(project_id, self.environment_id, models)
 
+    @cached_property
+    def in_order(self) -> tuple[Model, ...]:
+        """The models by id."""
+        return tuple(sorted(self.models, key=attrgetter("id")))
+
+    @cached_property
+    def slowest_first(self) -> tuple[Model, ...]:
+        """The models that have a runtime, the slowest first, ties by id."""
+        timed = (model for model in self.in_order if model.runtime is not None)
+        return tuple(sorted(timed, key=attrgetter("runtime"), reverse=True))
+
     def named(self, given: str) -> list[Model]:
         """The models an id names: none, one, or several when it is ambiguous. Case counts."""
         exact = self.by_id.get(given) or self.by_unique_id.get(given)
@@ -72,6 +90,48 @@ class EnvironmentModels:
             return []
         rest = given.removeprefix(prefix)
         return [m for m in self.models if rest in (_local_name(m.unique_id), _qualified_name(m.unique_id))]
+
+
+class JoinedModels(Sequence[Model]):
+    """Lists of models one behind the other, without a copy of them: a page of a few costs as much as the page."""
+
+    def __init__(self, parts: Sequence[Sequence[Model]]) -> None:
+        self._parts = parts
+        self._length = sum(map(len, parts))
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Model]:
+        return chain.from_iterable(self._parts)
+
+    @overload
+    def __getitem__(self, index: int) -> Model: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Model]: ...
+    def __getitem__(self, index: int | slice) -> Model | list[Model]:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(self._length)
+            return self._between(start, stop)[::step] if step > 0 else list(self)[index]
+        place = range(self._length)[index]
+        return self._between(place, place + 1)[0]
+
+    def _between(self, start: int, stop: int) -> list[Model]:
+        found: list[Model] = []
+        for part in self._parts:
+            if stop <= 0:
+                break
+            found += part[max(0, start) : stop]
+            start, stop = start - len(part), stop - len(part)
+        return found
+
+
+def models_in_order(environments: Iterable[EnvironmentModels]) -> Sequence[Model]:
+    """The models of several projects by id. Where no project's ids reach into another's, nothing is sorted anew."""
+    present = sorted((one.in_order for one in environments if one.models), key=lambda models: models[0].id)
+    if any(one[-1].id > other[0].id for one, other in pairwise(present)):
+        return sorted(chain.from_iterable(present), key=attrgetter("id"))
+    return present[0] if len(present) == 1 else JoinedModels(present)
 
 
 def resolve_model(given: str, environments: Iterable[EnvironmentModels]) -> Model:

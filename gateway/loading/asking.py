@@ -39,7 +39,10 @@ class Asking:
 
         Raises the first error when no project could be read: a failure is never an empty list.
         """
-        answers = await asyncio.gather(*(_caught(ask(project)) for project in projects))
+        return self.sort_out(projects, await asyncio.gather(*(_caught(ask(project)) for project in projects)))
+
+    def sort_out(self, projects: Sequence[Project], answers: Sequence[T | GatewayError]) -> list[T]:
+        """The answers of the projects that could be read, in order; as in of_each."""
         failed = [(project, answer) for project, answer in zip(projects, answers, strict=True) if _is_error(answer)]
         read = [answer for answer in answers if not isinstance(answer, GatewayError)]
         if failed and not read:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from aiodataloader import DataLoader
@@ -25,11 +26,25 @@ class Batched(Generic[K, V]):
         self, load_many: Callable[[list[K]], Awaitable[Mapping[K, V | GatewayError]]], *, remember: bool = True
     ) -> None:
         self._load_many = load_many
-        self._loader: DataLoader[K, V] = DataLoader(self._batch, cache=remember)
+        self._remember = remember
+
+    @cached_property
+    def _loader(self) -> DataLoader[K, V]:
+        # Most requests use few of the loaders there are, and making one takes some microseconds.
+        return DataLoader(self._batch, cache=self._remember)
 
     async def load(self, key: K) -> V:
         """The value of a key; raises the GatewayError it met."""
         return await asyncio.shield(self._loader.load(key))
+
+    async def load_all(self, keys: Sequence[K]) -> list[V | GatewayError]:
+        """The value of each key, or the GatewayError it met, for one wait instead of one each."""
+        loads = [self._loader.load(key) for key in keys]
+        answers = await asyncio.shield(asyncio.gather(*loads, return_exceptions=True))
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, GatewayError):
+                raise answer
+        return answers  # type: ignore[return-value]  # no other exceptions are left
 
     async def _batch(self, keys: Sequence[K]) -> list[V]:
         found = await self._load_many(list(keys))

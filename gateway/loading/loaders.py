@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -93,9 +93,15 @@ class Loaders:
         """Every model of a project's environment."""
         return await self._models.load(_Wanted(project, None))
 
-    async def models_meeting(self, project: Project, criteria: ModelFilter | None) -> EnvironmentModels:
-        """At least the models that meet a filter, but for its ids; it has to be applied to them still."""
-        return await self._models.load(_Wanted(project, push_down(criteria)))
+    async def models_of_each(
+        self, projects: Sequence[Project], criteria: ModelFilter | None
+    ) -> list[EnvironmentModels | GatewayError]:
+        """At least the models of each project that meet a filter, but for its ids; it has to be applied to them still.
+
+        What cannot be read is its error.
+        """
+        pushed = push_down(criteria)
+        return await self._models.load_all([_Wanted(project, pushed) for project in projects])
 
     async def histories(self, request: HistoryRequest) -> Histories:
         """The histories asked for; a model whose environment cannot be read has its error."""

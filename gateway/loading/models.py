@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from gateway.errors import BadUserInput, GatewayError, NotFound
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.history import Counted, HistoryScope, count_runs
-from gateway.hierarchy.identity import EnvironmentModels, resolve_model
+from gateway.hierarchy.identity import EnvironmentModels, models_in_order, resolve_model
 from gateway.hierarchy.model import Model, ModelRun, Owner
 from gateway.hierarchy.project import DeploymentEnvironment, Project
 from gateway.loading.asking import Asking
@@ -18,29 +18,36 @@ MOST_HISTORY = 100
 """The longest history Discovery is asked for, in runs."""
 
 
-async def select_models(asking: Asking, projects: Sequence[Project], criteria: ModelFilter | None) -> list[Model]:
+async def environments_of(
+    asking: Asking, projects: Sequence[Project], criteria: ModelFilter | None
+) -> list[EnvironmentModels]:
+    """At least the models that meet a filter, but for its ids, of each project that could be read; see of_each."""
+    return asking.sort_out(projects, await asking.loaders.models_of_each(projects, criteria))
+
+
+async def select_models(asking: Asking, projects: Sequence[Project], criteria: ModelFilter | None) -> Sequence[Model]:
     """The models of these projects that meet a filter, ordered by id.
 
     Raises BadUserInput for a model id that names none, or a project's error while it may be of a project unread.
     """
-    environments = await asking.of_each(projects, lambda project: asking.loaders.models_meeting(project, criteria))
+    environments = await environments_of(asking, projects, criteria)
     try:
         models = matching(environments, criteria)
     except BadUserInput:
         if asking.own_failure:
             raise asking.own_failure from None
         # What is asked for was read in part only, maybe; the error has to say what there is.
-        models = matching(await asking.of_each(projects, asking.loaders.models), criteria)
-    return sorted(models, key=lambda model: model.id)
+        models = matching(await environments_of(asking, projects, None), criteria)
+    return models
 
 
-def matching(environments: Sequence[EnvironmentModels], criteria: ModelFilter | None) -> list[Model]:
-    """The models that meet a filter. Raises BadUserInput for a model id that names none, or several, of them."""
-    everything = [model for environment in environments for model in environment.models]
+def matching(environments: Sequence[EnvironmentModels], criteria: ModelFilter | None) -> Sequence[Model]:
+    """The models that meet a filter, by id. Raises BadUserInput for a model id that names none, or several, of them."""
+    everything = models_in_order(environments)
     if criteria is None:
         return everything
-    named = _named(environments, criteria)
-    return [model for model in everything if (named is None or model.id in named) and criteria.criteria.matches(model)]
+    named, wanted = _named(environments, criteria), criteria.criteria
+    return [model for model in everything if (named is None or model.id in named) and wanted.matches(model)]
 
 
 def _named(environments: Sequence[EnvironmentModels], criteria: ModelFilter) -> frozenset[str] | None:

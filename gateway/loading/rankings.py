@@ -14,10 +14,11 @@ from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.ranking import Measured, Ranking, rank
+from gateway.hierarchy.slowest import slowest_among, slowest_of_projects
 from gateway.hierarchy.statistics import Summary, summarise
 from gateway.loading.asking import Asking
 from gateway.loading.jobs import ended_runs, select_jobs
-from gateway.loading.models import counted_runs, select_models
+from gateway.loading.models import counted_runs, environments_of, select_models
 from gateway.services.model_histories import HistoryKey
 from gateway.telemetry.usage import current_usage
 
@@ -36,15 +37,33 @@ async def slowest_models(
 
     The filter chooses among models by their latest state; it does not look at the mean.
     """
-    models = await select_models(asking, projects, criteria)
-    if last_runs == 1 and scope is None:
-        measured = [Measured(one, one.id, summarise([] if one.runtime is None else [one.runtime])) for one in models]
-        left_out: Mapping[LeftOut, int] = {}
-    else:
-        measured, left_out = await _measure_history(asking, projects, models, last_runs, scope or HistoryScope())
-    ranking = replace(rank(measured, first), left_out=left_out)
+    ranking = (
+        await _by_last_success(asking, projects, first, criteria)
+        if last_runs == 1 and scope is None
+        else await _by_history(asking, projects, first, criteria, (last_runs, scope or HistoryScope()))
+    )
     _note(asking, "slowestModels", ranking)
     return ranking
+
+
+async def _by_last_success(
+    asking: Asking, projects: Sequence[Project], first: int, criteria: ModelFilter | None
+) -> Ranking[Model]:
+    if criteria is None or criteria.is_empty:
+        return slowest_of_projects(await environments_of(asking, projects, None), first)
+    return slowest_among(await select_models(asking, projects, criteria), first)
+
+
+async def _by_history(
+    asking: Asking,
+    projects: Sequence[Project],
+    first: int,
+    criteria: ModelFilter | None,
+    window: tuple[int, HistoryScope],
+) -> Ranking[Model]:
+    models = await select_models(asking, projects, criteria)
+    measured, left_out = await _measure_history(asking, projects, models, *window)
+    return replace(rank(measured, first), left_out=left_out)
 
 
 async def _measure_history(

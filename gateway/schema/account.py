@@ -25,7 +25,15 @@ from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import history_scope, model_filter, project_filter, search_filter
 from gateway.schema.job import Job
 from gateway.schema.model import Model
-from gateway.schema.orders import BY_PROJECT_ID, OrderJobsBy, OrderModelsBy, OrderRunsBy, order_of_jobs, order_of_models
+from gateway.schema.orders import (
+    BY_MODEL_ID,
+    BY_PROJECT_ID,
+    OrderJobsBy,
+    OrderModelsBy,
+    OrderRunsBy,
+    order_of_jobs,
+    order_of_models,
+)
 from gateway.schema.paging import Page, cut
 from gateway.schema.project import Project
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
@@ -82,7 +90,7 @@ class Account:
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
         found = await models.select_models(asking(info), parent.projects, model_filter(filter))
-        return cut(found, order_of_models(order_by), page)
+        return cut(found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID)
 
     @strawberry.field(description="The jobs of all projects, ordered by id.", graphql_type=Connection[Job] | None)
     async def jobs(

@@ -6,12 +6,12 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import strawberry
 from graphql import DocumentNode, ExecutionResult, FieldNode, GraphQLError, GraphQLSchema, execute, validate
 
+from gateway.compiled.documents import PerDocument
 from gateway.compiled.operations import Operations
 from gateway.errors import GatewayError
 from gateway.loading.asking import PartialFailure
@@ -21,7 +21,6 @@ from gateway.schema.context import GatewayContext
 log = logging.getLogger(__name__)
 
 _MOST_VALIDATION_ERRORS = 5
-_REMEMBERED_DOCUMENTS = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,12 @@ class OperationRunner:
         # parsing and extension machinery, which the edge has done already. A test pins this seam.
         self._schema: GraphQLSchema = schema._schema
         self._compiled = Operations(schema) if fast_path else None
-        self._validated = lru_cache(maxsize=_REMEMBERED_DOCUMENTS)(self._validate)
-        self._projected = lru_cache(maxsize=_REMEMBERED_DOCUMENTS)(projection_of)
+        self._validated = PerDocument(self._validate)
+        self._projected = PerDocument(projection_of)
 
     def projection(self, document: DocumentNode, operation_name: str | None) -> Projection:
         """What the operation needs of models."""
-        return self._projected(document, operation_name)
+        return self._projected.of(document, operation_name)
 
     async def run(
         self,
@@ -56,7 +55,7 @@ class OperationRunner:
         context: GatewayContext,
     ) -> Outcome:
         """The outcome of one operation; never raises for anything a caller can send."""
-        invalid = self._validated(document)
+        invalid = self._validated.of(document)
         if invalid:
             return Outcome(None, [_with_code(error, "GRAPHQL_VALIDATION_FAILED") for error in invalid], executed=False)
         finished = await self._execute(document, operation_name, variables, context)
@@ -82,7 +81,7 @@ class OperationRunner:
         )
         return result if isinstance(result, ExecutionResult) else await result
 
-    def _validate(self, document: DocumentNode) -> tuple[GraphQLError, ...]:
+    def _validate(self, document: DocumentNode, _name: str | None) -> tuple[GraphQLError, ...]:
         return tuple(validate(self._schema, document, max_errors=_MOST_VALIDATION_ERRORS)[:_MOST_VALIDATION_ERRORS])
 
 

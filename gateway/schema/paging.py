@@ -68,29 +68,36 @@ class Page(Generic[T]):
     """A part of an ordered list."""
 
     nodes: Sequence[T]
-    positions: Sequence[Position]
+    order: Order[T]
     has_next_page: bool
     has_previous_page: bool
     total: Callable[[], Total]
 
     @property
     def edges(self) -> list[PageEdge[T]]:
-        return [PageEdge(node, encode(place)) for node, place in zip(self.nodes, self.positions, strict=True)]
+        return [PageEdge(node, encode(self.order.position(node))) for node in self.nodes]
 
     @property
     def page_info(self) -> PageInfo:
-        start = encode(self.positions[0]) if self.positions else None
-        end = encode(self.positions[-1]) if self.positions else None
+        start = encode(self.order.position(self.nodes[0])) if self.nodes else None
+        end = encode(self.order.position(self.nodes[-1])) if self.nodes else None
         return PageInfo(self.has_next_page, self.has_previous_page, start, end)
 
 
-def cut(items: Sequence[T], order: Order[T], page: PageArguments, total: Callable[[], Total] | None = None) -> Page[T]:
-    """The page of `items`, put in `order`, that was asked for.
+def cut(
+    items: Sequence[T],
+    order: Order[T],
+    page: PageArguments,
+    total: Callable[[], Total] | None = None,
+    *,
+    arrived_in: Order[T] | None = None,
+) -> Page[T]:
+    """The page of `items`, put in `order`, that was asked for; they are in it already if it is what they `arrived_in`.
 
     A cursor holds the position of its item, so that it keeps its place when that item, or others, come and go. `total`
     counts the whole list where `items` is only a part of it.
     """
-    ordered = order.sort(items)
+    ordered = items if order is arrived_in else order.sort(items)
     start, end = _bounds(ordered, order, page)
     if page.last is not None:
         start = max(start, end - page.last)
@@ -99,7 +106,7 @@ def cut(items: Sequence[T], order: Order[T], page: PageArguments, total: Callabl
     chosen = ordered[start:end]
     return Page(
         nodes=chosen,
-        positions=[order.position(item) for item in chosen],
+        order=order,
         has_next_page=end < len(ordered),
         has_previous_page=start > 0,
         total=total or (lambda: len(items)),

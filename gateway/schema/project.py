@@ -16,7 +16,14 @@ from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import history_scope, model_filter, search_filter
 from gateway.schema.job import Job
 from gateway.schema.model import Model
-from gateway.schema.orders import OrderJobsBy, OrderModelsBy, OrderRunsBy, order_of_jobs, order_of_models
+from gateway.schema.orders import (
+    BY_MODEL_ID,
+    OrderJobsBy,
+    OrderModelsBy,
+    OrderRunsBy,
+    order_of_jobs,
+    order_of_models,
+)
 from gateway.schema.paging import Page, cut
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
 from gateway.schema.run import Run
@@ -58,7 +65,7 @@ class Project:
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
         found = await models.select_models(asking(info), [parent], model_filter(filter))
-        return cut(found, order_of_models(order_by), page)
+        return cut(found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID)
 
     @strawberry.field(description="The project's jobs, ordered by id.", graphql_type=Connection[Job] | None)
     async def jobs(

@@ -1,0 +1,121 @@
+"""The fast path against graphql-core alone over facts that are wrong: the same data, errors and calls, bytewise."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+import msgspec
+import pytest
+import strawberry
+from graphql import ExecutionResult, GraphQLSchema, execute, parse, validate
+
+from gateway.compiled import columns
+from gateway.compiled.operations import Operations
+from gateway.schema.execution import format_error
+from tests.compiled.hostile_schema import ROOTS, conjure, hostile_schema, without_descriptions
+from tests.generated.queries import QueryGenerator, Shape
+
+QUERIES = 1_000
+INTERFACES = re.compile("mixed|named")  # the generator cannot select on them; FEATURES does
+VALUES = {"first": [0, 1, 2, 3, 5], "id": [0, 1, 2, 7], "Query.thing(id)": [0, 1, 2, 3]}
+FEATURES = """query ($yes: Boolean!, $no: Boolean = false, $count: Int) {
+  __typename things(first: $count) { ...T @include(if: $yes) extra: name @skip(if: $no) name @skip(if: $yes) }
+  again: things(first: 2) { related(first: $count) { id label } mixed { __typename name ... on Part { size colour }
+    ... on Thing { id tags } ... on Named { label } } }
+  named(id: 1) { name ... on Part { size } } first { id own { name } }
+}
+fragment T on Thing { id ... on Named { name label } part { ...P } parts { ...P } plains { id whens } }
+fragment P on Part { kind: __typename name colour }"""
+
+
+@pytest.fixture(scope="module")
+def schema() -> strawberry.Schema:
+    return hostile_schema()
+
+
+def told(result: ExecutionResult, calls: list[Any]) -> bytes:
+    """An outcome with its errors in their public form, and which resolvers were called in which order."""
+    errors = [format_error(error) for error in result.errors or ()]
+    for error in errors:
+        if "errorId" in error["extensions"]:
+            error["extensions"].pop("errorId")
+            error["message"] = "masked"
+    return msgspec.json.encode([result.data, errors, calls], enc_hook=lambda odd: type(odd).__name__)
+
+
+async def fast(operations: Operations, text: str, variables: dict[str, Any]) -> bytes:
+    calls: list[Any] = []
+    result = await operations.run(parse(text), None, variables, calls)
+    assert result is not None
+    return told(result, calls)
+
+
+async def slow(schema: GraphQLSchema, text: str, variables: dict[str, Any]) -> bytes:
+    calls: list[Any] = []
+    result = execute(schema, parse(text), context_value=calls, variable_values=variables)
+    return told(result if isinstance(result, ExecutionResult) else await result, calls)
+
+
+@pytest.mark.parametrize("hostility", [0.0, 0.005, 0.03, 0.2])
+async def test_generated_queries_come_to_the_same(
+    schema: strawberry.Schema, hostility: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)  # thousands of masked errors, each with its traceback
+    operations, walked = Operations(schema, most=50), without_descriptions(schema)
+    generator = QueryGenerator(int(hostility * 1000), walked, VALUES, Shape(fields=30, depth=5, lists=3))
+    for seed in range(QUERIES // 4):
+        conjure(seed, hostility)
+        text, variables = next(query for query in iter(generator.query, None) if not INTERFACES.search(query[0]))
+        assert await fast(operations, text, variables) == await slow(schema._schema, text, variables), text
+
+
+@pytest.mark.parametrize("count", [None, 1, 2, 5])
+@pytest.mark.parametrize("yes", [True, False])
+async def test_fragments_interfaces_and_deciding_variables(schema: strawberry.Schema, count: int, yes: bool) -> None:
+    assert validate(schema._schema, parse(FEATURES)) == []
+    operations = Operations(schema)
+    document = parse(FEATURES)
+    for seed in range(40):
+        conjure(seed, 0.02)
+        for no in (True, False):
+            variables = {"yes": yes, "no": no, "count": count}
+            if count is None:
+                del variables["count"]
+            calls: list[Any] = []
+            result = await operations.run(document, None, variables, calls)
+            assert result is not None
+            assert told(result, calls) == await slow(schema._schema, FEATURES, variables)
+
+
+async def test_a_field_with_a_lie_in_it_would_be_noticed(
+    schema: strawberry.Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "{ things { id size ratio at tags } }"
+    conjure(3, 0.0)
+    right = await slow(schema._schema, text, {})
+    assert await fast(Operations(schema), text, {}) == right
+    monkeypatch.setitem(columns._AS_THEY_ARE, "Int", lambda values, kinds: True)  # type: ignore[index]
+    ROOTS[0]._fields["size"] = 2**31
+    assert await fast(Operations(schema), text, {}) != await slow(schema._schema, text, {})
+
+
+async def test_variables_that_cannot_be_coerced_are_left_to_graphql_core(schema: strawberry.Schema) -> None:
+    document = parse("query ($count: Int!) { things(first: $count) { id } }")
+    assert await Operations(schema).run(document, None, {"count": "many"}, []) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["subscription { a }", "mutation { a }", "query A { first { id } } query B { __typename }"]
+)
+async def test_what_is_no_single_query_is_left_to_graphql_core(schema: strawberry.Schema, text: str) -> None:
+    assert await Operations(schema).run(parse(text), None, {}, []) is None
+
+
+async def test_plans_are_kept_within_their_bound(schema: strawberry.Schema) -> None:
+    conjure(1, 0.0)
+    operations = Operations(schema, most=3)
+    for number in range(10):
+        await fast(operations, f"{{ a{number}: first {{ id }} }}", {})
+    assert len(operations._known) == 3
