@@ -11,12 +11,14 @@ from gateway.callers import authenticator_of
 from gateway.errors import GatewayError, UpstreamForbidden, UpstreamUnauthenticated
 from gateway.execution import GatewayExecutor
 from gateway.http.body import BodyLimits
+from gateway.http.cost_model import read_cost_model
 from gateway.http.documents import DocumentLimits
 from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.gate import GateLimits
 from gateway.http.graphql import EndpointPolicy
 from gateway.http.health import Readiness
-from gateway.schema.build import build_schema
+from gateway.http.pricing import CostPolicy
+from gateway.schema.build import build_schema, print_sdl
 from gateway.schema.execution import OperationRunner
 from gateway.services.bundle import Freshness, Upstream, open_services
 from gateway.services.token_services import TokenServices, upstream_of
@@ -30,7 +32,8 @@ def create_app(settings: Settings, wrap_platform: WrapPlatform | None = None) ->
     Nothing is opened before its lifespan starts. `wrap_platform` may put something before the embedded platform (see
     open_upstream).
     """
-    runner = OperationRunner(build_schema(settings.authenticated_schema), settings.fast_path)
+    schema = build_schema(settings.authenticated_schema)
+    runner = OperationRunner(schema, settings.fast_path)
     executor = GatewayExecutor(runner, settings.request_seconds)
 
     @asynccontextmanager
@@ -55,7 +58,7 @@ def create_app(settings: Settings, wrap_platform: WrapPlatform | None = None) ->
             return Readiness(False, {"dbt": failure.code})
         return Readiness(True, {"dbt": "ok"})
 
-    return create_edge(executor, _edge_policy(settings), readiness, lifespan)
+    return create_edge(executor, _edge_policy(settings, print_sdl(schema)), readiness, lifespan)
 
 
 def _token_services(settings: Settings, upstream: Upstream, freshness: Freshness) -> TokenServices:
@@ -65,7 +68,7 @@ def _token_services(settings: Settings, upstream: Upstream, freshness: Freshness
     return TokenServices(lambda token: open_services(upstream_of(upstream, token), part), most)
 
 
-def _edge_policy(settings: Settings) -> EdgePolicy:
+def _edge_policy(settings: Settings, sdl: str) -> EdgePolicy:
     gate = GateLimits(
         depth=settings.query_depth,
         fields=settings.query_fields,
@@ -76,7 +79,11 @@ def _edge_policy(settings: Settings) -> EdgePolicy:
     )
     endpoint = EndpointPolicy(
         body=BodyLimits(settings.body_bytes),
-        documents=DocumentLimits(settings.query_characters, settings.query_tokens, gate=gate),
+        documents=DocumentLimits(
+            settings.query_characters, settings.query_tokens, gate=gate, enforce_gate=settings.limits == "enforce"
+        ),
+        cost=CostPolicy(read_cost_model(sdl), settings.query_cost, settings.query_cost_mode),
+        response_bytes=settings.response_bytes,
         trusted_documents=settings.trusted_documents,
         only_trusted_documents=settings.only_trusted_documents,
         automatic_documents=settings.automatic_documents,

@@ -192,6 +192,18 @@ class Settings(BaseSettings):
     query_arguments: int = Field(
         default=300, ge=0, description="Most arguments and input fields written out in a query; use variables."
     )
+    limits: Literal["enforce", "measure"] = Field(
+        default="enforce",
+        description="Whether queries beyond the limits on depth, fields, root fields, aliases, directives and "
+        "arguments are refused, or only counted in metrics and in the operation log.",
+    )
+    query_cost: int = Field(default=100_000, ge=1, description="Greatest estimated cost of a query (docs/edge.md).")
+    query_cost_mode: Literal["enforce", "measure", "off"] = Field(
+        default="enforce", description="Whether queries beyond query_cost are refused, only counted, or not estimated."
+    )
+    response_bytes: int = Field(
+        default=32 * 1024 * 1024, ge=1024, description="Longest answer, in bytes; a longer one is refused."
+    )
     automatic_documents: bool = Field(
         default=True, description="Whether clients may register queries by hash (automatic persisted queries)."
     )

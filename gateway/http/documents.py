@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
-from graphql import DocumentNode, GraphQLSyntaxError, OperationDefinitionNode, OperationType, parse
+from graphql import (
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    OperationType,
+    parse,
+)
 
-from gateway.http.gate import Figures, GateLimits, check_document
+from gateway.http.gate import UNLIMITED, Figures, GateLimits, check_document
 from gateway.http.refusals import DocumentUnparsable, LimitExceeded, OperationUnresolved
 
 _LONGEST_MESSAGE = 300
@@ -18,40 +26,54 @@ _LONGEST_MESSAGE = 300
 class DocumentLimits:
     """Longest source in characters, most tokens and comments in one document, and what the gate lets through.
 
-    Parsing takes about 10 microseconds a token, so `tokens` is also the bound on what a refused document costs.
+    Parsing takes about 10 microseconds a token, so `tokens` is also the bound on what a refused document costs. Those
+    three always hold; `enforce_gate` says whether the gate's do, or are only measured.
     """
 
     characters: int = 32 * 1024
     tokens: int = 1500
     comments: int = 400
     gate: GateLimits = field(default_factory=GateLimits)
+    enforce_gate: bool = True
 
 
 _ANY = 2**63
-_NO_LIMITS = DocumentLimits(_ANY, _ANY, _ANY, GateLimits(*[_ANY] * 8))
+_NO_LIMITS = DocumentLimits(_ANY, _ANY, _ANY, UNLIMITED)
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed document within the limits, not yet validated. `id` is the hash of its text, for logs."""
+    """A parsed document within the limits, not yet validated.
+
+    `id` is the hash of its text, for logs. `inner_first` are its fragments, each behind those it spreads; `exceeded`
+    the limits it would be refused for if they were enforced; `prices` what pricing remembers of it.
+    """
 
     id: str
     text: str
     ast: DocumentNode
     operations: tuple[OperationDefinitionNode, ...]
     figures: Figures
+    inner_first: tuple[FragmentDefinitionNode, ...] = ()
+    exceeded: tuple[str, ...] = ()
+    is_trusted: bool = False
+    prices: dict[str | None, tuple[tuple[str, ...], dict[tuple[Any, ...], int]]] = field(default_factory=dict)
 
     def operation_type(self, name: str | None) -> OperationType:
         """What kind of operation a request with this `operationName` runs. Raises OperationUnresolved."""
+        return self.operation(name).operation
+
+    def operation(self, name: str | None) -> OperationDefinitionNode:
+        """The operation that a request with this `operationName` runs. Raises OperationUnresolved."""
         if not self.operations:
             raise OperationUnresolved("The document has no operation to run.")
         if name is None:
             if len(self.operations) > 1:
                 raise OperationUnresolved('The document has several operations: name one in "operationName".')
-            return self.operations[0].operation
+            return self.operations[0]
         for operation in self.operations:
             if operation.name and operation.name.value == name:
-                return operation.operation
+                return operation
         raise OperationUnresolved('The document has no operation of the name given in "operationName".')
 
 
@@ -73,11 +95,12 @@ class Documents:
         if known is not None:
             self._kept.move_to_end(text)
             return known
-        document = self._parse(text, _NO_LIMITS if is_trusted else self._limits)
+        document = self._parse(text, is_trusted)
         self._keep(document)
         return document
 
-    def _parse(self, text: str, limits: DocumentLimits) -> Document:
+    def _parse(self, text: str, is_trusted: bool) -> Document:
+        limits = _NO_LIMITS if is_trusted else self._limits
         # Checked here rather than by the parser, whose error counts the lines of the whole text first.
         if len(text) > limits.characters:
             most = limits.characters
@@ -88,8 +111,10 @@ class Documents:
             locations = [{"line": place.line, "column": place.column} for place in broken.locations or ()]
             raise DocumentUnparsable(broken.message[:_LONGEST_MESSAGE], locations=locations) from None
         operations = tuple(node for node in ast.definitions if isinstance(node, OperationDefinitionNode))
+        passed = check_document(ast, limits.gate, enforce=limits.enforce_gate)
+        document_id = f"sha256:{sha256(text.encode()).hexdigest()}"
         return Document(
-            f"sha256:{sha256(text.encode()).hexdigest()}", text, ast, operations, check_document(ast, limits.gate)
+            *(document_id, text, ast, operations, passed.figures), passed.inner_first, passed.exceeded, is_trusted
         )
 
     def _keep(self, document: Document) -> None:

@@ -6,9 +6,11 @@ document whose fragments double twenty times costs no more than any other of its
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import cast
 
 from graphql import (
     DocumentNode,
@@ -39,6 +41,10 @@ class GateLimits:
     arguments: int = 300
     operations: int = 20
     fragments: int = 100
+
+
+# Infinite rather than large: fragments that double can exceed any number a word holds.
+UNLIMITED = GateLimits(*[cast(int, math.inf)] * 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +79,45 @@ class _Walked:
         self.deepest[name] = max(self.deepest.get(name, 0), level)
 
 
-def check_document(document: DocumentNode, limits: GateLimits) -> Figures:
-    """The figures of the largest operation, each taken by itself. Raises LimitExceeded or FragmentCycle."""
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A document that came through the gate: the figures of its largest operation, each figure taken by itself, its
+    fragments, each behind those it spreads, and the limits it exceeds where they are only measured."""
+
+    figures: Figures
+    inner_first: tuple[FragmentDefinitionNode, ...]
+    exceeded: tuple[str, ...] = ()
+
+
+def check_document(document: DocumentNode, limits: GateLimits, *, enforce: bool = True) -> Passed:
+    """What is to be known of a document. Raises LimitExceeded, unless limits are only measured, or FragmentCycle."""
+    if not enforce:
+        passed = check_document(document, UNLIMITED)
+        return replace(passed, exceeded=tuple(_exceeded(document, passed.figures, limits)))
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     _check("operations", len(operations), limits.operations)
     _check("fragments", len(fragments), limits.fragments)
     walked = {name: _walk(node, limits) for name, node in fragments.items()}
+    inner_first = _inner_first(walked)
     unfolded: dict[str, Figures] = {}
-    for name in _inner_first(walked):
+    for name in inner_first:
         unfolded[name] = _unfold(walked[name], unfolded)
     largest = [_unfold(_walk(operation, limits), unfolded) for operation in operations]
     for figures in largest:
         for figure in fields(Figures):
             _check(figure.name, getattr(figures, figure.name), getattr(limits, figure.name))
-    return _largest(largest)
+    return Passed(_largest(largest), tuple(fragments[name] for name in inner_first))
+
+
+def _exceeded(document: DocumentNode, figures: Figures, limits: GateLimits) -> Iterator[str]:
+    kinds = Counter(node.kind for node in document.definitions)
+    found = {
+        **{figure.name: getattr(figures, figure.name) for figure in fields(Figures)},
+        "operations": kinds[OperationDefinitionNode.kind],
+        "fragments": kinds[FragmentDefinitionNode.kind],
+    }
+    yield from (name for name, count in found.items() if count > getattr(limits, name))
 
 
 def _check(name: str, found: int, limit: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from graphql import OperationType
@@ -22,7 +22,8 @@ from gateway.http.negotiation import MediaType, accepts_html, negotiate
 from gateway.http.observation import Observation, Observer, codes_of
 from gateway.http.parameters import Parameters, parameters_of_body, parameters_of_query_string
 from gateway.http.persisted import PersistedDocuments, TrustedDocuments
-from gateway.http.refusals import MethodRefused, Overloaded
+from gateway.http.pricing import COST, CostPolicy, Price, Pricing
+from gateway.http.refusals import LimitExceeded, MethodRefused, Overloaded
 from gateway.http.replies import answer_reply, refusal_reply
 from gateway.http.strict_json import JsonBounds, read_json
 
@@ -33,13 +34,15 @@ METHODS = "GET, POST"
 class EndpointPolicy:
     """What the endpoint lets in.
 
-    `trusted_documents` is a manifest file, see `persisted`. `explorer_path` is where a browser that opens the endpoint
-    is sent; None: nowhere.
+    `response_bytes` bounds an answer; None: no bound. `trusted_documents` is a manifest file, see `persisted`.
+    `explorer_path` is where a browser that opens the endpoint is sent; None: nowhere.
     """
 
     body: BodyLimits = field(default_factory=BodyLimits)
     json: JsonBounds = field(default_factory=JsonBounds)
     documents: DocumentLimits = field(default_factory=DocumentLimits)
+    cost: CostPolicy = field(default_factory=CostPolicy)
+    response_bytes: int | None = None
     trusted_documents: Path | None = None
     only_trusted_documents: bool = False
     automatic_documents: bool = True
@@ -63,6 +66,7 @@ class GraphQLEndpoint:
         self._policy = policy
         self._observers = observers
         self._documents = Documents(policy.documents)
+        self._pricing = Pricing(policy.cost)
         trusted = TrustedDocuments(policy.trusted_documents) if policy.trusted_documents else None
         self._persisted = PersistedDocuments(trusted, policy.automatic_documents, policy.only_trusted_documents)
         self._in_flight = 0
@@ -99,17 +103,21 @@ class GraphQLEndpoint:
             # Before anything is read: who may not ask costs nothing more.
             caller = await self._authenticator.caller(credentials_of(scope))
             seen.caller = caller.name
-            params = self._understand(await self._receive(scope, headers, receive), seen)
-            answer = await self._execute(params, caller)
+            params, price = self._understand(await self._receive(scope, headers, receive), seen)
+            answer = _priced(await self._execute(params, caller), price)
+            seen.usage = answer.extensions.get("gateway", {})
+            reply = answer_reply(answer, media_type, self._policy.response_bytes, seen.cost or 0)
         except GatewayError as refusal:
             seen.codes = [refusal.code]
+            if isinstance(refusal, LimitExceeded):
+                seen.exceeded = [refusal.details["limit"]]
             return refusal_reply(refusal, media_type)
         seen.codes = codes_of(answer.errors) if answer.errors else ()
-        seen.usage = answer.extensions.get("gateway", {})
-        return answer_reply(answer, media_type)
+        return reply
 
-    def _understand(self, parameters: Parameters, seen: Observation) -> GraphQLParams:
-        """The operation to run. Raises what stands against it: unknown ids, syntax, limits, no such operation, GET."""
+    def _understand(self, parameters: Parameters, seen: Observation) -> tuple[GraphQLParams, Price | None]:
+        """The operation to run, and its price. Raises what stands against it: unknown ids, syntax, limits, no such
+        operation, GET."""
         document = self._read_document(parameters)
         kind = document.operation_type(parameters.operation_name)
         seen.document, seen.kind = document.id, kind.value
@@ -117,7 +125,12 @@ class GraphQLEndpoint:
         if only_queries and kind is not OperationType.QUERY:
             raise MethodRefused("Only queries are answered over GET; use POST.", "POST")
         name, variables = parameters.operation_name, parameters.variables
-        return GraphQLParams(document.text, document.ast, name, variables, only_queries)
+        price = self._pricing.price(document, name, variables or {})
+        seen.exceeded = document.exceeded
+        if price is not None:
+            seen.cost = price.cost
+            seen.exceeded = (*document.exceeded, COST) if price.is_exceeded else document.exceeded
+        return GraphQLParams(document.text, document.ast, name, variables, only_queries), price
 
     async def _execute(self, params: GraphQLParams, caller: Caller) -> Answer:
         # Shed at once rather than queued: who waits here has his deadline running, and memory fills behind him.
@@ -145,3 +158,9 @@ class GraphQLEndpoint:
             raise MethodRefused("GraphQL is asked by POST or GET.", METHODS)
         check_media_type(headers)
         return parameters_of_body(read_json(await read_body(headers, receive, policy.body), policy.json))
+
+
+def _priced(answer: Answer, price: Price | None) -> Answer:
+    if price is None or not answer.executed:
+        return answer
+    return replace(answer, extensions={**answer.extensions, COST: price.as_extension()})

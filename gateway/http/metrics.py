@@ -11,9 +11,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.http.observation import Observation
+from gateway.http.refusals import LimitExceeded
 from gateway.http.replies import HEADERS
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_COSTS = (1, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 1_000_000)
 _USAGE = {
     "discoveryRequests": ("gateway_upstream_requests", {"api": "discovery"}),
     "adminRequests": ("gateway_upstream_requests", {"api": "admin"}),
@@ -30,6 +32,9 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         self._requests = self._counter("gateway_requests", "GraphQL requests by HTTP status.", "status")
         self._errors = self._counter("gateway_errors", "GraphQL requests with errors, by each code among them.", "code")
+        self._exceeded = self._counter(
+            "gateway_limits_exceeded", "Requests beyond a limit, refused or only measured.", "limit", "refused"
+        )
         self._partial = self._counter("gateway_incomplete_answers", "Answers from which something is missing.")
         self._sent = self._counter("gateway_response_bytes", "Bytes of GraphQL responses.")
         self._seconds = Histogram(
@@ -37,6 +42,9 @@ class Metrics:
             "Seconds from a request's body to its answer.",
             buckets=_SECONDS,
             registry=self._registry,
+        )
+        self._cost = Histogram(
+            "gateway_operation_cost", "Estimated costs of operations.", buckets=_COSTS, registry=self._registry
         )
         self._usage = {
             "gateway_upstream_requests": self._counter("gateway_upstream_requests", "Requests to dbt.", "api"),
@@ -58,6 +66,11 @@ class Metrics:
         self._sent.inc(request.response_bytes)
         for code in request.codes:
             self._errors.labels(code).inc()
+        if request.cost is not None:
+            self._cost.observe(request.cost)
+        refused = str(LimitExceeded.code in request.codes).lower()
+        for limit in request.exceeded:
+            self._exceeded.labels(limit, refused).inc()
         if request.usage.get("incomplete"):
             self._partial.inc()
         for key, (name, labels) in _USAGE.items():

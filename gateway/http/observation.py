@@ -12,7 +12,9 @@ class Observation:
     """One request, filled in as it goes on.
 
     `document` is the hash of the document's text and `kind` query, mutation or subscription: None until they are known.
-    `usage` is `extensions.gateway` of the answer. Seconds run from the request's headers to the encoded answer.
+    `cost` is its estimated cost, `exceeded` the limits that it would be refused for if they were enforced, or the one
+    it was refused for. `usage` is `extensions.gateway` of the answer. Seconds run from the request's headers to the
+    encoded answer.
     """
 
     method: str
@@ -23,6 +25,8 @@ class Observation:
     codes: Sequence[str] = ()
     seconds: float = 0.0
     response_bytes: int = 0
+    cost: int | None = None
+    exceeded: Sequence[str] = ()
     usage: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -35,6 +35,8 @@ def _line(request: Observation, is_slow: bool) -> dict[str, object]:
         "caller": request.caller,
         "status": request.status,
         "codes": request.codes,
+        "cost": request.cost,
+        "exceeded": request.exceeded,
         "milliseconds": round(request.seconds * 1000, 1),
         "bytes": request.response_bytes,
         "upstreamRequests": request.usage.get("upstreamRequests", 0),

@@ -9,6 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from gateway.errors import GatewayError
+from gateway.http.encoding import encode_within
 from gateway.http.execution import Answer
 from gateway.http.negotiation import STATUSES, MediaType, Outcome
 from gateway.http.refusals import (
@@ -27,6 +28,8 @@ LONGEST_MESSAGE = 500
 # Nothing we send is a page or may be kept by anyone between us and the caller.
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 RETRY_SECONDS = 1
+# Below it an answer holds so few objects that encoding it whole is no risk, and faster.
+_COST_OF_A_LONG_ANSWER = 1_000
 CHALLENGE = 'Bearer realm="dbt gateway"'
 _OF_THE_DOCUMENT = (
     *(DocumentUnparsable, OperationUnresolved, FragmentCycle),
@@ -34,8 +37,9 @@ _OF_THE_DOCUMENT = (
 )
 
 
-def answer_reply(answer: Answer, media_type: MediaType) -> Response:
-    """The response to a request that reached the executor."""
+def answer_reply(answer: Answer, media_type: MediaType, most_bytes: int | None = None, cost: int = 0) -> Response:
+    """The response to a request that reached the executor. Raises LimitExceeded when it is longer than `most_bytes`;
+    one of much `cost` is given up before it is whole."""
     content: dict[str, Any] = {}
     if answer.errors:
         content["errors"] = answer.errors if answer.executed else _faults_of_a_document(answer.errors)
@@ -44,7 +48,8 @@ def answer_reply(answer: Answer, media_type: MediaType) -> Response:
     if answer.extensions:
         content["extensions"] = answer.extensions
     outcome = Outcome.EXECUTED if answer.executed else Outcome.REFUSED
-    return _reply(content, media_type, STATUSES[media_type, outcome])
+    body = encode_within(content, most_bytes, in_pieces=cost >= _COST_OF_A_LONG_ANSWER)
+    return Response(body, STATUSES[media_type, outcome], HEADERS, media_type.header)
 
 
 def refusal_reply(refusal: GatewayError, media_type: MediaType) -> Response:

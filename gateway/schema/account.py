@@ -19,8 +19,9 @@ from gateway.schema.arguments import (
     Scope,
     TopN,
 )
-from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
+from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
 from gateway.schema.context import Info, asking
+from gateway.schema.costs import paged, sliced_by
 from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import history_scope, model_filter, project_filter, search_filter
 from gateway.schema.job import Job
@@ -61,7 +62,11 @@ class Account:
     def environment(self, parent: Parent) -> DeploymentEnvironment:
         return parent.deployment
 
-    @strawberry.field(description="The account's projects, ordered by id.", graphql_type=Connection[Project] | None)
+    @strawberry.field(
+        description="The account's projects, ordered by id.",
+        graphql_type=Connection[Project] | None,
+        directives=paged(20),
+    )
     async def projects(
         self,
         parent: Parent,
@@ -76,7 +81,11 @@ class Account:
         found = await select_projects(asking(info), parent.projects, project_filter(filter))
         return cut(found, BY_PROJECT_ID, page)
 
-    @strawberry.field(description="The models of all projects, ordered by id.", graphql_type=Connection[Model] | None)
+    @strawberry.field(
+        description="The models of all projects, ordered by id.",
+        graphql_type=Connection[Model] | None,
+        directives=paged(DEFAULT_PAGE),
+    )
     async def models(
         self,
         parent: Parent,
@@ -92,7 +101,11 @@ class Account:
         found = await models.select_models(asking(info), parent.projects, model_filter(filter))
         return cut(found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID)
 
-    @strawberry.field(description="The jobs of all projects, ordered by id.", graphql_type=Connection[Job] | None)
+    @strawberry.field(
+        description="The jobs of all projects, ordered by id.",
+        graphql_type=Connection[Job] | None,
+        directives=paged(DEFAULT_PAGE),
+    )
     async def jobs(
         self,
         parent: Parent,
@@ -112,6 +125,7 @@ class Account:
         description="The newest runs of all projects, newest first. With a filter: those in which a model met it, as "
         "it was in that run. The account's newest 500 runs are looked at; totalCount is null unless those are all.",
         graphql_type=Connection[Run] | None,
+        directives=paged(10),
     )
     async def runs(
         self,
@@ -131,6 +145,7 @@ class Account:
         description="The slowest models over all projects, by the runtime of the last successful run or by the mean "
         "over the last N. Models without a runtime are left out and counted in extensions.gateway.",
         graphql_type=list[RankedModel] | None,
+        directives=sliced_by("first", 5),
     )
     async def slowest_models(
         self,
@@ -151,6 +166,7 @@ class Account:
         description="The longest jobs over all projects, by mean wall clock over the last N runs that ended by "
         "themselves: success or failure, not cancelled.",
         graphql_type=list[RankedJob] | None,
+        directives=sliced_by("first", 5),
     )
     async def longest_running_jobs(
         self,

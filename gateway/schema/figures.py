@@ -12,6 +12,7 @@ from gateway.hierarchy.history import LeftOut
 from gateway.hierarchy.model import Model as ModelFacts
 from gateway.hierarchy.model import ModelRun as ModelRunFacts
 from gateway.hierarchy.statistics import Summary, summarise
+from gateway.schema.costs import about
 from gateway.schema.enums import RunStatus, describe
 
 describe(
@@ -79,7 +80,7 @@ class ModelAverage:
     def without_runtime(self, parent: strawberry.Parent[AnyModelAverage]) -> int:
         return parent.slowest.without_runtime
 
-    @strawberry.field(description="Executions that do not count, by reason.")
+    @strawberry.field(description="Executions that do not count, by reason.", directives=about(3))
     def left_out(self, parent: strawberry.Parent[AnyModelAverage]) -> list[LeftOutRuns]:
         return left_out_runs(parent.left_out)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import strawberry
 
+from gateway.schema.costs import about
 from gateway.schema.enums import RunStatus
 
 
@@ -30,4 +31,6 @@ class ModelFreshness:
     status: RunStatus = strawberry.field(
         description="The worst among the sources that were checked; UNKNOWN when none was, or there are none."
     )
-    sources: list[SourceFreshness] = strawberry.field(description="All of them, ordered by unique id.")
+    sources: list[SourceFreshness] = strawberry.field(
+        description="All of them, ordered by unique id.", directives=about(5)
+    )

@@ -21,8 +21,9 @@ from gateway.schema.arguments import (
     Slowest,
     TopN,
 )
-from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
+from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
 from gateway.schema.context import Info, asking
+from gateway.schema.costs import dear, paged, sliced_by
 from gateway.schema.figures import JobAverage, ModelAverage, RuntimeReport
 from gateway.schema.inputs import model_filter, search_filter
 from gateway.schema.lazy import LazyModel, LazyProject
@@ -64,6 +65,7 @@ class Job:
     @strawberry.field(
         description="The job's runs, newest first; the newest 500 can be paged through.",
         graphql_type=Connection[Run] | None,
+        directives=paged(DEFAULT_PAGE),
     )
     async def runs(
         self,
@@ -86,6 +88,7 @@ class Job:
         description="The models the job builds, as they are now: those with a result in its last run that ended by "
         "itself (of its last five). Ordered by id.",
         graphql_type=Connection[LazyModel] | None,
+        directives=paged(DEFAULT_PAGE),
     )
     async def models(
         self,
@@ -106,6 +109,7 @@ class Job:
         description="The models that took longest in the run that tells what the job builds: its last that ended by "
         "itself and executed a model. Models that failed or did not run are left out.",
         graphql_type=list[RankedModelRun] | None,
+        directives=sliced_by("first", 5),
     )
     async def slowest_models(
         self, parent: Parent, info: Info, first: TopN = 5, filter: ModelsFilter = strawberry.UNSET
@@ -118,6 +122,7 @@ class Job:
         description="Single runtimes from the job's last runs that ended by themselves, newest first: of the runs, or "
         "with byModel of each model in them.",
         graphql_type=list[RuntimeReport] | None,
+        directives=sliced_by("lastRuns", 5),
     )
     async def runtimes(
         self, parent: Parent, info: Info, last_runs: LastRuns = 5, by_model: ByModel = False
@@ -130,6 +135,7 @@ class Job:
         description="The mean wall clock of the job's last runs that ended by themselves. A filter does not pick among "
         "the runs: it asks whether the job builds such a model, and there is no average if it does not.",
         graphql_type=JobAverage | None,
+        directives=dear(5),
     )
     async def average_runtime(
         self,
@@ -148,6 +154,7 @@ class Job:
         description="Over the job's last runs that ended by themselves: the mean runtime of each model, and of these "
         "means the mean over the slowest models.",
         graphql_type=ModelAverage | None,
+        directives=dear(10),
     )
     async def average_historical_model_runtime(
         self,

@@ -13,8 +13,9 @@ from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import source as source_facts
 from gateway.loading import freshness, jobs, lineage, models, projects, run_models
 from gateway.schema.arguments import RunsOfModelFilter
-from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
+from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
 from gateway.schema.context import Info, asking
+from gateway.schema.costs import about, dear, paged
 from gateway.schema.enums import RunStatus
 from gateway.schema.freshness import ModelFreshness
 from gateway.schema.inputs import search_filter
@@ -85,6 +86,7 @@ class Model:
     @strawberry.field(
         description="The model's runs, newest first, by any job of its environment; at most 100.",
         graphql_type=Connection[ModelRun] | None,
+        directives=paged(DEFAULT_PAGE),
     )
     async def runs(
         self,
@@ -112,6 +114,7 @@ class Model:
         description="The jobs that build the model: those whose last run that ended by itself (of their last five) "
         "had a result for it. Ordered by id.",
         graphql_type=Connection[Job] | None,
+        directives=paged(10),
     )
     async def jobs(
         self,
@@ -127,17 +130,20 @@ class Model:
         found = await jobs.jobs_of_model(asking(info), parent)
         return cut(found, order_of_jobs(order_by), page)
 
-    @strawberry.field(description="The model's code as written.")
+    @strawberry.field(description="The model's code as written.", directives=dear(1))
     async def raw_code(self, parent: Parent, info: Info) -> str | None:
         return (await info.context.loaders.details(parent)).raw_code
 
-    @strawberry.field(description="The model's code as last compiled; null when no run compiled it.")
+    @strawberry.field(
+        description="The model's code as last compiled; null when no run compiled it.", directives=dear(1)
+    )
     async def compiled_code(self, parent: Parent, info: Info) -> str | None:
         return (await info.context.loaders.details(parent)).compiled_code
 
     @strawberry.field(
         description="The model's tests with their last status, ordered by unique id.",
         graphql_type=list[ModelTest] | None,
+        directives=about(10),
     )
     async def tests(self, parent: Parent, info: Info) -> tuple[model_facts.ModelTest, ...]:
         return (await info.context.loaders.details(parent)).tests
@@ -150,7 +156,9 @@ class Model:
         return await models.last_model_run(asking(info), parent)
 
     @strawberry.field(
-        description="The models it is built from directly, ordered by unique id.", graphql_type=list[LazyModel] | None
+        description="The models it is built from directly, ordered by unique id.",
+        graphql_type=list[LazyModel] | None,
+        directives=about(5),
     )
     async def upstream(self, parent: Parent, info: Info) -> list[model_facts.Model]:
         return await lineage.upstream_models(asking(info), parent)
@@ -158,6 +166,7 @@ class Model:
     @strawberry.field(
         description="The models that are built from it directly, ordered by unique id.",
         graphql_type=list[LazyModel] | None,
+        directives=about(5),
     )
     async def downstream(self, parent: Parent, info: Info) -> list[model_facts.Model]:
         return await lineage.downstream_models(asking(info), parent)
@@ -172,6 +181,7 @@ class Model:
     @strawberry.field(
         description="How fresh the sources are that the model stands on, directly or through others.",
         graphql_type=ModelFreshness | None,
+        directives=dear(5),
     )
     async def freshness(self, parent: Parent, info: Info) -> source_facts.Freshness:
         return await freshness.model_freshness(asking(info), parent)

@@ -10,8 +10,9 @@ from gateway.hierarchy import project as project_facts
 from gateway.hierarchy.ranking import Ranked
 from gateway.loading import jobs, models, rankings
 from gateway.schema.arguments import ContainsFilter, ContainsModelFilter, LastRuns, ModelsFilter, Scope, TopN
-from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
+from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
 from gateway.schema.context import Info, asking
+from gateway.schema.costs import paged, sliced_by
 from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import history_scope, model_filter, search_filter
 from gateway.schema.job import Job
@@ -51,7 +52,11 @@ class Project:
     def environment(self, parent: Parent) -> DeploymentEnvironment | None:
         return parent.environment.deployment
 
-    @strawberry.field(description="The project's models, ordered by id.", graphql_type=Connection[Model] | None)
+    @strawberry.field(
+        description="The project's models, ordered by id.",
+        graphql_type=Connection[Model] | None,
+        directives=paged(DEFAULT_PAGE),
+    )
     async def models(
         self,
         parent: Parent,
@@ -67,7 +72,11 @@ class Project:
         found = await models.select_models(asking(info), [parent], model_filter(filter))
         return cut(found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID)
 
-    @strawberry.field(description="The project's jobs, ordered by id.", graphql_type=Connection[Job] | None)
+    @strawberry.field(
+        description="The project's jobs, ordered by id.",
+        graphql_type=Connection[Job] | None,
+        directives=paged(DEFAULT_PAGE),
+    )
     async def jobs(
         self,
         parent: Parent,
@@ -87,6 +96,7 @@ class Project:
         description="The newest runs of the project, newest first. With a filter: those in which a model met it, as it "
         "was in that run. The account's newest 500 runs are looked at; totalCount is null unless those are all.",
         graphql_type=Connection[Run] | None,
+        directives=paged(10),
     )
     async def runs(
         self,
@@ -114,6 +124,7 @@ class Project:
         description="The project's slowest models by the runtime of the last successful run, or by the mean over the "
         "last N. Models without a runtime are left out and counted in extensions.gateway.",
         graphql_type=list[RankedModel] | None,
+        directives=sliced_by("first", 5),
     )
     async def slowest_models(
         self,
@@ -133,6 +144,7 @@ class Project:
     @strawberry.field(
         description="The project's longest jobs by mean wall clock over the last N runs that ended by themselves.",
         graphql_type=list[RankedJob] | None,
+        directives=sliced_by("first", 5),
     )
     async def longest_running_jobs(
         self,

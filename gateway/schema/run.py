@@ -13,8 +13,9 @@ from gateway.hierarchy import model as model_facts
 from gateway.hierarchy.ranking import Ranked
 from gateway.loading import averages, jobs, run_models
 from gateway.schema.arguments import MOST_RANKED, ContainsFilter, ContainsModelFilter, ModelsFilter, Slowest, TopN
-from gateway.schema.connections import After, Before, Connection, First, Last, page_arguments
+from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
 from gateway.schema.context import Info, asking
+from gateway.schema.costs import about, dear, paged, sliced_by
 from gateway.schema.enums import RunStatus
 from gateway.schema.figures import ModelAverage
 from gateway.schema.inputs import model_filter, search_filter
@@ -84,7 +85,9 @@ class Run:
             return None
 
     @strawberry.field(
-        description="Why the run was started; null where dbt does not say.", graphql_type=RunTrigger | None
+        description="Why the run was started; null where dbt does not say.",
+        graphql_type=RunTrigger | None,
+        directives=dear(5),
     )
     async def trigger(self, parent: Parent, info: Info) -> job_facts.RunTrigger | None:
         return (await info.context.loaders.run_details(parent.id)).trigger
@@ -92,11 +95,12 @@ class Run:
     @strawberry.field(
         description="The run's commands in order. Costs one request to dbt for each run.",
         graphql_type=list[RunStep] | None,
+        directives=[*dear(2), *about(5)],
     )
     async def steps(self, parent: Parent, info: Info) -> tuple[job_facts.RunStep, ...]:
         return (await info.context.loaders.run_details(parent.id)).steps
 
-    @strawberry.field(description="How many models had a result in this run.")
+    @strawberry.field(description="How many models had a result in this run.", directives=dear(1))
     async def model_count(self, parent: Parent, info: Info) -> int | None:
         return len(await jobs.executed_models(asking(info), parent, None))
 
@@ -104,6 +108,7 @@ class Run:
         description="What each model did in this run, ordered by unique id. Models it did not touch are not listed; a "
         "skipped one is, with status SKIPPED.",
         graphql_type=Connection[ModelRun] | None,
+        directives=paged(DEFAULT_PAGE),
     )
     async def model_runs(
         self,
@@ -123,6 +128,7 @@ class Run:
         description="The models the run touched, as their environment knows them now, ordered by id. The filter looks "
         "at each model as it was in that run; models removed since are not listed.",
         graphql_type=Connection[LazyModel] | None,
+        directives=paged(DEFAULT_PAGE),
     )
     async def models(
         self,
@@ -144,6 +150,7 @@ class Run:
     @strawberry.field(
         description="The models that took longest in this run. Models that failed or did not run are left out.",
         graphql_type=list[RankedModelRun] | None,
+        directives=sliced_by("first", 5),
     )
     async def slowest_models(
         self, parent: Parent, info: Info, first: TopN = 5, filter: ModelsFilter = strawberry.UNSET
@@ -155,6 +162,7 @@ class Run:
     @strawberry.field(
         description="The mean runtime of the slowest models of this run. Filters look at models as they were in it.",
         graphql_type=ModelAverage | None,
+        directives=dear(5),
     )
     async def average_model_runtime(
         self,

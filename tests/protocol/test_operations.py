@@ -103,6 +103,8 @@ async def test_an_operation_is_one_line_without_its_text(metered: Starlette, cap
         "caller": None,
         "status": 200,
         "codes": ["INTERNAL_SERVER_ERROR"],
+        "cost": None,
+        "exceeded": [],
         "upstreamRequests": 5,
         "cacheHits": 7,
         "cacheMisses": 11,

@@ -1,0 +1,61 @@
+"""Responses as JSON bytes, bounded: a large answer is encoded piece by piece and given up where it passes the bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.http.refusals import LimitExceeded
+
+LIMIT = "response_bytes"
+# A list within a list within an object: deep enough to reach the long lists of an answer.
+_OPENED_LEVELS = 6
+_LONG = 50
+
+
+def encode_within(content: Mapping[str, Any], most: int | None, *, in_pieces: bool) -> bytes:
+    """The JSON of a response. Raises LimitExceeded when it is longer than `most` bytes.
+
+    `in_pieces` for answers that may be long: then no more than the bound is ever built. One piece is faster.
+    """
+    if most is None or not in_pieces:
+        encoded = msgspec.json.encode(content)
+        if most is not None and len(encoded) > most:
+            raise _too_long(most)
+        return encoded
+    built = bytearray()
+    for piece in _pieces(content, _OPENED_LEVELS):
+        built += piece
+        if len(built) > most:
+            raise _too_long(most)
+    return bytes(built)
+
+
+def _too_long(most: int) -> LimitExceeded:
+    return LimitExceeded(
+        f"The answer is longer than {most} bytes. Ask for fewer items in lists, or for fewer fields of them.",
+        limit=LIMIT,
+        most=most,
+    )
+
+
+def _pieces(value: Any, levels: int) -> Iterator[bytes]:
+    """The same bytes as in one piece: objects are opened down to some level, long lists are taken item by item."""
+    if levels and isinstance(value, Mapping) and value:
+        opening = b"{"
+        for name, one in value.items():
+            yield opening + msgspec.json.encode(name) + b":"
+            yield from _pieces(one, levels - 1)
+            opening = b","
+        yield b"}"
+    elif isinstance(value, Sequence) and not isinstance(value, str) and len(value) >= _LONG:
+        opening = b"["
+        for one in value:
+            yield opening
+            yield msgspec.json.encode(one)
+            opening = b","
+        yield b"]"
+    else:
+        yield msgspec.json.encode(value)

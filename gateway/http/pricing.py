@@ -1,0 +1,89 @@
+"""The estimated cost of requests: told to the caller, refused beyond a limit, or only counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gateway.http.cost import Estimator
+from gateway.http.cost_model import CostModel
+from gateway.http.documents import Document
+from gateway.http.refusals import LimitExceeded
+
+COST = "cost"
+_REMEMBERED_PRICES = 16
+_MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class CostPolicy:
+    """What an operation may cost. `measure` estimates without refusing; without a model, or `off`, nothing is done."""
+
+    model: CostModel | None = None
+    most: int = 100_000
+    mode: Literal["enforce", "measure", "off"] = "enforce"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What an operation is estimated to cost, and what it may."""
+
+    cost: int
+    most: int
+
+    @property
+    def is_exceeded(self) -> bool:
+        return self.cost > self.most
+
+    def as_extension(self) -> dict[str, int]:
+        """What an answer tells under `extensions.cost`."""
+        return {"requestedQueryCost": self.cost, "maximumAvailable": self.most}
+
+
+class Pricing:
+    """Prices requests. An estimate is remembered with its document, by the variables that lists take their length
+    from, so a question that is asked again costs a look-up."""
+
+    def __init__(self, policy: CostPolicy) -> None:
+        self._policy = policy
+        is_on = policy.model is not None and policy.mode != "off"
+        self._estimator = Estimator(policy.model) if is_on and policy.model else None
+
+    def price(self, document: Document, operation_name: str | None, variables: Mapping[str, Any]) -> Price | None:
+        """The price of one operation; None when costs are off. Raises LimitExceeded beyond the limit, if enforced;
+        trusted documents have none."""
+        if self._estimator is None:
+            return None
+        price = Price(self._cost(self._estimator, document, operation_name, variables), self._policy.most)
+        if price.is_exceeded and self._policy.mode == "enforce" and not document.is_trusted:
+            raise LimitExceeded(
+                f"The query is estimated to cost {price.cost}, and at most {price.most} is answered at once. Ask for "
+                "fewer items in lists, or fewer lists within lists.",
+                limit=COST,
+                most=price.most,
+                cost=price.cost,
+            )
+        return price
+
+    @staticmethod
+    def _cost(
+        estimator: Estimator, document: Document, operation_name: str | None, variables: Mapping[str, Any]
+    ) -> int:
+        depends_on, known = document.prices.get(operation_name, ((), {}))
+        key = _key_of(depends_on, variables)
+        found = known.get(key) if key is not None else None
+        if found is not None:
+            return found
+        estimate = estimator.estimate(document.operation(operation_name), document.inner_first, variables)
+        depends_on = tuple(sorted(estimate.variables))
+        key = _key_of(depends_on, variables)
+        if key is not None and len(known) < _REMEMBERED_PRICES:
+            document.prices[operation_name] = (depends_on, {**known, key: estimate.cost})
+        return estimate.cost
+
+
+def _key_of(names: tuple[str, ...], variables: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """The values of these variables, if they can be a key. A float is none: 1.0 would pass for true."""
+    values = tuple(variables.get(name, _MISSING) for name in names)
+    return values if all(value is _MISSING or type(value) is int for value in values) else None

@@ -1,0 +1,40 @@
+"""What fields cost, as directives that routers read too: how long lists are thought to be, which fields are dear.
+
+A field of an object costs 1 and a scalar nothing, unless it says otherwise here. docs/edge.md has the formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from strawberry.federation.schema_directives import Cost, ListSize
+
+_PAGES = ("first", "last")
+_LISTS_OF_A_PAGE = ("nodes", "edges")
+
+
+def paged(usual: int) -> Sequence[object]:
+    """Of a connection: as long as its page, `usual` where the caller does not say."""
+    return [_list_size(usual, [*_PAGES], [*_LISTS_OF_A_PAGE])]
+
+
+def sliced_by(argument: str, usual: int) -> Sequence[object]:
+    """Of a list with an argument for its length, whose default is `usual`."""
+    return [_list_size(usual, [argument], None)]
+
+
+def about(size: int) -> Sequence[object]:
+    """Of a list whose length nobody can say beforehand."""
+    return [_list_size(size, None, None)]
+
+
+def dear(weight: int) -> Sequence[object]:
+    """Of a field that costs more than its type does: more facts have to be read for it."""
+    return [Cost(weight=weight)]
+
+
+def _list_size(usual: int, slicing: list[str] | None, sized: list[str] | None) -> ListSize:
+    # Ours may be left out; routers would refuse a query without one, as the directive is by default.
+    return ListSize(
+        assumed_size=usual, slicing_arguments=slicing, sized_fields=sized, require_one_slicing_argument=False
+    )
