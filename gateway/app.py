@@ -19,6 +19,7 @@ from gateway.http.graphql import EndpointPolicy
 from gateway.http.health import Readiness
 from gateway.http.pricing import CostPolicy
 from gateway.schema.build import build_schema, print_sdl
+from gateway.schema.disclosure import Disclosure
 from gateway.schema.execution import OperationRunner
 from gateway.services.bundle import Freshness, Upstream, open_services
 from gateway.services.token_services import TokenServices, upstream_of
@@ -33,7 +34,7 @@ def create_app(settings: Settings, wrap_platform: WrapPlatform | None = None) ->
     open_upstream).
     """
     schema = build_schema(settings.authenticated_schema)
-    runner = OperationRunner(schema, settings.fast_path)
+    runner = OperationRunner(schema, settings.fast_path, _disclosure(settings))
     executor = GatewayExecutor(runner, settings.request_seconds)
 
     @asynccontextmanager
@@ -66,6 +67,11 @@ def _token_services(settings: Settings, upstream: Upstream, freshness: Freshness
     most = settings.pass_through_kept
     part = freshness.part(most)
     return TokenServices(lambda token: open_services(upstream_of(upstream, token), part), most)
+
+
+def _disclosure(settings: Settings) -> Disclosure:
+    sdl = settings.introspection if settings.subgraph_sdl is None else settings.subgraph_sdl
+    return Disclosure(settings.introspection, sdl, settings.suggestions)
 
 
 def _edge_policy(settings: Settings, sdl: str) -> EdgePolicy:

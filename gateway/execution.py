@@ -57,3 +57,8 @@ class GatewayExecutor:
             outcome = await self._runner.run(params.document, params.operation_name, params.variables, context)
         extensions = {"gateway": usage.as_extension()} if outcome.executed else {}
         return Answer(outcome.data, outcome.errors, extensions, outcome.executed)
+
+    def invalid(self, params: GraphQLParams) -> Answer | None:
+        """The answer to a document that does not fit the schema (see Executor)."""
+        outcome = self._runner.invalid(params.document)
+        return None if outcome is None else Answer(outcome.data, outcome.errors, {}, outcome.executed)

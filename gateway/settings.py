@@ -180,6 +180,14 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = Field(
         default=(), description="Host headers that are answered; empty: any (put a proxy in front)."
     )
+    introspection: bool = Field(default=True, description="Whether the schema may be asked for (__schema, __type).")
+    subgraph_sdl: bool | None = Field(
+        default=None, description="Whether _service { sdl } is answered to composers; left out: as introspection is."
+    )
+    suggestions: bool = Field(
+        default=True,
+        description="Whether errors propose names; without this and introspection they tell nothing of the schema.",
+    )
     explorer: bool = Field(default=True, description="Whether GraphiQL is served at / and /graphiql.")
     body_bytes: int = Field(default=256 * 1024, ge=1024, description="Largest body of a request, in bytes.")
     query_characters: int = Field(default=32 * 1024, ge=1, description="Longest query, in characters.")

@@ -45,3 +45,6 @@ class Executor(Protocol):
     """Validates and runs operations. May be called concurrently; must not raise for anything a caller can send."""
 
     async def execute(self, params: GraphQLParams, caller: Caller) -> Answer: ...
+
+    def invalid(self, params: GraphQLParams) -> Answer | None:
+        """The answer to a document that does not fit the schema; None for one that does."""

@@ -104,7 +104,7 @@ class GraphQLEndpoint:
             caller = await self._authenticator.caller(credentials_of(scope))
             seen.caller = caller.name
             params, price = self._understand(await self._receive(scope, headers, receive), seen)
-            answer = _priced(await self._execute(params, caller), price)
+            answer = _priced(await self._execute(params, caller, price), price)
             seen.usage = answer.extensions.get("gateway", {})
             reply = answer_reply(answer, media_type, self._policy.response_bytes, seen.cost or 0)
         except GatewayError as refusal:
@@ -132,7 +132,14 @@ class GraphQLEndpoint:
             seen.exceeded = (*document.exceeded, COST) if price.is_exceeded else document.exceeded
         return GraphQLParams(document.text, document.ast, name, variables, only_queries), price
 
-    async def _execute(self, params: GraphQLParams, caller: Caller) -> Answer:
+    async def _execute(self, params: GraphQLParams, caller: Caller, price: Price | None) -> Answer:
+        refusal = price.refusal if price else None
+        if refusal is not None:
+            # Told of documents that could run only: else the price of a guess would tell which fields there are.
+            invalid = self._executor.invalid(params)
+            if invalid is None:
+                raise refusal
+            return invalid
         # Shed at once rather than queued: who waits here has his deadline running, and memory fills behind him.
         if self._in_flight >= self._policy.concurrent_operations:
             raise Overloaded("The gateway is busy with as many operations as it takes. Try again in a moment.")

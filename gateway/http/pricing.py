@@ -31,10 +31,24 @@ class Price:
 
     cost: int
     most: int
+    is_enforced: bool = True
 
     @property
     def is_exceeded(self) -> bool:
         return self.cost > self.most
+
+    @property
+    def refusal(self) -> LimitExceeded | None:
+        """What is answered instead of running the operation; None where it may run."""
+        if not (self.is_exceeded and self.is_enforced):
+            return None
+        return LimitExceeded(
+            f"The query is estimated to cost {self.cost}, and at most {self.most} is answered at once. Ask for fewer "
+            "items in lists, or fewer lists within lists.",
+            limit=COST,
+            most=self.most,
+            cost=self.cost,
+        )
 
     def as_extension(self) -> dict[str, int]:
         """What an answer tells under `extensions.cost`."""
@@ -51,20 +65,11 @@ class Pricing:
         self._estimator = Estimator(policy.model) if is_on and policy.model else None
 
     def price(self, document: Document, operation_name: str | None, variables: Mapping[str, Any]) -> Price | None:
-        """The price of one operation; None when costs are off. Raises LimitExceeded beyond the limit, if enforced;
-        trusted documents have none."""
+        """The price of one operation; None when costs are off. Trusted documents have no limit."""
         if self._estimator is None:
             return None
-        price = Price(self._cost(self._estimator, document, operation_name, variables), self._policy.most)
-        if price.is_exceeded and self._policy.mode == "enforce" and not document.is_trusted:
-            raise LimitExceeded(
-                f"The query is estimated to cost {price.cost}, and at most {price.most} is answered at once. Ask for "
-                "fewer items in lists, or fewer lists within lists.",
-                limit=COST,
-                most=price.most,
-                cost=price.cost,
-            )
-        return price
+        cost = self._cost(self._estimator, document, operation_name, variables)
+        return Price(cost, self._policy.most, self._policy.mode == "enforce" and not document.is_trusted)
 
     @staticmethod
     def _cost(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import strawberry
 from strawberry.federation.schema_directives import Cost, ListSize
 
 _PAGES = ("first", "last")
@@ -20,12 +21,12 @@ def paged(usual: int) -> Sequence[object]:
 
 def sliced_by(argument: str, usual: int) -> Sequence[object]:
     """Of a list with an argument for its length, whose default is `usual`."""
-    return [_list_size(usual, [argument], None)]
+    return [_list_size(usual, [argument])]
 
 
 def about(size: int) -> Sequence[object]:
     """Of a list whose length nobody can say beforehand."""
-    return [_list_size(size, None, None)]
+    return [_list_size(size)]
 
 
 def dear(weight: int) -> Sequence[object]:
@@ -33,7 +34,10 @@ def dear(weight: int) -> Sequence[object]:
     return [Cost(weight=weight)]
 
 
-def _list_size(usual: int, slicing: list[str] | None, sized: list[str] | None) -> ListSize:
+def _list_size(
+    usual: int, slicing: list[str] | None = strawberry.UNSET, sized: list[str] | None = strawberry.UNSET
+) -> ListSize:
+    # UNSET keeps an argument out of the SDL; composers do not take null.
     # Ours may be left out; routers would refuse a query without one, as the directive is by default.
     return ListSize(
         assumed_size=usual, slicing_arguments=slicing, sized_fields=sized, require_one_slicing_argument=False

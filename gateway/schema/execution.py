@@ -17,10 +17,13 @@ from gateway.errors import GatewayError
 from gateway.loading.asking import PartialFailure
 from gateway.loading.projection import Projection, projection_of
 from gateway.schema.context import GatewayContext
+from gateway.schema.disclosure import Disclosure
 
 log = logging.getLogger(__name__)
 
 _MOST_VALIDATION_ERRORS = 5
+_NO_SUCH_DOCUMENT = "The document does not fit the schema."
+_NO_SUCH_VALUE = "A value does not fit its type."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,9 @@ class Outcome:
 class OperationRunner:
     """Validates and executes parsed documents against the schema. Safe for concurrent use on one event loop."""
 
-    def __init__(self, schema: strawberry.Schema, fast_path: bool = True) -> None:
+    def __init__(self, schema: strawberry.Schema, fast_path: bool = True, disclosure: Disclosure | None = None) -> None:
+        self._disclosure = disclosure or Disclosure()
+        self._rules = self._disclosure.rules
         # Strawberry keeps the graphql-core schema it built in `_schema`; executing on it directly leaves out its
         # parsing and extension machinery, which the edge has done already. A test pins this seam.
         self._schema: GraphQLSchema = schema._schema
@@ -55,11 +60,19 @@ class OperationRunner:
         context: GatewayContext,
     ) -> Outcome:
         """The outcome of one operation; never raises for anything a caller can send."""
-        invalid = self._validated.of(document)
-        if invalid:
-            return Outcome(None, [_with_code(error, "GRAPHQL_VALIDATION_FAILED") for error in invalid], executed=False)
+        invalid = self.invalid(document)
+        if invalid is not None:
+            return invalid
         finished = await self._execute(document, operation_name, variables, context)
-        return _outcome(finished, context.failures)
+        return self._outcome(finished, context.failures)
+
+    def invalid(self, document: DocumentNode) -> Outcome | None:
+        """What comes of a document that does not fit the schema; None of one that does."""
+        invalid = self._validated.of(document)
+        if not invalid:
+            return None
+        errors = [_with_code(error, "GRAPHQL_VALIDATION_FAILED") for error in invalid]
+        return Outcome(None, self._disclosure.told(errors, _NO_SUCH_DOCUMENT), executed=False)
 
     async def _execute(
         self,
@@ -78,23 +91,30 @@ class OperationRunner:
             context_value=context,
             variable_values=dict(variables or {}),
             operation_name=operation_name,
+            hide_suggestions=not self._disclosure.suggestions,
         )
         return result if isinstance(result, ExecutionResult) else await result
 
     def _validate(self, document: DocumentNode, _name: str | None) -> tuple[GraphQLError, ...]:
-        return tuple(validate(self._schema, document, max_errors=_MOST_VALIDATION_ERRORS)[:_MOST_VALIDATION_ERRORS])
+        hidden = not self._disclosure.suggestions
+        found = validate(self._schema, document, self._rules, _MOST_VALIDATION_ERRORS, hide_suggestions=hidden)
+        return tuple(found[:_MOST_VALIDATION_ERRORS])
+
+    def _outcome(self, result: ExecutionResult, failures: Sequence[PartialFailure]) -> Outcome:
+        errors = result.errors or []
+        if result.data is None and errors and all(error.path is None for error in errors):
+            refused = [_with_code(error, "BAD_USER_INPUT") for error in errors]
+            return Outcome(None, self._disclosure.told(refused, _NO_SUCH_VALUE), executed=False)
+        is_silent = self._disclosure.is_silent
+        formatted = [*(format_error(error, is_silent) for error in errors), *map(_format_partial, failures)]
+        return Outcome(result.data, formatted, executed=True)
 
 
-def _outcome(result: ExecutionResult, failures: Sequence[PartialFailure]) -> Outcome:
-    errors = result.errors or []
-    if result.data is None and errors and all(error.path is None for error in errors):
-        return Outcome(None, [_with_code(error, "BAD_USER_INPUT") for error in errors], executed=False)
-    formatted = [*map(format_error, errors), *map(_format_partial, failures)]
-    return Outcome(result.data, formatted, executed=True)
+def format_error(error: GraphQLError, is_silent: bool = False) -> dict[str, Any]:
+    """An error in its public form: our own with their code, everything else masked under an id that the log holds.
 
-
-def format_error(error: GraphQLError) -> dict[str, Any]:
-    """An error in its public form: our own with their code, everything else masked under an id that the log holds."""
+    `is_silent` keeps types out of errors about values.
+    """
     original = error.original_error
     while isinstance(original, GraphQLError) and original.original_error is not None:
         original = original.original_error
@@ -103,6 +123,7 @@ def format_error(error: GraphQLError) -> dict[str, Any]:
         formatted["message"] = original.message
         formatted["extensions"] = original.extensions
     elif original is None or _is_about_a_value(original):
+        formatted["message"] = _NO_SUCH_VALUE if is_silent else error.message
         formatted["extensions"] = {"code": "BAD_USER_INPUT", **(error.extensions or {})}
     else:
         error_id = uuid.uuid4().hex

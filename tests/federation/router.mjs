@@ -14,7 +14,7 @@ async function apollo(supergraphSdl) {
 
 async function hive(supergraph) {
   const { createGatewayRuntime } = await import("@graphql-hive/gateway-runtime");
-  const server = createServer(createGatewayRuntime({ supergraph, logging: false }));
+  const server = createServer(createGatewayRuntime({ supergraph, logging: false, demandControl: { includeExtensionMetadata: true } }));
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
   return `http://127.0.0.1:${server.address().port}/graphql`;
 }

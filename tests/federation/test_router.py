@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from gateway.http.cost_model import read_cost_model
+from gateway.http.documents import DocumentLimits, Documents
+from gateway.http.pricing import CostPolicy, Pricing
 from tests.federation.conftest import Router
+from tests.generated.demo import SCHEMA_FILE
 from tests.oracle.account import Model, Oracle
 
 OUR_MODELS_WITH_THEIR_FIELDS = """{ account { slowestModels(first: 3) {
@@ -91,3 +97,30 @@ def jobs(router: Router, oracle: Oracle, model: Model, field: str) -> list[dict[
         {field: str(job.record[field]), "onCall": router.on_call.get(str(job.id))}
         for job in oracle.jobs_building(model)
     ]
+
+
+COSTS = [
+    ("{ account { id } }", 1),
+    ("{ account { models(first: 7) { nodes { id project { id } } } } }", 1 + 1 + 7 * 2),
+    ("{ account { slowestModels(first: 4) { rank model { id runtime } } } }", 1 + 4 * 2),
+    ("{ account { jobs(first: 3) { nodes { id lastRun { id } runs(first: 2) { nodes { id } } } } } }", 2 + 3 * 5),
+    ("{ account { models(first: 2) { nodes { upstream { id } tests { name } } } } }", 2 + 2 * (1 + 5 + 10)),
+]
+
+
+@pytest.mark.parametrize(("query", "cost"), COSTS)
+def test_a_router_that_reads_our_directives_comes_to_our_costs(router: Router, query: str, cost: int) -> None:
+    """Hive's tells its estimate; Apollo's library for Node has none."""
+    told = router.ask(query).get("extensions", {}).get("cost")
+    if told is None:
+        pytest.skip("this router does not estimate costs")
+    assert told["estimated"] == cost
+    assert ours(query) == cost
+
+
+def ours(query: str) -> int:
+    price = Pricing(CostPolicy(read_cost_model(SCHEMA_FILE.read_text("utf-8")))).price(
+        Documents(DocumentLimits()).read(query), None, {}
+    )
+    assert price is not None
+    return price.cost

@@ -53,11 +53,16 @@ class SmallExecutor:
         self.schema = strawberry.Schema(query=Query, mutation=Mutation)._schema
         self.seen: list[GraphQLParams] = []
 
+    def invalid(self, params: GraphQLParams) -> Answer | None:
+        found = validate(self.schema, params.document)
+        errors = [coded(error, "GRAPHQL_VALIDATION_FAILED") for error in found]
+        return Answer(errors=errors, executed=False) if errors else None
+
     async def execute(self, params: GraphQLParams, caller: Caller) -> Answer:
         self.seen.append(params)
-        invalid = validate(self.schema, params.document)
+        invalid = self.invalid(params)
         if invalid:
-            return Answer(errors=[coded(error, "GRAPHQL_VALIDATION_FAILED") for error in invalid], executed=False)
+            return invalid
         running = execute(
             self.schema,
             params.document,
