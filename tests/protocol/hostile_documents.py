@@ -216,3 +216,75 @@ GENERATORS: dict[str, Callable[[int], str]] = {
         *(opening_braces, opening_brackets),
     )
 }
+
+
+def nested_lists(size: int) -> str:
+    return (
+        "{ account { "
+        + "jobs(first: 100) { nodes { models(first: 100) { nodes { " * size
+        + "id"
+        + " } } } }" * size
+        + " } }"
+    )
+
+
+def lists_side_by_side(size: int) -> str:
+    return (
+        "{ account { "
+        + " ".join(f"a{number}: models(first: 5000) {{ nodes {{ id }} }}" for number in range(size))
+        + " } }"
+    )
+
+
+def doubling_lists(size: int) -> str:
+    parts = [
+        f"fragment F{number} on Model {{ upstream {{ ...F{number + 1} }} downstream {{ ...F{number + 1} }} }}"
+        for number in range(size)
+    ]
+    parts.append(f"fragment F{size} on Model {{ id }}")
+    return f"{{ account {{ slowestModels {{ model {{ ...F0 }} }} }} }} {' '.join(parts)}"
+
+
+def doubling_pages(size: int) -> str:
+    parts = [f"fragment F{number} on ModelConnection {{ ...F{number + 1} ...F{number + 1} }}" for number in range(size)]
+    parts.append(f"fragment F{size} on ModelConnection {{ nodes {{ id }} }}")
+    return f"{{ account {{ models {{ ...F0 }} }} }} {' '.join(parts)}"
+
+
+def inline_pages(size: int) -> str:
+    return "{ account { models { " + "... on ModelConnection { " * size + "nodes { id } " + "} " * size + "} } }"
+
+
+def slicing_by_variables(size: int) -> str:
+    names = " ".join(f"$v{number}: Int" for number in range(size))
+    lists = " ".join(f"a{number}: models(first: $v{number}) {{ nodes {{ id }} }}" for number in range(size))
+    return f"query({names}) {{ account {{ {lists} }} }}"
+
+
+def one_variable_everywhere(size: int) -> str:
+    lists = " ".join(f"a{number}: models(filter: $v) {{ totalCount }}" for number in range(size))
+    return f"query($v: ModelFilter) {{ account {{ {lists} }} }}"
+
+
+def references(size: int) -> str:
+    items = " ".join('{__typename: "Model", id: "a"}' for _ in range(size))
+    return f"{{ _entities(representations: [{items}]) {{ ... on Model {{ upstream {{ upstream {{ id }} }} }} }} }}"
+
+
+COSTLY: dict[str, Callable[[int], str]] = {
+    generator.__name__: generator
+    for generator in (
+        *(nested_lists, lists_side_by_side, doubling_lists, doubling_pages, inline_pages, slicing_by_variables),
+        *(one_variable_everywhere, references),
+    )
+}
+"""Documents that fit our schema, more or less, and cost more and more."""
+
+
+def lying_variables(size: int) -> dict[str, object]:
+    """Values for the variables above: lengths beyond all bounds, objects that go deep, lists that go on."""
+    deep: object = 1
+    for _ in range(min(size, 50)):
+        deep = {"tags": [deep], "modelIds": deep}
+    lies: dict[str, object] = {f"v{number}": 2**31 - 1 for number in range(size)}
+    return lies | {"v": {"tags": ["x"] * size, "modelIds": deep, "nothing": [{}] * size}}

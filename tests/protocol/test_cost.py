@@ -23,7 +23,7 @@ from graphql import (
 from graphql.language import FieldNode
 from starlette.applications import Starlette
 
-from gateway.http.cost import CEILING
+from gateway.http.cost import CEILING, Estimator
 from gateway.http.cost_model import CostModel, read_cost_model
 from gateway.http.documents import DocumentLimits, Documents
 from gateway.http.edge import EdgePolicy, create_edge
@@ -36,7 +36,9 @@ from tests.generated.demo import demo_values, read_schema
 from tests.generated.queries import QueryGenerator
 from tests.oracle.account import Oracle
 from tests.protocol.conftest import Readable, SmallExecutor
+from tests.protocol.hostile_documents import COSTLY, lying_variables
 from tests.protocol.raw_http import post, send
+from tests.protocol.steps import Counter
 from tests.serving import Gateway, serving
 
 ROOT = Path(__file__).parents[2]
@@ -391,3 +393,35 @@ async def test_a_long_answer_is_the_same_in_pieces(answers: Gateway) -> None:
 
 
 STATE = "id name tags runtime meta description startTime jobs { nodes { id name } }"
+
+
+def steps_of(name: str, size: int) -> tuple[int, int]:
+    """Lines run for an estimate, and the length of the request."""
+    text, variables, counter = COSTLY[name](size), lying_variables(size), Counter()
+    document, estimator = Documents(OPEN).read(text), Estimator(model_of(SDL))
+    counter.during(lambda: estimator.estimate(document.operations[0], document.inner_first, variables))
+    return counter.lines, len(text) + len(json.dumps(variables))
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_the_work_of_an_estimate_grows_no_faster_than_the_request(name: str) -> None:
+    (small, short), (large, long) = steps_of(name, 12), steps_of(name, 24)
+    assert large <= 1.15 * small * long / short
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("name", COSTLY)
+async def test_a_dear_request_is_refused_before_dbt_is_asked(answers: Gateway, name: str, method: str) -> None:
+    text, variables = COSTLY[name](40), {"v0": 2**31 - 1} | lying_variables(40)
+    answers.upstream.calls.clear()
+    asked = {"query": text, "variables": variables}
+    if method == "GET":
+        params = {"query": text, "variables": json.dumps(variables)}
+        response = await answers.client.get("/graphql", params=params, headers={"GraphQL-Require-Preflight": "1"})
+    else:
+        response = await answers.client.post("/graphql", json=asked)
+    assert response.status_code in (400, 413)
+    assert response.json()["errors"][0]["extensions"]["code"] != "INTERNAL_SERVER_ERROR"
+    assert answers.upstream.calls == []
+    batch = await answers.client.post("/graphql", json=[asked] * 5)
+    assert batch.json()["errors"][0]["extensions"]["code"] == "BATCHING_NOT_SUPPORTED"

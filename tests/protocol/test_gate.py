@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -33,6 +31,7 @@ from gateway.http.gate import Figures, GateLimits, check_document
 from tests.protocol.conftest import SmallExecutor
 from tests.protocol.hostile_documents import GENERATORS
 from tests.protocol.raw_http import post
+from tests.protocol.steps import Counter
 
 OPEN = GateLimits(*([10**9] * 8))
 
@@ -178,41 +177,24 @@ async def test_a_document_that_grows_without_end_is_refused(
     assert set(response.json) == {"errors"}
 
 
-class Counter:
-    """Counts the lines of Python that run: a measure of work that does not depend on the machine."""
-
-    def __init__(self) -> None:
-        self.lines = 0
-
-    def trace(self, _frame: FrameType, event: str, _argument: Any) -> Any:
-        self.lines += event == "line"
-        return self.trace
-
-    def of(self, text: str) -> int:
-        """Lines run to read a document with every limit out of the way."""
-        reader = Documents(DocumentLimits(characters=10**9, tokens=10**9, comments=10**9, gate=OPEN))
-        before, self.lines = sys.gettrace(), 0
-        sys.settrace(self.trace)
-        try:
-            reader.read(text)
-        except GatewayError:
-            pass
-        finally:
-            sys.settrace(before)
-        return self.lines
+def steps_of(text: str) -> int:
+    """Lines run to read a document with every limit out of the way."""
+    reader, counter = Documents(DocumentLimits(characters=10**9, tokens=10**9, comments=10**9, gate=OPEN)), Counter()
+    counter.during(lambda: reader.read(text))
+    return counter.lines
 
 
 @pytest.mark.parametrize("name", [name for name in GENERATORS if name != "fragment_clique"])
 def test_the_work_grows_no_faster_than_the_document(name: str) -> None:
-    generate, counter = GENERATORS[name], Counter()
+    generate = GENERATORS[name]
     small, large = generate(25), generate(50)
-    assert counter.of(large) <= 1.15 * counter.of(small) * len(large) / len(small)
+    assert steps_of(large) <= 1.15 * steps_of(small) * len(large) / len(small)
 
 
 def test_a_clique_of_fragments_costs_as_much_as_it_is_long() -> None:
     # Its text grows with the square of its size; its paths double with each fragment.
-    small, large, counter = GENERATORS["fragment_clique"](20), GENERATORS["fragment_clique"](40), Counter()
-    assert counter.of(large) <= 1.3 * counter.of(small) * len(large) / len(small)
+    small, large = GENERATORS["fragment_clique"](20), GENERATORS["fragment_clique"](40)
+    assert steps_of(large) <= 1.3 * steps_of(small) * len(large) / len(small)
 
 
 def test_introspection_passes() -> None:
