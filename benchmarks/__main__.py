@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import lists, upstream_tables
+from benchmarks import gateway_job, lists, memory, repeats, upstream_tables, warm_ranking, workers
 from benchmarks.contest import Results, Schedule, show
 from benchmarks.machine import describe
 from benchmarks.processes import LOAD_CORE, NODE, pin
@@ -28,6 +28,30 @@ def _list_of_500(schedule: Schedule) -> bool:
     return _show(lists.run(schedule, (500,)))
 
 
+def _repeats(schedule: Schedule) -> bool:
+    return _show(repeats.run(schedule))
+
+
+def _page(schedule: Schedule) -> bool:
+    return _show(gateway_job.page(schedule))
+
+
+def _ranking(schedule: Schedule) -> bool:
+    return _show(gateway_job.ranking(schedule))
+
+
+def _history(schedule: Schedule) -> bool:
+    return _show(gateway_job.history(schedule))
+
+
+def _memory(_schedule: Schedule) -> bool:
+    return memory.run(minutes=1)
+
+
+def _memory_for_an_hour(_schedule: Schedule) -> bool:
+    return memory.run(minutes=60)
+
+
 def _upstream_tables(schedule: Schedule) -> bool:
     upstream_tables.main(["--rounds", "1"])
     return True
@@ -36,9 +60,17 @@ def _upstream_tables(schedule: Schedule) -> bool:
 PARTS: Mapping[str, Callable[[Schedule], bool]] = {
     "lists": _lists,
     "list500": _list_of_500,
+    "repeats": _repeats,
+    "page": _page,
+    "ranking": _ranking,
+    "history": _history,
+    "warm-ranking": warm_ranking.run,
+    "memory": _memory,
+    "memory-hour": _memory_for_an_hour,
+    "workers": workers.run,
     "upstream": _upstream_tables,
 }
-DEFAULT = ("lists", "upstream")
+DEFAULT = ("lists", "repeats", "page", "ranking", "history", "warm-ranking", "memory", "workers", "upstream")
 
 
 def main() -> int:

@@ -9,6 +9,14 @@ from benchmarks.processes import LOAD_CORE, SERVER_CORE, Program
 from gateway.settings import Settings
 
 
+# What spares dbt would bound the load.
+_UNBOUND = {
+    "GATEWAY_DISCOVERY_REQUESTS_PER_MINUTE": "0",
+    "GATEWAY_ADMIN_REQUESTS_PER_MINUTE": "0",
+    "GATEWAY_CALLS_PER_OPERATION": "0",
+}
+
+
 def fake_upstream(size: Size, latency: float = 0.0) -> Program:
     """The stand-in, on the core of the load generator; `latency` in milliseconds."""
     arguments = ("{port}", str(size.projects), str(size.models), str(latency))
@@ -28,7 +36,13 @@ def gateway(
         "GATEWAY_SERVICE_TOKEN": "benchmark",
         "GATEWAY_REVISION_INTERVAL": believed,
         "GATEWAY_TOPOLOGY_SECONDS": believed,
+        **_UNBOUND,
+        # The stand-in takes seconds for what it has not been asked before.
+        "GATEWAY_UPSTREAM_SECONDS": "120",
+        "GATEWAY_REQUEST_SECONDS": "300",
     }
+    if cold and "stale_seconds" in Settings.model_fields:
+        environment["GATEWAY_STALE_SECONDS"] = "0"
     if not response_cache and "response_cache_bytes" in Settings.model_fields:
         environment["GATEWAY_RESPONSE_CACHE_BYTES"] = "0"
     command = (sys.executable, "-m", "gateway", "serve", "--port", "{port}", "--workers", str(workers))

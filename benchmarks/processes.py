@@ -40,6 +40,10 @@ class Running:
         """User and system time that it and its children have spent."""
         return sum(_cpu_ticks(pid) for pid in self._family()) / _TICKS
 
+    def cpu_by_process(self) -> dict[int, float]:
+        """The same for each of them."""
+        return {pid: _cpu_ticks(pid) / _TICKS for pid in self._family()}
+
     def memory_bytes(self) -> int:
         """Resident memory of it and its children."""
         pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self._family())
