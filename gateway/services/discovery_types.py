@@ -12,7 +12,7 @@ BigInt = int | str
 """An id: dbt's BigInt comes as a number, some servers write it as text."""
 
 
-class Wired(msgspec.Struct, frozen=True, rename="camel"):
+class Wired(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """What all shapes share: camelCase on the wire, unknown fields skipped."""
 
 
