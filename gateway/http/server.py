@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -103,8 +104,21 @@ def _wrapped(create: Callable[[], ASGIApp], drain_seconds: float) -> ASGIApp:
     return Draining(PlainStartup(create()), drain_seconds)
 
 
+# Allocations until the collector looks at young objects, and how often it looks at older ones. With Python's 700 and 10
+# it spends three quarters of the time in which 40,000 models are read on looking at them again and again.
+_COLLECTOR = (50_000, 20, 50)
+
+
+def _settle() -> None:
+    """What stands when the application has started is for good: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTOR)
+
+
 class PlainStartup:
-    """ASGI middleware: an application that cannot start for a reason we know says it in one line."""
+    """ASGI middleware: an application that cannot start for a reason we know says it in one line, and one that has
+    started gets the garbage collector out of its way."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -115,6 +129,8 @@ class PlainStartup:
             return
 
         async def hold_failure(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                _settle()
             if message["type"] != "lifespan.startup.failed":
                 await send(message)
 

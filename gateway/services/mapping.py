@@ -19,6 +19,9 @@ def time_or_none(moment: datetime | None) -> datetime | None:
     """A UTC time; dbt's year-1 placeholder becomes None, a time without an offset is taken as UTC."""
     if moment is None:
         return None
+    if moment.tzinfo is UTC:
+        # As decoded nearly always; there are three of them in every model.
+        return moment if moment > _NO_TIME else None
     aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     return aware.astimezone(UTC) if aware > _NO_TIME else None
 
