@@ -8,7 +8,6 @@ from benchmarks.objects import ACCOUNT_ID, Size
 from benchmarks.processes import LOAD_CORE, SERVER_CORE, Program
 from gateway.settings import Settings
 
-
 # What spares dbt would bound the load.
 _UNBOUND = {
     "GATEWAY_DISCOVERY_REQUESTS_PER_MINUTE": "0",
