@@ -20,7 +20,7 @@ from gateway.errors import (
     UpstreamRejected,
 )
 from gateway.services.batch_sizes import BatchSizes
-from gateway.services.refusals import UpstreamProblem, refusal_of_problems
+from gateway.services.refusals import UpstreamProblem, refusal_of_lookup, refusal_of_problems
 from gateway.services.transport import GuardedTransport, RenderedRequest, Reply
 
 T = TypeVar("T")
@@ -160,4 +160,4 @@ def _failures(problems: Iterable[UpstreamProblem]) -> dict[str, UpstreamError]:
     for problem in problems:
         if problem.alias is not None:
             by_alias.setdefault(problem.alias, []).append(problem)
-    return {alias: refusal_of_problems(found) for alias, found in by_alias.items()}
+    return {alias: refusal_of_lookup(found) for alias, found in by_alias.items()}

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from gateway.errors import GatewayError, UpstreamComplexityExceeded
+from gateway.errors import GatewayError, UpstreamComplexityExceeded, UpstreamRejected
 from gateway.hierarchy.model import ModelRun
 from gateway.services.base_query import BaseQuery, Operation, RootLookup
 from gateway.services.discovery_types import EnvironmentHistories
 from gateway.services.mapping import to_model_run
+from gateway.services.refusals import PartsRejected
 
 # One document holds at most this many histories, and at most this many rows of them.
 _HISTORIES_PER_DOCUMENT = 100
 _ROWS_PER_DOCUMENT = 2_000
+
+# dbt says of all histories of an answer at once which ones failed; one that names others each time is not asked on.
+_MOST_REPEATS = 3
 
 # What sizes are remembered under: histories, not environments, are counted.
 _HISTORIES = "histories in ModelHistories"
@@ -39,13 +43,22 @@ def histories_per_document(count: int) -> int:
 async def read_histories(
     query: BaseQuery, keys: Sequence[HistoryKey], count: int
 ) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
-    """The newest `count` runs of each model, newest first. Documents refused as too complex are halved."""
+    """The newest `count` runs of each model, newest first.
+
+    Documents refused as too complex are halved. A history that fails costs its environment's others only a repeat: dbt
+    leaves out all of them, since none of them may be null, and they are asked again without it.
+    """
     sizes, most = query.batch_sizes, histories_per_document(count)
     per_document = sizes.size(_HISTORIES, most)
     found = await _read(query, sorted(keys), count, per_document)
     while per_document > 1 and (refused := [k for k, a in found.items() if isinstance(a, UpstreamComplexityExceeded)]):
         per_document = sizes.refused(_HISTORIES, min(per_document, len(refused)))
         found |= await _read(query, refused, count, per_document)
+    for _ in range(_MOST_REPEATS):
+        lost = [key for key, answer in found.items() if isinstance(answer, PartsRejected)]
+        if not lost:
+            break
+        found |= await _read(query, lost, count, per_document)
     return found
 
 
@@ -87,6 +100,10 @@ def _lookup(n: int, group: Sequence[HistoryKey], count: int) -> RootLookup:
 def _sort_out(
     group: Sequence[HistoryKey], answer: EnvironmentHistories | GatewayError | None
 ) -> Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
+    if isinstance(answer, PartsRejected):
+        # Those that it does not name keep the PartsRejected: they are asked again.
+        named = UpstreamRejected(answer.message)
+        return {key: named if f"m{m}" in answer.parts else answer for m, key in enumerate(group)}
     if isinstance(answer, GatewayError):
         return dict.fromkeys(group, answer)
     histories = (answer.applied if answer else None) or {}

@@ -65,6 +65,15 @@ def refusal_of_status(response: WireResponse) -> UpstreamError | None:
     return UpstreamRejected(f"dbt answered with HTTP {status}. Check the configured URL and account.")
 
 
+class PartsRejected(UpstreamRejected):
+    """dbt could not answer some things below a lookup, and so left out the whole; `parts` are the aliases of those
+    things, the third names of the problems' paths."""
+
+    def __init__(self, message: str, parts: frozenset[str]) -> None:
+        super().__init__(message)
+        self.parts = parts
+
+
 class _Refused(msgspec.Struct, frozen=True):
     errors: list[UpstreamProblem] = []
 
@@ -115,6 +124,15 @@ def refusal_of_problems(problems: Sequence[UpstreamProblem]) -> UpstreamError:
         if "permission" in text or problem.code == "FORBIDDEN":
             return _forbidden()
     return UpstreamRejected("dbt could not answer this part of the query; the gateway's log holds its reason.")
+
+
+def refusal_of_lookup(problems: Sequence[UpstreamProblem]) -> UpstreamError:
+    """The same for the problems of one lookup: a PartsRejected where all of them say what below it they are about."""
+    refusal = refusal_of_problems(problems)
+    parts = frozenset(str(problem.path[2]) for problem in problems if problem.path and len(problem.path) > 2)
+    if type(refusal) is UpstreamRejected and all(problem.path and len(problem.path) > 2 for problem in problems):
+        return PartsRejected(refusal.message, parts)
+    return refusal
 
 
 def _unauthenticated() -> UpstreamUnauthenticated:
