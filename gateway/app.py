@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import hashlib
+import hmac
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 
+from gateway.caching.belief import Tolerance
+from gateway.caching.kept import KeptFacts
+from gateway.caching.redis_link import RedisLink
+from gateway.caching.replicas import SharedFacts
+from gateway.caching.seal import Seal
 from gateway.callers import authenticator_of
 from gateway.errors import GatewayError, UpstreamForbidden, UpstreamUnauthenticated
 from gateway.execution import GatewayExecutor
+from gateway.hierarchy.run_event import RunEvent
 from gateway.http.body import BodyLimits
 from gateway.http.cost_model import read_cost_model
 from gateway.http.documents import DocumentLimits
@@ -18,20 +28,24 @@ from gateway.http.gate import GateLimits
 from gateway.http.graphql import EndpointPolicy
 from gateway.http.health import Readiness
 from gateway.http.pricing import CostPolicy
+from gateway.http.refusals import EventNotOurs
+from gateway.http.webhooks import WebhookPolicy
 from gateway.schema.build import build_schema, print_sdl
 from gateway.schema.disclosure import Disclosure
 from gateway.schema.execution import OperationRunner
-from gateway.services.bundle import Freshness, Upstream, open_services
+from gateway.services.bundle import Freshness, Services, Upstream, open_services
 from gateway.services.token_services import TokenServices, upstream_of
 from gateway.settings import Settings
 from gateway.upstream import WrapPlatform, open_upstream
 
 
-def create_app(settings: Settings, wrap_platform: WrapPlatform | None = None) -> Starlette:
+def create_app(
+    settings: Settings, wrap_platform: WrapPlatform | None = None, clock: Callable[[], float] = time.monotonic
+) -> Starlette:
     """The gateway as an ASGI application.
 
     Nothing is opened before its lifespan starts. `wrap_platform` may put something before the embedded platform (see
-    open_upstream).
+    open_upstream). `clock` tells the seconds by which facts grow old.
     """
     schema = build_schema(settings.authenticated_schema)
     runner = OperationRunner(schema, settings.fast_path, _disclosure(settings))
@@ -41,9 +55,9 @@ def create_app(settings: Settings, wrap_platform: WrapPlatform | None = None) ->
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             upstream = await stack.enter_async_context(open_upstream(settings, wrap_platform))
-            freshness = Freshness(settings.revision_interval, settings.topology_seconds, settings.cached_rows)
-            services = await stack.enter_async_context(open_services(upstream, freshness))
-            by_token = _token_services(settings, upstream, freshness)
+            services = await stack.enter_async_context(_own_services(settings, upstream, clock))
+            # What a caller's own token reads is his alone: it is neither shared with replicas nor kept for good.
+            by_token = _token_services(settings, upstream, _freshness(settings))
             stack.push_async_callback(by_token.close)
             executor.start(services, by_token)
             stack.callback(executor.stop)
@@ -59,7 +73,70 @@ def create_app(settings: Settings, wrap_platform: WrapPlatform | None = None) ->
             return Readiness(False, {"dbt": failure.code})
         return Readiness(True, {"dbt": "ok"})
 
-    return create_edge(executor, _edge_policy(settings, print_sdl(schema)), readiness, lifespan)
+    async def tell(event: RunEvent) -> bool:
+        if event.account_id != executor.services.admin.account_id:
+            raise EventNotOurs("The event is of another dbt account than this gateway serves.")
+        return await executor.services.news.tell(event)
+
+    return create_edge(executor, _edge_policy(settings, print_sdl(schema)), readiness, lifespan, tell=tell)
+
+
+@asynccontextmanager
+async def _own_services(settings: Settings, upstream: Upstream, clock: Callable[[], float]) -> AsyncIterator[Services]:
+    """The services with the gateway's own token, and what they share with replicas and keep for good."""
+    async with AsyncExitStack() as stack:
+        shared = shared_facts(settings, upstream)
+        if shared is not None:
+            stack.push_async_callback(shared.close)
+        kept = await asyncio.to_thread(kept_facts, settings, upstream)
+        if kept is not None:
+            stack.push_async_callback(kept.close)
+        opening = open_services(upstream, _freshness(settings), clock, shared=shared, kept=kept)
+        yield await stack.enter_async_context(opening)
+
+
+def _freshness(settings: Settings) -> Freshness:
+    return Freshness(
+        revision_interval=settings.revision_interval,
+        topology_seconds=settings.topology_seconds,
+        cache_bytes=settings.cache_bytes,
+        least_max_age=settings.least_max_age,
+        tolerance=Tolerance(settings.stale_seconds, settings.stale_if_error_seconds),
+    )
+
+
+def shared_facts(settings: Settings, upstream: Upstream) -> SharedFacts | None:
+    """What this process shares with its replicas; None without a Redis.
+
+    The secret is one that all replicas have and Redis has not. Accounts, and what is served instead of dbt Cloud, are
+    kept apart.
+    """
+    if settings.cache_url is None:
+        return None
+    secret = settings.cache_secret or settings.service_token
+    key = hmac.digest(secret.get_secret_value().encode() if secret else b"", b"shared facts", hashlib.sha256)
+    link = RedisLink(settings.cache_url.get_secret_value(), settings.cache_seconds)
+    return SharedFacts(link, Seal(key), _account(settings, upstream))
+
+
+def kept_facts(settings: Settings, upstream: Upstream) -> KeptFacts | None:
+    """Where finished runs are kept across restarts; None without a database. Raises ConfigurationError."""
+    if settings.history_url is None:
+        return None
+    account = hashlib.sha256(_account(settings, upstream).encode()).hexdigest()
+    return KeptFacts.open(settings.history_url, account)
+
+
+def _account(settings: Settings, upstream: Upstream) -> str:
+    """Tells one account of one dbt from any other, and from whatever is served in the place of dbt Cloud."""
+    place = settings.discovery_url or settings.store_url or str(settings.artifacts or "demo")
+    return f"{place}|{settings.admin_url}|{upstream.account_id}"
+
+
+def _webhooks(settings: Settings) -> WebhookPolicy | None:
+    if settings.webhook_secret is None:
+        return None
+    return WebhookPolicy(settings.webhook_secret.get_secret_value().encode(), settings.webhook_window_seconds)
 
 
 def _token_services(settings: Settings, upstream: Upstream, freshness: Freshness) -> TokenServices:
@@ -103,5 +180,6 @@ def _edge_policy(settings: Settings, sdl: str) -> EdgePolicy:
         open_metrics=settings.open_metrics,
         slow_seconds=settings.slow_seconds,
         endpoint=endpoint,
+        webhooks=_webhooks(settings),
         authenticator=authenticator_of(settings),
     )

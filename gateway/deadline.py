@@ -22,6 +22,16 @@ def deadline_in(seconds: float) -> Iterator[None]:
         _deadline.reset(token)
 
 
+@contextmanager
+def deadline_of_its_own(seconds: float) -> Iterator[None]:
+    """Gives the block `seconds` from now, whatever the outer deadline: for work that others may wait for too."""
+    token = _deadline.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
 def seconds_left(at_most: float) -> float:
     """Seconds this request may still take, but never more than `at_most`; zero or less when its time is over."""
     deadline = _deadline.get()

@@ -51,8 +51,9 @@ class GatewayExecutor:
         """The answer to one operation (see Executor)."""
         projection = self._runner.projection(params.document, params.operation_name)
         services = await self.services_for(caller)
-        usage = Usage(inferred=("jobs", "runs") if services.admin.inferred else (), caller=caller.name)
-        with measuring(usage), deadline_in(self._request_seconds):
+        inferred = ("jobs", "runs") if services.admin.inferred else ()
+        usage = Usage(inferred=inferred, caller=caller.name, clock=services.tiers.clock)
+        with measuring(usage), deadline_in(self._request_seconds), services.wanting(params.max_age):
             context = GatewayContext(Loaders(services, projection, caller.visibility))
             outcome = await self._runner.run(params.document, params.operation_name, params.variables, context)
         extensions = {"gateway": usage.as_extension()} if outcome.executed else {}

@@ -13,11 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
-    PositiveInt,
     SecretStr,
     TypeAdapter,
     ValidationError,
@@ -27,41 +23,11 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from gateway.errors import ConfigurationError
+from gateway.setting_entries import ApiKeySetting, ProjectSetting
 
 Seconds = Annotated[float, Field(gt=0)]
+SecondsOrNever = Annotated[float, Field(ge=0)]
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-
-
-class ProjectSetting(BaseModel):
-    """One `[[projects]]` entry of the configuration file, for use without the Admin API."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    production_environment_id: int | None = None
-    staging_environment_id: int | None = None
-
-    @model_validator(mode="after")
-    def _has_an_environment(self) -> ProjectSetting:
-        if self.production_environment_id is None and self.staging_environment_id is None:
-            raise ValueError(f"project {self.name} needs production_environment_id or staging_environment_id")
-        return self
-
-
-class ApiKeySetting(BaseModel):
-    """One `[[api_keys]]` entry of the configuration file: who holds a key, and what it lets him see.
-
-    `gateway key new` writes it. `"*"` stands for all projects, or all environments.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(min_length=1, max_length=100)
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    projects: tuple[str, ...]
-    environments: tuple[PositiveInt | Literal["*"], ...] = ("*",)
-    scopes: tuple[Literal["introspection", "metrics"], ...] = ()
-    expires: AwareDatetime | None = None
 
 
 class Settings(BaseSettings):
@@ -127,8 +93,27 @@ class Settings(BaseSettings):
     plain_http: bool = Field(
         default=False, description="Whether dbt may be addressed by http:// elsewhere than on this machine."
     )
-    cached_rows: int = Field(
-        default=2_000_000, ge=1, description="Models and model runs kept in memory before the least used are dropped."
+    stale_seconds: SecondsOrNever = Field(
+        default=60.0, description="Facts true so many seconds ago may be told, marked, while newer are read; 0: never."
+    )
+    stale_if_error_seconds: SecondsOrNever = Field(
+        default=3600.0, description="Facts true so many seconds ago may be told, marked, while dbt is down; 0: never."
+    )
+    least_max_age: float = Field(
+        default=1.0, ge=0, description="Seconds: a caller who asks for fresher facts than this gets facts this old."
+    )
+    cache_url: SecretStr | None = Field(
+        default=None, description="Redis or Valkey that replicas share facts through, e.g. redis://host:6379/0."
+    )
+    cache_secret: SecretStr | None = Field(default=None, description="Signs shared facts; unset: service_token does.")
+    cache_seconds: Seconds = Field(default=0.15, description="Seconds one call to Redis may take.")
+    history_url: str | None = Field(
+        default=None, description="SQL database that keeps finished runs beyond dbt's two months, e.g. sqlite:///h.db."
+    )
+    webhook_secret: SecretStr | None = Field(default=None, description="Secret of dbt's webhook; unset: no webhooks.")
+    webhook_window_seconds: Seconds = Field(default=600.0, description="Seconds a webhook's own time may be off ours.")
+    cache_bytes: int = Field(
+        default=1024**3, ge=1024, description="Bytes of facts kept in memory before the least used are dropped."
     )
     config: Path | None = Field(
         default=None, description="The TOML file itself; [[api_keys]] in it are read again whenever it changes."
@@ -227,9 +212,8 @@ class Settings(BaseSettings):
         default=True, description="Whether operations are compiled; answers are the same without, and slower."
     )
     connections: int = Field(default=1000, ge=1, description="Connections one process holds; more get 503.")
-    drain_seconds: float = Field(
+    drain_seconds: SecondsOrNever = Field(
         default=0.0,
-        ge=0,
         description="Seconds after SIGTERM in which /readyz says no and requests are still taken, for load balancers.",
     )
     metrics: bool = Field(default=True, description="Whether Prometheus metrics are served at /metrics.")

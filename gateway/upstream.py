@@ -21,7 +21,8 @@ from gateway.services.configured import ConfiguredProject
 from gateway.services.discipline.disciplined_wire import DisciplinedWire
 from gateway.services.discipline.policy import BudgetPolicy, DisciplinePolicy, RetryPolicy
 from gateway.services.wire import AsgiWire, HttpWire, WireLimits
-from gateway.settings import ProjectSetting, Settings
+from gateway.setting_entries import ProjectSetting
+from gateway.settings import Settings
 
 WrapPlatform = Callable[[Starlette], Starlette]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -109,9 +110,10 @@ class Gateway:
     client: httpx2.AsyncClient
     upstream: UpstreamTap = field(default_factory=UpstreamTap)
 
-    async def ask(self, query: str, **variables: Any) -> Reply:
+    async def ask(self, query: str, /, headers: Mapping[str, str] | None = None, **variables: Any) -> Reply:
         """Any answer, errors and all."""
-        response = await self.client.post("/graphql", json={"query": query, "variables": variables})
+        asked = {"query": query, "variables": variables}
+        response = await self.client.post("/graphql", json=asked, headers=dict(headers or {}))
         body = response.json()
         extensions = body.get("extensions", {}).get("gateway", {})
         return Reply(response.status_code, response.text, body.get("data"), body.get("errors", []), extensions)
@@ -133,10 +135,10 @@ class Gateway:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Gateway]:
-    """A gateway with cold caches."""
+async def serving(settings: Settings, clock: Callable[[], float] = time.monotonic) -> AsyncIterator[Gateway]:
+    """A gateway with cold caches; its facts grow old by the clock."""
     upstream = UpstreamTap()
-    app = create_app(settings, wrap_platform=upstream.wrap)
+    app = create_app(settings, wrap_platform=upstream.wrap, clock=clock)
     async with (
         app.router.lifespan_context(app),
         httpx2.AsyncClient(

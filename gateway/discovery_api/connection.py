@@ -96,5 +96,5 @@ class Connection:
 
     def _fresh_services(self, upstream: Upstream, query: BaseQuery) -> Services:
         options = self._options
-        freshness = Freshness(options.ttl, options.ttl, options.settings.cached_rows)
+        freshness = Freshness(options.ttl, options.ttl, options.settings.cache_bytes)
         return build_services(query, upstream, freshness, options.clock)

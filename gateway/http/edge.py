@@ -28,6 +28,8 @@ from gateway.http.negotiation import MediaType
 from gateway.http.operation_log import OperationLog
 from gateway.http.refusals import MethodRefused, PathUnknown
 from gateway.http.replies import refusal_reply
+from gateway.http.webhooks import PATH as WEBHOOKS
+from gateway.http.webhooks import Tell, WebhookEndpoint, WebhookPolicy
 from gateway.identity.caller import Scope as CallerScope
 
 
@@ -37,7 +39,7 @@ class EdgePolicy:
 
     `allowed_hosts` empty: any Host is answered. `allowed_origins` empty: no foreign page may call. `authenticator`
     tells who may ask; by default only this machine. Metrics are shown to those with that scope, or to everybody
-    with `open_metrics`.
+    with `open_metrics`. Without `webhooks` their path does not exist.
     """
 
     title: str = "dbt gateway"
@@ -48,15 +50,23 @@ class EdgePolicy:
     open_metrics: bool = False
     slow_seconds: float = 5.0
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
+    webhooks: WebhookPolicy | None = None
     authenticator: Authenticator = field(default_factory=ThisMachineAuthenticator)
 
 
 def create_edge(
-    executor: Executor, policy: EdgePolicy, readiness: ReadinessCheck, lifespan: Lifespan[Starlette] | None = None
+    executor: Executor,
+    policy: EdgePolicy,
+    readiness: ReadinessCheck,
+    lifespan: Lifespan[Starlette] | None = None,
+    *,
+    tell: Tell | None = None,
 ) -> Starlette:
-    """The ASGI application. `executor` is first called after `lifespan` has started."""
+    """The ASGI application. `executor` is first called after `lifespan` has started; `tell` takes what webhooks
+    bring."""
+    webhooks = [Route(WEBHOOKS, WebhookEndpoint(policy.webhooks, tell))] if policy.webhooks and tell else []
     app = Starlette(
-        routes=_routes(executor, policy, readiness),
+        routes=[*_routes(executor, policy, readiness), *webhooks],
         middleware=_middleware(policy),
         exception_handlers={HTTPException: _refuse},
         lifespan=lifespan,

@@ -17,7 +17,8 @@ class GraphQLParams:
 
     `document` is `query` parsed, within the edge's limits, and not yet validated; the same text gives the same object
     while it is cached, so work done for it may be keyed by identity as long as the object is kept. `operation_name`
-    names one of its operations, or is None when there is exactly one. `only_queries` is true for GET.
+    names one of its operations, or is None when there is exactly one. `only_queries` is true for GET. `max_age` is how
+    old, in seconds, a fact behind the answer may be (see http/max_age); None: as the settings say.
     """
 
     query: str
@@ -25,6 +26,7 @@ class GraphQLParams:
     operation_name: str | None = None
     variables: Mapping[str, Any] | None = None
     only_queries: bool = False
+    max_age: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

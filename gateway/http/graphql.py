@@ -18,6 +18,7 @@ from gateway.http.body import BodyLimits, ClientGone, check_media_type, read_bod
 from gateway.http.csrf import check_cross_site
 from gateway.http.documents import Document, DocumentLimits, Documents
 from gateway.http.execution import Answer, Caller, Executor, GraphQLParams
+from gateway.http.max_age import max_age_of
 from gateway.http.negotiation import MediaType, accepts_html, negotiate
 from gateway.http.observation import Observation, Observer, codes_of
 from gateway.http.parameters import Parameters, parameters_of_body, parameters_of_query_string
@@ -103,7 +104,8 @@ class GraphQLEndpoint:
             # Before anything is read: who may not ask costs nothing more.
             caller = await self._authenticator.caller(credentials_of(scope))
             seen.caller = caller.name
-            params, price = self._understand(await self._receive(scope, headers, receive), seen)
+            received = await self._receive(scope, headers, receive)
+            params, price = self._understand(received, seen, max_age_of(headers))
             answer = _priced(await self._execute(params, caller, price), price)
             seen.usage = answer.extensions.get("gateway", {})
             reply = answer_reply(answer, media_type, self._policy.response_bytes, seen.cost or 0)
@@ -115,7 +117,9 @@ class GraphQLEndpoint:
         seen.codes = codes_of(answer.errors) if answer.errors else ()
         return reply
 
-    def _understand(self, parameters: Parameters, seen: Observation) -> tuple[GraphQLParams, Price | None]:
+    def _understand(
+        self, parameters: Parameters, seen: Observation, max_age: float | None
+    ) -> tuple[GraphQLParams, Price | None]:
         """The operation to run, and its price. Raises what stands against it: unknown ids, syntax, limits, no such
         operation, GET."""
         document = self._read_document(parameters)
@@ -130,7 +134,7 @@ class GraphQLEndpoint:
         if price is not None:
             seen.cost = price.cost
             seen.exceeded = (*document.exceeded, COST) if price.is_exceeded else document.exceeded
-        return GraphQLParams(document.text, document.ast, name, variables, only_queries), price
+        return GraphQLParams(document.text, document.ast, name, variables, only_queries, max_age), price
 
     async def _execute(self, params: GraphQLParams, caller: Caller, price: Price | None) -> Answer:
         refusal = price.refusal if price else None

@@ -143,3 +143,31 @@ class HeadTooLarge(GatewayError):
 
     code = "HEAD_TOO_LARGE"
     http_status = 431
+
+
+class SignatureRefused(GatewayError):
+    """A webhook's Authorization header is not the signature of its body with our secret."""
+
+    code = "SIGNATURE_INVALID"
+    http_status = 401
+
+
+class EventOutOfTime(GatewayError):
+    """A signed event whose own time is too far from ours: a replay, or a wrong clock."""
+
+    code = "EVENT_OUT_OF_TIME"
+    http_status = 400
+
+
+class EventNotOurs(GatewayError):
+    """A signed event of another dbt account than the one served here."""
+
+    code = "EVENT_NOT_OURS"
+    http_status = 403
+
+
+class EventNotTaken(GatewayError):
+    """A signed event that could not be acted upon, because dbt could not be asked; it may be sent again."""
+
+    code = "EVENT_NOT_TAKEN"
+    http_status = 503

@@ -53,6 +53,10 @@ class VisibleAdmin:
     def inferred(self) -> bool:
         return self._admin.inferred
 
+    def outdate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
+        """Facts are shared by all callers: they are outdated for all of them."""
+        self._admin.outdate_run(environment_id, job_id, run_id)
+
     async def account_name(self) -> str | None:
         return await self._admin.account_name()
 

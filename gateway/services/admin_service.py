@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.caching.facts import Fact, FactsCache
+from gateway.caching.belief import FINAL, UNFIT, Belief, for_seconds
+from gateway.caching.facts import FactsCache, Kind
+from gateway.caching.generations import ACCOUNT
+from gateway.caching.memory import Fact
+from gateway.caching.packing import Packing
+from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError, NotFound, UpstreamRejected
 from gateway.hierarchy.job import Run, RunDetails
 from gateway.services.admin_api import PAGE_SIZE, AdminApi
 from gateway.services.admin_facts import RunListing, Topology
 from gateway.services.admin_types import AdminAccount, AdminEnvironment, AdminJob, AdminProject, AdminRun
 from gateway.services.mapping import to_environment, to_job, to_run, to_run_details
+from gateway.telemetry.usage import current_usage
 
 _ACTIVE = 1
 
@@ -30,30 +35,51 @@ class _RecentRuns:
         return self.asked >= count or len(self.runs) < self.asked
 
 
+_RUN_BYTES = 900
+_JOB_BYTES = 2_500
+
+
+def _weigh_topology(topology: Topology) -> int:
+    return 1_000 + 300 * len(topology.environments) + _JOB_BYTES * len(topology.jobs)
+
+
+def _weigh_recent(recent: _RecentRuns) -> int:
+    return 200 + _RUN_BYTES * len(recent.runs)
+
+
+def _weigh_details(details: RunDetails) -> int:
+    return 300 + 400 * len(details.steps)
+
+
 class AdminService:
     """Lists are believed for `topology_seconds`, the newest runs of a job for `interval`, a finished run for good."""
 
-    def __init__(
-        self,
-        api: AdminApi,
-        topology_seconds: float,
-        interval: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, api: AdminApi, topology_seconds: float, interval: float, tiers: Tiers) -> None:
         self._api = api
         self._topology_seconds = topology_seconds
         self._interval = interval
-        self._clock = clock
-        self._topology: FactsCache[str, Topology] = FactsCache(capacity=1, clock=clock)
-        self._names: FactsCache[str, str] = FactsCache(capacity=1, clock=clock)
-        self._recent: FactsCache[int, _RecentRuns] = FactsCache(200_000, weigh=lambda f: len(f.runs) + 1, clock=clock)
-        self._newest: FactsCache[str, _RecentRuns] = FactsCache(200_000, weigh=lambda f: len(f.runs) + 1, clock=clock)
-        self._listings: FactsCache[int, RunListing] = FactsCache(
-            capacity=100_000, weigh=lambda listing: len(listing.runs) + 1, clock=clock
+        self._clock = tiers.clock
+        self._topology: FactsCache[str, Topology] = FactsCache(
+            tiers, Kind("topology", _weigh_topology, packing=Packing(Topology))
         )
-        self._counts: FactsCache[int, int] = FactsCache(capacity=100_000, clock=clock)
-        self._details: FactsCache[int, RunDetails] = FactsCache(50_000, weigh=lambda d: len(d.steps) + 1, clock=clock)
-        self._runs: FactsCache[int, Run] = FactsCache(capacity=100_000, clock=clock)
+        self._names: FactsCache[str, str] = FactsCache(tiers, Kind("account", packing=Packing(str)))
+        self._recent: FactsCache[int, _RecentRuns] = FactsCache(
+            tiers, Kind("recent", _weigh_recent, packing=Packing(_RecentRuns))
+        )
+        self._newest: FactsCache[str, _RecentRuns] = FactsCache(
+            tiers, Kind("newest", _weigh_recent, packing=Packing(_RecentRuns))
+        )
+        self._listings: FactsCache[int, RunListing] = FactsCache(
+            tiers, Kind("listing", lambda listing: 300 + _RUN_BYTES * len(listing.runs), packing=Packing(RunListing))
+        )
+        self._counts: FactsCache[int, int] = FactsCache(tiers, Kind("count", packing=Packing(int)))
+        self._details: FactsCache[int, RunDetails] = FactsCache(
+            tiers, Kind("details", _weigh_details, packing=Packing(RunDetails))
+        )
+        self._runs: FactsCache[int, Run] = FactsCache(
+            tiers,
+            Kind("run", lambda _: 200 + _RUN_BYTES, packing=Packing(Run), is_final=lambda run: run.status.is_final),
+        )
 
     inferred = False
 
@@ -61,31 +87,36 @@ class AdminService:
     def account_id(self) -> int:
         return self._api.account_id
 
+    def _clock_of_account(self) -> float:
+        """The time now; what is asked counts among the account's facts in the answer."""
+        current_usage().environments.add(ACCOUNT)
+        return self._clock()
+
     async def account_name(self) -> str:
         """The account's display name."""
-        now = self._clock()
+        now = self._clock_of_account()
         return await self._names.get(
-            "name", self._read_name, lambda fact: fact.younger_than(self._topology_seconds, now)
+            "name", self._read_name, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
         )
 
     async def topology(self) -> Topology:
         """Active projects, deployment environments and jobs; three lists read side by side."""
-        now = self._clock()
+        now = self._clock_of_account()
         return await self._topology.get(
-            "topology", self._read_topology, lambda fact: fact.younger_than(self._topology_seconds, now)
+            "topology", self._read_topology, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
         )
 
     async def runs(self, run_ids: Sequence[int]) -> dict[int, Run | GatewayError]:
         """Each run by its id; NotFound when the account has no such run."""
-        now = self._clock()
+        now = self._clock_of_account()
 
         async def fetch(missing: list[int]) -> Mapping[int, Run | GatewayError]:
             return await self._read_runs(missing)
 
-        def believed(_: int, fact: Fact[Run]) -> bool:
-            return fact.value.status.is_final or fact.younger_than(self._interval, now)
+        def judge(_: int, fact: Fact[Run]) -> Belief:
+            return FINAL if fact.value.status.is_final else for_seconds(fact.read_at, self._interval, now)
 
-        return await self._runs.get_many(run_ids, fetch, believed)
+        return await self._runs.get_many(run_ids, fetch, judge)
 
     async def run_details(self, run_ids: Sequence[int]) -> dict[int, RunDetails | GatewayError]:
         """Trigger and steps of each run, one request a run: lists of runs with their steps are slow upstream."""
@@ -94,28 +125,30 @@ class AdminService:
             found = await asyncio.gather(*(self._read_details(run_id) for run_id in missing))
             return dict(zip(missing, found, strict=True))
 
-        now = self._clock()
-        return await self._details.get_many(run_ids, fetch, lambda _, fact: fact.younger_than(self._interval, now))
+        now = self._clock_of_account()
+        return await self._details.get_many(
+            run_ids, fetch, lambda _, fact: for_seconds(fact.read_at, self._interval, now)
+        )
 
     async def recent_runs(self, job_ids: Sequence[int], count: int) -> dict[int, tuple[Run, ...] | GatewayError]:
         """The newest `count` runs of each job, newest first, whatever their status.
 
         Several jobs are answered from the account's newest runs as far as those reach; the rest are asked one by one.
         """
-        now = self._clock()
+        now = self._clock_of_account()
 
         async def fetch(missing: list[int]) -> Mapping[int, _RecentRuns | GatewayError]:
             return await self._read_recent(missing, count)
 
-        def believed(_: int, fact: Fact[_RecentRuns]) -> bool:
-            return fact.value.holds(count) and fact.younger_than(self._interval, now)
+        def judge(_: int, fact: Fact[_RecentRuns]) -> Belief:
+            return for_seconds(fact.read_at, self._interval, now) if fact.value.holds(count) else UNFIT
 
-        facts = await self._recent.get_many(job_ids, fetch, believed)
+        facts = await self._recent.get_many(job_ids, fetch, judge)
         return {one: fact.runs[:count] if isinstance(fact, _RecentRuns) else fact for one, fact in facts.items()}
 
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
         """The newest `count` runs of the account, newest first, by any job and whatever their status."""
-        now = self._clock()
+        now = self._clock_of_account()
 
         async def fetch() -> _RecentRuns:
             query = {"order_by": "-id"}
@@ -123,14 +156,15 @@ class AdminService:
             rows, _ = await self._api.list_first("v2", "/runs/", AdminRun, query, pages=pages, rows_wanted=count)
             return _RecentRuns(tuple(map(to_run, rows[:count])), count)
 
-        fact = await self._newest.get(
-            "newest", fetch, lambda known: known.value.holds(count) and known.younger_than(self._interval, now)
-        )
+        def judge(known: Fact[_RecentRuns]) -> Belief:
+            return for_seconds(known.read_at, self._interval, now) if known.value.holds(count) else UNFIT
+
+        fact = await self._newest.get("newest", fetch, judge)
         return fact.runs[:count]
 
     async def environment_runs(self, environment_id: int, count: int = PAGE_SIZE) -> RunListing:
         """The newest runs of an environment, by any job: whole pages of a hundred, as many as hold `count`."""
-        now = self._clock()
+        now = self._clock_of_account()
 
         async def fetch() -> RunListing:
             query = {"environment_id": str(environment_id), "order_by": "-id"}
@@ -138,21 +172,33 @@ class AdminService:
             rows, total = await self._api.list_first("v2", "/runs/", AdminRun, query, pages=pages)
             return RunListing(tuple(map(to_run, rows)), complete=len(rows) >= total)
 
-        def believed(fact: Fact[RunListing]) -> bool:
+        def judge(fact: Fact[RunListing]) -> Belief:
             holds = fact.value.complete or len(fact.value.runs) >= count
-            return holds and fact.younger_than(self._interval, now)
+            return for_seconds(fact.read_at, self._interval, now) if holds else UNFIT
 
-        return await self._listings.get(environment_id, fetch, believed)
+        return await self._listings.get(environment_id, fetch, judge)
 
     async def run_counts(self, job_ids: Sequence[int]) -> dict[int, int | GatewayError]:
         """How many runs of each job the Admin API lists (it keeps 365 days)."""
-        now = self._clock()
+        now = self._clock_of_account()
 
         async def fetch(missing: list[int]) -> Mapping[int, int | GatewayError]:
             counts = await asyncio.gather(*(self._count_runs(job_id) for job_id in missing))
             return dict(zip(missing, counts, strict=True))
 
-        return await self._counts.get_many(job_ids, fetch, lambda _, fact: fact.younger_than(self._interval, now))
+        return await self._counts.get_many(
+            job_ids, fetch, lambda _, fact: for_seconds(fact.read_at, self._interval, now)
+        )
+
+    def outdate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
+        """The run, the lists it is in, and the jobs with their newest runs are read again when they are asked for."""
+        self._topology.outdate("topology")
+        self._newest.outdate("newest")
+        self._listings.outdate(environment_id)
+        self._recent.outdate(job_id)
+        self._counts.outdate(job_id)
+        self._runs.outdate(run_id)
+        self._details.outdate(run_id)
 
     async def _count_runs(self, job_id: int) -> int | GatewayError:
         query = {"job_definition_id": str(job_id)}

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
 
+from gateway.caching.belief import Tolerance, wanting
+from gateway.caching.generations import Generations
+from gateway.caching.kept import KeptFacts
+from gateway.caching.memory import Memory
+from gateway.caching.replicas import SharedFacts
+from gateway.caching.tiers import Tiers
 from gateway.services.admin_api import AdminApi
 from gateway.services.admin_facts import AdminFacts
 from gateway.services.admin_service import AdminService
 from gateway.services.base_query import BaseQuery
+from gateway.services.changes import Changes
 from gateway.services.configured import ConfiguredProject
 from gateway.services.discipline.status import UpstreamStatus, untroubled
 from gateway.services.environment_service import EnvironmentService
@@ -19,6 +27,7 @@ from gateway.services.inferred_admin import Discovery, InferredAdmin
 from gateway.services.job_service import JobService
 from gateway.services.lineage_service import LineageService
 from gateway.services.model_service import ModelService
+from gateway.services.news import News
 from gateway.services.source_service import SourceService
 from gateway.services.transport import GuardedTransport
 from gateway.services.wire import Wire
@@ -43,15 +52,21 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How long facts are believed, in seconds, and how many rows of them are kept in memory."""
+    """How long facts are believed, in seconds, and how many bytes of them are kept in memory.
+
+    Outdated ones are told as `tolerance` says; unless one is given, never. Nobody can ask for facts fresher than
+    `least_max_age` seconds.
+    """
 
     revision_interval: float = 30.0
     topology_seconds: float = 60.0
-    cached_rows: int = 2_000_000
+    cache_bytes: int = 1024 * 1024 * 1024
+    least_max_age: float = 0.0
+    tolerance: Tolerance = field(default_factory=Tolerance)
 
     def part(self, parts: int) -> Freshness:
         """The same for one of so many who share the memory."""
-        return replace(self, cached_rows=max(1, self.cached_rows // parts))
+        return replace(self, cache_bytes=max(1, self.cache_bytes // parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +80,43 @@ class Services:
     groups: GroupService
     sources: SourceService
     admin: AdminFacts
+    changes: Changes
+    news: News
+    tiers: Tiers
+    least_max_age: float = 0.0
     upstream_status: Callable[[], UpstreamStatus] = untroubled
+
+    @property
+    def generations(self) -> Generations:
+        """How often the facts of each environment changed."""
+        return self.tiers.generations
+
+    @contextmanager
+    def wanting(self, max_age: float | None) -> Iterator[None]:
+        """Within the block only facts count that were known to be true `max_age` seconds before its beginning; None:
+        those that the settings let count."""
+        seconds = math.inf if max_age is None else max(max_age, self.least_max_age)
+        with wanting(self.tiers.clock() - seconds):
+            yield
 
 
 @asynccontextmanager
-async def open_services(upstream: Upstream, freshness: Freshness) -> AsyncIterator[Services]:
+async def open_services(
+    upstream: Upstream,
+    freshness: Freshness,
+    clock: Callable[[], float] = time.monotonic,
+    *,
+    shared: SharedFacts | None = None,
+    kept: KeptFacts | None = None,
+) -> AsyncIterator[Services]:
     """The services over one upstream; leaving the block closes its connections."""
     async with open_query(upstream) as query:
-        yield build_services(query, upstream, freshness)
+        services = build_services(query, upstream, freshness, clock, shared=shared, kept=kept)
+        services.news.listen()
+        try:
+            yield services
+        finally:
+            await services.news.close()
 
 
 @asynccontextmanager
@@ -86,30 +130,46 @@ async def open_query(upstream: Upstream) -> AsyncIterator[BaseQuery]:
 
 
 def build_services(
-    query: BaseQuery, upstream: Upstream, freshness: Freshness, clock: Callable[[], float] = time.monotonic
+    query: BaseQuery,
+    upstream: Upstream,
+    freshness: Freshness,
+    clock: Callable[[], float] = time.monotonic,
+    *,
+    shared: SharedFacts | None = None,
+    kept: KeptFacts | None = None,
 ) -> Services:
-    """Services that know nothing yet, over an open session; `clock` tells the seconds by which facts grow old."""
-    interval, rows = freshness.revision_interval, freshness.cached_rows
-    environments = EnvironmentService(query, interval, clock)
-    models = ModelService(query, environments, rows)
-    jobs = JobService(query, interval, rows, clock)
+    """Services that know nothing yet, over an open session; `clock` tells the seconds by which facts grow old.
+
+    `shared` is what replicas share, `kept` what outlives the process; whoever opened them closes them.
+    """
+    interval = freshness.revision_interval
+    tiers = Tiers(Memory(freshness.cache_bytes), clock, tolerance=freshness.tolerance, shared=shared, kept=kept)
+    changes = Changes()
+    environments = EnvironmentService(query, interval, tiers, changes)
+    models = ModelService(query, environments, tiers)
+    jobs = JobService(query, interval, tiers)
+    admin = _admin(upstream, freshness, Discovery(query, environments, models, jobs, tiers), tiers)
     return Services(
         environments=environments,
         models=models,
         jobs=jobs,
-        lineage=LineageService(query, environments, rows),
-        groups=GroupService(query, environments, rows),
-        sources=SourceService(query, environments, rows),
-        admin=_admin(upstream, freshness, Discovery(query, environments, models, jobs), clock),
+        lineage=LineageService(query, environments, tiers),
+        groups=GroupService(query, environments, tiers),
+        sources=SourceService(query, environments, tiers),
+        admin=admin,
+        changes=changes,
+        news=News(environments, jobs, admin, changes, tiers),
+        tiers=tiers,
+        least_max_age=freshness.least_max_age,
         upstream_status=upstream.status,
     )
 
 
 def _admin(
-    upstream: Upstream, freshness: Freshness, discovery: Discovery, clock: Callable[[], float]
+    upstream: Upstream, freshness: Freshness, discovery: Discovery, tiers: Tiers
 ) -> AdminService | InferredAdmin:
     seconds = freshness.topology_seconds
     if upstream.admin_url is None:
-        return InferredAdmin(upstream.account_id, upstream.projects, discovery, seconds, clock)
+        return InferredAdmin(upstream.account_id, upstream.projects, discovery, seconds, tiers)
     api = AdminApi(upstream.wire, upstream.admin_url, upstream.account_id)
-    return AdminService(api, seconds, freshness.revision_interval, clock)
+    return AdminService(api, seconds, freshness.revision_interval, tiers)

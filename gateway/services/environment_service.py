@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.caching.facts import FactsCache
+from gateway.caching.belief import OUTDATED, Belief, for_seconds
+from gateway.caching.facts import FactsCache, Kind
+from gateway.caching.generations import ACCOUNT
+from gateway.caching.memory import Fact
+from gateway.caching.packing import Packing
+from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.services.base_query import BaseQuery, Operation, environment_lookups
+from gateway.services.changes import Change, ChangeKind, Changes
 from gateway.services.discovery_types import Environment
+from gateway.telemetry.usage import current_usage
 
 # Headers are tiny: one document asks for many environments.
 _PER_DOCUMENT = 50
+
+# After a run has ended dbt takes in its metadata within seconds as a rule; so long, and so often, it is waited for.
+_EXPECTING_SECONDS = 120.0
+_EXPECTING_INTERVAL = 5.0
 
 _OPERATION = Operation(
     "EnvironmentHeaders",
@@ -36,35 +46,113 @@ class EnvironmentHeader:
     has_state: bool
     packages: frozenset[str]
 
+    def same_project(self, other: EnvironmentHeader) -> bool:
+        """Whether it names the same project on the same warehouse."""
+        mine = (self.dbt_project_name, self.adapter_type, self.has_state)
+        return mine == (other.dbt_project_name, other.adapter_type, other.has_state)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An environment's header and how long it is believed: what its other facts are judged by."""
+
+    header: EnvironmentHeader
+    current: Belief
+
+    @property
+    def revision(self) -> datetime | None:
+        return self.header.revision
+
+    def judge(self, revision: datetime | None) -> Belief:
+        """What to think of a fact that was read under a revision."""
+        if revision == self.header.revision:
+            return self.current
+        # Another replica has seen a newer revision than our header: what it read is no older than what we would read.
+        is_newer = revision is not None and self.header.revision is not None and revision > self.header.revision
+        return self.current if is_newer else OUTDATED
+
 
 class EnvironmentService:
-    """Headers of environments, asked of all of them in one aliased document, at most once an interval."""
+    """Headers of environments, asked of all of them in one aliased document, at most once an interval.
 
-    def __init__(self, query: BaseQuery, interval: float, clock: Callable[[], float] = time.monotonic) -> None:
+    A new revision is told to `changes` and counted in the generations when it is first seen.
+    """
+
+    def __init__(self, query: BaseQuery, interval: float, tiers: Tiers, changes: Changes) -> None:
         self._query = query
         self._interval = interval
-        self._clock = clock
-        self._cache: FactsCache[int, EnvironmentHeader] = FactsCache(capacity=10_000, clock=clock)
+        self._tiers = tiers
+        self._changes = changes
+        packing: Packing[EnvironmentHeader] = Packing(EnvironmentHeader)
+        kind: Kind[int, EnvironmentHeader] = Kind("header", environment_of=lambda one: one, packing=packing)
+        self._cache: FactsCache[int, EnvironmentHeader] = FactsCache(tiers, kind)
+        self._seen: dict[int, EnvironmentHeader] = {}
+        self._expected: dict[int, float] = {}
 
     async def headers(self, environment_ids: Sequence[int]) -> dict[int, EnvironmentHeader | GatewayError]:
         """The header of each environment, not older than the interval (seconds)."""
-        now = self._clock()
-        return await self._cache.get_many(
-            environment_ids, self._fetch, lambda _, fact: fact.younger_than(self._interval, now)
-        )
+        now = self._tiers.clock()
+        found = await self._cache.get_many(environment_ids, self._fetch, lambda one, fact: self._judge(one, fact, now))
+        self._notice({one: header for one, header in found.items() if isinstance(header, EnvironmentHeader)})
+        return found
 
-    async def sorted_out(
-        self, environment_ids: Sequence[int]
-    ) -> tuple[dict[int, EnvironmentHeader], dict[int, GatewayError]]:
-        """The headers of the environments that can be read, and the errors of the others."""
+    async def sorted_out(self, environment_ids: Sequence[int]) -> tuple[dict[int, Standing], dict[int, GatewayError]]:
+        """How the environments stand that can be read, and the errors of the others. What is read by them counts as
+        facts of theirs in the answer."""
         headers = await self.headers(environment_ids)
-        readable = {one: header for one, header in headers.items() if isinstance(header, EnvironmentHeader)}
+        current_usage().environments.update(headers)
+        readable = {one: self._standing(one, h) for one, h in headers.items() if isinstance(h, EnvironmentHeader)}
         return readable, {one: header for one, header in headers.items() if isinstance(header, GatewayError)}
 
+    def expect_change(self, environment_id: int) -> None:
+        """Has a header asked again at once, and often until its revision moves: dbt takes in a run's metadata some time
+        after the run has ended."""
+        self._cache.outdate(environment_id)
+        self._expected[environment_id] = self._tiers.clock() + _EXPECTING_SECONDS
+
+    def _judge(self, environment_id: int, fact: Fact[EnvironmentHeader], now: float) -> Belief:
+        return for_seconds(fact.read_at, self._interval_of(environment_id, now), now)
+
+    def _interval_of(self, environment_id: int, now: float) -> float:
+        if environment_id not in self._expected:
+            return self._interval
+        if now >= self._expected[environment_id]:
+            del self._expected[environment_id]
+            return self._interval
+        return min(self._interval, _EXPECTING_INTERVAL)
+
+    def _standing(self, environment_id: int, header: EnvironmentHeader) -> Standing:
+        now = self._tiers.clock()
+        fact = self._cache.peek(environment_id)
+        read_at = fact.read_at if fact else now
+        until = read_at + self._interval_of(environment_id, now)
+        return Standing(header, Belief(current=True, until=until, confirmed_at=read_at))
+
+    def _notice(self, headers: Mapping[int, EnvironmentHeader]) -> None:
+        for one, header in headers.items():
+            before = self._seen.get(one)
+            if before == header:
+                continue
+            self._seen[one] = header
+            if before is not None:
+                self._expected.pop(one, None)
+                self._tiers.generations.advance((one,) if before.same_project(header) else (one, ACCOUNT))
+                self._changes.publish(Change(ChangeKind.ENVIRONMENT_CHANGED, one))
+
     async def _fetch(self, environment_ids: list[int]) -> Mapping[int, EnvironmentHeader | GatewayError]:
-        lookups = environment_lookups(environment_ids, "...Header")
+        """Asks along those whose check is due soon, so that checks go together."""
+        soon = self._tiers.clock() - self._interval / 2
+        known = {one: self._cache.peek(one) for one in self._seen if one not in set(environment_ids)}
+        due = [one for one, fact in known.items() if fact is not None and fact.read_at < soon]
+        lookups = environment_lookups([*environment_ids, *due], "...Header")
         answers = await self._query.look_up(_OPERATION, list(lookups.values()), _PER_DOCUMENT)
-        return {one: _header(answers.get(lookup.alias), one) for one, lookup in lookups.items()}
+        found = {one: _header(answers.get(lookup.alias), one) for one, lookup in lookups.items()}
+        for one in due:
+            header = found.pop(one)
+            if isinstance(header, EnvironmentHeader):
+                self._cache.put(one, header)
+                self._notice({one: header})
+        return found
 
 
 def _header(answer: Environment | GatewayError | None, environment_id: int) -> EnvironmentHeader | GatewayError:

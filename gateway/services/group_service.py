@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from gateway.caching.facts import Kind
+from gateway.caching.packing import Packing
+from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import Owner
 from gateway.services.base_query import BaseQuery, Operation, environment_lookups
@@ -28,9 +31,14 @@ Owners = Mapping[str, Owner]
 class GroupService:
     """Owners of groups by group name, valid while their environment's revision stands (see EnvironmentService)."""
 
-    def __init__(self, query: BaseQuery, environments: EnvironmentService, capacity: int) -> None:
+    def __init__(self, query: BaseQuery, environments: EnvironmentService, tiers: Tiers) -> None:
         self._query = query
-        self._facts = Revisioned(environments, self._read, capacity, weigh=lambda owners: len(owners) + 1)
+        self._facts = Revisioned(
+            environments,
+            self._read,
+            tiers,
+            Kind("owners", lambda owners: 200 + 300 * len(owners), packing=Packing(dict[str, Owner])),
+        )
 
     async def owners(self, environment_ids: Sequence[int]) -> dict[int, Owners | GatewayError]:
         """The owners of each environment's groups."""

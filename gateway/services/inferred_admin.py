@@ -9,11 +9,14 @@ told, nor what a run did beside building models.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from gateway.caching.facts import FactsCache
+from gateway.caching.belief import for_seconds
+from gateway.caching.facts import FactsCache, Kind
+from gateway.caching.generations import ACCOUNT
+from gateway.caching.packing import Packing
+from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError, NotFound
 from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.hierarchy.model import ModelRun
@@ -28,6 +31,7 @@ from gateway.services.model_histories import HistoryKey
 from gateway.services.model_service import ModelService
 from gateway.services.revisioned import Revisioned
 from gateway.services.run_rows import RunKey
+from gateway.telemetry.usage import current_usage
 
 # A few models tell a job's runs: each of its runs touches at least one of them, other jobs crowd them seldom.
 _WITNESSES = 5
@@ -50,14 +54,17 @@ class InferredAdmin:
         projects: Sequence[ConfiguredProject],
         discovery: Discovery,
         topology_seconds: float,
-        clock: Callable[[], float] = time.monotonic,
+        tiers: Tiers,
     ) -> None:
         self.account_id = account_id
         self._projects = tuple(projects)
         self._discovery = discovery
         self._topology_seconds = topology_seconds
-        self._clock = clock
-        self._topology: FactsCache[str, Topology] = FactsCache(capacity=1, clock=clock)
+        self._clock = tiers.clock
+        self._topology: FactsCache[str, Topology] = FactsCache(
+            tiers,
+            Kind("inferred topology", lambda topology: 1_000 + 2_000 * len(topology.jobs), packing=Packing(Topology)),
+        )
 
     async def account_name(self) -> str | None:
         """Unknown."""
@@ -66,8 +73,11 @@ class InferredAdmin:
     async def topology(self) -> Topology:
         """The configured projects, and the jobs whose traces their models bear."""
         now = self._clock()
+        usage = current_usage()
+        usage.environments.add(ACCOUNT)
+        usage.environments.update(environment.id for project in self._projects for environment in project.environments)
         return await self._topology.get(
-            "topology", self._read_topology, lambda fact: fact.younger_than(self._topology_seconds, now)
+            "topology", self._read_topology, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
         )
 
     async def runs(self, run_ids: Sequence[int]) -> Mapping[int, Run | GatewayError]:
@@ -102,6 +112,10 @@ class InferredAdmin:
         """Unknown."""
         return dict.fromkeys(job_ids)
 
+    def outdate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
+        """The jobs with their newest runs are read again when they are asked for."""
+        self._topology.outdate("topology")
+
     async def _read_topology(self) -> Topology:
         environments = [environment for project in self._projects for environment in project.environments]
         jobs = await self._discovery.jobs([environment.id for environment in environments])
@@ -116,7 +130,7 @@ class Discovery:
     """What Discovery can tell of jobs and runs."""
 
     def __init__(
-        self, query: BaseQuery, environments: EnvironmentService, models: ModelService, jobs: JobService
+        self, query: BaseQuery, environments: EnvironmentService, models: ModelService, jobs: JobService, tiers: Tiers
     ) -> None:
         self._models = models
         self._jobs = jobs
@@ -124,7 +138,12 @@ class Discovery:
         async def read(environment_ids: list[int]) -> Mapping[int, LastJobs | GatewayError]:
             return await read_last_jobs(query, environment_ids)
 
-        self._last_jobs = Revisioned(environments, read, capacity=500_000, weigh=lambda last: len(last.by_model) + 1)
+        self._last_jobs = Revisioned(
+            environments,
+            read,
+            tiers,
+            Kind("last jobs", lambda last: 200 + 300 * len(last.by_model), packing=Packing(LastJobs)),
+        )
 
     async def jobs(self, environment_ids: Sequence[int]) -> list[Job]:
         """The jobs that environments bear traces of, each with its newest run. Unreadable environments bear none."""

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from gateway.caching.facts import Fact, FactsCache
+from gateway.caching.belief import FINAL, Belief, for_seconds
+from gateway.caching.facts import FactsCache, Kind
+from gateway.caching.generations import ACCOUNT
+from gateway.caching.memory import Fact
+from gateway.caching.packing import Packing
+from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.services.base_query import BaseQuery, Operation
 from gateway.services.discovery_types import JobModels, JobOutline
-from gateway.services.mapping import to_built_model, to_model_run
+from gateway.services.mapping import Share, to_built_model, to_model_run, weigh_runs
 from gateway.services.model_histories import MODEL_RUN_FIELDS
 from gateway.services.run_rows import RunKey, read_rows, runs_per_document
+from gateway.telemetry.usage import current_usage
 
 T = TypeVar("T")
+
+# A finished run without metadata may yet get some, less and less likely: it is asked for at growing intervals, up to
+# this many seconds.
+_LONGEST_PAUSE = 3600.0
 
 _FULL = Operation(
     "RunModels", f"fragment R on ModelNode {{ {MODEL_RUN_FIELDS} paginationCursor }}", JobModels, nullable=True
@@ -41,10 +50,12 @@ class RunModels(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class _RunFact(Generic[T]):
-    """`final`: the run had finished and was ingested when it was read, so that it will not change."""
+    """`final`: the run had finished and was ingested when it was read, so that it will not change. `tries`: how often
+    before a finished run was asked for and had no metadata."""
 
     models: RunModels[T]
     final: bool
+    tries: int = 0
 
 
 Read = Callable[[list[RunKey]], Awaitable[Mapping[RunKey, RunModels[T] | GatewayError]]]
@@ -53,23 +64,30 @@ Read = Callable[[list[RunKey]], Awaitable[Mapping[RunKey, RunModels[T] | Gateway
 class JobService:
     """Models of runs. Those of a finished run never change and are kept for good, within the bound."""
 
-    def __init__(
-        self, query: BaseQuery, interval: float, capacity: int, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, query: BaseQuery, interval: float, tiers: Tiers) -> None:
         self._query = query
         self._interval = interval
-        self._clock = clock
-        self._full: FactsCache[RunKey, _RunFact[ModelRun]] = FactsCache(
-            capacity, weigh=lambda fact: len(fact.models.models) + 1, clock=clock
+        self._clock = tiers.clock
+        full: Kind[RunKey, _RunFact[ModelRun]] = Kind(
+            "run models",
+            lambda fact: 500 + weigh_runs(fact.models.models),
+            packing=Packing(_RunFact[ModelRun]),
+            is_final=_is_final,
         )
-        self._outlines: FactsCache[RunKey, _RunFact[BuiltModel]] = FactsCache(
-            capacity, weigh=lambda fact: len(fact.models.models) + 1, clock=clock
+        outline: Kind[RunKey, _RunFact[BuiltModel]] = Kind(
+            "outline",
+            lambda fact: 500 + 300 * len(fact.models.models),
+            packing=Packing(_RunFact[BuiltModel]),
+            is_final=_is_final,
         )
+        self._full: FactsCache[RunKey, _RunFact[ModelRun]] = FactsCache(tiers, full)
+        self._outlines: FactsCache[RunKey, _RunFact[BuiltModel]] = FactsCache(tiers, outline)
 
     async def run_models(
         self, keys: Sequence[RunKey], finished: frozenset[RunKey], models: int = 0
     ) -> dict[RunKey, RunModels[ModelRun] | GatewayError]:
-        """The models each run touched. Runs not in `finished`, or not ingested yet, are asked again every interval.
+        """The models each run touched. Runs not in `finished` are asked again every interval, those not ingested
+        yet at growing ones.
 
         `models` says how many models the runs' projects have, where that is known, so that no document grows too big.
         """
@@ -78,6 +96,11 @@ class JobService:
             return await self._read_full(missing, runs_per_document(models))
 
         return await self._get(self._full, keys, finished, read)
+
+    def outdate(self, key: RunKey) -> None:
+        """Has a run read again when it is asked for."""
+        self._full.outdate(key)
+        self._outlines.outdate(key)
 
     def unread(self, keys: Sequence[RunKey]) -> list[RunKey]:
         """Those of these runs whose models would have to be read now."""
@@ -96,36 +119,52 @@ class JobService:
         now = self._clock()
 
         async def fetch(missing: list[RunKey]) -> Mapping[RunKey, _RunFact[T] | GatewayError]:
+            found = await read(missing)
             return {
-                key: found if isinstance(found, GatewayError) else _RunFact(found, key in finished and found.ingested)
-                for key, found in (await read(missing)).items()
+                key: one if isinstance(one, GatewayError) else _fact(one, key in finished, cache.peek(key))
+                for key, one in found.items()
             }
 
-        def believed(_: RunKey, fact: Fact[_RunFact[T]]) -> bool:
-            return fact.value.final or fact.younger_than(self._interval, now)
+        def judge(_: RunKey, fact: Fact[_RunFact[T]]) -> Belief:
+            if fact.value.final:
+                return FINAL
+            return for_seconds(fact.read_at, min(_LONGEST_PAUSE, self._interval * 2**fact.value.tries), now)
 
-        facts = await cache.get_many(keys, fetch, believed)
+        current_usage().environments.add(ACCOUNT)
+        facts = await cache.get_many(keys, fetch, judge)
         return {key: fact.models if isinstance(fact, _RunFact) else fact for key, fact in facts.items()}
 
     async def _read_full(
         self, keys: list[RunKey], per_document: int
     ) -> Mapping[RunKey, RunModels[ModelRun] | GatewayError]:
         found = await read_rows(self._query, _FULL, keys, per_document)
+        share = Share()
         return {
             key: rows
             if isinstance(rows, GatewayError)
-            else RunModels(_touched(map(to_model_run, rows.rows)), rows.known)
+            else RunModels(_touched(to_model_run(row, share) for row in rows.rows), rows.known)
             for key, rows in found.items()
         }
 
     async def _read_outlines(self, keys: list[RunKey]) -> Mapping[RunKey, RunModels[BuiltModel] | GatewayError]:
         found = await read_rows(self._query, _OUTLINE, keys)
+        share = Share()
         return {
             key: rows
             if isinstance(rows, GatewayError)
-            else RunModels(_touched(map(to_built_model, rows.rows)), rows.known)
+            else RunModels(_touched(to_built_model(row, share) for row in rows.rows), rows.known)
             for key, rows in found.items()
         }
+
+
+def _is_final(fact: _RunFact[T]) -> bool:
+    return fact.final
+
+
+def _fact(models: RunModels[T], finished: bool, before: Fact[_RunFact[T]] | None) -> _RunFact[T]:
+    final = finished and models.ingested
+    missing_again = finished and not models.ingested and before is not None and not before.value.models.ingested
+    return _RunFact(models, final, min(before.value.tries + 1, 20) if missing_again and before else 0)
 
 
 M = TypeVar("M", ModelRun, BuiltModel)

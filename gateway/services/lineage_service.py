@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from gateway.caching.facts import Kind
+from gateway.caching.packing import Packing
+from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.lineage import Lineage
 from gateway.services.base_query import BaseQuery, Operation, environment_lookups
@@ -27,9 +30,14 @@ _PER_DOCUMENT = 5
 class LineageService:
     """Lineages of environments, valid while their revision stands (see EnvironmentService)."""
 
-    def __init__(self, query: BaseQuery, environments: EnvironmentService, capacity: int) -> None:
+    def __init__(self, query: BaseQuery, environments: EnvironmentService, tiers: Tiers) -> None:
         self._query = query
-        self._facts = Revisioned(environments, self._read, capacity, weigh=lambda lineage: len(lineage.parents) + 1)
+        self._facts = Revisioned(
+            environments,
+            self._read,
+            tiers,
+            Kind("lineage", lambda lineage: 200 + 150 * len(lineage.parents), packing=Packing(Lineage)),
+        )
 
     async def lineages(self, environment_ids: Sequence[int]) -> dict[int, Lineage | GatewayError]:
         """The lineage of each environment; an environment without state has an empty one."""

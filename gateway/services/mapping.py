@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from gateway.hierarchy.job import Job, Run, RunDetails, RunStep, RunTrigger
 from gateway.hierarchy.model import BuiltModel, LastRun, Model, ModelRun
@@ -10,6 +12,8 @@ from gateway.hierarchy.project import DeploymentEnvironment, Environment
 from gateway.hierarchy.status import RunStatus, status_of_admin_code, status_of_word
 from gateway.services.admin_types import AdminEnvironment, AdminJob, AdminRun, AdminStep
 from gateway.services.discovery_types import AppliedModel, BigInt, ExecutionInfo, OutlineRow, RunModel
+
+T = TypeVar("T")
 
 # dbt writes a missing time as year 1; it must not be taken for a start.
 _NO_TIME = datetime(1, 1, 2, tzinfo=UTC)
@@ -33,6 +37,20 @@ def whole(number: BigInt) -> int:
 
 def whole_or_none(number: BigInt | None) -> int | None:
     return None if number is None else int(number)
+
+
+class Share:
+    """Makes equal values of one reading one object: twenty runs of a model have one name, a thousand models of a run
+    one invocation. Of numbers only whole ones: 1.0 would become 1."""
+
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        self._seen: dict[object, Any] = {}
+
+    def __call__(self, value: T) -> T:
+        seen: T = self._seen.setdefault(value, value)
+        return seen
 
 
 def to_model(node: AppliedModel, model_id: str, project_id: str, environment_id: int) -> Model:
@@ -81,41 +99,56 @@ def _last_run(info: ExecutionInfo) -> LastRun | None:
     )
 
 
-def to_model_run(node: RunModel) -> ModelRun | None:
+def to_model_run(node: RunModel, share: Share) -> ModelRun | None:
     """One model in one run; None for a node that only stands in that run's manifest and was not touched."""
     if node.status is None:
         return None
     status = status_of_word(node.status)
     executed = status is not RunStatus.SKIPPED
     return ModelRun(
-        unique_id=node.unique_id,
-        name=node.name or node.unique_id.split(".", 2)[-1],
-        package_name=node.package_name,
-        environment_id=whole(node.environment_id),
-        job_id=whole(node.job_id),
-        run_id=whole(node.run_id),
-        tags=tuple(node.tags or ()),
-        materialization=node.materialized_type,
+        unique_id=share(node.unique_id),
+        name=share(node.name or node.unique_id.split(".", 2)[-1]),
+        package_name=share(node.package_name),
+        environment_id=share(whole(node.environment_id)),
+        job_id=share(whole(node.job_id)),
+        run_id=share(whole(node.run_id)),
+        tags=share(tuple(map(share, node.tags or ()))),
+        materialization=share(node.materialized_type),
         status=status,
-        status_text=node.status,
+        status_text=share(node.status),
         runtime=node.execution_time if executed else None,
         start_time=time_or_none(node.execute_started_at),
         end_time=time_or_none(node.execute_completed_at),
-        error=node.error,
-        thread=node.thread_id,
-        invocation_id=node.invocation_id,
-        ended_at=time_or_none(node.run_generated_at),
+        error=share(node.error),
+        thread=share(node.thread_id),
+        invocation_id=share(node.invocation_id),
+        ended_at=share(time_or_none(node.run_generated_at)),
         invocation_seconds=node.run_elapsed_time,
     )
 
 
-def to_built_model(row: OutlineRow) -> BuiltModel | None:
+def weigh_runs(runs: Sequence[ModelRun]) -> int:
+    """About how many bytes they take in memory. A model's runs share its names, a run's models their invocation; what
+    is not shared was measured."""
+    alone = runs[:1] if _of_one_model(runs) else runs
+    names = sum(len(one.unique_id) + len(one.name) + 130 for one in alone)
+    # Runs are read several at once and share the models' names too: a quarter of them is a run's part as a rule.
+    part = names if len(alone) == 1 else names // 4
+    return 340 * len(runs) + part + sum(len(one.error) for one in runs if one.error)
+
+
+def _of_one_model(runs: Sequence[ModelRun]) -> bool:
+    return len(runs) < 2 or runs[0].unique_id == runs[-1].unique_id
+
+
+def to_built_model(row: OutlineRow, share: Share) -> BuiltModel | None:
     """The same in outline."""
     if row.status is None:
         return None
     status = status_of_word(row.status)
     runtime = None if status is RunStatus.SKIPPED else row.execution_time
-    return BuiltModel(row.unique_id, tuple(row.tags or ()), row.materialized_type, runtime, status)
+    tags = share(tuple(map(share, row.tags or ())))
+    return BuiltModel(share(row.unique_id), tags, share(row.materialized_type), runtime, status)
 
 
 def to_environment(row: AdminEnvironment) -> Environment:

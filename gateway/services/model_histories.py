@@ -9,7 +9,7 @@ from gateway.errors import GatewayError, UpstreamComplexityExceeded, UpstreamRej
 from gateway.hierarchy.model import ModelRun
 from gateway.services.base_query import BaseQuery, Operation, RootLookup
 from gateway.services.discovery_types import EnvironmentHistories
-from gateway.services.mapping import to_model_run
+from gateway.services.mapping import Share, to_model_run
 from gateway.services.refusals import PartsRejected
 
 # One document holds at most this many histories, and at most this many rows of them.
@@ -72,8 +72,9 @@ async def _read(
     documents = [[next(lookups) for _ in groups] for groups in groups_of]
     answers = await query.look_up_documents(_OPERATION, documents)
     found: dict[HistoryKey, tuple[ModelRun, ...] | GatewayError] = {}
+    share = Share()
     for n, group in enumerate(groups):
-        found |= _sort_out(group, answers.get(f"e{n}"))
+        found |= _sort_out(group, answers.get(f"e{n}"), share)
     return found
 
 
@@ -98,7 +99,7 @@ def _lookup(n: int, group: Sequence[HistoryKey], count: int) -> RootLookup:
 
 
 def _sort_out(
-    group: Sequence[HistoryKey], answer: EnvironmentHistories | GatewayError | None
+    group: Sequence[HistoryKey], answer: EnvironmentHistories | GatewayError | None, share: Share
 ) -> Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
     if isinstance(answer, PartsRejected):
         # Those that it does not name keep the PartsRejected: they are asked again.
@@ -108,6 +109,6 @@ def _sort_out(
         return dict.fromkeys(group, answer)
     histories = (answer.applied if answer else None) or {}
     return {
-        key: tuple(run for run in map(to_model_run, histories.get(f"m{m}", ())) if run is not None)
+        key: tuple(run for row in histories.get(f"m{m}", ()) if (run := to_model_run(row, share)) is not None)
         for m, key in enumerate(group)
     }

@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from gateway.caching.facts import Fact, FactsCache
+from gateway.caching.belief import UNFIT, Belief
+from gateway.caching.facts import FactsCache, Kind
+from gateway.caching.memory import Fact
+from gateway.caching.packing import Packing
+from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.identity import EnvironmentModels, model_ids
-from gateway.hierarchy.model import ModelDetails, ModelRun
+from gateway.hierarchy.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.project import Project
 from gateway.services.base_query import BaseQuery
 from gateway.services.discovery_types import AppliedModel
-from gateway.services.environment_service import EnvironmentHeader, EnvironmentService
-from gateway.services.mapping import to_model
+from gateway.services.environment_service import EnvironmentService, Standing
+from gateway.services.kept_histories import lengthened
+from gateway.services.mapping import to_model, weigh_runs
 from gateway.services.model_details import read_details
 from gateway.services.model_histories import HistoryKey, read_histories
 from gateway.services.model_pages import models_operation, read_pages
@@ -48,16 +53,47 @@ class _HistoryFact:
         return self.asked >= count or len(self.runs) < self.asked
 
 
+@dataclass(frozen=True, slots=True)
+class _PackedModels:
+    """A _ModelsFact without what is derived from the rest."""
+
+    project_id: str
+    environment_id: int
+    models: tuple[Model, ...]
+    optional_fields: frozenset[str]
+    revision: datetime | None
+
+
+def _pack(fact: _ModelsFact) -> _PackedModels:
+    models = fact.models
+    return _PackedModels(
+        models.project_id, models.environment_id, tuple(models.models), fact.optional_fields, fact.revision
+    )
+
+
+def _unpack(packed: _PackedModels) -> _ModelsFact:
+    models = EnvironmentModels(packed.project_id, packed.environment_id, packed.models)
+    return _ModelsFact(models, packed.optional_fields, packed.revision)
+
+
+_MODELS_PACKING: Packing[_ModelsFact] = Packing(_PackedModels, _pack, _unpack)
+
+
 class ModelService:
     """Facts about models. All are valid while their environment's revision stands (see EnvironmentService)."""
 
-    def __init__(self, query: BaseQuery, environments: EnvironmentService, capacity: int) -> None:
+    def __init__(self, query: BaseQuery, environments: EnvironmentService, tiers: Tiers) -> None:
         self._query = query
         self._environments = environments
-        self._models: FactsCache[_ModelsKey, _ModelsFact] = FactsCache(
-            capacity, weigh=lambda fact: len(fact.models.models) + 1
+        self._kept = tiers.kept
+        models: Kind[_ModelsKey, _ModelsFact] = Kind(
+            "models", _weigh_models, lambda key: key.environment_id, 0.0, _MODELS_PACKING
         )
-        self._histories: FactsCache[HistoryKey, _HistoryFact] = FactsCache(capacity, weigh=lambda f: len(f.runs) + 1)
+        histories: Kind[HistoryKey, _HistoryFact] = Kind(
+            "history", _weigh_history, lambda key: key.environment_id, 0.0, Packing(_HistoryFact)
+        )
+        self._models: FactsCache[_ModelsKey, _ModelsFact] = FactsCache(tiers, models)
+        self._histories: FactsCache[HistoryKey, _HistoryFact] = FactsCache(tiers, histories)
 
     async def models(
         self, projects: Sequence[Project], optional_fields: frozenset[str], pushed: PushedFilter | None = None
@@ -74,11 +110,12 @@ class ModelService:
             fields = optional_fields.union(*(self._known_fields(key) for key in keys))
             return await self._read_models(keys, by_environment, readable, fields)
 
-        def believed(key: _ModelsKey, fact: Fact[_ModelsFact]) -> bool:
-            return self._is_current(fact, readable[key.environment_id], optional_fields)
+        def judge(key: _ModelsKey, fact: Fact[_ModelsFact]) -> Belief:
+            holds = optional_fields <= fact.value.optional_fields
+            return readable[key.environment_id].judge(fact.value.revision) if holds else UNFIT
 
         keys = {one: self._key(one, header, optional_fields, pushed) for one, header in readable.items()}
-        facts = await self._models.get_many(list(keys.values()), fetch, believed)
+        facts = await self._models.get_many(list(keys.values()), fetch, judge)
         found = {one: facts[key] for one, key in keys.items()}
         return {**failed, **{one: f.models if isinstance(f, _ModelsFact) else f for one, f in found.items()}}
 
@@ -100,7 +137,7 @@ class ModelService:
         readable, failed = await self._environments.sorted_out(_environments_of(keys))
 
         async def fetch(missing: list[HistoryKey]) -> Mapping[HistoryKey, _HistoryFact | GatewayError]:
-            found = await read_histories(self._query, missing, count)
+            found = await self._read_histories(missing, count)
             return {
                 key: _HistoryFact(runs, count, readable[key.environment_id].revision)
                 if isinstance(runs, tuple)
@@ -108,11 +145,11 @@ class ModelService:
                 for key, runs in found.items()
             }
 
-        def believed(key: HistoryKey, fact: Fact[_HistoryFact]) -> bool:
-            return _holds(key, fact, count, readable)
+        def judge(key: HistoryKey, fact: Fact[_HistoryFact]) -> Belief:
+            return readable[key.environment_id].judge(fact.value.revision) if fact.value.holds(count) else UNFIT
 
         wanted = [key for key in keys if key.environment_id in readable]
-        facts = await self._histories.get_many(wanted, fetch, believed)
+        facts = await self._histories.get_many(wanted, fetch, judge)
         answers: dict[HistoryKey, tuple[ModelRun, ...] | GatewayError] = {}
         for key in keys:
             fact = facts.get(key) or failed[key.environment_id]
@@ -122,6 +159,12 @@ class ModelService:
                 answers[key] = fact
         return answers
 
+    async def _read_histories(
+        self, keys: Sequence[HistoryKey], count: int
+    ) -> Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
+        found = await read_histories(self._query, keys, count)
+        return found if self._kept is None else {**found, **await lengthened(self._kept, found, count)}
+
     async def details(
         self, keys: Sequence[HistoryKey], fields: frozenset[str]
     ) -> dict[HistoryKey, ModelDetails | GatewayError]:
@@ -129,19 +172,19 @@ class ModelService:
         return await read_details(self._query, keys, fields)
 
     def _key(
-        self, environment_id: int, header: EnvironmentHeader, fields: frozenset[str], pushed: PushedFilter | None
+        self, environment_id: int, standing: Standing, fields: frozenset[str], pushed: PushedFilter | None
     ) -> _ModelsKey:
         """What to read: everything when it is known already, or when ids depend on it, since two packages of a project
         may share a model's name."""
         whole = _ModelsKey(environment_id, None)
         known = self._models.peek(whole)
-        if pushed is None or len(header.packages) > 1 or (known and self._is_current(known, header, fields)):
+        if pushed is None or len(standing.header.packages) > 1 or (known and self._is_current(known, standing, fields)):
             return whole
         return _ModelsKey(environment_id, pushed)
 
     @staticmethod
-    def _is_current(fact: Fact[_ModelsFact], header: EnvironmentHeader, fields: frozenset[str]) -> bool:
-        return fact.value.revision == header.revision and fields <= fact.value.optional_fields
+    def _is_current(fact: Fact[_ModelsFact], standing: Standing, fields: frozenset[str]) -> bool:
+        return fact.value.revision == standing.revision and fields <= fact.value.optional_fields
 
     def _known_fields(self, key: _ModelsKey) -> frozenset[str]:
         fact = self._models.peek(key)
@@ -151,7 +194,7 @@ class ModelService:
         self,
         keys: Sequence[_ModelsKey],
         projects: Mapping[int, Project],
-        headers: Mapping[int, EnvironmentHeader],
+        headers: Mapping[int, Standing],
         fields: frozenset[str],
     ) -> dict[_ModelsKey, _ModelsFact | GatewayError]:
         operation = models_operation(fields)
@@ -176,8 +219,16 @@ def _environments_of(keys: Sequence[HistoryKey]) -> list[int]:
     return list({key.environment_id for key in keys})
 
 
-def _holds(key: HistoryKey, fact: Fact[_HistoryFact], count: int, headers: Mapping[int, EnvironmentHeader]) -> bool:
-    return fact.value.revision == headers[key.environment_id].revision and fact.value.holds(count)
+def _holds(key: HistoryKey, fact: Fact[_HistoryFact], count: int, readable: Mapping[int, Standing]) -> bool:
+    return fact.value.revision == readable[key.environment_id].revision and fact.value.holds(count)
+
+
+def _weigh_models(fact: _ModelsFact) -> int:
+    return 500 + 1_400 * len(fact.models.models)
+
+
+def _weigh_history(fact: _HistoryFact) -> int:
+    return 500 + weigh_runs(fact.runs)
 
 
 def _environment_models(project: Project, nodes: Sequence[AppliedModel]) -> EnvironmentModels:

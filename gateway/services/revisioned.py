@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from gateway.caching.facts import Fact, FactsCache
+from gateway.caching.belief import Belief
+from gateway.caching.facts import FactsCache, Kind
+from gateway.caching.memory import Fact
+from gateway.caching.packing import Packing
+from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.services.environment_service import EnvironmentService
 
@@ -17,7 +21,9 @@ Read = Callable[[list[int]], Awaitable[Mapping[int, V | GatewayError]]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Stamped(Generic[V]):
+class Stamped(Generic[V]):
+    """A fact with the revision under which it was read."""
+
     value: V
     revision: datetime | None
 
@@ -25,26 +31,30 @@ class _Stamped(Generic[V]):
 class Revisioned(Generic[V]):
     """Reads a fact of each environment once per revision (see EnvironmentService)."""
 
-    def __init__(
-        self, environments: EnvironmentService, read: Read[V], capacity: int, weigh: Callable[[V], int]
-    ) -> None:
+    def __init__(self, environments: EnvironmentService, read: Read[V], tiers: Tiers, kind: Kind[int, V]) -> None:
+        """Of the kind's packing only the shape counts: what is packed is as it is."""
         self._environments = environments
         self._read = read
-        self._cache: FactsCache[int, _Stamped[V]] = FactsCache(capacity, weigh=lambda stamped: weigh(stamped.value))
+        shape: Any = kind.packing.shape if kind.packing else None
+        packing: Packing[Stamped[V]] | None = Packing(Stamped[shape]) if kind.packing else None
+        stamped: Kind[int, Stamped[V]] = Kind(
+            kind.name, lambda fact: kind.weigh(fact.value), lambda one: one, patience=0.0, packing=packing
+        )
+        self._cache: FactsCache[int, Stamped[V]] = FactsCache(tiers, stamped)
 
     async def get(self, environment_ids: Sequence[int]) -> dict[int, V | GatewayError]:
         """The fact of each environment, or the error that its reading met."""
         readable, failed = await self._environments.sorted_out(environment_ids)
 
-        async def fetch(missing: list[int]) -> Mapping[int, _Stamped[V] | GatewayError]:
+        async def fetch(missing: list[int]) -> Mapping[int, Stamped[V] | GatewayError]:
             found = await self._read(missing)
             return {
-                one: value if isinstance(value, GatewayError) else _Stamped(value, readable[one].revision)
+                one: value if isinstance(value, GatewayError) else Stamped(value, readable[one].revision)
                 for one, value in found.items()
             }
 
-        def believed(environment_id: int, fact: Fact[_Stamped[V]]) -> bool:
-            return fact.value.revision == readable[environment_id].revision
+        def judge(environment_id: int, fact: Fact[Stamped[V]]) -> Belief:
+            return readable[environment_id].judge(fact.value.revision)
 
-        facts = await self._cache.get_many(list(readable), fetch, believed)
-        return {**failed, **{one: f.value if isinstance(f, _Stamped) else f for one, f in facts.items()}}
+        facts = await self._cache.get_many(list(readable), fetch, judge)
+        return {**failed, **{one: f.value if isinstance(f, Stamped) else f for one, f in facts.items()}}

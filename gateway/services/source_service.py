@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gateway.caching.facts import Kind
+from gateway.caching.packing import Packing
+from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError, UpstreamInvalidResponse
 from gateway.hierarchy.source import SourceFreshness
 from gateway.hierarchy.status import RunStatus, status_of_word
@@ -69,9 +72,14 @@ class _Reading:
 class SourceService:
     """Sources by unique id, valid while their environment's revision stands (see EnvironmentService)."""
 
-    def __init__(self, query: BaseQuery, environments: EnvironmentService, capacity: int) -> None:
+    def __init__(self, query: BaseQuery, environments: EnvironmentService, tiers: Tiers) -> None:
         self._query = query
-        self._facts = Revisioned(environments, self._read, capacity, weigh=lambda sources: len(sources) + 1)
+        self._facts = Revisioned(
+            environments,
+            self._read,
+            tiers,
+            Kind("sources", lambda sources: 200 + 600 * len(sources), packing=Packing(dict[str, SourceFreshness])),
+        )
 
     async def sources(self, environment_ids: Sequence[int]) -> dict[int, Sources | GatewayError]:
         """Every source of each environment, every page read; an environment without state has none."""

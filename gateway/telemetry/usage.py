@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ class Usage:
     """Counters of one request. Upstream requests are counted for the request that caused them, not for those that
     waited for the same answer (`shared`). `inferred` names the kinds of facts that were derived, not read.
 
-    `caller` is who asked, for fair shares. `valid_until` is the `time.monotonic()` up to which every fact behind the
-    answer is believed without asking; `environments` are those whose facts are in it; `stale` that some are known to
-    be out of date.
+    `caller` is who asked, for fair shares. `valid_until` is the time of `clock`, the caches' clock, up to which every
+    fact behind the answer is believed without asking; `environments` are those whose facts are in it, 0 among them
+    for the account's lists; `stale` that some may be out of date, for `stale_reasons`.
     """
 
     discovery_requests: int = 0
@@ -27,6 +27,7 @@ class Usage:
     cache_misses: int = 0
     shared: int = 0
     oldest_fact: float | None = None
+    oldest_confirmation: float | None = None
     incomplete: list[dict[str, Any]] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
     inferred: tuple[str, ...] = ()
@@ -34,14 +35,29 @@ class Usage:
     valid_until: float = math.inf
     environments: set[int] = field(default_factory=set)
     stale: bool = False
+    stale_reasons: set[str] = field(default_factory=set)
+    stale_environments: set[int] = field(default_factory=set)
+    clock: Callable[[], float] = time.monotonic
 
-    def used_fact(self, read_at: float) -> None:
-        """Notes the `time.monotonic()` at which a fact behind the answer was read."""
-        self.oldest_fact = read_at if self.oldest_fact is None else min(self.oldest_fact, read_at)
+    def used_fact(self, read_at: float, confirmed_at: float, until: float) -> None:
+        """Notes a fact behind the answer: when it was read, when it was last known to be true, and how long it is
+        believed without asking (times of the caches' clock; infinite ones for what never changes)."""
+        if self.oldest_fact is None or read_at < self.oldest_fact:
+            self.oldest_fact = read_at
+        if self.oldest_confirmation is None or confirmed_at < self.oldest_confirmation:
+            self.oldest_confirmation = confirmed_at
+        self.valid_until = min(self.valid_until, until)
+
+    def used_stale_fact(self, reason: str, environment_id: int | None) -> None:
+        """Notes that a fact behind the answer may be out of date: why, and whose it is."""
+        self.stale = True
+        self.stale_reasons.add(reason)
+        if environment_id is not None:
+            self.stale_environments.add(environment_id)
 
     def as_extension(self) -> dict[str, Any]:
         """`extensions.gateway` of the answer; ages are seconds."""
-        age = 0.0 if self.oldest_fact is None else max(0.0, time.monotonic() - self.oldest_fact)
+        now = self.clock()
         return {
             "upstreamRequests": self.discovery_requests + self.admin_requests,
             "discoveryRequests": self.discovery_requests,
@@ -49,11 +65,19 @@ class Usage:
             "cacheHits": self.cache_hits,
             "cacheMisses": self.cache_misses,
             "sharedFlights": self.shared,
-            "oldestFactSeconds": round(age, 3),
+            "oldestFactSeconds": _age(self.oldest_fact, now),
+            "confirmedSeconds": _age(self.oldest_confirmation, now),
+            "stale": self.stale,
+            "staleReasons": sorted(self.stale_reasons),
+            "staleEnvironments": sorted(map(str, self.stale_environments)),
             "incomplete": self.incomplete,
             "notes": self.notes,
             "inferred": list(self.inferred),
         }
+
+
+def _age(moment: float | None, now: float) -> float:
+    return 0.0 if moment is None else round(max(0.0, now - moment), 3)
 
 
 _current: ContextVar[Usage | None] = ContextVar("gateway_usage", default=None)
@@ -78,11 +102,12 @@ def measuring(usage: Usage) -> Iterator[Usage]:
 def uncounted() -> Iterator[None]:
     """What is asked in the block does not show in the current request's counts, only in how long its answer holds."""
     request = current_usage()
-    apart = Usage(caller=request.caller)
+    apart = Usage(caller=request.caller, clock=request.clock)
     with measuring(apart):
         yield
     request.valid_until = min(request.valid_until, apart.valid_until)
     request.environments |= apart.environments
     request.stale = request.stale or apart.stale
-    if apart.oldest_fact is not None:
-        request.used_fact(apart.oldest_fact)
+    request.stale_reasons |= apart.stale_reasons
+    if apart.oldest_fact is not None and apart.oldest_confirmation is not None:
+        request.used_fact(apart.oldest_fact, apart.oldest_confirmation, apart.valid_until)

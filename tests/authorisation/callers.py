@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gateway.identity.api_keys import hash_of_key
-from gateway.settings import ApiKeySetting, Settings
+from gateway.setting_entries import ApiKeySetting
+from gateway.settings import Settings
 from tests.serving import Gateway, Reply
 
 Environments = Sequence[int | Literal["*"]]

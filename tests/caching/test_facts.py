@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.caching.facts import Fact, FactsCache
-from gateway.errors import GatewayError, UpstreamUnavailable
+from gateway.caching.belief import FINAL, UNFIT, Belief, for_seconds
+from gateway.caching.facts import FactsCache, Kind
+from gateway.caching.memory import Fact, Memory
+from gateway.caching.tiers import Tiers
+from gateway.deadline import deadline_in
+from gateway.errors import GatewayError, NotFound, UpstreamTimeout, UpstreamUnavailable
 
 Answers = Mapping[str, str | GatewayError]
 
@@ -30,8 +34,13 @@ class Upstream:
         return {key: self.answer(key) for key in keys}
 
 
-def always(_: str, fact: Fact[str]) -> bool:
-    return True
+def always(_: str, fact: Fact[str]) -> Belief:
+    return FINAL
+
+
+def cache_of(capacity: int, **given: Any) -> FactsCache[str, Any]:
+    """A cache whose facts weigh one byte each."""
+    return FactsCache(Tiers(Memory(capacity), **given), Kind("test", weigh=lambda _: 1))
 
 
 async def settle() -> None:
@@ -40,7 +49,7 @@ async def settle() -> None:
 
 
 async def test_those_who_ask_at_once_share_one_flight() -> None:
-    cache: FactsCache[str, str] = FactsCache(100)
+    cache = cache_of(100)
     upstream = Upstream()
     first = asyncio.create_task(cache.get_many(["a", "b"], upstream, always))
     await settle()
@@ -56,7 +65,7 @@ async def test_those_who_ask_at_once_share_one_flight() -> None:
 
 @pytest.mark.parametrize("leaver", ["leader", "follower"])
 async def test_who_leaves_does_not_take_the_answer_from_the_others(leaver: str) -> None:
-    cache: FactsCache[str, str] = FactsCache(100)
+    cache = cache_of(100)
     upstream = Upstream()
     tasks = {}
     for name in ("leader", "follower"):
@@ -71,7 +80,7 @@ async def test_who_leaves_does_not_take_the_answer_from_the_others(leaver: str) 
 
 
 async def test_a_flight_that_all_have_left_still_lands_in_the_cache() -> None:
-    cache: FactsCache[str, str] = FactsCache(100)
+    cache = cache_of(100)
     upstream = Upstream()
     only = asyncio.create_task(cache.get_many(["a"], upstream, always))
     await settle()
@@ -84,7 +93,7 @@ async def test_a_flight_that_all_have_left_still_lands_in_the_cache() -> None:
 
 
 async def test_an_error_goes_to_all_who_waited_and_is_not_kept() -> None:
-    cache: FactsCache[str, str] = FactsCache(100)
+    cache = cache_of(100)
     upstream = Upstream()
     failure = UpstreamUnavailable("down")
     upstream.answer = lambda key: failure if key == "a" else key.upper()
@@ -98,7 +107,7 @@ async def test_an_error_goes_to_all_who_waited_and_is_not_kept() -> None:
 
 
 async def test_a_fetch_that_breaks_raises_for_all_and_leaves_the_key_free() -> None:
-    cache: FactsCache[str, str] = FactsCache(100)
+    cache = cache_of(100)
 
     async def broken(_: list[str]) -> Answers:
         await asyncio.sleep(0)
@@ -112,17 +121,17 @@ async def test_a_fetch_that_breaks_raises_for_all_and_leaves_the_key_free() -> N
 
 
 async def test_one_key_raises_what_its_fetch_raises() -> None:
-    cache: FactsCache[str, str] = FactsCache(100)
+    cache = cache_of(100)
 
     async def failing() -> str:
         raise UpstreamUnavailable("down")
 
     with pytest.raises(UpstreamUnavailable, match="down"):
-        await cache.get("a", failing, lambda _: True)
+        await cache.get("a", failing, lambda _: FINAL)
 
 
 async def test_a_key_that_the_fetch_forgets_is_a_fault_of_its_own() -> None:
-    cache: FactsCache[str, str] = FactsCache(100)
+    cache = cache_of(100)
 
     async def forgetful(keys: list[str]) -> Answers:
         return {"b": "B"}
@@ -134,7 +143,7 @@ async def test_a_key_that_the_fetch_forgets_is_a_fault_of_its_own() -> None:
 
 async def test_who_needs_more_than_a_flight_brings_asks_again() -> None:
     """A history of three runs is under way; somebody wants ten."""
-    cache: FactsCache[str, tuple[str, ...]] = FactsCache(100)
+    cache = cache_of(100)
     started = asyncio.Event()
     asked: list[int] = []
 
@@ -147,7 +156,9 @@ async def test_who_needs_more_than_a_flight_brings_asks_again() -> None:
         return fetch
 
     async def ask(count: int) -> object:
-        found = await cache.get_many(["a"], fetching(count), lambda _, fact: len(fact.value) >= count)
+        found = await cache.get_many(
+            ["a"], fetching(count), lambda _, fact: FINAL if len(fact.value) >= count else UNFIT
+        )
         return found["a"]
 
     tasks = [asyncio.create_task(ask(count)) for count in (3, 10, 2)]
@@ -159,12 +170,12 @@ async def test_who_needs_more_than_a_flight_brings_asks_again() -> None:
 
 async def test_a_fact_is_believed_by_the_clock_it_was_read_by() -> None:
     now = 100.0
-    cache: FactsCache[str, str] = FactsCache(100, clock=lambda: now)
+    cache = cache_of(100, clock=lambda: now)
     upstream = Upstream()
     upstream.open.set()
 
     async def ask() -> int:
-        await cache.get_many(["a"], upstream, lambda _, fact: fact.younger_than(30, now))
+        await cache.get_many(["a"], upstream, lambda _, fact: for_seconds(fact.read_at, 30, now))
         return len(upstream.asked)
 
     assert await ask() == 1
@@ -181,7 +192,7 @@ async def test_a_fact_is_believed_by_the_clock_it_was_read_by() -> None:
 def test_the_weight_stays_within_the_bound_and_the_least_used_goes_first(
     puts: list[tuple[str, int]], capacity: int
 ) -> None:
-    cache: FactsCache[str, int] = FactsCache(capacity, weigh=lambda weight: weight)
+    cache: FactsCache[str, int] = FactsCache(Tiers(Memory(capacity)), Kind("test", weigh=lambda weight: weight))
     expected: dict[str, int] = {}
     for key, weight in puts:
         cache.put(key, weight)
@@ -193,10 +204,63 @@ def test_the_weight_stays_within_the_bound_and_the_least_used_goes_first(
 
 
 async def test_what_is_looked_up_counts_as_used() -> None:
-    cache: FactsCache[str, str] = FactsCache(2)
+    cache = cache_of(2)
     upstream = Upstream()
     upstream.open.set()
     await cache.get_many(["a", "b"], upstream, always)
     await cache.get_many(["a"], upstream, always)
     await cache.get_many(["c"], upstream, always)
     assert [key for key in "abc" if cache.peek(key)] == ["a", "c"]
+
+
+async def test_a_follower_does_not_share_the_leaders_deadline() -> None:
+    cache = cache_of(100)
+    upstream = Upstream()
+
+    async def ask(seconds: float) -> object:
+        with deadline_in(seconds):
+            return (await cache.get_many(["a"], upstream, always))["a"]
+
+    leader = asyncio.create_task(ask(0.02))
+    await settle()
+    follower = asyncio.create_task(ask(5.0))
+    assert isinstance(await leader, UpstreamTimeout)
+    upstream.open.set()
+    assert await follower == "A"
+    assert upstream.asked == [["a"]]
+
+
+async def test_what_does_not_exist_is_believed_for_some_seconds() -> None:
+    now = 100.0
+    cache = cache_of(100, clock=lambda: now, negative_seconds=5.0)
+    upstream = Upstream()
+    upstream.open.set()
+    absence = NotFound("no such thing")
+    upstream.answer = lambda _: absence
+    for moment, asked in ((100.0, 1), (104.9, 1), (105.0, 2)):
+        now = moment
+        assert await cache.get_many(["a"], upstream, always) == {"a": absence}
+        assert len(upstream.asked) == asked
+
+
+async def test_what_is_outdated_while_it_is_read_is_not_kept() -> None:
+    cache = cache_of(100)
+    upstream = Upstream()
+    early = asyncio.create_task(cache.get_many(["a"], upstream, always))
+    await settle()
+    cache.outdate("a")
+    upstream.open.set()
+    assert await early == {"a": "A"}
+    assert cache.peek("a") is None
+    await cache.get_many(["a"], upstream, always)
+    assert len(upstream.asked) == 2
+
+
+async def test_all_caches_share_one_bound() -> None:
+    memory = Memory(3)
+    first, second = (FactsCache[str, str](Tiers(memory), Kind(name, weigh=lambda _: 1)) for name in ("one", "two"))
+    for key in "abc":
+        first.put(key, key)
+    second.put("a", "other")
+    assert [key for key in "abc" if first.peek(key)] == ["b", "c"]
+    assert (memory.bytes, len(memory)) == (3, 3)

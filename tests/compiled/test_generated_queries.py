@@ -18,7 +18,7 @@ from tests.oracle.account import Oracle
 from tests.serving import Call, Gateway, serving
 
 QUERIES = 1_000
-_AGE = re.compile(r'"oldestFactSeconds":[0-9.]+')
+_AGE = re.compile(r'"(oldestFact|confirmed)Seconds":[0-9.]+')
 _ERROR_ID = re.compile(r"[0-9a-f]{32}")
 
 

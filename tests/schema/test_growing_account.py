@@ -105,8 +105,9 @@ async def test_new_runs_are_seen_when_the_facts_have_been_checked_again_and_not_
     earlier_folder: Path, earlier_store: Path, demo_folder: Path, oracle: Oracle, tmp_path: Path
 ) -> None:
     store = f"sqlite:///{shutil.copytree(earlier_store, tmp_path / 'growing') / 'runs.db'}"
-    impatient = Settings(store_url=store, revision_interval=1e-9, topology_seconds=1e-9)
-    async with serving(impatient) as checking, serving(Settings(store_url=store)) as believing:
+    impatient = Settings(store_url=store, revision_interval=1e-9, topology_seconds=1e-9, stale_seconds=0)
+    # Where no time passes, facts do not age, however long the test takes.
+    async with serving(impatient) as checking, serving(Settings(store_url=store), clock=lambda: 0.0) as believing:
         before = expected(Oracle(earlier_folder))
         assert await answer(checking) == before
         assert await answer(believing) == before

@@ -1,0 +1,71 @@
+"""What is thought of a fact at the moment it is asked for, and for how long an outdated one may still be told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """`current`: told without a mark. `usable`: it holds what is asked for, though it may be out of date.
+
+    `until` is the clock's time up to which it stays current without asking; `confirmed_at` the last time at which it
+    was known to be true, None: when it was read.
+    """
+
+    current: bool
+    usable: bool = True
+    until: float = math.inf
+    confirmed_at: float | None = None
+
+
+FINAL = Belief(current=True, confirmed_at=math.inf)
+"""Of what cannot change any more."""
+
+OUTDATED = Belief(current=False)
+
+UNFIT = Belief(current=False, usable=False)
+"""Of what holds less than is asked for."""
+
+
+def for_seconds(read_at: float, seconds: float, now: float) -> Belief:
+    """Of a fact that is believed for some seconds after it was read."""
+    return Belief(now - read_at < seconds, until=read_at + seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How old, in seconds since it was last known to be true, an outdated fact may be and still be told, marked stale.
+
+    `while_reading`: while it is read again; who asks waits for the new one for `patience` seconds at most.
+    `on_error`: when dbt cannot be asked. 0: never.
+    """
+
+    while_reading: float = 0.0
+    on_error: float = 0.0
+    patience: float = 2.0
+
+
+_wanted_since: ContextVar[float] = ContextVar("gateway_wanted_since", default=-math.inf)
+
+
+@contextmanager
+def wanting(since: float) -> Iterator[None]:
+    """Within the block only facts count that were known to be true at `since` (the caches' clock) or later.
+
+    Older ones are read again, and are not told in the place of an error.
+    """
+    token = _wanted_since.set(since)
+    try:
+        yield
+    finally:
+        _wanted_since.reset(token)
+
+
+def wanted_since() -> float:
+    """The earliest time at which a fact must have been true; minus infinity when nobody demands one."""
+    return _wanted_since.get()

@@ -1,0 +1,104 @@
+"""The way to Redis (or Valkey): every call has its bounded time, and a Redis that fails is left alone for a while.
+
+A command that was sent is never cancelled: its reply would lie in a pooled connection for the next caller. It runs in a
+task of its own; who waits for it may leave, and the connection's own time limit ends it, and the connection with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from gateway.deadline import seconds_left
+
+T = TypeVar("T")
+
+Command = Callable[["Redis"], Awaitable[T]]
+
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class RedisLink:
+    """One pool of connections. After a call that failed nothing is asked for a second, then longer, up to ten; one call
+    at a time finds out whether Redis is back."""
+
+    def __init__(self, url: str, seconds: float = 0.15, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._pause = 0.0
+        self._closed_until = 0.0
+        self._probing = False
+        self._tasks: set[asyncio.Task[object]] = set()
+        self.redis = Redis.from_url(
+            url,
+            socket_timeout=seconds,
+            socket_connect_timeout=seconds,
+            retry=Retry(NoBackoff(), 0),
+            max_connections=100,
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a call would be made now."""
+        return self._clock() >= self._closed_until and not (self._pause and self._probing)
+
+    async def run(self, command: Command[T], otherwise: T) -> T:
+        """What a command answers; `otherwise` when Redis does not in time: the link's seconds, or what the caller has
+        left of his own."""
+        if not self.is_open:
+            return otherwise
+        self._probing = True
+        task = asyncio.get_running_loop().create_task(self._call(command, otherwise))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        seconds = max(0.0, seconds_left(self._seconds))
+        await asyncio.wait({task}, timeout=seconds)
+        if task.done():
+            return task.result()
+        # A caller who has no time left says nothing about Redis.
+        if seconds >= self._seconds:
+            self._note_failure("no answer in time")
+        return otherwise
+
+    async def close(self) -> None:
+        """Ends what is under way and closes the connections."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2 * self._seconds)
+        await self.redis.aclose()
+
+    async def _call(self, command: Command[T], otherwise: T) -> T:
+        try:
+            answer = await command(self.redis)
+        except (RedisError, OSError, TimeoutError) as failure:
+            self._note_failure(type(failure).__name__)
+            return otherwise
+        except Exception as failure:
+            # A reply the client cannot read is as good as none.
+            log.warning("Redis answered something unreadable: %s", type(failure).__name__)
+            self._note_failure(type(failure).__name__)
+            return otherwise
+        if self._pause:
+            log.warning("Redis answers again")
+        self._pause, self._closed_until, self._probing = 0.0, 0.0, False
+        return answer
+
+    def _note_failure(self, reason: str) -> None:
+        now = self._clock()
+        self._probing = False
+        if now < self._closed_until:
+            return
+        if not self._pause:
+            log.warning("Redis does not answer (%s); going on without it", reason)
+        self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)
+        self._closed_until = now + self._pause

@@ -1,0 +1,32 @@
+"""Where facts are kept, and what all caches of one process have in common."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gateway.caching.belief import Tolerance
+from gateway.caching.generations import Generations
+from gateway.caching.kept import KeptFacts
+from gateway.caching.memory import Memory
+from gateway.caching.replicas import SharedFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Tiers:
+    """The memory of the process, the clock by which facts grow old, and how outdated ones are treated.
+
+    `flight_seconds` is how long one reading of facts may take, however long those who wait for it are willing to;
+    `negative_seconds` for how long it is believed that something does not exist. `shared` is what replicas share,
+    `kept` what outlives the process.
+    """
+
+    memory: Memory
+    clock: Callable[[], float] = time.monotonic
+    flight_seconds: float = 30.0
+    negative_seconds: float = 5.0
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    generations: Generations = field(default_factory=Generations)
+    shared: SharedFacts | None = None
+    kept: KeptFacts | None = None

@@ -1,0 +1,51 @@
+"""Histories of models beyond what dbt still tells: each run that was ever read is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from gateway.caching.kept import KeptFacts
+from gateway.caching.packing import Packing
+from gateway.errors import GatewayError
+from gateway.hierarchy.model import ModelRun
+from gateway.services.model_histories import HistoryKey
+
+Histories = Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]
+
+_PACKING: Packing[ModelRun] = Packing(ModelRun)
+
+
+async def lengthened(kept: KeptFacts, histories: Histories, count: int) -> dict[HistoryKey, tuple[ModelRun, ...]]:
+    """The histories, newest first, that dbt ended before `count` runs, with the older runs that are kept of them.
+
+    Everything in `histories` is kept from now on.
+    """
+    read = {key: runs for key, runs in histories.items() if isinstance(runs, tuple)}
+    longer: dict[HistoryKey, tuple[ModelRun, ...]] = {}
+    by_environment: dict[int, list[HistoryKey]] = {}
+    for key, runs in read.items():
+        if len(runs) < count:
+            by_environment.setdefault(key.environment_id, []).append(key)
+    for environment_id, keys in by_environment.items():
+        payloads = await kept.model_runs(environment_id, [key.unique_id for key in keys], count)
+        for key in keys:
+            older = _older(read[key], payloads.get(key.unique_id, ()))
+            if older:
+                longer[key] = (*read[key], *older)[:count]
+    kept.later(kept.write_model_runs(_payloads(read)))
+    return longer
+
+
+def _older(runs: tuple[ModelRun, ...], payloads: Collection[bytes]) -> list[ModelRun]:
+    """Those of the kept runs that came before the oldest one dbt tells; all when it tells none."""
+    oldest = min((run.run_id for run in runs), default=None)
+    known = [run for payload in payloads if (run := _PACKING.from_bytes(payload)) is not None]
+    return [run for run in known if oldest is None or run.run_id < oldest]
+
+
+def _payloads(histories: Mapping[HistoryKey, tuple[ModelRun, ...]]) -> dict[tuple[int, str, int], bytes]:
+    return {
+        (key.environment_id, key.unique_id, run.run_id): _PACKING.to_bytes(run)
+        for key, runs in histories.items()
+        for run in runs
+    }

@@ -1,0 +1,106 @@
+"""News: what dbt tells of runs by itself, and what of our facts that makes outdated."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+import msgspec
+
+from gateway.caching.belief import wanting
+from gateway.caching.generations import ACCOUNT
+from gateway.caching.tiers import Tiers
+from gateway.errors import GatewayError
+from gateway.hierarchy.run_event import RunEvent
+from gateway.services.admin_facts import AdminFacts, Topology
+from gateway.services.changes import Change, ChangeKind, Changes
+from gateway.services.environment_service import EnvironmentService
+from gateway.services.job_service import JobService
+from gateway.services.run_rows import RunKey
+
+# A list of environments that is older than this is read again before an environment is called unknown.
+_KNOWN_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class News:
+    """Takes in events of runs. The same event may come any number of times."""
+
+    def __init__(
+        self, environments: EnvironmentService, jobs: JobService, admin: AdminFacts, changes: Changes, tiers: Tiers
+    ) -> None:
+        self._environments = environments
+        self._jobs = jobs
+        self._admin = admin
+        self._changes = changes
+        self._tiers = tiers
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def tell(self, event: RunEvent) -> bool:
+        """Acts on an event of our account; False when its environment is none that we serve.
+
+        Raises UpstreamError while it cannot be told which environments there are.
+        """
+        if not await self._serves(event.environment_id):
+            return False
+        if self._tiers.shared is not None:
+            await self._tiers.shared.tell(msgspec.msgpack.encode(event))
+        self.take(event)
+        if event.finished:
+            self._check_soon(event.environment_id)
+        return True
+
+    def take(self, event: RunEvent) -> None:
+        """Outdates what the run touched, here, and tells those who listen. Reads nothing."""
+        self._admin.outdate_run(event.environment_id, event.job_id, event.run_id)
+        if event.finished:
+            self._jobs.outdate(RunKey(event.job_id, event.run_id))
+            self._environments.expect_change(event.environment_id)
+        self._tiers.generations.advance((ACCOUNT, event.environment_id))
+        if event.finished:
+            self._changes.publish(Change(ChangeKind.RUN_FINISHED, event.environment_id, event.job_id, event.run_id))
+
+    def listen(self) -> None:
+        """Takes in from now on what other replicas are told too, if there are any."""
+        if self._tiers.shared is not None:
+            self._start(self._tiers.shared.listen(self._hear))
+
+    def _hear(self, message: bytes) -> None:
+        try:
+            self.take(msgspec.msgpack.decode(message, type=RunEvent))
+        except msgspec.MsgspecError:
+            log.warning("another replica told something unreadable")
+
+    async def close(self) -> None:
+        """Stops checking and listening."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serves(self, environment_id: int) -> bool:
+        if environment_id in _ids(await self._admin.topology()):
+            return True
+        with wanting(self._tiers.clock() - _KNOWN_SECONDS):
+            return environment_id in _ids(await self._admin.topology())
+
+    def _check_soon(self, environment_id: int) -> None:
+        """So that those who ask next find the new revision known, and those who listen hear of it."""
+        self._start(self._check(environment_id))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _check(self, environment_id: int) -> None:
+        try:
+            await self._environments.headers([environment_id])
+        except GatewayError as failure:
+            log.warning("environment %d could not be checked after a run: %s", environment_id, failure.code)
+
+
+def _ids(topology: Topology) -> Iterable[int]:
+    return {environment.id for environment in topology.environments}

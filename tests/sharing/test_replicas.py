@@ -1,0 +1,164 @@
+"""Two gateways, one Redis: dbt is asked once, news reach both, and what lies in Redis is not just believed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from gateway.settings import Settings
+from tests.freshness.conftest import ChangingDbt
+from tests.freshness.test_webhooks import SECRET, signature
+from tests.oracle.account import Oracle
+from tests.serving import Call, Gateway, serving
+from tests.sharing.conftest import OwnRedis
+
+QUESTION = """{ account {
+  models(first: 100) { nodes { id runtime lastRunStatus } }
+  jobs { nodes { id models { nodes { id } } runs(first: 3) { nodes { id status } } } }
+  slowestModels(first: 100, lastRuns: 3) { runtime model { id } }
+} }"""
+RUNTIMES = "{ account { models(first: 100) { nodes { id runtime } } } }"
+
+
+def sharing(store: str, redis: OwnRedis, **given: Any) -> Settings:
+    return Settings(store_url=store, cache_url=redis.url, webhook_secret=SECRET, cache_seconds=2.0, **given)
+
+
+@asynccontextmanager
+async def replicas(settings: Settings, count: int = 2) -> AsyncIterator[list[Gateway]]:
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(serving(settings)) for _ in range(count)]
+
+
+@pytest.fixture
+async def right(answers: Gateway) -> Any:
+    """The answer of a gateway that shares nothing."""
+    return await answers.data(QUESTION)
+
+
+def asked(*gateways: Gateway) -> Counter[str]:
+    return sum((Counter(gateway.upstream.operations) for gateway in gateways), Counter())
+
+
+async def test_what_one_replica_has_read_the_other_does_not_ask_for(
+    demo_store: str, redis: OwnRedis, right: Any
+) -> None:
+    async with replicas(sharing(demo_store, redis)) as (first, second):
+        assert await first.data(QUESTION) == right
+        await asyncio.sleep(0.2)
+        assert await second.count(QUESTION) == {}
+        assert await second.data(QUESTION) == right
+
+
+async def test_what_both_ask_for_at_once_is_read_once(demo_store: str, redis: OwnRedis, right: Any) -> None:
+    async with replicas(sharing(demo_store, redis)) as (first, second), serving(Settings(store_url=demo_store)) as lone:
+        await lone.data(QUESTION)
+        assert await asyncio.gather(first.data(QUESTION), second.data(QUESTION)) == [right, right]
+        assert asked(first, second) == Counter(lone.upstream.operations)
+
+
+async def test_a_webhook_at_one_replica_outdates_the_facts_of_the_other(
+    demo_store: str, redis: OwnRedis, oracle: Oracle
+) -> None:
+    job = oracle.production_jobs[0]
+    event = {
+        "accountId": oracle.record["account"]["id"],
+        "eventId": "wev_1",
+        "timestamp": datetime.now(UTC).isoformat(),
+        "eventType": "job.run.completed",
+        "data": {"jobId": str(job.id), "runId": str(job.runs[0].id), "environmentId": str(job.environment_id)},
+    }
+    dbt = ChangingDbt()
+    async with replicas(sharing(demo_store, redis, stale_seconds=0)) as (first, second):
+        first.upstream.rewrite = second.upstream.rewrite = dbt
+        await first.data(RUNTIMES)
+        await second.data(RUNTIMES)
+        dbt.change(job.environment_id)
+        body = json.dumps(event).encode()
+        given = {"Authorization": signature(body)}
+        assert (await first.client.post("/webhooks/dbt", content=body, headers=given)).status_code in (200, 202)
+        expected = {
+            model.id: None
+            if model.runtime is None
+            else pytest.approx(model.runtime + (1.0 if model.environment_id == job.environment_id else 0.0))
+            for model in oracle.models
+        }
+        told: Any = None
+        for _ in range(100):
+            data = await second.data(RUNTIMES)
+            told = {model["id"]: model["runtime"] for model in data["account"]["models"]["nodes"]}
+            if told == expected:
+                break
+            await asyncio.sleep(0.05)
+        assert told == expected
+
+
+@pytest.mark.parametrize("harm", ["cut", "changed", "swapped", "of another secret", "no bytes of ours"])
+async def test_values_that_are_not_what_was_written_are_not_believed(
+    demo_store: str, redis: OwnRedis, right: Any, harm: str
+) -> None:
+    async with serving(sharing(demo_store, redis)) as first:
+        await first.data(QUESTION)
+        await asyncio.sleep(0.2)
+    values = await redis.values()
+    assert len(values) > 10
+    names = list(values)
+    async with Redis.from_url(redis.url) as client:
+        for place, name in enumerate(names):
+            value = values[name]
+            harmed = {
+                "cut": value[:-1],
+                "changed": value[:-1] + bytes([value[-1] ^ 1]),
+                "swapped": values[names[place - 1]],
+                "of another secret": value,
+                "no bytes of ours": b"\x80\x04K\x01.",
+            }[harm]
+            await client.set(name, harmed, keepttl=True)
+    other = {"cache_secret": "another"} if harm == "of another secret" else {}
+    async with serving(sharing(demo_store, redis, **other)) as second:
+        assert await second.data(QUESTION) == right
+        assert second.upstream.operations["EnvironmentModels"] >= 1
+
+
+async def test_two_accounts_in_one_redis_do_not_meet(
+    demo_store: str, redis: OwnRedis, demo_folder: Any, right: Any
+) -> None:
+    async with serving(sharing(demo_store, redis)) as first:
+        await first.data(QUESTION)
+    other = Settings(artifacts=demo_folder, cache_url=redis.url)
+    async with serving(other) as second:
+        assert await second.data(QUESTION) == right
+        assert second.upstream.operations["EnvironmentModels"] >= 1
+
+
+async def test_a_replica_that_dies_while_reading_holds_the_other_up_for_a_while_only(
+    demo_store: str, redis: OwnRedis, right: Any
+) -> None:
+    """Its leases stay until they run out; the other waits some seconds and then asks for itself."""
+    async with replicas(sharing(demo_store, redis)) as (first, second):
+
+        async def silent(call: Call) -> None:
+            if call.operation == "EnvironmentModels":
+                await asyncio.sleep(60)
+
+        first.upstream.fault = silent
+        dying = asyncio.create_task(first.ask(QUESTION))
+        while "EnvironmentModels" not in first.upstream.operations:
+            await asyncio.sleep(0.02)
+        async with asyncio.timeout(25):
+            assert await second.data(QUESTION) == right
+        dying.cancel()
+
+
+async def test_without_redis_each_replica_asks_for_itself(demo_store: str, redis: OwnRedis, right: Any) -> None:
+    redis.kill()
+    async with replicas(sharing(demo_store, redis)) as (first, second):
+        assert await asyncio.gather(first.data(QUESTION), second.data(QUESTION)) == [right, right]
