@@ -26,9 +26,11 @@ from gateway.local_platform.artifacts import (
     RunResults,
     Sources,
 )
+from gateway.local_platform.command_names import title_of
 from gateway.local_platform.times import parse_micros
 
 EXECUTING = frozenset({"run", "build", "seed", "snapshot", "test", "retry", "clone", "run-operation"})
+BAD_STATUSES = frozenset({"error", "fail", "partial success", "runtime error"})
 _RECORDS: dict[str, type[Any]] = {MANIFEST: Manifest, RUN_RESULTS: RunResults, SOURCES: Sources, CATALOG: Catalog}
 # A manifest's own environment may be stale, so it speaks last.
 _SPEAKING_ORDER = (RUN_RESULTS, SOURCES, CATALOG, MANIFEST)
@@ -138,11 +140,18 @@ class Invocation:
     @property
     def title(self) -> str:
         """The command with its selection, as a job would be named: `dbt build --select tag:daily`."""
-        words = ["dbt", {"generate": "docs generate"}.get(self.command or "", self.command or "parse")]
-        for option, value in (("--select", self.args.select or self.args.models), ("--exclude", self.args.exclude)):
-            if value:
-                words += [option, *(str(item) for item in (value if isinstance(value, list) else [value]))]
-        return " ".join(words)
+        return title_of(self.command, self.args)
+
+    @property
+    def failed(self) -> bool:
+        """Whether any of its results is bad. A command that was cancelled looks like one that ended early."""
+        statuses = {result.status for result in self.results} | {check.status for check in self.freshness}
+        return not BAD_STATUSES.isdisjoint(statuses)
+
+    @property
+    def own_files(self) -> dict[str, ArtifactFile]:
+        """The files it wrote itself: not a manifest that a later command has put in the place of its own."""
+        return {name: file for name, file in self.files.items() if _writer(file) == self.uuid}
 
     @property
     def fingerprint(self) -> bytes:
@@ -166,12 +175,15 @@ def group_invocations(files: list[ArtifactFile]) -> list[Invocation]:
     """
     by_uuid: dict[str, dict[str, ArtifactFile]] = {}
     for file in files:
-        uuid = file.metadata.invocation_id or file.digest.hex()
-        by_uuid.setdefault(uuid, {})[file.path.name] = file
+        by_uuid.setdefault(_writer(file), {})[file.path.name] = file
     manifest = next((file for file in files if file.path.name == MANIFEST), None)
     groups = [(uuid, group) for uuid, group in by_uuid.items() if set(group) != {MANIFEST} or len(by_uuid) == 1]
     invocations = [_invocation(uuid, group, manifest) for uuid, group in groups]
     return sorted(invocations, key=lambda invocation: invocation.generated_at)
+
+
+def _writer(file: ArtifactFile) -> str:
+    return file.metadata.invocation_id or file.digest.hex()
 
 
 def _invocation(uuid: str, group: dict[str, ArtifactFile], manifest: ArtifactFile | None) -> Invocation:

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, inspect, select
+from sqlalchemy import Connection, func, insert, inspect, select, update
 
 from gateway.errors import ConfigurationError
-from gateway.local_platform.tables import artifact_pieces, artifacts, metadata, migrations, pieces
+from gateway.local_platform.step_numbers import number_steps
+from gateway.local_platform.tables import artifact_pieces, artifacts, invocations, metadata, migrations, pieces
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,31 @@ def _drop_foreign_keys_to_contents(connection: Connection) -> None:
             connection.exec_driver_sql(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_{column}_fkey")
 
 
+def _tell_steps_apart(connection: Connection) -> None:
+    """Commands read from bare folders were all step 1 of their run. Of their files those read last are known."""
+    connection.exec_driver_sql("ALTER TABLE invocations ADD COLUMN failed BOOLEAN NOT NULL DEFAULT FALSE")
+    bad = "status IN ('error', 'fail', 'partial success', 'runtime error')"
+    connection.exec_driver_sql(
+        f"UPDATE invocations SET failed = TRUE WHERE id IN (SELECT invocation_id FROM results WHERE {bad}"  # noqa: S608
+        f" UNION SELECT invocation_id FROM freshness WHERE {bad})"
+    )
+    crowded = connection.exec_driver_sql(
+        "SELECT run_id, max(id) FROM invocations WHERE run_id IN (SELECT id FROM runs WHERE inferred)"
+        " GROUP BY run_id HAVING count(*) > 1 AND max(step) = 1"
+    )
+    for run_id, read_last in crowded.all():
+        others = select(invocations.c.id).where(invocations.c.run_id == run_id, invocations.c.id != read_last)
+        for step, key in enumerate(connection.scalars(others).all(), start=2):
+            connection.execute(update(invocations).where(invocations.c.id == key).values(step=step))
+        number_steps(connection, run_id)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the first tables", _create_tables),
     Migration(2, "model results counted per invocation", _count_model_results),
     Migration(3, "artifact files kept", _keep_raw_files),
     Migration(4, "no foreign keys to shared contents", _drop_foreign_keys_to_contents),
+    Migration(5, "steps of a run told apart", _tell_steps_apart),
 )
 
 

@@ -26,14 +26,13 @@ _STATUS_CODES = {
     "cancelled": CANCELLED,
     "canceled": CANCELLED,
 }
-BAD_STATUSES = frozenset({"error", "fail", "partial success", "runtime error"})
 
 
 @dataclass(frozen=True)
 class StepInvocation:
-    """An invocation and the number of its step."""
+    """An invocation and the number of its step; None where its place among the run's commands tells it."""
 
-    step: int
+    step: int | None
     invocation: Invocation
 
 
@@ -78,7 +77,7 @@ def read_bare_folder(folder: StepFolder, account_id: int | None) -> Iterator[Run
     """One run per invocation, or per run id that dbt Cloud wrote into the artifacts. Raises UnreadableArtifact."""
     for invocation in group_invocations(_read_all(folder)):
         owner = owner_of(invocation, RunRecord(), account_id)
-        yield RunBundle(owner, RunRecord(), (StepInvocation(folder.index, invocation),))
+        yield RunBundle(owner, RunRecord(), (StepInvocation(None, invocation),))
 
 
 def status_code(status: int | str | None) -> int | None:

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, exists, insert, or_, select, update
 
-from gateway.local_platform.run_bundle import BAD_STATUSES, ERROR, SUCCESS, RunBundle, status_code
-from gateway.local_platform.tables import environments, freshness, invocations, jobs, results, runs
+from gateway.local_platform.run_bundle import ERROR, SUCCESS, RunBundle, status_code
+from gateway.local_platform.tables import environments, invocations, jobs, results, runs
 from gateway.local_platform.times import parse_micros
 
 _CI_TRIGGERS = ("ci", "pull_request", "merge_request")
@@ -54,24 +54,24 @@ def _run_row(bundle: RunBundle) -> dict[str, Any]:
 
 
 def _worst_status(bundle: RunBundle) -> int:
-    found = {result.status for step in bundle.steps for result in step.invocation.results}
-    found |= {check.status for step in bundle.steps for check in step.invocation.freshness}
-    return ERROR if found & BAD_STATUSES else SUCCESS
+    return ERROR if any(step.invocation.failed for step in bundle.steps) else SUCCESS
+
+
+def is_inferred(connection: Connection, run_id: int) -> bool:
+    """Whether no orchestrator has described the run by now."""
+    return bool(connection.scalar(select(runs.c.inferred).where(runs.c.id == run_id)))
 
 
 def derive_run(connection: Connection, run_id: int) -> None:
     """Times and status of a run that no orchestrator described, from all its invocations that are known by now."""
     rows = connection.execute(
-        select(invocations.c.id, invocations.c.generated_at, invocations.c.elapsed).where(
+        select(invocations.c.failed, invocations.c.generated_at, invocations.c.elapsed).where(
             invocations.c.run_id == run_id
         )
     ).all()
     started = min(row.generated_at - int((row.elapsed or 0) * 1_000_000) for row in rows)
-    bad = [
-        connection.scalar(select(exists().where(table.c.run_id == run_id, table.c.status.in_(BAD_STATUSES))))
-        for table in (results, freshness)
-    ]
-    values = {"status": ERROR if any(bad) else SUCCESS, "created_at": started, "started_at": started}
+    failed = any(row.failed for row in rows)
+    values = {"status": ERROR if failed else SUCCESS, "created_at": started, "started_at": started}
     finished = max(row.generated_at for row in rows)
     connection.execute(update(runs).where(runs.c.id == run_id).values(**values, finished_at=finished))
 

@@ -11,8 +11,10 @@ from gateway.local_platform.contents import ContentStore
 from gateway.local_platform.fact_rows import FactRows
 from gateway.local_platform.invocation import Invocation
 from gateway.local_platform.raw_files import keep_file
+from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.run_bundle import RunBundle, StepInvocation
-from gateway.local_platform.run_rows import deploys, derive_run, mark_final, store_run, touch_environment
+from gateway.local_platform.run_rows import deploys, derive_run, is_inferred, mark_final, store_run, touch_environment
+from gateway.local_platform.step_numbers import number_steps, step_of
 from gateway.local_platform.tables import catalog_tables, compilations, freshness, invocations, results, run_files
 
 _FACT_TABLES = (results, compilations, freshness, catalog_tables)
@@ -50,8 +52,10 @@ class RunWriter:
         written = sum(self._store_invocation(connection, bundle, step, deploying) for step in fresh)
         if fresh:
             mark_final(connection, owner.run_id)
-            if owner.inferred:
+            if is_inferred(connection, owner.run_id):
                 derive_run(connection, owner.run_id)
+                if any(step.step is None for step in fresh):
+                    number_steps(connection, owner.run_id)
             touch_environment(connection, owner.environment_id, [step.invocation.generated_at for step in fresh])
             infer_deployment_types(connection, owner.project_id)
         return Stored(new_run, bool(fresh) or facts_changed, written)
@@ -61,6 +65,7 @@ class RunWriter:
     ) -> int:
         """Writes one invocation and its rows; returns how many results and freshness checks there were."""
         invocation, owner = step.invocation, bundle.owner
+        number = step.step or step_of(connection, owner.run_id, invocation.uuid)
         _remove_invocation(connection, owner.run_id, invocation.uuid)
         manifest = self._contents.manifest(connection, invocation.manifest) if invocation.manifest else None
         args = self._contents.text_ids(connection, [invocation.args_text])
@@ -69,10 +74,11 @@ class RunWriter:
             **shared,
             "environment_id": owner.environment_id,
             "job_id": owner.job_id,
-            "step": step.step,
+            "step": number,
             "uuid": invocation.uuid,
             "command": invocation.command,
             "executing": invocation.executes,
+            "failed": invocation.failed,
             "elapsed": invocation.elapsed,
             "model_results": len(_executed_models(invocation)),
             "dbt_version": invocation.dbt_version,
@@ -81,7 +87,7 @@ class RunWriter:
             "fingerprint": invocation.fingerprint,
         }
         key = connection.execute(insert(invocations).values(head).returning(invocations.c.id)).scalar_one()
-        _store_files(connection, owner.run_id, step)
+        _store_files(connection, owner.run_id, number, invocation)
         for file in invocation.files.values() if self._keeps_raw else ():
             keep_file(connection, file)
         rows = FactRows(connection, self._contents, invocation, manifest.node_ids if manifest else {})
@@ -96,7 +102,7 @@ def _executed_models(invocation: Invocation) -> set[str]:
 def _changed_steps(connection: Connection, bundle: RunBundle) -> list[StepInvocation]:
     """The invocations that are not stored as they are; those of another run that dbt's folder still held are left."""
     uuids = [step.invocation.uuid for step in bundle.steps]
-    query = select(invocations.c.uuid, invocations.c.run_id, invocations.c.fingerprint).where(
+    query = select(invocations).where(
         invocations.c.uuid.in_(uuids), invocations.c.environment_id == bundle.owner.environment_id
     )
     stored = {row.uuid: row for row in connection.execute(query)}
@@ -104,9 +110,21 @@ def _changed_steps(connection: Connection, bundle: RunBundle) -> list[StepInvoca
     for step in bundle.steps:
         row = stored.get(step.invocation.uuid)
         foreign = row is not None and row.run_id != bundle.owner.run_id
-        if not foreign and (row is None or bytes(row.fingerprint) != step.invocation.fingerprint):
+        if row is None or not (foreign or _stands(connection, row, step)):
             fresh.append(step)
     return fresh
+
+
+def _stands(connection: Connection, row: AnyRow, step: StepInvocation) -> bool:
+    """Whether a stored invocation has all that its files tell now.
+
+    In a bare folder the next command replaces some of them; what is left there takes nothing from what was read.
+    """
+    if step.step is not None:
+        return bytes(row.fingerprint) == step.invocation.fingerprint
+    query = select(run_files.c.digest).where(run_files.c.run_id == row.run_id, run_files.c.step == row.step)
+    known = {bytes(digest) for digest in connection.scalars(query)}
+    return all(file.digest in known for file in step.invocation.own_files.values())
 
 
 def _remove_invocation(connection: Connection, run_id: int, uuid: str) -> None:
@@ -119,9 +137,9 @@ def _remove_invocation(connection: Connection, run_id: int, uuid: str) -> None:
         connection.execute(delete(invocations).where(invocations.c.id.in_(keys)))
 
 
-def _store_files(connection: Connection, run_id: int, step: StepInvocation) -> None:
-    here = and_(run_files.c.run_id == run_id, run_files.c.step == step.step)
-    for name, file in step.invocation.files.items():
+def _store_files(connection: Connection, run_id: int, step: int, invocation: Invocation) -> None:
+    here = and_(run_files.c.run_id == run_id, run_files.c.step == step)
+    for name, file in invocation.files.items():
         connection.execute(delete(run_files).where(here, run_files.c.name == name))
-        values = {"run_id": run_id, "step": step.step, "name": name, "path": str(file.path), "digest": file.digest}
+        values = {"run_id": run_id, "step": step, "name": name, "path": str(file.path), "digest": file.digest}
         connection.execute(insert(run_files).values(values))

@@ -219,6 +219,7 @@ invocations = Table(
     Column("command", Text),
     Column("executing", Boolean, nullable=False),
     Column("deploys", Boolean, nullable=False),
+    Column("failed", Boolean, nullable=False),
     Column("generated_at", BigInteger, nullable=False),
     Column("elapsed", Float),
     Column("model_results", Integer, nullable=False),

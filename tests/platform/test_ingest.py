@@ -282,7 +282,7 @@ def test_bare_folders_of_one_run_become_its_steps(runs_folder: Path, tmp_path: P
     run = serving(empty_archive).get(f"runs/{DAILY.name}/")["data"]
     assert [step["name"] for step in run["run_steps"]] == [
         "Invoke dbt with `dbt source freshness`",
-        "Invoke dbt with `dbt build`",
+        "Invoke dbt with `dbt build --select tag:daily tag:shared`",
     ]
     assert empty_archive.describe().runs == 1
 

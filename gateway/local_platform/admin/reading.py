@@ -23,7 +23,7 @@ from gateway.local_platform.admin.listing import (
 )
 from gateway.local_platform.contents import chunks
 from gateway.local_platform.rows import AnyRow
-from gateway.local_platform.tables import environments, invocations, jobs, projects, runs
+from gateway.local_platform.tables import environments, invocations, jobs, projects, runs, texts
 
 FINISHED = 10
 Rows = list[dict[str, Any]]
@@ -149,7 +149,12 @@ def run_steps(connection: Connection, row: AnyRow) -> Rows:
     recorded = shapes.recorded_steps(row)
     if recorded or not row.inferred:
         return recorded
-    query = select(invocations).where(invocations.c.run_id == row.id).order_by(invocations.c.generated_at)
+    query = (
+        select(invocations, texts.c.body.label("args"))
+        .outerjoin(texts, texts.c.id == invocations.c.args_id)
+        .where(invocations.c.run_id == row.id)
+        .order_by(invocations.c.step, invocations.c.generated_at)
+    )
     return [shapes.derived_step(row.id, invocation) for invocation in connection.execute(query)]
 
 

@@ -6,7 +6,10 @@ from typing import Any
 
 import msgspec
 
+from gateway.local_platform.artifacts import RunArgs
+from gateway.local_platform.command_names import step_name
 from gateway.local_platform.rows import AnyRow
+from gateway.local_platform.run_bundle import ERROR, SUCCESS
 from gateway.local_platform.times import clock, iso_micros
 
 _STATUS_NAMES = {1: "Queued", 2: "Starting", 3: "Running", 10: "Success", 20: "Error", 30: "Cancelled"}
@@ -140,10 +143,12 @@ def recorded_steps(row: AnyRow) -> list[dict[str, Any]]:
 
 
 def derived_step(run_id: int, invocation: AnyRow) -> dict[str, Any]:
-    """A step that nobody recorded, from the invocation's own artifacts; its outcome is not known."""
+    """A step that nobody recorded, from the invocation's own artifacts; one that was cancelled passes for another."""
     ended = invocation.generated_at
     began = ended - int((invocation.elapsed or 0) * 1_000_000)
-    step = {"index": invocation.step, "name": f"Invoke dbt with `dbt {invocation.command}`", "status": 10}
+    args = msgspec.json.decode(invocation.args, type=RunArgs) if invocation.args else RunArgs()
+    outcome = {"index": invocation.step, "status": ERROR if invocation.failed else SUCCESS}
+    step = {**outcome, "name": step_name(invocation.command, args)}
     return _step(run_id, invocation.step, {**step, "started_at": iso_micros(began), "finished_at": iso_micros(ended)})
 
 
