@@ -284,7 +284,7 @@ COSTLY: dict[str, Callable[[int], str]] = {
 def lying_variables(size: int) -> dict[str, object]:
     """Values for the variables above: lengths beyond all bounds, objects that go deep, lists that go on."""
     deep: object = 1
-    for _ in range(min(size, 50)):
-        deep = {"tags": [deep], "modelIds": deep}
+    for _ in range(min(size, 25)):
+        deep = {"tags": [deep], "modelIds": []}
     lies: dict[str, object] = {f"v{number}": 2**31 - 1 for number in range(size)}
     return lies | {"v": {"tags": ["x"] * size, "modelIds": deep, "nothing": [{}] * size}}
