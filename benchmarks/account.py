@@ -181,7 +181,7 @@ def _results(
     project: Project, job: Job, began: datetime, chance: random.Random
 ) -> tuple[list[dict[str, Any]], datetime]:
     """The results of a run on eight threads, and when its last model ended."""
-    chosen = [model for model in project.models if job.tag is None or job.tag in model.tags]
+    chosen = [model for model in project.models if job.tag is None or job.tag in model.tags] or [project.models[0]]
     broken = {chance.choice(chosen).unique_id} if chance.random() < 0.15 else set()
     threads, lost, results = [began] * 8, set(broken), []
     for model in chosen:
