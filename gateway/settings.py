@@ -103,7 +103,8 @@ class Settings(BaseSettings):
         default=1.0, ge=0, description="Seconds: a caller who asks for fresher facts than this gets facts this old."
     )
     cache_url: SecretStr | None = Field(
-        default=None, description="Redis or Valkey that replicas share facts through, e.g. redis://host:6379/0."
+        default=None,
+        description="Redis or Valkey that replicas share facts and request budgets through, e.g. redis://host:6379/0.",
     )
     cache_secret: SecretStr | None = Field(default=None, description="Signs shared facts; unset: service_token does.")
     cache_seconds: Seconds = Field(default=0.15, description="Seconds one call to Redis may take.")

@@ -18,8 +18,9 @@ from gateway.local_platform.demo import unpack_demo
 from gateway.local_platform.ingest import IngestReport, ProgressCallback, ingest_folder
 from gateway.services.bundle import Upstream
 from gateway.services.configured import ConfiguredProject
-from gateway.services.discipline.disciplined_wire import DisciplinedWire
+from gateway.services.discipline.disciplined_wire import DisciplinedWire, Surroundings
 from gateway.services.discipline.policy import BudgetPolicy, DisciplinePolicy, RetryPolicy
+from gateway.services.discipline.shared_tokens import SharedBuckets
 from gateway.services.wire import AsgiWire, HttpWire, WireLimits
 from gateway.setting_entries import ProjectSetting
 from gateway.settings import Settings
@@ -39,9 +40,10 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
     """
     limits = WireLimits(settings.upstream_seconds, settings.upstream_connections, settings.upstream_response_bytes)
     if settings.discovery_url and settings.account_id and (settings.service_token or settings.pass_through_tokens):
-        wire = DisciplinedWire(HttpWire(settings.service_token, limits), _discipline(settings), limits)
-        projects = configured_projects(settings.projects)
-        yield Upstream(wire, settings.discovery_url, settings.admin_url, settings.account_id, projects, wire.status)
+        async with _around(settings, f"{settings.discovery_url} {settings.account_id}") as around:
+            wire = DisciplinedWire(HttpWire(settings.service_token, limits), _discipline(settings), limits, around)
+            projects = configured_projects(settings.projects)
+            yield Upstream(wire, settings.discovery_url, settings.admin_url, settings.account_id, projects, wire.status)
         return
     async with AsyncExitStack() as stack:
         place = tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True)
@@ -53,8 +55,22 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
             raise ConfigurationError(_nothing_to_serve(settings))
         platform = create_platform(archive)
         app = wrap_platform(platform) if wrap_platform else platform
-        wire = DisciplinedWire(AsgiWire(app, None, limits), _discipline(settings), limits)
+        around = await stack.enter_async_context(_around(settings, f"{_LOCAL} {account_id}"))
+        wire = DisciplinedWire(AsgiWire(app, None, limits), _discipline(settings), limits, around)
         yield Upstream(wire, f"{_LOCAL}/graphql", _LOCAL, account_id, status=wire.status)
+
+
+@asynccontextmanager
+async def _around(settings: Settings, account: str) -> AsyncIterator[Surroundings]:
+    """With a Redis the budgets are those of all replicas together."""
+    if settings.cache_url is None:
+        yield Surroundings()
+        return
+    buckets = SharedBuckets(settings.cache_url.get_secret_value(), account, settings.cache_seconds)
+    try:
+        yield Surroundings(tokens=buckets.tokens)
+    finally:
+        await buckets.close()
 
 
 def _discipline(settings: Settings) -> DisciplinePolicy:
