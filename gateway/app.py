@@ -17,7 +17,6 @@ from gateway.caching.redis_link import RedisLink
 from gateway.caching.replicas import SharedFacts
 from gateway.caching.seal import Seal
 from gateway.callers import authenticator_of
-from gateway.errors import GatewayError, UpstreamForbidden, UpstreamUnauthenticated
 from gateway.execution import GatewayExecutor
 from gateway.hierarchy.run_event import RunEvent
 from gateway.http.body import BodyLimits
@@ -26,16 +25,20 @@ from gateway.http.documents import DocumentLimits
 from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.gate import GateLimits
 from gateway.http.graphql import EndpointPolicy
-from gateway.http.health import Readiness
+from gateway.http.live.slots import LivePolicy
 from gateway.http.pricing import CostPolicy
 from gateway.http.refusals import EventNotOurs
 from gateway.http.webhooks import WebhookPolicy
+from gateway.readiness import UpstreamReadiness
 from gateway.schema.build import build_schema, print_sdl
 from gateway.schema.disclosure import Disclosure
 from gateway.schema.execution import OperationRunner
+from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Freshness, Services, Upstream, open_services
 from gateway.services.token_services import TokenServices, upstream_of
 from gateway.settings import Settings
+from gateway.telemetry.exporting import open_tracing
+from gateway.telemetry.tracing import Tracing
 from gateway.upstream import WrapPlatform, open_upstream
 
 
@@ -47,13 +50,16 @@ def create_app(
     Nothing is opened before its lifespan starts. `wrap_platform` may put something before the embedded platform (see
     open_upstream). `clock` tells the seconds by which facts grow old.
     """
+    tracing, end_tracing = _tracing(settings)
     schema = build_schema(settings.authenticated_schema)
     runner = OperationRunner(schema, settings.fast_path, _disclosure(settings))
-    executor = GatewayExecutor(runner, settings.request_seconds)
+    executor = GatewayExecutor(runner, StreamRunner(schema, runner), settings.request_seconds)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            # Sends the last spans, which may take a moment.
+            stack.push_async_callback(asyncio.to_thread, end_tracing)
             upstream = await stack.enter_async_context(open_upstream(settings, wrap_platform))
             services = await stack.enter_async_context(_own_services(settings, upstream, clock))
             # What a caller's own token reads is his alone: it is neither shared with replicas nor kept for good.
@@ -61,24 +67,17 @@ def create_app(
             stack.push_async_callback(by_token.close)
             executor.start(services, by_token)
             stack.callback(executor.stop)
+            app.state.services = executor.services
             yield
-
-    async def readiness() -> Readiness:
-        try:
-            await executor.services.admin.topology()
-        except (UpstreamUnauthenticated, UpstreamForbidden) as refused:
-            # Where callers bring their own tokens, dbt need not know ours.
-            return Readiness(settings.pass_through_tokens, {"dbt": refused.code})
-        except GatewayError as failure:
-            return Readiness(False, {"dbt": failure.code})
-        return Readiness(True, {"dbt": "ok"})
 
     async def tell(event: RunEvent) -> bool:
         if event.account_id != executor.services.admin.account_id:
             raise EventNotOurs("The event is of another dbt account than this gateway serves.")
         return await executor.services.news.tell(event)
 
-    return create_edge(executor, _edge_policy(settings, print_sdl(schema)), readiness, lifespan, tell=tell)
+    readiness = UpstreamReadiness(lambda: executor.services, settings.pass_through_tokens)
+    policy = _edge_policy(settings, print_sdl(schema), tracing)
+    return create_edge(executor, policy, readiness, lifespan, tell=tell)
 
 
 @asynccontextmanager
@@ -93,6 +92,12 @@ async def _own_services(settings: Settings, upstream: Upstream, clock: Callable[
             stack.push_async_callback(kept.close)
         opening = open_services(upstream, _freshness(settings), clock, shared=shared, kept=kept)
         yield await stack.enter_async_context(opening)
+
+
+def _tracing(settings: Settings) -> tuple[Tracing | None, Callable[[], None]]:
+    if settings.otlp_endpoint is None:
+        return None, lambda: None
+    return open_tracing(settings.otlp_endpoint, settings.trace_upstream)
 
 
 def _freshness(settings: Settings) -> Freshness:
@@ -151,7 +156,7 @@ def _disclosure(settings: Settings) -> Disclosure:
     return Disclosure(settings.introspection, sdl, settings.suggestions)
 
 
-def _edge_policy(settings: Settings, sdl: str) -> EdgePolicy:
+def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None) -> EdgePolicy:
     gate = GateLimits(
         depth=settings.query_depth,
         fields=settings.query_fields,
@@ -171,6 +176,7 @@ def _edge_policy(settings: Settings, sdl: str) -> EdgePolicy:
         only_trusted_documents=settings.only_trusted_documents,
         automatic_documents=settings.automatic_documents,
         concurrent_operations=settings.concurrent_operations,
+        tracing=tracing,
     )
     return EdgePolicy(
         allowed_hosts=settings.allowed_hosts,
@@ -182,4 +188,5 @@ def _edge_policy(settings: Settings, sdl: str) -> EdgePolicy:
         endpoint=endpoint,
         webhooks=_webhooks(settings),
         authenticator=authenticator_of(settings),
+        live=LivePolicy(settings.live_connections, settings.live_connections_per_caller, settings.live_operations),
     )

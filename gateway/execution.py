@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+
 from gateway.deadline import deadline_in
 from gateway.errors import UpstreamUnavailable
-from gateway.http.execution import Answer, Caller, GraphQLParams
+from gateway.http.execution import Answer, Caller, GraphQLParams, Part
 from gateway.loading.loaders import Loaders
 from gateway.schema.context import GatewayContext
 from gateway.schema.execution import OperationRunner
+from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Services
 from gateway.services.token_services import TokenServices
+from gateway.streams import Begun, Streams
 from gateway.telemetry.usage import Usage, measuring
 
 
 class GatewayExecutor:
     """Executes operations over the services of the running application; given them when it starts."""
 
-    def __init__(self, runner: OperationRunner, request_seconds: float) -> None:
+    def __init__(self, runner: OperationRunner, streams: StreamRunner, request_seconds: float) -> None:
         self._runner = runner
+        self._streams = Streams(streams, self._begin, request_seconds)
         self._request_seconds = request_seconds
         self._services: Services | None = None
         self._by_token: TokenServices | None = None
@@ -49,15 +54,27 @@ class GatewayExecutor:
 
     async def execute(self, params: GraphQLParams, caller: Caller) -> Answer:
         """The answer to one operation (see Executor)."""
+        begun = await self._begin(params, caller)
+        wanting = begun.services.wanting(params.max_age)
+        with measuring(begun.usage), deadline_in(self._request_seconds), wanting:
+            outcome = await self._runner.run(params.document, params.operation_name, params.variables, begun.context)
+        extensions = {"gateway": begun.usage.as_extension()} if outcome.executed else {}
+        return Answer(outcome.data, outcome.errors, extensions, outcome.executed)
+
+    async def subscribe(self, params: GraphQLParams, caller: Caller) -> Answer | AsyncGenerator[Answer, None]:
+        """The answers to a subscription (see Executor)."""
+        return await self._streams.subscribe(params, caller)
+
+    async def execute_in_parts(self, params: GraphQLParams, caller: Caller) -> Answer | AsyncGenerator[Part, None]:
+        """The answer to one operation, what it defers later (see Executor)."""
+        return await self._streams.in_parts(params, caller)
+
+    async def _begin(self, params: GraphQLParams, caller: Caller) -> Begun:
         projection = self._runner.projection(params.document, params.operation_name)
         services = await self.services_for(caller)
         inferred = ("jobs", "runs") if services.admin.inferred else ()
         usage = Usage(inferred=inferred, caller=caller.name, clock=services.tiers.clock)
-        with measuring(usage), deadline_in(self._request_seconds), services.wanting(params.max_age):
-            context = GatewayContext(Loaders(services, projection, caller.visibility))
-            outcome = await self._runner.run(params.document, params.operation_name, params.variables, context)
-        extensions = {"gateway": usage.as_extension()} if outcome.executed else {}
-        return Answer(outcome.data, outcome.errors, extensions, outcome.executed)
+        return Begun(GatewayContext(Loaders(services, projection, caller.visibility)), usage, services)
 
     def invalid(self, params: GraphQLParams) -> Answer | None:
         """The answer to a document that does not fit the schema (see Executor)."""

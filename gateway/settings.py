@@ -213,6 +213,13 @@ class Settings(BaseSettings):
         default=True, description="Whether operations are compiled; answers are the same without, and slower."
     )
     connections: int = Field(default=1000, ge=1, description="Connections one process holds; more get 503.")
+    live_connections: int = Field(
+        default=500, ge=0, description="WebSockets and event streams one process holds; more are refused with 429."
+    )
+    live_connections_per_caller: int = Field(
+        default=50, ge=1, description="WebSockets and event streams of one caller; without a name, of one address."
+    )
+    live_operations: int = Field(default=20, ge=1, description="Operations that may run on one WebSocket.")
     drain_seconds: SecondsOrNever = Field(
         default=0.0,
         description="Seconds after SIGTERM in which /readyz says no and requests are still taken, for load balancers.",
@@ -220,6 +227,13 @@ class Settings(BaseSettings):
     metrics: bool = Field(default=True, description="Whether Prometheus metrics are served at /metrics.")
     operation_log: bool = Field(default=False, description="Whether each operation is a line of JSON on stderr.")
     slow_seconds: Seconds = Field(default=5.0, description="Seconds from which an operation is logged as slow.")
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("GATEWAY_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="Collector that takes OpenTelemetry traces over OTLP/HTTP, e.g. http://collector:4318; needs the "
+        "extra tracing. Falls back to OTEL_EXPORTER_OTLP_ENDPOINT.",
+    )
+    trace_upstream: bool = Field(default=False, description="Whether dbt is told the trace of a call (traceparent).")
     discovery_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None = Field(
         default=None,
         validation_alias=AliasChoices("GATEWAY_DISCOVERY_LOG_LEVEL", "DBT_DISCOVERY_LOG_LEVEL"),

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from graphql import BreakingChange, build_schema, find_breaking_changes
 import gateway
 from gateway.app import create_app
 from gateway.cli.keys import make_key
+from gateway.cli.shared_metrics import metrics_shared
 from gateway.cli.source import opened, prepared, read_folder
 from gateway.cli.terminal import complain, describe, say, shown_host
 from gateway.errors import ConfigurationError
@@ -54,7 +56,9 @@ def _serve(options: argparse.Namespace) -> int:
         served = source.settings
         if on_this_machine and not served.allowed_hosts:
             served = served.model_copy(update={"allowed_hosts": LOOPBACK_NAMES})
-        return serve(partial(create_app, served), listening, _serving_policy(served, options.workers))
+        with metrics_shared(options.workers) as figures:
+            policy = replace(_serving_policy(served, options.workers), metrics=figures)
+            return serve(partial(create_app, served), listening, policy)
 
 
 def _is_loopback(host: str) -> bool:

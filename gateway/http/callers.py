@@ -64,6 +64,8 @@ class KnownCallers:
             return known
         generation = self._keys.generation if self._keys else 0
         told, expires = await self._tell(credentials)
+        if expires is not None:
+            told = replace(told, until=time.monotonic() + expires - time.time())
         seconds = _REMEMBERED_SECONDS if expires is None else min(_REMEMBERED_SECONDS, expires - time.time())
         self._remembered[_digest(credentials)] = _Known(told, time.monotonic() + seconds, generation)
         while len(self._remembered) > _MOST_REMEMBERED:

@@ -15,16 +15,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class Draining:
     """ASGI middleware. For `seconds` after SIGTERM it still serves, but `/readyz` says no and connections are not kept.
 
-    Load balancers need that time to notice. Then the server's own handling goes on: no new connections, requests under
-    way are finished. A second SIGTERM, or Ctrl-C, ends the waiting.
+    Load balancers need that time to notice. Then live connections are told (`scope["leaving"]`, an event), and the
+    server's own handling goes on: no new connections, requests under way are finished. A second SIGTERM, or Ctrl-C,
+    ends the waiting.
     """
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
         self._app = app
         self._seconds = seconds
         self._is_draining = False
+        self._leaving = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["leaving"] = self._leaving
         if scope["type"] == "lifespan":
             await self._app(scope, receive, self._watching_start(send))
         elif self._is_draining and scope["type"] == "http":
@@ -38,7 +41,7 @@ class Draining:
     def _watching_start(self, send: Send) -> Send:
         async def watched(message: Message) -> None:
             # By now the server has installed its handlers, so ours can come before them.
-            if message["type"] == "lifespan.startup.complete" and self._seconds > 0:
+            if message["type"] == "lifespan.startup.complete":
                 self._come_before_the_server()
             await send(message)
 
@@ -56,9 +59,14 @@ class Draining:
                 signal.raise_signal(number)
                 return
             self._is_draining = True
-            loop.call_soon_threadsafe(loop.call_later, self._seconds, server_handler, number, frame)
+            loop.call_soon_threadsafe(loop.call_later, self._seconds, self._leaving.set)
+            loop.call_soon_threadsafe(loop.call_later, self._seconds + _FAREWELL_SECONDS, server_handler, number, frame)
 
         signal.signal(signal.SIGTERM, drain_first)
+
+
+# From telling live connections that it is time until the server closes what is left of them.
+_FAREWELL_SECONDS = 0.2
 
 
 def _closing(send: Send) -> Send:

@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Lifespan
 
 from gateway.http.authentication import Authenticator, ThisMachineAuthenticator
@@ -23,6 +23,10 @@ from gateway.http.graphql import EndpointPolicy, GraphQLEndpoint
 from gateway.http.guarded import Guarded
 from gateway.http.health import ReadinessCheck, health_routes
 from gateway.http.hosts import HostGuard
+from gateway.http.live.answers import LiveAnswers
+from gateway.http.live.conversation import Hall
+from gateway.http.live.slots import LivePolicy, Slots
+from gateway.http.live.socket import LiveSocket
 from gateway.http.metrics import Metrics
 from gateway.http.negotiation import MediaType
 from gateway.http.operation_log import OperationLog
@@ -52,6 +56,7 @@ class EdgePolicy:
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
     webhooks: WebhookPolicy | None = None
     authenticator: Authenticator = field(default_factory=ThisMachineAuthenticator)
+    live: LivePolicy = field(default_factory=LivePolicy)
 
 
 def create_edge(
@@ -82,11 +87,18 @@ def _routes(executor: Executor, policy: EdgePolicy, readiness: ReadinessCheck) -
     )
     metrics = Metrics()
     observers = [OperationLog(policy.slow_seconds).observe, metrics.observe]
-    endpoint = GraphQLEndpoint(executor, policy.authenticator, endpoint_policy, observers)
+    slots = Slots(policy.live, metrics.refresh)
+    metrics.watch_connections(slots.open)
+    live = LiveAnswers(executor, slots, policy.live)
+    endpoint = GraphQLEndpoint(executor, live, policy.authenticator, endpoint_policy, observers)
     metrics.watch_in_flight(endpoint.in_flight)
+    socket = LiveSocket(
+        Hall(endpoint, policy.authenticator, slots, policy.live, endpoint_policy.json), policy.allowed_origins
+    )
     explorer = explorer_routes(policy.title, read_tabs()) if policy.explorer else []
     shown_metrics = [_metrics_route(metrics, policy)] if policy.metrics else []
-    return [Route("/graphql", endpoint), *health_routes(readiness), *shown_metrics, *explorer]
+    graphql = [Route("/graphql", endpoint), WebSocketRoute("/graphql", socket)]
+    return [*graphql, *health_routes(readiness), *shown_metrics, *explorer]
 
 
 def _metrics_route(metrics: Metrics, policy: EdgePolicy) -> Route:

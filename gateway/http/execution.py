@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -43,6 +43,11 @@ class Answer:
     executed: bool = True
 
 
+Part = dict[str, Any]
+"""A part of an answer in the shape of incremental delivery: the first has `data` and `pending`, later ones
+`incremental` and `completed`; `hasNext` is false in the last."""
+
+
 class Executor(Protocol):
     """Validates and runs operations. May be called concurrently; must not raise for anything a caller can send."""
 
@@ -50,3 +55,12 @@ class Executor(Protocol):
 
     def invalid(self, params: GraphQLParams) -> Answer | None:
         """The answer to a document that does not fit the schema; None for one that does."""
+
+    async def subscribe(self, params: GraphQLParams, caller: Caller) -> Answer | AsyncGenerator[Answer, None]:
+        """The answers to a subscription, until it is closed; or the one that says why there is none.
+
+        The generator must be closed by whoever stops reading it.
+        """
+
+    async def execute_in_parts(self, params: GraphQLParams, caller: Caller) -> Answer | AsyncGenerator[Part, None]:
+        """The parts of an operation that defers something; the whole answer of one that does not."""

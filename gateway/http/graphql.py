@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,15 +19,18 @@ from gateway.http.body import BodyLimits, ClientGone, check_media_type, read_bod
 from gateway.http.csrf import check_cross_site
 from gateway.http.documents import Document, DocumentLimits, Documents
 from gateway.http.execution import Answer, Caller, Executor, GraphQLParams
+from gateway.http.live.answers import LiveAnswers
+from gateway.http.live.streaming import Stream, StreamReply
 from gateway.http.max_age import max_age_of
-from gateway.http.negotiation import MediaType, accepts_html, negotiate
-from gateway.http.observation import Observation, Observer, codes_of
+from gateway.http.negotiation import MediaType, accepted_streams, accepts_html, negotiate
+from gateway.http.observation import Observation, Observer, codes_of, traced
 from gateway.http.parameters import Parameters, parameters_of_body, parameters_of_query_string
 from gateway.http.persisted import PersistedDocuments, TrustedDocuments
 from gateway.http.pricing import COST, CostPolicy, Price, Pricing
 from gateway.http.refusals import LimitExceeded, MethodRefused, Overloaded
 from gateway.http.replies import answer_reply, refusal_reply
 from gateway.http.strict_json import JsonBounds, read_json
+from gateway.telemetry.tracing import Tracing, operation_span
 
 METHODS = "GET, POST"
 
@@ -36,7 +40,8 @@ class EndpointPolicy:
     """What the endpoint lets in.
 
     `response_bytes` bounds an answer; None: no bound. `trusted_documents` is a manifest file, see `persisted`.
-    `explorer_path` is where a browser that opens the endpoint is sent; None: nowhere.
+    `explorer_path` is where a browser that opens the endpoint is sent; None: nowhere. `tracing` says
+    where spans go; None: there are none.
     """
 
     body: BodyLimits = field(default_factory=BodyLimits)
@@ -50,6 +55,7 @@ class EndpointPolicy:
     concurrent_operations: int = 200
     allowed_origins: Collection[str] = ()
     explorer_path: str | None = None
+    tracing: Tracing | None = None
 
 
 class GraphQLEndpoint:
@@ -58,11 +64,13 @@ class GraphQLEndpoint:
     def __init__(
         self,
         executor: Executor,
+        live: LiveAnswers,
         authenticator: Authenticator,
         policy: EndpointPolicy,
         observers: Sequence[Observer] = (),
     ) -> None:
         self._executor = executor
+        self._live = live
         self._authenticator = authenticator
         self._policy = policy
         self._observers = observers
@@ -84,20 +92,45 @@ class GraphQLEndpoint:
         seen = Observation(scope["method"])
         start = time.perf_counter()
         try:
-            reply = await self._reply(scope, headers, receive, seen)
+            with operation_span(self._policy.tracing, headers) as span:
+                reply = await self._reply(scope, headers, receive, seen)
+                if span is not None:
+                    span.set_attributes(traced(seen))
         except ClientGone:
+            return
+        if isinstance(reply, StreamReply):
+            await self._stream(reply, seen, start, (scope, receive, send))
             return
         seen.seconds = time.perf_counter() - start
         seen.status, seen.response_bytes = reply.status_code, len(reply.body)
+        self._observe(seen)
+        await reply(scope, receive, send)
+
+    async def _stream(
+        self, reply: StreamReply, seen: Observation, start: float, channel: tuple[Scope, Receive, Send]
+    ) -> None:
+        """Sends an answer in parts. A subscription counts as answered when it begins, a deferred one when it ends."""
+        seen.status = 200
+        if seen.kind == OperationType.SUBSCRIPTION.value:
+            seen.seconds = time.perf_counter() - start
+            self._observe(seen)
+            await reply(*channel)
+            return
+        await reply(*channel)
+        seen.seconds, seen.response_bytes = time.perf_counter() - start, reply.sent
+        self._observe(seen)
+
+    def _observe(self, seen: Observation) -> None:
         for observe in self._observers:
             observe(seen)
-        await reply(scope, receive, send)
 
     def _is_a_browser_looking_around(self, scope: Scope, headers: Headers) -> bool:
         wants_a_page = scope["method"] == "GET" and accepts_html(headers.get("accept"))
         return wants_a_page and self._policy.explorer_path is not None and b"query=" not in scope["query_string"]
 
-    async def _reply(self, scope: Scope, headers: Headers, receive: Receive, seen: Observation) -> Response:
+    async def _reply(
+        self, scope: Scope, headers: Headers, receive: Receive, seen: Observation
+    ) -> Response | StreamReply:
         media_type = MediaType.JSON
         try:
             media_type = negotiate(headers.get("accept"))
@@ -106,7 +139,10 @@ class GraphQLEndpoint:
             seen.caller = caller.name
             received = await self._receive(scope, headers, receive)
             params, price = self._understand(received, seen, max_age_of(headers))
-            answer = _priced(await self._execute(params, caller, price), price)
+            answer = self._refused(params, price) or await self._deliver(params, caller, scope, seen)
+            if isinstance(answer, Stream):
+                return StreamReply(answer)
+            answer = _priced(answer, price)
             seen.usage = answer.extensions.get("gateway", {})
             reply = answer_reply(answer, media_type, self._policy.response_bytes, seen.cost or 0)
         except GatewayError as refusal:
@@ -126,8 +162,8 @@ class GraphQLEndpoint:
         kind = document.operation_type(parameters.operation_name)
         seen.document, seen.kind = document.id, kind.value
         only_queries = seen.method == "GET"
-        if only_queries and kind is not OperationType.QUERY:
-            raise MethodRefused("Only queries are answered over GET; use POST.", "POST")
+        if only_queries and kind is OperationType.MUTATION:
+            raise MethodRefused("Mutations are not answered over GET; use POST.", "POST")
         name, variables = parameters.operation_name, parameters.variables
         price = self._pricing.price(document, name, variables or {})
         seen.exceeded = document.exceeded
@@ -136,20 +172,60 @@ class GraphQLEndpoint:
             seen.exceeded = (*document.exceeded, COST) if price.is_exceeded else document.exceeded
         return GraphQLParams(document.text, document.ast, name, variables, only_queries, max_age), price
 
-    async def _execute(self, params: GraphQLParams, caller: Caller, price: Price | None) -> Answer:
+    def _refused(self, params: GraphQLParams, price: Price | None) -> Answer | None:
+        """Why an operation that costs too much is not run; None for others. Raises the price's refusal."""
         refusal = price.refusal if price else None
-        if refusal is not None:
-            # Told of documents that could run only: else the price of a guess would tell which fields there are.
-            invalid = self._executor.invalid(params)
-            if invalid is None:
-                raise refusal
-            return invalid
+        if refusal is None:
+            return None
+        # Told of documents that could run only: else the price of a guess would tell which fields there are.
+        invalid = self._executor.invalid(params)
+        if invalid is None:
+            raise refusal
+        return invalid
+
+    async def _deliver(self, params: GraphQLParams, caller: Caller, scope: Scope, seen: Observation) -> Answer | Stream:
+        """The answer as this client takes it."""
+        streams = accepted_streams(Headers(scope=scope).get("accept"))
+        if seen.kind == OperationType.SUBSCRIPTION.value:
+            return await self._live.events(params, caller, scope, streams)
+        if streams.any and (streams.only or "@defer" in params.query):
+            return await self._live.parts(params, caller, streams, self._place)
+        return await self._execute(params, caller)
+
+    async def begin(
+        self, parameters: Parameters, seen: Observation, caller: Caller
+    ) -> Answer | AsyncGenerator[Answer, None]:
+        """An operation that came over a socket (see Operations)."""
+        start = time.perf_counter()
+        try:
+            params, price = self._understand(parameters, seen, None)
+            run = self._executor.subscribe if seen.kind == OperationType.SUBSCRIPTION.value else self._execute
+            answer = self._refused(params, price) or await run(params, caller)
+        except GatewayError as refusal:
+            seen.codes = [refusal.code]
+            raise
+        else:
+            if isinstance(answer, Answer):
+                answer = _priced(answer, price)
+                seen.codes = codes_of(answer.errors) if answer.errors else ()
+                seen.usage = answer.extensions.get("gateway", {})
+            return answer
+        finally:
+            seen.status, seen.caller, seen.seconds = 101, caller.name, time.perf_counter() - start
+            self._observe(seen)
+
+    async def _execute(self, params: GraphQLParams, caller: Caller) -> Answer:
+        with self._place():
+            return await self._executor.execute(params, caller)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
         # Shed at once rather than queued: who waits here has his deadline running, and memory fills behind him.
         if self._in_flight >= self._policy.concurrent_operations:
             raise Overloaded("The gateway is busy with as many operations as it takes. Try again in a moment.")
         self._in_flight += 1
         try:
-            return await self._executor.execute(params, caller)
+            yield
         finally:
             self._in_flight -= 1
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.values import MutexValue, ValueClass
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,11 +27,18 @@ _USAGE = {
 
 
 class Metrics:
-    """The figures of one process. With several workers each has its own; a scrape sees the one that answers it."""
+    """The figures of one process or, when `server` has several workers share a directory, of all of them together.
+
+    Counts of workers that have left stay in the sums; what is under way in them does not.
+    """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
+        self._is_shared = ValueClass is not MutexValue
+        self._watched: list[tuple[Gauge, Callable[[], int]]] = []
+        if not self._is_shared:
+            ProcessCollector(registry=self._registry)
+        self._operations = self._counter("gateway_operations", "GraphQL operations by kind.", "kind")
         self._requests = self._counter("gateway_requests", "GraphQL requests by HTTP status.", "status")
         self._errors = self._counter("gateway_errors", "GraphQL requests with errors, by each code among them.", "code")
         self._exceeded = self._counter(
@@ -55,12 +64,26 @@ class Metrics:
         return Counter(name, meaning, labels, registry=self._registry)
 
     def watch_in_flight(self, in_flight: Callable[[], int]) -> None:
-        """Shows how many operations are under way, asked at every scrape."""
-        gauge = Gauge("gateway_operations_in_flight", "GraphQL operations under way.", registry=self._registry)
-        gauge.set_function(in_flight)
+        """Shows how many operations are under way."""
+        self._watch("gateway_operations_in_flight", "GraphQL operations under way.", in_flight)
+
+    def watch_connections(self, live: Callable[[], int]) -> None:
+        """Shows how many live connections are open."""
+        self._watch("gateway_live_connections", "WebSockets and event streams that are open.", live)
+
+    def _watch(self, name: str, meaning: str, count: Callable[[], int]) -> None:
+        gauge = Gauge(name, meaning, registry=self._registry, multiprocess_mode="livesum")
+        self._watched.append((gauge, count))
+
+    def refresh(self) -> None:
+        """Has the other workers see what is under way here."""
+        for gauge, count in self._watched:
+            gauge.set(count())
 
     def observe(self, request: Observation) -> None:
         """Counts one finished request."""
+        self.refresh()
+        self._operations.labels(request.kind or "none").inc()
         self._requests.labels(str(request.status)).inc()
         self._seconds.observe(request.seconds)
         self._sent.inc(request.response_bytes)
@@ -80,6 +103,14 @@ class Metrics:
         """`/metrics` in Prometheus' text format."""
 
         async def show(_request: Request) -> Response:
-            return Response(generate_latest(self._registry), 200, HEADERS, CONTENT_TYPE_LATEST)
+            self.refresh()
+            registry = _of_all_workers() if self._is_shared else self._registry
+            return Response(generate_latest(registry), 200, HEADERS, CONTENT_TYPE_LATEST)
 
         return Route("/metrics", show)
+
+
+def _of_all_workers() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 from gateway.http.refusals import NothingAcceptable
@@ -17,6 +18,16 @@ class MediaType(Enum):
     def header(self) -> str:
         """The value of Content-Type."""
         return f"{self.value}; charset=utf-8"
+
+
+EVENTS_TYPE = "text/event-stream"
+
+
+class PartsFormat(Enum):
+    """The shapes of deferred parts that clients understand, each named by what follows `multipart/mixed`."""
+
+    NEWER = ""  # `pending`, `incremental` by id and `completed`: GraphQL.js 17, urql, Relay.
+    OF_2022 = "deferSpec=20220824"  # `incremental` by path: Apollo's clients, and routers.
 
 
 class Outcome(Enum):
@@ -53,15 +64,55 @@ def negotiate(accept: str | None) -> MediaType:
     if not accept or not accept.strip():
         return MediaType.JSON
     best: tuple[float, bool] | None = None
-    for item in accept.lower().split(",")[:_MOST_RANGES]:
-        name, *parameters = (part.strip() for part in item.split(";"))
+    for name, parameters in _ranges(accept):
         media_type, quality = _RANGES.get(name), _quality(parameters)
         if media_type is not None and quality > 0:
             rank = (quality, media_type is MediaType.GRAPHQL)
             best = rank if best is None else max(best, rank)
+    if best is None and accepted_streams(accept).any:
+        # What is refused before it can be streamed is answered in the newer type: its statuses say so.
+        return MediaType.GRAPHQL
     if best is None:
         raise NothingAcceptable("Accept application/graphql-response+json or application/json.")
     return MediaType.GRAPHQL if best[1] else MediaType.JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Which answers in parts a client takes: server-sent events, deferred parts; `only` when it takes nothing else."""
+
+    events: bool = False
+    parts: PartsFormat | None = None
+    only: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether it takes any."""
+        return self.events or self.parts is not None
+
+
+def accepted_streams(accept: str | None) -> Streams:
+    """The streams an Accept header names; a wildcard names none."""
+    events, parts, whole = False, None, False
+    for name, parameters in _ranges(accept or ""):
+        if _quality(parameters) <= 0:
+            continue
+        if name == EVENTS_TYPE:
+            events = True
+        elif name == "multipart/mixed" and not any(one.startswith("subscriptionspec") for one in parameters):
+            parts = PartsFormat.OF_2022 if "deferspec=20220824" in parameters else PartsFormat.NEWER
+        elif name in _RANGES:
+            whole = True
+    return Streams(events, parts, (events or parts is not None) and not whole)
+
+
+def _ranges(accept: str) -> list[tuple[str, list[str]]]:
+    """The media ranges of a header, each with its parameters."""
+    found = []
+    for item in accept.lower().split(",")[:_MOST_RANGES]:
+        name, *parameters = (part.strip() for part in item.split(";"))
+        found.append((name, [parameter.replace(" ", "") for parameter in parameters]))
+    return found
 
 
 def accepts_html(accept: str | None) -> bool:

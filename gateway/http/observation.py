@@ -36,3 +36,16 @@ Observer = Callable[[Observation], None]
 def codes_of(errors: Sequence[Mapping[str, Any]]) -> list[str]:
     """The distinct codes of formatted errors, sorted."""
     return sorted({str(error["extensions"]["code"]) for error in errors})
+
+
+def traced(request: Observation) -> dict[str, str | int]:
+    """What a trace tells of a request: never a name or a text that a caller chose."""
+    usage = request.usage
+    told: dict[str, str | int] = {
+        "graphql.operation.type": request.kind or "none",
+        "graphql.document.id": request.document or "none",
+        "gateway.caller": request.caller or "nobody",
+        "gateway.codes": ",".join(request.codes),
+    }
+    counts = ("upstreamRequests", "cacheHits", "cacheMisses")
+    return told | {f"gateway.{name}": int(usage.get(name, 0)) for name in counts}

@@ -7,11 +7,13 @@ arrived. Idle keep-alive connections are uvicorn's own business.
 from __future__ import annotations
 
 import asyncio
+import select
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gateway.errors import GatewayError
 from gateway.http.negotiation import MediaType
@@ -40,6 +42,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._send_deadline: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._in_head = True
+        self._is_leaving = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
@@ -72,10 +75,41 @@ class GuardedProtocol(HttpToolsProtocol):
             self.app = _refuse_headers
         super().on_headers_complete()
         self.app = served
+        if self._is_leaving:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self._expect_nothing()
         super().on_message_complete()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """The connection has been idle for long."""
+        if not self._is_being_sent_to():
+            super().timeout_keep_alive_handler()
+
+    def shutdown(self) -> None:
+        """No new connections are taken any more; one that looks idle may have a request on its way already, which would
+        be lost with it. It is answered, and then the connection is closed."""
+        self._is_leaving = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+        else:
+            self.loop.call_later(_LINGER_SECONDS, self._close_when_idle)
+
+    def _close_when_idle(self) -> None:
+        is_answered = self.cycle is None or self.cycle.response_complete
+        if self.transport.is_closing() or not is_answered:
+            return
+        if self._head_bytes or self._is_being_sent_to():
+            self.loop.call_later(_LINGER_SECONDS, self._close_when_idle)
+        else:
+            self.transport.close()
+
+    def _is_being_sent_to(self) -> bool:
+        """Whether something has arrived that has not been read yet."""
+        waiting = select.poll()
+        waiting.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(waiting.poll(0))
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we send."""
@@ -99,6 +133,45 @@ class GuardedProtocol(HttpToolsProtocol):
             self._deadline = None
 
 
+class GuardedSocket(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol: a client that does not read for `send_seconds` is let go, and at the end there is
+    time to say goodbye first."""
+
+    def __init__(self, limits: ReceivingLimits, **given: Any) -> None:
+        super().__init__(**given)
+        self._limits = limits
+        self._send_deadline: asyncio.TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel_deadline()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we send."""
+        super().pause_writing()
+        self._send_deadline = self.loop.call_later(self._limits.send_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self._cancel_deadline()
+        super().resume_writing()
+
+    def shutdown(self) -> None:
+        """The application has been told (see `draining`) and ends its conversations; who stays is cut off."""
+        self.loop.call_later(_FAREWELL_SECONDS, self._cut_off)
+
+    def _cut_off(self) -> None:
+        if not self.transport.is_closing():
+            super().shutdown()
+
+    def _cancel_deadline(self) -> None:
+        if self._send_deadline is not None:
+            self._send_deadline.cancel()
+            self._send_deadline = None
+
+
+_FAREWELL_SECONDS = 2.0
+_LINGER_SECONDS = 1.0
 _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 

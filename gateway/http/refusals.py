@@ -138,6 +138,13 @@ class Overloaded(GatewayError):
     http_status = 503
 
 
+class TooManyStreams(GatewayError):
+    """As many live connections, or operations on one of them, as the gateway takes."""
+
+    code = "TOO_MANY_STREAMS"
+    http_status = 429
+
+
 class HeadTooLarge(GatewayError):
     """More headers, or more bytes of them, than any client of ours sends."""
 

@@ -37,9 +37,8 @@ _OF_THE_DOCUMENT = (
 )
 
 
-def answer_reply(answer: Answer, media_type: MediaType, most_bytes: int | None = None, cost: int = 0) -> Response:
-    """The response to a request that reached the executor. Raises LimitExceeded when it is longer than `most_bytes`;
-    one of much `cost` is given up before it is whole."""
+def content_of(answer: Answer) -> dict[str, Any]:
+    """An answer as its JSON object."""
     content: dict[str, Any] = {}
     if answer.errors:
         content["errors"] = answer.errors if answer.executed else _faults_of_a_document(answer.errors)
@@ -47,21 +46,32 @@ def answer_reply(answer: Answer, media_type: MediaType, most_bytes: int | None =
         content["data"] = answer.data
     if answer.extensions:
         content["extensions"] = answer.extensions
+    return content
+
+
+def answer_reply(answer: Answer, media_type: MediaType, most_bytes: int | None = None, cost: int = 0) -> Response:
+    """The response to a request that reached the executor. Raises LimitExceeded when it is longer than `most_bytes`;
+    one of much `cost` is given up before it is whole."""
     outcome = Outcome.EXECUTED if answer.executed else Outcome.REFUSED
-    body = encode_within(content, most_bytes, in_pieces=cost >= _COST_OF_A_LONG_ANSWER)
+    body = encode_within(content_of(answer), most_bytes, in_pieces=cost >= _COST_OF_A_LONG_ANSWER)
     return Response(body, STATUSES[media_type, outcome], HEADERS, media_type.header)
 
 
-def refusal_reply(refusal: GatewayError, media_type: MediaType) -> Response:
-    """The response to a request that the edge sends back."""
+def error_of(refusal: GatewayError) -> dict[str, Any]:
+    """A refusal as a GraphQL error."""
     error: dict[str, Any] = {"message": refusal.message, "extensions": dict(refusal.extensions)}
     locations: Sequence[Mapping[str, int]] | None = error["extensions"].pop("locations", None)
     if locations:
         error["locations"] = locations
+    return error
+
+
+def refusal_reply(refusal: GatewayError, media_type: MediaType) -> Response:
+    """The response to a request that the edge sends back."""
     status = refusal.http_status
     if isinstance(refusal, _OF_THE_DOCUMENT):
         status = STATUSES[media_type, Outcome.REFUSED]
-    reply = _reply({"errors": [error]}, media_type, status)
+    reply = _reply({"errors": [error_of(refusal)]}, media_type, status)
     if isinstance(refusal, MethodRefused):
         reply.headers["Allow"] = refusal.allow
     if isinstance(refusal, Unauthenticated):

@@ -8,20 +8,27 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import uvicorn
+from prometheus_client.multiprocess import mark_process_dead
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.http.draining import Draining
-from gateway.http.receiving import GuardedProtocol, ReceivingLimits
+from gateway.http.receiving import GuardedProtocol, GuardedSocket, ReceivingLimits
 
 BACKLOG = 1024
 # Requests under way get this long to finish after SIGTERM; longer than any of them may take.
 GRACE_SECONDS = 35
+# Longer than balancers keep an idle connection, as a rule 60 s: who closes it first must not be the one who may be
+# sent a request on it at that moment.
+KEEP_ALIVE_SECONDS = 75
+# A message on a WebSocket is one request; larger ones close the socket while they arrive.
+SOCKET_MESSAGE_BYTES = 64 * 1024
 # A worker imports for seconds before it answers its parent; on a busy machine uvicorn's 5 s end every restart.
 WORKER_SECONDS = 60
 
@@ -59,13 +66,17 @@ def _why_not(host: str, port: int, refused: OSError) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ServingPolicy:
-    """How to serve. `drain_seconds` are waited after SIGTERM, see `draining`; connections beyond the limit get 503."""
+    """How to serve. `drain_seconds` are waited after SIGTERM, see `draining`; connections beyond the limit get 503.
+
+    `metrics` is the directory that several workers share for their figures, see cli.shared_metrics.
+    """
 
     workers: int = 1
     connections: int = 1000
     drain_seconds: float = 0.0
     receiving: ReceivingLimits = field(default_factory=ReceivingLimits)
     logging: Mapping[str, Any] | None = None
+    metrics: Path | None = None
 
 
 def serve(create: Callable[[], ASGIApp], listening: socket.socket, policy: ServingPolicy) -> int:
@@ -78,7 +89,11 @@ def serve(create: Callable[[], ASGIApp], listening: socket.socket, policy: Servi
         factory=True,
         # uvicorn calls it like a class, with its own arguments by name.
         http=partial(GuardedProtocol, policy.receiving),  # type: ignore[arg-type]
-        ws="none",
+        ws=partial(GuardedSocket, policy.receiving),  # type: ignore[arg-type]
+        ws_max_size=SOCKET_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        ws_ping_interval=20.0,
+        ws_ping_timeout=20.0,
         workers=policy.workers,
         backlog=BACKLOG,
         limit_concurrency=policy.connections,
@@ -87,17 +102,35 @@ def serve(create: Callable[[], ASGIApp], listening: socket.socket, policy: Servi
         log_level="warning",
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_worker_healthcheck=WORKER_SECONDS,
     )
     if policy.workers > 1:
-        Multiprocess(config, sockets=[listening]).run()
+        Workers(config, [listening], policy.metrics).run()
         return 0
     try:
         uvicorn.Server(config).run(sockets=[listening])
     except SystemExit as leaving:
         return 2 if leaving.code == STARTUP_FAILURE else 0
     return 0
+
+
+class Workers(Multiprocess):
+    """uvicorn's parent of several processes, which tidies up after those that have left: what was under way in them is
+    no longer. `metrics` is the directory in which they keep their figures."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], metrics: Path | None) -> None:
+        super().__init__(config, sockets)
+        self._metrics = metrics
+
+    def keep_subprocess_alive(self) -> None:
+        super().keep_subprocess_alive()
+        alive = {process.pid for process in self.processes}
+        for file in self._metrics.glob("gauge_live*.db") if self._metrics else ():
+            pid = int(file.stem.rpartition("_")[2])
+            if pid not in alive:
+                mark_process_dead(pid, str(self._metrics))  # type: ignore[no-untyped-call]
 
 
 def _wrapped(create: Callable[[], ASGIApp], drain_seconds: float) -> ASGIApp:

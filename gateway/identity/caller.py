@@ -27,12 +27,14 @@ class Caller:
 
     `name` goes into logs and shares the budget of requests fairly; None is a caller nobody asked to identify.
     `dbt_token` is his own token for dbt, with which alone his facts are read; None: the gateway's is used.
+    `until` is the `time.monotonic()` at which his credential ends; None: it does not, or nobody knows when.
     """
 
     name: str | None = None
     visibility: Visibility = EVERYTHING
     scopes: frozenset[Scope] = ALL_SCOPES
     dbt_token: SecretStr | None = None
+    until: float | None = None
 
     @property
     def audience(self) -> Hashable:

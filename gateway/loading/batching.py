@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from aiodataloader import DataLoader
 
 from gateway.errors import GatewayError
+from gateway.telemetry.tracing import span
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -26,6 +27,7 @@ class Batched(Generic[K, V]):
         self, load_many: Callable[[list[K]], Awaitable[Mapping[K, V | GatewayError]]], *, remember: bool = True
     ) -> None:
         self._load_many = load_many
+        self._name = getattr(load_many, "__name__", "load").strip("_")
         self._remember = remember
 
     @cached_property
@@ -47,5 +49,6 @@ class Batched(Generic[K, V]):
         return answers  # type: ignore[return-value]  # no other exceptions are left
 
     async def _batch(self, keys: Sequence[K]) -> list[V]:
-        found = await self._load_many(list(keys))
+        with span(f"batch {self._name}", keys=len(keys)):
+            found = await self._load_many(list(keys))
         return [found[key] for key in keys]  # type: ignore[misc]  # the DataLoader raises values that are exceptions

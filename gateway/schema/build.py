@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import strawberry
+from graphql import GraphQLDeferDirective
 
 from gateway.schema.entities import GatewaySchema
 from gateway.schema.query import Query
+from gateway.schema.subscription import Subscription
 
 # The newest version that every composer in use accepts.
 FEDERATION_VERSION: Final = "2.9"
@@ -18,7 +20,12 @@ def build_schema(authenticated: bool = False) -> strawberry.Schema:
 
     `authenticated` marks what belongs to callers in the SDL that routers are given.
     """
-    return GatewaySchema(query=Query, federation_version=FEDERATION_VERSION, authenticated=authenticated)
+    schema = GatewaySchema(
+        query=Query, subscription=Subscription, federation_version=FEDERATION_VERSION, authenticated=authenticated
+    )
+    # Strawberry's switch for incremental delivery would bring @stream too, which nothing here can make use of.
+    schema._schema.directives = (*schema._schema.directives, GraphQLDeferDirective)
+    return schema
 
 
 def print_sdl(schema: strawberry.Schema) -> str:

@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 import strawberry
 
 from gateway.loading.asking import Asking, PartialFailure
+from gateway.loading.live import Live
 from gateway.loading.loaders import Loaders
 
 
 @dataclass(slots=True)
 class GatewayContext:
-    """One request: its loads, and the parts of the answer that are missing."""
+    """One request: its loads, and the parts of the answer that are missing; a subscription has `live` beside them."""
 
     loaders: Loaders
     failures: list[PartialFailure] = field(default_factory=list)
+    live: Live | None = None
 
 
 Info = strawberry.Info[GatewayContext, None]

@@ -6,10 +6,20 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from inspect import isawaitable
+from typing import Any, cast
 
 import strawberry
-from graphql import DocumentNode, ExecutionResult, FieldNode, GraphQLError, GraphQLSchema, execute, validate
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    GraphQLError,
+    GraphQLSchema,
+    experimental_execute_incrementally,
+    validate,
+)
+from graphql.execution import Executor
 
 from gateway.compiled.documents import PerDocument
 from gateway.compiled.operations import Operations
@@ -59,12 +69,12 @@ class OperationRunner:
         variables: Mapping[str, Any] | None,
         context: GatewayContext,
     ) -> Outcome:
-        """The outcome of one operation; never raises for anything a caller can send."""
+        """The outcome of one operation, whole: what it defers is in it. Never raises for anything a caller can send."""
         invalid = self.invalid(document)
         if invalid is not None:
             return invalid
         finished = await self._execute(document, operation_name, variables, context)
-        return self._outcome(finished, context.failures)
+        return self.outcome(finished, context.failures)
 
     def invalid(self, document: DocumentNode) -> Outcome | None:
         """What comes of a document that does not fit the schema; None of one that does."""
@@ -85,29 +95,41 @@ class OperationRunner:
             compiled = await self._compiled.run(document, operation_name, variables, context)
             if compiled is not None:
                 return compiled
-        result = execute(
+        # `execute` refuses every schema that knows @defer; the plain executor answers deferred fragments in place.
+        result = experimental_execute_incrementally(
             self._schema,
             document,
             context_value=context,
             variable_values=dict(variables or {}),
             operation_name=operation_name,
             hide_suggestions=not self._disclosure.suggestions,
+            executor_class=Executor,
         )
-        return result if isinstance(result, ExecutionResult) else await result
+        finished = await result if isawaitable(result) else result
+        return cast("ExecutionResult", finished)
 
     def _validate(self, document: DocumentNode, _name: str | None) -> tuple[GraphQLError, ...]:
         hidden = not self._disclosure.suggestions
         found = validate(self._schema, document, self._rules, _MOST_VALIDATION_ERRORS, hide_suggestions=hidden)
         return tuple(found[:_MOST_VALIDATION_ERRORS])
 
-    def _outcome(self, result: ExecutionResult, failures: Sequence[PartialFailure]) -> Outcome:
+    def outcome(self, result: ExecutionResult, failures: Sequence[PartialFailure]) -> Outcome:
+        """A result in its public form; `failures` are the parts that are missing from it."""
         errors = result.errors or []
         if result.data is None and errors and all(error.path is None for error in errors):
             refused = [_with_code(error, "BAD_USER_INPUT") for error in errors]
             return Outcome(None, self._disclosure.told(refused, _NO_SUCH_VALUE), executed=False)
-        is_silent = self._disclosure.is_silent
-        formatted = [*(format_error(error, is_silent) for error in errors), *map(_format_partial, failures)]
+        formatted = [*map(self.formatted, errors), *map(format_partial, failures)]
         return Outcome(result.data, formatted, executed=True)
+
+    def formatted(self, error: GraphQLError) -> dict[str, Any]:
+        """An error of an executed operation in its public form."""
+        return format_error(error, self._disclosure.is_silent)
+
+    @property
+    def hides_suggestions(self) -> bool:
+        """Whether errors must not tell names that a caller did not ask for."""
+        return not self._disclosure.suggestions
 
 
 def format_error(error: GraphQLError, is_silent: bool = False) -> dict[str, Any]:
@@ -142,7 +164,8 @@ def _is_about_a_value(original: Exception) -> bool:
     return bool(nodes) and not any(isinstance(node, FieldNode) for node in nodes or ())
 
 
-def _format_partial(failure: PartialFailure) -> dict[str, Any]:
+def format_partial(failure: PartialFailure) -> dict[str, Any]:
+    """A missing part in its public form."""
     extensions = {**failure.error.extensions, "project": failure.project_id, "partial": True}
     message = f"Project {failure.project_id} is missing from this answer: {failure.error.message}"
     return {"message": message, "path": list(failure.path), "extensions": extensions}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from gateway.services.admin_types import Page, Single
 from gateway.services.refusals import refusal_of_status
 from gateway.services.strict_answers import decode_answer
 from gateway.services.wire import Wire, WireRequest, WireResponse
+from gateway.telemetry.tracing import call_span
 
 T = TypeVar("T")
 
@@ -21,6 +23,10 @@ PAGE_SIZE = 100
 """The most rows dbt's Admin API gives on one page."""
 
 log = logging.getLogger(__name__)
+
+
+# A path names a kind of question, not one run.
+_DIGITS = re.compile(r"\d+")
 
 
 class AdminApi:
@@ -76,7 +82,10 @@ class AdminApi:
     async def _get(self, version: str, path: str, query: Mapping[str, str]) -> bytes:
         suffix = "" if path == "/" else path
         url = f"{self._url}/api/{version}/accounts/{self.account_id}{suffix or '/'}"
-        response = await self._wire.send(WireRequest("GET", url, query, api="admin"))
+        with call_span(f"dbt {_DIGITS.sub('#', path)}", api="admin") as made:
+            response = await self._wire.send(WireRequest("GET", url, query, api="admin"))
+            if made is not None:
+                made.set_attributes({"status": response.status, "bytes": len(response.body)})
         _refuse(response, path)
         return response.body
 

@@ -30,6 +30,7 @@ from gateway.services.model_service import ModelService
 from gateway.services.news import News
 from gateway.services.source_service import SourceService
 from gateway.services.transport import GuardedTransport
+from gateway.services.watch import Watch
 from gateway.services.wire import Wire
 
 
@@ -83,6 +84,7 @@ class Services:
     changes: Changes
     news: News
     tiers: Tiers
+    watch: Watch
     least_max_age: float = 0.0
     upstream_status: Callable[[], UpstreamStatus] = untroubled
 
@@ -160,6 +162,7 @@ def build_services(
         changes=changes,
         news=News(environments, jobs, admin, changes, tiers),
         tiers=tiers,
+        watch=Watch(environments, admin, changes, tiers, interval),
         least_max_age=freshness.least_max_age,
         upstream_status=upstream.status,
     )

@@ -44,6 +44,11 @@ class Listener:
         """The oldest change that was not read yet; waits for one."""
         return await self._queue.get()
 
+    def skip(self) -> None:
+        """Drops the changes that wait to be read."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
 
 class Changes:
     """One process's news. Delivery is at most once per listener, in the order of publishing."""

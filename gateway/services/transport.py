@@ -15,6 +15,7 @@ from gateway.errors import UpstreamInvalidResponse
 from gateway.services.refusals import UpstreamProblem, refusal_of_problems, refusal_of_status
 from gateway.services.strict_answers import decode_answer
 from gateway.services.wire import Wire, WireRequest, WireResponse
+from gateway.telemetry.tracing import call_span
 
 T = TypeVar("T")
 
@@ -72,7 +73,10 @@ class GuardedTransport(AsyncTransport):
         if not isinstance(request, RenderedRequest):
             raise TypeError("GuardedTransport sends RenderedRequest only")
         body = msgspec.json.encode(request.payload)
-        response = await self._wire.send(WireRequest("POST", self._url, body=body))
+        with call_span(f"dbt {request.operation_name}", api="discovery") as made:
+            response = await self._wire.send(WireRequest("POST", self._url, body=body))
+            if made is not None:
+                made.set_attributes({"status": response.status, "bytes": len(response.body)})
         refusal = refusal_of_status(response)
         if refusal is not None:
             raise refusal

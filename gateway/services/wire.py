@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from gateway.deadline import seconds_left
 from gateway.errors import UpstreamError, UpstreamInvalidResponse, UpstreamTimeout, UpstreamUnavailable
+from gateway.telemetry.tracing import headers_for_dbt
 from gateway.telemetry.usage import current_usage
 
 log = logging.getLogger(__name__)
@@ -208,7 +209,7 @@ def _headers(request: WireRequest, token: SecretStr | None) -> dict[str, str]:
         headers["Content-Type"] = "application/json"
     if token is not None:
         headers["Authorization"] = f"Token {token.get_secret_value()}"
-    return headers
+    return headers | headers_for_dbt()
 
 
 def _without_secret(body: bytes, token: SecretStr | None) -> bytes:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx2
 import pytest
 
-import hatch_build
 from tests.federation.ownership import schema as ownership_schema
 from tests.federation.programs import HERE, Subgraphs, compose, running
-from tests.node import node
+from tests.node import install_packages, node
 from tests.oracle.account import Oracle
 
-OLDEST_NODE = 20
-INSTALL_SECONDS = 300
 ROOT = HERE.parents[1]
 
 # Each router over the supergraph of the other maker's composer would do as well; this way both are used.
@@ -52,35 +45,7 @@ class Router:
 @pytest.fixture(scope="session")
 def packages() -> None:
     """The packages of package-lock.json, installed beside it, once as long as it stays the same."""
-    program = node()
-    if program is None:
-        unavailable("Node is not installed")
-    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
-    if int(version.lstrip("v").partition(".")[0]) < OLDEST_NODE:
-        unavailable(f"Node {OLDEST_NODE} or newer is needed, {version.strip()} is installed")
-    with (HERE / ".install.lock").open("w") as one_at_a_time:
-        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
-        install()
-
-
-def install() -> None:
-    digest = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
-    installed = HERE / "node_modules" / ".installed"
-    if installed.is_file() and installed.read_text("utf-8") == digest:
-        return
-    command = [*hatch_build.npm(), "ci", "--silent"]
-    try:
-        subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True, timeout=INSTALL_SECONDS)
-    except (OSError, subprocess.SubprocessError) as problem:
-        unavailable(f"npm could not install composers and routers: {getattr(problem, 'stderr', None) or problem}")
-    installed.write_text(digest, "utf-8")
-
-
-def unavailable(reason: str) -> NoReturn:
-    """Skips on a developer's machine; in continuous integration nothing may be left out."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    install_packages(HERE)
 
 
 @pytest.fixture(scope="session")

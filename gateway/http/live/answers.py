@@ -1,0 +1,78 @@
+"""Answers over HTTP that go on: a subscription as server-sent events, deferred parts as multipart or as events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+
+from starlette.types import Scope
+
+from gateway.http.execution import Answer, Executor, GraphQLParams
+from gateway.http.live.admission import share_key
+from gateway.http.live.encoding import (
+    HEARTBEAT,
+    LAST_EVENT,
+    OPENING_PART,
+    event_of_answer,
+    events_of_answers,
+    events_of_parts,
+    multipart,
+    parts_type,
+)
+from gateway.http.live.slots import LivePolicy, Slots
+from gateway.http.live.streaming import Stream
+from gateway.http.negotiation import EVENTS_TYPE, Streams
+from gateway.http.refusals import NothingAcceptable
+from gateway.identity.caller import Caller
+
+
+class LiveAnswers:
+    """Begins streams. An event stream takes the same places as a socket does."""
+
+    def __init__(self, executor: Executor, slots: Slots, policy: LivePolicy) -> None:
+        self._executor = executor
+        self._slots = slots
+        self._policy = policy
+
+    async def events(self, params: GraphQLParams, caller: Caller, scope: Scope, streams: Streams) -> Answer | Stream:
+        """A subscription as events. Raises NothingAcceptable for a client that takes none, or TooManyStreams."""
+        if not streams.events:
+            raise NothingAcceptable(
+                "A subscription is answered as text/event-stream, or over a WebSocket that speaks graphql-transport-ws."
+            )
+        with ExitStack() as places:
+            places.enter_context(self._slots.place())
+            places.enter_context(self._slots.place_of(share_key(scope, caller)))
+            answers = await self._executor.subscribe(params, caller)
+            if isinstance(answers, Answer):
+                return answers
+            return Stream(
+                EVENTS_TYPE,
+                events_of_answers(answers),
+                heartbeat=HEARTBEAT,
+                heartbeat_seconds=self._policy.heartbeat_seconds,
+                farewell=LAST_EVENT,
+                until=caller.until,
+                # So that the client knows at once that it is heard.
+                opening=HEARTBEAT,
+                places=places.pop_all(),
+            )
+
+    async def parts(
+        self, params: GraphQLParams, caller: Caller, streams: Streams, place: Callable[[], AbstractContextManager[None]]
+    ) -> Answer | Stream:
+        """What an operation defers in parts, and a whole answer otherwise; one event of it if only events are taken.
+
+        `place` is one among the operations under way, held until the last part is sent.
+        """
+        with ExitStack() as places:
+            places.enter_context(place())
+            found = await self._executor.execute_in_parts(params, caller)
+            if isinstance(found, Answer):
+                return Stream(EVENTS_TYPE, event_of_answer(found)) if streams.events and streams.only else found
+            if streams.parts is not None:
+                body = multipart(found, streams.parts)
+                return Stream(parts_type(streams.parts), body, opening=OPENING_PART, places=places.pop_all())
+            events = events_of_parts(found)
+            seconds = self._policy.heartbeat_seconds
+            return Stream(EVENTS_TYPE, events, HEARTBEAT, seconds, places=places.pop_all())

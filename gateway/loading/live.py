@@ -1,0 +1,106 @@
+"""Questions that are answered again whenever something has changed: finished runs and rankings."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gateway.errors import GatewayError
+from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.model import Model
+from gateway.hierarchy.ranking import Ranked, Ranking
+from gateway.loading.asking import Asking
+from gateway.loading.jobs import find_run
+from gateway.loading.projects import project_of_environment
+from gateway.services.changes import Change, ChangeKind
+from gateway.services.watch import Watch
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T", Model, Job)
+
+# A run is told once, although a webhook and the watch may both notice it.
+_REMEMBERED_RUNS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What a subscription stands on: the watch, and a way to ask as if a new request had come.
+
+    `fresh` has no memory of earlier answers, and a deadline of its own.
+    """
+
+    watch: Watch
+    fresh: Callable[[], AbstractAsyncContextManager[Asking]]
+
+
+async def finished_runs(
+    live: Live, project_ids: Collection[str] | None, job_id: int | None
+) -> AsyncGenerator[Run, None]:
+    """Runs that finish from now on, each once: of some projects, of one job, or all the caller may see."""
+    told: deque[int] = deque(maxlen=_REMEMBERED_RUNS)
+    with live.watch.listening() as listener:
+        while True:
+            change = await listener.next()
+            if change.run_id is None or change.run_id in told:
+                continue
+            if job_id is not None and change.job_id not in (None, job_id):
+                continue
+            run = await _finished_run(live, change, project_ids)
+            if run is not None and job_id in (None, run.job_id):
+                told.append(run.id)
+                yield run
+
+
+async def _finished_run(live: Live, change: Change, project_ids: Collection[str] | None) -> Run | None:
+    if change.kind is not ChangeKind.RUN_FINISHED or change.run_id is None:
+        return None
+    try:
+        async with live.fresh() as asking:
+            run = await find_run(asking, change.run_id)
+            project = await project_of_environment(asking, run.environment_id)
+    except GatewayError as unreadable:
+        log.info("run %d has finished but cannot be told: %s", change.run_id, unreadable.code)
+        return None
+    if not run.status.is_final:
+        return None
+    is_wanted = project_ids is None or (project is not None and project.id in project_ids)
+    return run if is_wanted else None
+
+
+async def changed_rankings(
+    live: Live, rank: Callable[[Asking], Awaitable[Ranking[T]]], begin_with_current: bool
+) -> AsyncGenerator[tuple[Ranked[T], ...], None]:
+    """A ranking whenever its places or figures differ from those before; many changes at once are one.
+
+    A ranking from which a project is missing is not told: it would differ for that reason only.
+    """
+    with live.watch.listening() as listener:
+        before = await _ranking(live, rank)
+        if begin_with_current and before is not None:
+            yield before
+        while True:
+            await listener.next()
+            listener.skip()
+            now = await _ranking(live, rank)
+            if now is not None and before is not None and _differ(now, before):
+                yield now
+            before = before if now is None else now
+
+
+async def _ranking(live: Live, rank: Callable[[Asking], Awaitable[Ranking[T]]]) -> tuple[Ranked[T], ...] | None:
+    try:
+        async with live.fresh() as asking:
+            ranking = await rank(asking)
+            return None if asking.failures else ranking.entries
+    except GatewayError as unreadable:
+        log.info("a ranking that is subscribed to cannot be read: %s", unreadable.code)
+        return None
+
+
+def _differ(now: tuple[Ranked[T], ...], before: tuple[Ranked[T], ...]) -> bool:
+    return [(one.item.id, one.runtime) for one in now] != [(one.item.id, one.runtime) for one in before]

@@ -1,0 +1,111 @@
+"""The roots of every question that is answered again when something changes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Annotated, TypeVar
+
+import strawberry
+
+from gateway.errors import BadUserInput
+from gateway.hierarchy import job as job_facts
+from gateway.hierarchy import model as model_facts
+from gateway.hierarchy.ranking import Ranked, Ranking
+from gateway.loading import jobs, projects, rankings
+from gateway.loading.asking import Asking
+from gateway.loading.live import Live, changed_rankings, finished_runs
+from gateway.schema.arguments import ContainsFilter, ContainsModelFilter, Environment, LastRuns, ModelsFilter, TopN
+from gateway.schema.context import Info, asking
+from gateway.schema.enums import DeploymentEnvironment
+from gateway.schema.inputs import model_filter, search_filter
+from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
+from gateway.schema.run import Run
+
+T = TypeVar("T", model_facts.Model, job_facts.Job)
+
+ProjectIds = Annotated[
+    list[strawberry.ID] | None,
+    strawberry.argument(description="Only runs of these projects, by dbt project name. Unknown ones are refused."),
+]
+OfJob = Annotated[strawberry.ID | None, strawberry.argument(description="Only runs of this job, by dbt's id of it.")]
+BeginWithCurrent = Annotated[
+    bool, strawberry.argument(description="Whether to begin with the ranking as it is, before anything has changed.")
+]
+
+
+@strawberry.type(
+    description="Questions that are answered again when dbt has something new, over a WebSocket or server-sent events."
+)
+class Subscription:
+    @strawberry.subscription(
+        description="Runs that finish from now on, each once, whatever came of them.", graphql_type=Run
+    )
+    async def run_finished(
+        self, info: Info, projects: ProjectIds = strawberry.UNSET, job_id: OfJob = strawberry.UNSET
+    ) -> AsyncGenerator[job_facts.Run, None]:
+        ask = asking(info)
+        wanted = await _known_projects(ask, projects) if projects else None
+        job = (await jobs.find_job(ask, jobs.number_of(job_id, "job"))).id if job_id else None
+        return finished_runs(_live(info), wanted, job)
+
+    @strawberry.subscription(
+        description="The slowest models over all projects, whenever a place or a figure among them has changed.",
+        graphql_type=list[RankedModel],
+    )
+    async def slowest_models_changed(
+        self,
+        info: Info,
+        first: TopN = 5,
+        last_runs: LastRuns = 1,
+        filter: ModelsFilter = strawberry.UNSET,
+        environment: Environment = DeploymentEnvironment.PRODUCTION,
+        begin_with_current: BeginWithCurrent = False,
+    ) -> AsyncGenerator[tuple[Ranked[model_facts.Model], ...], None]:
+        ensure_ranking(first, last_runs)
+        criteria = model_filter(filter)
+
+        async def rank(ask: Asking) -> Ranking[model_facts.Model]:
+            account = await projects.find_account(ask, environment)
+            return await rankings.slowest_models(ask, account.projects, first, last_runs, criteria)
+
+        return changed_rankings(_live(info), rank, begin_with_current)
+
+    @strawberry.subscription(
+        description="The longest jobs over all projects, whenever a place or a figure among them has changed.",
+        graphql_type=list[RankedJob],
+    )
+    async def longest_running_jobs_changed(
+        self,
+        info: Info,
+        first: TopN = 5,
+        last_runs: LastRuns = 1,
+        filter: ContainsFilter = strawberry.UNSET,
+        model_filter_: ContainsModelFilter = strawberry.UNSET,
+        environment: Environment = DeploymentEnvironment.PRODUCTION,
+        begin_with_current: BeginWithCurrent = False,
+    ) -> AsyncGenerator[tuple[Ranked[job_facts.Job], ...], None]:
+        ensure_ranking(first, last_runs)
+        criteria, models = search_filter(filter), model_filter(model_filter_)
+
+        async def rank(ask: Asking) -> Ranking[job_facts.Job]:
+            account = await projects.find_account(ask, environment)
+            return await rankings.longest_running_jobs(
+                ask, account.projects, first, last_runs, criteria=criteria, models=models
+            )
+
+        return changed_rankings(_live(info), rank, begin_with_current)
+
+
+def _live(info: Info) -> Live:
+    if info.context.live is None:
+        raise BadUserInput("A subscription needs a transport that can answer more than once.")
+    return info.context.live
+
+
+async def _known_projects(ask: Asking, wanted: list[strawberry.ID]) -> frozenset[str]:
+    """The projects' ids. Raises BadUserInput for one that does not exist in any deployment environment."""
+    known = {project.id for project in (await ask.loaders.projects()).by_environment.values()}
+    for project_id in wanted:
+        if project_id not in known:
+            raise BadUserInput(f"projects: no project has the id {project_id[:80]!r}.", argument="projects")
+    return frozenset(map(str, wanted))

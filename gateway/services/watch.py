@@ -1,0 +1,96 @@
+"""Looks at dbt on an interval while somebody wants to hear of changes, and only then."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from gateway.caching.belief import wanting
+from gateway.caching.tiers import Tiers
+from gateway.errors import GatewayError
+from gateway.hierarchy.job import Run
+from gateway.services.admin_facts import AdminFacts
+from gateway.services.changes import Change, ChangeKind, Changes, Listener
+from gateway.services.environment_service import EnvironmentService
+
+log = logging.getLogger(__name__)
+
+# As many of the account's newest runs are looked at for those that have finished since.
+_NEWEST = 100
+
+
+class Watch:
+    """Lets others listen to changes. While there is a listener, environments and newest runs are read every interval
+    (seconds): two requests, shared with whoever asks for the same facts. What differs is published once."""
+
+    def __init__(
+        self, environments: EnvironmentService, admin: AdminFacts, changes: Changes, tiers: Tiers, interval: float
+    ) -> None:
+        self._environments = environments
+        self._admin = admin
+        self._changes = changes
+        self._tiers = tiers
+        self._interval = interval
+        self._listeners = 0
+        self._task: asyncio.Task[None] | None = None
+        self._runs: Mapping[int, bool] | None = None
+
+    @property
+    def listeners(self) -> int:
+        """How many listen now."""
+        return self._listeners
+
+    @contextmanager
+    def news(self) -> Iterator[None]:
+        """Within the block facts count that were known to be true half an interval ago: what a change has outdated is
+        read again, and what was read because of it is not."""
+        with wanting(self._tiers.clock() - self._interval / 2):
+            yield
+
+    @contextmanager
+    def listening(self) -> Iterator[Listener]:
+        """A listener for the block, to be entered inside a running loop."""
+        with self._changes.listening() as listener:
+            self._listeners += 1
+            if self._task is None:
+                self._task = asyncio.get_running_loop().create_task(self._look_again_and_again())
+            try:
+                yield listener
+            finally:
+                self._listeners -= 1
+                if self._listeners == 0:
+                    self._stop()
+
+    def _stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        # Whoever listens next starts from what is then, not from what was long ago.
+        self._task, self._runs = None, None
+
+    async def _look_again_and_again(self) -> None:
+        while True:
+            try:
+                with self.news():
+                    await self._look()
+            except GatewayError as unreadable:
+                log.info("dbt could not be looked at for changes: %s", unreadable.message)
+            await asyncio.sleep(self._interval)
+
+    async def _look(self) -> None:
+        topology = await self._admin.topology()
+        # Whoever reads a header tells of a new revision.
+        await self._environments.headers([one.id for one in topology.environments])
+        self._tell_finished(await self._admin.newest_runs(_NEWEST))
+
+    def _tell_finished(self, runs: Sequence[Run]) -> None:
+        known = self._runs
+        self._runs = {run.id: run.status.is_final for run in runs}
+        if known is None:
+            return
+        oldest = min(known, default=0)
+        for run in reversed(runs):
+            is_news = not known.get(run.id, run.id < oldest)
+            if run.status.is_final and is_news:
+                self._changes.publish(Change(ChangeKind.RUN_FINISHED, run.environment_id, run.job_id, run.id))

@@ -1,0 +1,123 @@
+"""Joins the edge and the schema for answers that come in parts: each step with its own usage, deadline and turn."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.deadline import deadline_in
+from gateway.errors import GatewayError
+from gateway.http.execution import Answer, GraphQLParams, Part
+from gateway.identity.caller import Caller
+from gateway.loading.asking import Asking
+from gateway.loading.live import Live
+from gateway.schema.context import GatewayContext
+from gateway.schema.execution import Outcome
+from gateway.schema.streaming import Asked, StreamRunner
+from gateway.services.bundle import Services
+from gateway.services.watch import Watch
+from gateway.telemetry.usage import Usage, measuring
+
+log = logging.getLogger(__name__)
+
+# Events come to all subscribers at once; so many of them are answered at a time, and requests get their turn between.
+_EVENTS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a request, or one event of a subscription, is given: a context without memory, and its usage."""
+
+    context: GatewayContext
+    usage: Usage
+    services: Services
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The events of a subscription, and the watch they come from."""
+
+    watch: Watch
+    events: AsyncIterable[Any]
+
+
+Begin = Callable[[GraphQLParams, Caller], Awaitable[Begun]]
+
+
+class Streams:
+    """Runs subscriptions and deferring operations. `begin` opens what each step needs; a step has `seconds`."""
+
+    def __init__(self, runner: StreamRunner, begin: Begin, seconds: float) -> None:
+        self._runner = runner
+        self._begin = begin
+        self._seconds = seconds
+        self._turns = asyncio.Semaphore(_EVENTS_AT_ONCE)
+
+    async def subscribe(self, params: GraphQLParams, caller: Caller) -> Answer | AsyncGenerator[Answer, None]:
+        """The answers of a subscription as its events come, or the one that says why there is none."""
+        asked = _asked(params)
+        begun = await self._begin(params, caller)
+        watch = begun.services.watch
+        begun.context.live = Live(watch, lambda: self._asking(params, caller, watch))
+        with measuring(begun.usage), deadline_in(self._seconds):
+            found = await self._runner.events(asked, begun.context)
+        if isinstance(found, Outcome):
+            return Answer(None, found.errors, executed=False)
+        return self._answers(asked, params, caller, Heard(watch, found))
+
+    @asynccontextmanager
+    async def _asking(self, params: GraphQLParams, caller: Caller, watch: Watch) -> AsyncIterator[Asking]:
+        begun = await self._begin(params, caller)
+        with watch.news(), measuring(begun.usage), deadline_in(self._seconds):
+            yield Asking(begun.context.loaders)
+
+    async def _answers(
+        self, asked: Asked, params: GraphQLParams, caller: Caller, heard: Heard
+    ) -> AsyncGenerator[Answer, None]:
+        try:
+            async for event in heard.events:
+                async with self._turns:
+                    begun = await self._begin(params, caller)
+                    with heard.watch.news(), measuring(begun.usage), deadline_in(self._seconds):
+                        outcome = await self._runner.on_event(asked, event, begun.context)
+                yield _answer(outcome, begun.usage)
+        except GatewayError as failure:
+            yield Answer(None, [{"message": failure.message, "extensions": failure.extensions}])
+        finally:
+            if isinstance(heard.events, AsyncGenerator):
+                await heard.events.aclose()
+
+    async def in_parts(self, params: GraphQLParams, caller: Caller) -> Answer | AsyncGenerator[Part, None]:
+        """The parts of an operation that defers something, or its whole answer."""
+        until = time.monotonic() + self._seconds
+        begun = await self._begin(params, caller)
+        with measuring(begun.usage), deadline_in(self._seconds), begun.services.wanting(params.max_age):
+            found = await self._runner.parts(_asked(params), begun.context)
+        return _answer(found, begun.usage) if isinstance(found, Outcome) else self._parts(found, begun.usage, until)
+
+    async def _parts(self, parts: AsyncGenerator[Part, None], usage: Usage, until: float) -> AsyncGenerator[Part, None]:
+        """Each part with what the operation has cost so far. Usage and deadline are set for each step anew: between
+        two parts the consumer runs, whose context they are not."""
+        try:
+            while True:
+                with measuring(usage), deadline_in(until - time.monotonic()):
+                    part = await anext(parts, None)
+                if part is None:
+                    return
+                yield {**part, "extensions": {"gateway": usage.as_extension()}}
+        finally:
+            await parts.aclose()
+
+
+def _asked(params: GraphQLParams) -> Asked:
+    return Asked(params.document, params.operation_name, params.variables or {})
+
+
+def _answer(outcome: Outcome, usage: Usage) -> Answer:
+    extensions = {"gateway": usage.as_extension()} if outcome.executed else {}
+    return Answer(outcome.data, outcome.errors, extensions, outcome.executed)

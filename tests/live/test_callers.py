@@ -1,0 +1,74 @@
+"""Who may hold a live connection, what is told to whom on it, and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+import pytest
+
+from gateway.settings import ApiKeySetting, Settings
+from tests.live.conftest import SECONDS, closed, hear, live, say, subscribe, until
+from tests.live.test_socket import FINISHED, finished
+from tests.oracle.account import Oracle
+
+KEY = "a-key-of-the-finance-team-0123456789"
+
+
+def knowing(settings: Settings, seconds: float = 3600) -> Settings:
+    """A gateway that knows one key, which sees one project and ends after some seconds."""
+    key = ApiKeySetting(
+        name="finance",
+        sha256=hashlib.sha256(KEY.encode()).hexdigest(),
+        projects=("finance",),
+        expires=datetime.now(UTC) + timedelta(seconds=seconds),
+    )
+    return settings.model_copy(update={"api_keys": (key,), "revision_interval": 3600.0})
+
+
+@pytest.mark.parametrize("payload", [None, {}, {"authorization": "Bearer nobody's"}])
+async def test_who_is_not_known_is_sent_away(settings: Settings, payload: dict[str, str] | None) -> None:
+    async with live(knowing(settings)) as gateway, gateway.connect() as connection:
+        await say(connection, type="connection_init", payload=payload)
+        assert await closed(connection) == 4403
+
+
+async def test_a_credential_in_the_first_message_is_as_good_as_a_header_and_sees_its_own_projects_only(
+    settings: Settings, oracle: Oracle
+) -> None:
+    mine = oracle.project("finance").environment_id
+    places = [place for place, job in enumerate(oracle.production_jobs) if job.environment_id != mine]
+    own = next(place for place, job in enumerate(oracle.production_jobs) if job.environment_id == mine)
+    bearer = {"authorization": f"Bearer {KEY}"}
+    async with (
+        live(knowing(settings)) as gateway,
+        gateway.connect() as by_message,
+        gateway.connect(additional_headers=bearer) as by_header,
+    ):
+        await say(by_message, type="connection_init", payload=bearer)
+        await say(by_header, type="connection_init")
+        for connection in (by_message, by_header):
+            assert (await hear(connection))["type"] == "connection_ack"
+            await subscribe(connection, "1", FINISHED)
+        await until(lambda: gateway.services.watch.listeners == 2)
+        for place in (*places, own):
+            gateway.services.changes.publish(finished(oracle, place)[0])
+        for connection in (by_message, by_header):
+            told = (await hear(connection))["payload"]["data"]["runFinished"]
+            assert told["id"] == finished(oracle, own)[1]["id"], "the first that is told is the first he may see"
+
+
+async def test_a_connection_ends_with_its_credential(settings: Settings) -> None:
+    bearer = {"authorization": f"Bearer {KEY}"}
+    async with live(knowing(settings, seconds=4)) as gateway, gateway.connect() as connection:
+        await say(connection, type="connection_init", payload=bearer)
+        assert (await hear(connection))["type"] == "connection_ack"
+        await subscribe(connection, "1", FINISHED)
+        async with httpx2.AsyncClient(timeout=SECONDS) as http:
+            accept = {"Accept": "text/event-stream", **bearer}
+            stream = asyncio.create_task(http.post(gateway.url, json={"query": FINISHED}, headers=accept))
+            assert await closed(connection) == 4403
+            assert (await stream).text.endswith("event: complete\ndata:\n\n")
+        await until(lambda: gateway.services.watch.listeners == 0)
