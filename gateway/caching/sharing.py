@@ -39,9 +39,11 @@ class SharedReading(Generic[K, V]):
         if not missing:
             return found
         leased = set(await self.shared.lease([names[key] for key in missing]))
-        mine = [key for key in missing if names[key] in leased]
+        mine = {key: names[key] for key in missing if names[key] in leased}
         try:
-            found |= await self._fetch(mine, names)
+            # Between looking and leasing another replica may have read them, and given its lease back.
+            found |= self._accepted(mine, await self.shared.read(list(mine.values())))
+            found |= await self._fetch([key for key in mine if key not in found], names)
         finally:
             self.shared.later(self.shared.release(sorted(leased)))
         theirs = {key: names[key] for key in missing if names[key] not in leased}
