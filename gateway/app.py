@@ -177,6 +177,7 @@ def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None) -> EdgeP
         automatic_documents=settings.automatic_documents,
         concurrent_operations=settings.concurrent_operations,
         tracing=tracing,
+        response_cache_bytes=settings.response_cache_bytes,
     )
     return EdgePolicy(
         allowed_hosts=settings.allowed_hosts,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
+from gateway.caching.lasting import lasting
 from gateway.deadline import deadline_in
 from gateway.errors import UpstreamUnavailable
 from gateway.http.execution import Answer, Caller, GraphQLParams, Part
@@ -59,7 +60,9 @@ class GatewayExecutor:
         with measuring(begun.usage), deadline_in(self._request_seconds), wanting:
             outcome = await self._runner.run(params.document, params.operation_name, params.variables, begun.context)
         extensions = {"gateway": begun.usage.as_extension()} if outcome.executed else {}
-        return Answer(outcome.data, outcome.errors, extensions, outcome.executed)
+        generations = begun.services.generations
+        may_last = None if outcome.errors else lasting(begun.usage, generations, begun.total)
+        return Answer(outcome.data, outcome.errors, extensions, outcome.executed, may_last)
 
     async def subscribe(self, params: GraphQLParams, caller: Caller) -> Answer | AsyncGenerator[Answer, None]:
         """The answers to a subscription (see Executor)."""
@@ -72,9 +75,10 @@ class GatewayExecutor:
     async def _begin(self, params: GraphQLParams, caller: Caller) -> Begun:
         projection = self._runner.projection(params.document, params.operation_name)
         services = await self.services_for(caller)
+        total = services.generations.total
         inferred = ("jobs", "runs") if services.admin.inferred else ()
         usage = Usage(inferred=inferred, caller=caller.name, clock=services.tiers.clock)
-        return Begun(GatewayContext(Loaders(services, projection, caller.visibility)), usage, services)
+        return Begun(GatewayContext(Loaders(services, projection, caller.visibility)), usage, services, total)
 
     def invalid(self, params: GraphQLParams) -> Answer | None:
         """The answer to a document that does not fit the schema (see Executor)."""

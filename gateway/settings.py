@@ -206,6 +206,11 @@ class Settings(BaseSettings):
         description="Manifest of trusted documents (JSON of id and document, or Apollo's); no limits apply.",
     )
     only_trusted_documents: bool = Field(default=False, description="Whether nothing but trusted documents is run.")
+    response_cache_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=0,
+        description="Bytes of whole answers kept to be given again while their facts hold; 0 keeps none.",
+    )
     concurrent_operations: int = Field(
         default=200, ge=1, description="Operations one process executes at once; more are refused with 503."
     )

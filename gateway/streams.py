@@ -31,11 +31,13 @@ _EVENTS_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What a request, or one event of a subscription, is given: a context without memory, and its usage."""
+    """What a request, or one event of a subscription, is given: a context without memory, and its usage. `total` is how
+    often facts had changed when it began (see caching.generations)."""
 
     context: GatewayContext
     usage: Usage
     services: Services
+    total: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "upstream": {"settings", "setting_entries", "services", "local_platform", "hierarchy"},
     "discovery_api": {"hierarchy", "services", "loading", "settings", "deadline", "upstream"},
     "streams": {"http", "schema", "loading", "identity", "services", "deadline"},
-    "execution": {"streams", "http", "schema", "loading", "identity", "services", "deadline"},
+    "execution": {"streams", "caching", "http", "schema", "loading", "identity", "services", "deadline"},
     "readiness": {"http", "services"},
     "callers": {"settings", "setting_entries", "identity", "http"},
     "app": {

@@ -11,18 +11,21 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.http.front import Front
+
 
 class Draining:
     """ASGI middleware. For `seconds` after SIGTERM it still serves, but `/readyz` says no and connections are not kept.
 
     Load balancers need that time to notice. Then live connections are told (`scope["leaving"]`, an event), and the
     server's own handling goes on: no new connections, requests under way are finished. A second SIGTERM, or Ctrl-C,
-    ends the waiting.
+    ends the waiting. `front` is closed from SIGTERM on.
     """
 
-    def __init__(self, app: ASGIApp, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, seconds: float, front: Front | None = None) -> None:
         self._app = app
         self._seconds = seconds
+        self._front = front or Front()
         self._is_draining = False
         self._leaving = asyncio.Event()
 
@@ -59,6 +62,7 @@ class Draining:
                 signal.raise_signal(number)
                 return
             self._is_draining = True
+            self._front.close()
             loop.call_soon_threadsafe(loop.call_later, self._seconds, self._leaving.set)
             loop.call_soon_threadsafe(loop.call_later, self._seconds + _FAREWELL_SECONDS, server_handler, number, frame)
 

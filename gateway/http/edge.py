@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from starlette.applications import Starlette
@@ -29,8 +30,10 @@ from gateway.http.live.slots import LivePolicy, Slots
 from gateway.http.live.socket import LiveSocket
 from gateway.http.metrics import Metrics
 from gateway.http.negotiation import MediaType
+from gateway.http.observation import Observer
 from gateway.http.operation_log import OperationLog
 from gateway.http.refusals import MethodRefused, PathUnknown
+from gateway.http.repeating import RepeatedAnswers
 from gateway.http.replies import refusal_reply
 from gateway.http.webhooks import PATH as WEBHOOKS
 from gateway.http.webhooks import Tell, WebhookEndpoint, WebhookPolicy
@@ -69,10 +72,19 @@ def create_edge(
 ) -> Starlette:
     """The ASGI application. `executor` is first called after `lifespan` has started; `tell` takes what webhooks
     bring."""
+    metrics = Metrics()
+    observers = [OperationLog(policy.slow_seconds).observe, metrics.observe]
+    slots = Slots(policy.live, metrics.refresh)
+    metrics.watch_connections(slots.open)
+    live = LiveAnswers(executor, slots, policy.live)
+    endpoint = GraphQLEndpoint(executor, live, policy.authenticator, _endpoint_policy(policy), observers)
+    metrics.watch_in_flight(endpoint.in_flight)
+    hall = Hall(endpoint, policy.authenticator, slots, policy.live, policy.endpoint.json)
+    socket = WebSocketRoute("/graphql", LiveSocket(hall, policy.allowed_origins))
     webhooks = [Route(WEBHOOKS, WebhookEndpoint(policy.webhooks, tell))] if policy.webhooks and tell else []
     app = Starlette(
-        routes=[*_routes(executor, policy, readiness), *webhooks],
-        middleware=_middleware(policy),
+        routes=[socket, *_routes(endpoint, metrics, policy, readiness), *webhooks],
+        middleware=[*_middleware(policy), *_repeated(endpoint, policy, observers)],
         exception_handlers={HTTPException: _refuse},
         lifespan=lifespan,
     )
@@ -81,24 +93,26 @@ def create_edge(
     return app
 
 
-def _routes(executor: Executor, policy: EdgePolicy, readiness: ReadinessCheck) -> list[BaseRoute]:
-    endpoint_policy = replace(
+def _endpoint_policy(policy: EdgePolicy) -> EndpointPolicy:
+    return replace(
         policy.endpoint, allowed_origins=policy.allowed_origins, explorer_path="graphiql" if policy.explorer else None
     )
-    metrics = Metrics()
-    observers = [OperationLog(policy.slow_seconds).observe, metrics.observe]
-    slots = Slots(policy.live, metrics.refresh)
-    metrics.watch_connections(slots.open)
-    live = LiveAnswers(executor, slots, policy.live)
-    endpoint = GraphQLEndpoint(executor, live, policy.authenticator, endpoint_policy, observers)
-    metrics.watch_in_flight(endpoint.in_flight)
-    socket = LiveSocket(
-        Hall(endpoint, policy.authenticator, slots, policy.live, endpoint_policy.json), policy.allowed_origins
-    )
+
+
+def _repeated(endpoint: GraphQLEndpoint, policy: EdgePolicy, observers: Sequence[Observer]) -> list[Middleware]:
+    if not policy.endpoint.response_cache_bytes:
+        return []
+    return [
+        Middleware(RepeatedAnswers, cache=endpoint.responses, authenticator=policy.authenticator, observers=observers)
+    ]
+
+
+def _routes(
+    endpoint: GraphQLEndpoint, metrics: Metrics, policy: EdgePolicy, readiness: ReadinessCheck
+) -> list[BaseRoute]:
     explorer = explorer_routes(policy.title, read_tabs()) if policy.explorer else []
     shown_metrics = [_metrics_route(metrics, policy)] if policy.metrics else []
-    graphql = [Route("/graphql", endpoint), WebSocketRoute("/graphql", socket)]
-    return [*graphql, *health_routes(readiness), *shown_metrics, *explorer]
+    return [Route("/graphql", endpoint), *health_routes(readiness), *shown_metrics, *explorer]
 
 
 def _metrics_route(metrics: Metrics, policy: EdgePolicy) -> Route:

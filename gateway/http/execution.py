@@ -29,18 +29,30 @@ class GraphQLParams:
     max_age: float | None = None
 
 
+class Lasting(Protocol):
+    """What tells whether a whole answer may be given again."""
+
+    def holds(self) -> bool:
+        """Whether every fact behind it is still believed without asking, and none has changed."""
+
+    def extensions(self) -> Mapping[str, Any]:
+        """Its extensions, were it given now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came of a request.
 
     `executed` is false when nothing ran: the document is invalid or the variables cannot be coerced. Then `data` is not
-    sent, and the status says so. `errors` are formatted, each with `extensions.code`.
+    sent, and the status says so. `errors` are formatted, each with `extensions.code`. `lasting` is None for an answer
+    that must not be given again: with errors, incomplete, or of facts that may be out of date.
     """
 
     data: Mapping[str, Any] | None = None
     errors: Sequence[Mapping[str, Any]] = ()
     extensions: Mapping[str, Any] = field(default_factory=dict)
     executed: bool = True
+    lasting: Lasting | None = None
 
 
 Part = dict[str, Any]

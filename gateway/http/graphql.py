@@ -29,6 +29,7 @@ from gateway.http.persisted import PersistedDocuments, TrustedDocuments
 from gateway.http.pricing import COST, CostPolicy, Price, Pricing
 from gateway.http.refusals import LimitExceeded, MethodRefused, Overloaded
 from gateway.http.replies import answer_reply, refusal_reply
+from gateway.http.response_cache import ResponseCache, key_of
 from gateway.http.strict_json import JsonBounds, read_json
 from gateway.telemetry.tracing import Tracing, operation_span
 
@@ -41,7 +42,8 @@ class EndpointPolicy:
 
     `response_bytes` bounds an answer; None: no bound. `trusted_documents` is a manifest file, see `persisted`.
     `explorer_path` is where a browser that opens the endpoint is sent; None: nowhere. `tracing` says
-    where spans go; None: there are none.
+    where spans go; None: there are none. `response_cache_bytes` of answers are kept to be given again (see
+    response_cache).
     """
 
     body: BodyLimits = field(default_factory=BodyLimits)
@@ -56,6 +58,7 @@ class EndpointPolicy:
     allowed_origins: Collection[str] = ()
     explorer_path: str | None = None
     tracing: Tracing | None = None
+    response_cache_bytes: int = 0
 
 
 class GraphQLEndpoint:
@@ -78,6 +81,7 @@ class GraphQLEndpoint:
         self._pricing = Pricing(policy.cost)
         trusted = TrustedDocuments(policy.trusted_documents) if policy.trusted_documents else None
         self._persisted = PersistedDocuments(trusted, policy.automatic_documents, policy.only_trusted_documents)
+        self.responses = ResponseCache(policy.response_cache_bytes, self._persisted)
         self._in_flight = 0
 
     def in_flight(self) -> int:
@@ -151,6 +155,9 @@ class GraphQLEndpoint:
                 seen.exceeded = [refusal.details["limit"]]
             return refusal_reply(refusal, media_type)
         seen.codes = codes_of(answer.errors) if answer.errors else ()
+        key = key_of(scope)
+        if key is not None and key.audience == caller.audience:
+            self.responses.offer(key, answer, reply, seen)
         return reply
 
     def _understand(

@@ -19,10 +19,10 @@ from gateway.http.replies import HEADERS
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _COSTS = (1, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 1_000_000)
 _USAGE = {
-    "discoveryRequests": ("gateway_upstream_requests", {"api": "discovery"}),
-    "adminRequests": ("gateway_upstream_requests", {"api": "admin"}),
-    "cacheHits": ("gateway_cache_lookups", {"found": "true"}),
-    "cacheMisses": ("gateway_cache_lookups", {"found": "false"}),
+    "discoveryRequests": ("gateway_upstream_requests", "discovery"),
+    "adminRequests": ("gateway_upstream_requests", "admin"),
+    "cacheHits": ("gateway_cache_lookups", "true"),
+    "cacheMisses": ("gateway_cache_lookups", "false"),
 }
 
 
@@ -36,6 +36,8 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._is_shared = ValueClass is not MutexValue
         self._watched: list[tuple[Gauge, Callable[[], int]]] = []
+        self._shown: list[int] = []
+        self._children: dict[tuple[int, str], Counter] = {}
         if not self._is_shared:
             ProcessCollector(registry=self._registry)
         self._operations = self._counter("gateway_operations", "GraphQL operations by kind.", "kind")
@@ -77,14 +79,17 @@ class Metrics:
 
     def refresh(self) -> None:
         """Has the other workers see what is under way here."""
-        for gauge, count in self._watched:
-            gauge.set(count())
+        counts = [count() for _, count in self._watched]
+        if counts != self._shown:
+            self._shown = counts
+            for (gauge, _), count in zip(self._watched, counts, strict=True):
+                gauge.set(count)
 
     def observe(self, request: Observation) -> None:
         """Counts one finished request."""
         self.refresh()
-        self._operations.labels(request.kind or "none").inc()
-        self._requests.labels(str(request.status)).inc()
+        self._child(self._operations, request.kind or "none").inc()
+        self._child(self._requests, str(request.status)).inc()
         self._seconds.observe(request.seconds)
         self._sent.inc(request.response_bytes)
         for code in request.codes:
@@ -96,8 +101,17 @@ class Metrics:
             self._exceeded.labels(limit, refused).inc()
         if request.usage.get("incomplete"):
             self._partial.inc()
-        for key, (name, labels) in _USAGE.items():
-            self._usage[name].labels(**labels).inc(request.usage.get(key, 0))
+        for key, (name, label) in _USAGE.items():
+            if count := request.usage.get(key):
+                self._child(self._usage[name], label).inc(count)
+
+    def _child(self, counter: Counter, label: str) -> Counter:
+        """The counter of one label; prometheus_client takes longer to find it than to count with it."""
+        key = (id(counter), label)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = counter.labels(label)
+        return child
 
     def route(self) -> Route:
         """`/metrics` in Prometheus' text format."""

@@ -138,6 +138,10 @@ class PersistedDocuments:
         self._kept: OrderedDict[str, str] = OrderedDict()
         self._characters = 0
 
+    def edition(self) -> object:
+        """Stands for the manifest as it is now: the same object while it does not change."""
+        return self._trusted.current() if self._trusted else None
+
     def choose(self, parameters: Parameters) -> Chosen:
         """The request's document. Raises BadRequest, PersistedQueryNotFound, -NotSupported or DocumentNotTrusted."""
         claimed = _claimed_hash(parameters)

@@ -1,7 +1,8 @@
 """The HTTP protocol with deadlines: who sends slowly, sends too long a head, or does not read, is let go.
 
 uvicorn itself waits for a request as long as the client likes, and no ASGI middleware can see a request that has not
-arrived. Idle keep-alive connections are uvicorn's own business.
+arrived. Idle keep-alive connections are uvicorn's own business. A request that the application has asked to be shown
+first (see front) is answered before it is parsed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gateway.errors import GatewayError
+from gateway.http.front import EXACT, ExactRequest, Front, RawAnswer
 from gateway.http.negotiation import MediaType
 from gateway.http.refusals import HeadTooLarge
 from gateway.http.replies import refusal_reply
@@ -35,9 +37,13 @@ class ReceivingLimits:
 class GuardedProtocol(HttpToolsProtocol):
     """uvicorn's protocol over httptools, with `limits`. One instance per connection."""
 
-    def __init__(self, limits: ReceivingLimits, **given: Any) -> None:
+    def __init__(self, limits: ReceivingLimits, front: Front | None = None, **given: Any) -> None:
         super().__init__(**given)
         self._limits = limits
+        self._front = front or Front()
+        self._peer = ""
+        self._exact: ExactRequest | None = None
+        self._in_message = False
         self._deadline: asyncio.TimerHandle | None = None
         self._send_deadline: asyncio.TimerHandle | None = None
         self._head_bytes = 0
@@ -46,6 +52,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
+        self._peer = self.client[0] if self.client else ""
         self._expect_within(self._limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -54,7 +61,16 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._exact = None
+        if not self._in_message and self._is_idle():
+            answer = self._front.answer(self._peer, data) if self._front.answer else None
+            if answer is not None:
+                self._send_at_once(answer)
+                return
+            self._exact = ExactRequest(self._front, self._peer, data)
         super().data_received(data)
+        if self._in_message and self._deadline is None:
+            self._expect_within(self._limits.head_seconds if self._in_head else self._limits.body_seconds)
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head_bytes and not self.transport.is_closing():
@@ -62,25 +78,32 @@ class GuardedProtocol(HttpToolsProtocol):
                 self.transport.close()
 
     def on_message_begin(self) -> None:
-        self._in_head = True
-        if self._deadline is None:
-            self._expect_within(self._limits.head_seconds)
+        if self._exact is not None and self._exact.is_whole:
+            # Another message in the same piece of data.
+            self._exact.is_whole = False
+            self._exact = None
+        self._in_message = self._in_head = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._in_head, self._head_bytes = False, 0
-        self._expect_within(self._limits.body_seconds)
+        self._expect_nothing()
         served = self.app
         if len(self.headers) > self._limits.headers:
             self.app = _refuse_headers
+        if self._exact is not None:
+            self.scope.update({EXACT: self._exact})  # type: ignore[misc]  # an open dict in truth
         super().on_headers_complete()
         self.app = served
         if self._is_leaving:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
+        self._in_message = False
         self._expect_nothing()
         super().on_message_complete()
+        if self._exact is not None:
+            self._exact.is_whole = self.cycle.keep_alive
 
     def timeout_keep_alive_handler(self) -> None:
         """The connection has been idle for long."""
@@ -122,6 +145,27 @@ class GuardedProtocol(HttpToolsProtocol):
             self._send_deadline.cancel()
             self._send_deadline = None
         super().resume_writing()
+
+    def _is_idle(self) -> bool:
+        """Whether nothing is under way, neither way."""
+        answered = self.cycle is None or self.cycle.response_complete
+        return (
+            answered
+            and not self._is_leaving
+            and not self.pipeline
+            and not self.flow.write_paused
+            and not self.transport.is_closing()
+        )
+
+    def _send_at_once(self, answer: RawAnswer) -> None:
+        self._unset_keepalive_if_required()
+        head = [_STATUS_OK]
+        for name, value in self.server_state.default_headers:
+            head += (name, b": ", value, b"\r\n")
+        head += (answer.headers, b"content-length: %d\r\n\r\n" % answer.length)
+        self.transport.writelines([b"".join(head), answer.start, answer.end])
+        self.server_state.total_requests += 1
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def _expect_within(self, seconds: float) -> None:
         self._expect_nothing()
@@ -172,6 +216,7 @@ class GuardedSocket(WebSocketsSansIOProtocol):
 
 _FAREWELL_SECONDS = 2.0
 _LINGER_SECONDS = 1.0
+_STATUS_OK = b"HTTP/1.1 200 OK\r\n"
 _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 

@@ -19,6 +19,7 @@ from uvicorn.supervisors import Multiprocess
 
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.http.draining import Draining
+from gateway.http.front import Front
 from gateway.http.receiving import GuardedProtocol, GuardedSocket, ReceivingLimits
 
 BACKLOG = 1024
@@ -82,13 +83,14 @@ class ServingPolicy:
 def serve(create: Callable[[], ASGIApp], listening: socket.socket, policy: ServingPolicy) -> int:
     """Serves until SIGTERM or SIGINT, finishes what is under way, and returns 0; 2 when the application did not start.
 
-    With several workers each process calls `create`, which must therefore be picklable.
+    With several workers each process calls `create`, which must therefore be picklable, and has a front of its own.
     """
+    front = Front()
     config = uvicorn.Config(
-        partial(_wrapped, create, policy.drain_seconds),
+        partial(_wrapped, create, policy.drain_seconds, front),
         factory=True,
         # uvicorn calls it like a class, with its own arguments by name.
-        http=partial(GuardedProtocol, policy.receiving),  # type: ignore[arg-type]
+        http=partial(GuardedProtocol, policy.receiving, front),  # type: ignore[arg-type]
         ws=partial(GuardedSocket, policy.receiving),  # type: ignore[arg-type]
         ws_max_size=SOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,
@@ -133,8 +135,8 @@ class Workers(Multiprocess):
                 mark_process_dead(pid, str(self._metrics))  # type: ignore[no-untyped-call]
 
 
-def _wrapped(create: Callable[[], ASGIApp], drain_seconds: float) -> ASGIApp:
-    return Draining(PlainStartup(create()), drain_seconds)
+def _wrapped(create: Callable[[], ASGIApp], drain_seconds: float, front: Front) -> ASGIApp:
+    return Draining(PlainStartup(create()), drain_seconds, front)
 
 
 # Allocations until the collector looks at young objects, and how often it looks at older ones. With Python's 700 and 10

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -55,9 +55,12 @@ class Usage:
         if environment_id is not None:
             self.stale_environments.add(environment_id)
 
+    def repeated(self) -> Usage:
+        """The usage of the same answer given again: nothing read, nothing looked up."""
+        return replace(self, cache_hits=0, cache_misses=0, shared=0)
+
     def as_extension(self) -> dict[str, Any]:
         """`extensions.gateway` of the answer; ages are seconds."""
-        now = self.clock()
         return {
             "upstreamRequests": self.discovery_requests + self.admin_requests,
             "discoveryRequests": self.discovery_requests,
@@ -65,14 +68,21 @@ class Usage:
             "cacheHits": self.cache_hits,
             "cacheMisses": self.cache_misses,
             "sharedFlights": self.shared,
-            "oldestFactSeconds": _age(self.oldest_fact, now),
-            "confirmedSeconds": _age(self.oldest_confirmation, now),
+            **self.ages(),
             "stale": self.stale,
             "staleReasons": sorted(self.stale_reasons),
             "staleEnvironments": sorted(map(str, self.stale_environments)),
             "incomplete": self.incomplete,
             "notes": self.notes,
             "inferred": list(self.inferred),
+        }
+
+    def ages(self) -> dict[str, float]:
+        """How old the oldest fact is, and how long ago the one longest unconfirmed was known to be true; seconds."""
+        now = self.clock()
+        return {
+            "oldestFactSeconds": _age(self.oldest_fact, now),
+            "confirmedSeconds": _age(self.oldest_confirmation, now),
         }
 
 
