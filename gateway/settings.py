@@ -60,9 +60,7 @@ class Settings(BaseSettings):
     )
     request_seconds: Seconds = Field(default=30.0, description="Seconds one GraphQL request may take in all.")
     upstream_seconds: Seconds = Field(default=20.0, description="Seconds one call to dbt may take.")
-    upstream_connections: int = Field(
-        default=20, ge=1, le=200, description="Calls to dbt that may be under way at once."
-    )
+    upstream_connections: int = Field(default=20, ge=1, le=200, description="Calls to dbt under way at once.")
     upstream_response_bytes: int = Field(
         default=128 * 1024 * 1024, ge=1024, description="Largest decoded answer accepted from dbt, in bytes."
     )
@@ -207,9 +205,7 @@ class Settings(BaseSettings):
     )
     only_trusted_documents: bool = Field(default=False, description="Whether nothing but trusted documents is run.")
     response_cache_bytes: int = Field(
-        default=64 * 1024 * 1024,
-        ge=0,
-        description="Bytes of whole answers kept to be given again while their facts hold; 0 keeps none.",
+        default=64 * 1024 * 1024, ge=0, description="Bytes of answers kept to be given again as they are; 0: none."
     )
     concurrent_operations: int = Field(
         default=200, ge=1, description="Operations one process executes at once; more are refused with 503."

@@ -148,14 +148,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _is_idle(self) -> bool:
         """Whether nothing is under way, neither way."""
-        answered = self.cycle is None or self.cycle.response_complete
-        return (
-            answered
-            and not self._is_leaving
-            and not self.pipeline
-            and not self.flow.write_paused
-            and not self.transport.is_closing()
-        )
+        if self._is_leaving or self.pipeline or self.flow.write_paused or self.transport.is_closing():
+            return False
+        return self.cycle is None or self.cycle.response_complete
 
     def _send_at_once(self, answer: RawAnswer) -> None:
         self._unset_keepalive_if_required()
