@@ -19,7 +19,7 @@ run: $(VENV)/run.stamp ## Start the gateway over the demo account (PORT=8000), o
 	@$(BIN)/gateway serve --port $(PORT)
 
 test: $(VENV)/dev.stamp ## Run every test (ARGS="-k slowest" passes options to pytest)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 clients: $(VENV)/clients/done.stamp ## Install programs written for dbt Cloud, on which the local platform is tested
 

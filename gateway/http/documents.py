@@ -78,13 +78,14 @@ class Document:
 
 
 class Documents:
-    """Reads documents and keeps the last used ones, bounded by the length of their texts together."""
+    """Reads documents and keeps the last used ones, bounded by their tokens together: a token and what the parser makes
+    of it take about 330 bytes, however short the text is."""
 
-    def __init__(self, limits: DocumentLimits, kept_characters: int = 4 * 1024 * 1024) -> None:
+    def __init__(self, limits: DocumentLimits, kept_tokens: int = 150_000) -> None:
         self._limits = limits
-        self._kept_characters = kept_characters
-        self._kept: OrderedDict[str, Document] = OrderedDict()
-        self._characters = 0
+        self._kept_tokens = kept_tokens
+        self._kept: OrderedDict[str, tuple[Document, int]] = OrderedDict()
+        self._tokens = 0
 
     def read(self, text: str, is_trusted: bool = False) -> Document:
         """The document of a text; the same object for the same text while it is kept. A trusted one knows no limits.
@@ -94,7 +95,7 @@ class Documents:
         known = self._kept.get(text)
         if known is not None:
             self._kept.move_to_end(text)
-            return known
+            return known[0]
         document = self._parse(text, is_trusted)
         self._keep(document)
         return document
@@ -118,8 +119,18 @@ class Documents:
         )
 
     def _keep(self, document: Document) -> None:
-        self._kept[document.text] = document
-        self._characters += len(document.text)
-        while self._characters > self._kept_characters:
-            dropped, _ = self._kept.popitem(last=False)
-            self._characters -= len(dropped)
+        tokens = _tokens_of(document.ast)
+        self._kept[document.text] = (document, tokens)
+        self._tokens += tokens
+        while self._tokens > self._kept_tokens:
+            _, (_, fewer) = self._kept.popitem(last=False)
+            self._tokens -= fewer
+
+
+def _tokens_of(ast: DocumentNode) -> int:
+    token = ast.loc.start_token if ast.loc else None
+    count = 0
+    while token is not None:
+        count += 1
+        token = token.next
+    return count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -24,6 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
+from gateway.compiled.documents import PerDocument
 from gateway.errors import GatewayError
 from gateway.http.documents import DocumentLimits, Documents
 from gateway.http.explorer.tabs import read_tabs
@@ -215,8 +217,8 @@ def test_a_refused_document_is_not_kept() -> None:
             reader.read("{ a b }")
 
 
-def test_kept_documents_are_bounded_by_their_length_and_the_last_used_stay() -> None:
-    reader = Documents(DocumentLimits(), kept_characters=100)
+def test_kept_documents_are_bounded_by_their_tokens_and_the_last_used_stay() -> None:
+    reader = Documents(DocumentLimits(), kept_tokens=50)
     first = reader.read("{ first }")
     for number in range(30):
         reader.read(f"{{ field{number} }}")
@@ -225,3 +227,13 @@ def test_kept_documents_are_bounded_by_their_length_and_the_last_used_stay() -> 
     for number in range(30):
         reader.read(f"{{ other{number} }}")
     assert reader.read("{ field29 }") is not second
+
+
+def test_what_is_known_of_a_document_goes_with_it() -> None:
+    known = PerDocument(lambda document, _: len(document.definitions))
+    documents = [parse("{ a }") for _ in range(3)]
+    assert [known.of(document) for document in documents] == [1, 1, 1]
+    assert len(known) == 3
+    del documents
+    gc.collect()
+    assert len(known) == 0
