@@ -34,6 +34,7 @@ from gateway.execution import GatewayExecutor
 from gateway.http.execution import Caller, GraphQLParams
 from gateway.schema.build import build_schema
 from gateway.schema.execution import OperationRunner
+from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Freshness, Upstream, open_services
 from gateway.services.wire import HttpWire, Wire, WireLimits, WireRequest, WireResponse
 from gateway.settings import Settings
@@ -125,7 +126,9 @@ async def gateway(platform: PlatformProcess) -> AsyncIterator[tuple[GatewayExecu
     """A gateway that knows nothing yet, over the platform."""
     wire = RecordingWire(HttpWire(_TOKEN, WireLimits(seconds=300, connections=_AT_ONCE)))
     upstream = Upstream(wire, f"{platform.url}/graphql", platform.url, platform.account_id)
-    executor = GatewayExecutor(OperationRunner(build_schema()), request_seconds=600)
+    schema = build_schema()
+    runner = OperationRunner(schema)
+    executor = GatewayExecutor(runner, StreamRunner(schema, runner), request_seconds=600)
     async with open_services(upstream, Freshness(revision_interval=3600, topology_seconds=3600)) as services:
         executor.start(services)
         yield executor, wire

@@ -91,6 +91,18 @@ class RateLimitedError(UpstreamError):
     """dbt's request limit is used up; `details["retryAfter"]` gives seconds where dbt said so."""
 
 
+class RequestBudgetError(UpstreamError):
+    """The requests to dbt that may be made now are used up; wait a moment."""
+
+
+class CircuitOpenError(UnreachableHostError):
+    """dbt failed so often that it is left alone for some seconds."""
+
+
+class TooManyCallsError(UpstreamError):
+    """One question would have needed more requests to dbt than it may make; ask for less at once."""
+
+
 class QueryTooComplexError(UpstreamError):
     """dbt refused a query as too heavy."""
 
@@ -154,6 +166,9 @@ _NAMES: Mapping[type[errors.GatewayError], type[DiscoveryApiError]] = {
     errors.UpstreamUnauthenticated: AuthenticationError,
     errors.UpstreamForbidden: PermissionDeniedError,
     errors.UpstreamRateLimited: RateLimitedError,
+    errors.UpstreamBudgetExhausted: RequestBudgetError,
+    errors.UpstreamCircuitOpen: CircuitOpenError,
+    errors.UpstreamCallsExceeded: TooManyCallsError,
     errors.UpstreamComplexityExceeded: QueryTooComplexError,
     errors.UpstreamRejected: QueryRejectedError,
     errors.UpstreamInvalidResponse: InvalidResponseError,

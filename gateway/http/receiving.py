@@ -95,14 +95,15 @@ class GuardedProtocol(HttpToolsProtocol):
             self.scope.update({EXACT: self._exact})  # type: ignore[misc]  # an open dict in truth
         super().on_headers_complete()
         self.app = served
-        if self._is_leaving:
+        if self._is_leaving and self.cycle is not None:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self._in_message = False
         self._expect_nothing()
         super().on_message_complete()
-        if self._exact is not None:
+        # A request to become a WebSocket has no cycle.
+        if self._exact is not None and self.cycle is not None:
             self._exact.is_whole = self.cycle.keep_alive
 
     def timeout_keep_alive_handler(self) -> None:

@@ -26,6 +26,7 @@ ROUTERS = {"apollo": "apollo", "hive": "guild"}
 class Router:
     """A router in front of both subgraphs, and what the team of the second one knows."""
 
+    kind: str
     address: str
     costs: dict[str, float]
     on_call: dict[str, str]
@@ -99,4 +100,4 @@ def router(
     supergraph = folder / "supergraph.graphql"
     supergraph.write_text(compose(ROUTERS[request.param], folder, subgraphs).supergraph or "", "utf-8")
     with running(folder, "Router", str(node()), str(HERE / "router.mjs"), request.param, str(supergraph)) as address:
-        yield Router(address, tables["costs"], tables["onCall"])
+        yield Router(request.param, address, tables["costs"], tables["onCall"])

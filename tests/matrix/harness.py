@@ -22,6 +22,7 @@ from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
 from gateway.schema.build import build_schema
 from gateway.schema.execution import OperationRunner
+from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Freshness, Services, Upstream, open_services
 from gateway.services.discipline.disciplined_wire import DisciplinedWire, Surroundings
 from gateway.services.discipline.policy import DisciplinePolicy
@@ -109,8 +110,10 @@ class Matrix:
         self._platform = platform
         self._documented = documented
         settings = Settings()
-        runner = OperationRunner(build_schema(), settings.fast_path)
-        self._executor = _Executors(GatewayExecutor(runner, 1.2), GatewayExecutor(runner, 60))
+        schema = build_schema()
+        runner = OperationRunner(schema, settings.fast_path)
+        streams = StreamRunner(schema, runner)
+        self._executor = _Executors(GatewayExecutor(runner, streams, 1.2), GatewayExecutor(runner, streams, 60))
         self._expected: dict[str, Any] = {}
 
         async def ready() -> Readiness:

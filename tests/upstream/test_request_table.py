@@ -23,6 +23,7 @@ from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
 from gateway.schema.build import build_schema
 from gateway.schema.execution import OperationRunner
+from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Freshness, Upstream, open_services
 from gateway.services.wire import AsgiWire, WireLimits
 from gateway.settings import Settings
@@ -151,7 +152,9 @@ def made(projects: int, folder: Path) -> Settings:
 async def costs(settings: Settings) -> list[Cost]:
     """What each question costs a gateway without any facts: edge, schema and platform are the same for all of them."""
     archive = Archive.open(str(settings.store_url))
-    executor = GatewayExecutor(OperationRunner(build_schema(), settings.fast_path), settings.request_seconds)
+    schema = build_schema()
+    runner = OperationRunner(schema, settings.fast_path)
+    executor = GatewayExecutor(runner, StreamRunner(schema, runner), settings.request_seconds)
     tap = UpstreamTap()
     platform = AsgiWire(tap.wrap(create_platform(archive)), None, WireLimits())
     upstream = Upstream(platform, "http://dbt/graphql", "http://dbt", ACCOUNT_ID)
