@@ -25,7 +25,7 @@ def test_every_generated_query_is_valid(queries: list[str]) -> None:
         assert validate(schema, parse(query)) == [], query
 
 
-def test_they_use_every_field_and_argument_of_the_schema(queries: list[str]) -> None:
+def test_they_use_every_field_and_argument_that_a_query_can(queries: list[str]) -> None:
     schema, used = read_schema(), set[str]()
     types = TypeInfo(schema)
 
@@ -39,6 +39,7 @@ def test_they_use_every_field_and_argument_of_the_schema(queries: list[str]) -> 
     for query in queries:
         visit(parse(query), TypeInfoVisitor(types, Uses()))
     objects = [kind for kind in schema.type_map.values() if isinstance(kind, GraphQLObjectType)]
+    objects.remove(schema.type_map["Subscription"])
     everything = {f"{kind}.{name}" for kind in objects if not kind.name.startswith("__") for name in kind.fields}
     assert everything - used == set()
 
