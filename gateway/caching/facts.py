@@ -106,6 +106,7 @@ class FactsCache(Generic[K, V]):
         asked = _Asked(judge, current_usage(), wanted_since(), seconds_left(math.inf))
         pending: Collection[K] = dict.fromkeys(keys)
         while pending:
+            self._land_finished(pending)
             missing = self._take_current(pending, asked)
             if not missing:
                 break
@@ -317,6 +318,14 @@ class FactsCache(Generic[K, V]):
             return belief.current and confirmed_at >= since and is_newer
 
         return accepts
+
+    def _land_finished(self, keys: Collection[K]) -> None:
+        """Lands what has finished already, before its callback runs: who boarded it would neither wait nor let the
+        callback run, and so board it for ever."""
+        if self._flights:
+            for flight in {self._flights[key] for key in keys if key in self._flights}:
+                if flight.task.done():
+                    self._land(flight)
 
     def _land(self, flight: Flight[K, V]) -> None:
         # Keys that were outdated meanwhile are not its own any more: what it brings was read too early to be kept.
