@@ -66,7 +66,10 @@ async def test_what_both_ask_for_at_once_is_read_once(demo_store: str, redis: Ow
     async with replicas(sharing(demo_store, redis)) as (first, second), serving(Settings(store_url=demo_store)) as lone:
         await lone.data(question)
         assert await asyncio.gather(first.data(question), second.data(question)) == [right, right]
-        assert asked(first, second) == Counter(lone.upstream.operations)
+        together, alone = asked(first, second), Counter(lone.upstream.operations)
+        # Histories are shared out between the two, each with a document of its own for its part.
+        assert alone["ModelHistories"] <= together.pop("ModelHistories") < 2 * alone.pop("ModelHistories")
+        assert together == alone
 
 
 async def test_a_webhook_at_one_replica_outdates_the_facts_of_the_other(
