@@ -22,6 +22,7 @@ from gateway.errors import ConfigurationError
 from gateway.services.token_services import TokenServices
 from gateway.settings import Settings, load_settings
 from tests.authorisation.callers import Holder, known_to
+from tests.clock import Clock
 
 QUERY = "{ account { projects { nodes { id models { totalCount } } } jobs { totalCount } } }"
 ANNA, BERT = "dbtu_anna_canary_1", "dbtu_bert_canary_2"
@@ -146,25 +147,18 @@ class Bundles:
         return One()
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 async def test_few_tokens_are_kept_and_none_for_long() -> None:
     bundles, clock = Bundles(), Clock()
     kept = TokenServices(bundles, 2, clock)
     for name in "abcb":
         assert await kept.of(SecretStr(name)) == name
     assert +bundles.open == Counter("bc")
-    clock.now = 600
+    clock.now += 600
     await kept.of(SecretStr("c"))
-    clock.now = 901
+    clock.now += 301
     await kept.of(SecretStr("c"))
     assert +bundles.open == Counter("c")
-    clock.now = 5_000
+    clock.now += 4_099
     assert await kept.of(SecretStr("c")) == "c"
     await kept.close()
     assert +bundles.open == Counter()

@@ -26,6 +26,7 @@ from gateway.identity.refusals import Forbidden, IdentityUnavailable, Unauthenti
 from gateway.identity.tokens import ClaimNames, TokenPolicy, Tokens
 from gateway.settings import Settings, load_settings
 from tests.authorisation.provider import AUDIENCE, ISSUER, Publisher, SigningKey, good_claims, publishing, unsigned
+from tests.clock import Clock
 from tests.serving import serving
 
 KEY = SigningKey.rsa("first")
@@ -54,13 +55,6 @@ class Keys:
 
     def publish(self, *keys: SigningKey) -> None:
         self.document = json.dumps({"keys": [key.published for key in keys]}).encode()
-
-
-class Clock:
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def tokens(source: Keys, clock: Clock | None = None, **policy: Any) -> Tokens:

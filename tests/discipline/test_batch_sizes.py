@@ -7,7 +7,7 @@ import math
 from starlette.responses import Response
 
 from gateway.services.batch_sizes import BatchSizes
-from tests.discipline.clock import Clock
+from tests.clock import Clock
 from tests.serving import Call, Gateway
 from tests.upstream.faults import errors
 

@@ -7,7 +7,7 @@ import pytest
 from gateway.errors import UpstreamCircuitOpen
 from gateway.services.discipline.breaker import Breaker
 from gateway.services.discipline.policy import BreakerPolicy
-from tests.discipline.clock import Clock
+from tests.clock import Clock
 
 POLICY = BreakerPolicy()
 

@@ -11,7 +11,7 @@ from gateway.errors import GatewayError, UpstreamBudgetExhausted, UpstreamRateLi
 from gateway.services.discipline.budget import FairBudget
 from gateway.services.discipline.policy import BudgetPolicy
 from gateway.services.discipline.tokens import LocalTokens
-from tests.discipline.clock import Clock
+from tests.clock import Clock
 
 POLICY = BudgetPolicy(per_minute=450)
 HOURS = 10_000.0

@@ -14,7 +14,7 @@ from gateway.services.discipline.policy import BreakerPolicy, DisciplinePolicy, 
 from gateway.services.discipline.retries import RetryBudget
 from gateway.services.wire import WireLimits, WireRequest, WireResponse
 from gateway.telemetry.usage import Usage, measuring
-from tests.discipline.clock import Clock
+from tests.clock import Clock
 
 ASKED = WireRequest("POST", "https://dbt/graphql", body=b"{}")
 Outcome = WireResponse | GatewayError

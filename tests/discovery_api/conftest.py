@@ -16,20 +16,11 @@ from gateway.discovery_api.connection import ConnectionOptions
 from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
 from gateway.settings import Settings
+from tests.clock import Clock
 from tests.serving import UpstreamTap
 
 TOKEN = "dbts_token_of_the_test"
 TTL = 300.0
-
-
-@dataclass
-class Clock:
-    """A clock that stands until it is moved."""
-
-    now: float = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass

@@ -10,17 +10,8 @@ from typing import Any
 import pytest
 
 from gateway.settings import Settings
+from tests.clock import Clock
 from tests.serving import Call, Gateway, serving
-
-
-@dataclass
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    now: float = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass

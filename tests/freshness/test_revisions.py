@@ -10,7 +10,8 @@ import pytest
 from starlette.responses import Response
 
 from gateway.settings import Settings
-from tests.freshness.conftest import Aging, ChangingDbt, Clock
+from tests.clock import Clock
+from tests.freshness.conftest import Aging, ChangingDbt
 from tests.oracle.account import Oracle
 from tests.serving import Call, Reply, serving
 

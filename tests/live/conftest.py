@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from gateway.http.receiving import GuardedProtocol, GuardedSocket, ReceivingLimi
 from gateway.services.bundle import Services
 from gateway.settings import Settings
 from tests.serving import UpstreamTap
+from tests.sockets import listening
 
 SECONDS = 20
 
@@ -100,26 +100,20 @@ async def live(settings: Settings) -> AsyncIterator[LiveGateway]:
         await app({**scope, "leaving": leaving}, receive, send)
 
     limits = ReceivingLimits()
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(
-            uvicorn.Config(
-                served,
-                http=partial(GuardedProtocol, limits),
-                ws=partial(GuardedSocket, limits),
-                ws_max_size=64 * 1024,
-                ws_per_message_deflate=False,
-                log_level="error",
-                lifespan="off",
-            )
-        )
-        async with app.router.lifespan_context(app):
-            serving = asyncio.create_task(server.serve([listening]))
-            try:
-                yield LiveGateway(app, upstream, listening.getsockname()[1], leaving)
-            finally:
-                leaving.set()
-                server.should_exit = True
-                await serving
+    config = uvicorn.Config(
+        served,
+        http=partial(GuardedProtocol, limits),
+        ws=partial(GuardedSocket, limits),
+        ws_max_size=64 * 1024,
+        ws_per_message_deflate=False,
+        log_level="error",
+        lifespan="off",
+    )
+    async with app.router.lifespan_context(app), listening(config) as port:
+        try:
+            yield LiveGateway(app, upstream, port, leaving)
+        finally:
+            leaving.set()
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from gateway.services.discipline.disciplined_wire import DisciplinedWire, Surrou
 from gateway.services.discipline.policy import DisciplinePolicy
 from gateway.services.wire import AsgiWire, Wire, WireLimits, WireRequest, WireResponse
 from gateway.settings import Settings
-from tests.discipline.clock import Clock
+from tests.clock import Clock
 from tests.matrix.faults import FAULTS, RAW, ElsewhereWire, raw_server
 from tests.upstream.faults import TOKEN
 

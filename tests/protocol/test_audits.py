@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import tarfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from starlette.applications import Starlette
 
 import hatch_build
 from tests.node import node
+from tests.sockets import listening
 
 ROOT = Path(__file__).parents[2]
 AUDITS = 61
@@ -46,15 +46,9 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @asynccontextmanager
 async def served(app: Starlette) -> AsyncIterator[str]:
-    """The application behind uvicorn on a free port of this machine."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-        running = asyncio.create_task(server.serve([listening]))
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await running
+    """The application behind uvicorn; its address."""
+    async with listening(uvicorn.Config(app, log_level="warning", lifespan="off")) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.skipif(node() is None, reason="Node is not installed")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -34,6 +33,7 @@ from gateway.telemetry.usage import Usage
 from tests.protocol.conftest import Readable, SmallExecutor
 from tests.protocol.raw_http import RawResponse, post, send
 from tests.serving import serving
+from tests.sockets import listening
 
 GREETING = {"query": "{ greeting }"}
 ROOM = 1024 * 1024
@@ -333,16 +333,10 @@ async def test_the_gateway_keeps_answers_while_their_facts_are_believed(settings
 @asynccontextmanager
 async def served(app: Starlette, front: Front) -> AsyncIterator[int]:
     """The application as the gateway serves it; the port."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        http = partial(GuardedProtocol, ReceivingLimits(head_seconds=0.5), front)
-        draining = Draining(app, 0.0, front)
-        server = uvicorn.Server(uvicorn.Config(draining, http=http, log_level="error", lifespan="off"))
-        serving = asyncio.create_task(server.serve([listening]))
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            server.should_exit = True
-            await serving
+    http = partial(GuardedProtocol, ReceivingLimits(head_seconds=0.5), front)
+    draining = Draining(app, 0.0, front)
+    async with listening(uvicorn.Config(draining, http=http, log_level="error", lifespan="off")) as port:
+        yield port
 
 
 def raw(body: bytes = b'{"query":"{ greeting }"}', *headers: str, key: str = "ada") -> bytes:

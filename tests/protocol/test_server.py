@@ -19,6 +19,7 @@ from gateway.errors import ConfigurationError
 from gateway.http.draining import Draining
 from gateway.http.receiving import GuardedProtocol, ReceivingLimits
 from gateway.http.server import PlainStartup, bind
+from tests.sockets import listening
 
 QUICK = ReceivingLimits(head_seconds=0.3, body_seconds=0.6, send_seconds=0.3, head_bytes=4096, headers=20)
 BODY = b'{"query": "{ greeting }"}'
@@ -31,17 +32,10 @@ HEAD = (
 @asynccontextmanager
 async def served(app: ASGIApp, limits: ReceivingLimits = QUICK) -> AsyncIterator[int]:
     """The application behind the guarded protocol; the port."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        guarded = partial(GuardedProtocol, limits)
-        server = uvicorn.Server(
-            uvicorn.Config(app, http=guarded, log_level="error", lifespan="off", timeout_keep_alive=60)
-        )
-        serving = asyncio.create_task(server.serve([listening]))
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            server.should_exit = True
-            await serving
+    guarded = partial(GuardedProtocol, limits)
+    config = uvicorn.Config(app, http=guarded, log_level="error", lifespan="off", timeout_keep_alive=60)
+    async with listening(config) as port:
+        yield port
 
 
 async def converse(port: int, *parts: bytes, pause: float = 0.0) -> bytes:

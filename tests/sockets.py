@@ -1,0 +1,23 @@
+"""A server on a free port of this machine, in the test's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+
+
+@asynccontextmanager
+async def listening(config: uvicorn.Config) -> AsyncIterator[int]:
+    """uvicorn serves as `config` says until the block is left; the port."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve([bound]))
+        try:
+            yield bound.getsockname()[1]
+        finally:
+            server.should_exit = True
+            await serving
