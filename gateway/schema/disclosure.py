@@ -9,10 +9,13 @@ from typing import Any
 from graphql import (
     ASTValidationRule,
     FieldNode,
+    FieldsOnCorrectTypeRule,
     GraphQLError,
     NoSchemaIntrospectionCustomRule,
     specified_rules,
 )
+
+from gateway.schema.suggestions import FieldsWithinReachRule
 
 _SDL_FIELD = "_service"
 
@@ -37,7 +40,7 @@ class Disclosure:
     @property
     def rules(self) -> Sequence[type[ASTValidationRule]]:
         """The rules a document has to keep."""
-        rules = list(specified_rules)
+        rules = [FieldsWithinReachRule if rule is FieldsOnCorrectTypeRule else rule for rule in specified_rules]
         if not self.introspection:
             rules.append(NoSchemaIntrospectionCustomRule)
         if not self.sdl:

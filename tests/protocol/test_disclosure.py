@@ -136,6 +136,7 @@ NEARLY = [
     "{ account { models(filter: {tag: []}) { totalCount } } }",
     "query($f: ModelFilte) { account { models(filter: $f) { totalCount } } }",
     "{ account { ... on Acount { id } } }",
+    "{ account { jobs { name } } }",
 ]
 
 
@@ -165,3 +166,19 @@ async def test_what_is_wrong_with_a_dear_document_is_told_before_its_price(answe
     dear = "{ account { models(first: 2147483647) { nodes { %s } } } }"
     assert (await answers.ask(dear % "nothing")).codes == {"": "GRAPHQL_VALIDATION_FAILED"}
     assert (await answers.ask(dear % "id")).codes == {"": "QUERY_TOO_LARGE"}
+
+
+@pytest.mark.parametrize(
+    ("query", "proposed"),
+    [
+        ("{ account { jobs { description } } }", "'nodes { description }'"),
+        ("{ account { slowestModels { materialization } } }", "'model { materialization }'"),
+        ("{ account { models { edges { materialization } } } }", "'node { materialization }'"),
+    ],
+)
+async def test_what_is_one_step_further_is_proposed(answers: Gateway, query: str, proposed: str) -> None:
+    reply = await answers.ask(query)
+    assert proposed in reply.errors[0]["message"]
+    step, field = proposed.strip("'").split(" {", 1)
+    wanted = query.replace("{ " + field.strip(" }") + " }", "{ " + step + " {" + field + " }")
+    assert (await answers.ask(wanted)).errors == []
