@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from gateway.http.explorer.tabs import read_tabs
 from gateway.settings import Settings
 from tests.explorer.browser import CHROMIUM, Browser, Page, running_browser
 from tests.protocol.raw_http import send
+from tests.sockets import listening
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian package: chromium)")
 
@@ -29,14 +29,8 @@ EDITOR = "document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirro
 @pytest.fixture(scope="module")
 async def address(settings: Settings) -> AsyncIterator[str]:
     """A gateway over the demo, behind a real server."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
-        serving = asyncio.create_task(server.serve([listening]))
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await serving
+    async with listening(uvicorn.Config(create_app(settings), log_level="warning")) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")
