@@ -63,8 +63,9 @@ def create_app(
             upstream = await stack.enter_async_context(open_upstream(settings, wrap_platform))
             services = await stack.enter_async_context(_own_services(settings, upstream, clock))
             # What a caller's own token reads is his alone: it is neither shared with replicas nor kept for good.
-            by_token = _token_services(settings, upstream, _freshness(settings))
+            by_token = _token_services(settings, upstream, clock)
             stack.push_async_callback(by_token.close)
+            services.news.follow(by_token.take)
             executor.start(services, by_token)
             stack.callback(executor.stop)
             app.state.services = executor.services
@@ -73,7 +74,12 @@ def create_app(
     async def tell(event: RunEvent) -> bool:
         if event.account_id != executor.services.admin.account_id:
             raise EventNotOurs("The event is of another dbt account than this gateway serves.")
-        return await executor.services.news.tell(event)
+        news = executor.services.news
+        if settings.pass_through_tokens:
+            # What is served is for each caller's token to say; the gateway's own may be unknown to dbt.
+            await news.spread(event)
+            return True
+        return await news.tell(event)
 
     readiness = UpstreamReadiness(lambda: executor.services, settings.pass_through_tokens)
     policy = _edge_policy(settings, print_sdl(schema), tracing)
@@ -144,11 +150,11 @@ def _webhooks(settings: Settings) -> WebhookPolicy | None:
     return WebhookPolicy(settings.webhook_secret.get_secret_value().encode(), settings.webhook_window_seconds)
 
 
-def _token_services(settings: Settings, upstream: Upstream, freshness: Freshness) -> TokenServices:
+def _token_services(settings: Settings, upstream: Upstream, clock: Callable[[], float]) -> TokenServices:
     """Services for callers' own dbt tokens; all of them together keep as much as the gateway's own do."""
     most = settings.pass_through_kept
-    part = freshness.part(most)
-    return TokenServices(lambda token: open_services(upstream_of(upstream, token), part), most)
+    part = _freshness(settings).part(most)
+    return TokenServices(lambda token: open_services(upstream_of(upstream, token), part, clock), most)
 
 
 def _disclosure(settings: Settings) -> Disclosure:

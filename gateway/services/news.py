@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import msgspec
@@ -38,6 +38,11 @@ class News:
         self._changes = changes
         self._tiers = tiers
         self._tasks: set[asyncio.Task[None]] = set()
+        self._followers: list[Callable[[RunEvent], None]] = []
+
+    def follow(self, take: Callable[[RunEvent], None]) -> None:
+        """Has `take` called with every event that is taken in here, those that other replicas were told among them."""
+        self._followers.append(take)
 
     async def tell(self, event: RunEvent) -> bool:
         """Acts on an event of our account; False when its environment is none that we serve.
@@ -46,12 +51,16 @@ class News:
         """
         if not await self._serves(event.environment_id):
             return False
-        if self._tiers.shared is not None:
-            await self._tiers.shared.tell(msgspec.msgpack.encode(event))
-        self.take(event)
+        await self.spread(event)
         if event.finished:
             self._check_soon(event.environment_id)
         return True
+
+    async def spread(self, event: RunEvent) -> None:
+        """Takes an event in, here and at the other replicas, whether or not we serve its environment. Reads nothing."""
+        if self._tiers.shared is not None:
+            await self._tiers.shared.tell(msgspec.msgpack.encode(event))
+        self.take(event)
 
     def take(self, event: RunEvent) -> None:
         """Outdates what the run touched, here, and tells those who listen. Reads nothing."""
@@ -62,6 +71,8 @@ class News:
         self._tiers.generations.advance((ACCOUNT, event.environment_id))
         if event.finished:
             self._changes.publish(Change(ChangeKind.RUN_FINISHED, event.environment_id, event.job_id, event.run_id))
+        for take in self._followers:
+            take(event)
 
     def listen(self) -> None:
         """Takes in from now on what other replicas are told too, if there are any."""

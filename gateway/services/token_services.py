@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
+from gateway.hierarchy.run_event import RunEvent
 from gateway.services.bundle import Services, Upstream
 from gateway.services.wire import Wire, WireRequest, WireResponse
 
@@ -53,7 +54,7 @@ class _Kept:
 class TokenServices:
     """The services of the tokens used last, at most so many of them, each for a quarter of an hour after its last use.
 
-    For use on one event loop.
+    Those to which somebody listens stay, however many they are. For use on one event loop.
     """
 
     def __init__(self, open_services: OpenServices, most: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -76,17 +77,26 @@ class TokenServices:
         kept = self._kept[key]
         kept.used_at = self._clock()
         self._kept.move_to_end(key)
-        await self._let_go()
+        await self._let_go(key)
         return kept.services
+
+    def take(self, event: RunEvent) -> None:
+        """Takes an event of a run in for every token: what each has read of it is outdated, and who listens is told."""
+        for kept in self._kept.values():
+            kept.services.news.take(event)
 
     async def close(self) -> None:
         """Lets go of all of them."""
         while self._kept:
             await self._kept.popitem()[1].opened.aclose()
 
-    async def _let_go(self) -> None:
+    async def _let_go(self, using: str) -> None:
         """Of what is too much, and of what nobody has used for long: the least used stand first."""
-        idle_since = self._clock() - _IDLE_SECONDS
-        while len(self._kept) > self._most or next(iter(self._kept.values())).used_at < idle_since:
-            _, least_used = self._kept.popitem(last=False)
-            await least_used.opened.aclose()
+        surplus, idle_since = len(self._kept) - self._most, self._clock() - _IDLE_SECONDS
+        if surplus <= 0 and next(iter(self._kept.values())).used_at >= idle_since:
+            return
+        # Who listens may be silent for long.
+        free = [key for key, kept in self._kept.items() if key != using and not kept.services.watch.listeners]
+        leaving = [key for place, key in enumerate(free) if place < surplus or self._kept[key].used_at < idle_since]
+        for kept in [self._kept.pop(key) for key in leaving]:
+            await kept.opened.aclose()

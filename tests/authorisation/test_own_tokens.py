@@ -7,6 +7,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -131,6 +132,7 @@ class Bundles:
 
     def __init__(self) -> None:
         self.open: Counter[str] = Counter()
+        self.opened: dict[str, SimpleNamespace] = {}
 
     def __call__(self, token: SecretStr) -> Any:
         bundles, name = self, token.get_secret_value()
@@ -139,7 +141,7 @@ class Bundles:
             async def __aenter__(self) -> Any:
                 await asyncio.sleep(0)
                 bundles.open[name] += 1
-                return name
+                return bundles.opened.setdefault(name, SimpleNamespace(name=name, watch=SimpleNamespace(listeners=0)))
 
             async def __aexit__(self, *_: Any) -> None:
                 bundles.open[name] -= 1
@@ -151,7 +153,7 @@ async def test_few_tokens_are_kept_and_none_for_long() -> None:
     bundles, clock = Bundles(), Clock()
     kept = TokenServices(bundles, 2, clock)
     for name in "abcb":
-        assert await kept.of(SecretStr(name)) == name
+        assert (await kept.of(SecretStr(name))).name == name
     assert +bundles.open == Counter("bc")
     clock.now += 600
     await kept.of(SecretStr("c"))
@@ -159,9 +161,24 @@ async def test_few_tokens_are_kept_and_none_for_long() -> None:
     await kept.of(SecretStr("c"))
     assert +bundles.open == Counter("c")
     clock.now += 4_099
-    assert await kept.of(SecretStr("c")) == "c"
+    assert (await kept.of(SecretStr("c"))).name == "c"
     await kept.close()
     assert +bundles.open == Counter()
+
+
+async def test_those_to_whom_somebody_listens_stay() -> None:
+    bundles, clock = Bundles(), Clock()
+    kept = TokenServices(bundles, 2, clock)
+    for name in "ab":
+        (await kept.of(SecretStr(name))).watch.listeners = 1
+    clock.now += 10_000
+    await kept.of(SecretStr("c"))
+    assert +bundles.open == Counter("abc"), "two listen, the third is just being used"
+    await kept.of(SecretStr("d"))
+    assert +bundles.open == Counter("abd")
+    bundles.opened["a"].watch.listeners = 0
+    await kept.of(SecretStr("d"))
+    assert +bundles.open == Counter("bd")
 
 
 async def test_two_at_once_share_one() -> None:

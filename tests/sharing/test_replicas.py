@@ -72,9 +72,11 @@ async def test_what_both_ask_for_at_once_is_read_once(demo_store: str, redis: Ow
         assert together == alone
 
 
+@pytest.mark.parametrize("own_tokens", [False, True])
 async def test_a_webhook_at_one_replica_outdates_the_facts_of_the_other(
-    demo_store: str, redis: OwnRedis, oracle: Oracle
+    demo_store: str, redis: OwnRedis, oracle: Oracle, own_tokens: bool
 ) -> None:
+    """Also what the other has read with its callers' own dbt tokens, which is not shared."""
     job = oracle.production_jobs[0]
     event = {
         "accountId": oracle.record["account"]["id"],
@@ -84,8 +86,11 @@ async def test_a_webhook_at_one_replica_outdates_the_facts_of_the_other(
         "data": {"jobId": str(job.id), "runId": str(job.runs[0].id), "environmentId": str(job.environment_id)},
     }
     dbt = ChangingDbt()
-    async with replicas(sharing(demo_store, redis, stale_seconds=0)) as (first, second):
+    settings = sharing(demo_store, redis, stale_seconds=0, pass_through_tokens=own_tokens)
+    async with replicas(settings) as (first, second):
         first.upstream.rewrite = second.upstream.rewrite = dbt
+        for one in (first, second):
+            one.client.headers["X-dbt-Token"] = "dbtu_anna"
         await first.data(RUNTIMES)
         await second.data(RUNTIMES)
         dbt.change(job.environment_id)
