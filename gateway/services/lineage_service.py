@@ -23,6 +23,9 @@ _OPERATION = Operation(
     EnvironmentLineage,
 )
 
+# What follows from the parents does not lie in the cache.
+_PACKING = Packing(dict[str, tuple[str, ...]], lambda lineage: lineage.parents, Lineage)
+
 # A lineage comes whole, without pages: few environments a document.
 _PER_DOCUMENT = 5
 
@@ -36,7 +39,7 @@ class LineageService:
             environments,
             self._read,
             tiers,
-            Kind("lineage", lambda lineage: 200 + 150 * len(lineage.parents), packing=Packing(Lineage)),
+            Kind("lineage", lambda lineage: 200 + 150 * len(lineage.parents), packing=_PACKING),
         )
 
     async def lineages(self, environment_ids: Sequence[int]) -> dict[int, Lineage | GatewayError]:

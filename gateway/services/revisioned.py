@@ -28,15 +28,24 @@ class Stamped(Generic[V]):
     revision: datetime | None
 
 
+def _stamped(packing: Packing[V]) -> Packing[Stamped[V]]:
+    """The packing of a fact and its revision, of that of the fact."""
+    shape: Any = packing.shape
+    return Packing(
+        Stamped[shape],
+        lambda fact: Stamped(packing.pack(fact.value), fact.revision),
+        lambda packed: Stamped(packing.unpack(packed.value), packed.revision),
+        packing.seconds,
+    )
+
+
 class Revisioned(Generic[V]):
     """Reads a fact of each environment once per revision (see EnvironmentService)."""
 
     def __init__(self, environments: EnvironmentService, read: Read[V], tiers: Tiers, kind: Kind[int, V]) -> None:
-        """Of the kind's packing only the shape counts: what is packed is as it is."""
         self._environments = environments
         self._read = read
-        shape: Any = kind.packing.shape if kind.packing else None
-        packing: Packing[Stamped[V]] | None = Packing(Stamped[shape]) if kind.packing else None
+        packing = _stamped(kind.packing) if kind.packing else None
         stamped: Kind[int, Stamped[V]] = Kind(
             kind.name, lambda fact: kind.weigh(fact.value), lambda one: one, patience=0.0, packing=packing
         )

@@ -2,8 +2,9 @@
 
 Every text and id of the account says to which environment it belongs (see canaries). A step is one answer. Questions
 name hidden things too, pages begin at cursors that another caller was given, callers leave in the middle of shared
-loads, facts grow old, gateways begin anew, and dbt fails with hidden things in its words. LEAK_STEPS and LEAK_SEED
-choose another walk, LEAK_CACHE_URL a shared cache.
+loads, facts grow old, gateways begin anew, and dbt fails with hidden things in its words. A second walk asks two
+replicas that share a Redis, which loses its connections and values, mixes the latter up and stands still for a while.
+LEAK_STEPS and LEAK_SEED choose other walks, LEAK_SHARED_STEPS how long the second is.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from itertools import pairwise
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
@@ -30,8 +34,10 @@ from tests.conftest import stored
 from tests.generated.demo import read_schema
 from tests.generated.queries import QueryGenerator, Shape
 from tests.serving import Call, UpstreamTap
+from tests.sharing.conftest import OwnRedis, own_redis
 
 STEPS = int(os.environ.get("LEAK_STEPS", "20000"))
+SHARED_STEPS = int(os.environ.get("LEAK_SHARED_STEPS", "1000"))
 SEED = int(os.environ.get("LEAK_SEED", "1"))
 QUESTIONS = 400
 NEW_GATEWAY_EVERY = 5_000
@@ -120,14 +126,16 @@ def questions(random: Random) -> list[dict[str, Any]]:
 
 
 class Walk:
-    """The gateway that is asked, what it has told whom, and how to ask it."""
+    """The gateways that are asked, what they have told whom, and how to ask them: one, or two that share a Redis."""
 
-    def __init__(self, store: str, random: Random) -> None:
+    def __init__(self, store: str, random: Random, redis: OwnRedis | None = None) -> None:
         self._random = random
-        self._settings = known_to(Settings(store_url=store, **shared_cache()), *(holder for holder, _ in CALLERS))
+        self._redis = redis
+        shared = {"cache_url": redis.url, "cache_seconds": 1.0} if redis else {}
+        self._settings = known_to(Settings(store_url=store, **shared), *(holder for holder, _ in CALLERS))
         self._questions = questions(random)
         self._stack = AsyncExitStack()
-        self._app: ASGIApp | None = None
+        self._apps: list[ASGIApp] = []
         self._cursors = [b""]
         self._gateways = 0
         self._tap = UpstreamTap()
@@ -135,23 +143,28 @@ class Walk:
         self.kinds: Counter[str] = Counter()
 
     async def begin_anew(self) -> None:
-        """Another gateway with empty caches; every second one does not believe its facts for long."""
+        """Other gateways with empty caches; every second time they do not believe their facts for long."""
         await self.end()
         self._gateways += 1
         changes = {"revision_interval": 0.5, "topology_seconds": 0.5} if self._gateways % 2 else {}
         self._tap = UpstreamTap()
-        app = create_app(self._settings.model_copy(update=changes), wrap_platform=self._tap.wrap)
-        await self._stack.enter_async_context(app.router.lifespan_context(app))
-        self._app = app
+        for _ in range(2 if self._redis else 1):
+            app = create_app(self._settings.model_copy(update=changes), wrap_platform=self._tap.wrap)
+            await self._stack.enter_async_context(app.router.lifespan_context(app))
+            self._apps.append(app)
 
     async def end(self) -> None:
+        self.kinds["upstream"] += len(self._tap.calls)
         await self._stack.aclose()
         self._stack = AsyncExitStack()
+        self._apps = []
 
     async def step(self) -> int:
         """One to five answers, asked together."""
         draw = self._random.random()
         self._tap.fault = self._fail if draw > 0.97 else None
+        if self._redis and self._random.random() < 0.02:
+            await self._harm(self._redis)
         if draw < 0.85:
             await self._ask()
             return 1
@@ -162,6 +175,24 @@ class Walk:
             self.kinds["cancelled"] += leaving.cancel()
         await asyncio.gather(*together, return_exceptions=True)
         return sum(not asked.cancelled() and asked.exception() is None for asked in together)
+
+    async def _harm(self, own: OwnRedis) -> None:
+        """What befalls a Redis, while nobody waits for it. What was mixed up is read by gateways that begin anew."""
+        harm = self._random.choice(("mixed up", "mixed up", "cut off", "standing still", "emptied"))
+        self.kinds[harm] += 1
+        async with Redis.from_url(own.url) as redis:
+            if harm == "mixed up":
+                values = await own.values()
+                names = sorted(values, key=lambda name: (name.split(":")[:4], self._random.random()))
+                for name, other in pairwise(names):  # mostly of one kind, so that another's would be taken
+                    await redis.set(name, values[other], keepttl=True)
+                await self.begin_anew()
+            elif harm == "cut off":
+                await redis.client_kill_filter(_type="normal", skipme=True)
+            elif harm == "standing still":
+                await redis.client_pause(timeout=self._random.choice((5, 50)))
+            else:
+                await redis.flushdb()
 
     async def _fail(self, call: Call) -> Response | None:
         """dbt fails in the words of somebody's environment."""
@@ -178,8 +209,10 @@ class Walk:
         if "$c" in body["query"]:
             body["variables"] = {"c": self._random.choice(self._cursors).decode() or None}
         sent = json.dumps(body).encode()
-        answer = await post(self._app, sent, holder.key)
+        answer = await post(self._random.choice(self._apps), sent, holder.key)
         self.kinds["partial" if b'"errors"' in answer else "whole"] += 1
+        if b"INTERNAL_SERVER_ERROR" in answer:
+            self.leaks.append(f"{holder.name} was told of a fault of the gateway: {sent!r}")
         known = owners_in(sent)
         for token, owner in owners_in(answer).items():
             self.kinds["told"] += 1
@@ -189,13 +222,7 @@ class Walk:
             self._cursors += re.findall(rb'"(Wy[A-Za-z0-9_-]+)"', answer)
 
 
-def shared_cache() -> dict[str, Any]:
-    """Settings that put the walk on a shared cache, where one is named."""
-    url = os.environ.get("LEAK_CACHE_URL")
-    return {"cache_url": url} if url else {}
-
-
-async def post(app: ASGIApp | None, body: bytes, key: str) -> bytes:
+async def post(app: ASGIApp, body: bytes, key: str) -> bytes:
     """Everything that is sent back: status, headers and body."""
     parts: list[bytes] = []
 
@@ -207,30 +234,39 @@ async def post(app: ASGIApp | None, body: bytes, key: str) -> bytes:
 
     headers = [(b"content-type", b"application/json"), (b"x-api-key", key.encode())]
     scope = {"type": "http", "method": "POST", "path": "/graphql", "query_string": b"", "headers": headers}
-    assert app is not None
     await app({**scope, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "scheme": "http"}, receive, send)
     return b"\n".join(parts)
 
 
-@pytest.fixture(scope="module")
-async def walk(leaky_store: str) -> AsyncIterator[Walk]:
-    opened = Walk(leaky_store, Random(SEED))  # noqa: S311  # the same walk for ever
-    yield opened
-    await opened.end()
+async def take(walk: Walk, steps: int) -> None:
+    """Walks until so many answers were given, or one told too much."""
+    done = until_new = 0
+    while done < steps and not walk.leaks:
+        if done >= until_new:
+            await walk.begin_anew()
+            until_new = done + min(NEW_GATEWAY_EVERY, steps // 4)
+        done += await walk.step()
+    await walk.end()
+    assert walk.leaks == []
+    # It was a walk worth taking: answers with a lot in them, with errors, with callers leaving and dbt failing.
+    assert walk.kinds["told"] > 3 * steps
+    assert min(walk.kinds[kind] for kind in ("whole", "partial", "cancelled", "fault")) > steps / 100, walk.kinds
 
 
 # graphql-core drops the coroutines of an operation whose caller has left; the interpreter says so in its own time.
-@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-async def test_nothing_hidden_is_told(walk: Walk) -> None:
-    done = 0
-    until_new = 0
-    while done < STEPS and not walk.leaks:
-        if done >= until_new:
-            await walk.begin_anew()
-            until_new = done + NEW_GATEWAY_EVERY
-        done += await walk.step()
-    assert walk.leaks == []
-    # It was a walk worth taking: answers with a lot in them, with errors, with callers leaving and dbt failing.
-    assert walk.kinds["told"] > 3 * STEPS
-    assert min(walk.kinds[kind] for kind in ("whole", "partial", "cancelled", "fault")) > STEPS / 100, walk.kinds
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+async def test_nothing_hidden_is_told(leaky_store: str) -> None:
+    await take(Walk(leaky_store, Random(SEED)), STEPS)  # noqa: S311  # the same walk for ever
+
+
+async def test_nothing_hidden_is_told_by_replicas_that_share_a_redis(leaky_store: str, tmp_path: Path) -> None:
+    async with own_redis(tmp_path) as redis:
+        walk = Walk(leaky_store, Random(SEED + 1), redis)  # noqa: S311
+        await take(walk, SHARED_STEPS)
+    assert min(walk.kinds[harm] for harm in ("mixed up", "cut off", "standing still", "emptied")) > 0, walk.kinds
+    print(SHARED_STEPS, "steps:", dict(walk.kinds))  # noqa: T201  # shown with -s

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from graphql import parse
+from pydantic import SecretStr
 
+from gateway.settings import Settings
 from tests.generated.campaign import Campaign, differences
 from tests.generated.conformance import faults_of_answer, faults_of_errors
 from tests.generated.demo import SCHEMA_FILE, demo_values, read_schema
@@ -20,9 +23,14 @@ from tests.generated.queries import QueryGenerator
 from tests.oracle.account import Oracle
 from tests.oracle.hierarchy import Hierarchy
 from tests.oracle.interpreter import Interpreter
-from tests.serving import Gateway
+from tests.serving import Gateway, serving
+from tests.sharing.conftest import own_redis
 
-VALID, MUTATED = 500, 1_200
+VALID, MUTATED, SHARED = 500, 1_200, 130
+KINDS = {
+    *("account", "topology", "header", "models", "owners", "lineage", "sources", "history", "run models", "outline"),
+    *("run", "details", "recent", "newest"),
+}
 
 
 async def test_every_valid_query_is_answered_as_the_files_have_it(answers: Gateway, oracle: Oracle) -> None:
@@ -30,6 +38,22 @@ async def test_every_valid_query_is_answered_as_the_files_have_it(answers: Gatew
     assert findings.faults == []
     assert findings.statuses == {200: VALID}
     assert set(findings.codes) <= {"BAD_USER_INPUT", "AMBIGUOUS_ID"}
+
+
+async def test_replicas_that_share_a_redis_answer_the_same(settings: Settings, oracle: Oracle, tmp_path: Path) -> None:
+    """The first fills Redis with facts of every kind, the second takes them from there."""
+    async with own_redis(tmp_path) as redis:
+        sharing = settings.model_copy(update={"cache_url": SecretStr(redis.url), "cache_seconds": 2.0})
+        async with serving(sharing) as first:
+            findings = await Campaign(first, oracle, seed=23).ask_valid(SHARED)
+            assert findings.faults == []
+        kinds = {name.split(":")[3] for name in await redis.values()}
+        async with serving(sharing) as second:
+            findings = await Campaign(second, oracle, seed=23).ask_valid(SHARED)
+            assert findings.faults == []
+    # What a page of one model alone shows is not shared, and lists of runs are not kept long.
+    assert {one for one in second.upstream.operations if not one.startswith("runs")} == {"ModelDetails"}
+    assert kinds >= KINDS
 
 
 async def test_no_mutated_query_breaks_anything(answers: Gateway, oracle: Oracle) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -68,14 +69,21 @@ class OwnRedis:
             return {name.decode(): value for name in facts if (value := await redis.get(name)) is not None}
 
 
-@pytest.fixture
-async def redis(tmp_path: Path) -> AsyncIterator[OwnRedis]:
+@asynccontextmanager
+async def own_redis(directory: Path) -> AsyncIterator[OwnRedis]:
+    """A running one; skips the test where there is no program for it."""
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
         pytest.skip("neither redis-server nor valkey-server is installed")
-    own = OwnRedis(program, tmp_path)
+    own = OwnRedis(program, directory)
     await own.start()
     try:
         yield own
     finally:
         own.kill()
+
+
+@pytest.fixture
+async def redis(tmp_path: Path) -> AsyncIterator[OwnRedis]:
+    async with own_redis(tmp_path) as own:
+        yield own
