@@ -77,7 +77,8 @@ class GatewayExecutor:
         services = await self.services_for(caller)
         total = services.generations.total
         inferred = ("jobs", "runs") if services.admin.inferred else ()
-        usage = Usage(inferred=inferred, caller=caller.name, clock=services.tiers.clock)
+        clock = services.tiers.clock
+        usage = Usage(inferred=inferred, caller=caller.name, began=clock(), clock=clock)
         return Begun(GatewayContext(Loaders(services, projection, caller.visibility)), usage, services, total)
 
     def invalid(self, params: GraphQLParams) -> Answer | None:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from gateway.telemetry.usage import current_usage
+
 
 @dataclass(frozen=True, slots=True)
 class Belief:
@@ -33,8 +35,8 @@ UNFIT = Belief(current=False, usable=False)
 
 
 def for_seconds(read_at: float, seconds: float, now: float) -> Belief:
-    """Of a fact that is believed for some seconds after it was read."""
-    return Belief(now - read_at < seconds, until=read_at + seconds)
+    """Of a fact that is believed for some seconds after it was read, and in any case by the operation that read it."""
+    return Belief(now - read_at < seconds or read_at >= current_usage().began, until=read_at + seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ class Client:
         usage = Usage()
 
         async def asking(opened: Opened) -> tuple[T, list[MissingPart]]:
+            usage.began = opened.services.tiers.clock()
             with measuring(usage), deadline_in(self._timeout):
                 ask = Asking(Loaders(opened.services, projection))
                 answer = await question(ask)

@@ -14,6 +14,7 @@ from gateway.hierarchy.job import Run
 from gateway.services.admin_facts import AdminFacts
 from gateway.services.changes import Change, ChangeKind, Changes, Listener
 from gateway.services.environment_service import EnvironmentService
+from gateway.telemetry.usage import Usage, measuring
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,8 @@ class Watch:
     async def _look_again_and_again(self) -> None:
         while True:
             try:
-                with self.news():
+                # Each look is for itself, not for the operation that began the watching.
+                with measuring(Usage()), self.news():
                     await self._look()
             except GatewayError as unreadable:
                 log.info("dbt could not be looked at for changes: %s", unreadable.message)

@@ -16,9 +16,10 @@ class Usage:
     """Counters of one request. Upstream requests are counted for the request that caused them, not for those that
     waited for the same answer (`shared`). `inferred` names the kinds of facts that were derived, not read.
 
-    `caller` is who asked, for fair shares. `valid_until` is the time of `clock`, the caches' clock, up to which every
-    fact behind the answer is believed without asking; `environments` are those whose facts are in it, 0 among them
-    for the account's lists; `stale` that some may be out of date, for `stale_reasons`.
+    `caller` is who asked, for fair shares. `began` is when the operation began (time of `clock`, the caches' clock):
+    what was read since is current for all of it, so that nothing is asked twice for one answer. `valid_until` is the
+    time up to which every fact behind the answer is believed without asking; `environments` are those whose facts are
+    in it, 0 among them for the account's lists; `stale` that some may be out of date, for `stale_reasons`.
     """
 
     discovery_requests: int = 0
@@ -32,6 +33,7 @@ class Usage:
     notes: list[dict[str, Any]] = field(default_factory=list)
     inferred: tuple[str, ...] = ()
     caller: str | None = None
+    began: float = math.inf
     valid_until: float = math.inf
     environments: set[int] = field(default_factory=set)
     stale: bool = False
@@ -112,7 +114,7 @@ def measuring(usage: Usage) -> Iterator[Usage]:
 def uncounted() -> Iterator[None]:
     """What is asked in the block does not show in the current request's counts, only in how long its answer holds."""
     request = current_usage()
-    apart = Usage(caller=request.caller, clock=request.clock)
+    apart = Usage(caller=request.caller, began=request.began, clock=request.clock)
     with measuring(apart):
         yield
     request.valid_until = min(request.valid_until, apart.valid_until)

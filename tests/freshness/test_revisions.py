@@ -50,6 +50,19 @@ async def test_within_the_interval_nothing_is_asked(aging: Aging, oracle: Oracle
     assert await aging.gateway.count(RUNTIMES) == {}
 
 
+async def test_what_an_operation_has_read_is_current_for_all_of_it(aging: Aging, oracle: Oracle) -> None:
+    async def slow(_: Call) -> None:
+        aging.clock.now += 60.0
+
+    aging.gateway.upstream.fault = slow
+    asked = {"jobs": 1, "projects": 1, "environments": 1, "EnvironmentHeaders": 1, "EnvironmentModels": 1}
+    assert await aging.gateway.count(RUNTIMES) == asked
+    # The next operation began later: for it the same facts are as old as they are.
+    aging.gateway.upstream.fault = None
+    assert (await aging.gateway.count(RUNTIMES))["EnvironmentHeaders"] == 1
+    assert told(await aging.gateway.ask(RUNTIMES)) == expected(oracle)
+
+
 async def test_after_the_interval_one_request_checks_all_environments(aging: Aging, oracle: Oracle) -> None:
     await aging.gateway.ask(RUNTIMES)
     aging.clock.now += 30.0
