@@ -13,7 +13,6 @@ from starlette.applications import Starlette
 
 from gateway.caching.belief import Tolerance
 from gateway.caching.kept import KeptFacts
-from gateway.caching.redis_link import RedisLink
 from gateway.caching.replicas import SharedFacts
 from gateway.caching.seal import Seal
 from gateway.callers import authenticator_of
@@ -122,26 +121,19 @@ def shared_facts(settings: Settings, upstream: Upstream) -> SharedFacts | None:
     The secret is one that all replicas have and Redis has not. Accounts, and what is served instead of dbt Cloud, are
     kept apart.
     """
-    if settings.cache_url is None:
+    if upstream.link is None:
         return None
     secret = settings.cache_secret or settings.service_token
     key = hmac.digest(secret.get_secret_value().encode() if secret else b"", b"shared facts", hashlib.sha256)
-    link = RedisLink(settings.cache_url.get_secret_value(), settings.cache_seconds)
-    return SharedFacts(link, Seal(key), _account(settings, upstream))
+    return SharedFacts(upstream.link, Seal(key), upstream.identity)
 
 
 def kept_facts(settings: Settings, upstream: Upstream) -> KeptFacts | None:
     """Where finished runs are kept across restarts; None without a database. Raises ConfigurationError."""
     if settings.history_url is None:
         return None
-    account = hashlib.sha256(_account(settings, upstream).encode()).hexdigest()
+    account = hashlib.sha256(upstream.identity.encode()).hexdigest()
     return KeptFacts.open(settings.history_url, account)
-
-
-def _account(settings: Settings, upstream: Upstream) -> str:
-    """Tells one account of one dbt from any other, and from whatever is served in the place of dbt Cloud."""
-    place = settings.discovery_url or settings.store_url or str(settings.artifacts or "demo")
-    return f"{place}|{settings.admin_url}|{upstream.account_id}"
 
 
 def _webhooks(settings: Settings) -> WebhookPolicy | None:

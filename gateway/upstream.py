@@ -10,6 +10,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
+from gateway.caching.redis_link import RedisLink
 from gateway.errors import ConfigurationError
 from gateway.hierarchy.project import DeploymentEnvironment, Environment
 from gateway.local_platform.app import create_platform
@@ -39,13 +40,23 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
     caller; tests count and disturb its requests there. Raises ConfigurationError or UnreadableArtifact.
     """
     limits = WireLimits(settings.upstream_seconds, settings.upstream_connections, settings.upstream_response_bytes)
-    if settings.discovery_url and settings.account_id and (settings.service_token or settings.pass_through_tokens):
-        async with _around(settings, f"{settings.discovery_url} {settings.account_id}") as around:
-            wire = DisciplinedWire(HttpWire(settings.service_token, limits), _discipline(settings), limits, around)
-            projects = configured_projects(settings.projects)
-            yield Upstream(wire, settings.discovery_url, settings.admin_url, settings.account_id, projects, wire.status)
-        return
     async with AsyncExitStack() as stack:
+        link = await stack.enter_async_context(_redis(settings))
+        if settings.discovery_url and settings.account_id and (settings.service_token or settings.pass_through_tokens):
+            identity = _identity(settings, settings.account_id)
+            around = _surroundings(link, identity)
+            wire = DisciplinedWire(HttpWire(settings.service_token, limits), _discipline(settings), limits, around)
+            yield Upstream(
+                wire,
+                settings.discovery_url,
+                settings.admin_url,
+                settings.account_id,
+                configured_projects(settings.projects),
+                wire.status,
+                identity=identity,
+                link=link,
+            )
+            return
         place = tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True)
         directory = Path(stack.enter_context(place))
         archive, _ = await asyncio.to_thread(open_archive, settings, directory)
@@ -55,22 +66,35 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
             raise ConfigurationError(_nothing_to_serve(settings))
         platform = create_platform(archive)
         app = wrap_platform(platform) if wrap_platform else platform
-        around = await stack.enter_async_context(_around(settings, f"{_LOCAL} {account_id}"))
-        wire = DisciplinedWire(AsgiWire(app, None, limits), _discipline(settings), limits, around)
-        yield Upstream(wire, f"{_LOCAL}/graphql", _LOCAL, account_id, status=wire.status)
+        identity = _identity(settings, account_id)
+        wire = DisciplinedWire(
+            AsgiWire(app, None, limits), _discipline(settings), limits, _surroundings(link, identity)
+        )
+        yield Upstream(wire, f"{_LOCAL}/graphql", _LOCAL, account_id, status=wire.status, identity=identity, link=link)
 
 
 @asynccontextmanager
-async def _around(settings: Settings, account: str) -> AsyncIterator[Surroundings]:
-    """With a Redis the budgets are those of all replicas together."""
+async def _redis(settings: Settings) -> AsyncIterator[RedisLink | None]:
+    """The one way of this process to the Redis that the replicas share."""
     if settings.cache_url is None:
-        yield Surroundings()
+        yield None
         return
-    buckets = SharedBuckets(settings.cache_url.get_secret_value(), account, settings.cache_seconds)
+    link = RedisLink(settings.cache_url.get_secret_value(), settings.cache_seconds)
     try:
-        yield Surroundings(tokens=buckets.tokens)
+        yield link
     finally:
-        await buckets.close()
+        await link.close()
+
+
+def _surroundings(link: RedisLink | None, identity: str) -> Surroundings:
+    """With a Redis the budgets are those of all replicas together."""
+    return Surroundings() if link is None else Surroundings(tokens=SharedBuckets(link, identity).tokens)
+
+
+def _identity(settings: Settings, account_id: int) -> str:
+    """See Upstream. A folder is named whole: two gateways may each stand in another one."""
+    local = settings.store_url or str(settings.artifacts.resolve() if settings.artifacts else "demo")
+    return f"{settings.discovery_url or local}|{settings.admin_url}|{account_id}"
 
 
 def _discipline(settings: Settings) -> DisciplinePolicy:

@@ -30,7 +30,7 @@ ROOMS: dict[str, set[str]] = {
     "identity": {"hierarchy"},
     "http": {"schema", "loading", "identity", "hierarchy", "deadline"},
     "local_platform": set(),
-    "upstream": {"settings", "setting_entries", "services", "local_platform", "hierarchy"},
+    "upstream": {"settings", "setting_entries", "services", "caching", "local_platform", "hierarchy"},
     "discovery_api": {"hierarchy", "services", "loading", "settings", "deadline", "upstream"},
     "streams": {"http", "schema", "loading", "identity", "services", "deadline"},
     "execution": {"streams", "caching", "http", "schema", "loading", "identity", "services", "deadline"},

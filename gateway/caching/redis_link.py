@@ -2,6 +2,9 @@
 
 A command that was sent is never cancelled: its reply would lie in a pooled connection for the next caller. It runs in a
 task of its own; who waits for it may leave, and the connection's own time limit ends it, and the connection with it.
+
+A process that is busy elsewhere comes late to everything: when the time of a call is over its reply may lie there
+unread. So the time by which the process itself was late is not held against Redis.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -25,6 +28,11 @@ Command = Callable[["Redis"], Awaitable[T]]
 
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 10.0
+_CONNECTIONS = 100
+# What nobody waits for any more is ended after so many times the link's seconds: long after a late process has looked.
+_GIVEN_UP = 4
+# So often a process that was late looks once more.
+_MOST_LOOKS = 3
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +48,16 @@ class RedisLink:
         self._closed_until = 0.0
         self._probing = False
         self._tasks: set[asyncio.Task[object]] = set()
-        self.redis = Redis.from_url(
+        # Whoever finds all connections in use waits for one: that Redis is asked much does not mean that it is gone.
+        pool = BlockingConnectionPool.from_url(
             url,
-            socket_timeout=seconds,
-            socket_connect_timeout=seconds,
+            socket_timeout=_GIVEN_UP * seconds,
+            socket_connect_timeout=_GIVEN_UP * seconds,
             retry=Retry(NoBackoff(), 0),
-            max_connections=100,
+            max_connections=_CONNECTIONS,
+            timeout=_GIVEN_UP * seconds,
         )
+        self.redis = Redis.from_pool(pool)
 
     @property
     def is_open(self) -> bool:
@@ -63,8 +74,7 @@ class RedisLink:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         seconds = max(0.0, seconds_left(self._seconds))
-        await asyncio.wait({task}, timeout=seconds)
-        if task.done():
+        if await _ended(task, seconds):
             return task.result()
         # A caller who has no time left says nothing about Redis.
         if seconds >= self._seconds:
@@ -75,6 +85,10 @@ class RedisLink:
         """Ends what is under way and closes the connections."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2 * self._seconds)
+        # No reply can reach a wrong caller any more: all connections go.
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.redis.aclose()
 
     async def _call(self, command: Command[T], otherwise: T) -> T:
@@ -102,3 +116,16 @@ class RedisLink:
             log.warning("Redis does not answer (%s); going on without it", reason)
         self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)
         self._closed_until = now + self._pause
+
+
+async def _ended(task: asyncio.Task[T], seconds: float) -> bool:
+    """Whether a command ends within its time, or within as much more as this process came late to look."""
+    loop = asyncio.get_running_loop()
+    for _ in range(_MOST_LOOKS):
+        due = loop.time() + seconds
+        await asyncio.wait({task}, timeout=seconds)
+        late = min(loop.time() - due, seconds)
+        if task.done() or late < seconds / 20:
+            break
+        seconds = late
+    return task.done()

@@ -119,10 +119,9 @@ class SharedFacts:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Waits for what is still being done, and closes the link."""
+        """Waits for what is still being done. The link stays open: it is whose it was."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.0)
-        await self.link.close()
 
     async def tell(self, message: bytes) -> None:
         """Tells the other replicas something."""

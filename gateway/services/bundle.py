@@ -12,6 +12,7 @@ from gateway.caching.belief import Tolerance, wanting
 from gateway.caching.generations import Generations
 from gateway.caching.kept import KeptFacts
 from gateway.caching.memory import Memory
+from gateway.caching.redis_link import RedisLink
 from gateway.caching.replicas import SharedFacts
 from gateway.caching.tiers import Tiers
 from gateway.services.admin_api import AdminApi
@@ -40,6 +41,8 @@ class Upstream:
 
     Without an Admin API (`admin_url` None) the account is what `projects` say, and jobs and runs are inferred.
     `facts_of` says whose token reads the facts, by a hash; "" the gateway's. Facts of different ones never meet.
+    `identity` tells the account of this dbt from any other, and from whatever is served in the place of dbt Cloud: what
+    is shared and kept lies under it. `link` is the way to the Redis that replicas share.
     """
 
     wire: Wire
@@ -49,6 +52,8 @@ class Upstream:
     projects: tuple[ConfiguredProject, ...] = ()
     status: Callable[[], UpstreamStatus] = untroubled
     facts_of: str = ""
+    identity: str = ""
+    link: RedisLink | None = None
 
 
 @dataclass(frozen=True, slots=True)

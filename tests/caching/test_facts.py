@@ -168,6 +168,38 @@ async def test_who_needs_more_than_a_flight_brings_asks_again() -> None:
     assert asked == [3, 10]
 
 
+async def test_who_comes_between_a_flights_end_and_its_landing_departs_anew() -> None:
+    """A flight that has ended stands among those under way until its callback runs. Who boarded it then and needed more
+    than it brings would board it for ever, without letting the callback run."""
+    cache = cache_of(100)
+    arrived = asyncio.Event()
+    asked: list[int] = []
+    judged = 0
+
+    async def ask(count: int) -> object:
+        async def fetch(keys: list[str]) -> Mapping[str, tuple[str, ...] | GatewayError]:
+            asked.append(count)
+            await arrived.wait()
+            return dict.fromkeys(keys, ("run",) * count)
+
+        def judge(_: str, fact: Fact[Any]) -> Belief:
+            nonlocal judged
+            judged += 1
+            assert judged < 100, "it goes round and round"
+            return FINAL if len(fact.value) >= count else UNFIT
+
+        return (await cache.get_many(["a"], fetch, judge))["a"]
+
+    first = asyncio.create_task(ask(3))
+    await settle()
+    # The flight goes on, and ends, right before the second one asks; its callback comes after both.
+    arrived.set()
+    second = asyncio.create_task(ask(10))
+    assert await second == ("run",) * 10
+    assert await first == ("run",) * 3
+    assert asked == [3, 10]
+
+
 async def test_a_fact_is_believed_by_the_clock_it_was_read_by() -> None:
     now = 100.0
     cache = cache_of(100, clock=lambda: now)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -86,36 +86,55 @@ class ElsewhereWire:
 
 @asynccontextmanager
 async def raw_server(raw: Raw) -> AsyncIterator[int]:
-    """Its port. It reads a request's head and answers with the bytes."""
-    tasks: set[asyncio.Task[Any]] = set()
+    """Its port. It reads a request's head and answers with the bytes.
 
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
+    asyncio's own server loses a connection that it has taken and not yet wrapped when it closes; this one has each in
+    its hands from the beginning.
+    """
+    answering: dict[asyncio.Task[None], socket.socket] = {}
+    loop = asyncio.get_running_loop()
+
+    def accept() -> None:
+        connection, _ = listening.accept()
+        task = loop.create_task(_answer(raw, connection))
+        answering[task] = connection
+        task.add_done_callback(answering.pop)
+
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+        listening.setblocking(False)
+        loop.add_reader(listening, accept)
         try:
-            await reader.readuntil(b"\r\n\r\n")
-            if raw.reset:
-                writer.transport.abort()
-                return
-            writer.write(raw.sent)
-            await writer.drain()
-            if raw.hold:
-                await reader.read()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+            yield listening.getsockname()[1]
         finally:
-            writer.close()
-            tasks.discard(task)
+            loop.remove_reader(listening)
+            left = dict(answering)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+            # One that was ended before it began has closed nothing.
+            for connection in left.values():
+                connection.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+
+async def _answer(raw: Raw, connection: socket.socket) -> None:
+    """Answers a request with the bytes, and leaves no end of the connection open."""
+    reader, writer = await asyncio.open_connection(sock=connection)
     try:
-        yield server.sockets[0].getsockname()[1]
+        await reader.readuntil(b"\r\n\r\n")
+        if raw.reset:
+            return
+        writer.write(raw.sent)
+        await writer.drain()
+        if raw.hold:
+            await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    except (ConnectionError, asyncio.IncompleteReadError):
+        pass
     finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Resets what is not closed yet; the loop closes it at its next turn.
+        writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 def _http(body: bytes, **headers: str) -> bytes:

@@ -20,13 +20,6 @@ DOCUMENTED = frozenset(
 ) - {"INTERNAL_SERVER_ERROR"}
 
 
-# A server that breaks off in the middle leaves its end of the connection to the collector; that is the fault itself.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore:Exception ignored in.*:pytest.PytestUnraisableExceptionWarning"),
-]
-
-
 @pytest.fixture(scope="module")
 async def matrix(demo_store: str) -> AsyncIterator[Matrix]:
     async with opened_matrix(demo_store, DOCUMENTED) as opened:

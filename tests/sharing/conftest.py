@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import secrets
 import shutil
 import signal
 import socket
@@ -13,6 +15,19 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+# Below the ports that systems give to outgoing connections: one of those may take a port between two of our starts.
+_PORTS = range(20_000, 32_000)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with contextlib.suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 class OwnRedis:
@@ -22,26 +37,32 @@ class OwnRedis:
         self._program = program
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
+        self._has_answered = False
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
     async def start(self) -> None:
-        """Starts the process and waits until it answers."""
+        """Starts the process and waits until it answers: it, and not another test's that was faster to the port."""
         self._spawn()
+        async with asyncio.timeout(60):
+            while not await self._is_ours():
+                if self._process is not None and self._process.poll() is not None:
+                    assert not self._has_answered, "gateways know the old port"
+                    self.port = free_port()
+                    self._spawn()
+                await asyncio.sleep(0.05)
+        self._has_answered = True
+
+    async def _is_ours(self) -> bool:
         async with Redis.from_url(self.url) as redis:
-            for _ in range(200):
-                try:
-                    await redis.ping()
-                except Exception:
-                    await asyncio.sleep(0.05)
-                else:
-                    return
-        raise TimeoutError("redis-server does not answer")
+            try:
+                server = await redis.info("server")
+            except (RedisError, OSError):
+                return False
+        return self._process is not None and int(server["process_id"]) == self._process.pid
 
     def _spawn(self) -> None:
         settings = ["--port", str(self.port), "--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]

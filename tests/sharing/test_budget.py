@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 
+from gateway.caching.redis_link import RedisLink
 from gateway.services.discipline.policy import BudgetPolicy
 from gateway.services.discipline.shared_tokens import SharedBuckets
 from gateway.services.discipline.tokens import TokenStore
@@ -25,13 +26,13 @@ async def given(stores: list[TokenStore], wanted: int) -> int:
     return sum(not grant.wait and not grant.closed for grant in grants)
 
 
-def two(redis: OwnRedis, seconds: float = 10) -> tuple[list[SharedBuckets], list[TokenStore]]:
-    buckets = [SharedBuckets(redis.url, "an account", seconds) for _ in range(2)]
-    return buckets, [one.tokens("discovery", POLICY) for one in buckets]
+def two(redis: OwnRedis, seconds: float = 10) -> tuple[list[RedisLink], list[TokenStore]]:
+    links = [RedisLink(redis.url, seconds) for _ in range(2)]
+    return links, [SharedBuckets(link, "an account").tokens("discovery", POLICY) for link in links]
 
 
 async def test_two_replicas_never_exceed_the_rate_of_one(redis: OwnRedis) -> None:
-    buckets, stores = two(redis)
+    links, stores = two(redis)
     began = time.monotonic()
     found = 0
     for _ in range(5):
@@ -41,14 +42,15 @@ async def test_two_replicas_never_exceed_the_rate_of_one(redis: OwnRedis) -> Non
 
     assert BURST <= found <= most
     assert all(store.left().shared for store in stores)
-    assert await given([buckets[0].tokens("admin", POLICY)], 1) == 1, "each API has a bucket of its own"
-    buckets.append(SharedBuckets(redis.url, "another account", 10))
-    assert await given([buckets[2].tokens("discovery", POLICY)], 1) == 1
-    await asyncio.gather(*(one.close() for one in buckets))
+    admin = SharedBuckets(links[0], "an account").tokens("admin", POLICY)
+    assert await given([admin], 1) == 1, "each API has a bucket of its own"
+    other = SharedBuckets(links[0], "another account").tokens("discovery", POLICY)
+    assert await given([other], 1) == 1
+    await asyncio.gather(*(one.close() for one in links))
 
 
 async def test_what_dbt_tells_one_replica_holds_for_all_even_without_redis(redis: OwnRedis) -> None:
-    buckets, (first, second) = two(redis)
+    links, (first, second) = two(redis)
     await first.close_for(60)
     await first.close_for(5)
 
@@ -57,11 +59,11 @@ async def test_what_dbt_tells_one_replica_holds_for_all_even_without_redis(redis
     redis.kill()
     for store in (first, second):
         assert (await store.take()).closed > 50
-    await asyncio.gather(*(one.close() for one in buckets))
+    await asyncio.gather(*(one.close() for one in links))
 
 
 async def test_without_redis_each_replica_has_a_quarter_until_it_is_back(redis: OwnRedis) -> None:
-    buckets, stores = two(redis, seconds=0.15)
+    links, stores = two(redis, seconds=0.15)
     redis.signal(signal.SIGSTOP)
     began = time.monotonic()
     found = await given(stores, 20)
@@ -74,7 +76,7 @@ async def test_without_redis_each_replica_has_a_quarter_until_it_is_back(redis: 
         while not store.left().shared:
             await asyncio.sleep(0.05)
             await store.take()
-    await asyncio.gather(*(one.close() for one in buckets))
+    await asyncio.gather(*(one.close() for one in links))
 
 
 async def test_a_rate_limit_that_one_gateway_meets_keeps_the_other_from_asking(

@@ -86,11 +86,10 @@ class SharedTokens:
 
 
 class SharedBuckets:
-    """The buckets of one account. Replicas that name the same Redis and account share them. No call to Redis takes
-    longer than `seconds`."""
+    """The buckets of one account. Replicas that name the same Redis and account share them."""
 
-    def __init__(self, url: str, account: str, seconds: float) -> None:
-        self._link = RedisLink(url, seconds)
+    def __init__(self, link: RedisLink, account: str) -> None:
+        self._link = link
         # The braces keep both keys of a bucket on one node of a cluster.
         self._name = f"dbt-gateway-budget:{{{hashlib.sha256(account.encode()).hexdigest()[:16]}"
 
@@ -99,6 +98,3 @@ class SharedBuckets:
         if policy.per_minute is None:
             return LocalTokens(policy)
         return SharedTokens(self._link, f"{self._name}:{api}}}", policy, policy.per_minute)
-
-    async def close(self) -> None:
-        await self._link.close()
