@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 SOURCES := gateway tests benchmarks hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run platform test clients check format bench schema explorer lock demo clean
+.PHONY: help run platform test clients manifests check format bench schema explorer lock demo clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,8 @@ test: $(VENV)/dev.stamp ## Run every test (ARGS="-k slowest" passes options to p
 	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 clients: $(VENV)/clients/done.stamp ## Install programs written for dbt Cloud, on which the local platform is tested
+
+manifests: $(VENV)/manifests/done.stamp ## Install the schemas that the files under deploy/ are held against
 
 check: $(VENV)/dev.stamp ## Format, lint, types and import rules
 	$(BIN)/ruff format --check $(wildcard $(SOURCES))
@@ -44,7 +46,7 @@ explorer: $(VENV)/run.stamp ## Fetch the explorer's files again (done by itself 
 
 lock: $(VENV)/dev.stamp ## Resolve the dependencies of pyproject.toml and package.json anew into the lock files
 	$(INSTALL) uv
-	@for group in build node clients; do $(LOCK) --group $$group -o requirements/$$group.lock || exit 1; done
+	@for group in build node clients manifests; do $(LOCK) --group $$group -o requirements/$$group.lock || exit 1; done
 	@$(LOCK) pyproject.toml --all-extras -o requirements/run.lock
 	@$(LOCK) pyproject.toml --all-extras --group dev -c requirements/run.lock -o requirements/dev.lock
 	@if command -v npm >/dev/null; then npm install --package-lock-only && for folder in tests/federation tests/live; do npm --prefix $$folder install --package-lock-only; done; fi
@@ -75,7 +77,7 @@ $(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
 	@$(INSTALL) --require-hashes -r requirements/dev.lock
 	@touch $@
 
-$(VENV)/clients/done.stamp: requirements/clients.lock $(VENV)/run.stamp
-	@$(PYTHON) -m venv --clear $(VENV)/clients
-	@$(subst $(BIN),$(VENV)/clients/bin,$(INSTALL)) --require-hashes -r requirements/clients.lock
+$(VENV)/%/done.stamp: requirements/%.lock $(VENV)/run.stamp
+	@$(PYTHON) -m venv --clear $(VENV)/$*
+	@$(subst $(BIN),$(VENV)/$*/bin,$(INSTALL)) --require-hashes -r requirements/$*.lock
 	@touch $@
