@@ -32,10 +32,19 @@ class Lineage:
 
     def sources_upstream(self, unique_id: str) -> tuple[str, ...]:
         """Every source that a model stands on, directly or through others, ordered by unique id."""
-        seen: set[str] = set()
-        pending = [unique_id]
-        while pending:
-            fresh = [parent for parent in self.parents.get(pending.pop(), ()) if parent not in seen]
-            seen.update(fresh)
-            pending.extend(fresh)
-        return tuple(sorted(one for one in seen if one.startswith("source.")))
+        return tuple(sorted(one for one in _reached(self.parents, unique_id) if one.startswith("source.")))
+
+    def models_built_on(self, unique_id: str) -> tuple[str, ...]:
+        """Every model that stands on a node, directly or through others, ordered by unique id."""
+        return tuple(sorted(one for one in _reached(self.children, unique_id) if one.startswith("model.")))
+
+
+def _reached(neighbours: Mapping[str, tuple[str, ...]], start: str) -> set[str]:
+    """All nodes that lie behind one in this direction."""
+    seen: set[str] = set()
+    pending = [start]
+    while pending:
+        fresh = [one for one in neighbours.get(pending.pop(), ()) if one not in seen]
+        seen.update(fresh)
+        pending.extend(fresh)
+    return seen

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.model import Model
+from gateway.hierarchy.source import Source
 
 T = TypeVar("T")
 
@@ -53,6 +54,13 @@ class RunOrderField(StrEnum):
     RUNTIME = "runtime"
     START_TIME = "start_time"
     STATUS = "status"
+
+
+class SourceOrderField(StrEnum):
+    """What sources can be ordered by."""
+
+    ID = "id"
+    AGE = "age"
 
 
 @total_ordering
@@ -130,6 +138,15 @@ def run_order(field: RunOrderField, direction: Direction) -> Order[Run]:
         RunOrderField.STATUS: lambda run: run.status,
     }
     return Order(values[field], lambda run: run.id, direction)
+
+
+def source_order(field: SourceOrderField, direction: Direction) -> Order[Source]:
+    """Sources by project and unique id, or by how old their newest row was when it was checked."""
+    values: dict[SourceOrderField, Callable[[Source], Value]] = {
+        SourceOrderField.ID: lambda source: source.id,
+        SourceOrderField.AGE: lambda source: source.freshness.age_seconds,
+    }
+    return Order(values[field], lambda source: source.id, direction)
 
 
 def _moment(time: datetime | None) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.hierarchy.project import Project
 from gateway.hierarchy.status import RunStatus
 
 # From the best to the worst; the freshness of several sources is the worst of theirs.
@@ -31,6 +32,32 @@ class SourceFreshness:
     checked_at: datetime | None
     warn_after_seconds: int | None
     error_after_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source table of one project, and how fresh it was found."""
+
+    project: Project
+    freshness: SourceFreshness
+
+    @property
+    def id(self) -> str:
+        """Unique in the account; ids sort by project, then by unique id."""
+        # A space is in no name, and sorts before what is.
+        return f"{self.project.id} {self.freshness.unique_id}"
+
+    @property
+    def unique_id(self) -> str:
+        return self.freshness.unique_id
+
+    @property
+    def source_name(self) -> str | None:
+        return self.freshness.source_name
+
+    @property
+    def name(self) -> str:
+        return self.freshness.name
 
 
 @dataclass(frozen=True, slots=True)

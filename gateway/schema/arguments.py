@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 
 from gateway.schema.enums import DeploymentEnvironment
-from gateway.schema.inputs import HistoryScope, ModelFilter, ProjectFilter, SearchFilter
+from gateway.schema.inputs import HistoryScope, ModelFilter, ProjectFilter, SearchFilter, SourceFilter
 
 TopN = Annotated[int, strawberry.argument(description="How many to return, 1 to 1000.")]
 LastRuns = Annotated[
@@ -34,6 +34,7 @@ RunsOfModelFilter = Annotated[
     SearchFilter | None,
     strawberry.argument(description="Keeps the runs in which the model met it, as it was there."),
 ]
+SourcesFilter = Annotated[SourceFilter | None, strawberry.argument(description="Keeps the sources that meet it.")]
 ProjectsFilter = Annotated[ProjectFilter | None, strawberry.argument(description="Keeps the projects that meet it.")]
 
 Scope = Annotated[

@@ -108,6 +108,19 @@ class ProjectFilter:
         )
 
 
+@strawberry.input(description="Criteria a source must meet.")
+class SourceFilter:
+    statuses: list[RunStatus] | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Only sources whose last freshness check ended like this: SUCCESS is fresh, WARN and FAILURE are "
+        "stale, UNKNOWN was never checked. Leave out for no constraint; [] matches nothing.",
+    )
+
+    def to_statuses(self) -> tuple[RunStatus, ...] | None:
+        """The statuses wanted, None for any. Raises BadUserInput."""
+        return _values(self.statuses, "statuses")
+
+
 @strawberry.input(
     description="Which runs averages take in beside ordinary successful ones. A full refresh counts as one only for "
     "incremental models."
@@ -145,6 +158,10 @@ def model_filter(given: ModelFilter | None) -> filters.ModelFilter | None:
 
 def project_filter(given: ProjectFilter | None) -> filters.ProjectFilter | None:
     return given.to_filter() if given else None
+
+
+def source_statuses(given: SourceFilter | None) -> tuple[RunStatus, ...] | None:
+    return given.to_statuses() if given else None
 
 
 def history_scope(given: HistoryScope | None) -> history.HistoryScope | None:

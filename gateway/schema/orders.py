@@ -9,8 +9,16 @@ import strawberry
 from gateway.hierarchy import ordering
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.model import Model, ModelRun
-from gateway.hierarchy.ordering import Direction, JobOrderField, ModelOrderField, Order, RunOrderField
+from gateway.hierarchy.ordering import (
+    Direction,
+    JobOrderField,
+    ModelOrderField,
+    Order,
+    RunOrderField,
+    SourceOrderField,
+)
 from gateway.hierarchy.project import Project
+from gateway.hierarchy.source import Source
 from gateway.schema.enums import describe
 
 describe(
@@ -50,6 +58,14 @@ describe(
         "STATUS": "How it ended or where it stands, alphabetically.",
     },
 )
+describe(
+    SourceOrderField,
+    "What sources can be ordered by; ties by id.",
+    {
+        "ID": "The project's id, then dbt's unique id.",
+        "AGE": "How old the newest row was when it was checked.",
+    },
+)
 
 _FIELD = "What to order by."
 _DIRECTION = "Which end comes first."
@@ -73,12 +89,22 @@ class RunOrder:
     direction: Direction = strawberry.field(default=Direction.DESC, description=_DIRECTION)
 
 
+@strawberry.input(description="An order of sources.")
+class SourceOrder:
+    field: SourceOrderField = strawberry.field(description=_FIELD)
+    direction: Direction = strawberry.field(default=Direction.ASC, description=_DIRECTION)
+
+
 OrderModelsBy = Annotated[
     ModelOrder | None, strawberry.argument(description="The order of the list; by id if left out.")
 ]
 OrderJobsBy = Annotated[JobOrder | None, strawberry.argument(description="The order of the list; by id if left out.")]
 OrderRunsBy = Annotated[
     RunOrder | None, strawberry.argument(description="The order of the list; newest first if left out.")
+]
+
+OrderSourcesBy = Annotated[
+    SourceOrder | None, strawberry.argument(description="The order of the list; by project and unique id if left out.")
 ]
 
 
@@ -94,9 +120,14 @@ def order_of_runs(given: RunOrder | None) -> Order[Run]:
     return ordering.run_order(given.field, given.direction) if given else NEWEST_RUN
 
 
+def order_of_sources(given: SourceOrder | None) -> Order[Source]:
+    return ordering.source_order(given.field, given.direction) if given else BY_SOURCE_ID
+
+
 BY_MODEL_ID = ordering.model_order(ModelOrderField.ID, Direction.ASC)
 BY_JOB_ID = ordering.job_order(JobOrderField.ID, Direction.ASC)
 NEWEST_RUN = ordering.run_order(RunOrderField.ID, Direction.DESC)
+BY_SOURCE_ID = ordering.source_order(SourceOrderField.ID, Direction.ASC)
 BY_PROJECT_ID: Order[Project] = Order(lambda project: project.id, lambda project: project.id)
 BY_UNIQUE_ID: Order[ModelRun] = Order(lambda run: run.unique_id, lambda run: run.unique_id)
 NEWEST_MODEL_RUN: Order[ModelRun] = Order(

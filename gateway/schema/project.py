@@ -7,28 +7,41 @@ import strawberry
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
+from gateway.hierarchy import source as source_facts
 from gateway.hierarchy.ranking import Ranked
-from gateway.loading import jobs, models, rankings
-from gateway.schema.arguments import ContainsFilter, ContainsModelFilter, LastRuns, ModelsFilter, Scope, TopN
+from gateway.loading import jobs, models, rankings, sources
+from gateway.schema.arguments import (
+    ContainsFilter,
+    ContainsModelFilter,
+    LastRuns,
+    ModelsFilter,
+    Scope,
+    SourcesFilter,
+    TopN,
+)
 from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
 from gateway.schema.context import Info, asking
 from gateway.schema.costs import paged, sliced_by
 from gateway.schema.enums import DeploymentEnvironment
-from gateway.schema.inputs import history_scope, model_filter, search_filter
+from gateway.schema.inputs import history_scope, model_filter, search_filter, source_statuses
 from gateway.schema.job import Job
 from gateway.schema.model import Model
 from gateway.schema.orders import (
     BY_MODEL_ID,
+    BY_SOURCE_ID,
     OrderJobsBy,
     OrderModelsBy,
     OrderRunsBy,
+    OrderSourcesBy,
     order_of_jobs,
     order_of_models,
+    order_of_sources,
 )
 from gateway.schema.paging import Page, cut
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
 from gateway.schema.run import Run
 from gateway.schema.runs import page_of_runs
+from gateway.schema.source import Source
 
 Parent = strawberry.Parent[project_facts.Project]
 
@@ -111,6 +124,26 @@ class Project:
     ) -> Page[job_facts.Run]:
         page = page_arguments(first, after, last, before, jobs.MOST_RUNS, default=10)
         return await page_of_runs(asking(info), [parent], search_filter(filter), order_by, page)
+
+    @strawberry.field(
+        description="The project's sources with their last freshness check, ordered by unique id.",
+        graphql_type=Connection[Source] | None,
+        directives=paged(DEFAULT_PAGE),
+    )
+    async def sources(
+        self,
+        parent: Parent,
+        info: Info,
+        filter: SourcesFilter = strawberry.UNSET,
+        order_by: OrderSourcesBy = strawberry.UNSET,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[source_facts.Source]:
+        page = page_arguments(first, after, last, before)
+        found = await sources.select_sources(asking(info), [parent], source_statuses(filter))
+        return cut(found, order_of_sources(order_by), page, arrived_in=BY_SOURCE_ID)
 
     @strawberry.field(description="How many models the project has.")
     async def model_count(self, parent: Parent, info: Info) -> int | None:

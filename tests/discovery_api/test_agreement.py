@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.discovery_api.api import dbtAccount
+from gateway.discovery_api.api import Project, dbtAccount
+from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.discovery_api.models import Average, HistoryScope, ModelFilter, SearchFilter
 from tests.serving import Gateway
 
@@ -289,3 +290,23 @@ async def test_runs_of_the_account_and_freshness_agree(account: dbtAccount, answ
         }
         for model in account.get_models()
     ]
+
+
+async def test_sources_agree(account: dbtAccount, answers: Gateway) -> None:
+    shown = (
+        await answers.data(
+            "{ account { sources { nodes { uniqueId project { id } freshness { status ageSeconds } } } } }"
+        )
+    )["account"]["sources"]["nodes"]
+    assert [(one.unique_id, one.project_id, one.status.upper()) for one in account.get_sources()] == [
+        (one["uniqueId"], one["project"]["id"], one["freshness"]["status"]) for one in shown
+    ]
+    of_one = Project("finance", client=account.client).get_sources(["success", "warn"])
+    assert [one.unique_id for one in of_one] == [
+        one["uniqueId"]
+        for one in shown
+        if one["project"]["id"] == "finance" and one["freshness"]["status"] in ("SUCCESS", "WARN")
+    ]
+    assert account.get_sources([]) == []
+    with pytest.raises(InvalidArgumentError, match="'stale' is not one of them"):
+        account.get_sources(["stale"])

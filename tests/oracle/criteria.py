@@ -124,6 +124,8 @@ RUN_ORDERS: dict[str, Callable[[Run], Any]] = {
     "STATUS": lambda run: RUN_STATUSES[run.record["status"]],
 }
 
+SOURCE_ORDERS: dict[str, Callable[[Any], Any]] = {"ID": lambda one: one.id, "AGE": lambda one: one.facts["ageSeconds"]}
+
 
 def ordered(items: Sequence[Any], order: Criteria, values: Mapping[str, Callable[[Any], Any]], usual: str) -> list[Any]:
     """In the order asked for: what has no value last, ties by id. `usual` is the direction that is not said."""

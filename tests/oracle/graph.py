@@ -84,6 +84,10 @@ class Graph:
             "errorAfterSeconds": _seconds(thresholds.get("error_after")),
         }
 
+    def sources(self) -> list[dict[str, Any]]:
+        """All sources of the project."""
+        return [self.source(name) for name in sorted(self._document["sources"])]
+
     @cached_property
     def freshness(self) -> Mapping[str, dict[str, Any]]:
         """The last check of each source."""

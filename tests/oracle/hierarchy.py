@@ -16,6 +16,7 @@ from tests.oracle.criteria import (
     MODEL_ORDERS,
     RUN_ORDERS,
     RUN_STATUSES,
+    SOURCE_ORDERS,
     Criteria,
     Page,
     asks_nothing,
@@ -55,6 +56,16 @@ class ModelAverage:
     runs: int
     without: int
     left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Source:
+    project: Project
+    facts: Mapping[str, Any]
+
+    @property
+    def id(self) -> tuple[str, str]:
+        return self.project.id, self.facts["uniqueId"]
 
 
 @dataclass(frozen=True)
@@ -176,6 +187,24 @@ class Hierarchy:
             and (asks_nothing(criteria) or any(meets(result, criteria) for result in run.results.values()))
         ]
         return page(ordered(runs, asked.get("orderBy"), RUN_ORDERS, "DESC"), asked, default=10)
+
+    def place_sources(self, place: Account | Project, asked: Arguments) -> Page:
+        statuses = (asked.get("filter") or {}).get("statuses")
+        found = [
+            Source(project, facts)
+            for project in projects_in(place)
+            for facts in self._graphs[project.environment_id].sources()
+            if statuses is None or facts["status"] in statuses
+        ]
+        return page(ordered(found, asked.get("orderBy"), SOURCE_ORDERS, "ASC"), asked)
+
+    def source_project(self, source: Source, _: Arguments) -> Project:
+        return source.project
+
+    def source_models(self, source: Source, asked: Arguments) -> Page:
+        graph, name = self._graphs[source.project.environment_id], source.facts["uniqueId"]
+        built = [one for one in source.project.models if name in graph.sources_behind(one.unique_id)]
+        return page(sorted(built, key=lambda one: one.id), asked)
 
     def place_slowestModels(self, place: Account | Project, asked: Arguments) -> list[Ranked]:
         given = asked.get("history")
@@ -351,6 +380,7 @@ _PREFIXES = {
     "Query": ("query",),
     "Account": ("account", "place"),
     "Project": ("project", "place"),
+    "Source": ("source",),
     "Model": ("model", "any"),
     "Job": ("job", "any"),
     "Run": ("run",),
@@ -417,7 +447,7 @@ def _connection() -> dict[str, dict[str, Getter]]:
 FIELDS: dict[str, dict[str, Getter]] = {
     **{
         f"{kind}{end}": fields
-        for kind in ("Project", "Model", "Job", "Run", "ModelRun")
+        for kind in ("Project", "Model", "Job", "Run", "ModelRun", "Source")
         for end, fields in _connection().items()
     },
     "PageInfo": {
@@ -466,6 +496,10 @@ FIELDS: dict[str, dict[str, Getter]] = {
     )
     | {"status": lambda one: one["statusText"] and status_of(one["statusText"])},
     "ModelFreshness": {"status": worst, "sources": lambda one: one},
+    "Source": {
+        **{name: (lambda one, name=name: one.facts[name]) for name in ("uniqueId", "sourceName", "name")},  # type: ignore[misc]
+        "freshness": lambda one: one.facts,
+    },
     "SourceFreshness": _plain(
         *("uniqueId", "sourceName", "name", "status", "statusText", "maxLoadedAt", "ageSeconds", "checkedAt"),
         *("warnAfterSeconds", "errorAfterSeconds"),

@@ -240,7 +240,10 @@ class Reckoning:
         return {one.name.value: value_from_ast_untyped(one.value) for one in directive.arguments}
 
 
-INPUTS = {"SearchFilter", "ModelFilter", "ProjectFilter", "HistoryScope", "ModelOrder", "JobOrder", "RunOrder"}
+INPUTS = {
+    *("SearchFilter", "ModelFilter", "ProjectFilter", "SourceFilter", "HistoryScope"),
+    *("ModelOrder", "JobOrder", "RunOrder", "SourceOrder"),
+}
 
 
 def test_costs_of_generated_queries_are_those_of_plain_recursion(oracle: Oracle) -> None:

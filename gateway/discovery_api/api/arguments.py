@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.discovery_api.models.filters import (
     Criteria,
@@ -12,7 +14,9 @@ from gateway.discovery_api.models.filters import (
     models_chosen,
     projects_chosen,
 )
+from gateway.discovery_api.models.reports import RunStatus
 from gateway.hierarchy import filters as hierarchy
+from gateway.hierarchy import status
 
 MOST_RANKED = 1_000
 MOST_LAST_RUNS = 100
@@ -36,6 +40,17 @@ def projects_filter(filter: ProjectFilter | None, criteria: ProjectCriteria) -> 
     """The filter for a question about projects. Raises InvalidArgumentError for criteria given twice."""
     found = projects_chosen(filter, criteria)
     return found.to_project_filter() if found else None
+
+
+def statuses_wanted(given: Sequence[RunStatus | str] | None) -> tuple[status.RunStatus, ...] | None:
+    """The hierarchy's statuses; None is no constraint. Raises InvalidArgumentError for a word that is none."""
+    if given is None:
+        return None
+    known = {one.value: one for one in status.RunStatus}
+    wrong = [one for one in given if one not in known] if not isinstance(given, str) else [given]
+    if wrong:
+        raise InvalidArgumentError(f"statuses is a list of {', '.join(known)}; {wrong[0]!r} is not one of them.")
+    return tuple(known[one] for one in given)
 
 
 def two_filters(

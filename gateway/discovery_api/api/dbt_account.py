@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Literal, TypeVar, Unpack
 
@@ -13,6 +13,7 @@ from gateway.discovery_api.api.arguments import (
     ensure_count,
     models_filter,
     projects_filter,
+    statuses_wanted,
     two_filters,
 )
 from gateway.discovery_api.api.resources import Job, Model, Project, Run
@@ -25,13 +26,15 @@ from gateway.discovery_api.models import (
     ProjectCriteria,
     ProjectFilter,
     RankedList,
+    RunStatus,
     SearchFilter,
+    SourceReport,
 )
 from gateway.discovery_api.services import BaseQuery
 from gateway.hierarchy.model import Model as ModelFacts
 from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.hierarchy.project import Project as ProjectFacts
-from gateway.loading import account_runs, jobs, models, rankings
+from gateway.loading import account_runs, jobs, models, rankings, sources
 from gateway.loading.asking import Asking
 from gateway.loading.projects import find_account, select_projects
 
@@ -162,6 +165,21 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
             lambda found: [Run.of(one, self.client) for one in found],
             refresh=refresh,
             within=filter,
+        )
+
+    def get_sources(
+        self, statuses: Sequence[RunStatus | str] | None = None, *, refresh: bool = False
+    ) -> list[SourceReport]:
+        """The sources of all its projects with their last freshness check, ordered by project and unique id.
+
+        `statuses` keeps those whose check ended like this: success is fresh, warn and failure are stale, unknown was
+        never checked; None is no constraint.
+        """
+        wanted = statuses_wanted(statuses)
+        return self._ask(
+            lambda asking, projects: sources.select_sources(asking, projects, wanted),
+            lambda found: [SourceReport.of_project(one) for one in found],
+            refresh=refresh,
         )
 
     def slowest_models(

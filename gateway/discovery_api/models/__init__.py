@@ -15,6 +15,7 @@ from gateway.discovery_api.models.reports import (
     RunStatus,
     RuntimeReport,
     SourceFreshnessReport,
+    SourceReport,
 )
 from gateway.discovery_api.models.resources import (
     Job,
@@ -50,4 +51,5 @@ __all__ = [
     "RuntimeReport",
     "SearchFilter",
     "SourceFreshnessReport",
+    "SourceReport",
 ]

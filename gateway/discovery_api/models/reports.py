@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from gateway.hierarchy.averages import JobAverage, ModelAverage
 from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.hierarchy.runtimes import Runtime
-from gateway.hierarchy.source import SourceFreshness
+from gateway.hierarchy.source import Source, SourceFreshness
 from gateway.hierarchy.statistics import Summary
 
 T = TypeVar("T")
@@ -89,6 +89,17 @@ class SourceFreshnessReport(Report):
             warn_after_seconds=source.warn_after_seconds,
             error_after_seconds=source.error_after_seconds,
         )
+
+
+class SourceReport(SourceFreshnessReport):
+    """A source of a project with its last freshness check."""
+
+    project_id: str
+
+    @classmethod
+    def of_project(cls, source: Source) -> SourceReport:
+        checked = SourceFreshnessReport.of(source.freshness)
+        return cls(project_id=source.project.id, **checked.model_dump())
 
 
 class Rank(Report):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Unpack
 
 from gateway.discovery_api.api.arguments import (
@@ -9,16 +10,25 @@ from gateway.discovery_api.api.arguments import (
     MOST_RANKED,
     ensure_count,
     models_filter,
+    statuses_wanted,
     two_filters,
 )
 from gateway.discovery_api.api.resources.job import Job
 from gateway.discovery_api.api.resources.model import Model
 from gateway.discovery_api.client import Client, Source
-from gateway.discovery_api.models import Criteria, HistoryScope, ModelFilter, RankedList, SearchFilter
+from gateway.discovery_api.models import (
+    Criteria,
+    HistoryScope,
+    ModelFilter,
+    RankedList,
+    RunStatus,
+    SearchFilter,
+    SourceReport,
+)
 from gateway.discovery_api.models import resources as records
 from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.hierarchy.project import Project as Facts
-from gateway.loading import jobs, models, rankings
+from gateway.loading import jobs, models, rankings, sources
 from gateway.loading.asking import Asking
 from gateway.loading.projects import find_project
 
@@ -110,6 +120,22 @@ class Project:
         return self._client.ask(
             lambda asking: jobs.select_jobs(asking, [project], models=wanted),
             lambda found: [Job.of(one, self._client) for one in found],
+            refresh=refresh,
+        )
+
+    def get_sources(
+        self, statuses: Sequence[RunStatus | str] | None = None, *, refresh: bool = False
+    ) -> list[SourceReport]:
+        """Its sources with their last freshness check, ordered by unique id.
+
+        `statuses` keeps those whose check ended like this: success is fresh, warn and failure are stale, unknown was
+        never checked; None is no constraint.
+        """
+        wanted = statuses_wanted(statuses)
+        project = self._facts
+        return self._client.ask(
+            lambda asking: sources.select_sources(asking, [project], wanted),
+            lambda found: [SourceReport.of_project(one) for one in found],
             refresh=refresh,
         )
 

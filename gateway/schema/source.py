@@ -1,0 +1,49 @@
+"""The Source type: a table that dbt reads and does not build."""
+
+from __future__ import annotations
+
+import strawberry
+
+from gateway.hierarchy import model as model_facts
+from gateway.hierarchy import project as project_facts
+from gateway.hierarchy import source as source_facts
+from gateway.loading import sources
+from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
+from gateway.schema.context import Info, asking
+from gateway.schema.costs import paged
+from gateway.schema.freshness import SourceFreshness
+from gateway.schema.lazy import LazyModel, LazyProject
+from gateway.schema.orders import BY_MODEL_ID
+from gateway.schema.paging import Page, cut
+
+Parent = strawberry.Parent[source_facts.Source]
+
+
+@strawberry.type(description="A source table of one project: dbt reads it and does not build it.")
+class Source:
+    unique_id: str = strawberry.field(description="dbt's unique id of the table.")
+    source_name: str | None = strawberry.field(description="The source.")
+    name: str = strawberry.field(description="The table in it.")
+    freshness: SourceFreshness = strawberry.field(description="What the last freshness check found.")
+
+    @strawberry.field(description="The project that declares it.", graphql_type=LazyProject)
+    def project(self, parent: Parent) -> project_facts.Project:
+        return parent.project
+
+    @strawberry.field(
+        description="The models of its project that stand on it, directly or through others, ordered by id.",
+        graphql_type=Connection[LazyModel] | None,
+        directives=paged(DEFAULT_PAGE),
+    )
+    async def models(
+        self,
+        parent: Parent,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[model_facts.Model]:
+        page = page_arguments(first, after, last, before)
+        found = await sources.models_built_on(asking(info), parent)
+        return cut(found, BY_MODEL_ID, page, arrived_in=BY_MODEL_ID)
