@@ -22,6 +22,12 @@ class BudgetPolicy:
         """Requests that may go at once after a pause."""
         return max(1.0, (self.per_minute or 0.0) / 10)
 
+    @property
+    def start(self) -> float:
+        """Requests that may go at once where nobody knows what was sent within the last minute: so few that with rate
+        and burst it makes 500 in one minute at the most."""
+        return max(1.0, (self.per_minute or 0.0) / 90)
+
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:

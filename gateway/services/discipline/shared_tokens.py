@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from gateway.caching.redis_link import Command, RedisLink
@@ -13,20 +16,26 @@ from gateway.services.wire import Api
 # While Redis is gone each replica keeps to such a part of the rate: four of them stay within it.
 _ALONE = 4
 
-# Seconds are those of Redis' own clock, the only one that all replicas have in common. Answers tokens left, seconds to
-# the next one, seconds until the bucket opens again.
+# A bucket is forgotten when it must have been full for a minute; it may owe as much as it holds.
+_FORGOTTEN_AFTER = 60.0
+
+# Seconds are those of Redis' own clock, the only one that all replicas have in common. A bucket that is not there
+# begins with ARGV[3] tokens; ARGV[4] were spent past it while Redis was not to be reached. Answers tokens left, seconds
+# to the next one, seconds until the bucket opens again.
 _TAKE = """local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local closed = tonumber(redis.call('GET', KEYS[2]) or 0) - now
 if closed > 0 then return {'0', '0', tostring(closed)} end
 local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 local saved = redis.call('HMGET', KEYS[1], 'tokens', 'at')
-local tokens = burst
+local tokens = tonumber(ARGV[3])
 if saved[1] then tokens = math.min(burst, saved[1] + math.max(0, now - saved[2]) * rate) end
-if tokens < 1 then return {tostring(tokens), tostring((1 - tokens) / rate), '0'} end
-redis.call('HSET', KEYS[1], 'tokens', tostring(tokens - 1), 'at', string.format('%.6f', now))
-redis.call('EXPIRE', KEYS[1], math.ceil(burst / rate) + 60)
-return {tostring(tokens - 1), '0', '0'}"""
+tokens = math.max(-burst, tokens - ARGV[4])
+local wait = 0
+if tokens < 1 then wait = (1 - tokens) / rate else tokens = tokens - 1 end
+redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', string.format('%.6f', now))
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+return {tostring(tokens), tostring(wait), '0'}"""
 
 _CLOSE = """local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -38,35 +47,55 @@ end"""
 
 class SharedTokens:
     """One API's bucket in Redis. Without Redis a quarter of the rate is this replica's own; a closure that it knows of
-    stands either way."""
+    stands either way.
 
-    def __init__(self, link: RedisLink, name: str, policy: BudgetPolicy, per_minute: float) -> None:
+    No minute sees more than rate and burst allow, whether Redis goes, hangs or comes back with nothing in it: who
+    changes from the shared bucket to his own begins with nothing, tells what he spent there when Redis is back, and a
+    shared bucket that has vanished begins with nothing too.
+    """
+
+    def __init__(
+        self, link: RedisLink, name: str, policy: BudgetPolicy, per_minute: float, clock: Callable[[], float]
+    ) -> None:
         self._link = link
         self._bucket = name
         self._closure = f"{name}:closed"
+        self._policy = policy
         self._rate = per_minute / 60
-        self._burst = policy.burst
-        self._alone = LocalTokens(replace(policy, per_minute=per_minute / _ALONE))
+        self._clock = clock
+        self._alone = LocalTokens(replace(policy, per_minute=per_minute / _ALONE), clock)
         self._left: float | None = None
+        self._spent_alone = 0
+        self._kept = math.ceil(2 * policy.burst / self._rate + _FORGOTTEN_AFTER)
+        self._known_until = -math.inf
 
     async def take(self) -> Grant:
         """A token, or when to come again; within the seconds that a call to Redis may take."""
         closed = self._alone.left().closed
         if closed:
             return Grant(closed=closed)
-        answer = await self._link.run(self._taking(), None)
+        spent, self._spent_alone = self._spent_alone, 0
+        answer = await self._link.run(self._taking(spent), None)
         if answer is None:
-            self._left = None
-            return await self._alone.take()
+            self._spent_alone += spent
+            return await self._take_alone()
         tokens, wait, closed = (float(one) for one in answer)
         self._left = tokens
         if closed:
+            self._spent_alone += spent
             await self._alone.close_for(closed)
-        elif not wait:
-            # Should Redis go now, what was spent through it is spent.
-            await self._alone.take()
+            return Grant(closed=closed)
+        self._known_until = self._clock() + self._kept
         # Never so little that sleeping for it would not move the clock.
-        return Grant(max(0.001, wait) if wait else 0.0, closed)
+        return Grant(max(0.001, wait) if wait else 0.0)
+
+    async def _take_alone(self) -> Grant:
+        if self._left is not None:
+            self._left = None
+            self._alone.drain()
+        grant = await self._alone.take()
+        self._spent_alone += not (grant.wait or grant.closed)
+        return grant
 
     async def close_for(self, seconds: float) -> None:
         """Gives no replica a token for so long."""
@@ -80,16 +109,18 @@ class SharedTokens:
             return replace(alone, shared=False)
         return TokensLeft(self._left, alone.closed, shared=True)
 
-    def _taking(self) -> Command[list[bytes] | None]:
-        keys = (self._bucket, self._closure)
-        return lambda redis: redis.eval(_TAKE, 2, *keys, str(self._rate), str(self._burst))
+    def _taking(self, spent: int) -> Command[list[bytes] | None]:
+        start = 0.0 if self._clock() < self._known_until else self._policy.start
+        given = [str(one) for one in (self._rate, self._policy.burst, start, spent, self._kept)]
+        return lambda redis: redis.eval(_TAKE, 2, self._bucket, self._closure, *given)
 
 
 class SharedBuckets:
     """The buckets of one account. Replicas that name the same Redis and account share them."""
 
-    def __init__(self, link: RedisLink, account: str) -> None:
+    def __init__(self, link: RedisLink, account: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._link = link
+        self._clock = clock
         # The braces keep both keys of a bucket on one node of a cluster.
         self._name = f"dbt-gateway-budget:{{{hashlib.sha256(account.encode()).hexdigest()[:16]}"
 
@@ -97,4 +128,4 @@ class SharedBuckets:
         """The bucket of one API; one of this process where there is no rate to keep to together."""
         if policy.per_minute is None:
             return LocalTokens(policy)
-        return SharedTokens(self._link, f"{self._name}:{api}}}", policy, policy.per_minute)
+        return SharedTokens(self._link, f"{self._name}:{api}}}", policy, policy.per_minute, self._clock)

@@ -69,6 +69,10 @@ class LocalTokens:
         """Gives nobody a token for so long."""
         self._closed_until = max(self._closed_until, self._clock() + seconds)
 
+    def drain(self) -> None:
+        """Begins again with nothing: what there was may have been spent elsewhere."""
+        self._tokens, self._filled_at = 0.0, self._clock()
+
     def left(self) -> TokensLeft:
         """What is left now."""
         now = self._clock()
