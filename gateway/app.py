@@ -12,11 +12,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from starlette.applications import Starlette
 
 from gateway.caching.belief import Tolerance
+from gateway.caching.counts import LookupCounts
 from gateway.caching.kept import KeptFacts
 from gateway.caching.replicas import SharedFacts
 from gateway.caching.seal import Seal
 from gateway.callers import authenticator_of
 from gateway.execution import GatewayExecutor
+from gateway.figures import figures_of
 from gateway.hierarchy.run_event import RunEvent
 from gateway.http.body import BodyLimits
 from gateway.http.cost_model import read_cost_model
@@ -60,9 +62,10 @@ def create_app(
             # Sends the last spans, which may take a moment.
             stack.push_async_callback(asyncio.to_thread, end_tracing)
             upstream = await stack.enter_async_context(open_upstream(settings, wrap_platform))
-            services = await stack.enter_async_context(_own_services(settings, upstream, clock))
+            counts = LookupCounts()
+            services = await stack.enter_async_context(_own_services(settings, upstream, clock, counts))
             # What a caller's own token reads is his alone: it is neither shared with replicas nor kept for good.
-            by_token = _token_services(settings, upstream, clock)
+            by_token = _token_services(settings, upstream, clock, counts)
             stack.push_async_callback(by_token.close)
             services.news.follow(by_token.take)
             executor.start(services, by_token)
@@ -82,11 +85,13 @@ def create_app(
 
     readiness = UpstreamReadiness(lambda: executor.services, settings.pass_through_tokens)
     policy = _edge_policy(settings, print_sdl(schema), tracing)
-    return create_edge(executor, policy, readiness, lifespan, tell=tell)
+    return create_edge(executor, policy, readiness, lifespan, tell=tell, figures=figures_of(lambda: executor.services))
 
 
 @asynccontextmanager
-async def _own_services(settings: Settings, upstream: Upstream, clock: Callable[[], float]) -> AsyncIterator[Services]:
+async def _own_services(
+    settings: Settings, upstream: Upstream, clock: Callable[[], float], counts: LookupCounts
+) -> AsyncIterator[Services]:
     """The services with the gateway's own token, and what they share with replicas and keep for good."""
     async with AsyncExitStack() as stack:
         shared = shared_facts(settings, upstream)
@@ -95,7 +100,7 @@ async def _own_services(settings: Settings, upstream: Upstream, clock: Callable[
         kept = await asyncio.to_thread(kept_facts, settings, upstream)
         if kept is not None:
             stack.push_async_callback(kept.close)
-        opening = open_services(upstream, _freshness(settings), clock, shared=shared, kept=kept)
+        opening = open_services(upstream, _freshness(settings), clock, shared=shared, kept=kept, counts=counts)
         yield await stack.enter_async_context(opening)
 
 
@@ -142,11 +147,13 @@ def _webhooks(settings: Settings) -> WebhookPolicy | None:
     return WebhookPolicy(settings.webhook_secret.get_secret_value().encode(), settings.webhook_window_seconds)
 
 
-def _token_services(settings: Settings, upstream: Upstream, clock: Callable[[], float]) -> TokenServices:
+def _token_services(
+    settings: Settings, upstream: Upstream, clock: Callable[[], float], counts: LookupCounts
+) -> TokenServices:
     """Services for callers' own dbt tokens; all of them together keep as much as the gateway's own do."""
     most = settings.pass_through_kept
     part = _freshness(settings).part(most)
-    return TokenServices(lambda token: open_services(upstream_of(upstream, token), part, clock), most)
+    return TokenServices(lambda token: open_services(upstream_of(upstream, token), part, clock, counts=counts), most)
 
 
 def _disclosure(settings: Settings) -> Disclosure:

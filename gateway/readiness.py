@@ -23,7 +23,8 @@ class UpstreamReadiness:
     A process that has never read anything is of no use, and a rollout that brings a wrong address or token should stop
     at it. Later, when dbt is down, it still tells what it knows, and has a coded error for the rest: taken out of the
     balancer, as all its siblings would be at the same moment, it could tell nobody anything. So dbt's state is shown,
-    not judged. dbt is asked every 5 s at most, whoever looks, and a look waits 1 s for it at most.
+    not judged; so is that of the Redis that replicas share, without which they are slower and right. dbt is asked every
+    5 s at most, whoever looks, and a look waits 1 s for it at most.
     """
 
     def __init__(
@@ -46,8 +47,8 @@ class UpstreamReadiness:
         if self._check is not None:
             done, _ = await asyncio.wait({self._check}, timeout=_PATIENCE_SECONDS)
             if not done:
-                return Readiness(self._was_read, {"dbt": "no answer yet", **self._lines()})
-        return Readiness(self._was_read, {"dbt": self._dbt, **self._lines()})
+                return Readiness(self._was_read, {"dbt": "no answer yet", **self._lines(), **await self._cache()})
+        return Readiness(self._was_read, {"dbt": self._dbt, **self._lines(), **await self._cache()})
 
     def _lines(self) -> dict[str, str]:
         """How the breaker and the budget of each API stand."""
@@ -56,6 +57,16 @@ class UpstreamReadiness:
         except GatewayError:
             return {}
         return {"discovery": _told(status.discovery), "admin": _told(status.admin)}
+
+    async def _cache(self) -> dict[str, str]:
+        """Whether facts are shared now; nothing where there is nothing to share them through."""
+        try:
+            shared = self._services().tiers.shared
+        except GatewayError:
+            return {}
+        if shared is None:
+            return {}
+        return {"cache": "shared" if await shared.answers() else "degraded: Redis does not answer"}
 
     async def _ask(self) -> None:
         try:

@@ -35,10 +35,11 @@ ROOMS: dict[str, set[str]] = {
     "streams": {"http", "schema", "loading", "identity", "services", "deadline"},
     "execution": {"streams", "caching", "http", "schema", "loading", "identity", "services", "deadline"},
     "readiness": {"http", "services"},
+    "figures": {"services", "caching"},
     "callers": {"settings", "setting_entries", "identity", "http"},
     "app": {
         *{"execution", "settings", "http", "schema", "loading", "services", "caching", "hierarchy"},
-        *{"upstream", "deadline", "callers", "readiness"},
+        *{"upstream", "deadline", "callers", "readiness", "figures"},
     },
     "cli": {"app", "settings", "local_platform", "http", "schema", "identity"},
     "__main__": {"cli"},

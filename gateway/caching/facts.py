@@ -105,9 +105,11 @@ class FactsCache(Generic[K, V]):
         does not do: they may have asked for less. Waits no longer than the caller's deadline."""
         asked = _Asked(judge, current_usage(), wanted_since(), seconds_left(math.inf))
         pending: Collection[K] = dict.fromkeys(keys)
+        counts = self._tiers.counts
         while pending:
             self._land_finished(pending)
             missing = self._take_current(pending, asked)
+            counts.note("memory", len(pending) - len(missing), len(missing))
             if not missing:
                 break
             at_once = [key for key in missing if self._may_be_told_at_once(asked.at_hand.get(key))]
@@ -186,6 +188,7 @@ class FactsCache(Generic[K, V]):
     def _answer_stale(self, key: K, fact: Fact[V], asked: _Asked[K, V], reason: str) -> None:
         self._answer(key, fact, asked, -math.inf)
         asked.usage.used_stale_fact(reason, self._kind.environment_of(key))
+        self._tiers.counts.stale[reason] += 1
 
     def _take_absent(self, key: K, asked: _Asked[K, V]) -> bool:
         known = self._absent.get(key)
@@ -215,6 +218,7 @@ class FactsCache(Generic[K, V]):
         """The flight of each key: one that departs now for all that have none."""
         departing = [key for key in keys if key not in self._flights]
         asked.usage.shared += len(keys) - len(departing)
+        self._tiers.counts.joined += len(keys) - len(departing)
         asked.usage.cache_misses += len(departing)
         flights = {key: self._flights[key] for key in keys if key in self._flights}
         if departing:
@@ -280,8 +284,8 @@ class FactsCache(Generic[K, V]):
         packing, shared = self._kind.packing, self._tiers.shared
         if shared is not None and packing is not None:
             accepts = self._accepting(judge, wanted_since())
-            reading = SharedReading(shared, self._kind.name, packing, self._tiers.clock, fetch, accepts)
-            return await reading.read(keys)
+            clock, counts = self._tiers.clock, self._tiers.counts
+            return await SharedReading(shared, self._kind.name, packing, clock, fetch, accepts, counts).read(keys)
         departed_at = self._tiers.clock()
         return {
             key: value if isinstance(value, GatewayError) else Fact(value, departed_at)
@@ -296,6 +300,7 @@ class FactsCache(Generic[K, V]):
         names = {key_text(key): key for key in keys if key not in self._outdated}
         payloads = await kept.read(self._kind.name, list(names))
         values = {names[name]: packing.from_bytes(payload) for name, payload in payloads.items()}
+        self._tiers.counts.note("database", len(values), len(names) - len(values))
         now = self._tiers.clock()
         return {key: Fact(value, now) for key, value in values.items() if value is not None}
 

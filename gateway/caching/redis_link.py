@@ -64,6 +64,11 @@ class RedisLink:
         """Whether a call would be made now."""
         return self._clock() >= self._closed_until and not (self._pause and self._probing)
 
+    @property
+    def answers(self) -> bool:
+        """Whether the last call was answered."""
+        return not self._pause
+
     async def run(self, command: Command[T], otherwise: T) -> T:
         """What a command answers; `otherwise` when Redis does not in time: the link's seconds, or what the caller has
         left of his own."""

@@ -118,6 +118,10 @@ class SharedFacts:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def answers(self) -> bool:
+        """Whether Redis answers now; False without asking it while it is left alone."""
+        return await self.link.run(_asking, False)
+
     async def close(self) -> None:
         """Waits for what is still being done. The link stays open: it is whose it was."""
         if self._tasks:
@@ -158,6 +162,10 @@ class SharedFacts:
             return None
         age, kept = int.from_bytes(payload[:8], "big"), int.from_bytes(payload[8:_STAMP], "big")
         return SharedValue(payload[_STAMP:], (age + max(0, kept - milliseconds_left)) / 1_000)
+
+
+async def _asking(redis: Redis) -> bool:
+    return bool(await redis.ping())
 
 
 def _reading(names: Sequence[str]) -> Callable[[Redis], Awaitable[list[bytes | int | None] | None]]:

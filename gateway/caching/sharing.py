@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from gateway.caching.counts import LookupCounts
 from gateway.caching.memory import Fact
 from gateway.caching.packing import Packing
 from gateway.caching.replicas import SharedFacts, SharedValue
@@ -21,7 +22,7 @@ Facts = dict[K, "Fact[V] | GatewayError"]
 
 @dataclass(frozen=True, slots=True)
 class SharedReading(Generic[K, V]):
-    """One reading of several keys of a kind. `fetch` asks dbt; `accepts` says whether a fact found there will do."""
+    """One reading of several keys of a kind. `fetch` asks dbt; `accepts` says whether a fact found in Redis will do."""
 
     shared: SharedFacts
     kind: str
@@ -29,6 +30,7 @@ class SharedReading(Generic[K, V]):
     clock: Callable[[], float]
     fetch: Callable[[list[K]], Awaitable[Mapping[K, V | GatewayError]]]
     accepts: Callable[[K, Fact[V]], bool]
+    counts: LookupCounts
 
     async def read(self, keys: Collection[K]) -> Facts[K, V]:
         """A fact or an error for every key. Each is asked of dbt by one replica; the others wait for it, for some
@@ -63,11 +65,13 @@ class SharedReading(Generic[K, V]):
             fact = Fact(value, now - lying.age)
             if self.accepts(key, fact):
                 found[key] = fact
+        self.counts.note("redis", len(found), 0)
         return found
 
     async def _fetch(self, keys: list[K], names: Mapping[K, str]) -> Facts[K, V]:
         if not keys:
             return {}
+        self.counts.note("redis", 0, len(keys))
         departed_at = self.clock()
         fetched = await self.fetch(keys)
         payloads = {names[k]: self.packing.to_bytes(v) for k, v in fetched.items() if not isinstance(v, GatewayError)}

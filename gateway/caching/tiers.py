@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.caching.belief import Tolerance
+from gateway.caching.counts import LookupCounts
 from gateway.caching.generations import Generations
 from gateway.caching.kept import KeptFacts
 from gateway.caching.memory import Memory
@@ -19,7 +20,7 @@ class Tiers:
 
     `flight_seconds` is how long one reading of facts may take, however long those who wait for it are willing to;
     `negative_seconds` for how long it is believed that something does not exist. `shared` is what replicas share,
-    `kept` what outlives the process.
+    `kept` what outlives the process. `counts` takes in where facts were found.
     """
 
     memory: Memory
@@ -30,3 +31,4 @@ class Tiers:
     generations: Generations = field(default_factory=Generations)
     shared: SharedFacts | None = None
     kept: KeptFacts | None = None
+    counts: LookupCounts = field(default_factory=LookupCounts)

@@ -38,6 +38,7 @@ from gateway.http.replies import refusal_reply
 from gateway.http.webhooks import PATH as WEBHOOKS
 from gateway.http.webhooks import Tell, WebhookEndpoint, WebhookPolicy
 from gateway.identity.caller import Scope as CallerScope
+from gateway.telemetry.figures import ReadFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,11 @@ def create_edge(
     lifespan: Lifespan[Starlette] | None = None,
     *,
     tell: Tell | None = None,
+    figures: ReadFigures | None = None,
 ) -> Starlette:
     """The ASGI application. `executor` is first called after `lifespan` has started; `tell` takes what webhooks
-    bring."""
-    metrics = Metrics()
+    bring; `figures` reads what else the metrics show."""
+    metrics = Metrics(figures or tuple)
     observers = [OperationLog(policy.slow_seconds).observe, metrics.observe]
     slots = Slots(policy.live, metrics.refresh)
     metrics.watch_connections(slots.open)

@@ -15,6 +15,8 @@ from starlette.routing import Route
 from gateway.http.observation import Observation
 from gateway.http.refusals import LimitExceeded
 from gateway.http.replies import HEADERS
+from gateway.http.shown_figures import ShownFigures
+from gateway.telemetry.figures import ReadFigures
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _COSTS = (1, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 1_000_000)
@@ -32,9 +34,10 @@ class Metrics:
     Counts of workers that have left stay in the sums; what is under way in them does not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, read_figures: ReadFigures = tuple) -> None:
         self._registry = CollectorRegistry()
         self._is_shared = ValueClass is not MutexValue
+        self._figures = ShownFigures(self._registry, read_figures)
         self._watched: list[tuple[Gauge, Callable[[], int]]] = []
         self._shown: list[int] = []
         self._children: dict[tuple[int, str], Counter] = {}
@@ -88,6 +91,8 @@ class Metrics:
     def observe(self, request: Observation) -> None:
         """Counts one finished request."""
         self.refresh()
+        if self._is_shared:
+            self._figures.show_now_and_then()
         self._child(self._operations, request.kind or "none").inc()
         self._child(self._requests, str(request.status)).inc()
         self._seconds.observe(request.seconds)
@@ -118,6 +123,7 @@ class Metrics:
 
         async def show(_request: Request) -> Response:
             self.refresh()
+            self._figures.show()
             registry = _of_all_workers() if self._is_shared else self._registry
             return Response(generate_latest(registry), 200, HEADERS, CONTENT_TYPE_LATEST)
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 
 from gateway.caching.belief import Tolerance, wanting
+from gateway.caching.counts import LookupCounts
 from gateway.caching.generations import Generations
 from gateway.caching.kept import KeptFacts
 from gateway.caching.memory import Memory
@@ -115,10 +116,11 @@ async def open_services(
     *,
     shared: SharedFacts | None = None,
     kept: KeptFacts | None = None,
+    counts: LookupCounts | None = None,
 ) -> AsyncIterator[Services]:
-    """The services over one upstream; leaving the block closes its connections."""
+    """The services over one upstream (see build_services); leaving the block closes its connections."""
     async with open_query(upstream) as query:
-        services = build_services(query, upstream, freshness, clock, shared=shared, kept=kept)
+        services = build_services(query, upstream, freshness, clock, shared=shared, kept=kept, counts=counts)
         services.news.listen()
         try:
             yield services
@@ -144,13 +146,22 @@ def build_services(
     *,
     shared: SharedFacts | None = None,
     kept: KeptFacts | None = None,
+    counts: LookupCounts | None = None,
 ) -> Services:
     """Services that know nothing yet, over an open session; `clock` tells the seconds by which facts grow old.
 
-    `shared` is what replicas share, `kept` what outlives the process; whoever opened them closes them.
+    `shared` is what replicas share, `kept` what outlives the process; whoever opened them closes them. `counts` takes
+    in where facts were found, beside those of other services.
     """
     interval = freshness.revision_interval
-    tiers = Tiers(Memory(freshness.cache_bytes), clock, tolerance=freshness.tolerance, shared=shared, kept=kept)
+    tiers = Tiers(
+        Memory(freshness.cache_bytes),
+        clock,
+        tolerance=freshness.tolerance,
+        shared=shared,
+        kept=kept,
+        counts=counts or LookupCounts(),
+    )
     changes = Changes()
     environments = EnvironmentService(query, interval, tiers, changes)
     models = ModelService(query, environments, tiers)

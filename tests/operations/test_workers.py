@@ -23,12 +23,14 @@ def test_a_scrape_of_any_worker_tells_of_all(demo_store: str, tmp_path: Path) ->
         address, metrics = server.address("GraphQL"), server.address("GraphiQL") + "metrics"
         for _ in range(asked):
             # A new connection each: any worker may take it.
-            assert server.ask("{ account { id } }")["data"]["account"]
+            assert server.ask("{ account { projects { nodes { id } } } }")["data"]["account"]
         for _ in range(6):
             text = httpx2.get(metrics, timeout=60).text
             assert figure(text, "gateway_requests_total") == asked
             assert figure(text, "gateway_request_seconds_count") == asked
             assert figure(text, "gateway_operations_in_flight") == 0
+            assert figure(text, "gateway_upstream_calls_total") == figure(text, "gateway_upstream_requests_total") > 0
+            assert figure(text, "gateway_cache_facts") > 0
         with httpx2.stream(
             "POST",
             address,

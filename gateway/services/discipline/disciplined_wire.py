@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.deadline import deadline_in, seconds_left
 from gateway.errors import UpstreamCallsExceeded, UpstreamError, UpstreamTimeout, UpstreamUnavailable
@@ -13,7 +13,7 @@ from gateway.services.discipline.breaker import Attempt, Breaker
 from gateway.services.discipline.budget import FairBudget, Sleep
 from gateway.services.discipline.policy import BudgetPolicy, DisciplinePolicy
 from gateway.services.discipline.retries import RetryBudget, is_passing
-from gateway.services.discipline.status import LineStatus, UpstreamStatus
+from gateway.services.discipline.status import LineCounts, LineStatus, UpstreamStatus
 from gateway.services.discipline.tokens import LocalTokens, TokenStore
 from gateway.services.refusals import rate_limit_seconds
 from gateway.services.wire import Api, Wire, WireLimits, WireRequest, WireResponse
@@ -30,10 +30,20 @@ class _Line:
     breaker: Breaker
     retries: RetryBudget
     cooldown: float
+    counts: LineCounts = field(default_factory=LineCounts)
 
     def status(self) -> LineStatus:
-        left = self.budget.left()
-        return LineStatus(self.breaker.state, left.tokens, left.closed, self.budget.waiting, left.shared)
+        left, counts = self.budget.left(), self.counts
+        return LineStatus(
+            self.breaker.state,
+            left.tokens,
+            left.closed,
+            self.budget.waiting,
+            left.shared,
+            dict(counts.sent),
+            dict(counts.withheld),
+            counts.retries,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,7 @@ class DisciplinedWire:
             pause = self._pause(line, response, failure, retry)
             if pause is None:
                 break
+            line.counts.retries += 1
             await self._around.sleep(pause)
         if response is None:
             raise failure or RuntimeError("an attempt ends with an answer or a failure")
@@ -114,22 +125,32 @@ class DisciplinedWire:
         return line.retries.pause_before(retry, seconds_left(self._limits.seconds) - self._policy.margin)
 
     async def _attempt(self, line: _Line, request: WireRequest) -> WireResponse:
-        self._check_calls(request)
-        line.breaker.check()
-        await line.budget.take(_caller(), self._time_left())
-        time_left = self._time_left()
-        attempt = line.breaker.admit()
+        try:
+            time_left, attempt = await self._let_out(line)
+        except UpstreamError as refusal:
+            line.counts.withheld[refusal.code] += 1
+            raise
         try:
             with deadline_in(time_left):
                 response = await self._wire.send(request)
         except UpstreamError as failure:
+            line.counts.lost(failure)
             self._conclude(attempt, failure, time_left)
             raise
         except BaseException:
+            line.counts.sent["abandoned"] += 1
             attempt.abandoned()
             raise
+        line.counts.answered(response)
         await self._take_in(line, attempt, response)
         return response
+
+    async def _let_out(self, line: _Line) -> tuple[float, Attempt]:
+        """The seconds that a call has, and how the breaker is told of its end. Raises why it may not be made."""
+        self._check_calls()
+        line.breaker.check()
+        await line.budget.take(_caller(), self._time_left())
+        return self._time_left(), line.breaker.admit()
 
     def _conclude(self, attempt: Attempt, failure: UpstreamError, time_left: float) -> None:
         if isinstance(failure, UpstreamTimeout) and time_left < min(self._policy.patience, self._limits.seconds):
@@ -157,7 +178,7 @@ class DisciplinedWire:
             )
         return left
 
-    def _check_calls(self, request: WireRequest) -> None:
+    def _check_calls(self) -> None:
         most = self._policy.calls_per_operation
         usage = current_usage()
         if most is not None and usage.discovery_requests + usage.admin_requests >= most:

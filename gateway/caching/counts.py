@@ -1,0 +1,28 @@
+"""Counts of where facts were looked for and found, for those who watch the gateway."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+Tier = Literal["memory", "redis", "database"]
+
+
+@dataclass(slots=True)
+class LookupCounts:
+    """Of one process. A fact that memory does not hold is looked for in the tiers after it, if there are any, and then
+    asked of dbt; `joined` counts those that somebody else was reading already, `stale` outdated ones that were told, by
+    reason."""
+
+    found: Counter[Tier] = field(default_factory=Counter)
+    missed: Counter[Tier] = field(default_factory=Counter)
+    joined: int = 0
+    stale: Counter[str] = field(default_factory=Counter)
+
+    def note(self, tier: Tier, found: int, missed: int) -> None:
+        """Takes in one look at a tier."""
+        if found:
+            self.found[tier] += found
+        if missed:
+            self.missed[tier] += missed
