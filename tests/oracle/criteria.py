@@ -138,6 +138,58 @@ def ordered(items: Sequence[Any], order: Criteria, values: Mapping[str, Callable
 
 
 @dataclass(frozen=True)
+class Listing:
+    """The items of a list that is paged through, and its order: how some are put into it, and what says where one
+    stands. `default` is how many there are without a word."""
+
+    items: Sequence[Any]
+    sort: Callable[[Sequence[Any]], Sequence[Any]]
+    position: Callable[[Any], Any]
+    default: int = DEFAULT_PAGE
+
+    def behind(self, one: Any) -> list[Any]:
+        return [item for item in self.items if self._differ(item, one) and self.sort([one, item])[0] is one]
+
+    def before(self, one: Any) -> list[Any]:
+        return [item for item in self.items if self._differ(item, one) and self.sort([one, item])[0] is item]
+
+    def _differ(self, item: Any, one: Any) -> bool:
+        return bool(self.position(item) != self.position(one))
+
+
+def listing(
+    items: Sequence[Any],
+    order: Criteria,
+    values: Mapping[str, Callable[[Any], Any]],
+    usual: str,
+    default: int = DEFAULT_PAGE,
+) -> Listing:
+    """A list in the order asked for."""
+    value = values[order["field"] if order else "ID"]
+    return Listing(
+        items, lambda some: ordered(some, order, values, usual), lambda one: (value(one), one.id), default=default
+    )
+
+
+ListName = tuple[str, tuple[str, str] | None]
+"""A field's coordinate and the order asked of it: what a cursor is good for."""
+
+
+def name_of_list(coordinate: str, arguments: Mapping[str, Any]) -> ListName:
+    order = arguments.get("orderBy")
+    return coordinate, (order["field"], order["direction"]) if order else None
+
+
+@dataclass(frozen=True, eq=False)
+class Cursor:
+    """Stands for a cursor, which is opaque: it is that of an item in a list."""
+
+    of: ListName
+    item: Any
+    position: Any
+
+
+@dataclass(frozen=True)
 class Page:
     """A part of a list."""
 
@@ -145,14 +197,30 @@ class Page:
     total: int
     has_next: bool
     has_previous: bool
+    of: ListName
+    position: Callable[[Any], Any]
+
+    def cursor(self, item: Any) -> Cursor:
+        return Cursor(self.of, item, self.position(item))
 
 
-def page(items: Sequence[Any], arguments: Mapping[str, Any], default: int = DEFAULT_PAGE) -> Page:
-    """The first or the last few."""
-    first, last = arguments.get("first"), arguments.get("last")
-    start, end = 0, len(items)
+def page(asked: Listing, of: ListName, arguments: Mapping[str, Any], cursors: Mapping[str, Cursor]) -> Page:
+    """The first or the last few of those behind `after` and before `before`, texts that `cursors` knows."""
+    first, last, after, before = (arguments.get(name) for name in ("first", "last", "after", "before"))
+    kept = asked.sort(asked.items)
+    skipped = 0
+    if after is not None:
+        behind = asked.behind(cursors[after].item)
+        skipped = len(kept) - len(behind)
+        kept = [item for item in kept if item in behind]
+    if before is not None:
+        above = asked.before(cursors[before].item)
+        kept = [item for item in kept if item in above]
+        # Where the cursors leave nothing between them, the page stands behind `after`.
+    start, end = 0, len(kept)
     if last is not None:
         start = max(0, end - last)
     else:
-        end = min(end, default if first is None else first)
-    return Page(items[start:end], len(items), end < len(items), start > 0)
+        end = min(end, asked.default if first is None else first)
+    total = len(asked.items)
+    return Page(kept[start:end], total, skipped + end < total, skipped + start > 0, of, asked.position)

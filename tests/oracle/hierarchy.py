@@ -18,12 +18,14 @@ from tests.oracle.criteria import (
     RUN_STATUSES,
     SOURCE_ORDERS,
     Criteria,
-    Page,
+    Cursor,
+    Listing,
     asks_nothing,
+    listing,
     meets,
     models_of,
+    name_of_list,
     named,
-    ordered,
     outcome,
     page,
     projects_of,
@@ -33,8 +35,6 @@ from tests.oracle.graph import Graph
 from tests.oracle.interpreter import Refused
 
 Arguments = Mapping[str, Any]
-CURSOR = "any cursor"
-"""Stands for a cursor, which is opaque."""
 
 
 @dataclass(frozen=True)
@@ -114,13 +114,18 @@ class Hierarchy:
         self._oracle = oracle
         self._sdl = sdl.rstrip("\n")
         self._projects = {project.environment_id: project for project in (*oracle.production, *oracle.staging)}
+        self.cursors: dict[str, Cursor] = {}
+        """The cursors of earlier answers, by their text: whoever asks with one says here which it is."""
         self._graphs = {place: Graph(project) for place, project in self._projects.items()}
 
     def resolve(self, kind: str, name: str, parent: Any, arguments: Arguments) -> Any:
         for prefix in _PREFIXES.get(kind, ()):
             method = getattr(self, f"{prefix}_{name}", None)
             if method is not None:
-                return method(parent, arguments)
+                found = method(parent, arguments)
+                if isinstance(found, Listing):
+                    return page(found, name_of_list(f"{kind}.{name}", arguments), arguments, self.cursors)
+                return found
         return FIELDS[kind][name](parent)
 
     def type_of(self, value: Any) -> str:
@@ -167,18 +172,19 @@ class Hierarchy:
 
     # Lists of the account and of a project
 
-    def place_projects(self, account: Account, asked: Arguments) -> Page:
-        return page(projects_of(account.projects, asked.get("filter")), asked)
+    def place_projects(self, account: Account, asked: Arguments) -> Listing:
+        projects = projects_of(account.projects, asked.get("filter"))
+        return Listing(projects, lambda some: sorted(some, key=lambda one: one.id), lambda one: one.id)
 
-    def place_models(self, place: Account | Project, asked: Arguments) -> Page:
+    def place_models(self, place: Account | Project, asked: Arguments) -> Listing:
         models = models_of(projects_in(place), asked.get("filter"))
-        return page(ordered(models, asked.get("orderBy"), MODEL_ORDERS, "ASC"), asked)
+        return listing(models, asked.get("orderBy"), MODEL_ORDERS, "ASC")
 
-    def place_jobs(self, place: Account | Project, asked: Arguments) -> Page:
+    def place_jobs(self, place: Account | Project, asked: Arguments) -> Listing:
         jobs = self._jobs_building(projects_in(place), asked.get("filter"), None)
-        return page(ordered(jobs, asked.get("orderBy"), JOB_ORDERS, "ASC"), asked)
+        return listing(jobs, asked.get("orderBy"), JOB_ORDERS, "ASC")
 
-    def place_runs(self, place: Account | Project, asked: Arguments) -> Page:
+    def place_runs(self, place: Account | Project, asked: Arguments) -> Listing:
         criteria, places = asked.get("filter"), {project.environment_id for project in projects_in(place)}
         runs = [
             run
@@ -186,9 +192,9 @@ class Hierarchy:
             if run.environment_id in places
             and (asks_nothing(criteria) or any(meets(result, criteria) for result in run.results.values()))
         ]
-        return page(ordered(runs, asked.get("orderBy"), RUN_ORDERS, "DESC"), asked, default=10)
+        return listing(runs, asked.get("orderBy"), RUN_ORDERS, "DESC", default=10)
 
-    def place_sources(self, place: Account | Project, asked: Arguments) -> Page:
+    def place_sources(self, place: Account | Project, asked: Arguments) -> Listing:
         statuses = (asked.get("filter") or {}).get("statuses")
         found = [
             Source(project, facts)
@@ -196,15 +202,15 @@ class Hierarchy:
             for facts in self._graphs[project.environment_id].sources()
             if statuses is None or facts["status"] in statuses
         ]
-        return page(ordered(found, asked.get("orderBy"), SOURCE_ORDERS, "ASC"), asked)
+        return listing(found, asked.get("orderBy"), SOURCE_ORDERS, "ASC")
 
     def source_project(self, source: Source, _: Arguments) -> Project:
         return source.project
 
-    def source_models(self, source: Source, asked: Arguments) -> Page:
+    def source_models(self, source: Source, asked: Arguments) -> Listing:
         graph, name = self._graphs[source.project.environment_id], source.facts["uniqueId"]
         built = [one for one in source.project.models if name in graph.sources_behind(one.unique_id)]
-        return page(sorted(built, key=lambda one: one.id), asked)
+        return listing(built, None, MODEL_ORDERS, "ASC")
 
     def place_slowestModels(self, place: Account | Project, asked: Arguments) -> list[Ranked]:
         given = asked.get("history")
@@ -266,11 +272,12 @@ class Hierarchy:
     def any_project(self, thing: Model | Job, _: Arguments) -> Project:
         return self._projects[thing.environment_id]
 
-    def model_runs(self, model: Model, asked: Arguments) -> Page:
-        return page([one for one in model.history if meets(one.result, asked.get("filter"))], asked)
+    def model_runs(self, model: Model, asked: Arguments) -> Listing:
+        found = [one for one in model.history if meets(one.result, asked.get("filter"))]
+        return Listing(found, lambda some: sorted(some, key=_ended, reverse=True), _ended)
 
-    def model_jobs(self, model: Model, asked: Arguments) -> Page:
-        return page(ordered(self._oracle.jobs_building(model), asked.get("orderBy"), JOB_ORDERS, "ASC"), asked)
+    def model_jobs(self, model: Model, asked: Arguments) -> Listing:
+        return listing(self._oracle.jobs_building(model), asked.get("orderBy"), JOB_ORDERS, "ASC")
 
     def model_tests(self, model: Model, _: Arguments) -> list[dict[str, Any]]:
         graph = self._graphs[model.environment_id]
@@ -304,14 +311,18 @@ class Hierarchy:
     def run_job(self, run: Run, _: Arguments) -> Job:
         return self._oracle.job(run.job_id)
 
-    def run_modelRuns(self, run: Run, asked: Arguments) -> Page:
-        touched = [run.results[name] for name in sorted(run.results)]
-        return page([attempt(run, one) for one in touched if meets(one, asked.get("filter"))], asked)
+    def run_modelRuns(self, run: Run, asked: Arguments) -> Listing:
+        def name(one: Attempt) -> str:
+            return one.result.unique_id
 
-    def run_models(self, run: Run, asked: Arguments) -> Page:
+        touched = [run.results[name] for name in sorted(run.results)]
+        found = [attempt(run, one) for one in touched if meets(one, asked.get("filter"))]
+        return Listing(found, lambda some: sorted(some, key=name), name)
+
+    def run_models(self, run: Run, asked: Arguments) -> Listing:
         names = {result.unique_id for result in self._results(run, None, asked.get("filter"))}
         models = [model for model in self._projects[run.environment_id].models if model.unique_id in names]
-        return page(ordered(models, asked.get("orderBy"), MODEL_ORDERS, "ASC"), asked)
+        return listing(models, asked.get("orderBy"), MODEL_ORDERS, "ASC")
 
     def run_slowestModels(self, run: Run, asked: Arguments) -> list[Ranked]:
         results = [result for result in self._results(run, None, asked.get("filter")) if counts(result)]
@@ -328,11 +339,11 @@ class Hierarchy:
 
     # A job
 
-    def job_runs(self, job: Job, asked: Arguments) -> Page:
-        return page(ordered(job.runs, asked.get("orderBy"), RUN_ORDERS, "DESC"), asked)
+    def job_runs(self, job: Job, asked: Arguments) -> Listing:
+        return listing(job.runs, asked.get("orderBy"), RUN_ORDERS, "DESC")
 
-    def job_models(self, job: Job, asked: Arguments) -> Page:
-        return page(ordered(self._built(job, asked.get("filter")), asked.get("orderBy"), MODEL_ORDERS, "ASC"), asked)
+    def job_models(self, job: Job, asked: Arguments) -> Listing:
+        return listing(self._built(job, asked.get("filter")), asked.get("orderBy"), MODEL_ORDERS, "ASC")
 
     def _built(self, job: Job, criteria: Criteria) -> list[Model]:
         return [
@@ -388,6 +399,10 @@ _PREFIXES = {
 }
 
 
+def _ended(attempt: Attempt) -> tuple[Any, int]:
+    return attempt.result.generated_at, attempt.run.id
+
+
 def projects_in(place: Account | Project) -> Sequence[Project]:
     return place.projects if isinstance(place, Account) else [place]
 
@@ -436,11 +451,11 @@ def _connection() -> dict[str, dict[str, Getter]]:
     return {
         "Connection": {
             "nodes": lambda one: one.nodes,
-            "edges": lambda one: one.nodes,
+            "edges": lambda one: [(item, one.cursor(item)) for item in one.nodes],
             "pageInfo": lambda one: one,
             "totalCount": lambda one: one.total,
         },
-        "Edge": {"node": lambda one: one, "cursor": lambda one: CURSOR},
+        "Edge": {"node": lambda one: one[0], "cursor": lambda one: one[1]},
     }
 
 
@@ -453,8 +468,8 @@ FIELDS: dict[str, dict[str, Getter]] = {
     "PageInfo": {
         "hasNextPage": lambda one: one.has_next,
         "hasPreviousPage": lambda one: one.has_previous,
-        "startCursor": lambda one: CURSOR if one.nodes else None,
-        "endCursor": lambda one: CURSOR if one.nodes else None,
+        "startCursor": lambda one: one.cursor(one.nodes[0]) if one.nodes else None,
+        "endCursor": lambda one: one.cursor(one.nodes[-1]) if one.nodes else None,
     },
     "Account": {"environment": lambda one: one.deployment},
     "Project": {

@@ -78,6 +78,16 @@ class Interpreter:
     def answer(self, document: str, variables: Mapping[str, Any]) -> Expected:
         return _Run(self._schema, self._resolvers, parse(document), variables).answer()
 
+    def arguments(
+        self, document: DocumentNode, variables: Mapping[str, Any], coordinate: tuple[str, str], node: FieldNode
+    ) -> Mapping[str, Any]:
+        """What the field of a type is given where it stands in a document."""
+        kind, name = coordinate
+        run = _Run(self._schema, self._resolvers, document, variables)
+        owner = self._schema.type_map[kind]
+        assert isinstance(owner, GraphQLObjectType)
+        return run.arguments(owner.fields[name].args, node)
+
 
 class _Run:
     def __init__(
@@ -147,7 +157,7 @@ class _Run:
             return kind.name
         definition = kind.fields[name]
         try:
-            value = self._resolvers.resolve(kind.name, name, parent, self._arguments(definition.args, nodes[0]))
+            value = self._resolvers.resolve(kind.name, name, parent, self.arguments(definition.args, nodes[0]))
         except Refused as refused:
             value = refused
         return self._complete(definition.type, [node.selection_set for node in nodes], value, path)
@@ -172,7 +182,7 @@ class _Run:
         except _Null:
             return None
 
-    def _arguments(self, definitions: Mapping[str, Any], node: FieldNode) -> dict[str, Any]:
+    def arguments(self, definitions: Mapping[str, Any], node: FieldNode) -> dict[str, Any]:
         given = {argument.name.value: self._literal(argument.value) for argument in node.arguments or ()}
         return dict(_with_defaults(definitions, given))
 
