@@ -7,9 +7,8 @@ same name the id is `project.package.model`, and the short form is refused as am
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from heapq import nlargest
@@ -20,29 +19,11 @@ from typing import overload
 
 from gateway.errors import AmbiguousId, NotFound
 from gateway.hierarchy.model import Model
+from gateway.hierarchy.model_ids import local_name, qualified_name
+from gateway.hierarchy.timed_models import TimedModels
 
 # Comparing one id with a hundred others takes some milliseconds, with thousands a quarter of a second.
 _MOST_COMPARED = 100
-
-
-def model_ids(project_id: str, unique_ids: Iterable[str]) -> Mapping[str, str]:
-    """The id of each model of one project, by unique id."""
-    local = {unique_id: _local_name(unique_id) for unique_id in unique_ids}
-    homonyms = {name for name, count in Counter(local.values()).items() if count > 1}
-    return {
-        unique_id: f"{project_id}.{_qualified_name(unique_id) if name in homonyms else name}"
-        for unique_id, name in local.items()
-    }
-
-
-def _local_name(unique_id: str) -> str:
-    """`dim_customers.v2` of `model.finance.dim_customers.v2`."""
-    return unique_id.split(".", 2)[-1]
-
-
-def _qualified_name(unique_id: str) -> str:
-    """`finance.dim_customers.v2` of `model.finance.dim_customers.v2`."""
-    return unique_id.split(".", 1)[-1]
 
 
 @dataclass(frozen=True)
@@ -55,13 +36,14 @@ class EnvironmentModels:
     project_id: str
     environment_id: int
     models: Sequence[Model]
-    by_unique_id: Mapping[str, Model] = field(init=False)
-    by_id: Mapping[str, Model] = field(init=False)
 
-    def __post_init__(self) -> None:
-        by_unique_id = {model.unique_id: model for model in self.models}
-        object.__setattr__(self, "by_unique_id", MappingProxyType(by_unique_id))
-        object.__setattr__(self, "by_id", MappingProxyType({model.id: model for model in self.models}))
+    @cached_property
+    def by_unique_id(self) -> Mapping[str, Model]:
+        return MappingProxyType({model.unique_id: model for model in self.models})
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Model]:
+        return MappingProxyType({model.id: model for model in self.models})
 
     def of_project(self, project_id: str) -> EnvironmentModels:
         """The same models, if the project's id were this."""
@@ -75,10 +57,34 @@ class EnvironmentModels:
         return tuple(sorted(self.models, key=attrgetter("id")))
 
     @cached_property
-    def slowest_first(self) -> tuple[Model, ...]:
-        """The models that have a runtime, the slowest first, ties by id."""
+    def timed(self) -> int:
+        """How many of them have a runtime."""
+        return len(self._runtimes) - self._runtimes.count(None)
+
+    def slowest(self, first: int) -> Sequence[Model]:
+        """At least the `first` slowest of those that have a runtime, the slowest first, ties by id. Of the others no
+        object is made for whoever asks first; for whoever asks for more all of them are put in order, once."""
+        known: Sequence[Model] = self.__dict__.get("_slowest", ())
+        if len(known) < min(first, self.timed):
+            known = self._all_by_runtime() if known else self._at_least(nlargest(first, self._timed_runtimes())[-1])
+            object.__setattr__(self, "_slowest", known)
+        return known
+
+    @cached_property
+    def _runtimes(self) -> Sequence[float | None]:
+        return self.models.runtimes if isinstance(self.models, TimedModels) else [one.runtime for one in self.models]
+
+    def _timed_runtimes(self) -> list[float]:
+        return [runtime for runtime in self._runtimes if runtime is not None]
+
+    def _at_least(self, seconds: float) -> list[Model]:
+        """The models whose runtime is that long or longer, the slowest first, ties by id."""
+        places = [place for place, one in enumerate(self._runtimes) if one is not None and one >= seconds]
+        return sorted((self.models[place] for place in places), key=place_by_runtime)
+
+    def _all_by_runtime(self) -> list[Model]:
         timed = (model for model in self.in_order if model.runtime is not None)
-        return tuple(sorted(timed, key=attrgetter("runtime"), reverse=True))
+        return sorted(timed, key=attrgetter("runtime"), reverse=True)
 
     def named(self, given: str) -> list[Model]:
         """The models an id names: none, one, or several when it is ambiguous. Case counts."""
@@ -89,7 +95,12 @@ class EnvironmentModels:
         if not given.startswith(prefix):
             return []
         rest = given.removeprefix(prefix)
-        return [m for m in self.models if rest in (_local_name(m.unique_id), _qualified_name(m.unique_id))]
+        return [m for m in self.models if rest in (local_name(m.unique_id), qualified_name(m.unique_id))]
+
+
+def place_by_runtime(model: Model) -> tuple[float, str]:
+    """What models that have a runtime are ordered by: the slowest first, ties by id."""
+    return -(model.runtime or 0.0), model.id
 
 
 class JoinedModels(Sequence[Model]):

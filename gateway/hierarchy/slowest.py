@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from heapq import merge, nsmallest
 from itertools import islice
 
-from gateway.hierarchy.identity import EnvironmentModels
+from gateway.hierarchy.identity import EnvironmentModels, place_by_runtime
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.hierarchy.statistics import summarise
@@ -16,19 +16,15 @@ def slowest_of_projects(environments: Sequence[EnvironmentModels], first: int) -
     """The `first` slowest of all their models. Costs as much as there are projects, however many models they have,
     once each project's order has been made."""
     considered = sum(len(one.models) for one in environments)
-    timed = sum(len(one.slowest_first) for one in environments)
-    slowest = islice(merge(*(one.slowest_first for one in environments), key=_place), first)
+    timed = sum(one.timed for one in environments)
+    slowest = islice(merge(*(one.slowest(first) for one in environments), key=place_by_runtime), first)
     return Ranking(_ranked(slowest), considered, considered - timed)
 
 
 def slowest_among(models: Sequence[Model], first: int) -> Ranking[Model]:
     """The `first` slowest of these models."""
     timed = [model for model in models if model.runtime is not None]
-    return Ranking(_ranked(nsmallest(first, timed, key=_place)), len(models), len(models) - len(timed))
-
-
-def _place(model: Model) -> tuple[float, str]:
-    return -(model.runtime or 0.0), model.id
+    return Ranking(_ranked(nsmallest(first, timed, key=place_by_runtime)), len(models), len(models) - len(timed))
 
 
 def _ranked(models: Iterable[Model]) -> tuple[Ranked[Model], ...]:

@@ -161,9 +161,12 @@ class Loaders:
         for one in wanted:
             # Where all models are read anyway, nothing is read twice.
             by_filter.setdefault(None if one.project in whole else one.pushed, []).append(one.project)
-        fields = self._projection.optional_fields
+        fields, runtimes_only = self._projection.optional_fields, self._projection.runtimes_only
         answers = await asyncio.gather(
-            *(self._services.models.models(projects, fields, pushed) for pushed, projects in by_filter.items())
+            *(
+                self._services.models.models(projects, fields, pushed, runtimes_only=runtimes_only)
+                for pushed, projects in by_filter.items()
+            )
         )
         found = dict(zip(by_filter, answers, strict=True))
         return {

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphql import DocumentNode, FieldNode, FragmentDefinitionNode, OperationDefinitionNode, Visitor, visit
+from graphql import (
+    ArgumentNode,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    OperationDefinitionNode,
+    Visitor,
+    visit,
+)
 
 from gateway.services.model_details import DETAIL_FIELDS
 from gateway.services.model_pages import OPTIONAL_FIELDS
@@ -13,12 +21,27 @@ from gateway.services.model_pages import OPTIONAL_FIELDS
 _NEEDS = {"owner": frozenset({"group", "meta"})}
 
 
+# An operation of these fields alone, without a filter, needs of models their ids and the runtime of the last success.
+_OF_RANKINGS = frozenset(
+    {
+        *{"__typename", "account", "project", "slowestModels", "rank", "runtime", "runs", "model", "id", "uniqueId"},
+        *{"runtimes", "count", "mean", "minimum", "p50", "p95", "maximum"},
+    }
+)
+# `name` is read of these, whatever else is; a model's is not.
+_NAMED = frozenset({"account", "project"})
+
+
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """What an operation needs of models beside what identifies, filters and ranks them."""
+    """What an operation needs of models beside what identifies, filters and ranks them.
+
+    `runtimes_only`: not even that, but ids and runtimes.
+    """
 
     optional_fields: frozenset[str] = frozenset()
     details: frozenset[str] = frozenset()
+    runtimes_only: bool = False
 
 
 def projection_of(document: DocumentNode, operation_name: str | None) -> Projection:
@@ -32,7 +55,8 @@ def projection_of(document: DocumentNode, operation_name: str | None) -> Project
         if isinstance(definition, FragmentDefinitionNode) or _is_asked(definition, operation_name):
             visit(definition, collector)
     names = collector.names.union(*(_NEEDS[name] for name in collector.names & _NEEDS.keys()))
-    return Projection(OPTIONAL_FIELDS & names, frozenset(names & DETAIL_FIELDS.keys()))
+    runtimes_only = names <= _OF_RANKINGS and not collector.filters
+    return Projection(OPTIONAL_FIELDS & names, frozenset(names & DETAIL_FIELDS.keys()), runtimes_only)
 
 
 def _is_asked(definition: object, operation_name: str | None) -> bool:
@@ -45,6 +69,17 @@ class _FieldNames(Visitor):
     def __init__(self) -> None:
         super().__init__()
         self.names: set[str] = set()
+        self.filters = False
+        self._within: list[str] = []
 
     def enter_field(self, node: FieldNode, *_: object) -> None:
-        self.names.add(node.name.value)
+        name = node.name.value
+        if not (name == "name" and self._within and self._within[-1] in _NAMED):
+            self.names.add(name)
+        self._within.append(name)
+
+    def leave_field(self, *_: object) -> None:
+        self._within.pop()
+
+    def enter_argument(self, node: ArgumentNode, *_: object) -> None:
+        self.filters = self.filters or node.name.value == "filter"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.hierarchy.identity import model_ids
 from gateway.hierarchy.job import Job
+from gateway.hierarchy.model_ids import model_ids
 from gateway.hierarchy.runtimes import Runtime, runtime_of_model, runtime_of_run
 from gateway.loading.asking import Asking
 from gateway.loading.jobs import executed_models, run_window

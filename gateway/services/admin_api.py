@@ -13,7 +13,7 @@ import msgspec
 from gateway.errors import NotFound, UpstreamInvalidResponse, UpstreamRejected
 from gateway.services.admin_types import Page, Single
 from gateway.services.refusals import refusal_of_status
-from gateway.services.strict_answers import decode_answer
+from gateway.services.strict_answers import StrictDecoder
 from gateway.services.wire import Wire, WireRequest, WireResponse
 from gateway.telemetry.tracing import call_span
 
@@ -102,7 +102,7 @@ def _refuse(response: WireResponse, path: str) -> None:
 
 async def _decode(body: bytes, shape: Any, path: str) -> Any:
     try:
-        return await decode_answer(body, msgspec.json.Decoder(shape))
+        return await StrictDecoder(shape).decode_aside(body)
     except (msgspec.MsgspecError, RecursionError, ValueError) as failure:
         log.warning("unreadable answer from dbt's Admin API at %s: %s", path, failure)
         raise UpstreamInvalidResponse(

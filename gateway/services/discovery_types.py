@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -12,26 +12,33 @@ BigInt = int | str
 """An id: dbt's BigInt comes as a number, some servers write it as text."""
 
 
-class Wired(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """What all shapes share: camelCase on the wire, unknown fields skipped."""
+R = TypeVar("R")
+
+
+class Wired(msgspec.Struct, frozen=True, rename="camel", gc=False, omit_defaults=True):
+    """What all shapes share: camelCase on the wire, unknown fields skipped.
+
+    A field has no default where every document selects it: then a value says exactly what stood in the answer, and
+    that nothing stood there twice is quickly told (see strict_answers).
+    """
 
 
 class PageInfo(Wired, frozen=True):
     has_next_page: bool
-    end_cursor: str | None = None
+    end_cursor: str | None
 
 
 class ExecutionInfo(Wired, frozen=True):
-    last_run_id: BigInt | None = None
-    last_job_definition_id: BigInt | None = None
-    last_run_status: str | None = None
-    last_run_error: str | None = None
-    last_run_generated_at: datetime | None = None
-    last_success_run_id: BigInt | None = None
-    last_success_job_definition_id: BigInt | None = None
-    execution_time: float | None = None
-    execute_started_at: datetime | None = None
-    execute_completed_at: datetime | None = None
+    last_run_id: BigInt | None
+    last_job_definition_id: BigInt | None
+    last_run_status: str | None
+    last_run_error: str | None
+    last_run_generated_at: datetime | None
+    last_success_run_id: BigInt | None
+    last_success_job_definition_id: BigInt | None
+    execution_time: float | None
+    execute_started_at: datetime | None
+    execute_completed_at: datetime | None
 
 
 class TestExecutionInfo(Wired, frozen=True):
@@ -50,13 +57,20 @@ class AppliedTest(Wired, frozen=True):
     column_name: str | None = None
 
 
-class AppliedModel(Wired, frozen=True):
+class ModelRow(Wired, frozen=True):
+    """What identifies, filters and ranks a model."""
+
     unique_id: str
-    name: str | None = None
-    package_name: str | None = None
-    tags: list[str] = []
-    materialized_type: str | None = None
-    execution_info: ExecutionInfo | None = None
+    name: str | None
+    package_name: str | None
+    tags: list[str]
+    materialized_type: str | None
+    execution_info: ExecutionInfo | None
+
+
+class DescribedRow(ModelRow, frozen=True):
+    """The same with some of the fields that are read when they are asked for."""
+
     description: str | None = None
     database: str | None = None
     schema: str | None = None
@@ -69,19 +83,58 @@ class AppliedModel(Wired, frozen=True):
     file_path: str | None = None
     contract_enforced: bool | None = None
     meta: Mapping[str, Any] | None = None
+
+
+class TimedInfo(Wired, frozen=True):
+    execution_time: float | None
+
+
+class TimedModel(Wired, frozen=True):
+    """As much of a model as a ranking by its last success needs."""
+
+    unique_id: str
+    execution_info: TimedInfo | None
+
+
+class JobsInfo(Wired, frozen=True):
+    last_job_definition_id: BigInt | None
+    last_success_job_definition_id: BigInt | None
+
+
+class TracedModel(Wired, frozen=True):
+    """A model and the jobs that built it last."""
+
+    unique_id: str
+    execution_info: JobsInfo | None
+
+
+class DetailedModel(Wired, frozen=True):
+    """What is heavy about a model, as far as it is selected."""
+
+    unique_id: str
     raw_code: str | None = None
     compiled_code: str | None = None
     tests: list[AppliedTest] = []
 
 
-class AppliedModelEdge(Wired, frozen=True):
-    node: AppliedModel
+class ModelEdge(Wired, Generic[R], frozen=True):
+    node: R
 
 
-class AppliedModels(Wired, frozen=True):
-    edges: list[AppliedModelEdge]
+class ModelPage(Wired, Generic[R], frozen=True):
+    edges: list[ModelEdge[R]]
     page_info: PageInfo | None = None
     total_count: int | None = None
+
+
+class PagedState(Wired, Generic[R], frozen=True):
+    models: ModelPage[R] | None
+
+
+class PagedEnvironment(Wired, Generic[R], frozen=True):
+    """An environment with a page of its models, each read as an R."""
+
+    applied: PagedState[R] | None
 
 
 class RunModel(Wired, frozen=True):
@@ -91,32 +144,33 @@ class RunModel(Wired, frozen=True):
     run_id: BigInt
     job_id: BigInt
     environment_id: BigInt
-    name: str | None = None
-    package_name: str | None = None
-    tags: list[str] | None = None
-    materialized_type: str | None = None
-    status: str | None = None
-    error: str | None = None
-    execution_time: float | None = None
-    execute_started_at: datetime | None = None
-    execute_completed_at: datetime | None = None
-    thread_id: str | None = None
-    invocation_id: str | None = None
-    run_generated_at: datetime | None = None
-    run_elapsed_time: float | None = None
+    name: str | None
+    package_name: str | None
+    tags: list[str] | None
+    materialized_type: str | None
+    status: str | None
+    error: str | None
+    execution_time: float | None
+    execute_started_at: datetime | None
+    execute_completed_at: datetime | None
+    thread_id: str | None
+    invocation_id: str | None
+    run_generated_at: datetime | None
+    run_elapsed_time: float | None
     pagination_cursor: str | None = None
 
 
 class AppliedState(Wired, frozen=True):
-    last_updated_at: datetime | None = None
-    packages: list[str] = []
-    models: AppliedModels | None = None
+    last_updated_at: datetime | None
+    packages: list[str]
 
 
 class Environment(Wired, frozen=True):
+    """An environment's header."""
+
     applied: AppliedState | None
-    dbt_project_name: str | None = None
-    adapter_type: str | None = None
+    dbt_project_name: str | None
+    adapter_type: str | None
 
 
 class CriteriaInfo(Wired, frozen=True):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import ModelRun
 from gateway.services.base_query import BaseQuery, Operation
-from gateway.services.discovery_types import AppliedModel, Environment
+from gateway.services.discovery_types import PagedEnvironment, TracedModel
 from gateway.services.mapping import whole
 from gateway.services.model_pages import read_pages
 
@@ -19,7 +19,7 @@ _OPERATION = Operation(
   pageInfo { hasNextPage endCursor }
   edges { node { uniqueId executionInfo { lastJobDefinitionId lastSuccessJobDefinitionId } } }
 }""",
-    Environment,
+    PagedEnvironment[TracedModel],
 )
 
 # So many models of an environment are asked for their histories: one document.
@@ -55,11 +55,11 @@ async def read_last_jobs(query: BaseQuery, environment_ids: Sequence[int]) -> Ma
     return {one: nodes if isinstance(nodes, GatewayError) else _last_jobs(nodes) for one, nodes in found.items()}
 
 
-def _last_jobs(nodes: Sequence[AppliedModel]) -> LastJobs:
+def _last_jobs(nodes: Sequence[TracedModel]) -> LastJobs:
     return LastJobs({node.unique_id: _jobs_of(node) for node in sorted(nodes, key=lambda node: node.unique_id)})
 
 
-def _jobs_of(node: AppliedModel) -> tuple[int, ...]:
+def _jobs_of(node: TracedModel) -> tuple[int, ...]:
     info = node.execution_info
     known = (info.last_job_definition_id, info.last_success_job_definition_id) if info else ()
     return tuple(whole(job_id) for job_id in known if job_id is not None)

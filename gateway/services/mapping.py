@@ -11,7 +11,7 @@ from gateway.hierarchy.model import BuiltModel, LastRun, Model, ModelRun
 from gateway.hierarchy.project import DeploymentEnvironment, Environment
 from gateway.hierarchy.status import RunStatus, status_of_admin_code, status_of_word
 from gateway.services.admin_types import AdminEnvironment, AdminJob, AdminRun, AdminStep
-from gateway.services.discovery_types import AppliedModel, BigInt, ExecutionInfo, OutlineRow, RunModel
+from gateway.services.discovery_types import BigInt, DescribedRow, ExecutionInfo, ModelRow, OutlineRow, RunModel
 
 T = TypeVar("T")
 
@@ -53,37 +53,46 @@ class Share:
         return seen
 
 
-def to_model(node: AppliedModel, model_id: str, project_id: str, environment_id: int) -> Model:
+_NEVER_RUN = ExecutionInfo(None, None, None, None, None, None, None, None, None, None)
+
+
+def to_model(row: ModelRow, model_id: str, project_id: str, environment_id: int) -> Model:
     """A model's applied state."""
-    info = node.execution_info or ExecutionInfo()
+    info = row.execution_info or _NEVER_RUN
     return Model(
         id=model_id,
-        unique_id=node.unique_id,
-        name=node.name or node.unique_id.split(".", 2)[-1],
-        package_name=node.package_name or node.unique_id.split(".")[1],
+        unique_id=row.unique_id,
+        name=row.name or row.unique_id.split(".", 2)[-1],
+        package_name=row.package_name or row.unique_id.split(".")[1],
         project_id=project_id,
         environment_id=environment_id,
-        tags=tuple(node.tags),
-        materialization=node.materialized_type,
+        tags=tuple(row.tags),
+        materialization=row.materialized_type,
         runtime=info.execution_time,
         start_time=time_or_none(info.execute_started_at),
         end_time=time_or_none(info.execute_completed_at),
         last_success_run_id=whole_or_none(info.last_success_run_id),
         last_success_job_id=whole_or_none(info.last_success_job_definition_id),
         last_run=_last_run(info),
-        description=node.description,
-        database=node.database,
-        schema=node.schema,
-        alias=node.alias,
-        relation_name=node.relation_name,
-        access=node.access,
-        group=node.group,
-        language=node.language,
-        version=node.version,
-        file_path=node.file_path,
-        contract_enforced=node.contract_enforced,
-        meta=node.meta,
+        **(_description(row) if isinstance(row, DescribedRow) else {}),
     )
+
+
+def _description(row: DescribedRow) -> dict[str, Any]:
+    return {
+        "description": row.description,
+        "database": row.database,
+        "schema": row.schema,
+        "alias": row.alias,
+        "relation_name": row.relation_name,
+        "access": row.access,
+        "group": row.group,
+        "language": row.language,
+        "version": row.version,
+        "file_path": row.file_path,
+        "contract_enforced": row.contract_enforced,
+        "meta": row.meta,
+    }
 
 
 def _last_run(info: ExecutionInfo) -> LastRun | None:

@@ -8,7 +8,7 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.model import ModelDetails, ModelTest
 from gateway.hierarchy.status import status_of_word
 from gateway.services.base_query import BaseQuery, Operation, RootLookup
-from gateway.services.discovery_types import AppliedModel, AppliedTest, Environment
+from gateway.services.discovery_types import AppliedTest, DetailedModel, PagedEnvironment
 from gateway.services.mapping import time_or_none, whole_or_none
 from gateway.services.model_histories import HistoryKey
 
@@ -41,10 +41,10 @@ async def read_details(
     return found
 
 
-def _operation(fields: frozenset[str]) -> Operation[Environment]:
+def _operation(fields: frozenset[str]) -> Operation[PagedEnvironment[DetailedModel]]:
     selection = " ".join(DETAIL_FIELDS[name] for name in sorted(fields & DETAIL_FIELDS.keys()))
     fragment = f"fragment Details on ModelAppliedStateNodeConnection {{ edges {{ node {{ uniqueId {selection} }} }} }}"
-    return Operation("ModelDetails", fragment, Environment)
+    return Operation("ModelDetails", fragment, PagedEnvironment[DetailedModel])
 
 
 def _groups(keys: Sequence[HistoryKey]) -> list[list[HistoryKey]]:
@@ -67,12 +67,12 @@ def _lookup(n: int, group: Sequence[HistoryKey]) -> RootLookup:
     )
 
 
-def _nodes(answer: Environment | None) -> dict[str, AppliedModel]:
+def _nodes(answer: PagedEnvironment[DetailedModel] | None) -> dict[str, DetailedModel]:
     models = answer.applied.models if answer and answer.applied else None
     return {edge.node.unique_id: edge.node for edge in models.edges} if models else {}
 
 
-def _details(node: AppliedModel | None) -> ModelDetails:
+def _details(node: DetailedModel | None) -> ModelDetails:
     if node is None:
         return ModelDetails(None, None, ())
     tests = sorted(map(_test, node.tests), key=lambda test: test.unique_id)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from gateway.errors import GatewayError, UpstreamInvalidResponse
 from gateway.services.base_query import BaseQuery, Operation, RootLookup
-from gateway.services.discovery_types import AppliedModel, AppliedModels, Environment
+from gateway.services.discovery_types import DescribedRow, ModelPage, ModelRow, PagedEnvironment, TimedModel
 from gateway.services.pushdown import PushedFilter
 
 PAGE_SIZE = 500
@@ -16,7 +17,11 @@ PAGE_SIZE = 500
 # Twenty pages of 500 are what dbt's own clients take as the most one answer should hold.
 _PER_DOCUMENT = 20
 
-# What identifies, filters and ranks a model is always read; these fields only when somebody asks for them.
+STATE = "state"
+"""Stands, among fields, for all that identifies, filters and ranks a model. Without it unique id and runtime are read,
+which is enough for a ranking by runtime."""
+
+# These fields are read only when somebody asks for them.
 OPTIONAL_FIELDS = frozenset(
     {
         "description",
@@ -34,30 +39,37 @@ OPTIONAL_FIELDS = frozenset(
     }
 )
 
-_ALWAYS = """uniqueId name packageName tags materializedType
+_STATE_FIELDS = """uniqueId name packageName tags materializedType
     executionInfo {
       lastRunId lastJobDefinitionId lastRunStatus lastRunError lastRunGeneratedAt
       lastSuccessRunId lastSuccessJobDefinitionId executionTime executeStartedAt executeCompletedAt
     }"""
 
 
+_NAME = "EnvironmentModels"
+
+_TIMED_FIELDS = "uniqueId executionInfo { executionTime }"
+
+R = TypeVar("R")
+
+
 @dataclass(slots=True)
-class _Reading:
+class _Reading(Generic[R]):
     """How far one environment has been read."""
 
     environment_id: int
-    nodes: list[AppliedModel] = field(default_factory=list)
+    nodes: list[R] = field(default_factory=list)
     cursor: str | None = None
     seen: set[str] = field(default_factory=set)
     done: bool = False
     failure: GatewayError | None = None
 
-    def take(self, page: AppliedModels | None) -> None:
+    def take(self, page: ModelPage[R] | None) -> None:
         """Adds a page and notes where the next one begins."""
         if page is None:
             self.done = True
             return
-        self.nodes.extend(edge.node for edge in page.edges)
+        self.nodes += [edge.node for edge in page.edges]
         info = page.page_info
         if info is not None and not info.has_next_page:
             self.done = True
@@ -73,15 +85,15 @@ class _Reading:
 async def read_pages(
     query: BaseQuery,
     environment_ids: Sequence[int],
-    operation: Operation[Environment],
+    operation: Operation[PagedEnvironment[R]],
     pushed: PushedFilter | None = None,
-) -> dict[int, list[AppliedModel] | GatewayError]:
+) -> dict[int, list[R] | GatewayError]:
     """All models of each environment that meet `pushed`, or the error that stopped its reading.
 
     An environment without state has none.
     The operation's fragment is named `Page`, is on the connection, and selects `pageInfo { hasNextPage endCursor }`.
     """
-    readings = [_Reading(environment_id) for environment_id in environment_ids]
+    readings: list[_Reading[R]] = [_Reading(environment_id) for environment_id in environment_ids]
     while unfinished := [one for one in readings if not one.done and one.failure is None]:
         lookups = [_lookup(n, reading, pushed) for n, reading in enumerate(unfinished)]
         answers = await query.look_up(operation, lookups, _PER_DOCUMENT)
@@ -90,14 +102,14 @@ async def read_pages(
     return {one.environment_id: one.failure or one.nodes for one in readings}
 
 
-def _advance(reading: _Reading, answer: Environment | GatewayError | None) -> None:
+def _advance(reading: _Reading[R], answer: PagedEnvironment[R] | GatewayError | None) -> None:
     if isinstance(answer, GatewayError):
         reading.failure = answer
     else:
         reading.take(answer.applied.models if answer and answer.applied else None)
 
 
-def _lookup(n: int, reading: _Reading, pushed: PushedFilter | None) -> RootLookup:
+def _lookup(n: int, reading: _Reading[R], pushed: PushedFilter | None) -> RootLookup:
     variables: dict[str, tuple[str, object]] = {
         f"e{n}": ("BigInt!", reading.environment_id),
         f"after{n}": ("String", reading.cursor),
@@ -110,15 +122,25 @@ def _lookup(n: int, reading: _Reading, pushed: PushedFilter | None) -> RootLooku
     return RootLookup(f"e{n}", text, variables)
 
 
-def models_operation(optional_fields: frozenset[str]) -> Operation[Environment]:
-    """What identifies, filters and ranks models, and those optional fields that are wanted."""
-    fields = " ".join(sorted(optional_fields & OPTIONAL_FIELDS))
-    fragments = f"""fragment Page on ModelAppliedStateNodeConnection {{
+def models_operation(optional_fields: frozenset[str]) -> Operation[PagedEnvironment[DescribedRow]]:
+    """What STATE stands for, and those optional fields that are wanted."""
+    optional = " ".join(sorted(optional_fields & OPTIONAL_FIELDS))
+    return Operation(_NAME, _fragment(f"{_STATE_FIELDS} {optional}"), PagedEnvironment[DescribedRow])
+
+
+def states_operation() -> Operation[PagedEnvironment[ModelRow]]:
+    """What STATE stands for."""
+    return Operation(_NAME, _fragment(_STATE_FIELDS), PagedEnvironment[ModelRow])
+
+
+def runtimes_operation() -> Operation[PagedEnvironment[TimedModel]]:
+    """Unique id and runtime, no more."""
+    return Operation(_NAME, _fragment(_TIMED_FIELDS), PagedEnvironment[TimedModel])
+
+
+def _fragment(fields: str) -> str:
+    return f"""fragment Page on ModelAppliedStateNodeConnection {{
   totalCount
   pageInfo {{ hasNextPage endCursor }}
-  edges {{ node {{
-    {_ALWAYS}
-    {fields}
-  }} }}
+  edges {{ node {{ {fields} }} }}
 }}"""
-    return Operation("EnvironmentModels", fragments, Environment)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from gateway.caching.belief import UNFIT, Belief
 from gateway.caching.facts import FactsCache, Kind
@@ -14,17 +15,19 @@ from gateway.caching.memory import Fact
 from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
-from gateway.hierarchy.identity import EnvironmentModels, model_ids
+from gateway.hierarchy.identity import EnvironmentModels
 from gateway.hierarchy.model import Model, ModelDetails, ModelRun
+from gateway.hierarchy.model_ids import model_ids
 from gateway.hierarchy.project import Project
+from gateway.hierarchy.timed_models import TimedModels
 from gateway.services.base_query import BaseQuery
-from gateway.services.discovery_types import AppliedModel
+from gateway.services.discovery_types import ModelRow, TimedModel
 from gateway.services.environment_service import EnvironmentService, Standing
 from gateway.services.kept_histories import lengthened
 from gateway.services.mapping import to_model, weigh_runs
 from gateway.services.model_details import read_details
 from gateway.services.model_histories import HistoryKey, read_histories
-from gateway.services.model_pages import models_operation, read_pages
+from gateway.services.model_pages import STATE, models_operation, read_pages, runtimes_operation, states_operation
 from gateway.services.pushdown import PushedFilter
 
 
@@ -37,9 +40,16 @@ class _ModelsKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _ModelsFact:
+    """Models, and what has been read of them: STATE and optional fields; nothing when only runtimes were."""
+
     models: EnvironmentModels
-    optional_fields: frozenset[str]
+    fields: frozenset[str]
     revision: datetime | None
+
+
+R = TypeVar("R")
+
+_Making = Callable[[Project], EnvironmentModels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +70,18 @@ class _PackedModels:
     project_id: str
     environment_id: int
     models: tuple[Model, ...]
-    optional_fields: frozenset[str]
+    fields: frozenset[str]
     revision: datetime | None
 
 
 def _pack(fact: _ModelsFact) -> _PackedModels:
     models = fact.models
-    return _PackedModels(
-        models.project_id, models.environment_id, tuple(models.models), fact.optional_fields, fact.revision
-    )
+    return _PackedModels(models.project_id, models.environment_id, tuple(models.models), fact.fields, fact.revision)
 
 
 def _unpack(packed: _PackedModels) -> _ModelsFact:
     models = EnvironmentModels(packed.project_id, packed.environment_id, packed.models)
-    return _ModelsFact(models, packed.optional_fields, packed.revision)
+    return _ModelsFact(models, packed.fields, packed.revision)
 
 
 _MODELS_PACKING: Packing[_ModelsFact] = Packing(_PackedModels, _pack, _unpack)
@@ -96,25 +104,32 @@ class ModelService:
         self._histories: FactsCache[HistoryKey, _HistoryFact] = FactsCache(tiers, histories)
 
     async def models(
-        self, projects: Sequence[Project], optional_fields: frozenset[str], pushed: PushedFilter | None = None
+        self,
+        projects: Sequence[Project],
+        optional_fields: frozenset[str],
+        pushed: PushedFilter | None = None,
+        *,
+        runtimes_only: bool = False,
     ) -> dict[int, EnvironmentModels | GatewayError]:
         """All models of each project's environment, by environment id, every page read.
 
         `optional_fields` are the upstream fields wanted beside the ones every model has (see model_pages). With
-        `pushed` models that do not meet it may be missing: dbt leaves them out where that spares pages.
+        `pushed` models that do not meet it may be missing: dbt leaves them out where that spares pages. With
+        `runtimes_only` nothing but ids and runtimes need be right (see TimedModels).
         """
+        wanted = frozenset() if runtimes_only else optional_fields | {STATE}
         by_environment = {project.environment_id: project for project in projects}
         readable, failed = await self._environments.sorted_out(list(by_environment))
 
         async def fetch(keys: list[_ModelsKey]) -> Mapping[_ModelsKey, _ModelsFact | GatewayError]:
-            fields = optional_fields.union(*(self._known_fields(key) for key in keys))
+            fields = wanted.union(*(self._known_fields(key) for key in keys))
             return await self._read_models(keys, by_environment, readable, fields)
 
         def judge(key: _ModelsKey, fact: Fact[_ModelsFact]) -> Belief:
-            holds = optional_fields <= fact.value.optional_fields
+            holds = wanted <= fact.value.fields
             return readable[key.environment_id].judge(fact.value.revision) if holds else UNFIT
 
-        keys = {one: self._key(one, header, optional_fields, pushed) for one, header in readable.items()}
+        keys = {one: self._key(one, header, wanted, pushed) for one, header in readable.items()}
         facts = await self._models.get_many(list(keys.values()), fetch, judge)
         found = {one: facts[key] for one, key in keys.items()}
         return {**failed, **{one: f.models if isinstance(f, _ModelsFact) else f for one, f in found.items()}}
@@ -184,11 +199,11 @@ class ModelService:
 
     @staticmethod
     def _is_current(fact: Fact[_ModelsFact], standing: Standing, fields: frozenset[str]) -> bool:
-        return fact.value.revision == standing.revision and fields <= fact.value.optional_fields
+        return fact.value.revision == standing.revision and fields <= fact.value.fields
 
     def _known_fields(self, key: _ModelsKey) -> frozenset[str]:
         fact = self._models.peek(key)
-        return fact.value.optional_fields if fact else frozenset()
+        return fact.value.fields if fact else frozenset()
 
     async def _read_models(
         self,
@@ -197,22 +212,36 @@ class ModelService:
         headers: Mapping[int, Standing],
         fields: frozenset[str],
     ) -> dict[_ModelsKey, _ModelsFact | GatewayError]:
-        operation = models_operation(fields)
         by_filter: dict[PushedFilter | None, list[int]] = {}
         for key in keys:
             by_filter.setdefault(key.pushed, []).append(key.environment_id)
-        pages = await asyncio.gather(
-            *(read_pages(self._query, some, operation, pushed) for pushed, some in by_filter.items())
-        )
+        pages = await asyncio.gather(*(self._read_pages(some, fields, pushed) for pushed, some in by_filter.items()))
         facts: dict[_ModelsKey, _ModelsFact | GatewayError] = {}
         for pushed, found in zip(by_filter, pages, strict=True):
-            for one, nodes in found.items():
+            for one, made in found.items():
                 facts[_ModelsKey(one, pushed)] = (
-                    nodes
-                    if isinstance(nodes, GatewayError)
-                    else _ModelsFact(_environment_models(projects[one], nodes), fields, headers[one].revision)
+                    made
+                    if isinstance(made, GatewayError)
+                    else _ModelsFact(made(projects[one]), fields, headers[one].revision)
                 )
         return facts
+
+    async def _read_pages(
+        self, environment_ids: Sequence[int], fields: frozenset[str], pushed: PushedFilter | None
+    ) -> dict[int, _Making | GatewayError]:
+        """How to make the models of each environment's project, all pages of them read."""
+        some = environment_ids
+        if STATE not in fields:
+            return _makings(_timed, await read_pages(self._query, some, runtimes_operation(), pushed))
+        if fields == {STATE}:
+            return _makings(_whole, await read_pages(self._query, some, states_operation(), pushed))
+        return _makings(_whole, await read_pages(self._query, some, models_operation(fields), pushed))
+
+
+def _makings(
+    make: Callable[[list[R], Project], EnvironmentModels], read: Mapping[int, list[R] | GatewayError]
+) -> dict[int, _Making | GatewayError]:
+    return {one: rows if isinstance(rows, GatewayError) else partial(make, rows) for one, rows in read.items()}
 
 
 def _environments_of(keys: Sequence[HistoryKey]) -> list[int]:
@@ -224,17 +253,24 @@ def _holds(key: HistoryKey, fact: Fact[_HistoryFact], count: int, readable: Mapp
 
 
 def _weigh_models(fact: _ModelsFact) -> int:
-    return 500 + 1_400 * len(fact.models.models)
+    return 500 + (1_400 if STATE in fact.fields else 250) * len(fact.models.models)
 
 
 def _weigh_history(fact: _HistoryFact) -> int:
     return 500 + weigh_runs(fact.runs)
 
 
-def _environment_models(project: Project, nodes: Sequence[AppliedModel]) -> EnvironmentModels:
-    ids = model_ids(project.id, [node.unique_id for node in nodes])
+def _whole(rows: Sequence[ModelRow], project: Project) -> EnvironmentModels:
+    ids = model_ids(project.id, [row.unique_id for row in rows])
     models = sorted(
-        (to_model(node, ids[node.unique_id], project.id, project.environment_id) for node in nodes),
+        (to_model(row, ids[row.unique_id], project.id, project.environment_id) for row in rows),
         key=lambda model: model.unique_id,
     )
+    return EnvironmentModels(project.id, project.environment_id, models)
+
+
+def _timed(rows: Sequence[TimedModel], project: Project) -> EnvironmentModels:
+    unique_ids = [row.unique_id for row in rows]
+    runtimes = [row.execution_info.execution_time if row.execution_info else None for row in rows]
+    models = TimedModels(project.id, project.environment_id, unique_ids, runtimes)
     return EnvironmentModels(project.id, project.environment_id, models)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import msgspec
 
@@ -28,12 +29,12 @@ _LONGEST_CLOSURE = 3600
 _REFUSAL_BYTES = 16 * 1024
 
 
-class UpstreamProblem(msgspec.Struct, frozen=True):
+class UpstreamProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     """One entry of the upstream's `errors`."""
 
     message: str = ""
     path: list[str | int] | None = None
-    extensions: Mapping[str, object] | None = None
+    extensions: Mapping[str, Any] | None = None
 
     @property
     def alias(self) -> str | None:

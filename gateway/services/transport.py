@@ -13,7 +13,7 @@ from graphql import DocumentNode, ExecutionResult, parse
 
 from gateway.errors import UpstreamInvalidResponse
 from gateway.services.refusals import UpstreamProblem, refusal_of_problems, refusal_of_status
-from gateway.services.strict_answers import decode_answer
+from gateway.services.strict_answers import StrictDecoder
 from gateway.services.wire import Wire, WireRequest, WireResponse
 from gateway.telemetry.tracing import call_span
 
@@ -45,7 +45,7 @@ class RenderedRequest(GraphQLRequest, Generic[T]):
         return {"query": self.text, "variables": self.variable_values, "operationName": self.operation_name}
 
 
-class Reply(msgspec.Struct, Generic[T], frozen=True):
+class Reply(msgspec.Struct, Generic[T], frozen=True, omit_defaults=True):
     """The body of an answer: each root alias with its typed value, and the problems the upstream reports."""
 
     data: dict[str, T | None] | None = None
@@ -61,7 +61,7 @@ class GuardedTransport(AsyncTransport):
     def __init__(self, wire: Wire, url: str) -> None:
         self._wire = wire
         self._url = url
-        self._decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
+        self._decoders: dict[type[Any], StrictDecoder[Any]] = {}
 
     async def connect(self) -> None:
         """Nothing to do: the wire connects when it is first used."""
@@ -87,7 +87,7 @@ class GuardedTransport(AsyncTransport):
 
     async def _decode(self, response: WireResponse, request: RenderedRequest[T]) -> Reply[T]:
         try:
-            reply: Reply[T] = await decode_answer(response.body, self._decoder(request.root))
+            reply: Reply[T] = await self._decoder(request.root).decode_aside(response.body)
         except (msgspec.MsgspecError, RecursionError, ValueError) as failure:
             _refuse_body(response, failure)
         if response.status == 400 or (reply.data is None and not reply.errors):
@@ -95,9 +95,9 @@ class GuardedTransport(AsyncTransport):
             raise refusal_of_problems(reply.errors)
         return reply
 
-    def _decoder(self, root: type[T]) -> msgspec.json.Decoder[Reply[T]]:
+    def _decoder(self, root: type[T]) -> StrictDecoder[Reply[T]]:
         if root not in self._decoders:
-            self._decoders[root] = msgspec.json.Decoder(Reply[root])  # type: ignore[valid-type]  # a type at run time
+            self._decoders[root] = StrictDecoder(Reply[root])  # type: ignore[valid-type]  # a type at run time
         return self._decoders[root]
 
 

@@ -31,6 +31,7 @@ def row(model: int, run: int) -> bytes:
             "tags": ["daily", "finance"],
             "materializedType": "incremental",
             "status": "success",
+            "error": None,
             "executionTime": 1.5 + model / 7,
             "executeStartedAt": started.isoformat(),
             "executeCompletedAt": (started + timedelta(seconds=5)).isoformat(),

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import AmbiguousId, NotFound
-from gateway.hierarchy.identity import EnvironmentModels, model_ids, resolve_model
+from gateway.hierarchy.identity import EnvironmentModels, resolve_model
 from gateway.hierarchy.model import Model
+from gateway.hierarchy.model_ids import model_ids
 
 NAMES = st.sampled_from(["orders", "orders.v1", "orders.v2", "dates", "Orders"])
 UNIQUE_IDS = st.sets(st.builds("model.{}.{}".format, st.sampled_from(["shop", "common", "orders"]), NAMES), max_size=10)

@@ -1,0 +1,102 @@
+"""A ranking by runtime reads unique ids and runtimes, and nothing that another question needs is taken from that."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from gateway.hierarchy.identity import EnvironmentModels
+from gateway.hierarchy.model import Model
+from gateway.hierarchy.model_ids import model_ids
+from gateway.hierarchy.slowest import slowest_of_projects
+from gateway.hierarchy.timed_models import TimedModels
+from gateway.settings import Settings
+from tests.oracle.account import Oracle
+from tests.serving import Gateway, serving
+
+RANKING = "{ account { slowestModels(first: 5) { rank runtime model { id project { id name } } } } }"
+EVERYTHING = "{ account { models(first: 100) { nodes { id name tags materialization lastRunStatus runtime } } } }"
+
+
+def read(gateway: Gateway) -> list[str]:
+    """What was read of models, once for each document."""
+    documents = [call.document for call in gateway.upstream.calls if call.operation == "EnvironmentModels"]
+    return ["everything" if "tags" in document else "runtimes" for document in documents]
+
+
+async def test_a_ranking_reads_runtimes_only_and_a_list_reads_the_rest(settings: Settings, oracle: Oracle) -> None:
+    rows = oracle.slowest(oracle.models, 1, 5)
+    async with serving(settings) as gateway:
+        ranked = (await gateway.data(RANKING))["account"]["slowestModels"]
+        assert [(one["model"]["id"], one["runtime"]) for one in ranked] == [(row[0], row[1]) for row in rows]
+        assert read(gateway) == ["runtimes"]
+        listed = (await gateway.data(EVERYTHING))["account"]["models"]["nodes"]
+        assert [(one["id"], one["materialization"]) for one in listed] == [
+            (one.id, one.node.materialization) for one in oracle.models
+        ]
+        assert read(gateway) == ["runtimes", "everything"]
+        # What is known now is enough for both.
+        assert (await gateway.data(RANKING))["account"]["slowestModels"] == ranked
+        assert read(gateway) == ["runtimes", "everything"]
+
+
+async def test_whoever_knows_everything_reads_no_runtimes(settings: Settings) -> None:
+    async with serving(settings) as gateway:
+        await gateway.data(EVERYTHING)
+        await gateway.data(RANKING)
+        assert read(gateway) == ["everything"]
+
+
+NEEDING_MORE = [
+    "{ account { slowestModels { model { id name } } } }",
+    "{ account { slowestModels { model { ...M } } } } fragment M on Model { name }",
+    "{ account { slowestModels { model { id tags } } } }",
+    "{ account { slowestModels { model { id lastRun { status } } } } }",
+    '{ account { slowestModels(filter: {tags: ["finance"]}) { model { id } } } }',
+    '{ account(filter: {tags: ["finance"]}) { slowestModels { model { id } } } }',
+    "{ account { models { nodes { id runtime } } } }",
+    "{ account { slowestModels { model { id } } models(orderBy: {field: STATUS}) { totalCount } } }",
+]
+
+
+@pytest.mark.parametrize("question", NEEDING_MORE)
+async def test_a_question_that_needs_more_reads_everything(settings: Settings, question: str) -> None:
+    async with serving(settings) as gateway:
+        await gateway.data(question)
+        assert read(gateway) == ["everything"]
+
+
+@pytest.mark.parametrize("question", NEEDING_MORE)
+async def test_after_a_ranking_every_answer_is_as_it_would_be_without(settings: Settings, question: str) -> None:
+    async with serving(settings) as gateway:
+        alone = await gateway.data(question)
+    async with serving(settings) as gateway:
+        await gateway.data(RANKING)
+        assert await gateway.data(question) == alone
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_models_made_when_they_are_asked_for_are_those_made_at_once(seed: int) -> None:
+    chance = Random(seed)  # noqa: S311
+    packages = chance.sample(["a", "a_b", "b", "shop"], chance.choice([1, 1, 2, 3]))
+    names = [f"{chance.choice('xyz')}{chance.randint(0, 9)}{chance.choice(['', '.v2', '.v10'])}" for _ in range(25)]
+    unique_ids = sorted({f"model.{chance.choice(packages)}.{name}" for name in names}, key=lambda _: chance.random())
+    runtimes = [chance.choice([None, 0.0, 1.0, chance.random()]) for _ in unique_ids]
+    ids = model_ids("p", unique_ids)
+    at_once = sorted(
+        (_model(ids[one], one, runtime) for one, runtime in zip(unique_ids, runtimes, strict=True)),
+        key=lambda model: model.unique_id,
+    )
+    lazily = TimedModels("p", 7, unique_ids, runtimes)
+    for first in (1, 4, 100):
+        rankings = [slowest_of_projects([EnvironmentModels("p", 7, models)], first) for models in (lazily, at_once)]
+        assert rankings[0] == rankings[1]
+    assert list(lazily) == at_once
+    assert (len(lazily), lazily[-1], lazily[2:5]) == (len(at_once), at_once[-1], at_once[2:5])
+    assert lazily[3] is lazily[3]
+
+
+def _model(model_id: str, unique_id: str, runtime: float | None) -> Model:
+    package, name = unique_id.split(".", 2)[1:]
+    return Model(model_id, unique_id, name, package, "p", 7, (), None, runtime, None, None, None, None, None)
