@@ -13,6 +13,7 @@ from gateway.local_platform.demo import unpack_demo
 from gateway.local_platform.ingest import ingest_folder
 from gateway.settings import Settings
 from tests.oracle.account import Oracle
+from tests.platform.postgres import Server, missing, running_server
 from tests.serving import Gateway, serving
 
 
@@ -52,6 +53,16 @@ def stored(folder: Path, directory: Path) -> str:
     finally:
         archive.close()
     return url
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server, or a skip that says what is missing."""
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-import sqlite3
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from gateway.caching.kept import KeptFacts
 from gateway.errors import ConfigurationError
 from gateway.settings import Settings
 from tests.oracle.account import Model, Oracle
+from tests.platform.postgres import Server
 from tests.serving import Call, serving
 
 RUNS = "query ($id: ID!) { model(id: $id) { runs(first: 20) { nodes { runtime status run { id } } } } }"
 RUN = "query ($id: ID!) { run(id: $id) { status modelRuns { nodes { name status runtime } } } }"
 
 
-@pytest.fixture
-def history(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'history.db'}"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def history(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a new database, on each engine in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'history.db'}"
+    server: Server = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+def change(database: str, *statements: str, **given: bytes) -> None:
+    """Somebody else's doing."""
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement), given)
+    engine.dispose()
 
 
 def most_run(oracle: Oracle) -> Model:
@@ -80,13 +95,31 @@ def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path: Path) -> No
     assert "\n" not in refused.value.message
 
 
-def test_a_database_of_a_newer_gateway_is_refused(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "history.db") as database:
-        database.execute("CREATE TABLE kept_version (version INTEGER NOT NULL)")
-        database.execute("INSERT INTO kept_version VALUES (99)")
-    database.close()
+def test_a_database_of_a_newer_gateway_is_refused(history: str) -> None:
+    change(history, "CREATE TABLE kept_version (version INTEGER NOT NULL)", "INSERT INTO kept_version VALUES (99)")
     with pytest.raises(ConfigurationError, match="version 99, made by a newer gateway"):
-        KeptFacts.open(f"sqlite:///{tmp_path / 'history.db'}", "account")
+        KeptFacts.open(history, "account")
+
+
+async def test_several_processes_open_it_and_keep_the_same_at_once(history: str) -> None:
+    """As workers do when they start together; each is a KeptFacts with connections of its own."""
+    opened = await asyncio.gather(*(asyncio.to_thread(KeptFacts.open, history, "account") for _ in range(5)))
+    facts = {f"{number:03d}": b"%d" % number for number in range(300)}
+    backwards = dict(reversed(facts.items()))
+    runs = {(1, f"model.{n}", n % 7): b"%d" % n for n in range(300)}
+    await asyncio.gather(
+        *(one.write("run", facts if n % 2 else backwards) for n, one in enumerate(opened)),
+        *(one.write_model_runs(runs if n % 2 else dict(reversed(runs.items()))) for n, one in enumerate(opened)),
+    )
+    for one in opened:
+        assert await one.read("run", list(facts)) == facts
+        found = await one.model_runs(1, [f"model.{n}" for n in range(300)], 10)
+        assert found == {f"model.{n}": [b"%d" % n] for n in range(300)}
+        assert await one.read("another kind", list(facts)) == {}
+        await one.close()
+    other = KeptFacts.open(history, "another account")
+    assert await other.read("run", list(facts)) == {}
+    await other.close()
 
 
 async def test_a_database_that_breaks_costs_its_facts_and_nothing_else(
@@ -96,15 +129,9 @@ async def test_a_database_that_breaks_costs_its_facts_and_nothing_else(
     model = most_run(oracle)
     async with serving(settings) as before:
         whole = await before.data(RUNS, id=model.id)
-    with sqlite3.connect(history.removeprefix("sqlite:///")) as database:
-        database.execute("UPDATE kept_facts SET payload = x'c1'")
-        database.execute("UPDATE kept_model_runs SET payload = x'c1'")
-    database.close()
+    change(history, "UPDATE kept_facts SET payload = :b", "UPDATE kept_model_runs SET payload = :b", b=b"\xc1")
     async with serving(settings) as after:
         assert await after.data(RUNS, id=model.id) == whole
-    with sqlite3.connect(history.removeprefix("sqlite:///")) as database:
-        database.execute("DROP TABLE kept_model_runs")
-        database.execute("DROP TABLE kept_facts")
-    database.close()
-    async with serving(settings) as broken:
-        assert await broken.data(RUNS, id=model.id) == whole
+    change(history, "DROP TABLE kept_model_runs", "DROP TABLE kept_facts")
+    async with serving(settings) as without:
+        assert await without.data(RUNS, id=model.id) == whole

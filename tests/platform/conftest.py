@@ -16,7 +16,7 @@ from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.demo import unpack_demo
 from gateway.local_platform.ingest import ingest_folder
-from tests.platform.postgres import Server, missing, running_server
+from tests.platform.postgres import Server
 from tests.platform.reckoning import Reckoning
 
 ACCOUNT = 70403103900042
@@ -80,16 +80,6 @@ def reckoning(runs_folder: Path) -> Reckoning:
 
 
 NewStore = Callable[[], str]
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """A PostgreSQL server, or a skip that says what is missing."""
-    reason = missing()
-    if reason:
-        pytest.skip(reason)
-    with running_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
