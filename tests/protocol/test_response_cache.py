@@ -24,7 +24,7 @@ from gateway.http.authentication import Credentials
 from gateway.http.draining import Draining
 from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.execution import Answer, Caller, GraphQLParams
-from gateway.http.front import Front
+from gateway.http.front import Front, RawAnswer
 from gateway.http.graphql import EndpointPolicy
 from gateway.http.receiving import GuardedProtocol, ReceivingLimits
 from gateway.identity.refusals import Unauthenticated
@@ -381,21 +381,35 @@ def front() -> Front:
 
 
 async def test_the_same_bytes_are_answered_before_they_are_parsed(
-    app: Starlette, front: Front, executor: Counting, monkeypatch: pytest.MonkeyPatch
+    app: Starlette, front: Front, executor: Counting
 ) -> None:
     async with served(app, front) as port, connected(port) as connection:
         first, data = await connection.ask(raw())
         for _ in range(2):
             await connection.ask(raw())
-        assert front.answer is not None
-        monkeypatch.setattr(app.router, "app", None)
-        monkeypatch.setattr(app, "middleware_stack", None)
+        early = noted(front)
         executor.facts.age = 9.0
         again, kept = await connection.ask(raw())
+        assert early == [True]
     assert len(executor.seen) == 2
     assert kept["data"] == data["data"]
     assert kept["extensions"] == {"gateway": {"upstreamRequests": 0, "oldestFactSeconds": 9.0}}
     assert names(again) == names(first)
+
+
+def noted(front: Front) -> list[bool]:
+    """Whether each request from now on is answered before it is parsed."""
+    found: list[bool] = []
+    answer = front.answer
+    assert answer is not None
+
+    def noting(peer: str, request: bytes) -> RawAnswer | None:
+        told = answer(peer, request)
+        found.append(told is not None)
+        return told
+
+    front.answer = noting
+    return found
 
 
 def names(head: bytes) -> list[bytes]:
@@ -406,18 +420,24 @@ async def test_who_asks_and_what_holds_are_looked_at_each_time(
     app: Starlette, front: Front, executor: Counting, callers: ByKey
 ) -> None:
     async with served(app, front) as port, connected(port) as connection:
-        for _ in range(4):
+        for _ in range(3):
             await connection.ask(raw())
-        assert len(executor.seen) == 2
+        early = noted(front)
+        await connection.ask(raw())
+        assert (len(executor.seen), early) == (2, [True])
         assert (await connection.ask(raw(key="eve")))[1]["data"]["for"] == "eve"
         executor.facts.true = False
         await connection.ask(raw())
-        assert len(executor.seen) == 4
+        assert (len(executor.seen), early) == (4, [True, False, False])
         executor.facts.true = True
         for _ in range(4):
             await connection.ask(raw())
+        early = noted(front)
+        callers.callers[b"ada"] = callers.callers[b"eve"]
+        assert (await connection.ask(raw()))[1]["data"]["for"] == "eve"
         del callers.callers[b"ada"]
         assert b" 401 " in (await connection.ask(raw()))[0]
+        assert early == [False, False]
 
 
 async def test_requests_in_pieces_behind_each_other_or_for_the_last_time_go_the_long_way(

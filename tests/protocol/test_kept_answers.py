@@ -1,0 +1,124 @@
+"""What the answers kept take: every byte is counted when it comes and when it goes."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.responses import JSONResponse
+
+from gateway.http.authentication import Credentials
+from gateway.http.execution import Answer
+from gateway.http.observation import Observation
+from gateway.http.response_cache import Exact, KeptAnswer, Key, ResponseCache
+from tests.protocol.test_response_cache import Believed
+
+ROOM = 100_000
+NOBODY = Credentials()
+
+
+class Manifest:
+    """Trusted documents of which there is one edition."""
+
+    def __init__(self) -> None:
+        self.current: object = "first"
+
+    def edition(self) -> object:
+        return self.current
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    return Manifest()
+
+
+def cache_of(manifest: Manifest, room: int = ROOM) -> ResponseCache:
+    return ResponseCache(room, manifest)  # type: ignore[arg-type]
+
+
+def key_of(question: bytes) -> Key:
+    return Key("POST", (), question, "everybody")
+
+
+def keep(cache: ResponseCache, question: bytes, size: int = 100, facts: Believed | None = None) -> KeptAnswer | None:
+    """Offers an answer to a question until it may be kept, which is the second time."""
+    data = {"a": "x" * size}
+    answer = Answer(data=data, extensions={"gateway": {}}, lasting=facts or Believed(), executed=True)
+    for _ in range(2):
+        reply = JSONResponse({"data": data, "extensions": {"gateway": {}}})
+        cache.offer(key_of(question), answer, reply, Observation("POST", "sha256:0", "query", "ada", 200))
+    return cache.find(key_of(question))
+
+
+def test_nothing_is_left_counted_when_everything_has_gone(manifest: Manifest) -> None:
+    cache = cache_of(manifest)
+    for number in range(5):
+        kept = keep(cache, b"question %d" % number)
+        assert kept is not None
+        for serial in range(3):
+            cache.remember_exact(Exact("peer", b"%d %d" % (number, serial)), kept, NOBODY)
+    assert cache.bytes_kept > 5 * 2_000
+    manifest.current = "second"
+    for number in range(5):
+        assert cache.find(key_of(b"question %d" % number)) is None
+    assert cache.bytes_kept == 0
+    assert cache.find_exact(Exact("peer", b"0 0")) is None
+
+
+def test_questions_answers_and_requests_count_by_their_length(manifest: Manifest) -> None:
+    cache = cache_of(manifest)
+    keep(cache, b"q")
+    one = cache.bytes_kept
+    keep(cache, b"q" + b"u" * 40)
+    assert cache.bytes_kept == 2 * one + 40
+    kept = keep(cache, b"r", size=130)
+    assert cache.bytes_kept == 3 * one + 40 + 30
+    assert kept is not None
+    for length in (10, 25):
+        cache.remember_exact(Exact("peer", b"x" * length), kept, NOBODY)
+        cache.remember_exact(Exact("peer", b"x" * length), kept, NOBODY)
+    assert cache.bytes_kept == 3 * one + 70 + 35
+
+
+def test_an_answer_kept_anew_is_counted_once(manifest: Manifest) -> None:
+    cache, facts = cache_of(manifest), Believed()
+    keep(cache, b"q", facts=facts)
+    one = cache.bytes_kept
+    keep(cache, b"q", size=150)
+    assert cache.bytes_kept == one + 50
+
+
+def test_eight_ways_to_ask_for_one_answer_are_known_and_no_more(manifest: Manifest) -> None:
+    cache = cache_of(manifest)
+    kept = keep(cache, b"q")
+    assert kept is not None
+    for number in range(12):
+        cache.remember_exact(Exact("peer", b"%02d" % number), kept, NOBODY)
+    known = [cache.find_exact(Exact("peer", b"%02d" % number)) is not None for number in range(12)]
+    assert known == [True] * 8 + [False] * 4
+    assert cache.find_exact(Exact("other", b"00")) is None
+
+
+def test_the_same_bytes_are_those_of_the_answer_they_were_known_by(manifest: Manifest) -> None:
+    cache = cache_of(manifest)
+    first, second = keep(cache, b"one"), keep(cache, b"two")
+    assert first is not None
+    assert second is not None
+    cache.remember_exact(Exact("peer", b"bytes"), first, NOBODY)
+    cache.remember_exact(Exact("peer", b"bytes"), second, Credentials(api_key=b"other"))
+    assert cache.find_exact(Exact("peer", b"bytes")) == (first, NOBODY)
+
+
+def test_the_least_used_goes_first_and_an_answer_that_went_is_not_known_by_its_bytes(manifest: Manifest) -> None:
+    cache = cache_of(manifest, room=20_000)
+    for number in range(6):
+        keep(cache, b"%d" % number, size=1_500)
+        cache.find(key_of(b"0"))
+    assert cache.bytes_kept <= 20_000
+    assert cache.find(key_of(b"0")) is not None
+    assert cache.find(key_of(b"1")) is None
+    gone = keep(cache, b"0", size=1_600)
+    assert gone is not None
+    manifest.current = "second"
+    assert cache.find(key_of(b"0")) is None
+    before = cache.bytes_kept
+    cache.remember_exact(Exact("peer", b"late"), gone, NOBODY)
+    assert (cache.find_exact(Exact("peer", b"late")), cache.bytes_kept) == (None, before)
