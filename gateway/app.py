@@ -138,7 +138,7 @@ def kept_facts(settings: Settings, upstream: Upstream) -> KeptFacts | None:
     if settings.history_url is None:
         return None
     account = hashlib.sha256(upstream.identity.encode()).hexdigest()
-    return KeptFacts.open(settings.history_url, account)
+    return KeptFacts.open(settings.history_url.get_secret_value(), account)
 
 
 def _webhooks(settings: Settings) -> WebhookPolicy | None:

@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     )
     cache_secret: SecretStr | None = Field(default=None, description="Signs shared facts; unset: service_token does.")
     cache_seconds: Seconds = Field(default=0.15, description="Seconds one call to Redis may take.")
-    history_url: str | None = Field(
+    history_url: SecretStr | None = Field(
         default=None, description="SQL database that keeps finished runs beyond dbt's two months, e.g. sqlite:///h.db."
     )
     webhook_secret: SecretStr | None = Field(default=None, description="Secret of dbt's webhook; unset: no webhooks.")

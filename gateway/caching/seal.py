@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _MARK = b"dg1"
 _PLAIN, _COMPRESSED = b"p", b"z"
@@ -18,7 +18,7 @@ class Seal:
     """`secret` is known to the replicas only. Values larger than `most_bytes` as they lie, or than `most_unfolded`
     when unfolded, are not shared."""
 
-    secret: bytes
+    secret: bytes = field(repr=False)
     most_bytes: int = 8 * 1024 * 1024
     most_unfolded: int = 64 * 1024 * 1024
 

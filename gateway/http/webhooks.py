@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 class WebhookPolicy:
     """The secret dbt signs with, and how many seconds an event's own time may be off ours."""
 
-    secret: bytes
+    secret: bytes = field(repr=False)
     window_seconds: float = 600.0
     body: BodyLimits = field(default_factory=lambda: BodyLimits(64 * 1024, 5.0))
 
