@@ -191,6 +191,7 @@ def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None) -> EdgeP
         metrics=settings.metrics,
         open_metrics=settings.open_metrics,
         slow_seconds=settings.slow_seconds,
+        waiting_seconds=settings.waiting_seconds,
         endpoint=endpoint,
         webhooks=_webhooks(settings),
         authenticator=authenticator_of(settings),

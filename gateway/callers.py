@@ -13,8 +13,8 @@ from gateway.identity.grants import visibility_of
 from gateway.identity.key_set import KeySet
 from gateway.identity.published_keys import PublishedKeys
 from gateway.identity.tokens import ClaimNames, TokenPolicy, Tokens
-from gateway.setting_entries import ApiKeySetting
-from gateway.settings import Settings, read_api_keys
+from gateway.setting_entries import ApiKeySetting, read_api_keys
+from gateway.settings import Settings
 
 
 def authenticator_of(settings: Settings) -> Authenticator:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from gateway.errors import ConfigurationError
 
 
 class ProjectSetting(BaseModel):
@@ -37,3 +51,36 @@ class ApiKeySetting(BaseModel):
     environments: tuple[PositiveInt | Literal["*"], ...] = ("*",)
     scopes: tuple[Literal["introspection", "metrics"], ...] = ()
     expires: AwareDatetime | None = None
+
+
+def read_api_keys(file: Path) -> tuple[ApiKeySetting, ...]:
+    """The `[[api_keys]]` of a configuration file as it is now. Raises ConfigurationError that names the file."""
+    try:
+        entries = tomllib.loads(file.read_text("utf-8")).get("api_keys", [])
+        keys = TypeAdapter(tuple[ApiKeySetting, ...]).validate_python(entries)
+    except ValidationError as invalid:
+        raise ConfigurationError(f"{file}: {explain(invalid)}.") from None
+    except (OSError, ValueError) as unreadable:
+        raise ConfigurationError(f"{file}: the API keys cannot be read: {unreadable}.") from None
+    problem = problem_with_keys(keys)
+    if problem:
+        raise ConfigurationError(f"{file}: {problem}")
+    return keys
+
+
+def problem_with_keys(keys: Sequence[ApiKeySetting]) -> str | None:
+    """What is wrong with these keys together; None: nothing."""
+    for what in ("name", "sha256"):
+        if len({getattr(key, what) for key in keys}) < len(keys):
+            return f"two api_keys have the same {what}"
+    return None
+
+
+def explain(invalid: ValidationError) -> str:
+    """Which settings are wrong, and how, in one line."""
+    lines = []
+    for problem in invalid.errors(include_url=False, include_input=False):
+        name = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"setting {name}: {message}" if name else message)
+    return "; ".join(lines)

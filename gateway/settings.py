@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,7 +14,6 @@ from pydantic import (
     AliasChoices,
     Field,
     SecretStr,
-    TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
@@ -23,7 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from gateway.errors import ConfigurationError
-from gateway.setting_entries import ApiKeySetting, ProjectSetting
+from gateway.setting_entries import ApiKeySetting, ProjectSetting, explain, problem_with_keys
 
 Seconds = Annotated[float, Field(gt=0)]
 SecondsOrNever = Annotated[float, Field(ge=0)]
@@ -210,6 +208,11 @@ class Settings(BaseSettings):
     concurrent_operations: int = Field(
         default=200, ge=1, description="Operations one process executes at once; more are refused with 503."
     )
+    waiting_seconds: Seconds = Field(
+        default=0.05,
+        description="Seconds requests may wait for their turn in a busy process, on average; beyond that fewer "
+        "operations run at once, and more requests are refused with 503.",
+    )
     fast_path: bool = Field(
         default=True, description="Whether operations are compiled; answers are the same without, and slower."
     )
@@ -312,26 +315,11 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     try:
         settings = Settings(**{name: value for name, value in (overrides or {}).items() if value is not None})
     except ValidationError as invalid:
-        raise ConfigurationError(_explain(invalid)) from None
+        raise ConfigurationError(explain(invalid)) from None
     except ValueError as broken:
         raise ConfigurationError(f"{file} is not a valid configuration file: {broken}") from None
     _check_consistency(settings)
     return settings
-
-
-def read_api_keys(file: Path) -> tuple[ApiKeySetting, ...]:
-    """The `[[api_keys]]` of a configuration file as it is now. Raises ConfigurationError that names the file."""
-    try:
-        entries = tomllib.loads(file.read_text("utf-8")).get("api_keys", [])
-        keys = TypeAdapter(tuple[ApiKeySetting, ...]).validate_python(entries)
-    except ValidationError as invalid:
-        raise ConfigurationError(f"{file}: {_explain(invalid)}.") from None
-    except (OSError, ValueError) as unreadable:
-        raise ConfigurationError(f"{file}: the API keys cannot be read: {unreadable}.") from None
-    problem = _problem_with_keys(keys)
-    if problem:
-        raise ConfigurationError(f"{file}: {problem}")
-    return keys
 
 
 def _problem_with_callers(settings: Settings) -> str | None:
@@ -344,19 +332,12 @@ def _problem_with_callers(settings: Settings) -> str | None:
         return "jwt_algorithms must all be of one family: RS, PS, ES or EdDSA"
     if settings.open and settings.knows_callers:
         return "open is set beside API keys or tokens: ask callers who they are, or do not"
-    return _problem_with_keys(settings.api_keys)
+    return problem_with_keys(settings.api_keys)
 
 
 def _is_trustworthy(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"))
-
-
-def _problem_with_keys(keys: Sequence[ApiKeySetting]) -> str | None:
-    for what in ("name", "sha256"):
-        if len({getattr(key, what) for key in keys}) < len(keys):
-            return f"two api_keys have the same {what}"
-    return None
 
 
 def _refuse_unknown(environment: Iterable[str]) -> None:
@@ -367,15 +348,6 @@ def _refuse_unknown(environment: Iterable[str]) -> None:
             close = get_close_matches(name, known, n=1)
             hint = f"Did you mean {close[0]}?" if close else "docs/settings.md lists them all."
             raise ConfigurationError(f"{name} is no setting of the gateway. {hint}")
-
-
-def _explain(invalid: ValidationError) -> str:
-    lines = []
-    for problem in invalid.errors(include_url=False, include_input=False):
-        name = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
-        lines.append(f"setting {name}: {message}" if name else message)
-    return "; ".join(lines)
 
 
 def _check_consistency(settings: Settings) -> None:

@@ -35,6 +35,7 @@ from gateway.http.operation_log import OperationLog
 from gateway.http.refusals import MethodRefused, PathUnknown
 from gateway.http.repeating import RepeatedAnswers
 from gateway.http.replies import refusal_reply
+from gateway.http.turns import Turns, TurnsPolicy
 from gateway.http.webhooks import PATH as WEBHOOKS
 from gateway.http.webhooks import Tell, WebhookEndpoint, WebhookPolicy
 from gateway.identity.caller import Scope as CallerScope
@@ -57,6 +58,7 @@ class EdgePolicy:
     metrics: bool = True
     open_metrics: bool = False
     slow_seconds: float = 5.0
+    waiting_seconds: float = 0.05
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
     webhooks: WebhookPolicy | None = None
     authenticator: Authenticator = field(default_factory=ThisMachineAuthenticator)
@@ -86,7 +88,7 @@ def create_edge(
     webhooks = [Route(WEBHOOKS, WebhookEndpoint(policy.webhooks, tell))] if policy.webhooks and tell else []
     app = Starlette(
         routes=[socket, *_routes(endpoint, metrics, policy, readiness), *webhooks],
-        middleware=[*_middleware(policy), *_repeated(endpoint, policy, observers)],
+        middleware=[*_middleware(policy), *_repeated(endpoint, policy, observers), _turns(endpoint, policy, observers)],
         exception_handlers={HTTPException: _refuse},
         lifespan=lifespan,
     )
@@ -107,6 +109,12 @@ def _repeated(endpoint: GraphQLEndpoint, policy: EdgePolicy, observers: Sequence
     return [
         Middleware(RepeatedAnswers, cache=endpoint.responses, authenticator=policy.authenticator, observers=observers)
     ]
+
+
+def _turns(endpoint: GraphQLEndpoint, policy: EdgePolicy, observers: Sequence[Observer]) -> Middleware:
+    # Behind the repeated answers, which cost no more than saying no.
+    turns = TurnsPolicy(policy.endpoint.concurrent_operations, policy.waiting_seconds)
+    return Middleware(Turns, policy=turns, in_flight=endpoint.in_flight, observers=observers)
 
 
 def _routes(

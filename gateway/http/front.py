@@ -13,6 +13,9 @@ from typing import NamedTuple
 EXACT = "gateway.exact"
 """Where a scope holds the ExactRequest."""
 
+ARRIVED = "gateway.arrived"
+"""Where a scope holds the `time.monotonic()` at which the request had arrived and could have been begun."""
+
 
 class RawAnswer(NamedTuple):
     """An answer of status 200: its headers without the length, as lines; the body's length, the body in two parts."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,21 +18,25 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gateway.errors import GatewayError
-from gateway.http.front import EXACT, ExactRequest, Front, RawAnswer
+from gateway.http.front import ARRIVED, EXACT, ExactRequest, Front, RawAnswer
 from gateway.http.negotiation import MediaType
-from gateway.http.refusals import HeadTooLarge
+from gateway.http.refusals import HeadTooLarge, Overloaded
 from gateway.http.replies import refusal_reply
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivingLimits:
-    """Seconds for a request's head, for its body, and for a client to take what is sent; most bytes and headers."""
+    """Seconds for a request's head, for its body, and for a client to take what is sent; most bytes and headers.
+
+    What is asked on a connection beyond so many `connections` is refused, except by probes, and the connection closed.
+    """
 
     head_seconds: float = 10.0
     body_seconds: float = 15.0
     send_seconds: float = 30.0
     head_bytes: int = 64 * 1024
     headers: int = 100
+    connections: int | None = None
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -49,9 +54,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._is_leaving = False
+        self._is_surplus = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
+        most = self._limits.connections
+        self._is_surplus = most is not None and len(self.connections) > most
         self._peer = self.client[0] if self.client else ""
         self._expect_within(self._limits.head_seconds)
 
@@ -91,8 +99,13 @@ class GuardedProtocol(HttpToolsProtocol):
         served = self.app
         if len(self.headers) > self._limits.headers:
             self.app = _refuse_headers
+        elif self._is_surplus and self.url not in _PROBES:
+            self.app = _refuse_connection
         if self._exact is not None:
             self.scope.update({EXACT: self._exact})  # type: ignore[misc]  # an open dict in truth
+        if self.cycle is None or self.cycle.response_complete:
+            # Others wait for the answer before them on their connection.
+            self.scope.update({ARRIVED: time.monotonic()})  # type: ignore[misc]
         super().on_headers_complete()
         self.app = served
         if self._is_leaving and self.cycle is not None:
@@ -149,7 +162,13 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _is_idle(self) -> bool:
         """Whether nothing is under way, neither way."""
-        if self._is_leaving or self.pipeline or self.flow.write_paused or self.transport.is_closing():
+        if (
+            self._is_leaving
+            or self._is_surplus
+            or self.pipeline
+            or self.flow.write_paused
+            or self.transport.is_closing()
+        ):
             return False
         return self.cycle is None or self.cycle.response_complete
 
@@ -212,6 +231,7 @@ class GuardedSocket(WebSocketsSansIOProtocol):
 
 _FAREWELL_SECONDS = 2.0
 _LINGER_SECONDS = 1.0
+_PROBES = (b"/livez", b"/readyz")
 _STATUS_OK = b"HTTP/1.1 200 OK\r\n"
 _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -219,3 +239,10 @@ _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-leng
 async def _refuse_headers(scope: Scope, receive: Receive, send: Send) -> None:
     refusal: GatewayError = HeadTooLarge("The request has too many headers.")
     await refusal_reply(refusal, MediaType.JSON)(scope, receive, send)
+
+
+async def _refuse_connection(scope: Scope, receive: Receive, send: Send) -> None:
+    refusal: GatewayError = Overloaded("The gateway holds as many connections as it takes. Try again in a moment.")
+    reply = refusal_reply(refusal, MediaType.JSON)
+    reply.headers["Connection"] = "close"
+    await reply(scope, receive, send)

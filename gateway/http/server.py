@@ -6,8 +6,9 @@ import errno
 import gc
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -90,15 +91,16 @@ def serve(create: Callable[[], ASGIApp], listening: socket.socket, policy: Servi
         partial(_wrapped, create, policy.drain_seconds, front),
         factory=True,
         # uvicorn calls it like a class, with its own arguments by name.
-        http=partial(GuardedProtocol, policy.receiving, front),  # type: ignore[arg-type]
+        http=partial(GuardedProtocol, replace(policy.receiving, connections=policy.connections), front),  # type: ignore[arg-type]
         ws=partial(GuardedSocket, policy.receiving),  # type: ignore[arg-type]
         ws_max_size=SOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         ws_ping_interval=20.0,
         ws_ping_timeout=20.0,
+        # asyncio's own loop, where there is no uvloop, takes in all who wait by itself.
+        loop="gateway.http.accepting:AcceptingLoop" if find_spec("uvloop") else "asyncio",
         workers=policy.workers,
         backlog=BACKLOG,
-        limit_concurrency=policy.connections,
         access_log=False,
         log_config=dict(policy.logging) if policy.logging else None,
         log_level="warning",

@@ -19,7 +19,8 @@ from gateway.errors import ConfigurationError
 from gateway.identity import api_keys
 from gateway.identity.api_keys import ApiKey, ApiKeys, hash_of_key, new_key
 from gateway.identity.caller import Caller
-from gateway.settings import ApiKeySetting, Settings, load_settings, read_api_keys
+from gateway.setting_entries import ApiKeySetting, read_api_keys
+from gateway.settings import Settings, load_settings
 from tests.authorisation.callers import Holder, known_to
 from tests.serving import serving
 
