@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
+from gateway.at_hand import at_hand
 from gateway.caching.lasting import lasting
 from gateway.deadline import deadline_in
 from gateway.errors import UpstreamUnavailable
 from gateway.http.execution import Answer, Caller, GraphQLParams, Part
 from gateway.loading.loaders import Loaders
 from gateway.schema.context import GatewayContext
-from gateway.schema.execution import OperationRunner
+from gateway.schema.execution import OperationRunner, Outcome
 from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Services
 from gateway.services.token_services import TokenServices
@@ -26,6 +27,7 @@ class GatewayExecutor:
         self._streams = Streams(streams, self._begin, request_seconds)
         self._request_seconds = request_seconds
         self._services: Services | None = None
+        self._total = 0
         self._by_token: TokenServices | None = None
 
     def start(self, services: Services, by_token: TokenServices | None = None) -> None:
@@ -55,14 +57,23 @@ class GatewayExecutor:
 
     async def execute(self, params: GraphQLParams, caller: Caller) -> Answer:
         """The answer to one operation (see Executor)."""
+        at_once = self.at_once(params, caller)
+        if at_once is not None:
+            return at_once
         begun = await self._begin(params, caller)
         wanting = begun.services.wanting(params.max_age)
         with measuring(begun.usage), deadline_in(self._request_seconds), wanting:
             outcome = await self._runner.run(params.document, params.operation_name, params.variables, begun.context)
-        extensions = {"gateway": begun.usage.as_extension()} if outcome.executed else {}
-        generations = begun.services.generations
-        may_last = None if outcome.errors else lasting(begun.usage, generations, begun.total)
-        return Answer(outcome.data, outcome.errors, extensions, outcome.executed, may_last)
+        return _answer(outcome, begun)
+
+    def at_once(self, params: GraphQLParams, caller: Caller) -> Answer | None:
+        """The answer to one operation whose facts are all at hand (see Executor)."""
+        if self._services is None or caller.dbt_token is not None:
+            return None
+        begun = self._begun(self._services, params, caller)
+        with at_hand(), measuring(begun.usage), begun.services.wanting(params.max_age):
+            outcome = self._runner.at_once(params.document, params.operation_name, params.variables, begun.context)
+        return None if outcome is None else _answer(outcome, begun)
 
     async def subscribe(self, params: GraphQLParams, caller: Caller) -> Answer | AsyncGenerator[Answer, None]:
         """The answers to a subscription (see Executor)."""
@@ -73,9 +84,14 @@ class GatewayExecutor:
         return await self._streams.in_parts(params, caller)
 
     async def _begin(self, params: GraphQLParams, caller: Caller) -> Begun:
+        return self._begun(await self.services_for(caller), params, caller)
+
+    def _begun(self, services: Services, params: GraphQLParams, caller: Caller) -> Begun:
         projection = self._runner.projection(params.document, params.operation_name)
-        services = await self.services_for(caller)
         total = services.generations.total
+        if services is self._services and total != self._total:
+            self._total = total
+            self._runner.facts_changed()
         inferred = ("jobs", "runs") if services.admin.inferred else ()
         clock = services.tiers.clock
         usage = Usage(inferred=inferred, caller=caller.name, began=clock(), clock=clock)
@@ -85,3 +101,9 @@ class GatewayExecutor:
         """The answer to a document that does not fit the schema (see Executor)."""
         outcome = self._runner.invalid(params.document)
         return None if outcome is None else Answer(outcome.data, outcome.errors, {}, outcome.executed)
+
+
+def _answer(outcome: Outcome, begun: Begun) -> Answer:
+    extensions = {"gateway": begun.usage.as_extension()} if outcome.executed else {}
+    may_last = None if outcome.errors else lasting(begun.usage, begun.services.generations, begun.total)
+    return Answer(outcome.data, outcome.errors, extensions, outcome.executed, may_last, outcome.way.value)

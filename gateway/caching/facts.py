@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, 
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from gateway.at_hand import ensure_may_ask
 from gateway.caching.belief import Belief, Tolerance, wanted_since
 from gateway.caching.flights import Flight, Found, wait_for
 from gateway.caching.memory import Fact
@@ -102,13 +103,16 @@ class FactsCache(Generic[K, V]):
     async def get_many(self, keys: Sequence[K], fetch: Fetch[K, V], judge: Judge[K, V]) -> dict[K, V | GatewayError]:
         """A value or an error for every key: from memory where `judge` finds it current, from a flight under way, or
         by one `fetch` of all that is left. What a flight of others brings is judged too, and fetched again where it
-        does not do: they may have asked for less. Waits no longer than the caller's deadline."""
+        does not do: they may have asked for less. Waits no longer than the caller's deadline. Where nothing may be
+        asked, raises NotAtHand for what is not in memory and current."""
         asked = _Asked(judge, current_usage(), wanted_since(), seconds_left(math.inf))
         pending: Collection[K] = dict.fromkeys(keys)
         counts = self._tiers.counts
         while pending:
             self._land_finished(pending)
             missing = self._take_current(pending, asked)
+            if missing:
+                ensure_may_ask()
             counts.note("memory", len(pending) - len(missing), len(missing))
             if not missing:
                 break
@@ -166,7 +170,7 @@ class FactsCache(Generic[K, V]):
             elif not self._take(key, fact, asked):
                 missing.append(key)
             else:
-                asked.usage.cache_hits += 1
+                asked.usage.found_at((self._room, key))
         return missing
 
     def _take(self, key: K, fact: Fact[V], asked: _Asked[K, V]) -> bool:
@@ -195,7 +199,7 @@ class FactsCache(Generic[K, V]):
         if known is None or self._tiers.clock() - known[1] >= self._tiers.negative_seconds or known[1] < asked.since:
             return False
         asked.answers[key] = known[0]
-        asked.usage.cache_hits += 1
+        asked.usage.found_at((self._room, key))
         return True
 
     def _may_be_told_at_once(self, fact: Fact[V] | None) -> bool:
@@ -208,7 +212,7 @@ class FactsCache(Generic[K, V]):
         """Answers with what is at hand, and has it read again for those who come next."""
         for key in keys:
             self._answer_stale(key, asked.at_hand[key], asked, REVALIDATING)
-            asked.usage.cache_hits += 1
+            asked.usage.found_at((self._room, key))
         departing = [key for key in keys if key not in self._flights]
         if departing:
             with measuring(Usage(caller=asked.usage.caller)):

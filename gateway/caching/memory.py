@@ -31,7 +31,8 @@ class Fact(Generic[V]):
 class Memory:
     """Keeps facts until their bytes exceed `capacity`; then the least recently used go, whatever their kind.
 
-    At least one fact stays, however large: the answer that needs it must be possible.
+    At least one fact stays, however large: the answer that needs it must be possible. `forgotten` counts those that
+    went or were replaced.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -39,6 +40,7 @@ class Memory:
         self._kept: OrderedDict[Place, Fact[Any]] = OrderedDict()
         self._kinds = 0
         self.bytes = 0
+        self.forgotten = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -72,3 +74,4 @@ class Memory:
         fact = self._kept.pop(place, None)
         if fact is not None:
             self.bytes -= fact.weight
+            self.forgotten += 1

@@ -11,6 +11,7 @@ from gateway.caching.counts import LookupCounts
 from gateway.caching.generations import Generations
 from gateway.caching.kept import KeptFacts
 from gateway.caching.memory import Memory
+from gateway.caching.recalled import Recalled
 from gateway.caching.replicas import SharedFacts
 
 
@@ -20,7 +21,8 @@ class Tiers:
 
     `flight_seconds` is how long one reading of facts may take, however long those who wait for it are willing to;
     `negative_seconds` for how long it is believed that something does not exist. `shared` is what replicas share,
-    `kept` what outlives the process. `counts` takes in where facts were found.
+    `kept` what outlives the process, `recalled` what was made of facts in memory. `counts` takes in where facts were
+    found.
     """
 
     memory: Memory
@@ -32,3 +34,7 @@ class Tiers:
     shared: SharedFacts | None = None
     kept: KeptFacts | None = None
     counts: LookupCounts = field(default_factory=LookupCounts)
+    recalled: Recalled = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "recalled", Recalled(self.memory, self.generations, self.clock, self.counts))

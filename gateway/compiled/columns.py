@@ -36,6 +36,9 @@ Values = Sequence[Any]
 Column = Callable[[Values], Values]
 """From values to what is encoded in their place, one by one and in order."""
 
+WholeList = Callable[[Values], Any]
+"""From the items of one list to what is encoded in its place."""
+
 Kinds = set[type]
 
 
@@ -96,12 +99,14 @@ def _enum_column(type_: GraphQLEnumType, nullable: bool) -> Column:
     return complete
 
 
-def list_column(items: Column, nullable: bool) -> Column:
-    """A column of lists: all their items are one column."""
+def list_column(items: Column, nullable: bool, whole: WholeList) -> Column:
+    """A column of lists: all their items are one column. One list by itself is taken as a `whole`."""
 
     def complete(values: Values) -> Values:
         if not kinds_of(values, nullable) <= _LISTS:
             raise Unlike
+        if len(values) == 1 and values[0] is not None:
+            return (whole(values[0]),)
         present = [value for value in values if value is not None]
         flat = list(chain.from_iterable(present))
         done = items(flat)

@@ -20,6 +20,12 @@ from graphql.pyutils import Path
 from gateway.compiled.plans import Plan, Selection
 
 
+class Compiled(ExecutionResult):
+    """The outcome of a compiled operation. `stepped_back`: graphql-core had to do some of it over."""
+
+    stepped_back = False
+
+
 class CompiledExecutor(Executor[None]):
     """Runs one operation once, by its plan. `fallbacks` counts what turned out not to be plain."""
 
@@ -39,7 +45,7 @@ class CompiledExecutor(Executor[None]):
         self._plan = plan
         self.fallbacks = 0
 
-    async def run(self) -> ExecutionResult:
+    async def run(self) -> Compiled:
         """The outcome of the operation, as graphql-core's `execute` gives it."""
         plan = self._plan
         data: Any
@@ -50,7 +56,9 @@ class CompiledExecutor(Executor[None]):
         except GraphQLError as error:
             self.collected_errors.add(error, None)
             data = None
-        return ExecutionResult(data, self.collected_errors.errors or None)
+        result = Compiled(data, self.collected_errors.errors or None)
+        result.stepped_back = bool(self.fallbacks)
+        return result
 
     def collect_subfields(
         self, return_type: GraphQLObjectType, field_details_list: FieldDetailsList

@@ -10,7 +10,6 @@ from typing import Any
 from graphql import (
     DirectiveNode,
     DocumentNode,
-    ExecutionResult,
     FragmentDefinitionNode,
     OperationDefinitionNode,
     OperationType,
@@ -21,8 +20,10 @@ from graphql.execution.values import VariableValues, get_variable_values
 from graphql.language import Visitor
 from strawberry import Schema
 
+from gateway.compiled.at_once import AtOnce
 from gateway.compiled.documents import PerDocument
-from gateway.compiled.executor import CompiledExecutor
+from gateway.compiled.executor import Compiled, CompiledExecutor
+from gateway.compiled.kept_rows import Room
 from gateway.compiled.plans import Plan
 
 _NO_VARIABLES = VariableValues({}, {})
@@ -49,10 +50,11 @@ class Operations:
     def __init__(self, schema: Schema, most: int = 1_024) -> None:
         self._schema = schema
         self._known = PerDocument(_operation_of, most)
+        self.rows = Room()
 
     async def run(
         self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any] | None, context: object
-    ) -> ExecutionResult | None:
+    ) -> Compiled | None:
         """The outcome of a validated document's operation; None, and nothing done, when graphql-core has to run it:
         what is no query, answers in parts, or has variables that cannot be coerced."""
         operation = self._known.of(document, operation_name)
@@ -62,6 +64,27 @@ class Operations:
         if values is None:
             return None
         return await CompiledExecutor(self._plan(operation, values), values, context).run()
+
+    def at_once(
+        self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any] | None, context: object
+    ) -> Mapping[str, Any] | None:
+        """The data of a validated document's operation that is whole, without errors and of what is at hand; None, and
+        nothing done, for any other."""
+        operation = self._known.of(document, operation_name)
+        values = self._variables(operation, variables) if operation else None
+        if operation is None or values is None:
+            return None
+        plan = self._plan(operation, values)
+        if not plan.attempts.is_due():
+            return None
+        try:
+            data = AtOnce(plan, values, context).data()
+        except Exception:
+            # What it was comes to light when the operation is run in the usual way.
+            plan.attempts.failed()
+            return None
+        plan.attempts.succeeded()
+        return data
 
     def _variables(self, operation: _Operation, given: Mapping[str, Any] | None) -> VariableValues | None:
         definitions = operation.definition.variable_definitions
@@ -74,7 +97,7 @@ class Operations:
         decided = tuple(variables.coerced.get(name) for name in operation.deciding)
         plan = operation.plans.get(decided)
         if plan is None:
-            plan = Plan(self._schema, operation.definition, operation.fragments, variables)
+            plan = Plan(self._schema, operation.definition, operation.fragments, variables, room=self.rows)
             operation.plans[decided] = plan
             if len(operation.plans) > _MOST_PLANS_OF_AN_OPERATION:
                 operation.plans.popitem(last=False)

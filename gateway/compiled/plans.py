@@ -15,10 +15,12 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     GraphQLField,
+    GraphQLLeafType,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
     OperationDefinitionNode,
+    get_named_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -35,8 +37,9 @@ from graphql.execution.collect_fields import (
 from graphql.execution.values import VariableValues
 from strawberry import Schema
 
-from gateway.compiled.columns import Column, Unlike, Values, leaf_column, list_column, sparse
-from gateway.compiled.resolvers import AsyncResolver, async_resolver, names_variables, plain_reader
+from gateway.compiled.columns import Column, Unlike, Values, WholeList, leaf_column, list_column, sparse
+from gateway.compiled.kept_rows import KeptRows, Room
+from gateway.compiled.resolvers import AsyncResolver, Read, async_resolver, names_variables, plain_reader
 
 Row = Callable[..., Any]
 
@@ -52,7 +55,7 @@ class Selection:
     columns: Mapping[str, Column]
     rest: GroupedFieldSet
     row: Row
-    is_type_of: Callable[[Any, Any], Any] | None
+    type: GraphQLObjectType
 
     def rows(self, sources: Values) -> Values:
         """Every object as it is encoded; only for a selection without a rest. Raises for whatever is not plain.
@@ -69,11 +72,8 @@ class Selection:
     def check(self, sources: Values) -> None:
         """Raises Unlike unless the objects are of the selection's type. One of each class is looked at: a type's
         `is_type_of` asks for the class of an object only (a test holds that)."""
-        for kind, source in {type(source): source for source in sources}.items():
-            if kind in _NEVER_OBJECTS or issubclass(kind, BaseException) or hasattr(kind, "__await__"):
-                raise Unlike
-            if self.is_type_of is not None and self.is_type_of(source, _NO_INFO) is not True:
-                raise Unlike
+        for source in {type(source): source for source in sources}.values():
+            ensure_object(self.type, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,45 @@ class ResolvedField:
         return self.resolver.arguments(self.definition, self.nodes[0], variables)
 
 
+def ensure_object(type_: GraphQLObjectType, source: object) -> None:
+    """Raises Unlike unless an object is surely of a type."""
+    kind = type(source)
+    if kind in _NEVER_OBJECTS or issubclass(kind, BaseException) or hasattr(kind, "__await__"):
+        raise Unlike
+    if type_.is_type_of is not None and type_.is_type_of(source, _NO_INFO) is not True:
+        raise Unlike
+
+
+@dataclass(frozen=True, slots=True)
+class ReadField:
+    """A field that is read off its object, and its type."""
+
+    type: GraphQLOutputType
+    of: Read
+
+
+class Attempts:
+    """Whether it is worth while to try an operation at once: less and less often where that keeps failing."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._left_out = 0
+
+    def is_due(self) -> bool:
+        """Whether to try now."""
+        if self._left_out:
+            self._left_out -= 1
+            return False
+        return True
+
+    def succeeded(self) -> None:
+        self._failures = 0
+
+    def failed(self) -> None:
+        self._failures = min(self._failures + 1, _MOST_FAILURES)
+        self._left_out = 2 ** (self._failures - 1) - 1
+
+
 class Plan:
     """One operation, compiled bit by bit as it is run for the first time."""
 
@@ -101,7 +140,10 @@ class Plan:
         operation: OperationDefinitionNode,
         definitions: Mapping[str, FragmentDefinitionNode],
         variables: VariableValues,
+        *,
+        room: Room,
     ) -> None:
+        self._room = room
         self.schema: GraphQLSchema = schema._schema
         self.operation = operation
         self.definitions = dict(definitions)
@@ -110,7 +152,10 @@ class Plan:
         self._variables = variables
         self._collected: dict[tuple[GraphQLObjectType, int], CollectedFields] = {}
         self._selections: dict[tuple[GraphQLObjectType, int], Selection | None] = {}
-        self._lists: dict[int, Column | None] = {}
+        self._lists: dict[int, WholeList | None] = {}
+        self._read: dict[tuple[GraphQLObjectType, int], ReadField | None] = {}
+        self._leaves: dict[GraphQLLeafType, Column] = {}
+        self.attempts = Attempts()
         self._resolved: dict[tuple[GraphQLObjectType, int], ResolvedField | None] = {}
         self.root_type = cast(GraphQLObjectType, self.schema.query_type)  # a schema without queries is not built
         collected = collect_fields(self.schema, self.fragments, variables, self.root_type, operation)
@@ -138,12 +183,43 @@ class Plan:
             self._selections[key] = self._compile(type_, fields)
         return self._selections[key]
 
-    def list_of(self, item_type: GraphQLOutputType, details: FieldDetailsList) -> Column | None:
-        """What the items of a list field become; None when that takes questions."""
+    def list_of(self, item_type: GraphQLOutputType, details: FieldDetailsList) -> WholeList | None:
+        """What a list field's items become, as their list; None when that takes questions."""
         key = id(details)
         if key not in self._lists:
-            self._lists[key] = self._column(item_type, details, nullable=True)
+            items = self._column(item_type, details, nullable=True)
+            self._lists[key] = self._whole(item_type, details, items) if items else None
         return self._lists[key]
+
+    def _whole(self, item_type: GraphQLOutputType, details: FieldDetailsList, items: Column) -> WholeList:
+        """Lists of objects are taken as they were encoded before, if they were."""
+        named = get_named_type(item_type)
+        inner = item_type.of_type if is_non_null_type(item_type) else item_type
+        selection = self.selection(named, details) if is_object_type(named) and inner is named else None
+        if selection is None:
+            return items
+        kept = KeptRows(self._room, selection.rows)
+
+        def whole(values: Values) -> Any:
+            return (kept.encode(values) if values else None) or items(values)
+
+        return whole
+
+    def read(self, type_: GraphQLObjectType, details: FieldDetailsList) -> ReadField | None:
+        """How to read a field that asks nobody, though what it holds has fields that do; None for other fields."""
+        key = (type_, id(details))
+        if key not in self._read:
+            definition = type_.fields.get(details[0].node.name.value)
+            of = plain_reader(definition) if definition else None
+            self._read[key] = ReadField(definition.type, of) if definition and of else None
+        return self._read[key]
+
+    def leaf(self, type_: GraphQLLeafType) -> Column:
+        """What values of a scalar or an enum become; none of them may be null."""
+        found = self._leaves.get(type_)
+        if found is None:
+            found = self._leaves[type_] = leaf_column(type_, nullable=False)
+        return found
 
     def resolved(self, type_: GraphQLObjectType, details: FieldDetailsList) -> ResolvedField | None:
         """The coroutine function behind a field of this type; None for fields that are answered otherwise."""
@@ -158,7 +234,7 @@ class Plan:
         if not columns:
             return None
         rest = {name: details for name, details in fields.items() if name not in columns}
-        return Selection(tuple(fields), columns, rest, _row_of(tuple(fields)), type_.is_type_of)
+        return Selection(tuple(fields), columns, rest, _row_of(tuple(fields)), type_)
 
     def _field_column(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Column | None:
         """From objects of a type to what is encoded as one of their fields."""
@@ -180,7 +256,7 @@ class Plan:
             return leaf_column(type_, nullable)
         if is_list_type(type_):
             items = self._column(type_.of_type, details, nullable=True)
-            return list_column(items, nullable) if items else None
+            return list_column(items, nullable, self._whole(type_.of_type, details, items)) if items else None
         if not is_object_type(type_):
             return None
         selection = self.selection(type_, details)
@@ -214,3 +290,5 @@ def _row_of(names: Sequence[str]) -> Row:
 _NEVER_OBJECTS = frozenset({str, int, float, bool, dict, list, tuple})
 _NO_INFO: Any = None
 _PART = 256
+# One of 32 requests is tried at once where all before failed.
+_MOST_FAILURES = 6

@@ -5,7 +5,7 @@ Strawberry keeps its own description of each field in the graphql-core field's `
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -52,12 +52,12 @@ class AsyncResolver:
 
     schema: Schema
     field: StrawberryField
-    function: Callable[..., Awaitable[Any]]
+    function: Callable[..., Coroutine[Any, Any, Any]]
     takes_self: bool
     parent_name: str | None
     info_name: str | None
 
-    def __call__(self, source: Any, raw_info: Any, arguments: Mapping[str, Any]) -> Awaitable[Any]:
+    def __call__(self, source: Any, raw_info: Any, arguments: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
         """Starts nothing: what it returns has to be awaited."""
         named = dict(arguments)
         if self.parent_name is not None:
@@ -81,7 +81,7 @@ def async_resolver(schema: Schema, definition: GraphQLField) -> AsyncResolver | 
     resolver = field.base_resolver if field else None
     if field is None or resolver is None or not field.is_async or resolver.root_parameter:
         return None
-    function: Callable[..., Awaitable[Any]] = resolver.wrapped_func  # type: ignore[assignment]  # as above
+    function: Callable[..., Coroutine[Any, Any, Any]] = resolver.wrapped_func  # type: ignore[assignment]  # as above
     parent, info = resolver.parent_parameter, resolver.info_parameter
     return AsyncResolver(
         schema,

@@ -45,7 +45,8 @@ class Answer:
 
     `executed` is false when nothing ran: the document is invalid or the variables cannot be coerced. Then `data` is not
     sent, and the status says so. `errors` are formatted, each with `extensions.code`. `lasting` is None for an answer
-    that must not be given again: with errors, incomplete, or of facts that may be out of date.
+    that must not be given again: with errors, incomplete, or of facts that may be out of date. `way` names how an
+    executed operation was run, for metrics.
     """
 
     data: Mapping[str, Any] | None = None
@@ -53,6 +54,7 @@ class Answer:
     extensions: Mapping[str, Any] = field(default_factory=dict)
     executed: bool = True
     lasting: Lasting | None = None
+    way: str | None = None
 
 
 Part = dict[str, Any]

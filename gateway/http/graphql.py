@@ -155,6 +155,7 @@ class GraphQLEndpoint:
                 seen.exceeded = [refusal.details["limit"]]
             return refusal_reply(refusal, media_type)
         seen.codes = codes_of(answer.errors) if answer.errors else ()
+        seen.way = answer.way if answer.executed else None
         key = key_of(scope)
         if key is not None and key.audience == caller.audience:
             self.responses.offer(key, answer, reply, seen)
@@ -216,6 +217,7 @@ class GraphQLEndpoint:
                 answer = _priced(answer, price)
                 seen.codes = codes_of(answer.errors) if answer.errors else ()
                 seen.usage = answer.extensions.get("gateway", {})
+                seen.way = answer.way if answer.executed else None
             return answer
         finally:
             seen.status, seen.caller, seen.seconds = 101, caller.name, time.perf_counter() - start

@@ -49,6 +49,9 @@ class Metrics:
         self._exceeded = self._counter(
             "gateway_limits_exceeded", "Requests beyond a limit, refused or only measured.", "limit", "refused"
         )
+        self._ways = self._counter(
+            "gateway_answers", "Executed operations by how they were answered (docs/fast-path.md).", "way"
+        )
         self._partial = self._counter("gateway_incomplete_answers", "Answers from which something is missing.")
         self._sent = self._counter("gateway_response_bytes", "Bytes of GraphQL responses.")
         self._seconds = Histogram(
@@ -95,6 +98,8 @@ class Metrics:
             self._figures.show_now_and_then()
         self._child(self._operations, request.kind or "none").inc()
         self._child(self._requests, str(request.status)).inc()
+        if request.way is not None:
+            self._child(self._ways, request.way).inc()
         self._seconds.observe(request.seconds)
         self._sent.inc(request.response_bytes)
         for code in request.codes:

@@ -13,8 +13,8 @@ class Observation:
 
     `document` is the hash of the document's text and `kind` query, mutation or subscription: None until they are known.
     `cost` is its estimated cost, `exceeded` the limits that it would be refused for if they were enforced, or the one
-    it was refused for. `usage` is `extensions.gateway` of the answer. Seconds run from the request's headers to the
-    encoded answer.
+    it was refused for. `way` is how it was answered, None when it was refused. `usage` is `extensions.gateway` of the
+    answer. Seconds run from the request's headers to the encoded answer.
     """
 
     method: str
@@ -28,6 +28,7 @@ class Observation:
     cost: int | None = None
     exceeded: Sequence[str] = ()
     usage: Mapping[str, Any] = field(default_factory=dict)
+    way: str | None = None
 
 
 Observer = Callable[[Observation], None]

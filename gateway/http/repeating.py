@@ -20,6 +20,7 @@ from gateway.http.response_cache import KEY, Exact, KeptAnswer, Key, ResponseCac
 from gateway.identity.caller import Caller
 
 _PATH = "/graphql"
+_WAY = "repeated"
 _METHODS = ("POST", "GET")
 
 # Everything in a head that the answer, or whether there is one, depends on; callers stand in the key by their audience.
@@ -118,6 +119,7 @@ class RepeatedAnswers:
         seen = Observation(first.method, first.document, first.kind, caller.name, 200)
         seen.seconds, seen.response_bytes = time.perf_counter() - began, length
         seen.cost, seen.exceeded, seen.usage = first.cost, first.exceeded, extensions["gateway"]
+        seen.way = _WAY
         for observe in self._observers:
             observe(seen)
         return length, tail

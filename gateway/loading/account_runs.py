@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
+from gateway.at_hand import together
 from gateway.hierarchy.filters import SearchFilter, contains_match
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.project import Project
@@ -38,5 +38,5 @@ async def newest_runs(
 async def _containing(asking: Asking, runs: Sequence[Run], criteria: SearchFilter | None) -> list[Run]:
     if criteria is None or criteria.is_empty:
         return list(runs)
-    touched = await asyncio.gather(*(executed_models(asking, run, None) for run in runs))
+    touched = await together(executed_models(asking, run, None) for run in runs)
     return [run for run, models in zip(runs, touched, strict=True) if contains_match(criteria, models)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from gateway.at_hand import together
 from gateway.errors import GatewayError
 from gateway.hierarchy.project import Project
 from gateway.loading.loaders import Loaders
@@ -39,7 +39,7 @@ class Asking:
 
         Raises the first error when no project could be read: a failure is never an empty list.
         """
-        return self.sort_out(projects, await asyncio.gather(*(_caught(ask(project)) for project in projects)))
+        return self.sort_out(projects, await together(_caught(ask, project) for project in projects))
 
     def sort_out(self, projects: Sequence[Project], answers: Sequence[T | GatewayError]) -> list[T]:
         """The answers of the projects that could be read, in order; as in of_each."""
@@ -62,9 +62,9 @@ class Asking:
         current_usage().incomplete.append({"project": project.id, "code": error.code, "path": list(self.path)})
 
 
-async def _caught(answer: Awaitable[T]) -> T | GatewayError:
+async def _caught(ask: Callable[[Project], Awaitable[T]], project: Project) -> T | GatewayError:
     try:
-        return await answer
+        return await ask(project)
     except GatewayError as error:
         return error
 

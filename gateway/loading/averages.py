@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
+from gateway.at_hand import together
 from gateway.hierarchy.averages import JobAverage, ModelAverage, RunWindow, average_of_models, job_average
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
 from gateway.hierarchy.job import Job, Run
@@ -49,7 +48,7 @@ async def average_historical_model_runtime(
     if criteria is not None:
         taken = {unique_id: model for unique_id, model in taken.items() if criteria.matches(model)}
     window = await run_window(asking, job, last_runs)
-    touched = await asyncio.gather(*(executed_models(asking, run, None) for run in window.runs))
+    touched = await together(executed_models(asking, run, None) for run in window.runs)
     return average_of_models(taken, touched, slowest)
 
 

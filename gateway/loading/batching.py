@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from aiodataloader import DataLoader
 
+from gateway.at_hand import only_at_hand
 from gateway.errors import GatewayError
 from gateway.telemetry.tracing import span
 
@@ -20,7 +21,8 @@ class Batched(Generic[K, V]):
     """Gathers the keys asked for in one tick and answers them with one call of `load_many`.
 
     graphql-core cancels the siblings of a field that fails; the futures of a DataLoader are shared, so every wait for
-    one is shielded. To be made inside a running loop, one per request.
+    one is shielded. To be made inside a running loop, one per request. Where only what is at hand may be told, every
+    key is answered at once.
     """
 
     def __init__(
@@ -37,16 +39,28 @@ class Batched(Generic[K, V]):
 
     async def load(self, key: K) -> V:
         """The value of a key; raises the GatewayError it met."""
-        return await asyncio.shield(self._loader.load(key))
+        if not only_at_hand():
+            return await asyncio.shield(self._loader.load(key))
+        (answer,) = await self._tell([key])
+        if isinstance(answer, GatewayError):
+            raise answer
+        return answer
 
     async def load_all(self, keys: Sequence[K]) -> list[V | GatewayError]:
         """The value of each key, or the GatewayError it met, for one wait instead of one each."""
+        if only_at_hand():
+            return await self._tell(keys)
         loads = [self._loader.load(key) for key in keys]
         answers = await asyncio.shield(asyncio.gather(*loads, return_exceptions=True))
         for answer in answers:
             if isinstance(answer, BaseException) and not isinstance(answer, GatewayError):
                 raise answer
         return answers  # type: ignore[return-value]  # no other exceptions are left
+
+    async def _tell(self, keys: Sequence[K]) -> list[V | GatewayError]:
+        # Not remembered: whatever is made of these facts, and kept, has to know all of them.
+        found = await self._load_many(list(dict.fromkeys(keys)))
+        return [found[key] for key in keys]
 
     async def _batch(self, keys: Sequence[K]) -> list[V]:
         with span(f"batch {self._name}", keys=len(keys)):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
+from gateway.at_hand import both
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.source import Freshness, freshness_of
 from gateway.loading.asking import Asking
@@ -11,7 +10,7 @@ from gateway.loading.asking import Asking
 
 async def model_freshness(asking: Asking, model: Model) -> Freshness:
     """The worst freshness among the sources a model stands on, directly or through other nodes (see freshness_of)."""
-    lineage, sources = await asyncio.gather(
+    lineage, sources = await both(
         asking.loaders.lineage(model.environment_id), asking.loaders.sources(model.environment_id)
     )
     upstream = lineage.sources_upstream(model.unique_id)

@@ -7,12 +7,12 @@ the newest end of a history only as far back as all of them are known.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.at_hand import together
 from gateway.errors import GatewayError
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.model import ModelRun
@@ -45,7 +45,7 @@ async def read_histories(services: Services, keys: Sequence[HistoryKey], count: 
     by_environment: dict[int, list[HistoryKey]] = {}
     for key in missing:
         by_environment.setdefault(key.environment_id, []).append(key)
-    by_run = await asyncio.gather(*(_by_run(services, one, some, count) for one, some in by_environment.items()))
+    by_run = await together(_by_run(services, one, some, count) for one, some in by_environment.items())
     found: Histories = {key: runs for some in by_run for key, runs in some.items()}
     rest = [key for key in keys if key not in found]
     return found | (await services.models.histories(rest, count) if rest else {})

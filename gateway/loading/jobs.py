@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+from gateway.at_hand import both, together
 from gateway.errors import BadUserInput, NotFound
 from gateway.hierarchy.averages import RunWindow
 from gateway.hierarchy.filters import Filterable, ModelFilter, SearchFilter, contains_match
@@ -44,7 +44,7 @@ async def select_jobs(
 
     async def of_project(project: Project) -> list[Job]:
         jobs = await jobs_of_project(asking, project)
-        kept = await asyncio.gather(*(_builds(asking, job, criteria, models, named) for job in jobs))
+        kept = await together(_builds(asking, job, criteria, models, named) for job in jobs)
         return [job for job, keep in zip(jobs, kept, strict=True) if keep]
 
     found = await asking.of_each(projects, of_project)
@@ -122,7 +122,7 @@ async def jobs_of_model(asking: Asking, model: Model) -> list[Job]:
     """The jobs of the model's environment that build it, ordered by id (see built_models)."""
     topology = await asking.loaders.topology()
     jobs = [job for _, job in sorted(topology.jobs.items()) if job.environment_id == model.environment_id]
-    built = await asyncio.gather(*(asking.loaders.built_models(job) for job in jobs))
+    built = await together(asking.loaders.built_models(job) for job in jobs)
     return [job for job, of_job in zip(jobs, built, strict=True) if model.unique_id in of_job.unique_ids]
 
 
@@ -131,7 +131,7 @@ async def models_of_job(asking: Asking, job: Job, criteria: ModelFilter | None) 
     project = await project_of_environment(asking, job.environment_id)
     if project is None:
         return []
-    built, environment = await asyncio.gather(asking.loaders.built_models(job), asking.loaders.models(project))
+    built, environment = await both(asking.loaders.built_models(job), asking.loaders.models(project))
     kept = [model for model in matching([environment], criteria) if model.unique_id in built.unique_ids]
     return sorted(kept, key=lambda model: model.id)
 

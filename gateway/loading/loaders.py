@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from functools import cached_property
+from typing import Literal, NamedTuple, TypeVar
 
+from gateway.at_hand import together
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.identity import EnvironmentModels
@@ -29,6 +30,8 @@ from gateway.services.model_histories import HistoryKey
 from gateway.services.pushdown import PushedFilter, push_down
 from gateway.services.run_rows import RunKey
 from gateway.services.source_service import Sources
+
+T = TypeVar("T")
 
 
 class _Wanted(NamedTuple):
@@ -58,22 +61,62 @@ class Loaders:
     def __init__(
         self, services: Services, projection: Projection = _NOTHING_MORE, visibility: Visibility = EVERYTHING
     ) -> None:
-        services = visible_services(services, visibility)
-        self._services = services
+        self._services = visible_services(services, visibility)
         self._projection = projection
-        self._projects: Batched[Literal["all"], ProjectMap] = Batched(self._load_projects)
-        self._models = Batched(self._load_models)
-        self._histories = Batched(self._load_histories, remember=False)
-        self._details = Batched(self._load_details)
-        self._lineages = Batched(services.lineage.lineages)
-        self._sources = Batched(services.sources.sources)
-        self._owners = Batched(services.groups.owners)
-        self._runs = Batched(services.admin.runs)
-        self._run_details = Batched(services.admin.run_details)
-        self._recent_runs = Batched(self._load_recent_runs)
-        self._run_counts = Batched(services.admin.run_counts)
-        self._run_models = Batched(self._load_run_models)
-        self._built_models = Batched(self._load_built_models)
+        self._visibility = visibility
+
+    # Most requests use few of the loaders there are.
+    @cached_property
+    def _projects(self) -> Batched[Literal["all"], ProjectMap]:
+        return Batched(self._load_projects)
+
+    @cached_property
+    def _models(self) -> Batched[_Wanted, EnvironmentModels]:
+        return Batched(self._load_models)
+
+    @cached_property
+    def _histories(self) -> Batched[HistoryRequest, Histories]:
+        return Batched(self._load_histories, remember=False)
+
+    @cached_property
+    def _details(self) -> Batched[HistoryKey, ModelDetails]:
+        return Batched(self._load_details)
+
+    @cached_property
+    def _lineages(self) -> Batched[int, Lineage]:
+        return Batched(self._services.lineage.lineages)
+
+    @cached_property
+    def _sources(self) -> Batched[int, Sources]:
+        return Batched(self._services.sources.sources)
+
+    @cached_property
+    def _owners(self) -> Batched[int, Owners]:
+        return Batched(self._services.groups.owners)
+
+    @cached_property
+    def _runs(self) -> Batched[int, Run]:
+        return Batched(self._services.admin.runs)
+
+    @cached_property
+    def _run_details(self) -> Batched[int, RunDetails]:
+        return Batched(self._services.admin.run_details)
+
+    @cached_property
+    def _recent_runs(self) -> Batched[tuple[int, int], tuple[Run, ...]]:
+        return Batched(self._load_recent_runs)
+
+    @cached_property
+    def _run_counts(self) -> Batched[int, int | None]:
+        return Batched(self._services.admin.run_counts)
+
+    @cached_property
+    def _run_models(self) -> Batched[Run, RunModels[ModelRun]]:
+        return Batched(self._load_run_models)
+
+    @cached_property
+    def _built_models(self) -> Batched[Job, Built]:
+        return Batched(self._load_built_models)
 
     @property
     def account_id(self) -> int:
@@ -87,7 +130,13 @@ class Loaders:
 
     async def projects(self) -> ProjectMap:
         """Every project of the account, in each deployment environment."""
-        return await self._projects.load("all")
+        return await self.recalled(("projects", self._visibility), None, lambda: self._projects.load("all"))
+
+    async def recalled(self, key: Hashable, about: object, make: Callable[[], Awaitable[T]]) -> T:
+        """What `make` makes of these loads; where only what is at hand may be told, made once as long as the facts
+        behind it stay what they are. `key` says what it depends on beside facts and projection; `about` are objects in
+        the key by their identity, held so that it stays theirs."""
+        return await self._services.recalled((key, self._projection), about, make)
 
     async def models(self, project: Project) -> EnvironmentModels:
         """Every model of a project's environment."""
@@ -162,11 +211,9 @@ class Loaders:
             # Where all models are read anyway, nothing is read twice.
             by_filter.setdefault(None if one.project in whole else one.pushed, []).append(one.project)
         fields, runtimes_only = self._projection.optional_fields, self._projection.runtimes_only
-        answers = await asyncio.gather(
-            *(
-                self._services.models.models(projects, fields, pushed, runtimes_only=runtimes_only)
-                for pushed, projects in by_filter.items()
-            )
+        answers = await together(
+            self._services.models.models(projects, fields, pushed, runtimes_only=runtimes_only)
+            for pushed, projects in by_filter.items()
         )
         found = dict(zip(by_filter, answers, strict=True))
         return {
@@ -184,9 +231,7 @@ class Loaders:
         for request in requests:
             by_count.setdefault(request.count, {}).update(dict.fromkeys(request.keys))
         counts = list(by_count)
-        answers = await asyncio.gather(
-            *(read_histories(self._services, list(by_count[count]), count) for count in counts)
-        )
+        answers = await together(read_histories(self._services, list(by_count[count]), count) for count in counts)
         found = dict(zip(counts, answers, strict=True))
         return {request: {key: found[request.count][key] for key in request.keys} for request in requests}
 

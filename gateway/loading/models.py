@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 from gateway.errors import BadUserInput, GatewayError, NotFound
 from gateway.hierarchy.filters import ModelFilter
@@ -22,7 +22,11 @@ async def environments_of(
     asking: Asking, projects: Sequence[Project], criteria: ModelFilter | None
 ) -> list[EnvironmentModels]:
     """At least the models that meet a filter, but for its ids, of each project that could be read; see of_each."""
-    return asking.sort_out(projects, await asking.loaders.models_of_each(projects, criteria))
+
+    async def read() -> list[EnvironmentModels]:
+        return asking.sort_out(projects, await asking.loaders.models_of_each(projects, criteria))
+
+    return await asking.loaders.recalled(_key("environments", projects, criteria), tuple(projects), read)
 
 
 async def select_models(asking: Asking, projects: Sequence[Project], criteria: ModelFilter | None) -> Sequence[Model]:
@@ -30,6 +34,18 @@ async def select_models(asking: Asking, projects: Sequence[Project], criteria: M
 
     Raises BadUserInput for a model id that names none, or a project's error while it may be of a project unread.
     """
+
+    async def select() -> Sequence[Model]:
+        return await _select_models(asking, projects, criteria)
+
+    return await asking.loaders.recalled(_key("models", projects, criteria), tuple(projects), select)
+
+
+def _key(what: str, projects: Sequence[Project], criteria: ModelFilter | None) -> Hashable:
+    return what, tuple(map(id, projects)), criteria
+
+
+async def _select_models(asking: Asking, projects: Sequence[Project], criteria: ModelFilter | None) -> Sequence[Model]:
     environments = await environments_of(asking, projects, criteria)
     try:
         models = matching(environments, criteria)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
+from gateway.at_hand import together
 from gateway.errors import BadUserInput
 from gateway.hierarchy.filters import ProjectFilter, contains_match
 from gateway.hierarchy.identity import unknown
@@ -69,5 +69,5 @@ def _ensure_known(criteria: ProjectFilter, projects: Sequence[Project]) -> None:
 
 async def model_counts(asking: Asking, projects: Sequence[Project]) -> list[int]:
     """How many models each project holds, in the order given."""
-    environments = await asyncio.gather(*(asking.loaders.models(project) for project in projects))
+    environments = await together(asking.loaders.models(project) for project in projects)
     return [len(environment.models) for environment in environments]

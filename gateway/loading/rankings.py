@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from gateway.at_hand import together
 from gateway.errors import GatewayError
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
 from gateway.hierarchy.history import Counted, HistoryScope, LeftOut
@@ -103,7 +103,7 @@ async def longest_running_jobs(
 
     async def measure(project: Project) -> list[Measured[Job]]:
         here = [job for job in jobs if job.environment_id == project.environment_id]
-        ended = await asyncio.gather(*(ended_runs(asking, job, last_runs) for job in here))
+        ended = await together(ended_runs(asking, job, last_runs) for job in here)
         return [Measured(job, job.id, _wall_clocks(runs)) for job, runs in zip(here, ended, strict=True)]
 
     measured = await asking.of_each(projects, measure)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
+from gateway.at_hand import together
 from gateway.hierarchy.job import Job
 from gateway.hierarchy.model_ids import model_ids
 from gateway.hierarchy.runtimes import Runtime, runtime_of_model, runtime_of_run
@@ -25,7 +24,7 @@ async def model_runtimes(asking: Asking, job: Job, last_runs: int) -> list[Runti
     runtime of it. One document per twenty runs; finished runs are read once.
     """
     window = await run_window(asking, job, last_runs)
-    touched = await asyncio.gather(*(executed_models(asking, run, None) for run in window.runs))
+    touched = await together(executed_models(asking, run, None) for run in window.runs)
     names = await _names(asking, job.environment_id, {one.unique_id for of_run in touched for one in of_run})
     found: list[Runtime] = []
     for of_run in touched:

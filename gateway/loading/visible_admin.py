@@ -6,11 +6,11 @@ is theirs. Facts are shared by all callers; this stands between those facts and 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from gateway.at_hand import together
 from gateway.errors import GatewayError, NotFound, UpstreamForbidden, UpstreamRejected, UpstreamUnavailable
 from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.hierarchy.visibility import Visibility
@@ -87,7 +87,7 @@ class VisibleAdmin:
         found: dict[int, RunsOrError] = dict.fromkeys(job_ids, ())
         found |= await self._listed_runs([jobs[job_id] for job_id in asked], count) if len(asked) > 1 else {}
         rest = [job_id for job_id in asked if not found[job_id]]
-        alone = await asyncio.gather(*(self._runs_of_job(job_id, count) for job_id in rest))
+        alone = await together(self._runs_of_job(job_id, count) for job_id in rest)
         return found | dict(zip(rest, alone, strict=True))
 
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
@@ -101,7 +101,7 @@ class VisibleAdmin:
             listed = [run for runs in recent.values() if isinstance(runs, tuple) for run in runs]
         else:
             asked = (self._admin.environment_runs(one.id, count) for one in topology.environments)
-            listed = [run for listing in await asyncio.gather(*asked) for run in listing.runs[:count]]
+            listed = [run for listing in await together(asked) for run in listing.runs[:count]]
         return tuple(sorted(listed, key=lambda run: run.id, reverse=True)[:count])
 
     async def environment_runs(self, environment_id: int, count: int = _LISTED) -> RunListing:
@@ -125,7 +125,7 @@ class VisibleAdmin:
         for job in jobs:
             by_environment.setdefault(job.environment_id, []).append(job)
         shared = {one: of_it for one, of_it in by_environment.items() if len(of_it) > 1}
-        listings = await asyncio.gather(*(self._listing(one) for one in shared))
+        listings = await together(self._listing(one) for one in shared)
         found: dict[int, RunsOrError] = {}
         for of_it, listing in zip(shared.values(), listings, strict=True):
             for job in of_it:

@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from inspect import isawaitable
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from graphql import (
 from graphql.execution import Executor
 
 from gateway.compiled.documents import PerDocument
+from gateway.compiled.executor import Compiled
 from gateway.compiled.operations import Operations
 from gateway.errors import GatewayError
 from gateway.loading.asking import PartialFailure
@@ -36,13 +38,25 @@ _NO_SUCH_DOCUMENT = "The document does not fit the schema."
 _NO_SUCH_VALUE = "A value does not fit its type."
 
 
+class Way(StrEnum):
+    """How an operation was answered: at once from what is at hand; by a plan; by a plan and, where values were not what
+    it takes, by graphql-core; by graphql-core alone."""
+
+    AT_ONCE = "at_once"
+    COMPILED = "compiled"
+    STEPPED_BACK = "stepped_back"
+    SLOW = "slow"
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an operation. `executed` is False when it was invalid or its variables could not be coerced."""
+    """What came of an operation, and how. `executed` is False when it was invalid or its variables could not be
+    coerced."""
 
     data: Mapping[str, Any] | None
     errors: Sequence[Mapping[str, Any]]
     executed: bool
+    way: Way = Way.SLOW
 
 
 class OperationRunner:
@@ -75,6 +89,25 @@ class OperationRunner:
             return invalid
         finished = await self._execute(document, operation_name, variables, context)
         return self.outcome(finished, context.failures)
+
+    def at_once(
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        variables: Mapping[str, Any] | None,
+        context: GatewayContext,
+    ) -> Outcome | None:
+        """The outcome of an operation whose facts are all at hand, and which meets no error; None for any other: `run`
+        has to run it. To be called within `at_hand`."""
+        if self._compiled is None or self._validated.of(document):
+            return None
+        data = self._compiled.at_once(document, operation_name, variables, context)
+        return None if data is None or context.failures else Outcome(data, (), executed=True, way=Way.AT_ONCE)
+
+    def facts_changed(self) -> None:
+        """Lets go of what was made of facts that are no more."""
+        if self._compiled is not None:
+            self._compiled.rows.clear()
 
     def invalid(self, document: DocumentNode) -> Outcome | None:
         """What comes of a document that does not fit the schema; None of one that does."""
@@ -120,7 +153,10 @@ class OperationRunner:
             refused = [_with_code(error, "BAD_USER_INPUT") for error in errors]
             return Outcome(None, self._disclosure.told(refused, _NO_SUCH_VALUE), executed=False)
         formatted = [*map(self.formatted, errors), *map(format_partial, failures)]
-        return Outcome(result.data, formatted, executed=True)
+        way = Way.SLOW
+        if isinstance(result, Compiled):
+            way = Way.STEPPED_BACK if result.stepped_back else Way.COMPILED
+        return Outcome(result.data, formatted, executed=True, way=way)
 
     def formatted(self, error: GraphQLError) -> dict[str, Any]:
         """An error of an executed operation in its public form."""

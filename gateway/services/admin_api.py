@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from gateway.at_hand import ensure_may_ask
 from gateway.errors import NotFound, UpstreamInvalidResponse, UpstreamRejected
 from gateway.services.admin_types import Page, Single
 from gateway.services.refusals import refusal_of_status
@@ -80,6 +81,7 @@ class AdminApi:
         return page.data, max(len(page.data), page.extra.pagination.total_count)
 
     async def _get(self, version: str, path: str, query: Mapping[str, str]) -> bytes:
+        ensure_may_ask()
         suffix = "" if path == "/" else path
         url = f"{self._url}/api/{version}/accounts/{self.account_id}{suffix or '/'}"
         with call_span(f"dbt {_DIGITS.sub('#', path)}", api="admin") as made:

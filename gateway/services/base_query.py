@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from gql import Client
 from gql.client import AsyncClientSession
 
+from gateway.at_hand import ensure_may_ask
 from gateway.errors import (
     UpstreamComplexityExceeded,
     UpstreamError,
@@ -103,6 +104,7 @@ class BaseQuery:
         The documents go out side by side. A lookup that fails alone leaves the others whole: they are asked again
         without it. A document refused as too complex is halved.
         """
+        ensure_may_ask()
         answers = await asyncio.gather(*(self._ask(operation, document) for document in documents))
         return {alias: answer for part in answers for alias, answer in part.items()}
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from gateway.caching.belief import Tolerance, wanting
 from gateway.caching.counts import LookupCounts
@@ -34,6 +35,8 @@ from gateway.services.source_service import SourceService
 from gateway.services.transport import GuardedTransport
 from gateway.services.watch import Watch
 from gateway.services.wire import Wire
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,10 @@ class Services:
     def generations(self) -> Generations:
         """How often the facts of each environment changed."""
         return self.tiers.generations
+
+    async def recalled(self, key: Hashable, about: object, make: Callable[[], Awaitable[T]]) -> T:
+        """What `make` makes of facts at hand, made once as long as they stay what they are (see caching.recalled)."""
+        return await self.tiers.recalled.tell(key, about, make)
 
     @contextmanager
     def wanting(self, max_age: float | None) -> Iterator[None]:

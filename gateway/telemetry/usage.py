@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,8 @@ class Usage:
     `caller` is who asked, for fair shares. `began` is when the operation began (time of `clock`, the caches' clock):
     what was read since is current for all of it, so that nothing is asked twice for one answer. `valid_until` is the
     time up to which every fact behind the answer is believed without asking; `environments` are those whose facts are
-    in it, 0 among them for the account's lists; `stale` that some may be out of date, for `stale_reasons`.
+    in it, 0 among them for the account's lists; `stale` that some may be out of date, for `stale_reasons`. `known` are
+    the places of the facts that were in memory: each counts once, however often it was looked up.
     """
 
     discovery_requests: int = 0
@@ -40,6 +41,28 @@ class Usage:
     stale_reasons: set[str] = field(default_factory=set)
     stale_environments: set[int] = field(default_factory=set)
     clock: Callable[[], float] = time.monotonic
+    known: set[tuple[int, Hashable]] = field(default_factory=set)
+
+    def found_at(self, place: tuple[int, Hashable]) -> None:
+        """Notes a fact that was in memory."""
+        if place not in self.known:
+            self.known.add(place)
+            self.cache_hits += 1
+
+    def include(self, other: Usage) -> None:
+        """Takes over what was used for a part of the answer, all of it in memory."""
+        new = other.known - self.known
+        self.cache_hits += len(new)
+        self.known |= new
+        self.environments |= other.environments
+        self.incomplete += other.incomplete
+        self.notes += other.notes
+        self.stale = self.stale or other.stale
+        self.stale_reasons |= other.stale_reasons
+        self.stale_environments |= other.stale_environments
+        self.valid_until = min(self.valid_until, other.valid_until)
+        if other.oldest_fact is not None and other.oldest_confirmation is not None:
+            self.used_fact(other.oldest_fact, other.oldest_confirmation, other.valid_until)
 
     def used_fact(self, read_at: float, confirmed_at: float, until: float) -> None:
         """Notes a fact behind the answer: when it was read, when it was last known to be true, and how long it is
@@ -59,7 +82,7 @@ class Usage:
 
     def repeated(self) -> Usage:
         """The usage of the same answer given again: nothing read, nothing looked up."""
-        return replace(self, cache_hits=0, cache_misses=0, shared=0)
+        return replace(self, cache_hits=0, cache_misses=0, shared=0, known=set())
 
     def as_extension(self) -> dict[str, Any]:
         """`extensions.gateway` of the answer; ages are seconds."""
@@ -75,7 +98,7 @@ class Usage:
             "staleReasons": sorted(self.stale_reasons),
             "staleEnvironments": sorted(map(str, self.stale_environments)),
             "incomplete": self.incomplete,
-            "notes": self.notes,
+            "notes": sorted(self.notes, key=_path),
             "inferred": list(self.inferred),
         }
 
@@ -86,6 +109,10 @@ class Usage:
             "oldestFactSeconds": _age(self.oldest_fact, now),
             "confirmedSeconds": _age(self.oldest_confirmation, now),
         }
+
+
+def _path(note: Mapping[str, Any]) -> list[str]:
+    return list(map(str, note.get("path", ())))
 
 
 def _age(moment: float | None, now: float) -> float:
