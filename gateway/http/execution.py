@@ -57,6 +57,9 @@ class Answer:
     way: str | None = None
 
 
+AT_ONCE = "at_once"
+"""The way of an answer for which nothing was asked or waited for."""
+
 Part = dict[str, Any]
 """A part of an answer in the shape of incremental delivery: the first has `data` and `pending`, later ones
 `incremental` and `completed`; `hasNext` is false in the last."""
@@ -66,6 +69,10 @@ class Executor(Protocol):
     """Validates and runs operations. May be called concurrently; must not raise for anything a caller can send."""
 
     async def execute(self, params: GraphQLParams, caller: Caller) -> Answer: ...
+
+    def at_once(self, params: GraphQLParams, caller: Caller) -> Answer | None:
+        """The answer of an operation for which nothing has to be asked or waited for, and which meets no error; None,
+        and nothing done, for any other."""
 
     def invalid(self, params: GraphQLParams) -> Answer | None:
         """The answer to a document that does not fit the schema; None for one that does."""

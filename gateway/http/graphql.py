@@ -18,7 +18,8 @@ from gateway.http.authentication import Authenticator, credentials_of
 from gateway.http.body import BodyLimits, ClientGone, check_media_type, read_body
 from gateway.http.csrf import check_cross_site
 from gateway.http.documents import Document, DocumentLimits, Documents
-from gateway.http.execution import Answer, Caller, Executor, GraphQLParams
+from gateway.http.execution import AT_ONCE, Answer, Caller, Executor, GraphQLParams
+from gateway.http.known_requests import KnownRequest, KnownRequests, Surroundings, exact_of
 from gateway.http.live.answers import LiveAnswers
 from gateway.http.live.streaming import Stream, StreamReply
 from gateway.http.max_age import max_age_of
@@ -26,7 +27,7 @@ from gateway.http.negotiation import MediaType, accepted_streams, accepts_html, 
 from gateway.http.observation import Observation, Observer, codes_of, traced
 from gateway.http.parameters import Parameters, parameters_of_body, parameters_of_query_string
 from gateway.http.persisted import PersistedDocuments, TrustedDocuments
-from gateway.http.pricing import COST, CostPolicy, Price, Pricing
+from gateway.http.pricing import COST, CostPolicy, Price, Pricing, priced
 from gateway.http.refusals import LimitExceeded, MethodRefused, Overloaded
 from gateway.http.replies import answer_reply, refusal_reply
 from gateway.http.response_cache import ResponseCache, key_of
@@ -83,6 +84,12 @@ class GraphQLEndpoint:
         self._persisted = PersistedDocuments(trusted, policy.automatic_documents, policy.only_trusted_documents)
         self.responses = ResponseCache(policy.response_cache_bytes, self._persisted)
         self._in_flight = 0
+        around = Surroundings(
+            *(executor, authenticator, self.responses, self._persisted, observers),
+            response_bytes=policy.response_bytes,
+            has_place=lambda: self._in_flight < policy.concurrent_operations,
+        )
+        self._known = KnownRequests(around)
 
     def in_flight(self) -> int:
         """How many operations are being executed now."""
@@ -146,7 +153,7 @@ class GraphQLEndpoint:
             answer = self._refused(params, price) or await self._deliver(params, caller, scope, seen)
             if isinstance(answer, Stream):
                 return StreamReply(answer)
-            answer = _priced(answer, price)
+            answer = priced(answer, price)
             seen.usage = answer.extensions.get("gateway", {})
             reply = answer_reply(answer, media_type, self._policy.response_bytes, seen.cost or 0)
         except GatewayError as refusal:
@@ -156,10 +163,38 @@ class GraphQLEndpoint:
             return refusal_reply(refusal, media_type)
         seen.codes = codes_of(answer.errors) if answer.errors else ()
         seen.way = answer.way if answer.executed else None
-        key = key_of(scope)
-        if key is not None and key.audience == caller.audience:
-            self.responses.offer(key, answer, reply, seen)
+        self._note_for_the_next(scope, (params, price), caller, (answer, reply), seen)
         return reply
+
+    def _note_for_the_next(
+        self,
+        scope: Scope,
+        asked: tuple[GraphQLParams, Price | None],
+        caller: Caller,
+        given: tuple[Answer, Response],
+        seen: Observation,
+    ) -> None:
+        """Keeps an answer that may be given again, and what a request asks that may come again to the last byte."""
+        answer, reply = given
+        if reply.status_code != 200:
+            return
+        key, body = key_of(scope), bytes(reply.body)
+        headers = [header for header in reply.raw_headers if header[0] != b"content-length"]
+        if key is not None and key.audience != caller.audience:
+            return
+        if key is not None:
+            self.responses.offer(key, answer, body, headers, seen)
+        exact = exact_of(scope)
+        if exact is None or answer.way != AT_ONCE or self._policy.tracing is not None:
+            return
+        params, price = asked
+        known = KnownRequest(
+            *(params, price, credentials_of(scope), caller.audience, headers),
+            seen=replace(seen, status=200),
+            edition=self._persisted.edition(),
+            key=key,
+        )
+        self._known.remember(exact, known)
 
     def _understand(
         self, parameters: Parameters, seen: Observation, max_age: float | None
@@ -214,7 +249,7 @@ class GraphQLEndpoint:
             raise
         else:
             if isinstance(answer, Answer):
-                answer = _priced(answer, price)
+                answer = priced(answer, price)
                 seen.codes = codes_of(answer.errors) if answer.errors else ()
                 seen.usage = answer.extensions.get("gateway", {})
                 seen.way = answer.way if answer.executed else None
@@ -254,9 +289,3 @@ class GraphQLEndpoint:
             raise MethodRefused("GraphQL is asked by POST or GET.", METHODS)
         check_media_type(headers)
         return parameters_of_body(read_json(await read_body(headers, receive, policy.body), policy.json))
-
-
-def _priced(answer: Answer, price: Price | None) -> Answer:
-    if price is None or not answer.executed:
-        return answer
-    return replace(answer, extensions={**answer.extensions, COST: price.as_extension()})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gateway.http.cost import Estimator
 from gateway.http.cost_model import CostModel
 from gateway.http.documents import Document
+from gateway.http.execution import Answer
 from gateway.http.refusals import LimitExceeded
 
 COST = "cost"
@@ -53,6 +54,13 @@ class Price:
     def as_extension(self) -> dict[str, int]:
         """What an answer tells under `extensions.cost`."""
         return {"requestedQueryCost": self.cost, "maximumAvailable": self.most}
+
+
+def priced(answer: Answer, price: Price | None) -> Answer:
+    """The answer with what it cost, where costs are estimated."""
+    if price is None or not answer.executed:
+        return answer
+    return replace(answer, extensions={**answer.extensions, COST: price.as_extension()})
 
 
 class Pricing:

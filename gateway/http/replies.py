@@ -53,8 +53,13 @@ def answer_reply(answer: Answer, media_type: MediaType, most_bytes: int | None =
     """The response to a request that reached the executor. Raises LimitExceeded when it is longer than `most_bytes`;
     one of much `cost` is given up before it is whole."""
     outcome = Outcome.EXECUTED if answer.executed else Outcome.REFUSED
-    body = encode_within(content_of(answer), most_bytes, in_pieces=cost >= _COST_OF_A_LONG_ANSWER)
+    body = answer_bytes(answer, most_bytes, cost)
     return Response(body, STATUSES[media_type, outcome], HEADERS, media_type.header)
+
+
+def answer_bytes(answer: Answer, most_bytes: int | None, cost: int) -> bytes:
+    """The body of that response. Raises as above."""
+    return encode_within(content_of(answer), most_bytes, in_pieces=cost >= _COST_OF_A_LONG_ANSWER)
 
 
 def error_of(refusal: GatewayError) -> dict[str, Any]:

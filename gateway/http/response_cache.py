@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
-from starlette.responses import Response
 from starlette.types import Scope
 
 from gateway.http.authentication import Credentials
@@ -63,7 +62,7 @@ class KeptAnswer:
     header_lines: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        self.header_lines = b"".join(b"%b: %b\r\n" % header for header in self.headers)
+        self.header_lines = lines_of(self.headers)
 
     def extensions(self) -> tuple[Mapping[str, Any], bytes]:
         """The extensions of the answer given now, and the end of its body that says them."""
@@ -107,19 +106,20 @@ class ResponseCache:
             self._exact[exact] = (kept, credentials)
             self._bytes += len(exact.request)
 
-    def offer(self, key: Key, answer: Answer, reply: Response, seen: Observation) -> None:
-        """Keeps an answer that may be given again."""
+    def offer(
+        self, key: Key, answer: Answer, body: bytes, headers: Sequence[tuple[bytes, bytes]], seen: Observation
+    ) -> None:
+        """Keeps an answer of status 200 that may be given again."""
         if not self._most_bytes or not self._was_asked_before(key):
             return
-        if answer.lasting is None or answer.errors or reply.status_code != 200 or seen.kind != "query":
+        if answer.lasting is None or answer.errors or seen.kind != "query":
             self._asked_once[hash(key)] = None
             return
-        body = _without_extensions(bytes(reply.body), answer)
-        if body is None or len(body) > self._most_bytes // _LARGEST_SHARE:
+        start = _without_extensions(body, answer)
+        if start is None or len(start) > self._most_bytes // _LARGEST_SHARE:
             return
-        headers = [header for header in reply.raw_headers if header[0] != b"content-length"]
         fixed = {name: value for name, value in answer.extensions.items() if name != "gateway"}
-        self._keep(KeptAnswer(key, body, headers, answer.lasting, seen, fixed, self._persisted.edition()))
+        self._keep(KeptAnswer(key, start, headers, answer.lasting, seen, fixed, self._persisted.edition()))
 
     def _keep(self, kept: KeptAnswer) -> None:
         old = self._answers.get(kept.key)
@@ -153,6 +153,11 @@ class ResponseCache:
         for exact in kept.exact:
             del self._exact[exact]
             self._bytes -= len(exact.request)
+
+
+def lines_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Headers as they stand in a response."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
 
 
 def _weight(kept: KeptAnswer) -> int:
