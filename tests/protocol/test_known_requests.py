@@ -1,0 +1,139 @@
+"""Requests that came before, to the last byte: run without being read, for who asks now, of facts as they are now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+
+from gateway.app import create_app
+from gateway.http import known_requests
+from gateway.http.front import Front
+from gateway.settings import Settings
+from tests.authorisation.callers import Holder, known_to
+from tests.freshness.conftest import Clock
+from tests.oracle.account import Oracle
+from tests.protocol.test_response_cache import Connection, connected, raw, served
+from tests.serving import UpstreamTap
+
+PROJECTS = b'{"query":"{ account { projects { nodes { id } } models(first: 2) { nodes { id } } } }"}'
+
+
+class Opened:
+    """A gateway on a socket, its front, its clock and the tap on its upstream."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.clock, self.upstream, self.front = Clock(), UpstreamTap(), Front()
+        self.app: Starlette = create_app(settings, wrap_platform=self.upstream.wrap, clock=self.clock)
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Connection]:
+        async with (
+            self.app.router.lifespan_context(self.app),
+            served(self.app, self.front) as port,
+            connected(port) as connection,
+        ):
+            yield connection
+
+
+@pytest.fixture
+def quick(demo_store: str) -> Settings:
+    """Without kept answers: what is given again from bytes is not run."""
+    return Settings(store_url=demo_store, open=True, response_cache_bytes=0)
+
+
+async def warm(connection: Connection, request: bytes, times: int = 4) -> Any:
+    for _ in range(times):
+        _, answer = await connection.ask(request)
+    return answer
+
+
+async def test_a_known_request_is_run_without_being_read(quick: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Opened(quick)
+    async with opened.connect() as connection:
+        first_head, first = await connection.ask(raw(PROJECTS))
+        await warm(connection, raw(PROJECTS))
+        monkeypatch.setattr(opened.app, "middleware_stack", None)
+        opened.clock.now += 5.0
+        head, again = await connection.ask(raw(PROJECTS))
+    assert again["data"] == first["data"]
+    told = again["extensions"]["gateway"]
+    assert (told["upstreamRequests"], told["oldestFactSeconds"]) == (0, 5.0)
+    assert told["cacheHits"] > 0
+    assert again["extensions"]["cost"] == first["extensions"]["cost"]
+    assert names(head) == names(first_head)
+
+
+def names(head: bytes) -> list[bytes]:
+    return sorted(line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:])
+
+
+async def test_facts_past_their_time_are_asked_about_once_and_then_known_again(quick: Settings) -> None:
+    opened = Opened(quick)
+    async with opened.connect() as connection:
+        await warm(connection, raw(PROJECTS))
+        opened.upstream.calls.clear()
+        opened.clock.now += quick.topology_seconds + quick.stale_seconds + 1
+        _, later = await connection.ask(raw(PROJECTS))
+        assert later["extensions"]["gateway"]["upstreamRequests"] == len(opened.upstream.calls) > 0
+        assert (await warm(connection, raw(PROJECTS)))["data"] == later["data"]
+
+
+async def test_each_sees_what_he_may_and_who_may_no_longer_ask_is_refused(quick: Settings, oracle: Oracle) -> None:
+    holders = [Holder(project.id, (project.id,)) for project in oracle.production]
+    opened = Opened(known_to(quick.model_copy(update={"open": False}), *holders))
+    async with opened.connect() as connection:
+        for _ in range(4):
+            for holder in holders:
+                _, answer = await connection.ask(raw(PROJECTS, key=holder.key))
+                assert [one["id"] for one in answer["data"]["account"]["projects"]["nodes"]] == [holder.name]
+        assert opened.front.answer is not None
+        answered = opened.front.answer("127.0.0.1", raw(PROJECTS, key=holders[0].key))
+        assert answered is not None
+        assert opened.front.answer("127.0.0.1", raw(PROJECTS, key="unknown")) is None
+        head, _ = await connection.ask(raw(PROJECTS, key="unknown"))
+        assert b" 401 " in head
+
+
+async def test_answers_that_are_kept_are_given_before_anything_is_run(quick: Settings) -> None:
+    opened = Opened(quick.model_copy(update={"response_cache_bytes": 1_000_000}))
+    async with opened.connect() as connection:
+        again = await warm(connection, raw(PROJECTS), times=6)
+        assert again["extensions"]["gateway"]["cacheHits"] == 0, "from bytes"
+        opened.clock.now += 1.0
+        fresher = raw(PROJECTS, "Cache-Control: max-age=60")
+        assert (await warm(connection, fresher))["extensions"]["gateway"]["cacheHits"] > 0
+        _, shown = await connection_text(connection)
+    assert ways(shown)["repeated"] >= 3
+
+
+async def connection_text(connection: Connection) -> tuple[bytes, str]:
+    connection.writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    head = await connection._reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
+    return head, (await connection._reader.readexactly(length)).decode()
+
+
+def ways(shown: str) -> dict[str, float]:
+    return {way: float(n) for way, n in re.findall(r'gateway_answers_total\{way="(\w+)"\} ([0-9.]+)', shown)}
+
+
+async def test_no_more_requests_are_known_than_there_is_room_for(
+    quick: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_requests, "_MOST_BYTES", 20_000)
+    opened = Opened(quick)
+    async with opened.connect() as connection:
+        await warm(connection, raw(PROJECTS))
+        known: Any = opened.front.answer.__self__  # type: ignore[union-attr]  # a bound method
+        for number in range(30):
+            await warm(connection, raw(PROJECTS, f"X-Number: {number}"), times=2)
+            assert len(known) <= 20_000 // 3_000
+        assert known._bytes <= 20_000
+        opened.front.close()
+        assert opened.front.answer is None
+        await connection.ask(raw(PROJECTS))
