@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,12 +16,14 @@ from gateway.at_hand import at_hand, outcome
 from gateway.caching.memory import Fact, Memory
 from gateway.caching.tiers import Tiers
 from gateway.compiled.operations import Operations
+from gateway.loading import batching
 from gateway.settings import Settings
 from gateway.telemetry.usage import Usage, measuring
 from tests.authorisation.callers import Holder, known_to
+from tests.clock import Clock
 from tests.compiled.hostile_schema import conjure, hostile_schema, without_descriptions
 from tests.compiled.test_hostile_facts import INTERFACES, VALUES, slow
-from tests.freshness.conftest import Aging, ChangingDbt, Clock
+from tests.freshness.conftest import Aging, ChangingDbt
 from tests.generated.queries import QueryGenerator, Shape
 from tests.oracle.account import Oracle
 from tests.serving import Gateway, serving
@@ -159,3 +162,9 @@ async def test_what_is_made_of_facts_goes_with_them() -> None:
         for number in range(1_000):
             outcome(recalled.tell(number, None, make))
     assert len(recalled) <= 64
+
+
+def test_questions_wait_by_no_other_means_than_those_that_know_of_answering_at_once() -> None:
+    loading = Path(batching.__file__).parent
+    users = [file.name for file in loading.glob("*.py") if "asyncio" in file.read_text("utf-8")]
+    assert users == ["batching.py"]

@@ -15,7 +15,7 @@ from gateway.http import known_requests
 from gateway.http.front import Front
 from gateway.settings import Settings
 from tests.authorisation.callers import Holder, known_to
-from tests.freshness.conftest import Clock
+from tests.clock import Clock
 from tests.oracle.account import Oracle
 from tests.protocol.test_response_cache import Connection, connected, raw, served
 from tests.serving import UpstreamTap
