@@ -3,15 +3,14 @@
     python -m benchmarks.fake_upstream PORT PROJECTS MODELS [LATENCY_MS]
 
 Documents are validated and executed against the published schema once; from then on the same request is answered with
-the same bytes, so that an upstream that is far faster than dbt stands behind every contender. Each asking for
-`applied.lastUpdatedAt` gets a new time: whoever believes facts by it has to read them anew.
+the same bytes, so that an upstream that is far faster than dbt stands behind every contender. Whenever the projects
+are listed `applied.lastUpdatedAt` moves on: whoever asks from the beginning has to read everything anew.
 `GET /requests` answers how many requests there were.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import sys
 from collections.abc import Sequence
@@ -27,6 +26,9 @@ from gateway.local_platform.discovery.schema import published_sdl
 
 _FIRST_REVISION = datetime(2026, 3, 1, tzinfo=UTC)
 
+# Stands for the revision in answers that are kept.
+_REVISION = "2026-01-01T00:00:00+00:00"
+
 
 class FakeAccount:
     """Answers, as bytes, to what dbt is asked."""
@@ -39,14 +41,17 @@ class FakeAccount:
         self._projects = [
             {"id": 500_000 + number, "name": project_name(number)} for number in range(1, size.projects + 1)
         ]
-        self._revisions = itertools.count()
+        self._revision = 0
         self._answers: dict[bytes, bytes] = {}
 
     def discovery(self, body: bytes) -> bytes:
         """The answer to a GraphQL request."""
-        known = self._answers.get(body)
-        if known is not None:
-            return known
+        if body not in self._answers:
+            self._answers[body] = self._execute(body)
+        revision = (_FIRST_REVISION + timedelta(seconds=self._revision)).isoformat()
+        return self._answers[body].replace(_REVISION.encode(), revision.encode())
+
+    def _execute(self, body: bytes) -> bytes:
         asked = json.loads(body)
         document = parse(asked["query"])
         problems = validate(self._schema, document)
@@ -61,10 +66,7 @@ class FakeAccount:
         )
         if result.errors:
             raise ValueError(f"the stand-in does not know this: {result.errors[0].message}")
-        answer = json.dumps({"data": result.data}, separators=(",", ":")).encode()
-        if "lastUpdatedAt" not in asked["query"]:
-            self._answers[body] = answer
-        return answer
+        return json.dumps({"data": result.data}, separators=(",", ":")).encode()
 
     def admin(self, path: str, query: str) -> bytes:
         """The answer to a GET below /api."""
@@ -82,6 +84,7 @@ class FakeAccount:
     def _rows(self, kind: str, number: int) -> list[dict[str, Any]]:
         environment, project = environment_id(number), self._projects[number - 1]
         if kind == "projects":
+            self._revision += number == 1
             return [{**project, "state": 1}]
         if kind == "environments":
             place = {"name": "Production", "type": "deployment", "deployment_type": "production", "state": 1}
@@ -99,16 +102,13 @@ class FakeAccount:
         if models is None:
             return None
         state = {
-            "lastUpdatedAt": self._revision,
+            "lastUpdatedAt": _REVISION,
             "packages": lambda _info, resource: [project_name(number - environment_id(0))],
             "models": lambda _info, **given: self._page(number, given.get("first") or 500, given.get("after")),
             "modelHistoricalRuns": lambda _info, **given: self._runs(number, given["uniqueId"], given["lastRunCount"]),
         }
         name = project_name(number - environment_id(0))
         return {"dbtProjectName": name, "adapterType": "snowflake", "applied": state}
-
-    def _revision(self, _info: Any) -> str:
-        return (_FIRST_REVISION + timedelta(seconds=next(self._revisions))).isoformat()
 
     def _page(self, environment: int, first: int, after: str | None) -> dict[str, Any]:
         models = self._models[environment]

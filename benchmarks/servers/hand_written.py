@@ -145,8 +145,7 @@ class Client:
 
 async def page(client: Client) -> Any:
     environment = await client.environment()
-    await client.header(environment)
-    found = await client.page(environment)
+    _, found = await asyncio.gather(client.header(environment), client.page(environment))
     nodes = [_shown(found.dbt_project_name, edge.node) for edge in found.applied.models.edges]
     return {"account": {"models": {"nodes": sorted(nodes, key=lambda node: str(node["id"]))}}}
 

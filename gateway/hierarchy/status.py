@@ -57,7 +57,9 @@ _ADMIN_CODES = {
 
 def status_of_word(word: str) -> RunStatus:
     """The status behind a word of Discovery or of an artifact; a word nobody knew yet is UNKNOWN, never an error."""
-    return _WORDS.get(word.strip().lower(), RunStatus.UNKNOWN)
+    # As dbt writes it nearly always.
+    known = _WORDS.get(word)
+    return known if known is not None else _WORDS.get(word.strip().lower(), RunStatus.UNKNOWN)
 
 
 def status_of_admin_code(code: int) -> RunStatus:

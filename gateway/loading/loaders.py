@@ -19,7 +19,7 @@ from gateway.hierarchy.visibility import EVERYTHING, Visibility
 from gateway.loading.batching import Batched
 from gateway.loading.built_models import Built, built_models
 from gateway.loading.histories import read_histories
-from gateway.loading.project_map import ProjectMap, map_projects
+from gateway.loading.project_map import ProjectMap, environments_of, map_projects
 from gateway.loading.projection import Projection
 from gateway.loading.visible_admin import visible_services
 from gateway.services.admin_facts import Topology
@@ -201,6 +201,10 @@ class Loaders:
 
     async def _load_projects(self, keys: list[Literal["all"]]) -> Mapping[Literal["all"], ProjectMap | GatewayError]:
         topology = await self.topology()
+        projection = self._projection
+        if projection.all_models_of is not None:
+            soon = environments_of(topology, projection.all_models_of)
+            self._services.models.begin(soon, projection.optional_fields, runtimes_only=projection.runtimes_only)
         headers = await self._services.environments.headers([one.id for one in topology.environments])
         return dict.fromkeys(keys, map_projects(topology, headers))
 

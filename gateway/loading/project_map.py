@@ -35,6 +35,11 @@ def map_projects(topology: Topology, headers: Mapping[int, EnvironmentHeader | G
     )
 
 
+def environments_of(topology: Topology, deployment: DeploymentEnvironment) -> list[int]:
+    """The environments of a deployment, by their numbers."""
+    return [one.id for one in _marked(topology.environments) if one.deployment is deployment]
+
+
 def _projects(
     topology: Topology, headers: Mapping[int, EnvironmentHeader | GatewayError], deployment: DeploymentEnvironment
 ) -> list[Project]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from graphql import (
     ArgumentNode,
     DocumentNode,
+    EnumValueNode,
     FieldNode,
     FragmentDefinitionNode,
     OperationDefinitionNode,
+    SelectionSetNode,
     Visitor,
     visit,
 )
 
+from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.services.model_details import DETAIL_FIELDS
 from gateway.services.model_pages import OPTIONAL_FIELDS
 
@@ -36,12 +40,14 @@ _NAMED = frozenset({"account", "project"})
 class Projection:
     """What an operation needs of models beside what identifies, filters and ranks them.
 
-    `runtimes_only`: not even that, but ids and runtimes.
+    `runtimes_only`: not even that, but ids and runtimes. `all_models_of`: the deployment of which all models are
+    needed, which can be told before anything is known of the account; None when that is not sure.
     """
 
     optional_fields: frozenset[str] = frozenset()
     details: frozenset[str] = frozenset()
     runtimes_only: bool = False
+    all_models_of: DeploymentEnvironment | None = None
 
 
 def projection_of(document: DocumentNode, operation_name: str | None) -> Projection:
@@ -51,18 +57,49 @@ def projection_of(document: DocumentNode, operation_name: str | None) -> Project
     are one load. A name that another type uses too costs a field more upstream, never a wrong answer.
     """
     collector = _FieldNames()
+    all_models_of = None
     for definition in document.definitions:
         if isinstance(definition, FragmentDefinitionNode) or _is_asked(definition, operation_name):
             visit(definition, collector)
+        if isinstance(definition, OperationDefinitionNode) and _is_asked(definition, operation_name):
+            all_models_of = _deployment_read_whole(definition)
     names = collector.names.union(*(_NEEDS[name] for name in collector.names & _NEEDS.keys()))
     runtimes_only = names <= _OF_RANKINGS and not collector.filters
-    return Projection(OPTIONAL_FIELDS & names, frozenset(names & DETAIL_FIELDS.keys()), runtimes_only)
+    return Projection(OPTIONAL_FIELDS & names, frozenset(names & DETAIL_FIELDS.keys()), runtimes_only, all_models_of)
 
 
 def _is_asked(definition: object, operation_name: str | None) -> bool:
     if not isinstance(definition, OperationDefinitionNode):
         return False
     return operation_name is None or (definition.name is not None and definition.name.value == operation_name)
+
+
+def _deployment_read_whole(operation: OperationDefinitionNode) -> DeploymentEnvironment | None:
+    """The deployment whose models are listed or ranked without a filter, if that is said in so many words."""
+    for account in _plain_fields(operation.selection_set, {"account"}):
+        if _plain_fields(account.selection_set, {"models", "slowestModels"}):
+            return _deployment_of(account)
+    return None
+
+
+def _plain_fields(selected: SelectionSetNode | None, names: Collection[str]) -> list[FieldNode]:
+    """The fields of these names that no directive and no filter can keep from being answered whole."""
+    fields = [one for one in selected.selections if isinstance(one, FieldNode)] if selected else []
+    return [
+        one
+        for one in fields
+        if one.name.value in names
+        and not one.directives
+        and not any(argument.name.value == "filter" for argument in one.arguments or ())
+    ]
+
+
+def _deployment_of(account: FieldNode) -> DeploymentEnvironment | None:
+    given = next((one.value for one in account.arguments or () if one.name.value == "environment"), None)
+    if given is None:
+        return DeploymentEnvironment.PRODUCTION
+    named = given.value if isinstance(given, EnumValueNode) else None
+    return next((one for one in DeploymentEnvironment if one.name == named), None)
 
 
 class _FieldNames(Visitor):

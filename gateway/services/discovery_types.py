@@ -129,6 +129,7 @@ class ModelPage(Wired, Generic[R], frozen=True):
 
 class PagedState(Wired, Generic[R], frozen=True):
     models: ModelPage[R] | None
+    last_updated_at: datetime | None = None
 
 
 class PagedEnvironment(Wired, Generic[R], frozen=True):

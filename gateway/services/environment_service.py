@@ -25,6 +25,9 @@ _PER_DOCUMENT = 50
 _EXPECTING_SECONDS = 120.0
 _EXPECTING_INTERVAL = 5.0
 
+# An environment that nobody has looked at for so many intervals has most likely changed since.
+_LONG = 60
+
 _OPERATION = Operation(
     "EnvironmentHeaders",
     "fragment Header on Environment { dbtProjectName adapterType applied { lastUpdatedAt packages(resource: model) } }",
@@ -95,6 +98,12 @@ class EnvironmentService:
         found = await self._cache.get_many(environment_ids, self._fetch, lambda one, fact: self._judge(one, fact, now))
         self._notice({one: header for one, header in found.items() if isinstance(header, EnvironmentHeader)})
         return found
+
+    def long_unseen(self, environment_ids: Sequence[int]) -> list[int]:
+        """Those whose header was not read for so long, if ever, that their other facts had better be read at once."""
+        since = self._tiers.clock() - _LONG * self._interval
+        known = {one: self._cache.peek(one) for one in environment_ids}
+        return [one for one, fact in known.items() if fact is None or fact.read_at < since]
 
     async def sorted_out(self, environment_ids: Sequence[int]) -> tuple[dict[int, Standing], dict[int, GatewayError]]:
         """How the environments stand that can be read, and the errors of the others. What is read by them counts as

@@ -39,18 +39,15 @@ def whole_or_none(number: BigInt | None) -> int | None:
     return None if number is None else int(number)
 
 
-class Share:
-    """Makes equal values of one reading one object: twenty runs of a model have one name, a thousand models of a run
-    one invocation. Of numbers only whole ones: 1.0 would become 1."""
+class Share(dict[Any, Any]):
+    """Makes equal values of one reading one object, `share[value]`: twenty runs of a model have one name, a thousand
+    models of a run one invocation. Of numbers only whole ones: 1.0 would become 1."""
 
-    __slots__ = ("_seen",)
+    __slots__ = ()
 
-    def __init__(self) -> None:
-        self._seen: dict[object, Any] = {}
-
-    def __call__(self, value: T) -> T:
-        seen: T = self._seen.setdefault(value, value)
-        return seen
+    def __missing__(self, value: T) -> T:
+        self[value] = value
+        return value
 
 
 _NEVER_RUN = ExecutionInfo(None, None, None, None, None, None, None, None, None, None)
@@ -115,23 +112,23 @@ def to_model_run(node: RunModel, share: Share) -> ModelRun | None:
     status = status_of_word(node.status)
     executed = status is not RunStatus.SKIPPED
     return ModelRun(
-        unique_id=share(node.unique_id),
-        name=share(node.name or node.unique_id.split(".", 2)[-1]),
-        package_name=share(node.package_name),
-        environment_id=share(whole(node.environment_id)),
-        job_id=share(whole(node.job_id)),
-        run_id=share(whole(node.run_id)),
-        tags=share(tuple(map(share, node.tags or ()))),
-        materialization=share(node.materialized_type),
+        unique_id=share[node.unique_id],
+        name=share[node.name or node.unique_id.split(".", 2)[-1]],
+        package_name=share[node.package_name],
+        environment_id=share[whole(node.environment_id)],
+        job_id=share[whole(node.job_id)],
+        run_id=share[whole(node.run_id)],
+        tags=share[tuple(node.tags)] if node.tags else (),
+        materialization=share[node.materialized_type],
         status=status,
-        status_text=share(node.status),
+        status_text=share[node.status],
         runtime=node.execution_time if executed else None,
         start_time=time_or_none(node.execute_started_at),
         end_time=time_or_none(node.execute_completed_at),
-        error=share(node.error),
-        thread=share(node.thread_id),
-        invocation_id=share(node.invocation_id),
-        ended_at=share(time_or_none(node.run_generated_at)),
+        error=share[node.error],
+        thread=share[node.thread_id],
+        invocation_id=share[node.invocation_id],
+        ended_at=share[time_or_none(node.run_generated_at)],
         invocation_seconds=node.run_elapsed_time,
     )
 
@@ -156,8 +153,8 @@ def to_built_model(row: OutlineRow, share: Share) -> BuiltModel | None:
         return None
     status = status_of_word(row.status)
     runtime = None if status is RunStatus.SKIPPED else row.execution_time
-    tags = share(tuple(map(share, row.tags or ())))
-    return BuiltModel(share(row.unique_id), tags, share(row.materialized_type), runtime, status)
+    tags = share[tuple(row.tags)] if row.tags else ()
+    return BuiltModel(share[row.unique_id], tags, share[row.materialized_type], runtime, status)
 
 
 def to_environment(row: AdminEnvironment) -> Environment:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from gateway.errors import GatewayError, UpstreamInvalidResponse
@@ -63,6 +64,7 @@ class _Reading(Generic[R]):
     seen: set[str] = field(default_factory=set)
     done: bool = False
     failure: GatewayError | None = None
+    revision: datetime | None = None
 
     def take(self, page: ModelPage[R] | None) -> None:
         """Adds a page and notes where the next one begins."""
@@ -94,22 +96,46 @@ async def read_pages(
     The operation's fragment is named `Page`, is on the connection, and selects `pageInfo { hasNextPage endCursor }`.
     """
     readings: list[_Reading[R]] = [_Reading(environment_id) for environment_id in environment_ids]
+    await _read_on(query, readings, operation, pushed)
+    return {one.environment_id: one.failure or one.nodes for one in readings}
+
+
+async def read_revised_pages(
+    query: BaseQuery, environment_ids: Sequence[int], operation: Operation[PagedEnvironment[R]]
+) -> dict[int, tuple[list[R], datetime | None] | GatewayError]:
+    """The same, without a filter, and with the revision under which each environment's first page was told."""
+    readings: list[_Reading[R]] = [_Reading(environment_id) for environment_id in environment_ids]
+    await _read_on(query, readings, operation, None, "lastUpdatedAt ")
+    return {one.environment_id: one.failure or (one.nodes, one.revision) for one in readings}
+
+
+async def _read_on(
+    query: BaseQuery,
+    readings: Sequence[_Reading[R]],
+    operation: Operation[PagedEnvironment[R]],
+    pushed: PushedFilter | None,
+    beside: str = "",
+) -> None:
+    """Reads to the end, with what is selected `beside` the first page."""
     while unfinished := [one for one in readings if not one.done and one.failure is None]:
-        lookups = [_lookup(n, reading, pushed) for n, reading in enumerate(unfinished)]
+        lookups = [
+            _lookup(n, reading, pushed, "" if reading.cursor else beside) for n, reading in enumerate(unfinished)
+        ]
         answers = await query.look_up(operation, lookups, _PER_DOCUMENT)
         for n, reading in enumerate(unfinished):
             _advance(reading, answers.get(f"e{n}"))
-    return {one.environment_id: one.failure or one.nodes for one in readings}
 
 
 def _advance(reading: _Reading[R], answer: PagedEnvironment[R] | GatewayError | None) -> None:
     if isinstance(answer, GatewayError):
         reading.failure = answer
     else:
+        if reading.cursor is None and answer and answer.applied:
+            reading.revision = answer.applied.last_updated_at
         reading.take(answer.applied.models if answer and answer.applied else None)
 
 
-def _lookup(n: int, reading: _Reading[R], pushed: PushedFilter | None) -> RootLookup:
+def _lookup(n: int, reading: _Reading[R], pushed: PushedFilter | None, beside: str) -> RootLookup:
     variables: dict[str, tuple[str, object]] = {
         f"e{n}": ("BigInt!", reading.environment_id),
         f"after{n}": ("String", reading.cursor),
@@ -118,7 +144,7 @@ def _lookup(n: int, reading: _Reading[R], pushed: PushedFilter | None) -> RootLo
     if pushed is not None:
         arguments += ", filter: $filter"
         variables["filter"] = ("ModelAppliedFilter", dict(pushed.variable))
-    text = f"environment(id: $e{n}) {{ applied {{ models({arguments}) {{ ...Page }} }} }}"
+    text = f"environment(id: $e{n}) {{ applied {{ {beside}models({arguments}) {{ ...Page }} }} }}"
     return RootLookup(f"e{n}", text, variables)
 
 

@@ -27,7 +27,15 @@ from gateway.services.kept_histories import lengthened
 from gateway.services.mapping import to_model, weigh_runs
 from gateway.services.model_details import read_details
 from gateway.services.model_histories import HistoryKey, read_histories
-from gateway.services.model_pages import STATE, models_operation, read_pages, runtimes_operation, states_operation
+from gateway.services.model_pages import (
+    STATE,
+    models_operation,
+    read_pages,
+    read_revised_pages,
+    runtimes_operation,
+    states_operation,
+)
+from gateway.services.models_ahead import Making, ModelsAhead, RevisedModels
 from gateway.services.pushdown import PushedFilter
 
 
@@ -48,8 +56,6 @@ class _ModelsFact:
 
 
 R = TypeVar("R")
-
-_Making = Callable[[Project], EnvironmentModels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,8 @@ class ModelService:
         self._query = query
         self._environments = environments
         self._kept = tiers.kept
+        # What replicas share may spare the reading: then it is looked for first.
+        self._ahead = None if tiers.shared else ModelsAhead(tiers.flight_seconds)
         models: Kind[_ModelsKey, _ModelsFact] = Kind(
             "models", _weigh_models, lambda key: key.environment_id, 0.0, _MODELS_PACKING
         )
@@ -133,6 +141,18 @@ class ModelService:
         facts = await self._models.get_many(list(keys.values()), fetch, judge)
         found = {one: facts[key] for one, key in keys.items()}
         return {**failed, **{one: f.models if isinstance(f, _ModelsFact) else f for one, f in found.items()}}
+
+    def begin(
+        self, environment_ids: Sequence[int], optional_fields: frozenset[str], *, runtimes_only: bool = False
+    ) -> None:
+        """Has all models read at once, beside the headers, of environments that were not looked at for long; `models`
+        will be asked for them with these fields."""
+        if self._ahead is None or not self._environments.long_unseen(environment_ids[:1]):
+            return
+        unseen = self._environments.long_unseen(environment_ids)
+        wanted = frozenset() if runtimes_only else optional_fields | {STATE}
+        fields = wanted.union(*(self._known_fields(_ModelsKey(one, None)) for one in unseen))
+        self._ahead.begin(unseen, fields, lambda some: self._read_ahead(some, fields))
 
     def known_size(self, environment_id: int) -> int:
         """How many models an environment had when all of them were last read; 0 when they never were."""
@@ -212,11 +232,12 @@ class ModelService:
         headers: Mapping[int, Standing],
         fields: frozenset[str],
     ) -> dict[_ModelsKey, _ModelsFact | GatewayError]:
+        facts = await self._fetch_ahead(keys, projects, headers, fields)
         by_filter: dict[PushedFilter | None, list[int]] = {}
         for key in keys:
-            by_filter.setdefault(key.pushed, []).append(key.environment_id)
+            if key not in facts:
+                by_filter.setdefault(key.pushed, []).append(key.environment_id)
         pages = await asyncio.gather(*(self._read_pages(some, fields, pushed) for pushed, some in by_filter.items()))
-        facts: dict[_ModelsKey, _ModelsFact | GatewayError] = {}
         for pushed, found in zip(by_filter, pages, strict=True):
             for one, made in found.items():
                 facts[_ModelsKey(one, pushed)] = (
@@ -226,9 +247,27 @@ class ModelService:
                 )
         return facts
 
+    async def _fetch_ahead(
+        self,
+        keys: Sequence[_ModelsKey],
+        projects: Mapping[int, Project],
+        headers: Mapping[int, Standing],
+        fields: frozenset[str],
+    ) -> dict[_ModelsKey, _ModelsFact | GatewayError]:
+        """Those whose reading has begun before, unless a newer revision than theirs is known by now."""
+        whole = [key.environment_id for key in keys if key.pushed is None]
+        read = await self._ahead.fetch(whole, fields) if self._ahead and whole else {}
+        facts: dict[_ModelsKey, _ModelsFact | GatewayError] = {}
+        for one, found in read.items():
+            if isinstance(found, GatewayError):
+                facts[_ModelsKey(one, None)] = found
+            elif headers[one].judge(found.revision).current:
+                facts[_ModelsKey(one, None)] = _ModelsFact(found.make(projects[one]), fields, found.revision)
+        return facts
+
     async def _read_pages(
         self, environment_ids: Sequence[int], fields: frozenset[str], pushed: PushedFilter | None
-    ) -> dict[int, _Making | GatewayError]:
+    ) -> dict[int, Making | GatewayError]:
         """How to make the models of each environment's project, all pages of them read."""
         some = environment_ids
         if STATE not in fields:
@@ -237,11 +276,31 @@ class ModelService:
             return _makings(_whole, await read_pages(self._query, some, states_operation(), pushed))
         return _makings(_whole, await read_pages(self._query, some, models_operation(fields), pushed))
 
+    async def _read_ahead(
+        self, environment_ids: Sequence[int], fields: frozenset[str]
+    ) -> dict[int, RevisedModels | GatewayError]:
+        some = environment_ids
+        if STATE not in fields:
+            return _revised(_timed, await read_revised_pages(self._query, some, runtimes_operation()))
+        if fields == {STATE}:
+            return _revised(_whole, await read_revised_pages(self._query, some, states_operation()))
+        return _revised(_whole, await read_revised_pages(self._query, some, models_operation(fields)))
+
 
 def _makings(
     make: Callable[[list[R], Project], EnvironmentModels], read: Mapping[int, list[R] | GatewayError]
-) -> dict[int, _Making | GatewayError]:
+) -> dict[int, Making | GatewayError]:
     return {one: rows if isinstance(rows, GatewayError) else partial(make, rows) for one, rows in read.items()}
+
+
+def _revised(
+    make: Callable[[list[R], Project], EnvironmentModels],
+    read: Mapping[int, tuple[list[R], datetime | None] | GatewayError],
+) -> dict[int, RevisedModels | GatewayError]:
+    return {
+        one: found if isinstance(found, GatewayError) else RevisedModels(partial(make, found[0]), found[1])
+        for one, found in read.items()
+    }
 
 
 def _environments_of(keys: Sequence[HistoryKey]) -> list[int]:

@@ -31,9 +31,9 @@ class ChangingDbt:
             if not found or not added or not found.get("applied"):
                 continue
             applied = found["applied"]
-            if call.operation == "EnvironmentHeaders":
+            if "lastUpdatedAt" in applied:
                 applied["lastUpdatedAt"] = f"2030-01-01T00:00:{int(added):02d}.000Z"
-            elif call.operation == "EnvironmentModels":
+            if call.operation == "EnvironmentModels":
                 for edge in applied["models"]["edges"]:
                     info = edge["node"]["executionInfo"]
                     if info and info["executionTime"] is not None:

@@ -13,6 +13,7 @@ from gateway.local_platform.archive import Archive
 from gateway.local_platform.ingest import ingest_folder
 from gateway.settings import Settings
 from tests.conftest import stored
+from tests.freshness.conftest import Clock
 from tests.oracle.account import Oracle
 from tests.serving import Gateway, serving
 
@@ -121,9 +122,11 @@ async def test_new_runs_are_seen_when_the_facts_have_been_checked_again_and_not_
 async def test_what_cannot_have_changed_is_not_read_again(demo_store: str, oracle: Oracle) -> None:
     """Facts past their time cost a question for the revisions, not their reading anew. A run of which dbt has no
     metadata may yet get some: it is asked about again."""
-    async with serving(Settings(store_url=demo_store, revision_interval=1e-9, topology_seconds=1e-9)) as gateway:
+    clock = Clock()
+    async with serving(Settings(store_url=demo_store, revision_interval=30.0, topology_seconds=60.0), clock) as gateway:
         first = await gateway.count(QUESTION)
         assert first.keys() >= {"EnvironmentModels", "ModelHistories", "RunOutline"}
+        clock.now += 61.0
         again = await gateway.count(QUESTION)
     assert again.keys() == {"projects", "environments", "jobs", "EnvironmentHeaders", "runs", "RunOutline"}
     outlines = [call.variables for call in gateway.upstream.calls if call.operation == "RunOutline"]
