@@ -100,6 +100,12 @@ class Documents:
         self._keep(document)
         return document
 
+    def forget(self, text: str) -> None:
+        """Lets go of a document that was read, if it is still kept: one that is worth nothing when it comes again."""
+        known = self._kept.pop(text, None)
+        if known is not None:
+            self._tokens -= known[1]
+
     def _parse(self, text: str, is_trusted: bool) -> Document:
         limits = _NO_LIMITS if is_trusted else self._limits
         # Checked here rather than by the parser, whose error counts the lines of the whole text first.

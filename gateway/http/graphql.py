@@ -28,7 +28,7 @@ from gateway.http.observation import Observation, Observer, codes_of, traced
 from gateway.http.parameters import Parameters, parameters_of_body, parameters_of_query_string
 from gateway.http.persisted import PersistedDocuments, TrustedDocuments
 from gateway.http.pricing import COST, CostPolicy, Price, Pricing, priced
-from gateway.http.refusals import LimitExceeded, MethodRefused, Overloaded
+from gateway.http.refusals import LimitExceeded, MethodRefused, OperationUnresolved, Overloaded
 from gateway.http.replies import answer_reply, refusal_reply
 from gateway.http.response_cache import ResponseCache, key_of
 from gateway.http.strict_json import JsonBounds, read_json
@@ -161,6 +161,7 @@ class GraphQLEndpoint:
             if isinstance(refusal, LimitExceeded):
                 seen.exceeded = [refusal.details["limit"]]
             return refusal_reply(refusal, media_type)
+        self._forget_invalid(params, answer)
         seen.codes = codes_of(answer.errors) if answer.errors else ()
         seen.way = answer.way if answer.executed else None
         self._note_for_the_next(scope, (params, price), caller, (answer, reply), seen)
@@ -202,7 +203,11 @@ class GraphQLEndpoint:
         """The operation to run, and its price. Raises what stands against it: unknown ids, syntax, limits, no such
         operation, GET."""
         document = self._read_document(parameters)
-        kind = document.operation_type(parameters.operation_name)
+        try:
+            kind = document.operation_type(parameters.operation_name)
+        except OperationUnresolved:
+            self._documents.forget(document.text)
+            raise
         seen.document, seen.kind = document.id, kind.value
         only_queries = seen.method == "GET"
         if only_queries and kind is OperationType.MUTATION:
@@ -249,6 +254,7 @@ class GraphQLEndpoint:
             raise
         else:
             if isinstance(answer, Answer):
+                self._forget_invalid(params, answer)
                 answer = priced(answer, price)
                 seen.codes = codes_of(answer.errors) if answer.errors else ()
                 seen.usage = answer.extensions.get("gateway", {})
@@ -272,6 +278,11 @@ class GraphQLEndpoint:
             yield
         finally:
             self._in_flight -= 1
+
+    def _forget_invalid(self, params: GraphQLParams, answer: Answer) -> None:
+        # Strangers can send any number of them, and no client repeats one on purpose.
+        if not answer.executed and self._executor.invalid(params) is not None:
+            self._documents.forget(params.query)
 
     def _read_document(self, parameters: Parameters) -> Document:
         chosen = self._persisted.choose(parameters)
