@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from starlette.responses import JSONResponse
 
 from gateway.http.authentication import Credentials
 from gateway.http.execution import Answer
@@ -42,9 +43,9 @@ def keep(cache: ResponseCache, question: bytes, size: int = 100, facts: Believed
     """Offers an answer to a question until it may be kept, which is the second time."""
     data = {"a": "x" * size}
     answer = Answer(data=data, extensions={"gateway": {}}, lasting=facts or Believed(), executed=True)
+    body = json.dumps({"data": data, "extensions": {"gateway": {}}}, separators=(",", ":")).encode()
     for _ in range(2):
-        reply = JSONResponse({"data": data, "extensions": {"gateway": {}}})
-        cache.offer(key_of(question), answer, reply, Observation("POST", "sha256:0", "query", "ada", 200))
+        cache.offer(key_of(question), answer, body, (), Observation("POST", "sha256:0", "query", "ada", 200))
     return cache.find(key_of(question))
 
 
