@@ -174,7 +174,8 @@ class AsgiWire:
                     raise _too_large(request, self._limits)
 
         await self._app(self._scope(request), receive, send)
-        return WireResponse(status, headers, bytes(body))
+        token = self._token if request.token is None else request.token
+        return WireResponse(status, headers, _without_secret(bytes(body), token))
 
     def _scope(self, request: WireRequest) -> MutableMapping[str, Any]:
         parts = urlsplit(request.url)

@@ -117,7 +117,7 @@ def _counts(temporary: Path, worker: int) -> bool:
 
 
 def _until(happened: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 180
+    give_up = time.monotonic() + 600
     while not happened():
         assert time.monotonic() < give_up
         time.sleep(0.02)

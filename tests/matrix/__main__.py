@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.settings import Settings
 from gateway.upstream import open_archive
-from tests.matrix.harness import ALL_FAULTS, STATES, opened_matrix
+from tests.matrix.harness import ALL_FAULTS, SECONDS, STATES, opened_matrix
 from tests.matrix.test_fault_matrix import DOCUMENTED
 
 
@@ -19,16 +19,19 @@ async def report(store: str) -> None:
     write(f"{'fault':40}" + "".join(f"{state:>24}" for state in STATES))
     write(f"{'':40}" + f"{'right coded stale wrong':>24}" * len(STATES))
     sums = [[0, 0, 0, 0] for _ in STATES]
+    slowest = 0.0
     async with opened_matrix(store, DOCUMENTED) as matrix:
         for fault in ALL_FAULTS:
             line = f"{fault:40}"
             for state, total in zip(STATES, sums, strict=True):
                 found = await matrix.judge(fault, state)
                 counts = [found.right, found.coded, found.stale, len(found.wrong)]
+                slowest = max(slowest, found.slowest)
                 total[:] = [a + b for a, b in zip(total, counts, strict=True)]
                 line += "".join(f"{count:6}" for count in counts)
             write(line)
     write(f"{'all':40}" + "".join(f"{count:6}" for total in sums for count in total))
+    write(f"the slowest answer took {slowest:.2f} s, of {SECONDS} s that a request had")
 
 
 def write(line: str) -> None:

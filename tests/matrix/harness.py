@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,6 +15,7 @@ from typing import Any, Literal
 import httpx2
 from starlette.types import ASGIApp
 
+from gateway.caching.belief import Tolerance
 from gateway.errors import GatewayError
 from gateway.execution import GatewayExecutor
 from gateway.http.edge import EdgePolicy, create_edge
@@ -34,6 +36,8 @@ from tests.upstream.faults import TOKEN
 
 State = Literal["cold", "warm", "breaker open"]
 STATES: tuple[State, ...] = ("cold", "warm", "breaker open")
+SECONDS = 1.2
+NO_CACHE = {"Cache-Control": "no-cache"}
 
 QUESTIONS: Mapping[str, str] = {
     "projects": "{ account { name projects { nodes { id name } } } }",
@@ -85,6 +89,7 @@ class Verdict:
     stale: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    slowest: float = 0.0
 
 
 @dataclass
@@ -113,7 +118,7 @@ class Matrix:
         schema = build_schema()
         runner = OperationRunner(schema, settings.fast_path)
         streams = StreamRunner(schema, runner)
-        self._executor = _Executors(GatewayExecutor(runner, streams, 1.2), GatewayExecutor(runner, streams, 60))
+        self._executor = _Executors(GatewayExecutor(runner, streams, SECONDS), GatewayExecutor(runner, streams, 60))
         self._expected: dict[str, Any] = {}
 
         async def ready() -> Readiness:
@@ -135,7 +140,8 @@ class Matrix:
                 self._expected[name] = body["data"]
 
     async def judge(self, fault: str, state: State) -> Verdict:
-        """Every question under a fault in a state."""
+        """Every question under a fault in a state. Warm they are asked twice: by somebody who takes old facts for an
+        error, and by somebody who demands fresh ones."""
         async with AsyncExitStack() as stack:
             faulty = await self._faulty(fault, stack)
             wire = SwitchedWire(AsgiWire(self._platform, None, WireLimits()))
@@ -149,6 +155,11 @@ class Matrix:
             self._executor.healthy = False
             verdict = Verdict()
             await self._ask_all(verdict)
+            if state == "warm":
+                stale = verdict.stale
+                await self._ask_all(verdict, NO_CACHE)
+                if verdict.stale > stale:
+                    verdict.wrong.append("old facts for somebody who demands fresh ones")
             if state == "breaker open":
                 if wire.sent:
                     verdict.wrong.append(f"{wire.sent} calls through an open breaker")
@@ -156,14 +167,17 @@ class Matrix:
                 await self._ask_all(verdict)
             return verdict
 
-    async def _ask_all(self, verdict: Verdict) -> None:
-        names = list(QUESTIONS)
-        answers = await asyncio.gather(*(self._ask(QUESTIONS[name]) for name in names))
-        for name, (body, text) in zip(names, answers, strict=True):
+    async def _ask_all(self, verdict: Verdict, headers: Mapping[str, str] | None = None) -> None:
+        async def ask(name: str) -> None:
+            began = time.perf_counter()
+            body, text = await self._ask(QUESTIONS[name], headers)
+            verdict.slowest = max(verdict.slowest, time.perf_counter() - began)
             self._weigh(verdict, name, body, text)
 
-    async def _ask(self, query: str) -> tuple[dict[str, Any], str]:
-        answer = await asyncio.wait_for(self._client.post("/graphql", json={"query": query}), 30)
+        await asyncio.gather(*map(ask, QUESTIONS))
+
+    async def _ask(self, query: str, headers: Mapping[str, str] | None = None) -> tuple[dict[str, Any], str]:
+        answer = await asyncio.wait_for(self._client.post("/graphql", json={"query": query}, headers=headers), 30)
         return json.loads(answer.text), answer.text
 
     def _weigh(self, verdict: Verdict, name: str, body: dict[str, Any], text: str) -> None:
@@ -201,7 +215,9 @@ class Matrix:
         disciplined = DisciplinedWire(wire, DisciplinePolicy(margin=0.05, patience=0.1), WireLimits(), around)
         upstream = Upstream(disciplined, "http://dbt/graphql", "http://dbt", 70403103900042)
         # Facts grow old at once: every warm question must ask dbt again whether they still hold.
-        async with open_services(upstream, Freshness(revision_interval=0.001, topology_seconds=0.001)) as services:
+        tolerance = Tolerance(while_reading=0, on_error=3_600)
+        freshness = Freshness(revision_interval=0.001, topology_seconds=0.001, tolerance=tolerance)
+        async with open_services(upstream, freshness) as services:
             self._executor.start(services)
             yield disciplined
 
