@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import gateway_job, lists, memory, repeats, upstream_tables, warm_ranking, workers
+from benchmarks import gateway_job, held, lists, memory, repeats, upstream_tables, warm_ranking, workers
 from benchmarks.contest import Results, Schedule, show
 from benchmarks.machine import describe
 from benchmarks.processes import LOAD_CORE, NODE, pin
@@ -52,6 +52,10 @@ def _memory_for_an_hour(_schedule: Schedule) -> bool:
     return memory.run(minutes=60)
 
 
+def _held(_schedule: Schedule) -> bool:
+    return held.run()
+
+
 def _upstream_tables(schedule: Schedule) -> bool:
     upstream_tables.main(["--rounds", "1"])
     return True
@@ -67,6 +71,7 @@ PARTS: Mapping[str, Callable[[Schedule], bool]] = {
     "warm-ranking": warm_ranking.run,
     "memory": _memory,
     "memory-hour": _memory_for_an_hour,
+    "held": _held,
     "workers": workers.run,
     "upstream": _upstream_tables,
 }

@@ -53,15 +53,19 @@ _TIMED_FIELDS = "uniqueId executionInfo { executionTime }"
 
 R = TypeVar("R")
 
+Marks = dict[int, tuple[str, ...]]
+"""Where the pages of each environment ended when they were last read."""
+
 
 @dataclass(slots=True)
 class _Reading(Generic[R]):
     """How far one environment has been read."""
 
     environment_id: int
+    marks: Sequence[str] = ()
     nodes: list[R] = field(default_factory=list)
     cursor: str | None = None
-    seen: set[str] = field(default_factory=set)
+    seen: dict[str, None] = field(default_factory=dict)
     done: bool = False
     failure: GatewayError | None = None
     revision: datetime | None = None
@@ -81,7 +85,12 @@ class _Reading(Generic[R]):
             )
         else:
             self.cursor = info.end_cursor
-            self.seen.add(info.end_cursor)
+            self.seen[info.end_cursor] = None
+
+    def places(self) -> list[str | None]:
+        """Where to read from next. At the beginning also behind the pages there were the last time: what stands there
+        counts if the pages still end where they did."""
+        return [self.cursor] if self.cursor else [None, *self.marks]
 
 
 async def read_pages(
@@ -89,24 +98,39 @@ async def read_pages(
     environment_ids: Sequence[int],
     operation: Operation[PagedEnvironment[R]],
     pushed: PushedFilter | None = None,
+    marks: Marks | None = None,
 ) -> dict[int, list[R] | GatewayError]:
     """All models of each environment that meet `pushed`, or the error that stopped its reading.
 
-    An environment without state has none.
-    The operation's fragment is named `Page`, is on the connection, and selects `pageInfo { hasNextPage endCursor }`.
+    An environment without state has none. Pages are read side by side as far as `marks` tell where they begin, which
+    are set anew. The operation's fragment is named `Page`, is on the connection, and selects
+    `pageInfo { hasNextPage endCursor }`.
     """
-    readings: list[_Reading[R]] = [_Reading(environment_id) for environment_id in environment_ids]
+    readings = _readings(environment_ids, marks, operation)
     await _read_on(query, readings, operation, pushed)
+    _set(marks, readings)
     return {one.environment_id: one.failure or one.nodes for one in readings}
 
 
 async def read_revised_pages(
-    query: BaseQuery, environment_ids: Sequence[int], operation: Operation[PagedEnvironment[R]]
+    query: BaseQuery, environment_ids: Sequence[int], operation: Operation[PagedEnvironment[R]], marks: Marks
 ) -> dict[int, tuple[list[R], datetime | None] | GatewayError]:
     """The same, without a filter, and with the revision under which each environment's first page was told."""
-    readings: list[_Reading[R]] = [_Reading(environment_id) for environment_id in environment_ids]
+    readings = _readings(environment_ids, marks, operation)
     await _read_on(query, readings, operation, None, "lastUpdatedAt ")
+    _set(marks, readings)
     return {one.environment_id: one.failure or (one.nodes, one.revision) for one in readings}
+
+
+def _readings(
+    environment_ids: Sequence[int], marks: Marks | None, _: Operation[PagedEnvironment[R]]
+) -> list[_Reading[R]]:
+    return [_Reading(one, (marks or {}).get(one, ())) for one in environment_ids]
+
+
+def _set(marks: Marks | None, readings: Sequence[_Reading[R]]) -> None:
+    if marks is not None:
+        marks.update({one.environment_id: tuple(one.seen) for one in readings if one.done})
 
 
 async def _read_on(
@@ -118,12 +142,16 @@ async def _read_on(
 ) -> None:
     """Reads to the end, with what is selected `beside` the first page."""
     while unfinished := [one for one in readings if not one.done and one.failure is None]:
+        asked = [(reading, place) for reading in unfinished for place in reading.places()]
         lookups = [
-            _lookup(n, reading, pushed, "" if reading.cursor else beside) for n, reading in enumerate(unfinished)
+            _lookup(n, reading.environment_id, place, pushed, "" if place else beside)
+            for n, (reading, place) in enumerate(asked)
         ]
         answers = await query.look_up(operation, lookups, _PER_DOCUMENT)
-        for n, reading in enumerate(unfinished):
-            _advance(reading, answers.get(f"e{n}"))
+        for n, (reading, place) in enumerate(asked):
+            # A page counts only where the one before it has ended, be it asked for beside that one or after it.
+            if reading.cursor == place and not reading.done and reading.failure is None:
+                _advance(reading, answers.get(f"e{n}"))
 
 
 def _advance(reading: _Reading[R], answer: PagedEnvironment[R] | GatewayError | None) -> None:
@@ -135,11 +163,8 @@ def _advance(reading: _Reading[R], answer: PagedEnvironment[R] | GatewayError | 
         reading.take(answer.applied.models if answer and answer.applied else None)
 
 
-def _lookup(n: int, reading: _Reading[R], pushed: PushedFilter | None, beside: str) -> RootLookup:
-    variables: dict[str, tuple[str, object]] = {
-        f"e{n}": ("BigInt!", reading.environment_id),
-        f"after{n}": ("String", reading.cursor),
-    }
+def _lookup(n: int, environment_id: int, place: str | None, pushed: PushedFilter | None, beside: str) -> RootLookup:
+    variables: dict[str, tuple[str, object]] = {f"e{n}": ("BigInt!", environment_id), f"after{n}": ("String", place)}
     arguments = f"first: {PAGE_SIZE}, after: $after{n}"
     if pushed is not None:
         arguments += ", filter: $filter"

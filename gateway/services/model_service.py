@@ -29,6 +29,7 @@ from gateway.services.model_details import read_details
 from gateway.services.model_histories import HistoryKey, read_histories
 from gateway.services.model_pages import (
     STATE,
+    Marks,
     models_operation,
     read_pages,
     read_revised_pages,
@@ -100,6 +101,7 @@ class ModelService:
         self._query = query
         self._environments = environments
         self._kept = tiers.kept
+        self._marks: Marks = {}
         # What replicas share may spare the reading: then it is looked for first.
         self._ahead = None if tiers.shared else ModelsAhead(tiers.flight_seconds)
         models: Kind[_ModelsKey, _ModelsFact] = Kind(
@@ -269,22 +271,22 @@ class ModelService:
         self, environment_ids: Sequence[int], fields: frozenset[str], pushed: PushedFilter | None
     ) -> dict[int, Making | GatewayError]:
         """How to make the models of each environment's project, all pages of them read."""
-        some = environment_ids
+        some, marks = environment_ids, self._marks if pushed is None else None
         if STATE not in fields:
-            return _makings(_timed, await read_pages(self._query, some, runtimes_operation(), pushed))
+            return _makings(_timed, await read_pages(self._query, some, runtimes_operation(), pushed, marks))
         if fields == {STATE}:
-            return _makings(_whole, await read_pages(self._query, some, states_operation(), pushed))
-        return _makings(_whole, await read_pages(self._query, some, models_operation(fields), pushed))
+            return _makings(_whole, await read_pages(self._query, some, states_operation(), pushed, marks))
+        return _makings(_whole, await read_pages(self._query, some, models_operation(fields), pushed, marks))
 
     async def _read_ahead(
         self, environment_ids: Sequence[int], fields: frozenset[str]
     ) -> dict[int, RevisedModels | GatewayError]:
         some = environment_ids
         if STATE not in fields:
-            return _revised(_timed, await read_revised_pages(self._query, some, runtimes_operation()))
+            return _revised(_timed, await read_revised_pages(self._query, some, runtimes_operation(), self._marks))
         if fields == {STATE}:
-            return _revised(_whole, await read_revised_pages(self._query, some, states_operation()))
-        return _revised(_whole, await read_revised_pages(self._query, some, models_operation(fields)))
+            return _revised(_whole, await read_revised_pages(self._query, some, states_operation(), self._marks))
+        return _revised(_whole, await read_revised_pages(self._query, some, models_operation(fields), self._marks))
 
 
 def _makings(
