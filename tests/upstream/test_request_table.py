@@ -129,6 +129,11 @@ names and revisions of all environments, are read first whatever is asked, and s
 two pages), fewer where the answer needs some of them. A job or a run, which dbt would give by its number alone, costs
 up to five more. Code is never kept, hence the 1 when warm.
 
+One after the other there are no more rounds than these: the lists; names and revisions, and beside them all models
+where the operation lists or ranks them all; then what hangs on their unique ids. Pages behind the first are asked for
+with it where the last reading told where they begin. A ranking by runtime alone reads unique ids and runtimes; the
+first question for more reads those models again, once, and from then on they are read whole.
+
 | question | cold: 1 / 10 / 50 | least: 1 / 10 / 50 | warm |
 |---|---|---|---|
 """
