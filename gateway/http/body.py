@@ -28,8 +28,9 @@ def check_media_type(headers: Headers) -> None:
 
     Also what keeps foreign pages out: a browser sends this media type across origins only after a CORS preflight.
     """
-    media_type, *parameters = headers.get("content-type", "").lower().split(";")
-    if media_type.strip() != "application/json":
+    given = headers.getlist("content-type")
+    media_type, *parameters = ",".join(given).lower().split(";")
+    if media_type.strip() != "application/json" or len(given) > 1:
         raise MediaTypeRefused("A POST needs the header Content-Type: application/json.")
     for parameter in parameters:
         name, _, value = parameter.strip().partition("=")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import select
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from gateway.errors import GatewayError
 from gateway.http.front import ARRIVED, EXACT, ExactRequest, Front, RawAnswer
 from gateway.http.negotiation import MediaType
-from gateway.http.refusals import HeadTooLarge, Overloaded
+from gateway.http.refusals import BadRequest, HeadTooLarge, Overloaded
 from gateway.http.replies import refusal_reply
 
 
@@ -99,6 +100,8 @@ class GuardedProtocol(HttpToolsProtocol):
         served = self.app
         if len(self.headers) > self._limits.headers:
             self.app = _refuse_headers
+        elif _is_framed_oddly(self.headers, self.parser.get_http_version()):
+            self.app = _refuse_framing
         elif self._is_surplus and self.url not in _PROBES:
             self.app = _refuse_connection
         if self._exact is not None:
@@ -232,6 +235,7 @@ class GuardedSocket(WebSocketsSansIOProtocol):
 _FAREWELL_SECONDS = 2.0
 _LINGER_SECONDS = 1.0
 _PROBES = (b"/livez", b"/readyz")
+_VERSIONS = ("1.0", "1.1")
 _STATUS_OK = b"HTTP/1.1 200 OK\r\n"
 _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -239,6 +243,19 @@ _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-leng
 async def _refuse_headers(scope: Scope, receive: Receive, send: Send) -> None:
     refusal: GatewayError = HeadTooLarge("The request has too many headers.")
     await refusal_reply(refusal, MediaType.JSON)(scope, receive, send)
+
+
+def _is_framed_oddly(headers: Sequence[tuple[bytes, bytes]], version: str) -> bool:
+    """Whether a proxy in front might see the body end elsewhere than we do."""
+    codings = [value for name, value in headers if name == b"transfer-encoding"]
+    return version not in _VERSIONS or (bool(codings) and (version != "1.1" or codings[0].lower() != b"chunked"))
+
+
+async def _refuse_framing(scope: Scope, receive: Receive, send: Send) -> None:
+    refusal: GatewayError = BadRequest("The body is framed in a way that this gateway does not read.")
+    reply = refusal_reply(refusal, MediaType.JSON)
+    reply.headers["Connection"] = "close"
+    await reply(scope, receive, send)
 
 
 async def _refuse_connection(scope: Scope, receive: Receive, send: Send) -> None:

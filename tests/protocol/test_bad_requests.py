@@ -110,6 +110,8 @@ OUT_OF_BOUNDS: dict[str, bytes] = {
     "doubled variable": with_variables('{"a": 1, "a": 2}'),
     "doubled deep key": with_variables('{"a": [{"b": {"c": 1, "c": 1}}]}'),
     "half a surrogate pair in the query": b'{"query": "{ greeting(name: \\"\\ud800\\") }"}',
+    "half a surrogate pair in the operation's name": b'{"query": "query A { greeting }", "operationName": "\\ud800"}',
+    "number beyond any float in a list": with_variables('{"a": [0, [1e400]]}'),
     "half a surrogate pair in a variable": with_variables('{"a": "\\udfff"}'),
     "half a surrogate pair in a key": with_variables('{"\\ud83d": 1}'),
     "surrogates in the wrong order": with_variables('{"a": "\\udc00\\ud800"}'),

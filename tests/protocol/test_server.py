@@ -130,6 +130,13 @@ async def test_too_many_headers_are_refused(app: Starlette) -> None:
         b"Content-Length: 25, 25\r\n",
         b"Content-Length: 0x19\r\n",
         b"Transfer-Encoding: chunked, identity\r\n",
+        b"Transfer-Encoding: gzip, chunked\r\n",
+        b"Transfer-Encoding: xchunked\r\n",
+        b"Transfer-Encoding: \x0bchunked\r\n",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        b"Content-Length: 2_5\r\n",
+        b"Content-Length: -25\r\n",
+        b"Content-Length: 25\r\nContent-Length: 25\r\n",
         b"Content-Length : 25\r\n",
         b"Content-Length: 99999999999999999999999999\r\n",
     ],
@@ -139,6 +146,78 @@ async def test_a_body_whose_length_is_ambiguous_is_not_read(app: Starlette, fram
     async with served(app) as port:
         answer = await converse(port, head + b"19\r\n" + BODY + b"\r\n0\r\n\r\n")
     assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
+    assert b"hello" not in answer
+
+
+def chunked(chunks: bytes, version: bytes = b"1.1") -> bytes:
+    head = HEAD.partition(b"Content-Length")[0].replace(b"HTTP/1.1", b"HTTP/" + version)
+    return head + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + chunks
+
+
+def with_line(line: bytes) -> bytes:
+    return HEAD[:-2] + b"Connection: close\r\n" + line + b"\r\n\r\n" + BODY
+
+
+LAST = b"\r\n0\r\n\r\n"
+ODD_REQUESTS: dict[str, bytes] = {
+    "chunk of a negative size": chunked(b"-1\r\n" + BODY + LAST),
+    "chunk of a size with a sign": chunked(b"+19\r\n" + BODY + LAST),
+    "chunk of a size with 0x": chunked(b"0x19\r\n" + BODY + LAST),
+    "chunk of a size with a space": chunked(b"19 \r\n" + BODY + LAST),
+    "chunk of a size beyond any number": chunked(b"F" * 17 + b"\r\n" + BODY + LAST),
+    "chunk lines that end without CR": chunked(b"19\n" + BODY + b"\n0\n\n"),
+    "chunk that does not end where it says": chunked(b"19\r\n" + BODY + b"XX0\r\n\r\n"),
+    "chunk of nothing, and a request behind it": chunked(b"0\r\n\r\n" + HEAD + BODY),
+    "chunks in HTTP/1.0": chunked(b"19\r\n" + BODY + LAST, b"1.0"),
+    "HTTP/2.0 in a line of HTTP/1": HEAD.replace(b"HTTP/1.1", b"HTTP/2.0") + BODY,
+    "HTTP/1.10": HEAD.replace(b"HTTP/1.1", b"HTTP/1.10") + BODY,
+    "the preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),
+    "method in small letters": HEAD.replace(b"POST", b"post") + BODY,
+    "method with an odd letter": HEAD.replace(b"POST", b"P@ST") + BODY,
+    "method of 5,000 letters": HEAD.replace(b"POST", b"P" * 5000) + BODY,
+    "CONNECT": b"CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    "TRACE": b"TRACE /graphql HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX: hello\r\n\r\n",
+    "lines without CR": HEAD.replace(b"\r\n", b"\n") + BODY,
+    "header with a bare CR": with_line(b"X-A: a\rX-B: b"),
+    "header with NUL": with_line(b"X-A: a\x00b"),
+    "header that is folded": with_line(b"X-A: a\r\n b"),
+    "header with a space in its name": with_line(b"X A: a"),
+    "header without a colon": with_line(b"XA"),
+    "header without a name": with_line(b": a"),
+    "media type twice": with_line(b"Content-Type: text/plain"),
+    "path with raw bytes": HEAD.replace(b"/graphql", b"/graphql\xc3\xa9") + BODY,
+    **{
+        f"path {path.decode()}": HEAD[:-2].replace(b"/graphql", path) + b"Connection: close\r\n\r\n" + BODY
+        for path in (
+            *(
+                b"//graphql",
+                b"/graphql/",
+                b"/graphql%00",
+                b"/./graphql",
+                b"/x/../graphql",
+                b"/graphql;a=b",
+                b"/GraphQL",
+            ),
+            *(
+                b"/graphql%c0%af",
+                b"/graphql%2f",
+                b"/%zz%1",
+                b"*",
+                b"/explorer/..%2f..%2fetc/passwd",
+                b"/" + b"a" * 3000,
+            ),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("name", ODD_REQUESTS, ids=lambda name: name[:40])
+async def test_an_odd_request_is_refused_once_and_nothing_behind_it_is_answered(app: Starlette, name: str) -> None:
+    async with served(app) as port:
+        answer = await converse(port, ODD_REQUESTS[name])
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
+    assert answer.count(b"HTTP/1.1 ") <= 1
     assert b"hello" not in answer
 
 
