@@ -73,7 +73,10 @@ class GatewayExecutor:
         begun = self._begun(self._services, params, caller)
         with at_hand(), measuring(begun.usage), begun.services.wanting(params.max_age):
             outcome = self._runner.at_once(params.document, params.operation_name, params.variables, begun.context)
-        return None if outcome is None else _answer(outcome, begun)
+        if outcome is None:
+            return None
+        begun.services.tiers.counts.note("memory", begun.usage.cache_hits, 0)
+        return _answer(outcome, begun)
 
     async def subscribe(self, params: GraphQLParams, caller: Caller) -> Answer | AsyncGenerator[Answer, None]:
         """The answers to a subscription (see Executor)."""

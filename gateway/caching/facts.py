@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, 
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from gateway.at_hand import ensure_may_ask
+from gateway.at_hand import ensure_may_ask, only_at_hand
 from gateway.caching.belief import Belief, Tolerance, wanted_since
 from gateway.caching.flights import Flight, Found, wait_for
 from gateway.caching.memory import Fact
@@ -17,15 +17,7 @@ from gateway.caching.packing import Packing, key_text
 from gateway.caching.sharing import SharedReading
 from gateway.caching.tiers import Tiers
 from gateway.deadline import deadline_of_its_own, seconds_left
-from gateway.errors import (
-    GatewayError,
-    NotFound,
-    UpstreamError,
-    UpstreamForbidden,
-    UpstreamRejected,
-    UpstreamTimeout,
-    UpstreamUnauthenticated,
-)
+from gateway.errors import GatewayError, NotFound, UpstreamCallsExceeded, UpstreamError, UpstreamTimeout
 from gateway.telemetry.usage import Usage, current_usage, measuring
 
 K = TypeVar("K", bound=Hashable)
@@ -33,9 +25,6 @@ V = TypeVar("V")
 
 REVALIDATING = "REVALIDATING"
 """Why an outdated fact is told: it is being read again."""
-
-# These say something about the question or the token, not about dbt's health: an older answer would hide them.
-_TO_BE_TOLD = (UpstreamUnauthenticated, UpstreamForbidden, UpstreamRejected)
 
 _MOST_NOTED = 10_000
 
@@ -107,13 +96,15 @@ class FactsCache(Generic[K, V]):
         asked, raises NotAtHand for what is not in memory and current."""
         asked = _Asked(judge, current_usage(), wanted_since(), seconds_left(math.inf))
         pending: Collection[K] = dict.fromkeys(keys)
-        counts = self._tiers.counts
         while pending:
             self._land_finished(pending)
+            hits = asked.usage.cache_hits
             missing = self._take_current(pending, asked)
             if missing:
                 ensure_may_ask()
-            counts.note("memory", len(pending) - len(missing), len(missing))
+            if not only_at_hand():
+                # Else whoever makes the answer counts, if it comes to one.
+                self._tiers.counts.note("memory", asked.usage.cache_hits - hits, len(missing))
             if not missing:
                 break
             at_once = [key for key in missing if self._may_be_told_at_once(asked.at_hand.get(key))]
@@ -244,6 +235,9 @@ class FactsCache(Generic[K, V]):
             self._answer_instead(key, None, asked)
             return True
         found = flight.outcome(key)
+        if isinstance(found, UpstreamCallsExceeded) and key not in asked.mine:
+            # Another operation has come to the end of its calls, not this one.
+            return False
         if isinstance(found, GatewayError):
             self._answer_instead(key, found, asked)
             return True
@@ -265,7 +259,8 @@ class FactsCache(Generic[K, V]):
         asked.answers[key] = failure
 
     def _is_tolerable(self, fact: Fact[V], failure: GatewayError) -> bool:
-        hides_nothing = isinstance(failure, UpstreamError) and not isinstance(failure, _TO_BE_TOLD)
+        # What is said of the question or of the token, an older answer would hide.
+        hides_nothing = isinstance(failure, UpstreamError) and failure.passing
         return hides_nothing and self._tiers.clock() - fact.confirmed_at < self._tolerance.on_error
 
     def _depart(self, keys: list[K], fetch: Fetch[K, V], judge: Judge[K, V]) -> Flight[K, V]:

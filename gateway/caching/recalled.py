@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from gateway.at_hand import only_at_hand
 from gateway.caching.belief import wanted_since
-from gateway.caching.counts import LookupCounts
 from gateway.caching.generations import Generations
 from gateway.caching.memory import Memory
 from gateway.telemetry.usage import Usage, current_usage, measuring
@@ -46,11 +45,8 @@ class Recalled:
     """Values made of the facts of one memory. All of them go when a fact leaves it or is replaced, so that none holds
     on to what the memory has given up."""
 
-    def __init__(
-        self, memory: Memory, generations: Generations, clock: Callable[[], float], counts: LookupCounts
-    ) -> None:
+    def __init__(self, memory: Memory, generations: Generations, clock: Callable[[], float]) -> None:
         self._memory = memory
-        self._counts = counts
         self._generations = generations
         self._clock = clock
         self._forgotten = memory.forgotten
@@ -68,8 +64,6 @@ class Recalled:
         found = self._find(key)
         if found is None:
             found = await self._make(key, about, make)
-        else:
-            self._counts.note("memory", len(found.usage.known), 0)
         current_usage().include(found.usage)
         value: V = found.value
         return value

@@ -37,4 +37,4 @@ class Tiers:
     recalled: Recalled = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "recalled", Recalled(self.memory, self.generations, self.clock, self.counts))
+        object.__setattr__(self, "recalled", Recalled(self.memory, self.generations, self.clock))

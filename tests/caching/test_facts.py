@@ -15,7 +15,7 @@ from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.memory import Fact, Memory
 from gateway.caching.tiers import Tiers
 from gateway.deadline import deadline_in
-from gateway.errors import GatewayError, NotFound, UpstreamTimeout, UpstreamUnavailable
+from gateway.errors import GatewayError, NotFound, UpstreamCallsExceeded, UpstreamTimeout, UpstreamUnavailable
 
 Answers = Mapping[str, str | GatewayError]
 
@@ -104,6 +104,22 @@ async def test_an_error_goes_to_all_who_waited_and_is_not_kept() -> None:
     upstream.answer = str.upper
     assert await cache.get_many(["a", "b"], upstream, always) == {"a": "A", "b": "B"}
     assert upstream.asked == [["a", "b"], ["a"]]
+
+
+async def test_an_operation_at_the_end_of_its_calls_ends_no_other_one() -> None:
+    cache = cache_of(100)
+    leading, following = Upstream(), Upstream()
+    exceeded = UpstreamCallsExceeded("too many", most=1)
+    leading.answer = lambda _: exceeded
+    leader = asyncio.create_task(cache.get_many(["a"], leading, always))
+    await settle()
+    follower = asyncio.create_task(cache.get_many(["a"], following, always))
+    await settle()
+    assert following.asked == []
+    leading.open.set()
+    following.open.set()
+    assert await leader == {"a": exceeded}
+    assert await follower == {"a": "A"}
 
 
 async def test_a_fetch_that_breaks_raises_for_all_and_leaves_the_key_free() -> None:
