@@ -31,7 +31,7 @@ _DIGITS = re.compile(r"\d+")
 
 
 class AdminApi:
-    """GET requests below one account. Raises UpstreamError's subclasses, and NotFound for a 404."""
+    """GET requests below one account. Raises UpstreamError's subclasses, and NotFound for one thing that is a 404."""
 
     def __init__(self, wire: Wire, url: str, account_id: int) -> None:
         self._wire = wire
@@ -43,7 +43,10 @@ class AdminApi:
 
     async def get(self, version: str, path: str, row: type[T], query: Mapping[str, str] | None = None) -> T:
         """One thing."""
-        body = await self._get(version, path, query or {})
+        response = await self._get(version, path, query or {})
+        if response.status == 404:
+            raise NotFound(f"dbt's Admin API knows nothing at {path}. Check the id, the configured account and URL.")
+        body = _answered(response, path)
         answer: Single[T] = await _decode(body, Single[row], path)  # type: ignore[valid-type]  # a type at run time
         if answer.data is None:
             raise NotFound(f"dbt knows nothing at {path}.")
@@ -76,11 +79,11 @@ class AdminApi:
         return [*rows, *(one for page, _ in others for one in page)], total
 
     async def _page(self, version: str, path: str, row: type[T], query: Mapping[str, str]) -> tuple[list[T], int]:
-        body = await self._get(version, path, query)
+        body = _answered(await self._get(version, path, query), path)
         page: Page[T] = await _decode(body, Page[row], path)  # type: ignore[valid-type]  # a type at run time
         return page.data, max(len(page.data), page.extra.pagination.total_count)
 
-    async def _get(self, version: str, path: str, query: Mapping[str, str]) -> bytes:
+    async def _get(self, version: str, path: str, query: Mapping[str, str]) -> WireResponse:
         ensure_may_ask()
         suffix = "" if path == "/" else path
         url = f"{self._url}/api/{version}/accounts/{self.account_id}{suffix or '/'}"
@@ -88,18 +91,17 @@ class AdminApi:
             response = await self._wire.send(WireRequest("GET", url, query, api="admin"))
             if made is not None:
                 made.set_attributes({"status": response.status, "bytes": len(response.body)})
-        _refuse(response, path)
-        return response.body
+        return response
 
 
-def _refuse(response: WireResponse, path: str) -> None:
-    if response.status == 404:
-        raise NotFound(f"dbt's Admin API knows nothing at {path}. Check the id, the configured account and URL.")
+def _answered(response: WireResponse, path: str) -> bytes:
+    """The body of an answer; a list, be it empty, is there wherever account and URL are right."""
     if response.status == 400:
         raise UpstreamRejected(f"dbt's Admin API refused the request for {path}.")
     refusal = refusal_of_status(response)
     if refusal is not None:
         raise refusal
+    return response.body
 
 
 async def _decode(body: bytes, shape: Any, path: str) -> Any:

@@ -140,14 +140,14 @@ class Matrix:
                 self._expected[name] = body["data"]
 
     async def judge(self, fault: str, state: State) -> Verdict:
-        """Every question under a fault in a state. Warm they are asked twice: by somebody who takes old facts for an
-        error, and by somebody who demands fresh ones."""
+        """Every question under a fault in a state. Where facts are known they are asked twice: by somebody who takes
+        old ones for an error, and by somebody who demands fresh ones; with an open breaker once more when it probes."""
         async with AsyncExitStack() as stack:
             faulty = await self._faulty(fault, stack)
             wire = SwitchedWire(AsgiWire(self._platform, None, WireLimits()))
             clock = Clock()
             disciplined = await stack.enter_async_context(self._gateway(wire, clock))
-            if state == "warm":
+            if state != "cold":
                 await asyncio.gather(*(self._ask(query) for query in QUESTIONS.values()))
             if state == "breaker open":
                 await _open_breakers(disciplined, wire)
@@ -155,7 +155,7 @@ class Matrix:
             self._executor.healthy = False
             verdict = Verdict()
             await self._ask_all(verdict)
-            if state == "warm":
+            if state != "cold":
                 stale = verdict.stale
                 await self._ask_all(verdict, NO_CACHE)
                 if verdict.stale > stale:
@@ -164,7 +164,7 @@ class Matrix:
                 if wire.sent:
                     verdict.wrong.append(f"{wire.sent} calls through an open breaker")
                 clock.now += 10
-                await self._ask_all(verdict)
+                await self._ask_all(verdict, NO_CACHE)
             return verdict
 
     async def _ask_all(self, verdict: Verdict, headers: Mapping[str, str] | None = None) -> None:
