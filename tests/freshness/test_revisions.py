@@ -14,6 +14,7 @@ from tests.clock import Clock
 from tests.freshness.conftest import Aging, ChangingDbt
 from tests.oracle.account import Oracle
 from tests.serving import Call, Reply, serving
+from tests.upstream.faults import errors, on, reply
 
 RUNTIMES = "{ account { models(first: 100) { nodes { id runtime } } } }"
 
@@ -40,8 +41,17 @@ async def down(_: Call) -> Response:
     return Response("gone", 503)
 
 
-async def unauthenticated(_: Call) -> Response:
-    return Response("who?", 401)
+async def limited(_: Call) -> Response:
+    return Response("", 429, {"Retry-After": "60"})
+
+
+# What is said of the token, or of the question: old facts would hide it.
+TOLD = {
+    "UPSTREAM_UNAUTHENTICATED": reply(401, "who?"),
+    "UPSTREAM_FORBIDDEN": reply(403),
+    "UPSTREAM_REJECTED": errors({"message": "no such field"}, status=400),
+    "UPSTREAM_COMPLEXITY_EXCEEDED": errors({"message": "too much", "extensions": {"code": "COMPLEXITY_EXCEEDED"}}),
+}
 
 
 async def test_within_the_interval_nothing_is_asked(aging: Aging, oracle: Oracle) -> None:
@@ -137,11 +147,29 @@ async def test_facts_that_are_too_old_are_not_told_for_an_error(aging: Aging) ->
     assert set((await aging.gateway.ask(RUNTIMES)).codes.values()) == {"UPSTREAM_UNAVAILABLE"}
 
 
-async def test_a_refused_token_is_told_and_not_hidden(aging: Aging) -> None:
+@pytest.mark.parametrize("code", TOLD)
+async def test_what_dbt_says_of_the_question_is_told_and_not_hidden(aging: Aging, code: str) -> None:
     await aging.gateway.ask(RUNTIMES)
-    aging.gateway.upstream.fault = unauthenticated
+    aging.gateway.upstream.fault = on("EnvironmentHeaders", TOLD[code])
     aging.clock.now += 31.0
-    assert set((await aging.gateway.ask(RUNTIMES)).codes.values()) == {"UPSTREAM_UNAUTHENTICATED"}
+    assert set((await aging.gateway.ask(RUNTIMES)).codes.values()) == {code}
+
+
+async def test_after_a_429_the_last_facts_are_told_and_dbt_is_left_alone(aging: Aging, oracle: Oracle) -> None:
+    await aging.gateway.ask(RUNTIMES)
+    aging.gateway.upstream.fault = limited
+    for _ in range(3):
+        aging.clock.now += 100.0
+        reply = await aging.gateway.ask(RUNTIMES)
+        assert told(reply) == expected(oracle)
+        assert (reply.gateway["stale"], reply.gateway["staleReasons"]) == (True, ["UPSTREAM_RATE_LIMITED"])
+    assert {name: reply.gateway[name] for name in ("upstreamRequests", "confirmedSeconds")} == {
+        "upstreamRequests": 0,
+        "confirmedSeconds": 300.0,
+    }
+    fresh = await aging.gateway.ask(RUNTIMES, headers={"Cache-Control": "max-age=5"})
+    assert set(fresh.codes.values()) == {"UPSTREAM_RATE_LIMITED"}
+    assert all(0 < error["extensions"]["retryAfter"] <= 60 for error in fresh.errors)
 
 
 async def test_a_slow_dbt_holds_nobody_up_who_can_be_told_something(aging: Aging, oracle: Oracle) -> None:

@@ -33,7 +33,7 @@ class FairBudget:
         if not self._lines:
             grant = await self._tokens.take()
             if grant.closed:
-                raise self._closed(grant.closed)
+                raise closed_for(grant.closed)
             if not grant.wait:
                 return
             if grant.wait > seconds:
@@ -101,12 +101,8 @@ class FairBudget:
         for line in self._lines.values():
             for one in line:
                 if not one.done():
-                    one.set_exception(self._closed(seconds))
+                    one.set_exception(closed_for(seconds))
         self._lines.clear()
-
-    def _closed(self, seconds: float) -> UpstreamRateLimited:
-        left = max(1, math.ceil(seconds))
-        return UpstreamRateLimited(f"dbt's request limit is used up. Try again in {left} s.", retryAfter=left)
 
     def _exhausted(self, seconds: float) -> UpstreamBudgetExhausted:
         return UpstreamBudgetExhausted(
@@ -114,3 +110,9 @@ class FairBudget:
             "Ask for less at once, or try again in a minute.",
             retryAfter=max(1, math.ceil(seconds)),
         )
+
+
+def closed_for(seconds: float) -> UpstreamRateLimited:
+    """What is said while dbt wants to be left alone for so long."""
+    left = max(1, math.ceil(seconds))
+    return UpstreamRateLimited(f"dbt's request limit is used up. Try again in {left} s.", retryAfter=left)

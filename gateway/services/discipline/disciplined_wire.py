@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from gateway.deadline import deadline_in, seconds_left
 from gateway.errors import UpstreamCallsExceeded, UpstreamError, UpstreamTimeout, UpstreamUnavailable
 from gateway.services.discipline.breaker import Attempt, Breaker
-from gateway.services.discipline.budget import FairBudget, Sleep
+from gateway.services.discipline.budget import FairBudget, Sleep, closed_for
 from gateway.services.discipline.policy import BudgetPolicy, DisciplinePolicy
 from gateway.services.discipline.retries import RetryBudget, is_passing
 from gateway.services.discipline.status import LineCounts, LineStatus, UpstreamStatus
@@ -58,7 +58,7 @@ class Surroundings:
 class DisciplinedWire:
     """Sends as the wire inside does, within the policy.
 
-    Raises, beyond what a Wire does: UpstreamRateLimited until the time that dbt named in a 429 has passed,
+    Raises, beyond what a Wire does: UpstreamRateLimited for a 429 and until the time that dbt named in it has passed,
     UpstreamBudgetExhausted, UpstreamCircuitOpen, and UpstreamCallsExceeded.
     """
 
@@ -168,6 +168,8 @@ class DisciplinedWire:
         limited = rate_limit_seconds(response, line.cooldown)
         if limited is not None:
             await line.budget.close_for(limited)
+            # As those are told who come after: for how long, be it dbt that says so or the gateway.
+            raise closed_for(limited)
 
     def _time_left(self) -> float:
         """Seconds that a call may take now. Raises UpstreamTimeout when there are none."""
