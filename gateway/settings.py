@@ -69,7 +69,7 @@ class Settings(BaseSettings):
         default=None,
         ge=0,
         description="Requests to the Discovery API in a minute, shared fairly by callers; 0: no bounds. Unset: 450 for "
-        "dbt Cloud, which allows 500, and no bounds for local runs.",
+        "dbt Cloud, which allows 500, and no bounds for local runs. Workers without cache_url have a part of it each.",
     )
     admin_requests_per_minute: int | None = Field(
         default=None,
@@ -289,6 +289,23 @@ class Settings(BaseSettings):
     def uses_dbt_cloud(self) -> bool:
         """True when a Discovery address is configured; else artifacts, an archive or the demo are served."""
         return self.discovery_url is not None
+
+    @property
+    def rates(self) -> tuple[int | None, int | None]:
+        """Requests a minute to the Discovery API and to the Admin API; None: any number. Unset: a tenth below what dbt
+        allows, and no bounds for local runs."""
+        usual = (450, 4500) if self.uses_dbt_cloud else (0, 0)
+        given = (self.discovery_requests_per_minute, self.admin_requests_per_minute)
+        discovery, admin = (usual[n] if one is None else one for n, one in enumerate(given))
+        return discovery or None, admin or None
+
+    def for_one_of(self, workers: int) -> Settings:
+        """The same for one of several processes: where no Redis counts their requests to dbt together, each may make
+        its part of them."""
+        if workers == 1 or self.cache_url is not None:
+            return self
+        discovery, admin = (0 if rate is None else max(1, rate // workers) for rate in self.rates)
+        return self.model_copy(update={"discovery_requests_per_minute": discovery, "admin_requests_per_minute": admin})
 
 
 def _is_web_address(url: str) -> bool:

@@ -98,19 +98,14 @@ def _identity(settings: Settings, account_id: int) -> str:
 
 
 def _discipline(settings: Settings) -> DisciplinePolicy:
-    """The figures that are set; else a tenth below what dbt allows, and no bounds for local runs."""
-    cloud = settings.uses_dbt_cloud
-    cooldown = settings.cooldown_seconds
+    discovery, admin = settings.rates
+    calls = settings.calls_per_operation
     return DisciplinePolicy(
-        discovery=BudgetPolicy(_bound(settings.discovery_requests_per_minute, 450 if cloud else 0), cooldown),
-        admin=BudgetPolicy(_bound(settings.admin_requests_per_minute, 4500 if cloud else 0), cooldown),
+        discovery=BudgetPolicy(discovery, settings.cooldown_seconds),
+        admin=BudgetPolicy(admin, settings.cooldown_seconds),
         retries=RetryPolicy(most=settings.upstream_retries),
-        calls_per_operation=_bound(settings.calls_per_operation, 250 if cloud else 0),
+        calls_per_operation=((250 if settings.uses_dbt_cloud else 0) if calls is None else calls) or None,
     )
-
-
-def _bound(chosen: int | None, usual: int) -> int | None:
-    return (usual if chosen is None else chosen) or None
 
 
 def _nothing_to_serve(settings: Settings) -> str:

@@ -58,7 +58,7 @@ def _serve(options: argparse.Namespace) -> int:
             served = served.model_copy(update={"allowed_hosts": LOOPBACK_NAMES})
         with metrics_shared(options.workers) as figures:
             policy = replace(_serving_policy(served, options.workers), metrics=figures)
-            return serve(partial(create_app, served), listening, policy)
+            return serve(partial(create_app, served.for_one_of(options.workers)), listening, policy)
 
 
 def _is_loopback(host: str) -> bool:

@@ -15,6 +15,7 @@ import gateway
 from gateway.cli import main
 from gateway.cli import run as run_command
 from gateway.cli.options import build_parser
+from gateway.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -169,3 +170,20 @@ def test_a_setting_that_does_not_exist_is_one_line_with_the_closest_name(
 ) -> None:
     monkeypatch.setenv("GATEWAY_DISCOVRY_URL", "https://example.org/graphql")
     assert_one_line_of_error(run("serve", "--port", "0"), "GATEWAY_DISCOVERY_URL")
+
+
+@pytest.mark.parametrize(
+    ("workers", "redis", "rates"),
+    [("1", None, (450, 4500)), ("4", None, (112, 1125)), ("4", "redis://127.0.0.1:1/0", (450, 4500))],
+)
+def test_workers_that_share_nothing_share_out_the_requests_to_dbt(
+    run: Run, monkeypatch: pytest.MonkeyPatch, workers: str, redis: str | None, rates: tuple[int, int]
+) -> None:
+    """dbt allows an account 500 a minute, however many processes ask."""
+    given = {"DISCOVERY_URL": "https://dbt.invalid/graphql", "ADMIN_URL": "https://dbt.invalid", "ACCOUNT_ID": "1"}
+    for name, value in {**given, "SERVICE_TOKEN": "t", **({"CACHE_URL": redis} if redis else {})}.items():
+        monkeypatch.setenv(f"GATEWAY_{name}", value)
+    served: list[Settings] = []
+    monkeypatch.setattr("gateway.cli.commands.serve", lambda create, *_: served.append(create.args[0]) or 0)
+    assert run("serve", "--port", "0", "--workers", workers).returncode == 0
+    assert served[0].rates == rates

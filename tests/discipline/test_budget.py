@@ -22,9 +22,16 @@ def clock() -> Clock:
     return Clock()
 
 
+def full(policy: BudgetPolicy, clock: Clock) -> LocalTokens:
+    """A bucket that nobody has taken from for a minute."""
+    tokens = LocalTokens(policy, clock)
+    clock.now += 60
+    return tokens
+
+
 @pytest.fixture
 def budget(clock: Clock) -> FairBudget:
-    return FairBudget(LocalTokens(POLICY, clock), "Discovery", clock.sleep)
+    return FairBudget(full(POLICY, clock), "Discovery", clock.sleep)
 
 
 async def test_no_minute_sees_more_than_dbt_allows(clock: Clock, budget: FairBudget) -> None:
@@ -37,6 +44,21 @@ async def test_no_minute_sees_more_than_dbt_allows(clock: Clock, budget: FairBud
     await asyncio.gather(*(take() for _ in range(1500)))
     assert max(sum(start <= one < start + 60 for one in taken) for start in taken) <= 500
     assert taken[-1] - taken[0] == pytest.approx((1500 - POLICY.burst) / 450 * 60, abs=1)
+
+
+async def test_no_minute_sees_more_when_a_process_takes_the_place_of_another(clock: Clock) -> None:
+    taken: list[float] = []
+    tokens = full(POLICY, clock)
+    for seconds in (20, 90):
+        end = clock.now + seconds
+        while clock.now < end:
+            if (await tokens.take()).wait:
+                clock.now += 0.05
+            else:
+                taken.append(clock.now)
+        # The next one knows nothing of this one.
+        tokens = LocalTokens(POLICY, clock)
+    assert 450 < max(sum(start <= one < start + 60 for one in taken) for start in taken) <= 500
 
 
 async def test_a_caller_who_wants_one_waits_for_one_turn_not_for_a_crowd(budget: FairBudget) -> None:
@@ -64,7 +86,7 @@ async def test_who_cannot_be_served_in_time_is_told_so(clock: Clock, budget: Fai
 
 
 async def test_who_waits_no_longer_than_his_time_leaves_the_line(clock: Clock) -> None:
-    budget = FairBudget(LocalTokens(BudgetPolicy(per_minute=60), clock), "Discovery")  # sleeps for real
+    budget = FairBudget(full(BudgetPolicy(per_minute=60), clock), "Discovery")  # sleeps for real
     for _ in range(6):
         await budget.take("one", 1)
     clock.now += 0.97

@@ -42,12 +42,12 @@ class TokenStore(Protocol):
 
 
 class LocalTokens:
-    """The bucket of one process."""
+    """The bucket of one process. It begins nearly empty: a process before it may have spent the minute's tokens."""
 
     def __init__(self, policy: BudgetPolicy, clock: Callable[[], float] = time.monotonic) -> None:
         self._policy = policy
         self._clock = clock
-        self._tokens = policy.burst
+        self._tokens = policy.start
         self._filled_at = clock()
         self._closed_until = clock()
 
