@@ -106,6 +106,11 @@ class AdminService:
             "topology", self._read_topology, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
         )
 
+    def known_environments(self) -> frozenset[int]:
+        """The environments that the last topology told of; none before there was one."""
+        fact = self._topology.peek("topology")
+        return frozenset(one.id for one in fact.value.environments) if fact else frozenset()
+
     async def runs(self, run_ids: Sequence[int]) -> dict[int, Run | GatewayError]:
         """Each run by its id; NotFound when the account has no such run."""
         now = self._clock_of_account()

@@ -80,6 +80,10 @@ class InferredAdmin:
             "topology", self._read_topology, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
         )
 
+    def known_environments(self) -> frozenset[int]:
+        """The configured ones."""
+        return frozenset(environment.id for project in self._projects for environment in project.environments)
+
     async def runs(self, run_ids: Sequence[int]) -> Mapping[int, Run | GatewayError]:
         """Each run by its id, tried with every job; NotFound when no job had it or it has no metadata."""
         jobs = (await self.topology()).jobs.values()

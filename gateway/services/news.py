@@ -92,7 +92,8 @@ class News:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serves(self, environment_id: int) -> bool:
-        if environment_id in _ids(await self._admin.topology()):
+        # One that is known needs no asking: dbt may be slow, and wants its answer now.
+        if environment_id in self._admin.known_environments():
             return True
         with wanting(self._tiers.clock() - _KNOWN_SECONDS):
             return environment_id in _ids(await self._admin.topology())

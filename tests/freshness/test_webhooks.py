@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -152,6 +153,10 @@ async def test_what_is_not_signed_does_nothing(aging: Aging, event: dict[str, An
     assert await aging.gateway.count(RUNTIMES) == {}
 
 
+async def test_what_is_too_large_is_refused_before_its_signature_is_looked_at(aging: Aging) -> None:
+    assert await deliver(aging, b"x" * 66_000, Authorization="none") == (413, "PAYLOAD_TOO_LARGE")
+
+
 async def test_two_signatures_are_none(aging: Aging, event: dict[str, Any]) -> None:
     body = json.dumps(event).encode()
     headers = [("Authorization", signature(body)), ("Authorization", signature(body))]
@@ -235,3 +240,32 @@ async def test_an_event_that_could_not_be_acted_upon_is_let_in_again(aging: Agin
     assert await deliver(aging, event) == (503, "EVENT_NOT_TAKEN")
     aging.gateway.upstream.fault = None
     assert await deliver(aging, event) == (200, "done")
+
+
+async def test_an_event_of_a_known_environment_needs_no_answer_of_dbt(aging: Aging, event: dict[str, Any]) -> None:
+    await aging.gateway.ask(RUNTIMES)
+    aging.clock.now += 3_000.0
+
+    async def down(_: Call) -> Response:
+        return Response("gone", 503)
+
+    aging.gateway.upstream.fault = down
+    assert await deliver(aging, event) == (200, "done")
+
+
+async def test_dbt_is_answered_while_it_is_still_being_asked(aging: Aging, event: dict[str, Any]) -> None:
+    released = asyncio.Event()
+
+    async def slow(_: Call) -> None:
+        await released.wait()
+
+    aging.gateway.upstream.fault = slow
+    body = json.dumps(event).encode()
+    for _ in range(2):
+        answer = await aging.gateway.client.post(
+            "/webhooks/dbt", content=body, headers={"Authorization": signature(body)}
+        )
+        assert (answer.status_code, answer.json()) == (202, {"status": "accepted"})
+    released.set()
+    assert (await deliver(aging, event))[0] == 200
+    assert aging.gateway.upstream.operations["environments"] == 1, "acted upon once"
