@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
 from pydantic import SecretStr
 
 from gateway.deadline import seconds_left
@@ -57,7 +58,8 @@ class WireResponse:
 class Wire(Protocol):
     """Sends one request within the time that is left, and counts it in the usage of who asked.
 
-    Raises UpstreamUnavailable, UpstreamTimeout or UpstreamInvalidResponse (body over the cap); judges no status.
+    Raises UpstreamUnavailable, UpstreamTimeout or UpstreamInvalidResponse (no HTTP, body over the cap); judges no
+    status.
     """
 
     async def send(self, request: WireRequest) -> WireResponse: ...
@@ -104,9 +106,7 @@ class HttpWire:
         except TimeoutError:
             raise _too_slow(request, time_left) from None
         except aiohttp.ClientError as failure:
-            raise UpstreamUnavailable(
-                f"dbt at {_host(request)} could not be reached ({type(failure).__name__}). Try again later."
-            ) from None
+            raise _lost(request, failure) from None
 
     async def close(self) -> None:
         if self._session is not None:
@@ -234,6 +234,16 @@ def _too_slow(request: WireRequest, seconds: float) -> UpstreamTimeout:
     return UpstreamTimeout(
         f"dbt at {_host(request)} did not answer within the {seconds:.1f} s this request had left. "
         "Ask for less at once, or try again later."
+    )
+
+
+def _lost(request: WireRequest, failure: aiohttp.ClientError) -> UpstreamError:
+    if isinstance(failure, aiohttp.ClientResponseError) or isinstance(failure.__cause__, ContentEncodingError):
+        return UpstreamInvalidResponse(
+            f"dbt at {_host(request)} answered with something that cannot be read as HTTP. Check the configured URL."
+        )
+    return UpstreamUnavailable(
+        f"dbt at {_host(request)} could not be reached ({type(failure).__name__}). Try again later."
     )
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
 from gateway.settings import Settings
+from tests.matrix.faults import RAW, raw_server
 from tests.serving import serving
 from tests.upstream.faults import TOKEN
 
@@ -76,6 +77,16 @@ async def test_a_body_shorter_than_promised_is_unavailable() -> None:
     assert await codes(short) == dict.fromkeys(["project", "job"], "UPSTREAM_UNAVAILABLE")
 
 
+@pytest.mark.parametrize(
+    "what", ["no HTTP", "a broken status line", "a head of a megabyte", "a broken chunk", "gzip that is none"]
+)
+async def test_what_is_no_http_is_no_answer_and_not_asked_for_again(what: str) -> None:
+    async with raw_server(RAW[what]) as port, serving(settings(f"http://127.0.0.1:{port}")) as gateway:
+        reply = await gateway.ask('{ job(id: "1") { id } }')
+    assert reply.codes == {"job": "UPSTREAM_INVALID_RESPONSE"}
+    assert reply.gateway["upstreamRequests"] == 3, "each list of the account once"
+
+
 async def test_a_body_that_comes_drop_by_drop_ends_with_the_deadline() -> None:
     async def drops(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -138,3 +149,26 @@ async def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.Monke
         return web.Response(status=403)
 
     assert await codes(refuse) == dict.fromkeys(["project", "job"], "UPSTREAM_FORBIDDEN")
+
+
+async def test_connections_are_kept_for_the_next_calls_and_never_too_many() -> None:
+    """Ten details at once, which are never kept, over two connections."""
+    under_way = most = 0
+    peers = set()
+
+    async def refuse_late(request: web.Request) -> web.StreamResponse:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        assert request.transport is not None
+        peers.add(request.transport.get_extra_info("peername"))
+        await asyncio.sleep(0.01)
+        under_way -= 1
+        return web.Response(status=404)
+
+    query = "{" + " ".join(f'r{number}: run(id: "{number}") {{ id }}' for number in range(10)) + "}"
+    async with upstream(refuse_late) as url, serving(settings(url, upstream_connections=2)) as gateway:
+        for _ in range(3):
+            assert set((await gateway.ask(query)).codes.values()) == {"NOT_FOUND"}
+    assert most == 2
+    assert len(peers) == 2
