@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -77,10 +78,10 @@ class Operation(Generic[T_co]):
 class BaseQuery:
     """One gql session over the guarded transport; every Discovery document of the gateway goes through `look_up`."""
 
-    def __init__(self, transport: GuardedTransport) -> None:
+    def __init__(self, transport: GuardedTransport, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = Client(transport=transport, fetch_schema_from_transport=False, execute_timeout=None)
         self._session: AsyncClientSession | None = None
-        self.batch_sizes = BatchSizes()
+        self.batch_sizes = BatchSizes(clock=clock)
 
     async def __aenter__(self) -> BaseQuery:
         self._session = await self._client.connect_async(reconnecting=False)

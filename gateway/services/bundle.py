@@ -126,7 +126,7 @@ async def open_services(
     counts: LookupCounts | None = None,
 ) -> AsyncIterator[Services]:
     """The services over one upstream (see build_services); leaving the block closes its connections."""
-    async with open_query(upstream) as query:
+    async with open_query(upstream, clock) as query:
         services = build_services(query, upstream, freshness, clock, shared=shared, kept=kept, counts=counts)
         services.news.listen()
         try:
@@ -136,10 +136,10 @@ async def open_services(
 
 
 @asynccontextmanager
-async def open_query(upstream: Upstream) -> AsyncIterator[BaseQuery]:
+async def open_query(upstream: Upstream, clock: Callable[[], float] = time.monotonic) -> AsyncIterator[BaseQuery]:
     """A session with the upstream's Discovery API; leaving the block closes the upstream's connections."""
     try:
-        async with BaseQuery(GuardedTransport(upstream.wire, upstream.discovery_url)) as query:
+        async with BaseQuery(GuardedTransport(upstream.wire, upstream.discovery_url), clock) as query:
             yield query
     finally:
         await upstream.wire.close()

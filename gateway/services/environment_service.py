@@ -19,7 +19,7 @@ from gateway.services.discovery_types import Environment
 from gateway.telemetry.usage import current_usage
 
 # Headers are tiny: one document asks for many environments.
-_PER_DOCUMENT = 50
+_PER_DOCUMENT = 100
 
 # After a run has ended dbt takes in its metadata within seconds as a rule; so long, and so often, it is waited for.
 _EXPECTING_SECONDS = 120.0

@@ -7,8 +7,10 @@ import math
 from starlette.responses import Response
 
 from gateway.services.batch_sizes import BatchSizes
+from gateway.settings import Settings
 from tests.clock import Clock
-from tests.serving import Call, Gateway
+from tests.oracle.account import Oracle
+from tests.serving import Call, Gateway, serving
 from tests.upstream.faults import errors
 
 TOO_COMPLEX = errors({"message": "too much", "extensions": {"code": "COMPLEXITY_EXCEEDED"}})
@@ -34,6 +36,47 @@ def test_a_single_lookup_is_the_smallest_document() -> None:
 
 
 QUERY = "{{ account {{ models(first: 40) {{ nodes {{ id runs(first: {}) {{ nodes {{ runtime }} }} }} }} }} }}"
+
+
+LIST = '{ project(id: "finance") { models(first: 100) { nodes { id runs(first: %d) { nodes { runtime } } } } } }'
+
+
+def chunks(total: int, size: int) -> list[int]:
+    return [min(size, total - start) for start in range(0, total, size)]
+
+
+async def test_after_a_while_larger_documents_are_tried_again(demo_store: str, oracle: Oracle) -> None:
+    """dbt accepts four histories a document; later as many as anybody likes."""
+    accepted = 4
+    models = oracle.project("finance").models
+
+    async def fault(call: Call) -> Response | None:
+        return TOO_COMPLEX() if call.document.count("modelHistoricalRuns(") > accepted else None
+
+    clock = Clock()
+    async with serving(Settings(store_url=demo_store), clock) as gateway:
+        gateway.upstream.fault = fault
+
+        async def expect(runs: int, *tried: int) -> None:
+            """The next question asks for one run more of every history that may have one; in documents of the first of
+            these sizes, which dbt refuses, then of the next."""
+            gateway.upstream.calls.clear()
+            await gateway.data(LIST % runs)
+            counts = [call.document.count("modelHistoricalRuns(") for call in gateway.upstream.calls]
+            read = sum(count for count in counts if count <= accepted)
+            assert len(models) / 2 < read <= len(models)
+            expected = [one for size in tried for one in chunks(read, size)]
+            assert sorted(count for count in counts if count) == sorted(expected)
+
+        await expect(1, 16, 8, 4)
+        await expect(2, 4)
+        clock.now += 301
+        await expect(3, 8, 4)
+        accepted = 1_000
+        clock.now += 301
+        await expect(4, 8)
+        clock.now += 301
+        await expect(5, 16)
 
 
 async def test_what_was_learned_spares_the_refusals_of_the_next_question(gateway: Gateway) -> None:
