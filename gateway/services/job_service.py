@@ -76,7 +76,7 @@ class JobService:
         )
         outline: Kind[RunKey, _RunFact[BuiltModel]] = Kind(
             "outline",
-            lambda fact: 500 + 300 * len(fact.models.models),
+            lambda fact: 500 + 250 * len(fact.models.models),
             packing=Packing(_RunFact[BuiltModel]),
             is_final=_is_final,
         )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, TypeVar
+
+import msgspec
 
 from gateway.hierarchy.job import Job, Run, RunDetails, RunStep, RunTrigger
 from gateway.hierarchy.model import BuiltModel, LastRun, Model, ModelRun
@@ -49,6 +52,10 @@ class Share(dict[Any, Any]):
         self[value] = value
         return value
 
+
+# Of a model these are kept as they were told, each in a text of its own.
+_TEXTS = ("description", "database", "schema", "alias", "relation_name", "access", "group", "language", "version")
+_texts_of = attrgetter(*_TEXTS, "file_path")
 
 _NEVER_RUN = ExecutionInfo(None, None, None, None, None, None, None, None, None, None)
 
@@ -103,6 +110,19 @@ def _last_run(info: ExecutionInfo) -> LastRun | None:
         error=info.last_run_error,
         generated_at=time_or_none(info.last_run_generated_at),
     )
+
+
+def weigh_models(models: Sequence[Model], described: bool) -> int:
+    """About how many bytes they take in memory. `described`: more than what identifies, filters and ranks them was
+    read."""
+    errors = sum(len(one.last_run.error) for one in models if one.last_run and one.last_run.error)
+    return 1_300 * len(models) + errors + (sum(map(_weigh_description, models)) if described else 0)
+
+
+def _weigh_description(model: Model) -> int:
+    texts = sum(len(text) + 50 for text in _texts_of(model) if text)
+    # Nested values take several times the bytes of their JSON.
+    return texts + (200 + 6 * len(msgspec.json.encode(model.meta)) if model.meta else 0)
 
 
 def to_model_run(node: RunModel, share: Share) -> ModelRun | None:

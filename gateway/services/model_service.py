@@ -24,7 +24,7 @@ from gateway.services.base_query import BaseQuery
 from gateway.services.discovery_types import ModelRow, TimedModel
 from gateway.services.environment_service import EnvironmentService, Standing
 from gateway.services.kept_histories import lengthened
-from gateway.services.mapping import to_model, weigh_runs
+from gateway.services.mapping import to_model, weigh_models, weigh_runs
 from gateway.services.model_details import read_details
 from gateway.services.model_histories import HistoryKey, read_histories
 from gateway.services.model_pages import (
@@ -314,7 +314,11 @@ def _holds(key: HistoryKey, fact: Fact[_HistoryFact], count: int, readable: Mapp
 
 
 def _weigh_models(fact: _ModelsFact) -> int:
-    return 500 + (1_400 if STATE in fact.fields else 250) * len(fact.models.models)
+    models = fact.models.models
+    if STATE not in fact.fields:
+        # Little is read of them; but who asks for one has it made.
+        return 500 + 250 * len(models)
+    return 500 + weigh_models(models, described=len(fact.fields) > 1)
 
 
 def _weigh_history(fact: _HistoryFact) -> int:
