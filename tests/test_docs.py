@@ -15,6 +15,8 @@ from gateway.http.documents import DocumentLimits, Documents
 from gateway.http.gate import GateLimits
 from gateway.schema.build import build_schema as build_executable_schema
 from gateway.schema.build import print_sdl
+from gateway.services.discipline.policy import BudgetPolicy, DisciplinePolicy
+from gateway.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -50,6 +52,27 @@ def test_what_may_pass_is_told_apart_from_what_is_an_answer() -> None:
     lasting = {kind.code for kind in kinds(UpstreamError) if not kind.passing}
     assert set(codes_in_order[-len(lasting) :]) == lasting
     assert len(lasting) == 5
+
+
+def test_the_discipline_is_documented_as_it_is() -> None:
+    page = " ".join((ROOT / "docs/upstream-discipline.md").read_text("utf-8").split())
+    discovery, admin = Settings(discovery_url="https://dbt.invalid/graphql").rates
+    rate, other = BudgetPolicy(discovery), BudgetPolicy(admin)
+    policy = DisciplinePolicy()
+    retries, breaker = policy.retries, policy.breaker
+    for said in (
+        f"{discovery} requests a minute, {rate.burst:.0f} of them at once; {admin:,} and {other.burst:.0f} to",
+        f"A process that begins has {rate.start:.0f} only",
+        f"else {rate.cooldown:.0f} s",
+        f"at most {retries.most}, after {retries.pause} s and {2 * retries.pause} s",
+        f"at most {retries.share * 100:.0f} % of the calls of {retries.window:.0f} s, {retries.always} always",
+        f"at least {breaker.calls} calls within {breaker.window:.0f} s failed",
+        f"for {breaker.open_seconds:.0f} s; then one call probes",
+        f"less than {policy.patience:.0f} s",
+        f"less {policy.margin} s",
+    ):
+        assert said in page, said
+    assert breaker.share == 0.5
 
 
 def test_the_limits_are_documented_as_they_are() -> None:

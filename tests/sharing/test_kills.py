@@ -69,10 +69,15 @@ async def test_no_answer_is_wrong_while_redis_comes_and_goes(
             else:
                 redis.signal(signal.SIGCONT)
         await load.some_more(3, running)
+        back_at = time.perf_counter()
         recovered = await _written_again(redis, load, running)
+        until_shared = time.perf_counter() - back_at
         stop.set()
         await running
-    log.info("%s %d times: %d answers, all right; the slowest took %.3f s", way, TIMES, load.answers, load.slowest)
+    log.info(
+        "%s %d times: %d answers, all right; the slowest took %.3f s; shared again after %.1f s",
+        *(way, TIMES, load.answers, load.slowest, until_shared),
+    )
     assert recovered, "facts are shared again"
 
 
