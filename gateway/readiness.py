@@ -72,7 +72,7 @@ class UpstreamReadiness:
         try:
             services = self._services()
             with services.wanting(_BELIEVED_SECONDS):
-                await services.admin.topology()
+                await _ask_for_projects(services)
         except GatewayError as failure:
             self._dbt = failure.code
             # Where callers bring their own tokens, dbt need not know ours.
@@ -82,6 +82,18 @@ class UpstreamReadiness:
             self._dbt, self._was_read = "ok", True
         finally:
             self._checked, self._check = self._clock(), None
+
+
+async def _ask_for_projects(services: Services) -> None:
+    """Raises GatewayError when dbt does not tell which projects there are."""
+    topology = await services.admin.topology()
+    if not services.admin.inferred:
+        return
+    # They are configured; dbt has to know at least one of their environments.
+    headers = await services.environments.headers([one.id for one in topology.environments])
+    failures = [header for header in headers.values() if isinstance(header, GatewayError)]
+    if failures and len(failures) == len(headers):
+        raise failures[0]
 
 
 def _told(line: LineStatus) -> str:

@@ -18,7 +18,7 @@ from gateway.caching.redis_link import RedisLink
 from gateway.caching.seal import Seal
 
 # Raised whenever a shape of a fact changes: replicas of two versions then do not read each other's.
-SCHEMA = 1
+SCHEMA = 2
 
 _CHUNK = 200
 _READ_SECONDS = 1.0

@@ -29,8 +29,8 @@ Named = frozenset[HistoryKey] | None
 
 async def jobs_of_project(asking: Asking, project: Project) -> list[Job]:
     """The jobs that run in a project's environment, ordered by id."""
-    topology = await asking.loaders.topology()
-    return [job for _, job in sorted(topology.jobs.items()) if job.environment_id == project.environment_id]
+    jobs = await asking.loaders.jobs()
+    return [job for _, job in sorted(jobs.items()) if job.environment_id == project.environment_id]
 
 
 async def select_jobs(
@@ -100,7 +100,7 @@ def number_of(given: str, kind: str) -> int:
 
 async def find_job(asking: Asking, job_id: int) -> Job:
     """The job with this id. Raises NotFound that says which jobs exist."""
-    jobs = (await asking.loaders.topology()).jobs
+    jobs = await asking.loaders.jobs()
     if job_id not in jobs:
         raise unknown("job", str(job_id), [str(one) for one in sorted(jobs)])
     return jobs[job_id]
@@ -120,8 +120,8 @@ async def find_run(asking: Asking, run_id: int) -> Run:
 
 async def jobs_of_model(asking: Asking, model: Model) -> list[Job]:
     """The jobs of the model's environment that build it, ordered by id (see built_models)."""
-    topology = await asking.loaders.topology()
-    jobs = [job for _, job in sorted(topology.jobs.items()) if job.environment_id == model.environment_id]
+    known = await asking.loaders.jobs()
+    jobs = [job for _, job in sorted(known.items()) if job.environment_id == model.environment_id]
     built = await together(asking.loaders.built_models(job) for job in jobs)
     return [job for job, of_job in zip(jobs, built, strict=True) if model.unique_id in of_job.unique_ids]
 

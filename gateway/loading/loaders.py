@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple, TypeVar
 
-from gateway.at_hand import together
+from gateway.at_hand import both, together
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.identity import EnvironmentModels
@@ -22,7 +23,6 @@ from gateway.loading.histories import read_histories
 from gateway.loading.project_map import ProjectMap, environments_of, map_projects
 from gateway.loading.projection import Projection
 from gateway.loading.visible_admin import visible_services
-from gateway.services.admin_facts import Topology
 from gateway.services.bundle import Services
 from gateway.services.group_service import Owners
 from gateway.services.job_service import RunModels
@@ -125,8 +125,14 @@ class Loaders:
     async def account_name(self) -> str | None:
         return await self._services.admin.account_name()
 
-    async def topology(self) -> Topology:
-        return await self._services.admin.topology()
+    async def jobs(self) -> Mapping[int, Job]:
+        """The account's jobs by their ids."""
+        return await self._services.admin.jobs()
+
+    @property
+    def infers_jobs(self) -> bool:
+        """Whether jobs are known by their traces only."""
+        return self._services.admin.inferred
 
     async def projects(self) -> ProjectMap:
         """Every project of the account, in each deployment environment."""
@@ -200,13 +206,23 @@ class Loaders:
         return await self._built_models.load(job)
 
     async def _load_projects(self, keys: list[Literal["all"]]) -> Mapping[Literal["all"], ProjectMap | GatewayError]:
-        topology = await self.topology()
+        projects, _ = await both(self._map_projects(), self._begin_jobs())
+        return dict.fromkeys(keys, projects)
+
+    async def _begin_jobs(self) -> None:
+        """Has the jobs read beside the projects where they will be needed; whoever needs them hears what went wrong."""
+        if self._projection.jobs or (self._projection.job_kinds and not self.infers_jobs):
+            with suppress(GatewayError):
+                await self.jobs()
+
+    async def _map_projects(self) -> ProjectMap:
+        topology = await self._services.admin.topology()
         projection = self._projection
         if projection.all_models_of is not None:
             soon = environments_of(topology, projection.all_models_of)
             self._services.models.begin(soon, projection.optional_fields, runtimes_only=projection.runtimes_only)
         headers = await self._services.environments.headers([one.id for one in topology.environments])
-        return dict.fromkeys(keys, map_projects(topology, headers))
+        return map_projects(topology, headers)
 
     async def _load_models(self, wanted: list[_Wanted]) -> Mapping[_Wanted, EnvironmentModels | GatewayError]:
         whole = {one.project for one in wanted if one.pushed is None}

@@ -135,7 +135,8 @@ async def counted_runs(
     A history holds attempts of every kind, so a little more is asked for at first, and more again where many of them
     do not count.
     """
-    jobs = (await asking.loaders.topology()).jobs
+    # Of inferred jobs nothing is known by which their runs would not count.
+    jobs = {} if asking.loaders.infers_jobs else await asking.loaders.jobs()
     found: dict[HistoryKey, Counted | GatewayError] = {}
     pending = [HistoryKey(model.environment_id, model.unique_id) for model in models]
     count = min(MOST_HISTORY, wanted + max(2, wanted // 4))

@@ -32,6 +32,8 @@ _OF_RANKINGS = frozenset(
         *{"runtimes", "count", "mean", "minimum", "p50", "p95", "maximum"},
     }
 )
+# What hangs on the list of jobs.
+_OF_JOBS = frozenset({"job", "jobs", "jobCount", "longestRunningJobs", "longestRunningJobsChanged"})
 # `name` is read of these, whatever else is; a model's is not.
 _NAMED = frozenset({"account", "project"})
 
@@ -41,13 +43,16 @@ class Projection:
     """What an operation needs of models beside what identifies, filters and ranks them.
 
     `runtimes_only`: not even that, but ids and runtimes. `all_models_of`: the deployment of which all models are
-    needed, which can be told before anything is known of the account; None when that is not sure.
+    needed, which can be told before anything is known of the account; None when that is not sure. `jobs`: the list of
+    jobs will be needed, `job_kinds`: only for what kinds of jobs runs are of.
     """
 
     optional_fields: frozenset[str] = frozenset()
     details: frozenset[str] = frozenset()
     runtimes_only: bool = False
     all_models_of: DeploymentEnvironment | None = None
+    jobs: bool = False
+    job_kinds: bool = False
 
 
 def projection_of(document: DocumentNode, operation_name: str | None) -> Projection:
@@ -65,7 +70,14 @@ def projection_of(document: DocumentNode, operation_name: str | None) -> Project
             all_models_of = _deployment_read_whole(definition)
     names = collector.names.union(*(_NEEDS[name] for name in collector.names & _NEEDS.keys()))
     runtimes_only = names <= _OF_RANKINGS and not collector.filters
-    return Projection(OPTIONAL_FIELDS & names, frozenset(names & DETAIL_FIELDS.keys()), runtimes_only, all_models_of)
+    return Projection(
+        OPTIONAL_FIELDS & names,
+        frozenset(names & DETAIL_FIELDS.keys()),
+        runtimes_only,
+        all_models_of,
+        jobs=bool(names & _OF_JOBS),
+        job_kinds=collector.last_runs,
+    )
 
 
 def _is_asked(definition: object, operation_name: str | None) -> bool:
@@ -107,6 +119,7 @@ class _FieldNames(Visitor):
         super().__init__()
         self.names: set[str] = set()
         self.filters = False
+        self.last_runs = False
         self._within: list[str] = []
 
     def enter_field(self, node: FieldNode, *_: object) -> None:
@@ -120,3 +133,4 @@ class _FieldNames(Visitor):
 
     def enter_argument(self, node: ArgumentNode, *_: object) -> None:
         self.filters = self.filters or node.name.value == "filter"
+        self.last_runs = self.last_runs or node.name.value == "lastRuns"

@@ -43,6 +43,7 @@ class VisibleAdmin:
         self._environments = environments
         self._visibility = visibility
         self._topology: Batched[Literal["all"], Topology] = Batched(self._read_topology)
+        self._jobs: Batched[Literal["all"], Mapping[int, Job]] = Batched(self._read_jobs)
         self._with_hidden_runs: set[int] = set()
 
     @property
@@ -61,8 +62,12 @@ class VisibleAdmin:
         return await self._admin.account_name()
 
     async def topology(self) -> Topology:
-        """The visible environments with their projects, and the jobs that run in them."""
+        """The visible environments with their projects."""
         return await self._topology.load("all")
+
+    async def jobs(self) -> Mapping[int, Job]:
+        """The jobs that run in visible environments."""
+        return await self._jobs.load("all")
 
     def known_environments(self) -> frozenset[int]:
         """Those that a caller may see are told by `topology` alone."""
@@ -86,7 +91,7 @@ class VisibleAdmin:
 
     async def recent_runs(self, job_ids: Sequence[int], count: int) -> Mapping[int, RunsOrError]:
         """The newest `count` runs of each visible job, newest first."""
-        jobs = (await self.topology()).jobs
+        jobs = await self.jobs()
         asked = [job_id for job_id in job_ids if job_id in jobs]
         found: dict[int, RunsOrError] = dict.fromkeys(job_ids, ())
         found |= await self._listed_runs([jobs[job_id] for job_id in asked], count) if len(asked) > 1 else {}
@@ -96,15 +101,14 @@ class VisibleAdmin:
 
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
         """The newest `count` runs of the visible environments, newest first."""
-        topology = await self.topology()
         if self.inferred:
-            recent = await self.recent_runs(list(topology.jobs), count)
+            recent = await self.recent_runs(list(await self.jobs()), count)
             failed = next((answer for answer in recent.values() if isinstance(answer, GatewayError)), None)
             if failed is not None:
                 raise failed
             listed = [run for runs in recent.values() if isinstance(runs, tuple) for run in runs]
         else:
-            asked = (self._admin.environment_runs(one.id, count) for one in topology.environments)
+            asked = (self._admin.environment_runs(one, count) for one in sorted(await self._seen()))
             listed = [run for listing in await together(asked) for run in listing.runs[:count]]
         return tuple(sorted(listed, key=lambda run: run.id, reverse=True)[:count])
 
@@ -161,6 +165,13 @@ class VisibleAdmin:
             seen = await self._visible_environments(topology)
         return dict.fromkeys(keys, _reduced(topology, seen))
 
+    async def _read_jobs(self, keys: list[Literal["all"]]) -> Mapping[Literal["all"], Mapping[int, Job] | GatewayError]:
+        seen = await self._seen()
+        with uncounted():
+            jobs = await self._admin.jobs()
+        visible = {one: _without_hidden_runs(job, seen) for one, job in jobs.items() if job.environment_id in seen}
+        return dict.fromkeys(keys, visible)
+
     async def _visible_environments(self, topology: Topology) -> frozenset[int]:
         admitted = [one for one in topology.environments if self._visibility.admits(one.id)]
         projects = self._visibility.projects
@@ -199,7 +210,6 @@ def _reduced(topology: Topology, seen: frozenset[int]) -> Topology:
     return Topology(
         project_names={number: name for number, name in topology.project_names.items() if number in numbers},
         environments=environments,
-        jobs={job.id: _without_hidden_runs(job, seen) for job in topology.jobs.values() if job.environment_id in seen},
     )
 
 

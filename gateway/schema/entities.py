@@ -82,7 +82,7 @@ async def _model(ask: Asking, key: str) -> object:
 
 async def _job(ask: Asking, key: str) -> object:
     number = jobs.number_of(key, "job")
-    found = (await ask.loaders.topology()).jobs.get(number)
+    found = (await ask.loaders.jobs()).get(number)
     if found is None:
         raise NotFound(f"No job has the id '{number}'. A reference takes the id as jobs {{ id }} gives it.")
     return found

@@ -13,11 +13,10 @@ from gateway.hierarchy.project import Environment
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The account's projects (id → name), deployment environments and jobs."""
+    """The account's projects (id → name) and deployment environments."""
 
     project_names: Mapping[int, str]
     environments: tuple[Environment, ...]
-    jobs: Mapping[int, Job]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,9 @@ class AdminFacts(Protocol):
     async def account_name(self) -> str | None: ...
 
     async def topology(self) -> Topology: ...
+
+    async def jobs(self) -> Mapping[int, Job]:
+        """The account's jobs by their ids."""
 
     def known_environments(self) -> frozenset[int]:
         """The ids of the deployment environments that the last topology told of, however old it is. Asks nobody."""

@@ -13,7 +13,7 @@ from gateway.caching.memory import Fact
 from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError, NotFound, UpstreamRejected
-from gateway.hierarchy.job import Run, RunDetails
+from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.services.admin_api import PAGE_SIZE, AdminApi
 from gateway.services.admin_facts import RunListing, Topology
 from gateway.services.admin_types import AdminAccount, AdminEnvironment, AdminJob, AdminProject, AdminRun
@@ -40,7 +40,7 @@ _JOB_BYTES = 2_500
 
 
 def _weigh_topology(topology: Topology) -> int:
-    return 1_000 + 300 * len(topology.environments) + _JOB_BYTES * len(topology.jobs)
+    return 1_000 + 300 * len(topology.environments) + 100 * len(topology.project_names)
 
 
 def _weigh_recent(recent: _RecentRuns) -> int:
@@ -61,6 +61,9 @@ class AdminService:
         self._clock = tiers.clock
         self._topology: FactsCache[str, Topology] = FactsCache(
             tiers, Kind("topology", _weigh_topology, packing=Packing(Topology))
+        )
+        self._jobs: FactsCache[str, Mapping[int, Job]] = FactsCache(
+            tiers, Kind("jobs", lambda jobs: 1_000 + _JOB_BYTES * len(jobs), packing=Packing(dict[int, Job]))
         )
         self._names: FactsCache[str, str] = FactsCache(tiers, Kind("account", packing=Packing(str)))
         self._recent: FactsCache[int, _RecentRuns] = FactsCache(
@@ -100,10 +103,17 @@ class AdminService:
         )
 
     async def topology(self) -> Topology:
-        """Active projects, deployment environments and jobs; three lists read side by side."""
+        """Active projects and deployment environments; two lists read side by side."""
         now = self._clock_of_account()
         return await self._topology.get(
             "topology", self._read_topology, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
+        )
+
+    async def jobs(self) -> Mapping[int, Job]:
+        """Active jobs, each with its newest run and its newest finished one."""
+        now = self._clock_of_account()
+        return await self._jobs.get(
+            "jobs", self._read_jobs, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
         )
 
     def known_environments(self) -> frozenset[int]:
@@ -197,7 +207,7 @@ class AdminService:
 
     def outdate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
         """The run, the lists it is in, and the jobs with their newest runs are read again when they are asked for."""
-        self._topology.outdate("topology")
+        self._jobs.outdate("jobs")
         self._newest.outdate("newest")
         self._listings.outdate(environment_id)
         self._recent.outdate(job_id)
@@ -218,11 +228,9 @@ class AdminService:
         return account.name or str(account.id)
 
     async def _read_topology(self) -> Topology:
-        related = {"include_related": '["most_recent_run","most_recent_completed_run"]'}
-        projects, environments, jobs = await asyncio.gather(
+        projects, environments = await asyncio.gather(
             self._api.list_all("v3", "/projects/", AdminProject),
             self._api.list_all("v3", "/environments/", AdminEnvironment),
-            self._api.list_all("v2", "/jobs/", AdminJob, related),
         )
         return Topology(
             project_names={row.id: row.name for row in projects if row.state in (_ACTIVE, None)},
@@ -231,8 +239,12 @@ class AdminService:
                 for row in environments
                 if row.state in (_ACTIVE, None) and row.type in ("deployment", None)
             ),
-            jobs={row.id: to_job(row) for row in jobs if row.state in (_ACTIVE, None)},
         )
+
+    async def _read_jobs(self) -> Mapping[int, Job]:
+        related = {"include_related": '["most_recent_run","most_recent_completed_run"]'}
+        rows = await self._api.list_all("v2", "/jobs/", AdminJob, related)
+        return {row.id: to_job(row) for row in rows if row.state in (_ACTIVE, None)}
 
     async def _read_runs(self, run_ids: Sequence[int]) -> dict[int, Run | GatewayError]:
         """Many runs by lists of ids; what a list that heeds the ids leaves out does not exist."""

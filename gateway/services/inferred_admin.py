@@ -44,7 +44,7 @@ _TRACED_RUNS = 20
 
 
 class InferredAdmin:
-    """AdminFacts from Discovery and the configured projects. Lists are believed for `topology_seconds`."""
+    """AdminFacts from Discovery and the configured projects. The list of jobs is believed for `topology_seconds`."""
 
     inferred = True
 
@@ -61,9 +61,8 @@ class InferredAdmin:
         self._discovery = discovery
         self._topology_seconds = topology_seconds
         self._clock = tiers.clock
-        self._topology: FactsCache[str, Topology] = FactsCache(
-            tiers,
-            Kind("inferred topology", lambda topology: 1_000 + 2_000 * len(topology.jobs), packing=Packing(Topology)),
+        self._jobs: FactsCache[str, Mapping[int, Job]] = FactsCache(
+            tiers, Kind("inferred jobs", lambda jobs: 1_000 + 2_000 * len(jobs), packing=Packing(dict[int, Job]))
         )
 
     async def account_name(self) -> str | None:
@@ -71,13 +70,20 @@ class InferredAdmin:
         return None
 
     async def topology(self) -> Topology:
-        """The configured projects, and the jobs whose traces their models bear."""
+        """The configured projects with their environments."""
+        return Topology(
+            project_names={project.number: project.name for project in self._projects},
+            environments=tuple(environment for project in self._projects for environment in project.environments),
+        )
+
+    async def jobs(self) -> Mapping[int, Job]:
+        """The jobs whose traces the models of the configured environments bear."""
         now = self._clock()
         usage = current_usage()
         usage.environments.add(ACCOUNT)
-        usage.environments.update(environment.id for project in self._projects for environment in project.environments)
-        return await self._topology.get(
-            "topology", self._read_topology, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
+        usage.environments.update(self.known_environments())
+        return await self._jobs.get(
+            "jobs", self._read_jobs, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
         )
 
     def known_environments(self) -> frozenset[int]:
@@ -86,7 +92,7 @@ class InferredAdmin:
 
     async def runs(self, run_ids: Sequence[int]) -> Mapping[int, Run | GatewayError]:
         """Each run by its id, tried with every job; NotFound when no job had it or it has no metadata."""
-        jobs = (await self.topology()).jobs.values()
+        jobs = (await self.jobs()).values()
         found = {run.id: run for run in await self._discovery.read_runs(jobs, {job.id: run_ids for job in jobs})}
         return {one: found.get(one) or NotFound(f"dbt has no metadata of a run {one}.") for one in run_ids}
 
@@ -96,12 +102,12 @@ class InferredAdmin:
 
     async def recent_runs(self, job_ids: Sequence[int], count: int) -> Mapping[int, tuple[Run, ...] | GatewayError]:
         """The newest runs of each job that touched a model."""
-        jobs = (await self.topology()).jobs
+        jobs = await self.jobs()
         return await self._discovery.recent_runs([jobs[one] for one in job_ids if one in jobs], count)
 
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
         """The newest runs of all jobs that touched a model."""
-        recent = await self.recent_runs(list((await self.topology()).jobs), count)
+        recent = await self.recent_runs(list(await self.jobs()), count)
         for runs in recent.values():
             if isinstance(runs, GatewayError):
                 raise runs
@@ -118,16 +124,10 @@ class InferredAdmin:
 
     def outdate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
         """The jobs with their newest runs are read again when they are asked for."""
-        self._topology.outdate("topology")
+        self._jobs.outdate("jobs")
 
-    async def _read_topology(self) -> Topology:
-        environments = [environment for project in self._projects for environment in project.environments]
-        jobs = await self._discovery.jobs([environment.id for environment in environments])
-        return Topology(
-            project_names={project.number: project.name for project in self._projects},
-            environments=tuple(environments),
-            jobs={job.id: job for job in jobs},
-        )
+    async def _read_jobs(self) -> Mapping[int, Job]:
+        return {job.id: job for job in await self._discovery.jobs(sorted(self.known_environments()))}
 
 
 class Discovery:

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+from gateway.at_hand import only_at_hand
 from gateway.caching.belief import UNFIT, Belief
 from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.memory import Fact
@@ -149,7 +150,8 @@ class ModelService:
     ) -> None:
         """Has all models read at once, beside the headers, of environments that were not looked at for long; `models`
         will be asked for them with these fields."""
-        if self._ahead is None or not self._environments.long_unseen(environment_ids[:1]):
+        # What is begun where nothing may be asked would find nothing, for those too who may ask.
+        if self._ahead is None or only_at_hand() or not self._environments.long_unseen(environment_ids[:1]):
             return
         unseen = self._environments.long_unseen(environment_ids)
         wanted = frozenset() if runtimes_only else optional_fields | {STATE}

@@ -24,7 +24,7 @@ from gateway.settings import Settings
 from tests.discovery_api.conftest import TTL, Tapped
 from tests.serving import Call, UpstreamTap
 
-TOPOLOGY = {"projects": 1, "environments": 1, "jobs": 1, "EnvironmentHeaders": 1}
+TOPOLOGY = {"projects": 1, "environments": 1, "EnvironmentHeaders": 1}
 
 
 def test_nothing_is_asked_before_the_first_question(tapped: Tapped) -> None:
@@ -39,10 +39,10 @@ QUESTIONS: dict[str, tuple[Callable[[dbtAccount], object], dict[str, int]]] = {
     "slowest": (lambda account: account.slowest_models(), {**TOPOLOGY, "EnvironmentModels": 1}),
     "history": (
         lambda account: account.slowest_models(5, 10),
-        {**TOPOLOGY, "EnvironmentModels": 1, "ModelHistories": 2},
+        {**TOPOLOGY, "EnvironmentModels": 1, "jobs": 1, "ModelHistories": 2},
     ),
-    "longest": (lambda account: account.longest_running_jobs(), TOPOLOGY),
-    "longest of ten": (lambda account: account.longest_running_jobs(5, 10), {**TOPOLOGY, "runs": 1}),
+    "longest": (lambda account: account.longest_running_jobs(), {**TOPOLOGY, "jobs": 1}),
+    "longest of ten": (lambda account: account.longest_running_jobs(5, 10), {**TOPOLOGY, "jobs": 1, "runs": 1}),
     "runs": (lambda account: account.get_runs(10), {**TOPOLOGY, "runs": 1}),
 }
 
@@ -106,7 +106,7 @@ def test_refresh_of_a_resource_reads_it_again(tapped: Tapped) -> None:
     job = tapped.account.job(301001)
     tapped.asked()
     assert job.refresh() is job
-    assert tapped.asked() == {"projects": 1, "environments": 1, "jobs": 1}
+    assert tapped.asked() == {"jobs": 1}
 
 
 async def test_it_works_inside_a_running_event_loop(account: dbtAccount) -> None:

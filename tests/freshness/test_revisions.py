@@ -65,7 +65,7 @@ async def test_what_an_operation_has_read_is_current_for_all_of_it(aging: Aging,
         aging.clock.now += 60.0
 
     aging.gateway.upstream.fault = slow
-    asked = {"jobs": 1, "projects": 1, "environments": 1, "EnvironmentHeaders": 1, "EnvironmentModels": 1}
+    asked = {"projects": 1, "environments": 1, "EnvironmentHeaders": 1, "EnvironmentModels": 1}
     assert await aging.gateway.count(RUNTIMES) == asked
     # The next operation began later: for it the same facts are as old as they are.
     aging.gateway.upstream.fault = None

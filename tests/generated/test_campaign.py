@@ -44,7 +44,10 @@ EVERY_KIND = """{ account { name
   jobs { nodes { id lastRun { id trigger { cause } steps { name status } } } }
   runs(first: 4) { nodes { id models(first: 3) { nodes { id } } modelRuns(first: 3) { nodes { status } } } }
 } }"""
-KINDS = {"account", "topology", "header", "models", "owners", "lineage", "sources", "history", "run models", "details"}
+KINDS = {
+    *{"account", "topology", "jobs", "header", "models", "owners", "lineage", "sources", "history", "run models"},
+    "details",
+}
 
 
 async def test_replicas_that_share_a_redis_answer_the_same(settings: Settings, oracle: Oracle, tmp_path: Path) -> None:

@@ -19,18 +19,18 @@ NESTED = """{ account { projects { nodes { models(first: 50) { nodes {
     name runs(first: 5) { nodes { runtime } } jobs { nodes { name } }
 } } } } } }"""
 
-LISTS = {"projects": 1, "environments": 1, "jobs": 1}
-PROJECTS = {**LISTS, "EnvironmentHeaders": 1}
+PROJECTS = {"projects": 1, "environments": 1, "EnvironmentHeaders": 1}
 MODELS = {**PROJECTS, "EnvironmentModels": 1}
+JOBS = {"jobs": 1}
 # The job that only writes docs built nothing in its newest run, so four older ones are looked at.
-BUILT = {"RunOutline": 2, "runs": 1}
+BUILT = {**JOBS, "RunOutline": 2, "runs": 1}
 
 COST = {
     "{ account { id projects { nodes { id } } } }": PROJECTS,
     "{ account { id name } }": {**PROJECTS, "account": 1},
     "{ account { models(first: 100) { totalCount nodes { id runtime tags } } } }": MODELS,
     "{ account { models(first: 100) { nodes { id description meta } } } }": MODELS,
-    "{ account { projects { nodes { modelCount jobCount } } } }": MODELS,
+    "{ account { projects { nodes { modelCount jobCount } } } }": {**MODELS, **JOBS},
     "{ account(environment: STAGING) { models { nodes { id } } } }": MODELS,
     '{ account(filter: {tags: ["pii"]}) { projects { nodes { id } } } }': MODELS,
     '{ project(id: "finance") { models { nodes { id } } } }': MODELS,
@@ -38,28 +38,34 @@ COST = {
     '{ model(id: "model.finance.rpt_ar_aging") { project { id } } }': MODELS,
     "{ account { slowestModels { runtime model { id } } } }": MODELS,
     "{ account { slowestModels { model { id jobs { nodes { name } } } } } }": {**MODELS, **BUILT},
-    "{ account { slowestModels(lastRuns: 3) { model { id } } } }": {**MODELS, "ModelHistories": 2},
-    "{ account { slowestModels(lastRuns: 5) { model { id } } } }": {**MODELS, "ModelHistories": 2},
-    "{ account { slowestModels(lastRuns: 10) { model { id } } } }": {**MODELS, "ModelHistories": 2},
-    '{ project(id: "marketing") { slowestModels(lastRuns: 5) { model { id } } } }': {**MODELS, "ModelHistories": 2},
-    "{ account { longestRunningJobs { runtime job { name } } } }": PROJECTS,
-    "{ account { longestRunningJobs(lastRuns: 10) { job { id } } } }": {**PROJECTS, "runs": 1},
+    "{ account { slowestModels(lastRuns: 3) { model { id } } } }": {**MODELS, **JOBS, "ModelHistories": 2},
+    "{ account { slowestModels(lastRuns: 5) { model { id } } } }": {**MODELS, **JOBS, "ModelHistories": 2},
+    "{ account { slowestModels(lastRuns: 10) { model { id } } } }": {**MODELS, **JOBS, "ModelHistories": 2},
+    '{ project(id: "marketing") { slowestModels(lastRuns: 5) { model { id } } } }': {
+        **MODELS,
+        **JOBS,
+        "ModelHistories": 2,
+    },
+    "{ account { longestRunningJobs { runtime job { name } } } }": {**PROJECTS, **JOBS},
+    "{ account { longestRunningJobs(lastRuns: 10) { job { id } } } }": {**PROJECTS, **JOBS, "runs": 1},
     '{ account { longestRunningJobs(filter: {tags: ["hourly"]}) { job { id } } } }': {**PROJECTS, **BUILT},
     '{ model(id: "finance.rpt_ar_aging") { runs(first: 5) { nodes { runtime } } } }': {**MODELS, "ModelHistories": 1},
-    '{ model(id: "finance.rpt_ar_aging") { jobs { nodes { id } } } }': {**MODELS, "RunOutline": 1},
+    '{ model(id: "finance.rpt_ar_aging") { jobs { nodes { id } } } }': {**MODELS, **JOBS, "RunOutline": 1},
     '{ model(id: "finance.rpt_ar_aging") { runs { nodes { run { runtime job { name } } } } } }': {
         **MODELS,
+        **JOBS,
         "ModelHistories": 1,
         "runs": 1,
     },
-    '{ job(id: "301001") { name lastRun { runtime } } }': LISTS,
-    '{ job(id: "301001") { project { id } } }': PROJECTS,
-    '{ job(id: "301001") { runs(first: 3) { totalCount nodes { id } } } }': {**LISTS, "runs": 1},
-    '{ job(id: "301001") { models { nodes { id } } } }': {**MODELS, "RunOutline": 1},
-    "{ account { jobs { nodes { runs(first: 3) { totalCount nodes { id } } } } } }": {**PROJECTS, "runs": 1},
+    '{ job(id: "301001") { name lastRun { runtime } } }': JOBS,
+    '{ job(id: "301001") { project { id } } }': {**PROJECTS, **JOBS},
+    '{ job(id: "301001") { runs(first: 3) { totalCount nodes { id } } } }': {**JOBS, "runs": 1},
+    '{ job(id: "301001") { models { nodes { id } } } }': {**MODELS, **JOBS, "RunOutline": 1},
+    "{ account { jobs { nodes { runs(first: 3) { totalCount nodes { id } } } } } }": {**PROJECTS, **JOBS, "runs": 1},
     '{ run(id: "70437490011508") { runtime } }': {"runs/70437490011508": 1},
     '{ run(id: "70437490011508") { modelRuns { nodes { name } } } }': {"runs/70437490011508": 1, "RunModels": 1},
     '{ run(id: "70437490011508") { job { project { id } } modelRuns { nodes { model { id } } } } }': {
+        **JOBS,
         "runs/70437490011508": 1,
         "RunModels": 1,
         **MODELS,
@@ -77,10 +83,11 @@ COST = {
         "runs": 1,
         "RunModels": 1,
     },
-    '{ job(id: "301001") { runtimes { runtime } } }': {**LISTS, "runs": 1},
-    '{ job(id: "301001") { averageRuntime { runtime } } }': {**PROJECTS, "runs": 1},
+    '{ job(id: "301001") { runtimes { runtime } } }': {**JOBS, "runs": 1},
+    '{ job(id: "301001") { averageRuntime { runtime } } }': {**PROJECTS, **JOBS, "runs": 1},
     '{ job(id: "301001") { averageHistoricalModelRuntime { runtime } } }': {
         **MODELS,
+        **JOBS,
         "runs": 1,
         "RunModels": 1,
         "RunOutline": 1,
@@ -152,7 +159,7 @@ async def large(large_store: str) -> AsyncIterator[Gateway]:
 async def test_only_batches_of_histories_grow_with_the_number_of_models(large: Gateway, models: int) -> None:
     asked = await large.count(NESTED.replace("50", str(models)))
     assert asked.pop("ModelHistories") == math.ceil(3 * models / 100)
-    assert asked == {**PROJECTS, "EnvironmentModels": 2, "RunOutline": 1}
+    assert asked == {**PROJECTS, **JOBS, "EnvironmentModels": 2, "RunOutline": 1}
 
 
 async def test_a_large_account_is_read_whole_and_ranked_right(large: Gateway, large_folder: Path) -> None:

@@ -41,6 +41,18 @@ async def test_an_answer_that_is_none_becomes_a_code_at_every_field_it_leaves_em
         assert got.codes == dict.fromkeys(MODELS_PATHS, code), name
 
 
+async def test_where_jobs_cannot_be_listed_projects_and_models_are_told(disturbed: Gateway) -> None:
+    disturbed.upstream.fault = on("jobs", reply(403))
+    got = await disturbed.ask(EVERYTHING)
+    assert [node["models"] for node in got.data["account"]["projects"]["nodes"]] == [
+        {"totalCount": 16},
+        {"totalCount": 13},
+        {"totalCount": 12},
+    ]
+    paths = ["job", *(f"account.projects.nodes.{place}.jobs" for place in range(3))]
+    assert got.codes == dict.fromkeys(paths, "UPSTREAM_FORBIDDEN")
+
+
 async def test_a_retry_after_is_passed_on(disturbed: Gateway) -> None:
     disturbed.upstream.fault = on("EnvironmentModels", ANSWERS["429 with Retry-After"][0])
     got = await disturbed.ask('{ project(id: "finance") { modelCount } }')

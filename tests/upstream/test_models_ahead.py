@@ -14,7 +14,7 @@ from tests.oracle.account import Oracle
 from tests.serving import Call, Gateway, serving
 
 LIST = "{ account { models(first: 100) { nodes { id runtime } } } }"
-COLD = {"projects": 1, "environments": 1, "jobs": 1, "EnvironmentHeaders": 1, "EnvironmentModels": 1}
+COLD = {"projects": 1, "environments": 1, "EnvironmentHeaders": 1, "EnvironmentModels": 1}
 
 
 def ahead(gateway: Gateway) -> list[Call]:
@@ -29,6 +29,30 @@ def listed(data: Any) -> list[tuple[str, float | None]]:
 
 def expected(oracle: Oracle) -> list[Any]:
     return [(one.id, None if one.runtime is None else pytest.approx(one.runtime)) for one in oracle.models]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ account { jobs { nodes { id } } } }",
+        "{ account { projects { nodes { jobCount } } } }",
+        "{ account { slowestModels(lastRuns: 3) { model { id } } } }",
+        '{ model(id: "finance.rpt_ar_aging") { jobs { nodes { id } } } }',
+    ],
+)
+async def test_jobs_that_will_be_needed_are_asked_for_beside_the_projects(settings: Settings, query: str) -> None:
+    jobs_are_asked = asyncio.Event()
+
+    async def together(call: Call) -> None:
+        if call.operation == "jobs":
+            jobs_are_asked.set()
+        if call.operation == "environments":
+            await asyncio.wait_for(jobs_are_asked.wait(), 20)
+
+    async with serving(settings) as gateway:
+        gateway.upstream.fault = together
+        await gateway.data(query)
+        assert gateway.upstream.operations["jobs"] == 1
 
 
 async def test_headers_and_models_are_asked_side_by_side(settings: Settings, oracle: Oracle) -> None:
@@ -142,8 +166,6 @@ async def test_who_asks_at_the_same_time_waits_for_the_same_reading(settings: Se
 async def test_an_environment_looked_at_lately_is_asked_whether_it_has_changed(aging: Aging) -> None:  # noqa: F811
     await aging.gateway.data(LIST)
     aging.clock.now += 60 * 30 - 1.0
-    assert await aging.gateway.count(LIST) == {"EnvironmentHeaders": 1} | dict.fromkeys(
-        ("projects", "environments", "jobs"), 1
-    )
+    assert await aging.gateway.count(LIST) == {"projects": 1, "environments": 1, "EnvironmentHeaders": 1}
     aging.clock.now += 60 * 30 + 1.0
     assert await aging.gateway.count(LIST) == COLD

@@ -123,11 +123,11 @@ writes it anew.
 - What must be known before something can be asked is a request of its own: the list of environments before what they
   hold, which of them is called `finance_01` before its models, a model's unique id before its history.
 
-What the gateway asks beyond that makes the next question cheap. The lists of projects, environments and jobs, and the
-names and revisions of all environments, are read first whatever is asked, and serve all questions for
-`topology_seconds`; that is three requests more than this answer alone needs (at 50 projects four, since the jobs fill
-two pages), fewer where the answer needs some of them. A job or a run, which dbt would give by its number alone, costs
-up to five more. Code is never kept, hence the 1 when warm.
+What the gateway asks beyond that makes the next question cheap. The lists of projects and environments, and the names
+and revisions of all environments, are read first whatever is asked of projects and models, and serve all questions for
+`topology_seconds`; that is two requests more than this answer alone needs. The list of jobs is read, beside the others,
+for what hangs on it: jobs, what they built, and means over the last runs, which leave out those of CI jobs. A job or a
+run, which dbt would give by its number alone, costs up to five more. Code is never kept, hence the 1 when warm.
 
 One after the other there are no more rounds than these: the lists; names and revisions, and beside them all models
 where the operation lists or ranks them all; then what hangs on their unique ids. Pages behind the first are asked for

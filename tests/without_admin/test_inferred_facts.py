@@ -182,3 +182,19 @@ async def test_the_answers_cost_a_bounded_number_of_requests(settings_without_ad
     # Headers, traces, a sample of histories, every job's newest run; then longer histories and 60 runs, 20 a document.
     assert reply.gateway["upstreamRequests"] == 4 + 1 + 3
     assert again.gateway["upstreamRequests"] == 0
+
+
+async def test_models_cost_no_look_at_jobs(settings_without_admin: Settings, oracle: Oracle) -> None:
+    async with serving(settings_without_admin) as gateway:
+        reply = await gateway.ask("{ account { models(first: 100) { totalCount } slowestModels { model { id } } } }")
+        assert reply.data["account"]["models"]["totalCount"] == len(oracle.models)
+        assert reply.gateway["upstreamRequests"] == 2, "headers and models"
+        means = await gateway.ask("{ account { slowestModels(lastRuns: 3) { runtime model { id } } } }")
+        assert list(means.errors) == []
+        assert means.gateway["upstreamRequests"] <= 2, "documents of histories, and nothing of jobs"
+
+
+async def test_a_gateway_is_ready_when_dbt_knows_its_environments(settings_without_admin: Settings) -> None:
+    for url, status in ((settings_without_admin.discovery_url, 200), ("http://127.0.0.1:1/graphql", 503)):
+        async with serving(settings_without_admin.model_copy(update={"discovery_url": url})) as gateway:
+            assert (await gateway.client.get("/readyz")).status_code == status
