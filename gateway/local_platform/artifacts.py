@@ -6,6 +6,7 @@ versions differ by keys that are absent or renamed (`raw_sql` became `raw_code`)
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ NEWEST_VERSIONS = {MANIFEST: 12, RUN_RESULTS: 6, SOURCES: 3, CATALOG: 1}
 
 JSON = msgspec.Raw
 _NUL = rb"\u0000"  # PostgreSQL keeps no text with it
+_ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # not the six characters themselves, which SQL is fond of
 _NOTHING: msgspec.Raw = msgspec.Raw(b"")
 
 
@@ -223,7 +225,7 @@ def read_bytes(path: Path) -> bytes:
 def decode(data: bytes, record: type[Record], path: Path) -> Record:
     """`data` as `record`. Raises UnreadableArtifact that names file, place and reason."""
     if _NUL in data:
-        data = data.replace(_NUL, rb"\ufffd")
+        data = _ESCAPED_NUL.sub(rb"\1\\ufffd", data)
     try:
         return msgspec.json.decode(data, type=record)
     except msgspec.ValidationError as error:
