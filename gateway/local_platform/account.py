@@ -21,7 +21,7 @@ Rows = list[tuple[Table, dict[str, Any]]]
 
 def read_account(path: Path) -> AccountRecord:
     """One account.json. Raises UnreadableArtifact."""
-    return artifacts.decode(artifacts.read_bytes(path), AccountRecord, path)
+    return artifacts.read_record(path, AccountRecord)
 
 
 def account_number(record: AccountRecord) -> int:

@@ -6,6 +6,7 @@ versions differ by keys that are absent or renamed (`raw_sql` became `raw_code`)
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any, TypeVar
@@ -234,6 +235,36 @@ def decode(data: bytes, record: type[Record], path: Path) -> Record:
         raise UnreadableArtifact(f"{path}: not complete, valid JSON: {error}.") from error
     except RecursionError as error:
         raise UnreadableArtifact(f"{path}: nested too deeply to be a dbt artifact.") from error
+
+
+def read_record(path: Path, record: type[Record]) -> Record:
+    """The file as `record`. Raises UnreadableArtifact."""
+    data = read_bytes(path)
+    check_keys(data, path)
+    return decode(data, record, path)
+
+
+class _RepeatedKeyError(Exception):
+    """Its argument is the key."""
+
+
+def _look_at_keys(pairs: list[tuple[str, None]]) -> None:
+    if len(dict(pairs)) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _RepeatedKeyError(next(key for key in keys if keys.count(key) > 1))
+
+
+_KEYS = json.JSONDecoder(object_pairs_hook=_look_at_keys)
+
+
+def check_keys(data: bytes, path: Path) -> None:
+    """Raises UnreadableArtifact when an object has a key twice: which of its values is meant nobody can tell."""
+    try:
+        _KEYS.decode(data.decode())
+    except _RepeatedKeyError as error:
+        raise UnreadableArtifact(f"{path}: the key {error.args[0][:200]!r} stands twice in one object.") from error
+    except (ValueError, RecursionError):
+        return  # what is no JSON is named by `decode`, with its place
 
 
 def check_version(metadata: Metadata, path: Path) -> None:

@@ -48,8 +48,7 @@ class RunBundle:
 
 def read_run_record(folder: RunFolder) -> RunRecord:
     """The folder's run.json. Raises UnreadableArtifact."""
-    path = folder.path / RUN_FILE
-    return artifacts.decode(artifacts.read_bytes(path), RunRecord, path)
+    return artifacts.read_record(folder.path / RUN_FILE, RunRecord)
 
 
 def read_run_folder(folder: RunFolder, record: RunRecord, account_id: int | None) -> RunBundle:

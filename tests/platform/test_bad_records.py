@@ -57,6 +57,7 @@ def cases(run: Any, account: Any) -> Iterator[Case]:
         whole = json.dumps(content).encode()
         yield from (Case(file, whole[: len(whole) * part // 20]) for part in range(20))
         yield Case(file, b'{"run_steps": ' + b"[" * 50_000 + b"]" * 50_000 + b"}")
+        yield Case(file, b'{"id": 5, "account": {}, "id": 6}')
         for place in places(content):
             yield from (Case(file, with_value(content, place, value)) for value in STRANGE)
 
