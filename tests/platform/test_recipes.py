@@ -1,4 +1,4 @@
-"""The recipes of docs/local-platform.md, run as they stand there, with a `dbt` that leaves artifacts and the gateway."""
+"""The recipes of docs/local-platform.md run as they stand there with a `dbt` that leaves artifacts and our gateway."""
 
 from __future__ import annotations
 
