@@ -21,13 +21,14 @@ from gateway.cli.keys import make_key
 from gateway.cli.shared_metrics import metrics_shared
 from gateway.cli.source import opened, prepared, read_folder
 from gateway.cli.terminal import complain, describe, say, shown_host
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, UnreadableArtifact
 from gateway.http.hosts import LOOPBACK_NAMES
 from gateway.http.server import ServingPolicy, bind, serve
 from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.faults import Faults, parse_faults
 from gateway.local_platform.ingest import IngestReport
+from gateway.local_platform.layout import Problem
 from gateway.local_platform.retention import Retention, forget_old_runs
 from gateway.local_platform.watching import watch_folder
 from gateway.schema import build
@@ -98,13 +99,21 @@ def _serving_policy(settings: Settings, workers: int) -> ServingPolicy:
 
 def _ingest(options: argparse.Namespace) -> int:
     with opened(options.store) as archive:
-        report = read_folder(archive, options.folder, keep_raw=options.keep_raw)
-        say(f"{options.folder}: {report.runs:,} runs stored, {report.unchanged:,} known already.")
-        _forget(archive, options)
-        say(f"The archive holds {describe(archive.describe())}.")
         if options.watch is not None:
             _watch(archive, options)
+            return 0
+        report = _ingest_once(archive, options)
+    if report.problems and not (report.runs or report.unchanged):
+        raise UnreadableArtifact(f"{options.folder} holds no run that could be read; see the lines above.")
     return 0
+
+
+def _ingest_once(archive: Archive, options: argparse.Namespace) -> IngestReport:
+    report = read_folder(archive, options.folder, keep_raw=options.keep_raw)
+    say(f"{options.folder}: {report.runs:,} runs stored, {report.unchanged:,} known already.")
+    _forget(archive, options)
+    say(f"The archive holds {describe(archive.describe())}.")
+    return report
 
 
 def _forget(archive: Archive, options: argparse.Namespace) -> None:
@@ -117,6 +126,11 @@ def _forget(archive: Archive, options: argparse.Namespace) -> None:
 
 
 def _watch(archive: Archive, options: argparse.Namespace) -> None:
+    told: tuple[Problem, ...] = ()
+    try:
+        told = _ingest_once(archive, options).problems
+    except (UnreadableArtifact, ConfigurationError) as failed:
+        complain(f"not yet: {failed.message}")
     say(f"Watching {options.folder} every {options.watch} s; Ctrl-C ends it.")
     stop = threading.Event()
 
@@ -125,11 +139,14 @@ def _watch(archive: Archive, options: argparse.Namespace) -> None:
             complain(f"not used: {problem.path}: {problem.reason}")
         if report.runs:
             say(f"{options.folder}: {report.runs:,} runs stored.")
-            _forget(archive, options)
+            try:
+                _forget(archive, options)
+            except ConfigurationError as busy:
+                complain(f"not forgotten yet: {busy.message}")
 
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
-    watch_folder(archive, options.folder, stop, tell, options.watch, keep_raw=options.keep_raw)
+    watch_folder(archive, options.folder, stop, tell, options.watch, keep_raw=options.keep_raw, told=told)
 
 
 def _schema(options: argparse.Namespace) -> int:

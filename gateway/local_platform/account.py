@@ -21,7 +21,7 @@ Rows = list[tuple[Table, dict[str, Any]]]
 
 def read_account(path: Path) -> AccountRecord:
     """One account.json. Raises UnreadableArtifact."""
-    return artifacts.decode(artifacts.read_bytes(path), AccountRecord, path)
+    return artifacts.read_record(path, AccountRecord)
 
 
 def account_number(record: AccountRecord) -> int:
@@ -81,11 +81,13 @@ def _recorded_rows(record: AccountRecord) -> Rows:
         rows.append((projects, {**scope, "id": numeric(project.id, "PROJECT_ID"), "name": project.name or "unnamed"}))
     for place in record.environments:
         given = {"name": place.name or "unnamed", "type": place.type, "deployment_type": place.deployment_type}
-        keys = {"id": numeric(place.id, "ENVIRONMENT_ID"), "project_id": numeric(place.project_id, "PROJECT_ID")}
+        owner = numeric(place.project_id, "PROJECT_ID")
+        keys = {"id": numeric(place.id, owner, "ENVIRONMENT_ID"), "project_id": owner}
         rows.append((environments, {**scope, **given, **keys}))
     for job in record.jobs:
-        keys = {"id": numeric(job.id, "JOB_ID"), "project_id": numeric(job.project_id, "PROJECT_ID")}
-        keys["environment_id"] = numeric(job.environment_id, "ENVIRONMENT_ID")
+        owner = numeric(job.project_id, "PROJECT_ID")
+        keys = {"id": numeric(job.id, owner, "JOB_ID"), "project_id": owner}
+        keys["environment_id"] = numeric(job.environment_id, owner, "ENVIRONMENT_ID")
         details = msgspec.json.encode({"execute_steps": job.execute_steps, "schedule": job.schedule}).decode()
         given = {"name": job.name or "unnamed", "job_type": job.job_type, "details": details}
         rows.append((jobs, {**scope, **given, **keys}))

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -41,7 +42,9 @@ def create_platform(
     if faults is not None:
         routes.append(Route(COUNTS_PATH, _counts_endpoint(log), methods=["GET", "DELETE"]))
     gates = [Middleware(_Entrance, log=log, token=token), Middleware(FaultGate, faults=faults)]
-    app = Starlette(routes=[*routes, *admin_routes(archive)], middleware=gates)
+    app = Starlette(
+        routes=[*routes, *admin_routes(archive)], middleware=gates, exception_handlers={HTTPException: _told}
+    )
     app.state.requests = log
     return app
 
@@ -53,6 +56,17 @@ def _counts_endpoint(log: RequestLog) -> Callable[[Request], Awaitable[Response]
         return JSONResponse(log.told())
 
     return endpoint
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    """What no address of the platform answers, in the form of the API it was meant for."""
+    if not isinstance(error, HTTPException):
+        raise error
+    path = request.url.path
+    refusal = AdminError(error.status_code, f"{error.detail}: {request.method} {path} is no part of this platform.")
+    answer = refusal.response() if path.startswith("/api/") else Response(refusal.message, error.status_code)
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 class _Entrance:

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from gateway.errors import ConfigurationError
 from gateway.local_platform.migrations import migrate
@@ -47,6 +47,7 @@ class Archive:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._name = _shown(engine.url)
         self._on_postgres = engine.dialect.name == "postgresql"
         self._read_options = _POSTGRES_READING if self._on_postgres else {}
 
@@ -63,28 +64,37 @@ class Archive:
                 migrate(connection)
         except DBAPIError as error:
             engine.dispose()
-            raise ConfigurationError(f"The archive {_shown(url)} cannot be opened: {reason_of(error)}.") from error
+            raise ConfigurationError(f"The archive {archive._name} cannot be opened: {reason_of(error)}.") from error
         return archive
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One consistent view of the archive."""
-        with self._engine.connect().execution_options(**self._read_options) as connection, connection.begin():
-            yield connection
+        """One consistent view of the archive.
+
+        Raises ConfigurationError when it cannot be read, and DataError for a value that it could not even hold.
+        """
+        try:
+            with self._engine.connect().execution_options(**self._read_options) as connection, connection.begin():
+                yield connection
+        except DataError:
+            raise
+        except DBAPIError as error:
+            raise ConfigurationError(f"The archive {self._name} cannot be read: {reason_of(error)}.") from error
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction: all of it is stored, or nothing. Writers wait for each other.
 
-        Raises ConfigurationError when the archive cannot be written: locked, damaged, on a full or a read-only disk.
+        Raises ConfigurationError when the archive cannot be written: locked, damaged, on a full or a read-only disk;
+        DataError and IntegrityError for rows that it does not take.
         """
         try:
             with self._transaction() as connection:
                 yield connection
-        except DataError:
+        except (DataError, IntegrityError):
             raise
         except DBAPIError as error:
-            raise ConfigurationError(f"The archive cannot be written: {reason_of(error)}.") from error
+            raise ConfigurationError(f"The archive {self._name} cannot be written: {reason_of(error)}.") from error
 
     @contextmanager
     def supposing(self) -> Iterator[Connection]:
@@ -150,7 +160,7 @@ def _create_engine(url: str) -> Engine:
     return engine
 
 
-def _shown(url: str) -> str:
+def _shown(url: str | URL) -> str:
     """The address without its password."""
     try:
         return make_url(url).render_as_string(hide_password=True)

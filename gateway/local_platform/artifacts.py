@@ -6,6 +6,8 @@ versions differ by keys that are absent or renamed (`raw_sql` became `raw_code`)
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +24,7 @@ NEWEST_VERSIONS = {MANIFEST: 12, RUN_RESULTS: 6, SOURCES: 3, CATALOG: 1}
 
 JSON = msgspec.Raw
 _NUL = rb"\u0000"  # PostgreSQL keeps no text with it
+_ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # not the six characters themselves, which SQL is fond of
 _NOTHING: msgspec.Raw = msgspec.Raw(b"")
 
 
@@ -223,7 +226,7 @@ def read_bytes(path: Path) -> bytes:
 def decode(data: bytes, record: type[Record], path: Path) -> Record:
     """`data` as `record`. Raises UnreadableArtifact that names file, place and reason."""
     if _NUL in data:
-        data = data.replace(_NUL, rb"\ufffd")
+        data = _ESCAPED_NUL.sub(rb"\1\\ufffd", data)
     try:
         return msgspec.json.decode(data, type=record)
     except msgspec.ValidationError as error:
@@ -232,6 +235,36 @@ def decode(data: bytes, record: type[Record], path: Path) -> Record:
         raise UnreadableArtifact(f"{path}: not complete, valid JSON: {error}.") from error
     except RecursionError as error:
         raise UnreadableArtifact(f"{path}: nested too deeply to be a dbt artifact.") from error
+
+
+def read_record(path: Path, record: type[Record]) -> Record:
+    """The file as `record`. Raises UnreadableArtifact."""
+    data = read_bytes(path)
+    check_keys(data, path)
+    return decode(data, record, path)
+
+
+class _RepeatedKeyError(Exception):
+    """Its argument is the key."""
+
+
+def _look_at_keys(pairs: list[tuple[str, None]]) -> None:
+    if len(dict(pairs)) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _RepeatedKeyError(next(key for key in keys if keys.count(key) > 1))
+
+
+_KEYS = json.JSONDecoder(object_pairs_hook=_look_at_keys)
+
+
+def check_keys(data: bytes, path: Path) -> None:
+    """Raises UnreadableArtifact when an object has a key twice: which of its values is meant nobody can tell."""
+    try:
+        _KEYS.decode(data.decode())
+    except _RepeatedKeyError as error:
+        raise UnreadableArtifact(f"{path}: the key {error.args[0][:200]!r} stands twice in one object.") from error
+    except (ValueError, RecursionError):
+        return  # what is no JSON is named by `decode`, with its place
 
 
 def check_version(metadata: Metadata, path: Path) -> None:

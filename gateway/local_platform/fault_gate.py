@@ -109,9 +109,9 @@ async def _send_spoilt(faults: Faults, status: int, body: bytes, send: Send) -> 
 
 
 def _spoilt(faults: Faults, body: bytes) -> bytes:
-    if "partial-errors" in faults:
+    if "partial-errors" in faults and _is_json(body):
         body = _partial(body)
-    if "wrong-types" in faults:
+    if "wrong-types" in faults and _is_json(body):
         body = msgspec.json.encode(_retyped(msgspec.json.decode(body)))
     if "truncated" in faults:
         body = body[: len(body) // 2]
@@ -119,9 +119,17 @@ def _spoilt(faults: Faults, body: bytes) -> bytes:
     return body + b" " * int(padding) if padding is not None else body
 
 
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
 def _partial(body: bytes) -> bytes:
     answer = msgspec.json.decode(body)
-    data = answer.get("data")
+    data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, dict) or not data:
         return body
     name = next(iter(data))

@@ -30,6 +30,9 @@ SWITCHES: dict[str, tuple[str, float | None]] = {
     "capped-job-lists": ("give at most 100 rows of a job's list when no `first` is asked for", None),
 }
 
+_MOST = 1_000_000_000
+_BOUNDS = {"server-error": (500, 599), "latency": (0, 3_600), "slow-drip": (0, 3_600)}
+
 Switches: TypeAlias = dict[str, float]
 
 
@@ -58,9 +61,16 @@ def parse_faults(text: str) -> Faults:
         name, separator, value = part.partition("=")
         if name not in SWITCHES:
             raise ValueError(f"There is no fault {name!r}; there are: {', '.join(SWITCHES)}.")
-        default = SWITCHES[name][1]
-        try:
-            found[name] = float(value) if separator else (default or 0.0)
-        except ValueError:
-            raise ValueError(f"The fault {name} takes a number, not {value!r}.") from None
+        found[name] = _number(name, value) if separator else (SWITCHES[name][1] or 0.0)
     return Faults(found)
+
+
+def _number(name: str, value: str) -> float:
+    least, most = _BOUNDS.get(name, (0, _MOST))
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not least <= number <= most:  # not for what is no number either
+        raise ValueError(f"The fault {name} takes a number from {least:,} to {most:,}, not {value!r}.")
+    return number

@@ -20,7 +20,7 @@ LOCAL_ACCOUNT = "Local dbt"
 
 @dataclass(frozen=True)
 class Owner:
-    """The ids and names a run is filed under. `inferred`: no orchestrator named the run."""
+    """The ids and names a run is filed under. `inferred`: no orchestrator described the run."""
 
     account_id: int
     project_id: int
@@ -41,42 +41,58 @@ def stable_id(*parts: object) -> int:
 
 
 def numeric(identifier: Identifier, *scope: object) -> int | None:
-    """The identifier as a number: numbers and digits as they are, other text as a stable id within `scope`."""
-    if identifier is None or identifier == "":
+    """The identifier as a number: numbers and digits as they are, what can be no id as a stable one within `scope`.
+
+    Jobs and environments are told apart within their project, runs within their job: schedulers call the runs of many
+    jobs alike, by the time they were due.
+    """
+    if identifier in (None, "", 0):
         return None
     if isinstance(identifier, int):
-        return identifier
-    return int(identifier) if identifier.isdecimal() and len(identifier) < 19 else stable_id(*scope, identifier)
+        return identifier if 0 < identifier < 2**63 else stable_id(*scope, identifier)
+    return int(identifier) if _is_number(identifier) else stable_id(*scope, identifier)
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < 19
 
 
 def owner_of(invocation: Invocation, record: RunRecord, account_id: int | None) -> Owner:
     """Files an invocation: run.json first, then its artifacts' own environment, then what can be derived."""
     cloud = _cloud_values(invocation.env)
 
-    def known(given: Identifier, key: str) -> int | None:
-        number = numeric(given, key)
-        return number if number is not None else numeric(cloud.get(key), key)
+    def told(given: Identifier, key: str) -> Identifier:
+        return cloud.get(key) if given in (None, "", 0) else given
+
+    def known(given: Identifier, key: str, *scope: int) -> int | None:
+        return numeric(told(given, key), *scope, key)
 
     project_name = record.project_name or invocation.project_name or "unknown"
     account = known(record.account_id, "ACCOUNT_ID") or account_id or stable_id("account", LOCAL_ACCOUNT)
     project = known(record.project_id, "PROJECT_ID") or stable_id(account, "project", project_name)
     environment_name = record.environment_name or invocation.target or "default"
-    environment = known(record.environment_id, "ENVIRONMENT_ID") or stable_id(project, "environment", environment_name)
-    job_name = record.job_name or invocation.title
-    given_job = record.job_definition_id if record.job_definition_id is not None else record.job_id
-    run = known(record.id, "RUN_ID")
+    given_environment = known(record.environment_id, "ENVIRONMENT_ID", project)
+    environment = given_environment or stable_id(project, "environment", environment_name)
+    given_job = told(record.job_definition_id or record.job_id, "JOB_ID")
+    job_name = record.job_name or _name_in(given_job) or invocation.title
+    job = numeric(given_job, project, "JOB_ID") or stable_id(environment, "job", job_name)
     return Owner(
         account_id=account,
         project_id=project,
         project_name=project_name,
         environment_id=environment,
         environment_name=environment_name,
-        job_id=known(given_job, "JOB_ID") or stable_id(environment, "job", job_name),
+        job_id=job,
         job_name=job_name,
-        run_id=run or stable_id(environment, "run", invocation.uuid),
+        run_id=known(record.id, "RUN_ID", job) or stable_id(environment, "run", invocation.uuid),
         trigger=record.trigger.cause_category or cloud.get("RUN_REASON_CATEGORY"),
-        inferred=record.id is None,
+        inferred=record == RunRecord(),
     )
+
+
+def _name_in(identifier: Identifier) -> str | None:
+    """What a job is called by those who gave it a text for a number."""
+    return identifier if isinstance(identifier, str) and not _is_number(identifier) else None
 
 
 def _cloud_values(env: Mapping[str, Any]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from gateway.errors import UnreadableArtifact
 from gateway.local_platform.account import account_number, read_account, store_account
@@ -20,6 +20,8 @@ from gateway.local_platform.storing import RunWriter
 from gateway.local_platform.tables import folders
 from gateway.local_platform.times import parse_micros
 from gateway.local_platform.unpacking import unpacked
+
+_REFUSED = (DataError, IntegrityError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -116,19 +118,17 @@ class _Ingest:
         units = [unit for folder in layout.run_folders if (unit := self._run_unit(folder, accounts))]
         units.sort(key=lambda unit: (str(unit.path.parent.parent), _ended(unit.record)))
         bare = [_Unit(folder, RunRecord(), _nearest(accounts, folder)) for folder in layout.bare_folders]
-        return units + sorted(
-            bare, key=lambda unit: (max(file.stat().st_mtime_ns for file in unit.files), str(unit.path))
-        )
+        return units + sorted(bare, key=lambda unit: (max(map(_modified, unit.files)), str(unit.path)))
 
     def _accounts(self, layout: Layout) -> dict[Path, int]:
         found = {}
         for path in layout.accounts:
             try:
-                record = read_account(path)
+                found[path.parent] = self._store_account(read_account(path))
             except UnreadableArtifact as error:
                 self._note(path, error)
-                continue
-            found[path.parent] = self._store_account(record)
+            except _REFUSED as error:
+                self._refuse(path, error)
         return found
 
     def _store_account(self, record: AccountRecord) -> int:
@@ -146,8 +146,8 @@ class _Ingest:
 
     def read(self, unit: _Unit) -> None:
         """Stores the unit's runs in one transaction; a problem leaves the archive as it was."""
-        stamp = _stamp(unit.files)
         try:
+            stamp = _stamp(unit.files)
             with self._archive.writing() as connection:
                 if _seen(connection, unit.path, stamp):
                     self._unchanged += 1
@@ -159,9 +159,9 @@ class _Ingest:
             self._writer.forget()
             self._note(unit.path, error)
             return
-        except (DataError, OverflowError) as error:
+        except _REFUSED as error:
             self._writer.forget()
-            self._problems.append(Problem(str(unit.files[0]), f"a value that no archive can hold: {_short(error)}"))
+            self._refuse(unit.files[0], error)
             return
         except BaseException:
             self._writer.forget()
@@ -177,16 +177,27 @@ class _Ingest:
         return changed, len(stored) - changed, sum(outcome.results for outcome in stored)
 
     def _note(self, path: Path, error: UnreadableArtifact) -> None:
-        place, separator, reason = error.message.partition(": ")
-        self._problems.append(Problem(place, reason) if separator else Problem(str(path), error.message))
+        """`path`: the file, or the folder it lies in; its name may itself hold what parts a file from a reason."""
+        known = len(str(path)) if error.message.startswith(str(path)) else 0
+        place, separator, reason = error.message[known:].partition(": ")
+        named = Problem(error.message[:known] + place, reason)
+        self._problems.append(named if separator else Problem(str(path), error.message))
+
+    def _refuse(self, path: Path, error: DBAPIError | OverflowError) -> None:
+        reason = reason_of(error) if isinstance(error, DBAPIError) else str(error)
+        self._problems.append(Problem(str(path), f"a value that no archive can hold: {reason}"))
 
 
 def _ended(record: RunRecord) -> int:
     return parse_micros(record.finished_at) or parse_micros(record.created_at) or 0
 
 
-def _short(error: DataError | OverflowError) -> str:
-    return reason_of(error) if isinstance(error, DataError) else str(error)
+def _modified(file: Path) -> int:
+    """When the file was written; one that is gone by now is told when it is to be read."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _nearest(accounts: dict[Path, int], folder: RunFolder | StepFolder) -> int | None:
@@ -195,8 +206,14 @@ def _nearest(accounts: dict[Path, int], folder: RunFolder | StepFolder) -> int |
 
 
 def _stamp(files: list[Path]) -> bytes:
-    """Changes whenever a file is added, replaced or rewritten."""
-    parts = [f"{file}\0{status.st_size}\0{status.st_mtime_ns}" for file in files if (status := file.stat())]
+    """Changes whenever a file is added, replaced or rewritten. Raises UnreadableArtifact when one is gone."""
+    parts = []
+    for file in files:
+        try:
+            status = file.stat()
+        except OSError as error:
+            raise UnreadableArtifact(f"{file}: {error.strerror or error}.") from error
+        parts.append(f"{file}\0{status.st_size}\0{status.st_mtime_ns}")
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).digest()
 
 

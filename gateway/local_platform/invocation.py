@@ -163,6 +163,7 @@ class Invocation:
 def read_artifact(path: Path) -> ArtifactFile:
     """Reads and checks one file. Raises UnreadableArtifact."""
     data = artifacts.read_bytes(path)
+    artifacts.check_keys(data, path)
     content = artifacts.decode(data, _RECORDS[path.name], path)
     artifacts.check_version(content.metadata, path)
     return ArtifactFile(path, hashlib.blake2b(data, digest_size=16).digest(), content, data)

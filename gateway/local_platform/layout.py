@@ -17,6 +17,7 @@ from gateway.local_platform.artifacts import ARTIFACT_NAMES
 
 ACCOUNT_FILE, RUN_FILE = "account.json", "run.json"
 _STEP = re.compile(r"step_(\d+)")
+_NO_TEXT = "its name is no text in UTF-8, which an archive cannot hold"
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class StepFolder:
-    """The artifact files of one command. `index` counts from 1."""
+    """The artifact files of one command, whose `index` counts from 1; of any number of commands where it is None."""
 
-    index: int
+    index: int | None
     files: dict[str, Path]
 
 
@@ -65,58 +66,94 @@ def find_artifacts(root: Path) -> Layout:
     """
     if not root.is_dir():
         raise UnreadableArtifact(f"{root} is not a folder: name a dbt target/ folder or a folder of runs.")
+    if not _is_text(str(root.resolve())):
+        raise UnreadableArtifact(f"{root}: {_NO_TEXT}.")
     layout = Layout()
-    for folder, names in _walk(root.resolve(), layout):
-        _sort_in(folder, names, layout, root.resolve())
-    if layout.empty:
+    finder = _Finder(root.resolve(), layout)
+    for folder, names in finder.walk():
+        finder.sort_in(folder, names)
+    if layout.empty and not layout.problems:
         raise UnreadableArtifact(
             f"{root} holds no dbt artifacts: expected {', '.join(ARTIFACT_NAMES)} there or in a folder below it."
         )
     return layout
 
 
-def _walk(root: Path, layout: Layout) -> Iterator[tuple[Path, list[str]]]:
-    def note(error: OSError) -> None:
-        layout.problems.append(Problem(str(error.filename), error.strerror or "not readable"))
+class _Finder:
+    """One walk below `root`; what it finds goes into the layout."""
 
-    for folder, children, names in os.walk(root, onerror=note):
-        children.sort()
+    def __init__(self, root: Path, layout: Layout) -> None:
+        self._root = root
+        self._layout = layout
+
+    def walk(self) -> Iterator[tuple[Path, list[str]]]:
+        def note(error: OSError) -> None:
+            self._note(Path(error.filename), error.strerror or "not readable")
+
+        for place, children, names in os.walk(self._root, onerror=note):
+            folder = Path(place)
+            if RUN_FILE in names:
+                children.clear()  # the run's folder reads its own steps
+            children[:] = sorted(child for child in children if self._may_enter(folder / child))
+            yield folder, sorted(names)
+
+    def _may_enter(self, folder: Path) -> bool:
+        if not _is_text(folder.name):
+            self._note(folder, _NO_TEXT)
+        elif not os.path.islink(folder):
+            return True
+        elif any(os.path.exists(folder / name) for name in (RUN_FILE, *ARTIFACT_NAMES)):
+            self._note(folder, "a link to a folder is not followed")
+        return False
+
+    def sort_in(self, folder: Path, names: list[str]) -> None:
+        """Adds what a folder holds to the layout."""
+        if ACCOUNT_FILE in names and self._may_read(folder / ACCOUNT_FILE):
+            self._layout.accounts.append(folder / ACCOUNT_FILE)
         if RUN_FILE in names:
-            children.clear()  # the run's folder reads its own steps
-        yield Path(folder), sorted(names)
-
-
-def _sort_in(folder: Path, names: list[str], layout: Layout, root: Path) -> None:
-    if ACCOUNT_FILE in names:
-        layout.accounts.append(folder / ACCOUNT_FILE)
-    if RUN_FILE in names:
-        layout.run_folders.append(RunFolder(folder, _steps(folder, layout, root)))
-        return
-    files = _artifact_files(folder, names, layout, root)
-    if files:
-        layout.bare_folders.append(StepFolder(1, files))
-
-
-def _steps(folder: Path, layout: Layout, root: Path) -> tuple[StepFolder, ...]:
-    numbered = [(int(match[1]), child) for child in folder.iterdir() if (match := _STEP.fullmatch(child.name))]
-    places = sorted(numbered) or [(1, folder)]
-    steps = []
-    for index, place in places:
-        names = [child.name for child in place.iterdir()] if place.is_dir() and not place.is_symlink() else []
-        files = _artifact_files(place, names, layout, root)
+            self._sort_in_run(folder)
+            return
+        files = self._artifact_files(folder, names)
         if files:
-            steps.append(StepFolder(index, files))
-    return tuple(steps)
+            self._layout.bare_folders.append(StepFolder(None, files))
+
+    def _sort_in_run(self, folder: Path) -> None:
+        if not self._may_read(folder / RUN_FILE):
+            return
+        try:
+            self._layout.run_folders.append(RunFolder(folder, self._steps(folder)))
+        except OSError as error:
+            self._note(Path(error.filename), error.strerror or "not readable")
+
+    def _steps(self, folder: Path) -> tuple[StepFolder, ...]:
+        numbered = [(int(match[1]), child) for child in folder.iterdir() if (match := _STEP.fullmatch(child.name))]
+        places: list[tuple[int | None, Path]] = [*sorted(numbered)] or [(None, folder)]
+        steps = []
+        for index, place in places:
+            if not os.path.isdir(place) or not self._may_enter(place):
+                continue
+            files = self._artifact_files(place, [child.name for child in place.iterdir()])
+            if files:
+                steps.append(StepFolder(index, files))
+        return tuple(steps)
+
+    def _artifact_files(self, folder: Path, names: list[str]) -> dict[str, Path]:
+        return {name: folder / name for name in ARTIFACT_NAMES if name in names and self._may_read(folder / name)}
+
+    def _may_read(self, path: Path) -> bool:
+        """Whether a file may be opened: not one outside, nor a pipe or a device, which might never end."""
+        if os.path.islink(path) and not Path(os.path.realpath(path)).is_relative_to(self._root):
+            self._note(path, "a link that leaves the folder is not followed")
+        elif not os.path.isfile(path):
+            self._note(path, "not a file, or not within reach")
+        else:
+            return True
+        return False
+
+    def _note(self, path: Path, reason: str) -> None:
+        self._layout.problems.append(Problem(str(path), reason))
 
 
-def _artifact_files(folder: Path, names: list[str], layout: Layout, root: Path) -> dict[str, Path]:
-    files = {}
-    for name in ARTIFACT_NAMES:
-        path = folder / name
-        if name not in names:
-            continue
-        if path.is_symlink() and not path.resolve().is_relative_to(root):
-            layout.problems.append(Problem(str(path), "a link that leaves the folder is not followed"))
-        elif path.is_file():
-            files[name] = path
-    return files
+def _is_text(name: str) -> bool:
+    """Names of files are bytes; those that are no text come with surrogates, which no archive can hold."""
+    return name.isascii() or all(not "\ud800" <= letter <= "\udfff" for letter in name)

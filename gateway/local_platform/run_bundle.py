@@ -13,6 +13,7 @@ from gateway.local_platform.records import RunRecord
 from gateway.local_platform.times import parse_micros
 
 SUCCESS, ERROR, CANCELLED = 10, 20, 30
+ENDED = frozenset({SUCCESS, ERROR, CANCELLED})
 _STATUS_CODES = {
     "queued": 1,
     "starting": 2,
@@ -47,8 +48,7 @@ class RunBundle:
 
 def read_run_record(folder: RunFolder) -> RunRecord:
     """The folder's run.json. Raises UnreadableArtifact."""
-    path = folder.path / RUN_FILE
-    return artifacts.decode(artifacts.read_bytes(path), RunRecord, path)
+    return artifacts.read_record(folder.path / RUN_FILE, RunRecord)
 
 
 def read_run_folder(folder: RunFolder, record: RunRecord, account_id: int | None) -> RunBundle:
@@ -84,7 +84,7 @@ def status_code(status: int | str | None) -> int | None:
     """The Admin API's code of a status that an orchestrator wrote as code or word; None when it is neither."""
     if isinstance(status, str):
         return _STATUS_CODES.get(status.lower())
-    return status if status in {1, 2, 3, SUCCESS, ERROR, CANCELLED} else None
+    return status if status in {1, 2, 3} | ENDED else None
 
 
 def _read_all(folder: StepFolder) -> list[ArtifactFile]:

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, exists, insert, or_, select, update
 
-from gateway.local_platform.run_bundle import ERROR, SUCCESS, RunBundle, status_code
+from gateway.local_platform.records import RunRecord
+from gateway.local_platform.run_bundle import ENDED, ERROR, SUCCESS, RunBundle, status_code
 from gateway.local_platform.tables import environments, invocations, jobs, results, runs
-from gateway.local_platform.times import parse_micros
+from gateway.local_platform.times import moved, parse_micros
 
 _CI_TRIGGERS = ("ci", "pull_request", "merge_request")
 
@@ -62,18 +63,25 @@ def is_inferred(connection: Connection, run_id: int) -> bool:
     return bool(connection.scalar(select(runs.c.inferred).where(runs.c.id == run_id)))
 
 
-def derive_run(connection: Connection, run_id: int) -> None:
-    """Times and status of a run that no orchestrator described, from all its invocations that are known by now."""
+def complete_run(connection: Connection, run_id: int, record: RunRecord) -> None:
+    """Times and status that `record` does not tell, from all of the run's invocations that are known by now."""
     rows = connection.execute(
         select(invocations.c.failed, invocations.c.generated_at, invocations.c.elapsed).where(
             invocations.c.run_id == run_id
         )
     ).all()
-    started = min(row.generated_at - int((row.elapsed or 0) * 1_000_000) for row in rows)
-    failed = any(row.failed for row in rows)
-    values = {"status": ERROR if failed else SUCCESS, "created_at": started, "started_at": started}
-    finished = max(row.generated_at for row in rows)
-    connection.execute(update(runs).where(runs.c.id == run_id).values(**values, finished_at=finished))
+    if not rows:
+        return
+    status = status_code(record.status) or (ERROR if any(row.failed for row in rows) else SUCCESS)
+    began = min(moved(row.generated_at, -(row.elapsed or 0)) for row in rows)
+    ended = max(row.generated_at for row in rows) if status in ENDED else None
+    started = parse_micros(record.started_at) or began
+    times = {
+        "created_at": parse_micros(record.created_at) or started,
+        "started_at": started,
+        "finished_at": parse_micros(record.finished_at) or ended,
+    }
+    connection.execute(update(runs).where(runs.c.id == run_id).values(status=status, **times))
 
 
 def mark_final(connection: Connection, run_id: int) -> None:
@@ -99,7 +107,7 @@ def touch_environment(connection: Connection, environment_id: int, times: list[i
     """Moves the environment's revision, and its time too: by a millisecond where an older run arrived late."""
     old = connection.scalar(select(environments.c.updated_at).where(environments.c.id == environment_id))
     newest = max(times)
-    updated = newest if old is None or newest > old else old + 1000
+    updated = newest if old is None or newest > old else moved(old, 0.001)
     values = {"updated_at": updated, "revision": environments.c.revision + 1}
     connection.execute(update(environments).where(environments.c.id == environment_id).values(values))
 

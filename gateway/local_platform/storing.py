@@ -13,7 +13,7 @@ from gateway.local_platform.invocation import Invocation
 from gateway.local_platform.raw_files import keep_file
 from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.run_bundle import RunBundle, StepInvocation
-from gateway.local_platform.run_rows import deploys, derive_run, is_inferred, mark_final, store_run, touch_environment
+from gateway.local_platform.run_rows import complete_run, deploys, is_inferred, mark_final, store_run, touch_environment
 from gateway.local_platform.step_numbers import number_steps, step_of
 from gateway.local_platform.tables import catalog_tables, compilations, freshness, invocations, results, run_files
 
@@ -50,12 +50,13 @@ class RunWriter:
         new_run, facts_changed = store_run(connection, bundle)
         deploying = deploys(connection, bundle)
         written = sum(self._store_invocation(connection, bundle, step, deploying) for step in fresh)
+        inferred = is_inferred(connection, owner.run_id)
+        if (fresh or facts_changed) and (inferred or not owner.inferred):
+            complete_run(connection, owner.run_id, bundle.record)
         if fresh:
             mark_final(connection, owner.run_id)
-            if is_inferred(connection, owner.run_id):
-                derive_run(connection, owner.run_id)
-                if any(step.step is None for step in fresh):
-                    number_steps(connection, owner.run_id)
+            if (inferred or not owner.inferred) and any(step.step is None for step in fresh):
+                number_steps(connection, owner.run_id)
             touch_environment(connection, owner.environment_id, [step.invocation.generated_at for step in fresh])
             infer_deployment_types(connection, owner.project_id)
         return Stored(new_run, bool(fresh) or facts_changed, written)

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC by definition; without an offset it prints ten times faster
 _MICROSECOND = timedelta(microseconds=1)
+# As far as calendars go: what lies beyond could be stored but never shown.
+_EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 def to_micros(moment: datetime) -> int:
@@ -20,9 +23,15 @@ def parse_micros(text: str | None) -> int | None:
     if not text:
         return None
     try:
-        return to_micros(datetime.fromisoformat(text))
+        micros = to_micros(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None
+    return micros if _EARLIEST <= micros <= _LATEST else None  # an offset may lead beyond
+
+
+def moved(micros: int, seconds: float) -> int:
+    """The moment so many seconds after `micros`, or before it; never beyond the calendar, whatever a file claims."""
+    return min(max(micros + int(seconds * 1_000_000), _EARLIEST), _LATEST)
 
 
 def from_micros(micros: int) -> datetime:
@@ -48,3 +57,19 @@ def clock(seconds: float | None) -> str | None:
         return None
     whole = max(0, int(seconds))
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+_UNITS = (("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+
+
+def spoken(seconds: float | None) -> str | None:
+    """A duration as the Admin API tells it to people, by its two greatest units: `12 minutes, 47 seconds`."""
+    if seconds is None:
+        return None
+    left = max(0, int(seconds))
+    parts = []
+    for name, size in _UNITS:
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count} {name}{'' if count == 1 else 's'}")
+    return ", ".join(parts[:2]) or "0 seconds"

@@ -36,7 +36,11 @@ _BROKEN = (
 @contextmanager
 def unpacked(pack: Path) -> Iterator[Path]:
     """A folder with what a tar or zip file holds, removed afterwards. Raises UnreadableArtifact."""
-    with TemporaryDirectory(prefix="dbt-runs-") as folder:
+    try:
+        place = TemporaryDirectory(prefix="dbt-runs-")
+    except OSError as error:
+        raise UnreadableArtifact(f"{pack}: there is no room to unpack it: {error.strerror or error}.") from error
+    with place as folder:
         unpack(pack, Path(folder))
         yield Path(folder)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from gateway.errors import UnreadableArtifact
+from gateway.errors import ConfigurationError, UnreadableArtifact
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.ingest import IngestReport, ingest_folder
 from gateway.local_platform.layout import Problem
@@ -22,13 +22,15 @@ def watch_folder(
     seconds: float = DEFAULT_SECONDS,
     *,
     keep_raw: bool = True,
+    told: Iterable[Problem] = (),
 ) -> None:
     """Reads `folder` every `seconds` until `stop` is set; blocks meanwhile.
 
-    `tell` hears of every reading that brought something new: runs, or problems not told before. A file that is still
-    being written is a problem first and a run at the next reading. A folder that is empty or missing is waited for.
+    `tell` hears of every reading that brought something new: runs, or problems not `told` before. A file that is still
+    being written is a problem first and a run at the next reading. A folder that is empty or missing is waited for, and
+    so is an archive that cannot be written now: locked by others, or on a disk that is full.
     """
-    told: set[Problem] = set()
+    told = set(told)
     while not stop.is_set():
         report = _read(archive, folder, keep_raw)
         fresh = tuple(problem for problem in report.problems if problem not in told)
@@ -41,5 +43,5 @@ def watch_folder(
 def _read(archive: Archive, folder: Path, keep_raw: bool) -> IngestReport:
     try:
         return ingest_folder(archive, folder, keep_raw=keep_raw)
-    except UnreadableArtifact as error:
+    except (UnreadableArtifact, ConfigurationError) as error:
         return IngestReport(0, 0, 0, (Problem(str(folder), error.message),))

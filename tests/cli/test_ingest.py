@@ -79,3 +79,30 @@ def test_a_watched_folder_is_read_again_until_interrupted(demo_folder: Path, tmp
             time.sleep(0.05)
         assert process.returncode == 0
     assert runs_in(store) == 2
+
+
+def test_a_folder_that_is_not_there_yet_is_waited_for(demo_folder: Path, tmp_path: Path) -> None:
+    store, folder = f"sqlite:///{tmp_path / 'runs.db'}", tmp_path / "runs"
+    with watching(folder, store) as process:
+        assert process.stdout
+        lines = (line for line in process.stdout)
+        next(line for line in lines if line.startswith("Watching"))
+        copy_run(demo_folder, RUNS[0], tmp_path / "elsewhere")
+        (tmp_path / "elsewhere").rename(folder)
+        assert next(line for line in lines if "runs stored" in line) == f"{folder}: 1 runs stored.\n"
+    assert runs_in(store) == 1
+
+
+def test_a_folder_of_which_nothing_could_be_read_is_a_failure(tmp_path: Path) -> None:
+    """A scheduler must hear of it: the runs that were to be kept are not."""
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "run_results.json").write_text("{")
+    done = subprocess.run(
+        command(str(tmp_path / "target"), "--store", f"sqlite:///{tmp_path / 'runs.db'}"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "run_results.json" in done.stderr
+    assert "Traceback" not in done.stderr

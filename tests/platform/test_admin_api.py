@@ -270,3 +270,129 @@ def test_a_path_without_its_slash_is_redirected(platform: Platform) -> None:
     answer = client.get(f"/api/v2/accounts/{ACCOUNT}/runs?limit=1")
     assert answer.status_code in {301, 302, 307, 308}
     assert answer.headers["location"].endswith(f"/api/v2/accounts/{ACCOUNT}/runs/?limit=1")
+
+
+def test_a_step_is_found_by_its_id(platform: Platform) -> None:
+    steps = platform.get(f"runs/{FAILED_RUN}/")["data"]["run_steps"]
+    assert len(steps) == 2
+    for step in steps:
+        assert platform.get(f"steps/{step['id']}/")["data"] == step
+        assert step["account_id"] == ACCOUNT
+        seconds = int((moment(step["finished_at"]) - moment(step["started_at"])).total_seconds())
+        assert step["duration"] == f"00:{seconds // 60:02d}:{seconds % 60:02d}"
+    for missing in (steps[-1]["id"] + 1, 5, 10**15):
+        assert platform.http.get(f"/api/v2/accounts/{ACCOUNT}/steps/{missing}/").status_code == 404
+
+
+@pytest.mark.parametrize(("name", "file"), [("has_docs_generated", "catalog"), ("has_sources_generated", "sources")])
+def test_runs_are_found_by_what_they_left(platform: Platform, reckoning: Reckoning, name: str, file: str) -> None:
+    left = {command.run["id"] for command in reckoning.commands if file in command.files}
+    assert left
+    assert {run["id"] for run in platform.get("runs/")["data"] if run[name]} == left
+    assert {run["id"] for run in platform.get("runs/", **{name: "true"})["data"]} == left
+    others = {run["id"] for run in reckoning.runs} - left
+    assert {run["id"] for run in platform.get("runs/", **{name: "False"})["data"]} == others
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "wanted"),
+    [
+        ("projects/", {"state": 1, "pk": 101001}, [101001]),
+        ("projects/", {"state": 2}, []),
+        ("environments/", {"state": "all", "project_id__in": "[101001]"}, [201001, 201002]),
+        ("environments/", {"pk": 203001}, [203001]),
+        ("jobs/", {"state": 2}, []),
+        ("jobs/", {"is_system": "true"}, []),
+        ("jobs/", {"is_system": "false", "pk__in": "[301002,301001]"}, [301001, 301002]),
+        ("runs/", {"pk": FAILED_RUN, "state": 1}, [FAILED_RUN]),
+        ("runs/", {"deferring_run_id": 5}, []),
+        ("runs/", {"dbt_version__in": '["0.1.0"]'}, []),
+    ],
+)
+def test_every_published_filter_narrows(platform: Platform, path: str, params: dict, wanted: list[int]) -> None:
+    assert [each["id"] for each in platform.get(path, **params)["data"]] == wanted
+
+
+def test_jobs_are_found_by_having_a_schedule(platform: Platform, reckoning: Reckoning) -> None:
+    scheduled = {job["id"] for job in reckoning.account["jobs"] if job["schedule"]}
+    found = {job["id"] for job in platform.get("jobs/", triggers_schedule="true")["data"]}
+    assert found == scheduled
+    assert 0 < len(found) < len(reckoning.account["jobs"])
+
+
+# What clients may read of each thing, from the published description of the API.
+PUBLISHED = {
+    "projects/101001/": "id name account_id description dbt_project_subdirectory type state docs_job_id"
+    " freshness_job_id semantic_layer_config_id connection_id repository_id created_at updated_at",
+    "environments/201001/": "id account_id project_id name type deployment_type dbt_version raw_dbt_version"
+    " use_custom_branch custom_branch state is_deferrable enable_dbt_state enable_model_query_history credentials_id"
+    " connection_id primary_profile_id created_at updated_at",
+    "jobs/301001/": "id account_id project_id environment_id name description dbt_version execute_steps job_type"
+    " triggers settings execution schedule generate_docs run_generate_sources deferring_environment_id is_deferrable"
+    " run_failure_count state created_at updated_at",
+    f"runs/{FAILED_RUN}/": "id trigger_id account_id project_id environment_id job_definition_id job_id status"
+    " status_humanized status_message dbt_version git_branch git_sha created_at updated_at dequeued_at started_at"
+    " finished_at should_start_at in_progress is_complete is_success is_error is_cancelled is_running duration"
+    " queued_duration run_duration duration_humanized queued_duration_humanized run_duration_humanized"
+    " created_at_humanized finished_at_humanized href artifacts_saved has_docs_generated has_sources_generated"
+    " blocked_by deferring_run_id retrying_run_id can_retry retry_not_supported_reason trigger run_steps",
+}
+
+
+@pytest.mark.parametrize("path", PUBLISHED)
+def test_every_published_field_is_there(platform: Platform, path: str) -> None:
+    assert set(PUBLISHED[path].split()) <= set(platform.get(path)["data"])
+
+
+def test_durations_are_told_to_people_too(platform: Platform, reckoning: Reckoning) -> None:
+    expected = next(run for run in reckoning.runs if run["id"] == FAILED_RUN)
+    run = platform.get(f"runs/{FAILED_RUN}/")["data"]
+    seconds = int((moment(expected["finished_at"]) - moment(expected["started_at"])).total_seconds())
+    assert run["run_duration_humanized"] == f"{seconds} seconds"
+    assert run["finished_at_humanized"].endswith(" ago")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"accounts/{2**70}/",
+        f"accounts/{ACCOUNT}/runs/{2**63}/",
+        f"accounts/{ACCOUNT}/jobs/{10**30}/",
+        f"accounts/{ACCOUNT}/runs/{10**30}/artifacts/manifest.json",
+        f"accounts/{ACCOUNT}/users/",
+        "nonsense",
+    ],
+)
+def test_an_address_that_leads_nowhere_is_404_in_the_envelope(platform: Platform, path: str) -> None:
+    answer = platform.http.get(f"/api/v2/{path}")
+    assert (answer.status_code, answer.json()["status"]["is_success"], answer.json()["data"]) == (404, False, None)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"limit": 10**30},
+        {"offset": 2**63},
+        {"status": 10**30},
+        {"id__gt": "9" * 5000},
+        {"pk__in": f"[{2**63}]"},
+        {"has_docs_generated": "perhaps"},
+        {"state": "gone"},
+    ],
+)
+def test_a_number_that_no_archive_could_hold_is_400_in_the_envelope(platform: Platform, params: dict) -> None:
+    answer = platform.http.get(f"/api/v2/accounts/{ACCOUNT}/runs/", params=params)
+    assert (answer.status_code, answer.json()["data"]) == (400, None)
+
+
+def test_text_that_no_archive_could_hold_finds_nothing_or_is_400(platform: Platform) -> None:
+    for path, name in (("runs", "dbt_version"), ("jobs", "name__icontains")):
+        answer = platform.http.get(f"/api/v2/accounts/{ACCOUNT}/{path}/", params={name: "a\0b"})
+        assert (answer.status_code, answer.json()["data"]) in ((200, []), (400, None))
+
+
+def test_what_the_platform_does_not_do_is_405_in_the_envelope(platform: Platform) -> None:
+    answer = platform.http.post(f"/api/v2/accounts/{ACCOUNT}/jobs/301001/run/", json={"cause": "test"})
+    assert (answer.status_code, answer.json()["data"]) == (404, None)
+    answer = platform.http.post(f"/api/v2/accounts/{ACCOUNT}/jobs/", json={})
+    assert (answer.status_code, answer.json()["status"]["code"], answer.headers["allow"]) == (405, 405, "GET, HEAD")

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, event, inspect, select
+from starlette.testclient import TestClient
 
 from gateway.errors import ConfigurationError
 from gateway.local_platform import archive as archive_module
+from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
+from gateway.local_platform.demo import unpack_demo
 from gateway.local_platform.ingest import ingest_folder
 from gateway.local_platform.migrations import MIGRATIONS, Migration, migrate
 from gateway.local_platform.tables import migrations
 from tests.platform.postgres import Server
+from tests.platform.test_bad_artifacts import not_as_root
 
 RUN = Path("finance/301001/70437490011508")
+OTHER_RUN = Path("finance/301001/70437490010823")
 
 
 @pytest.fixture
@@ -41,6 +50,93 @@ def test_a_full_disk_stops_the_reading_with_one_line_and_keeps_what_was_there(tm
     event.remove(archive._engine, "connect", fill_up)
     archive._engine.dispose()
     assert ingest_folder(archive, folder).runs == 1
+    archive.close()
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from gateway.errors import ConfigurationError
+from gateway.local_platform.archive import Archive
+from gateway.local_platform.ingest import ingest_folder
+
+store, folder, most = sys.argv[1:]
+archive = Archive.open(store)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(most), resource.RLIM_INFINITY))
+try:
+    ingest_folder(archive, Path(folder))
+except ConfigurationError as error:
+    print(error.message)
+print(archive.describe().runs)
+"""
+
+
+def test_a_file_system_that_takes_no_more_bytes_is_one_line_and_costs_nothing_stored(
+    tmp_path: Path, runs_folder: Path, folder: Path
+) -> None:
+    """The operating system itself refuses to write, in the midst of the second run."""
+    address = f"sqlite:///{tmp_path / 'runs.db'}"
+    archive = Archive.open(address)
+    assert ingest_folder(archive, folder).runs == 1
+    archive.close()
+    shutil.copytree(runs_folder / OTHER_RUN, folder / OTHER_RUN)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, address, str(folder), "40000"], capture_output=True, text=True, check=True
+    )
+    said, runs = done.stdout.splitlines()
+    assert said.startswith(f"The archive {address} cannot be written: ")
+    assert runs == "1"
+    assert done.stderr == ""
+    opened = Archive.open(address)
+    report = ingest_folder(opened, folder)
+    assert (report.runs, report.unchanged) == (1, 1)
+    opened.close()
+
+
+def test_a_folder_that_may_only_be_read_is_read_and_one_line_says_that_no_archive_can_be_there() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        shutil.copytree(unpack_demo(place / "demo") / RUN, place / "runs" / RUN)
+        archive = Archive.open(f"sqlite:///{place / 'runs.db'}")
+        for path in (place, *place.glob("runs.db*")):
+            path.chmod(0o777)
+        for path in (place / "runs", *(place / "runs").rglob("*")):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        with not_as_root():
+            assert ingest_folder(archive, place / "runs").runs == 1
+            inside = f"sqlite:///{place / 'runs' / 'runs.db'}"
+            with pytest.raises(ConfigurationError, match="cannot be opened") as refused:
+                Archive.open(inside)
+        archive.close()
+    assert inside in refused.value.message
+    assert "\n" not in refused.value.message
+
+
+def test_an_archive_that_is_damaged_while_it_is_served_is_an_error_in_both_apis(
+    tmp_path: Path, runs_folder: Path, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copy(runs_folder / "account.json", folder)
+    address = f"sqlite:///{tmp_path / 'runs.db'}"
+    archive = Archive.open(address)
+    ingest_folder(archive, folder)
+    client = TestClient(create_platform(archive))
+    query = {"query": "{ environment(id: 201001) { dbtProjectName } }"}
+    assert client.post("/graphql", json=query).json()["data"] == {"environment": {"dbtProjectName": "finance"}}
+    archive.close()
+    whole = (tmp_path / "runs.db").read_bytes()
+    (tmp_path / "runs.db").write_bytes(b"\xff" * len(whole))
+    answer = client.post("/graphql", json=query)
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (500, "INTERNAL_SERVER_ERROR")
+    answer = client.get("/api/v3/accounts/")
+    assert (answer.status_code, answer.json()["data"]) == (500, None)
+    assert all("runs.db" in record.message for record in caplog.records)
+    with pytest.raises(ConfigurationError, match=re.escape(address)):
+        ingest_folder(archive, folder)
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        archive.describe()
+    archive.close()
+    (tmp_path / "runs.db").write_bytes(whole)
+    assert client.post("/graphql", json=query).status_code == 200, "the process outlives it"
     archive.close()
 
 

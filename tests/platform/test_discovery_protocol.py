@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
-from graphql import build_client_schema, build_schema, get_introspection_query, print_schema
+from graphql import (
+    build_client_schema,
+    build_schema,
+    find_breaking_changes,
+    find_dangerous_changes,
+    get_introspection_query,
+    print_schema,
+)
 from starlette.testclient import TestClient
 
 from gateway.local_platform.app import create_platform
 from tests.platform.conftest import Platform
 
+_BESIDE = Path(__file__).parents[3] / "shared" / "upstream" / "discovery-api.graphql"
+UPSTREAM = Path(os.environ.get("DBT_DISCOVERY_SDL", _BESIDE))
 PUBLISHED = Path(__file__).parents[2] / "gateway/local_platform/discovery.graphql"
 ENVIRONMENT = "query Named($id: BigInt!) { environment(id: $id) { dbtProjectName } }"
 
@@ -20,6 +30,17 @@ def test_the_schema_served_is_the_published_one(platform: Platform) -> None:
     served = build_client_schema(platform.ask(get_introspection_query(descriptions=True)))
     published = build_schema(PUBLISHED.read_text())
     assert _sorted_sdl(print_schema(served)) == _sorted_sdl(print_schema(published))
+
+
+def test_the_published_schema_is_upstreams() -> None:
+    """Types, fields, arguments, nullability, enums: no change in either direction breaks or surprises a client."""
+    if not UPSTREAM.is_file():
+        pytest.skip(f"no description of the Discovery API at {UPSTREAM}: put it there, or name it in DBT_DISCOVERY_SDL")
+    upstream, ours = build_schema(UPSTREAM.read_text("utf-8")), build_schema(PUBLISHED.read_text("utf-8"))
+    for old, new in ((upstream, ours), (ours, upstream)):
+        assert find_breaking_changes(old, new) == []
+        assert find_dangerous_changes(old, new) == []
+    assert len(ours.type_map) == len(upstream.type_map) > 150
 
 
 def _sorted_sdl(sdl: str) -> list[str]:
@@ -62,7 +83,7 @@ def test_a_big_number_is_read_as_number_and_as_text(platform: Platform, number: 
     assert platform.ask(ENVIRONMENT, id=number) == {"environment": {"dbtProjectName": "finance"}}
 
 
-@pytest.mark.parametrize("number", ["x", True, 1.5, [1], None])
+@pytest.mark.parametrize("number", ["x", True, 1.5, [1], None, 2**63, -(2**70), "9" * 5000, 1e300])
 def test_what_is_no_number_is_refused(platform: Platform, number: object) -> None:
     assert platform.post(ENVIRONMENT, {"id": number}).status_code == 400
 
@@ -120,3 +141,39 @@ def test_requests_are_counted_with_their_operation_names(platform: Platform) -> 
     assert app.state.requests.count == 3
     app.state.requests.clear()
     assert app.state.requests.records == []
+
+
+def test_text_that_no_archive_could_hold_is_no_server_error(platform: Platform) -> None:
+    query = """query ($name: String!) { environment(id: 201001) { applied {
+      models(filter: {uniqueIds: [$name]}) { totalCount } modelHistoricalRuns(uniqueId: $name) { runId } } } }"""
+    answer = platform.post(query, {"name": "model.finance.\0"})
+    codes = {error["extensions"]["code"] for error in answer.json().get("errors", [])}
+    assert codes <= {"BAD_USER_INPUT"}
+
+
+MACROS = "query ($first: Int, $after: String) { environment(id: 201001) { definition { resources(filter: {types: [Macro"
+MACROS += " Model Test Source Seed Snapshot Exposure]}, first: $first, after: $after) { totalCount edges { node { "
+MACROS += "__typename } } pageInfo { hasNextPage endCursor } } } } }"
+
+
+@pytest.mark.parametrize("first", [None, 500, 501, 2**31 - 1])
+def test_a_page_of_an_environment_has_five_hundred_rows_at_most(platform: Platform, first: int | None) -> None:
+    page = platform.ask(MACROS, first=first)["environment"]["definition"]["resources"]
+    assert page["totalCount"] > 500
+    assert (len(page["edges"]), page["pageInfo"]["hasNextPage"]) == (500, True)
+    rest = platform.ask(MACROS, first=first, after=page["pageInfo"]["endCursor"])["environment"]["definition"][
+        "resources"
+    ]
+    assert (len(rest["edges"]), rest["pageInfo"]["hasNextPage"]) == (page["totalCount"] - 500, False)
+
+
+def test_a_page_of_a_job_has_a_hundred_rows_at_most(platform: Platform) -> None:
+    query = """query ($first: Int, $after: String) { job(id: 301001) {
+      macros(first: $first, after: $after) { uniqueId paginationCursor } } }"""
+    whole = platform.ask(query)["job"]["macros"]
+    assert len(whole) > 200
+    assert len(platform.ask(query, first=99)["job"]["macros"]) == 99
+    for first in (100, 101, 2**31 - 1):
+        rows = platform.ask(query, first=first)["job"]["macros"]
+        assert rows == whole[:100]
+        assert platform.ask(query, first=first, after=rows[-1]["paginationCursor"])["job"]["macros"] == whole[100:200]

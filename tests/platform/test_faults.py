@@ -41,11 +41,25 @@ def test_the_header_is_refused_where_faults_are_off(platform: Platform) -> None:
     assert "switched off" in answer.json()["errors"][0]["message"]
 
 
-@pytest.mark.parametrize("wrong", ["nonsense", "latency=soon", "latency=0.1,nonsense"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "nonsense",
+        "latency=soon",
+        "latency=0.1,nonsense",
+        "latency=nan",
+        "latency=-1",
+        "server-error=200",
+        "server-error=nan",
+        "oversized=inf",
+        "rate-limited=1e300",
+    ],
+)
 def test_a_fault_that_is_not_known_is_named(faulty: TestClient, wrong: str) -> None:
     answer = ask(faulty, wrong)
     assert answer.status_code == 400
-    assert any(name in answer.json()["errors"][0]["message"] for name in ("nonsense", "latency"))
+    name = wrong.rpartition(",")[2].partition("=")[0]
+    assert name in answer.json()["errors"][0]["message"]
 
 
 @pytest.mark.parametrize(
@@ -219,3 +233,9 @@ def test_the_counts_can_be_read_and_set_to_zero_where_faults_are_on(platform: Pl
 def test_a_document_nested_without_end_is_refused(platform: Platform) -> None:
     deep = "{ a" * 20_000 + "}" * 20_000
     assert platform.post(deep).status_code == 400
+
+
+@pytest.mark.parametrize("fault", ["wrong-types", "partial-errors", "truncated"])
+def test_a_body_that_is_no_json_is_no_crash(faulty: TestClient, fault: str) -> None:
+    answer = faulty.get("/nowhere", headers={"x-platform-fault": fault})
+    assert answer.status_code == 404

@@ -5,16 +5,19 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from queue import Queue
 
+import pytest
+
+from gateway.local_platform import archive as archive_module
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.ingest import IngestReport
 from gateway.local_platform.watching import watch_folder
 
 RUN = Path("finance/301001/70437490011508")
-PATIENCE = 30
+PATIENCE = 60
 
 
 @contextmanager
@@ -51,3 +54,21 @@ def test_a_run_that_appears_is_read_and_a_half_written_one_is_waited_for(
         while not found.runs:
             found = reports.get(timeout=PATIENCE)
     assert empty_archive.describe().runs == 1
+
+
+def test_a_locked_archive_is_waited_for(runs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive_module, "_BUSY_SECONDS", 0)
+    address = f"sqlite:///{tmp_path / 'runs.db'}"
+    mine, theirs = Archive.open(address), Archive.open(address)
+    shutil.copytree(runs_folder / RUN, tmp_path / "runs" / RUN)
+    with ExitStack() as held:
+        held.enter_context(theirs.writing())
+        with watching(mine, tmp_path / "runs") as reports:
+            found = reports.get(timeout=PATIENCE)
+            while not any("locked" in problem.reason for problem in found.problems):
+                found = reports.get(timeout=PATIENCE)
+            held.close()
+            while mine.describe().runs == 0:
+                reports.get(timeout=PATIENCE)
+    mine.close()
+    theirs.close()

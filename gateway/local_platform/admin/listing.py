@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Table, false, func, not_, select, true
 from starlette.datastructures import QueryParams
 
 from gateway.local_platform.admin.envelope import AdminError
@@ -15,6 +15,7 @@ from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.times import parse_micros
 
 MOST_ROWS = 100
+_MOST_DIGITS = 18  # what 64 bits hold
 Condition = Callable[[str], ColumnElement[bool]]
 
 
@@ -87,6 +88,28 @@ def is_in_texts(column: ColumnElement[Any]) -> Condition:
     return lambda value: column.in_([part.strip(" \"'") for part in value.strip("[]").split(",") if part.strip()])
 
 
+def is_true(condition: ColumnElement[bool]) -> Condition:
+    """`name=true` or `name=false`."""
+    return lambda value: condition if _truth(value) else not_(condition)
+
+
+def is_never(value: str) -> ColumnElement[bool]:
+    """`name=true` for what nothing here is."""
+    return false() if _truth(value) else true()
+
+
+def is_active(value: str) -> ColumnElement[bool]:
+    """`state=1`, `2` or `all`: everything here is active, nothing was deleted."""
+    return true() if value == "all" or _number(value) == 1 else false()
+
+
+def _truth(value: str) -> bool:
+    found = {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
+    if found is None:
+        raise AdminError(400, f"{value[:100]!r} is neither true nor false.")
+    return found
+
+
 def above(column: ColumnElement[Any]) -> Condition:
     """`name__gt=5`."""
     return lambda value: column > _number(value)
@@ -106,10 +129,10 @@ def in_range(column: ColumnElement[Any]) -> Condition:
 
 
 def _number(value: str) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        raise AdminError(400, f"{value!r} is not a whole number.") from None
+    text = value.strip()
+    if not text.removeprefix("-").isdecimal() or len(text) > _MOST_DIGITS:
+        raise AdminError(400, f"{value[:100]!r} is not a whole number of at most {_MOST_DIGITS} digits.")
+    return int(text)
 
 
 def _whole(params: QueryParams, name: str, default: int) -> int:

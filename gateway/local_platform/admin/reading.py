@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Table, exists, false, func, select
 from starlette.datastructures import QueryParams
 
 from gateway.local_platform.admin import shapes
@@ -17,20 +17,32 @@ from gateway.local_platform.admin.listing import (
     equals,
     equals_text,
     in_range,
+    is_active,
     is_in,
     is_in_texts,
+    is_never,
+    is_true,
     related,
 )
+from gateway.local_platform.artifacts import CATALOG, SOURCES
 from gateway.local_platform.contents import chunks
 from gateway.local_platform.rows import AnyRow
-from gateway.local_platform.tables import environments, invocations, jobs, projects, runs, texts
+from gateway.local_platform.tables import environments, invocations, jobs, projects, run_files, runs, texts
 
 FINISHED = 10
+MOST_ID = 2**63 - 1
 Rows = list[dict[str, Any]]
+
+
+def _left(name: str) -> ColumnElement[bool]:
+    """Runs that left an artifact of this name."""
+    return exists().where(run_files.c.run_id == runs.c.id, run_files.c.name == name)
+
 
 PROJECTS = Resource(
     projects,
     {
+        "state": is_active,
         "pk": equals(projects.c.id),
         "pk__in": is_in(projects.c.id),
         "pk__gt": above(projects.c.id),
@@ -42,7 +54,10 @@ PROJECTS = Resource(
 ENVIRONMENTS = Resource(
     environments,
     {
+        "state": is_active,
         "project_id": equals(environments.c.project_id),
+        "project_id__in": is_in(environments.c.project_id),
+        "pk": equals(environments.c.id),
         "pk__in": is_in(environments.c.id),
         "id__gt": above(environments.c.id),
         "name": equals_text(environments.c.name),
@@ -57,6 +72,11 @@ ENVIRONMENTS = Resource(
 JOBS = Resource(
     jobs,
     {
+        "state": is_active,
+        "is_system": is_never,
+        "triggers_schedule": is_true(jobs.c.details.contains('"schedule":{', autoescape=True)),
+        "pk": equals(jobs.c.id),
+        "pk__in": is_in(jobs.c.id),
         "project_id": equals(jobs.c.project_id),
         "project_id__in": is_in(jobs.c.project_id),
         "environment_id": equals(jobs.c.environment_id),
@@ -77,8 +97,14 @@ RUNS = Resource(
         "status": equals(runs.c.status),
         "status__in": is_in(runs.c.status),
         "id__gt": above(runs.c.id),
+        "pk": equals(runs.c.id),
         "pk__in": is_in(runs.c.id),
+        "state": is_active,
         "dbt_version": equals_text(runs.c.dbt_version),
+        "dbt_version__in": is_in_texts(runs.c.dbt_version),
+        "deferring_run_id": lambda _value: false(),
+        "has_docs_generated": is_true(_left(CATALOG)),
+        "has_sources_generated": is_true(_left(SOURCES)),
         "created_at__range": in_range(runs.c.created_at),
         "finished_at__range": in_range(runs.c.finished_at),
     },
@@ -88,7 +114,7 @@ RUNS = Resource(
 
 def find_one(connection: Connection, table: Table, key: int, *scope: ColumnElement[bool]) -> AnyRow:
     """One row by id. Raises AdminError (404) when it does not exist in this scope."""
-    row = connection.execute(select(table).where(table.c.id == key, *scope)).first()
+    row = None if key > MOST_ID else connection.execute(select(table).where(table.c.id == key, *scope)).first()
     if row is None:
         raise not_found(f"{table.name} {key}")
     return row
@@ -118,14 +144,24 @@ def _newest_runs(connection: Connection, job_ids: Sequence[int], *conditions: Co
     for part in chunks(job_ids):
         ranked = select(runs.c.id, order.label("place")).where(runs.c.job_id.in_(part), *conditions).subquery()
         query = select(runs).join(ranked, ranked.c.id == runs.c.id).where(ranked.c.place == 1)
-        newest.update((row.job_id, shapes.run(row)) for row in connection.execute(query))
+        rows = connection.execute(query).all()
+        newest.update(zip((row.job_id for row in rows), _shown_runs(connection, rows), strict=True))
     return newest
+
+
+def _shown_runs(connection: Connection, rows: Sequence[AnyRow]) -> Rows:
+    files: dict[int, set[str]] = {row.id: set() for row in rows}
+    for part in chunks(files):
+        query = select(run_files.c.run_id, run_files.c.name).where(run_files.c.run_id.in_(part))
+        for run_id, name in connection.execute(query):
+            files[run_id].add(name)
+    return [shapes.run(row, files[row.id]) for row in rows]
 
 
 def run_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryParams) -> Rows:
     """Runs with what `include_related` asks for."""
     wanted = related(params)
-    shown = [shapes.run(row) for row in rows]
+    shown = _shown_runs(connection, rows)
     if "trigger" in wanted:
         for run, row in zip(shown, rows, strict=True):
             run["trigger"] = shapes.trigger(row)
@@ -147,7 +183,7 @@ def run_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryPara
 def run_steps(connection: Connection, row: AnyRow) -> Rows:
     """The steps of a run: as recorded, else one per invocation."""
     recorded = shapes.recorded_steps(row)
-    if recorded or not row.inferred:
+    if recorded:
         return recorded
     query = (
         select(invocations, texts.c.body.label("args"))
@@ -155,7 +191,16 @@ def run_steps(connection: Connection, row: AnyRow) -> Rows:
         .where(invocations.c.run_id == row.id)
         .order_by(invocations.c.step, invocations.c.generated_at)
     )
-    return [shapes.derived_step(row.id, invocation) for invocation in connection.execute(query)]
+    return [shapes.derived_step(row, invocation) for invocation in connection.execute(query)]
+
+
+def find_step(connection: Connection, key: int, *scope: ColumnElement[bool]) -> dict[str, Any]:
+    """One step by id. Raises AdminError (404) when it does not exist in this scope."""
+    row = find_one(connection, runs, key // shapes.STEPS_PER_RUN, *scope)
+    found = next((step for step in run_steps(connection, row) if step["id"] == key), None)
+    if found is None:
+        raise not_found(f"step {key}")
+    return found
 
 
 def _by_id(connection: Connection, table: Table, keys: Iterable[int]) -> dict[int, AnyRow]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, select
+from sqlalchemy.exc import DataError
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from gateway.errors import ConfigurationError
 from gateway.local_platform.admin import shapes
 from gateway.local_platform.admin.artifacts import artifact_names, send_artifact
 from gateway.local_platform.admin.envelope import AdminError, Listed, many, one
@@ -20,6 +23,7 @@ from gateway.local_platform.admin.reading import (
     PROJECTS,
     RUNS,
     find_one,
+    find_step,
     job_shapes,
     run_shapes,
     run_steps,
@@ -27,6 +31,8 @@ from gateway.local_platform.admin.reading import (
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.tables import accounts, environments, jobs, projects, runs
 from gateway.local_platform.working import in_worker
+
+_log = logging.getLogger(__name__)
 
 Handler = Callable[[Connection, Request], Response]
 
@@ -47,6 +53,7 @@ def admin_routes(archive: Archive) -> list[Route]:
         f"{account}/jobs/{{id:int}}/": _job,
         f"{account}/runs/": _runs,
         f"{account}/runs/{{id:int}}/": _run,
+        f"{account}/steps/{{id:int}}/": _run_step,
         f"{account}/runs/{{id:int}}/artifacts/": _artifacts,
         f"{account}/runs/{{id:int}}/artifacts/{{path:path}}": _artifact_handler(archive),
         f"{account}/jobs/{{id:int}}/artifacts/{{path:path}}": _job_artifact_handler(archive),
@@ -63,6 +70,11 @@ def _endpoint(archive: Archive, handler: Handler) -> Callable[[Request], Any]:
                 return handler(connection, request)
         except AdminError as error:
             return error.response()
+        except (DataError, OverflowError):
+            return AdminError(400, "A value of this request is none that an archive could hold.").response()
+        except ConfigurationError as unreadable:
+            _log.error(unreadable.message)
+            return AdminError(500, "The archive cannot be read; the platform's log says why.").response()
 
     async def endpoint(request: Request) -> Response:
         return await in_worker(answer, request)
@@ -137,6 +149,10 @@ def _run(connection: Connection, request: Request) -> Response:
     row = find_one(connection, runs, request.path_params["id"], _scope(connection, request, runs))
     shown = run_shapes(connection, [row], request.query_params)[0]
     return one({"trigger": shapes.trigger(row), "run_steps": run_steps(connection, row), **shown})
+
+
+def _run_step(connection: Connection, request: Request) -> Response:
+    return one(find_step(connection, request.path_params["id"], _scope(connection, request, runs)))
 
 
 def _artifacts(connection: Connection, request: Request) -> Response:

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 
-from gateway.local_platform.artifacts import RunArgs
+from gateway.local_platform.artifacts import CATALOG, SOURCES, RunArgs
 from gateway.local_platform.command_names import step_name
 from gateway.local_platform.rows import AnyRow
-from gateway.local_platform.run_bundle import ERROR, SUCCESS
-from gateway.local_platform.times import clock, iso_micros
+from gateway.local_platform.run_bundle import CANCELLED, ENDED, ERROR, SUCCESS
+from gateway.local_platform.times import clock, iso_micros, moved, parse_micros, spoken
 
 _STATUS_NAMES = {1: "Queued", 2: "Starting", 3: "Running", 10: "Success", 20: "Error", 30: "Cancelled"}
 _ACTIVE = 1
+STEPS_PER_RUN = 100  # the id of a step tells its run
 
 
 def account(row: AnyRow) -> dict[str, Any]:
     """An account."""
-    return {"id": row.id, "name": row.name, "plan": None, "state": _ACTIVE, "created_at": None, "updated_at": None}
+    return {
+        "id": row.id,
+        "name": row.name,
+        "plan": None,
+        "state": _ACTIVE,
+        "run_slots": None,
+        "run_duration_limit_seconds": None,
+        "queue_limit": None,
+        "identifier": None,
+        "static_subdomain": None,
+        "vanity_subdomain": None,
+        "created_at": None,
+        "updated_at": None,
+    }
 
 
 def project(row: AnyRow) -> dict[str, Any]:
@@ -33,6 +49,7 @@ def project(row: AnyRow) -> dict[str, Any]:
         "state": _ACTIVE,
         "docs_job_id": None,
         "freshness_job_id": None,
+        "semantic_layer_config_id": None,
         "connection_id": None,
         "repository_id": None,
         "created_at": None,
@@ -54,8 +71,12 @@ def environment(row: AnyRow) -> dict[str, Any]:
         "use_custom_branch": False,
         "custom_branch": None,
         "state": _ACTIVE,
+        "is_deferrable": False,
+        "enable_dbt_state": False,
+        "enable_model_query_history": False,
         "credentials_id": None,
         "connection_id": None,
+        "primary_profile_id": None,
         "created_at": None,
         "updated_at": iso_micros(row.updated_at),
     }
@@ -87,16 +108,16 @@ def job(row: AnyRow) -> dict[str, Any]:
         "generate_docs": False,
         "run_generate_sources": False,
         "deferring_environment_id": None,
+        "is_deferrable": False,
+        "run_failure_count": 0,
         "state": _ACTIVE,
         "created_at": None,
         "updated_at": None,
     }
 
 
-def run(row: AnyRow) -> dict[str, Any]:
-    """A run without its related things."""
-    done = row.status >= 10
-    queued, running = _seconds(row.created_at, row.started_at), _seconds(row.started_at, row.finished_at)
+def run(row: AnyRow, files: Collection[str]) -> dict[str, Any]:
+    """A run without its related things; `files` are the names of the artifacts it left."""
     return {
         "id": row.id,
         "trigger_id": None,
@@ -105,29 +126,70 @@ def run(row: AnyRow) -> dict[str, Any]:
         "environment_id": row.environment_id,
         "job_definition_id": row.job_id,
         "job_id": row.job_id,
-        "status": row.status,
-        "status_humanized": _STATUS_NAMES.get(row.status, "Unknown"),
         "status_message": msgspec.json.decode(row.details).get("status_message"),
         "dbt_version": row.dbt_version,
         "git_branch": row.git_branch,
         "git_sha": row.git_sha,
-        "created_at": iso_micros(row.created_at),
-        "updated_at": iso_micros(row.finished_at or row.started_at or row.created_at),
-        "dequeued_at": iso_micros(row.dequeued_at),
-        "started_at": iso_micros(row.started_at),
-        "finished_at": iso_micros(row.finished_at),
+        **_outcome(row.status),
+        **_times(row),
+        "has_docs_generated": CATALOG in files,
+        "has_sources_generated": SOURCES in files,
+        "notifications_sent": False,
+        "blocked_by": [],
+        "can_retry": False,
+        **dict.fromkeys(_CLOUD_ONLY_OF_RUNS),
+    }
+
+
+_CLOUD_ONLY_OF_RUNS = (
+    "artifact_s3_path",
+    "deferring_run_id",
+    "executed_by_thread_id",
+    "href",
+    "last_checked_at",
+    "last_heartbeat_at",
+    "owner_thread_id",
+    "retry_not_supported_reason",
+    "retrying_run_id",
+    "should_start_at",
+    "used_repo_cache",
+)
+
+
+def _outcome(status: int) -> dict[str, Any]:
+    done = status in ENDED
+    return {
+        "status": status,
+        "status_humanized": _STATUS_NAMES.get(status, "Unknown"),
         "in_progress": not done,
         "is_complete": done,
-        "is_success": row.status == 10,
-        "is_error": row.status == 20,
-        "is_cancelled": row.status == 30,
-        "is_running": row.status == 3,
-        "duration": clock(_seconds(row.created_at, row.finished_at)),
-        "queued_duration": clock(queued),
-        "run_duration": clock(running),
+        "is_success": status == SUCCESS,
+        "is_error": status == ERROR,
+        "is_cancelled": status == CANCELLED,
+        "is_running": status == 3,
         "artifacts_saved": done,
-        "href": None,
     }
+
+
+def _times(row: AnyRow) -> dict[str, Any]:
+    moments = {name: getattr(row, name) for name in ("created_at", "dequeued_at", "started_at", "finished_at")}
+    durations = {
+        "duration": _seconds(row.created_at, row.finished_at),
+        "queued_duration": _seconds(row.created_at, row.started_at),
+        "run_duration": _seconds(row.started_at, row.finished_at),
+    }
+    return {
+        **{name: iso_micros(moment) for name, moment in moments.items()},
+        "updated_at": iso_micros(row.finished_at or row.started_at or row.created_at),
+        "created_at_humanized": _ago(row.created_at),
+        "finished_at_humanized": _ago(row.finished_at),
+        **{name: clock(seconds) for name, seconds in durations.items()},
+        **{f"{name}_humanized": spoken(seconds) for name, seconds in durations.items()},
+    }
+
+
+def _ago(moment: int | None) -> str | None:
+    return None if moment is None else f"{spoken(time.time() - moment / 1_000_000)} ago"
 
 
 def trigger(row: AnyRow) -> dict[str, Any]:
@@ -139,32 +201,43 @@ def trigger(row: AnyRow) -> dict[str, Any]:
 def recorded_steps(row: AnyRow) -> list[dict[str, Any]]:
     """The steps of a run as its orchestrator recorded them."""
     steps = msgspec.json.decode(row.details).get("run_steps") or []
-    return [_step(row.id, index, step) for index, step in enumerate(steps, start=1)]
+    return [_step(row, index, step) for index, step in enumerate(steps, start=1)]
 
 
-def derived_step(run_id: int, invocation: AnyRow) -> dict[str, Any]:
+def derived_step(run: AnyRow, invocation: AnyRow) -> dict[str, Any]:
     """A step that nobody recorded, from the invocation's own artifacts; one that was cancelled passes for another."""
     ended = invocation.generated_at
-    began = ended - int((invocation.elapsed or 0) * 1_000_000)
+    began = moved(ended, -(invocation.elapsed or 0))
     args = msgspec.json.decode(invocation.args, type=RunArgs) if invocation.args else RunArgs()
     outcome = {"index": invocation.step, "status": ERROR if invocation.failed else SUCCESS}
     step = {**outcome, "name": step_name(invocation.command, args)}
-    return _step(run_id, invocation.step, {**step, "started_at": iso_micros(began), "finished_at": iso_micros(ended)})
+    return _step(run, invocation.step, {**step, "started_at": iso_micros(began), "finished_at": iso_micros(ended)})
 
 
-def _step(run_id: int, number: int, step: dict[str, Any]) -> dict[str, Any]:
+def _step(run: AnyRow, number: int, step: dict[str, Any]) -> dict[str, Any]:
     status = step.get("status") if isinstance(step.get("status"), int) else 1
+    began, ended = step.get("started_at"), step.get("finished_at")
+    seconds = _seconds(parse_micros(began), parse_micros(ended))
     return {
-        "id": run_id * 100 + number,
-        "run_id": run_id,
+        "id": run.id * STEPS_PER_RUN + number,
+        "run_id": run.id,
+        "account_id": run.account_id,
         "index": step.get("index") or number,
         "name": step.get("name"),
         "status": status,
         "status_humanized": step.get("status_humanized") or _STATUS_NAMES.get(status or 1, "Unknown"),
-        "started_at": step.get("started_at"),
-        "finished_at": step.get("finished_at"),
+        "status_color": None,
+        "created_at": began,
+        "updated_at": ended or began,
+        "started_at": began,
+        "finished_at": ended,
+        "duration": clock(seconds),
+        "duration_humanized": spoken(seconds),
+        "run_step_command": None,
         "logs": None,
+        "log_path": None,
         "debug_logs": None,
+        "debug_log_path": None,
         "truncated_debug_logs": None,
     }
 

@@ -20,7 +20,9 @@ from graphql import (
     parse,
     validate,
 )
+from sqlalchemy.exc import DataError
 
+from gateway.errors import ConfigurationError
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.discovery.schema import create_schema
 from gateway.local_platform.discovery.selection import count_fields
@@ -38,6 +40,10 @@ _NO_FAULTS = Faults()
 _TOO_COMPLEX = {
     "message": "Error: This query exceeds the complexity limit. Ask for fewer fields or fewer nodes at once.",
     "extensions": {"code": "COMPLEXITY_EXCEEDED"},
+}
+_UNREADABLE = {
+    "message": "The archive cannot be read; the platform's log says why.",
+    "extensions": {"code": "INTERNAL_SERVER_ERROR"},
 }
 
 
@@ -82,14 +88,18 @@ class DiscoveryApi:
         if budget is not None and count_fields(checked.document) > budget:
             return DiscoveryAnswer(400, {"errors": [_TOO_COMPLEX]})
         schema = self._text_schema() if "big-int-text" in faults else self._schema
-        with self._session(faults) as session:
-            result = execute_sync(
-                schema,
-                checked.document,
-                context_value=session,
-                variable_values=dict(variables or {}),
-                operation_name=operation,
-            )
+        try:
+            with self._session(faults) as session:
+                result = execute_sync(
+                    schema,
+                    checked.document,
+                    context_value=session,
+                    variable_values=dict(variables or {}),
+                    operation_name=operation,
+                )
+        except ConfigurationError as unreadable:
+            _log.error(unreadable.message)
+            return DiscoveryAnswer(500, {"errors": [_UNREADABLE]})
         return _answer(result)
 
     @contextmanager
@@ -156,6 +166,9 @@ def _answer(result: ExecutionResult) -> DiscoveryAnswer:
 def _with_code(error: GraphQLError) -> GraphQLError:
     if error.extensions and "code" in error.extensions:
         return error
+    if isinstance(error.original_error, DataError):
+        refused = GraphQLError("A value that no archive can hold.", error.nodes, path=error.path)
+        return _coded(refused, "BAD_USER_INPUT")
     if error.original_error is not None and not isinstance(error.original_error, GraphQLError):
         _log.error("A resolver failed.", exc_info=error.original_error)
         hidden = GraphQLError(

@@ -8,6 +8,9 @@ from graphql import GraphQLError, GraphQLScalarType, GraphQLSchema, IntValueNode
 
 from gateway.local_platform.times import iso_millis
 
+_GREATEST = 2**63 - 1  # as far as databases count
+_MOST_DIGITS = 20
+
 
 def bind_scalars(schema: GraphQLSchema, big_ints_as_text: bool) -> None:
     """BigInt as JSON number (or text), DateTime from microseconds, JSON values as they are."""
@@ -27,13 +30,20 @@ def _scalar(schema: GraphQLSchema, name: str) -> GraphQLScalarType:
 
 
 def _read_big_int(value: Any) -> int:
+    number = _whole(value)
+    if number is None or abs(number) > _GREATEST:
+        raise GraphQLError(f"BigInt cannot represent {str(value)[:_MOST_DIGITS]!r}: an integer of 64 bits is needed.")
+    return number
+
+
+def _whole(value: Any) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(value, str) and value.removeprefix("-").isdecimal():
+    if isinstance(value, str) and len(value) <= _MOST_DIGITS and value.removeprefix("-").isdecimal():
         return int(value)
-    raise GraphQLError(f"BigInt cannot represent {value!r}: an integer is needed.")
+    return None
 
 
 def _read_big_int_literal(node: ValueNode, *_: Any) -> int:

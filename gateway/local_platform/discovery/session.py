@@ -16,13 +16,15 @@ from gateway.local_platform.lru import Lru
 from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.tables import invocations
 
+_MOST_MEMBERS = 200_000
+
 
 @dataclass(frozen=True)
 class Memory:
-    """Derived facts kept between operations, each under a key that changes when its facts do."""
+    """Derived facts kept between operations while they hold, in bounded room: some hundred thousand rows."""
 
     graphs: Lru[Graph] = field(default_factory=lambda: Lru(8))
-    members: Lru[Sequence[AnyRow]] = field(default_factory=lambda: Lru(64))
+    members: Lru[Sequence[AnyRow]] = field(default_factory=lambda: Lru(_MOST_MEMBERS, len))
 
 
 class EnvironmentState:
@@ -77,8 +79,9 @@ class Session:
             return []
         manifest_id, deploys = state.defining.manifest_id, state.deploys
         return self._memory.members.get(
-            (state.row.id, state.row.revision, kinds),
+            (state.row.id, kinds),
             lambda: member_rows(self.connection, state.row.id, manifest_id, kinds, deploys),
+            state.row.revision,
         )
 
     def graph(self, manifest_id: int) -> Graph:
