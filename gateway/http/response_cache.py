@@ -105,6 +105,7 @@ class ResponseCache:
             kept.exact.append(exact)
             self._exact[exact] = (kept, credentials)
             self._bytes += len(exact.request)
+            self._bound()
 
     def offer(
         self, key: Key, answer: Answer, body: bytes, headers: Sequence[tuple[bytes, bytes]], seen: Observation
@@ -127,6 +128,9 @@ class ResponseCache:
             self._drop(old)
         self._answers[kept.key] = kept
         self._bytes += _weight(kept)
+        self._bound()
+
+    def _bound(self) -> None:
         while self._bytes > self._most_bytes:
             self._drop(next(iter(self._answers.values())))
 

@@ -98,6 +98,18 @@ def test_eight_ways_to_ask_for_one_answer_are_known_and_no_more(manifest: Manife
     assert cache.find_exact(Exact("other", b"00")) is None
 
 
+def test_requests_by_which_answers_are_known_stay_within_the_room(manifest: Manifest) -> None:
+    cache = cache_of(manifest, room=50_000)
+    kept = [keep(cache, b"%d" % number) for number in range(10)]
+    for number, one in enumerate(kept):
+        assert one is not None
+        for serial in range(8):
+            cache.remember_exact(Exact("peer", b"%d %d" % (number, serial) + b"x" * 5_000), one, NOBODY)
+            assert cache.bytes_kept <= 50_000
+    assert cache.find_exact(Exact("peer", b"9 7" + b"x" * 5_000)) is not None
+    assert cache.find_exact(Exact("peer", b"0 0" + b"x" * 5_000)) is None
+
+
 def test_the_same_bytes_are_those_of_the_answer_they_were_known_by(manifest: Manifest) -> None:
     cache = cache_of(manifest)
     first, second = keep(cache, b"one"), keep(cache, b"two")
