@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.load import CONNECTIONS, Load, Question, send_load
 from benchmarks.processes import Program, Running, running
@@ -106,7 +106,7 @@ def compete(work: Work, contenders: Sequence[Contender], servers: dict[str, Runn
 def _turn(results: Results, contender: Contender, server: Running, seconds: float) -> float:
     work = results.work
     before = server.cpu_seconds()
-    question = Question(work.question.query, work.question.data, work.question.variables, contender.path)
+    question = replace(work.question, path=contender.path)
     load = send_load(server.port, question, seconds, work.connections, work.least)
     if load.wrong is not None:
         results.wrong.setdefault(contender.name, load.wrong)
