@@ -132,6 +132,7 @@ async def open_services(
         try:
             yield services
         finally:
+            services.generations.ended = True
             await services.news.close()
 
 
