@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from weakref import ref
 
@@ -108,7 +108,9 @@ class KnownRequests:
             body = answer_bytes(answer, self._around.response_bytes, known.seen.cost or 0)
         except GatewayError:
             return None
-        seen = replace(known.seen, caller=caller.name, usage=usage, way=answer.way)
+        first = known.seen
+        seen = Observation(first.method, first.document, first.kind, caller.name, first.status)
+        seen.cost, seen.exceeded, seen.usage, seen.way = first.cost, first.exceeded, usage, answer.way
         seen.seconds, seen.response_bytes = time.perf_counter() - began, len(body)
         if known.key is not None:
             self._around.responses.offer(known.key, answer, body, known.headers, seen)

@@ -42,7 +42,7 @@ def key_of(question: bytes) -> Key:
 def keep(cache: ResponseCache, question: bytes, size: int = 100, facts: Believed | None = None) -> KeptAnswer | None:
     """Offers an answer to a question until it may be kept, which is the second time."""
     data = {"a": "x" * size}
-    answer = Answer(data=data, extensions={"gateway": {}}, lasting=facts or Believed(), executed=True)
+    answer = Answer(data=data, extensions={"gateway": {}}, lasting=lambda: facts or Believed(), executed=True)
     body = json.dumps({"data": data, "extensions": {"gateway": {}}}, separators=(",", ":")).encode()
     for _ in range(2):
         cache.offer(key_of(question), answer, body, (), Observation("POST", "sha256:0", "query", "ada", 200))

@@ -64,7 +64,7 @@ class Counting(SmallExecutor):
         answer = await super().execute(params, caller)
         extensions = {"gateway": {"upstreamRequests": 3, "oldestFactSeconds": 0.0}}
         data = {**(answer.data or {}), "for": caller.name} if answer.executed else None
-        return replace(answer, data=data, extensions=extensions, lasting=self.facts)
+        return replace(answer, data=data, extensions=extensions, lasting=lambda: self.facts)
 
 
 class ByKey:
