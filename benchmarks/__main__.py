@@ -28,6 +28,10 @@ def _list_of_500(schedule: Schedule) -> bool:
     return _show(lists.run(schedule, (500,)))
 
 
+def _list_of_5(schedule: Schedule) -> bool:
+    return _show(lists.run(schedule, (5,)))
+
+
 def _numbered_lists(schedule: Schedule) -> bool:
     return _show(lists.run(schedule, (500, 5), numbered=True))
 
@@ -68,6 +72,7 @@ def _upstream_tables(schedule: Schedule) -> bool:
 PARTS: Mapping[str, Callable[[Schedule], bool]] = {
     "lists": _lists,
     "list500": _list_of_500,
+    "list5": _list_of_5,
     "numbered-lists": _numbered_lists,
     "repeats": _repeats,
     "page": _page,
