@@ -24,7 +24,10 @@ class Contender:
 
 @dataclass(frozen=True)
 class Target:
-    """Ours against `other`: at least `least` times as fast, or, where `most` is set, at most `most` times its time."""
+    """Ours against `other`: at least `least` times as fast, or, where `most` is set, at most `most` times its time.
+
+    With neither the ratio is only told.
+    """
 
     other: str
     least: float | None = None
@@ -131,10 +134,13 @@ def show(results: Results) -> bool:
 
 def _show_target(results: Results, target: Target) -> bool:
     ratio = results.ratio(target.other)
+    if target.most is None and target.least is None:
+        print(f"  {ratio:6.2f} x as fast: {target.other}")
+        return True
     if target.most is not None:
         met, wanted, shown = 1 / ratio <= target.most, f"at most {target.most:g}", 1 / ratio
     else:
-        met, wanted, shown = ratio >= (target.least or 0), f"at least {target.least:g}", ratio
+        met, wanted, shown = ratio >= (target.least or 0.0), f"at least {target.least:g}", ratio
     kind = "its time" if target.most is not None else "as fast"
     print(f"  {shown:6.2f} x {kind}: {target.other} ({wanted}: {'met' if met else 'NOT MET'})")
     return met

@@ -54,7 +54,9 @@ def run(schedule: Schedule, counts: Sequence[int] = (5_000, 500, 5), *, numbered
             contenders = (*others, Contender(CEILING, python("benchmarks.servers.bare", answer)))
             with started(contenders) as servers:
                 kind = ", each request with an id of its own" if numbered else ""
-                work = Work(f"{count:,} models x 8 fields, from warm facts{kind}", asked, _TARGETS[count])
+                name = f"{count:,} models x 8 fields, from warm facts{kind}"
+                targets = tuple(Target(one.other) for one in _TARGETS[count]) if numbered else _TARGETS[count]
+                work = Work(name, asked, targets)
                 yield compete(work, contenders, servers, schedule)
 
 
