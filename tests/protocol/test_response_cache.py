@@ -270,6 +270,15 @@ async def test_an_answer_larger_than_its_share_is_not_kept(executor: Counting, c
     assert await executions(executor, lambda: ask(app, {"query": f'{{ greeting(name: "{"a" * 3000}") }}'})) == 4
 
 
+async def test_a_long_answer_is_given_again_whole(app: Starlette, executor: Counting) -> None:
+    question = {"query": "query ($name: String!) { greeting(name: $name) }", "variables": {"name": "a" * 70_000}}
+    first = await ask(app, question)
+    assert await executions(executor, lambda: ask(app, question)) == 1
+    again = await ask(app, question)
+    assert json.loads(again.body)["data"] == json.loads(first.body)["data"]
+    assert int(again.headers["content-length"]) == len(again.body) > 70_000
+
+
 async def test_it_can_be_switched_off(executor: Counting, callers: ByKey) -> None:
     app = edge(executor, callers, room=0)
     assert await executions(executor, lambda: ask(app)) == 4
