@@ -12,7 +12,7 @@ import argparse
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 from benchmarks import gateway_job, held, lists, memory, repeats, upstream_tables, warm_ranking, workers
 from benchmarks.contest import Results, Schedule, show
@@ -26,6 +26,14 @@ def _lists(schedule: Schedule) -> bool:
 
 def _list_of_500(schedule: Schedule) -> bool:
     return _show(lists.run(schedule, (500,)))
+
+
+def _list_of_5(schedule: Schedule) -> bool:
+    return _show(lists.run(schedule, (5,)))
+
+
+def _numbered_lists(schedule: Schedule) -> bool:
+    return _show(lists.run(schedule, (500, 5), numbered=True))
 
 
 def _repeats(schedule: Schedule) -> bool:
@@ -64,6 +72,8 @@ def _upstream_tables(schedule: Schedule) -> bool:
 PARTS: Mapping[str, Callable[[Schedule], bool]] = {
     "lists": _lists,
     "list500": _list_of_500,
+    "list5": _list_of_5,
+    "numbered-lists": _numbered_lists,
     "repeats": _repeats,
     "page": _page,
     "ranking": _ranking,
@@ -75,11 +85,24 @@ PARTS: Mapping[str, Callable[[Schedule], bool]] = {
     "workers": workers.run,
     "upstream": _upstream_tables,
 }
-DEFAULT = ("lists", "repeats", "page", "ranking", "history", "warm-ranking", "memory", "workers", "upstream")
+DEFAULT = (
+    "lists",
+    "numbered-lists",
+    "repeats",
+    "page",
+    "ranking",
+    "history",
+    "warm-ranking",
+    "memory",
+    "workers",
+    "upstream",
+)
 
 
 def main() -> int:
     given = _arguments()
+    # Every part is shown when it is over, also where somebody reads it from a file.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a text file
     _install_contenders()
     pin(0, frozenset({LOAD_CORE}))
     print(describe())
@@ -115,7 +138,7 @@ def _install_contenders() -> None:
         installed.touch()
 
 
-def _show(results: Sequence[Results]) -> bool:
+def _show(results: Iterable[Results]) -> bool:
     return not [one for one in results if not show(one)]
 
 

@@ -13,6 +13,7 @@ from benchmarks.objects import Model, Size, account_models, environment_id, runs
 from benchmarks.processes import Running, node, python, running
 
 BY_HAND, ONE_BY_ONE, FEWEST = "by hand, same calls", "one request per model", "fewest round trips"
+BY_HAND_RANKED = "by hand, aiohttp, msgspec"
 FAN_OUT, HIVE = "yoga + JIT, undici, dataloader", "Hive, additional resolvers"
 LATENCY = 50.0
 
@@ -43,9 +44,11 @@ def ranking(schedule: Schedule, latencies: Sequence[float] = (0.0,)) -> list[Res
                 _cold(upstream),
                 Contender(FAN_OUT, node("fan_out.mjs", str(upstream.port))),
                 Contender(HIVE, node("hive.mjs", str(upstream.port))),
+                _by_hand(upstream, BY_HAND_RANKED, "/ranking"),
             )
             name = f"slowest five of 20 x 2,000, nothing cached, {latency:g} ms upstream"
-            work = Work(name, asked, targets, CPU, connections=2, least=6)
+            # One after the other: the gateway would read once for several that ask at once.
+            work = Work(name, asked, targets, CPU, connections=1, least=6)
             results.append(_meet(work, contenders, schedule))
     return results
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ def question(models: Sequence[Model], count: int) -> Question:
     return Question(query, {"account": {"models": {"nodes": [as_json(model) for model in models[:count]]}}})
 
 
-def run(schedule: Schedule, counts: Sequence[int] = (5_000, 500, 5)) -> list[Results]:
-    """A contest for each length of list."""
+def run(schedule: Schedule, counts: Sequence[int] = (5_000, 500, 5), *, numbered: bool = False) -> Iterator[Results]:
+    """A contest for each length of list. `numbered`: no two requests are the same to the last byte."""
     models = account_models(SIZE)
     with tempfile.TemporaryDirectory() as place, running(fake_upstream(SIZE)) as upstream:
         rows = _write(Path(place) / "rows.json", [as_json(model) for model in models])
@@ -47,15 +48,16 @@ def run(schedule: Schedule, counts: Sequence[int] = (5_000, 500, 5)) -> list[Res
             Contender(MERCURIUS, node("mercurius.mjs", rows)),
             Contender(APOLLO, node("apollo.mjs", rows), "/"),
         )
-        results = []
         for count in counts:
-            asked = question(models, count)
+            asked = replace(question(models, count), numbered=numbered)
             answer = _write(Path(place) / "answer.json", {"data": asked.data})
             contenders = (*others, Contender(CEILING, python("benchmarks.servers.bare", answer)))
             with started(contenders) as servers:
-                work = Work(f"{count:,} models x 8 fields, from warm facts", asked, _TARGETS[count])
-                results.append(compete(work, contenders, servers, schedule))
-        return results
+                kind = ", each request with an id of its own" if numbered else ""
+                name = f"{count:,} models x 8 fields, from warm facts{kind}"
+                targets = tuple(Target(one.other) for one in _TARGETS[count]) if numbered else _TARGETS[count]
+                work = Work(name, asked, targets)
+                yield compete(work, contenders, servers, schedule)
 
 
 def _write(file: Path, content: Any) -> str:

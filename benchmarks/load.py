@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import uvloop
@@ -17,21 +18,30 @@ _HEAD_END = b"\r\n\r\n"
 
 @dataclass(frozen=True)
 class Question:
-    """A GraphQL request and the data that the right answer holds."""
+    """A GraphQL request and the data that the right answer holds.
+
+    `numbered`: each request carries a number of its own, as behind a proxy that names requests, so that no two are the
+    same to the last byte.
+    """
 
     query: str
     data: Any
     variables: Mapping[str, Any] = field(default_factory=dict)
     path: str = "/graphql"
+    numbered: bool = False
 
-    def request(self, port: int) -> bytes:
-        """The bytes to send: what a plain client sends, JSON for JSON."""
+    def requests(self, port: int) -> Callable[[], bytes]:
+        """What gives the bytes to send, again and again: what a plain client sends, JSON for JSON."""
         body = json.dumps({"query": self.query, "variables": self.variables}).encode()
         head = (
             f"POST {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
-            f"Accept: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
+            f"Accept: application/json\r\nContent-Length: {len(body)}\r\n"
+        ).encode()
+        if not self.numbered:
+            whole = head + b"\r\n" + body
+            return lambda: whole
+        numbers = count()
+        return lambda: b"%bX-Request-Id: %08x\r\n\r\n%b" % (head, next(numbers), body)
 
 
 @dataclass
@@ -58,7 +68,7 @@ class _Course:
 async def _send(port: int, question: Question, course: _Course, connections: int) -> Load:
     loop = asyncio.get_running_loop()
     load = Load()
-    shared = _Shared(question, question.request(port), load, time.perf_counter() + course.seconds, course.least)
+    shared = _Shared(question, question.requests(port), load, time.perf_counter() + course.seconds, course.least)
     began = time.perf_counter()
     clients = []
     for _ in range(connections):
@@ -74,7 +84,7 @@ async def _send(port: int, question: Question, course: _Course, connections: int
 class _Shared:
     """What the connections of one burst have in common."""
 
-    def __init__(self, question: Question, request: bytes, load: Load, until: float, least: int) -> None:
+    def __init__(self, question: Question, request: Callable[[], bytes], load: Load, until: float, least: int) -> None:
         self.request = request
         self.load = load
         self._question = question
@@ -122,7 +132,7 @@ class _Client(asyncio.Protocol):
 
     def ask(self) -> None:
         self._asked = time.perf_counter()
-        self._transport.write(self._shared.request)
+        self._transport.write(self._shared.request())
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

@@ -7,11 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parents[1]
 NODE = ROOT / "benchmarks" / "node"
@@ -76,24 +78,26 @@ def node(script: str, *arguments: str) -> Program:
 
 @contextmanager
 def running(program: Program) -> Iterator[Running]:
-    """Starts a server for the block and waits until it accepts connections. Its output goes to stderr when it fails."""
+    """Starts a server for the block and waits until it accepts connections. What it says is shown when it does not."""
     port = free_port()
     command = [part.replace("{port}", str(port)) for part in program.command]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**inherited, **program.environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    pin(process.pid, program.cores)
-    try:
-        _wait(process, port, command)
-        yield Running(port, process.pid)
-    finally:
-        _stop(process)
+    # A pipe that nobody reads would hold up a server that has much to say.
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**inherited, **program.environment},
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+        )
+        pin(process.pid, program.cores)
+        try:
+            _wait(process, port, command, said)
+            yield Running(port, process.pid)
+        finally:
+            _stop(process)
 
 
 def pin(pid: int, cores: frozenset[int]) -> None:
@@ -110,7 +114,7 @@ def free_port() -> int:
         return port
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, command: Sequence[str]) -> None:
+def _wait(process: subprocess.Popen[bytes], port: int, command: Sequence[str], said: IO[bytes]) -> None:
     deadline = time.monotonic() + _SECONDS_TO_START
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -120,14 +124,14 @@ def _wait(process: subprocess.Popen[bytes], port: int, command: Sequence[str]) -
         else:
             return
     process.kill()
-    told = process.stderr.read().decode(errors="replace")[-2000:] if process.stderr else ""
-    raise SystemExit(f"{' '.join(command)} did not start:\n{told}")
+    said.seek(0)
+    raise SystemExit(f"{' '.join(command)} did not start:\n{said.read().decode(errors='replace')[-2000:]}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     os.killpg(process.pid, signal.SIGTERM)
     try:
-        process.communicate(timeout=10)
+        process.wait(timeout=10)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import lists
@@ -15,10 +17,9 @@ from benchmarks.processes import node, python, running
 _COUNTS = (5, 500)
 
 
-def run(schedule: Schedule) -> list[Results]:
-    """A contest for a small answer and a large one."""
+def run(schedule: Schedule) -> Iterator[Results]:
+    """A contest for a small answer and a large one, by requests that are the same to the last byte, and by others."""
     models = account_models(lists.SIZE)
-    results = []
     with tempfile.TemporaryDirectory() as place, running(fake_upstream(lists.SIZE)) as upstream:
         rows = Path(place) / "rows.json"
         rows.write_text(json.dumps([as_json(model) for model in models]))
@@ -33,6 +34,9 @@ def run(schedule: Schedule) -> list[Results]:
             )
             targets = (Target(lists.CEILING, 1.2), Target(lists.YOGA_CACHE, 5))
             with started(contenders) as servers:
-                work = Work(f"{count} models x 8 fields, asked again", asked, targets)
-                results.append(compete(work, contenders, servers, schedule))
-    return results
+                for numbered in (False, True):
+                    kind = ", each request with an id of its own" if numbered else ""
+                    question = replace(asked, numbered=numbered)
+                    aims = tuple(Target(one.other) for one in targets) if numbered else targets
+                    work = Work(f"{count} models x 8 fields, asked again{kind}", question, aims)
+                    yield compete(work, contenders, servers, schedule)

@@ -7,8 +7,7 @@ the usual way: nothing has happened by then.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterable
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -34,14 +33,16 @@ def ensure_may_ask() -> None:
         raise NotAtHand
 
 
-@contextmanager
-def at_hand() -> Iterator[None]:
+class at_hand:  # noqa: N801  # a context manager, as in telemetry.usage
     """Within the block nothing may be asked or waited for; coroutines are run by `outcome`."""
-    token = _only.set(True)
-    try:
-        yield
-    finally:
-        _only.reset(token)
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token = _only.set(True)
+
+    def __exit__(self, *_: object) -> None:
+        _only.reset(self._token)
 
 
 def outcome(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from functools import partial
 
 from gateway.at_hand import at_hand
 from gateway.caching.lasting import lasting
@@ -108,5 +109,8 @@ class GatewayExecutor:
 
 def _answer(outcome: Outcome, begun: Begun) -> Answer:
     extensions = {"gateway": begun.usage.as_extension()} if outcome.executed else {}
-    may_last = None if outcome.errors else lasting(begun.usage, begun.services.generations, begun.total)
+    if outcome.errors:
+        return Answer(outcome.data, outcome.errors, extensions, outcome.executed, way=outcome.way.value)
+    # Most answers are given once; whether they might be again is told when it is asked.
+    may_last = partial(lasting, begun.usage, begun.services.generations, begun.total)
     return Answer(outcome.data, outcome.errors, extensions, outcome.executed, may_last, outcome.way.value)

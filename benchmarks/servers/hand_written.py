@@ -2,13 +2,16 @@
 
     python -m benchmarks.servers.hand_written PORT UPSTREAM_PORT
 
-`/page` makes the very calls that the gateway makes for a page of models. `/one-by-one` asks for the histories of the
-models it found one model after the other; `/fewest` asks for all of them at once, in as few rounds as there can be.
+`/ranking` reads the runtimes of all models, environments side by side, the pages of each one after the other. `/page`
+makes the very calls that the gateway makes for a page of models. `/one-by-one` asks for the histories of the models it
+found one model after the other; `/fewest` asks for all of them at once, in as few rounds as there can be.
 """
 
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -37,6 +40,12 @@ _HEADERS = "query($e: BigInt!) { environment(id: $e) { dbtProjectName applied { 
 _PAGE = (
     "query($e: BigInt!, $after: String) { environment(id: $e) { dbtProjectName applied { models(first: 500, "
     f"after: $after) {{ pageInfo {{ hasNextPage endCursor }} edges {{ node {{ {_FIELDS} }} }} }} }} }} }}"
+)
+
+_RUNTIMES = (
+    "query($e: BigInt!, $after: String) { environment(id: $e) { dbtProjectName applied { "
+    "models(first: 500, after: $after) { pageInfo { hasNextPage endCursor } "
+    "edges { node { name executionInfo { executionTime } } } } } } }"
 )
 
 
@@ -79,6 +88,46 @@ class Answer(msgspec.Struct):
     data: Data
 
 
+class RuntimeInfo(msgspec.Struct, rename="camel"):
+    execution_time: float
+
+
+class RuntimeNode(msgspec.Struct, rename="camel"):
+    name: str
+    execution_info: RuntimeInfo
+
+
+class RuntimeEdge(msgspec.Struct):
+    node: RuntimeNode
+
+
+class PageInfo(msgspec.Struct, rename="camel"):
+    has_next_page: bool
+    end_cursor: str | None
+
+
+class Runtimes(msgspec.Struct, rename="camel"):
+    page_info: PageInfo
+    edges: list[RuntimeEdge]
+
+
+class AppliedRuntimes(msgspec.Struct):
+    models: Runtimes
+
+
+class RuntimeEnvironment(msgspec.Struct, rename="camel"):
+    dbt_project_name: str
+    applied: AppliedRuntimes
+
+
+class RuntimeData(msgspec.Struct):
+    environment: RuntimeEnvironment
+
+
+class RuntimeAnswer(msgspec.Struct):
+    data: RuntimeData
+
+
 class Run(msgspec.Struct, rename="camel"):
     run_id: int
     execution_time: float | None
@@ -104,12 +153,17 @@ class Client:
         self._url = url
         self._models = msgspec.json.Decoder(Answer)
         self._histories = msgspec.json.Decoder(HistoryAnswer)
+        self._runtimes = msgspec.json.Decoder(RuntimeAnswer)
 
     async def environment(self) -> int:
-        """The account's only environment, by the three lists that the gateway reads side by side."""
+        """The account's only environment."""
+        return (await self.environments())[0]
+
+    async def environments(self) -> list[int]:
+        """The account's environments, by the three lists that the gateway reads side by side."""
         paths = ("v3/accounts/{}/projects/", "v3/accounts/{}/environments/", "v2/accounts/{}/jobs/")
         _, environments, _ = await asyncio.gather(*(self._get(path.format(ACCOUNT_ID)) for path in paths))
-        return int(environments["data"][0]["id"])
+        return [int(one["id"]) for one in environments["data"]]
 
     async def header(self, environment: int) -> None:
         """What the gateway asks before it believes what it knows."""
@@ -118,6 +172,18 @@ class Client:
     async def page(self, environment: int) -> Environment:
         """The first page of models."""
         return self._models.decode(await self._post(_PAGE, {"e": environment, "after": None})).data.environment
+
+    async def runtimes(self, environment: int) -> list[tuple[float, str]]:
+        """The negative runtime and the id of every model."""
+        found: list[tuple[float, str]] = []
+        after, more = None, True
+        while more:
+            body = await self._post(_RUNTIMES, {"e": environment, "after": after})
+            told = self._runtimes.decode(body).data.environment
+            name, models = told.dbt_project_name, told.applied.models
+            found += [(-one.node.execution_info.execution_time, f"{name}.{one.node.name}") for one in models.edges]
+            after, more = models.page_info.end_cursor, models.page_info.has_next_page
+        return found
 
     async def histories(self, environment: int, unique_ids: list[str]) -> list[list[Run]]:
         """The last twenty runs of each model, in one document."""
@@ -164,6 +230,13 @@ def _shown(project: str, node: Node) -> dict[str, object]:
     }
 
 
+async def ranking(client: Client) -> Any:
+    found = await asyncio.gather(*map(client.runtimes, await client.environments()))
+    slowest = heapq.nsmallest(5, itertools.chain.from_iterable(found))
+    ranked = [{"rank": n, "runtime": -one, "model": {"id": model}} for n, (one, model) in enumerate(slowest, 1)]
+    return {"account": {"slowestModels": ranked}}
+
+
 async def one_by_one(client: Client) -> Any:
     environment = await client.environment()
     found = await client.page(environment)
@@ -206,7 +279,7 @@ def application(upstream_port: int) -> Starlette:
 
         return respond
 
-    routes = {"/page": page, "/one-by-one": one_by_one, "/fewest": fewest}
+    routes = {"/ranking": ranking, "/page": page, "/one-by-one": one_by_one, "/fewest": fewest}
     return Starlette(
         routes=[Route(path, answered(work), methods=["POST"]) for path, work in routes.items()], lifespan=lifespan
     )

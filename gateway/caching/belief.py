@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -55,17 +53,22 @@ class Tolerance:
 _wanted_since: ContextVar[float] = ContextVar("gateway_wanted_since", default=-math.inf)
 
 
-@contextmanager
-def wanting(since: float) -> Iterator[None]:
+class wanting:  # noqa: N801  # a context manager, as in telemetry.usage
     """Within the block only facts count that were known to be true at `since` (the caches' clock) or later.
 
     Older ones are read again, and are not told in the place of an error.
     """
-    token = _wanted_since.set(since)
-    try:
-        yield
-    finally:
-        _wanted_since.reset(token)
+
+    __slots__ = ("_since", "_token")
+
+    def __init__(self, since: float) -> None:
+        self._since = since
+
+    def __enter__(self) -> None:
+        self._token = _wanted_since.set(self._since)
+
+    def __exit__(self, *_: object) -> None:
+        _wanted_since.reset(self._token)
 
 
 def wanted_since() -> float:

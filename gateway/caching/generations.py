@@ -10,10 +10,11 @@ ACCOUNT = 0
 
 class Generations:
     """One process's counts. An answer is as good as new while `of(its environments)` is what it was before the answer
-    was made; while `total` is the same, every answer is."""
+    was made; while `total` is the same, every answer is. When they have `ended` none is: nobody notes changes."""
 
     def __init__(self) -> None:
         self.total = 0
+        self.ended = False
         self._counts: dict[int, int] = {}
 
     def of(self, environment_ids: Collection[int]) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ class LastingAnswer:
     def holds(self) -> bool:
         """Whether every fact behind the answer is still believed without asking, and none has changed."""
         usage, generations = self.usage, self.generations
-        if usage.clock() >= usage.valid_until:
+        if generations.ended or usage.clock() >= usage.valid_until:
             return False
         return generations.total == self.total or generations.of(usage.environments) == self.counts
 

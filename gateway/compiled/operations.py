@@ -35,9 +35,8 @@ _MOST_PLANS_OF_AN_OPERATION = 8
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
-    """An operation that can be compiled. `deciding` are the variables on which its fields depend."""
+    """An operation that can be compiled. `deciding` are its variables on which its fields depend."""
 
-    document: DocumentNode
     definition: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     deciding: tuple[str, ...]
@@ -45,7 +44,7 @@ class _Operation:
 
 
 class Operations:
-    """Runs queries by compiled plans. A document is known by its identity, and kept as long as its plans are."""
+    """Runs queries by compiled plans. A document is known by its identity; its plans go with it."""
 
     def __init__(self, schema: Schema, most: int = 1_024) -> None:
         self._schema = schema
@@ -56,12 +55,10 @@ class Operations:
         self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any] | None, context: object
     ) -> Compiled | None:
         """The outcome of a validated document's operation; None, and nothing done, when graphql-core has to run it:
-        what is no query, answers in parts, or has variables that cannot be coerced."""
+        what is no query, answers in parts, or has variables that cannot be coerced or do not decide a directive."""
         operation = self._known.of(document, operation_name)
-        if operation is None:
-            return None
-        values = self._variables(operation, variables)
-        if values is None:
+        values = self._variables(operation, variables) if operation else None
+        if operation is None or values is None:
             return None
         return await CompiledExecutor(self._plan(operation, values), values, context).run()
 
@@ -91,10 +88,14 @@ class Operations:
         if not definitions:
             return _NO_VARIABLES
         values = get_variable_values(self._schema._schema, definitions, dict(given or {}), max_errors=1)
-        return values if isinstance(values, VariableValues) else None
+        if not isinstance(values, VariableValues):
+            return None
+        # A null where a default would have stood: an error that belongs to wherever the directive is come upon.
+        is_decided = all(values.coerced.get(name) is not None for name in operation.deciding)
+        return values if is_decided else None
 
     def _plan(self, operation: _Operation, variables: VariableValues) -> Plan:
-        decided = tuple(variables.coerced.get(name) for name in operation.deciding)
+        decided = tuple(variables.coerced[name] for name in operation.deciding)
         plan = operation.plans.get(decided)
         if plan is None:
             plan = Plan(self._schema, operation.definition, operation.fragments, variables, room=self.rows)
@@ -118,7 +119,9 @@ def _operation_of(document: DocumentNode, name: str | None) -> _Operation | None
     if directives.beyond:
         return None
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
-    return _Operation(document, meant[0], fragments, tuple(sorted(directives.deciding)))
+    # A document's other operations have variables of their own.
+    own = {one.variable.name.value for one in meant[0].variable_definitions or ()}
+    return _Operation(meant[0], fragments, tuple(sorted(directives.deciding & own)))
 
 
 class _Directives(Visitor):

@@ -25,12 +25,13 @@ def encode_within(content: Mapping[str, Any], most: int | None, *, in_pieces: bo
         if most is not None and len(encoded) > most:
             raise _too_long(most)
         return encoded
-    built = bytearray()
+    built, length = [], 0
     for piece in _pieces(content, _OPENED_LEVELS):
-        built += piece
-        if len(built) > most:
+        length += len(piece)
+        if length > most:
             raise _too_long(most)
-    return bytes(built)
+        built.append(piece)
+    return b"".join(built)
 
 
 def _too_long(most: int) -> LimitExceeded:
@@ -41,7 +42,7 @@ def _too_long(most: int) -> LimitExceeded:
     )
 
 
-def _pieces(value: Any, levels: int) -> Iterator[bytes]:
+def _pieces(value: Any, levels: int) -> Iterator[bytes | memoryview]:
     """The same bytes as in one piece: objects are opened down to some level, long lists are taken item by item."""
     if levels and isinstance(value, Mapping) and value:
         opening = b"{"
@@ -57,5 +58,8 @@ def _pieces(value: Any, levels: int) -> Iterator[bytes]:
             yield msgspec.json.encode(one)
             opening = b","
         yield b"]"
+    elif isinstance(value, msgspec.Raw):
+        # Encoded already, and perhaps long: not to be copied once more.
+        yield memoryview(value)
     else:
         yield msgspec.json.encode(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,21 +39,25 @@ class Lasting(Protocol):
         """Its extensions, were it given now."""
 
 
+def _never() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came of a request.
 
     `executed` is false when nothing ran: the document is invalid or the variables cannot be coerced. Then `data` is not
-    sent, and the status says so. `errors` are formatted, each with `extensions.code`. `lasting` is None for an answer
-    that must not be given again: with errors, incomplete, or of facts that may be out of date. `way` names how an
-    executed operation was run, for metrics.
+    sent, and the status says so. `errors` are formatted, each with `extensions.code`. `way` names how an executed
+    operation was run, for metrics. `lasting`, to be called at once if at all, gives what tells whether the answer may
+    be given again; None for one that must not: with errors, incomplete, or of facts that may be out of date.
     """
 
     data: Mapping[str, Any] | None = None
     errors: Sequence[Mapping[str, Any]] = ()
     extensions: Mapping[str, Any] = field(default_factory=dict)
     executed: bool = True
-    lasting: Lasting | None = None
+    lasting: Callable[[], Lasting | None] = _never
     way: str | None = None
 
 

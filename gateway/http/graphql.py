@@ -19,7 +19,7 @@ from gateway.http.body import BodyLimits, ClientGone, check_media_type, read_bod
 from gateway.http.csrf import check_cross_site
 from gateway.http.documents import Document, DocumentLimits, Documents
 from gateway.http.execution import AT_ONCE, Answer, Caller, Executor, GraphQLParams
-from gateway.http.known_requests import KnownRequest, KnownRequests, Surroundings, exact_of
+from gateway.http.known_requests import KnownRequest, KnownRequests, Surroundings, asking, exact_of
 from gateway.http.live.answers import LiveAnswers
 from gateway.http.live.streaming import Stream, StreamReply
 from gateway.http.max_age import max_age_of
@@ -190,7 +190,7 @@ class GraphQLEndpoint:
             return
         params, price = asked
         known = KnownRequest(
-            *(params, price, credentials_of(scope), caller.audience, headers),
+            *(asking(params), price, credentials_of(scope), caller.audience, headers),
             seen=replace(seen, status=200),
             edition=self._persisted.edition(),
             key=key,

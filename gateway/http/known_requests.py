@@ -9,7 +9,9 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
+from weakref import ref
 
 from starlette.types import Scope
 
@@ -29,9 +31,13 @@ _OVERHEAD = 3_000
 
 @dataclass(frozen=True, slots=True)
 class KnownRequest:
-    """What a request asks, who sent it, and the headers of its answer. `key` is its place among kept answers."""
+    """What a request asks, who sent it, and the headers of its answer. `key` is its place among kept answers.
 
-    params: GraphQLParams
+    `asks` gives what it asks while its parsed document is kept elsewhere: a document takes many times the bytes of its
+    request, and none is kept alive from here.
+    """
+
+    asks: Callable[[], GraphQLParams | None]
     price: Price | None
     credentials: Credentials
     audience: Hashable
@@ -72,12 +78,13 @@ class KnownRequests:
     def remember(self, exact: ExactRequest, known: KnownRequest) -> None:
         """Notes what these very bytes ask; from now on they are answered here while they can be."""
         key = Exact(exact.peer, exact.data)
-        if key not in self._known:
-            self._known[key] = known
+        # What was known of them before holds no longer, or they would have been answered here.
+        if self._known.pop(key, None) is None:
             self._bytes += len(exact.data) + _OVERHEAD
-            while self._bytes > _MOST_BYTES:
-                gone, _ = self._known.popitem(last=False)
-                self._bytes -= len(gone.request) + _OVERHEAD
+        self._known[key] = known
+        while self._bytes > _MOST_BYTES:
+            gone, _ = self._known.popitem(last=False)
+            self._bytes -= len(gone.request) + _OVERHEAD
         exact.front.open(self.answer, last=True)
 
     def answer(self, peer: str, request: bytes) -> RawAnswer | None:
@@ -89,9 +96,10 @@ class KnownRequests:
             return None
         self._known.move_to_end(key)
         caller = self._around.authenticator.known_caller(known.credentials)
-        if caller is None or caller.audience != known.audience:
+        params = known.asks()
+        if params is None or caller is None or caller.audience != known.audience:
             return None
-        answer = self._around.executor.at_once(known.params, caller)
+        answer = self._around.executor.at_once(params, caller)
         if answer is None:
             return None
         usage = answer.extensions["gateway"]
@@ -100,7 +108,9 @@ class KnownRequests:
             body = answer_bytes(answer, self._around.response_bytes, known.seen.cost or 0)
         except GatewayError:
             return None
-        seen = replace(known.seen, caller=caller.name, usage=usage, way=answer.way)
+        first = known.seen
+        seen = Observation(first.method, first.document, first.kind, caller.name, first.status)
+        seen.cost, seen.exceeded, seen.usage, seen.way = first.cost, first.exceeded, usage, answer.way
         seen.seconds, seen.response_bytes = time.perf_counter() - began, len(body)
         if known.key is not None:
             self._around.responses.offer(known.key, answer, body, known.headers, seen)
@@ -114,6 +124,27 @@ class KnownRequests:
             return False
         # An answer that is kept is given again further in, and then by the front.
         return known.key is None or around.responses.find(known.key) is None
+
+
+def asking(params: GraphQLParams) -> Callable[[], GraphQLParams | None]:
+    """What gives these again, while somebody else keeps the document in them."""
+    document, rest = (
+        ref(params.document),
+        partial(
+            GraphQLParams,
+            params.query,
+            operation_name=params.operation_name,
+            variables=params.variables,
+            only_queries=params.only_queries,
+            max_age=params.max_age,
+        ),
+    )
+
+    def asks() -> GraphQLParams | None:
+        found = document()
+        return None if found is None else rest(document=found)
+
+    return asks
 
 
 def exact_of(scope: Scope) -> ExactRequest | None:

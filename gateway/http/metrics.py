@@ -93,8 +93,8 @@ class Metrics:
 
     def observe(self, request: Observation) -> None:
         """Counts one finished request."""
-        self.refresh()
         if self._is_shared:
+            self.refresh()
             self._figures.show_now_and_then()
         self._child(self._operations, request.kind or "none").inc()
         self._child(self._requests, str(request.status)).inc()
@@ -106,8 +106,8 @@ class Metrics:
             self._errors.labels(code).inc()
         if request.cost is not None:
             self._cost.observe(request.cost)
-        refused = str(LimitExceeded.code in request.codes).lower()
         for limit in request.exceeded:
+            refused = str(LimitExceeded.code in request.codes).lower()
             self._exceeded.labels(limit, refused).inc()
         if request.usage.get("incomplete"):
             self._partial.inc()

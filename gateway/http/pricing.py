@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from gateway.http.cost import Estimator
@@ -60,7 +60,8 @@ def priced(answer: Answer, price: Price | None) -> Answer:
     """The answer with what it cost, where costs are estimated."""
     if price is None or not answer.executed:
         return answer
-    return replace(answer, extensions={**answer.extensions, COST: price.as_extension()})
+    extensions = {**answer.extensions, COST: price.as_extension()}
+    return Answer(answer.data, answer.errors, extensions, answer.executed, answer.lasting, answer.way)
 
 
 class Pricing:

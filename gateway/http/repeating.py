@@ -35,6 +35,8 @@ _BYPASSING = frozenset({b"cache-control", b"pragma"})
 # A longer declared length is that of a larger body.
 _MOST_LENGTH_DIGITS = 5
 _MOST_BODY = 99_999
+# Up to here copying takes less than sending twice.
+_LONG = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,12 @@ class RepeatedAnswers:
         length, tail = self._render(kept, asked.caller, began)
         headers = [*kept.headers, (b"content-length", b"%d" % length)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        # Joining them would copy the answer once more.
-        await send({"type": "http.response.body", "body": kept.body, "more_body": True})
-        await send({"type": "http.response.body", "body": tail})
+        if length > _LONG:
+            # Joining them would copy the answer once more.
+            await send({"type": "http.response.body", "body": kept.body, "more_body": True})
+            await send({"type": "http.response.body", "body": tail})
+        else:
+            await send({"type": "http.response.body", "body": kept.body + tail})
 
     def answer_exact(self, peer: str, request: bytes) -> RawAnswer | None:
         """The answer to a request that was answered from here before, to the last byte; None: it has to be read."""

@@ -105,6 +105,7 @@ class ResponseCache:
             kept.exact.append(exact)
             self._exact[exact] = (kept, credentials)
             self._bytes += len(exact.request)
+            self._bound()
 
     def offer(
         self, key: Key, answer: Answer, body: bytes, headers: Sequence[tuple[bytes, bytes]], seen: Observation
@@ -112,14 +113,15 @@ class ResponseCache:
         """Keeps an answer of status 200 that may be given again."""
         if not self._most_bytes or not self._was_asked_before(key):
             return
-        if answer.lasting is None or answer.errors or seen.kind != "query":
+        lasting = None if answer.errors or seen.kind != "query" else answer.lasting()
+        if lasting is None:
             self._asked_once[hash(key)] = None
             return
         start = _without_extensions(body, answer)
         if start is None or len(start) > self._most_bytes // _LARGEST_SHARE:
             return
         fixed = {name: value for name, value in answer.extensions.items() if name != "gateway"}
-        self._keep(KeptAnswer(key, start, headers, answer.lasting, seen, fixed, self._persisted.edition()))
+        self._keep(KeptAnswer(key, start, headers, lasting, seen, fixed, self._persisted.edition()))
 
     def _keep(self, kept: KeptAnswer) -> None:
         old = self._answers.get(kept.key)
@@ -127,6 +129,9 @@ class ResponseCache:
             self._drop(old)
         self._answers[kept.key] = kept
         self._bytes += _weight(kept)
+        self._bound()
+
+    def _bound(self) -> None:
         while self._bytes > self._most_bytes:
             self._drop(next(iter(self._answers.values())))
 

@@ -44,7 +44,7 @@ class Query:
         ask = asking(info)
         account = await projects.find_account(ask, environment)
         kept = await projects.select_projects(ask, account.projects, project_filter(filter))
-        return replace(account, projects=kept)
+        return account if kept is account.projects else replace(account, projects=kept)
 
     @strawberry.field(description="One project.", graphql_type=Project | None)
     async def project(

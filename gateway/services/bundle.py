@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -106,13 +106,11 @@ class Services:
         """What `make` makes of facts at hand, made once as long as they stay what they are (see caching.recalled)."""
         return await self.tiers.recalled.tell(key, about, make)
 
-    @contextmanager
-    def wanting(self, max_age: float | None) -> Iterator[None]:
-        """Within the block only facts count that were known to be true `max_age` seconds before its beginning; None:
-        those that the settings let count."""
+    def wanting(self, max_age: float | None) -> AbstractContextManager[None]:
+        """Within the block only facts count that were known to be true `max_age` seconds ago; None: those that the
+        settings let count."""
         seconds = math.inf if max_age is None else max(max_age, self.least_max_age)
-        with wanting(self.tiers.clock() - seconds):
-            yield
+        return wanting(self.tiers.clock() - seconds)
 
 
 @asynccontextmanager
@@ -132,6 +130,7 @@ async def open_services(
         try:
             yield services
         finally:
+            services.generations.ended = True
             await services.news.close()
 
 

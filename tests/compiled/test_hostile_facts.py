@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import re
 from typing import Any
@@ -17,8 +18,20 @@ from gateway.schema.execution import format_error
 from tests.compiled.hostile_schema import ROOTS, conjure, hostile_schema, without_descriptions
 from tests.generated.queries import QueryGenerator, Shape
 
-QUERIES = 1_000
-INTERFACES = re.compile("mixed|named")  # the generator cannot select on them; FEATURES does
+QUERIES = 3_000
+SHAPE = Shape(fields=30, depth=5, lists=3, undecided=0.2)
+KINDS = {
+    "aliases": r"a\d+: ",
+    "fragments": r"\.\.\.F\d",
+    "types of an interface": r"(mixed|named)\S* .*\.\.\. on (Part|Thing|Named)",
+    "literal directives": r"@(skip|include)\(if: (true|false)",
+    "deciding variables": r"@(skip|include)\(if: \$",
+    "undecided variables": r"\$v\d+: Boolean = ",
+    "variables": r"\$v\d+: Int",
+    "scalars": r"\b(blob|at|seen|whens)\b",
+    "enums": r"\b(colour|hue)\b",
+    "coroutine functions": r"\b(related|needed)\b",
+}
 VALUES = {"first": [0, 1, 2, 3, 5], "id": [0, 1, 2, 7], "Query.thing(id)": [0, 1, 2, 3]}
 FEATURES = """query ($yes: Boolean!, $no: Boolean = false, $count: Int) {
   __typename things(first: $count) { ...T @include(if: $yes) extra: name @skip(if: $no) name @skip(if: $yes) }
@@ -48,8 +61,8 @@ def told(result: ExecutionResult, calls: list[Any]) -> bytes:
 async def fast(operations: Operations, text: str, variables: dict[str, Any]) -> bytes:
     calls: list[Any] = []
     result = await operations.run(parse(text), None, variables, calls)
-    assert result is not None
-    return told(result, calls)
+    # None: left to graphql-core.
+    return await slow(operations._schema._schema, text, variables) if result is None else told(result, calls)
 
 
 async def slow(schema: GraphQLSchema, text: str, variables: dict[str, Any]) -> bytes:
@@ -64,11 +77,20 @@ async def test_generated_queries_come_to_the_same(
 ) -> None:
     caplog.set_level(logging.CRITICAL)  # thousands of masked errors, each with its traceback
     operations, walked = Operations(schema, most=50), without_descriptions(schema)
-    generator = QueryGenerator(int(hostility * 1000), walked, VALUES, Shape(fields=30, depth=5, lists=3))
+    generator = QueryGenerator(int(hostility * 1000), walked, VALUES, SHAPE)
     for seed in range(QUERIES // 4):
         conjure(seed, hostility)
-        text, variables = next(query for query in iter(generator.query, None) if not INTERFACES.search(query[0]))
+        text, variables = generator.query()
         assert await fast(operations, text, variables) == await slow(schema._schema, text, variables), text
+
+
+def test_generated_queries_are_valid_and_of_every_kind(schema: strawberry.Schema) -> None:
+    generator = QueryGenerator(0, without_descriptions(schema), VALUES, SHAPE)
+    drawn = [generator.query() for _ in range(500)]
+    assert [text for text, _ in drawn if validate(schema._schema, parse(text))] == []
+    for kind, pattern in KINDS.items():
+        assert len([text for text, _ in drawn if re.search(pattern, text)]) > 20, kind
+    assert any(None in variables.values() for _, variables in drawn)
 
 
 @pytest.mark.parametrize("count", [None, 1, 2, 5])
@@ -101,21 +123,64 @@ async def test_a_field_with_a_lie_in_it_would_be_noticed(
     assert await fast(Operations(schema), text, {}) != await slow(schema._schema, text, {})
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "query ($yes: Boolean = true) { first @include(if: $yes) { id } }",
+        "query ($yes: Boolean = true) { things { id name @skip(if: $yes) } }",
+        "query ($yes: Boolean = true) { none: things(first: 0) { id name @skip(if: $yes) } }",
+        "query ($yes: Boolean = true) { things { related { ...F } } } fragment F on Thing { id label @skip(if: $yes) }",
+    ],
+)
+async def test_a_null_that_ought_to_decide_is_an_error_where_graphql_core_comes_upon_it(
+    schema: strawberry.Schema, text: str
+) -> None:
+    conjure(1, 0.0)
+    operations = Operations(schema)
+    for variables in ({"yes": None}, {"yes": True}, {}, {"yes": False}, {"yes": None}):
+        assert await fast(operations, text, variables) == await slow(schema._schema, text, variables)
+        assert operations.at_once(parse(text), None, {"yes": None}, []) is None
+
+
+async def test_what_another_operation_decides_by_keeps_nothing_from_being_compiled(schema: strawberry.Schema) -> None:
+    conjure(1, 0.0)
+    operations = Operations(schema)
+    document = parse("query A { first { id } } query B($no: Boolean!) { first { id label @skip(if: $no) } }")
+    for _ in range(2):
+        for name, variables, fields in (("A", {}, ["id"]), ("B", {"no": True}, ["id"]), ("B", {"no": False}, 2)):
+            result = await operations.run(document, name, variables, [])
+            assert result is not None
+            found = list((result.data or {})["first"])
+            assert found == fields or len(found) == fields
+
+
 async def test_variables_that_cannot_be_coerced_are_left_to_graphql_core(schema: strawberry.Schema) -> None:
     document = parse("query ($count: Int!) { things(first: $count) { id } }")
     assert await Operations(schema).run(document, None, {"count": "many"}, []) is None
 
 
 @pytest.mark.parametrize(
-    "text", ["subscription { a }", "mutation { a }", "query A { first { id } } query B { __typename }"]
+    "text",
+    [
+        "subscription { a }",
+        "mutation { a }",
+        "query A { first { id } } query B { __typename }",
+        "{ first { ... @defer { id } } }",
+        "{ first { ...F } } fragment F on Thing { id ... @defer(if: false) { name } }",
+        "{ things @stream { id } }",
+    ],
 )
 async def test_what_is_no_single_query_is_left_to_graphql_core(schema: strawberry.Schema, text: str) -> None:
     assert await Operations(schema).run(parse(text), None, {}, []) is None
 
 
-async def test_plans_are_kept_within_their_bound(schema: strawberry.Schema) -> None:
+async def test_plans_are_kept_within_their_bound_and_go_with_their_documents(schema: strawberry.Schema) -> None:
     conjure(1, 0.0)
     operations = Operations(schema, most=3)
-    for number in range(10):
-        await fast(operations, f"{{ a{number}: first {{ id }} }}", {})
+    documents = [parse(f"{{ a{number}: first {{ id }} }}") for number in range(10)]
+    for document in documents:
+        assert await operations.run(document, None, {}, []) is not None
     assert len(operations._known) == 3
+    del documents, document
+    gc.collect()
+    assert len(operations._known) == 0

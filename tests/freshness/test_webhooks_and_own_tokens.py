@@ -25,12 +25,21 @@ ANNA, BERT = {"X-dbt-Token": "dbtu_anna"}, {"X-dbt-Token": "dbtu_bert"}
 
 
 @pytest.fixture
-async def passing(demo_store: str) -> AsyncIterator[Gateway]:
-    """A gateway without a token of its own, whose facts are believed until something outdates them."""
-    settings = Settings(
-        store_url=demo_store, webhook_secret=SECRET, pass_through_tokens=True, stale_seconds=0, revision_interval=3600
+def trusting(demo_store: str) -> Settings:
+    """Without a token of its own, and of facts that are believed until something outdates them."""
+    return Settings(
+        store_url=demo_store,
+        webhook_secret=SECRET,
+        pass_through_tokens=True,
+        stale_seconds=0,
+        revision_interval=3600,
+        topology_seconds=3600,
     )
-    async with serving(settings, Clock()) as gateway:
+
+
+@pytest.fixture
+async def passing(trusting: Settings) -> AsyncIterator[Gateway]:
+    async with serving(trusting, Clock()) as gateway:
         gateway.upstream.rewrite = ChangingDbt()
         yield gateway
 
@@ -85,6 +94,18 @@ async def test_a_webhook_outdates_what_each_callers_token_has_read(passing: Gate
     }
     assert await runtimes(passing, ANNA) == after
     assert await runtimes(passing, BERT) == after
+
+
+async def test_answers_kept_for_a_token_end_with_what_it_has_read(trusting: Settings, oracle: Oracle) -> None:
+    """Nobody tells what is let go of webhooks any more, so nothing that was made of it may be told."""
+    event = event_of(oracle)
+    async with serving(trusting.model_copy(update={"pass_through_kept": 1}), Clock()) as gateway:
+        gateway.upstream.rewrite = dbt = ChangingDbt()
+        before = [await runtimes(gateway, ANNA) for _ in range(3)][-1]
+        assert await runtimes(gateway, BERT) == before
+        dbt.change(int(event["data"]["environmentId"]))
+        assert await deliver(gateway, event) == (200, "done")
+        assert await runtimes(gateway, ANNA) == await runtimes(gateway, BERT) != before
 
 
 async def test_another_accounts_event_is_refused_as_ever(passing: Gateway, oracle: Oracle) -> None:

@@ -19,6 +19,7 @@ from graphql import (
     GraphQLField,
     GraphQLInputObjectType,
     GraphQLInputType,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
@@ -39,11 +40,17 @@ SMALL_SLICES = (1, 2, 3)
 
 @dataclass(frozen=True)
 class Shape:
-    """How large a query becomes: most fields (roughly), deepest nesting of fields, and of lists within lists."""
+    """How large a query becomes: most fields (roughly), deepest nesting of fields, and of lists within lists.
+
+    `deferred` is the chance of a fragment to be deferred; `undecided` that of a deciding variable to be one that may be
+    left out, or null, where that is an error.
+    """
 
     fields: int = 40
     depth: int = 9
     lists: int = 3
+    deferred: float = 0.0
+    undecided: float = 0.0
 
 
 @dataclass
@@ -60,6 +67,9 @@ class _Draft:
     def name(self, prefix: str) -> str:
         self.names += 1
         return f"{prefix}{self.names}"
+
+
+_Composite = GraphQLObjectType | GraphQLInterfaceType
 
 
 class QueryGenerator:
@@ -95,23 +105,24 @@ class QueryGenerator:
     def _chance(self, probability: float) -> bool:
         return self._random.random() < probability
 
-    def _selection(self, parent: GraphQLObjectType, depth: int, lists: int, apart: bool = False) -> str:
+    def _selection(self, parent: _Composite, depth: int, lists: int, apart: bool = False) -> str:
         """A selection set; `apart` gives every field an alias of its own, where types might disagree about names."""
         wanted = self._random.choices((1, 2, 3, 5, 8), (2, 3, 4, 3, 1))[0]
         parts = [part for _ in range(wanted) if (part := self._part(parent, depth, lists, apart))]
         return "{ " + " ".join(parts or [f"{self._draft.name('t')}: __typename" if apart else "__typename"]) + " }"
 
-    def _part(self, parent: GraphQLObjectType, depth: int, lists: int, apart: bool) -> str | None:
+    def _part(self, parent: _Composite, depth: int, lists: int, apart: bool) -> str | None:
         if self._draft.left <= 0:
             return None
         if not apart and self._chance(0.06):
-            return f"...{self._fragment(parent, depth, lists)}{self._directives()}"
+            return f"...{self._fragment(parent, depth, lists)}{self._directives()}{self._deferral()}"
         if self._chance(0.06):
             condition = self._random.choice(["", f" on {parent.name}"])
-            return f"...{condition}{self._directives()} {self._selection(parent, depth, lists, apart)}"
+            decisions = f"{self._directives()}{self._deferral()}"
+            return f"...{condition}{decisions} {self._selection(parent, depth, lists, apart)}"
         return self._field(parent, depth, lists, apart)
 
-    def _fragment(self, parent: GraphQLObjectType, depth: int, lists: int) -> str:
+    def _fragment(self, parent: _Composite, depth: int, lists: int) -> str:
         """A fragment made for here, or one made earlier that fits: no deeper a place than it was made for."""
         fitting = [
             name
@@ -125,7 +136,7 @@ class QueryGenerator:
         self._draft.fragments[name] = (f"fragment {name} on {parent.name} {selection}", parent.name, depth, lists)
         return name
 
-    def _field(self, parent: GraphQLObjectType, depth: int, lists: int, apart: bool) -> str | None:
+    def _field(self, parent: _Composite, depth: int, lists: int, apart: bool) -> str | None:
         fields = {name: one for name, one in parent.fields.items() if self._can_ask(parent, name, one, depth, lists)}
         if not fields or self._chance(0.04):
             return f"{self._draft.name('t')}: __typename" if apart or self._chance(0.3) else "__typename"
@@ -139,16 +150,18 @@ class QueryGenerator:
         text = f"{self._response_name(name, bool(arguments), apart)}{arguments}{self._directives()}"
         if isinstance(kind, GraphQLObjectType):
             return f"{text} {self._selection(kind, depth + 1, inner_lists)}"
-        if isinstance(kind, GraphQLUnionType):
+        if isinstance(kind, GraphQLUnionType | GraphQLInterfaceType):
             return f"{text} {self._of_each(kind, depth + 1, inner_lists)}"
         return text
 
-    def _of_each(self, union: GraphQLUnionType, depth: int, lists: int) -> str:
-        kinds = [kind for kind in union.types if self._chance(0.6)]
+    def _of_each(self, abstract: GraphQLUnionType | GraphQLInterfaceType, depth: int, lists: int) -> str:
+        kinds: list[_Composite] = [kind for kind in self._schema.get_possible_types(abstract) if self._chance(0.6)]
+        if isinstance(abstract, GraphQLInterfaceType):
+            kinds.append(abstract)
         parts = [f"... on {kind.name} {self._selection(kind, depth, lists, apart=True)}" for kind in kinds]
         return "{ __typename " + " ".join(parts) + " }"
 
-    def _can_ask(self, parent: GraphQLObjectType, name: str, definition: GraphQLField, depth: int, lists: int) -> bool:
+    def _can_ask(self, parent: _Composite, name: str, definition: GraphQLField, depth: int, lists: int) -> bool:
         is_leaf = is_leaf_type(get_named_type(definition.type))
         if not is_leaf and (depth >= self._shape.depth or lists + is_list(definition.type) > self._shape.lists):
             return False
@@ -172,6 +185,8 @@ class QueryGenerator:
             return ""
         name = self._random.choice(["include", "skip"])
         wanted = self._chance(0.75) == (name == "include")
+        if self._shape.undecided and self._chance(self._shape.undecided):
+            return f" @{name}(if: ${self._undecided(wanted)})"
         if self._chance(0.5):
             variable = self._draft.name("v")
             self._draft.definitions.append(f"${variable}: Boolean!")
@@ -179,7 +194,20 @@ class QueryGenerator:
             return f" @{name}(if: ${variable})"
         return f" @{name}(if: {json.dumps(wanted)})"
 
-    def _arguments(self, parent: GraphQLObjectType, name: str, definition: GraphQLField, lists: int) -> str:
+    def _undecided(self, wanted: bool) -> str:
+        """A variable with a default: left out, given, or null, which is an error where it decides."""
+        variable = self._draft.name("v")
+        self._draft.definitions.append(f"${variable}: Boolean = {json.dumps(not wanted)}")
+        if self._chance(0.7):
+            self._draft.variables[variable] = self._random.choice([wanted, wanted, None])
+        return variable
+
+    def _deferral(self) -> str:
+        if not self._shape.deferred or not self._chance(self._shape.deferred):
+            return ""
+        return self._random.choice([" @defer", f' @defer(label: "{self._draft.name("d")}")', " @defer(if: false)"])
+
+    def _arguments(self, parent: _Composite, name: str, definition: GraphQLField, lists: int) -> str:
         chosen = [
             argument
             for argument, given in definition.args.items()

@@ -42,7 +42,7 @@ def key_of(question: bytes) -> Key:
 def keep(cache: ResponseCache, question: bytes, size: int = 100, facts: Believed | None = None) -> KeptAnswer | None:
     """Offers an answer to a question until it may be kept, which is the second time."""
     data = {"a": "x" * size}
-    answer = Answer(data=data, extensions={"gateway": {}}, lasting=facts or Believed(), executed=True)
+    answer = Answer(data=data, extensions={"gateway": {}}, lasting=lambda: facts or Believed(), executed=True)
     body = json.dumps({"data": data, "extensions": {"gateway": {}}}, separators=(",", ":")).encode()
     for _ in range(2):
         cache.offer(key_of(question), answer, body, (), Observation("POST", "sha256:0", "query", "ada", 200))
@@ -96,6 +96,18 @@ def test_eight_ways_to_ask_for_one_answer_are_known_and_no_more(manifest: Manife
     known = [cache.find_exact(Exact("peer", b"%02d" % number)) is not None for number in range(12)]
     assert known == [True] * 8 + [False] * 4
     assert cache.find_exact(Exact("other", b"00")) is None
+
+
+def test_requests_by_which_answers_are_known_stay_within_the_room(manifest: Manifest) -> None:
+    cache = cache_of(manifest, room=50_000)
+    kept = [keep(cache, b"%d" % number) for number in range(10)]
+    for number, one in enumerate(kept):
+        assert one is not None
+        for serial in range(8):
+            cache.remember_exact(Exact("peer", b"%d %d" % (number, serial) + b"x" * 5_000), one, NOBODY)
+            assert cache.bytes_kept <= 50_000
+    assert cache.find_exact(Exact("peer", b"9 7" + b"x" * 5_000)) is not None
+    assert cache.find_exact(Exact("peer", b"0 0" + b"x" * 5_000)) is None
 
 
 def test_the_same_bytes_are_those_of_the_answer_they_were_known_by(manifest: Manifest) -> None:

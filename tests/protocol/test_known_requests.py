@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import ref
 
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from gateway.app import create_app
 from gateway.http import known_requests
@@ -81,6 +85,22 @@ async def test_facts_past_their_time_are_asked_about_once_and_then_known_again(q
         _, later = await connection.ask(raw(PROJECTS))
         assert later["extensions"]["gateway"]["upstreamRequests"] == len(opened.upstream.calls) > 0
         assert (await warm(connection, raw(PROJECTS)))["data"] == later["data"]
+
+
+async def test_a_document_that_is_let_go_is_not_kept_alive_for_requests_that_may_come_again(quick: Settings) -> None:
+    opened = Opened(quick)
+    async with opened.connect() as connection:
+        await warm(connection, raw(PROJECTS))
+        assert opened.front.answer is not None
+        assert opened.front.answer("127.0.0.1", raw(PROJECTS)) is not None
+        (endpoint,) = [one.endpoint for one in opened.app.routes if isinstance(one, Route) and one.path == "/graphql"]
+        kept = ref(endpoint._documents.read(json.loads(PROJECTS)["query"]).ast)
+        endpoint._documents.forget(json.loads(PROJECTS)["query"])
+        gc.collect()
+        assert kept() is None
+        assert opened.front.answer("127.0.0.1", raw(PROJECTS)) is None
+        await warm(connection, raw(PROJECTS), times=2)
+        assert opened.front.answer("127.0.0.1", raw(PROJECTS)) is not None, "known again"
 
 
 async def test_each_sees_what_he_may_and_who_may_no_longer_ask_is_refused(quick: Settings, oracle: Oracle) -> None:

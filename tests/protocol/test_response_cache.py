@@ -64,7 +64,7 @@ class Counting(SmallExecutor):
         answer = await super().execute(params, caller)
         extensions = {"gateway": {"upstreamRequests": 3, "oldestFactSeconds": 0.0}}
         data = {**(answer.data or {}), "for": caller.name} if answer.executed else None
-        return replace(answer, data=data, extensions=extensions, lasting=self.facts)
+        return replace(answer, data=data, extensions=extensions, lasting=lambda: self.facts)
 
 
 class ByKey:
@@ -268,6 +268,15 @@ async def test_what_is_kept_is_bounded_in_bytes(executor: Counting, callers: ByK
 async def test_an_answer_larger_than_its_share_is_not_kept(executor: Counting, callers: ByKey) -> None:
     app = edge(executor, callers, room=20_000)
     assert await executions(executor, lambda: ask(app, {"query": f'{{ greeting(name: "{"a" * 3000}") }}'})) == 4
+
+
+async def test_a_long_answer_is_given_again_whole(app: Starlette, executor: Counting) -> None:
+    question = {"query": "query ($name: String!) { greeting(name: $name) }", "variables": {"name": "a" * 70_000}}
+    first = await ask(app, question)
+    assert await executions(executor, lambda: ask(app, question)) == 1
+    again = await ask(app, question)
+    assert json.loads(again.body)["data"] == json.loads(first.body)["data"]
+    assert int(again.headers["content-length"]) == len(again.body) > 70_000
 
 
 async def test_it_can_be_switched_off(executor: Counting, callers: ByKey) -> None:
