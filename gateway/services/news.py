@@ -64,15 +64,23 @@ class News:
 
     def take(self, event: RunEvent) -> None:
         """Outdates what the run touched, here, and tells those who listen. Reads nothing."""
-        self._admin.outdate_run(event.environment_id, event.job_id, event.run_id)
         if event.finished:
-            self._jobs.outdate(RunKey(event.job_id, event.run_id))
             self._environments.expect_change(event.environment_id)
-        self._tiers.generations.advance((ACCOUNT, event.environment_id))
-        if event.finished:
-            self._changes.publish(Change(ChangeKind.RUN_FINISHED, event.environment_id, event.job_id, event.run_id))
+            self.finished(event.environment_id, event.job_id, event.run_id)
+        else:
+            self._outdate(event.environment_id, event.job_id, event.run_id)
         for take in self._followers:
             take(event)
+
+    def finished(self, environment_id: int, job_id: int, run_id: int) -> None:
+        """A run has finished: what it touched, and was read when it had not yet, is outdated before anybody is told."""
+        self._jobs.outdate(RunKey(job_id, run_id))
+        self._outdate(environment_id, job_id, run_id)
+        self._changes.publish(Change(ChangeKind.RUN_FINISHED, environment_id, job_id, run_id))
+
+    def _outdate(self, environment_id: int, job_id: int, run_id: int) -> None:
+        self._admin.outdate_run(environment_id, job_id, run_id)
+        self._tiers.generations.advance((ACCOUNT, environment_id))
 
     def listen(self) -> None:
         """Takes in from now on what other replicas are told too, if there are any."""
