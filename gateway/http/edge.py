@@ -80,7 +80,7 @@ def create_edge(
     observers = [OperationLog(policy.slow_seconds).observe, metrics.observe]
     slots = Slots(policy.live, metrics.refresh)
     metrics.watch_connections(slots.open)
-    live = LiveAnswers(executor, slots, policy.live)
+    live = LiveAnswers(executor, policy.authenticator, slots, policy.live)
     endpoint = GraphQLEndpoint(executor, live, policy.authenticator, _endpoint_policy(policy), observers)
     metrics.watch_in_flight(endpoint.in_flight)
     hall = Hall(endpoint, policy.authenticator, slots, policy.live, policy.endpoint.json)
