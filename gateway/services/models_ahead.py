@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.at_hand import only_at_hand
 from gateway.deadline import deadline_of_its_own
 from gateway.errors import GatewayError
 from gateway.hierarchy.identity import EnvironmentModels
@@ -46,9 +47,10 @@ class ModelsAhead:
         fields: frozenset[str],
         read: Callable[[Sequence[int]], Coroutine[None, None, Read]],
     ) -> None:
-        """Has the models read of those environments whose reading has not begun."""
+        """Has the models read of those environments whose reading has not begun. Does nothing where nothing may be
+        asked."""
         departing = [one for one in environment_ids if one not in self._begun]
-        if not departing:
+        if not departing or only_at_hand():
             return
         begun = _Begun(fields, asyncio.get_running_loop().create_task(self._read(departing, read)))
         self._begun.update(dict.fromkeys(departing, begun))
