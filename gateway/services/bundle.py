@@ -186,7 +186,7 @@ def build_services(
         changes=changes,
         news=news,
         tiers=tiers,
-        watch=Watch(environments, admin, news, changes, tiers, interval),
+        watch=Watch(environments, admin, news, tiers, interval),
         least_max_age=freshness.least_max_age,
         upstream_status=upstream.status,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.run_event import RunEvent
 from gateway.services.admin_facts import AdminFacts, Topology
-from gateway.services.changes import Change, ChangeKind, Changes
+from gateway.services.changes import Change, ChangeKind, Changes, Listener
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.job_service import JobService
 from gateway.services.run_rows import RunKey
@@ -39,6 +40,10 @@ class News:
         self._tiers = tiers
         self._tasks: set[asyncio.Task[None]] = set()
         self._followers: list[Callable[[RunEvent], None]] = []
+
+    def listening(self) -> AbstractContextManager[Listener]:
+        """A listener to what changes here, for the block."""
+        return self._changes.listening()
 
     def follow(self, take: Callable[[RunEvent], None]) -> None:
         """Has `take` called with every event that is taken in here, those that other replicas were told among them."""

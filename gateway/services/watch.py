@@ -12,7 +12,7 @@ from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.job import Run
 from gateway.services.admin_facts import AdminFacts
-from gateway.services.changes import Changes, Listener
+from gateway.services.changes import Listener
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.news import News
 from gateway.telemetry.usage import Usage, measuring
@@ -28,18 +28,11 @@ class Watch:
     (seconds): two requests, shared with whoever asks for the same facts. What differs is published once."""
 
     def __init__(
-        self,
-        environments: EnvironmentService,
-        admin: AdminFacts,
-        news: News,
-        changes: Changes,
-        tiers: Tiers,
-        interval: float,
+        self, environments: EnvironmentService, admin: AdminFacts, news: News, tiers: Tiers, interval: float
     ) -> None:
         self._environments = environments
         self._admin = admin
         self._news = news
-        self._changes = changes
         self._tiers = tiers
         self.interval = interval
         self._listeners = 0
@@ -61,7 +54,7 @@ class Watch:
     @contextmanager
     def listening(self) -> Iterator[Listener]:
         """A listener for the block, to be entered inside a running loop."""
-        with self._changes.listening() as listener:
+        with self._news.listening() as listener:
             self._listeners += 1
             if self._task is None:
                 self._task = asyncio.get_running_loop().create_task(self._look_again_and_again())
