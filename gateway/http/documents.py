@@ -12,7 +12,6 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLSyntaxError,
     OperationDefinitionNode,
-    OperationType,
     parse,
 )
 
@@ -58,10 +57,6 @@ class Document:
     exceeded: tuple[str, ...] = ()
     is_trusted: bool = False
     prices: dict[str | None, tuple[tuple[str, ...], dict[tuple[Any, ...], int]]] = field(default_factory=dict)
-
-    def operation_type(self, name: str | None) -> OperationType:
-        """What kind of operation a request with this `operationName` runs. Raises OperationUnresolved."""
-        return self.operation(name).operation
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation that a request with this `operationName` runs. Raises OperationUnresolved."""

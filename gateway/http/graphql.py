@@ -32,6 +32,7 @@ from gateway.http.refusals import LimitExceeded, MethodRefused, OperationUnresol
 from gateway.http.replies import answer_reply, refusal_reply
 from gateway.http.response_cache import ResponseCache, key_of
 from gateway.http.strict_json import JsonBounds, read_json
+from gateway.http.variables import check_variables
 from gateway.telemetry.tracing import Tracing, operation_span
 
 METHODS = "GET, POST"
@@ -204,15 +205,17 @@ class GraphQLEndpoint:
         operation, GET."""
         document = self._read_document(parameters)
         try:
-            kind = document.operation_type(parameters.operation_name)
+            operation = document.operation(parameters.operation_name)
         except OperationUnresolved:
             self._documents.forget(document.text)
             raise
+        kind = operation.operation
         seen.document, seen.kind = document.id, kind.value
         only_queries = seen.method == "GET"
         if only_queries and kind is OperationType.MUTATION:
             raise MethodRefused("Mutations are not answered over GET; use POST.", "POST")
         name, variables = parameters.operation_name, parameters.variables
+        check_variables(operation, variables or {})
         price = self._pricing.price(document, name, variables or {})
         seen.exceeded = document.exceeded
         if price is not None:
