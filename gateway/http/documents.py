@@ -72,6 +72,11 @@ class Document:
         raise OperationUnresolved('The document has no operation of the name given in "operationName".')
 
 
+def document_id(text: str) -> str:
+    """The hash of a document's text, by which logs and traces name it."""
+    return f"sha256:{sha256(text.encode()).hexdigest()}"
+
+
 class Documents:
     """Reads documents and keeps the last used ones, bounded by their tokens together: a token and what the parser makes
     of it take about 330 bytes, however short the text is."""
@@ -114,9 +119,8 @@ class Documents:
             raise DocumentUnparsable(broken.message[:_LONGEST_MESSAGE], locations=locations) from None
         operations = tuple(node for node in ast.definitions if isinstance(node, OperationDefinitionNode))
         passed = check_document(ast, limits.gate, enforce=limits.enforce_gate)
-        document_id = f"sha256:{sha256(text.encode()).hexdigest()}"
         return Document(
-            *(document_id, text, ast, operations, passed.figures), passed.inner_first, passed.exceeded, is_trusted
+            *(document_id(text), text, ast, operations, passed.figures), passed.inner_first, passed.exceeded, is_trusted
         )
 
     def _keep(self, document: Document) -> None:
