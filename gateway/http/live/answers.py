@@ -30,7 +30,15 @@ from gateway.identity.caller import Caller
 class LiveAnswers:
     """Begins streams. An event stream takes the same places as a socket does."""
 
-    def __init__(self, executor: Executor, authenticator: Authenticator, slots: Slots, policy: LivePolicy) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        authenticator: Authenticator,
+        slots: Slots,
+        policy: LivePolicy,
+        response_bytes: int | None = None,
+    ) -> None:
+        self._response_bytes = response_bytes
         self._executor = executor
         self._authenticator = authenticator
         self._slots = slots
@@ -51,7 +59,7 @@ class LiveAnswers:
             admission = Admission(self._authenticator, credentials_of(scope), caller)
             return Stream(
                 EVENTS_TYPE,
-                events_of_answers(_while_admitted(answers, admission)),
+                events_of_answers(_while_admitted(answers, admission), self._response_bytes),
                 heartbeat=HEARTBEAT,
                 heartbeat_seconds=self._policy.heartbeat_seconds,
                 farewell=LAST_EVENT,
@@ -72,7 +80,9 @@ class LiveAnswers:
             places.enter_context(place())
             found = await self._executor.execute_in_parts(params, caller)
             if isinstance(found, Answer):
-                return Stream(EVENTS_TYPE, event_of_answer(found)) if streams.events and streams.only else found
+                if not (streams.events and streams.only):
+                    return found
+                return Stream(EVENTS_TYPE, event_of_answer(found, self._response_bytes))
             if streams.parts is not None:
                 body = multipart(found, streams.parts)
                 return Stream(parts_type(streams.parts), body, opening=OPENING_PART, places=places.pop_all())

@@ -48,6 +48,7 @@ class Hall:
     slots: Slots
     policy: LivePolicy
     json: JsonBounds
+    response_bytes: int | None = None
 
 
 class Conversation:
@@ -177,7 +178,7 @@ class Conversation:
         answers = await self._hall.operations.begin(parameters, Observation("WEBSOCKET"), admission.caller)
         if isinstance(answers, Answer):
             if answers.executed:
-                await self._send(following(message_id, answers))
+                await self._send(following(message_id, answers, self._hall.response_bytes))
                 await self._finish(message_id, completed(message_id))
             else:
                 await self._finish(message_id, refused(message_id, answers.errors))
@@ -187,7 +188,7 @@ class Conversation:
                 if not await admission.holds():
                     self._withdrawn.set()
                     return
-                await self._send(following(message_id, answer))
+                await self._send(following(message_id, answer, self._hall.response_bytes))
         await self._finish(message_id, completed(message_id))
 
     async def _finish(self, message_id: str, farewell: str) -> None:
