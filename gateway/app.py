@@ -54,7 +54,7 @@ def create_app(
     tracing, end_tracing = _tracing(settings)
     schema = build_schema(settings.authenticated_schema)
     runner = OperationRunner(schema, settings.fast_path, _disclosure(settings))
-    executor = GatewayExecutor(runner, StreamRunner(schema, runner), settings.request_seconds)
+    executor = GatewayExecutor(runner, StreamRunner(schema, runner), settings.request_seconds, tracing)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

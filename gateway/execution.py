@@ -17,15 +17,18 @@ from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Services
 from gateway.services.token_services import TokenServices
 from gateway.streams import Begun, Streams
+from gateway.telemetry.tracing import Tracing
 from gateway.telemetry.usage import Usage, measuring
 
 
 class GatewayExecutor:
     """Executes operations over the services of the running application; given them when it starts."""
 
-    def __init__(self, runner: OperationRunner, streams: StreamRunner, request_seconds: float) -> None:
+    def __init__(
+        self, runner: OperationRunner, streams: StreamRunner, request_seconds: float, tracing: Tracing | None = None
+    ) -> None:
         self._runner = runner
-        self._streams = Streams(streams, self._begin, request_seconds)
+        self._streams = Streams(streams, self._begin, request_seconds, tracing)
         self._request_seconds = request_seconds
         self._services: Services | None = None
         self._total = 0

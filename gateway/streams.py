@@ -12,7 +12,9 @@ from typing import Any
 
 from gateway.deadline import deadline_in
 from gateway.errors import GatewayError
+from gateway.http.documents import document_id
 from gateway.http.execution import Answer, GraphQLParams, Part
+from gateway.http.observation import Observation, codes_of, traced
 from gateway.identity.caller import Caller
 from gateway.loading.asking import Asking
 from gateway.loading.live import Live
@@ -21,6 +23,7 @@ from gateway.schema.execution import Outcome
 from gateway.schema.streaming import Asked, StreamRunner
 from gateway.services.bundle import Services
 from gateway.services.watch import Watch
+from gateway.telemetry.tracing import Tracing, operation_span
 from gateway.telemetry.usage import Usage, measuring
 
 log = logging.getLogger(__name__)
@@ -52,9 +55,11 @@ Begin = Callable[[GraphQLParams, Caller], Awaitable[Begun]]
 
 
 class Streams:
-    """Runs subscriptions and deferring operations. `begin` opens what each step needs; a step has `seconds`."""
+    """Runs subscriptions and deferring operations. `begin` opens what each step needs; a step has `seconds`. Each event
+    that is answered has a span of its own, if there is `tracing`."""
 
-    def __init__(self, runner: StreamRunner, begin: Begin, seconds: float) -> None:
+    def __init__(self, runner: StreamRunner, begin: Begin, seconds: float, tracing: Tracing | None = None) -> None:
+        self._tracing = tracing
         self._runner = runner
         self._begin = begin
         self._seconds = seconds
@@ -81,13 +86,22 @@ class Streams:
     async def _answers(
         self, asked: Asked, params: GraphQLParams, caller: Caller, heard: Heard
     ) -> AsyncGenerator[Answer, None]:
+        seen = Observation("EVENT", document_id(params.query), "subscription", caller.name)
         try:
             async for event in heard.events:
                 async with self._turns:
                     begun = await self._begin(params, caller)
-                    with heard.watch.news(), measuring(begun.usage), deadline_in(self._seconds):
-                        outcome = await self._runner.on_event(asked, event, begun.context)
-                yield _answer(outcome, begun.usage)
+                    with (
+                        operation_span(self._tracing, {}) as span,
+                        heard.watch.news(),
+                        measuring(begun.usage),
+                        deadline_in(self._seconds),
+                    ):
+                        answer = _answer(await self._runner.on_event(asked, event, begun.context), begun.usage)
+                        if span is not None:
+                            seen.codes, seen.usage = codes_of(answer.errors), answer.extensions.get("gateway", {})
+                            span.set_attributes(traced(seen))
+                yield answer
         except GatewayError as failure:
             yield Answer(None, [{"message": failure.message, "extensions": failure.extensions}])
         finally:

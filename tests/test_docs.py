@@ -13,6 +13,7 @@ from gateway.cli.options import build_parser
 from gateway.errors import GatewayError, UpstreamError
 from gateway.http.documents import DocumentLimits, Documents
 from gateway.http.gate import GateLimits
+from gateway.http.variables import MOST_REFERENCES, MOST_VALUES
 from gateway.schema.build import build_schema as build_executable_schema
 from gateway.schema.build import print_sdl
 from gateway.services.discipline.policy import BudgetPolicy, DisciplinePolicy
@@ -85,6 +86,7 @@ def test_the_limits_are_documented_as_they_are() -> None:
         "aliases, directives": (gate.aliases, gate.directives),
         "arguments": (gate.arguments,),
         "operations, fragments": (gate.operations, gate.fragments),
+        "values, references": (MOST_VALUES, MOST_REFERENCES),
     }
     for name, figures in rows.items():
         assert f"| {name} | {' · '.join(f'{figure:,}' for figure in figures)} |" in page

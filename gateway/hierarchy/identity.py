@@ -25,6 +25,9 @@ from gateway.hierarchy.timed_models import TimedModels
 # Comparing one id with a hundred others takes some milliseconds, with thousands a quarter of a second.
 _MOST_COMPARED = 100
 
+# Of an id that names nothing, so many characters are repeated.
+_LONGEST_SHOWN = 200
+
 
 @dataclass(frozen=True)
 class EnvironmentModels:
@@ -165,6 +168,7 @@ def resolve_model(given: str, environments: Iterable[EnvironmentModels]) -> Mode
 
 def unknown(kind: str, given: str, existing: Sequence[str]) -> NotFound:
     """The error for an id that names nothing: it offers the closest ids, or the first few there are."""
+    given = given[:_LONGEST_SHOWN]
     close = get_close_matches(given, _similar(given, existing), n=3, cutoff=0.5)
     if close:
         hint = f"Did you mean {', '.join(close)}?"

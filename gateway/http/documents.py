@@ -12,7 +12,6 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLSyntaxError,
     OperationDefinitionNode,
-    OperationType,
     parse,
 )
 
@@ -59,10 +58,6 @@ class Document:
     is_trusted: bool = False
     prices: dict[str | None, tuple[tuple[str, ...], dict[tuple[Any, ...], int]]] = field(default_factory=dict)
 
-    def operation_type(self, name: str | None) -> OperationType:
-        """What kind of operation a request with this `operationName` runs. Raises OperationUnresolved."""
-        return self.operation(name).operation
-
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation that a request with this `operationName` runs. Raises OperationUnresolved."""
         if not self.operations:
@@ -75,6 +70,11 @@ class Document:
             if operation.name and operation.name.value == name:
                 return operation
         raise OperationUnresolved('The document has no operation of the name given in "operationName".')
+
+
+def document_id(text: str) -> str:
+    """The hash of a document's text, by which logs and traces name it."""
+    return f"sha256:{sha256(text.encode()).hexdigest()}"
 
 
 class Documents:
@@ -119,9 +119,8 @@ class Documents:
             raise DocumentUnparsable(broken.message[:_LONGEST_MESSAGE], locations=locations) from None
         operations = tuple(node for node in ast.definitions if isinstance(node, OperationDefinitionNode))
         passed = check_document(ast, limits.gate, enforce=limits.enforce_gate)
-        document_id = f"sha256:{sha256(text.encode()).hexdigest()}"
         return Document(
-            *(document_id, text, ast, operations, passed.figures), passed.inner_first, passed.exceeded, is_trusted
+            *(document_id(text), text, ast, operations, passed.figures), passed.inner_first, passed.exceeded, is_trusted
         )
 
     def _keep(self, document: Document) -> None:

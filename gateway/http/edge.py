@@ -80,10 +80,11 @@ def create_edge(
     observers = [OperationLog(policy.slow_seconds).observe, metrics.observe]
     slots = Slots(policy.live, metrics.refresh)
     metrics.watch_connections(slots.open)
-    live = LiveAnswers(executor, slots, policy.live)
+    response_bytes = policy.endpoint.response_bytes
+    live = LiveAnswers(executor, policy.authenticator, slots, policy.live, response_bytes)
     endpoint = GraphQLEndpoint(executor, live, policy.authenticator, _endpoint_policy(policy), observers)
     metrics.watch_in_flight(endpoint.in_flight)
-    hall = Hall(endpoint, policy.authenticator, slots, policy.live, policy.endpoint.json)
+    hall = Hall(endpoint, policy.authenticator, slots, policy.live, policy.endpoint.json, response_bytes)
     socket = WebSocketRoute("/graphql", LiveSocket(hall, policy.allowed_origins))
     webhooks = [Route(WEBHOOKS, WebhookEndpoint(policy.webhooks, tell))] if policy.webhooks and tell else []
     app = Starlette(

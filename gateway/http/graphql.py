@@ -32,6 +32,7 @@ from gateway.http.refusals import LimitExceeded, MethodRefused, OperationUnresol
 from gateway.http.replies import answer_reply, refusal_reply
 from gateway.http.response_cache import ResponseCache, key_of
 from gateway.http.strict_json import JsonBounds, read_json
+from gateway.http.variables import check_variables
 from gateway.telemetry.tracing import Tracing, operation_span
 
 METHODS = "GET, POST"
@@ -204,15 +205,17 @@ class GraphQLEndpoint:
         operation, GET."""
         document = self._read_document(parameters)
         try:
-            kind = document.operation_type(parameters.operation_name)
+            operation = document.operation(parameters.operation_name)
         except OperationUnresolved:
             self._documents.forget(document.text)
             raise
+        kind = operation.operation
         seen.document, seen.kind = document.id, kind.value
         only_queries = seen.method == "GET"
         if only_queries and kind is OperationType.MUTATION:
             raise MethodRefused("Mutations are not answered over GET; use POST.", "POST")
         name, variables = parameters.operation_name, parameters.variables
+        check_variables(operation, variables or {})
         price = self._pricing.price(document, name, variables or {})
         seen.exceeded = document.exceeded
         if price is not None:
@@ -246,23 +249,35 @@ class GraphQLEndpoint:
         """An operation that came over a socket (see Operations)."""
         start = time.perf_counter()
         try:
+            with operation_span(self._policy.tracing, {}) as span:
+                begun = await self._begun(parameters, seen, caller)
+                if span is not None:
+                    span.set_attributes(traced(seen))
+        finally:
+            seen.status, seen.seconds = 101, time.perf_counter() - start
+            self._observe(seen)
+        if isinstance(begun, GatewayError):
+            raise begun
+        return begun
+
+    async def _begun(
+        self, parameters: Parameters, seen: Observation, caller: Caller
+    ) -> Answer | AsyncGenerator[Answer, None] | GatewayError:
+        seen.caller = caller.name
+        try:
             params, price = self._understand(parameters, seen, None)
             run = self._executor.subscribe if seen.kind == OperationType.SUBSCRIPTION.value else self._execute
             answer = self._refused(params, price) or await run(params, caller)
         except GatewayError as refusal:
             seen.codes = [refusal.code]
-            raise
-        else:
-            if isinstance(answer, Answer):
-                self._forget_invalid(params, answer)
-                answer = priced(answer, price)
-                seen.codes = codes_of(answer.errors) if answer.errors else ()
-                seen.usage = answer.extensions.get("gateway", {})
-                seen.way = answer.way if answer.executed else None
-            return answer
-        finally:
-            seen.status, seen.caller, seen.seconds = 101, caller.name, time.perf_counter() - start
-            self._observe(seen)
+            return refusal
+        if isinstance(answer, Answer):
+            self._forget_invalid(params, answer)
+            answer = priced(answer, price)
+            seen.codes = codes_of(answer.errors) if answer.errors else ()
+            seen.usage = answer.extensions.get("gateway", {})
+            seen.way = answer.way if answer.executed else None
+        return answer
 
     async def _execute(self, params: GraphQLParams, caller: Caller) -> Answer:
         with self._place():

@@ -64,6 +64,12 @@ def priced(answer: Answer, price: Price | None) -> Answer:
     return Answer(answer.data, answer.errors, extensions, answer.executed, answer.lasting, answer.way)
 
 
+def cost_of(answer: Answer) -> int:
+    """What an answer says that it cost; 0 where costs are not estimated."""
+    cost: int = answer.extensions.get(COST, {}).get("requestedQueryCost", 0)
+    return cost
+
+
 class Pricing:
     """Prices requests. An estimate is remembered with its document, by the variables that lists take their length
     from, so a question that is asked again costs a look-up."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UpstreamError
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.loading.asking import Asking
 from gateway.loading.jobs import find_run
 from gateway.loading.projects import project_of_environment
-from gateway.services.changes import Change, ChangeKind
 from gateway.services.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,9 @@ T = TypeVar("T", Model, Job)
 
 # A run is told once, although a webhook and the watch may both notice it.
 _REMEMBERED_RUNS = 1_000
+
+# So often a run is asked for that dbt does not tell of: for an hour, with the usual interval.
+_TRIES = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +44,43 @@ class Live:
 async def finished_runs(
     live: Live, project_ids: Collection[str] | None, job_id: int | None
 ) -> AsyncGenerator[Run, None]:
-    """Runs that finish from now on, each once: of some projects, of one job, or all the caller may see."""
+    """Runs that finish from now on, each once: of some projects, of one job, or all the caller may see.
+
+    A run that dbt does not tell of just then is asked for again after an interval.
+    """
     told: deque[int] = deque(maxlen=_REMEMBERED_RUNS)
+    tries: Counter[int] = Counter()
     with live.watch.listening() as listener:
         while True:
             change = await listener.next()
-            if change.run_id is None or change.run_id in told:
+            if change is None or change.run_id is None or change.run_id in told:
                 continue
             if job_id is not None and change.job_id not in (None, job_id):
                 continue
-            run = await _finished_run(live, change, project_ids)
+            try:
+                run = await _finished_run(live, change.run_id, project_ids)
+            except UpstreamError as failure:
+                log.info("run %d has finished but cannot be told yet: %s", change.run_id, failure.code)
+                tries[change.run_id] += 1
+                if tries[change.run_id] < _TRIES:
+                    asyncio.get_running_loop().call_later(live.watch.interval, listener.tell, change)
+                continue
+            del tries[change.run_id]
             if run is not None and job_id in (None, run.job_id):
                 told.append(run.id)
                 yield run
 
 
-async def _finished_run(live: Live, change: Change, project_ids: Collection[str] | None) -> Run | None:
-    if change.kind is not ChangeKind.RUN_FINISHED or change.run_id is None:
-        return None
+async def _finished_run(live: Live, run_id: int, project_ids: Collection[str] | None) -> Run | None:
+    """A run that has finished and is wanted. Raises UpstreamError for one that may be read another time."""
     try:
         async with live.fresh() as asking:
-            run = await find_run(asking, change.run_id)
+            run = await find_run(asking, run_id)
             project = await project_of_environment(asking, run.environment_id)
     except GatewayError as unreadable:
-        log.info("run %d has finished but cannot be told: %s", change.run_id, unreadable.code)
+        if isinstance(unreadable, UpstreamError) and unreadable.passing:
+            raise
+        log.info("run %d has finished but cannot be told: %s", run_id, unreadable.code)
         return None
     if not run.status.is_final:
         return None
@@ -77,17 +93,18 @@ async def changed_rankings(
 ) -> AsyncGenerator[tuple[Ranked[T], ...], None]:
     """A ranking whenever its places or figures differ from those before; many changes at once are one.
 
-    A ranking from which a project is missing is not told: it would differ for that reason only.
+    A ranking from which a project is missing is not told: it would differ for that reason only. It is read again after
+    an interval, whether or not something has changed since.
     """
     with live.watch.listening() as listener:
-        before = await _ranking(live, rank)
-        if begin_with_current and before is not None:
-            yield before
+        before = now = await _ranking(live, rank)
+        if begin_with_current and now is not None:
+            yield now
         while True:
-            await listener.next()
+            await listener.next(live.watch.interval if now is None else None)
             listener.skip()
             now = await _ranking(live, rank)
-            if now is not None and before is not None and _differ(now, before):
+            if now is not None and (begin_with_current if before is None else _differ(now, before)):
                 yield now
             before = before if now is None else now
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
+from itertools import islice
 from typing import Any, cast
 
 import strawberry
@@ -18,6 +19,9 @@ from gateway.schema.authenticated import with_authentication
 from gateway.schema.context import Info, asking
 
 Find = Callable[[Asking, str], Awaitable[object]]
+
+# No router sends such, and who sends thousands of them would be told so thousands of times.
+_MOST_STRANGE = 100
 
 
 class GatewaySchema(strawberry.federation.Schema):
@@ -36,7 +40,20 @@ class GatewaySchema(strawberry.federation.Schema):
 
     def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
         ask = asking(info)
+        strange = islice((one for one in representations if not _is_reference(one)), _MOST_STRANGE + 1)
+        if len(list(strange)) > _MOST_STRANGE:
+            raise BadUserInput(
+                f"More than {_MOST_STRANGE} references are none: each has a __typename of this subgraph and an id.",
+                argument="representations",
+            )
         return [_resolve(ask, one) for one in representations]  # type: ignore[misc]  # completed slot by slot
+
+
+def _is_reference(representation: object) -> bool:
+    """Whether it may name something."""
+    if not isinstance(representation, Mapping) or _finder(representation.get("__typename")) is None:
+        return False
+    return _key(representation.get("id")) is not None
 
 
 def _resolve(ask: Asking, representation: object) -> Awaitable[object] | GatewayError:

@@ -173,6 +173,7 @@ def build_services(
     models = ModelService(query, environments, tiers)
     jobs = JobService(query, interval, tiers)
     admin = _admin(upstream, freshness, Discovery(query, environments, models, jobs, tiers), tiers)
+    news = News(environments, jobs, admin, changes, tiers)
     return Services(
         environments=environments,
         models=models,
@@ -182,9 +183,9 @@ def build_services(
         sources=SourceService(query, environments, tiers),
         admin=admin,
         changes=changes,
-        news=News(environments, jobs, admin, changes, tiers),
+        news=news,
         tiers=tiers,
-        watch=Watch(environments, admin, changes, tiers, interval),
+        watch=Watch(environments, admin, news, tiers, interval),
         least_max_age=freshness.least_max_age,
         upstream_status=upstream.status,
     )

@@ -40,9 +40,12 @@ class Listener:
             self.missed += 1
         self._queue.put_nowait(change)
 
-    async def next(self) -> Change:
-        """The oldest change that was not read yet; waits for one."""
-        return await self._queue.get()
+    async def next(self, within: float | None = None) -> Change | None:
+        """The oldest change that was not read yet; waits for one. None when there is none `within` so many seconds."""
+        try:
+            return await asyncio.wait_for(self._queue.get(), within)
+        except TimeoutError:
+            return None
 
     def skip(self) -> None:
         """Drops the changes that wait to be read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.run_event import RunEvent
 from gateway.services.admin_facts import AdminFacts, Topology
-from gateway.services.changes import Change, ChangeKind, Changes
+from gateway.services.changes import Change, ChangeKind, Changes, Listener
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.job_service import JobService
 from gateway.services.run_rows import RunKey
@@ -39,6 +40,10 @@ class News:
         self._tiers = tiers
         self._tasks: set[asyncio.Task[None]] = set()
         self._followers: list[Callable[[RunEvent], None]] = []
+
+    def listening(self) -> AbstractContextManager[Listener]:
+        """A listener to what changes here, for the block."""
+        return self._changes.listening()
 
     def follow(self, take: Callable[[RunEvent], None]) -> None:
         """Has `take` called with every event that is taken in here, those that other replicas were told among them."""
@@ -64,15 +69,23 @@ class News:
 
     def take(self, event: RunEvent) -> None:
         """Outdates what the run touched, here, and tells those who listen. Reads nothing."""
-        self._admin.outdate_run(event.environment_id, event.job_id, event.run_id)
         if event.finished:
-            self._jobs.outdate(RunKey(event.job_id, event.run_id))
             self._environments.expect_change(event.environment_id)
-        self._tiers.generations.advance((ACCOUNT, event.environment_id))
-        if event.finished:
-            self._changes.publish(Change(ChangeKind.RUN_FINISHED, event.environment_id, event.job_id, event.run_id))
+            self.finished(event.environment_id, event.job_id, event.run_id)
+        else:
+            self._outdate(event.environment_id, event.job_id, event.run_id)
         for take in self._followers:
             take(event)
+
+    def finished(self, environment_id: int, job_id: int, run_id: int) -> None:
+        """A run has finished: what it touched, and was read when it had not yet, is outdated before anybody is told."""
+        self._jobs.outdate(RunKey(job_id, run_id))
+        self._outdate(environment_id, job_id, run_id)
+        self._changes.publish(Change(ChangeKind.RUN_FINISHED, environment_id, job_id, run_id))
+
+    def _outdate(self, environment_id: int, job_id: int, run_id: int) -> None:
+        self._admin.outdate_run(environment_id, job_id, run_id)
+        self._tiers.generations.advance((ACCOUNT, environment_id))
 
     def listen(self) -> None:
         """Takes in from now on what other replicas are told too, if there are any."""

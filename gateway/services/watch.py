@@ -12,8 +12,9 @@ from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.job import Run
 from gateway.services.admin_facts import AdminFacts
-from gateway.services.changes import Change, ChangeKind, Changes, Listener
+from gateway.services.changes import Listener
 from gateway.services.environment_service import EnvironmentService
+from gateway.services.news import News
 from gateway.telemetry.usage import Usage, measuring
 
 log = logging.getLogger(__name__)
@@ -27,13 +28,13 @@ class Watch:
     (seconds): two requests, shared with whoever asks for the same facts. What differs is published once."""
 
     def __init__(
-        self, environments: EnvironmentService, admin: AdminFacts, changes: Changes, tiers: Tiers, interval: float
+        self, environments: EnvironmentService, admin: AdminFacts, news: News, tiers: Tiers, interval: float
     ) -> None:
         self._environments = environments
         self._admin = admin
-        self._changes = changes
+        self._news = news
         self._tiers = tiers
-        self._interval = interval
+        self.interval = interval
         self._listeners = 0
         self._task: asyncio.Task[None] | None = None
         self._runs: Mapping[int, bool] | None = None
@@ -47,13 +48,13 @@ class Watch:
     def news(self) -> Iterator[None]:
         """Within the block facts count that were known to be true half an interval ago: what a change has outdated is
         read again, and what was read because of it is not."""
-        with wanting(self._tiers.clock() - self._interval / 2):
+        with wanting(self._tiers.clock() - self.interval / 2):
             yield
 
     @contextmanager
     def listening(self) -> Iterator[Listener]:
         """A listener for the block, to be entered inside a running loop."""
-        with self._changes.listening() as listener:
+        with self._news.listening() as listener:
             self._listeners += 1
             if self._task is None:
                 self._task = asyncio.get_running_loop().create_task(self._look_again_and_again())
@@ -74,17 +75,22 @@ class Watch:
         while True:
             try:
                 # Each look is for itself, not for the operation that began the watching.
-                with measuring(Usage()), self.news():
+                with measuring(Usage()):
                     await self._look()
             except GatewayError as unreadable:
                 log.info("dbt could not be looked at for changes: %s", unreadable.message)
-            await asyncio.sleep(self._interval)
+            except Exception:
+                # Whoever listens must not go deaf for good.
+                log.exception("looking at dbt for changes failed")
+            await asyncio.sleep(self.interval)
 
     async def _look(self) -> None:
         topology = await self._admin.topology()
-        # Whoever reads a header tells of a new revision.
-        await self._environments.headers([one.id for one in topology.environments])
-        self._tell_finished(await self._admin.newest_runs(_NEWEST))
+        with self.news():
+            # Whoever reads a header tells of a new revision.
+            await self._environments.headers([one.id for one in topology.environments])
+            runs = await self._admin.newest_runs(_NEWEST)
+        self._tell_finished(runs)
 
     def _tell_finished(self, runs: Sequence[Run]) -> None:
         known = self._runs
@@ -95,4 +101,4 @@ class Watch:
         for run in reversed(runs):
             is_news = not known.get(run.id, run.id < oldest)
             if run.status.is_final and is_news:
-                self._changes.publish(Change(ChangeKind.RUN_FINISHED, run.environment_id, run.job_id, run.id))
+                self._news.finished(run.environment_id, run.job_id, run.id)

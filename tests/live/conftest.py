@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from gateway.settings import Settings
 from tests.serving import UpstreamTap
 from tests.sockets import listening
 
-SECONDS = 20
+SECONDS = 60
 
 
 @dataclass
@@ -90,10 +91,10 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def live(settings: Settings) -> AsyncIterator[LiveGateway]:
-    """A gateway with cold caches, served over a socket."""
+async def live(settings: Settings, clock: Callable[[], float] = time.monotonic) -> AsyncIterator[LiveGateway]:
+    """A gateway with cold caches, served over a socket; its facts grow old by the clock."""
     upstream = UpstreamTap()
-    app = create_app(settings, wrap_platform=upstream.wrap)
+    app = create_app(settings, wrap_platform=upstream.wrap, clock=clock)
     leaving = asyncio.Event()
 
     async def served(scope: Any, receive: Any, send: Any) -> None:

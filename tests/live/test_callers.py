@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx2
 import pytest
 
-from gateway.settings import ApiKeySetting, Settings
+from gateway.identity import api_keys
+from gateway.settings import ApiKeySetting, Settings, load_settings
+from tests.authorisation.callers import Holder
+from tests.authorisation.test_api_keys import write
 from tests.live.conftest import SECONDS, closed, hear, live, say, subscribe, until
 from tests.live.test_socket import FINISHED, finished
 from tests.oracle.account import Oracle
@@ -71,4 +75,39 @@ async def test_a_connection_ends_with_its_credential(settings: Settings) -> None
             stream = asyncio.create_task(http.post(gateway.url, json={"query": FINISHED}, headers=accept))
             assert await closed(connection) == 4403
             assert (await stream).text.endswith("event: complete\ndata:\n\n")
+        await until(lambda: gateway.services.watch.listeners == 0)
+
+
+@pytest.mark.parametrize("change", ["withdrawn", "another project"])
+async def test_a_connection_ends_when_its_key_is_withdrawn_or_grants_something_else(
+    demo_store: str, oracle: Oracle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """Found out before anything is told: at the next answer, or when something new is asked on the socket."""
+    monkeypatch.setattr(api_keys, "_CHECK_SECONDS", 0.0)
+    file = tmp_path / "gateway.toml"
+    anna, other = Holder("anna", ("finance",)), Holder("bert", ("marketing",))
+    write(file, anna, other)
+    monkeypatch.setenv("GATEWAY_CONFIG", str(file))
+    bearer = {"Authorization": f"Bearer {anna.key}"}
+    settings = load_settings({"store_url": demo_store}).model_copy(update={"revision_interval": 3600.0})
+    place = next(
+        place
+        for place, job in enumerate(oracle.production_jobs)
+        if job.environment_id == oracle.project("finance").environment_id
+    )
+    async with (
+        live(settings) as gateway,
+        gateway.talk(additional_headers=bearer) as hearing,
+        gateway.talk(additional_headers=bearer) as asking,
+        httpx2.AsyncClient(timeout=SECONDS) as http,
+    ):
+        await subscribe(hearing, "1", FINISHED)
+        accept = {"Accept": "text/event-stream", **bearer}
+        stream = asyncio.create_task(http.post(gateway.url, json={"query": FINISHED}, headers=accept))
+        await until(lambda: gateway.services.watch.listeners == 2)
+        write(file, *([other] if change == "withdrawn" else [Holder("anna", ("marketing",)), other]))
+        gateway.services.changes.publish(finished(oracle, place)[0])
+        await subscribe(asking, "1", "{ account { id } }")
+        assert [await closed(connection) for connection in (hearing, asking)] == [4403, 4403]
+        assert "event: next" not in (await stream).text
         await until(lambda: gateway.services.watch.listeners == 0)

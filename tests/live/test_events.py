@@ -12,7 +12,7 @@ import httpx2
 
 from gateway.http.live.slots import LivePolicy
 from gateway.settings import Settings
-from tests.live.conftest import SECONDS, LiveGateway, live, until
+from tests.live.conftest import SECONDS, LiveGateway, hear, live, subscribe, until
 from tests.live.test_socket import FINISHED, finished
 from tests.oracle.account import Oracle
 
@@ -118,3 +118,20 @@ async def test_a_silent_stream_shows_that_it_lives(settings: Settings, monkeypat
             beats += line == ":"
             if beats == 4:
                 break
+
+
+async def test_an_answer_that_is_too_long_is_an_error_and_the_next_is_told(settings: Settings) -> None:
+    """As over HTTP (docs/edge.md)."""
+    long = "{ account { models(first: 40) { nodes { id description rawCode } } } }"
+    async with live(settings.model_copy(update={"response_bytes": 5_000})) as gateway:
+        async with httpx2.AsyncClient(timeout=SECONDS) as http, events(http, gateway.url, long) as heard:
+            (_, content), _ = [event async for event in heard]
+        async with gateway.talk() as connection:
+            await subscribe(connection, "1", long)
+            message = await hear(connection)
+            assert message["type"] == "error"
+            for errors in (message["payload"], content["errors"]):
+                extensions = errors[0]["extensions"]
+                assert extensions == {"code": "QUERY_TOO_LARGE", "limit": "response_bytes", "most": 5_000}
+            await subscribe(connection, "2", "{ __typename }")
+            assert (await hear(connection))["payload"]["data"] == {"__typename": "Query"}

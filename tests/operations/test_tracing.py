@@ -13,6 +13,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from gateway.settings import Settings
 from gateway.telemetry.tracing import Tracing, span
+from tests.live.conftest import hear, live, subscribe, until
+from tests.live.test_socket import FINISHED, finished
+from tests.oracle.account import Oracle
 from tests.serving import serving
 
 CANARY = "canary7f3a"
@@ -75,6 +78,30 @@ async def test_no_text_of_a_caller_is_in_a_span(settings: Settings, exporter: In
     written = json.dumps([json.loads(one.to_json()) for one in spans])
     assert CANARY not in written
     assert "slowestModels" not in written
+
+
+async def test_what_is_asked_on_a_socket_and_each_event_is_a_tree_of_its_own(
+    settings: Settings, exporter: InMemorySpanExporter, oracle: Oracle
+) -> None:
+    given = settings.model_copy(update={"otlp_endpoint": "http://127.0.0.1:1", "revision_interval": 3600.0})
+    async with live(given) as gateway, gateway.talk() as connection:
+        await subscribe(connection, "1", FINISHED)
+        await until(lambda: gateway.services.watch.listeners == 1)
+        for place in range(2):
+            gateway.services.changes.publish(finished(oracle, place)[0])
+            await hear(connection)
+        await subscribe(connection, "2", f"{{ {CANARY}: account {{ jobs {{ nodes {{ id }} }} }} }}")
+        assert (await hear(connection))["id"] == "2"
+        await subscribe(connection, "3", f"{{ {CANARY} ")
+        while (await hear(connection))["id"] != "3":
+            continue
+    spans = list(exporter.get_finished_spans())
+    roots = [one for one in spans if one.kind.name == "SERVER"]
+    kinds = [(one.attributes or {})["graphql.operation.type"] for one in roots]
+    assert kinds == ["subscription", "subscription", "subscription", "query", "none"]
+    assert [(one.attributes or {})["gateway.codes"] for one in roots] == ["", "", "", "", "GRAPHQL_PARSE_FAILED"]
+    assert len({(one.attributes or {})["graphql.document.id"] for one in roots[:3]}) == 1
+    assert CANARY not in json.dumps([json.loads(one.to_json()) for one in spans])
 
 
 async def test_without_a_collector_nothing_is_traced(settings: Settings, exporter: InMemorySpanExporter) -> None:

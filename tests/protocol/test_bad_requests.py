@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from gateway.http.body import BodyLimits
 from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.graphql import EndpointPolicy
+from gateway.http.refusals import BadRequest
+from gateway.http.strict_json import JsonBounds, read_json_text
 from tests.protocol.conftest import Readable, SmallExecutor
 from tests.protocol.raw_http import post, send
 
@@ -285,6 +290,29 @@ async def test_json_may_nest_sixty_four_levels(app: Starlette, levels: int, stat
 async def test_brackets_within_strings_are_not_nesting(app: Starlette) -> None:
     text = '{"a": ' + json.dumps('[{"' * 500) + "}"
     assert (await post(app, with_variables(text))).status == 200
+
+
+def nesting(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(nesting, inner), default=0)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.text('[]{}",:\\/ä\U0001f600', max_size=9),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text('[{"\\', max_size=4), inner, max_size=4),
+        max_leaves=12,
+    ),
+    st.booleans(),
+)
+def test_nesting_is_counted_outside_of_strings_only(value: Any, escaped: bool) -> None:
+    text = json.dumps(value, ensure_ascii=escaped)
+    most = nesting(value)
+    assert read_json_text(text, JsonBounds(depth=most)) == value
+    if most:
+        with pytest.raises(BadRequest, match="nested more"):
+            read_json_text(text, JsonBounds(depth=most - 1))
 
 
 async def test_a_whole_surrogate_pair_is_a_character(app: Starlette) -> None:

@@ -141,6 +141,14 @@ def test_a_limit_lets_through_what_reaches_it_and_refuses_one_more(name: str) ->
     assert refused.value.extensions == {"code": "QUERY_TOO_LARGE", "limit": name, "most": most}
 
 
+@pytest.mark.parametrize("name", BOUNDARIES)
+def test_a_measured_limit_is_exceeded_by_one_more(name: str) -> None:
+    most, document = BOUNDARIES[name]
+    limits = replace(OPEN, **{name: most})
+    measured = [check_document(parse(document(most + more)), limits, enforce=False).exceeded for more in (0, 1)]
+    assert measured == [(), (name,)]
+
+
 def test_every_limit_has_a_boundary_tested() -> None:
     assert set(BOUNDARIES) == set(asdict(OPEN))
 

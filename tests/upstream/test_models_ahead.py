@@ -169,3 +169,15 @@ async def test_an_environment_looked_at_lately_is_asked_whether_it_has_changed(a
     assert await aging.gateway.count(LIST) == {"projects": 1, "environments": 1, "EnvironmentHeaders": 1}
     aging.clock.now += 60 * 30 + 1.0
     assert await aging.gateway.count(LIST) == COLD
+
+
+async def test_an_attempt_without_asking_begins_nothing(gateway: Gateway, oracle: Oracle) -> None:
+    """Where headers cannot be read only the account is in memory; the next question is first tried without asking."""
+
+    async def no_headers(call: Call) -> Response | None:
+        return Response("gone", 500) if call.operation == "EnvironmentHeaders" else None
+
+    gateway.upstream.fault = no_headers
+    await gateway.ask("{ account { projects { nodes { id } } } }")
+    gateway.upstream.fault = None
+    assert listed(await gateway.data(LIST)) == expected(oracle)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractContextManager, ExitStack, aclosing
 
 from starlette.types import Scope
 
+from gateway.http.authentication import Authenticator, credentials_of
 from gateway.http.execution import Answer, Executor, GraphQLParams
-from gateway.http.live.admission import share_key
+from gateway.http.live.admission import Admission, share_key
 from gateway.http.live.encoding import (
     HEARTBEAT,
     LAST_EVENT,
@@ -29,8 +30,17 @@ from gateway.identity.caller import Caller
 class LiveAnswers:
     """Begins streams. An event stream takes the same places as a socket does."""
 
-    def __init__(self, executor: Executor, slots: Slots, policy: LivePolicy) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        authenticator: Authenticator,
+        slots: Slots,
+        policy: LivePolicy,
+        response_bytes: int | None = None,
+    ) -> None:
+        self._response_bytes = response_bytes
         self._executor = executor
+        self._authenticator = authenticator
         self._slots = slots
         self._policy = policy
 
@@ -46,9 +56,10 @@ class LiveAnswers:
             answers = await self._executor.subscribe(params, caller)
             if isinstance(answers, Answer):
                 return answers
+            admission = Admission(self._authenticator, credentials_of(scope), caller)
             return Stream(
                 EVENTS_TYPE,
-                events_of_answers(answers),
+                events_of_answers(_while_admitted(answers, admission), self._response_bytes),
                 heartbeat=HEARTBEAT,
                 heartbeat_seconds=self._policy.heartbeat_seconds,
                 farewell=LAST_EVENT,
@@ -69,10 +80,21 @@ class LiveAnswers:
             places.enter_context(place())
             found = await self._executor.execute_in_parts(params, caller)
             if isinstance(found, Answer):
-                return Stream(EVENTS_TYPE, event_of_answer(found)) if streams.events and streams.only else found
+                if not (streams.events and streams.only):
+                    return found
+                return Stream(EVENTS_TYPE, event_of_answer(found, self._response_bytes))
             if streams.parts is not None:
                 body = multipart(found, streams.parts)
                 return Stream(parts_type(streams.parts), body, opening=OPENING_PART, places=places.pop_all())
             events = events_of_parts(found)
             seconds = self._policy.heartbeat_seconds
             return Stream(EVENTS_TYPE, events, HEARTBEAT, seconds, places=places.pop_all())
+
+
+async def _while_admitted(answers: AsyncGenerator[Answer, None], admission: Admission) -> AsyncGenerator[Answer, None]:
+    """The answers, until one comes for somebody who would not be let in any more."""
+    async with aclosing(answers):
+        async for answer in answers:
+            if not await admission.holds():
+                return
+            yield answer

@@ -16,7 +16,7 @@ from gateway.errors import GatewayError
 from gateway.http.authentication import Authenticator
 from gateway.http.body import ClientGone
 from gateway.http.execution import Answer
-from gateway.http.live.admission import admit, share_key
+from gateway.http.live.admission import Admission, admit, share_key
 from gateway.http.live.messages import (
     CloseCode,
     Closing,
@@ -35,7 +35,6 @@ from gateway.http.parameters import Parameters, parameters_of_body
 from gateway.http.refusals import TooManyStreams
 from gateway.http.replies import error_of
 from gateway.http.strict_json import JsonBounds
-from gateway.identity.caller import ANYBODY, Caller
 
 _log = logging.getLogger("gateway.http")
 
@@ -49,6 +48,7 @@ class Hall:
     slots: Slots
     policy: LivePolicy
     json: JsonBounds
+    response_bytes: int | None = None
 
 
 class Conversation:
@@ -65,7 +65,7 @@ class Conversation:
         self._send_frame = send
         self._sending = asyncio.Lock()
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._caller = ANYBODY
+        self._withdrawn = asyncio.Event()
 
     async def run(self) -> None:
         """The whole conversation, after the socket has been accepted."""
@@ -79,15 +79,15 @@ class Conversation:
             await self._stop(list(self._running.values()))
 
     async def _talk(self) -> None:
-        self._caller = await self._introduction()
+        admission = await self._introduction()
         try:
-            with self._hall.slots.place_of(share_key(self._scope, self._caller)):
+            with self._hall.slots.place_of(share_key(self._scope, admission.caller)):
                 await self._send(acknowledged())
-                await self._until_the_end(self._caller.until)
+                await self._until_the_end(admission)
         except TooManyStreams as full:
             raise Closing(CloseCode.TOO_MANY_REQUESTS, full.message) from None
 
-    async def _introduction(self) -> Caller:
+    async def _introduction(self) -> Admission:
         try:
             async with asyncio.timeout(self._hall.policy.init_seconds):
                 message = await self._receive()
@@ -103,17 +103,20 @@ class Conversation:
         except GatewayError:
             raise Closing(CloseCode.FORBIDDEN, "Forbidden") from None
 
-    async def _until_the_end(self, until: float | None) -> None:
+    async def _until_the_end(self, admission: Admission) -> None:
         """Reads on until the client has left, its credential has ended, or the gateway leaves."""
         loop = asyncio.get_running_loop()
-        reading = loop.create_task(self._read_on())
+        until = admission.caller.until
+        reading = loop.create_task(self._read_on(admission))
         leaving = loop.create_task(_never() if "leaving" not in self._scope else self._scope["leaving"].wait())
+        withdrawn = loop.create_task(self._withdrawn.wait())
+        ends = {reading, leaving, withdrawn}
         seconds = None if until is None else max(0.0, until - time.monotonic())
         try:
-            done, _ = await asyncio.wait({reading, leaving}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            reading.cancel()
-            leaving.cancel()
+            for task in ends:
+                task.cancel()
         if reading in done:
             reading.result()
         elif leaving in done:
@@ -122,7 +125,7 @@ class Conversation:
         else:
             raise Closing(CloseCode.FORBIDDEN, "The credential has ended; connect again with a new one")
 
-    async def _read_on(self) -> None:
+    async def _read_on(self, admission: Admission) -> None:
         while True:
             message = await self._receive()
             match message.type:
@@ -131,11 +134,11 @@ class Conversation:
                 case "ping":
                     await self._send(pong(message.payload))
                 case "subscribe":
-                    await self._begin(message)
+                    await self._begin(message, admission)
                 case "complete":
                     self._cancel(message.id)
 
-    async def _begin(self, message: Message) -> None:
+    async def _begin(self, message: Message, admission: Admission) -> None:
         if message.id in self._running:
             raise Closing(CloseCode.SUBSCRIBER_ALREADY_EXISTS, f"Subscriber for {message.id[:40]} already exists")
         try:
@@ -147,16 +150,16 @@ class Conversation:
             full = TooManyStreams(f"This socket runs {most} operations already; complete one first.")
             await self._send(refused(message.id, [error_of(full)]))
             return
-        self._running[message.id] = asyncio.create_task(self._run(message.id, parameters))
+        self._running[message.id] = asyncio.create_task(self._run(message.id, parameters, admission))
 
     def _cancel(self, message_id: str) -> None:
         task = self._running.pop(message_id, None)
         if task is not None:
             task.cancel()
 
-    async def _run(self, message_id: str, parameters: Parameters) -> None:
+    async def _run(self, message_id: str, parameters: Parameters, admission: Admission) -> None:
         try:
-            await self._answer(message_id, parameters)
+            await self._answer(message_id, parameters, admission)
         except GatewayError as refusal:
             await self._finish(message_id, refused(message_id, [error_of(refusal)]))
         except OSError:
@@ -168,18 +171,24 @@ class Conversation:
             failure = GatewayError("Something went wrong in the gateway; its log has the error id.", errorId=error_id)
             await self._finish(message_id, refused(message_id, [error_of(failure)]))
 
-    async def _answer(self, message_id: str, parameters: Parameters) -> None:
-        answers = await self._hall.operations.begin(parameters, Observation("WEBSOCKET"), self._caller)
+    async def _answer(self, message_id: str, parameters: Parameters, admission: Admission) -> None:
+        if not await admission.holds():
+            self._withdrawn.set()
+            return
+        answers = await self._hall.operations.begin(parameters, Observation("WEBSOCKET"), admission.caller)
         if isinstance(answers, Answer):
             if answers.executed:
-                await self._send(following(message_id, answers))
+                await self._send(following(message_id, answers, self._hall.response_bytes))
                 await self._finish(message_id, completed(message_id))
             else:
                 await self._finish(message_id, refused(message_id, answers.errors))
             return
         async with aclosing(answers):
             async for answer in answers:
-                await self._send(following(message_id, answer))
+                if not await admission.holds():
+                    self._withdrawn.set()
+                    return
+                await self._send(following(message_id, answer, self._hall.response_bytes))
         await self._finish(message_id, completed(message_id))
 
     async def _finish(self, message_id: str, farewell: str) -> None:

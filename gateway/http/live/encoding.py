@@ -10,7 +10,9 @@ import msgspec
 
 from gateway.http.execution import Answer, Part
 from gateway.http.negotiation import PartsFormat
-from gateway.http.replies import content_of
+from gateway.http.pricing import cost_of
+from gateway.http.refusals import LimitExceeded
+from gateway.http.replies import answer_bytes, error_of
 
 HEARTBEAT = b":\n\n"
 LAST_EVENT = b"event: complete\ndata:\n\n"
@@ -23,11 +25,14 @@ def parts_type(shape: PartsFormat) -> str:
     return f'multipart/mixed; boundary="-"{"; " + shape.value if shape.value else ""}'
 
 
-async def events_of_answers(answers: AsyncGenerator[Answer, None]) -> AsyncGenerator[bytes, None]:
-    """Each answer of a subscription as an event, and one that ends them."""
+async def events_of_answers(
+    answers: AsyncGenerator[Answer, None], most_bytes: int | None
+) -> AsyncGenerator[bytes, None]:
+    """Each answer of a subscription as an event, and one that ends them. What is longer than `most_bytes` is told as an
+    error in its place."""
     async with aclosing(answers):
         async for answer in answers:
-            yield _event(content_of(answer))
+            yield _event_of(answer, most_bytes)
     yield LAST_EVENT
 
 
@@ -39,9 +44,9 @@ async def events_of_parts(parts: AsyncGenerator[Part, None]) -> AsyncGenerator[b
     yield LAST_EVENT
 
 
-async def event_of_answer(answer: Answer) -> AsyncGenerator[bytes, None]:
+async def event_of_answer(answer: Answer, most_bytes: int | None) -> AsyncGenerator[bytes, None]:
     """A whole answer as the only event."""
-    yield _event(content_of(answer))
+    yield _event_of(answer, most_bytes)
     yield LAST_EVENT
 
 
@@ -88,5 +93,16 @@ def _label(fragment: Mapping[str, Any]) -> dict[str, Any]:
     return {"label": fragment["label"]} if "label" in fragment else {}
 
 
+def _event_of(answer: Answer, most_bytes: int | None) -> bytes:
+    try:
+        return _framed(answer_bytes(answer, most_bytes, cost_of(answer)))
+    except LimitExceeded as refusal:
+        return _event({"errors": [error_of(refusal)]})
+
+
 def _event(content: Mapping[str, Any]) -> bytes:
-    return b"event: next\ndata: " + msgspec.json.encode(content) + b"\n\n"
+    return _framed(msgspec.json.encode(content))
+
+
+def _framed(data: bytes) -> bytes:
+    return b"event: next\ndata: " + data + b"\n\n"

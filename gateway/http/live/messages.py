@@ -11,7 +11,8 @@ import msgspec
 
 from gateway.errors import GatewayError
 from gateway.http.execution import Answer
-from gateway.http.replies import content_of
+from gateway.http.pricing import cost_of
+from gateway.http.replies import answer_bytes
 from gateway.http.strict_json import JsonBounds, read_json_text
 
 SUBPROTOCOL = "graphql-transport-ws"
@@ -89,9 +90,10 @@ def pong(payload: Mapping[str, Any] | None) -> str:
     return _encoded({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
 
 
-def following(message_id: str, answer: Answer) -> str:
-    """One answer of an operation: `next`."""
-    return _encoded({"type": "next", "id": message_id, "payload": content_of(answer)})
+def following(message_id: str, answer: Answer, most_bytes: int | None = None) -> str:
+    """One answer of an operation: `next`. Raises LimitExceeded when it is longer than `most_bytes`."""
+    payload = msgspec.Raw(answer_bytes(answer, most_bytes, cost_of(answer)))
+    return _encoded({"type": "next", "id": message_id, "payload": payload})
 
 
 def refused(message_id: str, errors: Sequence[Mapping[str, Any]]) -> str:
