@@ -17,8 +17,8 @@ from benchmarks.objects import ACCOUNT_ID, Model, Size, applied, environment_id,
 from gateway.errors import GatewayError
 from gateway.hierarchy.project import Environment, Project
 from gateway.services.bundle import Freshness, Upstream, open_services
-from gateway.services.model_histories import HistoryKey
-from gateway.services.wire import WireRequest, WireResponse
+from gateway.services.models.model_histories import HistoryKey
+from gateway.services.wire.wire import WireRequest, WireResponse
 
 SIZE = Size(projects=50, models=2000, runs=20)
 _PAGE = 500

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.errors import GatewayError
-from gateway.http.cost_model import read_cost_model
-from gateway.http.documents import DocumentLimits, Documents
-from gateway.http.gate import UNLIMITED
+from gateway.http.limits.cost_model import read_cost_model
+from gateway.http.limits.gate import UNLIMITED
 from gateway.http.pricing import CostPolicy, Pricing
+from gateway.http.request.documents import DocumentLimits, Documents
 from tests.protocol.hostile_documents import COSTLY, GENERATORS, lying_variables
 from tests.protocol.steps import Counter
 

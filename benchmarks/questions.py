@@ -36,7 +36,7 @@ from gateway.schema.build import build_schema
 from gateway.schema.execution import OperationRunner
 from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Freshness, Upstream, open_services
-from gateway.services.wire import HttpWire, Wire, WireLimits, WireRequest, WireResponse
+from gateway.services.wire.wire import HttpWire, Wire, WireLimits, WireRequest, WireResponse
 from gateway.settings import Settings
 from gateway.upstream import open_archive
 

@@ -20,15 +20,15 @@ from gateway.callers import authenticator_of
 from gateway.execution import GatewayExecutor
 from gateway.figures import figures_of
 from gateway.hierarchy.run_event import RunEvent
-from gateway.http.body import BodyLimits
-from gateway.http.cost_model import read_cost_model
-from gateway.http.documents import DocumentLimits
 from gateway.http.edge import EdgePolicy, create_edge
-from gateway.http.gate import GateLimits
 from gateway.http.graphql import EndpointPolicy
+from gateway.http.limits.cost_model import read_cost_model
+from gateway.http.limits.gate import GateLimits
 from gateway.http.live.slots import LivePolicy
 from gateway.http.pricing import CostPolicy
 from gateway.http.refusals import EventNotOurs
+from gateway.http.request.body import BodyLimits
+from gateway.http.request.documents import DocumentLimits
 from gateway.http.webhooks import WebhookPolicy
 from gateway.readiness import UpstreamReadiness
 from gateway.schema.build import build_schema, print_sdl

@@ -12,9 +12,9 @@ from typing import Any
 
 from gateway.deadline import deadline_in
 from gateway.errors import GatewayError
-from gateway.http.documents import document_id
 from gateway.http.execution import Answer, GraphQLParams, Part
-from gateway.http.observation import Observation, codes_of, traced
+from gateway.http.observing.observation import Observation, codes_of, traced
+from gateway.http.request.documents import document_id
 from gateway.identity.caller import Caller
 from gateway.loading.asking import Asking
 from gateway.loading.live import Live

@@ -17,12 +17,12 @@ from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.demo import unpack_demo
 from gateway.local_platform.ingest import IngestReport, ProgressCallback, ingest_folder
+from gateway.services.admin.configured import ConfiguredProject
 from gateway.services.bundle import Upstream
-from gateway.services.configured import ConfiguredProject
 from gateway.services.discipline.disciplined_wire import DisciplinedWire, Surroundings
 from gateway.services.discipline.policy import BudgetPolicy, DisciplinePolicy, RetryPolicy
 from gateway.services.discipline.shared_tokens import SharedBuckets
-from gateway.services.wire import AsgiWire, HttpWire, WireLimits
+from gateway.services.wire.wire import AsgiWire, HttpWire, WireLimits
 from gateway.setting_entries import ProjectSetting
 from gateway.settings import Settings
 

@@ -11,9 +11,9 @@ from graphql import build_schema, validate
 
 from gateway.cli.options import build_parser
 from gateway.errors import GatewayError, UpstreamError
-from gateway.http.documents import DocumentLimits, Documents
-from gateway.http.gate import GateLimits
-from gateway.http.variables import MOST_REFERENCES, MOST_VALUES
+from gateway.http.limits.gate import GateLimits
+from gateway.http.limits.variables import MOST_REFERENCES, MOST_VALUES
+from gateway.http.request.documents import DocumentLimits, Documents
 from gateway.schema.build import build_schema as build_executable_schema
 from gateway.schema.build import print_sdl
 from gateway.services.discipline.policy import BudgetPolicy, DisciplinePolicy

@@ -22,8 +22,8 @@ from gateway.cli.shared_metrics import metrics_shared
 from gateway.cli.source import opened, prepared, read_folder
 from gateway.cli.terminal import complain, describe, say, shown_host
 from gateway.errors import ConfigurationError, UnreadableArtifact
-from gateway.http.hosts import LOOPBACK_NAMES
-from gateway.http.server import ServingPolicy, bind, serve
+from gateway.http.request.hosts import LOOPBACK_NAMES
+from gateway.http.serving.server import ServingPolicy, bind, serve
 from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.faults import Faults, parse_faults

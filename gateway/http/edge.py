@@ -15,7 +15,6 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Lifespan
 
 from gateway.http.authentication import Authenticator, ThisMachineAuthenticator
-from gateway.http.csrf import PREFLIGHT_HEADERS
 from gateway.http.execution import Executor
 from gateway.http.explorer.page import explorer_routes
 from gateway.http.explorer.tabs import read_tabs
@@ -23,19 +22,20 @@ from gateway.http.failsafe import Failsafe
 from gateway.http.graphql import EndpointPolicy, GraphQLEndpoint
 from gateway.http.guarded import Guarded
 from gateway.http.health import ReadinessCheck, health_routes
-from gateway.http.hosts import HostGuard
 from gateway.http.live.answers import LiveAnswers
 from gateway.http.live.conversation import Hall
 from gateway.http.live.slots import LivePolicy, Slots
 from gateway.http.live.socket import LiveSocket
-from gateway.http.metrics import Metrics
 from gateway.http.negotiation import MediaType
-from gateway.http.observation import Observer
-from gateway.http.operation_log import OperationLog
+from gateway.http.observing.metrics import Metrics
+from gateway.http.observing.observation import Observer
+from gateway.http.observing.operation_log import OperationLog
 from gateway.http.refusals import MethodRefused, PathUnknown
-from gateway.http.repeating import RepeatedAnswers
+from gateway.http.repeats.repeating import RepeatedAnswers
 from gateway.http.replies import refusal_reply
-from gateway.http.turns import Turns, TurnsPolicy
+from gateway.http.request.csrf import PREFLIGHT_HEADERS
+from gateway.http.request.hosts import HostGuard
+from gateway.http.serving.turns import Turns, TurnsPolicy
 from gateway.http.webhooks import PATH as WEBHOOKS
 from gateway.http.webhooks import Tell, WebhookEndpoint, WebhookPolicy
 from gateway.identity.caller import Scope as CallerScope

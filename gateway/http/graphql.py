@@ -15,24 +15,24 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.errors import GatewayError
 from gateway.http.authentication import Authenticator, credentials_of
-from gateway.http.body import BodyLimits, ClientGone, check_media_type, read_body
-from gateway.http.csrf import check_cross_site
-from gateway.http.documents import Document, DocumentLimits, Documents
 from gateway.http.execution import AT_ONCE, Answer, Caller, Executor, GraphQLParams
-from gateway.http.known_requests import KnownRequest, KnownRequests, Surroundings, asking, exact_of
+from gateway.http.limits.variables import check_variables
 from gateway.http.live.answers import LiveAnswers
 from gateway.http.live.streaming import Stream, StreamReply
-from gateway.http.max_age import max_age_of
 from gateway.http.negotiation import MediaType, accepted_streams, accepts_html, negotiate
-from gateway.http.observation import Observation, Observer, codes_of, traced
-from gateway.http.parameters import Parameters, parameters_of_body, parameters_of_query_string
-from gateway.http.persisted import PersistedDocuments, TrustedDocuments
+from gateway.http.observing.observation import Observation, Observer, codes_of, traced
 from gateway.http.pricing import COST, CostPolicy, Price, Pricing, priced
 from gateway.http.refusals import LimitExceeded, MethodRefused, OperationUnresolved, Overloaded
+from gateway.http.repeats.known_requests import KnownRequest, KnownRequests, Surroundings, asking, exact_of
+from gateway.http.repeats.response_cache import ResponseCache, key_of
 from gateway.http.replies import answer_reply, refusal_reply
-from gateway.http.response_cache import ResponseCache, key_of
-from gateway.http.strict_json import JsonBounds, read_json
-from gateway.http.variables import check_variables
+from gateway.http.request.body import BodyLimits, ClientGone, check_media_type, read_body
+from gateway.http.request.csrf import check_cross_site
+from gateway.http.request.documents import Document, DocumentLimits, Documents
+from gateway.http.request.max_age import max_age_of
+from gateway.http.request.parameters import Parameters, parameters_of_body, parameters_of_query_string
+from gateway.http.request.persisted import PersistedDocuments, TrustedDocuments
+from gateway.http.request.strict_json import JsonBounds, read_json
 from gateway.telemetry.tracing import Tracing, operation_span
 
 METHODS = "GET, POST"

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gateway.http.cost import Estimator
-from gateway.http.cost_model import CostModel
-from gateway.http.documents import Document
 from gateway.http.execution import Answer
+from gateway.http.limits.cost import Estimator
+from gateway.http.limits.cost_model import CostModel
 from gateway.http.refusals import LimitExceeded
+from gateway.http.request.documents import Document
 
 COST = "cost"
 _REMEMBERED_PRICES = 16

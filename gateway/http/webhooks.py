@@ -19,7 +19,6 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.errors import GatewayError
 from gateway.hierarchy.run_event import RunEvent
-from gateway.http.body import BodyLimits, ClientGone, read_body
 from gateway.http.negotiation import MediaType
 from gateway.http.refusals import (
     BadRequest,
@@ -30,7 +29,8 @@ from gateway.http.refusals import (
     SignatureRefused,
 )
 from gateway.http.replies import HEADERS, refusal_reply
-from gateway.http.strict_json import JsonBounds, read_json
+from gateway.http.request.body import BodyLimits, ClientGone, read_body
+from gateway.http.request.strict_json import JsonBounds, read_json
 
 PATH = "/webhooks/dbt"
 

@@ -16,10 +16,10 @@ from gateway.at_hand import together
 from gateway.errors import GatewayError
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.model import ModelRun
-from gateway.services.admin_facts import RunListing
+from gateway.services.admin.admin_facts import RunListing
 from gateway.services.bundle import Services
 from gateway.services.job_service import RunModels
-from gateway.services.model_histories import HistoryKey, histories_per_document
+from gateway.services.models.model_histories import HistoryKey, histories_per_document
 from gateway.services.run_rows import RunKey, runs_per_document
 
 # dbt ends a run after a day at the latest; a run that began earlier than this before another cannot end after it began.

@@ -16,7 +16,7 @@ from gateway.hierarchy.project import Project
 from gateway.loading.asking import Asking
 from gateway.loading.models import matching, select_models
 from gateway.loading.projects import project_of_environment
-from gateway.services.model_histories import HistoryKey
+from gateway.services.models.model_histories import HistoryKey
 
 F = TypeVar("F", bound=Filterable)
 

@@ -26,8 +26,8 @@ from gateway.loading.visible_admin import visible_services
 from gateway.services.bundle import Services
 from gateway.services.group_service import Owners
 from gateway.services.job_service import RunModels
-from gateway.services.model_histories import HistoryKey
-from gateway.services.pushdown import PushedFilter, push_down
+from gateway.services.models.model_histories import HistoryKey
+from gateway.services.models.pushdown import PushedFilter, push_down
 from gateway.services.run_rows import RunKey
 from gateway.services.source_service import Sources
 

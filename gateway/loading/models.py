@@ -12,7 +12,7 @@ from gateway.hierarchy.model import Model, ModelRun, Owner
 from gateway.hierarchy.project import DeploymentEnvironment, Project
 from gateway.loading.asking import Asking
 from gateway.loading.loaders import HistoryRequest
-from gateway.services.model_histories import HistoryKey
+from gateway.services.models.model_histories import HistoryKey
 
 MOST_HISTORY = 100
 """The longest history Discovery is asked for, in runs."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from gateway.errors import GatewayError
 from gateway.hierarchy.project import DeploymentEnvironment, Environment, Project
-from gateway.services.admin_facts import Topology
+from gateway.services.admin.admin_facts import Topology
 from gateway.services.environment_service import EnvironmentHeader
 
 

@@ -18,8 +18,8 @@ from graphql import (
 )
 
 from gateway.hierarchy.project import DeploymentEnvironment
-from gateway.services.model_details import DETAIL_FIELDS
-from gateway.services.model_pages import OPTIONAL_FIELDS
+from gateway.services.models.model_details import DETAIL_FIELDS
+from gateway.services.models.model_pages import OPTIONAL_FIELDS
 
 # Fields of the schema that are made from optional fields of another name.
 _NEEDS = {"owner": frozenset({"group", "meta"})}

@@ -19,7 +19,7 @@ from gateway.hierarchy.statistics import Summary, summarise
 from gateway.loading.asking import Asking
 from gateway.loading.jobs import ended_runs, select_jobs
 from gateway.loading.models import counted_runs, environments_of, select_models
-from gateway.services.model_histories import HistoryKey
+from gateway.services.models.model_histories import HistoryKey
 from gateway.telemetry.usage import current_usage
 
 

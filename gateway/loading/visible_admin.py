@@ -15,7 +15,7 @@ from gateway.errors import GatewayError, NotFound, UpstreamForbidden, UpstreamRe
 from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.hierarchy.visibility import Visibility
 from gateway.loading.batching import Batched
-from gateway.services.admin_facts import AdminFacts, RunListing, Topology
+from gateway.services.admin.admin_facts import AdminFacts, RunListing, Topology
 from gateway.services.bundle import Services
 from gateway.services.environment_service import EnvironmentHeader, EnvironmentService
 from gateway.telemetry.usage import uncounted

@@ -22,8 +22,8 @@ from gateway.errors import (
     UpstreamRejected,
 )
 from gateway.services.batch_sizes import BatchSizes
-from gateway.services.refusals import UpstreamProblem, refusal_of_lookup, refusal_of_problems
-from gateway.services.transport import GuardedTransport, RenderedRequest, Reply
+from gateway.services.wire.refusals import UpstreamProblem, refusal_of_lookup, refusal_of_problems
+from gateway.services.wire.transport import GuardedTransport, RenderedRequest, Reply
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -17,24 +17,24 @@ from gateway.caching.memory import Memory
 from gateway.caching.redis_link import RedisLink
 from gateway.caching.replicas import SharedFacts
 from gateway.caching.tiers import Tiers
-from gateway.services.admin_api import AdminApi
-from gateway.services.admin_facts import AdminFacts
-from gateway.services.admin_service import AdminService
+from gateway.services.admin.admin_api import AdminApi
+from gateway.services.admin.admin_facts import AdminFacts
+from gateway.services.admin.admin_service import AdminService
+from gateway.services.admin.configured import ConfiguredProject
+from gateway.services.admin.inferred_admin import Discovery, InferredAdmin
 from gateway.services.base_query import BaseQuery
 from gateway.services.changes import Changes
-from gateway.services.configured import ConfiguredProject
 from gateway.services.discipline.status import UpstreamStatus, untroubled
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.group_service import GroupService
-from gateway.services.inferred_admin import Discovery, InferredAdmin
 from gateway.services.job_service import JobService
 from gateway.services.lineage_service import LineageService
-from gateway.services.model_service import ModelService
+from gateway.services.models.model_service import ModelService
 from gateway.services.news import News
 from gateway.services.source_service import SourceService
-from gateway.services.transport import GuardedTransport
 from gateway.services.watch import Watch
-from gateway.services.wire import Wire
+from gateway.services.wire.transport import GuardedTransport
+from gateway.services.wire.wire import Wire
 
 T = TypeVar("T")
 

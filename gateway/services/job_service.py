@@ -17,7 +17,7 @@ from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.services.base_query import BaseQuery, Operation
 from gateway.services.discovery_types import JobModels, JobOutline
 from gateway.services.mapping import Share, to_built_model, to_model_run, weigh_runs
-from gateway.services.model_histories import MODEL_RUN_FIELDS
+from gateway.services.models.model_histories import MODEL_RUN_FIELDS
 from gateway.services.run_rows import RunKey, read_rows, runs_per_document
 from gateway.telemetry.usage import current_usage
 

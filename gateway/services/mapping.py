@@ -13,7 +13,7 @@ from gateway.hierarchy.job import Job, Run, RunDetails, RunStep, RunTrigger
 from gateway.hierarchy.model import BuiltModel, LastRun, Model, ModelRun
 from gateway.hierarchy.project import DeploymentEnvironment, Environment
 from gateway.hierarchy.status import RunStatus, status_of_admin_code, status_of_word
-from gateway.services.admin_types import AdminEnvironment, AdminJob, AdminRun, AdminStep
+from gateway.services.admin.admin_types import AdminEnvironment, AdminJob, AdminRun, AdminStep
 from gateway.services.discovery_types import BigInt, DescribedRow, ExecutionInfo, ModelRow, OutlineRow, RunModel
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from gateway.caching.generations import ACCOUNT
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.run_event import RunEvent
-from gateway.services.admin_facts import AdminFacts, Topology
+from gateway.services.admin.admin_facts import AdminFacts, Topology
 from gateway.services.changes import Change, ChangeKind, Changes, Listener
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.job_service import JobService

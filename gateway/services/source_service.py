@@ -15,7 +15,7 @@ from gateway.services.base_query import BaseQuery, Operation, RootLookup
 from gateway.services.discovery_types import AppliedSource, AppliedSources, CriteriaInfo, EnvironmentSources
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.mapping import time_or_none
-from gateway.services.model_pages import PAGE_SIZE
+from gateway.services.models.model_pages import PAGE_SIZE
 from gateway.services.revisioned import Revisioned
 
 _PER_DOCUMENT = 20

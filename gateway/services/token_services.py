@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from gateway.hierarchy.run_event import RunEvent
 from gateway.services.bundle import Services, Upstream
-from gateway.services.wire import Wire, WireRequest, WireResponse
+from gateway.services.wire.wire import Wire, WireRequest, WireResponse
 
 _IDLE_SECONDS = 900.0
 

@@ -11,7 +11,7 @@ from gateway.caching.belief import wanting
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.job import Run
-from gateway.services.admin_facts import AdminFacts
+from gateway.services.admin.admin_facts import AdminFacts
 from gateway.services.changes import Listener
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.news import News

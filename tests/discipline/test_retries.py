@@ -18,7 +18,7 @@ from gateway.errors import (
 from gateway.services.discipline.disciplined_wire import DisciplinedWire, Surroundings
 from gateway.services.discipline.policy import BreakerPolicy, DisciplinePolicy, RetryPolicy
 from gateway.services.discipline.retries import RetryBudget
-from gateway.services.wire import WireLimits, WireRequest, WireResponse
+from gateway.services.wire.wire import WireLimits, WireRequest, WireResponse
 from gateway.telemetry.usage import Usage, measuring
 from tests.clock import Clock
 

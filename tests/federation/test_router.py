@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.http.cost_model import read_cost_model
-from gateway.http.documents import DocumentLimits, Documents
+from gateway.http.limits.cost_model import read_cost_model
 from gateway.http.pricing import CostPolicy, Pricing
+from gateway.http.request.documents import DocumentLimits, Documents
 from tests.federation.conftest import Router
 from tests.generated.demo import SCHEMA_FILE
 from tests.oracle.account import Model, Oracle

@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection
 
 from gateway.app import create_app
-from gateway.http.receiving import GuardedProtocol, GuardedSocket, ReceivingLimits
+from gateway.http.serving.receiving import GuardedProtocol, GuardedSocket, ReceivingLimits
 from gateway.services.bundle import Services
 from gateway.settings import Settings
 from tests.serving import UpstreamTap

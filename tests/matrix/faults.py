@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.local_platform.fault_gate import FaultGate
 from gateway.local_platform.faults import Faults
-from gateway.services.wire import AsgiWire, HttpWire, Wire, WireLimits, WireRequest, WireResponse
+from gateway.services.wire.wire import AsgiWire, HttpWire, Wire, WireLimits, WireRequest, WireResponse
 from tests.upstream.faults import ANSWERS, HTML, TOKEN, reply
 
 LIMITS = WireLimits(seconds=0.4, connections=20, response_bytes=2 * 1024 * 1024)

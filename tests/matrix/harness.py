@@ -28,7 +28,7 @@ from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Freshness, Services, Upstream, open_services
 from gateway.services.discipline.disciplined_wire import DisciplinedWire, Surroundings
 from gateway.services.discipline.policy import DisciplinePolicy
-from gateway.services.wire import AsgiWire, Wire, WireLimits, WireRequest, WireResponse
+from gateway.services.wire.wire import AsgiWire, Wire, WireLimits, WireRequest, WireResponse
 from gateway.settings import Settings
 from tests.clock import Clock
 from tests.matrix.faults import FAULTS, RAW, ElsewhereWire, raw_server

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
-from gateway.http.body import BodyLimits
 from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.graphql import EndpointPolicy
 from gateway.http.refusals import BadRequest
-from gateway.http.strict_json import JsonBounds, read_json_text
+from gateway.http.request.body import BodyLimits
+from gateway.http.request.strict_json import JsonBounds, read_json_text
 from tests.protocol.conftest import Readable, SmallExecutor
 from tests.protocol.raw_http import post, send
 

@@ -23,14 +23,14 @@ from graphql import (
 )
 from starlette.applications import Starlette
 
-from gateway.http.cost import CEILING, Estimator
-from gateway.http.cost_model import CostModel, read_cost_model
-from gateway.http.documents import DocumentLimits, Documents
 from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.explorer.tabs import read_tabs
-from gateway.http.gate import UNLIMITED, GateLimits
 from gateway.http.graphql import EndpointPolicy
+from gateway.http.limits.cost import CEILING, Estimator
+from gateway.http.limits.cost_model import CostModel, read_cost_model
+from gateway.http.limits.gate import UNLIMITED, GateLimits
 from gateway.http.pricing import CostPolicy, Pricing
+from gateway.http.request.documents import DocumentLimits, Documents
 from gateway.settings import Settings
 from tests.generated.demo import demo_values, read_schema
 from tests.generated.queries import QueryGenerator

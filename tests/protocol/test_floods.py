@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from graphql import DocumentNode, Token
 
-from gateway.http.documents import DocumentLimits
+from gateway.http.request.documents import DocumentLimits
 from gateway.settings import Settings
 from tests.protocol.hostile_documents import GENERATORS
 from tests.serving import serving

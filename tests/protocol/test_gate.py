@@ -27,9 +27,9 @@ from starlette.applications import Starlette
 
 from gateway.compiled.documents import PerDocument
 from gateway.errors import GatewayError
-from gateway.http.documents import DocumentLimits, Documents
 from gateway.http.explorer.tabs import read_tabs
-from gateway.http.gate import Figures, GateLimits, check_document
+from gateway.http.limits.gate import Figures, GateLimits, check_document
+from gateway.http.request.documents import DocumentLimits, Documents
 from tests.protocol.conftest import SmallExecutor
 from tests.protocol.hostile_documents import GENERATORS
 from tests.protocol.raw_http import post

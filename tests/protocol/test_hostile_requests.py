@@ -14,8 +14,8 @@ from graphql import OperationDefinitionNode, parse
 from starlette.applications import Starlette
 
 from gateway.app import create_app
+from gateway.http.limits.variables import check_variables
 from gateway.http.refusals import LimitExceeded
-from gateway.http.variables import check_variables
 from gateway.settings import Settings
 from tests.protocol.hostile_documents import GENERATORS
 from tests.protocol.raw_http import RawResponse, post, send

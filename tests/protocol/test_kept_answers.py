@@ -8,8 +8,8 @@ import pytest
 
 from gateway.http.authentication import Credentials
 from gateway.http.execution import Answer
-from gateway.http.observation import Observation
-from gateway.http.response_cache import Exact, KeptAnswer, Key, ResponseCache
+from gateway.http.observing.observation import Observation
+from gateway.http.repeats.response_cache import Exact, KeptAnswer, Key, ResponseCache
 from tests.protocol.test_response_cache import Believed
 
 ROOM = 100_000

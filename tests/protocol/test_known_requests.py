@@ -15,8 +15,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from gateway.app import create_app
-from gateway.http import known_requests
-from gateway.http.front import Front
+from gateway.http.repeats import known_requests
+from gateway.http.serving.front import Front
 from gateway.settings import Settings
 from tests.authorisation.callers import Holder, known_to
 from tests.clock import Clock

@@ -12,11 +12,11 @@ import uvicorn
 import uvloop
 from starlette.types import Receive, Scope, Send
 
-from gateway.http.accepting import AcceptingLoop
-from gateway.http.front import ARRIVED
-from gateway.http.observation import Observation
-from gateway.http.receiving import GuardedProtocol, ReceivingLimits
-from gateway.http.turns import Turns, TurnsPolicy, Window
+from gateway.http.observing.observation import Observation
+from gateway.http.serving.accepting import AcceptingLoop
+from gateway.http.serving.front import ARRIVED
+from gateway.http.serving.receiving import GuardedProtocol, ReceivingLimits
+from gateway.http.serving.turns import Turns, TurnsPolicy, Window
 from tests.clock import Clock
 from tests.sockets import listening
 

@@ -14,14 +14,14 @@ import pytest
 from starlette.applications import Starlette
 
 from gateway.errors import ConfigurationError
-from gateway.http import persisted
-from gateway.http.documents import DocumentLimits
 from gateway.http.edge import EdgePolicy, create_edge
-from gateway.http.gate import GateLimits
 from gateway.http.graphql import EndpointPolicy
-from gateway.http.parameters import Parameters
-from gateway.http.persisted import PersistedDocuments
+from gateway.http.limits.gate import GateLimits
 from gateway.http.refusals import PersistedQueryNotFound
+from gateway.http.request import persisted
+from gateway.http.request.documents import DocumentLimits
+from gateway.http.request.parameters import Parameters
+from gateway.http.request.persisted import PersistedDocuments
 from tests.protocol.conftest import Readable, SmallExecutor
 from tests.protocol.raw_http import post, send
 

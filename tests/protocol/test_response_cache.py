@@ -21,12 +21,12 @@ from gateway.caching.generations import Generations
 from gateway.caching.lasting import lasting
 from gateway.hierarchy.visibility import Visibility
 from gateway.http.authentication import Credentials
-from gateway.http.draining import Draining
 from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.execution import Answer, Caller, GraphQLParams
-from gateway.http.front import Front, RawAnswer
 from gateway.http.graphql import EndpointPolicy
-from gateway.http.receiving import GuardedProtocol, ReceivingLimits
+from gateway.http.serving.draining import Draining
+from gateway.http.serving.front import Front, RawAnswer
+from gateway.http.serving.receiving import GuardedProtocol, ReceivingLimits
 from gateway.identity.refusals import Unauthenticated
 from gateway.settings import Settings
 from gateway.telemetry.usage import Usage
@@ -249,7 +249,7 @@ async def test_a_document_that_is_trusted_no_longer_is_not_answered(
     await executions(executor, lambda: ask(app))
     assert len(executor.seen) == 2
     manifest.write_text(json.dumps({"b": "{ slow }"}))
-    monkeypatch.setattr("gateway.http.persisted._CHECK_SECONDS", 0)
+    monkeypatch.setattr("gateway.http.request.persisted._CHECK_SECONDS", 0)
     assert (await ask(app)).status == 403
 
 

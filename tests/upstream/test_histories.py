@@ -12,7 +12,7 @@ from benchmarks.account import Size, write_account
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.status import RunStatus
 from gateway.loading.histories import window_of
-from gateway.services.admin_facts import RunListing
+from gateway.services.admin.admin_facts import RunListing
 from gateway.settings import Settings
 from tests.conftest import stored
 from tests.oracle.account import Oracle

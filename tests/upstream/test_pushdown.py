@@ -20,8 +20,8 @@ from gateway.hierarchy.status import RunStatus
 from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
 from gateway.services.bundle import Freshness, Upstream, build_services, open_query
-from gateway.services.pushdown import push_down
-from gateway.services.wire import AsgiWire, WireLimits
+from gateway.services.models.pushdown import push_down
+from gateway.services.wire.wire import AsgiWire, WireLimits
 from gateway.settings import Settings
 from tests.conftest import stored
 from tests.serving import serving

@@ -25,7 +25,7 @@ from gateway.schema.build import build_schema
 from gateway.schema.execution import OperationRunner
 from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Freshness, Upstream, open_services
-from gateway.services.wire import AsgiWire, WireLimits
+from gateway.services.wire.wire import AsgiWire, WireLimits
 from gateway.settings import Settings
 from tests.conftest import stored
 from tests.serving import Gateway, UpstreamTap, serving

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.services import discovery_types, strict_answers
+from gateway.services import discovery_types
 from gateway.services.discovery_types import DescribedRow, EnvironmentHistories, ModelRow, PagedEnvironment, TimedModel
-from gateway.services.strict_answers import DoubledKey, StrictDecoder
-from gateway.services.transport import Reply
+from gateway.services.wire import strict_answers
+from gateway.services.wire.strict_answers import DoubledKey, StrictDecoder
+from gateway.services.wire.transport import Reply
 
 SHAPES: tuple[Any, ...] = (
     Reply[PagedEnvironment[TimedModel]],

@@ -14,8 +14,8 @@ from gateway.discovery_api.client import Client
 from gateway.discovery_api.connection import Opened
 from gateway.discovery_api.exceptions import named
 from gateway.errors import GatewayError, UpstreamInvalidResponse
-from gateway.services.refusals import UpstreamProblem, refusal_of_problems, refusal_of_status
-from gateway.services.wire import HttpWire, Wire, WireLimits, WireRequest
+from gateway.services.wire.refusals import UpstreamProblem, refusal_of_problems, refusal_of_status
+from gateway.services.wire.wire import HttpWire, Wire, WireLimits, WireRequest
 
 
 class Endpoint(Protocol):

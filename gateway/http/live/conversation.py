@@ -14,7 +14,6 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.errors import GatewayError
 from gateway.http.authentication import Authenticator
-from gateway.http.body import ClientGone
 from gateway.http.execution import Answer
 from gateway.http.live.admission import Admission, admit, share_key
 from gateway.http.live.messages import (
@@ -30,11 +29,12 @@ from gateway.http.live.messages import (
 )
 from gateway.http.live.operations import Operations
 from gateway.http.live.slots import LivePolicy, Slots
-from gateway.http.observation import Observation
-from gateway.http.parameters import Parameters, parameters_of_body
+from gateway.http.observing.observation import Observation
 from gateway.http.refusals import TooManyStreams
 from gateway.http.replies import error_of
-from gateway.http.strict_json import JsonBounds
+from gateway.http.request.body import ClientGone
+from gateway.http.request.parameters import Parameters, parameters_of_body
+from gateway.http.request.strict_json import JsonBounds
 
 _log = logging.getLogger("gateway.http")
 

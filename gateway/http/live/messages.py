@@ -13,7 +13,7 @@ from gateway.errors import GatewayError
 from gateway.http.execution import Answer
 from gateway.http.pricing import cost_of
 from gateway.http.replies import answer_bytes
-from gateway.http.strict_json import JsonBounds, read_json_text
+from gateway.http.request.strict_json import JsonBounds, read_json_text
 
 SUBPROTOCOL = "graphql-transport-ws"
 _LONGEST_ID = 128

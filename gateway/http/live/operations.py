@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from gateway.http.execution import Answer
-from gateway.http.observation import Observation
-from gateway.http.parameters import Parameters
+from gateway.http.observing.observation import Observation
+from gateway.http.request.parameters import Parameters
 from gateway.identity.caller import Caller
 
 

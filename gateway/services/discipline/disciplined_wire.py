@@ -15,8 +15,8 @@ from gateway.services.discipline.policy import BudgetPolicy, DisciplinePolicy
 from gateway.services.discipline.retries import RetryBudget, is_passing
 from gateway.services.discipline.status import LineCounts, LineStatus, UpstreamStatus
 from gateway.services.discipline.tokens import LocalTokens, TokenStore
-from gateway.services.refusals import rate_limit_seconds
-from gateway.services.wire import Api, Wire, WireLimits, WireRequest, WireResponse
+from gateway.services.wire.refusals import rate_limit_seconds
+from gateway.services.wire.wire import Api, Wire, WireLimits, WireRequest, WireResponse
 from gateway.telemetry.usage import current_usage
 
 MakeTokens = Callable[[Api, BudgetPolicy], TokenStore]

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from gateway.services.discipline.policy import RetryPolicy
-from gateway.services.wire import WireResponse
+from gateway.services.wire.wire import WireResponse
 
 # A gateway before dbt gave up, or dbt is being restarted. Not 500: the same question would meet the same fault.
 _PASSING = frozenset({502, 503, 504})

@@ -11,7 +11,7 @@ from dataclasses import replace
 from gateway.caching.redis_link import Command, RedisLink
 from gateway.services.discipline.policy import BudgetPolicy
 from gateway.services.discipline.tokens import Grant, LocalTokens, TokensLeft, TokenStore
-from gateway.services.wire import Api
+from gateway.services.wire.wire import Api
 
 # While Redis is gone each replica keeps to such a part of the rate: four of them stay within it.
 _ALONE = 4

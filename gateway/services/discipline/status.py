@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gateway.errors import UpstreamError, UpstreamInvalidResponse, UpstreamTimeout
 from gateway.services.discipline.breaker import BreakerState
-from gateway.services.wire import WireResponse
+from gateway.services.wire.wire import WireResponse
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.loading import freshness, jobs, lineage, run_models
 from gateway.loading.asking import Asking
 from gateway.loading.projection import Projection
-from gateway.services.model_details import DETAIL_FIELDS
+from gateway.services.models.model_details import DETAIL_FIELDS
 
 if TYPE_CHECKING:
     from gateway.discovery_api.api.resources.job import Job

@@ -17,7 +17,7 @@ from gateway.loading import models
 from gateway.loading.asking import Asking
 from gateway.loading.projection import Projection
 from gateway.loading.projects import project_of_environment
-from gateway.services.model_pages import OPTIONAL_FIELDS
+from gateway.services.models.model_pages import OPTIONAL_FIELDS
 
 _DESCRIBED = Projection(OPTIONAL_FIELDS)
 

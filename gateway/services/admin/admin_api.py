@@ -12,10 +12,10 @@ import msgspec
 
 from gateway.at_hand import ensure_may_ask
 from gateway.errors import NotFound, UpstreamInvalidResponse, UpstreamRejected
-from gateway.services.admin_types import Page, Single
-from gateway.services.refusals import refusal_of_status
-from gateway.services.strict_answers import StrictDecoder
-from gateway.services.wire import Wire, WireRequest, WireResponse
+from gateway.services.admin.admin_types import Page, Single
+from gateway.services.wire.refusals import refusal_of_status
+from gateway.services.wire.strict_answers import StrictDecoder
+from gateway.services.wire.wire import Wire, WireRequest, WireResponse
 from gateway.telemetry.tracing import call_span
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from gateway.http.refusals import BadRequest, BatchingRefused, PayloadTooLarge
-from gateway.http.strict_json import JsonBounds, read_json_text
+from gateway.http.request.strict_json import JsonBounds, read_json_text
 
 LONGEST_QUERY_STRING = 32 * 1024
 _MOST_FIELDS = 20

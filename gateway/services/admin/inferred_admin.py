@@ -21,14 +21,14 @@ from gateway.errors import GatewayError, NotFound
 from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.status import RunStatus
-from gateway.services.admin_facts import RunListing, Topology
+from gateway.services.admin.admin_facts import RunListing, Topology
+from gateway.services.admin.configured import ConfiguredProject
+from gateway.services.admin.job_traces import JobTrace, LastJobs, read_last_jobs, traces_of
 from gateway.services.base_query import BaseQuery
-from gateway.services.configured import ConfiguredProject
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.job_service import JobService, RunModels
-from gateway.services.job_traces import JobTrace, LastJobs, read_last_jobs, traces_of
-from gateway.services.model_histories import HistoryKey
-from gateway.services.model_service import ModelService
+from gateway.services.models.model_histories import HistoryKey
+from gateway.services.models.model_service import ModelService
 from gateway.services.revisioned import Revisioned
 from gateway.services.run_rows import RunKey
 from gateway.telemetry.usage import current_usage

@@ -27,7 +27,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 
-from gateway.http.cost_model import CostModel, FieldCost, InputCost
+from gateway.http.limits.cost_model import CostModel, FieldCost, InputCost
 
 UNKNOWN_LENGTH = 10
 """Items of a list of which the schema says nothing: what routers assume too, unless told otherwise."""

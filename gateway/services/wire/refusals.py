@@ -20,7 +20,7 @@ from gateway.errors import (
     UpstreamUnauthenticated,
     UpstreamUnavailable,
 )
-from gateway.services.wire import WireResponse
+from gateway.services.wire.wire import WireResponse
 
 # What dbt asks for is believed up to this many seconds; beyond, somebody has mistaken an hour for a year.
 _LONGEST_CLOSURE = 3600

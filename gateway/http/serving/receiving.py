@@ -19,10 +19,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gateway.errors import GatewayError
-from gateway.http.front import ARRIVED, EXACT, ExactRequest, Front, RawAnswer
 from gateway.http.negotiation import MediaType
 from gateway.http.refusals import BadRequest, HeadTooLarge, Overloaded
 from gateway.http.replies import refusal_reply
+from gateway.http.serving.front import ARRIVED, EXACT, ExactRequest, Front, RawAnswer
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from starlette.types import Scope
 
 from gateway.http.authentication import Credentials
 from gateway.http.execution import Answer, Lasting
-from gateway.http.observation import Observation
-from gateway.http.persisted import PersistedDocuments
+from gateway.http.observing.observation import Observation
+from gateway.http.request.persisted import PersistedDocuments
 
 KEY = "gateway.repeated"
 """Where a scope holds the key under which the answer may be kept."""

@@ -8,7 +8,7 @@ from gateway.caching.kept import KeptFacts
 from gateway.caching.packing import Packing
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import ModelRun
-from gateway.services.model_histories import HistoryKey
+from gateway.services.models.model_histories import HistoryKey
 
 Histories = Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]
 

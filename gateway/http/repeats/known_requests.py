@@ -18,12 +18,12 @@ from starlette.types import Scope
 from gateway.errors import GatewayError
 from gateway.http.authentication import Authenticator, Credentials
 from gateway.http.execution import Executor, GraphQLParams
-from gateway.http.front import EXACT, ExactRequest, RawAnswer
-from gateway.http.observation import Observation, Observer
-from gateway.http.persisted import PersistedDocuments
+from gateway.http.observing.observation import Observation, Observer
 from gateway.http.pricing import Price, priced
+from gateway.http.repeats.response_cache import Exact, Key, ResponseCache, lines_of
 from gateway.http.replies import answer_bytes
-from gateway.http.response_cache import Exact, Key, ResponseCache, lines_of
+from gateway.http.request.persisted import PersistedDocuments
+from gateway.http.serving.front import EXACT, ExactRequest, RawAnswer
 
 _MOST_BYTES = 8 * 1024 * 1024
 _OVERHEAD = 3_000

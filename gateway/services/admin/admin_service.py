@@ -14,9 +14,9 @@ from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError, NotFound, UpstreamRejected
 from gateway.hierarchy.job import Job, Run, RunDetails
-from gateway.services.admin_api import PAGE_SIZE, AdminApi
-from gateway.services.admin_facts import RunListing, Topology
-from gateway.services.admin_types import AdminAccount, AdminEnvironment, AdminJob, AdminProject, AdminRun
+from gateway.services.admin.admin_api import PAGE_SIZE, AdminApi
+from gateway.services.admin.admin_facts import RunListing, Topology
+from gateway.services.admin.admin_types import AdminAccount, AdminEnvironment, AdminJob, AdminProject, AdminRun
 from gateway.services.mapping import to_environment, to_job, to_run, to_run_details
 from gateway.telemetry.usage import current_usage
 

@@ -19,9 +19,9 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from gateway.errors import ConfigurationError, GatewayError
-from gateway.http.draining import Draining
-from gateway.http.front import Front
-from gateway.http.receiving import GuardedProtocol, GuardedSocket, ReceivingLimits
+from gateway.http.serving.draining import Draining
+from gateway.http.serving.front import Front
+from gateway.http.serving.receiving import GuardedProtocol, GuardedSocket, ReceivingLimits
 
 BACKLOG = 1024
 # Requests under way get this long to finish after SIGTERM; longer than any of them may take.
@@ -98,7 +98,7 @@ def serve(create: Callable[[], ASGIApp], listening: socket.socket, policy: Servi
         ws_ping_interval=20.0,
         ws_ping_timeout=20.0,
         # asyncio's own loop, where there is no uvloop, takes in all who wait by itself.
-        loop="gateway.http.accepting:AcceptingLoop" if find_spec("uvloop") else "asyncio",
+        loop="gateway.http.serving.accepting:AcceptingLoop" if find_spec("uvloop") else "asyncio",
         workers=policy.workers,
         backlog=BACKLOG,
         access_log=False,

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.http.front import ARRIVED
 from gateway.http.negotiation import MediaType, negotiate
-from gateway.http.observation import Observation, Observer
+from gateway.http.observing.observation import Observation, Observer
 from gateway.http.refusals import NothingAcceptable, Overloaded
 from gateway.http.replies import refusal_reply
+from gateway.http.serving.front import ARRIVED
 
 _PATH = "/graphql"
 # So many operations may always run.

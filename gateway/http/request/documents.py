@@ -15,7 +15,7 @@ from graphql import (
     parse,
 )
 
-from gateway.http.gate import UNLIMITED, Figures, GateLimits, check_document
+from gateway.http.limits.gate import UNLIMITED, Figures, GateLimits, check_document
 from gateway.http.refusals import DocumentUnparsable, LimitExceeded, OperationUnresolved
 
 _LONGEST_MESSAGE = 300

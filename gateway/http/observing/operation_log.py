@@ -6,7 +6,7 @@ import logging
 
 import msgspec
 
-from gateway.http.observation import Observation
+from gateway.http.observing.observation import Observation
 
 LOGGER = "gateway.operations"
 

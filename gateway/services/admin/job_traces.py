@@ -11,7 +11,7 @@ from gateway.hierarchy.model import ModelRun
 from gateway.services.base_query import BaseQuery, Operation
 from gateway.services.discovery_types import PagedEnvironment, TracedModel
 from gateway.services.mapping import whole
-from gateway.services.model_pages import read_pages
+from gateway.services.models.model_pages import read_pages
 
 _OPERATION = Operation(
     "JobTraces",

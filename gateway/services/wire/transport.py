@@ -12,9 +12,9 @@ from gql.transport import AsyncTransport
 from graphql import DocumentNode, ExecutionResult, parse
 
 from gateway.errors import UpstreamInvalidResponse
-from gateway.services.refusals import UpstreamProblem, refusal_of_problems, refusal_of_status
-from gateway.services.strict_answers import StrictDecoder
-from gateway.services.wire import Wire, WireRequest, WireResponse
+from gateway.services.wire.refusals import UpstreamProblem, refusal_of_problems, refusal_of_status
+from gateway.services.wire.strict_answers import StrictDecoder
+from gateway.services.wire.wire import Wire, WireRequest, WireResponse
 from gateway.telemetry.tracing import call_span
 
 T = TypeVar("T")

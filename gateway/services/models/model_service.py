@@ -24,11 +24,11 @@ from gateway.hierarchy.timed_models import TimedModels
 from gateway.services.base_query import BaseQuery
 from gateway.services.discovery_types import ModelRow, TimedModel
 from gateway.services.environment_service import EnvironmentService, Standing
-from gateway.services.kept_histories import lengthened
 from gateway.services.mapping import to_model, weigh_models, weigh_runs
-from gateway.services.model_details import read_details
-from gateway.services.model_histories import HistoryKey, read_histories
-from gateway.services.model_pages import (
+from gateway.services.models.kept_histories import lengthened
+from gateway.services.models.model_details import read_details
+from gateway.services.models.model_histories import HistoryKey, read_histories
+from gateway.services.models.model_pages import (
     STATE,
     Marks,
     models_operation,
@@ -37,8 +37,8 @@ from gateway.services.model_pages import (
     runtimes_operation,
     states_operation,
 )
-from gateway.services.models_ahead import Making, ModelsAhead, RevisedModels
-from gateway.services.pushdown import PushedFilter
+from gateway.services.models.models_ahead import Making, ModelsAhead, RevisedModels
+from gateway.services.models.pushdown import PushedFilter
 
 
 class _ModelsKey(NamedTuple):

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.authentication import Authenticator, Credentials, credentials_of
-from gateway.http.csrf import PREFLIGHT_HEADERS
-from gateway.http.front import EXACT, ExactRequest, RawAnswer
-from gateway.http.observation import Observation, Observer
-from gateway.http.response_cache import KEY, Exact, KeptAnswer, Key, ResponseCache
+from gateway.http.observing.observation import Observation, Observer
+from gateway.http.repeats.response_cache import KEY, Exact, KeptAnswer, Key, ResponseCache
+from gateway.http.request.csrf import PREFLIGHT_HEADERS
+from gateway.http.serving.front import EXACT, ExactRequest, RawAnswer
 from gateway.identity.caller import Caller
 
 _PATH = "/graphql"

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from gateway.errors import GatewayError, UpstreamInvalidResponse
 from gateway.services.base_query import BaseQuery, Operation, RootLookup
 from gateway.services.discovery_types import DescribedRow, ModelPage, ModelRow, PagedEnvironment, TimedModel
-from gateway.services.pushdown import PushedFilter
+from gateway.services.models.pushdown import PushedFilter
 
 PAGE_SIZE = 500
 """The most rows dbt gives on one page of an environment's list."""

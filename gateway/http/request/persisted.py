@@ -22,8 +22,8 @@ from typing import Any
 from graphql import GraphQLError, parse
 
 from gateway.errors import ConfigurationError
-from gateway.http.parameters import Parameters
 from gateway.http.refusals import BadRequest, DocumentNotTrusted, PersistedQueryNotFound, PersistedQueryNotSupported
+from gateway.http.request.parameters import Parameters
 
 _log = logging.getLogger("gateway.http")
 _CHECK_SECONDS = 2.0

@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.http.observation import Observation
+from gateway.http.observing.observation import Observation
+from gateway.http.observing.shown_figures import ShownFigures
 from gateway.http.refusals import LimitExceeded
 from gateway.http.replies import HEADERS
-from gateway.http.shown_figures import ShownFigures
 from gateway.telemetry.figures import ReadFigures
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

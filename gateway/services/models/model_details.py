@@ -10,7 +10,7 @@ from gateway.hierarchy.status import status_of_word
 from gateway.services.base_query import BaseQuery, Operation, RootLookup
 from gateway.services.discovery_types import AppliedTest, DetailedModel, PagedEnvironment
 from gateway.services.mapping import time_or_none, whole_or_none
-from gateway.services.model_histories import HistoryKey
+from gateway.services.models.model_histories import HistoryKey
 
 # Code and tests are heavy: few models a lookup, few lookups a document.
 _MODELS_PER_LOOKUP = 50

@@ -1,0 +1,1 @@
+"""How much a request may ask for: the gate before validation, the estimated cost, the values of variables."""

@@ -1,0 +1,1 @@
+"""Questions that came before: answered with kept bytes, or run without being read again."""

@@ -1,0 +1,1 @@
+"""From bytes to a document: media type, size, strict JSON, parameters, documents, guards against foreign pages."""
