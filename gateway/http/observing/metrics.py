@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import MutexValue, ValueClass
@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from gateway.http.observing.observation import Observation
 from gateway.http.observing.shown_figures import ShownFigures
+from gateway.http.observing.tally import ManyHistogram, Requests
 from gateway.http.refusals import LimitExceeded
 from gateway.http.replies import HEADERS
 from gateway.telemetry.figures import ReadFigures
@@ -26,12 +27,15 @@ _USAGE = {
     "cacheHits": ("gateway_cache_lookups", "true"),
     "cacheMisses": ("gateway_cache_lookups", "false"),
 }
+# So many requests are kept aside at most.
+_MOST_UNCOUNTED = 1_000
 
 
 class Metrics:
     """The figures of one process or, when `server` has several workers share a directory, of all of them together.
 
-    Counts of workers that have left stay in the sums; what is under way in them does not.
+    Counts of workers that have left stay in the sums; what is under way in them does not. A process alone counts its
+    requests when it is scraped, many at once; one of several at once, for those whom the others show them to.
     """
 
     def __init__(self, read_figures: ReadFigures = tuple) -> None:
@@ -40,6 +44,7 @@ class Metrics:
         self._figures = ShownFigures(self._registry, read_figures)
         self._watched: list[tuple[Gauge, Callable[[], int]]] = []
         self._shown: list[int] = []
+        self._uncounted = Requests()
         self._children: dict[tuple[int, str], Counter] = {}
         if not self._is_shared:
             ProcessCollector(registry=self._registry)
@@ -54,13 +59,13 @@ class Metrics:
         )
         self._partial = self._counter("gateway_incomplete_answers", "Answers from which something is missing.")
         self._sent = self._counter("gateway_response_bytes", "Bytes of GraphQL responses.")
-        self._seconds = Histogram(
+        self._seconds = ManyHistogram(
             "gateway_request_seconds",
             "Seconds from a request's body to its answer.",
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self._cost = Histogram(
+        self._cost = ManyHistogram(
             "gateway_operation_cost", "Estimated costs of operations.", buckets=_COSTS, registry=self._registry
         )
         self._usage = {
@@ -92,27 +97,39 @@ class Metrics:
                 gauge.set(count)
 
     def observe(self, request: Observation) -> None:
-        """Counts one finished request."""
+        """Takes in one finished request."""
         if self._is_shared:
             self.refresh()
             self._figures.show_now_and_then()
-        self._child(self._operations, request.kind or "none").inc()
-        self._child(self._requests, str(request.status)).inc()
-        if request.way is not None:
-            self._child(self._ways, request.way).inc()
-        self._seconds.observe(request.seconds)
-        self._sent.inc(request.response_bytes)
+        self._uncounted.add(request)
+        if request.codes or request.exceeded or request.usage.get("incomplete"):
+            self._count_trouble(request)
+        if self._is_shared or len(self._uncounted.seconds) >= _MOST_UNCOUNTED:
+            self._count()
+
+    def _count_trouble(self, request: Observation) -> None:
         for code in request.codes:
             self._errors.labels(code).inc()
-        if request.cost is not None:
-            self._cost.observe(request.cost)
         for limit in request.exceeded:
             refused = str(LimitExceeded.code in request.codes).lower()
             self._exceeded.labels(limit, refused).inc()
         if request.usage.get("incomplete"):
             self._partial.inc()
+
+    def _count(self) -> None:
+        """Counts the requests that were kept aside."""
+        requests, self._uncounted = self._uncounted, Requests()
+        for (kind, status, way, cost), count in requests.alike.items():
+            self._child(self._operations, kind or "none").inc(count)
+            self._child(self._requests, str(status)).inc(count)
+            if way is not None:
+                self._child(self._ways, way).inc(count)
+            if cost is not None:
+                self._cost.observe_all([cost] * count)
+        self._seconds.observe_all(requests.seconds)
+        self._sent.inc(requests.response_bytes)
         for key, (name, label) in _USAGE.items():
-            if count := request.usage.get(key):
+            if count := requests.used[key]:
                 self._child(self._usage[name], label).inc(count)
 
     def _child(self, counter: Counter, label: str) -> Counter:
@@ -128,6 +145,7 @@ class Metrics:
 
         async def show(_request: Request) -> Response:
             self.refresh()
+            self._count()
             self._figures.show()
             registry = _of_all_workers() if self._is_shared else self._registry
             return Response(generate_latest(registry), 200, HEADERS, CONTENT_TYPE_LATEST)
