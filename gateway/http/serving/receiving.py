@@ -56,6 +56,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._is_leaving = False
         self._is_surplus = False
+        self._answered_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
@@ -123,8 +124,15 @@ class GuardedProtocol(HttpToolsProtocol):
             self._exact.is_whole = self.cycle.keep_alive
 
     def timeout_keep_alive_handler(self) -> None:
-        """The connection has been idle for long."""
-        if not self._is_being_sent_to():
+        """The connection has been idle for long, or was when the timer was set: to set it anew for each answer that is
+        sent at once would take longer than much of what such an answer takes."""
+        self.timeout_keep_alive_task = None
+        if self.transport.is_closing():
+            return
+        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        elif not self._is_being_sent_to():
             super().timeout_keep_alive_handler()
 
     def shutdown(self) -> None:
@@ -176,14 +184,24 @@ class GuardedProtocol(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _send_at_once(self, answer: RawAnswer) -> None:
-        self._unset_keepalive_if_required()
+        if self._deadline is not None:
+            # That of the first request on the connection, which has come.
+            self._expect_nothing()
         head = [_STATUS_OK]
         for name, value in self.server_state.default_headers:
             head += (name, b": ", value, b"\r\n")
         head += (answer.headers, b"content-length: %d\r\n\r\n" % answer.length)
-        self.transport.writelines([b"".join(head), answer.start, answer.end])
+        if answer.length <= _LONG:
+            self.transport.write(b"".join((*head, answer.start, answer.end)))
+        else:
+            # Joining them would copy the answer once more.
+            self.transport.writelines([b"".join(head), answer.start, answer.end])
         self.server_state.total_requests += 1
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self._answered_at = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def _expect_within(self, seconds: float) -> None:
         self._expect_nothing()
@@ -236,6 +254,8 @@ _FAREWELL_SECONDS = 2.0
 _LINGER_SECONDS = 1.0
 _PROBES = (b"/livez", b"/readyz")
 _VERSIONS = ("1.0", "1.1")
+# Up to here copying takes less than sending twice.
+_LONG = 64 * 1024
 _STATUS_OK = b"HTTP/1.1 200 OK\r\n"
 _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
