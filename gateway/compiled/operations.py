@@ -34,13 +34,21 @@ _MOST_PLANS_OF_AN_OPERATION = 8
 
 
 @dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A plan, and what runs it at once."""
+
+    plan: Plan
+    at_once: AtOnce
+
+
+@dataclass(frozen=True, slots=True)
 class _Operation:
     """An operation that can be compiled. `deciding` are its variables on which its fields depend."""
 
     definition: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     deciding: tuple[str, ...]
-    plans: OrderedDict[tuple[Any, ...], Plan] = field(default_factory=OrderedDict)
+    compiled: OrderedDict[tuple[Any, ...], _Compiled] = field(default_factory=OrderedDict)
 
 
 class Operations:
@@ -60,7 +68,7 @@ class Operations:
         values = self._variables(operation, variables) if operation else None
         if operation is None or values is None:
             return None
-        return await CompiledExecutor(self._plan(operation, values), values, context).run()
+        return await CompiledExecutor(self._compiled(operation, values).plan, values, context).run()
 
     def at_once(
         self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any] | None, context: object
@@ -71,11 +79,12 @@ class Operations:
         values = self._variables(operation, variables) if operation else None
         if operation is None or values is None:
             return None
-        plan = self._plan(operation, values)
+        compiled = self._compiled(operation, values)
+        plan = compiled.plan
         if not plan.attempts.is_due():
             return None
         try:
-            data = AtOnce(plan, values, context).data()
+            data = compiled.at_once.data(values, context)
         except Exception:
             # What it was comes to light when the operation is run in the usual way.
             plan.attempts.failed()
@@ -94,15 +103,15 @@ class Operations:
         is_decided = all(values.coerced.get(name) is not None for name in operation.deciding)
         return values if is_decided else None
 
-    def _plan(self, operation: _Operation, variables: VariableValues) -> Plan:
+    def _compiled(self, operation: _Operation, variables: VariableValues) -> _Compiled:
         decided = tuple(variables.coerced[name] for name in operation.deciding)
-        plan = operation.plans.get(decided)
-        if plan is None:
+        compiled = operation.compiled.get(decided)
+        if compiled is None:
             plan = Plan(self._schema, operation.definition, operation.fragments, variables, room=self.rows)
-            operation.plans[decided] = plan
-            if len(operation.plans) > _MOST_PLANS_OF_AN_OPERATION:
-                operation.plans.popitem(last=False)
-        return plan
+            compiled = operation.compiled[decided] = _Compiled(plan, AtOnce(plan))
+            if len(operation.compiled) > _MOST_PLANS_OF_AN_OPERATION:
+                operation.compiled.popitem(last=False)
+        return compiled
 
 
 def _operation_of(document: DocumentNode, name: str | None) -> _Operation | None:
