@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from gateway.deadline import deadline_in
 from gateway.errors import GatewayError
 from gateway.http.execution import Answer, GraphQLParams, Part
@@ -32,8 +34,7 @@ log = logging.getLogger(__name__)
 _EVENTS_AT_ONCE = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(Struct, frozen=True):
     """What a request, or one event of a subscription, is given: a context without memory, and its usage. `total` is how
     often facts had changed when it began (see caching.generations)."""
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from graphql import DocumentNode
+from msgspec import Struct, field
 
 from gateway.identity.caller import Caller as Caller
 
 
-@dataclass(frozen=True, slots=True)
-class GraphQLParams:
+class GraphQLParams(Struct, frozen=True):
     """One well-formed GraphQL request.
 
     `document` is `query` parsed, within the edge's limits, and not yet validated; the same text gives the same object
@@ -43,8 +42,7 @@ def _never() -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came of a request.
 
     `executed` is false when nothing ran: the document is invalid or the variables cannot be coerced. Then `data` is not

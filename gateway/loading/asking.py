@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from gateway.at_hand import together
 from gateway.errors import GatewayError
@@ -26,8 +28,7 @@ class PartialFailure:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(Struct, frozen=True):
     """What a question needs: loads, and a place to say what it had to leave out."""
 
     loaders: Loaders

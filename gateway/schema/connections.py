@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Generic, TypeVar
 
 import strawberry
@@ -60,8 +59,10 @@ def page_arguments(
     default: int = DEFAULT_PAGE,
 ) -> paging.PageArguments:
     """What a caller asked for, UNSET taken as None; without first and last, the first `default`."""
-    page = paging.PageArguments(_value(first), _value(after), _value(last), _value(before), most)
-    return page if page.first or page.last else replace(page, first=min(default, most))
+    first, last = _value(first), _value(last)
+    if first is None and last is None:
+        first = min(default, most)
+    return paging.PageArguments(first, _value(after), last, _value(before), most)
 
 
 def _value(given: T | None) -> T | None:

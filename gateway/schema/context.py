@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import strawberry
+from msgspec import Struct, field
 
 from gateway.loading.asking import Asking, PartialFailure
 from gateway.loading.live import Live
 from gateway.loading.loaders import Loaders
 
 
-@dataclass(slots=True)
-class GatewayContext:
+class GatewayContext(Struct):
     """One request: its loads, and the parts of the answer that are missing; a subscription has `live` beside them."""
 
     loaders: Loaders

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from inspect import isawaitable
 from typing import Any, cast
@@ -21,6 +20,7 @@ from graphql import (
     validate,
 )
 from graphql.execution import Executor
+from msgspec import Struct
 
 from gateway.compiled.documents import PerDocument
 from gateway.compiled.executor import Compiled
@@ -48,8 +48,7 @@ class Way(StrEnum):
     SLOW = "slow"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What came of an operation, and how. `executed` is False when it was invalid or its variables could not be
     coerced."""
 

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from msgspec import Struct
+
 from gateway.errors import BadUserInput
 from gateway.hierarchy.ordering import Order, Position
 
@@ -17,8 +19,7 @@ T = TypeVar("T")
 Total = int | None | Awaitable[int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class PageArguments:
+class PageArguments(Struct, frozen=True):
     """What a caller asks of a connection. Raises BadUserInput when it makes no sense."""
 
     first: int | None
@@ -63,8 +64,7 @@ class PageInfo:
     end_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(Struct, Generic[T], frozen=True):
     """A part of an ordered list."""
 
     nodes: Sequence[T]

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 
-@dataclass(slots=True)
-class Usage:
+
+class Usage(Struct):
     """Counters of one request. Upstream requests are counted for the request that caused them, not for those that
     waited for the same answer (`shared`). `inferred` names the kinds of facts that were derived, not read.
 
@@ -51,16 +52,18 @@ class Usage:
 
     def include(self, other: Usage) -> None:
         """Takes over what was used for a part of the answer, all of it in memory."""
-        new = other.known - self.known
-        self.cache_hits += len(new)
-        self.known |= new
+        before = len(self.known)
+        self.known |= other.known
+        self.cache_hits += len(self.known) - before
         self.environments |= other.environments
-        self.incomplete += other.incomplete
-        self.notes += other.notes
-        self.stale = self.stale or other.stale
-        self.stale_reasons |= other.stale_reasons
-        self.stale_environments |= other.stale_environments
-        self.valid_until = min(self.valid_until, other.valid_until)
+        if other.incomplete or other.notes or other.stale:
+            self.incomplete += other.incomplete
+            self.notes += other.notes
+            self.stale = self.stale or other.stale
+            self.stale_reasons |= other.stale_reasons
+            self.stale_environments |= other.stale_environments
+        if other.valid_until < self.valid_until:
+            self.valid_until = other.valid_until
         if other.oldest_fact is not None and other.oldest_confirmation is not None:
             self.used_fact(other.oldest_fact, other.oldest_confirmation, other.valid_until)
 
@@ -71,7 +74,8 @@ class Usage:
             self.oldest_fact = read_at
         if self.oldest_confirmation is None or confirmed_at < self.oldest_confirmation:
             self.oldest_confirmation = confirmed_at
-        self.valid_until = min(self.valid_until, until)
+        if until < self.valid_until:
+            self.valid_until = until
 
     def used_stale_fact(self, reason: str, environment_id: int | None) -> None:
         """Notes that a fact behind the answer may be out of date: why, and whose it is."""
@@ -86,6 +90,7 @@ class Usage:
 
     def as_extension(self) -> dict[str, Any]:
         """`extensions.gateway` of the answer; ages are seconds."""
+        now = self.clock()
         return {
             "upstreamRequests": self.discovery_requests + self.admin_requests,
             "discoveryRequests": self.discovery_requests,
@@ -93,12 +98,13 @@ class Usage:
             "cacheHits": self.cache_hits,
             "cacheMisses": self.cache_misses,
             "sharedFlights": self.shared,
-            **self.ages(),
+            "oldestFactSeconds": _age(self.oldest_fact, now),
+            "confirmedSeconds": _age(self.oldest_confirmation, now),
             "stale": self.stale,
-            "staleReasons": sorted(self.stale_reasons),
-            "staleEnvironments": sorted(map(str, self.stale_environments)),
+            "staleReasons": sorted(self.stale_reasons) if self.stale else [],
+            "staleEnvironments": sorted(map(str, self.stale_environments)) if self.stale else [],
             "incomplete": self.incomplete,
-            "notes": sorted(self.notes, key=_path),
+            "notes": sorted(self.notes, key=_path) if self.notes else [],
             "inferred": list(self.inferred),
         }
 
@@ -116,7 +122,7 @@ def _path(note: Mapping[str, Any]) -> list[str]:
 
 
 def _age(moment: float | None, now: float) -> float:
-    return 0.0 if moment is None else round(max(0.0, now - moment), 3)
+    return 0.0 if moment is None or moment > now else round(now - moment, 3)
 
 
 _current: ContextVar[Usage | None] = ContextVar("gateway_usage", default=None)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
 
-@dataclass(slots=True)
-class Observation:
+
+class Observation(Struct):
     """One request, filled in as it goes on.
 
     `document` is the hash of the document's text and `kind` query, mutation or subscription: None until they are known.
