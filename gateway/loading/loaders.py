@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from gateway.at_hand import both, together
 from gateway.errors import GatewayError, UpstreamRejected
@@ -134,15 +134,15 @@ class Loaders:
         """Whether jobs are known by their traces only."""
         return self._services.admin.inferred
 
-    async def projects(self) -> ProjectMap:
+    def projects(self) -> Coroutine[Any, Any, ProjectMap]:
         """Every project of the account, in each deployment environment."""
-        return await self.recalled(("projects", self._visibility), None, lambda: self._projects.load("all"))
+        return self.recalled(("projects", self._visibility), None, lambda: self._projects.load("all"))
 
-    async def recalled(self, key: Hashable, about: object, make: Callable[[], Awaitable[T]]) -> T:
+    def recalled(self, key: Hashable, about: object, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
         """What `make` makes of these loads; where only what is at hand may be told, made once as long as the facts
         behind it stay what they are. `key` says what it depends on beside facts and projection; `about` are objects in
         the key by their identity, held so that it stays theirs."""
-        return await self._services.recalled((key, self._projection), about, make)
+        return self._services.recalled((key, self._projection), about, make)
 
     async def models(self, project: Project) -> EnvironmentModels:
         """Every model of a project's environment."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gateway.caching.belief import Tolerance, wanting
 from gateway.caching.counts import LookupCounts
@@ -102,9 +102,9 @@ class Services:
         """How often the facts of each environment changed."""
         return self.tiers.generations
 
-    async def recalled(self, key: Hashable, about: object, make: Callable[[], Awaitable[T]]) -> T:
+    def recalled(self, key: Hashable, about: object, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
         """What `make` makes of facts at hand, made once as long as they stay what they are (see caching.recalled)."""
-        return await self.tiers.recalled.tell(key, about, make)
+        return self.tiers.recalled.tell(key, about, make)
 
     def wanting(self, max_age: float | None) -> AbstractContextManager[None]:
         """Within the block only facts count that were known to be true `max_age` seconds ago; None: those that the
