@@ -72,7 +72,7 @@ def _object(plan: Plan, type_: GraphQLObjectType, fields: GroupedFieldSet) -> _M
 
     def make(asked: _Asked, source: Any, path: Path | None) -> dict[str, Any]:
         one = (source,)
-        found = {name: column(one)[0] for name, column in columns}
+        found = {name: column(one)[0] for name, column in columns} if columns else {}
         for name, field in makes:
             found[name] = field(asked, source, Path(path, name, type_name))
         return {name: found[name] for name in order} if columns and makes else found

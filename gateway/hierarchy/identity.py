@@ -126,6 +126,8 @@ class JoinedModels(Sequence[Model]):
     def __getitem__(self, index: int | slice) -> Model | list[Model]:
         if isinstance(index, slice):
             start, stop, step = index.indices(self._length)
+            if step == 1:
+                return self._between(start, stop)
             return self._between(start, stop)[::step] if step > 0 else list(self)[index]
         place = range(self._length)[index]
         return self._between(place, place + 1)[0]

@@ -29,11 +29,17 @@ class PartialFailure:
 
 
 class Asking(Struct, frozen=True):
-    """What a question needs: loads, and a place to say what it had to leave out."""
+    """What a question needs: loads, and where to say what it had to leave out. `place` tells the field's path, which
+    few questions need."""
 
     loaders: Loaders
-    path: Path = ()
+    place: Callable[[], Sequence[str | int]] = tuple
     failures: list[PartialFailure] = field(default_factory=list)
+
+    @property
+    def path(self) -> Path:
+        """Where in the answer the field stands."""
+        return tuple(self.place())
 
     async def of_each(self, projects: Sequence[Project], ask: Callable[[Project], Awaitable[T]]) -> list[T]:
         """The answers for the projects that could be read; the others are reported.

@@ -23,4 +23,4 @@ Info = strawberry.Info[GatewayContext, None]
 
 def asking(info: Info) -> Asking:
     """The field that is being resolved, asking its questions."""
-    return Asking(info.context.loaders, tuple(info.path.as_list()), info.context.failures)
+    return Asking(info.context.loaders, info.path.as_list, info.context.failures)

@@ -115,6 +115,8 @@ def cut(
 
 def _bounds(ordered: Sequence[T], order: Order[T], page: PageArguments) -> tuple[int, int]:
     """From where to where `after` and `before` leave the list."""
+    if page.after is None and page.before is None:
+        return 0, len(ordered)
 
     def key(item: T) -> tuple[Any, ...]:
         return order.key(order.position(item))

@@ -109,9 +109,15 @@ class KnownRequests:
         except GatewayError:
             return None
         first = known.seen
-        seen = Observation(first.method, first.document, first.kind, caller.name, first.status)
-        seen.cost, seen.exceeded, seen.usage, seen.way = first.cost, first.exceeded, usage, answer.way
-        seen.seconds, seen.response_bytes = time.perf_counter() - began, len(body)
+        seen = Observation(
+            *(first.method, first.document, first.kind, caller.name, first.status),
+            exceeded=first.exceeded,
+            seconds=time.perf_counter() - began,
+            response_bytes=len(body),
+            cost=first.cost,
+            usage=usage,
+            way=answer.way,
+        )
         if known.key is not None:
             self._around.responses.offer(known.key, answer, body, known.headers, seen)
         for observe in self._around.observers:
