@@ -27,7 +27,7 @@ from gateway.identity.refusals import Forbidden, IdentityUnavailable, Unauthenti
 from gateway.identity.tokens import ClaimNames, TokenPolicy, Tokens
 from gateway.settings import Settings, load_settings
 from tests.authorisation.provider import AUDIENCE, ISSUER, Publisher, SigningKey, good_claims, publishing, unsigned
-from tests.clock import Clock
+from tests.clock import Clock, Moments
 from tests.serving import serving
 
 KEY = SigningKey.rsa("first")
@@ -499,6 +499,17 @@ async def test_keys_may_be_as_long_as_the_limit_and_no_longer(publisher: Publish
         await PublishedKeys(publisher.url).read()
 
 
+async def test_keys_are_read_from_their_address_itself_whatever_the_environment_says_of_proxies(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
+    assert json.loads(await PublishedKeys(publisher.url).read())["keys"]
+    assert publisher.requests == 1
+
+
 async def test_a_publisher_that_is_not_there() -> None:
     with pytest.raises(KeysUnreadable):
         await PublishedKeys("http://127.0.0.1:1/keys").read()
@@ -554,20 +565,6 @@ async def test_who_was_told_is_remembered_until_his_token_ends(monkeypatch: pyte
     assert [callers.known_caller(one) for one in (good, short)] == [told[0], None]
     monkeypatch.setattr("gateway.http.callers.time.monotonic", lambda: now + 61)
     assert callers.known_caller(good) is None
-
-
-class Moments:
-    """Stands for the clocks of a module: both go on together, and only when told to."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-        self._epoch, self._monotonic = time.time(), time.monotonic()
-
-    def time(self) -> float:
-        return self._epoch + self.passed
-
-    def monotonic(self) -> float:
-        return self._monotonic + self.passed
 
 
 async def test_who_was_told_is_remembered_to_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
