@@ -147,6 +147,16 @@ async def test_who_comes_with_a_token_alone_sees_what_it_sees_and_may_do_nothing
     assert (told.visibility, told.scopes, told.until) == (EVERYTHING, frozenset(), None)
 
 
+async def test_four_thousand_callers_are_remembered_and_the_first_to_go_came_first() -> None:
+    callers = KnownCallers(None, None, pass_through=True)
+    given = [Credentials(dbt_token=b"dbtu_%d" % number) for number in range(4_097)]
+    for one in given:
+        await callers.caller(one)
+    assert [callers.known_caller(one) is None for one in given[:3]] == [True, False, False]
+    await callers.caller(given[0])
+    assert [callers.known_caller(one) is None for one in given] == [one is given[3] for one in given]
+
+
 class Bundles:
     """Opens and closes what is no service, and counts."""
 
