@@ -60,9 +60,9 @@ class TokenPolicy:
 
     issuer: str
     audience: str
-    algorithms: tuple[str, ...] = ("RS256",)
-    leeway: float = 10.0
-    claims: ClaimNames = ClaimNames()
+    algorithms: tuple[str, ...]
+    leeway: float
+    claims: ClaimNames
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -16,12 +17,15 @@ from starlette.applications import Starlette
 
 from gateway.app import create_app
 from gateway.errors import ConfigurationError
+from gateway.http.authentication import Credentials
+from gateway.http.callers import KnownCallers
 from gateway.identity import api_keys
 from gateway.identity.api_keys import ApiKey, ApiKeys, hash_of_key, new_key
 from gateway.identity.caller import Caller
 from gateway.setting_entries import ApiKeySetting, read_api_keys
 from gateway.settings import Settings, load_settings
 from tests.authorisation.callers import Holder, known_to
+from tests.clock import Moments
 from tests.serving import serving
 
 QUESTION = {"query": "{ account { id } }"}
@@ -178,6 +182,47 @@ async def test_a_key_ends(settings: Settings) -> None:
     )
     async with serving(settings.model_copy(update={"api_keys": entries})) as gateway:
         assert [(await one.ask(gateway, "{ account { id } }")).status for one in (ANNA, BERT)] == [401, 200]
+
+
+def test_a_key_is_good_until_its_last_moment_and_not_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    end = datetime(2027, 1, 1, tzinfo=UTC)
+    known = ApiKeys(lambda: [ApiKey(hash_of_key(ANNA.key), Caller("anna"), end)])
+    for now, is_good in ((end - timedelta(microseconds=1), True), (end, False), (end + timedelta(days=1), False)):
+        monkeypatch.setattr(api_keys, "datetime", SimpleNamespace(now=lambda _: now))  # noqa: B023
+        assert (known.find(ANNA.key.encode()) is not None) == is_good
+
+
+def test_a_file_is_looked_at_every_two_seconds_and_read_when_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = Moments()
+    monkeypatch.setattr(api_keys, "time", moments)
+    file, readings = tmp_path / "keys", []
+    file.write_text("a")
+    known = ApiKeys(lambda: readings.append(file.read_text()) or [], file)  # type: ignore[func-returns-value]
+    first = known.refresh()
+    generations = []
+    for second, text in ((1.9, "ab"), (2.0, None), (3.9, "abc"), (4.0, None), (6.0, None), (8.0, "abcd")):
+        moments.passed = second
+        if text is not None:
+            file.write_text(text)
+        generations.append(known.refresh() - first)
+    assert readings == ["a", "ab", "abc", "abcd"]
+    assert generations == [0, 1, 1, 2, 2, 3]
+
+
+async def test_who_has_a_key_that_ends_is_remembered_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = Moments()
+    monkeypatch.setattr("gateway.http.callers.time", moments)
+    end = datetime.fromtimestamp(moments.time() + 30, UTC)
+    keys = [ApiKey(ANNA.setting.sha256, Caller("anna"), end), ApiKey(BERT.setting.sha256, Caller("bert"))]
+    callers = KnownCallers(ApiKeys(lambda: keys), None)
+    anna, bert = (Credentials(api_key=one.key.encode()) for one in (ANNA, BERT))
+    told = [await callers.caller(one) for one in (anna, bert)]
+    assert told == [Caller("anna", until=told[0].until), Caller("bert")]
+    assert told[0].until == pytest.approx(moments.monotonic() + 30)
+    for moments.passed, known in ((29.9, told), (30.1, [None, told[1]]), (60.0, [None, None])):
+        assert [callers.known_caller(one) for one in (anna, bert)] == known
 
 
 def test_a_new_key_is_found_by_its_hash_only() -> None:

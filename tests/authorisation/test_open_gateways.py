@@ -10,7 +10,14 @@ import pytest
 from starlette.applications import Starlette
 
 from gateway.app import create_app
-from gateway.http.authentication import Credentials, credentials_of
+from gateway.http.authentication import (
+    Credentials,
+    EverybodyAuthenticator,
+    ThisMachineAuthenticator,
+    credentials_of,
+)
+from gateway.identity.caller import ANYBODY
+from gateway.identity.refusals import Unauthenticated
 from gateway.settings import Settings
 
 QUESTION = {"query": "{ account { id } }"}
@@ -67,3 +74,16 @@ def test_credentials_are_read_from_headers_only() -> None:
 def test_doubled_credentials_are_none() -> None:
     assert credentials_of(scope((b"x-api-key", b"a"), (b"x-api-key", b"b"))).api_key is None
     assert credentials_of(scope((b"x-api-key", b"a"), (b"x-api-key", b"b"), (b"x-api-key", b"c"))).api_key is None
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "8.8.8.8", "nobody's", None])
+async def test_who_need_not_be_asked_for_is_known_at_once(peer: str | None) -> None:
+    given, is_here = Credentials(peer=peer), peer == "127.0.0.1"
+    everybody, this_machine = EverybodyAuthenticator(), ThisMachineAuthenticator()
+    assert everybody.known_caller(given) is await everybody.caller(given) is ANYBODY
+    assert this_machine.known_caller(given) is (ANYBODY if is_here else None)
+    if is_here:
+        assert await this_machine.caller(given) is ANYBODY
+    else:
+        with pytest.raises(Unauthenticated):
+            await this_machine.caller(given)

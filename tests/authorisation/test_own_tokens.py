@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 from collections import Counter
@@ -20,6 +21,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.app import create_app
 from gateway.errors import ConfigurationError
+from gateway.hierarchy.visibility import EVERYTHING
+from gateway.http.authentication import Credentials
+from gateway.http.callers import KnownCallers
+from gateway.identity.refusals import Unauthenticated
 from gateway.services.token_services import TokenServices
 from gateway.settings import Settings, load_settings
 from tests.authorisation.callers import Holder, known_to
@@ -101,8 +106,9 @@ async def test_without_a_token_of_his_own_nobody_is_answered(settings: Settings)
         await ask(client, {"X-dbt-Token": ANNA})
         for headers in ({}, {"Authorization": f"Bearer {ANNA}"}, {"X-dbt-Token": ""}, {"X-dbt-Token": "x" * 513}):
             assert (await ask(client, headers))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED", headers
-        unknown = await ask(client, {"X-dbt-Token": "dbtu_nobody"})
-        assert {error["extensions"]["code"] for error in unknown["errors"]} == {"UPSTREAM_UNAUTHENTICATED"}
+        for token in ("dbtu_nobody", "x" * 512, "x"):
+            unknown = await ask(client, {"X-dbt-Token": token})
+            assert {error["extensions"]["code"] for error in unknown["errors"]} == {"UPSTREAM_UNAUTHENTICATED"}
         assert (await client.get("/readyz")).status_code == 200
         assert (await client.get("/metrics", headers={"X-dbt-Token": ANNA})).status_code == 403
 
@@ -123,8 +129,32 @@ async def test_tokens_are_not_written_anywhere(settings: Settings, caplog: pytes
     async with Opened(settings, platform) as client:
         answers = [await ask(client, {"X-dbt-Token": token}) for token in (ANNA, BERT)]
         metrics = (await client.get("/metrics")).text
-    assert "dbt token " in caplog.text
+    name = f"dbt token {hashlib.sha256(ANNA.encode()).hexdigest()[:12]}"
+    assert f'"caller":"{name}"' in caplog.text
     assert "canary" not in caplog.text + json.dumps(answers) + metrics
+
+
+@pytest.mark.parametrize("token", [b"", b"x" * 513, "dbtu_ä".encode(), b"dbtu_\xff", b"dbtu_\x00", b"a\nb", None])
+async def test_what_no_token_can_be_is_refused_unsent(token: bytes | None) -> None:
+    with pytest.raises(Unauthenticated):
+        await KnownCallers(None, None, pass_through=True).caller(Credentials(dbt_token=token))
+
+
+async def test_who_comes_with_a_token_alone_sees_what_it_sees_and_may_do_nothing_else() -> None:
+    told = await KnownCallers(None, None, pass_through=True).caller(Credentials(dbt_token=b"dbtu_anna"))
+    assert told.dbt_token is not None
+    assert told.dbt_token.get_secret_value() == "dbtu_anna"
+    assert (told.visibility, told.scopes, told.until) == (EVERYTHING, frozenset(), None)
+
+
+async def test_four_thousand_callers_are_remembered_and_the_first_to_go_came_first() -> None:
+    callers = KnownCallers(None, None, pass_through=True)
+    given = [Credentials(dbt_token=b"dbtu_%d" % number) for number in range(4_097)]
+    for one in given:
+        await callers.caller(one)
+    assert [callers.known_caller(one) is None for one in given[:3]] == [True, False, False]
+    await callers.caller(given[0])
+    assert [callers.known_caller(one) is None for one in given] == [one is given[3] for one in given]
 
 
 class Bundles:

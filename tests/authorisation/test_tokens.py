@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -20,13 +21,13 @@ from gateway.hierarchy.visibility import EVERYTHING, Visibility
 from gateway.http.authentication import Credentials
 from gateway.http.callers import KnownCallers
 from gateway.identity.caller import Caller, Scope
-from gateway.identity.key_set import KeySet, KeysUnreadable, Rhythm, keys_of
+from gateway.identity.key_set import KeySet, KeysUnreadable, keys_of
 from gateway.identity.published_keys import PublishedKeys
 from gateway.identity.refusals import Forbidden, IdentityUnavailable, Unauthenticated
 from gateway.identity.tokens import ClaimNames, TokenPolicy, Tokens
 from gateway.settings import Settings, load_settings
 from tests.authorisation.provider import AUDIENCE, ISSUER, Publisher, SigningKey, good_claims, publishing, unsigned
-from tests.clock import Clock
+from tests.clock import Clock, Moments
 from tests.serving import serving
 
 KEY = SigningKey.rsa("first")
@@ -58,8 +59,9 @@ class Keys:
 
 
 def tokens(source: Keys, clock: Clock | None = None, **policy: Any) -> Tokens:
-    wanted = TokenPolicy(ISSUER, AUDIENCE, **policy)
-    return Tokens(wanted, KeySet(source, wanted.algorithms, Rhythm(600, 30, 2), clock or Clock()))
+    usual = {"algorithms": ("RS256",), "leeway": 10.0, "claims": ClaimNames()}
+    wanted = TokenPolicy(ISSUER, AUDIENCE, **{**usual, **policy})
+    return Tokens(wanted, KeySet(source, wanted.algorithms, clock=clock or Clock()))
 
 
 async def verify(token: str | bytes, **policy: Any) -> Caller:
@@ -181,6 +183,23 @@ async def test_anything_else_is_refused(make: Callable[[], str | bytes]) -> None
     assert str(token)[:20] not in refused.value.message
 
 
+def of_length(length: int) -> str:
+    """A good token of so many bytes."""
+    for more in range(4):
+        shortest = len(KEY.sign(good_claims(padding=""), x5t="x" * more))
+        for padding in range((length - shortest) * 3 // 4 - 4, (length - shortest) * 3 // 4 + 4):
+            token = KEY.sign(good_claims(padding="x" * padding), x5t="x" * more)
+            if len(token) == length:
+                return token
+    raise AssertionError("no padding gives this length")
+
+
+async def test_a_token_may_be_as_long_as_the_limit_and_no_longer() -> None:
+    assert (await verify(of_length(8_192))).visibility == FINANCE
+    with pytest.raises(Unauthenticated, match="longer than 8,192 bytes"):
+        await verify(of_length(8_193))
+
+
 async def test_an_embedded_key_is_refused_even_where_all_families_are_taken() -> None:
     with pytest.raises(Unauthenticated):
         await verify(STRANGER.sign(good_claims(), jwk=STRANGER.published), algorithms=("RS256", "RS384", "RS512"))
@@ -221,6 +240,13 @@ GRANTS: Mapping[str, tuple[ClaimNames, dict[str, Any], Visibility | None]] = {
     "an environment by name": (ClaimNames(environments="envs"), {"envs": ["production"]}, None),
     "a negative environment": (ClaimNames(environments="envs"), {"envs": [-1]}, None),
     "a long environment": (ClaimNames(environments="envs"), {"envs": ["9" * 19]}, None),
+    "the longest environment": (
+        ClaimNames(environments="envs"),
+        {"envs": ["9" * 18]},
+        Visibility(frozenset({"finance"}), frozenset({10**18 - 1})),
+    ),
+    "an environment in other digits": (ClaimNames(environments="envs"), {"envs": ["\u0661\u0662"]}, None),
+    "a number as a project": (ClaimNames(), {"dbt_projects": 7}, Visibility(frozenset({"7"}))),
     "environments that are not asked for": (ClaimNames(), {"envs": [1]}, FINANCE),
 }
 
@@ -278,6 +304,42 @@ async def test_a_flood_of_unknown_keys_reads_once_in_thirty_seconds() -> None:
             await known.verify(made_up)
         await known.verify(KEY.sign(good_claims()).encode())
     assert source.readings == 4
+
+
+async def test_keys_are_read_again_at_their_age_and_for_an_unknown_one_after_a_while() -> None:
+    """To the second: ten minutes, and thirty seconds for a key that is not known."""
+    source, clock = Keys(KEY), Clock()
+    known = tokens(source, clock)
+
+    async def readings(key: SigningKey, seconds: float) -> int:
+        clock.now = 1_000.0 + seconds
+        with contextlib.suppress(Unauthenticated):
+            await known.verify(key.sign(good_claims()).encode())
+        await asyncio.sleep(0.01)
+        return source.readings
+
+    told = [
+        await readings(KEY, 0),
+        await readings(OTHER, 29.75),
+        await readings(OTHER, 30),
+        await readings(KEY, 629.75),
+    ]
+    assert told == [1, 1, 2, 2]
+    assert await readings(KEY, 630) == 3
+    source.document = None
+    assert [await readings(KEY, second) for second in (1_230, 1_259.75, 1_260)] == [4, 4, 5]
+
+
+async def test_while_no_keys_are_known_they_are_asked_for_every_two_seconds() -> None:
+    source, clock = Keys(), Clock()
+    known = tokens(source, clock)
+    readings = []
+    for seconds in (0, 1.75, 2, 3.75, 4):
+        clock.now = 1_000.0 + seconds
+        with pytest.raises(IdentityUnavailable):
+            await known.verify(KEY.sign(good_claims()).encode())
+        readings.append(source.readings)
+    assert readings == [1, 1, 2, 2, 3]
 
 
 async def test_old_keys_are_read_again_without_anybody_waiting() -> None:
@@ -377,9 +439,16 @@ def test_a_key_without_an_algorithm_serves_its_family() -> None:
     assert set(found["first"]) == {"RS256", "RS512"}
 
 
-def test_too_many_keys_are_none() -> None:
+def test_a_hundred_keys_are_taken_and_one_more_is_too_many() -> None:
+    entries = [listed(KEY, kid=str(number)) for number in range(101)]
+    assert len(keys_of(json.dumps({"keys": entries[:100]}).encode(), ("RS256",))) == 100
     with pytest.raises(KeysUnreadable):
-        keys_of(json.dumps({"keys": [listed(KEY, kid=str(n)) for n in range(101)]}).encode(), ("RS256",))
+        keys_of(json.dumps({"keys": entries}).encode(), ("RS256",))
+
+
+def test_of_two_keys_under_one_id_the_first_counts() -> None:
+    found = keys_of(json.dumps({"keys": [listed(STRANGER), listed(KEY)]}).encode(), ("RS256",))
+    assert found["first"]["RS256"].key.public_numbers() == STRANGER.private.public_key().public_numbers()  # type: ignore[union-attr]
 
 
 async def test_the_only_key_needs_no_id() -> None:
@@ -419,6 +488,25 @@ async def test_a_publisher_that_misbehaves_is_not_believed(publisher: Publisher,
         setattr(publisher, name, value)
     with pytest.raises(KeysUnreadable):
         await PublishedKeys(publisher.url, seconds=0.3).read()
+    assert publisher.requests == 1
+
+
+async def test_keys_may_be_as_long_as_the_limit_and_no_longer(publisher: Publisher) -> None:
+    publisher.body = b" " * 262_144
+    assert await PublishedKeys(publisher.url).read() == publisher.body
+    publisher.body += b" "
+    with pytest.raises(KeysUnreadable, match="more than 262,144 bytes"):
+        await PublishedKeys(publisher.url).read()
+
+
+async def test_keys_are_read_from_their_address_itself_whatever_the_environment_says_of_proxies(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
+    assert json.loads(await PublishedKeys(publisher.url).read())["keys"]
     assert publisher.requests == 1
 
 
@@ -477,6 +565,35 @@ async def test_who_was_told_is_remembered_until_his_token_ends(monkeypatch: pyte
     assert [callers.known_caller(one) for one in (good, short)] == [told[0], None]
     monkeypatch.setattr("gateway.http.callers.time.monotonic", lambda: now + 61)
     assert callers.known_caller(good) is None
+
+
+async def test_who_was_told_is_remembered_to_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = Moments()
+    monkeypatch.setattr("gateway.http.callers.time", moments)
+    callers = KnownCallers(None, tokens(Keys(KEY)))
+    good = Credentials(authorization=b"Bearer " + KEY.sign(good_claims()).encode())
+    expires = int(moments.time()) + 30
+    short = Credentials(authorization=b"Bearer " + KEY.sign(good_claims(exp=expires)).encode())
+    told = [await callers.caller(one) for one in (good, short)]
+    left = expires - moments.time()
+    assert told[1].until == pytest.approx(moments.monotonic() + left)
+    for passed, known in (
+        (left - 0.01, told),
+        (left + 0.01, [told[0], None]),
+        (59.99, [told[0], None]),
+        (60.0, [None] * 2),
+    ):
+        moments.passed = passed
+        assert [callers.known_caller(one) for one in (good, short)] == known
+
+
+async def test_of_those_remembered_he_goes_first_who_asked_least_lately(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.http.callers._MOST_REMEMBERED", 2)
+    callers = KnownCallers(None, tokens(Keys(KEY)))
+    anna, bert, carl = (Credentials(authorization=f"Bearer {KEY.sign(good_claims(sub=n))}".encode()) for n in "abc")
+    for one in (anna, bert, anna, carl):
+        await callers.caller(one)
+    assert [callers.known_caller(one) is None for one in (anna, bert, carl)] == [False, True, False]
 
 
 async def test_nobody_is_remembered_who_was_refused_and_few_who_were_not(monkeypatch: pytest.MonkeyPatch) -> None:

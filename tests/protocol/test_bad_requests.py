@@ -287,6 +287,19 @@ async def test_json_may_nest_sixty_four_levels(app: Starlette, levels: int, stat
     assert (await post(app, body)).status == status
 
 
+@pytest.mark.parametrize(("values", "status"), [(25_000, 200), (25_001, 400)])
+async def test_json_may_hold_twenty_five_thousand_values(app: Starlette, values: int, status: int) -> None:
+    # The body, its query and its variables are three themselves, and so is the list.
+    body = with_variables('{"a": [' + ",".join("1" * (values - 3)) + "]}")
+    assert (await post(app, body)).status == status
+
+
+async def test_a_number_with_a_point_is_read(app: Starlette) -> None:
+    body = {"query": "query($n: Int!) { double(number: $n) }", "variables": {"n": 2.0}}
+    assert (await post(app, body)).json == {"data": {"double": 4}}
+    assert read_json_text("[1.5, -2e3, 0.0]", JsonBounds()) == [1.5, -2000.0, 0.0]
+
+
 async def test_brackets_within_strings_are_not_nesting(app: Starlette) -> None:
     text = '{"a": ' + json.dumps('[{"' * 500) + "}"
     assert (await post(app, with_variables(text))).status == 200

@@ -14,7 +14,7 @@ from graphql import OperationDefinitionNode, parse
 from starlette.applications import Starlette
 
 from gateway.app import create_app
-from gateway.http.limits.variables import check_variables
+from gateway.http.limits.variables import MOST_REFERENCES, check_variables
 from gateway.http.refusals import LimitExceeded
 from gateway.settings import Settings
 from tests.protocol.hostile_documents import GENERATORS
@@ -189,6 +189,16 @@ def test_so_many_values_may_be_in_variables_and_no_more(variables: Mapping[str, 
     with pytest.raises(LimitExceeded) as refused:
         check_variables(operation, variables, 6)
     assert refused.value.extensions == {"code": "QUERY_TOO_LARGE", "limit": "values", "most": 6}
+
+
+def test_so_many_references_may_be_in_a_variable_and_no_more() -> None:
+    operation = parse("query($r: [_Any!]!, $s: [_Any!]!) { a }").definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    most = [{"a": 1}] * MOST_REFERENCES
+    check_variables(operation, {"r": most, "s": most}, 0)
+    with pytest.raises(LimitExceeded) as refused:
+        check_variables(operation, {"r": most, "s": [*most, {}]}, 0)
+    assert refused.value.extensions == {"code": "QUERY_TOO_LARGE", "limit": "references", "most": MOST_REFERENCES}
 
 
 def test_no_variables_are_none() -> None:

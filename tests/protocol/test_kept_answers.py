@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -39,13 +41,22 @@ def key_of(question: bytes) -> Key:
     return Key("POST", (), question, "everybody")
 
 
+def offer(cache: ResponseCache, question: bytes, answer: Answer, kind: str = "query", tail: str = "") -> None:
+    """Offers an answer once, as the endpoint writes it; `tail` stands behind it."""
+    body = json.dumps({"data": answer.data, "extensions": answer.extensions}, separators=(",", ":")) + tail
+    cache.offer(key_of(question), answer, body.encode(), (), Observation("POST", "sha256:0", kind, "ada", 200))
+
+
+def answer_of(size: int = 100, facts: Believed | None = None, **extensions: Any) -> Answer:
+    """An answer whose body is 21 bytes longer than `size` without its extensions."""
+    given = {"gateway": {}, **extensions}
+    return Answer({"abcdef": "x" * size}, extensions=given, lasting=lambda: facts or Believed(), executed=True)
+
+
 def keep(cache: ResponseCache, question: bytes, size: int = 100, facts: Believed | None = None) -> KeptAnswer | None:
     """Offers an answer to a question until it may be kept, which is the second time."""
-    data = {"a": "x" * size}
-    answer = Answer(data=data, extensions={"gateway": {}}, lasting=lambda: facts or Believed(), executed=True)
-    body = json.dumps({"data": data, "extensions": {"gateway": {}}}, separators=(",", ":")).encode()
     for _ in range(2):
-        cache.offer(key_of(question), answer, body, (), Observation("POST", "sha256:0", "query", "ada", 200))
+        offer(cache, question, answer_of(size, facts))
     return cache.find(key_of(question))
 
 
@@ -135,3 +146,74 @@ def test_the_least_used_goes_first_and_an_answer_that_went_is_not_known_by_its_b
     before = cache.bytes_kept
     cache.remember_exact(Exact("peer", b"late"), gone, NOBODY)
     assert (cache.find_exact(Exact("peer", b"late")), cache.bytes_kept) == (None, before)
+
+
+def test_an_answer_weighs_its_body_its_question_and_two_thousand_bytes(manifest: Manifest) -> None:
+    cache = cache_of(manifest)
+    kept = keep(cache, b"question", size=500)
+    assert kept is not None
+    assert kept.body == b'{"data":{"abcdef":"' + b"x" * 500 + b'"}'
+    assert cache.bytes_kept == 521 + len(b"question") + 2_000
+
+
+def test_what_fills_the_room_to_the_byte_stays_whole(manifest: Manifest) -> None:
+    for room, stays in ((20_000, True), (19_999, False)):
+        cache = cache_of(manifest, room)
+        for number in range(5):
+            keep(cache, b"question %d" % number, size=4_000 - 2_000 - 21 - 10)
+        assert (cache.find(key_of(b"question 0")) is not None) == stays
+        assert cache.find(key_of(b"question 1")) is not None
+
+
+def test_an_answer_may_take_an_eighth_of_the_room_and_no_more(manifest: Manifest) -> None:
+    cache = cache_of(manifest, room=80_000)
+    assert keep(cache, b"large", size=10_000 - 21) is not None
+    assert keep(cache, b"larger", size=10_001 - 21) is None
+
+
+def test_ten_thousand_questions_may_come_before_one_comes_again(manifest: Manifest) -> None:
+    for others, known in ((9_999, True), (10_000, False)):
+        cache = cache_of(manifest)
+        for number in range(others + 1):
+            offer(cache, b"%d" % number, answer_of())
+        offer(cache, b"0", answer_of())
+        assert (cache.find(key_of(b"0")) is not None) == known
+
+
+def test_a_question_whose_answer_may_not_be_kept_today_needs_no_third_time_later(manifest: Manifest) -> None:
+    cache = cache_of(manifest)
+    for unfit in (
+        replace(answer_of(), lasting=lambda: None),
+        replace(answer_of(), errors=[{"message": "no"}]),
+    ):
+        offer(cache, b"q", unfit)
+        offer(cache, b"q", unfit)
+        assert cache.find(key_of(b"q")) is None
+    offer(cache, b"q", answer_of())
+    assert cache.find(key_of(b"q")) is not None
+
+
+@pytest.mark.parametrize("kind", ["mutation", "subscription"])
+def test_only_answers_to_queries_are_kept(manifest: Manifest, kind: str) -> None:
+    cache = cache_of(manifest)
+    for _ in range(4):
+        offer(cache, b"q", answer_of(), kind)
+    assert (cache.find(key_of(b"q")), cache.bytes_kept) == (None, 0)
+
+
+def test_an_answer_that_does_not_end_with_its_extensions_is_not_kept(manifest: Manifest) -> None:
+    cache = cache_of(manifest)
+    for _ in range(4):
+        offer(cache, b"q", answer_of(), tail="\n")
+    assert (cache.find(key_of(b"q")), cache.bytes_kept) == (None, 0)
+
+
+def test_what_an_answer_costs_stays_with_it_and_what_it_says_of_the_gateway_does_not(manifest: Manifest) -> None:
+    cache = cache_of(manifest)
+    for _ in range(2):
+        offer(cache, b"q", answer_of(facts=Believed(age=3.5), cost={"estimate": 7}))
+    kept = cache.find(key_of(b"q"))
+    assert kept is not None
+    told, end = kept.extensions()
+    assert told == {"cost": {"estimate": 7}, "gateway": {"upstreamRequests": 0, "oldestFactSeconds": 3.5}}
+    assert json.loads(kept.body + end)["extensions"] == told

@@ -55,19 +55,19 @@ class Figures:
     written out in the document.
     """
 
-    depth: int = 0
-    fields: int = 0
-    root_fields: int = 0
-    aliases: int = 0
-    directives: int = 0
-    arguments: int = 0
+    depth: int
+    fields: int
+    root_fields: int
+    aliases: int
+    directives: int
+    arguments: int
 
 
 @dataclass(slots=True)
 class _Walked:
     """One definition by itself: its own figures, and which fragments it spreads how often and how deep."""
 
-    own: Figures
+    own: Figures = field(init=False)
     spreads: Counter[str] = field(default_factory=Counter)
     root_spreads: Counter[str] = field(default_factory=Counter)
     deepest: dict[str, int] = field(default_factory=dict)
@@ -136,7 +136,7 @@ def _walk(definition: Definition, limits: GateLimits) -> _Walked:
     depth = count = roots = aliases = 0
     directives = len(definition.directives or ())
     arguments = _arguments_of(definition)
-    found = _Walked(Figures())
+    found = _Walked()
     pending: list[tuple[int, Iterable[SelectionNode]]] = [(0, definition.selection_set.selections)]
     while pending:
         level, selections = pending.pop()
