@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
@@ -63,7 +62,7 @@ async def finished_runs(
                 log.info("run %d has finished but cannot be told yet: %s", change.run_id, failure.code)
                 tries[change.run_id] += 1
                 if tries[change.run_id] < _TRIES:
-                    asyncio.get_running_loop().call_later(live.watch.interval, listener.tell, change)
+                    listener.tell_in(live.watch.interval, change)
                 continue
             del tries[change.run_id]
             if run is not None and job_id in (None, run.job_id):

@@ -40,6 +40,10 @@ class Listener:
             self.missed += 1
         self._queue.put_nowait(change)
 
+    def tell_in(self, seconds: float, change: Change) -> None:
+        """Tells a change so many seconds from now."""
+        asyncio.get_running_loop().call_later(seconds, self.tell, change)
+
     async def next(self, within: float | None = None) -> Change | None:
         """The oldest change that was not read yet; waits for one. None when there is none `within` so many seconds."""
         try:
