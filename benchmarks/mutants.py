@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import importlib
 import os
 import random
@@ -124,15 +125,18 @@ def run(copy: Path, tests: Sequence[str], seconds: float) -> str:
     child = os.fork()
     if not child:
         _run_here(copy, tests)
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return "failed" if status else "passed"
-        time.sleep(0.02)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return "too long"
+    give_up, ended = time.monotonic() + seconds, 0
+    try:
+        while time.monotonic() < give_up:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return "failed" if status else "passed"
+            time.sleep(0.02)
+        return "too long"
+    finally:
+        if not ended:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
 def _run_here(copy: Path, tests: Sequence[str]) -> NoReturn:
@@ -171,15 +175,18 @@ def main() -> None:
         if run(copy, given.tests, 600) != "passed":
             parser.error("the tests fail without any change")
         seconds = 60 + 3 * (time.monotonic() - started)
-        for line, what, changed in sorted(chosen, key=lambda one: one[0]):
-            (copy / given.module).write_text(ast.unparse(changed), "utf-8")
-            outcome = run(copy, given.tests, seconds)
-            came[outcome] += 1
-            if outcome != "failed":
-                print(f"{given.module}:{line} {what}: {outcome}", flush=True)
-    noticed = came["failed"] + came["too long"]
-    share = f"{noticed / max(1, len(chosen)):.0%}, {came['too long']} by taking too long"
-    print(f"{given.module}: {noticed} of {len(chosen)} changes noticed ({share}), of {len(found)} there are")
+        # Whoever stops it, with a signal too, is told of those that were tried: they come in no order.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with contextlib.suppress(KeyboardInterrupt):
+            for line, what, changed in chosen:
+                (copy / given.module).write_text(ast.unparse(changed), "utf-8")
+                outcome = run(copy, given.tests, seconds)
+                came[outcome] += 1
+                if outcome != "failed":
+                    print(f"{given.module}:{line} {what}: {outcome}", flush=True)
+    noticed, tried = came["failed"] + came["too long"], came.total()
+    share = f"{noticed / max(1, tried):.0%}, {came['too long']} by taking too long"
+    print(f"{given.module}: {noticed} of {tried} changes noticed ({share}), of {len(found)} there are")
 
 
 if __name__ == "__main__":
