@@ -54,7 +54,7 @@ def test_a_wrong_token_is_named(served: str) -> None:
 
 
 def test_a_wrong_account_is_named(served: str) -> None:
-    with cloud(served, TOKEN, 1) as account, pytest.raises(exceptions.NotFoundError, match="configured account"):
+    with cloud(served, TOKEN, 1) as account, pytest.raises(exceptions.QueryRejectedError, match="URL and account"):
         account.get_projects()
 
 

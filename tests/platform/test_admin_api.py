@@ -395,4 +395,5 @@ def test_what_the_platform_does_not_do_is_405_in_the_envelope(platform: Platform
     answer = platform.http.post(f"/api/v2/accounts/{ACCOUNT}/jobs/301001/run/", json={"cause": "test"})
     assert (answer.status_code, answer.json()["data"]) == (404, None)
     answer = platform.http.post(f"/api/v2/accounts/{ACCOUNT}/jobs/", json={})
-    assert (answer.status_code, answer.json()["status"]["code"], answer.headers["allow"]) == (405, 405, "GET, HEAD")
+    assert (answer.status_code, answer.json()["status"]["code"]) == (405, 405)
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
