@@ -122,7 +122,8 @@ class Callers:
             tally.others["no connection left"] += 1
             return
         try:
-            status, body = await asyncio.wait_for(connection.ask(self._request), PATIENCE * 4)
+            async with asyncio.timeout(PATIENCE * 4):
+                status, body = await connection.ask(self._request)
         except (TimeoutError, ConnectionResetError) as problem:
             tally.others[type(problem).__name__] += 1
             connection.transport.abort()

@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from gateway.deadline import seconds_left
+from gateway.ending import end
 
 T = TypeVar("T")
 
@@ -91,9 +92,7 @@ class RedisLink:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2 * self._seconds)
         # No reply can reach a wrong caller any more: all connections go.
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         await self.redis.aclose()
 
     async def _call(self, command: Command[T], otherwise: T) -> T:

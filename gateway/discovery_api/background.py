@@ -9,6 +9,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from gateway.discovery_api.exceptions import ClosedError
+from gateway.ending import end
 
 T = TypeVar("T")
 
@@ -76,9 +77,7 @@ class BackgroundLoop:
 
     async def _cancel_the_rest(self) -> None:
         rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        await end(rest)
 
 
 def closed() -> ClosedError:

@@ -35,7 +35,8 @@ def health_routes(readiness: ReadinessCheck) -> list[Route]:
 
     async def ready(_request: Request) -> Response:
         try:
-            found = await asyncio.wait_for(readiness(), _SECONDS)
+            async with asyncio.timeout(_SECONDS):
+                found = await readiness()
         except TimeoutError:
             found = Readiness(False, {"gateway": f"no answer within {_SECONDS:g} seconds"})
         status = "ready" if found.ready else "not ready"

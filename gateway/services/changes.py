@@ -47,7 +47,8 @@ class Listener:
     async def next(self, within: float | None = None) -> Change | None:
         """The oldest change that was not read yet; waits for one. None when there is none `within` so many seconds."""
         try:
-            return await asyncio.wait_for(self._queue.get(), within)
+            async with asyncio.timeout(within):
+                return await self._queue.get()
         except TimeoutError:
             return None
 

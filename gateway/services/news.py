@@ -13,6 +13,7 @@ import msgspec
 from gateway.caching.belief import wanting
 from gateway.caching.generations import ACCOUNT
 from gateway.caching.tiers import Tiers
+from gateway.ending import end
 from gateway.errors import GatewayError
 from gateway.hierarchy.run_event import RunEvent
 from gateway.services.admin.admin_facts import AdminFacts, Topology
@@ -100,9 +101,7 @@ class News:
 
     async def close(self) -> None:
         """Stops checking and listening."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
 
     async def _serves(self, environment_id: int) -> bool:
         # One that is known needs no asking: dbt may be slow, and wants its answer now.

@@ -12,6 +12,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from gateway.ending import end
 from gateway.errors import GatewayError
 from gateway.http.authentication import Authenticator
 from gateway.http.execution import Answer
@@ -203,9 +204,7 @@ class Conversation:
             await self._send(completed(message_id))
 
     async def _stop(self, tasks: list[asyncio.Task[None]]) -> None:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
 
     async def _receive(self) -> Message:
         frame = await self._receive_frame()
