@@ -21,7 +21,7 @@ class Question:
     """A GraphQL request and the data that the right answer holds.
 
     `numbered`: each request carries a number of its own, as behind a proxy that names requests, so that no two are the
-    same to the last byte.
+    same to the last byte. `unseen`: each names its operation anew, so that no document was ever asked before.
     """
 
     query: str
@@ -29,27 +29,37 @@ class Question:
     variables: Mapping[str, Any] = field(default_factory=dict)
     path: str = "/graphql"
     numbered: bool = False
+    unseen: bool = False
 
     def requests(self, port: int) -> Callable[[], bytes]:
         """What gives the bytes to send, again and again: what a plain client sends, JSON for JSON."""
-        body = json.dumps({"query": self.query, "variables": self.variables}).encode()
+        if self.unseen:
+            numbers = count(time.time_ns())
+            return lambda: self._request(port, f"query Asked{next(numbers)} {self.query}", b"")
+        if not self.numbered:
+            whole = self._request(port, self.query, b"")
+            return lambda: whole
+        numbers = count()
+        before, after = self._request(port, self.query, b"X-Request-Id: \0\r\n").split(b"\0")
+        return lambda: b"%b%08x%b" % (before, next(numbers), after)
+
+    def _request(self, port: int, query: str, more: bytes) -> bytes:
+        body = json.dumps({"query": query, "variables": self.variables}).encode()
         head = (
             f"POST {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
             f"Accept: application/json\r\nContent-Length: {len(body)}\r\n"
         ).encode()
-        if not self.numbered:
-            whole = head + b"\r\n" + body
-            return lambda: whole
-        numbers = count()
-        return lambda: b"%bX-Request-Id: %08x\r\n\r\n%b" % (head, next(numbers), body)
+        return head + more + b"\r\n" + body
 
 
 @dataclass
 class Load:
-    """What one burst of requests came to. `wrong` describes the first answer that was not the right one."""
+    """What one burst of requests came to. `cpu` are the load generator's own seconds; `wrong` describes the first
+    answer that was not the right one."""
 
     requests: int = 0
     seconds: float = 0.0
+    cpu: float = 0.0
     latencies: list[float] = field(default_factory=list)
     wrong: str | None = None
 
@@ -69,7 +79,7 @@ async def _send(port: int, question: Question, course: _Course, connections: int
     loop = asyncio.get_running_loop()
     load = Load()
     shared = _Shared(question, question.requests(port), load, time.perf_counter() + course.seconds, course.least)
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), time.process_time()
     clients = []
     for _ in range(connections):
         _, client = await loop.create_connection(lambda: _Client(shared), "127.0.0.1", port)
@@ -77,7 +87,7 @@ async def _send(port: int, question: Question, course: _Course, connections: int
     for client in clients:
         client.ask()
     await asyncio.gather(*(client.finished for client in clients))
-    load.seconds = time.perf_counter() - began
+    load.seconds, load.cpu = time.perf_counter() - began, time.process_time() - spent
     return load
 
 
