@@ -24,6 +24,7 @@ from gateway.local_platform.times import from_micros
 _BUSY_SECONDS = 30
 _MOST_CONNECTIONS = 40  # as many as there are worker threads, so that none waits for another's connection
 _POSTGRES_READING = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+_LOCK_NOT_AVAILABLE = "55P03"
 _WRITERS_LOCK = 0x64627467  # any number will do, as long as every writer takes the same
 
 
@@ -107,6 +108,7 @@ class Archive:
     def _transaction(self) -> Iterator[Connection]:
         with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             if self._on_postgres:
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, _BUSY_SECONDS * 1000)}")
                 connection.execute(select(func.pg_advisory_xact_lock(_WRITERS_LOCK)))
             yield connection
 
@@ -136,7 +138,9 @@ _RUN_START = func.coalesce(runs.c.started_at, runs.c.created_at)
 
 
 def reason_of(error: DBAPIError) -> str:
-    """The database's own words, in one line."""
+    """The database's own words, in one line; of a lock that was not to be had, ours: PostgreSQL's name no cause."""
+    if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+        return f"it is locked; others have been writing to it for {_BUSY_SECONDS} seconds. Try again when they are done"
     return " ".join(str(error.orig).split()).rstrip(".")
 
 

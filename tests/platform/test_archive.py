@@ -23,6 +23,7 @@ from gateway.local_platform.demo import unpack_demo
 from gateway.local_platform.ingest import ingest_folder
 from gateway.local_platform.migrations import MIGRATIONS, Migration, migrate
 from gateway.local_platform.tables import migrations
+from tests.platform.conftest import NewStore
 from tests.platform.postgres import Server
 from tests.platform.test_bad_artifacts import not_as_root
 
@@ -141,10 +142,10 @@ def test_an_archive_that_is_damaged_while_it_is_served_is_an_error_in_both_apis(
 
 
 def test_an_archive_that_another_program_writes_is_waited_for_and_then_named(
-    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    new_store: NewStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archive_module, "_BUSY_SECONDS", 0)
-    address = f"sqlite:///{tmp_path / 'runs.db'}"
+    address = new_store()
     mine, theirs = Archive.open(address), Archive.open(address)
     with theirs.writing(), pytest.raises(ConfigurationError, match="locked"):
         ingest_folder(mine, folder)

@@ -15,6 +15,7 @@ from gateway.local_platform import archive as archive_module
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.ingest import IngestReport
 from gateway.local_platform.watching import watch_folder
+from tests.platform.conftest import NewStore
 
 RUN = Path("finance/301001/70437490011508")
 PATIENCE = 60
@@ -56,9 +57,11 @@ def test_a_run_that_appears_is_read_and_a_half_written_one_is_waited_for(
     assert empty_archive.describe().runs == 1
 
 
-def test_a_locked_archive_is_waited_for(runs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_archive_is_waited_for(
+    runs_folder: Path, tmp_path: Path, new_store: NewStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(archive_module, "_BUSY_SECONDS", 0)
-    address = f"sqlite:///{tmp_path / 'runs.db'}"
+    address = new_store()
     mine, theirs = Archive.open(address), Archive.open(address)
     shutil.copytree(runs_folder / RUN, tmp_path / "runs" / RUN)
     with ExitStack() as held:
