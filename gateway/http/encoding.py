@@ -23,18 +23,19 @@ def encode_within(content: Mapping[str, Any], most: int | None, *, in_pieces: bo
     if most is None or not in_pieces:
         encoded = msgspec.json.encode(content)
         if most is not None and len(encoded) > most:
-            raise _too_long(most)
+            raise too_long(most)
         return encoded
     built, length = [], 0
     for piece in _pieces(content, _OPENED_LEVELS):
         length += len(piece)
         if length > most:
-            raise _too_long(most)
+            raise too_long(most)
         built.append(piece)
     return b"".join(built)
 
 
-def _too_long(most: int) -> LimitExceeded:
+def too_long(most: int) -> LimitExceeded:
+    """The refusal of an answer that has more than so many bytes."""
     return LimitExceeded(
         f"The answer is longer than {most} bytes. Ask for fewer items in lists, or for fewer fields of them.",
         limit=LIMIT,

@@ -12,7 +12,8 @@ import httpx2
 import pytest
 from starlette.responses import Response
 
-from tests.live.conftest import SECONDS, LiveGateway, until
+from gateway.settings import Settings
+from tests.live.conftest import SECONDS, LiveGateway, live, until
 from tests.oracle.account import Oracle
 from tests.serving import Call
 
@@ -185,3 +186,40 @@ async def test_parts_are_events_too(live_gateway: LiveGateway, http: httpx2.Asyn
     assert told[0]["data"] == {"fast": expected(oracle, "finance")}
     assert told[-1]["hasNext"] is False
     assert reply.text.endswith("event: complete\ndata:\n\n")
+
+
+LONG = """{ short: __typename ... @defer(label: "long") {
+  project(id: "finance") { models(first: 16) { nodes { id uniqueId description rawCode } } } } }"""
+TOO_LONG = {"code": "QUERY_TOO_LARGE", "limit": "response_bytes", "most": 2_000}
+
+
+async def test_parts_that_are_too_long_together_are_an_error_where_they_would_be(settings: Settings) -> None:
+    bounded = settings.model_copy(update={"response_bytes": 2_000})
+    async with live(bounded) as gateway, httpx2.AsyncClient(timeout=SECONDS) as http:
+        async with parts(http, gateway.url, OLDER, LONG) as heard:
+            first, last = [part async for part in heard]
+        assert first["data"] == {"short": "Query"}
+        (told,) = last["incremental"]
+        assert (told["data"], told["path"], told["label"]) == (None, [], "long")
+        assert [error["extensions"] for error in told["errors"]] == [TOO_LONG]
+        assert last["hasNext"] is False
+        async with parts(http, gateway.url, NEWER, LONG) as heard:
+            first, last = [part async for part in heard]
+        (told,) = last["completed"]
+        assert (told["id"], [error["extensions"] for error in told["errors"]]) == ("0", [TOO_LONG])
+        assert last["hasNext"] is False
+        reply = await http.post(gateway.url, json={"query": LONG}, headers={"Accept": "text/event-stream"})
+        *_, last, end = [line.removeprefix("data:").strip() for line in reply.text.splitlines() if "data:" in line]
+        assert json.loads(last)["completed"][0]["errors"][0]["extensions"] == TOO_LONG
+        assert end == ""
+
+
+async def test_a_first_part_that_is_too_long_is_the_only_one(settings: Settings) -> None:
+    long_at_once = LONG.replace("short: __typename", "account { models(first: 41) { nodes { id uniqueId } } }")
+    bounded = settings.model_copy(update={"response_bytes": 2_000})
+    async with live(bounded) as gateway, httpx2.AsyncClient(timeout=SECONDS) as http:
+        for accept in (OLDER, NEWER):
+            async with parts(http, gateway.url, accept, long_at_once) as heard:
+                (only,) = [part async for part in heard]
+            assert (only["data"], only["hasNext"]) == (None, False)
+            assert [error["extensions"] for error in only["errors"]] == [TOO_LONG]

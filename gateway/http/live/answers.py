@@ -84,9 +84,9 @@ class LiveAnswers:
                     return found
                 return Stream(EVENTS_TYPE, event_of_answer(found, self._response_bytes))
             if streams.parts is not None:
-                body = multipart(found, streams.parts)
+                body = multipart(found, streams.parts, self._response_bytes)
                 return Stream(parts_type(streams.parts), body, opening=OPENING_PART, places=places.pop_all())
-            events = events_of_parts(found)
+            events = events_of_parts(found, self._response_bytes)
             seconds = self._policy.heartbeat_seconds
             return Stream(EVENTS_TYPE, events, HEARTBEAT, seconds, places=places.pop_all())
 

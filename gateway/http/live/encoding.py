@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
+from gateway.http.encoding import too_long
 from gateway.http.execution import Answer, Part
 from gateway.http.negotiation import PartsFormat
 from gateway.http.pricing import cost_of
@@ -36,11 +37,16 @@ async def events_of_answers(
     yield LAST_EVENT
 
 
-async def events_of_parts(parts: AsyncGenerator[Part, None]) -> AsyncGenerator[bytes, None]:
-    """The parts of a deferred answer as events."""
+async def events_of_parts(parts: AsyncGenerator[Part, None], most_bytes: int | None) -> AsyncGenerator[bytes, None]:
+    """The parts of a deferred answer as events. What would make them longer than `most_bytes` in all is told as an
+    error in its place, and ends them."""
+    bounded = BoundedParts(most_bytes)
     async with aclosing(parts):
         async for part in parts:
-            yield _event(part)
+            encoded, goes_on = bounded.encode(part)
+            yield _framed(encoded)
+            if not goes_on:
+                break
     yield LAST_EVENT
 
 
@@ -50,17 +56,48 @@ async def event_of_answer(answer: Answer, most_bytes: int | None) -> AsyncGenera
     yield LAST_EVENT
 
 
-async def multipart(parts: AsyncGenerator[Part, None], shape: PartsFormat) -> AsyncGenerator[bytes, None]:
-    """The parts of a deferred answer as a multipart body."""
-    older = OlderParts()
+async def multipart(
+    parts: AsyncGenerator[Part, None], shape: PartsFormat, most_bytes: int | None
+) -> AsyncGenerator[bytes, None]:
+    """The parts of a deferred answer as a multipart body, bounded as events are."""
+    bounded = BoundedParts(most_bytes, OlderParts().translated if shape is PartsFormat.OF_2022 else None)
     async with aclosing(parts):
         async for part in parts:
-            shown = older.translated(part) if shape is PartsFormat.OF_2022 else part
+            encoded, goes_on = bounded.encode(part)
             # The boundary that follows a part tells its reader that it is whole; so it is sent along.
-            yield _HEAD + msgspec.json.encode(shown) + (b"\r\n---" if part["hasNext"] else LAST_PART)
+            yield _HEAD + encoded + (b"\r\n---" if goes_on else LAST_PART)
+            if not goes_on:
+                return
 
 
 _HEAD = b"\r\nContent-Type: application/json; charset=utf-8\r\n\r\n"
+
+
+class BoundedParts:
+    """Encodes the parts of one answer in their order, as `shown`, up to `most_bytes` in all."""
+
+    def __init__(self, most_bytes: int | None, shown: Callable[[Part], Part] | None = None) -> None:
+        self._most_bytes = most_bytes
+        self._shown = shown or (lambda part: part)
+        self._sent = 0
+        self._pending: set[str] = set()
+
+    def encode(self, part: Part) -> tuple[bytes, bool]:
+        """The part, or what is told in the place of one that is too long; and whether others follow."""
+        encoded = msgspec.json.encode(self._shown(part))
+        self._sent += len(encoded)
+        if self._most_bytes is not None and self._sent > self._most_bytes:
+            refusal = error_of(too_long(self._most_bytes))
+            return msgspec.json.encode(self._shown(self._given_up(part, refusal))), False
+        self._pending |= {one["id"] for one in part.get("pending", ())}
+        self._pending -= {one["id"] for one in part.get("completed", ())}
+        return encoded, part["hasNext"]
+
+    def _given_up(self, part: Part, refusal: Mapping[str, Any]) -> Part:
+        if "data" in part:
+            return {"data": None, "errors": [refusal], "hasNext": False}
+        completed = [{"id": one, "errors": [refusal]} for one in sorted(self._pending)]
+        return {"completed": completed, "hasNext": False}
 
 
 class OlderParts:
