@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from gateway.http.live.slots import LivePolicy
 from gateway.identity import api_keys
 from gateway.settings import ApiKeySetting, Settings, load_settings
 from tests.authorisation.callers import Holder
@@ -76,6 +77,36 @@ async def test_a_connection_ends_with_its_credential(settings: Settings) -> None
             assert await closed(connection) == 4403
             assert (await stream).text.endswith("event: complete\ndata:\n\n")
         await until(lambda: gateway.services.watch.listeners == 0)
+
+
+async def test_a_silent_connection_ends_when_its_key_is_withdrawn(
+    demo_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is told and nothing asked: the place is given back all the same."""
+    monkeypatch.setattr(api_keys, "_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("gateway.app.LivePolicy", lambda *_: LivePolicy(heartbeat_seconds=0.2))
+    file = tmp_path / "gateway.toml"
+    anna, other = Holder("anna", ("finance",)), Holder("bert", ("marketing",))
+    write(file, anna, other)
+    monkeypatch.setenv("GATEWAY_CONFIG", str(file))
+    settings = load_settings({"store_url": demo_store}).model_copy(update={"revision_interval": 3600.0})
+    bearers = [{"Authorization": f"Bearer {holder.key}"} for holder in (anna, other)]
+    async with (
+        live(settings) as gateway,
+        gateway.talk(additional_headers=bearers[0]) as hers,
+        gateway.talk(additional_headers=bearers[1]) as his,
+        httpx2.AsyncClient(timeout=SECONDS) as http,
+    ):
+        accept = {"Accept": "text/event-stream", **bearers[0]}
+        stream = asyncio.create_task(http.post(gateway.url, json={"query": FINISHED}, headers=accept))
+        await until(lambda: gateway.services.watch.listeners == 1)
+        await asyncio.sleep(1.0)
+        assert not stream.done()
+        write(file, other)
+        assert await closed(hers) == 4403
+        assert (await stream).text.endswith("event: complete\ndata:\n\n")
+        await subscribe(his, "1", "{ __typename }")
+        assert (await hear(his))["payload"]["data"] == {"__typename": "Query"}
 
 
 @pytest.mark.parametrize("change", ["withdrawn", "another project"])

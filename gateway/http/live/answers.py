@@ -66,6 +66,7 @@ class LiveAnswers:
                 until=caller.until,
                 # So that the client knows at once that it is heard.
                 opening=HEARTBEAT,
+                admitted=admission.holds,
                 places=places.pop_all(),
             )
 

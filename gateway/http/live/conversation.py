@@ -110,7 +110,7 @@ class Conversation:
         until = admission.caller.until
         reading = loop.create_task(self._read_on(admission))
         leaving = loop.create_task(_never() if "leaving" not in self._scope else self._scope["leaving"].wait())
-        withdrawn = loop.create_task(self._withdrawn.wait())
+        withdrawn = loop.create_task(self._until_withdrawn(admission))
         ends = {reading, leaving, withdrawn}
         seconds = None if until is None else max(0.0, until - time.monotonic())
         try:
@@ -125,6 +125,16 @@ class Conversation:
             raise Closing(CloseCode.GOING_AWAY, "The gateway is going away; connect again")
         else:
             raise Closing(CloseCode.FORBIDDEN, "The credential has ended; connect again with a new one")
+
+    async def _until_withdrawn(self, admission: Admission) -> None:
+        """Returns when the credential was found withdrawn: before an answer, or looked at now and then in silence."""
+        while not self._withdrawn.is_set():
+            try:
+                async with asyncio.timeout(self._hall.policy.heartbeat_seconds):
+                    await self._withdrawn.wait()
+            except TimeoutError:
+                if not await admission.holds():
+                    return
 
     async def _read_on(self, admission: Admission) -> None:
         while True:

@@ -15,7 +15,7 @@ class LivePolicy:
     """Most sockets and event streams in all and of one caller, most operations on one socket.
 
     `init_seconds` is how long a socket may take to introduce itself; every `heartbeat_seconds` a silent event stream
-    shows that it lives.
+    shows that it lives, and the credentials of silent connections are looked at.
     """
 
     connections: int = 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -13,11 +13,15 @@ from starlette.types import Receive, Scope, Send
 from gateway.http.replies import HEADERS
 
 
+async def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """What is sent. `heartbeat` is sent after so many seconds of silence, `farewell` when the gateway ends the stream
-    before its source has; `until` is the `time.monotonic()` at which the caller's credential ends. `places` are given
-    back when it is over."""
+    before its source has; `until` is the `time.monotonic()` at which the caller's credential ends, `admitted` tells at
+    each heartbeat whether it was withdrawn. `places` are given back when it is over."""
 
     content_type: str
     chunks: AsyncGenerator[bytes, None]
@@ -26,6 +30,7 @@ class Stream:
     farewell: bytes = b""
     until: float | None = None
     opening: bytes = b""
+    admitted: Callable[[], Awaitable[bool]] = _always
     places: ExitStack = field(default_factory=ExitStack)
 
 
@@ -64,6 +69,8 @@ class StreamReply:
                 if any(task in done for task in ends) or self._is_over():
                     break
                 if coming not in done:
+                    if not await self._stream.admitted():
+                        break
                     await self._send(self._stream.heartbeat, send)
                     continue
                 chunk = coming.result()
