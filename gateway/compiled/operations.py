@@ -25,6 +25,7 @@ from gateway.compiled.documents import PerDocument
 from gateway.compiled.executor import Compiled, CompiledExecutor
 from gateway.compiled.kept_rows import Room
 from gateway.compiled.plans import Plan
+from gateway.compiled.row_classes import RowClasses
 
 _NO_VARIABLES = VariableValues({}, {})
 _DECIDING = ("skip", "include")
@@ -58,6 +59,7 @@ class Operations:
         self._schema = schema
         self._known = PerDocument(_operation_of, most)
         self.rows = Room()
+        self._row_classes = RowClasses()
 
     async def run(
         self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any] | None, context: object
@@ -107,7 +109,14 @@ class Operations:
         decided = tuple(variables.coerced[name] for name in operation.deciding)
         compiled = operation.compiled.get(decided)
         if compiled is None:
-            plan = Plan(self._schema, operation.definition, operation.fragments, variables, room=self.rows)
+            plan = Plan(
+                self._schema,
+                operation.definition,
+                operation.fragments,
+                variables,
+                room=self.rows,
+                row_classes=self._row_classes,
+            )
             compiled = operation.compiled[decided] = _Compiled(plan, AtOnce(plan))
             if len(operation.compiled) > _MOST_PLANS_OF_AN_OPERATION:
                 operation.compiled.popitem(last=False)

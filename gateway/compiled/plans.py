@@ -6,11 +6,10 @@ itself, once; what is collected keeps its identity for as long as the plan lives
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-import msgspec
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
@@ -40,8 +39,7 @@ from strawberry import Schema
 from gateway.compiled.columns import Column, Unlike, Values, WholeList, leaf_column, list_column, sparse
 from gateway.compiled.kept_rows import KeptRows, Room
 from gateway.compiled.resolvers import AsyncResolver, Read, async_resolver, names_variables, plain_reader
-
-Row = Callable[..., Any]
+from gateway.compiled.row_classes import Row, RowClasses
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +140,10 @@ class Plan:
         variables: VariableValues,
         *,
         room: Room,
+        row_classes: RowClasses,
     ) -> None:
         self._room = room
+        self._row_classes = row_classes
         self.schema: GraphQLSchema = schema._schema
         self.operation = operation
         self.definitions = dict(definitions)
@@ -234,7 +234,7 @@ class Plan:
         if not columns:
             return None
         rest = {name: details for name, details in fields.items() if name not in columns}
-        return Selection(tuple(fields), columns, rest, _row_of(tuple(fields)), type_)
+        return Selection(tuple(fields), columns, rest, self._row_classes.of(tuple(fields)), type_)
 
     def _field_column(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Column | None:
         """From objects of a type to what is encoded as one of their fields."""
@@ -275,15 +275,6 @@ class Plan:
         except Exception:
             # Arguments that are refused are refused by graphql-core, with its own words, whenever the field is run.
             return None
-
-
-def _row_of(names: Sequence[str]) -> Row:
-    """A class whose instances are encoded as objects with these keys, in this order.
-
-    The keys are a caller's: they are data here, never part of any code.
-    """
-    slots = [f"f{index}" for index in range(len(names))]
-    return msgspec.defstruct("Row", slots, rename=dict(zip(slots, names, strict=True)), frozen=True, gc=False)
 
 
 # What the default resolver reads otherwise, or what a list of objects can only hold by mistake.

@@ -14,6 +14,7 @@ from graphql import ExecutionResult, GraphQLSchema, execute, parse, validate
 
 from gateway.compiled import columns
 from gateway.compiled.operations import Operations
+from gateway.compiled.row_classes import RowClasses
 from gateway.schema.execution import format_error
 from tests.compiled.hostile_schema import ROOTS, conjure, hostile_schema, without_descriptions
 from tests.generated.queries import QueryGenerator, Shape
@@ -184,3 +185,34 @@ async def test_plans_are_kept_within_their_bound_and_go_with_their_documents(sch
     del documents, document
     gc.collect()
     assert len(operations._known) == 0
+
+
+async def test_documents_that_ask_for_the_same_keys_share_a_class(schema: strawberry.Schema) -> None:
+    """One that is made for each would stay, with others, until the garbage collector looks at what is old."""
+    conjure(1, 0.0)
+    operations = Operations(schema)
+
+    def classes() -> int:
+        gc.collect()
+        return sum(isinstance(one, type) and one.__name__ == "Row" for one in gc.get_objects())
+
+    before = classes()
+    texts = [f"query Q{number} {{ things {{ id same: label }} }}" for number in range(20)]
+    answers = {await fast(operations, text, {}) for text in texts}
+    assert len(answers) == 1
+    assert classes() == before + 1
+
+
+def test_no_more_classes_are_kept_than_there_is_room_for() -> None:
+    kinds = RowClasses(most=3)
+    first = kinds.of(("a", "b"))
+    assert kinds.of(("b", "a")) is not first
+    assert kinds.of(("a", "b")) is first
+    for name in ("c", "d"):
+        kinds.of((name,))
+    assert kinds.of(("a", "b")) is first, "used last"
+    for name in ("e", "f", "g"):
+        kinds.of((name,))
+    assert len(kinds) == 3
+    assert kinds.of(("a", "b")) is not first
+    assert msgspec.json.encode(kinds.of(("b", "a"))(1, "x")) == b'{"b":1,"a":"x"}'

@@ -21,6 +21,7 @@ from graphql import (
     parse,
     print_ast,
 )
+from graphql.language import Token
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
@@ -247,3 +248,24 @@ def test_what_is_known_of_a_document_goes_with_it() -> None:
     del documents
     gc.collect()
     assert len(known) == 0
+
+
+def test_a_document_that_is_let_go_leaves_nothing_to_the_garbage_collector() -> None:
+    """It looks at what has grown old rarely; until then every document that came once would stay."""
+    reader = Documents(DocumentLimits())
+
+    def tokens() -> int:
+        return sum(type(one) is Token for one in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = tokens()
+        texts = [f"query Q{number} {{ a(b: 1) {{ c d }} }}" for number in range(20)]
+        kept = [reader.read(text).tokens for text in texts]
+        assert tokens() - before == sum(kept) == 20 * 16
+        for text in texts:
+            reader.forget(text)
+        assert tokens() == before
+    finally:
+        gc.enable()

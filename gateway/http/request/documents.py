@@ -44,8 +44,9 @@ _NO_LIMITS = DocumentLimits(_ANY, _ANY, _ANY, UNLIMITED)
 class Document:
     """A parsed document within the limits, not yet validated.
 
-    `id` is the hash of its text, for logs. `inner_first` are its fragments, each behind those it spreads; `exceeded`
-    the limits it would be refused for if they were enforced; `prices` what pricing remembers of it.
+    `id` is the hash of its text, for logs; it has so many `tokens`. `inner_first` are its fragments, each behind those
+    it spreads; `exceeded` the limits it would be refused for if they were enforced; `prices` what pricing remembers of
+    it.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Document:
     ast: DocumentNode
     operations: tuple[OperationDefinitionNode, ...]
     figures: Figures
+    tokens: int
     inner_first: tuple[FragmentDefinitionNode, ...] = ()
     exceeded: tuple[str, ...] = ()
     is_trusted: bool = False
@@ -84,7 +86,7 @@ class Documents:
     def __init__(self, limits: DocumentLimits, kept_tokens: int = 150_000) -> None:
         self._limits = limits
         self._kept_tokens = kept_tokens
-        self._kept: OrderedDict[str, tuple[Document, int]] = OrderedDict()
+        self._kept: OrderedDict[str, Document] = OrderedDict()
         self._tokens = 0
 
     def read(self, text: str, is_trusted: bool = False) -> Document:
@@ -95,7 +97,7 @@ class Documents:
         known = self._kept.get(text)
         if known is not None:
             self._kept.move_to_end(text)
-            return known[0]
+            return known
         document = self._parse(text, is_trusted)
         self._keep(document)
         return document
@@ -104,7 +106,7 @@ class Documents:
         """Lets go of a document that was read, if it is still kept: one that is worth nothing when it comes again."""
         known = self._kept.pop(text, None)
         if known is not None:
-            self._tokens -= known[1]
+            self._tokens -= known.tokens
 
     def _parse(self, text: str, is_trusted: bool) -> Document:
         limits = _NO_LIMITS if is_trusted else self._limits
@@ -117,25 +119,29 @@ class Documents:
         except GraphQLSyntaxError as broken:
             locations = [{"line": place.line, "column": place.column} for place in broken.locations or ()]
             raise DocumentUnparsable(broken.message[:_LONGEST_MESSAGE], locations=locations) from None
+        tokens = _unlinked(ast)
         operations = tuple(node for node in ast.definitions if isinstance(node, OperationDefinitionNode))
         passed = check_document(ast, limits.gate, enforce=limits.enforce_gate)
         return Document(
-            *(document_id(text), text, ast, operations, passed.figures), passed.inner_first, passed.exceeded, is_trusted
+            *(document_id(text), text, ast, operations, passed.figures, tokens),
+            *(passed.inner_first, passed.exceeded, is_trusted),
         )
 
     def _keep(self, document: Document) -> None:
-        tokens = _tokens_of(document.ast)
-        self._kept[document.text] = (document, tokens)
-        self._tokens += tokens
+        self._kept[document.text] = document
+        self._tokens += document.tokens
         while self._tokens > self._kept_tokens:
-            _, (_, fewer) = self._kept.popitem(last=False)
-            self._tokens -= fewer
+            _, gone = self._kept.popitem(last=False)
+            self._tokens -= gone.tokens
 
 
-def _tokens_of(ast: DocumentNode) -> int:
+def _unlinked(ast: DocumentNode) -> int:
+    """How many tokens a document has, of which each knows only the next from now on. The parser links them both ways;
+    then they stay in memory after the document has gone, until the garbage collector looks at what is old."""
     token = ast.loc.start_token if ast.loc else None
     count = 0
     while token is not None:
         count += 1
+        token.prev = None
         token = token.next
     return count
