@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 
 from benchmarks import lists
 from benchmarks.gateway_process import fake_upstream, gateway
@@ -51,7 +52,7 @@ def _grow(server: Running, models: list[Model], minutes: float) -> bool:
 
 
 def _mix(server: Running, models: list[Model], chance: random.Random, seconds: float) -> int:
-    """Questions of all kinds, some repeated, some never asked before."""
+    """Questions of all kinds, many repeated, every fifth by a document that never came before."""
     until = time.monotonic() + seconds
     requests = 0
     while time.monotonic() < until:
@@ -60,9 +61,11 @@ def _mix(server: Running, models: list[Model], chance: random.Random, seconds: f
 
 
 def _question(models: list[Model], chance: random.Random) -> Question:
-    kind = chance.randrange(4)
+    kind = chance.randrange(5)
     if kind == 0:
         return lists.question(models, chance.randint(1, 500))
+    if kind == 4:
+        return replace(lists.question(models, chance.randint(1, 50)), unseen=True)
     if kind == 1:
         count = chance.randint(1, 50)
         query = f"{{ account {{ slowestModels(first: {count}) {{ rank runtime model {{ id }} }} }} }}"
