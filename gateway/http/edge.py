@@ -108,7 +108,13 @@ def _repeated(endpoint: GraphQLEndpoint, policy: EdgePolicy, observers: Sequence
     if not policy.endpoint.response_cache_bytes:
         return []
     return [
-        Middleware(RepeatedAnswers, cache=endpoint.responses, authenticator=policy.authenticator, observers=observers)
+        Middleware(
+            RepeatedAnswers,
+            cache=endpoint.responses,
+            authenticator=policy.authenticator,
+            observers=observers,
+            tracing=policy.endpoint.tracing,
+        )
     ]
 
 

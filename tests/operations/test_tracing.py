@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 
+import httpx2
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -71,6 +72,22 @@ async def test_a_request_is_one_tree_below_its_callers_span(settings: Settings, 
     assert root.attributes is not None
     assert root.attributes["graphql.operation.type"] == "query"
     assert str(root.attributes["graphql.document.id"]).startswith("sha256:")
+
+
+async def test_answers_that_are_given_again_have_their_spans_too(
+    settings: Settings, exporter: InMemorySpanExporter
+) -> None:
+    given = settings.model_copy(update={"otlp_endpoint": "http://127.0.0.1:1"})
+    async with live(given) as gateway, httpx2.AsyncClient() as http:
+        for number in range(5):
+            headers = {"traceparent": f"00-{number + 1:032x}-b7ad6b7169203331-01"}
+            reply = await http.post(gateway.url, json={"query": "{ account { id } }"}, headers=headers)
+            assert reply.status_code == 200
+        assert reply.json()["extensions"]["gateway"]["cacheHits"] == 0, "given again"
+    roots = [one for one in exporter.get_finished_spans() if one.kind.name == "SERVER"]
+    assert [one.context.trace_id for one in roots] == [1, 2, 3, 4, 5]
+    assert len({str(one.attributes) for one in roots[-2:]}) == 1
+    assert (roots[-1].attributes or {})["graphql.operation.type"] == "query"
 
 
 async def test_no_text_of_a_caller_is_in_a_span(settings: Settings, exporter: InMemorySpanExporter) -> None:

@@ -407,6 +407,26 @@ async def test_the_same_bytes_are_answered_before_they_are_parsed(
     assert names(again) == names(first)
 
 
+async def test_requests_that_their_names_alone_tell_apart_are_answered_before_they_are_parsed(
+    app: Starlette, front: Front, executor: Counting
+) -> None:
+    """As behind a proxy or a tracer, each of which names every request."""
+
+    def request(number: int) -> bytes:
+        trace = f"traceparent: 00-{number:032x}-{number:016x}-01"
+        return raw(b'{"query":"{ greeting }"}', f"X-Request-ID: {number}", "Accept: application/json", trace)
+
+    async with served(app, front) as port, connected(port) as connection:
+        answers = [await connection.ask(request(number)) for number in range(3)]
+        early = noted(front)
+        answers.append(await connection.ask(request(4)))
+        assert early == [False, True], "first to the last byte, then without the names"
+        answers.append(await connection.ask(raw(b'{"query":"{ greeting }"}', "Accept: application/json")))
+        assert early == [False, True, True]
+    assert len(executor.seen) == 2
+    assert [answer["data"] for _, answer in answers] == [answers[0][1]["data"]] * 5
+
+
 def noted(front: Front) -> list[bool]:
     """Whether each request from now on is answered before it is parsed."""
     found: list[bool] = []

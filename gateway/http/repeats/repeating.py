@@ -10,14 +10,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.authentication import Authenticator, Credentials, credentials_of
-from gateway.http.observing.observation import Observation, Observer
+from gateway.http.observing.observation import Observation, Observer, traced
 from gateway.http.repeats.response_cache import KEY, Exact, KeptAnswer, Key, ResponseCache
 from gateway.http.request.csrf import PREFLIGHT_HEADERS
 from gateway.http.serving.front import EXACT, ExactRequest, RawAnswer
 from gateway.identity.caller import Caller
+from gateway.telemetry.tracing import Tracing, operation_span
 
 _PATH = "/graphql"
 _WAY = "repeated"
@@ -49,11 +51,17 @@ class _Asked:
 
 
 class RepeatedAnswers:
-    """ASGI middleware before the router."""
+    """ASGI middleware before the router. With `tracing` each answer has its span, so every request is parsed."""
 
     def __init__(
-        self, app: ASGIApp, cache: ResponseCache, authenticator: Authenticator, observers: Sequence[Observer]
+        self,
+        app: ASGIApp,
+        cache: ResponseCache,
+        authenticator: Authenticator,
+        observers: Sequence[Observer],
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing
         self._app = app
         self._cache = cache
         self._authenticator = authenticator
@@ -75,7 +83,11 @@ class RepeatedAnswers:
             await self._app(scope, receive, send)
             return
         self._remember_exact(scope, kept, asked.credentials)
-        length, tail = self._render(kept, asked.caller, began)
+        with operation_span(self._tracing, Headers(scope=scope)) as span:
+            tail, seen = self._render(kept, asked.caller, began)
+            if span is not None:
+                span.set_attributes(traced(seen))
+        length = seen.response_bytes
         headers = [*kept.headers, (b"content-length", b"%d" % length)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         if length > _LONG:
@@ -95,8 +107,8 @@ class RepeatedAnswers:
         caller = self._authenticator.known_caller(credentials)
         if caller is None or caller.audience != kept.key.audience:
             return None
-        length, tail = self._render(kept, caller, began)
-        return RawAnswer(kept.header_lines, length, kept.body, tail)
+        tail, seen = self._render(kept, caller, began)
+        return RawAnswer(kept.header_lines, seen.response_bytes, kept.body, tail)
 
     def _asked(self, scope: Scope) -> _Asked | None:
         """None for a request that is not to be answered from here."""
@@ -110,14 +122,14 @@ class RepeatedAnswers:
         return None if caller is None else _Asked(head, credentials, caller)
 
     def _remember_exact(self, scope: Scope, kept: KeptAnswer, credentials: Credentials) -> None:
-        exact: ExactRequest | None = scope.get(EXACT)
+        exact: ExactRequest | None = scope.get(EXACT) if self._tracing is None else None
         # What answers a foreign page gets headers further out, by where the page is from.
         if exact is not None and exact.is_whole and not any(name == b"origin" for name, _ in kept.key.head):
             self._cache.remember_exact(Exact(exact.peer, exact.data), kept, credentials)
             exact.front.open(self.answer_exact)
 
-    def _render(self, kept: KeptAnswer, caller: Caller, began: float) -> tuple[int, bytes]:
-        """The length of the body and its end, once whoever watches has seen it."""
+    def _render(self, kept: KeptAnswer, caller: Caller, began: float) -> tuple[bytes, Observation]:
+        """The end of the body, and what is known of the request, once whoever watches has seen it."""
         extensions, tail = kept.extensions()
         length = len(kept.body) + len(tail)
         first = kept.seen
@@ -127,7 +139,7 @@ class RepeatedAnswers:
         seen.way = _WAY
         for observe in self._observers:
             observe(seen)
-        return length, tail
+        return tail, seen
 
 
 def _deciding(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...] | None:

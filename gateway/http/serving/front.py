@@ -1,4 +1,5 @@
-"""What the HTTP protocol and the application share: answers to requests that are the same to the last byte.
+"""What the HTTP protocol and the application share: answers to requests that are the same to the last byte, but for
+headers that name them (see request_names).
 
 The protocol shows the application each request that came whole and alone (`ExactRequest` in its scope). An application
 that wants to be asked before such a request is parsed again opens the front.
@@ -59,7 +60,8 @@ class Front:
 
 @dataclass(slots=True)
 class ExactRequest:
-    """A request as it came. `is_whole` when nothing came before or behind it; false until its end is known."""
+    """A request as it came, but for what names it (see request_names). `is_whole` when nothing came before or behind
+    it; false until its end is known."""
 
     front: Front
     peer: str

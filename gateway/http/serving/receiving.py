@@ -23,6 +23,7 @@ from gateway.http.negotiation import MediaType
 from gateway.http.refusals import BadRequest, HeadTooLarge, Overloaded
 from gateway.http.replies import refusal_reply
 from gateway.http.serving.front import ARRIVED, EXACT, ExactRequest, Front, RawAnswer
+from gateway.http.serving.request_names import unnamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,16 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._exact = None
         if not self._in_message and self._is_idle():
+            known = data
             answer = self._front.answer(self._peer, data) if self._front.answer else None
+            if answer is None:
+                known = unnamed(data)
+                if known is not data and self._front.answer:
+                    answer = self._front.answer(self._peer, known)
             if answer is not None:
                 self._send_at_once(answer)
                 return
-            self._exact = ExactRequest(self._front, self._peer, data)
+            self._exact = ExactRequest(self._front, self._peer, known)
         super().data_received(data)
         if self._in_message and self._deadline is None:
             self._expect_within(self._limits.head_seconds if self._in_head else self._limits.body_seconds)
