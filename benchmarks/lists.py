@@ -55,8 +55,7 @@ def run(schedule: Schedule, counts: Sequence[int] = (5_000, 500, 5), *, numbered
             with started(contenders) as servers:
                 kind = ", each request with an id of its own" if numbered else ""
                 name = f"{count:,} models x 8 fields, from warm facts{kind}"
-                targets = tuple(Target(one.other) for one in _TARGETS[count]) if numbered else _TARGETS[count]
-                work = Work(name, asked, targets)
+                work = Work(name, asked, _TARGETS[count])
                 yield compete(work, contenders, servers, schedule)
 
 

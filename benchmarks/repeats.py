@@ -37,6 +37,5 @@ def run(schedule: Schedule) -> Iterator[Results]:
                 for numbered in (False, True):
                     kind = ", each request with an id of its own" if numbered else ""
                     question = replace(asked, numbered=numbered)
-                    aims = tuple(Target(one.other) for one in targets) if numbered else targets
-                    work = Work(f"{count} models x 8 fields, asked again{kind}", question, aims)
+                    work = Work(f"{count} models x 8 fields, asked again{kind}", question, targets)
                     yield compete(work, contenders, servers, schedule)

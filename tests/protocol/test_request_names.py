@@ -45,10 +45,12 @@ def test_nothing_else_is(other: str) -> None:
     assert unnamed(request) is request
 
 
-def test_a_body_is_left_alone() -> None:
+def test_bodies_long_heads_and_parts_are_left_alone() -> None:
     body = b'{"query":"{ a }"}\r\n\r\nX-Request-Id: 1\r\nX-Request-Id: 2\r\n\r\n'
     assert unnamed(raw(body)) == raw(body)
     assert unnamed(raw(body, "X-Request-Id: 3")) == raw(body)
+    long = raw(body, "X-Long: " + "a" * 9_000, "X-Request-Id: 3")
+    assert unnamed(long) is long
     part = b"POST /graphql HTTP/1.1\r\nX-Request-Id: 1\r\n"
     assert unnamed(part) is part
 

@@ -12,15 +12,16 @@ _NAMES = (
 # Whole lines only, of characters that stand for themselves, and none that goes on in the next line.
 _LINE = re.compile(rb"\r\n(?:" + b"|".join(_NAMES) + rb"):[\t\x20-\x7e]*(?=\r\n[^\t ])", re.IGNORECASE)
 _MOST_NAMES = 8
+_LONGEST_HEAD = 8 * 1024
 _END = b"\r\n\r\n"
 
 
 def unnamed(request: bytes) -> bytes:
-    """A request as it came, without such headers; the same object where there are none, or too many.
+    """A request as it came, without such headers; the same object where there are none, or too many, or a long head.
 
     None of them has a say in the answer. Where spans are made, which belong to a trace, every request is read.
     """
-    end = request.find(_END) + len(_END)
+    end = request.find(_END, 0, _LONGEST_HEAD) + len(_END)
     if end < len(_END):
         return request
     head, count = _LINE.subn(b"", request[:end], _MOST_NAMES + 1)
