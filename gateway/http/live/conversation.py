@@ -72,8 +72,8 @@ class Conversation:
         """The whole conversation, after the socket has been accepted."""
         try:
             await self._talk()
-        except Closing as end:
-            await self._close(end)
+        except Closing as closing:
+            await self._close(closing)
         except ClientGone:
             pass
         finally:
