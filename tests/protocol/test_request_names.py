@@ -80,10 +80,11 @@ async def test_whatever_comes_is_answered_as_if_nothing_had_come_before(demo_sto
     # This one reads each request.
     reading.front.close()
     async with AsyncExitStack() as stack:
-        connections = [await stack.enter_async_context(one.connect()) for one in (opened, reading)]
-        ports = [connection.writer.get_extra_info("peername")[1] for connection in connections]
-        for connection in connections:
+        ports = []
+        for one in (opened, reading):
+            connection = await stack.enter_async_context(one.connect())
             await warm(connection, raw(PROJECTS))
+            ports.append(connection.writer.get_extra_info("peername")[1])
         assert opened.front.answer is not None
         assert opened.front.answer("127.0.0.1", raw(PROJECTS)) is not None
         for header in (*NAMES, *OTHERS):
