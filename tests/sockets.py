@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
 
+from gateway.http.serving.server import bind
+
 
 @asynccontextmanager
 async def listening(config: uvicorn.Config) -> AsyncIterator[int]:
     """uvicorn serves as `config` says until the block is left; the port."""
-    with socket.create_server(("127.0.0.1", 0)) as bound:
+    with bind("127.0.0.1", 0) as bound:
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([bound]))
         try:

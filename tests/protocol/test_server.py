@@ -258,6 +258,23 @@ def test_a_bound_socket_listens_before_anybody_accepts() -> None:
             bind("127.0.0.1", port)
 
 
+async def test_answers_are_not_held_back_by_the_kernel() -> None:
+    """asyncio sees to that for sockets of which it knows that they are TCP; libuv for all."""
+    held_back: list[bool] = []
+
+    def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        of_the_connection = writer.get_extra_info("socket")
+        held_back.append(not of_the_connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    bound = bind("127.0.0.1", 0)
+    async with await asyncio.start_server(serve, sock=bound):
+        reader, writer = await asyncio.open_connection(*bound.getsockname())
+        assert await reader.read() == b""
+        writer.close()
+    assert held_back == [False]
+
+
 @pytest.mark.parametrize("host", ["nowhere.invalid", "", "300.1.1.1", "a" * 300])
 def test_an_impossible_host_is_a_configuration_error(host: str) -> None:
     with pytest.raises(ConfigurationError, match="is not an address"):
