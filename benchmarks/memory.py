@@ -15,6 +15,7 @@ from benchmarks.processes import Running, running
 SIZE = Size(projects=2, models=1000)
 _MOST_GROWTH = 0.05
 _FILLING = 6_000
+_FILLING_SHARE = 1 / 6
 _RUNS = "{ account { slowestModels(first: 1, lastRuns: 20) { rank } } }"
 
 
@@ -37,9 +38,11 @@ def run(minutes: float) -> bool:
 
 def _grow(server: Running, models: list[Model], minutes: float) -> bool:
     chance = random.Random(0)
-    # Caches fill until every question has come, most of them twice; what grows after that goes on growing.
+    # Caches fill until every question has come, most of them twice, and until as many documents and requests are known
+    # as may be; what grows after that goes on growing.
     for _ in range(_FILLING):
         _ask(server, _question(models, chance), 0.004)
+    _mix(server, models, chance, minutes * 60 * _FILLING_SHARE)
     before = server.memory_bytes()
     requests = _mix(server, models, chance, minutes * 60)
     after = server.memory_bytes()
