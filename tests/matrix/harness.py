@@ -94,14 +94,15 @@ class Verdict:
 
 @dataclass
 class _Executors:
-    """The executor that is asked, and one with more time, for a healthy dbt on a busy machine."""
+    """The executor that is asked where the fault is reached, and one with more time for all else: a machine that
+    stands still for a second says nothing of a healthy dbt, nor of a breaker that lets nobody through."""
 
     hasty: GatewayExecutor
     patient: GatewayExecutor
-    healthy: bool = True
+    reaches_fault: bool = False
 
     async def execute(self, *given: Any, **named: Any) -> Any:
-        return await (self.patient if self.healthy else self.hasty).execute(*given, **named)
+        return await (self.hasty if self.reaches_fault else self.patient).execute(*given, **named)
 
     def start(self, services: Services) -> None:
         self.hasty.start(services)
@@ -152,7 +153,7 @@ class Matrix:
             if state == "breaker open":
                 await _open_breakers(disciplined, wire)
             wire.wire, wire.sent = faulty, 0
-            self._executor.healthy = False
+            self._executor.reaches_fault = state != "breaker open"
             verdict = Verdict()
             await self._ask_all(verdict)
             if state != "cold":
@@ -164,6 +165,7 @@ class Matrix:
                 if wire.sent:
                     verdict.wrong.append(f"{wire.sent} calls through an open breaker")
                 clock.now += 10
+                self._executor.reaches_fault = True
                 await self._ask_all(verdict, NO_CACHE)
             return verdict
 
@@ -210,7 +212,7 @@ class Matrix:
     @asynccontextmanager
     async def _gateway(self, wire: Wire, clock: Clock | None = None) -> AsyncIterator[DisciplinedWire]:
         clock = clock or Clock()
-        self._executor.healthy = True
+        self._executor.reaches_fault = False
         around = Surroundings(clock, clock.sleep)
         disciplined = DisciplinedWire(wire, DisciplinePolicy(margin=0.05, patience=0.1), WireLimits(), around)
         upstream = Upstream(disciplined, "http://dbt/graphql", "http://dbt", 70403103900042)

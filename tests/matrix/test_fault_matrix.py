@@ -52,6 +52,5 @@ async def test_every_answer_is_right_or_says_why_not(
             if state == "breaker open" or (state == "warm" and not verdict.codes.keys() & TOLD):
                 assert verdict.stale + verdict.right > len(QUESTIONS) // 2, "old facts stand in"
             if state == "breaker open":
-                # Most of them: where the machine itself stands still for a second, some were out of time before.
-                assert verdict.codes["UPSTREAM_CIRCUIT_OPEN"] > len(QUESTIONS) // 2
+                assert verdict.codes["UPSTREAM_CIRCUIT_OPEN"] >= len(QUESTIONS)
     assert TOKEN not in caplog.text
