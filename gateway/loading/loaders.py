@@ -118,10 +118,6 @@ class Loaders:
     def _built_models(self) -> Batched[Job, Built]:
         return Batched(self._load_built_models)
 
-    @property
-    def account_id(self) -> int:
-        return self._services.admin.account_id
-
     async def account_name(self) -> str | None:
         return await self._services.admin.account_name()
 
@@ -222,7 +218,7 @@ class Loaders:
             soon = environments_of(topology, projection.all_models_of)
             self._services.models.begin(soon, projection.optional_fields, runtimes_only=projection.runtimes_only)
         headers = await self._services.environments.headers([one.id for one in topology.environments])
-        return map_projects(topology, headers)
+        return map_projects(self._services.admin.account_id, topology, headers)
 
     async def _load_models(self, wanted: list[_Wanted]) -> Mapping[_Wanted, EnvironmentModels | GatewayError]:
         whole = {one.project for one in wanted if one.pushed is None}

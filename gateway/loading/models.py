@@ -80,7 +80,7 @@ async def find_model(asking: Asking, given: str, deployment: DeploymentEnvironme
 
     Raises NotFound or AmbiguousId; while a project that may hold it cannot be read, that project's error.
     """
-    projects = (await asking.loaders.projects()).by_deployment[deployment]
+    projects = (await asking.loaders.projects()).accounts[deployment].projects
     named = [project for project in projects if given.startswith(f"{project.id}.")]
     searched = named if named and not given.startswith("model.") else projects
     environments = await asking.of_each(searched, asking.loaders.models)
@@ -99,7 +99,7 @@ async def model_with_id(asking: Asking, model_id: str, deployment: DeploymentEnv
     Raises NotFound; while the name of a project that may hold it cannot be read, that project's error.
     """
     projects = await asking.loaders.projects()
-    here = projects.by_deployment[deployment]
+    here = projects.accounts[deployment].projects
     named = next((project for project in here if model_id.startswith(f"{project.id}.")), None)
     found = (await asking.loaders.models(named)).by_id.get(model_id) if named else None
     if found:

@@ -7,29 +7,31 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from gateway.errors import GatewayError
-from gateway.hierarchy.project import DeploymentEnvironment, Environment, Project
+from gateway.hierarchy.project import Account, DeploymentEnvironment, Environment, Project
 from gateway.services.admin.admin_facts import Topology
 from gateway.services.environment_service import EnvironmentHeader
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectMap:
-    """Every project in every deployment environment. `unread` are environments that could not be asked their name:
-    their projects carry the display name as id."""
+    """Every project in every deployment environment, with the account as each of these shows it. `unread` are
+    environments that could not be asked their name: their projects carry the display name as id."""
 
-    by_deployment: Mapping[DeploymentEnvironment, tuple[Project, ...]]
+    accounts: Mapping[DeploymentEnvironment, Account]
     by_environment: Mapping[int, Project]
     unread: Mapping[int, GatewayError]
 
 
-def map_projects(topology: Topology, headers: Mapping[int, EnvironmentHeader | GatewayError]) -> ProjectMap:
+def map_projects(
+    account_id: int, topology: Topology, headers: Mapping[int, EnvironmentHeader | GatewayError]
+) -> ProjectMap:
     """The projects of an account, ordered by id within each deployment."""
     by_deployment = {
         deployment: tuple(sorted(_projects(topology, headers, deployment), key=lambda project: project.id))
         for deployment in DeploymentEnvironment
     }
     return ProjectMap(
-        by_deployment=by_deployment,
+        accounts={deployment: Account(account_id, deployment, some) for deployment, some in by_deployment.items()},
         by_environment={project.environment_id: project for some in by_deployment.values() for project in some},
         unread={one: header for one, header in headers.items() if isinstance(header, GatewayError)},
     )

@@ -14,14 +14,13 @@ from gateway.loading.asking import Asking
 
 async def find_account(asking: Asking, deployment: DeploymentEnvironment) -> Account:
     """The account with all its projects in one deployment environment."""
-    projects = await asking.loaders.projects()
-    return Account(asking.loaders.account_id, deployment, projects.by_deployment[deployment])
+    return (await asking.loaders.projects()).accounts[deployment]
 
 
 async def find_project(asking: Asking, project_id: str, deployment: DeploymentEnvironment) -> Project:
     """The project with this id. Raises NotFound, or the upstream's error while a project's name cannot be read."""
     projects = await asking.loaders.projects()
-    here = projects.by_deployment[deployment]
+    here = projects.accounts[deployment].projects
     for project in here:
         if project.id == project_id:
             return project

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Generic, TypeVar
 
 import strawberry
+from strawberry import UNSET
 
 from gateway.schema import paging
 
@@ -59,11 +60,10 @@ def page_arguments(
     default: int = DEFAULT_PAGE,
 ) -> paging.PageArguments:
     """What a caller asked for, UNSET taken as None; without first and last, the first `default`."""
-    first, last = _value(first), _value(last)
+    first = None if first is UNSET else first
+    last = None if last is UNSET else last
     if first is None and last is None:
         first = min(default, most)
-    return paging.PageArguments(first, _value(after), last, _value(before), most)
-
-
-def _value(given: T | None) -> T | None:
-    return None if given is strawberry.UNSET else given
+    after = None if after is UNSET else after
+    before = None if before is UNSET else before
+    return paging.PageArguments(first, after, last, before, most)

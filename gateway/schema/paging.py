@@ -33,8 +33,8 @@ class PageArguments(Struct, frozen=True):
             raise BadUserInput(
                 "Give first (forward from the start) or last (backward from the end), not both.", argument="last"
             )
-        for name, count in (("first", self.first), ("last", self.last)):
-            ensure_count(name, count, self.most)
+        ensure_count("first", self.first, self.most)
+        ensure_count("last", self.last, self.most)
 
     @property
     def from_the_start(self) -> int | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -37,6 +36,8 @@ from gateway.services.wire.transport import GuardedTransport
 from gateway.services.wire.wire import Wire
 
 T = TypeVar("T")
+
+_NOTHING_WANTED = nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,7 @@ class Services:
     def wanting(self, max_age: float | None) -> AbstractContextManager[None]:
         """Within the block only facts count that were known to be true `max_age` seconds ago; None: those that the
         settings let count."""
-        seconds = math.inf if max_age is None else max(max_age, self.least_max_age)
-        return wanting(self.tiers.clock() - seconds)
+        return _NOTHING_WANTED if max_age is None else wanting(self.tiers.clock() - max(max_age, self.least_max_age))
 
 
 @asynccontextmanager

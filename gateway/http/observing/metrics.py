@@ -119,7 +119,7 @@ class Metrics:
     def _count(self) -> None:
         """Counts the requests that were kept aside."""
         requests, self._uncounted = self._uncounted, Requests()
-        for (kind, status, way, cost), count in requests.alike.items():
+        for (kind, status, way, cost), count in requests.alike().items():
             self._child(self._operations, kind or "none").inc(count)
             self._child(self._requests, str(status)).inc(count)
             if way is not None:
@@ -128,8 +128,9 @@ class Metrics:
                 self._cost.observe_all([cost] * count)
         self._seconds.observe_all(requests.seconds)
         self._sent.inc(requests.response_bytes)
+        used = requests.used()
         for key, (name, label) in _USAGE.items():
-            if count := requests.used[key]:
+            if count := used.get(key, 0):
                 self._child(self._usage[name], label).inc(count)
 
     def _child(self, counter: Counter, label: str) -> Counter:

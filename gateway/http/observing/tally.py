@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 
 from prometheus_client import Histogram
 
@@ -16,6 +17,9 @@ Alike = tuple[str | None, int, str | None, int | None]
 
 USED = ("discoveryRequests", "adminRequests", "cacheHits", "cacheMisses")
 """What is added up of the usages of requests, by its name in them."""
+
+
+_used = itemgetter(*USED)
 
 
 class ManyHistogram(Histogram):
@@ -35,18 +39,23 @@ class Requests:
     """Finished requests that were not counted yet."""
 
     def __init__(self) -> None:
-        self.alike: dict[Alike, int] = {}
-        self.used = dict.fromkeys(USED, 0)
+        self._kinds: list[Alike] = []
+        self._usages: list[tuple[int, ...]] = []
         self.seconds: list[float] = []
         self.response_bytes = 0
 
     def add(self, request: Observation) -> None:
         """Takes in one."""
-        alike = (request.kind, request.status, request.way, request.cost)
-        self.alike[alike] = self.alike.get(alike, 0) + 1
+        self._kinds.append((request.kind, request.status, request.way, request.cost))
         self.seconds.append(request.seconds)
         self.response_bytes += request.response_bytes
-        if usage := request.usage:
-            used = self.used
-            for name in USED:
-                used[name] += usage.get(name, 0)
+        if request.usage:
+            self._usages.append(_used(request.usage))
+
+    def alike(self) -> Mapping[Alike, int]:
+        """How many there are of each sort."""
+        return Tally(self._kinds)
+
+    def used(self) -> Mapping[str, int]:
+        """What they used together, by its name."""
+        return dict(zip(USED, map(sum, zip(*self._usages, strict=True)), strict=False))
