@@ -13,7 +13,7 @@ import pytest
 
 from gateway.compiled.kept_rows import KeptRows, Room
 from gateway.settings import Settings
-from tests.compiled.test_generated_queries import Pair
+from tests.compiled.pair import Pair, lasting_pair
 from tests.generated.demo import demo_values, read_schema
 from tests.generated.queries import QueryGenerator, Shape
 from tests.oracle.account import Oracle
@@ -27,14 +27,8 @@ PAGES = """query ($first: Int, $after: String, $bare: Boolean!) { account { mode
 
 @pytest.fixture
 async def pair(demo_store: str) -> AsyncIterator[Pair]:
-    lasting: dict[str, Any] = {
-        "store_url": demo_store,
-        "revision_interval": 3_600.0,
-        "topology_seconds": 3_600.0,
-        "response_cache_bytes": 0,
-    }
-    async with serving(Settings(**lasting)) as fast, serving(Settings(**lasting, fast_path=False)) as slow:
-        yield Pair(fast, slow)
+    async with lasting_pair(demo_store, response_cache_bytes=0) as both:
+        yield both
 
 
 async def test_questions_asked_again_and_again_get_the_same_bytes(pair: Pair, oracle: Oracle) -> None:

@@ -11,12 +11,11 @@ import pytest
 
 from gateway.at_hand import only_at_hand
 from gateway.caching.memory import Memory
-from gateway.settings import Settings
-from tests.compiled.test_generated_queries import Pair
+from tests.compiled.pair import Pair, lasting_pair
 from tests.generated.demo import demo_values, read_schema
 from tests.generated.queries import QueryGenerator, Shape
 from tests.oracle.account import Oracle
-from tests.serving import Gateway, serving
+from tests.serving import Gateway
 
 QUERIES = 200
 RANKING = "{ account { slowestModels(first: 2) { rank runtime model { id } } } }"
@@ -26,15 +25,8 @@ HEADERS = "{ account { projects { nodes { id } } } }"
 @pytest.fixture
 async def pair(demo_store: str) -> AsyncIterator[Pair]:
     """Two gateways that keep no answers, and believe their facts for as long as they have them."""
-    lasting: dict[str, Any] = {
-        "store_url": demo_store,
-        "revision_interval": 3_600.0,
-        "topology_seconds": 3_600.0,
-        "request_seconds": 300.0,
-        "response_cache_bytes": 0,
-    }
-    async with serving(Settings(**lasting)) as fast, serving(Settings(**lasting, fast_path=False)) as slow:
-        yield Pair(fast, slow)
+    async with lasting_pair(demo_store, response_cache_bytes=0) as both:
+        yield both
 
 
 def memory_of(gateway: Gateway) -> Memory:
