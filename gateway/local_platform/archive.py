@@ -99,10 +99,14 @@ class Archive:
 
     @contextmanager
     def supposing(self) -> Iterator[Connection]:
-        """A transaction that is undone at its end: a view of what the archive would hold. Writers wait meanwhile."""
-        with self._engine.connect().execution_options(writes=True) as connection, connection.begin() as transaction:
+        """A transaction that is undone at its end: a view of what the archive would hold. Writers wait meanwhile.
+
+        Raises what `writing` raises.
+        """
+        with self.writing() as connection:
+            savepoint = connection.begin_nested()
             yield connection
-            transaction.rollback()
+            savepoint.rollback()
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

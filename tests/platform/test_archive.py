@@ -149,6 +149,8 @@ def test_an_archive_that_another_program_writes_is_waited_for_and_then_named(
     mine, theirs = Archive.open(address), Archive.open(address)
     with theirs.writing(), pytest.raises(ConfigurationError, match="locked"):
         ingest_folder(mine, folder)
+    with theirs.writing(), pytest.raises(ConfigurationError, match="locked"), mine.supposing():
+        pass
     assert ingest_folder(mine, folder).runs == 1
     mine.close()
     theirs.close()
