@@ -16,6 +16,7 @@ from gateway.http.serving.front import Front, RawAnswer
 from gateway.http.serving.receiving import GuardedProtocol, ReceivingLimits
 
 KEEP_ALIVE = 60
+HEAD_SECONDS = ReceivingLimits().head_seconds
 
 
 class Timer:
@@ -129,4 +130,22 @@ def test_nothing_is_done_to_a_connection_that_is_closed_already() -> None:
         connection.get_extra_info("socket").close()
         connection.close()
         loop.wait(KEEP_ALIVE)
+        assert connection.is_closed
+
+
+def test_a_first_request_that_came_while_the_process_stood_still_is_answered() -> None:
+    with connected() as (loop, protocol, connection, client):
+        client.send(b"first")
+        loop.wait(HEAD_SECONDS * 10)
+        assert not connection.is_closed
+        protocol.data_received(connection.get_extra_info("socket").recv(100))
+        loop.wait(KEEP_ALIVE * 0.9)
+        assert (connection.sent, connection.is_closed) == (1, False)
+
+
+def test_what_arrives_at_the_last_moment_gives_no_more_than_a_moment() -> None:
+    with connected() as (loop, _, connection, client):
+        client.send(b"P")
+        for _ in range(3):
+            loop.wait(HEAD_SECONDS)
         assert connection.is_closed

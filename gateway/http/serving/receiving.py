@@ -211,7 +211,14 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _expect_within(self, seconds: float) -> None:
         self._expect_nothing()
-        self._deadline = self.loop.call_later(seconds, self.transport.abort)
+        self._deadline = self.loop.call_later(seconds, self._let_go)
+
+    def _let_go(self) -> None:
+        """The time is up. A process that stood still meanwhile has not read what came in time, and reads it now."""
+        if self.transport.is_closing() or not self._is_being_sent_to():
+            self.transport.abort()
+        else:
+            self._deadline = self.loop.call_later(_LATE_SECONDS, self.transport.abort)
 
     def _expect_nothing(self) -> None:
         if self._deadline is not None:
@@ -258,6 +265,7 @@ class GuardedSocket(WebSocketsSansIOProtocol):
 
 _FAREWELL_SECONDS = 2.0
 _LINGER_SECONDS = 1.0
+_LATE_SECONDS = 1.0
 _PROBES = (b"/livez", b"/readyz")
 _VERSIONS = ("1.0", "1.1")
 # Up to here copying takes less than sending twice.
