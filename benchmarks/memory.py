@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from benchmarks import lists
@@ -14,9 +15,13 @@ from benchmarks.processes import Running, running
 
 SIZE = Size(projects=2, models=1000)
 _MOST_GROWTH = 0.05
-_FILLING = 6_000
+# Each is asked at least four times, by documents of its own: more than the gateway keeps.
+_NEW_DOCUMENTS = 1_500
 _FILLING_SHARE = 1 / 6
 _RUNS = "{ account { slowestModels(first: 1, lastRuns: 20) { rank } } }"
+
+Ask = Callable[[list[Model], int], Question]
+"""From the models and a number to a question and its right answer."""
 
 
 def run(minutes: float) -> bool:
@@ -38,10 +43,10 @@ def run(minutes: float) -> bool:
 
 def _grow(server: Running, models: list[Model], minutes: float) -> bool:
     chance = random.Random(0)
-    # Caches fill until every question has come, most of them twice, and until as many documents and requests are known
-    # as may be; what grows after that goes on growing.
-    for _ in range(_FILLING):
-        _ask(server, _question(models, chance), 0.004)
+    # Caches fill until every question has come often enough to be kept, and as many documents are known as may be; what
+    # grows after that goes on growing.
+    for question in _every_question(models, chance):
+        _ask(server, question, 0.004)
     _mix(server, models, chance, minutes * 60 * _FILLING_SHARE)
     before = server.memory_bytes()
     requests = _mix(server, models, chance, minutes * 60)
@@ -59,27 +64,44 @@ def _mix(server: Running, models: list[Model], chance: random.Random, seconds: f
     until = time.monotonic() + seconds
     requests = 0
     while time.monotonic() < until:
-        requests += _ask(server, _question(models, chance), 0.2)
+        ask, count = chance.choice([*_known_questions(models).items(), (_by_a_new_document, _NEW_DOCUMENTS)])
+        requests += _ask(server, ask(models, chance.randrange(count)), 0.2)
     return requests
 
 
-def _question(models: list[Model], chance: random.Random) -> Question:
-    kind = chance.randrange(5)
-    if kind == 0:
-        return lists.question(models, chance.randint(1, 500))
-    if kind == 4:
-        return replace(lists.question(models, chance.randint(1, 50)), unseen=True)
-    if kind == 1:
-        count = chance.randint(1, 50)
-        query = f"{{ account {{ slowestModels(first: {count}) {{ rank runtime model {{ id }} }} }} }}"
-        return Question(query, {"account": {"slowestModels": slowest(models, count)}})
-    if kind == 2:
-        model = chance.choice(models)
-        query = f"query One($id: ID!) {{ model(id: $id) {{ {' '.join(FIELDS)} }} }}"
-        return Question(query, {"model": as_json(model)}, {"id": model.id})
-    return Question(
-        f'{{ model(id: "{chance.choice(models).id}") {{ __typename }} }}', {"model": {"__typename": "Model"}}
-    )
+def _every_question(models: list[Model], chance: random.Random) -> Iterator[Question]:
+    """Each question of the mix, in any order."""
+    known = [(ask, number) for ask, count in _known_questions(models).items() for number in range(count)]
+    order = [*known, *((_by_a_new_document, number) for number in range(_NEW_DOCUMENTS))]
+    chance.shuffle(order)
+    return (ask(models, number) for ask, number in order)
+
+
+def _known_questions(models: list[Model]) -> dict[Ask, int]:
+    """The kinds of questions that come again, and how many there are of each."""
+    return {_list: 500, _ranking: 50, _by_variable: len(models), _by_literal: len(models)}
+
+
+def _list(models: list[Model], number: int) -> Question:
+    return lists.question(models, number + 1)
+
+
+def _ranking(models: list[Model], number: int) -> Question:
+    query = f"{{ account {{ slowestModels(first: {number + 1}) {{ rank runtime model {{ id }} }} }} }}"
+    return Question(query, {"account": {"slowestModels": slowest(models, number + 1)}})
+
+
+def _by_variable(models: list[Model], number: int) -> Question:
+    query = f"query One($id: ID!) {{ model(id: $id) {{ {' '.join(FIELDS)} }} }}"
+    return Question(query, {"model": as_json(models[number])}, {"id": models[number].id})
+
+
+def _by_literal(models: list[Model], number: int) -> Question:
+    return Question(f'{{ model(id: "{models[number].id}") {{ __typename }} }}', {"model": {"__typename": "Model"}})
+
+
+def _by_a_new_document(models: list[Model], number: int) -> Question:
+    return replace(lists.question(models, number % 50 + 1), unseen=True)
 
 
 def _ask(server: Running, question: Question, seconds: float = 0.0) -> int:
