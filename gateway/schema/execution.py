@@ -17,7 +17,6 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     experimental_execute_incrementally,
-    validate,
 )
 from graphql.execution import Executor
 from msgspec import Struct
@@ -30,6 +29,7 @@ from gateway.loading.asking import PartialFailure
 from gateway.loading.projection import Projection, projection_of
 from gateway.schema.context import GatewayContext
 from gateway.schema.disclosure import Disclosure
+from gateway.schema.validation import Validator
 
 log = logging.getLogger(__name__)
 
@@ -63,10 +63,10 @@ class OperationRunner:
 
     def __init__(self, schema: strawberry.Schema, fast_path: bool = True, disclosure: Disclosure | None = None) -> None:
         self._disclosure = disclosure or Disclosure()
-        self._rules = self._disclosure.rules
         # Strawberry keeps the graphql-core schema it built in `_schema`; executing on it directly leaves out its
         # parsing and extension machinery, which the edge has done already. A test pins this seam.
         self._schema: GraphQLSchema = schema._schema
+        self._validator = Validator(self._schema, self._disclosure.rules)
         self._compiled = Operations(schema) if fast_path else None
         self._validated = PerDocument(self._validate)
         self._projected = PerDocument(projection_of)
@@ -142,7 +142,7 @@ class OperationRunner:
 
     def _validate(self, document: DocumentNode, _name: str | None) -> tuple[GraphQLError, ...]:
         hidden = not self._disclosure.suggestions
-        found = validate(self._schema, document, self._rules, _MOST_VALIDATION_ERRORS, hide_suggestions=hidden)
+        found = self._validator.errors(document, _MOST_VALIDATION_ERRORS, hide_suggestions=hidden)
         return tuple(found[:_MOST_VALIDATION_ERRORS])
 
     def outcome(self, result: ExecutionResult, failures: Sequence[PartialFailure]) -> Outcome:
