@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 from graphql import parse
 from pydantic import SecretStr
 
@@ -196,7 +197,8 @@ async def ids(executor: GatewayExecutor, question: Question) -> list[tuple[str, 
         f"models(first: {size}) {{ nodes {{ uniqueId }} }} }} }} }} }}"
     )
     answer = await executor.execute(GraphQLParams(text, parse(text)), Caller())
-    projects = (answer.data or {})["account"]["projects"]["nodes"]
+    # Rows of lists are objects that only the encoder reads.
+    projects = msgspec.json.decode(msgspec.json.encode(answer.data))["account"]["projects"]["nodes"]
     if question.one_by_one == "job":
         return [(job["id"], "") for project in projects for job in project["jobs"]["nodes"]]
     return [(one["environmentId"], model["uniqueId"]) for one in projects for model in one["models"]["nodes"]]
