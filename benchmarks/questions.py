@@ -130,7 +130,7 @@ async def gateway(platform: PlatformProcess) -> AsyncIterator[tuple[GatewayExecu
     schema = build_schema()
     runner = OperationRunner(schema)
     executor = GatewayExecutor(runner, StreamRunner(schema, runner), request_seconds=600)
-    async with open_services(upstream, Freshness(revision_interval=3600, topology_seconds=3600)) as services:
+    async with open_services(upstream, Freshness(3600, 3600, reading_seconds=600)) as services:
         executor.start(services)
         yield executor, wire
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from gateway.discovery_api.background import BackgroundLoop, closed
 from gateway.services.base_query import BaseQuery
-from gateway.services.bundle import Freshness, Services, Upstream, build_services, open_query
+from gateway.services.bundle import LEAST_READING_SECONDS, Freshness, Services, Upstream, build_services, open_query
 from gateway.settings import Settings
 from gateway.upstream import WrapPlatform, open_upstream
 
@@ -21,12 +21,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ConnectionOptions:
-    """Where the data are, for how many seconds facts are believed, and by which clock they grow old."""
+    """Where the data are, for how many seconds facts are believed, and by which clock they grow old; how many seconds
+    one reading may take."""
 
     settings: Settings
     ttl: float
     clock: Callable[[], float] = time.monotonic
     wrap_platform: WrapPlatform | None = None
+    reading_seconds: float = LEAST_READING_SECONDS
 
 
 @dataclass
@@ -96,5 +98,6 @@ class Connection:
 
     def _fresh_services(self, upstream: Upstream, query: BaseQuery) -> Services:
         options = self._options
-        freshness = Freshness(options.ttl, options.ttl, options.settings.cache_bytes)
+        size = options.settings.cache_bytes
+        freshness = Freshness(options.ttl, options.ttl, size, reading_seconds=options.reading_seconds)
         return build_services(query, upstream, freshness, options.clock)

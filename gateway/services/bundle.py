@@ -37,6 +37,9 @@ from gateway.services.wire.wire import Wire
 
 T = TypeVar("T")
 
+LEAST_READING_SECONDS = 30.0
+"""What a reading is given at least: others may wait for it who have more time than whoever began it."""
+
 _NOTHING_WANTED = nullcontext()
 
 
@@ -66,13 +69,14 @@ class Freshness:
     """How long facts are believed, in seconds, and how many bytes of them are kept in memory.
 
     Outdated ones are told as `tolerance` says; unless one is given, never. Nobody can ask for facts fresher than
-    `least_max_age` seconds.
+    `least_max_age` seconds. One reading may take `reading_seconds`, however little patience those have who wait for it.
     """
 
     revision_interval: float = 30.0
     topology_seconds: float = 60.0
     cache_bytes: int = 1024 * 1024 * 1024
     least_max_age: float = 0.0
+    reading_seconds: float = LEAST_READING_SECONDS
     tolerance: Tolerance = field(default_factory=Tolerance)
 
     def part(self, parts: int) -> Freshness:
@@ -160,14 +164,7 @@ def build_services(
     in where facts were found, beside those of other services.
     """
     interval = freshness.revision_interval
-    tiers = Tiers(
-        Memory(freshness.cache_bytes),
-        clock,
-        tolerance=freshness.tolerance,
-        shared=shared,
-        kept=kept,
-        counts=counts or LookupCounts(),
-    )
+    tiers = _tiers(freshness, clock, shared, kept, counts or LookupCounts())
     changes = Changes()
     environments = EnvironmentService(query, interval, tiers, changes)
     models = ModelService(query, environments, tiers)
@@ -188,6 +185,24 @@ def build_services(
         watch=Watch(environments, admin, news, tiers, interval),
         least_max_age=freshness.least_max_age,
         upstream_status=upstream.status,
+    )
+
+
+def _tiers(
+    freshness: Freshness,
+    clock: Callable[[], float],
+    shared: SharedFacts | None,
+    kept: KeptFacts | None,
+    counts: LookupCounts,
+) -> Tiers:
+    return Tiers(
+        Memory(freshness.cache_bytes),
+        clock,
+        flight_seconds=freshness.reading_seconds,
+        tolerance=freshness.tolerance,
+        shared=shared,
+        kept=kept,
+        counts=counts,
     )
 
 
