@@ -6,7 +6,6 @@ from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
 from functools import partial
-from operator import itemgetter
 
 from prometheus_client import Histogram
 
@@ -17,9 +16,6 @@ Alike = tuple[str | None, int, str | None, int | None]
 
 USED = ("discoveryRequests", "adminRequests", "cacheHits", "cacheMisses")
 """What is added up of the usages of requests, by its name in them."""
-
-
-_used = itemgetter(*USED)
 
 
 class ManyHistogram(Histogram):
@@ -49,8 +45,8 @@ class Requests:
         self._kinds.append((request.kind, request.status, request.way, request.cost))
         self.seconds.append(request.seconds)
         self.response_bytes += request.response_bytes
-        if request.usage:
-            self._usages.append(_used(request.usage))
+        if usage := request.usage:
+            self._usages.append(tuple(usage.get(name, 0) for name in USED))
 
     def alike(self) -> Mapping[Alike, int]:
         """How many there are of each sort."""
