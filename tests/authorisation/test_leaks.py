@@ -162,7 +162,7 @@ class Walk:
     async def step(self) -> int:
         """One to five answers, asked together."""
         draw = self._random.random()
-        self._tap.fault = self._fail if draw > 0.97 else None
+        self._tap.fault = self._fail if draw > 0.95 else None
         if self._redis and self._random.random() < 0.02:
             await self._harm(self._redis)
         if draw < 0.85:
