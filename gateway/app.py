@@ -35,7 +35,7 @@ from gateway.schema.build import build_schema, print_sdl
 from gateway.schema.disclosure import Disclosure
 from gateway.schema.execution import OperationRunner
 from gateway.schema.streaming import StreamRunner
-from gateway.services.bundle import LEAST_READING_SECONDS, Freshness, Services, Upstream, open_services
+from gateway.services.bundle import Freshness, Services, Upstream, open_services
 from gateway.services.token_services import TokenServices, upstream_of
 from gateway.settings import Settings
 from gateway.telemetry.exporting import open_tracing
@@ -116,7 +116,7 @@ def _freshness(settings: Settings) -> Freshness:
         topology_seconds=settings.topology_seconds,
         cache_bytes=settings.cache_bytes,
         least_max_age=settings.least_max_age,
-        reading_seconds=max(LEAST_READING_SECONDS, settings.request_seconds),
+        reading_seconds=settings.request_seconds,
         tolerance=Tolerance(settings.stale_seconds, settings.stale_if_error_seconds),
     )
 

@@ -24,7 +24,6 @@ from gateway.errors import GatewayError
 from gateway.loading.asking import Asking
 from gateway.loading.loaders import Loaders
 from gateway.loading.projection import Projection
-from gateway.services.bundle import LEAST_READING_SECONDS
 from gateway.settings import Settings, load_settings
 from gateway.telemetry.usage import Usage, measuring
 
@@ -76,8 +75,7 @@ class Client:
         for name, seconds in (("ttl", ttl), ("timeout", timeout)):
             if not seconds > 0:
                 raise InvalidArgumentError(f"{name} is a number of seconds above zero; it is {seconds!r}.")
-        reading = max(LEAST_READING_SECONDS, timeout)
-        return cls(ConnectionOptions(settings_of(source), ttl, reading_seconds=reading), timeout)
+        return cls(ConnectionOptions(settings_of(source), ttl, reading_seconds=timeout), timeout)
 
     def ask(
         self,

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from gateway.discovery_api.background import BackgroundLoop, closed
 from gateway.services.base_query import BaseQuery
-from gateway.services.bundle import LEAST_READING_SECONDS, Freshness, Services, Upstream, build_services, open_query
+from gateway.services.bundle import Freshness, Services, Upstream, build_services, open_query
 from gateway.settings import Settings
 from gateway.upstream import WrapPlatform, open_upstream
 
@@ -22,13 +22,13 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class ConnectionOptions:
     """Where the data are, for how many seconds facts are believed, and by which clock they grow old; how many seconds
-    one reading may take."""
+    one reading may take (see Freshness)."""
 
     settings: Settings
     ttl: float
     clock: Callable[[], float] = time.monotonic
     wrap_platform: WrapPlatform | None = None
-    reading_seconds: float = LEAST_READING_SECONDS
+    reading_seconds: float = 0.0
 
 
 @dataclass

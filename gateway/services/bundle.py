@@ -37,8 +37,8 @@ from gateway.services.wire.wire import Wire
 
 T = TypeVar("T")
 
-LEAST_READING_SECONDS = 30.0
-"""What a reading is given at least: others may wait for it who have more time than whoever began it."""
+# Others may wait for a reading who have more time than whoever began it.
+_LEAST_READING_SECONDS = 30.0
 
 _NOTHING_WANTED = nullcontext()
 
@@ -69,14 +69,14 @@ class Freshness:
     """How long facts are believed, in seconds, and how many bytes of them are kept in memory.
 
     Outdated ones are told as `tolerance` says; unless one is given, never. Nobody can ask for facts fresher than
-    `least_max_age` seconds. One reading may take `reading_seconds`, however little patience those have who wait for it.
+    `least_max_age` seconds. One reading may take `reading_seconds`, and never less than 30.
     """
 
     revision_interval: float = 30.0
     topology_seconds: float = 60.0
     cache_bytes: int = 1024 * 1024 * 1024
     least_max_age: float = 0.0
-    reading_seconds: float = LEAST_READING_SECONDS
+    reading_seconds: float = _LEAST_READING_SECONDS
     tolerance: Tolerance = field(default_factory=Tolerance)
 
     def part(self, parts: int) -> Freshness:
@@ -198,7 +198,7 @@ def _tiers(
     return Tiers(
         Memory(freshness.cache_bytes),
         clock,
-        flight_seconds=freshness.reading_seconds,
+        flight_seconds=max(_LEAST_READING_SECONDS, freshness.reading_seconds),
         tolerance=freshness.tolerance,
         shared=shared,
         kept=kept,
