@@ -43,19 +43,7 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
     async with AsyncExitStack() as stack:
         link = await stack.enter_async_context(_redis(settings))
         if settings.discovery_url and settings.account_id and (settings.service_token or settings.pass_through_tokens):
-            identity = _identity(settings, settings.account_id)
-            around = _surroundings(link, identity)
-            wire = DisciplinedWire(HttpWire(settings.service_token, limits), _discipline(settings), limits, around)
-            yield Upstream(
-                wire,
-                settings.discovery_url,
-                settings.admin_url,
-                settings.account_id,
-                configured_projects(settings.projects),
-                wire.status,
-                identity=identity,
-                link=link,
-            )
+            yield _dbt_cloud(settings, settings.discovery_url, settings.account_id, limits, link)
             return
         place = tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True)
         directory = Path(stack.enter_context(place))
@@ -67,10 +55,37 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
         platform = create_platform(archive)
         app = wrap_platform(platform) if wrap_platform else platform
         identity = _identity(settings, account_id)
-        wire = DisciplinedWire(
-            AsgiWire(app, None, limits), _discipline(settings), limits, _surroundings(link, identity)
+        policy = _discipline(settings)
+        wire = DisciplinedWire(AsgiWire(app, None, limits), policy, limits, _surroundings(link, identity))
+        yield Upstream(
+            wire,
+            f"{_LOCAL}/graphql",
+            _LOCAL,
+            account_id,
+            status=wire.status,
+            identity=identity,
+            link=link,
+            calls_per_operation=policy.calls_per_operation,
         )
-        yield Upstream(wire, f"{_LOCAL}/graphql", _LOCAL, account_id, status=wire.status, identity=identity, link=link)
+
+
+def _dbt_cloud(
+    settings: Settings, discovery_url: str, account_id: int, limits: WireLimits, link: RedisLink | None
+) -> Upstream:
+    identity = _identity(settings, account_id)
+    policy = _discipline(settings)
+    wire = DisciplinedWire(HttpWire(settings.service_token, limits), policy, limits, _surroundings(link, identity))
+    return Upstream(
+        wire,
+        discovery_url,
+        settings.admin_url,
+        account_id,
+        configured_projects(settings.projects),
+        wire.status,
+        identity=identity,
+        link=link,
+        calls_per_operation=policy.calls_per_operation,
+    )
 
 
 @asynccontextmanager

@@ -50,7 +50,8 @@ class Upstream:
     Without an Admin API (`admin_url` None) the account is what `projects` say, and jobs and runs are inferred.
     `facts_of` says whose token reads the facts, by a hash; "" the gateway's. Facts of different ones never meet.
     `identity` tells the account of this dbt from any other, and from whatever is served in the place of dbt Cloud: what
-    is shared and kept lies under it. `link` is the way to the Redis that replicas share.
+    is shared and kept lies under it. `link` is the way to the Redis that replicas share. `calls_per_operation` is how
+    many requests one operation may cause, to which the wire keeps; None: any number.
     """
 
     wire: Wire
@@ -62,6 +63,7 @@ class Upstream:
     facts_of: str = ""
     identity: str = ""
     link: RedisLink | None = None
+    calls_per_operation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,5 +214,5 @@ def _admin(
     seconds = freshness.topology_seconds
     if upstream.admin_url is None:
         return InferredAdmin(upstream.account_id, upstream.projects, discovery, seconds, tiers)
-    api = AdminApi(upstream.wire, upstream.admin_url, upstream.account_id)
+    api = AdminApi(upstream.wire, upstream.admin_url, upstream.account_id, upstream.calls_per_operation)
     return AdminService(api, seconds, freshness.revision_interval, tiers)

@@ -60,7 +60,7 @@ class _Reading:
         info = page.page_info
         if not info.has_next_page:
             self.done = True
-        elif not info.end_cursor or info.end_cursor in self.seen:
+        elif not info.end_cursor or info.end_cursor in self.seen or not page.edges:
             self.failure = UpstreamInvalidResponse(
                 f"dbt says that environment {self.environment_id} has more sources but not where they begin. Try again."
             )

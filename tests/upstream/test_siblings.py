@@ -66,7 +66,10 @@ async def test_a_job_whose_runs_cannot_be_read_costs_its_project_only(gateway: G
     def without_one_job(call: Call, body: Any) -> Any:
         """The list of everybody's runs is too long to hold those of one job, so that it is asked alone."""
         if call.operation == "runs":
-            body["data"] = [run for run in body["data"] if run["job_definition_id"] != 301001]
+            offset = int(call.query["offset"])
+            others = [run for run in body["data"] if run["job_definition_id"] != 301001]
+            of_nobody = [{"id": number, "status": 10, "job_definition_id": 1} for number in range(1, 101)]
+            body["data"] = [*others, *({**run, "id": offset + run["id"]} for run in of_nobody[len(others) :])]
             body["extra"]["pagination"]["total_count"] = 10_000
         return body
 

@@ -123,6 +123,7 @@ class ModelService:
             raise InvalidArgumentError(f"limit is from 1 to {_MOST_ROWS}; it is {limit!r}. All pages are read anyway.")
         rows: list[dict[str, Any]] = []
         paging: dict[str, Any] = {"first": limit}
+        seen: set[str | None] = {None}
         while True:
             operation, state = builder(environment_id)
             build(state, paging)
@@ -132,9 +133,10 @@ class ModelService:
             info = page.get("page_info") or {}
             if not info.get("has_next_page"):
                 return rows
-            if info.get("end_cursor") in (None, paging.get("after")):
+            if info.get("end_cursor") in seen or not page["edges"]:
                 raise InvalidResponseError("dbt says that there are more models but not where they begin. Try again.")
             paging["after"] = info["end_cursor"]
+            seen.add(info["end_cursor"])
 
     def _applied(self, operation: Any, environment_id: int, execution: Mapping[str, Any]) -> dict[str, Any]:
         envelope = self.base_query.execute(operation, **execution)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections.abc import Mapping
@@ -13,12 +12,14 @@ import msgspec
 from gateway.at_hand import ensure_may_ask
 from gateway.errors import NotFound, UpstreamInvalidResponse, UpstreamRejected
 from gateway.services.admin.admin_types import Page, Single
+from gateway.services.admin.list_reading import Identified, ListReading
 from gateway.services.wire.refusals import refusal_of_status
 from gateway.services.wire.strict_answers import StrictDecoder
 from gateway.services.wire.wire import Wire, WireRequest, WireResponse
 from gateway.telemetry.tracing import call_span
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Identified)
 
 PAGE_SIZE = 100
 """The most rows dbt's Admin API gives on one page."""
@@ -31,11 +32,16 @@ _DIGITS = re.compile(r"\d+")
 
 
 class AdminApi:
-    """GET requests below one account. Raises UpstreamError's subclasses, and NotFound for one thing that is a 404."""
+    """GET requests below one account. Raises UpstreamError's subclasses, and NotFound for one thing that is a 404.
 
-    def __init__(self, wire: Wire, url: str, account_id: int) -> None:
+    `most_calls` is how many requests to dbt one operation may cause, None: any number. The wire keeps to it; here it
+    ends the reading of a list before it begins.
+    """
+
+    def __init__(self, wire: Wire, url: str, account_id: int, most_calls: int | None = None) -> None:
         self._wire = wire
         self._url = url.rstrip("/")
+        self._most_calls = most_calls
         self.account_id = account_id
 
     async def close(self) -> None:
@@ -52,8 +58,8 @@ class AdminApi:
             raise NotFound(f"dbt knows nothing at {path}.")
         return answer.data
 
-    async def list_all(self, version: str, path: str, row: type[T], query: Mapping[str, str] | None = None) -> list[T]:
-        """Every row: the first page tells how many there are, the others follow side by side."""
+    async def list_all(self, version: str, path: str, row: type[R], query: Mapping[str, str] | None = None) -> list[R]:
+        """Every row (see ListReading)."""
         rows, _ = await self.list_first(version, path, row, query or {}, pages=None)
         return rows
 
@@ -61,27 +67,26 @@ class AdminApi:
         self,
         version: str,
         path: str,
-        row: type[T],
+        row: type[R],
         query: Mapping[str, str],
         *,
         pages: int | None,
         rows_wanted: int = PAGE_SIZE,
-    ) -> tuple[list[T], int]:
+    ) -> tuple[list[R], int]:
         """The rows of the first `pages` pages (None: all) and how many rows there are in all."""
         size = min(PAGE_SIZE, rows_wanted)
-        rows, total = await self._page(version, path, row, {**query, "limit": str(size), "offset": "0"})
-        last = total if pages is None else min(total, pages * size)
-        # An upstream may give fewer rows a page than it was asked for; the next page begins where this one ended.
-        offsets = range(len(rows), last, len(rows)) if rows else ()
-        others = await asyncio.gather(
-            *(self._page(version, path, row, {**query, "limit": str(size), "offset": str(o)}) for o in offsets)
-        )
-        return [*rows, *(one for page, _ in others for one in page)], total
+        reading: ListReading[R] = ListReading(path, None if pages is None else pages * size, self._most_calls)
 
-    async def _page(self, version: str, path: str, row: type[T], query: Mapping[str, str]) -> tuple[list[T], int]:
+        async def read_page(offset: int) -> Page[R]:
+            return await self._page(version, path, row, {**query, "limit": str(size), "offset": str(offset)})
+
+        await reading.read(read_page)
+        return list(reading.rows.values()), reading.total
+
+    async def _page(self, version: str, path: str, row: type[R], query: Mapping[str, str]) -> Page[R]:
         body = _answered(await self._get(version, path, query), path)
-        page: Page[T] = await _decode(body, Page[row], path)  # type: ignore[valid-type]  # a type at run time
-        return page.data, max(len(page.data), page.extra.pagination.total_count)
+        page: Page[R] = await _decode(body, Page[row], path)  # type: ignore[valid-type]  # a type at run time
+        return page
 
     async def _get(self, version: str, path: str, query: Mapping[str, str]) -> WireResponse:
         ensure_may_ask()

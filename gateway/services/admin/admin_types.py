@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
@@ -11,7 +11,9 @@ T = TypeVar("T")
 
 
 class Pagination(msgspec.Struct, frozen=True):
-    total_count: int
+    """`total_count` fits GraphQL's Int: what does not is no number of rows."""
+
+    total_count: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 
 
 class Extra(msgspec.Struct, frozen=True):

@@ -79,13 +79,22 @@ class _Reading(Generic[R]):
         info = page.page_info
         if info is not None and not info.has_next_page:
             self.done = True
-        elif info is None or not info.end_cursor or info.end_cursor in self.seen:
+            self._check_total(page.total_count)
+        elif info is None or not info.end_cursor or info.end_cursor in self.seen or not page.edges:
             self.failure = UpstreamInvalidResponse(
                 f"dbt says that environment {self.environment_id} has more models but not where they begin. Try again."
             )
         else:
             self.cursor = info.end_cursor
             self.seen[info.end_cursor] = None
+
+    def _check_total(self, total: int | None) -> None:
+        """dbt may tell of more models than its pages held; of fewer where some went while they were read."""
+        if total is not None and total > len(self.nodes):
+            self.failure = UpstreamInvalidResponse(
+                f"dbt says that environment {self.environment_id} has {total:,} models and gives {len(self.nodes):,}. "
+                "What is missing nobody can tell. Try again; if it stays so, ask dbt's support."
+            )
 
     def places(self) -> list[str | None]:
         """Where to read from next. At the beginning also behind the pages there were the last time: what stands there
