@@ -60,12 +60,12 @@ QUESTIONS = (
     ),
     Question(
         "slowestModels(first: 5, lastRuns: 5)",
-        "{ account { slowestModels(first: 5, lastRuns: 5) { rank runtime runs model { id } } } }",
+        "{ account { slowestModels(first: 5, lastRuns: 5) { rank runtime runCount model { id } } } }",
         "history",
     ),
     Question(
         "longestRunningJobs(lastRuns: 5)",
-        "{ account { longestRunningJobs(first: 5, lastRuns: 5) { rank runtime runs job { id name } } } }",
+        "{ account { longestRunningJobs(first: 5, lastRuns: 5) { rank runtime runCount job { id name } } } }",
         "job",
     ),
     Question(

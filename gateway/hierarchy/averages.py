@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from gateway.hierarchy.history import LeftOut
+from gateway.hierarchy.history import LeftOutReason
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.ranking import Measured, Ranking, rank
 from gateway.hierarchy.runtimes import WITHIN_JOB
 from gateway.hierarchy.statistics import Summary, summarise
+from gateway.hierarchy.status import RunStatus
 
 T = TypeVar("T")
 
@@ -21,19 +22,30 @@ T = TypeVar("T")
 class RunWindow:
     """The newest runs of a job that ended by themselves and have a wall clock, newest first.
 
-    `passed_over` counts the runs among and above them that did not: cancelled, queued, under way.
+    `left_out` counts the runs among and above them that do not count, by reason.
     """
 
     runs: tuple[Run, ...]
-    passed_over: int
+    left_out: Mapping[LeftOutReason, int]
+
+
+def reason_to_leave_out(run: Run) -> LeftOutReason | None:
+    """Why a whole run does not count for a job's figures; None when it does."""
+    if run.status is RunStatus.CANCELLED:
+        return LeftOutReason.CANCELLED
+    if run.status is RunStatus.SKIPPED:
+        return LeftOutReason.NOT_EXECUTED
+    if not run.status.ended_by_itself or run.runtime is None:
+        return LeftOutReason.UNFINISHED
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class JobAverage:
-    """The wall clocks of a job's last runs, summarised; `passed_over` runs among them were left out (see RunWindow)."""
+    """The wall clocks of a job's last runs, summarised; `left_out` counts runs among them by reason (see RunWindow)."""
 
     summary: Summary
-    passed_over: int
+    left_out: Mapping[LeftOutReason, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +59,13 @@ class ModelAverage(Generic[T]):
     runtime: float | None
     slowest: Ranking[T]
     runs: int
-    left_out: Mapping[LeftOut, int]
+    left_out: Mapping[LeftOutReason, int]
 
 
 def job_average(window: RunWindow) -> JobAverage:
     """mean = fsum(wall clock of each run in the window) / number of those runs; wall clock = end − start in seconds."""
     runtimes = (run.runtime for run in window.runs)
-    return JobAverage(summarise(runtime for runtime in runtimes if runtime is not None), window.passed_over)
+    return JobAverage(summarise(runtime for runtime in runtimes if runtime is not None), window.left_out)
 
 
 def mean_of_slowest(ranking: Ranking[T]) -> float | None:
@@ -72,7 +84,7 @@ def average_of_models(
     With one run this is the mean of the slowest execution times in it.
     """
     runtimes: dict[str, list[float]] = {unique_id: [] for unique_id in items}
-    left_out: Counter[LeftOut] = Counter()
+    left_out: Counter[LeftOutReason] = Counter()
     for one in (one for run in runs for one in run if one.unique_id in items):
         reason = WITHIN_JOB.reason(one, None)
         if reason is not None:

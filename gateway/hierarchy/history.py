@@ -12,14 +12,15 @@ from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.status import RunStatus
 
 
-class LeftOut(StrEnum):
-    """Why a run does not count."""
+class LeftOutReason(StrEnum):
+    """Why a run, or a model in it, does not count."""
 
     NOT_EXECUTED = "notExecuted"
     CANCELLED = "cancelled"
     FAILED = "failed"
     CI = "ci"
     FULL_REFRESH = "fullRefresh"
+    UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +35,20 @@ class HistoryScope:
     include_ci: bool = False
     include_failed: bool = False
 
-    def reason(self, run: ModelRun, job: Job | None) -> LeftOut | None:
+    def reason(self, run: ModelRun, job: Job | None) -> LeftOutReason | None:
         """Why a run does not count; None when it does. `job` is None when it has been deleted."""
         if run.status is RunStatus.CANCELLED:
-            return LeftOut.CANCELLED
+            return LeftOutReason.CANCELLED
         if run.runtime is None:
-            return LeftOut.NOT_EXECUTED
+            return LeftOutReason.NOT_EXECUTED
         if run.status is RunStatus.FAILURE and not self.include_failed:
-            return LeftOut.FAILED
+            return LeftOutReason.FAILED
         if job is None:
             return None
         if job.is_ci and not self.include_ci:
-            return LeftOut.CI
+            return LeftOutReason.CI
         if job.is_full_refresh and _is_incremental(run) and not self.include_full_refresh:
-            return LeftOut.FULL_REFRESH
+            return LeftOutReason.FULL_REFRESH
         return None
 
 
@@ -56,13 +57,13 @@ class Counted:
     """The runs of a history that count, in its order, and how many did not, by reason."""
 
     runs: tuple[ModelRun, ...]
-    left_out: Mapping[LeftOut, int]
+    left_out: Mapping[LeftOutReason, int]
 
 
 def count_runs(runs: Iterable[ModelRun], jobs: Mapping[int, Job], scope: HistoryScope, wanted: int) -> Counted:
     """The first `wanted` runs that count; what was left out is told as far as the history was looked at for them."""
     kept: list[ModelRun] = []
-    left_out: Counter[LeftOut] = Counter()
+    left_out: Counter[LeftOutReason] = Counter()
     for run in runs:
         if len(kept) == wanted:
             break

@@ -120,7 +120,8 @@ class ModelRun:
     """One model in one run.
 
     `runtime` is the model's own execution time in seconds, None when it did not execute (skipped, cancelled before it
-    began). `tags` and `materialization` are those of that run. `ended_at` is when its invocation ended.
+    began). `tags` and `materialization` are those of that run. `ended_at` is when its invocation ended. `superseded`: a
+    later step of the same run has a result for the model too.
     """
 
     unique_id: str
@@ -141,6 +142,13 @@ class ModelRun:
     invocation_id: str | None
     ended_at: datetime | None
     invocation_seconds: float | None
+    superseded: bool = False
+
+    @property
+    def id(self) -> str:
+        """Unique in the account. dbt does not number the steps in a history, so an earlier one has its invocation."""
+        of_run = f"{self.run_id}/{self.unique_id}"
+        return f"{of_run}/{self.invocation_id}" if self.superseded else of_run
 
     @property
     def outcome(self) -> RunStatus:

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.source import Source
+from gateway.hierarchy.status import RunStatus
 
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ class ModelOrderField(StrEnum):
     NAME = "name"
     RUNTIME = "runtime"
     LAST_RUN_TIME = "last_run_time"
-    STATUS = "status"
+    SEVERITY = "severity"
 
 
 class JobOrderField(StrEnum):
@@ -45,7 +46,7 @@ class JobOrderField(StrEnum):
     NAME = "name"
     RUNTIME = "runtime"
     LAST_RUN_TIME = "last_run_time"
-    STATUS = "status"
+    SEVERITY = "severity"
 
 
 class RunOrderField(StrEnum):
@@ -54,7 +55,7 @@ class RunOrderField(StrEnum):
     ID = "id"
     RUNTIME = "runtime"
     START_TIME = "start_time"
-    STATUS = "status"
+    SEVERITY = "severity"
 
 
 class SourceOrderField(StrEnum):
@@ -111,36 +112,36 @@ class Order(Generic[T]):
 
 
 def model_order(field: ModelOrderField, direction: Direction) -> Order[Model]:
-    """Models by id, name, runtime of the last success, time of the last attempt, or its status (alphabetically)."""
+    """Models by id, name, runtime of the last success, time of the last attempt, or its severity."""
     values: dict[ModelOrderField, Callable[[Model], Value]] = {
         ModelOrderField.ID: lambda model: model.id,
         ModelOrderField.NAME: lambda model: model.name,
         ModelOrderField.RUNTIME: lambda model: model.runtime,
         ModelOrderField.LAST_RUN_TIME: lambda model: _moment(model.last_run.generated_at if model.last_run else None),
-        ModelOrderField.STATUS: lambda model: model.last_run_status,
+        ModelOrderField.SEVERITY: lambda model: _severity(model.last_run_status),
     }
     return Order(values[field], lambda model: model.id, direction)
 
 
 def job_order(field: JobOrderField, direction: Direction) -> Order[Job]:
-    """Jobs by id, name, runtime of the last finished run, start of the last run, or its status (alphabetically)."""
+    """Jobs by id, name, runtime of the last finished run, start of the last run, or its severity."""
     values: dict[JobOrderField, Callable[[Job], Value]] = {
         JobOrderField.ID: lambda job: job.id,
         JobOrderField.NAME: lambda job: job.name,
         JobOrderField.RUNTIME: lambda job: job.last_finished_run.runtime if job.last_finished_run else None,
         JobOrderField.LAST_RUN_TIME: lambda job: _moment(job.last_run.start_time if job.last_run else None),
-        JobOrderField.STATUS: lambda job: job.last_run.status if job.last_run else None,
+        JobOrderField.SEVERITY: lambda job: _severity(job.last_run.status if job.last_run else None),
     }
     return Order(values[field], lambda job: job.id, direction)
 
 
 def run_order(field: RunOrderField, direction: Direction) -> Order[Run]:
-    """Runs by id (as they were created), wall clock, start, or status (alphabetically)."""
+    """Runs by id (as they were created), wall clock, start, or severity."""
     values: dict[RunOrderField, Callable[[Run], Value]] = {
         RunOrderField.ID: lambda run: run.id,
         RunOrderField.RUNTIME: lambda run: run.runtime,
         RunOrderField.START_TIME: lambda run: _moment(run.start_time),
-        RunOrderField.STATUS: lambda run: run.status,
+        RunOrderField.SEVERITY: lambda run: _severity(run.status),
     }
     return Order(values[field], lambda run: run.id, direction)
 
@@ -152,6 +153,15 @@ def source_order(field: SourceOrderField, direction: Direction) -> Order[Source]
         SourceOrderField.AGE: lambda source: source.freshness.age_seconds,
     }
     return Order(values[field], lambda source: source.id, direction)
+
+
+def usual_direction(field: ModelOrderField | JobOrderField | RunOrderField | SourceOrderField) -> Direction:
+    """What a reader expects without a word: ids and names from A, all else with the greatest first."""
+    return Direction.ASC if field.name in ("ID", "NAME") else Direction.DESC
+
+
+def _severity(status: RunStatus | None) -> int | None:
+    return None if status is None else status.severity
 
 
 def _moment(time: datetime | None) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from gateway.hierarchy.history import LeftOut
+from gateway.hierarchy.history import LeftOutReason
 from gateway.hierarchy.statistics import Summary
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class Ranking(Generic[T]):
     entries: tuple[Ranked[T], ...]
     considered: int
     without_runtime: int
-    left_out: Mapping[LeftOut, int] = field(default_factory=dict)
+    left_out: Mapping[LeftOutReason, int] = field(default_factory=dict)
 
 
 def rank(measured: Iterable[Measured[T]], first: int) -> Ranking[T]:

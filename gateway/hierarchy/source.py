@@ -33,6 +33,11 @@ class SourceFreshness:
     warn_after_seconds: int | None
     error_after_seconds: int | None
 
+    @property
+    def named_source(self) -> str:
+        """The source; where dbt leaves it out, what the unique id `source.package.source.table` says."""
+        return self.source_name or self.unique_id.split(".")[-2:][0]
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -52,8 +57,8 @@ class Source:
         return self.freshness.unique_id
 
     @property
-    def source_name(self) -> str | None:
-        return self.freshness.source_name
+    def source_name(self) -> str:
+        return self.freshness.named_source
 
     @property
     def name(self) -> str:
@@ -65,15 +70,16 @@ class Freshness:
     """How fresh the sources behind a model are: the worst of them, and all of them ordered by unique id."""
 
     status: RunStatus
-    sources: tuple[SourceFreshness, ...]
+    sources: tuple[Source, ...]
 
 
-def freshness_of(sources: Iterable[SourceFreshness]) -> Freshness:
+def freshness_of(sources: Iterable[Source]) -> Freshness:
     """The freshness of a model that stands on these sources.
 
     status = the worst status among the sources that were checked, FAILURE before WARN before SUCCESS; UNKNOWN when
     none of them was checked, or when there are none.
     """
     ordered = tuple(sorted(sources, key=lambda source: source.unique_id))
-    checked = [source.status for source in ordered if source.status in _SEVERITY]
+    found = [source.freshness.status for source in ordered]
+    checked = [status for status in found if status in _SEVERITY]
     return Freshness(max(checked, key=_SEVERITY.index, default=RunStatus.UNKNOWN), ordered)

@@ -27,6 +27,23 @@ class RunStatus(StrEnum):
         """True when dbt will not change this run any more."""
         return self not in (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.UNKNOWN)
 
+    @property
+    def severity(self) -> int:
+        """How much it asks for attention: FAILURE most, SUCCESS least."""
+        return _BY_SEVERITY.index(self)
+
+
+# From what asks for no attention to what asks for most.
+_BY_SEVERITY = (
+    RunStatus.SUCCESS,
+    RunStatus.SKIPPED,
+    RunStatus.QUEUED,
+    RunStatus.RUNNING,
+    RunStatus.UNKNOWN,
+    RunStatus.WARN,
+    RunStatus.CANCELLED,
+    RunStatus.FAILURE,
+)
 
 _WORDS = {
     "success": RunStatus.SUCCESS,

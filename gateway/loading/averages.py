@@ -26,7 +26,7 @@ async def average_job_runtime(
     is no average. They do not pick among its runs, so the figure is the one longest_running_jobs ranks the job by.
     """
     if not await builds(asking, job, criteria, models):
-        return job_average(RunWindow((), 0))
+        return job_average(RunWindow((), {}))
     return job_average(await run_window(asking, job, last_runs))
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from gateway.at_hand import both
 from gateway.hierarchy.model import Model
-from gateway.hierarchy.source import Freshness, freshness_of
+from gateway.hierarchy.source import Freshness, Source, freshness_of
 from gateway.loading.asking import Asking
+from gateway.loading.projects import project_of_environment
 
 
 async def model_freshness(asking: Asking, model: Model) -> Freshness:
     """The worst freshness among the sources a model stands on, directly or through other nodes (see freshness_of)."""
+    project = await project_of_environment(asking, model.environment_id)
     lineage, sources = await both(
         asking.loaders.lineage(model.environment_id), asking.loaders.sources(model.environment_id)
     )
-    upstream = lineage.sources_upstream(model.unique_id)
-    return freshness_of(sources[unique_id] for unique_id in upstream if unique_id in sources)
+    upstream = lineage.sources_upstream(model.unique_id) if project else ()
+    return freshness_of(Source(project, sources[one]) for one in upstream if project and one in sources)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from gateway.at_hand import both, together
 from gateway.errors import BadUserInput, NotFound
-from gateway.hierarchy.averages import RunWindow
+from gateway.hierarchy.averages import RunWindow, reason_to_leave_out
 from gateway.hierarchy.filters import Filterable, ModelFilter, SearchFilter, contains_match
 from gateway.hierarchy.identity import unknown
 from gateway.hierarchy.job import Job, Run
@@ -150,16 +151,17 @@ async def ended_runs(asking: Asking, job: Job, wanted: int) -> list[Run]:
 
 
 async def run_window(asking: Asking, job: Job, wanted: int) -> RunWindow:
-    """The same runs, with a count of those passed over to find them."""
+    """The same runs, with a count of those left out to find them, by reason."""
     count = wanted + max(5, wanted // 2)
     while True:
         runs = await asking.loaders.recent_runs(job.id, count)
         ended = [place for place, run in enumerate(runs) if _counts(run)][:wanted]
         if len(ended) == wanted or len(runs) < count or count >= MOST_RUNS:
-            looked_at = ended[-1] + 1 if len(ended) == wanted else len(runs)
-            return RunWindow(tuple(runs[place] for place in ended), looked_at - len(ended))
+            looked_at = runs[: ended[-1] + 1] if len(ended) == wanted else runs
+            left_out = Counter(reason for reason in map(reason_to_leave_out, looked_at) if reason is not None)
+            return RunWindow(tuple(runs[place] for place in ended), left_out)
         count = min(MOST_RUNS, count * 4)
 
 
 def _counts(run: Run) -> bool:
-    return run.status.ended_by_itself and run.runtime is not None
+    return reason_to_leave_out(run) is None

@@ -88,7 +88,7 @@ async def _finished_run(live: Live, run_id: int, project_ids: Collection[str] | 
 
 
 async def changed_rankings(
-    live: Live, rank: Callable[[Asking], Awaitable[Ranking[T]]], begin_with_current: bool
+    live: Live, rank: Callable[[Asking], Awaitable[Ranking[T]]], send_initial: bool
 ) -> AsyncGenerator[tuple[Ranked[T], ...], None]:
     """A ranking whenever its places or figures differ from those before; many changes at once are one.
 
@@ -97,13 +97,13 @@ async def changed_rankings(
     """
     with live.watch.listening() as listener:
         before = now = await _ranking(live, rank)
-        if begin_with_current and now is not None:
+        if send_initial and now is not None:
             yield now
         while True:
             await listener.next(live.watch.interval if now is None else None)
             listener.skip()
             now = await _ranking(live, rank)
-            if now is not None and (begin_with_current if before is None else _differ(now, before)):
+            if now is not None and (send_initial if before is None else _differ(now, before)):
                 yield now
             before = before if now is None else now
 

@@ -10,6 +10,7 @@ from gateway.hierarchy.history import Counted, HistoryScope, count_runs
 from gateway.hierarchy.identity import EnvironmentModels, models_in_order, resolve_model
 from gateway.hierarchy.model import Model, ModelRun, Owner
 from gateway.hierarchy.project import DeploymentEnvironment, Project
+from gateway.hierarchy.runtimes import WITHIN_JOB
 from gateway.loading.asking import Asking
 from gateway.loading.loaders import HistoryRequest
 from gateway.services.models.model_histories import HistoryKey
@@ -127,6 +128,22 @@ async def last_model_run(asking: Asking, model: Model) -> ModelRun | None:
     return runs[0] if runs else None
 
 
+async def last_successful_run(asking: Asking, model: Model) -> ModelRun | None:
+    """The newest run in which a model succeeded, of whatever job; None when it never did, or did not in its last 100
+    runs. Reads one run of the model where its last attempt succeeded, else as many as it takes."""
+    if model.last_success_run_id is None:
+        return None
+    if model.last_run is not None and model.last_run.run_id == model.last_success_run_id:
+        newest = await last_model_run(asking, model)
+        if newest is not None and WITHIN_JOB.reason(newest, None) is None:
+            return newest
+    counted = await counted_runs(asking, [model], 1, WITHIN_JOB)
+    found = counted[HistoryKey(model.environment_id, model.unique_id)]
+    if isinstance(found, GatewayError):
+        raise found
+    return found.runs[0] if found.runs else None
+
+
 async def counted_runs(
     asking: Asking, models: Iterable[Model], wanted: int, scope: HistoryScope
 ) -> dict[HistoryKey, Counted | GatewayError]:
@@ -136,7 +153,7 @@ async def counted_runs(
     do not count.
     """
     # Of inferred jobs nothing is known by which their runs would not count.
-    jobs = {} if asking.loaders.infers_jobs else await asking.loaders.jobs()
+    jobs = {} if asking.loaders.infers_jobs or scope == WITHIN_JOB else await asking.loaders.jobs()
     found: dict[HistoryKey, Counted | GatewayError] = {}
     pending = [HistoryKey(model.environment_id, model.unique_id) for model in models]
     count = min(MOST_HISTORY, wanted + max(2, wanted // 4))

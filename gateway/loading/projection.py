@@ -28,7 +28,18 @@ _NEEDS = {"owner": frozenset({"group", "meta"})}
 # An operation of these fields alone, without a filter, needs of models their ids and the runtime of the last success.
 _OF_RANKINGS = frozenset(
     {
-        *{"__typename", "account", "project", "slowestModels", "rank", "runtime", "runs", "model", "id", "uniqueId"},
+        *{
+            "__typename",
+            "account",
+            "project",
+            "slowestModels",
+            "rank",
+            "runtime",
+            "runCount",
+            "model",
+            "id",
+            "uniqueId",
+        },
         *{"runtimes", "count", "mean", "minimum", "p50", "p95", "maximum"},
     }
 )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from gateway.at_hand import together
 from gateway.errors import GatewayError
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
-from gateway.hierarchy.history import Counted, HistoryScope, LeftOut
+from gateway.hierarchy.history import Counted, HistoryScope, LeftOutReason
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.project import Project
@@ -68,11 +68,11 @@ async def _by_history(
 
 async def _measure_history(
     asking: Asking, projects: Sequence[Project], models: Sequence[Model], last_runs: int, scope: HistoryScope
-) -> tuple[list[Measured[Model]], Mapping[LeftOut, int]]:
+) -> tuple[list[Measured[Model]], Mapping[LeftOutReason, int]]:
     histories = await counted_runs(asking, models, last_runs, scope)
     measured: list[Measured[Model]] = []
     failed: dict[int, GatewayError] = {}
-    left_out: Counter[LeftOut] = Counter()
+    left_out: Counter[LeftOutReason] = Counter()
     for model in models:
         history = histories[HistoryKey(model.environment_id, model.unique_id)]
         if isinstance(history, Counted):

@@ -21,7 +21,16 @@ from gateway.schema.arguments import (
     SourcesFilter,
     TopN,
 )
-from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
+from gateway.schema.connections import (
+    DEFAULT_PAGE,
+    After,
+    Before,
+    Connection,
+    First,
+    Last,
+    PartlyKnownConnection,
+    page_arguments,
+)
 from gateway.schema.context import Info, asking
 from gateway.schema.costs import paged, sliced_by
 from gateway.schema.enums import DeploymentEnvironment
@@ -60,7 +69,7 @@ class Account:
 
     id: strawberry.ID = strawberry.field(description="dbt's id of the account.")
 
-    @strawberry.field(description="The account's name.")
+    @strawberry.field(description="The account's name; null where dbt does not say.")
     async def name(self, info: Info) -> str | None:
         return await info.context.loaders.account_name()
 
@@ -130,7 +139,7 @@ class Account:
     @strawberry.field(
         description="The newest runs of all projects, newest first. With a filter: those in which a model met it, as "
         "it was in that run. The account's newest 500 runs are looked at; totalCount is null unless those are all.",
-        graphql_type=Connection[Run] | None,
+        graphql_type=PartlyKnownConnection[Run] | None,
         directives=paged(10),
     )
     async def runs(
@@ -189,8 +198,8 @@ class Account:
         return ranking.entries
 
     @strawberry.field(
-        description="The longest jobs over all projects, by mean wall clock over the last N runs that ended by "
-        "themselves: success or failure, not cancelled.",
+        description="The longest jobs over all projects, by mean duration over the last N completed runs "
+        "(succeeded or failed, not cancelled).",
         graphql_type=list[RankedJob] | None,
         directives=sliced_by("first", 5),
     )

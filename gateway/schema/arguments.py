@@ -10,17 +10,13 @@ from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import HistoryScope, ModelFilter, ProjectFilter, SearchFilter, SourceFilter
 
 TopN = Annotated[int, strawberry.argument(description="How many to return, 1 to 1000.")]
-LastRuns = Annotated[
-    int, strawberry.argument(description="How many of the last runs stand behind each figure, 1 to 100.")
-]
-ByModel = Annotated[bool, strawberry.argument(description="Whether to report each model instead of whole runs.")]
-Slowest = Annotated[
-    int, strawberry.argument(description="How many of the slowest models to take the mean of, 1 to 1000.")
-]
+LastRuns = Annotated[int, strawberry.argument(description="Number of recent runs to average, 1 to 100.")]
+ByModel = Annotated[bool, strawberry.argument(description="Report each model instead of whole runs.")]
+Slowest = Annotated[int, strawberry.argument(description="Number of slowest models to average, 1 to 1000.")]
 Environment = Annotated[
     DeploymentEnvironment, strawberry.argument(description="Which deployment environment to look at.")
 ]
-ModelsFilter = Annotated[ModelFilter | None, strawberry.argument(description="Keeps the models that meet it.")]
+ModelsFilter = Annotated[ModelFilter | None, strawberry.argument(description="Only models that match.")]
 ContainsFilter = Annotated[
     SearchFilter | None, strawberry.argument(description="Keeps what contains a model that meets it.")
 ]
@@ -32,10 +28,10 @@ ContainsModelFilter = Annotated[
 ]
 RunsOfModelFilter = Annotated[
     SearchFilter | None,
-    strawberry.argument(description="Keeps the runs in which the model met it, as it was there."),
+    strawberry.argument(description="Only runs in which the model matched, as it was there."),
 ]
-SourcesFilter = Annotated[SourceFilter | None, strawberry.argument(description="Keeps the sources that meet it.")]
-ProjectsFilter = Annotated[ProjectFilter | None, strawberry.argument(description="Keeps the projects that meet it.")]
+SourcesFilter = Annotated[SourceFilter | None, strawberry.argument(description="Only sources that match.")]
+ProjectsFilter = Annotated[ProjectFilter | None, strawberry.argument(description="Only projects that match.")]
 
 Scope = Annotated[
     HistoryScope | None,

@@ -11,10 +11,24 @@ from gateway.schema import paging
 
 T = TypeVar("T")
 
-First = Annotated[int | None, strawberry.argument(description="At most this many, from the start or behind `after`.")]
-After = Annotated[str | None, strawberry.argument(description="Cursor behind which to start.")]
-Last = Annotated[int | None, strawberry.argument(description="At most this many, back from the end or from `before`.")]
-Before = Annotated[str | None, strawberry.argument(description="Cursor before which to end.")]
+First = Annotated[
+    int | None,
+    strawberry.argument(
+        description="Return at most this many items, from the start or after `after`; 0 to 5000. Defaults to 100, to "
+        "10 for the runs of an account or a project."
+    ),
+]
+After = Annotated[str | None, strawberry.argument(description="Return items after this cursor.")]
+Last = Annotated[
+    int | None,
+    strawberry.argument(description="Return at most this many items, back from the end or from `before`; 0 to 5000."),
+]
+Before = Annotated[str | None, strawberry.argument(description="Return items before this cursor.")]
+
+_PAGE = "A page of an ordered list. Ask for nodes, or for edges when you need every item's cursor."
+_NODES = "The items on this page."
+_EDGES = "The items on this page with their cursors."
+_PAGE_INFO = "Whether there is more, and the cursors of this page's ends."
 
 DEFAULT_PAGE = 100
 LARGEST_PAGE = 5_000
@@ -24,7 +38,7 @@ LARGEST_PAGE = 5_000
     shareable=True, description="Whether there is more on either side of a page, and the cursors of its ends."
 )
 class PageInfo:
-    has_next_page: bool = strawberry.field(description="True when there are items behind this page.")
+    has_next_page: bool = strawberry.field(description="True when there are items after this page.")
     has_previous_page: bool = strawberry.field(description="True when there are items before this page.")
     start_cursor: str | None = strawberry.field(description="Cursor of the first item; null on an empty page.")
     end_cursor: str | None = strawberry.field(description="Cursor of the last item; null on an empty page.")
@@ -33,18 +47,29 @@ class PageInfo:
 @strawberry.type(description="An item of a page with its cursor.")
 class Edge(Generic[T]):
     node: T = strawberry.field(description="The item.")
-    cursor: str = strawberry.field(description="Where the item stands in the list; give it as `after` or `before`.")
+    cursor: str = strawberry.field(description="The position of the item; pass it as `after` or `before`.")
 
 
-@strawberry.type(
-    description="A page of an ordered list. Ask for nodes, or for edges when you need every item's cursor."
-)
+@strawberry.type(description=_PAGE)
 class Connection(Generic[T]):
-    nodes: list[T] = strawberry.field(description="The items of this page.")
-    edges: list[Edge[T]] = strawberry.field(description="The items of this page with their cursors.")
-    page_info: PageInfo = strawberry.field(description="Whether there is more, and the cursors of this page's ends.")
+    nodes: list[T] = strawberry.field(description=_NODES)
+    edges: list[Edge[T]] = strawberry.field(description=_EDGES)
+    page_info: PageInfo = strawberry.field(description=_PAGE_INFO)
 
-    @strawberry.field(description="How many items there are over all pages; null where dbt cannot say.")
+    @strawberry.field(description="Number of items on all pages.")
+    def total_count(self, parent: strawberry.Parent[paging.Page[T]]) -> int:
+        return parent.size
+
+
+@strawberry.type(name="Connection", description=_PAGE)
+class PartlyKnownConnection(Generic[T]):
+    """A connection to a list of which only the newest end is looked at, so that its length may be unknown."""
+
+    nodes: list[T] = strawberry.field(description=_NODES)
+    edges: list[Edge[T]] = strawberry.field(description=_EDGES)
+    page_info: PageInfo = strawberry.field(description=_PAGE_INFO)
+
+    @strawberry.field(description="Number of items on all pages; null where dbt cannot say.")
     async def total_count(self, parent: strawberry.Parent[paging.Page[T]]) -> int | None:
         total = parent.total()
         return total if total is None or isinstance(total, int) else await total

@@ -8,7 +8,7 @@ from datetime import datetime
 import strawberry
 
 from gateway.hierarchy import averages as average_facts
-from gateway.hierarchy.history import LeftOut
+from gateway.hierarchy.history import LeftOutReason
 from gateway.hierarchy.model import Model as ModelFacts
 from gateway.hierarchy.model import ModelRun as ModelRunFacts
 from gateway.hierarchy.statistics import Summary, summarise
@@ -16,71 +16,78 @@ from gateway.schema.costs import about
 from gateway.schema.enums import RunStatus, describe
 
 describe(
-    LeftOut,
-    "Why a run of a model does not count for an average.",
+    LeftOutReason,
+    "Why a run, or a model in a run, does not count for an average.",
     {
-        "NOT_EXECUTED": "The model was skipped in it.",
-        "CANCELLED": "The model was cancelled in it.",
-        "FAILED": "The model failed in it.",
-        "CI": "It was a run of a CI or merge job.",
-        "FULL_REFRESH": "It rebuilt the incremental model from nothing.",
+        "NOT_EXECUTED": "It was skipped.",
+        "CANCELLED": "It was cancelled.",
+        "FAILED": "The model failed in the run.",
+        "CI": "The run belongs to a CI or merge job.",
+        "FULL_REFRESH": "The run rebuilt the incremental model from nothing.",
+        "UNFINISHED": "The run is queued, under way, or has no known start or end.",
     },
 )
 
 
 @strawberry.type(
-    description="What several runtimes come to, in seconds. Percentiles interpolate between the two closest ranks."
+    description="Statistics of one or more runtimes, in seconds. Percentiles interpolate between the two closest ranks."
 )
 class RuntimeSummary:
-    count: int = strawberry.field(description="How many runtimes were taken in.")
-    mean: float | None = strawberry.field(description="Arithmetic mean; null when there were none.")
-    minimum: float | None = strawberry.field(description="The shortest.")
-    p50: float | None = strawberry.field(description="The median.")
-    p95: float | None = strawberry.field(description="The 95th percentile.")
-    maximum: float | None = strawberry.field(description="The longest.")
+    count: int = strawberry.field(description="Number of runtimes.")
+    mean: float = strawberry.field(description="Arithmetic mean, in seconds.")
+    minimum: float = strawberry.field(description="The shortest, in seconds.")
+    p50: float = strawberry.field(description="The median, in seconds.")
+    p95: float = strawberry.field(description="The 95th percentile, in seconds.")
+    maximum: float = strawberry.field(description="The longest, in seconds.")
 
 
-@strawberry.type(description="Runs that were left out of an average, and why.")
+@strawberry.type(description="Runs, or executions of models, that were left out of an average, and why.")
 class LeftOutRuns:
-    reason: LeftOut = strawberry.field(description="Why they do not count.")
-    count: int = strawberry.field(description="How many there were.")
+    reason: LeftOutReason = strawberry.field(description="Why they do not count.")
+    count: int = strawberry.field(description="How many there are.")
 
 
-@strawberry.type(description="The mean wall clock of a job's last runs that ended by themselves, with their spread.")
+@strawberry.type(
+    description="Mean duration of a job's most recent completed runs (succeeded or failed, not cancelled)."
+)
 class JobAverage:
-    @strawberry.field(description="The wall clocks, summarised; seconds.", graphql_type=RuntimeSummary)
-    def runtimes(self, parent: strawberry.Parent[average_facts.JobAverage]) -> Summary:
-        return parent.summary
+    @strawberry.field(
+        description="Statistics of the durations, in seconds; null when no run counts.",
+        graphql_type=RuntimeSummary | None,
+    )
+    def runtimes(self, parent: strawberry.Parent[average_facts.JobAverage]) -> Summary | None:
+        return parent.summary if parent.summary.count else None
 
-    @strawberry.field(description="Mean wall clock in seconds; null when no run counts, or a filter keeps the job out.")
+    @strawberry.field(description="Mean duration in seconds; null when no run counts, or the filter rejects the job.")
     def runtime(self, parent: strawberry.Parent[average_facts.JobAverage]) -> float | None:
         return parent.summary.mean
 
-    passed_over: int = strawberry.field(
-        description="Runs among them that were left out: cancelled, queued or under way."
-    )
+    @strawberry.field(description="Runs among them that do not count, by reason.", directives=about(3))
+    def left_out(self, parent: strawberry.Parent[average_facts.JobAverage]) -> list[LeftOutRuns]:
+        return left_out_runs(parent.left_out)
 
 
-@strawberry.type(description="The mean over the slowest models of each one's own mean.")
+@strawberry.type(description="The average runtime of the slowest models: the mean of each model's own mean.")
 class ModelAverage:
     runtime: float | None = strawberry.field(description="Seconds; null when no model has a runtime.")
-    runs: int = strawberry.field(description="How many runs were looked at.")
+
+    @strawberry.field(description="Number of runs that were looked at.")
+    def run_count(self, parent: strawberry.Parent[AnyModelAverage]) -> int:
+        return parent.runs
 
     @strawberry.field(
-        description="The spread of the models' own means that it is the mean of; seconds.", graphql_type=RuntimeSummary
+        description="Statistics of the models' own means, in seconds; null when no model has a runtime.",
+        graphql_type=RuntimeSummary | None,
     )
-    def runtimes(self, parent: strawberry.Parent[AnyModelAverage]) -> Summary:
-        return summarise(entry.runtime for entry in parent.slowest.entries)
+    def runtimes(self, parent: strawberry.Parent[AnyModelAverage]) -> Summary | None:
+        summary = summarise(entry.runtime for entry in parent.slowest.entries)
+        return summary if summary.count else None
 
-    @strawberry.field(description="How many models it is the mean of.")
-    def models(self, parent: strawberry.Parent[AnyModelAverage]) -> int:
+    @strawberry.field(description="Number of models it is the mean of.")
+    def model_count(self, parent: strawberry.Parent[AnyModelAverage]) -> int:
         return len(parent.slowest.entries)
 
-    @strawberry.field(description="Models without a runtime, which were left out.")
-    def without_runtime(self, parent: strawberry.Parent[AnyModelAverage]) -> int:
-        return parent.slowest.without_runtime
-
-    @strawberry.field(description="Executions that do not count, by reason.", directives=about(3))
+    @strawberry.field(description="Executions of models that do not count, by reason.", directives=about(3))
     def left_out(self, parent: strawberry.Parent[AnyModelAverage]) -> list[LeftOutRuns]:
         return left_out_runs(parent.left_out)
 
@@ -99,6 +106,6 @@ class RuntimeReport:
     status: RunStatus = strawberry.field(description="How it ended.")
 
 
-def left_out_runs(counts: Mapping[LeftOut, int]) -> list[LeftOutRuns]:
+def left_out_runs(counts: Mapping[LeftOutReason, int]) -> list[LeftOutRuns]:
     """What was left out, ordered by reason."""
     return [LeftOutRuns(reason=reason, count=count) for reason, count in sorted(counts.items())]

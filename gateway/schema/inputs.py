@@ -10,6 +10,7 @@ import strawberry
 from gateway.errors import BadUserInput
 from gateway.hierarchy import filters, history
 from gateway.schema.enums import Inclusion, RunStatus, TagsMatch
+from gateway.schema.words import FreshnessStatus, statuses_of_freshness
 
 T = TypeVar("T")
 
@@ -61,7 +62,8 @@ class ModelFilter:
     )
     statuses: list[RunStatus] | None = strawberry.field(
         default=strawberry.UNSET,
-        description="Only models that ended like this: their last attempt or, of a run, in that run.",
+        description="Only models whose last attempt has one of these statuses. On a run: whose result in that run "
+        "has one.",
     )
 
     def to_filter(self) -> filters.ModelFilter:
@@ -110,15 +112,15 @@ class ProjectFilter:
 
 @strawberry.input(description="Criteria a source must meet.")
 class SourceFilter:
-    statuses: list[RunStatus] | None = strawberry.field(
+    statuses: list[FreshnessStatus] | None = strawberry.field(
         default=strawberry.UNSET,
-        description="Only sources whose last freshness check ended like this: SUCCESS is fresh, WARN and FAILURE are "
-        "stale, UNKNOWN was never checked. Leave out for no constraint; [] matches nothing.",
+        description="Only sources with one of these statuses. Leave out for no constraint; [] matches nothing.",
     )
 
-    def to_statuses(self) -> tuple[RunStatus, ...] | None:
-        """The statuses wanted, None for any. Raises BadUserInput."""
-        return _values(self.statuses, "statuses")
+    def to_statuses(self) -> frozenset[RunStatus] | None:
+        """The outcomes of checks wanted, None for any. Raises BadUserInput."""
+        wanted = _values(self.statuses, "statuses")
+        return None if wanted is None else frozenset().union(*map(statuses_of_freshness, wanted))
 
 
 @strawberry.input(
@@ -160,7 +162,7 @@ def project_filter(given: ProjectFilter | None) -> filters.ProjectFilter | None:
     return given.to_filter() if given else None
 
 
-def source_statuses(given: SourceFilter | None) -> tuple[RunStatus, ...] | None:
+def source_statuses(given: SourceFilter | None) -> frozenset[RunStatus] | None:
     return given.to_statuses() if given else None
 
 

@@ -21,7 +21,16 @@ from gateway.schema.arguments import (
     Slowest,
     TopN,
 )
-from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
+from gateway.schema.connections import (
+    DEFAULT_PAGE,
+    After,
+    Before,
+    Connection,
+    First,
+    Last,
+    PartlyKnownConnection,
+    page_arguments,
+)
 from gateway.schema.context import Info, asking
 from gateway.schema.costs import dear, paged, sliced_by
 from gateway.schema.figures import JobAverage, ModelAverage, RuntimeReport
@@ -31,6 +40,7 @@ from gateway.schema.orders import OrderModelsBy, OrderRunsBy, order_of_models, o
 from gateway.schema.paging import Page, cut, ensure_count
 from gateway.schema.rankings import RankedModelRun, ensure_last_runs, ensure_ranking
 from gateway.schema.run import Run
+from gateway.schema.words import JobKind, word_of
 
 Parent = strawberry.Parent[job_facts.Job]
 
@@ -44,19 +54,22 @@ class Job:
         return isinstance(value, job_facts.Job)
 
     id: strawberry.ID = strawberry.field(description="dbt's id of the job.")
-    name: str | None = strawberry.field(description="The job's name.")
-    description: str | None = strawberry.field(description="The job's description.")
-    kind: str | None = strawberry.field(description="dbt's job type: scheduled, ci, merge, other and so on.")
-    schedule: str | None = strawberry.field(description="The cron expression of a scheduled job.")
+    name: str | None = strawberry.field(description="The job's name; null without the Admin API.")
+    description: str | None = strawberry.field(description="The job's description; null when it has none.")
+    schedule: str | None = strawberry.field(description="The cron expression of a scheduled job; null for other jobs.")
     steps: list[str] = strawberry.field(description="The dbt commands it runs, in order.")
-    last_run: Run | None = strawberry.field(description="Its newest run, whatever its status.")
+    last_run: Run | None = strawberry.field(description="Its newest run, whatever its status; null when it never ran.")
 
     inferred: bool = strawberry.field(
         description="True without the Admin API: the job is known by its traces in Discovery only, without a name."
     )
 
+    @strawberry.field(description="dbt's type of the job; null where dbt does not say.")
+    def kind(self, parent: Parent) -> JobKind | None:
+        return word_of(JobKind, parent.kind)
+
     @strawberry.field(
-        description="The project the job belongs to.",
+        description="The project the job belongs to; null when the job's environment holds none.",
         graphql_type=LazyProject | None,
     )
     async def project(self, parent: Parent, info: Info) -> project_facts.Project | None:
@@ -64,7 +77,7 @@ class Job:
 
     @strawberry.field(
         description="The job's runs, newest first; the newest 500 can be paged through.",
-        graphql_type=Connection[Run] | None,
+        graphql_type=PartlyKnownConnection[Run] | None,
         directives=paged(DEFAULT_PAGE),
     )
     async def runs(
@@ -79,14 +92,14 @@ class Job:
     ) -> Page[job_facts.Run]:
         page = page_arguments(first, after, last, before, jobs.MOST_RUNS)
         newest = None if order_by else page.from_the_start
-        count = min(jobs.MOST_RUNS, newest + 1) if newest else jobs.MOST_RUNS
+        count = min(jobs.MOST_RUNS, newest + 1) if newest is not None else jobs.MOST_RUNS
         loaders = info.context.loaders
         runs = await loaders.recent_runs(parent.id, count)
         return cut(runs, order_of_runs(order_by), page, lambda: loaders.run_count(parent.id))
 
     @strawberry.field(
-        description="The models the job builds, as they are now: those with a result in its last run that ended by "
-        "itself (of its last five). Ordered by id.",
+        description="The models the job builds, in their current state, ordered by id: every model with a result in "
+        "the newest completed run among the job's last five.",
         graphql_type=Connection[LazyModel] | None,
         directives=paged(DEFAULT_PAGE),
     )
@@ -106,8 +119,8 @@ class Job:
         return cut(found, order_of_models(order_by), page)
 
     @strawberry.field(
-        description="The models that took longest in the run that tells what the job builds: its last that ended by "
-        "itself and executed a model. Models that failed or did not run are left out.",
+        description="The models that took longest in the job's newest completed run that executed a model. Models "
+        "that failed or did not run are left out.",
         graphql_type=list[RankedModelRun] | None,
         directives=sliced_by("first", 5),
     )
@@ -119,8 +132,8 @@ class Job:
         return ranking.entries
 
     @strawberry.field(
-        description="Single runtimes from the job's last runs that ended by themselves, newest first: of the runs, or "
-        "with byModel of each model in them.",
+        description="Single runtimes from the job's most recent completed runs, newest first: of the runs, or with "
+        "byModel of each model in them.",
         graphql_type=list[RuntimeReport] | None,
         directives=sliced_by("lastRuns", 5),
     )
@@ -132,8 +145,8 @@ class Job:
         return await ask(asking(info), parent, last_runs)
 
     @strawberry.field(
-        description="The mean wall clock of the job's last runs that ended by themselves. A filter does not pick among "
-        "the runs: it asks whether the job builds such a model, and there is no average if it does not.",
+        description="Mean duration, in seconds, of the job's most recent completed runs (succeeded or failed, not "
+        "cancelled). Filters do not select runs: there is no average unless the job builds a matching model.",
         graphql_type=JobAverage | None,
         directives=dear(5),
     )
@@ -151,26 +164,26 @@ class Job:
         )
 
     @strawberry.field(
-        description="Over the job's last runs that ended by themselves: the mean runtime of each model, and of these "
-        "means the mean over the slowest models.",
+        description="The average runtime of the slowest models the job builds: the mean of each model's own mean over "
+        "the job's most recent completed runs.",
         graphql_type=ModelAverage | None,
         directives=dear(10),
     )
-    async def average_historical_model_runtime(
+    async def average_model_runtime(
         self,
         parent: Parent,
         info: Info,
-        slowest: Slowest = 5,
+        first: Slowest = 5,
         last_runs: LastRuns = 5,
         filter: ContainsFilter = strawberry.UNSET,
         model_filter_: ContainsModelFilter = strawberry.UNSET,
     ) -> average_facts.ModelAverage[model_facts.Model]:
         ensure_last_runs(last_runs)
-        ensure_count("slowest", slowest, MOST_RANKED)
+        ensure_count("first", first, MOST_RANKED)
         return await averages.average_historical_model_runtime(
             asking(info),
             parent,
-            slowest,
+            first,
             last_runs,
             criteria=search_filter(filter),
             models=model_filter(model_filter_),

@@ -13,26 +13,35 @@ from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import source as source_facts
 from gateway.loading import freshness, jobs, lineage, models, projects, run_models
 from gateway.schema.arguments import RunsOfModelFilter
-from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
+from gateway.schema.connections import (
+    DEFAULT_PAGE,
+    After,
+    Before,
+    Connection,
+    First,
+    Last,
+    PartlyKnownConnection,
+    page_arguments,
+)
 from gateway.schema.context import Info, asking
 from gateway.schema.costs import about, dear, paged
 from gateway.schema.enums import RunStatus
-from gateway.schema.freshness import ModelFreshness
 from gateway.schema.inputs import search_filter
 from gateway.schema.job import Job
-from gateway.schema.lazy import LazyModel, LazyProject
+from gateway.schema.lazy import LazyFreshness, LazyModel, LazyProject
 from gateway.schema.model_run import ModelRun
-from gateway.schema.model_test import ModelTest
 from gateway.schema.orders import NEWEST_MODEL_RUN, OrderJobsBy, order_of_jobs
 from gateway.schema.paging import Page, cut
+from gateway.schema.test import Test
+from gateway.schema.words import ModelAccess, ModelLanguage, word_of
 
 Parent = strawberry.Parent[model_facts.Model]
 
 
 @strawberry.type(description="Who owns a model.")
 class Owner:
-    name: str | None = strawberry.field(description="The owner's name.")
-    email: str | None = strawberry.field(description="The owner's address.")
+    name: str | None = strawberry.field(description="The owner's name; null where dbt knows none.")
+    email: str | None = strawberry.field(description="The owner's address; null where dbt knows none.")
 
 
 @strawberry.federation.type(
@@ -53,39 +62,61 @@ class Model:
     name: str = strawberry.field(description="The model's name.")
     package_name: str = strawberry.field(description="The dbt package that defines the model.")
     tags: list[str] = strawberry.field(description="Tags, in the order dbt lists them.")
-    materialization: str | None = strawberry.field(description="table, view, incremental, ephemeral or a custom one.")
+    materialization: str | None = strawberry.field(
+        description="table, view, incremental, ephemeral or a custom one; null where dbt does not say."
+    )
     runtime: float | None = strawberry.field(
         description="Seconds its last successful run spent on the model; null when it never succeeded."
     )
-    start_time: datetime | None = strawberry.field(description="When its last successful execution began (UTC).")
-    end_time: datetime | None = strawberry.field(description="When its last successful execution ended (UTC).")
+    start_time: datetime | None = strawberry.field(
+        description="When its last successful run began to build it (UTC); null when it never succeeded.",
+        deprecation_reason="Use lastSuccess { startTime }. Removed in 1.2.",
+    )
+    end_time: datetime | None = strawberry.field(
+        description="When its last successful run had built it (UTC); null when it never succeeded.",
+        deprecation_reason="Use lastSuccess { endTime }. Removed in 1.2.",
+    )
     last_run_status: RunStatus | None = strawberry.field(
         description="How the last attempt ended, whatever its outcome; null when there was none."
     )
-    last_run_error: str | None = strawberry.field(description="The error of the last attempt, when it failed.")
-    description: str | None = strawberry.field(description="The description from the project's YAML.")
-    database: str | None = strawberry.field(description="Database of the relation.")
-    schema: str | None = strawberry.field(description="Schema of the relation.")
-    alias: str | None = strawberry.field(description="Name of the relation.")
-    relation_name: str | None = strawberry.field(description="The relation's full name, quoted as dbt writes it.")
-    access: str | None = strawberry.field(description="private, protected or public.")
-    group: str | None = strawberry.field(description="The dbt group that owns the model.")
-    language: str | None = strawberry.field(description="sql or python.")
-    version: str | None = strawberry.field(description="The version of a versioned model.")
-    file_path: str | None = strawberry.field(description="Path of the model's file in its project.")
-    contract_enforced: bool | None = strawberry.field(description="Whether dbt enforces the model's contract.")
-    meta: JSON | None = strawberry.field(description="The model's meta, verbatim.")
+    last_run_error: str | None = strawberry.field(description="The error of the last attempt; null unless it failed.")
+    description: str | None = strawberry.field(
+        description="The description from the project's YAML; null when there is none."
+    )
+    database: str | None = strawberry.field(description="Database of the relation; null when it has none.")
+    schema: str | None = strawberry.field(description="Schema of the relation; null when it has none.")
+    alias: str | None = strawberry.field(description="Name of the relation; null when it has none.")
+    relation_name: str | None = strawberry.field(
+        description="The relation's full name, quoted as dbt writes it; null for ephemeral models."
+    )
+    group: str | None = strawberry.field(description="The dbt group that owns the model; null when it is in none.")
+    version: str | None = strawberry.field(description="The version of a versioned model; null for others.")
+    file_path: str | None = strawberry.field(
+        description="Path of the model's file in its project; null where dbt does not say."
+    )
+    contract_enforced: bool | None = strawberry.field(
+        description="Whether dbt enforces the model's contract; null where dbt does not say."
+    )
+    meta: JSON | None = strawberry.field(description="The model's meta, verbatim; null when it has none.")
+
+    @strawberry.field(description="Who may refer to the model; null where dbt does not say.")
+    def access(self, parent: Parent) -> ModelAccess | None:
+        return word_of(ModelAccess, parent.access)
+
+    @strawberry.field(description="What the model is written in; null where dbt does not say.")
+    def language(self, parent: Parent) -> ModelLanguage | None:
+        return word_of(ModelLanguage, parent.language)
 
     @strawberry.field(
         description="The project the model belongs to.",
-        graphql_type=LazyProject | None,
+        graphql_type=LazyProject,
     )
     async def project(self, parent: Parent, info: Info) -> project_facts.Project | None:
         return await projects.project_of_environment(asking(info), parent.environment_id)
 
     @strawberry.field(
         description="The model's runs, newest first, by any job of its environment; at most 100.",
-        graphql_type=Connection[ModelRun] | None,
+        graphql_type=PartlyKnownConnection[ModelRun] | None,
         directives=paged(DEFAULT_PAGE),
     )
     async def runs(
@@ -100,7 +131,7 @@ class Model:
     ) -> Page[model_facts.ModelRun]:
         page = page_arguments(first, after, last, before, models.MOST_HISTORY)
         ask, criteria, newest = asking(info), search_filter(filter), page.from_the_start
-        count = min(models.MOST_HISTORY, newest + 1) if newest else models.MOST_HISTORY
+        count = min(models.MOST_HISTORY, newest + 1) if newest is not None else models.MOST_HISTORY
         runs = await run_models.runs_of_model(ask, parent, count, criteria)
 
         async def total() -> int | None:
@@ -111,8 +142,8 @@ class Model:
         return cut(runs, NEWEST_MODEL_RUN, page, total)
 
     @strawberry.field(
-        description="The jobs that build the model: those whose last run that ended by itself (of their last five) "
-        "had a result for it. Ordered by id.",
+        description="The jobs that build the model, ordered by id: those whose newest completed run, among their last "
+        "five, had a result for it.",
         graphql_type=Connection[Job] | None,
         directives=paged(10),
     )
@@ -130,7 +161,7 @@ class Model:
         found = await jobs.jobs_of_model(asking(info), parent)
         return cut(found, order_of_jobs(order_by), page)
 
-    @strawberry.field(description="The model's code as written.", directives=dear(1))
+    @strawberry.field(description="The model's code as written; null where dbt does not have it.", directives=dear(1))
     async def raw_code(self, parent: Parent, info: Info) -> str | None:
         return (await info.context.loaders.details(parent)).raw_code
 
@@ -142,7 +173,7 @@ class Model:
 
     @strawberry.field(
         description="The model's tests with their last status, ordered by unique id.",
-        graphql_type=list[ModelTest] | None,
+        graphql_type=list[Test] | None,
         directives=about(10),
     )
     async def tests(self, parent: Parent, info: Info) -> tuple[model_facts.ModelTest, ...]:
@@ -154,6 +185,14 @@ class Model:
     )
     async def last_run(self, parent: Parent, info: Info) -> model_facts.ModelRun | None:
         return await models.last_model_run(asking(info), parent)
+
+    @strawberry.field(
+        description="The last successful run of the model: its runtime, start and end belong together; null when it "
+        "never succeeded.",
+        graphql_type=ModelRun | None,
+    )
+    async def last_success(self, parent: Parent, info: Info) -> model_facts.ModelRun | None:
+        return await models.last_successful_run(asking(info), parent)
 
     @strawberry.field(
         description="The models it is built from directly, ordered by unique id.",
@@ -180,7 +219,7 @@ class Model:
 
     @strawberry.field(
         description="How fresh the sources are that the model stands on, directly or through others.",
-        graphql_type=ModelFreshness | None,
+        graphql_type=LazyFreshness | None,
         directives=dear(5),
     )
     async def freshness(self, parent: Parent, info: Info) -> source_facts.Freshness:

@@ -18,6 +18,9 @@ Parent = strawberry.Parent[model_facts.ModelRun]
 
 @strawberry.type(description="One model in one run: what it did there and how long it took.")
 class ModelRun:
+    id: strawberry.ID = strawberry.field(
+        description="run/unique_id; results of earlier steps of the same run end in /invocation_id."
+    )
     unique_id: str = strawberry.field(description="The model's unique id.")
     name: str = strawberry.field(description="The model's name.")
     status: RunStatus = strawberry.field(description="How the model ended in this run.")
@@ -25,14 +28,20 @@ class ModelRun:
     runtime: float | None = strawberry.field(
         description="Seconds spent on the model in this run; null when it was not executed."
     )
-    start_time: datetime | None = strawberry.field(description="When its execution began (UTC).")
-    end_time: datetime | None = strawberry.field(description="When its execution ended (UTC).")
-    error: str | None = strawberry.field(description="dbt's message when it failed.")
-    thread: str | None = strawberry.field(description="The dbt thread that worked on it.")
+    start_time: datetime | None = strawberry.field(
+        description="When its execution began (UTC); null when it was not executed."
+    )
+    end_time: datetime | None = strawberry.field(
+        description="When its execution ended (UTC); null when it was not executed."
+    )
+    error: str | None = strawberry.field(description="dbt's message; null unless it failed.")
+    thread: str | None = strawberry.field(description="The dbt thread that worked on it; null where dbt does not say.")
     run_id: strawberry.ID = strawberry.field(description="Id of the run.")
     job_id: strawberry.ID = strawberry.field(description="Id of the run's job.")
     tags: list[str] = strawberry.field(description="The model's tags at that run.")
-    materialization: str | None = strawberry.field(description="The model's materialization at that run.")
+    materialization: str | None = strawberry.field(
+        description="The model's materialization at that run; null where dbt does not say."
+    )
 
     @strawberry.field(
         description="The model as it is now; null when its environment does not hold it any more.",
@@ -43,6 +52,8 @@ class ModelRun:
         project = await projects.project_of_environment(ask, parent.environment_id)
         return await models.applied_model(ask, project, parent.unique_id)
 
-    @strawberry.field(description="The run.", graphql_type=LazyRun | None)
+    @strawberry.field(
+        description="The run; null, with an error, when dbt does not list it any more.", graphql_type=LazyRun | None
+    )
     async def run(self, parent: Parent, info: Info) -> job_facts.Run | None:
         return await jobs.find_run(asking(info), parent.run_id)

@@ -16,6 +16,7 @@ from gateway.hierarchy.ordering import (
     Order,
     RunOrderField,
     SourceOrderField,
+    usual_direction,
 )
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.source import Source
@@ -34,7 +35,7 @@ describe(
         "NAME": "The model's name.",
         "RUNTIME": "Seconds of the last successful run.",
         "LAST_RUN_TIME": "When the last attempt ended.",
-        "STATUS": "How the last attempt ended, alphabetically.",
+        "SEVERITY": "How bad the outcome of the last attempt is: FAILURE is the worst.",
     },
 )
 describe(
@@ -43,9 +44,9 @@ describe(
     {
         "ID": "The job's id.",
         "NAME": "The job's name.",
-        "RUNTIME": "Wall clock of the last finished run.",
+        "RUNTIME": "Duration of the last finished run.",
         "LAST_RUN_TIME": "When the last run started.",
-        "STATUS": "How the last run ended or where it stands, alphabetically.",
+        "SEVERITY": "How bad the status of the last run is: FAILURE is the worst.",
     },
 )
 describe(
@@ -53,9 +54,9 @@ describe(
     "What runs can be ordered by; ties by id.",
     {
         "ID": "The run's id: the order of creation.",
-        "RUNTIME": "Wall clock.",
+        "RUNTIME": "Duration.",
         "START_TIME": "When it started.",
-        "STATUS": "How it ended or where it stands, alphabetically.",
+        "SEVERITY": "How bad its status is: FAILURE is the worst.",
     },
 )
 describe(
@@ -68,37 +69,39 @@ describe(
 )
 
 _FIELD = "What to order by."
-_DIRECTION = "Which end comes first."
+_DIRECTION = "Which end comes first. Defaults to DESC for runtimes, times, age and severity, to ASC for ids and names."
 
 
 @strawberry.input(description="An order of models.")
 class ModelOrder:
     field: ModelOrderField = strawberry.field(description=_FIELD)
-    direction: Direction = strawberry.field(default=Direction.ASC, description=_DIRECTION)
+    direction: Direction | None = strawberry.field(default=strawberry.UNSET, description=_DIRECTION)
 
 
 @strawberry.input(description="An order of jobs.")
 class JobOrder:
     field: JobOrderField = strawberry.field(description=_FIELD)
-    direction: Direction = strawberry.field(default=Direction.ASC, description=_DIRECTION)
+    direction: Direction | None = strawberry.field(default=strawberry.UNSET, description=_DIRECTION)
 
 
 @strawberry.input(description="An order of runs.")
 class RunOrder:
     field: RunOrderField = strawberry.field(description=_FIELD)
-    direction: Direction = strawberry.field(default=Direction.DESC, description=_DIRECTION)
+    direction: Direction | None = strawberry.field(default=strawberry.UNSET, description=_DIRECTION)
 
 
 @strawberry.input(description="An order of sources.")
 class SourceOrder:
     field: SourceOrderField = strawberry.field(description=_FIELD)
-    direction: Direction = strawberry.field(default=Direction.ASC, description=_DIRECTION)
+    direction: Direction | None = strawberry.field(default=strawberry.UNSET, description=_DIRECTION)
 
 
 OrderModelsBy = Annotated[
-    ModelOrder | None, strawberry.argument(description="The order of the list; by id if left out.")
+    ModelOrder | None, strawberry.argument(description="The order of the list; by id, ascending, if left out.")
 ]
-OrderJobsBy = Annotated[JobOrder | None, strawberry.argument(description="The order of the list; by id if left out.")]
+OrderJobsBy = Annotated[
+    JobOrder | None, strawberry.argument(description="The order of the list; by id, ascending, if left out.")
+]
 OrderRunsBy = Annotated[
     RunOrder | None, strawberry.argument(description="The order of the list; newest first if left out.")
 ]
@@ -108,20 +111,24 @@ OrderSourcesBy = Annotated[
 ]
 
 
+def _direction(given: ModelOrder | JobOrder | RunOrder | SourceOrder) -> Direction:
+    return given.direction or usual_direction(given.field)
+
+
 def order_of_models(given: ModelOrder | None) -> Order[Model]:
-    return ordering.model_order(given.field, given.direction) if given else BY_MODEL_ID
+    return ordering.model_order(given.field, _direction(given)) if given else BY_MODEL_ID
 
 
 def order_of_jobs(given: JobOrder | None) -> Order[Job]:
-    return ordering.job_order(given.field, given.direction) if given else BY_JOB_ID
+    return ordering.job_order(given.field, _direction(given)) if given else BY_JOB_ID
 
 
 def order_of_runs(given: RunOrder | None) -> Order[Run]:
-    return ordering.run_order(given.field, given.direction) if given else NEWEST_RUN
+    return ordering.run_order(given.field, _direction(given)) if given else NEWEST_RUN
 
 
 def order_of_sources(given: SourceOrder | None) -> Order[Source]:
-    return ordering.source_order(given.field, given.direction) if given else BY_SOURCE_ID
+    return ordering.source_order(given.field, _direction(given)) if given else BY_SOURCE_ID
 
 
 BY_MODEL_ID = ordering.model_order(ModelOrderField.ID, Direction.ASC)

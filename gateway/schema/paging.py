@@ -33,8 +33,8 @@ class PageArguments(Struct, frozen=True):
             raise BadUserInput(
                 "Give first (forward from the start) or last (backward from the end), not both.", argument="last"
             )
-        ensure_count("first", self.first, self.most)
-        ensure_count("last", self.last, self.most)
+        ensure_count("first", self.first, self.most, least=0)
+        ensure_count("last", self.last, self.most, least=0)
 
     @property
     def from_the_start(self) -> int | None:
@@ -42,10 +42,10 @@ class PageArguments(Struct, frozen=True):
         return self.first if self.after is None and self.before is None else None
 
 
-def ensure_count(name: str, count: int | None, most: int) -> None:
-    """Raises BadUserInput unless `count` is None or from 1 to `most`."""
-    if count is not None and not 1 <= count <= most:
-        raise BadUserInput(f"{name} must be from 1 to {most}; it is {count}.", argument=name)
+def ensure_count(name: str, count: int | None, most: int, *, least: int = 1) -> None:
+    """Raises BadUserInput unless `count` is None or from `least` to `most`."""
+    if count is not None and not least <= count <= most:
+        raise BadUserInput(f"{name} must be from {least} to {most}; it is {count}.", argument=name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,13 @@ class PageInfo:
 
 
 class Page(Struct, Generic[T], frozen=True):
-    """A part of an ordered list."""
+    """A part of an ordered list. `size` is the length of what was read of the list, `total` counts the whole of it."""
 
     nodes: Sequence[T]
     order: Order[T]
     has_next_page: bool
     has_previous_page: bool
+    size: int
     total: Callable[[], Total]
 
     @property
@@ -109,6 +110,7 @@ def cut(
         order=order,
         has_next_page=end < len(ordered),
         has_previous_page=start > 0,
+        size=len(items),
         total=total or (lambda: len(items)),
     )
 

@@ -19,10 +19,18 @@ from gateway.schema.arguments import (
     SourcesFilter,
     TopN,
 )
-from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
+from gateway.schema.connections import (
+    DEFAULT_PAGE,
+    After,
+    Before,
+    Connection,
+    First,
+    Last,
+    PartlyKnownConnection,
+    page_arguments,
+)
 from gateway.schema.context import Info, asking
 from gateway.schema.costs import paged, sliced_by
-from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import history_scope, model_filter, search_filter, source_statuses
 from gateway.schema.job import Job
 from gateway.schema.model import Model
@@ -42,6 +50,7 @@ from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
 from gateway.schema.run import Run
 from gateway.schema.runs import page_of_runs
 from gateway.schema.source import Source
+from gateway.schema.words import ProjectEnvironment, project_environment
 
 Parent = strawberry.Parent[project_facts.Project]
 
@@ -57,13 +66,13 @@ class Project:
     )
     name: str = strawberry.field(description="The project's display name in dbt.")
     adapter_type: str | None = strawberry.field(
-        description="The warehouse adapter: snowflake, bigquery, duckdb and so on."
+        description="The warehouse adapter: snowflake, bigquery, duckdb and so on; null where dbt does not say."
     )
     environment_id: strawberry.ID = strawberry.field(description="dbt's id of the deployment environment.")
 
     @strawberry.field(description="Which deployment environment this is.")
-    def environment(self, parent: Parent) -> DeploymentEnvironment | None:
-        return parent.environment.deployment
+    def environment(self, parent: Parent) -> ProjectEnvironment:
+        return project_environment(parent.environment.deployment)
 
     @strawberry.field(
         description="The project's models, ordered by id.",
@@ -108,7 +117,7 @@ class Project:
     @strawberry.field(
         description="The newest runs of the project, newest first. With a filter: those in which a model met it, as it "
         "was in that run. The account's newest 500 runs are looked at; totalCount is null unless those are all.",
-        graphql_type=Connection[Run] | None,
+        graphql_type=PartlyKnownConnection[Run] | None,
         directives=paged(10),
     )
     async def runs(
@@ -175,7 +184,8 @@ class Project:
         return ranking.entries
 
     @strawberry.field(
-        description="The project's longest jobs by mean wall clock over the last N runs that ended by themselves.",
+        description="The project's longest jobs, by mean duration over the last N completed runs (succeeded or failed, "
+        "not cancelled).",
         graphql_type=list[RankedJob] | None,
         directives=sliced_by("first", 5),
     )

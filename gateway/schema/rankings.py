@@ -17,11 +17,11 @@ from gateway.schema.paging import ensure_count
 @strawberry.type(description="A model with its place among the slowest.")
 class RankedModel:
     rank: int = strawberry.field(description="Place from 1; ties are ordered by model id.")
-    runtime: float = strawberry.field(description="The figure it is ranked by: mean seconds over the runs behind it.")
-    runtimes: RuntimeSummary = strawberry.field(description="Spread of the runtimes behind the figure.")
+    runtime: float = strawberry.field(description="Mean runtime in seconds, by which it is ranked.")
+    runtimes: RuntimeSummary = strawberry.field(description="Statistics of the runtimes, in seconds.")
 
-    @strawberry.field(description="How many runs stand behind the figure.")
-    def runs(self, parent: strawberry.Parent[Ranked[model_facts.Model]]) -> int:
+    @strawberry.field(description="Number of runs that the mean is taken over.")
+    def run_count(self, parent: strawberry.Parent[Ranked[model_facts.Model]]) -> int:
         return parent.runtimes.count
 
     @strawberry.field(description="The model.", graphql_type=LazyModel)
@@ -32,11 +32,11 @@ class RankedModel:
 @strawberry.type(description="A job with its place among the longest.")
 class RankedJob:
     rank: int = strawberry.field(description="Place from 1; ties are ordered by job id.")
-    runtime: float = strawberry.field(description="The figure it is ranked by: mean wall clock in seconds.")
-    runtimes: RuntimeSummary = strawberry.field(description="Spread of the wall clocks behind the figure.")
+    runtime: float = strawberry.field(description="Mean duration in seconds, by which it is ranked.")
+    runtimes: RuntimeSummary = strawberry.field(description="Statistics of the durations, in seconds.")
 
-    @strawberry.field(description="How many runs that ended by themselves stand behind the figure.")
-    def runs(self, parent: strawberry.Parent[Ranked[job_facts.Job]]) -> int:
+    @strawberry.field(description="Number of completed runs that the mean is taken over.")
+    def run_count(self, parent: strawberry.Parent[Ranked[job_facts.Job]]) -> int:
         return parent.runtimes.count
 
     @strawberry.field(description="The job.", graphql_type=LazyJob)

@@ -13,7 +13,16 @@ from gateway.hierarchy import model as model_facts
 from gateway.hierarchy.ranking import Ranked
 from gateway.loading import averages, jobs, run_models
 from gateway.schema.arguments import MOST_RANKED, ContainsFilter, ContainsModelFilter, ModelsFilter, Slowest, TopN
-from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
+from gateway.schema.connections import (
+    DEFAULT_PAGE,
+    After,
+    Before,
+    Connection,
+    First,
+    Last,
+    PartlyKnownConnection,
+    page_arguments,
+)
 from gateway.schema.context import Info, asking
 from gateway.schema.costs import about, dear, paged, sliced_by
 from gateway.schema.enums import RunStatus
@@ -24,27 +33,35 @@ from gateway.schema.model_run import ModelRun
 from gateway.schema.orders import BY_UNIQUE_ID, OrderModelsBy, order_of_models
 from gateway.schema.paging import Page, cut, ensure_count
 from gateway.schema.rankings import RankedModelRun, ensure_ranking
+from gateway.schema.words import TriggerCategory, trigger_category
 
 Parent = strawberry.Parent[job_facts.Run]
 
 
 @strawberry.type(description="Why a run was started.")
 class RunTrigger:
-    category: str | None = strawberry.field(description="dbt's category: scheduled, ci, api, ui, merge and so on.")
-    cause: str | None = strawberry.field(description="dbt's words for it.")
+    @strawberry.field(description="The category; null where dbt does not say.")
+    def category(self, parent: strawberry.Parent[job_facts.RunTrigger]) -> TriggerCategory | None:
+        return trigger_category(parent.category)
+
+    cause: str | None = strawberry.field(description="dbt's words for it; null where there are none.")
 
 
 @strawberry.type(description="One command of a run.")
 class RunStep:
     index: int = strawberry.field(description="Place among the run's steps, from 1.")
-    name: str | None = strawberry.field(description="What was called.")
+
+    @strawberry.field(description="The command.")
+    def name(self, parent: strawberry.Parent[job_facts.RunStep]) -> str:
+        return parent.name or f"Step {parent.index}"
+
     status: RunStatus = strawberry.field(
         description="How the step ended; SKIPPED when an earlier one kept it from starting."
     )
     status_text: str = strawberry.field(description="dbt's own word for it.")
-    runtime: float | None = strawberry.field(description="Wall clock in seconds; null when it did not run to an end.")
-    start_time: datetime | None = strawberry.field(description="When it started (UTC).")
-    end_time: datetime | None = strawberry.field(description="When it ended (UTC).")
+    runtime: float | None = strawberry.field(description="Duration in seconds; null when it did not run to an end.")
+    start_time: datetime | None = strawberry.field(description="When it started (UTC); null when it has not.")
+    end_time: datetime | None = strawberry.field(description="When it ended (UTC); null when it has not.")
 
 
 @strawberry.federation.type(keys=["id"], description="One run of a job.")
@@ -57,21 +74,23 @@ class Run:
     status: RunStatus = strawberry.field(description="How the run ended, or where it stands.")
     status_text: str = strawberry.field(description="dbt's own word for it.")
     runtime: float | None = strawberry.field(
-        description="Wall clock in seconds from start to end, time in the queue excluded; null until it has ended."
+        description="Duration in seconds from start to end, time in the queue excluded; null until it has ended."
     )
-    queue_seconds: float | None = strawberry.field(description="Seconds from its creation to its start.")
-    queued_at: datetime | None = strawberry.field(description="When it was created (UTC).")
-    start_time: datetime | None = strawberry.field(description="When it was started (UTC).")
-    end_time: datetime | None = strawberry.field(description="When it ended (UTC).")
-    error: str | None = strawberry.field(description="dbt's message about the run's outcome.")
-    git_sha: str | None = strawberry.field(description="Commit of the project that was run.")
-    git_branch: str | None = strawberry.field(description="Branch of the project that was run.")
-    dbt_version: str | None = strawberry.field(description="Version of dbt that ran.")
-    url: str | None = strawberry.field(description="The run's page in dbt, where it has one.")
+    queue_seconds: float | None = strawberry.field(
+        description="Seconds from its creation to its start; null where either is not known."
+    )
+    queued_at: datetime | None = strawberry.field(description="When it was created (UTC); null where dbt does not say.")
+    start_time: datetime | None = strawberry.field(description="When it started (UTC); null until then.")
+    end_time: datetime | None = strawberry.field(description="When it ended (UTC); null when it has not.")
+    error: str | None = strawberry.field(description="dbt's message about the run's outcome; null when there is none.")
+    git_sha: str | None = strawberry.field(description="Commit of the project; null where dbt does not say.")
+    git_branch: str | None = strawberry.field(description="Branch of the project; null where dbt does not say.")
+    dbt_version: str | None = strawberry.field(description="Version of dbt; null where dbt does not say.")
+    url: str | None = strawberry.field(description="The run's page in dbt; null when it has none.")
     job_id: strawberry.ID = strawberry.field(description="Id of the run's job.")
     inferred: bool = strawberry.field(
-        description="True without the Admin API: told by the run's models in Discovery. Its times are those of the "
-        "invocations that ran models, and a cancelled run passes for a success."
+        description="True when the gateway has no Admin API and derives the run from its models. Times then cover only "
+        "the steps that ran models, and a cancelled run shows as SUCCESS."
     )
 
     @strawberry.field(
@@ -107,7 +126,7 @@ class Run:
     @strawberry.field(
         description="What each model did in this run, ordered by unique id. Models it did not touch are not listed; a "
         "skipped one is, with status SKIPPED.",
-        graphql_type=Connection[ModelRun] | None,
+        graphql_type=PartlyKnownConnection[ModelRun] | None,
         directives=paged(DEFAULT_PAGE),
     )
     async def model_runs(
@@ -160,7 +179,7 @@ class Run:
         return ranking.entries
 
     @strawberry.field(
-        description="The mean runtime of the slowest models of this run. Filters look at models as they were in it.",
+        description="The average runtime of the slowest models of this run. Filters look at models as they were in it.",
         graphql_type=ModelAverage | None,
         directives=dear(5),
     )
@@ -168,11 +187,11 @@ class Run:
         self,
         parent: Parent,
         info: Info,
-        slowest: Slowest = 5,
+        first: Slowest = 5,
         filter: ContainsFilter = strawberry.UNSET,
         model_filter_: ContainsModelFilter = strawberry.UNSET,
     ) -> average_facts.ModelAverage[model_facts.ModelRun]:
-        ensure_count("slowest", slowest, MOST_RANKED)
+        ensure_count("first", first, MOST_RANKED)
         return await averages.average_model_runtime(
-            asking(info), parent, slowest, criteria=search_filter(filter), models=model_filter(model_filter_)
+            asking(info), parent, first, criteria=search_filter(filter), models=model_filter(model_filter_)
         )

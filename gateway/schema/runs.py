@@ -23,7 +23,7 @@ async def page_of_runs(
 ) -> Page[Run]:
     """The page asked for; as few runs are read as it needs."""
     newest = None if order_by else page.from_the_start
-    limit = min(MOST_RUNS, newest + 1) if newest else MOST_RUNS
+    limit = min(MOST_RUNS, newest + 1) if newest is not None else MOST_RUNS
     runs = await newest_runs(asking, projects, limit, criteria)
 
     async def total() -> int | None:

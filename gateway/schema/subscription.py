@@ -28,23 +28,21 @@ ProjectIds = Annotated[
     strawberry.argument(description="Only runs of these projects, by dbt project name. Unknown ones are refused."),
 ]
 OfJob = Annotated[strawberry.ID | None, strawberry.argument(description="Only runs of this job, by dbt's id of it.")]
-BeginWithCurrent = Annotated[
-    bool, strawberry.argument(description="Whether to begin with the ranking as it is, before anything has changed.")
+SendInitial = Annotated[
+    bool, strawberry.argument(description="Send the current ranking first, before anything has changed.")
 ]
 
 
-@strawberry.type(
-    description="Questions that are answered again when dbt has something new, over a WebSocket or server-sent events."
-)
+@strawberry.type(description="Live updates over WebSocket or server-sent events.")
 class Subscription:
     @strawberry.subscription(
         description="Runs that finish from now on, each once, whatever came of them.", graphql_type=Run
     )
     async def run_finished(
-        self, info: Info, projects: ProjectIds = strawberry.UNSET, job_id: OfJob = strawberry.UNSET
+        self, info: Info, project_ids: ProjectIds = strawberry.UNSET, job_id: OfJob = strawberry.UNSET
     ) -> AsyncGenerator[job_facts.Run, None]:
         ask = asking(info)
-        wanted = await _known_projects(ask, projects) if projects else None
+        wanted = await _known_projects(ask, project_ids) if project_ids else None
         job = (await jobs.find_job(ask, jobs.number_of(job_id, "job"))).id if job_id else None
         return finished_runs(_live(info), wanted, job)
 
@@ -59,7 +57,7 @@ class Subscription:
         last_runs: LastRuns = 1,
         filter: ModelsFilter = strawberry.UNSET,
         environment: Environment = DeploymentEnvironment.PRODUCTION,
-        begin_with_current: BeginWithCurrent = False,
+        send_initial: SendInitial = False,
     ) -> AsyncGenerator[tuple[Ranked[model_facts.Model], ...], None]:
         ensure_ranking(first, last_runs)
         criteria = model_filter(filter)
@@ -68,7 +66,7 @@ class Subscription:
             account = await projects.find_account(ask, environment)
             return await rankings.slowest_models(ask, account.projects, first, last_runs, criteria)
 
-        return changed_rankings(_live(info), rank, begin_with_current)
+        return changed_rankings(_live(info), rank, send_initial)
 
     @strawberry.subscription(
         description="The longest jobs over all projects, whenever a place or a figure among them has changed.",
@@ -82,7 +80,7 @@ class Subscription:
         filter: ContainsFilter = strawberry.UNSET,
         model_filter_: ContainsModelFilter = strawberry.UNSET,
         environment: Environment = DeploymentEnvironment.PRODUCTION,
-        begin_with_current: BeginWithCurrent = False,
+        send_initial: SendInitial = False,
     ) -> AsyncGenerator[tuple[Ranked[job_facts.Job], ...], None]:
         ensure_ranking(first, last_runs)
         criteria, models = search_filter(filter), model_filter(model_filter_)
@@ -93,7 +91,7 @@ class Subscription:
                 ask, account.projects, first, last_runs, criteria=criteria, models=models
             )
 
-        return changed_rankings(_live(info), rank, begin_with_current)
+        return changed_rankings(_live(info), rank, send_initial)
 
 
 def _live(info: Info) -> Live:
@@ -107,5 +105,5 @@ async def _known_projects(ask: Asking, wanted: list[strawberry.ID]) -> frozenset
     known = {project.id for project in (await ask.loaders.projects()).by_environment.values()}
     for project_id in wanted:
         if project_id not in known:
-            raise BadUserInput(f"projects: no project has the id {project_id[:80]!r}.", argument="projects")
+            raise BadUserInput(f"projectIds: no project has the id {project_id[:80]!r}.", argument="projectIds")
     return frozenset(map(str, wanted))

@@ -73,7 +73,7 @@ async def test_an_upstream_that_fails_midway_gives_the_same_errors(pair: Pair, o
 async def test_the_models_of_a_list_are_not_completed_leaf_by_leaf(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     query = """{ account { id projects { nodes { id name environmentId } } models(first: 50) { totalCount
       pageInfo { hasNextPage endCursor } edges { cursor node { id tags meta lastRunStatus startTime } } }
-      slowestModels(first: 5) { rank runtime runs runtimes { p95 } model { id name runtime } } } }"""
+      slowestModels(first: 5) { rank runtime runCount runtimes { p95 } model { id name runtime } } } }"""
     await pair.same(query)  # the platform in the same process runs on graphql-core too; from now on facts are warm
     completed: list[str] = []
     original = Executor.execute_field

@@ -49,7 +49,7 @@ def ranked(ranking: list[Any], name: str) -> list[dict[str, Any]]:
         {
             "rank": one.ranked.rank,
             "runtime": one.ranked.runtime,
-            "runs": one.ranked.runs,
+            "runCount": one.ranked.runs,
             name: {"id": one.job_id if name == "job" else one.model_id},
         }
         for one in ranking
@@ -61,8 +61,8 @@ def ranked(ranking: list[Any], name: str) -> list[dict[str, Any]]:
 async def test_rankings_agree(account: dbtAccount, answers: Gateway, criteria: dict[str, Any], last_runs: int) -> None:
     data = await answers.data(
         """query($n: Int!, $models: ModelFilter, $jobs: SearchFilter) { account {
-             slowestModels(first: 9, lastRuns: $n, filter: $models) { rank runtime runs model { id } }
-             longestRunningJobs(first: 9, lastRuns: $n, filter: $jobs) { rank runtime runs job { id } } } }""",
+             slowestModels(first: 9, lastRuns: $n, filter: $models) { rank runtime runCount model { id } }
+             longestRunningJobs(first: 9, lastRuns: $n, filter: $jobs) { rank runtime runCount job { id } } } }""",
         n=last_runs,
         models=graphql(criteria),
         jobs=graphql(criteria),
@@ -100,7 +100,7 @@ async def test_scopes_agree(account: dbtAccount, answers: Gateway, scope: dict[s
     names = {"include_full_refresh": "includeFullRefresh", "include_failed": "includeFailed", "include_ci": "includeCi"}
     reply = await answers.ask(
         """query($scope: HistoryScope) { account {
-             slowestModels(first: 9, lastRuns: 5, history: $scope) { rank runtime runs model { id } } } }""",
+             slowestModels(first: 9, lastRuns: 5, history: $scope) { rank runtime runCount model { id } } } }""",
         scope={names[name]: value for name, value in scope.items()},
     )
     ranking = account.slowest_models(9, 5, history=HistoryScope(**scope))
@@ -197,7 +197,7 @@ async def test_jobs_and_runs_agree(account: dbtAccount, answers: Gateway, job_id
     ]
 
 
-AVERAGE = "runtime runs models withoutRuntime leftOut { reason count }"
+AVERAGE = "runtime runCount modelCount leftOut { reason count }"
 
 
 def averaged(average: Average | None) -> dict[str, Any]:
@@ -206,9 +206,8 @@ def averaged(average: Average | None) -> dict[str, Any]:
     reasons = {"failed": "FAILED", "cancelled": "CANCELLED", "notExecuted": "NOT_EXECUTED"}
     return {
         "runtime": float(average),
-        "runs": average.runs,
-        "models": average.models,
-        "withoutRuntime": average.left_out.get("models without a runtime", 0),
+        "runCount": average.runs,
+        "modelCount": average.models,
         "leftOut": [
             {"reason": reasons[reason], "count": count}
             for reason, count in average.left_out.items()
@@ -221,12 +220,13 @@ def averaged(average: Average | None) -> dict[str, Any]:
 async def test_averages_and_runtimes_agree(account: dbtAccount, answers: Gateway, job_id: str) -> None:
     data = await answers.data(
         f"""query($id: ID!) {{ job(id: $id) {{
-             averageRuntime(lastRuns: 6, filter: {{tags: ["daily"]}}) {{ runtime passedOver runtimes {{ count }} }}
-             averageHistoricalModelRuntime(slowest: 4, lastRuns: 6, filter: {{tags: ["daily"]}}) {{ {AVERAGE} }}
+             averageRuntime(lastRuns: 6, filter: {{tags: ["daily"]}})
+               {{ runtime leftOut {{ count }} runtimes {{ count }} }}
+             averageModelRuntime(first: 4, lastRuns: 6, filter: {{tags: ["daily"]}}) {{ {AVERAGE} }}
              runtimes(lastRuns: 3) {{ jobId runId modelId runtime startTime endTime }}
              byModel: runtimes(lastRuns: 3, byModel: true) {{ jobId runId modelId runtime startTime endTime }}
              slowestModels(first: 4) {{ rank runtime modelRun {{ uniqueId }} }}
-             lastRun {{ averageModelRuntime(slowest: 3) {{ {AVERAGE} }}
+             lastRun {{ averageModelRuntime(first: 3) {{ {AVERAGE} }}
                slowestModels(first: 3) {{ rank runtime modelRun {{ uniqueId }} }} }} }} }}""",
         id=job_id,
     )
@@ -234,10 +234,10 @@ async def test_averages_and_runtimes_agree(account: dbtAccount, answers: Gateway
     daily = SearchFilter(tags=["daily"])
     average = job.get_average_job_runtime(6, daily)
     assert average is not None
-    passed_over = sum(average.left_out.values())
-    expected = {"runtime": float(average), "passedOver": passed_over, "runtimes": {"count": average.runs}}
-    assert found["averageRuntime"] == expected
-    assert found["averageHistoricalModelRuntime"] == averaged(job.average_historical_model_runtime(4, 6, daily))
+    told = found["averageRuntime"]
+    assert (told["runtime"], told["runtimes"]) == (float(average), {"count": average.runs})
+    assert sum(one["count"] for one in told["leftOut"]) == sum(average.left_out.values())
+    assert found["averageModelRuntime"] == averaged(job.average_historical_model_runtime(4, 6, daily))
     for name, by_model in (("runtimes", False), ("byModel", True)):
         assert found[name] == [
             {
@@ -269,10 +269,14 @@ def in_run(models: list[Any]) -> list[dict[str, Any]]:
     ]
 
 
+FRESHNESS = {"success": "FRESH", "warn": "WARN", "failure": "STALE", "unknown": "NEVER_CHECKED"}
+
+
 async def test_runs_of_the_account_and_freshness_agree(account: dbtAccount, answers: Gateway) -> None:
     data = await answers.data(
         """{ account { runs(first: 12, filter: {tags: ["hourly"]}) { nodes { id } }
-             models(first: 100) { nodes { id freshness { status sources { uniqueId ageSeconds } } } } } }"""
+             models(first: 100) { nodes { id freshness { status
+               sources { uniqueId freshness { ageSeconds } } } } } } }"""
     )
     assert [one["id"] for one in data["account"]["runs"]["nodes"]] == [
         run.run_id for run in account.get_runs(12, tags=["hourly"])
@@ -281,9 +285,9 @@ async def test_runs_of_the_account_and_freshness_agree(account: dbtAccount, answ
         {
             "id": model.model_id,
             "freshness": {
-                "status": model.freshness().upper(),
+                "status": FRESHNESS[model.freshness()],
                 "sources": [
-                    {"uniqueId": source.unique_id, "ageSeconds": source.age_seconds}
+                    {"uniqueId": source.unique_id, "freshness": {"ageSeconds": source.age_seconds}}
                     for source in model.source_freshness()
                 ],
             },
@@ -298,14 +302,14 @@ async def test_sources_agree(account: dbtAccount, answers: Gateway) -> None:
             "{ account { sources { nodes { uniqueId project { id } freshness { status ageSeconds } } } } }"
         )
     )["account"]["sources"]["nodes"]
-    assert [(one.unique_id, one.project_id, one.status.upper()) for one in account.get_sources()] == [
+    assert [(one.unique_id, one.project_id, FRESHNESS[one.status]) for one in account.get_sources()] == [
         (one["uniqueId"], one["project"]["id"], one["freshness"]["status"]) for one in shown
     ]
     of_one = Project("finance", client=account.client).get_sources(["success", "warn"])
     assert [one.unique_id for one in of_one] == [
         one["uniqueId"]
         for one in shown
-        if one["project"]["id"] == "finance" and one["freshness"]["status"] in ("SUCCESS", "WARN")
+        if one["project"]["id"] == "finance" and one["freshness"]["status"] in ("FRESH", "WARN")
     ]
     assert account.get_sources([]) == []
     with pytest.raises(InvalidArgumentError, match="'stale' is not one of them"):

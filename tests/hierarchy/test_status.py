@@ -52,3 +52,9 @@ def test_only_runs_that_came_to_their_own_end_say_how_long_they_take() -> None:
         RunStatus.RUNNING,
         RunStatus.UNKNOWN,
     }
+
+
+def test_every_status_has_a_severity_of_its_own() -> None:
+    ordered = sorted(RunStatus, key=lambda status: status.severity)
+    assert len({status.severity for status in RunStatus}) == len(RunStatus)
+    assert (ordered[0], ordered[-1]) == (RunStatus.SUCCESS, RunStatus.FAILURE)

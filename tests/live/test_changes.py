@@ -64,12 +64,8 @@ def patient(store: str) -> Settings:
 
 
 RUNS = "subscription { runFinished { id status } }"
-SLOWEST = (
-    "subscription { slowestModelsChanged(first: 5, lastRuns: 3, beginWithCurrent: true) { runtime model { id } } }"
-)
-LONGEST = (
-    "subscription { longestRunningJobsChanged(first: 5, lastRuns: 3, beginWithCurrent: true) { runtime job { id } } }"
-)
+SLOWEST = "subscription { slowestModelsChanged(first: 5, lastRuns: 3, sendInitial: true) { runtime model { id } } }"
+LONGEST = "subscription { longestRunningJobsChanged(first: 5, lastRuns: 3, sendInitial: true) { runtime job { id } } }"
 
 
 class Told:
@@ -214,7 +210,7 @@ def _looks(gateway: LiveGateway) -> list[str]:
 async def test_a_ranking_from_which_a_project_is_missing_is_not_told(growing: str, demo_folder: Path) -> None:
     """It would differ from the one before for that reason only."""
     async with live(patient(growing)) as gateway, gateway.talk() as connection:
-        query = "subscription { slowestModelsChanged(first: 3, beginWithCurrent: true) { model { id } } }"
+        query = "subscription { slowestModelsChanged(first: 3, sendInitial: true) { model { id } } }"
         await subscribe(connection, "1", query)
         await hear(connection)
 

@@ -50,7 +50,7 @@ async def test_only_the_runs_asked_for_are_told(live_gateway: LiveGateway, oracl
     job = oracle.production_jobs[0]
     others = [finished(oracle, place) for place in range(1, len(oracle.production_jobs))]
     change, told = finished(oracle)
-    query = "subscription ($job: ID, $projects: [ID!]) { runFinished(jobId: $job, projects: $projects) { id } }"
+    query = "subscription ($job: ID, $projects: [ID!]) { runFinished(jobId: $job, projectIds: $projects) { id } }"
     project = next(one.id for one in oracle.production if one.environment_id == job.environment_id)
     async with live_gateway.talk() as connection:
         await subscribe(connection, "job", query, job=str(job.id))
@@ -70,7 +70,7 @@ async def test_only_the_runs_asked_for_are_told(live_gateway: LiveGateway, oracl
     [
         ("subscription { runFinished { nonsense } }", "GRAPHQL_VALIDATION_FAILED"),
         ("subscription { runFinished { id ", "GRAPHQL_PARSE_FAILED"),
-        ('subscription { runFinished(projects: ["nowhere"]) { id } }', "BAD_USER_INPUT"),
+        ('subscription { runFinished(projectIds: ["nowhere"]) { id } }', "BAD_USER_INPUT"),
         ('subscription { runFinished(jobId: "1") { id } }', "NOT_FOUND"),
         ("subscription { slowestModelsChanged(first: 0) { rank } }", "BAD_USER_INPUT"),
         ("subscription ($n: Int!) { slowestModelsChanged(first: $n) { rank } }", "BAD_USER_INPUT"),
@@ -216,7 +216,7 @@ async def test_a_flood_of_sockets_that_vanish_leaves_nothing_behind(live_gateway
 
 
 async def test_a_client_that_does_not_read_holds_up_nobody_else(live_gateway: LiveGateway, oracle: Oracle) -> None:
-    many = "subscription { slowestModelsChanged(first: 100, beginWithCurrent: true) { model { id description } } }"
+    many = "subscription { slowestModelsChanged(first: 100, sendInitial: true) { model { id description } } }"
     async with live_gateway.talk(max_queue=1) as deaf, live_gateway.talk() as other:
         for number in range(20):
             await subscribe(deaf, str(number), many)

@@ -46,7 +46,7 @@ QUESTIONS: Mapping[str, str] = {
     "one model": '{ model(id: "finance.rpt_ar_aging") { id rawCode owner { name } } }',
     "a model's runs": '{ model(id: "finance.rpt_ar_aging") { runs(first: 5) { nodes { runtime } } } }',
     "slowest models": "{ account { slowestModels(first: 5) { rank runtime model { id } } } }",
-    "slowest over runs": "{ account { slowestModels(first: 5, lastRuns: 3) { runtime runs model { id } } } }",
+    "slowest over runs": "{ account { slowestModels(first: 5, lastRuns: 3) { runtime runCount model { id } } } }",
     "longest jobs": "{ account { longestRunningJobs(lastRuns: 3) { runtime job { id name } } } }",
     "a job": '{ job(id: "301001") { name runs(first: 3) { totalCount nodes { id } } models { nodes { id } } } }',
     "a run": '{ run(id: "70437490011508") { runtime modelRuns { nodes { name status } } } }',

@@ -13,6 +13,12 @@ from tests.oracle.interpreter import Refused
 Criteria = Mapping[str, Any] | None
 RUN_STATUSES = {10: "SUCCESS", 20: "FAILURE", 30: "CANCELLED"}
 DEFAULT_PAGE = 100
+# From what asks for no attention to what asks for most, as the schema words it.
+SEVERITIES = ["SUCCESS", "SKIPPED", "QUEUED", "RUNNING", "UNKNOWN", "WARN", "CANCELLED", "FAILURE"]
+
+
+def severity(status: str | None) -> int | None:
+    return None if status is None else SEVERITIES.index(status)
 
 
 def status_of(word: str) -> str:
@@ -102,7 +108,7 @@ MODEL_ORDERS: dict[str, Callable[[Model], Any]] = {
     "NAME": lambda model: model.node.name,
     "RUNTIME": lambda model: model.runtime,
     "LAST_RUN_TIME": lambda model: model.last and model.last.result.generated_at,
-    "STATUS": lambda model: outcome(model),
+    "SEVERITY": lambda model: severity(outcome(model)),
 }
 
 
@@ -115,25 +121,31 @@ JOB_ORDERS: dict[str, Callable[[Job], Any]] = {
     "NAME": lambda job: job.record["name"],
     "RUNTIME": _finished,
     "LAST_RUN_TIME": lambda job: job.runs[0].start,
-    "STATUS": lambda job: RUN_STATUSES[job.runs[0].record["status"]],
+    "SEVERITY": lambda job: severity(RUN_STATUSES[job.runs[0].record["status"]]),
 }
 RUN_ORDERS: dict[str, Callable[[Run], Any]] = {
     "ID": lambda run: run.id,
     "RUNTIME": lambda run: run.runtime,
     "START_TIME": lambda run: run.start,
-    "STATUS": lambda run: RUN_STATUSES[run.record["status"]],
+    "SEVERITY": lambda run: severity(RUN_STATUSES[run.record["status"]]),
 }
 
 SOURCE_ORDERS: dict[str, Callable[[Any], Any]] = {"ID": lambda one: one.id, "AGE": lambda one: one.facts["ageSeconds"]}
 
 
-def ordered(items: Sequence[Any], order: Criteria, values: Mapping[str, Callable[[Any], Any]], usual: str) -> list[Any]:
-    """In the order asked for: what has no value last, ties by id. `usual` is the direction that is not said."""
+def said(order: Criteria) -> tuple[str, str] | None:
+    """Field and direction of an order; without a word ids and names ascend, all else descends."""
     if order is None:
-        order = {"field": "ID", "direction": usual}
-    value = values[order["field"]]
+        return None
+    return order["field"], order.get("direction") or ("ASC" if order["field"] in ("ID", "NAME") else "DESC")
+
+
+def ordered(items: Sequence[Any], order: Criteria, values: Mapping[str, Callable[[Any], Any]], usual: str) -> list[Any]:
+    """In the order asked for: what has no value last, ties by id. `usual` is the direction without an order."""
+    field, direction = said(order) or ("ID", usual)
+    value = values[field]
     known = sorted((item for item in items if value(item) is not None), key=lambda item: item.id)
-    known.sort(key=value, reverse=order["direction"] == "DESC")
+    known.sort(key=value, reverse=direction == "DESC")
     return known + sorted((item for item in items if value(item) is None), key=lambda item: item.id)
 
 
@@ -176,8 +188,7 @@ ListName = tuple[str, tuple[str, str] | None]
 
 
 def name_of_list(coordinate: str, arguments: Mapping[str, Any]) -> ListName:
-    order = arguments.get("orderBy")
-    return coordinate, (order["field"], order["direction"]) if order else None
+    return coordinate, said(arguments.get("orderBy"))
 
 
 @dataclass(frozen=True, eq=False)

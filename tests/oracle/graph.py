@@ -75,7 +75,7 @@ class Graph:
             "uniqueId": name,
             "sourceName": node["source_name"],
             "name": node["name"],
-            "status": {"pass": "SUCCESS", "warn": "WARN", "error": "FAILURE"}.get(word or "", "UNKNOWN"),
+            "status": {"pass": "FRESH", "warn": "WARN", "error": "STALE"}.get(word or "", "NEVER_CHECKED"),
             "statusText": word and word.title(),
             "maxLoadedAt": _moment(check.get("max_loaded_at")),
             "ageSeconds": check.get("max_loaded_at_time_ago_in_s"),
@@ -122,7 +122,7 @@ class Graph:
             "columnName": column,
             "statusText": word,
             "error": last.get("message") if word in FAILED else None,
-            "failures": last.get("failures"),
+            "failingRows": None if last.get("failures") is None else float(last["failures"]),
             "lastRunTime": ended.isoformat() if ended else None,
             "runtime": success.get("execution_time"),
         }

@@ -54,7 +54,6 @@ class Ranked:
 class ModelAverage:
     means: Sequence[float]
     runs: int
-    without: int
     left_out: Mapping[str, int]
 
 
@@ -100,11 +99,13 @@ def rank(items: Iterable[tuple[Any, Any, Sequence[float]]], first: int) -> list[
     return [Ranked(place, item, times) for place, (_, _, item, times) in enumerate(rows[:first], 1)]
 
 
-def window(job: Job, wanted: int) -> tuple[list[Run], int]:
-    """The newest runs that ended by themselves, and how many others lie among and above them."""
+def window(job: Job, wanted: int) -> tuple[list[Run], Mapping[str, int]]:
+    """The newest runs that ended by themselves, and how many others lie among and above them, by reason."""
     ended = [place for place, run in enumerate(job.runs) if run.ended_by_itself][:wanted]
     looked_at = ended[-1] + 1 if len(ended) == wanted else len(job.runs)
-    return [job.runs[place] for place in ended], looked_at - len(ended)
+    others = (job.runs[place] for place in range(looked_at) if place not in ended)
+    reasons = Counter("CANCELLED" if run.record["status"] == 30 else "UNFINISHED" for run in others)
+    return [job.runs[place] for place in ended], reasons
 
 
 class Hierarchy:
@@ -296,9 +297,9 @@ class Hierarchy:
     def model_owner(self, model: Model, _: Arguments) -> dict[str, Any] | None:
         return self._graphs[model.environment_id].owner(model.unique_id)
 
-    def model_freshness(self, model: Model, _: Arguments) -> list[dict[str, Any]]:
-        graph = self._graphs[model.environment_id]
-        return [graph.source(name) for name in graph.sources_behind(model.unique_id)]
+    def model_freshness(self, model: Model, _: Arguments) -> list[Source]:
+        graph, project = self._graphs[model.environment_id], self._projects[model.environment_id]
+        return [Source(project, graph.source(name)) for name in graph.sources_behind(model.unique_id)]
 
     # A model in a run
 
@@ -330,7 +331,7 @@ class Hierarchy:
 
     def run_averageModelRuntime(self, run: Run, asked: Arguments) -> ModelAverage:
         results = self._results(run, asked.get("filter"), asked.get("modelFilter"))
-        return average({one.unique_id: [one] for one in results}, 1, asked["slowest"])
+        return average({one.unique_id: [one] for one in results}, 1, asked["first"])
 
     def _results(self, run: Run, criteria: Criteria, models: Criteria) -> list[Result]:
         chosen = named([self._projects[run.environment_id]], models)
@@ -369,22 +370,22 @@ class Hierarchy:
         ]
         return [one for of_run in timed for one in sorted(of_run, key=lambda one: one.model_id or "")]
 
-    def job_averageRuntime(self, job: Job, asked: Arguments) -> tuple[list[float], int]:
+    def job_averageRuntime(self, job: Job, asked: Arguments) -> tuple[list[float], Mapping[str, int]]:
         models = asked.get("modelFilter")
         chosen = named([self._projects[job.environment_id]], models)
         if not self._builds(job, asked.get("filter"), models, chosen):
-            return [], 0
-        runs, passed_over = window(job, asked["lastRuns"])
-        return [run.runtime for run in runs], passed_over
+            return [], {}
+        runs, left_out = window(job, asked["lastRuns"])
+        return [run.runtime for run in runs], left_out
 
-    def job_averageHistoricalModelRuntime(self, job: Job, asked: Arguments) -> ModelAverage:
+    def job_averageModelRuntime(self, job: Job, asked: Arguments) -> ModelAverage:
         models = [one for one in self._built(job, asked.get("modelFilter")) if meets(one, asked.get("filter"))]
         runs, _ = window(job, asked["lastRuns"])
         results = {
             model.unique_id: [run.results[model.unique_id] for run in runs if model.unique_id in run.results]
             for model in models
         }
-        return average(results, len(runs), asked["slowest"])
+        return average(results, len(runs), asked["first"])
 
 
 _PREFIXES = {
@@ -423,7 +424,7 @@ def average(results: Mapping[str, Sequence[Result]], runs: int, slowest: int) ->
     ranked = rank([(name, name, found) for name, found in times.items()], slowest)
     dropped = [one for found in results.values() for one in found if not counts(one)]
     reasons = Counter("NOT_EXECUTED" if one.runtime is None else "FAILED" for one in dropped)
-    return ModelAverage([fmean(one.runtimes) for one in ranked], runs, sum(not one for one in times.values()), reasons)
+    return ModelAverage([fmean(one.runtimes) for one in ranked], runs, reasons)
 
 
 def summary(times: Sequence[float]) -> list[float]:
@@ -434,10 +435,19 @@ def seconds(start: str | None, end: str | None) -> float | None:
     return (moment(end) - moment(start)).total_seconds() if start and end else None
 
 
-def worst(sources: Sequence[Mapping[str, Any]]) -> str:
-    statuses = [source["status"] for source in sources]
-    return next((one for one in ("FAILURE", "WARN", "SUCCESS") if one in statuses), "UNKNOWN")
+def worst(sources: Sequence[Source]) -> str:
+    statuses = [source.facts["status"] for source in sources]
+    return next((one for one in ("STALE", "WARN", "FRESH") if one in statuses), "NEVER_CHECKED")
 
+
+CATEGORIES = {
+    "scheduled": "SCHEDULE",
+    "github_pull_request": "CI",
+    "retry": "RERUN",
+    "ui": "UI",
+    "api": "API",
+    "merge": "MERGE",
+}
 
 Getter = Callable[[Any], Any]
 
@@ -494,9 +504,9 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "schema": lambda one: one.node.schema,
         "alias": lambda one: one.node.alias,
         "relationName": lambda one: one.node.relation,
-        "access": lambda one: one.node.access,
+        "access": lambda one: one.node.access and one.node.access.upper(),
         "group": lambda one: one.node.group,
-        "language": lambda one: one.node.language,
+        "language": lambda one: one.node.language and one.node.language.upper(),
         "version": lambda one: one.node.version,
         "filePath": lambda one: one.node.path,
         "contractEnforced": lambda one: one.node.contract_enforced,
@@ -504,10 +514,11 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "rawCode": lambda one: one.node.raw_code,
         "compiledCode": lambda one: one.compiled_code,
         "lastRun": lambda one: one.last,
+        "lastSuccess": lambda one: one.success,
     },
     "Owner": _plain("name", "email"),
-    "ModelTest": _plain(
-        *("uniqueId", "name", "columnName", "kind", "statusText", "error", "failures", "lastRunTime", "runtime")
+    "Test": _plain(
+        *("uniqueId", "name", "columnName", "kind", "statusText", "error", "failingRows", "lastRunTime", "runtime")
     )
     | {"status": lambda one: one["statusText"] and status_of(one["statusText"])},
     "ModelFreshness": {"status": worst, "sources": lambda one: one},
@@ -520,6 +531,7 @@ FIELDS: dict[str, dict[str, Getter]] = {
         *("warnAfterSeconds", "errorAfterSeconds"),
     ),
     "ModelRun": {
+        "id": lambda one: f"{one.run.id}/{one.result.unique_id}",
         "uniqueId": lambda one: one.result.unique_id,
         "name": lambda one: one.result.node.name,
         "status": lambda one: status_of(one.result.status),
@@ -555,7 +567,7 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "steps": lambda one: one.record["run_steps"],
         "modelCount": lambda one: len(one.results),
     },
-    "RunTrigger": {"category": lambda one: one["cause_category"], "cause": lambda one: one["cause"]},
+    "RunTrigger": {"category": lambda one: CATEGORIES[one["cause_category"]], "cause": lambda one: one["cause"]},
     "RunStep": {
         "index": lambda one: one["index"],
         "name": lambda one: one["name"],
@@ -569,7 +581,7 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "id": lambda one: str(one.id),
         "name": lambda one: one.record["name"],
         "description": lambda one: one.record.get("description") or "",
-        "kind": lambda one: one.record["job_type"],
+        "kind": lambda one: one.record["job_type"].upper(),
         "schedule": lambda one: (one.record["schedule"] or {}).get("cron"),
         "steps": lambda one: one.record["execute_steps"],
         "lastRun": lambda one: one.runs[0],
@@ -580,7 +592,7 @@ FIELDS: dict[str, dict[str, Getter]] = {
             "rank": lambda one: one.rank,
             "runtime": lambda one: fmean(one.runtimes),
             "runtimes": lambda one: summary(one.runtimes),
-            "runs": lambda one: len(one.runtimes),
+            "runCount": lambda one: len(one.runtimes),
             item: lambda one: one.item,
         }
         for kind, item in (("RankedModel", "model"), ("RankedJob", "job"), ("RankedModelRun", "modelRun"))
@@ -594,16 +606,15 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "maximum": lambda one: max(one, default=None),
     },
     "JobAverage": {
-        "runtimes": lambda one: summary(one[0]),
+        "runtimes": lambda one: summary(one[0]) or None,
         "runtime": lambda one: fmean(one[0]) if one[0] else None,
-        "passedOver": lambda one: one[1],
+        "leftOut": lambda one: sorted(one[1].items()),
     },
     "ModelAverage": {
         "runtime": lambda one: fmean(one.means) if one.means else None,
-        "runs": lambda one: one.runs,
-        "runtimes": lambda one: summary(one.means),
-        "models": lambda one: len(one.means),
-        "withoutRuntime": lambda one: one.without,
+        "runCount": lambda one: one.runs,
+        "runtimes": lambda one: summary(one.means) or None,
+        "modelCount": lambda one: len(one.means),
         "leftOut": lambda one: sorted(one.left_out.items()),
     },
     "LeftOutRuns": {"reason": lambda one: one[0], "count": lambda one: one[1]},

@@ -49,7 +49,7 @@ async def test_an_owner_is_the_groups_or_the_metas(
 async def test_the_tests_of_a_model_show_their_last_attempt(
     answers: Gateway, oracle: Oracle, graphs: Mapping[str, Graph]
 ) -> None:
-    selection = "uniqueId columnName statusText error failures lastRunTime runtime"
+    selection = "uniqueId columnName statusText error failingRows lastRunTime runtime"
     found = await of_each_model(answers, f"tests {{ {selection} }}")
     assert found == {model.id: {"tests": graphs[model.project].tests(model.unique_id)} for model in oracle.models}
     words = {test["statusText"] for node in found.values() for test in node["tests"]}
@@ -64,15 +64,16 @@ async def test_the_status_of_a_test_is_one_of_ours(answers: Gateway) -> None:
             assert test["status"] == statuses.get(test["statusText"])
 
 
+CATEGORIES = {"scheduled": "SCHEDULE", "github_pull_request": "CI", "retry": "RERUN"}
 SEVERITY = ["pass", "warn", "error"]
-STATUS = {"pass": "SUCCESS", "warn": "WARN", "error": "FAILURE"}
+STATUS = {"pass": "FRESH", "warn": "WARN", "error": "STALE"}
 
 
 async def test_the_freshness_behind_a_model_is_the_worst_of_its_sources(
     answers: Gateway, oracle: Oracle, graphs: Mapping[str, Graph]
 ) -> None:
     found = await of_each_model(
-        answers, "freshness { status sources { uniqueId status ageSeconds checkedAt maxLoadedAt } }"
+        answers, "freshness { status sources { uniqueId freshness { status ageSeconds checkedAt maxLoadedAt } } }"
     )
     for model in oracle.models:
         graph = graphs[model.project]
@@ -81,14 +82,15 @@ async def test_the_freshness_behind_a_model_is_the_worst_of_its_sources(
         words = [one["status"] for one in checked.values()]
         worst = max(words, key=SEVERITY.index) if words else None
         freshness = found[model.id]["freshness"]
-        assert freshness["status"] == (STATUS[worst] if worst else "UNKNOWN"), model.id
+        assert freshness["status"] == (STATUS[worst] if worst else "NEVER_CHECKED"), model.id
         assert [one["uniqueId"] for one in freshness["sources"]] == sources
         for one in freshness["sources"]:
             check = checked.get(one["uniqueId"])
-            assert one["status"] == (STATUS[check["status"]] if check else "UNKNOWN")
-            assert one["ageSeconds"] == (check["max_loaded_at_time_ago_in_s"] if check else None)
-            assert one["checkedAt"] == (iso(cut(moment(check["snapshotted_at"]))) if check else None)
-    assert {node["freshness"]["status"] for node in found.values()} >= {"SUCCESS", "UNKNOWN"}
+            told = one["freshness"]
+            assert told["status"] == (STATUS[check["status"]] if check else "NEVER_CHECKED")
+            assert told["ageSeconds"] == (check["max_loaded_at_time_ago_in_s"] if check else None)
+            assert told["checkedAt"] == (iso(cut(moment(check["snapshotted_at"]))) if check else None)
+    assert {node["freshness"]["status"] for node in found.values()} >= {"FRESH", "NEVER_CHECKED"}
 
 
 async def test_the_last_run_is_the_newest_of_the_history(answers: Gateway, oracle: Oracle) -> None:
@@ -109,7 +111,7 @@ async def test_a_run_tells_why_it_was_started_and_its_steps(answers: Gateway, or
         )
         record = run.record
         assert data["run"]["trigger"] == {
-            "category": record["trigger"]["cause_category"],
+            "category": CATEGORIES[record["trigger"]["cause_category"]],
             "cause": record["trigger"]["cause"],
         }
         expected = [

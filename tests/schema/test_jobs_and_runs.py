@@ -43,7 +43,7 @@ async def test_every_job_shows_its_definition_and_its_newest_run(answers: Gatewa
         {
             "id": str(job.id),
             "name": job.record["name"],
-            "kind": job.record["job_type"],
+            "kind": job.record["job_type"].upper(),
             "schedule": (job.record["schedule"] or {}).get("cron"),
             "steps": job.record["execute_steps"],
             "lastRun": facts(job.runs[0]),

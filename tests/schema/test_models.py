@@ -102,7 +102,7 @@ async def test_what_the_manifest_says_of_a_model_is_shown_when_asked_for(answers
             "database": model.node.database,
             "schema": model.node.schema,
             "relationName": model.node.relation,
-            "access": model.node.access,
+            "access": model.node.access and model.node.access.upper(),
             "group": model.node.group,
             "version": model.node.version,
             "filePath": model.node.path,
@@ -220,3 +220,18 @@ async def test_a_staging_model_is_found_in_staging_only_with_staging_runs(answer
         },
         "jobs": {"nodes": [{"id": "301003"}]},
     }
+
+
+async def test_the_last_success_is_one_run_whose_figures_belong_together(answers: Gateway, oracle: Oracle) -> None:
+    data = await answers.data(
+        f"{{ account {{ models(first: 100) {{ nodes {{ id runtime lastSuccess {{ id {ATTEMPT} }} }} }} }} }}"
+    )
+    for shown in data["account"]["models"]["nodes"]:
+        model = oracle.model(shown["id"])
+        expected = model.success and {
+            "id": f"{model.success.run.id}/{model.unique_id}",
+            **attempt(model.success.run, model.success.result),
+        }
+        assert shown["lastSuccess"] == expected
+        assert shown["runtime"] == (expected and expected["runtime"])
+    assert any(model.success and model.last and model.success.run != model.last.run for model in oracle.models)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.oracle.account import Oracle
+from tests.oracle.criteria import severity
 from tests.schema.test_jobs_and_runs import STATUS
 from tests.schema.test_models import status
 from tests.serving import Gateway
@@ -25,7 +26,7 @@ MODEL_VALUES: dict[str, Callable[[Any], Any]] = {
     "NAME": lambda model: model.node.name,
     "RUNTIME": lambda model: model.runtime,
     "LAST_RUN_TIME": lambda model: model.last and model.last.result.generated_at,
-    "STATUS": lambda model: model.last and status(model.last.result.status).lower(),
+    "SEVERITY": lambda model: model.last and severity(status(model.last.result.status)),
 }
 
 JOB_VALUES: dict[str, Callable[[Any], Any]] = {
@@ -33,14 +34,14 @@ JOB_VALUES: dict[str, Callable[[Any], Any]] = {
     "NAME": lambda job: job.record["name"],
     "RUNTIME": lambda job: job.runs[0].runtime,
     "LAST_RUN_TIME": lambda job: job.runs[0].start,
-    "STATUS": lambda job: STATUS[job.runs[0].record["status"]].lower(),
+    "SEVERITY": lambda job: severity(STATUS[job.runs[0].record["status"]]),
 }
 
 RUN_VALUES: dict[str, Callable[[Any], Any]] = {
     "ID": lambda run: run.id,
     "RUNTIME": lambda run: run.runtime,
     "START_TIME": lambda run: run.start,
-    "STATUS": lambda run: STATUS[run.record["status"]].lower(),
+    "SEVERITY": lambda run: severity(STATUS[run.record["status"]]),
 }
 
 
@@ -123,3 +124,47 @@ async def test_a_cursor_of_another_order_is_refused_or_keeps_its_place(answers: 
         c=data["account"]["models"]["pageInfo"]["endCursor"],
     )
     assert reply.codes == {"account.models": "BAD_USER_INPUT"}
+
+
+@pytest.mark.parametrize(
+    ("what", "field", "direction"),
+    [
+        ("models", "ID", "ASC"),
+        ("models", "NAME", "ASC"),
+        ("models", "RUNTIME", "DESC"),
+        ("models", "LAST_RUN_TIME", "DESC"),
+        ("models", "SEVERITY", "DESC"),
+        ("jobs", "NAME", "ASC"),
+        ("jobs", "RUNTIME", "DESC"),
+        ("jobs", "LAST_RUN_TIME", "DESC"),
+        ("jobs", "SEVERITY", "DESC"),
+        ("runs", "ID", "ASC"),
+        ("runs", "RUNTIME", "DESC"),
+        ("runs", "START_TIME", "DESC"),
+        ("runs", "SEVERITY", "DESC"),
+        ("sources", "ID", "ASC"),
+        ("sources", "AGE", "DESC"),
+    ],
+)
+async def test_an_order_without_a_direction_is_the_one_a_reader_expects(
+    answers: Gateway, what: str, field: str, direction: str
+) -> None:
+    shown = "name" if what == "sources" else "id"
+    data = await answers.data(
+        f"{{ account {{ silent: {what}(first: 100, orderBy: {{field: {field}}}) {{ nodes {{ {shown} }} }} "
+        f"null: {what}(first: 100, orderBy: {{field: {field}, direction: null}}) {{ nodes {{ {shown} }} }} "
+        f"said: {what}(first: 100, orderBy: {{field: {field}, direction: {direction}}}) {{ nodes {{ {shown} }} }} }} }}"
+    )
+    found = data["account"]
+    assert found["silent"] == found["null"] == found["said"]
+    assert len(found["said"]["nodes"]) > 3
+
+
+async def test_the_slowest_job_and_the_failed_run_come_first(answers: Gateway, oracle: Oracle) -> None:
+    data = await answers.data(
+        "{ account { jobs(first: 1, orderBy: {field: RUNTIME}) { nodes { id } } "
+        "runs(first: 1, orderBy: {field: SEVERITY}) { nodes { status } } } }"
+    )
+    slowest = max(oracle.production_jobs, key=lambda job: job.runs[0].runtime)
+    assert data["account"]["jobs"]["nodes"] == [{"id": str(slowest.id)}]
+    assert data["account"]["runs"]["nodes"] == [{"status": "FAILURE"}]

@@ -123,3 +123,13 @@ async def test_without_arguments_the_first_hundred_come(answers: Gateway, oracle
     data = await answers.data("{ account { models { nodes { id } pageInfo { hasNextPage } } } }")
     assert [node["id"] for node in data["account"]["models"]["nodes"]] == expected("models", oracle)
     assert data["account"]["models"]["pageInfo"] == {"hasNextPage": False}
+
+
+@pytest.mark.parametrize("slice", ["first: 0", "last: 0"])
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_page_of_nothing_is_empty(answers: Gateway, oracle: Oracle, name: str, slice: str) -> None:
+    found = await page(answers, name, slice)
+    assert found["nodes"] == []
+    assert found["totalCount"] == len(expected(name, oracle))
+    assert found["pageInfo"]["hasNextPage"] is (slice == "first: 0")
+    assert found["pageInfo"]["hasPreviousPage"] is (slice == "last: 0")

@@ -14,20 +14,20 @@ LAST_RUNS = [1, 3, 5, 10]
 
 def ranked_models(rows: list[tuple[str, float, int]]) -> list[dict[str, Any]]:
     return [
-        {"rank": place, "runtime": runtime, "runs": runs, "model": {"id": model_id}}
+        {"rank": place, "runtime": runtime, "runCount": runs, "model": {"id": model_id}}
         for place, (model_id, runtime, runs) in enumerate(rows, start=1)
     ]
 
 
 def ranked_jobs(rows: list[tuple[int, float, int]]) -> list[dict[str, Any]]:
     return [
-        {"rank": place, "runtime": runtime, "runs": runs, "job": {"id": str(job_id)}}
+        {"rank": place, "runtime": runtime, "runCount": runs, "job": {"id": str(job_id)}}
         for place, (job_id, runtime, runs) in enumerate(rows, start=1)
     ]
 
 
-SLOWEST = "{ rank runtime runs model { id } }"
-LONGEST = "{ rank runtime runs job { id } }"
+SLOWEST = "{ rank runtime runCount model { id } }"
+LONGEST = "{ rank runtime runCount job { id } }"
 
 
 @pytest.mark.parametrize("last_runs", LAST_RUNS)

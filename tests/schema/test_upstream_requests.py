@@ -85,7 +85,7 @@ COST = {
     },
     '{ job(id: "301001") { runtimes { runtime } } }': {**JOBS, "runs": 1},
     '{ job(id: "301001") { averageRuntime { runtime } } }': {**PROJECTS, **JOBS, "runs": 1},
-    '{ job(id: "301001") { averageHistoricalModelRuntime { runtime } } }': {
+    '{ job(id: "301001") { averageModelRuntime { runtime } } }': {
         **MODELS,
         **JOBS,
         "runs": 1,
@@ -166,13 +166,13 @@ async def test_a_large_account_is_read_whole_and_ranked_right(large: Gateway, la
     oracle = Oracle(large_folder)
     data = await large.data(
         "{ account { models(first: 5000) { totalCount nodes { id runtime } } "
-        "slowestModels(first: 20, lastRuns: 3) { runtime runs model { id } } } }"
+        "slowestModels(first: 20, lastRuns: 3) { runtime runCount model { id } } } }"
     )
     assert data["account"]["models"] == {
         "totalCount": 3 * 520,
         "nodes": [{"id": model.id, "runtime": model.runtime} for model in oracle.models],
     }
     assert data["account"]["slowestModels"] == [
-        {"runtime": runtime, "runs": runs, "model": {"id": model_id}}
+        {"runtime": runtime, "runCount": runs, "model": {"id": model_id}}
         for model_id, runtime, runs in oracle.slowest(oracle.models, 3, 20)
     ]

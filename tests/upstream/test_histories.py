@@ -18,7 +18,7 @@ from tests.conftest import stored
 from tests.oracle.account import Oracle
 from tests.serving import serving
 
-SLOWEST = "{ account { slowestModels(first: 25, lastRuns: 5) { runtime runs model { id } } } }"
+SLOWEST = "{ account { slowestModels(first: 25, lastRuns: 5) { runtime runCount model { id } } } }"
 
 
 FILL = "{ account { jobs { nodes { runtimes(lastRuns: 60, byModel: true) { runId } } } } }"
@@ -53,7 +53,8 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def check(data: Any, oracle: Oracle) -> None:
     ranked = data["account"]["slowestModels"]
     expected = oracle.slowest(oracle.models, 5, 25)
-    assert [(one["model"]["id"], one["runs"]) for one in ranked] == [(model_id, runs) for model_id, _, runs in expected]
+    counts = [(model_id, runs) for model_id, _, runs in expected]
+    assert [(one["model"]["id"], one["runCount"]) for one in ranked] == counts
     assert [one["runtime"] for one in ranked] == pytest.approx([mean for _, mean, _ in expected])
 
 

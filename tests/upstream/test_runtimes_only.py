@@ -56,7 +56,7 @@ NEEDING_MORE = [
     '{ account { slowestModels(filter: {tags: ["finance"]}) { model { id } } } }',
     '{ account(filter: {tags: ["finance"]}) { slowestModels { model { id } } } }',
     "{ account { models { nodes { id runtime } } } }",
-    "{ account { slowestModels { model { id } } models(orderBy: {field: STATUS}) { totalCount } } }",
+    "{ account { slowestModels { model { id } } models(orderBy: {field: SEVERITY}) { totalCount } } }",
 ]
 
 

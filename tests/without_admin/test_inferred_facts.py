@@ -162,7 +162,9 @@ async def test_what_stands_on_models_alone_is_the_same_as_with_the_admin_api(
 
 
 async def test_longest_jobs_are_ranked_by_what_their_models_tell(inferred: Gateway, oracle: Oracle) -> None:
-    data = await inferred.data("{ account { longestRunningJobs(first: 20, lastRuns: 5) { runtime runs job { id } } } }")
+    data = await inferred.data(
+        "{ account { longestRunningJobs(first: 20, lastRuns: 5) { runtime runCount job { id } } } }"
+    )
 
     means = {
         job.id: fmean(trace(run).runtime for run in traced(oracle, job.id)[:5])

@@ -152,7 +152,8 @@ class Average(float):
     @classmethod
     def of_job(cls, average: JobAverage) -> Average | None:
         """None when there was nothing to average."""
-        left_out = {"did not end by itself": average.passed_over} if average.passed_over else {}
+        passed_over = sum(average.left_out.values())
+        left_out = {"did not end by itself": passed_over} if passed_over else {}
         return cls._of(average.summary.mean, average.summary.count, None, left_out)
 
     @classmethod

@@ -48,4 +48,6 @@ def _payloads(histories: Mapping[HistoryKey, tuple[ModelRun, ...]]) -> dict[tupl
         (key.environment_id, key.unique_id, run.run_id): _PACKING.to_bytes(run)
         for key, runs in histories.items()
         for run in runs
+        # One result a run is kept: that of its last step.
+        if not run.superseded
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.errors import GatewayError, UpstreamComplexityExceeded, UpstreamRejected
@@ -110,6 +111,18 @@ def _sort_out(
         return dict.fromkeys(group, answer)
     histories = (answer.applied if answer else None) or {}
     return {
-        key: tuple(run for row in histories.get(f"m{m}", ()) if (run := to_model_run(row, share)) is not None)
+        key: _superseding([run for row in histories.get(f"m{m}", ()) if (run := to_model_run(row, share)) is not None])
         for m, key in enumerate(group)
     }
+
+
+def _superseding(runs: Sequence[ModelRun]) -> tuple[ModelRun, ...]:
+    """The same runs, newest first; of several results of one run all but the newest are marked as superseded."""
+    if len({run.run_id for run in runs}) == len(runs):
+        return tuple(runs)
+    seen: set[int] = set()
+    marked = []
+    for run in runs:
+        marked.append(replace(run, superseded=True) if run.run_id in seen else run)
+        seen.add(run.run_id)
+    return tuple(marked)

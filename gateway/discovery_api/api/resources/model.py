@@ -145,7 +145,7 @@ class Model(ModelState):
         known = self._facts
         return self._client.ask(
             lambda asking: freshness.model_freshness(asking, known),
-            lambda found: [SourceFreshnessReport.of(source) for source in found.sources],
+            lambda found: [SourceFreshnessReport.of(source.freshness) for source in found.sources],
             refresh=refresh,
         )
 
