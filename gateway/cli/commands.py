@@ -19,8 +19,8 @@ import gateway
 from gateway.app import create_app
 from gateway.cli.keys import make_key
 from gateway.cli.shared_metrics import metrics_shared
-from gateway.cli.source import opened, prepared, read_folder
-from gateway.cli.terminal import complain, describe, say, shown_host
+from gateway.cli.source import opened, prepared, read_folder, tell_problems
+from gateway.cli.terminal import complain, counted, describe, say, shown_host
 from gateway.errors import ConfigurationError, UnreadableArtifact
 from gateway.http.request.hosts import LOOPBACK_NAMES
 from gateway.http.serving.server import ServingPolicy, bind, serve
@@ -110,7 +110,7 @@ def _ingest(options: argparse.Namespace) -> int:
 
 def _ingest_once(archive: Archive, options: argparse.Namespace) -> IngestReport:
     report = read_folder(archive, options.folder, keep_raw=options.keep_raw)
-    say(f"{options.folder}: {report.runs:,} runs stored, {report.unchanged:,} known already.")
+    say(f"{options.folder}: {counted(report.runs, 'run')} stored, {report.unchanged:,} known already.")
     _forget(archive, options)
     say(f"The archive holds {describe(archive.describe())}.")
     return report
@@ -122,7 +122,7 @@ def _forget(archive: Archive, options: argparse.Namespace) -> None:
     age = None if options.keep_days is None else timedelta(days=options.keep_days)
     forgotten = forget_old_runs(archive, Retention(age, options.keep_runs))
     if forgotten.runs:
-        say(f"{forgotten.runs:,} runs forgotten with {forgotten.results:,} results.")
+        say(f"{counted(forgotten.runs, 'run')} forgotten with {counted(forgotten.results, 'result')}.")
 
 
 def _watch(archive: Archive, options: argparse.Namespace) -> None:
@@ -135,10 +135,9 @@ def _watch(archive: Archive, options: argparse.Namespace) -> None:
     stop = threading.Event()
 
     def tell(report: IngestReport) -> None:
-        for problem in report.problems:
-            complain(f"not used: {problem.path}: {problem.reason}")
+        tell_problems(report)
         if report.runs:
-            say(f"{options.folder}: {report.runs:,} runs stored.")
+            say(f"{options.folder}: {counted(report.runs, 'run')} stored.")
             try:
                 _forget(archive, options)
             except ConfigurationError as busy:

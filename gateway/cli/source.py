@@ -79,6 +79,13 @@ def read_folder(archive: Archive, folder: Path, *, keep_raw: bool) -> IngestRepo
         report = ingest_folder(archive, folder, progress=progress, keep_raw=keep_raw)
     finally:
         progress.finish()
+    tell_problems(report)
+    return report
+
+
+def tell_problems(report: IngestReport) -> None:
+    """Names every file that could not be used, or not all of it."""
     for problem in report.problems:
         complain(f"not used: {problem.path}: {problem.reason}")
-    return report
+    for note in report.notes:
+        complain(f"used in part: {note.path}: {note.reason}")

@@ -42,12 +42,22 @@ class ProgressLine:
             sys.stderr.write("\r\033[K")
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 run`, `2 runs`, `1,234 runs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def describe(summary: ArchiveSummary) -> str:
     """An archive's content in a line."""
     name = f"{summary.account_name}, " if summary.account_name else ""
-    counts = (
-        f"{summary.projects:,} projects, {summary.jobs:,} jobs, {summary.runs:,} runs, "
-        f"{summary.model_results:,} model results"
+    counts = ", ".join(
+        counted(number, noun)
+        for number, noun in (
+            (summary.projects, "project"),
+            (summary.jobs, "job"),
+            (summary.runs, "run"),
+            (summary.model_results, "model result"),
+        )
     )
     if summary.first_run_at is None or summary.last_run_at is None:
         return name + counts

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 
 from gateway.local_platform import artifacts
 from gateway.local_platform.identity import LOCAL_ACCOUNT, Owner, numeric, stable_id
+from gateway.local_platform.odd_values import OddValue
 from gateway.local_platform.records import AccountRecord
-from gateway.local_platform.tables import accounts, environments, jobs, projects
+from gateway.local_platform.tables import accounts, environments, jobs, projects, runs
 
 _PRODUCTION = frozenset({"prod", "production"})
 
 Rows = list[tuple[Table, dict[str, Any]]]
 
 
-def read_account(path: Path) -> AccountRecord:
-    """One account.json. Raises UnreadableArtifact."""
+def read_account(path: Path) -> tuple[AccountRecord, Sequence[OddValue]]:
+    """One account.json, and the values of it that were left out. Raises UnreadableArtifact."""
     return artifacts.read_record(path, AccountRecord)
 
 
@@ -57,6 +58,27 @@ def account_rows(owner: Owner) -> Rows:
         (environments, {**project, "id": owner.environment_id, "name": owner.environment_name, "type": "deployment"}),
         (jobs, {**job, "id": owner.job_id, "name": owner.job_name}),
     ]
+
+
+def follow_names(connection: Connection, owner: Owner, moment: int) -> None:
+    """Renames what the run at `moment` (microseconds) names otherwise, unless account.json names it or a later run did.
+
+    The newest name stands, in whatever order runs are read.
+    """
+    for table, key, name, column in (
+        (projects, owner.project_id, owner.project_name, runs.c.project_id),
+        (environments, owner.environment_id, owner.environment_name, runs.c.environment_id),
+        (jobs, owner.job_id, owner.job_name, runs.c.job_id),
+    ):
+        if table.name.removesuffix("s") not in owner.named:
+            continue
+        other = select(table.c.id).where(table.c.id == key, table.c.inferred, table.c.name != name)
+        if connection.scalar(other) is None:
+            continue
+        ended = func.max(func.coalesce(runs.c.finished_at, runs.c.created_at))
+        newest = connection.scalar(select(ended).where(column == key, runs.c.id != owner.run_id))
+        if newest is None or newest <= moment:
+            connection.execute(update(table).where(table.c.id == key).values(name=name))
 
 
 def infer_deployment_types(connection: Connection, project_id: int) -> None:

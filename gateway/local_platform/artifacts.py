@@ -6,14 +6,18 @@ versions differ by keys that are absent or renamed (`raw_sql` became `raw_code`)
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from gateway.errors import UnreadableArtifact
+from gateway.local_platform import odd_values
+from gateway.local_platform.odd_values import OddValue
 
 MANIFEST, RUN_RESULTS, SOURCES, CATALOG = "manifest.json", "run_results.json", "sources.json", "catalog.json"
 ARTIFACT_NAMES = (MANIFEST, RUN_RESULTS, SOURCES, CATALOG)
@@ -26,6 +30,16 @@ JSON = msgspec.Raw
 _NUL = rb"\u0000"  # PostgreSQL keeps no text with it
 _ESCAPED_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # not the six characters themselves, which SQL is fond of
 _NOTHING: msgspec.Raw = msgspec.Raw(b"")
+_OTHER_ENCODINGS = {
+    codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+    b"{\0": "UTF-16",
+    b"\0{": "UTF-16",
+}
+
+WholeNumber = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class Metadata(msgspec.Struct, frozen=True):
@@ -156,7 +170,7 @@ class Result(msgspec.Struct, frozen=True):
     thread_id: str | None = None
     execution_time: float | None = None
     message: str | None = None
-    failures: int | None = None
+    failures: WholeNumber | None = None
     compiled_code: str | None = None
 
 
@@ -174,6 +188,9 @@ class FreshnessResult(msgspec.Struct, frozen=True):
 
     unique_id: str
     status: str | None = None
+    timing: list[Timing] | None = None
+    thread_id: str | None = None
+    execution_time: float | None = None
     max_loaded_at: str | None = None
     snapshotted_at: str | None = None
     max_loaded_at_time_ago_in_s: float | None = None
@@ -205,7 +222,11 @@ class RunArgs(msgspec.Struct, frozen=True):
     target: str | None = None
     select: Any = None
     exclude: Any = None
+    selector: Any = None
     models: Any = None
+    resource_types: Any = None
+    exclude_resource_types: Any = None
+    macro: Any = None
 
 
 Record = TypeVar("Record")
@@ -223,25 +244,48 @@ def read_bytes(path: Path) -> bytes:
         raise UnreadableArtifact(f"{path}: {error.strerror or error}.") from error
 
 
-def decode(data: bytes, record: type[Record], path: Path) -> Record:
-    """`data` as `record`. Raises UnreadableArtifact that names file, place and reason."""
+def plain_text(data: bytes, path: Path) -> bytes:
+    """`data` without a byte order mark, which PowerShell and editors write. Raises UnreadableArtifact for UTF-16."""
+    for mark, encoding in _OTHER_ENCODINGS.items():
+        if data.startswith(mark):
+            raise UnreadableArtifact(f"{path}: written in {encoding}, as PowerShell's `>` does: save it as UTF-8.")
+    return data.removeprefix(codecs.BOM_UTF8)
+
+
+def decode(data: bytes, record: type[Record], path: Path, place: str = "$") -> tuple[Record, Sequence[OddValue]]:
+    """`data`, which stands at `place` of its file, as `record`, and the values of it that were left out.
+
+    Raises UnreadableArtifact that names file, place and reason.
+    """
     if _NUL in data:
         data = _ESCAPED_NUL.sub(rb"\1\\ufffd", data)
     try:
-        return msgspec.json.decode(data, type=record)
-    except msgspec.ValidationError as error:
-        raise UnreadableArtifact(f"{path}: not as dbt writes it: {error}.") from error
+        return odd_values.decode(data, record, place)
+    except odd_values.UnusableError as error:
+        raise UnreadableArtifact(
+            f"{path}: not as dbt writes it: {error.value.reason}, at {error.value.place}."
+        ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableArtifact(f"{path}: not complete, valid JSON: {error}.") from error
     except RecursionError as error:
         raise UnreadableArtifact(f"{path}: nested too deeply to be a dbt artifact.") from error
 
 
-def read_record(path: Path, record: type[Record]) -> Record:
-    """The file as `record`. Raises UnreadableArtifact."""
-    data = read_bytes(path)
+def read_record(path: Path, record: type[Record]) -> tuple[Record, Sequence[OddValue]]:
+    """The file as `record`, and the values of it that were left out. Raises UnreadableArtifact."""
+    data = plain_text(read_bytes(path), path)
     check_keys(data, path)
     return decode(data, record, path)
+
+
+def read_args(data: bytes | str | None) -> RunArgs:
+    """The arguments of a command from JSON text that was stored; what is odd among them is None."""
+    if not data:
+        return RunArgs()
+    try:
+        return odd_values.decode(data.encode() if isinstance(data, str) else data, RunArgs)[0]
+    except (odd_values.UnusableError, msgspec.DecodeError):
+        return RunArgs()
 
 
 class _RepeatedKeyError(Exception):

@@ -20,7 +20,10 @@ LOCAL_ACCOUNT = "Local dbt"
 
 @dataclass(frozen=True)
 class Owner:
-    """The ids and names a run is filed under. `inferred`: no orchestrator described the run."""
+    """The ids and names a run is filed under.
+
+    `inferred`: no orchestrator described the run. `named`: which of `project`, `environment` and `job` it names itself.
+    """
 
     account_id: int
     project_id: int
@@ -32,6 +35,7 @@ class Owner:
     run_id: int
     trigger: str | None
     inferred: bool
+    named: frozenset[str] = frozenset()
 
 
 def stable_id(*parts: object) -> int:
@@ -57,8 +61,13 @@ def _is_number(text: str) -> bool:
     return text.isdecimal() and len(text) < 19
 
 
-def owner_of(invocation: Invocation, record: RunRecord, account_id: int | None) -> Owner:
-    """Files an invocation: run.json first, then its artifacts' own environment, then what can be derived."""
+def owner_of(
+    invocation: Invocation, record: RunRecord, account_id: int | None, *, described: bool | None = None
+) -> Owner:
+    """Files an invocation: `record` first, then its artifacts' own environment, then what can be derived.
+
+    `described`: whether `record` comes from who ran it, as it does when it says anything at all.
+    """
     cloud = _cloud_values(invocation.env)
 
     def told(given: Identifier, key: str) -> Identifier:
@@ -86,7 +95,28 @@ def owner_of(invocation: Invocation, record: RunRecord, account_id: int | None) 
         job_name=job_name,
         run_id=known(record.id, "RUN_ID", job) or stable_id(environment, "run", invocation.uuid),
         trigger=record.trigger.cause_category or cloud.get("RUN_REASON_CATEGORY"),
-        inferred=record == RunRecord(),
+        inferred=not (record != RunRecord() if described is None else described),
+        named=_named(record, invocation),
+    )
+
+
+def _named(record: RunRecord, invocation: Invocation) -> frozenset[str]:
+    told = {
+        "project": record.project_name or invocation.project_name,
+        "environment": record.environment_name,
+        "job": record.job_name,
+    }
+    return frozenset(kind for kind, name in told.items() if name)
+
+
+def place_of(owner: Owner) -> RunRecord:
+    """The project and environment of a run, as a record for another that ran there."""
+    return RunRecord(
+        account_id=owner.account_id,
+        project_id=owner.project_id,
+        project_name=owner.project_name,
+        environment_id=owner.environment_id,
+        environment_name=owner.environment_name,
     )
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from gateway.errors import UnreadableArtifact
 from gateway.local_platform.account import account_number, read_account, store_account
 from gateway.local_platform.archive import Archive, reason_of
+from gateway.local_platform.contents import chunks
+from gateway.local_platform.ingest_notes import note_of, notes_of
 from gateway.local_platform.layout import Layout, Problem, RunFolder, StepFolder, find_artifacts
 from gateway.local_platform.records import AccountRecord, RunRecord
 from gateway.local_platform.run_bundle import RunBundle, read_bare_folder, read_run_folder, read_run_record
-from gateway.local_platform.storing import RunWriter
-from gateway.local_platform.tables import folders
+from gateway.local_platform.storing import RunWriter, Stored
+from gateway.local_platform.tables import folders, run_files, runs
 from gateway.local_platform.times import parse_micros
 from gateway.local_platform.unpacking import unpacked
 
@@ -38,12 +40,17 @@ ProgressCallback = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What reading a folder did. `runs` and `results` count what is new or changed, `unchanged` runs already known."""
+    """What reading a folder did. `runs` and `results` count what is new or changed, `unchanged` runs already known.
+
+    Every run counts once, in however many folders it lies. `problems` are files that could not be used, `notes` what
+    was left out of files that were.
+    """
 
     runs: int
     unchanged: int
     results: int
     problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,11 +73,15 @@ class _Unit:
             return list(self.folder.files.values())
         return [self.folder.path / "run.json", *(file for step in self.folder.steps for file in step.files.values())]
 
+    @property
+    def spoken_of(self) -> Path:
+        """What a problem names that any of its files may have: the only one, or else the folder."""
+        return self.files[0] if len(self.files) == 1 else self.path
+
     def bundles(self) -> Iterator[RunBundle]:
         if isinstance(self.folder, RunFolder):
-            yield read_run_folder(self.folder, self.record, self.account_id)
-        else:
-            yield from read_bare_folder(self.folder, self.account_id)
+            return read_run_folder(self.folder, self.record, self.account_id)
+        return read_bare_folder(self.folder, self.account_id)
 
 
 def ingest_folder(
@@ -106,10 +117,21 @@ class _Ingest:
         self._lasting = lasting
         self._writer = writer
         self._problems: list[Problem] = []
-        self._runs = self._unchanged = self._results = 0
+        self._notes: list[Problem] = []
+        self._stored: set[int] = set()
+        self._known: set[int] = set()
+        self._results = 0
 
     def report(self) -> IngestReport:
-        return IngestReport(self._runs, self._unchanged, self._results, tuple(self._problems))
+        notes = tuple(dict.fromkeys(self._notes))
+        unchanged = self._held(self._known - self._stored)
+        return IngestReport(len(self._stored), unchanged, self._results, tuple(self._problems), notes)
+
+    def _held(self, run_ids: Iterable[int]) -> int:
+        """How many of the runs the archive still holds: old ones may have been forgotten since."""
+        count = select(func.count()).select_from(runs)
+        with self._archive.reading() as connection:
+            return sum(connection.scalar(count.where(runs.c.id.in_(part))) or 0 for part in chunks(run_ids))
 
     def plan(self, layout: Layout) -> list[_Unit]:
         """What to read, older runs first within their project, so that times move forward."""
@@ -124,7 +146,9 @@ class _Ingest:
         found = {}
         for path in layout.accounts:
             try:
-                found[path.parent] = self._store_account(read_account(path))
+                record, odd = read_account(path)
+                found[path.parent] = self._store_account(record)
+                self._notes += [note_of(path, odd)] if odd else []
             except UnreadableArtifact as error:
                 self._note(path, error)
             except _REFUSED as error:
@@ -138,10 +162,11 @@ class _Ingest:
 
     def _run_unit(self, folder: RunFolder, accounts: dict[Path, int]) -> _Unit | None:
         try:
-            record = read_run_record(folder)
+            record, odd = read_run_record(folder)
         except UnreadableArtifact as error:
             self._note(folder.path / "run.json", error)
             return None
+        self._notes += [note_of(folder.path / "run.json", odd)] if odd else []
         return _Unit(folder, record, _nearest(accounts, folder))
 
     def read(self, unit: _Unit) -> None:
@@ -149,32 +174,34 @@ class _Ingest:
         try:
             stamp = _stamp(unit.files)
             with self._archive.writing() as connection:
-                if _seen(connection, unit.path, stamp):
-                    self._unchanged += 1
-                    return
-                tally = self._store(connection, unit)
-                if self._lasting:
-                    _remember(connection, unit.path, stamp)
+                known = _seen(connection, unit, stamp)
+                outcomes = [] if known is not None else self._store(connection, unit)
+                if known is None and self._lasting:
+                    _remember(connection, unit.path, stamp, [run_id for run_id, _ in outcomes])
         except UnreadableArtifact as error:
             self._writer.forget()
             self._note(unit.path, error)
             return
         except _REFUSED as error:
             self._writer.forget()
-            self._refuse(unit.files[0], error)
+            self._refuse(unit.spoken_of, error)
             return
         except BaseException:
             self._writer.forget()
             raise
-        runs, unchanged, results = tally
-        self._runs += runs
-        self._unchanged += unchanged
-        self._results += results
+        self._known.update(known or ())
+        self._known.update(run_id for run_id, outcome in outcomes if not outcome.changed)
+        self._stored.update(run_id for run_id, outcome in outcomes if outcome.changed)
+        self._results += sum(outcome.results for _, outcome in outcomes)
 
-    def _store(self, connection: Connection, unit: _Unit) -> tuple[int, int, int]:
-        stored = [self._writer.store(connection, bundle) for bundle in unit.bundles()]
-        changed = sum(outcome.changed for outcome in stored)
-        return changed, len(stored) - changed, sum(outcome.results for outcome in stored)
+    def _store(self, connection: Connection, unit: _Unit) -> list[tuple[int, Stored]]:
+        """What storing came to, by run id."""
+        outcomes = []
+        for bundle in unit.bundles():
+            outcome = self._writer.store(connection, bundle)
+            outcomes.append((bundle.owner.run_id, outcome))
+            self._notes += notes_of(bundle) if outcome.changed else ()
+        return outcomes
 
     def _note(self, path: Path, error: UnreadableArtifact) -> None:
         """`path`: the file, or the folder it lies in; its name may itself hold what parts a file from a reason."""
@@ -217,12 +244,19 @@ def _stamp(files: list[Path]) -> bytes:
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).digest()
 
 
-def _seen(connection: Connection, path: Path, stamp: bytes) -> bool:
-    stored = connection.scalar(select(folders.c.stamp).where(folders.c.path == str(path)))
-    return stored is not None and bytes(stored) == stamp
+def _seen(connection: Connection, unit: _Unit, stamp: bytes) -> list[int] | None:
+    """The runs of a folder that was read as it is now; None of any other."""
+    stored = connection.execute(select(folders).where(folders.c.path == str(unit.path))).first()
+    if stored is None or bytes(stored.stamp) != stamp:
+        return None
+    if stored.runs is not None:
+        return [int(run_id) for run_id in stored.runs.split()]
+    query = select(run_files.c.run_id).where(run_files.c.path.in_(map(str, unit.files))).distinct()
+    return list(connection.scalars(query))
 
 
-def _remember(connection: Connection, path: Path, stamp: bytes) -> None:
-    known = connection.execute(update(folders).where(folders.c.path == str(path)).values(stamp=stamp)).rowcount
+def _remember(connection: Connection, path: Path, stamp: bytes, run_ids: list[int]) -> None:
+    values = {"stamp": stamp, "runs": " ".join(map(str, run_ids))}
+    known = connection.execute(update(folders).where(folders.c.path == str(path)).values(values)).rowcount
     if not known:
-        connection.execute(insert(folders).values(path=str(path), stamp=stamp))
+        connection.execute(insert(folders).values(path=str(path), **values))

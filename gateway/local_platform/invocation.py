@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,9 @@ from gateway.local_platform.artifacts import (
     Sources,
 )
 from gateway.local_platform.command_names import title_of
+from gateway.local_platform.odd_values import OddValue
 from gateway.local_platform.times import parse_micros
+from gateway.local_platform.worked_time import seconds_of_results
 
 EXECUTING = frozenset({"run", "build", "seed", "snapshot", "test", "retry", "clone", "run-operation"})
 BAD_STATUSES = frozenset({"error", "fail", "partial success", "runtime error"})
@@ -38,12 +40,13 @@ _SPEAKING_ORDER = (RUN_RESULTS, SOURCES, CATALOG, MANIFEST)
 
 @dataclass(frozen=True)
 class ArtifactFile:
-    """A decoded artifact, its bytes and their digest, and where it lay. The raw parts of `content` lie in `data`."""
+    """A decoded artifact, its bytes and their digest, where it lay, and which of its values were left out."""
 
     path: Path
     digest: bytes
     content: Any
     data: bytes = field(repr=False)
+    odd: Sequence[OddValue] = ()
 
     @property
     def metadata(self) -> Metadata:
@@ -60,6 +63,7 @@ class Invocation:
     generated_at: int
     files: Mapping[str, ArtifactFile]
     args: RunArgs = field(default_factory=RunArgs)
+    odd_args: Sequence[OddValue] = ()
 
     def _content(self, name: str) -> Any:
         found = self.files.get(name)
@@ -95,8 +99,9 @@ class Invocation:
 
     @property
     def env(self) -> dict[str, Any]:
-        """The environment values dbt copied into the artifacts."""
-        return next((head.env for head in self.heads if head.env), {})
+        """The environment values dbt copied into its artifacts; those of another command's manifest are not its own."""
+        own = (self.files[name].metadata for name in _SPEAKING_ORDER if name in self.own_files)
+        return next((head.env for head in own if head.env), {})
 
     @property
     def dbt_version(self) -> str | None:
@@ -115,9 +120,12 @@ class Invocation:
 
     @property
     def elapsed(self) -> float | None:
-        """Seconds from the first node to the last, without parsing."""
+        """Seconds from the first node to the last, without parsing; where dbt wrote none, by the results themselves."""
         content = self._content(RUN_RESULTS) or self._content(SOURCES)
-        return content.elapsed_time if content else None
+        if content is None:
+            return None
+        stated: float | None = content.elapsed_time
+        return stated if stated is not None and stated >= 0 else seconds_of_results(content.results)
 
     @property
     def args_text(self) -> str | None:
@@ -163,10 +171,11 @@ class Invocation:
 def read_artifact(path: Path) -> ArtifactFile:
     """Reads and checks one file. Raises UnreadableArtifact."""
     data = artifacts.read_bytes(path)
-    artifacts.check_keys(data, path)
-    content = artifacts.decode(data, _RECORDS[path.name], path)
+    text = artifacts.plain_text(data, path)
+    artifacts.check_keys(text, path)
+    content, odd = artifacts.decode(text, _RECORDS[path.name], path)
     artifacts.check_version(content.metadata, path)
-    return ArtifactFile(path, hashlib.blake2b(data, digest_size=16).digest(), content, data)
+    return ArtifactFile(path, hashlib.blake2b(data, digest_size=16).digest(), content, data, odd)
 
 
 def group_invocations(files: list[ArtifactFile]) -> list[Invocation]:
@@ -193,7 +202,12 @@ def _invocation(uuid: str, group: dict[str, ArtifactFile], manifest: ArtifactFil
     times = [time for file in spoken if (time := parse_micros(file.metadata.generated_at)) is not None]
     if not times:
         raise UnreadableArtifact(f"{spoken[0].path}: its metadata has no readable generated_at.")
-    args = RunArgs()
-    if RUN_RESULTS in group and bytes(group[RUN_RESULTS].content.args):
-        args = artifacts.decode(bytes(group[RUN_RESULTS].content.args), RunArgs, group[RUN_RESULTS].path)
-    return Invocation(uuid, times[0], files, args)
+    args, odd = _args(group.get(RUN_RESULTS))
+    return Invocation(uuid, times[0], files, args, odd)
+
+
+def _args(results: ArtifactFile | None) -> tuple[RunArgs, Sequence[OddValue]]:
+    data = bytes(results.content.args) if results else b""
+    if results is None or not data.startswith(b"{"):
+        return RunArgs(), ([OddValue("$.args", "no object")] if data not in (b"", b"null") else [])
+    return artifacts.decode(data, RunArgs, results.path, "$.args")

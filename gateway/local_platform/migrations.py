@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, insert, inspect, select, update
 
 from gateway.errors import ConfigurationError
+from gateway.local_platform.inferred_facts import name_inferred_jobs_anew, time_commands_by_results
 from gateway.local_platform.step_numbers import number_steps
 from gateway.local_platform.tables import artifact_pieces, artifacts, invocations, metadata, migrations, pieces
 
@@ -77,12 +78,19 @@ def _tell_steps_apart(connection: Connection) -> None:
         number_steps(connection, run_id)
 
 
+def _remember_runs_of_folders(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE folders ADD COLUMN runs TEXT")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the first tables", _create_tables),
     Migration(2, "model results counted per invocation", _count_model_results),
     Migration(3, "artifact files kept", _keep_raw_files),
     Migration(4, "no foreign keys to shared contents", _drop_foreign_keys_to_contents),
     Migration(5, "steps of a run told apart", _tell_steps_apart),
+    Migration(6, "runs of folders remembered", _remember_runs_of_folders),
+    Migration(7, "inferred jobs told apart by all that selects", name_inferred_jobs_anew),
+    Migration(8, "seconds of commands without elapsed_time", time_commands_by_results),
 )
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.local_platform import artifacts
-from gateway.local_platform.identity import Owner, owner_of
+from gateway.local_platform.artifacts import RUN_RESULTS
+from gateway.local_platform.identity import Owner, owner_of, place_of
 from gateway.local_platform.invocation import ArtifactFile, Invocation, group_invocations, read_artifact
 from gateway.local_platform.layout import RUN_FILE, RunFolder, StepFolder
+from gateway.local_platform.odd_values import OddValue
 from gateway.local_platform.records import RunRecord
 from gateway.local_platform.times import parse_micros
 
 SUCCESS, ERROR, CANCELLED = 10, 20, 30
 ENDED = frozenset({SUCCESS, ERROR, CANCELLED})
+_CLOCKS_DIFFER = 60_000_000  # microseconds: run.json and the artifacts may come from two machines
+_ENDLESS = 2**62
 _STATUS_CODES = {
     "queued": 1,
     "starting": 2,
@@ -46,21 +50,60 @@ class RunBundle:
     steps: tuple[StepInvocation, ...]
 
 
-def read_run_record(folder: RunFolder) -> RunRecord:
-    """The folder's run.json. Raises UnreadableArtifact."""
+def read_run_record(folder: RunFolder) -> tuple[RunRecord, Sequence[OddValue]]:
+    """The folder's run.json, and the values of it that were left out. Raises UnreadableArtifact."""
     return artifacts.read_record(folder.path / RUN_FILE, RunRecord)
 
 
-def read_run_folder(folder: RunFolder, record: RunRecord, account_id: int | None) -> RunBundle:
-    """The run with all its steps. Raises UnreadableArtifact when any of its files cannot be used."""
-    found = [
-        StepInvocation(step.index, invocation)
-        for step in folder.steps
-        for invocation in group_invocations(_read_all(step))
-    ]
-    steps = _distinct(found)
+def read_run_folder(folder: RunFolder, record: RunRecord, account_id: int | None) -> Iterator[RunBundle]:
+    """The run with all its steps, then what other commands left beside them, as runs of their own.
+
+    Raises UnreadableArtifact when any of its files cannot be used.
+    """
+    own, others = [], []
+    for step in folder.steps:
+        found = group_invocations(_read_all(step))
+        members = [each for each in found if _of_run(each, record)] or [_main_command(step, found)]
+        own += [StepInvocation(step.index, each) for each in members]
+        others += [each for each in found if each not in members]
+    steps = _distinct(own)
     speaker = steps[0].invocation if steps else _silent_invocation(folder, record)
-    return RunBundle(owner_of(speaker, record, account_id), record, steps)
+    owner = owner_of(speaker, record, account_id)
+    yield RunBundle(owner, record, steps)
+    known = {step.invocation.uuid for step in steps}
+    for other in others:
+        if other.uuid not in known:
+            known.add(other.uuid)
+            yield _bundle_of_other(other, owner)
+
+
+def _of_run(invocation: Invocation, record: RunRecord) -> bool:
+    """Whether a command is one of the run's: by the run id it was given, else by the times that run.json tells."""
+    given = invocation.env.get("DBT_CLOUD_RUN_ID")
+    if given and record.id:
+        return str(given) == str(record.id)
+    began = parse_micros(record.started_at) or parse_micros(record.created_at)
+    ended = parse_micros(record.finished_at)
+    if began is None:
+        return False
+    return began - _CLOCKS_DIFFER <= invocation.generated_at <= (ended or _ENDLESS) + _CLOCKS_DIFFER
+
+
+def _main_command(step: StepFolder, found: list[Invocation]) -> Invocation:
+    """The command a folder stands for when nothing tells: of a step's the last one; else the one that left results."""
+    with_results = [each for each in found if RUN_RESULTS in each.files and step.index is None]
+    return (with_results or found)[-1]
+
+
+def _bundle_of_other(invocation: Invocation, beside: Owner) -> RunBundle:
+    """A run that lay beside another: in the same environment, unless its own variables name one."""
+    places = ("DBT_CLOUD_PROJECT_ID", "DBT_CLOUD_ENVIRONMENT_ID")
+    record = RunRecord() if any(invocation.env.get(name) for name in places) else place_of(beside)
+    return RunBundle(
+        owner_of(invocation, record, beside.account_id, described=False),
+        RunRecord(),
+        (StepInvocation(None, invocation),),
+    )
 
 
 def _distinct(steps: list[StepInvocation]) -> tuple[StepInvocation, ...]:

@@ -75,9 +75,10 @@ def complete_run(connection: Connection, run_id: int, record: RunRecord) -> None
     status = status_code(record.status) or (ERROR if any(row.failed for row in rows) else SUCCESS)
     began = min(moved(row.generated_at, -(row.elapsed or 0)) for row in rows)
     ended = max(row.generated_at for row in rows) if status in ENDED else None
-    started = parse_micros(record.started_at) or began
+    timed = len(rows) > 1 or any(row.elapsed is not None for row in rows)
+    started = parse_micros(record.started_at) or (began if timed else None)
     times = {
-        "created_at": parse_micros(record.created_at) or started,
+        "created_at": parse_micros(record.created_at) or started or began,
         "started_at": started,
         "finished_at": parse_micros(record.finished_at) or ended,
     }

@@ -6,16 +6,26 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, delete, insert, select
 
-from gateway.local_platform.account import account_rows, infer_deployment_types, store_missing
+from gateway.local_platform.account import account_rows, follow_names, infer_deployment_types, store_missing
 from gateway.local_platform.contents import ContentStore
 from gateway.local_platform.fact_rows import FactRows
 from gateway.local_platform.invocation import Invocation
 from gateway.local_platform.raw_files import keep_file
+from gateway.local_platform.records import RunRecord
 from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.run_bundle import RunBundle, StepInvocation
 from gateway.local_platform.run_rows import complete_run, deploys, is_inferred, mark_final, store_run, touch_environment
 from gateway.local_platform.step_numbers import number_steps, step_of
-from gateway.local_platform.tables import catalog_tables, compilations, freshness, invocations, results, run_files
+from gateway.local_platform.tables import (
+    catalog_tables,
+    compilations,
+    freshness,
+    invocations,
+    jobs,
+    results,
+    run_files,
+    runs,
+)
 
 _FACT_TABLES = (results, compilations, freshness, catalog_tables)
 
@@ -55,6 +65,7 @@ class RunWriter:
             complete_run(connection, owner.run_id, bundle.record)
         if fresh:
             mark_final(connection, owner.run_id)
+            follow_names(connection, owner, max(step.invocation.generated_at for step in fresh))
             if (inferred or not owner.inferred) and any(step.step is None for step in fresh):
                 number_steps(connection, owner.run_id)
             touch_environment(connection, owner.environment_id, [step.invocation.generated_at for step in fresh])
@@ -110,10 +121,29 @@ def _changed_steps(connection: Connection, bundle: RunBundle) -> list[StepInvoca
     fresh = []
     for step in bundle.steps:
         row = stored.get(step.invocation.uuid)
-        foreign = row is not None and row.run_id != bundle.owner.run_id
-        if row is None or not (foreign or _stands(connection, row, step)):
+        if row is not None and row.run_id != bundle.owner.run_id:
+            if bundle.owner.inferred or not is_inferred(connection, row.run_id):
+                continue
+            _take_from(connection, row)  # it was read alone before; now the run it is a step of is described
+            row = None
+        if row is None or not _stands(connection, row, step):
             fresh.append(step)
     return fresh
+
+
+def _take_from(connection: Connection, row: AnyRow) -> None:
+    """Removes a command from the run that was made up for it, and the run with its last command."""
+    _remove_invocation(connection, row.run_id, row.uuid)
+    connection.execute(delete(run_files).where(run_files.c.run_id == row.run_id, run_files.c.step == row.step))
+    left = select(invocations.c.id).where(invocations.c.run_id == row.run_id).limit(1)
+    if connection.scalar(left) is not None:
+        number_steps(connection, row.run_id)
+        complete_run(connection, row.run_id, RunRecord())
+        return
+    connection.execute(delete(runs).where(runs.c.id == row.run_id))
+    of_job = select(runs.c.id).where(runs.c.job_id == row.job_id).limit(1)
+    if connection.scalar(of_job) is None:
+        connection.execute(delete(jobs).where(jobs.c.id == row.job_id, jobs.c.inferred))
 
 
 def _stands(connection: Connection, row: AnyRow, step: StepInvocation) -> bool:

@@ -148,11 +148,13 @@ pieces = Table(
 )
 
 # Folders that were read whole, with names, sizes and times of their files: they are not read again while these stand.
+# `runs`: the ids of the runs in them, parted by blanks; null where an older version read the folder.
 folders = Table(
     "folders",
     metadata,
     Column("path", Text, primary_key=True),
     Column("stamp", LargeBinary, nullable=False),
+    Column("runs", Text),
 )
 
 texts = Table(

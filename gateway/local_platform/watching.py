@@ -36,7 +36,7 @@ def watch_folder(
         fresh = tuple(problem for problem in report.problems if problem not in told)
         told = set(report.problems)
         if report.runs or fresh:
-            tell(IngestReport(report.runs, report.unchanged, report.results, fresh))
+            tell(IngestReport(report.runs, report.unchanged, report.results, fresh, report.notes))
         stop.wait(seconds)
 
 

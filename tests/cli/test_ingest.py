@@ -68,11 +68,11 @@ def test_a_watched_folder_is_read_again_until_interrupted(demo_folder: Path, tmp
     with watching(folder, store) as process:
         assert process.stdout
         lines = (line for line in process.stdout)
-        assert next(line for line in lines if "runs stored" in line).endswith("1 runs stored, 0 known already.\n")
+        assert next(line for line in lines if " stored" in line).endswith("1 run stored, 0 known already.\n")
         next(line for line in lines if line.startswith("Watching"))
         copy_run(demo_folder, RUNS[1], tmp_path / "elsewhere")
         (tmp_path / "elsewhere" / RUNS[1]).rename(folder / RUNS[1])
-        assert next(line for line in lines if "runs stored" in line) == f"{folder}: 1 runs stored.\n"
+        assert next(line for line in lines if " stored" in line) == f"{folder}: 1 run stored.\n"
         process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + 20
         while process.poll() is None and time.monotonic() < deadline:
@@ -89,7 +89,7 @@ def test_a_folder_that_is_not_there_yet_is_waited_for(demo_folder: Path, tmp_pat
         next(line for line in lines if line.startswith("Watching"))
         copy_run(demo_folder, RUNS[0], tmp_path / "elsewhere")
         (tmp_path / "elsewhere").rename(folder)
-        assert next(line for line in lines if "runs stored" in line) == f"{folder}: 1 runs stored.\n"
+        assert next(line for line in lines if " stored" in line) == f"{folder}: 1 run stored.\n"
     assert runs_in(store) == 1
 
 

@@ -190,6 +190,7 @@ def test_an_archive_of_the_first_version_opens_and_counts_as_before(new_store: C
         connection.exec_driver_sql("DROP INDEX invocations_by_uuid")
         connection.exec_driver_sql("ALTER TABLE invocations DROP COLUMN model_results")
         connection.exec_driver_sql("ALTER TABLE invocations DROP COLUMN failed")
+        connection.exec_driver_sql("ALTER TABLE folders DROP COLUMN runs")
     archive.close()
     opened = Archive.open(address)
     assert opened.describe() == before
@@ -221,6 +222,7 @@ def test_an_older_archive_on_postgresql_loses_its_foreign_keys_to_contents(postg
         connection.exec_driver_sql("DELETE FROM migrations")
         connection.exec_driver_sql("INSERT INTO migrations VALUES (2, 'older', 0)")
         connection.exec_driver_sql("ALTER TABLE invocations DROP COLUMN failed")
+        connection.exec_driver_sql("ALTER TABLE folders DROP COLUMN runs")
         connection.exec_driver_sql(
             "ALTER TABLE results ADD CONSTRAINT results_node_id_fkey FOREIGN KEY (node_id) REFERENCES nodes (id)"
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.local_platform.artifacts import CATALOG, SOURCES, RunArgs
+from gateway.local_platform.artifacts import CATALOG, SOURCES, read_args
 from gateway.local_platform.command_names import step_name
 from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.run_bundle import CANCELLED, ENDED, ERROR, SUCCESS
@@ -207,8 +207,8 @@ def recorded_steps(row: AnyRow) -> list[dict[str, Any]]:
 def derived_step(run: AnyRow, invocation: AnyRow) -> dict[str, Any]:
     """A step that nobody recorded, from the invocation's own artifacts; one that was cancelled passes for another."""
     ended = invocation.generated_at
-    began = moved(ended, -(invocation.elapsed or 0))
-    args = msgspec.json.decode(invocation.args, type=RunArgs) if invocation.args else RunArgs()
+    began = None if invocation.elapsed is None else moved(ended, -invocation.elapsed)
+    args = read_args(invocation.args)
     outcome = {"index": invocation.step, "status": ERROR if invocation.failed else SUCCESS}
     step = {**outcome, "name": step_name(invocation.command, args)}
     return _step(run, invocation.step, {**step, "started_at": iso_micros(began), "finished_at": iso_micros(ended)})

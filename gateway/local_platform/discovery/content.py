@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.local_platform import odd_values
 from gateway.local_platform.artifacts import Node
 from gateway.local_platform.times import parse_micros
 
@@ -32,9 +33,18 @@ def parsed(raw: msgspec.Raw) -> Any:
 def config_of(node: Node) -> Config:
     """The typed part of a node's config; empty where there is none or it is of another form."""
     data = bytes(node.config)
+    if not data or data == b"null":
+        return _EMPTY
     try:
-        return _config.decode(data) if data and data != b"null" else _EMPTY
+        return _config.decode(data)
     except msgspec.ValidationError:
+        return _odd_config(data)
+
+
+def _odd_config(data: bytes) -> Config:
+    try:
+        return odd_values.decode(data, Config)[0]
+    except odd_values.UnusableError:
         return _EMPTY
 
 

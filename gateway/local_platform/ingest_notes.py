@@ -1,0 +1,28 @@
+"""What is said of a run that was read in part: values that were left out, files that were missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway.local_platform.layout import Problem
+from gateway.local_platform.odd_values import OddValue
+from gateway.local_platform.run_bundle import RunBundle
+
+
+def notes_of(bundle: RunBundle) -> list[Problem]:
+    """One note a file of the run."""
+    found = []
+    for step in bundle.steps:
+        invocation = step.invocation
+        for name, file in invocation.files.items():
+            odd = [*file.odd, *(invocation.odd_args if name == "run_results.json" else ())]
+            found += [note_of(file.path, odd)] if odd else []
+    return found
+
+
+def note_of(path: Path, odd: Sequence[OddValue]) -> Problem:
+    """The first value that was left out, and how many more there are."""
+    first = odd[0]
+    more = f", and {len(odd) - 1} more" if len(odd) > 1 else ""
+    return Problem(str(path), f"{first.reason}, at {first.place}: left out{more}")
