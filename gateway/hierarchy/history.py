@@ -21,6 +21,18 @@ class LeftOutReason(StrEnum):
     CI = "ci"
     FULL_REFRESH = "fullRefresh"
     UNFINISHED = "unfinished"
+    REUSED = "reused"
+    UNKNOWN = "unknown"
+    CLONE = "clone"
+    EMPTY = "empty"
+    SAMPLE = "sample"
+
+
+_NOT_EXECUTED = {
+    RunStatus.CANCELLED: LeftOutReason.CANCELLED,
+    RunStatus.REUSED: LeftOutReason.REUSED,
+    RunStatus.UNKNOWN: LeftOutReason.UNKNOWN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +49,9 @@ class HistoryScope:
 
     def reason(self, run: ModelRun, job: Job | None) -> LeftOutReason | None:
         """Why a run does not count; None when it does. `job` is None when it has been deleted."""
-        if run.status is RunStatus.CANCELLED:
-            return LeftOutReason.CANCELLED
+        not_executed = _NOT_EXECUTED.get(run.status)
+        if not_executed is not None:
+            return not_executed
         if run.runtime is None:
             return LeftOutReason.NOT_EXECUTED
         if run.status is RunStatus.FAILURE and not self.include_failed:

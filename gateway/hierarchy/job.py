@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.hierarchy.durations import between
 from gateway.hierarchy.status import RunStatus
 
 
@@ -33,17 +34,14 @@ class Run:
 
     @property
     def runtime(self) -> float | None:
-        """Wall clock in seconds, started → finished, queue time excluded; None while it has not finished."""
-        if self.start_time is None or self.end_time is None:
-            return None
-        return (self.end_time - self.start_time).total_seconds()
+        """Wall clock in seconds, started → finished, queue time excluded; None while it has not finished, and where
+        it is said to have finished before it started."""
+        return between(self.start_time, self.end_time)
 
     @property
     def queue_seconds(self) -> float | None:
         """Seconds between creation and start."""
-        if self.queued_at is None or self.start_time is None:
-            return None
-        return (self.start_time - self.queued_at).total_seconds()
+        return between(self.queued_at, self.start_time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +65,7 @@ class RunStep:
 
     @property
     def runtime(self) -> float | None:
-        if self.start_time is None or self.end_time is None:
-            return None
-        return (self.end_time - self.start_time).total_seconds()
+        return between(self.start_time, self.end_time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ class RunStatus(StrEnum):
     CANCELLED = "cancelled"
     WARN = "warn"
     SKIPPED = "skipped"
+    REUSED = "reused"
     QUEUED = "queued"
     RUNNING = "running"
     UNKNOWN = "unknown"
@@ -21,6 +22,11 @@ class RunStatus(StrEnum):
     def ended_by_itself(self) -> bool:
         """True for runs that came to their own end; cancelled and unfinished ones say nothing about duration."""
         return self in (RunStatus.SUCCESS, RunStatus.FAILURE, RunStatus.WARN)
+
+    @property
+    def executed(self) -> bool:
+        """True where dbt did the work, well or badly. What was reused, skipped or is unknown has no runtime."""
+        return self in _EXECUTED
 
     @property
     def is_final(self) -> bool:
@@ -45,10 +51,11 @@ _BY_SEVERITY = (
     RunStatus.FAILURE,
 )
 
+_EXECUTED = frozenset({RunStatus.SUCCESS, RunStatus.WARN, RunStatus.FAILURE})
+
 _WORDS = {
     "success": RunStatus.SUCCESS,
     "pass": RunStatus.SUCCESS,
-    "reused": RunStatus.SUCCESS,
     "error": RunStatus.FAILURE,
     "fail": RunStatus.FAILURE,
     "runtime error": RunStatus.FAILURE,
@@ -56,6 +63,7 @@ _WORDS = {
     "warn": RunStatus.WARN,
     "skipped": RunStatus.SKIPPED,
     "no-op": RunStatus.SKIPPED,
+    "reused": RunStatus.REUSED,
     "cancelled": RunStatus.CANCELLED,
     "queued": RunStatus.QUEUED,
     "starting": RunStatus.QUEUED,

@@ -172,6 +172,7 @@ class Result(msgspec.Struct, frozen=True):
     message: str | None = None
     failures: WholeNumber | None = None
     compiled_code: str | None = None
+    adapter_response: JSON = _NOTHING
 
 
 class RunResults(msgspec.Struct, frozen=True):
@@ -227,6 +228,9 @@ class RunArgs(msgspec.Struct, frozen=True):
     resource_types: Any = None
     exclude_resource_types: Any = None
     macro: Any = None
+    full_refresh: Any = None
+    empty: Any = None
+    sample: Any = None
 
 
 Record = TypeVar("Record")

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Table, insert, select
 
 from gateway.local_platform.artifacts import Result
+from gateway.local_platform.command_variants import NOT_BUILDING
 from gateway.local_platform.contents import ContentStore, chunks
 from gateway.local_platform.invocation import Invocation
 from gateway.local_platform.tables import catalog_tables, compilations, freshness, resources, results
@@ -23,6 +24,7 @@ class FactRows:
     ) -> None:
         self._invocation = invocation
         self._node_ids = node_ids
+        self._builds = invocation.variant not in NOT_BUILDING
         self._compiled = _compiled_codes(invocation)
         self._texts = contents.text_ids(connection, self._all_texts())
 
@@ -60,7 +62,8 @@ class FactRows:
         return {
             "node_id": self._node_ids.get(result.unique_id),
             "final": True,
-            "status": result.status,
+            "builds": self._builds,
+            "status": reported_status(result),
             "execution_time": result.execution_time,
             "compile_started_at": parse_micros(compiling.started_at) if compiling else None,
             "compile_completed_at": parse_micros(compiling.completed_at) if compiling else None,
@@ -102,6 +105,14 @@ class FactRows:
             for name, code in self._compiled.items()
             if name in keys
         ]
+
+
+def reported_status(result: Result) -> str | None:
+    """dbt's word for the outcome. A test that was reused comes as `pass`, and only the adapter's response tells that it
+    was not executed."""
+    is_test = result.unique_id.startswith(("test.", "unit_test."))
+    reused = is_test and result.status == "pass" and b'"NO-OP"' in bytes(result.adapter_response).upper()
+    return "reused" if reused else result.status
 
 
 def _compiled_codes(invocation: Invocation) -> dict[str, str]:

@@ -27,6 +27,7 @@ from gateway.local_platform.artifacts import (
     Sources,
 )
 from gateway.local_platform.command_names import title_of
+from gateway.local_platform.command_variants import Variant, variant_of
 from gateway.local_platform.odd_values import OddValue
 from gateway.local_platform.times import parse_micros
 from gateway.local_platform.worked_time import seconds_of_results
@@ -144,6 +145,11 @@ class Invocation:
     def executes(self) -> bool:
         """Whether its results count as runs of their nodes; files too old to tell are believed."""
         return RUN_RESULTS in self.files and (self.args.which is None or self.args.which in EXECUTING)
+
+    @property
+    def variant(self) -> Variant | None:
+        """What sets it apart from an ordinary command of its kind."""
+        return variant_of(self.args)
 
     @property
     def title(self) -> str:

@@ -6,12 +6,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import Connection, func, insert, inspect, select, update
 
 from gateway.errors import ConfigurationError
+from gateway.local_platform.artifacts import RunArgs
+from gateway.local_platform.command_variants import NOT_BUILDING, variant_of
 from gateway.local_platform.inferred_facts import name_inferred_jobs_anew, time_commands_by_results
 from gateway.local_platform.step_numbers import number_steps
-from gateway.local_platform.tables import artifact_pieces, artifacts, invocations, metadata, migrations, pieces
+from gateway.local_platform.tables import (
+    artifact_pieces,
+    artifacts,
+    invocations,
+    metadata,
+    migrations,
+    pieces,
+    results,
+    texts,
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,34 @@ def _remember_runs_of_folders(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE folders ADD COLUMN runs TEXT")
 
 
+def _add_column(connection: Connection, table: str, name: str, kind: str) -> None:
+    if name not in {column["name"] for column in inspect(connection).get_columns(table)}:
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
+
+
+def _tell_variants(connection: Connection) -> None:
+    """Which commands were full refreshes, clones, empty or samples, from their arguments."""
+    _add_column(connection, "invocations", "variant", "TEXT")
+    _add_column(connection, "results", "builds", "BOOLEAN NOT NULL DEFAULT TRUE")
+    told = select(texts.c.id, texts.c.body).where(texts.c.id.in_(select(invocations.c.args_id)))
+    for key, body in connection.execute(told).all():
+        variant = variant_of(_args_in(body))
+        if variant is None:
+            continue
+        of_variant = invocations.c.args_id == key
+        connection.execute(update(invocations).where(of_variant).values(variant=variant))
+        if variant in NOT_BUILDING:
+            commands = select(invocations.c.id).where(of_variant)
+            connection.execute(update(results).where(results.c.invocation_id.in_(commands)).values(builds=False))
+
+
+def _args_in(body: str) -> RunArgs:
+    try:
+        return msgspec.json.decode(body, type=RunArgs)
+    except msgspec.MsgspecError:
+        return RunArgs()
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the first tables", _create_tables),
     Migration(2, "model results counted per invocation", _count_model_results),
@@ -91,6 +131,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(6, "runs of folders remembered", _remember_runs_of_folders),
     Migration(7, "inferred jobs told apart by all that selects", name_inferred_jobs_anew),
     Migration(8, "seconds of commands without elapsed_time", time_commands_by_results),
+    Migration(9, "full refreshes, clones, empty runs and samples told apart", _tell_variants),
 )
 
 

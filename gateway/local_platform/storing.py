@@ -90,6 +90,7 @@ class RunWriter:
             "uuid": invocation.uuid,
             "command": invocation.command,
             "executing": invocation.executes,
+            "variant": invocation.variant,
             "failed": invocation.failed,
             "elapsed": invocation.elapsed,
             "model_results": len(_executed_models(invocation)),

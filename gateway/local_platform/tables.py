@@ -209,6 +209,7 @@ manifest_files = Table(
     Column("manifest_id", _Key, ForeignKey("manifests.id"), nullable=False),
 )
 
+# `variant`: what sets a command apart from the ordinary one of its kind (see command_variants); NULL for ordinary ones.
 invocations = Table(
     "invocations",
     metadata,
@@ -220,6 +221,7 @@ invocations = Table(
     Column("uuid", Text, nullable=False),
     Column("command", Text),
     Column("executing", Boolean, nullable=False),
+    Column("variant", Text),
     Column("deploys", Boolean, nullable=False),
     Column("failed", Boolean, nullable=False),
     Column("generated_at", BigInteger, nullable=False),
@@ -242,7 +244,8 @@ resources = Table(
     Index("resources_by_name", "environment_id", "unique_id", unique=True),
 )
 
-# Only what really executed. `final`: the last result of its resource within its run.
+# What commands that execute nodes reported. `final`: the last result of its resource within its run. `builds`: by a
+# command that builds its resource with its data, which `clone`, `--empty` and `--sample` do not.
 results = Table(
     "results",
     metadata,
@@ -254,6 +257,7 @@ results = Table(
     Column("generated_at", BigInteger, nullable=False),
     Column("deploys", Boolean, nullable=False),
     Column("final", Boolean, nullable=False),
+    Column("builds", Boolean, nullable=False),
     Column("status", Text),
     Column("execution_time", Float),
     Column("compile_started_at", BigInteger),

@@ -10,6 +10,7 @@ _MICROSECOND = timedelta(microseconds=1)
 # As far as calendars go: what lies beyond could be stored but never shown.
 _EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_FAR = float(_LATEST - _EARLIEST)
 
 
 def to_micros(moment: datetime) -> int:
@@ -31,7 +32,8 @@ def parse_micros(text: str | None) -> int | None:
 
 def moved(micros: int, seconds: float) -> int:
     """The moment so many seconds after `micros`, or before it; never beyond the calendar, whatever a file claims."""
-    return min(max(micros + int(seconds * 1_000_000), _EARLIEST), _LATEST)
+    shift = min(max(seconds * 1_000_000, -_FAR), _FAR)
+    return min(max(micros + round(shift), _EARLIEST), _LATEST)
 
 
 def from_micros(micros: int) -> datetime:

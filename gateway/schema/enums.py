@@ -30,6 +30,7 @@ describe(
         "CANCELLED": "Somebody or something stopped it before its end.",
         "WARN": "It ended well, with a warning.",
         "SKIPPED": "It was not executed, most often because something upstream of it failed.",
+        "REUSED": "It was not executed: dbt found its last result still valid and kept it.",
         "QUEUED": "It waits to be started.",
         "RUNNING": "It is under way.",
         "UNKNOWN": "dbt reported something this gateway does not know yet; statusText holds its word.",

@@ -25,6 +25,11 @@ describe(
         "CI": "The run belongs to a CI or merge job.",
         "FULL_REFRESH": "The run rebuilt the incremental model from nothing.",
         "UNFINISHED": "The run is queued, under way, or has no known start or end.",
+        "REUSED": "dbt kept the model's last result instead of building it.",
+        "UNKNOWN": "dbt reported an outcome that this gateway does not know.",
+        "CLONE": "`dbt clone` copied the model instead of building it.",
+        "EMPTY": "The model was built without rows (`--empty`).",
+        "SAMPLE": "The model was built from a sample of its data (`--sample`).",
     },
 )
 

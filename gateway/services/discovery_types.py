@@ -37,6 +37,8 @@ class ExecutionInfo(Wired, frozen=True):
     last_success_run_id: BigInt | None
     last_success_job_definition_id: BigInt | None
     execution_time: float | None
+    compile_started_at: datetime | None
+    compile_completed_at: datetime | None
     execute_started_at: datetime | None
     execute_completed_at: datetime | None
 
@@ -152,6 +154,8 @@ class RunModel(Wired, frozen=True):
     status: str | None
     error: str | None
     execution_time: float | None
+    compile_started_at: datetime | None
+    compile_completed_at: datetime | None
     execute_started_at: datetime | None
     execute_completed_at: datetime | None
     thread_id: str | None
@@ -273,6 +277,20 @@ class OutlineRow(Wired, frozen=True):
     materialized_type: str | None = None
     execution_time: float | None = None
     pagination_cursor: str | None = None
+
+
+class WordRow(Wired, frozen=True):
+    """dbt's word for what became of a model in a run."""
+
+    unique_id: str
+    status: str | None
+    pagination_cursor: str | None
+
+
+class RunWords(Wired, frozen=True):
+    id: BigInt
+    run_id: BigInt
+    models: list[WordRow]
 
 
 class JobOutline(Wired, frozen=True):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from gateway.hierarchy.durations import interval, seconds_or_none
 from gateway.hierarchy.job import Job, Run, RunDetails, RunStep, RunTrigger
 from gateway.hierarchy.model import BuiltModel, LastRun, Model, ModelRun
 from gateway.hierarchy.project import DeploymentEnvironment, Environment
@@ -57,12 +58,14 @@ class Share(dict[Any, Any]):
 _TEXTS = ("description", "database", "schema", "alias", "relation_name", "access", "group", "language", "version")
 _texts_of = attrgetter(*_TEXTS, "file_path")
 
-_NEVER_RUN = ExecutionInfo(None, None, None, None, None, None, None, None, None, None)
+_NEVER_RUN = ExecutionInfo(*12 * (None,))
 
 
 def to_model(row: ModelRow, model_id: str, project_id: str, environment_id: int) -> Model:
     """A model's applied state."""
     info = row.execution_info or _NEVER_RUN
+    timings = info.compile_started_at, info.compile_completed_at, info.execute_started_at, info.execute_completed_at
+    start, end = _interval(timings, info.execution_time)
     return Model(
         id=model_id,
         unique_id=row.unique_id,
@@ -72,14 +75,22 @@ def to_model(row: ModelRow, model_id: str, project_id: str, environment_id: int)
         environment_id=environment_id,
         tags=tuple(row.tags),
         materialization=row.materialized_type,
-        runtime=info.execution_time,
-        start_time=time_or_none(info.execute_started_at),
-        end_time=time_or_none(info.execute_completed_at),
+        runtime=seconds_or_none(info.execution_time),
+        start_time=start,
+        end_time=end,
         last_success_run_id=whole_or_none(info.last_success_run_id),
         last_success_job_id=whole_or_none(info.last_success_job_definition_id),
         last_run=_last_run(info),
         **(_description(row) if isinstance(row, DescribedRow) else {}),
     )
+
+
+def _interval(
+    timings: tuple[datetime | None, datetime | None, datetime | None, datetime | None], seconds: float | None
+) -> tuple[datetime | None, datetime | None]:
+    compiling, compiled, executing, executed = timings
+    known = time_or_none(compiling), time_or_none(compiled), time_or_none(executing), time_or_none(executed)
+    return interval(known, seconds)
 
 
 def _description(row: DescribedRow) -> dict[str, Any]:
@@ -100,13 +111,15 @@ def _description(row: DescribedRow) -> dict[str, Any]:
 
 
 def _last_run(info: ExecutionInfo) -> LastRun | None:
-    if info.last_run_status is None:
+    word = info.last_run_status
+    if word is None and info.last_run_id is None:
         return None
+    # dbt has no word here for every outcome (see last_words); there was an attempt all the same.
     return LastRun(
         run_id=whole_or_none(info.last_run_id),
         job_id=whole_or_none(info.last_job_definition_id),
-        status=status_of_word(info.last_run_status),
-        status_text=info.last_run_status,
+        status=status_of_word(word or ""),
+        status_text=word or "unknown",
         error=info.last_run_error,
         generated_at=time_or_none(info.last_run_generated_at),
     )
@@ -130,7 +143,8 @@ def to_model_run(node: RunModel, share: Share) -> ModelRun | None:
     if node.status is None:
         return None
     status = status_of_word(node.status)
-    executed = status is not RunStatus.SKIPPED
+    timings = node.compile_started_at, node.compile_completed_at, node.execute_started_at, node.execute_completed_at
+    start, end = _interval(timings, node.execution_time) if status.executed else (None, None)
     return ModelRun(
         unique_id=share[node.unique_id],
         name=share[node.name or node.unique_id.split(".", 2)[-1]],
@@ -142,14 +156,14 @@ def to_model_run(node: RunModel, share: Share) -> ModelRun | None:
         materialization=share[node.materialized_type],
         status=status,
         status_text=share[node.status],
-        runtime=node.execution_time if executed else None,
-        start_time=time_or_none(node.execute_started_at),
-        end_time=time_or_none(node.execute_completed_at),
+        runtime=seconds_or_none(node.execution_time) if status.executed else None,
+        start_time=start,
+        end_time=end,
         error=share[node.error],
         thread=share[node.thread_id],
         invocation_id=share[node.invocation_id],
         ended_at=share[time_or_none(node.run_generated_at)],
-        invocation_seconds=node.run_elapsed_time,
+        invocation_seconds=seconds_or_none(node.run_elapsed_time),
     )
 
 
@@ -172,7 +186,7 @@ def to_built_model(row: OutlineRow, share: Share) -> BuiltModel | None:
     if row.status is None:
         return None
     status = status_of_word(row.status)
-    runtime = None if status is RunStatus.SKIPPED else row.execution_time
+    runtime = seconds_or_none(row.execution_time) if status.executed else None
     tags = share[tuple(row.tags)] if row.tags else ()
     return BuiltModel(share[row.unique_id], tags, share[row.materialized_type], runtime, status)
 

@@ -11,7 +11,7 @@ from gateway.hierarchy.status import RunStatus, status_of_admin_code, status_of_
 WORDS = {
     "success": "SUCCESS",
     "pass": "SUCCESS",
-    "reused": "SUCCESS",
+    "reused": "REUSED",
     "error": "FAILURE",
     "fail": "FAILURE",
     "runtime error": "FAILURE",

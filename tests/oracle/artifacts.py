@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 EXECUTING = {"run", "build", "seed", "snapshot", "test", "retry", "clone", "run-operation"}
 FAILED = {"error", "fail", "partial success", "runtime error"}
 SUCCEEDED = {"success", "pass", "warn"}
+EXECUTED = FAILED | SUCCEEDED
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Result:
 
     @property
     def runtime(self) -> float | None:
-        return None if self.status == "skipped" else self.execution_time
+        return self.execution_time if self.status in EXECUTED else None
 
     @property
     def succeeded(self) -> bool:
@@ -81,7 +82,7 @@ class Result:
 
     @property
     def error(self) -> str | None:
-        return self.message if self.status in FAILED else None
+        return self.message if self.status in FAILED | {"warn"} else None
 
 
 @dataclass(frozen=True)
@@ -165,13 +166,16 @@ def _model_results(step: Path, manifest: Manifest) -> tuple[str | None, list[Res
 
 
 def _result(one: dict[str, Any], ended: datetime, manifest: Manifest) -> Result:
-    executed = next((timing for timing in one["timing"] if timing["name"] == "execute"), None)
+    moments = [cut(moment(timing[name])) for timing in one["timing"] for name in ("started_at", "completed_at")]
+    start = min(moments, default=None)
+    end = max([*moments, start + timedelta(seconds=one["execution_time"])]) if start else None
+    executed = one["status"] in EXECUTED
     return Result(
         unique_id=one["unique_id"],
         status=one["status"],
         execution_time=one["execution_time"],
-        start=cut(moment(executed["started_at"])) if executed else None,
-        end=cut(moment(executed["completed_at"])) if executed else None,
+        start=start if executed else None,
+        end=end if executed else None,
         message=one["message"],
         thread=one["thread_id"],
         compiled=one["compiled_code"],

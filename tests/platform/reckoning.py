@@ -64,7 +64,7 @@ class Execution:
 
     @property
     def error(self) -> str | None:
-        return self.result["message"] if self.status in FAILED else None
+        return self.result["message"] if self.status in FAILED | {"warn"} else None
 
     def time(self, name: str, end: str) -> str | None:
         found = [timing[end] for timing in self.result["timing"] if timing["name"] == name]

@@ -26,6 +26,7 @@ class RunStatus(StrEnum):
     cancelled = "cancelled"
     warn = "warn"
     skipped = "skipped"
+    reused = "reused"
     queued = "queued"
     running = "running"
     unknown = "unknown"

@@ -11,7 +11,6 @@ from gateway.local_platform.discovery.state_nodes import StateNode
 
 _RUN_STATUS = {
     "success": "success",
-    "reused": "success",
     "pass": "success",
     "warn": "warn",
     "error": "error",
@@ -24,7 +23,7 @@ _RUN_STATUS = {
 
 
 def run_status(status: str | None) -> str | None:
-    """dbt's status as the schema's RunStatus; None for one that it has no word for."""
+    """dbt's status as the schema's RunStatus; None for one that it has no word for, `reused` among them."""
     return _RUN_STATUS.get((status or "").lower())
 
 

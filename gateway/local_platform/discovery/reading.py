@@ -24,6 +24,9 @@ from gateway.local_platform.tables import (
 
 SUCCESSFUL = ("success", "pass", "warn")
 
+# What a later command of the same run did counts instead, and what leaves no table with its data behind does not.
+_LAST_SUCCESS = (results.c.status.in_(SUCCESSFUL), results.c.final, results.c.builds)
+
 _decoder = msgspec.json.Decoder(Node)
 
 
@@ -63,7 +66,7 @@ def member_rows(
             and_(resources.c.unique_id == nodes.c.unique_id, resources.c.environment_id == environment_id),
         )
         .outerjoin(last, last.c.id == _newest_result(deploys))
-        .outerjoin(success, success.c.id == _newest_result(deploys, results.c.status.in_(SUCCESSFUL)))
+        .outerjoin(success, success.c.id == _newest_result(deploys, *_LAST_SUCCESS))
         .where(manifest_nodes.c.manifest_id == manifest_id, manifest_nodes.c.kind.in_(kinds))
         .order_by(nodes.c.unique_id)
     )

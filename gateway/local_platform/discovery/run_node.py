@@ -13,7 +13,7 @@ from gateway.local_platform.artifacts import Node
 from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.reading import node_contents, run_result_rows, text_bodies
 from gateway.local_platform.discovery.session import Session
-from gateway.local_platform.discovery.state_nodes import FAILED
+from gateway.local_platform.discovery.state_nodes import TELLING
 from gateway.local_platform.rows import AnyRow
 
 
@@ -93,8 +93,8 @@ class RunBatch:
 
 
 def error_of(node: RunNode, result: AnyRow) -> str | None:
-    """The message of a failed result; successful ones carry messages that are no errors."""
-    return node.text(result.message_id) if result.status in FAILED else None
+    """The message of a result that failed or warns; successful ones carry messages that are no errors."""
+    return node.text(result.message_id) if result.status in TELLING else None
 
 
 def of_result(name: str) -> Callable[[RunNode], Any]:

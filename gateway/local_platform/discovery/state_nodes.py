@@ -19,6 +19,9 @@ from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.tables import catalog_tables, compilations, freshness
 
 FAILED = frozenset({"error", "fail", "partial success", "runtime error"})
+TELLING = FAILED | {"warn"}
+"""How a result ended whose message says what is wrong."""
+
 EXECUTABLE_KINDS = ("model", "seed", "snapshot", "test", "unit_test")
 KINDS = (*EXECUTABLE_KINDS, "source", "exposure", "metric", "semantic_model", "saved_query")
 
@@ -160,9 +163,9 @@ class StateNode:
 
     @property
     def last_error(self) -> str | None:
-        """The message of the last attempt if it failed."""
+        """The message of the last attempt if it failed or ended with a warning."""
         last = self.last
-        return self.batch.messages.get(last.message_id) if last and last.status in FAILED else None
+        return self.batch.messages.get(last.message_id) if last and last.status in TELLING else None
 
     @property
     def compiled_code(self) -> str | None:

@@ -9,7 +9,8 @@ from gateway.local_platform.discovery import content
 from gateway.local_platform.discovery.fields import Readers
 from gateway.local_platform.discovery.node_fields import by_content
 
-_RESULTS = frozenset({"pass", "fail", "error", "skipped", "warn"})
+# A test that was reused is what it was when it ran: reuse takes only those that passed.
+_RESULTS = {**{word: word for word in ("pass", "fail", "error", "skipped", "warn")}, "reused": "pass"}
 
 
 def test_type(source: Any) -> str:
@@ -21,8 +22,7 @@ def test_type(source: Any) -> str:
 
 def last_known_result(node: Any) -> str | None:
     """The outcome of the last attempt as the schema's TestStatus."""
-    status = node.member.last_status
-    return status if status in _RESULTS else None
+    return _RESULTS.get(node.member.last_status or "")
 
 
 def test_metadata(node: Node) -> dict[str, Any]:

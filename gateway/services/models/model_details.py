@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gateway.errors import GatewayError
+from gateway.hierarchy.durations import seconds_or_none
 from gateway.hierarchy.model import ModelDetails, ModelTest
 from gateway.hierarchy.status import status_of_word
 from gateway.services.base_query import BaseQuery, Operation, RootLookup
@@ -81,15 +82,16 @@ def _details(node: DetailedModel | None) -> ModelDetails:
 
 def _test(node: AppliedTest) -> ModelTest:
     info = node.execution_info
+    status = status_of_word(info.last_run_status) if info.last_run_status else None
     return ModelTest(
         unique_id=node.unique_id,
         name=node.name or node.unique_id,
         column_name=node.column_name,
         kind=node.test_type,
-        status=status_of_word(info.last_run_status) if info.last_run_status else None,
+        status=status,
         status_text=info.last_run_status,
         error=info.last_run_error,
         failures=whole_or_none(info.last_run_failures),
         last_run_time=time_or_none(info.last_run_generated_at),
-        runtime=info.execution_time,
+        runtime=seconds_or_none(info.execution_time),
     )

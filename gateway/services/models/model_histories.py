@@ -25,7 +25,8 @@ _MOST_REPEATS = 3
 _HISTORIES = "histories in ModelHistories"
 
 MODEL_RUN_FIELDS = """uniqueId name packageName tags materializedType runId jobId environmentId status error
-  executionTime executeStartedAt executeCompletedAt threadId invocationId runGeneratedAt runElapsedTime"""
+  executionTime compileStartedAt compileCompletedAt executeStartedAt executeCompletedAt
+  threadId invocationId runGeneratedAt runElapsedTime"""
 
 _OPERATION = Operation("ModelHistories", f"fragment H on ModelNode {{ {MODEL_RUN_FIELDS} }}", EnvironmentHistories)
 

@@ -43,7 +43,8 @@ OPTIONAL_FIELDS = frozenset(
 _STATE_FIELDS = """uniqueId name packageName tags materializedType
     executionInfo {
       lastRunId lastJobDefinitionId lastRunStatus lastRunError lastRunGeneratedAt
-      lastSuccessRunId lastSuccessJobDefinitionId executionTime executeStartedAt executeCompletedAt
+      lastSuccessRunId lastSuccessJobDefinitionId
+      executionTime compileStartedAt compileCompletedAt executeStartedAt executeCompletedAt
     }"""
 
 

@@ -16,6 +16,7 @@ from gateway.caching.memory import Fact
 from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
+from gateway.hierarchy.durations import seconds_or_none
 from gateway.hierarchy.identity import EnvironmentModels
 from gateway.hierarchy.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.model_ids import model_ids
@@ -26,6 +27,7 @@ from gateway.services.discovery_types import ModelRow, TimedModel
 from gateway.services.environment_service import EnvironmentService, Standing
 from gateway.services.mapping import to_model, weigh_models, weigh_runs
 from gateway.services.models.kept_histories import lengthened
+from gateway.services.models.last_words import with_last_words, with_revised_last_words
 from gateway.services.models.model_details import read_details
 from gateway.services.models.model_histories import HistoryKey, read_histories
 from gateway.services.models.model_pages import (
@@ -277,8 +279,10 @@ class ModelService:
         if STATE not in fields:
             return _makings(_timed, await read_pages(self._query, some, runtimes_operation(), pushed, marks))
         if fields == {STATE}:
-            return _makings(_whole, await read_pages(self._query, some, states_operation(), pushed, marks))
-        return _makings(_whole, await read_pages(self._query, some, models_operation(fields), pushed, marks))
+            states = await read_pages(self._query, some, states_operation(), pushed, marks)
+            return _makings(_whole, await with_last_words(self._query, states))
+        described = await read_pages(self._query, some, models_operation(fields), pushed, marks)
+        return _makings(_whole, await with_last_words(self._query, described))
 
     async def _read_ahead(
         self, environment_ids: Sequence[int], fields: frozenset[str]
@@ -287,8 +291,10 @@ class ModelService:
         if STATE not in fields:
             return _revised(_timed, await read_revised_pages(self._query, some, runtimes_operation(), self._marks))
         if fields == {STATE}:
-            return _revised(_whole, await read_revised_pages(self._query, some, states_operation(), self._marks))
-        return _revised(_whole, await read_revised_pages(self._query, some, models_operation(fields), self._marks))
+            states = await read_revised_pages(self._query, some, states_operation(), self._marks)
+            return _revised(_whole, await with_revised_last_words(self._query, states))
+        described = await read_revised_pages(self._query, some, models_operation(fields), self._marks)
+        return _revised(_whole, await with_revised_last_words(self._query, described))
 
 
 def _makings(
@@ -338,6 +344,6 @@ def _whole(rows: Sequence[ModelRow], project: Project) -> EnvironmentModels:
 
 def _timed(rows: Sequence[TimedModel], project: Project) -> EnvironmentModels:
     unique_ids = [row.unique_id for row in rows]
-    runtimes = [row.execution_info.execution_time if row.execution_info else None for row in rows]
+    runtimes = [seconds_or_none(row.execution_info.execution_time) if row.execution_info else None for row in rows]
     models = TimedModels(project.id, project.environment_id, unique_ids, runtimes)
     return EnvironmentModels(project.id, project.environment_id, models)
