@@ -42,6 +42,7 @@ class RunStatus(StrEnum):
 # From what asks for no attention to what asks for most.
 _BY_SEVERITY = (
     RunStatus.SUCCESS,
+    RunStatus.REUSED,
     RunStatus.SKIPPED,
     RunStatus.QUEUED,
     RunStatus.RUNNING,
