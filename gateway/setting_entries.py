@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -19,6 +21,18 @@ from pydantic import (
 )
 
 from gateway.errors import ConfigurationError
+
+
+def _checked_network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no address or network, such as 10.0.0.1 or 10.0.0.0/8") from None
+    return text
+
+
+NetworkSetting = Annotated[str, AfterValidator(_checked_network)]
+"""An IP address, or a network of them."""
 
 
 class ProjectSetting(BaseModel):

@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from gateway.errors import ConfigurationError
-from gateway.setting_entries import ApiKeySetting, ProjectSetting, explain, problem_with_keys
+from gateway.setting_entries import ApiKeySetting, NetworkSetting, ProjectSetting, explain, problem_with_keys
 
 Seconds = Annotated[float, Field(gt=0)]
 SecondsOrNever = Annotated[float, Field(ge=0)]
@@ -217,6 +217,15 @@ class Settings(BaseSettings):
         default=True, description="Whether operations are compiled; answers are the same without, and slower."
     )
     connections: int = Field(default=1000, ge=1, description="Connections one process holds; more get 503.")
+    connections_per_address: int | None = Field(
+        default=None,
+        ge=1,
+        description="Connections of one address; more get 503. Unset: half of connections. Not for trusted_proxies.",
+    )
+    trusted_proxies: tuple[NetworkSetting, ...] = Field(
+        default=(),
+        description="Addresses or networks of proxies in front, e.g. 10.0.0.0/8; their X-Forwarded-For counts.",
+    )
     live_connections: int = Field(
         default=500, ge=0, description="WebSockets and event streams one process holds; more are refused with 429."
     )

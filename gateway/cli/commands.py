@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 
 from graphql import BreakingChange, build_schema, find_breaking_changes
@@ -94,7 +95,14 @@ def _faults(switches: str | None) -> Faults | None:
 
 def _serving_policy(settings: Settings, workers: int) -> ServingPolicy:
     logging = logging_configuration(settings.operation_log)
-    return ServingPolicy(workers, settings.connections, settings.drain_seconds, logging=logging)
+    return ServingPolicy(
+        workers=workers,
+        connections=settings.connections,
+        address_connections=settings.connections_per_address,
+        proxies=tuple(ip_network(one) for one in settings.trusted_proxies),
+        drain_seconds=settings.drain_seconds,
+        logging=logging,
+    )
 
 
 def _ingest(options: argparse.Namespace) -> int:

@@ -19,7 +19,9 @@ from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection
 
 from gateway.app import create_app
-from gateway.http.serving.receiving import GuardedProtocol, GuardedSocket, ReceivingLimits
+from gateway.http.serving.context import ServerContext
+from gateway.http.serving.receiving import GuardedProtocol
+from gateway.http.serving.websocket import GuardedSocket
 from gateway.services.bundle import Services
 from gateway.settings import Settings
 from tests.serving import UpstreamTap
@@ -100,11 +102,11 @@ async def live(settings: Settings, clock: Callable[[], float] = time.monotonic) 
     async def served(scope: Any, receive: Any, send: Any) -> None:
         await app({**scope, "leaving": leaving}, receive, send)
 
-    limits = ReceivingLimits()
+    context = ServerContext()
     config = uvicorn.Config(
         served,
-        http=partial(GuardedProtocol, limits),
-        ws=partial(GuardedSocket, limits),
+        http=partial(GuardedProtocol, context),
+        ws=partial(GuardedSocket, context),
         ws_max_size=64 * 1024,
         ws_per_message_deflate=False,
         log_level="error",

@@ -12,8 +12,9 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.server import ServerState
 
+from gateway.http.serving.context import ReceivingLimits, ServerContext
 from gateway.http.serving.front import Front, RawAnswer
-from gateway.http.serving.receiving import GuardedProtocol, ReceivingLimits
+from gateway.http.serving.receiving import GuardedProtocol
 
 KEEP_ALIVE = 60
 HEAD_SECONDS = ReceivingLimits().head_seconds
@@ -81,9 +82,8 @@ def connected() -> Iterator[tuple[StoppedLoop, GuardedProtocol, Connection, sock
     config = uvicorn.Config(Starlette(), lifespan="off", timeout_keep_alive=KEEP_ALIVE)
     client, server = socket.socketpair()
     with client, server:
-        protocol = GuardedProtocol(
-            ReceivingLimits(), front, config=config, server_state=ServerState(), app_state={}, _loop=loop
-        )
+        context = ServerContext(front=front)
+        protocol = GuardedProtocol(context, config=config, server_state=ServerState(), app_state={}, _loop=loop)
         connection = Connection(server)
         protocol.connection_made(connection)
         yield loop, protocol, connection, client

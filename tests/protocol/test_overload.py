@@ -14,8 +14,9 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.http.observing.observation import Observation
 from gateway.http.serving.accepting import AcceptingLoop
+from gateway.http.serving.context import ReceivingLimits, ServerContext
 from gateway.http.serving.front import ARRIVED
-from gateway.http.serving.receiving import GuardedProtocol, ReceivingLimits
+from gateway.http.serving.receiving import GuardedProtocol
 from gateway.http.serving.turns import Turns, TurnsPolicy, Window
 from tests.clock import Clock
 from tests.sockets import listening
@@ -126,8 +127,10 @@ async def told_arrival(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def guarded(limits: ReceivingLimits) -> uvicorn.Config:
+    context = ServerContext(limits)
+
     def protocol(**given: Any) -> GuardedProtocol:
-        return GuardedProtocol(limits, **given)
+        return GuardedProtocol(context, **given)
 
     return uvicorn.Config(told_arrival, http=protocol, log_level="error", lifespan="off")  # type: ignore[arg-type]
 

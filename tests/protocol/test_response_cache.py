@@ -25,9 +25,10 @@ from gateway.http.authentication import Credentials
 from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.execution import Answer, Caller, GraphQLParams
 from gateway.http.graphql import EndpointPolicy
+from gateway.http.serving.context import ReceivingLimits, ServerContext
 from gateway.http.serving.draining import Draining
 from gateway.http.serving.front import Front, RawAnswer
-from gateway.http.serving.receiving import GuardedProtocol, ReceivingLimits
+from gateway.http.serving.receiving import GuardedProtocol
 from gateway.identity.refusals import Unauthenticated
 from gateway.settings import Settings
 from gateway.telemetry.usage import Usage
@@ -343,7 +344,7 @@ async def test_the_gateway_keeps_answers_while_their_facts_are_believed(settings
 @asynccontextmanager
 async def served(app: Starlette, front: Front) -> AsyncIterator[int]:
     """The application as the gateway serves it; the port."""
-    http = partial(GuardedProtocol, ReceivingLimits(head_seconds=0.5), front)
+    http = partial(GuardedProtocol, ServerContext(ReceivingLimits(head_seconds=0.5), front))
     draining = Draining(app, 0.0, front)
     async with listening(uvicorn.Config(draining, http=http, log_level="error", lifespan="off")) as port:
         yield port

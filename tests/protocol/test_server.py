@@ -16,8 +16,9 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import ConfigurationError
+from gateway.http.serving.context import ReceivingLimits, ServerContext
 from gateway.http.serving.draining import Draining
-from gateway.http.serving.receiving import GuardedProtocol, ReceivingLimits
+from gateway.http.serving.receiving import GuardedProtocol
 from gateway.http.serving.server import PlainStartup, bind
 from tests.sockets import listening
 
@@ -32,7 +33,7 @@ HEAD = (
 @asynccontextmanager
 async def served(app: ASGIApp, limits: ReceivingLimits = QUICK) -> AsyncIterator[int]:
     """The application behind the guarded protocol; the port."""
-    guarded = partial(GuardedProtocol, limits)
+    guarded = partial(GuardedProtocol, ServerContext(limits))
     config = uvicorn.Config(app, http=guarded, log_level="error", lifespan="off", timeout_keep_alive=60)
     async with listening(config) as port:
         yield port

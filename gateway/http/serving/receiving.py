@@ -1,53 +1,69 @@
-"""The HTTP protocol with deadlines: who sends slowly, sends too long a head, or does not read, is let go.
+"""The HTTP protocol with deadlines and bounds: who sends slowly, sends too much in one go, or does not read, is let go.
 
 uvicorn itself waits for a request as long as the client likes, and no ASGI middleware can see a request that has not
-arrived. Idle keep-alive connections are uvicorn's own business. A request that the application has asked to be shown
-first (see front) is answered before it is parsed.
+arrived. A request that the application has asked to be shown first (see front) is answered before it is parsed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import select
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-from starlette.types import Receive, Scope, Send
+import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from gateway.errors import GatewayError
-from gateway.http.negotiation import MediaType
-from gateway.http.refusals import BadRequest, HeadTooLarge, Overloaded
-from gateway.http.replies import refusal_reply
-from gateway.http.serving.front import ARRIVED, EXACT, ExactRequest, Front, RawAnswer
+from gateway.http.serving.connections import forwarded_address
+from gateway.http.serving.context import ServerContext
+from gateway.http.serving.front import ARRIVED, EXACT, ExactRequest, RawAnswer
+from gateway.http.serving.heads import handshake_refusal, head_refusal, refuse_surplus, values_of
 from gateway.http.serving.request_names import unnamed
+from gateway.http.serving.slices import Intake
+
+_log = logging.getLogger("gateway.http")
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivingLimits:
-    """Seconds for a request's head, for its body, and for a client to take what is sent; most bytes and headers.
+class _ReadFlow(FlowControl):
+    """uvicorn's flow of a connection, whose reading we hold too: it goes on when nobody has paused it."""
 
-    What is asked on a connection beyond so many `connections` is refused, except by probes, and the connection closed.
-    """
+    def __init__(self, transport: asyncio.Transport, wanted: Callable[[], None]) -> None:
+        super().__init__(transport)
+        self._wanted = wanted
+        self._is_held = False
 
-    head_seconds: float = 10.0
-    body_seconds: float = 15.0
-    send_seconds: float = 30.0
-    head_bytes: int = 64 * 1024
-    headers: int = 100
-    connections: int | None = None
+    def hold(self, is_held: bool) -> None:
+        """Pauses reading, or gives it free again."""
+        self._is_held = is_held
+        if self._transport.is_closing():
+            return
+        if is_held or self.read_paused:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def resume_reading(self) -> None:
+        if not self._is_held:
+            super().resume_reading()
+        elif self.read_paused:
+            self.read_paused = False
+            self._wanted()
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol over httptools, with `limits`. One instance per connection."""
+    """uvicorn's protocol over httptools, with the limits of its `context`. One instance per connection."""
 
-    def __init__(self, limits: ReceivingLimits, front: Front | None = None, **given: Any) -> None:
+    flow: _ReadFlow
+
+    def __init__(self, context: ServerContext, **given: Any) -> None:
         super().__init__(**given)
-        self._limits = limits
-        self._front = front or Front()
+        self._context = context
+        self._limits = context.limits
+        self._front = context.front
+        self._intake = Intake(context.reads, self.loop, self._feed, self._may_feed, self._hold_reading)
         self._peer = ""
         self._exact: ExactRequest | None = None
         self._in_message = False
@@ -55,21 +71,39 @@ class GuardedProtocol(HttpToolsProtocol):
         self._send_deadline: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._in_head = True
+        # Bytes in a row that belong to a body and are none of it.
+        self._framing_bytes = 0
+        self._events = 0
         self._is_leaving = False
         self._is_surplus = False
+        self._is_refused = False
+        self._is_websocket = False
         self._answered_at = 0.0
+        self.has_asked = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
-        most = self._limits.connections
-        self._is_surplus = most is not None and len(self.connections) > most
+        self.flow = _ReadFlow(transport, self._intake.resume)
         self._peer = self.client[0] if self.client else ""
+        self._answered_at = self.loop.time()
+        self._is_surplus = not self._context.limiter.admit(self, self._peer)
         self._expect_within(self._limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._context.limiter.release(self)
+        self._intake.clear()
         self._expect_nothing()
         self.resume_writing()
         super().connection_lost(exc)
+
+    @property
+    def idle_seconds(self) -> float | None:
+        """For how long nothing has been under way; None while something is."""
+        return self.loop.time() - self._answered_at if self._is_idle() and not self._in_message else None
+
+    def evict(self) -> None:
+        """Closes the connection; nothing is under way on it."""
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._exact = None
@@ -84,42 +118,127 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._send_at_once(answer)
                 return
             self._exact = ExactRequest(self._front, self._peer, known)
-        super().data_received(data)
-        if self._in_message and self._deadline is None:
-            self._expect_within(self._limits.head_seconds if self._in_head else self._limits.body_seconds)
+        self._intake.take(data)
+
+    def _may_feed(self) -> bool:
+        """Whether what has arrived may be parsed: not while requests wait for the answer before theirs."""
+        return not (self.pipeline or self.flow.read_paused or self.flow.write_paused or self.transport.is_closing())
+
+    def _hold_reading(self) -> None:
+        if not self._is_websocket:
+            self.flow.hold(self._intake.pending or bool(self.pipeline))
+
+    def _feed(self, data: bytes) -> int:
+        """Parses a slice of what has arrived; how many headers, pieces of bodies and requests were in it."""
+        self._unset_keepalive_if_required()
+        self._events = 0
+        if self._in_message and not self._in_head:
+            self._framing_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            _log.debug("what arrived is no HTTP")
+            self.send_400_response("Invalid HTTP request received.")
+        if not (self._is_websocket or self.transport.is_closing()):
+            self._check_progress(len(data))
+        return self._events
+
+    def _check_progress(self, size: int) -> None:
         if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > self._limits.head_bytes and not self.transport.is_closing():
+            self._head_bytes += size
+        if self._head_bytes > self._limits.head_bytes or self._framing_bytes > self._limits.framing_bytes:
+            if self._in_head or not self.cycle.response_started:
                 self.transport.write(_HEAD_TOO_LARGE)
-                self.transport.close()
+            self.transport.close()
+        elif self._deadline is None and self._in_message:
+            self._expect_within(self._limits.head_seconds if self._in_head else self._limits.body_seconds)
+        elif self._deadline is None and self.timeout_keep_alive_task is None and self._is_idle():
+            # Empty lines, which may stand before a request.
+            self._expect_within(self._limits.head_seconds)
+
+    def _upgrade(self, rest: bytes) -> None:
+        if self._should_upgrade():
+            self._open_websocket(rest)
+        else:
+            # Whether the client goes on in HTTP, or in what it asked for, cannot be told.
+            self._intake.clear()
+            if self.cycle is not None:
+                self.cycle.keep_alive = False
+
+    def _should_upgrade(self) -> bool:
+        return not self._is_refused and super()._should_upgrade()
+
+    def _open_websocket(self, rest: bytes) -> None:
+        head = [self.scope["method"].encode(), b" ", self.url, b" HTTP/1.1\r\n"]
+        for name, value in self.headers:
+            head += (name, b": ", value, b"\r\n")
+        head.append(b"\r\n")
+        rest += self._intake.rest()
+        self._expect_nothing()
+        self._is_websocket = True
+        self.connections.discard(self)
+        socket: Any = self.ws_protocol_class(  # type: ignore[misc, call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.app_state
+        )
+        self._context.limiter.replace(self, socket)
+        self.transport.set_protocol(socket)
+        socket.open(self.transport, b"".join(head), self.scope["client"])
+        if rest:
+            socket.data_received(rest)
 
     def on_message_begin(self) -> None:
+        self._events += 1
         if self._exact is not None and self._exact.is_whole:
             # Another message in the same piece of data.
             self._exact.is_whole = False
             self._exact = None
         self._in_message = self._in_head = True
+        self._framing_bytes = 0
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._events += 1
+        # Those of a trailer are none (RFC 9110, 6.5.1): nobody has looked at them who decided about the request.
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._events += 1
+        self._framing_bytes = 0
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:
-        self._in_head, self._head_bytes = False, 0
+        self._in_head, self._head_bytes, self.has_asked = False, 0, True
         self._expect_nothing()
-        served = self.app
-        if len(self.headers) > self._limits.headers:
-            self.app = _refuse_headers
-        elif _is_framed_oddly(self.headers, self.parser.get_http_version()):
-            self.app = _refuse_framing
-        elif self._is_surplus and self.url not in _PROBES:
-            self.app = _refuse_connection
+        if self._context.limiter.is_proxy(self._peer):
+            client = forwarded_address(values_of(self.headers, b"x-forwarded-for"), self._limits.proxies)
+            if client is not None:
+                self.scope["client"] = (client, 0)
+        served, refused = self.app, self._refusal()
+        self._is_refused = refused is not None
+        if refused is not None:
+            self.app = refused
         if self._exact is not None:
             self.scope.update({EXACT: self._exact})  # type: ignore[misc]  # an open dict in truth
         if self.cycle is None or self.cycle.response_complete:
             # Others wait for the answer before them on their connection.
             self.scope.update({ARRIVED: time.monotonic()})  # type: ignore[misc]
+        before = self.cycle
         super().on_headers_complete()
         self.app = served
-        if self._is_leaving and self.cycle is not None:
+        if self.cycle is not before and (self._is_leaving or self._is_surplus):
             self.cycle.keep_alive = False
+
+    def _refusal(self) -> Any:
+        version, method = self.parser.get_http_version(), self.parser.get_method()
+        found = head_refusal(self.url, self.headers, version, self._limits.headers)
+        if found is None and self._is_surplus and self.url not in _PROBES:
+            found = refuse_surplus()
+        if found is None and self.parser.should_upgrade() and super()._should_upgrade():
+            found = handshake_refusal(method, self.url, self.headers, version)
+        return found
 
     def on_message_complete(self) -> None:
         self._in_message = False
@@ -127,7 +246,13 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         # A request to become a WebSocket has no cycle.
         if self._exact is not None and self.cycle is not None:
-            self._exact.is_whole = self.cycle.keep_alive
+            self._exact.is_whole = self.cycle.keep_alive and not self._intake.pending
+
+    def on_response_complete(self) -> None:
+        self._answered_at = self.loop.time()
+        super().on_response_complete()
+        self._intake.resume()
+        self._hold_reading()
 
     def timeout_keep_alive_handler(self) -> None:
         """The connection has been idle for long, or was when the timer was set: to set it anew for each answer that is
@@ -154,7 +279,7 @@ class GuardedProtocol(HttpToolsProtocol):
         is_answered = self.cycle is None or self.cycle.response_complete
         if self.transport.is_closing() or not is_answered:
             return
-        if self._head_bytes or self._is_being_sent_to():
+        if self._head_bytes or self._intake.pending or self._is_being_sent_to():
             self.loop.call_later(_LINGER_SECONDS, self._close_when_idle)
         else:
             self.transport.close()
@@ -176,6 +301,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._send_deadline.cancel()
             self._send_deadline = None
         super().resume_writing()
+        self._intake.resume()
 
     def _is_idle(self) -> bool:
         """Whether nothing is under way, neither way."""
@@ -183,6 +309,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._is_leaving
             or self._is_surplus
             or self.pipeline
+            or self._intake.pending
             or self.flow.write_paused
             or self.transport.is_closing()
         ):
@@ -193,6 +320,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             # That of the first request on the connection, which has come.
             self._expect_nothing()
+        self.has_asked = True
         head = [_STATUS_OK]
         for name, value in self.server_state.default_headers:
             head += (name, b": ", value, b"\r\n")
@@ -226,74 +354,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self._deadline = None
 
 
-class GuardedSocket(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol: a client that does not read for `send_seconds` is let go, and at the end there is
-    time to say goodbye first."""
-
-    def __init__(self, limits: ReceivingLimits, **given: Any) -> None:
-        super().__init__(**given)
-        self._limits = limits
-        self._send_deadline: asyncio.TimerHandle | None = None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._cancel_deadline()
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        """The client reads more slowly than we send."""
-        super().pause_writing()
-        self._send_deadline = self.loop.call_later(self._limits.send_seconds, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        """The client has caught up."""
-        self._cancel_deadline()
-        super().resume_writing()
-
-    def shutdown(self) -> None:
-        """The application has been told (see `draining`) and ends its conversations; who stays is cut off."""
-        self.loop.call_later(_FAREWELL_SECONDS, self._cut_off)
-
-    def _cut_off(self) -> None:
-        if not self.transport.is_closing():
-            super().shutdown()
-
-    def _cancel_deadline(self) -> None:
-        if self._send_deadline is not None:
-            self._send_deadline.cancel()
-            self._send_deadline = None
-
-
-_FAREWELL_SECONDS = 2.0
 _LINGER_SECONDS = 1.0
 _LATE_SECONDS = 1.0
 _PROBES = (b"/livez", b"/readyz")
-_VERSIONS = ("1.0", "1.1")
 # Up to here copying takes less than sending twice.
 _LONG = 64 * 1024
 _STATUS_OK = b"HTTP/1.1 200 OK\r\n"
 _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-
-
-async def _refuse_headers(scope: Scope, receive: Receive, send: Send) -> None:
-    refusal: GatewayError = HeadTooLarge("The request has too many headers.")
-    await refusal_reply(refusal, MediaType.JSON)(scope, receive, send)
-
-
-def _is_framed_oddly(headers: Sequence[tuple[bytes, bytes]], version: str) -> bool:
-    """Whether a proxy in front might see the body end elsewhere than we do."""
-    codings = [value for name, value in headers if name == b"transfer-encoding"]
-    return version not in _VERSIONS or (bool(codings) and (version != "1.1" or codings[0].lower() != b"chunked"))
-
-
-async def _refuse_framing(scope: Scope, receive: Receive, send: Send) -> None:
-    refusal: GatewayError = BadRequest("The body is framed in a way that this gateway does not read.")
-    reply = refusal_reply(refusal, MediaType.JSON)
-    reply.headers["Connection"] = "close"
-    await reply(scope, receive, send)
-
-
-async def _refuse_connection(scope: Scope, receive: Receive, send: Send) -> None:
-    refusal: GatewayError = Overloaded("The gateway holds as many connections as it takes. Try again in a moment.")
-    reply = refusal_reply(refusal, MediaType.JSON)
-    reply.headers["Connection"] = "close"
-    await reply(scope, receive, send)

@@ -19,9 +19,12 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from gateway.errors import ConfigurationError, GatewayError
+from gateway.http.serving.connections import Network
+from gateway.http.serving.context import ReceivingLimits, ServerContext
 from gateway.http.serving.draining import Draining
 from gateway.http.serving.front import Front
-from gateway.http.serving.receiving import GuardedProtocol, GuardedSocket, ReceivingLimits
+from gateway.http.serving.receiving import GuardedProtocol
+from gateway.http.serving.websocket import GuardedSocket
 
 BACKLOG = 1024
 # Requests under way get this long to finish after SIGTERM; longer than any of them may take.
@@ -71,15 +74,28 @@ def _why_not(host: str, port: int, refused: OSError) -> str:
 class ServingPolicy:
     """How to serve. `drain_seconds` are waited after SIGTERM, see `draining`; connections beyond the limit get 503.
 
+    `address_connections` bounds those of one address, None: to half of all; `proxies` are bounded in all only.
     `metrics` is the directory that several workers share for their figures, see cli.shared_metrics.
     """
 
     workers: int = 1
     connections: int = 1000
+    address_connections: int | None = None
+    proxies: tuple[Network, ...] = ()
     drain_seconds: float = 0.0
     receiving: ReceivingLimits = field(default_factory=ReceivingLimits)
     logging: Mapping[str, Any] | None = None
     metrics: Path | None = None
+
+    def limits(self) -> ReceivingLimits:
+        """What each connection may do."""
+        most = self.address_connections
+        return replace(
+            self.receiving,
+            connections=self.connections,
+            address_connections=max(1, self.connections // 2) if most is None else most,
+            proxies=self.proxies,
+        )
 
 
 def serve(create: Callable[[], ASGIApp], listening: socket.socket, policy: ServingPolicy) -> int:
@@ -87,13 +103,13 @@ def serve(create: Callable[[], ASGIApp], listening: socket.socket, policy: Servi
 
     With several workers each process calls `create`, which must therefore be picklable, and has a front of its own.
     """
-    front = Front()
+    context = ServerContext(policy.limits())
     config = uvicorn.Config(
-        partial(_wrapped, create, policy.drain_seconds, front),
+        partial(_wrapped, create, policy.drain_seconds, context.front),
         factory=True,
         # uvicorn calls it like a class, with its own arguments by name.
-        http=partial(GuardedProtocol, replace(policy.receiving, connections=policy.connections), front),  # type: ignore[arg-type]
-        ws=partial(GuardedSocket, policy.receiving),  # type: ignore[arg-type]
+        http=partial(GuardedProtocol, context),  # type: ignore[arg-type]
+        ws=partial(GuardedSocket, context),  # type: ignore[arg-type]
         ws_max_size=SOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         ws_ping_interval=20.0,
