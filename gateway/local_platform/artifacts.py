@@ -7,7 +7,6 @@ versions differ by keys that are absent or renamed (`raw_sql` became `raw_code`)
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import msgspec
 
 from gateway.errors import UnreadableArtifact
 from gateway.local_platform import odd_values
+from gateway.local_platform.json_limits import check_json
 from gateway.local_platform.odd_values import OddValue
 
 MANIFEST, RUN_RESULTS, SOURCES, CATALOG = "manifest.json", "run_results.json", "sources.json", "catalog.json"
@@ -278,7 +278,7 @@ def decode(data: bytes, record: type[Record], path: Path, place: str = "$") -> t
 def read_record(path: Path, record: type[Record]) -> tuple[Record, Sequence[OddValue]]:
     """The file as `record`, and the values of it that were left out. Raises UnreadableArtifact."""
     data = plain_text(read_bytes(path), path)
-    check_keys(data, path)
+    check_json(data, path)
     return decode(data, record, path)
 
 
@@ -290,29 +290,6 @@ def read_args(data: bytes | str | None) -> RunArgs:
         return odd_values.decode(data.encode() if isinstance(data, str) else data, RunArgs)[0]
     except (odd_values.UnusableError, msgspec.DecodeError):
         return RunArgs()
-
-
-class _RepeatedKeyError(Exception):
-    """Its argument is the key."""
-
-
-def _look_at_keys(pairs: list[tuple[str, None]]) -> None:
-    if len(dict(pairs)) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _RepeatedKeyError(next(key for key in keys if keys.count(key) > 1))
-
-
-_KEYS = json.JSONDecoder(object_pairs_hook=_look_at_keys)
-
-
-def check_keys(data: bytes, path: Path) -> None:
-    """Raises UnreadableArtifact when an object has a key twice: which of its values is meant nobody can tell."""
-    try:
-        _KEYS.decode(data.decode())
-    except _RepeatedKeyError as error:
-        raise UnreadableArtifact(f"{path}: the key {error.args[0][:200]!r} stands twice in one object.") from error
-    except (ValueError, RecursionError):
-        return  # what is no JSON is named by `decode`, with its place
 
 
 def check_version(metadata: Metadata, path: Path) -> None:

@@ -28,6 +28,7 @@ from gateway.local_platform.artifacts import (
 )
 from gateway.local_platform.command_names import title_of
 from gateway.local_platform.command_variants import Variant, variant_of
+from gateway.local_platform.json_limits import check_json
 from gateway.local_platform.odd_values import OddValue
 from gateway.local_platform.times import parse_micros
 from gateway.local_platform.worked_time import seconds_of_results
@@ -178,7 +179,7 @@ def read_artifact(path: Path) -> ArtifactFile:
     """Reads and checks one file. Raises UnreadableArtifact."""
     data = artifacts.read_bytes(path)
     text = artifacts.plain_text(data, path)
-    artifacts.check_keys(text, path)
+    check_json(text, path)
     content, odd = artifacts.decode(text, _RECORDS[path.name], path)
     artifacts.check_version(content.metadata, path)
     return ArtifactFile(path, hashlib.blake2b(data, digest_size=16).digest(), content, data, odd)
