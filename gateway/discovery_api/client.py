@@ -21,6 +21,7 @@ from gateway.discovery_api.exceptions import (
     named,
 )
 from gateway.errors import GatewayError
+from gateway.hierarchy.ids import IdScope
 from gateway.loading.asking import Asking
 from gateway.loading.loaders import Loaders
 from gateway.loading.projection import Projection
@@ -97,7 +98,7 @@ class Client:
         async def asking(opened: Opened) -> tuple[T, list[MissingPart]]:
             usage.began = opened.services.tiers.clock()
             with measuring(usage), deadline_in(self._timeout):
-                ask = Asking(Loaders(opened.services, projection))
+                ask = Asking(Loaders(opened.services, projection, ids=IdScope.ENVIRONMENT))
                 answer = await question(ask)
             return answer, [MissingPart(part.project_id, named(part.error)) for part in ask.failures]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
@@ -131,21 +131,25 @@ class ModelFilter(SearchFilter):
 
 @dataclass(frozen=True, slots=True)
 class ProjectFilter(SearchFilter):
-    """A SearchFilter that may also name projects, to keep only them or to leave them out."""
+    """A SearchFilter that may also name projects, to keep only them or to leave them out.
+
+    `models` asks for another model that a project must contain; it may name models by id.
+    """
 
     project_ids: tuple[str, ...] | None = None
     inclusion: Inclusion = Inclusion.INCLUDE
+    models: ModelFilter | None = None
 
     @property
     def criteria(self) -> SearchFilter:
         """The same filter without its project ids."""
         return SearchFilter(self.tags, self.tags_match, self.materialization, self.min_runtime, self.max_runtime)
 
-    def admits(self, project_id: str) -> bool:
-        """Whether a project passes by its id alone."""
+    def admits(self, names: Collection[str]) -> bool:
+        """Whether a project passes by its ids alone: these are the spellings of its id."""
         if self.project_ids is None:
             return True
-        return (project_id in self.project_ids) is (self.inclusion is Inclusion.INCLUDE)
+        return (not set(names).isdisjoint(self.project_ids)) is (self.inclusion is Inclusion.INCLUDE)
 
 
 def contains_match(criteria: SearchFilter, models: Iterable[Filterable]) -> bool:

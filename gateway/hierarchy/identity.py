@@ -17,7 +17,9 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import overload
 
-from gateway.errors import AmbiguousId, NotFound
+from gateway.errors import AmbiguousId, BadUserInput, NotFound
+from gateway.hierarchy.filters import ModelFilter
+from gateway.hierarchy.ids import plain_name
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.model_ids import local_name, qualified_name
 from gateway.hierarchy.timed_models import TimedModels
@@ -94,8 +96,9 @@ class EnvironmentModels:
         exact = self.by_id.get(given) or self.by_unique_id.get(given)
         if exact:
             return [exact]
-        prefix = f"{self.project_id}."
-        if not given.startswith(prefix):
+        prefixes = (f"{self.project_id}.", f"{plain_name(self.project_id)}.")
+        prefix = next((one for one in prefixes if given.startswith(one)), None)
+        if prefix is None:
             return []
         rest = given.removeprefix(prefix)
         return [m for m in self.models if rest in (local_name(m.unique_id), qualified_name(m.unique_id))]
@@ -166,6 +169,18 @@ def resolve_model(given: str, environments: Iterable[EnvironmentModels]) -> Mode
             uniqueIds=sorted({model.unique_id for model in found}),
         )
     raise unknown("model", given, [model.id for environment in searched for model in environment.models])
+
+
+def named_models(environments: Iterable[EnvironmentModels], criteria: ModelFilter | None) -> frozenset[str] | None:
+    """The ids of the models that a filter's ids name; None when it has none. Raises BadUserInput for an id that names
+    no model, AmbiguousId for one that names several."""
+    if criteria is None or criteria.model_ids is None:
+        return None
+    searched = list(environments)
+    try:
+        return frozenset(resolve_model(given, searched).id for given in criteria.model_ids)
+    except NotFound as missing:
+        raise BadUserInput(f"modelIds: {missing.message}", argument="modelIds") from None
 
 
 def unknown(kind: str, given: str, existing: Sequence[str]) -> NotFound:

@@ -81,7 +81,10 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class ModelTest:
-    """A test of a model and how it last ended. `failures` counts the rows it found; `runtime` is in seconds."""
+    """A test of a model and how it last ended. `failures` counts the rows it found; `runtime` is in seconds.
+
+    `project_id` is that of the model it was read with; facts that all callers share do not say.
+    """
 
     unique_id: str
     name: str
@@ -93,6 +96,12 @@ class ModelTest:
     failures: int | None
     last_run_time: datetime | None
     runtime: float | None
+    project_id: str = ""
+
+    @property
+    def id(self) -> str:
+        """Unique in the account, once its project is known."""
+        return f"{self.project_id}/{self.unique_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,10 +149,10 @@ def run_order(field: RunOrderField, direction: Direction) -> Order[Run]:
 def source_order(field: SourceOrderField, direction: Direction) -> Order[Source]:
     """Sources by project and unique id, or by how old their newest row was when it was checked."""
     values: dict[SourceOrderField, Callable[[Source], Value]] = {
-        SourceOrderField.ID: lambda source: source.id,
+        SourceOrderField.ID: lambda source: source.place,
         SourceOrderField.AGE: lambda source: source.freshness.age_seconds,
     }
-    return Order(values[field], lambda source: source.id, direction)
+    return Order(values[field], lambda source: source.place, direction)
 
 
 def usual_direction(field: ModelOrderField | JobOrderField | RunOrderField | SourceOrderField) -> Direction:

@@ -27,8 +27,9 @@ class Environment:
 class Project:
     """One dbt project in one deployment environment.
 
-    `id` is the dbt project name (the manifest's `project_name`); where two environments of the same deployment report
-    the same name it is `name@environment id`. `name` is the display name dbt Cloud gives it.
+    `id` is the dbt project name (the manifest's `project_name`); through another environment than production, and where
+    two environments report the same name, it is `name@environment id` (see ids). `name` is the display name dbt Cloud
+    gives it.
     """
 
     id: str
@@ -40,11 +41,16 @@ class Project:
     def environment_id(self) -> int:
         return self.environment.id
 
+    @property
+    def spellings(self) -> tuple[str, str]:
+        """What names it among the projects of one deployment: its id, and its name alone."""
+        return self.id, self.id.partition("@")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """All projects of one dbt account in one deployment environment, ordered by id."""
+    """All projects of one dbt account in one deployment environment, ordered by id; or those a filter keeps."""
 
-    id: int
+    id: str
     deployment: DeploymentEnvironment
     projects: tuple[Project, ...]

@@ -48,7 +48,12 @@ class Source:
 
     @property
     def id(self) -> str:
-        """Unique in the account; ids sort by project, then by unique id."""
+        """Unique in the account."""
+        return f"{self.project.id}/{self.freshness.unique_id}"
+
+    @property
+    def place(self) -> str:
+        """Sorts by project, then by unique id."""
         # A space is in no name, and sorts before what is.
         return f"{self.project.id} {self.freshness.unique_id}"
 

@@ -83,7 +83,7 @@ async def _finished_run(live: Live, run_id: int, project_ids: Collection[str] | 
         return None
     if not run.status.is_final:
         return None
-    is_wanted = project_ids is None or (project is not None and project.id in project_ids)
+    is_wanted = project_ids is None or (project is not None and not set(project.spellings).isdisjoint(project_ids))
     return run if is_wanted else None
 
 

@@ -12,6 +12,7 @@ from gateway.at_hand import both, together
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.identity import EnvironmentModels
+from gateway.hierarchy.ids import IdScope
 from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.hierarchy.lineage import Lineage
 from gateway.hierarchy.model import Model, ModelDetails, ModelRun
@@ -59,11 +60,16 @@ class Loaders:
     """The loads of one request, as far as its projection goes and its caller may see."""
 
     def __init__(
-        self, services: Services, projection: Projection = _NOTHING_MORE, visibility: Visibility = EVERYTHING
+        self,
+        services: Services,
+        projection: Projection = _NOTHING_MORE,
+        visibility: Visibility = EVERYTHING,
+        ids: IdScope = IdScope.ACCOUNT,
     ) -> None:
         self._services = visible_services(services, visibility)
         self._projection = projection
         self._visibility = visibility
+        self._ids = ids
 
     # Most requests use few of the loaders there are.
     @cached_property
@@ -117,6 +123,11 @@ class Loaders:
     @cached_property
     def _built_models(self) -> Batched[Job, Built]:
         return Batched(self._load_built_models)
+
+    @property
+    def account_number(self) -> int:
+        """dbt's id of the account."""
+        return self._services.admin.account_id
 
     async def account_name(self) -> str | None:
         return await self._services.admin.account_name()
@@ -218,7 +229,7 @@ class Loaders:
             soon = environments_of(topology, projection.all_models_of)
             self._services.models.begin(soon, projection.optional_fields, runtimes_only=projection.runtimes_only)
         headers = await self._services.environments.headers([one.id for one in topology.environments])
-        return map_projects(self._services.admin.account_id, topology, headers)
+        return map_projects(self._services.admin.account_id, topology, headers, self._ids)
 
     async def _load_models(self, wanted: list[_Wanted]) -> Mapping[_Wanted, EnvironmentModels | GatewayError]:
         whole = {one.project for one in wanted if one.pushed is None}

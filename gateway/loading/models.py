@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
 
 from gateway.errors import BadUserInput, GatewayError, NotFound
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.history import Counted, HistoryScope, count_runs
-from gateway.hierarchy.identity import EnvironmentModels, models_in_order, resolve_model
-from gateway.hierarchy.model import Model, ModelRun, Owner
+from gateway.hierarchy.identity import EnvironmentModels, models_in_order, named_models, resolve_model
+from gateway.hierarchy.ids import project_part
+from gateway.hierarchy.model import Model, ModelRun, ModelTest, Owner
 from gateway.hierarchy.project import DeploymentEnvironment, Project
 from gateway.hierarchy.runtimes import WITHIN_JOB
 from gateway.loading.asking import Asking
 from gateway.loading.loaders import HistoryRequest
+from gateway.loading.projects import deployment_of
 from gateway.services.models.model_histories import HistoryKey
 
 MOST_HISTORY = 100
@@ -63,26 +66,19 @@ def matching(environments: Sequence[EnvironmentModels], criteria: ModelFilter | 
     everything = models_in_order(environments)
     if criteria is None:
         return everything
-    named, wanted = _named(environments, criteria), criteria.criteria
+    named, wanted = named_models(environments, criteria), criteria.criteria
     return [model for model in everything if (named is None or model.id in named) and wanted.matches(model)]
 
 
-def _named(environments: Sequence[EnvironmentModels], criteria: ModelFilter) -> frozenset[str] | None:
-    if criteria.model_ids is None:
-        return None
-    try:
-        return frozenset(resolve_model(given, environments).id for given in criteria.model_ids)
-    except NotFound as missing:
-        raise BadUserInput(f"modelIds: {missing.message}", argument="modelIds") from None
-
-
-async def find_model(asking: Asking, given: str, deployment: DeploymentEnvironment) -> Model:
+async def find_model(asking: Asking, given: str, deployment: DeploymentEnvironment | None) -> Model:
     """The model that an id names: `project.model`, `project.package.model` or a unique id.
 
-    Raises NotFound or AmbiguousId; while a project that may hold it cannot be read, that project's error.
+    Without a deployment the id says where, else it is production. Raises NotFound, AmbiguousId or, for an id of another
+    deployment than the one given, BadUserInput; while a project that may hold it cannot be read, that project's error.
     """
-    projects = (await asking.loaders.projects()).accounts[deployment].projects
-    named = [project for project in projects if given.startswith(f"{project.id}.")]
+    known = await asking.loaders.projects()
+    projects = known.accounts[deployment_of(known, project_part(given), deployment)].projects
+    named = [project for project in projects if any(given.startswith(f"{one}.") for one in project.spellings)]
     searched = named if named and not given.startswith("model.") else projects
     environments = await asking.of_each(searched, asking.loaders.models)
     try:
@@ -93,19 +89,21 @@ async def find_model(asking: Asking, given: str, deployment: DeploymentEnvironme
         raise
 
 
-async def model_with_id(asking: Asking, model_id: str, deployment: DeploymentEnvironment) -> Model:
-    """The model whose id is exactly this. Takes no other spelling and seeks no similar ids, which among thousands of
-    models costs tenths of a second for each: hundreds of references cost no more than the loads of their projects.
+async def model_with_id(asking: Asking, model_id: str) -> Model:
+    """The model whose id is exactly this, through any environment. Takes no other spelling and seeks no similar ids,
+    which among thousands of models costs tenths of a second for each: hundreds of references cost no more than the
+    loads of their projects.
 
     Raises NotFound; while the name of a project that may hold it cannot be read, that project's error.
     """
-    projects = await asking.loaders.projects()
-    here = projects.accounts[deployment].projects
-    named = next((project for project in here if model_id.startswith(f"{project.id}.")), None)
+    known = await asking.loaders.projects()
+    project_id = project_part(model_id)
+    here = known.accounts[deployment_of(known, project_id, None)].projects
+    named = next((project for project in here if project.id == project_id), None)
     found = (await asking.loaders.models(named)).by_id.get(model_id) if named else None
     if found:
         return found
-    unread = [projects.unread[one.environment_id] for one in here if one.environment_id in projects.unread]
+    unread = [known.unread[one.environment_id] for one in here if one.environment_id in known.unread]
     if unread and not named:
         raise unread[0]
     raise NotFound(f"No model has the id {model_id[:100]!r}. A reference takes the id as models {{ id }} gives it.")
@@ -118,6 +116,12 @@ async def model_history(asking: Asking, model: Model, count: int) -> tuple[Model
     if isinstance(runs, GatewayError):
         raise runs
     return runs
+
+
+async def tests_of_model(asking: Asking, model: Model) -> tuple[ModelTest, ...]:
+    """A model's tests with their last status, ordered by unique id. Needs the detail `tests` (see projection)."""
+    details = await asking.loaders.details(model)
+    return tuple(replace(test, project_id=model.project_id) for test in details.tests)
 
 
 async def last_model_run(asking: Asking, model: Model) -> ModelRun | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from gateway.errors import GatewayError
+from gateway.hierarchy.ids import AccountView, IdScope, project_name, through_environment
 from gateway.hierarchy.project import Account, DeploymentEnvironment, Environment, Project
 from gateway.services.admin.admin_facts import Topology
 from gateway.services.environment_service import EnvironmentHeader
@@ -15,24 +16,33 @@ from gateway.services.environment_service import EnvironmentHeader
 @dataclass(frozen=True, slots=True)
 class ProjectMap:
     """Every project in every deployment environment, with the account as each of these shows it. `unread` are
-    environments that could not be asked their name: their projects carry the display name as id."""
+    environments that could not be asked their name: their projects carry the display name as id. `deployments` says
+    where a project's id belongs."""
 
     accounts: Mapping[DeploymentEnvironment, Account]
     by_environment: Mapping[int, Project]
     unread: Mapping[int, GatewayError]
+    deployments: Mapping[str, DeploymentEnvironment]
 
 
 def map_projects(
-    account_id: int, topology: Topology, headers: Mapping[int, EnvironmentHeader | GatewayError]
+    account_id: int,
+    topology: Topology,
+    headers: Mapping[int, EnvironmentHeader | GatewayError],
+    scope: IdScope = IdScope.ACCOUNT,
 ) -> ProjectMap:
-    """The projects of an account, ordered by id within each deployment."""
+    """The projects of an account, ordered by id within each deployment; `scope` is where their ids are unique."""
     by_deployment = {
-        deployment: tuple(sorted(_projects(topology, headers, deployment), key=lambda project: project.id))
+        deployment: tuple(sorted(_projects(topology, headers, deployment, scope), key=lambda project: project.id))
         for deployment in DeploymentEnvironment
     }
     return ProjectMap(
-        accounts={deployment: Account(account_id, deployment, some) for deployment, some in by_deployment.items()},
+        accounts={
+            deployment: Account(AccountView(account_id, deployment).id, deployment, some)
+            for deployment, some in by_deployment.items()
+        },
         by_environment={project.environment_id: project for some in by_deployment.values() for project in some},
+        deployments={project.id: one for one, some in reversed(by_deployment.items()) for project in some},
         unread={one: header for one, header in headers.items() if isinstance(header, GatewayError)},
     )
 
@@ -43,13 +53,19 @@ def environments_of(topology: Topology, deployment: DeploymentEnvironment) -> li
 
 
 def _projects(
-    topology: Topology, headers: Mapping[int, EnvironmentHeader | GatewayError], deployment: DeploymentEnvironment
+    topology: Topology,
+    headers: Mapping[int, EnvironmentHeader | GatewayError],
+    deployment: DeploymentEnvironment,
+    scope: IdScope,
 ) -> list[Project]:
     environments = [one for one in _marked(topology.environments) if one.deployment is deployment]
     projects = [_project(one, topology, headers.get(one.id)) for one in environments]
     names = Counter(project.id for project in projects)
+    elsewhere = scope is IdScope.ACCOUNT and deployment is not DeploymentEnvironment.PRODUCTION
     return [
-        replace(project, id=f"{project.id}@{project.environment_id}") if names[project.id] > 1 else project
+        replace(project, id=through_environment(project.id, project.environment_id))
+        if elsewhere or names[project.id] > 1
+        else project
         for project in projects
     ]
 
@@ -69,7 +85,10 @@ def _marked(environments: Iterable[Environment]) -> list[Environment]:
 def _project(environment: Environment, topology: Topology, header: EnvironmentHeader | GatewayError | None) -> Project:
     display = topology.project_names.get(environment.dbt_cloud_project_id, str(environment.dbt_cloud_project_id))
     if not isinstance(header, EnvironmentHeader):
-        return Project(id=display, name=display, environment=environment, adapter_type=None)
+        return Project(id=project_name(display), name=display, environment=environment, adapter_type=None)
     return Project(
-        id=header.dbt_project_name or display, name=display, environment=environment, adapter_type=header.adapter_type
+        id=project_name(header.dbt_project_name or display),
+        name=display,
+        environment=environment,
+        adapter_type=header.adapter_type,
     )

@@ -118,6 +118,8 @@ def _plain_fields(selected: SelectionSetNode | None, names: Collection[str]) -> 
 
 
 def _deployment_of(account: FieldNode) -> DeploymentEnvironment | None:
+    if any(argument.name.value == "id" for argument in account.arguments or ()):
+        return None
     given = next((one.value for one in account.arguments or () if one.name.value == "environment"), None)
     if given is None:
         return DeploymentEnvironment.PRODUCTION

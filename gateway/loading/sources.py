@@ -24,7 +24,7 @@ async def select_sources(
         return [Source(project, one) for one in found.values() if statuses is None or one.status in statuses]
 
     found = await asking.of_each(projects, of_project)
-    return sorted((source for of_one in found for source in of_one), key=lambda source: source.id)
+    return sorted((source for of_one in found for source in of_one), key=lambda source: source.place)
 
 
 async def models_built_on(asking: Asking, source: Source) -> list[Model]:

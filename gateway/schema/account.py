@@ -67,7 +67,9 @@ class Account:
     def is_type_of(cls, value: object, _info: object) -> bool:
         return isinstance(value, project_facts.Account)
 
-    id: strawberry.ID = strawberry.field(description="dbt's id of the account.")
+    id: strawberry.ID = strawberry.field(
+        description="dbt's id of the account; through staging `…@staging`, narrowed by a filter `…?` and the filter."
+    )
 
     @strawberry.field(description="The account's name; null where dbt does not say.")
     async def name(self, info: Info) -> str | None:

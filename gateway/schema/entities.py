@@ -12,7 +12,6 @@ from graphql import GraphQLObjectType
 from strawberry.federation.schema import FederationAny
 
 from gateway.errors import BadUserInput, GatewayError, NotFound
-from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.loading import jobs, models, projects
 from gateway.loading.asking import Asking
 from gateway.schema.authenticated import with_authentication
@@ -83,18 +82,15 @@ def _key(given: object) -> str | None:
 
 
 async def _account(ask: Asking, key: str) -> object:
-    account = await projects.find_account(ask, DeploymentEnvironment.PRODUCTION)
-    if str(account.id) != key:
-        raise NotFound(f"No account has the id {key[:40]!r}. This gateway serves account {account.id}.")
-    return account
+    return await projects.account_with_id(ask, key)
 
 
 async def _project(ask: Asking, key: str) -> object:
-    return await projects.find_project(ask, key, DeploymentEnvironment.PRODUCTION)
+    return await projects.project_with_id(ask, key)
 
 
 async def _model(ask: Asking, key: str) -> object:
-    return await models.model_with_id(ask, key, DeploymentEnvironment.PRODUCTION)
+    return await models.model_with_id(ask, key)
 
 
 async def _job(ask: Asking, key: str) -> object:

@@ -80,21 +80,37 @@ class ModelFilter:
         )
 
 
+_USE_MODELS = "Use models. Removed in 1.2."
+
+
 @strawberry.input(
     description="Projects named by id, to keep or to leave out, and criteria a model of theirs must meet."
 )
 class ProjectFilter:
-    tags: list[str] | None = strawberry.field(default=strawberry.UNSET, description=_TAGS)
-    tags_match: TagsMatch = strawberry.field(default=filters.TagsMatch.ANY, description=_TAGS_MATCH)
-    materialization: str | None = strawberry.field(default=strawberry.UNSET, description=_MATERIALIZATION)
-    min_runtime: float | None = strawberry.field(default=strawberry.UNSET, description=_MIN_RUNTIME)
-    max_runtime: float | None = strawberry.field(default=strawberry.UNSET, description=_MAX_RUNTIME)
+    tags: list[str] | None = strawberry.field(
+        default=strawberry.UNSET, description=_TAGS, deprecation_reason=_USE_MODELS
+    )
+    tags_match: TagsMatch = strawberry.field(
+        default=filters.TagsMatch.ANY, description=_TAGS_MATCH, deprecation_reason=_USE_MODELS
+    )
+    materialization: str | None = strawberry.field(
+        default=strawberry.UNSET, description=_MATERIALIZATION, deprecation_reason=_USE_MODELS
+    )
+    min_runtime: float | None = strawberry.field(
+        default=strawberry.UNSET, description=_MIN_RUNTIME, deprecation_reason=_USE_MODELS
+    )
+    max_runtime: float | None = strawberry.field(
+        default=strawberry.UNSET, description=_MAX_RUNTIME, deprecation_reason=_USE_MODELS
+    )
     project_ids: list[strawberry.ID] | None = strawberry.field(
         default=strawberry.UNSET,
-        description="Projects to keep or to leave out, by id (the dbt project name). Unknown ids are refused.",
+        description="Projects to keep or to leave out, by id or dbt project name. Unknown ones are refused.",
     )
     include_or_exclude: Inclusion = strawberry.field(
         default=filters.Inclusion.INCLUDE, description="Whether projectIds are kept or left out."
+    )
+    models: ModelFilter | None = strawberry.field(
+        default=strawberry.UNSET, description="Only projects that contain a matching model."
     )
 
     def to_filter(self) -> filters.ProjectFilter:
@@ -107,6 +123,7 @@ class ProjectFilter:
             _value(self.max_runtime),
             _values(self.project_ids, "projectIds"),
             self.include_or_exclude,
+            model_filter(self.models),
         )
 
 

@@ -54,7 +54,8 @@ class Model:
         return isinstance(value, model_facts.Model)
 
     id: strawberry.ID = strawberry.field(
-        description="project.model; project.package.model where two packages of the project share the name."
+        description="project.model, with the project's id; project.package.model where two packages of the project "
+        "share the name."
     )
     unique_id: str = strawberry.field(
         description="dbt's unique id, model.package.name; packages repeat across projects."
@@ -177,7 +178,7 @@ class Model:
         directives=about(10),
     )
     async def tests(self, parent: Parent, info: Info) -> tuple[model_facts.ModelTest, ...]:
-        return (await info.context.loaders.details(parent)).tests
+        return await models.tests_of_model(asking(info), parent)
 
     @strawberry.field(
         description="The last attempt to build the model, whatever its outcome; null when there was none.",

@@ -62,7 +62,8 @@ class Project:
         return isinstance(value, project_facts.Project)
 
     id: strawberry.ID = strawberry.field(
-        description="The dbt project name; name@environment where two environments share it."
+        description="The dbt project name; name@environment id through another environment than production, and where "
+        "two environments share the name."
     )
     name: str = strawberry.field(description="The project's display name in dbt.")
     adapter_type: str | None = strawberry.field(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import strawberry
 
+from gateway.errors import BadUserInput
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.loading import jobs, models, projects
 from gateway.schema.account import Account
-from gateway.schema.arguments import Environment, ProjectsFilter
+from gateway.schema.arguments import ProjectsFilter
 from gateway.schema.context import Info, asking
 from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import project_filter
@@ -21,10 +21,27 @@ from gateway.schema.model import Model
 from gateway.schema.project import Project
 from gateway.schema.run import Run
 
-ProjectId = Annotated[strawberry.ID, strawberry.argument(description="The dbt project name.")]
+AccountId = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(description="An id that the account gave, which says environment and filter too."),
+]
+ProjectId = Annotated[
+    strawberry.ID,
+    strawberry.argument(description="The project's id, or in the environment named its dbt project name."),
+]
 ModelId = Annotated[
     strawberry.ID,
-    strawberry.argument(description="project.model, project.package.model or dbt's unique id. Case counts."),
+    strawberry.argument(
+        description="The model's id, or in the environment named project.model, project.package.model or dbt's unique "
+        "id. Case counts."
+    ),
+]
+WantedEnvironment = Annotated[
+    DeploymentEnvironment | None,
+    strawberry.argument(
+        description="Which deployment environment to look at; what the id says, else production, if left out. A "
+        "contradiction is refused."
+    ),
 ]
 JobId = Annotated[strawberry.ID, strawberry.argument(description="dbt's id of the job.")]
 RunId = Annotated[strawberry.ID, strawberry.argument(description="dbt's id of the run.")]
@@ -38,25 +55,37 @@ class Query:
     async def account(
         self,
         info: Info,
-        environment: Environment = DeploymentEnvironment.PRODUCTION,
+        id: AccountId = strawberry.UNSET,
+        environment: WantedEnvironment = strawberry.UNSET,
         filter: ProjectsFilter = strawberry.UNSET,
     ) -> project_facts.Account:
-        ask = asking(info)
-        account = await projects.find_account(ask, environment)
-        kept = await projects.select_projects(ask, account.projects, project_filter(filter))
-        return account if kept is account.projects else replace(account, projects=kept)
+        ask, criteria = asking(info), project_filter(filter)
+        if not id:
+            return await projects.view_account(ask, environment or DeploymentEnvironment.PRODUCTION, criteria)
+        account = await projects.account_with_id(ask, id)
+        if environment and environment is not account.deployment:
+            raise BadUserInput(
+                f"The id is of {account.deployment.name}, and environment says {environment.name}. Leave environment "
+                "out: the id says it.",
+                argument="environment",
+            )
+        if criteria and (await projects.view_account(ask, account.deployment, criteria)).id != account.id:
+            raise BadUserInput(
+                "The id and filter say different things. Leave filter out: the id says it.", argument="filter"
+            )
+        return account
 
     @strawberry.field(description="One project.", graphql_type=Project | None)
     async def project(
-        self, info: Info, id: ProjectId, environment: Environment = DeploymentEnvironment.PRODUCTION
+        self, info: Info, id: ProjectId, environment: WantedEnvironment = strawberry.UNSET
     ) -> project_facts.Project:
-        return await projects.find_project(asking(info), id, environment)
+        return await projects.find_project(asking(info), id, environment or None)
 
     @strawberry.field(description="One model.", graphql_type=Model | None)
     async def model(
-        self, info: Info, id: ModelId, environment: Environment = DeploymentEnvironment.PRODUCTION
+        self, info: Info, id: ModelId, environment: WantedEnvironment = strawberry.UNSET
     ) -> model_facts.Model:
-        return await models.find_model(asking(info), id, environment)
+        return await models.find_model(asking(info), id, environment or None)
 
     @strawberry.field(description="One job, of any environment.", graphql_type=Job | None)
     async def job(self, info: Info, id: JobId) -> job_facts.Job:

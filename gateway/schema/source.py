@@ -21,6 +21,7 @@ Parent = strawberry.Parent[source_facts.Source]
 
 @strawberry.type(description="A source table of one project: dbt reads it and does not build it.")
 class Source:
+    id: strawberry.ID = strawberry.field(description="project/unique_id.")
     unique_id: str = strawberry.field(description="dbt's unique id of the table.")
     source_name: str = strawberry.field(description="The source.")
     name: str = strawberry.field(description="The table in it.")

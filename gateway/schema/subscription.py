@@ -25,7 +25,10 @@ T = TypeVar("T", model_facts.Model, job_facts.Job)
 
 ProjectIds = Annotated[
     list[strawberry.ID] | None,
-    strawberry.argument(description="Only runs of these projects, by dbt project name. Unknown ones are refused."),
+    strawberry.argument(
+        description="Only runs of these projects, by id or, in any environment, by dbt project name. Unknown ones are "
+        "refused."
+    ),
 ]
 OfJob = Annotated[strawberry.ID | None, strawberry.argument(description="Only runs of this job, by dbt's id of it.")]
 SendInitial = Annotated[
@@ -102,7 +105,8 @@ def _live(info: Info) -> Live:
 
 async def _known_projects(ask: Asking, wanted: list[strawberry.ID]) -> frozenset[str]:
     """The projects' ids. Raises BadUserInput for one that does not exist in any deployment environment."""
-    known = {project.id for project in (await ask.loaders.projects()).by_environment.values()}
+    everything = (await ask.loaders.projects()).by_environment.values()
+    known = {spelling for project in everything for spelling in project.spellings}
     for project_id in wanted:
         if project_id not in known:
             raise BadUserInput(f"projectIds: no project has the id {project_id[:80]!r}.", argument="projectIds")

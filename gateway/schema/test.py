@@ -15,6 +15,7 @@ Parent = strawberry.Parent[model_facts.ModelTest]
 
 @strawberry.type(description="A data test or unit test of a model, and how it last ended.")
 class Test:
+    id: strawberry.ID = strawberry.field(description="project/unique_id.")
     unique_id: str = strawberry.field(description="dbt's unique id of the test.")
     name: str = strawberry.field(description="The test's name.")
     column_name: str | None = strawberry.field(

@@ -30,7 +30,7 @@ def status_of(word: str) -> str:
 
 def asks_nothing(criteria: Criteria) -> bool:
     """Whether a filter has no criterion: how tags are matched, or which projects it names, is none."""
-    about_models = set(criteria or ()) - {"tagsMatch", "includeOrExclude", "projectIds"}
+    about_models = set(criteria or ()) - {"tagsMatch", "includeOrExclude", "projectIds", "models"}
     return all((criteria or {})[name] is None for name in about_models)
 
 
@@ -68,11 +68,19 @@ def named(projects: Iterable[Project], criteria: Criteria) -> set[tuple[str, str
     everything = [model for project in projects for model in project.models]
     found = set()
     for one in ids:
-        matches = {(model.project, model.unique_id) for model in everything if one in (model.id, model.unique_id)}
+        matches = {
+            (model.project, model.unique_id)
+            for model in everything
+            if one in (model.id, model.unique_id, _without_environment(model))
+        }
         if len(matches) != 1:
             raise Refused("AMBIGUOUS_ID" if matches else "BAD_USER_INPUT")
         found |= matches
     return found
+
+
+def _without_environment(model: Model) -> str:
+    return model.project.split("@")[0] + model.id.removeprefix(model.project)
 
 
 def models_of(projects: Sequence[Project], criteria: Criteria) -> list[Model]:
@@ -89,18 +97,31 @@ def models_of(projects: Sequence[Project], criteria: Criteria) -> list[Model]:
     )
 
 
+def spellings(project: Project) -> set[str]:
+    return {project.id, project.id.split("@")[0]}
+
+
 def projects_of(projects: Sequence[Project], criteria: Criteria) -> list[Project]:
     """The projects that a filter names, then those with a model that meets its criteria."""
     wanted = criteria or {}
     ids = wanted.get("projectIds")
-    if ids and set(ids) - {project.id for project in projects}:
+    if ids and set(ids) - {name for project in projects for name in spellings(project)}:
         raise Refused("BAD_USER_INPUT")
     if ids is not None:
-        kept = wanted.get("includeOrExclude", "INCLUDE") == "INCLUDE"
-        projects = [project for project in projects if (project.id in ids) is kept]
-    if asks_nothing(criteria):
-        return list(projects)
-    return [project for project in projects if any(meets(model, criteria) for model in project.models)]
+        keeps = wanted.get("includeOrExclude", "INCLUDE") == "INCLUDE"
+        projects = [project for project in projects if bool(spellings(project) & set(ids)) is keeps]
+    kept = [one for one in projects if asks_nothing(criteria) or any(meets(model, criteria) for model in one.models)]
+    models = wanted.get("models")
+    if models is None or asks_nothing(models):
+        return kept
+    chosen = named(projects, models)
+    return [
+        project
+        for project in kept
+        if any(
+            (chosen is None or (one.project, one.unique_id) in chosen) and meets(one, models) for one in project.models
+        )
+    ]
 
 
 MODEL_ORDERS: dict[str, Callable[[Model], Any]] = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import fmean
 from typing import Any
+from urllib.parse import quote
 
 from tests.oracle.account import Attempt, Job, Model, Oracle, Project, Scope
 from tests.oracle.artifacts import FAILED, Result, Run, moment
@@ -41,6 +42,7 @@ Arguments = Mapping[str, Any]
 class Account:
     deployment: str
     projects: Sequence[Project]
+    filter: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ class Hierarchy:
     def __init__(self, oracle: Oracle, sdl: str) -> None:
         self._oracle = oracle
         self._sdl = sdl.rstrip("\n")
-        self._projects = {project.environment_id: project for project in (*oracle.production, *oracle.staging)}
+        self._staging = [_through_its_environment(project) for project in oracle.staging]
+        self._projects = {project.environment_id: project for project in (*oracle.production, *self._staging)}
         self.cursors: dict[str, Cursor] = {}
         """The cursors of earlier answers, by their text: whoever asks with one says here which it is."""
         self._graphs = {place: Graph(project) for place, project in self._projects.items()}
@@ -135,9 +138,10 @@ class Hierarchy:
     # Roots
 
     def query_account(self, _: None, asked: Arguments) -> Account:
-        deployment = asked["environment"]
-        everything = self._oracle.production if deployment == "PRODUCTION" else self._oracle.staging
-        return Account(deployment, projects_of(everything, asked.get("filter")))
+        deployment = asked.get("environment") or "PRODUCTION"
+        everything = self._oracle.production if deployment == "PRODUCTION" else self._staging
+        criteria = asked.get("filter")
+        return Account(deployment, projects_of(everything, criteria), text_of(criteria))
 
     def query_project(self, _: None, asked: Arguments) -> Project:
         return self._one(self._oracle.production, asked["id"])
@@ -262,8 +266,9 @@ class Hierarchy:
     def project_environment(self, project: Project, _: Arguments) -> str:
         return "PRODUCTION" if project in self._oracle.production else "STAGING"
 
-    def account_id(self, _: Account, __: Arguments) -> str:
-        return str(self._oracle.record["account"]["id"])
+    def account_id(self, account: Account, _: Arguments) -> str:
+        staging = "" if account.deployment == "PRODUCTION" else "@staging"
+        return f"{self._oracle.record['account']['id']}{staging}{account.filter and '?'}{account.filter}"
 
     def account_name(self, _: Account, __: Arguments) -> str:
         return str(self._oracle.record["account"]["name"])
@@ -282,7 +287,11 @@ class Hierarchy:
 
     def model_tests(self, model: Model, _: Arguments) -> list[dict[str, Any]]:
         graph = self._graphs[model.environment_id]
-        return [{**test, **graph.test_node(test["uniqueId"])} for test in graph.tests(model.unique_id)]
+        project = self._projects[model.environment_id].id
+        return [
+            {**test, **graph.test_node(test["uniqueId"]), "id": f"{project}/{test['uniqueId']}"}
+            for test in graph.tests(model.unique_id)
+        ]
 
     def model_upstream(self, model: Model, _: Arguments) -> list[Model]:
         return self._here(model, self._graphs[model.environment_id].upstream(model.unique_id))
@@ -398,6 +407,46 @@ _PREFIXES = {
     "Run": ("run",),
     "ModelRun": ("modelrun",),
 }
+
+
+def _through_its_environment(project: Project) -> Project:
+    """The project as its id, and those of its models, name it beside the one in production."""
+    place = f"{project.id}@{project.environment_id}"
+    models = tuple(
+        replace(model, id=place + model.id.removeprefix(project.id), project=place) for model in project.models
+    )
+    return replace(project, id=place, models=models)
+
+
+def text_of(criteria: Criteria) -> str:
+    """A project filter in an account's id."""
+    told = _told(criteria)
+    wanted = criteria or {}
+    if wanted.get("projectIds") is not None:
+        told["projectIds"] = wanted["projectIds"]
+        if wanted.get("includeOrExclude") == "EXCLUDE":
+            told["includeOrExclude"] = "EXCLUDE"
+    told |= {f"models.{name}": value for name, value in _told(wanted.get("models")).items()}
+    texts = {
+        name: ",".join(sorted({quote(one, safe="") for one in value})) if isinstance(value, list) else str(value)
+        for name, value in told.items()
+    }
+    return "&".join(f"{name}={quote(texts[name], safe='')}" for name in sorted(texts))
+
+
+def _told(criteria: Criteria) -> dict[str, Any]:
+    """What a filter says of models."""
+    wanted = criteria or {}
+    names = ("tags", "minRuntime", "maxRuntime", "modelIds", "packages")
+    told = {name: wanted[name] for name in names if wanted.get(name) is not None}
+    told |= {name: f"{wanted[name]:g}" for name in ("minRuntime", "maxRuntime") if name in told}
+    if wanted.get("materialization") is not None:
+        told["materialization"] = wanted["materialization"].lower()
+    if wanted.get("statuses") is not None:
+        told["statuses"] = [one.lower() for one in wanted["statuses"]]
+    if "tags" in told and wanted.get("tagsMatch") == "ALL":
+        told["tagsMatch"] = "ALL"
+    return told
 
 
 def _ended(attempt: Attempt) -> tuple[Any, int]:
@@ -518,13 +567,25 @@ FIELDS: dict[str, dict[str, Getter]] = {
     },
     "Owner": _plain("name", "email"),
     "Test": _plain(
-        *("uniqueId", "name", "columnName", "kind", "statusText", "error", "failingRows", "lastRunTime", "runtime")
+        *(
+            "id",
+            "uniqueId",
+            "name",
+            "columnName",
+            "kind",
+            "statusText",
+            "error",
+            "failingRows",
+            "lastRunTime",
+            "runtime",
+        )
     )
     | {"status": lambda one: one["statusText"] and status_of(one["statusText"])},
     "ModelFreshness": {"status": worst, "sources": lambda one: one},
     "Source": {
         **{name: (lambda one, name=name: one.facts[name]) for name in ("uniqueId", "sourceName", "name")},  # type: ignore[misc]
         "freshness": lambda one: one.facts,
+        "id": lambda one: "/".join(one.id),
     },
     "SourceFreshness": _plain(
         *("uniqueId", "sourceName", "name", "status", "statusText", "maxLoadedAt", "ageSeconds", "checkedAt"),

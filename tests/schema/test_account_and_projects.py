@@ -40,17 +40,21 @@ async def test_staging_is_another_environment_with_its_own_models(answers: Gatew
         "models { totalCount nodes { id runtime } } jobs { nodes { id } } } } } }"
     )
     (staging,) = oracle.staging
+    place = f"finance@{staging.environment_id}"
     assert data["account"] == {
         "environment": "STAGING",
         "projects": {
             "nodes": [
                 {
-                    "id": "finance",
+                    "id": place,
                     "environment": "STAGING",
                     "environmentId": str(staging.environment_id),
                     "models": {
                         "totalCount": len(staging.models),
-                        "nodes": [{"id": model.id, "runtime": model.runtime} for model in staging.models],
+                        "nodes": [
+                            {"id": place + model.id.removeprefix("finance"), "runtime": model.runtime}
+                            for model in staging.models
+                        ],
                     },
                     "jobs": {"nodes": [{"id": "301003"}]},
                 }

@@ -31,7 +31,7 @@ async def ask(answers: Gateway, query: str, **variables: Any) -> Reply:
         ('{ model(id: "model.finance.rpt_ar_agin") { id } }', "model", "rpt_ar_aging"),
         ('{ model(id: "FINANCE.RPT_AR_AGING") { id } }', "model", "."),
         ('{ model(id: "") { id } }', "model", "."),
-        ('{ model(id: "marketing.rpt_ltv", environment: STAGING) { id } }', "model", "finance."),
+        ('{ model(id: "marketing.rpt_ltv", environment: STAGING) { id } }', "model", "finance@201002."),
         ('{ job(id: "301009") { id } }', "job", "301001"),
         ('{ run(id: "1") { id } }', "run", "runs"),
     ],

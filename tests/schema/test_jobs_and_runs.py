@@ -68,7 +68,7 @@ async def test_a_job_of_any_environment_is_found_by_its_id(answers: Gateway, ora
     job = oracle.job(301003)
     assert data["job"] == {
         "name": "Finance CI",
-        "project": {"id": "finance", "environment": "STAGING"},
+        "project": {"id": "finance@201002", "environment": "STAGING"},
         "runs": {"totalCount": len(job.runs), "nodes": [{"id": str(run.id)} for run in job.runs[:3]]},
         "models": {"totalCount": len(oracle.models_built_by(job))},
     }

@@ -81,7 +81,10 @@ async def test_ci_runs_stand_behind_a_staging_mean_only_when_asked_for(answers: 
     )
     (staging,) = oracle.staging
     assert data["account"]["without"] == []
-    assert data["account"]["with"] == ranked_models(oracle.slowest(staging.models, 3, 5, Scope(ci=True)))
+    place = f"finance@{staging.environment_id}"
+    expected = oracle.slowest(staging.models, 3, 5, Scope(ci=True))
+    renamed = [(place + model_id.removeprefix("finance"), *figures) for model_id, *figures in expected]
+    assert data["account"]["with"] == ranked_models(renamed)
 
 
 def in_bounds(low: float, high: float) -> Any:
