@@ -17,6 +17,8 @@ from gateway.caching.kept import KeptFacts
 from gateway.caching.replicas import SharedFacts
 from gateway.caching.seal import Seal
 from gateway.callers import authenticator_of
+from gateway.deadline import deadline_in
+from gateway.errors import ConfigurationError, GatewayError
 from gateway.execution import GatewayExecutor
 from gateway.figures import figures_of
 from gateway.hierarchy.run_event import RunEvent
@@ -37,6 +39,7 @@ from gateway.schema.execution import OperationRunner
 from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Freshness, Services, Upstream, open_services
 from gateway.services.token_services import TokenServices, upstream_of
+from gateway.setting_problems import UNSIGNED
 from gateway.settings import Settings
 from gateway.telemetry.exporting import open_tracing
 from gateway.telemetry.tracing import Tracing
@@ -88,6 +91,25 @@ def create_app(
     return create_edge(executor, policy, readiness, lifespan, tell=tell, figures=figures_of(lambda: executor.services))
 
 
+async def trouble_with_dbt(settings: Settings, seconds: float = 5.0) -> str | None:
+    """Why dbt would refuse a gateway of these settings, in one line; None where it answers, or is not asked.
+
+    Both APIs are asked once, within so many seconds.
+    """
+    if not settings.uses_dbt_cloud or settings.service_token is None:
+        return None
+    async with open_upstream(settings) as upstream, open_services(upstream, Freshness()) as services:
+        try:
+            with deadline_in(seconds):
+                await services.admin.account_name()
+                environments = (await services.admin.topology()).environments[:1]
+                headers = await services.environments.headers([one.id for one in environments])
+        except GatewayError as failure:
+            return f"{failure.code}: {failure.message}"
+    failures = [header for header in headers.values() if isinstance(header, GatewayError)]
+    return f"{failures[0].code}: {failures[0].message}" if failures else None
+
+
 @asynccontextmanager
 async def _own_services(
     settings: Settings, upstream: Upstream, clock: Callable[[], float], counts: LookupCounts
@@ -124,13 +146,15 @@ def _freshness(settings: Settings) -> Freshness:
 def shared_facts(settings: Settings, upstream: Upstream) -> SharedFacts | None:
     """What this process shares with its replicas; None without a Redis.
 
-    The secret is one that all replicas have and Redis has not. Accounts, and what is served instead of dbt Cloud, are
-    kept apart.
+    The secret is one that all replicas have and Redis has not; raises ConfigurationError without one. Accounts, and
+    what is served instead of dbt Cloud, are kept apart.
     """
     if upstream.link is None:
         return None
-    secret = settings.cache_secret or settings.service_token
-    key = hmac.digest(secret.get_secret_value().encode() if secret else b"", b"shared facts", hashlib.sha256)
+    secret = settings.sharing_secret
+    if not secret:
+        raise ConfigurationError(UNSIGNED)
+    key = hmac.digest(secret.encode(), b"shared facts", hashlib.sha256)
     return SharedFacts(upstream.link, Seal(key), upstream.identity)
 
 

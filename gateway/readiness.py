@@ -66,7 +66,9 @@ class UpstreamReadiness:
             return {}
         if shared is None:
             return {}
-        return {"cache": "shared" if await shared.answers() else "degraded: Redis does not answer"}
+        answers = await shared.answers()
+        trouble = shared.link.trouble or ("" if answers else "Redis does not answer")
+        return {"cache": f"degraded: {trouble}" if trouble else "shared"}
 
     async def _ask(self) -> None:
         try:

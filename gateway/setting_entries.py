@@ -1,17 +1,20 @@
-"""The tables of the configuration file: what one entry of `[[projects]]` or `[[api_keys]]` holds."""
+"""What settings hold: lists, addresses, and the entries of `[[projects]]` and `[[api_keys]]`."""
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Sequence
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PositiveInt,
@@ -19,6 +22,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_settings import NoDecode
 
 from gateway.errors import ConfigurationError
 
@@ -33,6 +37,24 @@ def _checked_network(text: str) -> str:
 
 NetworkSetting = Annotated[str, AfterValidator(_checked_network)]
 """An IP address, or a network of them."""
+
+
+def listed(given: Any) -> Any:
+    """A list as it may be written in the environment: as JSON, or its entries with commas between them."""
+    if not isinstance(given, str):
+        return given
+    if given.strip().startswith("["):
+        try:
+            return json.loads(given)
+        except ValueError as broken:
+            raise ValueError(f"is no JSON ({broken}); write the entries with commas between them: a,b") from None
+    return [entry.strip() for entry in given.split(",") if entry.strip()]
+
+
+Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)]
+Networks = Annotated[tuple[NetworkSetting, ...], NoDecode, BeforeValidator(listed)]
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+Algorithms = Annotated[tuple[Algorithm, ...], NoDecode, BeforeValidator(listed)]
 
 
 class ProjectSetting(BaseModel):
@@ -98,3 +120,23 @@ def explain(invalid: ValidationError) -> str:
         message = problem["msg"].removeprefix("Value error, ")
         lines.append(f"setting {name}: {message}" if name else message)
     return "; ".join(lines)
+
+
+def is_web_address(url: str) -> bool:
+    """Whether dbt may be asked at this address: http or https, without a user name or password."""
+    parts = urlsplit(url)
+    return parts.scheme in ("https", "http") and bool(parts.hostname) and "@" not in parts.netloc
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_trustworthy(url: str) -> bool:
+    """Whether keys may be read from this address."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
-from ipaddress import ip_address
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -18,14 +16,30 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from gateway.errors import ConfigurationError
-from gateway.setting_entries import ApiKeySetting, NetworkSetting, ProjectSetting, explain, problem_with_keys
+from gateway.setting_entries import (
+    Algorithms,
+    ApiKeySetting,
+    Networks,
+    ProjectSetting,
+    Texts,
+    is_loopback,
+    is_trustworthy,
+    is_web_address,
+    problem_with_keys,
+)
+from gateway.setting_problems import UNSIGNED, Given, explain_settings, problem_with_tables, refuse_unknown
 
 Seconds = Annotated[float, Field(gt=0)]
 SecondsOrNever = Annotated[float, Field(ge=0)]
-Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
 
 class Settings(BaseSettings):
@@ -127,7 +141,7 @@ class Settings(BaseSettings):
     jwt_keys_url: str | None = Field(
         default=None, description="Where the issuer publishes its keys (JWKS), by HTTPS; it is the only address asked."
     )
-    jwt_algorithms: tuple[Algorithm, ...] = Field(
+    jwt_algorithms: Algorithms = Field(
         default=("RS256",), min_length=1, description="Algorithms of tokens' signatures, all of one family."
     )
     jwt_leeway_seconds: float = Field(
@@ -158,8 +172,8 @@ class Settings(BaseSettings):
     open_metrics: bool = Field(
         default=False, description="Whether /metrics is shown to everybody; else to callers with the scope metrics."
     )
-    cors_origins: tuple[str, ...] = Field(default=(), description="Origins whose pages may call the gateway.")
-    allowed_hosts: tuple[str, ...] = Field(
+    cors_origins: Texts = Field(default=(), description="Origins whose pages may call the gateway.")
+    allowed_hosts: Texts = Field(
         default=(), description="Host headers that are answered; empty: any (put a proxy in front)."
     )
     introspection: bool = Field(default=True, description="Whether the schema may be asked for (__schema, __type).")
@@ -222,7 +236,7 @@ class Settings(BaseSettings):
         ge=1,
         description="Connections of one address; more get 503. Unset: half of connections. Not for trusted_proxies.",
     )
-    trusted_proxies: tuple[NetworkSetting, ...] = Field(
+    trusted_proxies: Networks = Field(
         default=(),
         description="Addresses or networks of proxies in front, e.g. 10.0.0.0/8; their X-Forwarded-For counts.",
     )
@@ -270,7 +284,7 @@ class Settings(BaseSettings):
     @field_validator("discovery_url", "admin_url")
     @classmethod
     def _is_an_address(cls, url: str | None) -> str | None:
-        if url is not None and not _is_web_address(url):
+        if url is not None and not is_web_address(url):
             raise ValueError("must be https://HOST…, without a user name or password in it")
         return url
 
@@ -278,7 +292,7 @@ class Settings(BaseSettings):
     def _is_encrypted(self) -> Settings:
         for name in ("discovery_url", "admin_url"):
             url = urlsplit(getattr(self, name) or "")
-            if url.scheme == "http" and not self.plain_http and not _is_loopback(url.hostname or ""):
+            if url.scheme == "http" and not self.plain_http and not is_loopback(url.hostname or ""):
                 raise ValueError(f"{name} must begin with https://: the token is sent there (or set plain_http)")
         return self
 
@@ -300,6 +314,12 @@ class Settings(BaseSettings):
         return self.discovery_url is not None
 
     @property
+    def sharing_secret(self) -> str:
+        """What facts in Redis are signed with; empty where there is nothing to sign them with."""
+        given = (self.cache_secret, self.service_token)
+        return next((one.get_secret_value() for one in given if one and one.get_secret_value()), "")
+
+    @property
     def rates(self) -> tuple[int | None, int | None]:
         """Requests a minute to the Discovery API and to the Admin API; None: any number. Unset: a tenth below what dbt
         allows, and no bounds for local runs."""
@@ -317,18 +337,6 @@ class Settings(BaseSettings):
         return self.model_copy(update={"discovery_requests_per_minute": discovery, "admin_requests_per_minute": admin})
 
 
-def _is_web_address(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme in ("https", "http") and bool(parts.hostname) and "@" not in parts.netloc
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     """Settings from the environment and the configuration file, with `overrides` (from the command line) on top.
 
@@ -337,11 +345,15 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     file = os.environ.get("GATEWAY_CONFIG")
     if file and not Path(file).is_file():
         raise ConfigurationError(f"GATEWAY_CONFIG names {file}, which is not a readable file.")
-    _refuse_unknown(os.environ)
+    refuse_unknown(os.environ, Settings.model_fields)
+    by_hand = {name: value for name, value in (overrides or {}).items() if value is not None}
     try:
-        settings = Settings(**{name: value for name, value in (overrides or {}).items() if value is not None})
+        settings = Settings(**by_hand)
     except ValidationError as invalid:
-        raise ConfigurationError(explain(invalid)) from None
+        given = Given(os.environ, Path(file) if file else None, by_hand)
+        raise ConfigurationError(explain_settings(invalid, Settings.model_fields, given)) from None
+    except SettingsError:
+        raise ConfigurationError(problem_with_tables(os.environ)) from None
     except ValueError as broken:
         raise ConfigurationError(f"{file} is not a valid configuration file: {broken}") from None
     _check_consistency(settings)
@@ -352,7 +364,7 @@ def _problem_with_callers(settings: Settings) -> str | None:
     token_settings = (settings.jwt_issuer, settings.jwt_audience, settings.jwt_keys_url)
     if any(token_settings) and not all(token_settings):
         return "signed tokens need all of jwt_issuer, jwt_audience and jwt_keys_url"
-    if settings.jwt_keys_url and not _is_trustworthy(settings.jwt_keys_url):
+    if settings.jwt_keys_url and not is_trustworthy(settings.jwt_keys_url):
         return "jwt_keys_url must begin with https:// (http:// on this machine only)"
     if len({algorithm[:2] for algorithm in settings.jwt_algorithms}) > 1:
         return "jwt_algorithms must all be of one family: RS, PS, ES or EdDSA"
@@ -361,26 +373,13 @@ def _problem_with_callers(settings: Settings) -> str | None:
     return problem_with_keys(settings.api_keys)
 
 
-def _is_trustworthy(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"))
-
-
-def _refuse_unknown(environment: Iterable[str]) -> None:
-    """A variable that is misspelt would be a setting silently not made."""
-    known = {f"GATEWAY_{name.upper()}" for name in Settings.model_fields}
-    for name in sorted(environment):
-        if name.startswith("GATEWAY_") and name not in known:
-            close = get_close_matches(name, known, n=1)
-            hint = f"Did you mean {close[0]}?" if close else "docs/settings.md lists them all."
-            raise ConfigurationError(f"{name} is no setting of the gateway. {hint}")
-
-
 def _check_consistency(settings: Settings) -> None:
     if settings.artifacts and settings.store_url:
         raise ConfigurationError("Both artifacts and store_url are set: choose the folder or the archive, not both.")
     if settings.only_trusted_documents and settings.trusted_documents is None:
         raise ConfigurationError("only_trusted_documents is set: name their manifest in trusted_documents.")
+    if settings.cache_url is not None and not settings.sharing_secret:
+        raise ConfigurationError(UNSIGNED)
     if not settings.uses_dbt_cloud:
         if settings.pass_through_tokens:
             raise ConfigurationError("pass_through_tokens is set, but no discovery_url: local runs take no dbt tokens.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -45,8 +47,7 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
         if settings.discovery_url and settings.account_id and (settings.service_token or settings.pass_through_tokens):
             yield _dbt_cloud(settings, settings.discovery_url, settings.account_id, limits, link)
             return
-        place = tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True)
-        directory = Path(stack.enter_context(place))
+        directory = stack.enter_context(_temporary_directory())
         archive, _ = await asyncio.to_thread(open_archive, settings, directory)
         stack.callback(archive.close)
         account_id = archive.describe().account_id
@@ -67,6 +68,18 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
             link=link,
             calls_per_operation=policy.calls_per_operation,
         )
+
+
+@contextmanager
+def _temporary_directory() -> Iterator[Path]:
+    """A folder for the block. A process that was forked meanwhile leaves it to the one that made it."""
+    owner = os.getpid()
+    place = tempfile.mkdtemp(prefix="gateway-")
+    try:
+        yield Path(place)
+    finally:
+        if os.getpid() == owner:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _dbt_cloud(

@@ -23,7 +23,8 @@ ROOMS: dict[str, set[str]] = {
     "at_hand": set(),
     "ending": set(),
     "setting_entries": set(),
-    "settings": {"setting_entries"},
+    "setting_problems": set(),
+    "settings": {"setting_entries", "setting_problems"},
     "caching": {"deadline", "at_hand", "ending"},
     "services": {"hierarchy", "caching", "deadline", "at_hand", "ending"},
     "loading": {"hierarchy", "services", "deadline", "at_hand"},
@@ -41,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "callers": {"settings", "setting_entries", "identity", "http"},
     "app": {
         *{"execution", "settings", "http", "schema", "loading", "services", "caching", "hierarchy"},
-        *{"upstream", "deadline", "callers", "readiness", "figures"},
+        *{"upstream", "deadline", "callers", "readiness", "figures", "setting_problems"},
     },
     "cli": {"app", "settings", "local_platform", "http", "schema", "identity"},
     "__main__": {"cli"},

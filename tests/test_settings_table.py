@@ -13,7 +13,7 @@ FILE = Path(__file__).parents[1] / "docs/settings.md"
 HEAD = """# Settings
 
 Each is read from the environment variable `GATEWAY_<NAME>`, else from the TOML file that `GATEWAY_CONFIG` names (names
-there in lower case, without the prefix). Lists are JSON in the environment: `GATEWAY_CORS_ORIGINS='["https://a.example"]'`.
+there in lower case, without the prefix). Lists have commas in the environment: `GATEWAY_ALLOWED_HOSTS=a,b`.
 Options of `gateway serve` come before both.
 
 | setting | default | meaning |

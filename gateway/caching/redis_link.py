@@ -18,7 +18,7 @@ from typing import TypeVar
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from gateway.deadline import seconds_left
 from gateway.ending import end
@@ -34,6 +34,10 @@ _CONNECTIONS = 100
 _GIVEN_UP = 4
 # So often a process that was late looks once more.
 _MOST_LOOKS = 3
+_MOST_REFUSALS = 5
+_LONGEST_REASON = 160
+# A refusal counts as trouble for so long.
+_REFUSED_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +52,8 @@ class RedisLink:
         self._pause = 0.0
         self._closed_until = 0.0
         self._probing = False
+        self._reason = ""
+        self._refusals: dict[str, float] = {}
         self._tasks: set[asyncio.Task[object]] = set()
         # Whoever finds all connections in use waits for one: that Redis is asked much does not mean that it is gone.
         pool = BlockingConnectionPool.from_url(
@@ -69,6 +75,15 @@ class RedisLink:
     def answers(self) -> bool:
         """Whether the last call was answered."""
         return not self._pause
+
+    @property
+    def trouble(self) -> str:
+        """Why it is not used as it should be: it does not answer, or refuses some commands; empty when all is well."""
+        if self._pause:
+            return f"Redis does not answer ({self._reason})"
+        since = self._clock() - _REFUSED_SECONDS
+        refused = sorted(reason for reason, at in self._refusals.items() if at >= since)
+        return f"Redis refuses commands ({'; '.join(refused)})" if refused else ""
 
     async def run(self, command: Command[T], otherwise: T) -> T:
         """What a command answers; `otherwise` when Redis does not in time: the link's seconds, or what the caller has
@@ -98,18 +113,34 @@ class RedisLink:
     async def _call(self, command: Command[T], otherwise: T) -> T:
         try:
             answer = await command(self.redis)
+        except ResponseError as refusal:
+            self._note_refusal(refusal)
+            return otherwise
         except (RedisError, OSError, TimeoutError) as failure:
-            self._note_failure(type(failure).__name__)
+            self._note_failure(_reason(failure))
             return otherwise
         except Exception as failure:
             # A reply the client cannot read is as good as none.
             log.warning("Redis answered something unreadable: %s", type(failure).__name__)
             self._note_failure(type(failure).__name__)
             return otherwise
+        self._note_answer()
+        return answer
+
+    def _note_answer(self) -> None:
         if self._pause:
             log.warning("Redis answers again")
         self._pause, self._closed_until, self._probing = 0.0, 0.0, False
-        return answer
+
+    def _note_refusal(self, refusal: ResponseError) -> None:
+        """It answers, and does not do this one thing: the others go on. Each reason is told once."""
+        self._note_answer()
+        reason = _reason(refusal)
+        if reason not in self._refusals:
+            if len(self._refusals) >= _MOST_REFUSALS:
+                return
+            log.warning("CACHE_REFUSED: Redis refuses a command (%s); going on without it", reason)
+        self._refusals[reason] = self._clock()
 
     def _note_failure(self, reason: str) -> None:
         now = self._clock()
@@ -117,9 +148,16 @@ class RedisLink:
         if now < self._closed_until:
             return
         if not self._pause:
-            log.warning("Redis does not answer (%s); going on without it", reason)
+            log.warning("CACHE_UNAVAILABLE: Redis does not answer (%s); going on without it", reason)
+        self._reason = reason
         self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)
         self._closed_until = now + self._pause
+
+
+def _reason(failure: BaseException) -> str:
+    """The kind of a failure, and the beginning of what is said of it, in one line."""
+    said = " ".join(str(failure).split())[:_LONGEST_REASON]
+    return f"{type(failure).__name__}: {said}" if said else type(failure).__name__
 
 
 async def _ended(task: asyncio.Task[T], seconds: float) -> bool:

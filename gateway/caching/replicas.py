@@ -174,7 +174,8 @@ def _reading(names: Sequence[str]) -> Callable[[Redis], Awaitable[list[bytes | i
             for name in names:
                 pipeline.get(name)
                 pipeline.pttl(name)
-            return list(await pipeline.execute())
+            # A name under which something of another type lies tells nothing, and takes nothing from the others.
+            return list(await pipeline.execute(raise_on_error=False))
 
     return read
 
@@ -210,7 +211,11 @@ def _releasing(names: Sequence[str], holder: str) -> Callable[[Redis], Awaitable
 
 def _held(names: Sequence[str]) -> Callable[[Redis], Awaitable[int]]:
     async def held(redis: Redis) -> int:
-        return int(await redis.exists(*map(_lease_of, names)))
+        async with redis.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.pttl(_lease_of(name))
+            # What does not end is no lease of ours.
+            return sum(0 < left <= _LEASE_MILLISECONDS for left in await pipeline.execute())
 
     return held
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import ipaddress
 import signal
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 from graphql import BreakingChange, build_schema, find_breaking_changes
 
 import gateway
-from gateway.app import create_app
+from gateway.app import create_app, trouble_with_dbt
 from gateway.cli.keys import make_key
 from gateway.cli.shared_metrics import metrics_shared
 from gateway.cli.source import opened, prepared, read_folder, tell_problems
@@ -55,12 +56,20 @@ def _serve(options: argparse.Namespace) -> int:
         say(f"  Data      {source.told}")
         for line in source.advice:
             say(f"            {line}")
+        _tell_trouble(settings)
         served = source.settings
         if on_this_machine and not served.allowed_hosts:
             served = served.model_copy(update={"allowed_hosts": LOOPBACK_NAMES})
         with metrics_shared(options.workers) as figures:
             policy = replace(_serving_policy(served, options.workers), metrics=figures)
             return serve(partial(create_app, served.for_one_of(options.workers)), listening, policy)
+
+
+def _tell_trouble(settings: Settings) -> None:
+    """A wrong token, account or host shows at once, and not only in the first answers; dbt may be back by then."""
+    trouble = asyncio.run(trouble_with_dbt(settings))
+    if trouble is not None:
+        complain(f"dbt Cloud account {settings.account_id}: {trouble}")
 
 
 def _is_loopback(host: str) -> bool:

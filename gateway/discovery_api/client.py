@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypedDict, TypeVar
+from typing import Any, NoReturn, TypedDict, TypeVar
 
 from gateway.deadline import deadline_in
 from gateway.discovery_api.connection import Connection, ConnectionOptions, Opened
@@ -18,6 +18,7 @@ from gateway.discovery_api.exceptions import (
     IncompleteAnswerWarning,
     InvalidArgumentError,
     MissingPart,
+    NotPicklableError,
     named,
 )
 from gateway.errors import GatewayError
@@ -128,6 +129,13 @@ class Client:
     def close(self) -> None:
         """Ends the connection and its thread. Questions after it raise ClosedError; closing again does nothing."""
         self._close()
+
+    def __reduce__(self) -> NoReturn:
+        raise NotPicklableError(
+            "An account, and what it answered, holds an open connection and cannot be pickled or copied. Make an "
+            "account in each process, dbtAccount(…), and pass ids between them.",
+            code="NOT_PICKLABLE",
+        )
 
     def __enter__(self) -> Client:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -41,18 +42,34 @@ class Opened:
 
 
 class Connection:
-    """Thread-safe. Opens when it is first used; a failure to open is raised, and the next use tries again."""
+    """Thread-safe. Opens when it is first used; a failure to open is raised, and the next use tries again.
+
+    A forked process inherits no thread, so it opens a loop and an upstream of its own when it first asks.
+    """
 
     def __init__(self, options: ConnectionOptions) -> None:
         self._options = options
+        self._closed = False
+        # What belongs to the process that this one was forked from: never used, closed or collected here.
+        self._inherited: list[object] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
         self._lock = threading.RLock()
         self._stack = AsyncExitStack()
         self._loop: BackgroundLoop | None = None
         self._opened: Opened | None = None
-        self._closed = False
+
+    def _ensure_own(self) -> None:
+        """In a forked process: begins anew. The old lock may be held by a thread that is not here."""
+        if os.getpid() != self._process:
+            self._inherited += [self._lock, self._stack, self._loop, self._opened]
+            self._begin()
 
     def run(self, work: Callable[[Opened], Awaitable[T]]) -> T:
         """What `work` comes to on the connection's loop. Raises ClosedError after `close`."""
+        self._ensure_own()
         with self._lock:
             loop, opened = self._open()
 
@@ -63,12 +80,14 @@ class Connection:
 
     def forget(self) -> None:
         """Lets go of every fact that was read; questions under way keep theirs."""
+        self._ensure_own()
         with self._lock:
             if self._opened is not None:
                 self._opened.services = self._fresh_services(self._opened.upstream, self._opened.query)
 
     def close(self) -> None:
         """Ends the connection and its thread. Once is enough; more does nothing."""
+        self._ensure_own()
         with self._lock:
             loop, self._loop, self._opened, self._closed = self._loop, None, None, True
         if loop is not None:

@@ -18,6 +18,17 @@ class DiscoveryApiError(Exception):
         self.code = code
         self.details: Mapping[str, Any] = details or {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _revive, (type(self), self.args, dict(self.__dict__))
+
+
+def _revive(cls: type[DiscoveryApiError], args: tuple[Any, ...], state: dict[str, Any]) -> DiscoveryApiError:
+    """A pickled exception as it was, whatever its constructor takes."""
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
 
 class ConfigurationError(DiscoveryApiError, ValueError):
     """Options that cannot work, alone or together."""
@@ -33,6 +44,10 @@ class UnreadableArtifactsError(DiscoveryApiError):
 
 class ClosedError(DiscoveryApiError):
     """The account was closed: make another one."""
+
+
+class NotPicklableError(DiscoveryApiError, TypeError):
+    """What holds a connection cannot be taken to another process: make an account there."""
 
 
 class InvalidArgumentError(DiscoveryApiError, ValueError):

@@ -241,7 +241,7 @@ class GraphQLEndpoint:
         if seen.kind == OperationType.SUBSCRIPTION.value:
             return await self._live.events(params, caller, scope, streams)
         if streams.any and (streams.only or "@defer" in params.query):
-            return await self._live.parts(params, caller, streams, self._place)
+            return await self._live.parts(params, caller, scope, streams, self._place)
         return await self._execute(params, caller)
 
     async def begin(

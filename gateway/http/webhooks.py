@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 from starlette.datastructures import Headers
@@ -53,19 +54,23 @@ class WebhookPolicy:
     body: BodyLimits = field(default_factory=lambda: BodyLimits(64 * 1024, 5.0))
 
 
+# dbt's ids are BigInts. A greater number could not be told to replicas, and names nothing.
+_Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
 class _Run(msgspec.Struct, rename="camel"):
     """dbt writes these ids as text."""
 
-    job_id: int
-    run_id: int
-    environment_id: int
+    job_id: _Id
+    run_id: _Id
+    environment_id: _Id
 
 
 class _Event(msgspec.Struct, rename="camel"):
     event_id: str
     timestamp: str
     event_type: str
-    account_id: int
+    account_id: _Id
     data: _Run
 
 

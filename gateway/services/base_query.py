@@ -22,7 +22,7 @@ from gateway.errors import (
     UpstreamRejected,
 )
 from gateway.services.batch_sizes import BatchSizes
-from gateway.services.wire.refusals import UpstreamProblem, refusal_of_lookup, refusal_of_problems
+from gateway.services.wire.refusals import UpstreamProblem, excerpt, refusal_of_lookup, refusal_of_problems
 from gateway.services.wire.transport import GuardedTransport, RenderedRequest, Reply
 
 T = TypeVar("T")
@@ -119,7 +119,7 @@ class BaseQuery:
     async def _sort_out(self, operation: Operation[T], lookups: Sequence[RootLookup], reply: Reply[T]) -> Answers[T]:
         failed = _failures(reply.errors)
         if reply.errors:
-            log.warning("dbt reports for %s: %s", operation.name, sorted({p.message for p in reply.errors}))
+            log.warning("dbt reports for %s: %s", operation.name, excerpt(reply.errors))
         if reply.data is not None:
             data = reply.data
             return {one.alias: failed.get(one.alias) or _value(operation, one.alias, data) for one in lookups}

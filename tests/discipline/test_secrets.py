@@ -44,9 +44,16 @@ def says(status: str, body: str, *headers: str) -> Raw:
     return Raw("\r\n".join(lines).encode() + body.encode())
 
 
+def refused_with(written: str) -> str:
+    """A GraphQL error whose message is written so in JSON."""
+    return '{"errors": [{"message": "no ' + written + '"}], "data": null}'
+
+
 FAULTS: Mapping[str, Raw] = {
     "401 with the token": says("401 Unauthorized", json.dumps({"detail": f"Invalid token {TOKEN}"})),
     "GraphQL errors with the token": says("200 OK", json.dumps({"errors": [{"message": f"no {TOKEN}"}], "data": None})),
+    "the token with escapes": says("200 OK", refused_with("".join(f"\\u{ord(one):04X}" for one in TOKEN))),
+    "one letter of the token as an escape": says("200 OK", refused_with(f"\\u{ord(TOKEN[0]):04x}{TOKEN[1:]}")),
     "data with the token": says("200 OK", json.dumps({"data": {"e0": {"dbtProjectName": TOKEN}}, "status": TOKEN})),
     "a body cut off in the token": says("200 OK", json.dumps(TOKEN)[:-3]),
     "a redirect to the token": says("302 Found", "", f"Location: http://dbt.example/{TOKEN}"),
@@ -164,3 +171,35 @@ def test_the_password_of_a_database_is_not_shown() -> None:
         KeptFacts.open(address, "account")
     for text in (repr(settings), str(settings), settings.model_dump_json(), str(refused.value), repr(refused.value)):
         assert PASSWORD not in text
+
+
+async def test_dbts_messages_are_bounded_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """200 KB of messages, in answers that are errors and in such as are not, and unreadable ones of that length."""
+    from gateway.services.bundle import Upstream, open_query
+    from gateway.services.wire.wire import WireRequest, WireResponse
+
+    messages = [{"message": f"{place} " + "x" * 20_000} for place in range(10)]
+    bodies = [
+        json.dumps({"errors": messages, "data": None}),
+        json.dumps({"errors": messages, "data": {"e0": None}}),
+        json.dumps({"data": {"e0": "y" * 200_000}}),
+    ]
+
+    class Saying:
+        async def send(self, request: WireRequest) -> WireResponse:
+            return WireResponse(200, {}, bodies[0].encode())
+
+        async def close(self) -> None:
+            return None
+
+    from gateway.services.base_query import environment_lookups
+    from gateway.services.environment_service import _OPERATION
+
+    lookups = list(environment_lookups([1], "...Header").values())
+    async with open_query(Upstream(Saying(), "http://dbt.example/graphql", None, 1)) as query:
+        while bodies:
+            await query.look_up(_OPERATION, lookups, 1)
+            bodies.pop(0)
+            assert caplog.records
+            assert max(len(record.getMessage()) for record in caplog.records) < 3_000
+            assert "5 more" in caplog.text

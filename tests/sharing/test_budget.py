@@ -158,7 +158,13 @@ async def test_no_minute_sees_more_than_dbt_allows_whatever_befalls_redis(
 async def test_a_rate_limit_that_one_gateway_meets_keeps_the_other_from_asking(
     demo_store: str, redis: OwnRedis
 ) -> None:
-    settings = Settings(store_url=demo_store, cache_url=redis.url, cache_seconds=10, discovery_requests_per_minute=600)
+    settings = Settings(
+        store_url=demo_store,
+        cache_url=redis.url,
+        cache_secret="the replicas know it",
+        cache_seconds=10,
+        discovery_requests_per_minute=600,
+    )
     async with serving(settings) as first, serving(settings) as second:
         first.upstream.fault = on("EnvironmentHeaders", reply(429, b"", Retry_After="60"))
         assert set((await first.ask(QUESTION)).codes.values()) == {"UPSTREAM_RATE_LIMITED"}
@@ -172,6 +178,7 @@ async def test_two_gateways_stay_within_one_budget(demo_store: str, redis: OwnRe
     settings = Settings(
         store_url=demo_store,
         cache_url=redis.url,
+        cache_secret="the replicas know it",
         cache_seconds=10,
         discovery_requests_per_minute=180,
         revision_interval=1e-9,

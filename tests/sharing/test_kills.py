@@ -53,7 +53,13 @@ async def test_no_answer_is_wrong_while_redis_comes_and_goes(
     demo_store: str, redis: OwnRedis, answers: Gateway, way: str
 ) -> None:
     right = await answers.data(QUESTION)
-    restless = Settings(store_url=demo_store, cache_url=redis.url, revision_interval=0.05, topology_seconds=0.05)
+    restless = Settings(
+        store_url=demo_store,
+        cache_url=redis.url,
+        cache_secret="the replicas know it",
+        revision_interval=0.05,
+        topology_seconds=0.05,
+    )
     async with serving(restless) as first, serving(restless) as second:
         load, stop = Load([first, second], right), asyncio.Event()
         running = asyncio.create_task(load.run(stop))

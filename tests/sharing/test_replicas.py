@@ -34,7 +34,13 @@ PATIENCE = 20.0
 
 
 def sharing(store: str, redis: OwnRedis, **given: Any) -> Settings:
-    return Settings(store_url=store, cache_url=redis.url, webhook_secret=SECRET, cache_seconds=PATIENCE, **given)
+    return Settings(
+        store_url=store,
+        cache_url=redis.url,
+        webhook_secret=SECRET,
+        cache_seconds=PATIENCE,
+        **{"cache_secret": "the replicas know it", **given},
+    )
 
 
 @asynccontextmanager

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.discovery_api.models.filters import (
     Criteria,
+    HistoryScope,
     ModelFilter,
     ProjectCriteria,
     ProjectFilter,
     SearchFilter,
+    ensure_filter,
     models_chosen,
     projects_chosen,
 )
 from gateway.discovery_api.models.reports import RunStatus
 from gateway.hierarchy import filters as hierarchy
-from gateway.hierarchy import status
+from gateway.hierarchy import history, status
 
 MOST_RANKED = 1_000
 MOST_LAST_RUNS = 100
@@ -53,12 +55,22 @@ def statuses_wanted(given: Sequence[RunStatus | str] | None) -> tuple[status.Run
     return tuple(known[one] for one in given)
 
 
+def history_wanted(given: HistoryScope | None) -> history.HistoryScope | None:
+    """The hierarchy's scope. Raises InvalidArgumentError for what is no HistoryScope."""
+    found = ensure_filter("history", given, HistoryScope)
+    return found.to_hierarchy() if found else None
+
+
 def two_filters(
     filter: SearchFilter | None, model_filter: ModelFilter | None
 ) -> tuple[hierarchy.SearchFilter | None, hierarchy.ModelFilter | None]:
     """Both filters of a question about jobs or runs; models may be named in one of them."""
-    first = filter.to_hierarchy() if filter else None
-    second = model_filter.to_hierarchy() if model_filter else None
+    wanted, named = (
+        ensure_filter("filter", filter, SearchFilter),
+        ensure_filter("model_filter", model_filter, ModelFilter),
+    )
+    first = wanted.to_hierarchy() if wanted else None
+    second = named.to_hierarchy() if named else None
     if first is None or first.model_ids is None:
         return (first.criteria if first else None), second
     if second is not None:

@@ -11,6 +11,7 @@ from gateway.discovery_api.api.arguments import (
     MOST_RANKED,
     MOST_RUNS,
     ensure_count,
+    history_wanted,
     models_filter,
     projects_filter,
     statuses_wanted,
@@ -30,6 +31,7 @@ from gateway.discovery_api.models import (
     SearchFilter,
     SourceReport,
 )
+from gateway.discovery_api.models.filters import ensure_filter
 from gateway.discovery_api.services import BaseQuery
 from gateway.hierarchy.model import Model as ModelFacts
 from gateway.hierarchy.project import DeploymentEnvironment
@@ -71,7 +73,7 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         if environment not in [known.value for known in DeploymentEnvironment]:
             raise InvalidArgumentError(f"environment is 'production' or 'staging'; it is {environment!r}.")
         self._deployment = DeploymentEnvironment(environment)
-        self.filter = filter
+        self.filter = ensure_filter("filter", filter, ProjectFilter)
         self.client = client or Client.of(source, ttl=ttl, timeout=timeout)
 
     @property
@@ -203,7 +205,7 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
         wanted = models_filter(filter, criteria)
-        taken = history.to_hierarchy() if history else None
+        taken = history_wanted(history)
         return self._ask(
             lambda asking, projects: rankings.slowest_models(
                 asking, projects, slowest_n, last_n_runs, wanted, scope=taken

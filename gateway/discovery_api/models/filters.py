@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Protocol, TypedDict, runtime_checkable
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, Protocol, TypedDict, TypeVar, runtime_checkable
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.discovery_api.models.reports import RunStatus
@@ -37,6 +38,8 @@ def _listed(given: Any) -> Any:
 Texts = Annotated[list[str], BeforeValidator(_listed)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
+F = TypeVar("F", bound=BaseModel)
+
 
 class Criteria(TypedDict, total=False):
     """The criteria that methods take as keywords in place of a filter."""
@@ -63,15 +66,25 @@ class ProjectCriteria(TypedDict, total=False):
     include_or_exclude: Literal["include", "exclude"]
 
 
-class SearchFilter(BaseModel):
+class Checked(BaseModel):
+    """What a caller fills in. Raises InvalidArgumentError that names what is wrong and what would do."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as invalid:
+            raise InvalidArgumentError(_told(type(self), invalid)) from None
+
+
+class SearchFilter(Checked):
     """Criteria a model must meet, all of them. What is left out is no constraint; an empty list matches nothing.
 
     On jobs, runs and projects a filter keeps what contains a model that meets every criterion. `tags`: one of them is
     enough, or all are needed with `tags_match="all"`. `materialization` is compared without case. The runtimes are
-    seconds, bounds included; a model without a runtime meets no bound. Raises pydantic's ValidationError, a ValueError.
+    seconds, bounds included; a model without a runtime meets no bound. Raises InvalidArgumentError, a ValueError.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     tags: Texts | None = None
     tags_match: Literal["any", "all"] = "any"
@@ -164,13 +177,11 @@ class ProjectFilter(SearchFilter):
         )
 
 
-class HistoryScope(BaseModel):
+class HistoryScope(Checked):
     """Which runs stand behind means over several runs, beside ordinary successful ones.
 
     A full refresh counts as one only for incremental models, which it builds in another way than their other runs do.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     include_full_refresh: bool = False
     include_ci: bool = False
@@ -183,12 +194,38 @@ class HistoryScope(BaseModel):
 
 def models_chosen(filter: SearchFilter | None, criteria: Criteria) -> SearchFilter | None:
     """One filter for models from the two ways of giving it. Raises InvalidArgumentError when both are used."""
-    return ModelFilter.model_validate(_alone(filter, criteria)) if criteria else filter
+    return ModelFilter(**_alone(filter, criteria)) if criteria else ensure_filter("filter", filter, SearchFilter)
 
 
 def projects_chosen(filter: ProjectFilter | None, criteria: ProjectCriteria) -> ProjectFilter | None:
     """The same for projects."""
-    return ProjectFilter.model_validate(_alone(filter, criteria)) if criteria else filter
+    return ProjectFilter(**_alone(filter, criteria)) if criteria else ensure_filter("filter", filter, ProjectFilter)
+
+
+def ensure_filter(name: str, given: Any, wanted: type[F]) -> F | None:
+    """The filter itself. Raises InvalidArgumentError for anything that is no filter of the wanted kind."""
+    if given is None or isinstance(given, wanted):
+        return given
+    how = f"{wanted.__name__}(**{name})" if isinstance(given, Mapping) else f"{wanted.__name__}(…)"
+    raise InvalidArgumentError(
+        f"{name} is a {wanted.__name__} or None; it is a {type(given).__name__}. Write {name}={how}."
+    )
+
+
+def _told(cls: type[BaseModel], invalid: ValidationError) -> str:
+    """What is wrong with each field, what was given, and which fields there are."""
+    told = []
+    for problem in invalid.errors(include_url=False):
+        name = ".".join(map(str, problem["loc"])) or "filter"
+        if problem["type"] == "extra_forbidden":
+            close = get_close_matches(name, cls.model_fields, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"There are {', '.join(cls.model_fields)}."
+            told.append(f"{cls.__name__} has no criterion {name}. {hint}")
+        elif problem["type"] == "value_error" and not problem["loc"]:
+            told.append(problem["msg"].removeprefix("Value error, "))
+        else:
+            told.append(f"{name} is {problem['input']!r:.100}: {problem['msg']}.")
+    return " ".join(told)
 
 
 def _alone(filter: SearchFilter | None, criteria: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, aclosing
 from starlette.types import Scope
 
 from gateway.http.authentication import Authenticator, credentials_of
-from gateway.http.execution import Answer, Executor, GraphQLParams
+from gateway.http.execution import Answer, Executor, GraphQLParams, Part
 from gateway.http.live.admission import Admission, share_key
 from gateway.http.live.encoding import (
     HEARTBEAT,
@@ -24,7 +24,9 @@ from gateway.http.live.slots import LivePolicy, Slots
 from gateway.http.live.streaming import Stream
 from gateway.http.negotiation import EVENTS_TYPE, Streams
 from gateway.http.refusals import NothingAcceptable
+from gateway.http.replies import error_of
 from gateway.identity.caller import Caller
+from gateway.identity.refusals import Unauthenticated
 
 
 class LiveAnswers:
@@ -71,11 +73,17 @@ class LiveAnswers:
             )
 
     async def parts(
-        self, params: GraphQLParams, caller: Caller, streams: Streams, place: Callable[[], AbstractContextManager[None]]
+        self,
+        params: GraphQLParams,
+        caller: Caller,
+        scope: Scope,
+        streams: Streams,
+        place: Callable[[], AbstractContextManager[None]],
     ) -> Answer | Stream:
         """What an operation defers in parts, and a whole answer otherwise; one event of it if only events are taken.
 
-        `place` is one among the operations under way, held until the last part is sent.
+        `place` is one among the operations under way, held until the last part is sent. A part for somebody who would
+        not be let in any more is not sent; an error stands for it and all that follow.
         """
         with ExitStack() as places:
             places.enter_context(place())
@@ -84,12 +92,36 @@ class LiveAnswers:
                 if not (streams.events and streams.only):
                     return found
                 return Stream(EVENTS_TYPE, event_of_answer(found, self._response_bytes))
+            found = parts_while_admitted(found, Admission(self._authenticator, credentials_of(scope), caller))
             if streams.parts is not None:
                 body = multipart(found, streams.parts, self._response_bytes)
                 return Stream(parts_type(streams.parts), body, opening=OPENING_PART, places=places.pop_all())
             events = events_of_parts(found, self._response_bytes)
             seconds = self._policy.heartbeat_seconds
             return Stream(EVENTS_TYPE, events, HEARTBEAT, seconds, places=places.pop_all())
+
+
+async def parts_while_admitted(parts: AsyncGenerator[Part, None], admission: Admission) -> AsyncGenerator[Part, None]:
+    """The parts, until one comes for somebody who would not be let in any more: in its place comes the last one, which
+    says so for everything that is still to come."""
+    pending: set[str] = set()
+    async with aclosing(parts):
+        async for part in parts:
+            if not await admission.holds():
+                yield _ended(pending, is_first="data" in part)
+                return
+            pending |= {one["id"] for one in part.get("pending", ())}
+            pending -= {one["id"] for one in part.get("completed", ())}
+            yield part
+
+
+def _ended(pending: set[str], *, is_first: bool) -> Part:
+    refusal = error_of(
+        Unauthenticated("Your key or token has ended, or grants something else than when you asked. Ask again.")
+    )
+    if is_first:
+        return {"data": None, "errors": [refusal], "hasNext": False}
+    return {"completed": [{"id": one, "errors": [refusal]} for one in sorted(pending)], "hasNext": False}
 
 
 async def _while_admitted(answers: AsyncGenerator[Answer, None], admission: Admission) -> AsyncGenerator[Answer, None]:

@@ -113,7 +113,7 @@ async def _decode(body: bytes, shape: Any, path: str) -> Any:
     try:
         return await StrictDecoder(shape).decode_aside(body)
     except (msgspec.MsgspecError, RecursionError, ValueError) as failure:
-        log.warning("unreadable answer from dbt's Admin API at %s: %s", path, failure)
+        log.warning("unreadable answer from dbt's Admin API at %s: %.300s", path, failure)
         raise UpstreamInvalidResponse(
             f"dbt's Admin API answered {path} with something that is not its documented JSON. Check GATEWAY_ADMIN_URL."
         ) from None

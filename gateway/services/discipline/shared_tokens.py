@@ -19,17 +19,25 @@ _ALONE = 4
 # A bucket is forgotten when it must have been full for a minute; it may owe as much as it holds.
 _FORGOTTEN_AFTER = 60.0
 
+# Nothing of ours closes a bucket for longer: what says so was written by somebody else, and is not believed.
+_LONGEST_CLOSURE = 3600.0
+
 # Seconds are those of Redis' own clock, the only one that all replicas have in common. A bucket that is not there
 # begins with ARGV[3] tokens; ARGV[4] were spent past it while Redis was not to be reached. Answers tokens left, seconds
-# to the next one, seconds until the bucket opens again.
+# to the next one, seconds until the bucket opens again. What others wrote under these names counts as nothing.
 _TAKE = """local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
-local closed = tonumber(redis.call('GET', KEYS[2]) or 0) - now
-if closed > 0 then return {'0', '0', tostring(closed)} end
+local until_open = redis.pcall('GET', KEYS[2])
+local closed = type(until_open) == 'string' and (tonumber(until_open) or 0) - now or 0
+if closed > 0 and closed <= tonumber(ARGV[6]) then return {'0', '0', tostring(closed)} end
 local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local saved = redis.call('HMGET', KEYS[1], 'tokens', 'at')
+local saved = redis.pcall('HMGET', KEYS[1], 'tokens', 'at')
+if saved.err then redis.call('DEL', KEYS[1]) end
 local tokens = tonumber(ARGV[3])
-if saved[1] then tokens = math.min(burst, saved[1] + math.max(0, now - saved[2]) * rate) end
+local had, at = tonumber(saved[1] or ''), tonumber(saved[2] or '')
+if had and had == had and at and at <= now + 1 then
+  tokens = math.min(burst, had + math.max(0, now - at) * rate)
+end
 tokens = math.max(-burst, tokens - ARGV[4])
 local wait = 0
 if tokens < 1 then wait = (1 - tokens) / rate else tokens = tokens - 1 end
@@ -40,7 +48,9 @@ return {tostring(tokens), tostring(wait), '0'}"""
 _CLOSE = """local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local closing = now + ARGV[1]
-if closing > tonumber(redis.call('GET', KEYS[1]) or 0) then
+local known = redis.pcall('GET', KEYS[1])
+known = type(known) == 'string' and tonumber(known) or 0
+if closing > known or known > now + ARGV[2] then
   redis.call('SET', KEYS[1], string.format('%.6f', closing), 'EX', math.ceil(ARGV[1]))
 end"""
 
@@ -68,6 +78,7 @@ class SharedTokens:
         self._spent_alone = 0
         self._kept = math.ceil(2 * policy.burst / self._rate + _FORGOTTEN_AFTER)
         self._known_until = -math.inf
+        self._longest = max(_LONGEST_CLOSURE, policy.cooldown)
 
     async def take(self) -> Grant:
         """A token, or when to come again; within the seconds that a call to Redis may take."""
@@ -100,7 +111,7 @@ class SharedTokens:
     async def close_for(self, seconds: float) -> None:
         """Gives no replica a token for so long."""
         await self._alone.close_for(seconds)
-        await self._link.run(lambda redis: redis.eval(_CLOSE, 1, self._closure, str(seconds)), None)
+        await self._link.run(lambda redis: redis.eval(_CLOSE, 1, self._closure, str(seconds), str(self._longest)), None)
 
     def left(self) -> TokensLeft:
         """What was left when a token was last taken."""
@@ -111,7 +122,7 @@ class SharedTokens:
 
     def _taking(self, spent: int) -> Command[list[bytes] | None]:
         start = 0.0 if self._clock() < self._known_until else self._policy.start
-        given = [str(one) for one in (self._rate, self._policy.burst, start, spent, self._kept)]
+        given = [str(one) for one in (self._rate, self._policy.burst, start, spent, self._kept, self._longest)]
         return lambda redis: redis.eval(_TAKE, 2, self._bucket, self._closure, *given)
 
 

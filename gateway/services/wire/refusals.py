@@ -75,6 +75,17 @@ class PartsRejected(UpstreamRejected):
         self.parts = parts
 
 
+_MOST_MESSAGES = 5
+_LONGEST_MESSAGE = 300
+
+
+def excerpt(problems: Sequence[UpstreamProblem]) -> list[str]:
+    """What of the upstream's messages goes into a line of the log: the beginnings of a few, each once."""
+    messages = sorted({problem.message for problem in problems})
+    shown = [one if len(one) <= _LONGEST_MESSAGE else f"{one[:_LONGEST_MESSAGE]}…" for one in messages[:_MOST_MESSAGES]]
+    return [*shown, f"{len(messages) - len(shown)} more"] if len(messages) > len(shown) else shown
+
+
 class _Refused(msgspec.Struct, frozen=True):
     errors: list[UpstreamProblem] = []
 

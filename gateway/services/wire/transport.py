@@ -12,7 +12,7 @@ from gql.transport import AsyncTransport
 from graphql import DocumentNode, ExecutionResult, parse
 
 from gateway.errors import UpstreamInvalidResponse
-from gateway.services.wire.refusals import UpstreamProblem, refusal_of_problems, refusal_of_status
+from gateway.services.wire.refusals import UpstreamProblem, excerpt, refusal_of_problems, refusal_of_status
 from gateway.services.wire.strict_answers import StrictDecoder
 from gateway.services.wire.wire import Wire, WireRequest, WireResponse
 from gateway.telemetry.tracing import call_span
@@ -91,7 +91,7 @@ class GuardedTransport(AsyncTransport):
         except (msgspec.MsgspecError, RecursionError, ValueError) as failure:
             _refuse_body(response, failure)
         if response.status == 400 or (reply.data is None and not reply.errors):
-            log.warning("dbt rejected %s: %s", request.operation_name, [problem.message for problem in reply.errors])
+            log.warning("dbt rejected %s: %s", request.operation_name, excerpt(reply.errors))
             raise refusal_of_problems(reply.errors)
         return reply
 
@@ -102,7 +102,7 @@ class GuardedTransport(AsyncTransport):
 
 
 def _refuse_body(response: WireResponse, failure: BaseException) -> NoReturn:
-    log.warning("unreadable answer from dbt (HTTP %s, %d bytes): %s", response.status, len(response.body), failure)
+    log.warning("unreadable answer from dbt (HTTP %s, %d bytes): %.300s", response.status, len(response.body), failure)
     raise UpstreamInvalidResponse(
         f"dbt answered with something that is not the JSON its schema promises (HTTP {response.status}). "
         "Check that the configured URL is dbt's Discovery API."

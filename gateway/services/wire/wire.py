@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -215,8 +216,20 @@ def _headers(request: WireRequest, token: SecretStr | None) -> dict[str, str]:
 
 def _without_secret(body: bytes, token: SecretStr | None) -> bytes:
     """An upstream, or a proxy before it, that echoes the token must not bring it into a message or a log."""
-    secret = token.get_secret_value().encode() if token else b""
-    return body.replace(secret, b"[secret]") if secret else body
+    secret = token.get_secret_value() if token else ""
+    if not secret:
+        return body
+    plain = body.replace(secret.encode(), b"[secret]")
+    # What JSON writes with escapes is the token again once it is read.
+    return _escaped(secret).sub(b"[secret]", plain) if b"\\" in plain else plain
+
+
+def _escaped(secret: str) -> re.Pattern[bytes]:
+    """Finds a text in JSON, whichever of its characters are written as escapes."""
+    each = (
+        rb"(?:%s|\\u(?i:%04x)|\\%s)" % (re.escape(one.encode()), ord(one), re.escape(one.encode())) for one in secret
+    )
+    return re.compile(b"".join(each))
 
 
 def _time_left(limits: WireLimits, request: WireRequest) -> float:

@@ -9,6 +9,7 @@ from gateway.discovery_api.api.arguments import (
     MOST_LAST_RUNS,
     MOST_RANKED,
     ensure_count,
+    history_wanted,
     models_filter,
     statuses_wanted,
     two_filters,
@@ -151,7 +152,7 @@ class Project:
     ) -> RankedList[Model]:
         """Its slowest models, as dbtAccount.slowest_models ranks them."""
         wanted, project = models_filter(filter, criteria), self._facts
-        taken = history.to_hierarchy() if history else None
+        taken = history_wanted(history)
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
         return self._client.ask(

@@ -1,0 +1,135 @@
+"""What is wrong with a configuration: which variable or which line of the file, what was given, and what would do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+
+from gateway.errors import ConfigurationError
+
+PREFIX = "GATEWAY_"
+_LONGEST_VALUE = 60
+
+UNSIGNED = (
+    "cache_url is set, but nothing to sign shared facts with: whoever reaches Redis could forge them. Set "
+    "GATEWAY_CACHE_SECRET to one secret for all replicas."
+)
+
+
+@dataclass(frozen=True)
+class Given:
+    """Where settings come from: the environment, a TOML file, and by hand (options, arguments), which come first."""
+
+    environment: Mapping[str, str]
+    file: Path | None
+    by_hand: Collection[str]
+
+    def place_of(self, name: str, others: Sequence[str], rest: Sequence[str | int]) -> str:
+        """Where a setting, or what lies `rest` deep in it, was given. `others` are names of variables for it too."""
+        if name in self.by_hand:
+            return name
+        for variable in (f"{PREFIX}{name.upper()}", *others):
+            if variable in self.environment:
+                return ".".join([variable, *map(str, rest)])
+        line = None if self.file is None else line_of(self.file, [name, *rest])
+        path = ".".join(map(str, [name, *rest]))
+        return path if line is None else f"{self.file}, line {line}: {path}"
+
+
+def explain_settings(invalid: ValidationError, fields: Mapping[str, FieldInfo], given: Given) -> str:
+    """Each problem in one sentence. Values of secrets are not repeated."""
+    return "; ".join(_explained(problem, fields, given) for problem in invalid.errors(include_url=False))
+
+
+def refuse_unknown(environment: Iterable[str], fields: Iterable[str]) -> None:
+    """Raises ConfigurationError for a variable that is misspelt: it would be a setting silently not made."""
+    known = {f"{PREFIX}{name.upper()}" for name in fields}
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            raise ConfigurationError(
+                f"{name} is no setting of the gateway. {_hint(get_close_matches(name, known, n=1))}"
+            )
+
+
+def _explained(problem: Mapping[str, Any], fields: Mapping[str, FieldInfo], given: Given) -> str:
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if not problem["loc"]:
+        return message
+    first, *rest = problem["loc"]
+    name = _field_name(str(first), fields)
+    others = [] if name not in fields else _aliases(fields[name])
+    place = given.place_of(name, others, rest)
+    if problem["type"] == "extra_forbidden":
+        close = [] if rest else get_close_matches(name, fields, n=1)
+        return f"{place} is no setting of the gateway. {_hint(close)}"
+    told = _shown(problem["input"], is_secret=name not in fields or _is_secret(fields[name]))
+    meaning = "" if rest or name not in fields else f" Its meaning: {fields[name].description}"
+    return f"{place}{told}: {message}.{meaning}"
+
+
+def _hint(close: Sequence[str]) -> str:
+    return f"Did you mean {close[0]}?" if close else "docs/settings.md lists them all."
+
+
+def _shown(value: object, *, is_secret: bool) -> str:
+    if is_secret or isinstance(value, Mapping):
+        return ""
+    text = repr(value)
+    if "@" in text:
+        # An address with a password in it.
+        return ""
+    return f" is {text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + '…'}"
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return "SecretStr" in str(field.annotation) or field.annotation is SecretStr
+
+
+def _aliases(field: FieldInfo) -> list[str]:
+    choices = getattr(field.validation_alias, "choices", [])
+    return [one for one in choices if isinstance(one, str)]
+
+
+def _field_name(loc: str, fields: Mapping[str, FieldInfo]) -> str:
+    """The setting that a place in pydantic's error stands for: it may be the name of its variable."""
+    return next((name for name, field in fields.items() if loc in (name, *_aliases(field))), loc)
+
+
+def line_of(file: Path, path: Sequence[str | int]) -> int | None:
+    """The line (from 1) of a TOML file on which a value stands; None when it cannot be told."""
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    found, start = None, 0
+    key, *rest = path
+    for one in [key, *rest]:
+        if isinstance(one, int):
+            tables = [n for n, line in enumerate(lines) if re.match(rf"\s*\[\[\s*{re.escape(str(key))}\s*\]\]", line)]
+            place = tables[one] if one < len(tables) else None
+        else:
+            word = re.escape(one)
+            pattern = rf"\s*(\"?{word}\"?\s*=|\[+\s*{word}\s*\]+)"
+            place = next((n for n in range(start, len(lines)) if re.match(pattern, lines[n])), None)
+        if place is None:
+            break
+        found = start = place
+    return None if found is None else found + 1
+
+
+def problem_with_tables(environment: Mapping[str, str]) -> str:
+    """Which of the variables that must be JSON is not."""
+    for name in ("GATEWAY_PROJECTS", "GATEWAY_API_KEYS"):
+        try:
+            json.loads(environment.get(name, "[]"))
+        except ValueError as broken:
+            return f"{name} is no JSON ({broken}); it is a list of tables, which may stand in a file too."
+    return "A variable of the gateway cannot be read: tables are written as JSON in the environment."
