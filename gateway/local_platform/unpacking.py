@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import lzma
-import tarfile
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO
@@ -16,21 +13,16 @@ from typing import IO
 from gateway.errors import UnreadableArtifact
 from gateway.local_platform.artifacts import ARTIFACT_NAMES, MAX_ARTIFACT_BYTES
 from gateway.local_platform.layout import ACCOUNT_FILE, RUN_FILE
+from gateway.local_platform.tar_members import BLOCK, TarStream, is_tar, tar_members
+from gateway.local_platform.unfolding import TAR_METHODS, Damaged, Decompressor, stored, unfolded
+from gateway.local_platform.zip_members import is_zip, zip_members
 
+# Everything a pack unfolds to counts, what nobody wants and headers too.
 MAX_UNPACKED_BYTES = 8 * 1024**3
 MAX_MEMBERS = 1_000_000
 WANTED = frozenset({*ARTIFACT_NAMES, ACCOUNT_FILE, RUN_FILE})
 
-_Opener = Callable[[], IO[bytes] | None]
-_BROKEN = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    lzma.LZMAError,
-    zlib.error,
-    EOFError,
-    RuntimeError,
-    NotImplementedError,
-)
+_BROKEN = (Damaged, lzma.LZMAError, zlib.error, EOFError, ValueError, OverflowError)
 
 
 @contextmanager
@@ -48,38 +40,42 @@ def unpacked(pack: Path) -> Iterator[Path]:
 def unpack(pack: Path, into: Path) -> None:
     """Unpacks dbt's artifacts and what describes them, and nothing else. Raises UnreadableArtifact."""
     try:
-        if zipfile.is_zipfile(pack):
-            _unpack_zip(pack, into)
-        elif tarfile.is_tarfile(pack):
-            _unpack_tar(pack, into)
-        else:
-            raise UnreadableArtifact(f"{pack}: neither a tar nor a zip file that can be read to its end.")
+        with pack.open("rb") as file:
+            _unpack(file, pack, into)
     except OSError as error:
-        raise UnreadableArtifact(f"{pack}: cannot be unpacked: {error.strerror or error}.") from error
+        # The engines of bzip2 and gzip call their own faults so, without a number.
+        fault = "cannot be unpacked" if error.errno else "damaged, or not complete"
+        raise UnreadableArtifact(f"{pack}: {fault}: {error.strerror or error}.") from error
     except _BROKEN as error:
         raise UnreadableArtifact(f"{pack}: damaged, or not complete: {error}.") from error
 
 
-def _unpack_tar(pack: Path, into: Path) -> None:
+def _unpack(file: IO[bytes], pack: Path, into: Path) -> None:
     budget = _Budget(pack)
-    with tarfile.open(pack, "r:*") as tar:
-        for member in tar:
-            budget.count(member.name)
-            if member.islnk() or member.issym():
-                raise UnreadableArtifact(f"{pack}: {member.name} is a link, and links are not unpacked.")
-            if member.isfile():
-                budget.write(member.name, partial(tar.extractfile, member), into)
+    head = file.read(BLOCK)
+    file.seek(0)
+    start = next((engine for magic, engine in TAR_METHODS if head.startswith(magic)), None)
+    if start is not None or is_tar(head):
+        _unpack_tar(file, start, budget, into)
+    elif is_zip(file):
+        _unpack_zip(file, budget, into)
+    else:
+        raise UnreadableArtifact(f"{pack}: neither a tar nor a zip file that can be read to its end.")
 
 
-def _unpack_zip(pack: Path, into: Path) -> None:
-    budget = _Budget(pack)
-    with zipfile.ZipFile(pack) as archive:
-        for member in archive.infolist():
-            budget.count(member.filename)
-            if member.external_attr >> 28 == 0o12:
-                raise UnreadableArtifact(f"{pack}: {member.filename} is a link, and links are not unpacked.")
-            if not member.is_dir():
-                budget.write(member.filename, partial(archive.open, member), into)
+def _unpack_tar(file: IO[bytes], start: Callable[[], Decompressor] | None, budget: _Budget, into: Path) -> None:
+    pieces = stored(file.read) if start is None else unfolded(file.read, start)
+    for member in tar_members(TarStream(pieces, budget.spend)):
+        path = budget.admit(member.name, is_link=member.is_link)
+        if member.is_file and path.name in WANTED:
+            budget.write(path, member.data, into)
+
+
+def _unpack_zip(file: IO[bytes], budget: _Budget, into: Path) -> None:
+    for member in zip_members(file):
+        path = budget.admit(member.name, is_link=member.is_link)
+        if not member.is_folder and path.name in WANTED:
+            budget.write(path, budget.counted(member.data(file)), into)
 
 
 class _Budget:
@@ -90,31 +86,39 @@ class _Budget:
         self._members = 0
         self._bytes = MAX_UNPACKED_BYTES
 
-    def count(self, name: str) -> None:
-        """Notes one member and refuses names that would leave the folder."""
+    def admit(self, name: str, *, is_link: bool) -> PurePosixPath:
+        """Notes one member, and refuses links and names that would leave the folder."""
         self._members += 1
         if self._members > MAX_MEMBERS:
             raise UnreadableArtifact(f"{self._pack}: holds more than {MAX_MEMBERS:,} files.")
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or "\0" in name:
             raise UnreadableArtifact(f"{self._pack}: {name!r} would leave the folder it is unpacked to.")
+        if is_link:
+            raise UnreadableArtifact(f"{self._pack}: {name} is a link, and links are not unpacked.")
+        return path
 
-    def write(self, name: str, opener: _Opener, into: Path) -> None:
-        """Unpacks one file if it is one of dbt's."""
-        path = PurePosixPath(name.replace("\\", "/"))
-        source = opener() if path.name in WANTED else None
-        if source is None:
-            return
+    def spend(self, count: int) -> None:
+        """Notes so many unfolded bytes."""
+        self._bytes -= count
+        if self._bytes < 0:
+            most = MAX_UNPACKED_BYTES // 1024**2
+            raise UnreadableArtifact(f"{self._pack}: unpacks to more than {most:,} MB: pack dbt's artifacts only.")
+
+    def counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """The same pieces, each noted."""
+        for piece in pieces:
+            self.spend(len(piece))
+            yield piece
+
+    def write(self, path: PurePosixPath, pieces: Iterator[bytes], into: Path) -> None:
+        """Unpacks one file."""
         target = into / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        with source, target.open("wb") as out:
-            self._copy(source, out, name)
-
-    def _copy(self, source: IO[bytes], out: IO[bytes], name: str) -> None:
         written = 0
-        while chunk := source.read(1024 * 1024):
-            written += len(chunk)
-            self._bytes -= len(chunk)
-            if written > MAX_ARTIFACT_BYTES or self._bytes < 0:
-                raise UnreadableArtifact(f"{self._pack}: {name} unpacks to more than an artifact can be.")
-            out.write(chunk)
+        with target.open("wb") as out:
+            for piece in pieces:
+                written += len(piece)
+                if written > MAX_ARTIFACT_BYTES:
+                    raise UnreadableArtifact(f"{self._pack}: {path} unpacks to more than an artifact can be.")
+                out.write(piece)
