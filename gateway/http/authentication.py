@@ -10,8 +10,14 @@ from typing import Any, Protocol
 from gateway.identity.caller import ANYBODY, Caller
 from gateway.identity.refusals import Unauthenticated
 
-# Proxies tell with these for whom they ask.
-_FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
+# Proxies tell with these for whom they ask, or that they are proxies.
+_FORWARDED = frozenset(
+    (
+        *(b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"x-original-forwarded-for"),
+        *(b"cf-connecting-ip", b"true-client-ip", b"fastly-client-ip", b"x-envoy-external-address"),
+    )
+)
+_FORWARDED_PREFIX = b"x-forwarded-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +39,16 @@ class Credentials:
 
 
 def credentials_of(scope: Mapping[str, Any]) -> Credentials:
-    """The credentials in an ASGI scope of kind http or websocket. A doubled header counts as none of its kind."""
+    """The credentials in an ASGI scope of kind http or websocket. A doubled header counts as none of its kind.
+
+    HTTP/1.0 is what proxies speak that were told nothing (nginx before 1.29.7); clients of today do not.
+    """
     found: dict[bytes, bytes | None] = {}
-    is_forwarded = False
+    is_forwarded = scope.get("http_version") == "1.0"
     for name, value in scope["headers"]:
         if name in (b"authorization", b"x-api-key", b"x-dbt-token"):
             found[name] = None if name in found else value
-        elif name in _FORWARDED:
+        elif name in _FORWARDED or name.startswith(_FORWARDED_PREFIX):
             is_forwarded = True
     client = scope.get("client")
     return Credentials(

@@ -51,9 +51,17 @@ async def test_others_are_refused_before_anything_is_read(settings: Settings, pe
     assert "GATEWAY_OPEN" in error["message"]
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
+@pytest.mark.parametrize(
+    "header",
+    ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host", "x-forwarded-proto", "Via", "CF-Connecting-IP"],
+)
 async def test_a_proxy_on_this_machine_is_not_this_machine(settings: Settings, header: str) -> None:
     assert (await ask(create_app(settings), "127.0.0.1", {header: "8.8.8.8"})).status_code == 401
+
+
+def test_a_proxy_that_was_told_nothing_is_not_this_machine() -> None:
+    assert not credentials_of({**scope(), "http_version": "1.0"}).is_local
+    assert credentials_of({**scope(), "http_version": "1.1"}).is_local
 
 
 async def test_an_open_gateway_answers_everybody(settings: Settings) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,6 +40,23 @@ async def test_who_is_not_known_is_sent_away(settings: Settings, payload: dict[s
     async with live(knowing(settings)) as gateway, gateway.connect() as connection:
         await say(connection, type="connection_init", payload=payload)
         assert await closed(connection) == 4403
+
+
+@pytest.mark.parametrize("bound", ["introductions", "introductions_per_address"])
+async def test_strangers_take_no_place_of_those_who_introduce_themselves(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr("gateway.app.LivePolicy", lambda *_: replace(LivePolicy(1, init_seconds=3600), **{bound: 3}))
+    async with live(knowing(settings)) as gateway, AsyncExitStack() as strangers:
+        opened = [await strangers.enter_async_context(gateway.connect()) for _ in range(10)]
+        # The oldest had to make room, the newest wait still.
+        assert [await closed(one) for one in opened[:7]] == [4408] * 7
+        async with gateway.connect() as known:
+            await say(known, type="connection_init", payload={"authorization": f"Bearer {KEY}"})
+            assert (await hear(known))["type"] == "connection_ack"
+        assert await closed(opened[7]) == 4408
+        await say(opened[9], type="connection_init", payload={"authorization": f"Bearer {KEY}"})
+        assert (await hear(opened[9]))["type"] == "connection_ack"
 
 
 async def test_a_credential_in_the_first_message_is_as_good_as_a_header_and_sees_its_own_projects_only(

@@ -183,11 +183,6 @@ async def test_sockets_and_operations_are_counted_and_places_are_given_back(sett
             async with gateway.talk() as first, gateway.talk(), gateway.connect() as third:
                 await say(third, type="connection_init")
                 assert await closed(third) == 4429
-                async with gateway.connect():
-                    with pytest.raises(websockets.InvalidStatus) as full:
-                        async with gateway.connect():
-                            pass
-                assert full.value.response.status_code == 429
                 for number in ("1", "2", "3"):
                     await subscribe(first, number, FINISHED)
                 message = await hear(first)
@@ -198,6 +193,14 @@ async def test_sockets_and_operations_are_counted_and_places_are_given_back(sett
                 await subscribe(first, "4", FINISHED)
                 await until(lambda: gateway.services.watch.listeners == 2)
             await until(lambda: gateway.services.watch.listeners == 0)
+
+
+async def test_beyond_the_limit_a_socket_is_refused_before_its_handshake(settings: Settings) -> None:
+    async with live(settings.model_copy(update={"live_connections": 1})) as gateway, gateway.talk():
+        with pytest.raises(websockets.InvalidStatus) as full:
+            async with gateway.connect():
+                pass
+        assert full.value.response.status_code == 429
 
 
 async def test_a_flood_of_sockets_that_vanish_leaves_nothing_behind(live_gateway: LiveGateway) -> None:

@@ -16,6 +16,7 @@ from graphql import (
     FragmentSpreadNode,
     OperationDefinitionNode,
     build_schema,
+    get_introspection_query,
     get_named_type,
     is_composite_type,
     parse,
@@ -102,7 +103,6 @@ BY_HAND = [
         {"r": [{"__typename": "Model", "id": "a"}] * 4},
         4 * 2,
     ),
-    ("{ __schema { types { fields { name } } } }", {}, 0),
     ("{ nothing { at { all } } }", {}, 0),
     ("{ account { ...Nothing } }", {}, 1),
 ]
@@ -255,6 +255,36 @@ def test_costs_of_generated_queries_are_those_of_plain_recursion(oracle: Oracle)
         assert cost == Reckoning(query, variables).cost(), (query, variables)
         costs.add(cost)
     assert len(costs) > 50
+
+
+SMALL_SDL = """
+type Query { one(a: Int, b: Int): One }
+type One { id: ID! colour: Colour }
+enum Colour { RED GREEN BLUE }
+"""
+
+
+@pytest.mark.parametrize(
+    ("query", "cost"),
+    [
+        ("{ __typename }", 0),
+        ('{ __type(name: "One") { name } }', 1),
+        # 3 types here and 13 of every schema, 3 fields in 3 types, 2 arguments of 3 fields: 1 each.
+        ("{ __schema { types { name } } }", 1 + 16 * 10),
+        ("{ __schema { types { fields { name args { name } } } } }", 1 + 16 * (10 + 10 + 10)),
+        ("{ __schema { types { fields { type { name ofType { name } } } } } }", 1 + 16 * (10 + 10 + 1 + 1)),
+        ("{ a: __schema { types { name } } b: __schema { types { name } } }", 2 * (1 + 16 * 10)),
+        ("{ one { id __typename } }", 1),
+    ],
+)
+def test_introspection_costs_what_it_holds(query: str, cost: int) -> None:
+    assert cost_of(query, sdl=SMALL_SDL) == cost
+
+
+def test_the_usual_introspection_is_within_the_limit_and_circles_are_not() -> None:
+    usual = cost_of(get_introspection_query())
+    assert 10_000 < usual < 50_000
+    assert cost_of("{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }") > 100_000
 
 
 def test_costs_have_a_ceiling_whatever_doubles() -> None:

@@ -29,6 +29,8 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from gateway.http.limits.introspection_cost import introspection_fields
+
 # The specification has no directive for it: as many entities as there are references.
 _ENTITIES = "_entities"
 _REFERENCES = "representations"
@@ -84,15 +86,30 @@ def read_cost_model(sdl: str) -> CostModel:
     weights |= {node.name.value: _weight(node.directives, not isinstance(node, leaves)) for node in named}
     inputs = [node for node in definitions if isinstance(node, InputObjectTypeDefinitionNode)]
     objects = {node.name.value for node in inputs}
+    roots = dict(_roots(definitions)) or {OperationType.QUERY: "Query", OperationType.MUTATION: "Mutation"}
+    introspection = _introspection(definitions)
+    own = {
+        node.name.value: {one.name.value: _field(one, weights, objects) for one in node.fields or ()}
+        for node in definitions
+        if isinstance(node, ObjectTypeDefinitionNode)
+    }
+    query = roots.get(OperationType.QUERY, "")
+    own[query] = {**own.get(query, {}), **introspection.pop("")}
     return CostModel(
-        fields={
-            node.name.value: {one.name.value: _field(one, weights, objects) for one in node.fields or ()}
-            for node in definitions
-            if isinstance(node, ObjectTypeDefinitionNode)
-        },
+        fields={**own, **introspection},
         inputs={node.name.value: dict(_inputs(node.fields or (), weights, objects)) for node in inputs},
-        roots=dict(_roots(definitions)) or {OperationType.QUERY: "Query", OperationType.MUTATION: "Mutation"},
+        roots=roots,
     )
+
+
+def _introspection(definitions: Iterable[Any]) -> dict[str, dict[str, FieldCost]]:
+    return {
+        kind: {
+            name: FieldCost(one.weight, one.kind, one.items is not None, ListSize(one.items), {})
+            for name, one in fields.items()
+        }
+        for kind, fields in introspection_fields(definitions).items()
+    }
 
 
 def _roots(definitions: Iterable[Any]) -> Iterator[tuple[OperationType, str]]:

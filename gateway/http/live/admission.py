@@ -44,5 +44,10 @@ async def admit(authenticator: Authenticator, scope: Scope, authorization: str |
 
 def share_key(scope: Scope, caller: Caller) -> str:
     """Under which name a caller's connections are counted; who has no name is counted by his address."""
+    return caller.name or f"address {address_of(scope)}"
+
+
+def address_of(scope: Scope) -> str:
+    """The client's address: behind a trusted proxy, the one it forwards."""
     client: tuple[str, Any] | None = scope.get("client")
-    return caller.name or f"address {client[0] if client else 'unknown'}"
+    return client[0] if client else "unknown"

@@ -29,7 +29,7 @@ from gateway.http.live.messages import (
     refused,
 )
 from gateway.http.live.operations import Operations
-from gateway.http.live.slots import LivePolicy, Slots
+from gateway.http.live.slots import Introduction, LivePolicy, Slots
 from gateway.http.observing.observation import Observation
 from gateway.http.refusals import TooManyStreams
 from gateway.http.replies import error_of
@@ -59,8 +59,9 @@ class Conversation:
     whose oldest news are then dropped, and costs no memory.
     """
 
-    def __init__(self, hall: Hall, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, hall: Hall, introduction: Introduction, scope: Scope, receive: Receive, send: Send) -> None:
         self._hall = hall
+        self._waiting = introduction
         self._scope = scope
         self._receive_frame = receive
         self._send_frame = send
@@ -81,8 +82,10 @@ class Conversation:
 
     async def _talk(self) -> None:
         admission = await self._introduction()
+        slots = self._hall.slots
+        slots.introduced(self._waiting)
         try:
-            with self._hall.slots.place_of(share_key(self._scope, admission.caller)):
+            with slots.place(), slots.place_of(share_key(self._scope, admission.caller)):
                 await self._send(acknowledged())
                 await self._until_the_end(admission)
         except TooManyStreams as full:
@@ -90,11 +93,13 @@ class Conversation:
 
     async def _introduction(self) -> Admission:
         try:
-            async with asyncio.timeout(self._hall.policy.init_seconds):
+            async with asyncio.timeout(self._hall.policy.init_seconds) as deadline:
+                self._waiting.within(deadline)
                 message = await self._receive()
                 while message.type == "ping":
                     await self._send(pong(message.payload))
                     message = await self._receive()
+                self._waiting.finish()
         except TimeoutError:
             raise Closing(CloseCode.INITIALISATION_TIMEOUT, "Connection initialisation timeout") from None
         if message.type != "connection_init":

@@ -9,8 +9,10 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from gateway.errors import GatewayError
+from gateway.http.live.admission import address_of
 from gateway.http.live.conversation import Conversation, Hall
 from gateway.http.live.messages import SUBPROTOCOL, CloseCode
+from gateway.http.live.slots import Introduction
 from gateway.http.negotiation import MediaType
 from gateway.http.refusals import CrossSiteRefused
 from gateway.http.replies import refusal_reply
@@ -27,12 +29,12 @@ class LiveSocket:
         await receive()
         try:
             check_origin(Headers(scope=scope), self._allowed_origins)
-            with self._hall.slots.place():
-                await self._talk(scope, receive, send)
+            with self._hall.slots.introduction(address_of(scope)) as introduction:
+                await self._talk(introduction, scope, receive, send)
         except GatewayError as refusal:
             await refusal_reply(refusal, MediaType.JSON)(scope, receive, send)
 
-    async def _talk(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _talk(self, introduction: Introduction, scope: Scope, receive: Receive, send: Send) -> None:
         if SUBPROTOCOL not in scope["subprotocols"]:
             # Only after accepting can a client be told why.
             await send({"type": "websocket.accept"})
@@ -40,7 +42,7 @@ class LiveSocket:
             await send({"type": "websocket.close", "code": int(code), "reason": f"Only {SUBPROTOCOL} is spoken here"})
             return
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
-        await Conversation(self._hall, scope, receive, send).run()
+        await Conversation(self._hall, introduction, scope, receive, send).run()
 
 
 def check_origin(headers: Headers, allowed_origins: Collection[str]) -> None:
