@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, TextClause, bindparam, create_engine, event, text
@@ -24,6 +25,8 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "unique_id VARCHAR(1000) NOT NULL, run_id BIGINT NOT NULL, payload {bytes} NOT NULL, "
         "PRIMARY KEY (account, environment_id, unique_id, run_id))",
     ),
+    # Rows from before have no time: they are read whatever the count, and get their time when they are written again.
+    ("ALTER TABLE kept_model_runs ADD COLUMN ended_at BIGINT",),
 )
 
 _READ = text(
@@ -34,14 +37,16 @@ _WRITE = text(
     "ON CONFLICT DO NOTHING"
 )
 _READ_RUNS = text(
-    "SELECT unique_id, payload FROM (SELECT unique_id, payload, run_id, row_number() OVER "
-    "(PARTITION BY unique_id ORDER BY run_id DESC) AS place FROM kept_model_runs "
+    "SELECT unique_id, payload FROM (SELECT unique_id, payload, run_id, ended_at, row_number() OVER "
+    "(PARTITION BY unique_id ORDER BY COALESCE(ended_at, 0) DESC, run_id DESC) AS place FROM kept_model_runs "
     "WHERE account = :account AND environment_id = :environment AND unique_id IN :names) AS newest "
-    "WHERE place <= :count ORDER BY unique_id, run_id DESC"
+    "WHERE place <= :count OR ended_at IS NULL ORDER BY unique_id, COALESCE(ended_at, 0) DESC, run_id DESC"
 ).bindparams(bindparam("names", expanding=True))
 _WRITE_RUNS = text(
-    "INSERT INTO kept_model_runs (account, environment_id, unique_id, run_id, payload) "
-    "VALUES (:account, :environment, :unique_id, :run, :payload) ON CONFLICT DO NOTHING"
+    "INSERT INTO kept_model_runs (account, environment_id, unique_id, run_id, payload, ended_at) "
+    "VALUES (:account, :environment, :unique_id, :run, :payload, :ended) "
+    "ON CONFLICT (account, environment_id, unique_id, run_id) DO UPDATE SET ended_at = excluded.ended_at "
+    "WHERE kept_model_runs.ended_at IS NULL"
 )
 
 _CHUNK = 400
@@ -53,6 +58,14 @@ log = logging.getLogger(__name__)
 
 ModelRunKey = tuple[int, str, int]
 """Environment, unique id, run."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptModelRun:
+    """What a model did in a run, and when that ended, in microseconds since 1970; 0 is not known."""
+
+    ended_at: int
+    payload: bytes
 
 
 class KeptFacts:
@@ -110,7 +123,7 @@ class KeptFacts:
         await self._insert(_WRITE, rows)
 
     async def model_runs(self, environment_id: int, unique_ids: Sequence[str], count: int) -> dict[str, list[bytes]]:
-        """The newest `count` kept runs of each model, newest first."""
+        """The newest `count` kept runs of each model, newest first; and all whose time was not kept with them, last."""
 
         def work(connection: Connection) -> dict[str, list[bytes]]:
             found: dict[str, list[bytes]] = {}
@@ -122,11 +135,18 @@ class KeptFacts:
 
         return await self._run(work, {})
 
-    async def write_model_runs(self, payloads: Mapping[ModelRunKey, bytes]) -> None:
+    async def write_model_runs(self, runs: Mapping[ModelRunKey, KeptModelRun]) -> None:
         """Keeps what models did in runs; what is kept already stays."""
         rows = [
-            {"account": self._account, "environment": one[0], "unique_id": one[1], "run": one[2], "payload": payload}
-            for one, payload in payloads.items()
+            {
+                "account": self._account,
+                "environment": one[0],
+                "unique_id": one[1],
+                "run": one[2],
+                "payload": run.payload,
+                "ended": run.ended_at,
+            }
+            for one, run in runs.items()
         ]
         await self._insert(_WRITE_RUNS, rows)
 

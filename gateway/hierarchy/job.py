@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +34,17 @@ class Run:
     inferred: bool = False
 
     @property
+    def created_at(self) -> datetime | None:
+        """When it was created, else started, else ended: the time that runs are ordered by."""
+        return self.queued_at or self.start_time or self.end_time
+
+    @property
+    def recency(self) -> tuple[float, int]:
+        """Greater is newer: by `created_at`, then by id. A run without any time is older than all that have one."""
+        created = self.created_at
+        return (float("-inf") if created is None else created.timestamp(), self.id)
+
+    @property
     def runtime(self) -> float | None:
         """Wall clock in seconds, started → finished, queue time excluded; None while it has not finished, and where
         it is said to have finished before it started."""
@@ -42,6 +54,14 @@ class Run:
     def queue_seconds(self) -> float | None:
         """Seconds between creation and start."""
         return between(self.queued_at, self.start_time)
+
+
+def newest_first(runs: Iterable[Run]) -> tuple[Run, ...]:
+    """Runs by when they were created (else started, else ended), then by id; those without any time come last.
+
+    Ids alone tell no order: those of dbt Core runs are hashes, or texts that a scheduler gave.
+    """
+    return tuple(sorted(runs, key=lambda run: run.recency, reverse=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,11 @@ class ModelRun:
         return f"{of_run}/{self.invocation_id}" if self.superseded else of_run
 
     @property
+    def recency(self) -> tuple[float, int]:
+        """Greater is newer: by when its invocation ended, then by run. One that tells no time is the oldest."""
+        return (float("-inf") if self.ended_at is None else self.ended_at.timestamp(), self.run_id)
+
+    @property
     def outcome(self) -> RunStatus:
         """What filters take for how it ended: its status in this run."""
         return self.status

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import total_ordering
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.model import Model
+from gateway.hierarchy.model import Model, ModelRun
 from gateway.hierarchy.source import Source
 from gateway.hierarchy.status import RunStatus
 
@@ -85,26 +85,32 @@ class _Backwards:
 
 @dataclass(frozen=True, slots=True)
 class Order(Generic[T]):
-    """An order of a list. Positions survive outside of it: they are plain values that a cursor can carry."""
+    """An order of a list. Positions survive outside of it: they are plain values that a cursor can carry.
+
+    `id` differs between any two items, so that the order is total; `ties` says which end of equal values comes first.
+    """
 
     value: Callable[[T], Value]
     id: Callable[[T], str | int]
     direction: Direction = Direction.ASC
+    ties: Direction = Direction.ASC
 
     def position(self, item: T) -> Position:
         """Where an item stands."""
         return (self.value(item), self.id(item))
 
     def key(self, position: Position) -> tuple[Any, ...]:
-        """What positions are compared by: no value last in both directions, ties by ascending id."""
+        """What positions are compared by: no value last in both directions, ties by id."""
         value, item_id = position
+        last = _Backwards(item_id) if self.ties is Direction.DESC else item_id
         if value is None:
-            return (1, 0, item_id)
-        return (0, _Backwards(value) if self.direction is Direction.DESC else value, item_id)
+            return (1, 0, last)
+        return (0, _Backwards(value) if self.direction is Direction.DESC else value, last)
 
     def sort(self, items: Iterable[T]) -> list[T]:
         """The items in this order."""
-        placed = [(self.value(item), item) for item in sorted(items, key=self.id)]
+        backwards = self.ties is Direction.DESC
+        placed = [(self.value(item), item) for item in sorted(items, key=self.id, reverse=backwards)]
         valued = [one for one in placed if one[0] is not None]
         # Sorting leaves what is equal as it was, backwards too; comparing keys would take four times as long.
         valued.sort(key=itemgetter(0), reverse=self.direction is Direction.DESC)
@@ -136,14 +142,18 @@ def job_order(field: JobOrderField, direction: Direction) -> Order[Job]:
 
 
 def run_order(field: RunOrderField, direction: Direction) -> Order[Run]:
-    """Runs by id (as they were created), wall clock, start, or severity."""
+    """Runs as they were created (see newest_first), by wall clock, start, or severity.
+
+    Of runs created at the same time the greater id is the newer; other ties go by ascending id.
+    """
     values: dict[RunOrderField, Callable[[Run], Value]] = {
-        RunOrderField.ID: lambda run: run.id,
+        RunOrderField.ID: lambda run: _text(run.created_at),
         RunOrderField.RUNTIME: lambda run: run.runtime,
         RunOrderField.START_TIME: lambda run: _moment(run.start_time),
         RunOrderField.SEVERITY: lambda run: _severity(run.status),
     }
-    return Order(values[field], lambda run: run.id, direction)
+    ties = direction if field is RunOrderField.ID else Direction.ASC
+    return Order(values[field], lambda run: run.id, direction, ties)
 
 
 def source_order(field: SourceOrderField, direction: Direction) -> Order[Source]:
@@ -162,6 +172,21 @@ def usual_direction(field: ModelOrderField | JobOrderField | RunOrderField | Sou
 
 def _severity(status: RunStatus | None) -> int | None:
     return None if status is None else status.severity
+
+
+def model_run_order(direction: Direction) -> Order[ModelRun]:
+    """The runs of one model by when the invocation that ran it ended, then by run and invocation."""
+    return Order(lambda one: _moment(one.ended_at), _number_of_run, direction, ties=direction)
+
+
+def _number_of_run(one: ModelRun) -> str:
+    """Text that sorts as the run's number does."""
+    return f"{one.run_id:020d}:{one.invocation_id}"
+
+
+def _text(time: datetime | None) -> str | None:
+    """A UTC time as text that sorts as the time does; a cursor keeps it exact."""
+    return None if time is None else time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _moment(time: datetime | None) -> float | None:

@@ -16,7 +16,7 @@ from gateway.telemetry.usage import current_usage
 async def newest_runs(
     asking: Asking, projects: Sequence[Project], limit: int, criteria: SearchFilter | None = None
 ) -> list[Run]:
-    """The newest `limit` runs of these projects, newest (greatest id) first, whatever their status.
+    """The newest `limit` runs of these projects, newest first (see newest_first), whatever their status.
 
     With criteria: those in which a model met them all, as it was in that run. Looks back over the account's newest 500
     runs; where that is not enough, the answer is shorter and a note in its usage says so.

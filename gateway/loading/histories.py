@@ -98,11 +98,7 @@ def _assemble(read: Sequence[RunModels[ModelRun]], keys: Sequence[HistoryKey], c
                 by_model.setdefault(one.unique_id, []).append(one)
     found: Histories = {}
     for key in keys:
-        runs = sorted(by_model.get(key.unique_id, ()), key=_newest_first)
+        runs = sorted(by_model.get(key.unique_id, ()), key=lambda run: run.recency, reverse=True)
         if window.since is None or len(runs) >= count:
             found[key] = tuple(runs[:count])
     return found
-
-
-def _newest_first(run: ModelRun) -> tuple[float, int]:
-    return (-(run.ended_at.timestamp() if run.ended_at else 0.0), -run.run_id)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from gateway.at_hand import together
 from gateway.errors import GatewayError, NotFound, UpstreamForbidden, UpstreamRejected, UpstreamUnavailable
-from gateway.hierarchy.job import Job, Run, RunDetails
+from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
 from gateway.hierarchy.visibility import Visibility
 from gateway.loading.batching import Batched
 from gateway.services.admin.admin_facts import AdminFacts, RunListing, Topology
@@ -110,7 +110,7 @@ class VisibleAdmin:
         else:
             asked = (self._admin.environment_runs(one, count) for one in sorted(await self._seen()))
             listed = [run for listing in await together(asked) for run in listing.runs[:count]]
-        return tuple(sorted(listed, key=lambda run: run.id, reverse=True)[:count])
+        return newest_first(listed)[:count]
 
     async def environment_runs(self, environment_id: int, count: int = _LISTED) -> RunListing:
         """The newest `count` runs of a visible environment."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Connection, func, insert, inspect, select, update
+from sqlalchemy.schema import CreateIndex
 
 from gateway.errors import ConfigurationError
 from gateway.local_platform.artifacts import RunArgs
@@ -15,6 +16,7 @@ from gateway.local_platform.command_variants import NOT_BUILDING, variant_of
 from gateway.local_platform.inferred_facts import name_inferred_jobs_anew, time_commands_by_results
 from gateway.local_platform.step_numbers import number_steps
 from gateway.local_platform.tables import (
+    RUN_INDEXES,
     artifact_pieces,
     artifacts,
     invocations,
@@ -122,6 +124,12 @@ def _args_in(body: str) -> RunArgs:
         return RunArgs()
 
 
+def _order_runs_by_time(connection: Connection) -> None:
+    """Lists of runs went by id, which is a hash for runs that are named by text; now by time, and find it in these."""
+    for index in RUN_INDEXES[connection.dialect.name]:
+        connection.execute(CreateIndex(index, if_not_exists=True))
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the first tables", _create_tables),
     Migration(2, "model results counted per invocation", _count_model_results),
@@ -132,6 +140,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(7, "inferred jobs told apart by all that selects", name_inferred_jobs_anew),
     Migration(8, "seconds of commands without elapsed_time", time_commands_by_results),
     Migration(9, "full refreshes, clones, empty runs and samples told apart", _tell_variants),
+    Migration(10, "runs ordered by time", _order_runs_by_time),
 )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Column, Connection, Table, delete, func, select, union_al
 
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.contents import chunks
+from gateway.local_platform.run_order import NEWEST_FIRST
 from gateway.local_platform.tables import (
     artifact_pieces,
     artifacts,
@@ -93,7 +94,7 @@ def forget_newest_runs(connection: Connection, count: int) -> None:
 
 
 def _doomed_runs(connection: Connection, retention: Retention, moment: int) -> list[int]:
-    place = func.row_number().over(partition_by=runs.c.job_id, order_by=(runs.c.created_at.desc(), runs.c.id.desc()))
+    place = func.row_number().over(partition_by=runs.c.job_id, order_by=NEWEST_FIRST)
     rows = connection.execute(select(runs.c.id, runs.c.created_at, place.label("place")))
     oldest = moment - retention.age // timedelta(microseconds=1) if retention.age is not None else None
     most = retention.runs_per_job

@@ -109,6 +109,19 @@ runs = Table(
     Column("ingested_at", BigInteger, nullable=False),
 )
 
+# The order of runs (see run_order). Only PostgreSQL lets an index say where nulls go; elsewhere they are the least.
+_RUN_LISTS = {"": (), "_of_job": (runs.c.job_id,), "_of_environment": (runs.c.environment_id,)}
+_CREATION = {
+    "sqlite": (runs.c.created_at, runs.c.id),
+    "postgresql": (runs.c.created_at.desc().nulls_last(), runs.c.id.desc()),
+}
+RUN_INDEXES = {
+    dialect: tuple(
+        Index(f"runs_by_creation{name}", *of, *order).ddl_if(dialect=dialect) for name, of in _RUN_LISTS.items()
+    )
+    for dialect, order in _CREATION.items()
+}
+
 # Which files a run left, and where they lay when they were read. Those that were not kept are served from there.
 run_files = Table(
     "run_files",

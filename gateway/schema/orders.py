@@ -53,7 +53,7 @@ describe(
     RunOrderField,
     "What runs can be ordered by; ties by id.",
     {
-        "ID": "The run's id: the order of creation.",
+        "ID": "When it was created (else started, else ended), then its id.",
         "RUNTIME": "Duration.",
         "START_TIME": "When it started.",
         "SEVERITY": "How bad its status is: FAILURE is the worst.",
@@ -137,8 +137,4 @@ NEWEST_RUN = ordering.run_order(RunOrderField.ID, Direction.DESC)
 BY_SOURCE_ID = ordering.source_order(SourceOrderField.ID, Direction.ASC)
 BY_PROJECT_ID: Order[Project] = Order(lambda project: project.id, lambda project: project.id)
 BY_UNIQUE_ID: Order[ModelRun] = Order(lambda run: run.unique_id, lambda run: run.unique_id)
-NEWEST_MODEL_RUN: Order[ModelRun] = Order(
-    lambda run: run.ended_at.timestamp() if run.ended_at else None,
-    lambda run: f"{run.run_id}:{run.invocation_id}",
-    Direction.DESC,
-)
+NEWEST_MODEL_RUN = ordering.model_run_order(Direction.DESC)

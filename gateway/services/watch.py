@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from gateway.caching.belief import wanting
@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 # As many of the account's newest runs are looked at for those that have finished since.
 _NEWEST = 100
 
+# After a burst (an archive into which many runs were read at once) as far back as any list of runs goes.
+_MOST = 500
+
 
 class Watch:
     """Lets others listen to changes. While there is a listener, environments and newest runs are read every interval
@@ -37,7 +40,7 @@ class Watch:
         self.interval = interval
         self._listeners = 0
         self._task: asyncio.Task[None] | None = None
-        self._runs: Mapping[int, bool] | None = None
+        self._runs: Sequence[Run] | None = None
 
     @property
     def listeners(self) -> int:
@@ -89,16 +92,25 @@ class Watch:
         with self.news():
             # Whoever reads a header tells of a new revision.
             await self._environments.headers([one.id for one in topology.environments])
-            runs = await self._admin.newest_runs(_NEWEST)
+            runs = await self._read_runs()
         self._tell_finished(runs)
 
+    async def _read_runs(self) -> Sequence[Run]:
+        """The newest runs; more of them when so many are new that none seen before is among them."""
+        runs = await self._admin.newest_runs(_NEWEST)
+        seen = {run.id for run in self._runs or ()}
+        if len(runs) < _NEWEST or not seen or any(run.id in seen for run in runs):
+            return runs
+        return await self._admin.newest_runs(_MOST)
+
     def _tell_finished(self, runs: Sequence[Run]) -> None:
-        known = self._runs
-        self._runs = {run.id: run.status.is_final for run in runs}
-        if known is None:
+        before, self._runs = self._runs, runs
+        if before is None:
             return
-        oldest = min(known, default=0)
+        known = {run.id: run.status.is_final for run in before}
+        # A list that was not full held every run there was. Behind a full one come runs that are old, not new.
+        oldest = min(run.recency for run in before) if len(before) >= _NEWEST else None
         for run in reversed(runs):
-            is_news = not known.get(run.id, run.id < oldest)
-            if run.status.is_final and is_news:
+            is_old = oldest is not None and run.recency < oldest
+            if run.status.is_final and not known.get(run.id, is_old):
                 self._news.finished(run.environment_id, run.job_id, run.id)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from gateway.caching.kept import KeptFacts
+from gateway.caching.kept import KeptFacts, KeptModelRun
 from gateway.errors import ConfigurationError
 from gateway.settings import Settings
 from tests.oracle.account import Model, Oracle
@@ -106,7 +106,7 @@ async def test_several_processes_open_it_and_keep_the_same_at_once(history: str)
     opened = await asyncio.gather(*(asyncio.to_thread(KeptFacts.open, history, "account") for _ in range(5)))
     facts = {f"{number:03d}": b"%d" % number for number in range(300)}
     backwards = dict(reversed(facts.items()))
-    runs = {(1, f"model.{n}", n % 7): b"%d" % n for n in range(300)}
+    runs = {(1, f"model.{n}", n % 7): KeptModelRun(n, b"%d" % n) for n in range(300)}
     await asyncio.gather(
         *(one.write("run", facts if n % 2 else backwards) for n, one in enumerate(opened)),
         *(one.write_model_runs(runs if n % 2 else dict(reversed(runs.items()))) for n, one in enumerate(opened)),

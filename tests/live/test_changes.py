@@ -29,7 +29,7 @@ LAST = 12
 @pytest.fixture(scope="module")
 def late_runs(oracle: Oracle) -> list[Run]:
     """The newest runs of the demo."""
-    return sorted(oracle.runs, key=lambda run: run.id)[-LAST:]
+    return sorted(oracle.runs, key=lambda run: run.created)[-LAST:]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def lacking(demo_folder: Path, oracle: Oracle, late_runs: list[Run], tmp_path_fa
     folder.mkdir()
     os.link(demo_folder / "account.json", folder / "account.json")
     for run in oracle.runs:
-        if run.id < late_runs[0].id:
+        if run.created < late_runs[0].created:
             (found,) = demo_folder.glob(f"*/*/{run.id}")
             shutil.copytree(found, folder / found.relative_to(demo_folder), copy_function=os.link)
     stored(folder, place)

@@ -111,6 +111,10 @@ class Run:
         return self.record["status"] in (10, 20)
 
     @property
+    def created(self) -> datetime:
+        return moment(self.record["created_at"])
+
+    @property
     def start(self) -> datetime:
         return moment(self.record["started_at"])
 
@@ -126,7 +130,7 @@ class Run:
 def read_runs(archive: Path) -> list[Run]:
     """Every run of the archive, oldest first."""
     runs = [_read_run(path) for path in archive.glob("*/*/*/run.json")]
-    return sorted(runs, key=lambda run: run.id)
+    return sorted(runs, key=lambda run: (run.created, run.id))
 
 
 def moment(text: str) -> datetime:

@@ -145,7 +145,7 @@ JOB_ORDERS: dict[str, Callable[[Job], Any]] = {
     "SEVERITY": lambda job: severity(RUN_STATUSES[job.runs[0].record["status"]]),
 }
 RUN_ORDERS: dict[str, Callable[[Run], Any]] = {
-    "ID": lambda run: run.id,
+    "ID": lambda run: (run.created, run.id),
     "RUNTIME": lambda run: run.runtime,
     "START_TIME": lambda run: run.start,
     "SEVERITY": lambda run: severity(RUN_STATUSES[run.record["status"]]),

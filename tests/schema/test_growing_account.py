@@ -74,7 +74,7 @@ def earlier_folder(demo_folder: Path, oracle: Oracle, tmp_path_factory: pytest.T
     folder.mkdir()
     os.link(demo_folder / "account.json", folder / "account.json")
     for run in oracle.runs:
-        if run.id <= cancelled.id:
+        if run.created <= cancelled.created:
             (found,) = demo_folder.glob(f"*/*/{run.id}")
             shutil.copytree(found, folder / found.relative_to(demo_folder), copy_function=os.link)
     return folder

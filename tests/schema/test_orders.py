@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
-from tests.oracle.account import Oracle
+from tests.oracle.account import Oracle, Run
 from tests.oracle.criteria import severity
 from tests.schema.test_jobs_and_runs import STATUS
 from tests.schema.test_models import status
@@ -19,6 +19,10 @@ def ordered(items: list[Any], value: Callable[[Any], Any], direction: str) -> li
     known.sort(key=lambda item: item.id)
     known.sort(key=value, reverse=direction == "DESC")
     return [str(item.id) for item in known + sorted((i for i in items if value(i) is None), key=lambda one: one.id)]
+
+
+def newest_first(runs: Iterable[Run]) -> list[str]:
+    return [str(run.id) for run in sorted(runs, key=lambda run: (run.created, run.id), reverse=True)]
 
 
 MODEL_VALUES: dict[str, Callable[[Any], Any]] = {
@@ -38,7 +42,7 @@ JOB_VALUES: dict[str, Callable[[Any], Any]] = {
 }
 
 RUN_VALUES: dict[str, Callable[[Any], Any]] = {
-    "ID": lambda run: run.id,
+    "ID": lambda run: (run.created, run.id),
     "RUNTIME": lambda run: run.runtime,
     "START_TIME": lambda run: run.start,
     "SEVERITY": lambda run: severity(STATUS[run.record["status"]]),
@@ -95,8 +99,8 @@ async def test_runs_in_every_order(answers: Gateway, oracle: Oracle, field: str,
 
 async def test_runs_of_the_account_are_the_newest_first_with_an_exact_total(answers: Gateway, oracle: Oracle) -> None:
     data = await answers.data("{ account { runs(first: 4) { totalCount nodes { id } } } }")
-    runs = sorted((run.id for job in oracle.production_jobs for run in job.runs), reverse=True)
-    assert data["account"]["runs"] == {"totalCount": len(runs), "nodes": [{"id": str(one)} for one in runs[:4]]}
+    runs = newest_first(run for job in oracle.production_jobs for run in job.runs)
+    assert data["account"]["runs"] == {"totalCount": len(runs), "nodes": [{"id": one} for one in runs[:4]]}
 
 
 async def test_a_filter_keeps_the_runs_in_which_a_model_met_it(answers: Gateway, oracle: Oracle) -> None:
@@ -104,7 +108,7 @@ async def test_a_filter_keeps_the_runs_in_which_a_model_met_it(answers: Gateway,
         '{ account { runs(first: 100, filter: {tags: ["finance"], minRuntime: 1.0}) { totalCount nodes { id } } } }'
     )
     kept = [
-        run.id
+        run
         for job in oracle.production_jobs
         for run in job.runs
         if any(
@@ -113,7 +117,7 @@ async def test_a_filter_keeps_the_runs_in_which_a_model_met_it(answers: Gateway,
         )
     ]
     assert kept
-    expected = [{"id": str(one)} for one in sorted(kept, reverse=True)]
+    expected = [{"id": one} for one in newest_first(kept)]
     assert data["account"]["runs"] == {"totalCount": len(kept), "nodes": expected}
 
 

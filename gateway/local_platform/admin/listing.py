@@ -21,7 +21,10 @@ Condition = Callable[[str], ColumnElement[bool]]
 
 @dataclass(frozen=True)
 class Resource:
-    """A table that is listed: the filters it knows by parameter name, and the columns it can be ordered by."""
+    """A table that is listed: the filters it knows by parameter name, and the columns it can be ordered by.
+
+    Ties go by id, so that every order is total. `id` may stand for another column that clients mean by it.
+    """
 
     table: Table
     filters: Mapping[str, Condition]
@@ -115,6 +118,11 @@ def above(column: ColumnElement[Any]) -> Condition:
     return lambda value: column > _number(value)
 
 
+def after(condition: Callable[[int], ColumnElement[bool]]) -> Condition:
+    """`name__gt=5` of a list whose order is not that of its numbers."""
+    return lambda value: condition(_number(value))
+
+
 def in_range(column: ColumnElement[Any]) -> Condition:
     """`name__range=["2026-03-01","2026-03-02"]`, both ends included; a comma-separated pair does as well."""
 
@@ -150,4 +158,7 @@ def _order(resource: Resource, order_by: str) -> list[ColumnElement[Any]]:
             400, f"order_by knows {', '.join(sorted(orders))}, each also with a leading '-'; got {order_by!r}."
         )
     down = order_by.startswith("-")
-    return [column.desc() if down else column, resource.table.c.id.desc() if down else resource.table.c.id]
+    # What has no value is the least, on every engine.
+    if down:
+        return [column.desc().nulls_last(), resource.table.c.id.desc()]
+    return [column.asc().nulls_first(), resource.table.c.id]

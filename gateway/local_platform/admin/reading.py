@@ -13,6 +13,7 @@ from gateway.local_platform.admin.envelope import not_found
 from gateway.local_platform.admin.listing import (
     Resource,
     above,
+    after,
     contains_text,
     equals,
     equals_text,
@@ -27,6 +28,7 @@ from gateway.local_platform.admin.listing import (
 from gateway.local_platform.artifacts import CATALOG, SOURCES
 from gateway.local_platform.contents import chunks
 from gateway.local_platform.rows import AnyRow
+from gateway.local_platform.run_order import NEWEST_FIRST, created_after
 from gateway.local_platform.tables import environments, invocations, jobs, projects, run_files, runs, texts
 
 FINISHED = 10
@@ -96,7 +98,7 @@ RUNS = Resource(
         "environment_id__in": is_in(runs.c.environment_id),
         "status": equals(runs.c.status),
         "status__in": is_in(runs.c.status),
-        "id__gt": above(runs.c.id),
+        "id__gt": after(created_after),
         "pk": equals(runs.c.id),
         "pk__in": is_in(runs.c.id),
         "state": is_active,
@@ -108,7 +110,7 @@ RUNS = Resource(
         "created_at__range": in_range(runs.c.created_at),
         "finished_at__range": in_range(runs.c.finished_at),
     },
-    {"created_at": runs.c.created_at, "finished_at": runs.c.finished_at},
+    {"id": runs.c.created_at, "created_at": runs.c.created_at, "finished_at": runs.c.finished_at},
 )
 
 
@@ -140,7 +142,7 @@ def job_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryPara
 def _newest_runs(connection: Connection, job_ids: Sequence[int], *conditions: ColumnElement[bool]) -> dict[int, Any]:
     """The newest run of each job that meets the conditions, as the API shows it."""
     newest: dict[int, Any] = {}
-    order = func.row_number().over(partition_by=runs.c.job_id, order_by=(runs.c.created_at.desc(), runs.c.id.desc()))
+    order = func.row_number().over(partition_by=runs.c.job_id, order_by=NEWEST_FIRST)
     for part in chunks(job_ids):
         ranked = select(runs.c.id, order.label("place")).where(runs.c.job_id.in_(part), *conditions).subquery()
         query = select(runs).join(ranked, ranked.c.id == runs.c.id).where(ranked.c.place == 1)

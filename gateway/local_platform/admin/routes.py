@@ -29,6 +29,7 @@ from gateway.local_platform.admin.reading import (
     run_steps,
 )
 from gateway.local_platform.archive import Archive
+from gateway.local_platform.run_order import NEWEST_FIRST
 from gateway.local_platform.tables import accounts, environments, jobs, projects, runs
 from gateway.local_platform.working import in_worker
 
@@ -177,7 +178,7 @@ def _job_artifact_handler(archive: Archive) -> Handler:
     def answer(connection: Connection, request: Request) -> Response:
         job = find_one(connection, jobs, request.path_params["id"], _scope(connection, request, jobs))
         newest = select(runs.c.id).where(runs.c.job_id == job.id, runs.c.status == 10)
-        run_id = connection.scalar(newest.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(1))
+        run_id = connection.scalar(newest.order_by(*NEWEST_FIRST).limit(1))
         return _file(archive, connection, request, run_id or 0)
 
     return answer

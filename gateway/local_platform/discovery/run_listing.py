@@ -13,6 +13,7 @@ from gateway.local_platform.discovery.reading import result_query, text_bodies
 from gateway.local_platform.discovery.run_node import RunBatch, RunNode
 from gateway.local_platform.discovery.session import Session
 from gateway.local_platform.rows import AnyRow
+from gateway.local_platform.run_order import NEWEST_FIRST
 from gateway.local_platform.tables import (
     catalog_tables,
     compilations,
@@ -142,8 +143,7 @@ def find_run(session: Session, job_id: int, run_id: int | None) -> AnyRow | None
     query = select(runs).join(invocations, invocations.c.run_id == runs.c.id).where(runs.c.job_id == job_id)
     if run_id is not None:
         query = query.where(runs.c.id == run_id)
-    order = (runs.c.created_at.desc(), runs.c.id.desc())
-    return session.connection.execute(query.order_by(*order).limit(1)).first()
+    return session.connection.execute(query.order_by(*NEWEST_FIRST).limit(1)).first()
 
 
 Picker = Callable[[RunNode], list[str]]

@@ -13,7 +13,7 @@ from gateway.caching.memory import Fact
 from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError, NotFound, UpstreamRejected
-from gateway.hierarchy.job import Job, Run, RunDetails
+from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
 from gateway.services.admin.admin_api import PAGE_SIZE, AdminApi
 from gateway.services.admin.admin_facts import RunListing, Topology
 from gateway.services.admin.admin_types import AdminAccount, AdminEnvironment, AdminJob, AdminProject, AdminRun
@@ -169,7 +169,7 @@ class AdminService:
             query = {"order_by": "-id"}
             pages = -(-count // PAGE_SIZE)
             rows, _ = await self._api.list_first("v2", "/runs/", AdminRun, query, pages=pages, rows_wanted=count)
-            return _RecentRuns(tuple(map(to_run, rows[:count])), count)
+            return _RecentRuns(newest_first(map(to_run, rows))[:count], count)
 
         def judge(known: Fact[_RecentRuns]) -> Belief:
             return for_seconds(known.read_at, self._interval, now) if known.value.holds(count) else UNFIT
@@ -185,7 +185,7 @@ class AdminService:
             query = {"environment_id": str(environment_id), "order_by": "-id"}
             pages = -(-count // PAGE_SIZE)
             rows, total = await self._api.list_first("v2", "/runs/", AdminRun, query, pages=pages)
-            return RunListing(tuple(map(to_run, rows)), complete=len(rows) >= total)
+            return RunListing(newest_first(map(to_run, rows)), complete=len(rows) >= total)
 
         def judge(fact: Fact[RunListing]) -> Belief:
             holds = fact.value.complete or len(fact.value.runs) >= count
@@ -300,7 +300,7 @@ class AdminService:
         except GatewayError as failure:
             return dict.fromkeys(job_ids, failure)
         by_job: dict[int, list[Run]] = {}
-        for run in map(to_run, rows):
+        for run in newest_first(map(to_run, rows)):
             self._runs.put(run.id, run)
             by_job.setdefault(run.job_id, []).append(run)
         read_all = len(rows) >= total
@@ -321,4 +321,4 @@ class AdminService:
         except GatewayError as failure:
             return failure
         self._counts.put(job_id, total)
-        return _RecentRuns(tuple(map(to_run, rows[:count])), count)
+        return _RecentRuns(newest_first(map(to_run, rows))[:count], count)

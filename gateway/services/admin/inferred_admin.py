@@ -18,7 +18,7 @@ from gateway.caching.generations import ACCOUNT
 from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError, NotFound
-from gateway.hierarchy.job import Job, Run, RunDetails
+from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
 from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.status import RunStatus
 from gateway.services.admin.admin_facts import RunListing, Topology
@@ -112,7 +112,7 @@ class InferredAdmin:
             if isinstance(runs, GatewayError):
                 raise runs
         everything = [run for runs in recent.values() if isinstance(runs, tuple) for run in runs]
-        return tuple(sorted(everything, key=lambda run: run.id, reverse=True)[:count])
+        return newest_first(everything)[:count]
 
     async def environment_runs(self, environment_id: int, count: int = 100) -> RunListing:
         """Unknown."""
@@ -193,8 +193,8 @@ class Discovery:
                 found[trace.job_id] = failure
                 continue
             runs = [run for some in answers if isinstance(some, tuple) for run in some]
-            seen = {run.run_id for run in runs if run.job_id == trace.job_id}
-            run_ids |= {RunKey(trace.job_id, one): trace.environment_id for one in sorted(seen)[-count:]}
+            newest = _newest_ids([run for run in runs if run.job_id == trace.job_id], count)
+            run_ids |= {RunKey(trace.job_id, one): trace.environment_id for one in newest}
         return {**found, **await self._read(run_ids, {trace.job_id for trace in traces} - found.keys())}
 
     async def _read(self, keys: Mapping[RunKey, int], job_ids: set[int]) -> dict[int, tuple[Run, ...] | GatewayError]:
@@ -204,9 +204,16 @@ class Discovery:
             of_job = {key: answer for key, answer in answers.items() if key.job_id == job_id}
             failure = next((one for one in of_job.values() if isinstance(one, GatewayError)), None)
             runs = [_run(key, keys[key], one) for key, one in of_job.items() if isinstance(one, RunModels)]
-            known = sorted((run for run in runs if run is not None), key=lambda run: run.id, reverse=True)
-            found[job_id] = failure or tuple(known)
+            found[job_id] = failure or newest_first(run for run in runs if run is not None)
         return found
+
+
+def _newest_ids(runs: Iterable[ModelRun], count: int) -> list[int]:
+    """The ids of the newest `count` runs among those that models took part in: by when their last invocation ended."""
+    newest: dict[int, tuple[float, int]] = {}
+    for run in runs:
+        newest[run.run_id] = max(run.recency, newest.get(run.run_id, run.recency))
+    return sorted(newest, key=newest.__getitem__, reverse=True)[:count]
 
 
 def _witnesses(trace: JobTrace) -> list[HistoryKey]:

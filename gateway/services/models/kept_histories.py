@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 
-from gateway.caching.kept import KeptFacts
+from gateway.caching.kept import KeptFacts, KeptModelRun
 from gateway.caching.packing import Packing
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import ModelRun
@@ -32,22 +33,27 @@ async def lengthened(kept: KeptFacts, histories: Histories, count: int) -> dict[
             older = _older(read[key], payloads.get(key.unique_id, ()))
             if older:
                 longer[key] = (*read[key], *older)[:count]
-    kept.later(kept.write_model_runs(_payloads(read)))
+    kept.later(kept.write_model_runs(_rows({**read, **longer})))
     return longer
 
 
 def _older(runs: tuple[ModelRun, ...], payloads: Collection[bytes]) -> list[ModelRun]:
-    """Those of the kept runs that came before the oldest one dbt tells; all when it tells none."""
-    oldest = min((run.run_id for run in runs), default=None)
+    """Those of the kept runs that came before the oldest one dbt tells, newest first; all when it tells none."""
+    oldest = min((run.recency for run in runs), default=None)
     known = [run for payload in payloads if (run := _PACKING.from_bytes(payload)) is not None]
-    return [run for run in known if oldest is None or run.run_id < oldest]
+    older = [run for run in known if oldest is None or run.recency < oldest]
+    return sorted(older, key=lambda run: run.recency, reverse=True)
 
 
-def _payloads(histories: Mapping[HistoryKey, tuple[ModelRun, ...]]) -> dict[tuple[int, str, int], bytes]:
+def _rows(histories: Mapping[HistoryKey, tuple[ModelRun, ...]]) -> dict[tuple[int, str, int], KeptModelRun]:
     return {
-        (key.environment_id, key.unique_id, run.run_id): _PACKING.to_bytes(run)
+        (key.environment_id, key.unique_id, run.run_id): KeptModelRun(_micros(run.ended_at), _PACKING.to_bytes(run))
         for key, runs in histories.items()
         for run in runs
         # One result a run is kept: that of its last step.
         if not run.superseded
     }
+
+
+def _micros(time: datetime | None) -> int:
+    return round(time.timestamp() * 1_000_000) if time else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -112,7 +112,7 @@ def _sort_out(
         return dict.fromkeys(group, answer)
     histories = (answer.applied if answer else None) or {}
     return {
-        key: _superseding([run for row in histories.get(f"m{m}", ()) if (run := to_model_run(row, share)) is not None])
+        key: _superseding(_newest_first(to_model_run(row, share) for row in histories.get(f"m{m}", ())))
         for m, key in enumerate(group)
     }
 
@@ -127,3 +127,8 @@ def _superseding(runs: Sequence[ModelRun]) -> tuple[ModelRun, ...]:
         marked.append(replace(run, superseded=True) if run.run_id in seen else run)
         seen.add(run.run_id)
     return tuple(marked)
+
+
+def _newest_first(runs: Iterable[ModelRun | None]) -> tuple[ModelRun, ...]:
+    touched = (run for run in runs if run is not None)
+    return tuple(sorted(touched, key=lambda run: run.recency, reverse=True))
