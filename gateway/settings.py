@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     store_url: str | None = Field(
         default=None, description="SQL archive of runs to serve instead of dbt Cloud, e.g. sqlite:///runs.db."
     )
+    platform_token: SecretStr | None = Field(
+        default=None, description="The token that clients of gateway platform send."
+    )
     revision_interval: Seconds = Field(
         default=30.0, description="Seconds between two checks whether an environment's facts have changed."
     )

@@ -16,6 +16,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from graphql import BreakingChange, build_schema, find_breaking_changes
+from starlette.types import ASGIApp
 
 import gateway
 from gateway.app import create_app, trouble_with_dbt
@@ -24,7 +25,7 @@ from gateway.cli.shared_metrics import metrics_shared
 from gateway.cli.source import opened, prepared, read_folder, tell_problems
 from gateway.cli.terminal import complain, counted, describe, say, shown_host
 from gateway.errors import ConfigurationError, UnreadableArtifact
-from gateway.http.request.hosts import LOOPBACK_NAMES
+from gateway.http.request.hosts import LOOPBACK_NAMES, HostGuard
 from gateway.http.serving.server import ServingPolicy, bind, serve
 from gateway.local_platform.app import create_platform
 from gateway.local_platform.archive import Archive
@@ -84,6 +85,14 @@ def _platform(options: argparse.Namespace) -> int:
     if settings.uses_dbt_cloud:
         raise ConfigurationError("gateway platform serves local runs; unset GATEWAY_DISCOVERY_URL for it.")
     faults = _faults(options.faults)
+    token = options.token or (settings.platform_token.get_secret_value() if settings.platform_token else None)
+    on_this_machine = _is_loopback(options.host)
+    if not (on_this_machine or settings.open or token):
+        raise ConfigurationError(
+            f"--host {options.host} lets other machines ask, and this platform asks for no token: set "
+            "GATEWAY_PLATFORM_TOKEN, or set GATEWAY_OPEN=true to answer everybody."
+        )
+    hosts = settings.allowed_hosts or (LOOPBACK_NAMES if on_this_machine else ())
     with bind(options.host, options.port) as listening, prepared(settings, keep_raw=True) as source:
         address = f"http://{shown_host(options.host)}:{listening.getsockname()[1]}"
         say("dbt platform over local runs")
@@ -91,8 +100,14 @@ def _platform(options: argparse.Namespace) -> int:
         say(f"  Admin      {address}/api/v2 and {address}/api/v3")
         say(f"  Data       {source.told}")
         with opened(str(source.settings.store_url)) as archive:
-            platform = partial(create_platform, archive, token=options.token, faults=faults)
-            return serve(platform, listening, ServingPolicy())
+            platform = partial(_guarded_platform, archive, token, faults, hosts)
+            return serve(platform, listening, ServingPolicy(connections=settings.connections))
+
+
+def _guarded_platform(archive: Archive, token: str | None, faults: Faults | None, hosts: tuple[str, ...]) -> ASGIApp:
+    """The platform behind the edge's rule of hosts; the server's rules of heads and connections hold too."""
+    platform = create_platform(archive, token=token, faults=faults)
+    return HostGuard(platform, hosts) if hosts and "*" not in hosts else platform
 
 
 def _faults(switches: str | None) -> Faults | None:

@@ -82,7 +82,11 @@ def _add_platform(commands: Commands) -> None:
     )
     _add_address(platform, 8001)
     _add_source(platform)
-    platform.add_argument("--token", metavar="TOKEN", help="the token clients must send (default: any or none)")
+    platform.add_argument(
+        "--token",
+        metavar="TOKEN",
+        help="the token clients must send; others see it among the processes, so rather set GATEWAY_PLATFORM_TOKEN",
+    )
     platform.add_argument(
         "--faults",
         nargs="?",

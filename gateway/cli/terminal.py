@@ -6,24 +6,27 @@ import sys
 
 from gateway.local_platform.archive import ArchiveSummary
 from gateway.local_platform.ingest import Progress
+from gateway.telemetry.printable import printable
 
 
 def say(line: str) -> None:
     """A line on standard output, at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    if sys.stdout is not None:  # closed by the caller: `gateway … >&-`
+        sys.stdout.write(f"{printable(line)}\n")
+        sys.stdout.flush()
 
 
 def complain(line: str) -> None:
     """A line on standard error."""
-    sys.stderr.write(f"{line}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"{printable(line)}\n")
 
 
 class ProgressLine:
     """How far reading has come: one line kept up to date on a terminal, a line per tenth elsewhere."""
 
     def __init__(self) -> None:
-        self._is_terminal = sys.stderr.isatty()
+        self._is_terminal = sys.stderr is not None and sys.stderr.isatty()
         self._tenth = 0
 
     def __call__(self, progress: Progress) -> None:

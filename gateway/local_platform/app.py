@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.local_platform.admin.envelope import AdminError
 from gateway.local_platform.admin.routes import admin_routes
 from gateway.local_platform.archive import Archive
-from gateway.local_platform.discovery.endpoint import discovery_endpoint
+from gateway.local_platform.discovery.endpoint import discovery_endpoint, refused
 from gateway.local_platform.fault_gate import FaultGate
 from gateway.local_platform.faults import Faults
 from gateway.local_platform.requests import COUNTS_PATH, NotedRequest, RequestLog
@@ -30,14 +30,15 @@ def create_platform(
 ) -> Starlette:
     """The application over an opened archive, which stays the caller's to close.
 
-    With a `token`, requests must carry it as `Authorization: Token …` or `Bearer …`; introspection needs none.
+    With a `token`, requests must carry it as `Authorization: Token …` or `Bearer …`, which is
+    looked at before anything else.
     `app.state.requests` counts the requests. With `faults`, those are on, clients may ask for more by header, and
     `/platform/requests` tells the counts (DELETE sets them to zero): for tests only; without, the header is refused.
     With a `lagging` archive Discovery answers from that one: it has not got the metadata yet of runs that the Admin API
     already knows to be finished.
     """
     log = RequestLog()
-    discovery = discovery_endpoint(lagging or archive, token)
+    discovery = discovery_endpoint(lagging or archive)
     routes = [Route(path, discovery, methods=["GET", "POST"]) for path in _DISCOVERY_PATHS]
     if faults is not None:
         routes.append(Route(COUNTS_PATH, _counts_endpoint(log), methods=["GET", "DELETE"]))
@@ -70,9 +71,9 @@ async def _told(request: Request, error: Exception) -> Response:
 
 
 class _Entrance:
-    """Notes every request, and refuses those to the Admin API and to the counts that come without the token.
+    """Notes every request, and refuses those that come without the token before anything of them is read.
 
-    Discovery looks at tokens itself, because introspection needs none.
+    Refused requests count under the client's address: a name that nobody vouches for is not kept.
     """
 
     def __init__(self, app: ASGIApp, log: RequestLog, token: str | None) -> None:
@@ -85,11 +86,14 @@ class _Entrance:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        client = client_name(scope, headers.get("x-dbt-partner-source"))
+        fits = token_fits(headers.get("authorization", ""), self._token)
+        client = client_name(scope, headers.get("x-dbt-partner-source") if fits else None)
         noted = NotedRequest(scope["method"], scope["path"], client)
         if scope["path"] != COUNTS_PATH:
             self._log.add(noted)
-        if scope["path"] in _DISCOVERY_PATHS or token_fits(headers.get("authorization", ""), self._token):
+        if fits:
             await self._app({**scope, "noted": noted}, receive, send)
+        elif scope["path"] in _DISCOVERY_PATHS:
+            await refused(401, "No token was provided.", "UNAUTHENTICATED")(scope, receive, send)
         else:
             await AdminError(401, "Invalid token.").response()(scope, receive, send)

@@ -62,11 +62,26 @@ class Archive:
         archive = cls(engine)
         try:
             with archive._transaction() as connection:
+                archive._check_encoding(connection)
                 migrate(connection)
+        except ConfigurationError:
+            engine.dispose()
+            raise
         except DBAPIError as error:
             engine.dispose()
             raise ConfigurationError(f"The archive {archive._name} cannot be opened: {reason_of(error)}.") from error
         return archive
+
+    def _check_encoding(self, connection: Connection) -> None:
+        """A database without an encoding gives text back as bytes."""
+        if not self._on_postgres:
+            return
+        encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+        if encoding in ("SQL_ASCII", b"SQL_ASCII"):
+            raise ConfigurationError(
+                f"The archive {self._name} cannot be opened: its database has no encoding (SQL_ASCII). "
+                "Make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."
+            )
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -117,7 +132,16 @@ class Archive:
             yield connection
 
     def describe(self) -> ArchiveSummary:
-        """What the archive holds, counted now."""
+        """What the archive holds, counted now. Raises ConfigurationError when it cannot be read, or is damaged."""
+        try:
+            return self._describe()
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ConfigurationError(
+                f"The archive {self._name} is damaged: a column of numbers holds something else. "
+                "Restore a backup, or read the artifacts into a new one."
+            ) from error
+
+    def _describe(self) -> ArchiveSummary:
         with self.reading() as connection:
             account = connection.execute(select(accounts.c.id, accounts.c.name).order_by(accounts.c.id)).first()
             first, last = connection.execute(select(func.min(_RUN_START), func.max(_RUN_START))).one()
@@ -154,9 +178,13 @@ def _count(connection: Connection, table: Table) -> int:
 
 def _create_engine(url: str) -> Engine:
     try:
-        if make_url(url).get_backend_name() == "sqlite" and make_url(url).database in (None, "", ":memory:"):
+        backend = make_url(url).get_backend_name()
+        if backend == "sqlite" and make_url(url).database in (None, "", ":memory:"):
             raise ConfigurationError("An archive in memory cannot be shared between threads: name a file.")
-        engine = create_engine(url, max_overflow=_MOST_CONNECTIONS)
+        # Text comes as text even where the database has no encoding, or nothing could be said of it.
+        connect = {"client_encoding": "utf8"} if backend == "postgresql" else {}
+        # A connection that was killed while it lay in the pool is replaced before it is used.
+        engine = create_engine(url, max_overflow=_MOST_CONNECTIONS, pool_pre_ping=True, connect_args=connect)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigurationError(
             f"{_shown(url)} is no archive address ({error}): "

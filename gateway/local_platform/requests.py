@@ -8,6 +8,8 @@ from typing import Any
 
 COUNTS_PATH = "/platform/requests"
 _KEPT = 10_000
+# Names, paths and operations are the clients' own words: cut, and only so many names told apart.
+_LONGEST, _MOST_CLIENTS, OTHERS = 200, 1000, "others"
 
 Record = tuple[str, str, str | None]
 
@@ -21,12 +23,16 @@ class NotedRequest:
     client: str
     operation: str | None = None
 
+    def name(self, operation: str | None) -> None:
+        """Notes the operation's name, cut."""
+        self.operation = operation[:_LONGEST] if operation else None
+
 
 @dataclass
 class RequestLog:
     """The latest requests as (method, path, operation name), and how many there were of each client in all.
 
-    Requests that were refused count as well: by a wrong token, or by a fault.
+    Requests that were refused count as well: by a wrong token, or by a fault. Beyond 1,000 clients the rest are one.
     """
 
     _noted: deque[NotedRequest] = field(default_factory=lambda: deque(maxlen=_KEPT))
@@ -44,6 +50,9 @@ class RequestLog:
 
     def add(self, request: NotedRequest) -> None:
         """Notes one request."""
+        request.path, request.client = request.path[:_LONGEST], request.client[:_LONGEST]
+        if request.client not in self.by_client and len(self.by_client) >= _MOST_CLIENTS:
+            request.client = OTHERS
         self._noted.append(request)
         self.by_client[request.client] += 1
 

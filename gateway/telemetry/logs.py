@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
+
+from gateway.telemetry.printable import printable
+
+
+class PlainFormatter(logging.Formatter):
+    """A line per record, in which nothing can pass for another record or steer a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's own name
+        """The line of a record."""
+        return printable(super().formatMessage(record))
 
 
 def logging_configuration(operations: bool) -> dict[str, Any]:
@@ -11,7 +25,7 @@ def logging_configuration(operations: bool) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+            "plain": {"()": PlainFormatter},
             "bare": {"format": "%(message)s"},
         },
         "handlers": {

@@ -145,6 +145,7 @@ def test_the_platform_speaks_dbts_own_apis(tmp_path: Path) -> None:
     with serving(tmp_path / "tmp", "platform") as server:
         answer = server.get(server.address("Discovery") + "?query=%7B__typename%7D")
         assert answer.json() == {"data": {"__typename": "Query"}}
+        assert server.get(server.address("Discovery"), Host="evil.example").status_code == 400
         code, errors = server.stop()
     assert code == 0
     assert "Traceback" not in errors

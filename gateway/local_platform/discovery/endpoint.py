@@ -1,4 +1,4 @@
-"""`/graphql` over HTTP: reads the request, knows the caller, answers from a worker thread."""
+"""`/graphql` over HTTP: reads the request within its limits, answers from a worker thread."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from gateway.local_platform.archive import Archive
 from gateway.local_platform.discovery.execution import DiscoveryAnswer, DiscoveryApi
 from gateway.local_platform.faults import Faults
 from gateway.local_platform.requests import NotedRequest
-from gateway.local_platform.tokens import token_fits
 from gateway.local_platform.working import in_worker
+
+# A document of 20,000 tokens with its variables fits; dbt's own limit is not published.
+MOST_BODY_BYTES = 1024**2
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -27,7 +29,7 @@ class GraphQLRequest(msgspec.Struct, rename="camel", frozen=True):
     operation_name: str | None = None
 
 
-def discovery_endpoint(archive: Archive, token: str | None) -> Endpoint:
+def discovery_endpoint(archive: Archive) -> Endpoint:
     """The Discovery API as a Starlette endpoint."""
     api = DiscoveryApi(archive)
 
@@ -35,33 +37,46 @@ def discovery_endpoint(archive: Archive, token: str | None) -> Endpoint:
         noted: NotedRequest = request.scope["noted"]
         try:
             asked = await _read(request)
-        except msgspec.MsgspecError as error:
-            return _response(DiscoveryAnswer(400, _errors(f"The body is no GraphQL request: {error}.", "BAD_REQUEST")))
-        noted.operation = asked.operation_name or api.operation_name(asked.query)
-        known = token_fits(request.headers.get("authorization", ""), token)
-        if not known and not api.only_introspects(asked.query, asked.operation_name):
-            return _response(DiscoveryAnswer(401, _errors("No token was provided.", "UNAUTHENTICATED")))
-        return await in_worker(_answer, api, asked, request.scope.get("faults") or Faults())
+        except _TooLarge:
+            return refused(413, f"The body is larger than {MOST_BODY_BYTES:,} bytes.", "PAYLOAD_TOO_LARGE")
+        except (msgspec.MsgspecError, RecursionError) as error:
+            return refused(400, f"The body is no GraphQL request: {error}.", "BAD_REQUEST")
+        return await in_worker(_answer, api, asked, request.scope.get("faults") or Faults(), noted)
 
     return endpoint
 
 
 async def _read(request: Request) -> GraphQLRequest:
     if request.method == "POST":
-        return msgspec.json.decode(await request.body(), type=GraphQLRequest)
+        return msgspec.json.decode(await _body(request), type=GraphQLRequest)
     given = dict(request.query_params)
     if "variables" in given:
         return msgspec.convert({**given, "variables": msgspec.json.decode(given["variables"])}, GraphQLRequest)
     return msgspec.convert(given, GraphQLRequest)
 
 
-def _answer(api: DiscoveryApi, asked: GraphQLRequest, faults: Faults) -> Response:
+class _TooLarge(Exception):
+    """The body has more bytes than are read."""
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BODY_BYTES:
+            raise _TooLarge
+    return bytes(body)
+
+
+def refused(status: int, message: str, code: str) -> Response:
+    """The answer to a request that is not executed."""
+    return _response(DiscoveryAnswer(status, {"errors": [{"message": message, "extensions": {"code": code}}]}))
+
+
+def _answer(api: DiscoveryApi, asked: GraphQLRequest, faults: Faults, noted: NotedRequest) -> Response:
+    noted.name(asked.operation_name or api.operation_name(asked.query))
     return _response(api.answer(asked.query, asked.variables, asked.operation_name, faults))
 
 
 def _response(answer: DiscoveryAnswer) -> Response:
     return Response(msgspec.json.encode(answer.body), answer.status, media_type="application/json")
-
-
-def _errors(message: str, code: str) -> dict[str, Any]:
-    return {"errors": [{"message": message, "extensions": {"code": code}}]}

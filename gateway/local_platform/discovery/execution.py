@@ -11,7 +11,6 @@ from typing import Any
 from graphql import (
     DocumentNode,
     ExecutionResult,
-    FieldNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
@@ -35,7 +34,8 @@ _log = logging.getLogger(__name__)
 
 _KEPT_DOCUMENTS = 256
 _LONGEST_KEPT = 200_000
-_MAX_TOKENS = 200_000
+# Parsing and checking takes some 30 microseconds a token.
+_MAX_TOKENS = 20_000
 _NO_FAULTS = Faults()
 _TOO_COMPLEX = {
     "message": "Error: This query exceeds the complexity limit. Ask for fewer fields or fewer nodes at once.",
@@ -122,14 +122,6 @@ class DiscoveryApi:
         named = (operation.name for operation in _operations(self._checked(query)) if operation.name)
         return next((name.value for name in named), None)
 
-    def only_introspects(self, query: str, operation: str | None) -> bool:
-        """Whether the operation asks for the schema alone, which needs no token."""
-        found = [item for item in _operations(self._checked(query)) if operation is None or _is_named(item, operation)]
-        return len(found) == 1 and all(
-            isinstance(field, FieldNode) and field.name.value.startswith("__")
-            for field in found[0].selection_set.selections
-        )
-
     def _checked(self, query: str) -> Checked:
         if len(query) > _LONGEST_KEPT:
             return self._check(query)
@@ -150,10 +142,6 @@ class DiscoveryApi:
 def _operations(checked: Checked) -> list[OperationDefinitionNode]:
     definitions = checked.document.definitions if checked.document else ()
     return [definition for definition in definitions if isinstance(definition, OperationDefinitionNode)]
-
-
-def _is_named(operation: OperationDefinitionNode, name: str) -> bool:
-    return operation.name is not None and operation.name.value == name
 
 
 def _answer(result: ExecutionResult) -> DiscoveryAnswer:

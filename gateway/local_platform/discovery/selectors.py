@@ -19,13 +19,24 @@ from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.state_nodes import StateNode
 
 Matcher = Callable[[StateNode, str], bool]
+# A term looks at every node, in some 3 microseconds.
+_LONGEST_TERM, _MOST_TERMS, _MOST_LOOKS = 500, 1000, 4_000_000
 _TERM = re.compile(r"(?P<at>@)?(?:(?P<up>\d*)\+)?(?P<core>[^+@\s]+?)(?:\+(?P<down>\d*))?")
 
 
 def select_nodes(nodes: Sequence[StateNode], select: str | None, exclude: str | None) -> set[str]:
     """Unique ids of the selected nodes. Raises a coded error for a term that is not understood."""
+    _check_work(len(nodes), f"{select or ''} {exclude or ''}")
     chosen = _union(nodes, select) if select and select.strip() else {node.unique_id for node in nodes}
     return chosen - (_union(nodes, exclude) if exclude and exclude.strip() else set())
+
+
+def _check_work(nodes: int, text: str) -> None:
+    terms = text.replace(",", " ").split()
+    if len(terms) > min(_MOST_TERMS, max(1, _MOST_LOOKS // max(1, nodes))):
+        raise _refused(f"{len(terms):,} selectors are more than are evaluated over {nodes:,} nodes: select in parts.")
+    if any(len(term) > _LONGEST_TERM for term in terms):
+        raise _refused(f"A selector has more than {_LONGEST_TERM} characters.")
 
 
 def _union(nodes: Sequence[StateNode], text: str) -> set[str]:
@@ -136,4 +147,8 @@ _METHODS: Mapping[str, Matcher] = {
 def _not_understood(term: str, values: Sequence[str] = ()) -> GraphQLError:
     known = ", ".join(values or [*sorted(_METHODS), "config.<key>"])
     message = f"Selector {term!r} is not understood; {'values' if values else 'methods'} known here: {known}."
+    return _refused(message)
+
+
+def _refused(message: str) -> GraphQLError:
     return GraphQLError(message, extensions={"code": "BAD_USER_INPUT"})
