@@ -38,6 +38,7 @@ from gateway.schema.disclosure import Disclosure
 from gateway.schema.execution import OperationRunner
 from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Freshness, Services, Upstream, open_services
+from gateway.services.token_proofs import TokenProofs
 from gateway.services.token_services import TokenServices, upstream_of
 from gateway.setting_problems import UNSIGNED
 from gateway.settings import Settings
@@ -178,7 +179,10 @@ def _token_services(
     """Services for callers' own dbt tokens; all of them together keep as much as the gateway's own do."""
     most = settings.pass_through_kept
     part = _freshness(settings).part(most)
-    return TokenServices(lambda token: open_services(upstream_of(upstream, token), part, clock, counts=counts), most)
+    proofs = TokenProofs(upstream, settings.request_seconds)
+    return TokenServices(
+        lambda token: open_services(upstream_of(upstream, token), part, clock, counts=counts), most, prove=proofs.prove
+    )
 
 
 def _disclosure(settings: Settings) -> Disclosure:

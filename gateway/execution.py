@@ -101,7 +101,8 @@ class GatewayExecutor:
             self._runner.facts_changed()
         inferred = ("jobs", "runs") if services.admin.inferred else ()
         clock = services.tiers.clock
-        usage = Usage(inferred=inferred, caller=caller.name, began=clock(), clock=clock)
+        sees_all = caller.visibility.is_everything
+        usage = Usage(inferred=inferred, caller=caller.name, began=clock(), clock=clock, sees_all=sees_all)
         return Begun(GatewayContext(Loaders(services, projection, caller.visibility)), usage, services, total)
 
     def invalid(self, params: GraphQLParams) -> Answer | None:

@@ -35,7 +35,7 @@ class Given:
     def place_of(self, name: str, others: Sequence[str], rest: Sequence[str | int]) -> str:
         """Where a setting, or what lies `rest` deep in it, was given. `others` are names of variables for it too."""
         if name in self.by_hand:
-            return name
+            return ".".join([name, *map(str, rest)])
         for variable in (f"{PREFIX}{name.upper()}", *others):
             if variable in self.environment:
                 return ".".join([variable, *map(str, rest)])

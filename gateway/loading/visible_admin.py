@@ -18,7 +18,7 @@ from gateway.loading.batching import Batched
 from gateway.services.admin.admin_facts import AdminFacts, RunListing, Topology
 from gateway.services.bundle import Services
 from gateway.services.environment_service import EnvironmentHeader, EnvironmentService
-from gateway.telemetry.usage import uncounted
+from gateway.telemetry.usage import current_usage, uncounted
 
 _LISTED = 100
 
@@ -35,7 +35,8 @@ def visible_services(services: Services, visibility: Visibility) -> Services:
 class VisibleAdmin:
     """AdminFacts of what a caller may see; to be made inside a running loop, one per request.
 
-    Finding out what he may see looks at hidden things too, so that is left out of the counts in his answer.
+    Finding out what he may see looks at hidden things too, so that is left out of the counts and ages in his answer;
+    and what happens in hidden environments has nothing read again for him.
     """
 
     def __init__(self, admin: AdminFacts, environments: EnvironmentService, visibility: Visibility) -> None:
@@ -65,9 +66,10 @@ class VisibleAdmin:
         """The visible environments with their projects."""
         return await self._topology.load("all")
 
-    async def jobs(self) -> Mapping[int, Job]:
+    async def jobs(self, seen: frozenset[int] | None = None) -> Mapping[int, Job]:
         """The jobs that run in visible environments."""
-        return await self._jobs.load("all")
+        jobs = await self._jobs.load("all")
+        return jobs if seen is None else {one: job for one, job in jobs.items() if job.environment_id in seen}
 
     def known_environments(self) -> frozenset[int]:
         """Those that a caller may see are told by `topology` alone."""
@@ -75,9 +77,11 @@ class VisibleAdmin:
 
     async def runs(self, run_ids: Sequence[int]) -> Mapping[int, Run | GatewayError]:
         """Each run by its id; NotFound for one that does not exist, or not for the caller."""
-        with uncounted():
+        with uncounted() as apart:
             found = await self._admin.runs(run_ids)
         seen = await self._seen()
+        if any(isinstance(run, Run) and run.environment_id in seen for run in found.values()):
+            current_usage().take_ages(apart)
         return {
             run_id: answer
             if isinstance(answer, GatewayError) or answer.environment_id in seen
@@ -168,7 +172,7 @@ class VisibleAdmin:
     async def _read_jobs(self, keys: list[Literal["all"]]) -> Mapping[Literal["all"], Mapping[int, Job] | GatewayError]:
         seen = await self._seen()
         with uncounted():
-            jobs = await self._admin.jobs()
+            jobs = await self._admin.jobs(seen)
         visible = {one: _without_hidden_runs(job, seen) for one, job in jobs.items() if job.environment_id in seen}
         return dict.fromkeys(keys, visible)
 
@@ -177,7 +181,7 @@ class VisibleAdmin:
         projects = self._visibility.projects
         if projects is None:
             return frozenset(one.id for one in admitted)
-        headers = await self._environments.headers([one.id for one in admitted])
+        headers = await self._environments.names([one.id for one in admitted])
         names = {
             one.id: _name(headers[one.id], topology.project_names.get(one.dbt_cloud_project_id)) for one in admitted
         }

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.caching.belief import OUTDATED, Belief, for_seconds
+from gateway.caching.belief import OUTDATED, Belief, for_seconds, wanted_since
 from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.generations import ACCOUNT
 from gateway.caching.memory import Fact
@@ -99,6 +99,23 @@ class EnvironmentService:
         self._notice({one: header for one, header in found.items() if isinstance(header, EnvironmentHeader)})
         return found
 
+    async def names(self, environment_ids: Sequence[int]) -> dict[int, EnvironmentHeader | GatewayError]:
+        """Headers by which to tell what environments are called: those that were read within the interval will do,
+        whatever has happened in them since. Others are read, and nothing is read along with them."""
+        now, since = self._tiers.clock(), wanted_since()
+        known: dict[int, EnvironmentHeader | GatewayError] = {}
+        for one in environment_ids:
+            fact = self._cache.peek(one)
+            if fact is not None and now - fact.read_at < self._interval and fact.confirmed_at >= since:
+                current_usage().used_fact(fact.read_at, fact.confirmed_at, fact.read_at + self._interval)
+                known[one] = fact.value
+        missing = [one for one in environment_ids if one not in known]
+        if not missing:
+            return known
+        found = await self._cache.get_many(missing, self._fetch_alone, lambda one, fact: self._judge(one, fact, now))
+        self._notice({one: header for one, header in found.items() if isinstance(header, EnvironmentHeader)})
+        return known | found
+
     def long_unseen(self, environment_ids: Sequence[int]) -> list[int]:
         """Those whose header was not read for so long, if ever, that their other facts had better be read at once."""
         since = self._tiers.clock() - _LONG * self._interval
@@ -149,7 +166,10 @@ class EnvironmentService:
                 self._changes.publish(Change(ChangeKind.ENVIRONMENT_CHANGED, one))
 
     async def _fetch(self, environment_ids: list[int]) -> Mapping[int, EnvironmentHeader | GatewayError]:
-        """Asks along those whose check is due soon, so that checks go together."""
+        """Asks along those whose check is due soon, so that checks go together; not where a run has ended, which must
+        not show in how old the facts of others are."""
+        if not self._expected.keys().isdisjoint(environment_ids):
+            return await self._fetch_alone(environment_ids)
         soon = self._tiers.clock() - self._interval / 2
         known = {one: self._cache.peek(one) for one in self._seen if one not in set(environment_ids)}
         due = [one for one, fact in known.items() if fact is not None and fact.read_at < soon]
@@ -162,6 +182,11 @@ class EnvironmentService:
                 self._cache.put(one, header)
                 self._notice({one: header})
         return found
+
+    async def _fetch_alone(self, environment_ids: list[int]) -> Mapping[int, EnvironmentHeader | GatewayError]:
+        lookups = environment_lookups(environment_ids, "...Header")
+        answers = await self._query.look_up(_OPERATION, list(lookups.values()), _PER_DOCUMENT)
+        return {one: _header(answers.get(lookup.alias), one) for one, lookup in lookups.items()}
 
 
 def _header(answer: Environment | GatewayError | None, environment_id: int) -> EnvironmentHeader | GatewayError:

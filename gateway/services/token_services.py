@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, replace
 
@@ -16,6 +16,8 @@ from gateway.services.bundle import Services, Upstream
 from gateway.services.wire.wire import Wire, WireRequest, WireResponse
 
 _IDLE_SECONDS = 900.0
+
+Prove = Callable[[str, SecretStr], Awaitable[None]]
 
 OpenServices = Callable[[SecretStr], AbstractAsyncContextManager[Services]]
 
@@ -54,19 +56,29 @@ class _Kept:
 class TokenServices:
     """The services of the tokens used last, at most so many of them, each for a quarter of an hour after its last use.
 
-    Those to which somebody listens stay, however many they are. For use on one event loop.
+    Nothing is opened, and no other token let go, for a token that `prove` raises for (see TokenProofs). Those to which
+    somebody listens stay, however many they are. For use on one event loop.
     """
 
-    def __init__(self, open_services: OpenServices, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        open_services: OpenServices,
+        most: int,
+        clock: Callable[[], float] = time.monotonic,
+        prove: Prove | None = None,
+    ) -> None:
+        self._prove = prove
         self._open = open_services
         self._most = most
         self._clock = clock
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     async def of(self, token: SecretStr) -> Services:
-        """The services that ask dbt with this token."""
+        """The services that ask dbt with this token. Raises UpstreamError for one that dbt does not accept."""
         key = hash_of_token(token)
         if key not in self._kept:
+            if self._prove is not None:
+                await self._prove(key, token)
             opened = AsyncExitStack()
             services = await opened.enter_async_context(self._open(token))
             if key in self._kept:

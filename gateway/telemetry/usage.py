@@ -21,7 +21,8 @@ class Usage(Struct):
     what was read since is current for all of it, so that nothing is asked twice for one answer. `valid_until` is the
     time up to which every fact behind the answer is believed without asking; `environments` are those whose facts are
     in it, 0 among them for the account's lists; `stale` that some may be out of date, for `stale_reasons`. `known` are
-    the places of the facts that were in memory: each counts once, however often it was looked up.
+    the places of the facts that were in memory: each counts once, however often it was looked up. Who does not
+    `sees_all` is not told how the shared cache was used: by that he would learn what happens in what is hidden.
     """
 
     discovery_requests: int = 0
@@ -43,6 +44,7 @@ class Usage(Struct):
     stale_environments: set[int] = field(default_factory=set)
     clock: Callable[[], float] = time.monotonic
     known: set[tuple[int, Hashable]] = field(default_factory=set)
+    sees_all: bool = True
 
     def found_at(self, place: tuple[int, Hashable]) -> None:
         """Notes a fact that was in memory."""
@@ -84,6 +86,11 @@ class Usage(Struct):
         if environment_id is not None:
             self.stale_environments.add(environment_id)
 
+    def take_ages(self, other: Usage) -> None:
+        """Takes over how old the facts behind another usage are."""
+        if other.oldest_fact is not None and other.oldest_confirmation is not None:
+            self.used_fact(other.oldest_fact, other.oldest_confirmation, other.valid_until)
+
     def repeated(self) -> Usage:
         """The usage of the same answer given again: nothing read, nothing looked up."""
         return replace(self, cache_hits=0, cache_misses=0, shared=0, known=set())
@@ -95,9 +102,9 @@ class Usage(Struct):
             "upstreamRequests": self.discovery_requests + self.admin_requests,
             "discoveryRequests": self.discovery_requests,
             "adminRequests": self.admin_requests,
-            "cacheHits": self.cache_hits,
-            "cacheMisses": self.cache_misses,
-            "sharedFlights": self.shared,
+            "cacheHits": self.cache_hits if self.sees_all else 0,
+            "cacheMisses": self.cache_misses if self.sees_all else 0,
+            "sharedFlights": self.shared if self.sees_all else 0,
             "oldestFactSeconds": _age(self.oldest_fact, now),
             "confirmedSeconds": _age(self.oldest_confirmation, now),
             "stale": self.stale,
@@ -150,15 +157,14 @@ class measuring:  # noqa: N801  # a context manager; every request enters severa
 
 
 @contextmanager
-def uncounted() -> Iterator[None]:
-    """What is asked in the block does not show in the current request's counts, only in how long its answer holds."""
+def uncounted() -> Iterator[Usage]:
+    """What is asked in the block does not show in the current request's counts and ages, only in how long its answer
+    holds."""
     request = current_usage()
     apart = Usage(caller=request.caller, began=request.began, clock=request.clock)
     with measuring(apart):
-        yield
+        yield apart
     request.valid_until = min(request.valid_until, apart.valid_until)
     request.environments |= apart.environments
     request.stale = request.stale or apart.stale
     request.stale_reasons |= apart.stale_reasons
-    if apart.oldest_fact is not None and apart.oldest_confirmation is not None:
-        request.used_fact(apart.oldest_fact, apart.oldest_confirmation, apart.valid_until)

@@ -20,13 +20,19 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.app import create_app
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, UpstreamError, UpstreamRateLimited, UpstreamUnauthenticated
 from gateway.hierarchy.visibility import EVERYTHING
 from gateway.http.authentication import Credentials
 from gateway.http.callers import KnownCallers
 from gateway.identity.refusals import Unauthenticated
+from gateway.services.bundle import Upstream
+from gateway.services.discipline.disciplined_wire import DisciplinedWire, Surroundings
+from gateway.services.discipline.policy import DisciplinePolicy
+from gateway.services.token_proofs import TokenProofs
 from gateway.services.token_services import TokenServices
+from gateway.services.wire.wire import WireLimits, WireRequest, WireResponse
 from gateway.settings import Settings, load_settings
+from gateway.telemetry.usage import current_usage
 from tests.authorisation.callers import Holder, known_to
 from tests.clock import Clock
 
@@ -223,3 +229,93 @@ def test_local_runs_take_no_tokens() -> None:
         load_settings({"pass_through_tokens": True})
     cloud = {"discovery_url": "https://dbt.example/graphql", "admin_url": "https://dbt.example", "account_id": 1}
     assert load_settings({**cloud, "pass_through_tokens": True}).service_token is None
+
+
+async def test_made_up_tokens_are_tried_once_and_push_nobody_out(settings: Settings) -> None:
+    platform = PerToken({ANNA: True, BERT: True})
+    async with Opened(settings.model_copy(update={"pass_through_kept": 2}), platform) as client:
+        for token in (ANNA, BERT):
+            await ask(client, {"X-dbt-Token": token})
+        asked = dict(platform.asked)
+        for _ in range(3):
+            made_up = (ask(client, {"X-dbt-Token": f"dbtu_made_up_{number}"}) for number in range(60))
+            for answer in await asyncio.gather(*made_up):
+                (error,) = answer["errors"]
+                assert error["extensions"]["code"] == "UPSTREAM_UNAUTHENTICATED"
+                assert "X-dbt-Token" in error["message"]
+        assert sum(platform.asked.values()) - sum(asked.values()) == 60
+        for token in (ANNA, BERT):
+            await ask(client, {"X-dbt-Token": token})
+            assert platform.asked[token] == asked[token], "what was read with it is still known"
+
+
+async def test_a_refused_token_is_tried_again_after_a_minute() -> None:
+    clock, wire = Clock(), Answering()
+    proofs = TokenProofs(Upstream(wire, "http://dbt/graphql", "http://dbt", 7), 5.0, clock)
+    wire.status = 401
+    for seconds, sent in ((0, 1), (59, 1), (2, 2)):
+        clock.now += seconds
+        with pytest.raises(UpstreamUnauthenticated):
+            await proofs.prove("hash", SecretStr(ANNA))
+        assert len(wire.sent) == sent
+    clock.now += 61
+    wire.status = 403
+    await proofs.prove("hash", SecretStr(ANNA))
+    assert {one.url for one in wire.sent} == {"http://dbt/api/v2/accounts/7/"}
+    assert len({*wire.callers}) == 1, "one turn for all"
+
+
+@pytest.mark.parametrize("status", [302, 429, 500, 503])
+async def test_what_says_nothing_of_a_token_is_not_remembered(status: int) -> None:
+    wire = Answering()
+    proofs = TokenProofs(Upstream(wire, "http://dbt/graphql", None, 7), 5.0)
+    wire.status = status
+    with pytest.raises(UpstreamError):
+        await proofs.prove("hash", SecretStr(ANNA))
+    wire.status = 200
+    await proofs.prove("hash", SecretStr(ANNA))
+    assert [one.url for one in wire.sent] == ["http://dbt/graphql"] * 2
+
+
+class Answering:
+    """A wire that notes what is sent and by whom, and answers with a status."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.limited: set[str] = set()
+        self.sent: list[WireRequest] = []
+        self.callers: list[str | None] = []
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        self.sent.append(request)
+        self.callers.append(current_usage().caller)
+        token = request.token.get_secret_value() if request.token else ""
+        return WireResponse(429 if token in self.limited else self.status, {"retry-after": "60"}, b"{}")
+
+    async def close(self) -> None:
+        return None
+
+
+async def test_a_429_closes_its_token_and_a_second_one_everybody() -> None:
+    clock, inner = Clock(), Answering()
+    policy, limits = DisciplinePolicy(), WireLimits()
+    wire = DisciplinedWire(inner, policy, limits, Surroundings(clock=clock))
+
+    async def send(token: str, *, proven: bool = True) -> str:
+        try:
+            await wire.send(WireRequest("GET", "http://dbt/", api="admin", token=SecretStr(token), proven=proven))
+        except UpstreamRateLimited:
+            return "closed"
+        return "sent"
+
+    inner.limited = {"a", "x", "y"}
+    assert [await send(one, proven=False) for one in "xy"] == ["closed"] * 2
+    assert [await send(one) for one in "aabc"] == ["closed", "closed", "sent", "sent"]
+    assert [one.token.get_secret_value() for one in inner.sent if one.token] == ["x", "y", "a", "b", "c"]
+    inner.limited = {"b"}
+    assert [await send(one) for one in "bc"] == ["closed"] * 2
+    assert len(inner.sent) == 6, "dbt counts them together: nobody is sent"
+    clock.now += 61
+    inner.limited = set()
+    assert [await send(one) for one in "abcx"] == ["sent"] * 4
+    await wire.close()

@@ -41,8 +41,9 @@ class AdminFacts(Protocol):
 
     async def topology(self) -> Topology: ...
 
-    async def jobs(self) -> Mapping[int, Job]:
-        """The account's jobs by their ids."""
+    async def jobs(self, seen: frozenset[int] | None = None) -> Mapping[int, Job]:
+        """The account's jobs by their ids; those of the environments `seen`, which then are known apart: runs in others
+        outdate nothing of it."""
 
     def known_environments(self) -> frozenset[int]:
         """The ids of the deployment environments that the last topology told of, however old it is. Asks nobody."""

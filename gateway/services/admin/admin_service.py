@@ -17,6 +17,7 @@ from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
 from gateway.services.admin.admin_api import PAGE_SIZE, AdminApi
 from gateway.services.admin.admin_facts import RunListing, Topology
 from gateway.services.admin.admin_types import AdminAccount, AdminEnvironment, AdminJob, AdminProject, AdminRun
+from gateway.services.admin.visible_parts import VisibleParts
 from gateway.services.mapping import to_environment, to_job, to_run, to_run_details
 from gateway.telemetry.usage import current_usage
 
@@ -65,6 +66,7 @@ class AdminService:
         self._jobs: FactsCache[str, Mapping[int, Job]] = FactsCache(
             tiers, Kind("jobs", lambda jobs: 1_000 + _JOB_BYTES * len(jobs), packing=Packing(dict[int, Job]))
         )
+        self._parts = VisibleParts("jobs")
         self._names: FactsCache[str, str] = FactsCache(tiers, Kind("account", packing=Packing(str)))
         self._recent: FactsCache[int, _RecentRuns] = FactsCache(
             tiers, Kind("recent", _weigh_recent, packing=Packing(_RecentRuns))
@@ -109,11 +111,16 @@ class AdminService:
             "topology", self._read_topology, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
         )
 
-    async def jobs(self) -> Mapping[int, Job]:
-        """Active jobs, each with its newest run and its newest finished one."""
+    async def jobs(self, seen: frozenset[int] | None = None) -> Mapping[int, Job]:
+        """Active jobs, each with its newest run and its newest finished one (see AdminFacts)."""
         now = self._clock_of_account()
+
+        async def read() -> Mapping[int, Job]:
+            jobs = await self._read_jobs()
+            return jobs if seen is None else {one: job for one, job in jobs.items() if job.environment_id in seen}
+
         return await self._jobs.get(
-            "jobs", self._read_jobs, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
+            self._parts.key(seen), read, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
         )
 
     def known_environments(self) -> frozenset[int]:
@@ -207,7 +214,8 @@ class AdminService:
 
     def outdate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
         """The run, the lists it is in, and the jobs with their newest runs are read again when they are asked for."""
-        self._jobs.outdate("jobs")
+        for key in self._parts.touched_by(environment_id):
+            self._jobs.outdate(key)
         self._newest.outdate("newest")
         self._listings.outdate(environment_id)
         self._recent.outdate(job_id)

@@ -24,6 +24,7 @@ from gateway.hierarchy.status import RunStatus
 from gateway.services.admin.admin_facts import RunListing, Topology
 from gateway.services.admin.configured import ConfiguredProject
 from gateway.services.admin.job_traces import JobTrace, LastJobs, read_last_jobs, traces_of
+from gateway.services.admin.visible_parts import VisibleParts
 from gateway.services.base_query import BaseQuery
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.job_service import JobService, RunModels
@@ -61,6 +62,7 @@ class InferredAdmin:
         self._discovery = discovery
         self._topology_seconds = topology_seconds
         self._clock = tiers.clock
+        self._parts = VisibleParts("jobs")
         self._jobs: FactsCache[str, Mapping[int, Job]] = FactsCache(
             tiers, Kind("inferred jobs", lambda jobs: 1_000 + 2_000 * len(jobs), packing=Packing(dict[int, Job]))
         )
@@ -76,14 +78,20 @@ class InferredAdmin:
             environments=tuple(environment for project in self._projects for environment in project.environments),
         )
 
-    async def jobs(self) -> Mapping[int, Job]:
-        """The jobs whose traces the models of the configured environments bear."""
+    async def jobs(self, seen: frozenset[int] | None = None) -> Mapping[int, Job]:
+        """The jobs whose traces the models of the configured environments bear (see AdminFacts)."""
+        known = self.known_environments()
+        looked_at = known if seen is None else known & seen
         now = self._clock()
         usage = current_usage()
         usage.environments.add(ACCOUNT)
-        usage.environments.update(self.known_environments())
+        usage.environments.update(looked_at)
+
+        async def read() -> Mapping[int, Job]:
+            return {job.id: job for job in await self._discovery.jobs(sorted(looked_at))}
+
         return await self._jobs.get(
-            "jobs", self._read_jobs, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
+            self._parts.key(seen), read, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
         )
 
     def known_environments(self) -> frozenset[int]:
@@ -124,10 +132,8 @@ class InferredAdmin:
 
     def outdate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
         """The jobs with their newest runs are read again when they are asked for."""
-        self._jobs.outdate("jobs")
-
-    async def _read_jobs(self) -> Mapping[int, Job]:
-        return {job.id: job for job in await self._discovery.jobs(sorted(self.known_environments()))}
+        for key in self._parts.touched_by(environment_id):
+            self._jobs.outdate(key)
 
 
 class Discovery:

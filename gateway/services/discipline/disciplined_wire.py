@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+
+from pydantic import SecretStr
 
 from gateway.deadline import deadline_in, seconds_left
 from gateway.errors import UpstreamCallsExceeded, UpstreamError, UpstreamTimeout, UpstreamUnavailable
@@ -14,6 +17,7 @@ from gateway.services.discipline.budget import FairBudget, Sleep, closed_for
 from gateway.services.discipline.policy import BudgetPolicy, DisciplinePolicy
 from gateway.services.discipline.retries import RetryBudget, is_passing
 from gateway.services.discipline.status import LineCounts, LineStatus, UpstreamStatus
+from gateway.services.discipline.token_closures import TokenClosures
 from gateway.services.discipline.tokens import LocalTokens, TokenStore
 from gateway.services.wire.refusals import rate_limit_seconds
 from gateway.services.wire.wire import Api, Wire, WireLimits, WireRequest, WireResponse
@@ -29,6 +33,7 @@ class _Line:
     budget: FairBudget
     breaker: Breaker
     retries: RetryBudget
+    closures: TokenClosures
     cooldown: float
     counts: LineCounts = field(default_factory=LineCounts)
 
@@ -110,6 +115,7 @@ class DisciplinedWire:
             FairBudget(tokens, api.capitalize(), self._around.sleep),
             Breaker(self._policy.breaker, api.capitalize(), clock),
             RetryBudget(self._policy.retries, clock),
+            TokenClosures(clock),
             budget.cooldown,
         )
 
@@ -126,7 +132,7 @@ class DisciplinedWire:
 
     async def _attempt(self, line: _Line, request: WireRequest) -> WireResponse:
         try:
-            time_left, attempt = await self._let_out(line)
+            time_left, attempt = await self._let_out(line, request)
         except UpstreamError as refusal:
             line.counts.withheld[refusal.code] += 1
             raise
@@ -142,12 +148,14 @@ class DisciplinedWire:
             attempt.abandoned()
             raise
         line.counts.answered(response)
-        await self._take_in(line, attempt, response)
+        await self._take_in(line, attempt, request, response)
         return response
 
-    async def _let_out(self, line: _Line) -> tuple[float, Attempt]:
+    async def _let_out(self, line: _Line, request: WireRequest) -> tuple[float, Attempt]:
         """The seconds that a call has, and how the breaker is told of its end. Raises why it may not be made."""
         self._check_calls()
+        if request.token is not None:
+            line.closures.check(_hash(request.token))
         line.breaker.check()
         await line.budget.take(_caller(), self._time_left())
         return self._time_left(), line.breaker.admit()
@@ -160,14 +168,15 @@ class DisciplinedWire:
         else:
             attempt.answered()
 
-    async def _take_in(self, line: _Line, attempt: Attempt, response: WireResponse) -> None:
+    async def _take_in(self, line: _Line, attempt: Attempt, request: WireRequest, response: WireResponse) -> None:
         if response.status >= 500:
             attempt.failed()
         else:
             attempt.answered()
         limited = rate_limit_seconds(response, line.cooldown)
         if limited is not None:
-            await line.budget.close_for(limited)
+            if request.token is None or line.closures.close_for(_hash(request.token), limited, proven=request.proven):
+                await line.budget.close_for(limited)
             # As those are told who come after: for how long, be it dbt that says so or the gateway.
             raise closed_for(limited)
 
@@ -189,6 +198,10 @@ class DisciplinedWire:
                 "once; the operator may raise GATEWAY_CALLS_PER_OPERATION.",
                 most=most,
             )
+
+
+def _hash(token: SecretStr) -> str:
+    return hashlib.sha256(token.get_secret_value().encode()).hexdigest()
 
 
 def _caller() -> Hashable:

@@ -37,7 +37,7 @@ AsgiApp = Callable[
 @dataclass(frozen=True, slots=True)
 class WireRequest:
     """One call to one of dbt's APIs. `url` is absolute; `query` is encoded onto it. `token`: a caller's own, instead of
-    the wire's."""
+    the wire's; it is `proven` when dbt has accepted it before."""
 
     method: str
     url: str
@@ -45,6 +45,7 @@ class WireRequest:
     body: bytes | None = None
     api: Api = "discovery"
     token: SecretStr | None = None
+    proven: bool = True
 
 
 @dataclass(frozen=True, slots=True)

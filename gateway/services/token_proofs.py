@@ -1,0 +1,77 @@
+"""Whether dbt accepts a token that a caller brings: asked once, before anything is kept for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from pydantic import SecretStr
+
+from gateway.deadline import deadline_in
+from gateway.errors import UpstreamUnauthenticated
+from gateway.services.bundle import Upstream
+from gateway.services.wire.refusals import refusal_of_status
+from gateway.services.wire.wire import WireRequest
+from gateway.telemetry.usage import Usage, measuring
+
+# A token that dbt refused is not sent again for so long: it may yet be made valid.
+_REFUSED_SECONDS = 60.0
+_MOST_REFUSED = 10_000
+# So many tokens are tried at a time, whoever brings them.
+_AT_ONCE = 4
+_NAME = "callers whose dbt tokens are not known yet"
+_ANY_DOCUMENT = b'{"query": "query Token { __typename }", "operationName": "Token"}'
+
+
+class TokenProofs:
+    """Asks dbt for the account, or without an Admin API for a document of no fields, with the token.
+
+    All tokens that were not accepted yet share one caller's turn at the budget. Refused ones are remembered by a hash.
+    For use on one event loop.
+    """
+
+    def __init__(self, upstream: Upstream, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._upstream = upstream
+        self._seconds = seconds
+        self._clock = clock
+        self._refused: OrderedDict[str, float] = OrderedDict()
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def prove(self, key: str, token: SecretStr) -> None:
+        """Returns when dbt accepts the token, whose hash is `key`. Raises UpstreamUnauthenticated when it does not, or
+        another UpstreamError when that cannot be told."""
+        self._ensure_not_refused(key)
+        with measuring(Usage(caller=_NAME)), deadline_in(self._seconds):
+            async with self._turns:
+                # Others with the same token may have been told meanwhile.
+                self._ensure_not_refused(key)
+                response = await self._upstream.wire.send(self._request(token))
+        if response.status == 401:
+            self._refuse(key)
+            raise _refusal()
+        if response.status == 429 or response.status >= 500 or 300 <= response.status < 400:
+            raise refusal_of_status(response) or _refusal()
+
+    def _request(self, token: SecretStr) -> WireRequest:
+        upstream = self._upstream
+        if upstream.admin_url is None:
+            return WireRequest("POST", upstream.discovery_url, body=_ANY_DOCUMENT, token=token, proven=False)
+        url = f"{upstream.admin_url.rstrip('/')}/api/v2/accounts/{upstream.account_id}/"
+        return WireRequest("GET", url, api="admin", token=token, proven=False)
+
+    def _ensure_not_refused(self, key: str) -> None:
+        refused_at = self._refused.get(key)
+        if refused_at is not None and self._clock() - refused_at < _REFUSED_SECONDS:
+            raise _refusal()
+
+    def _refuse(self, key: str) -> None:
+        self._refused[key] = self._clock()
+        self._refused.move_to_end(key)
+        if len(self._refused) > _MOST_REFUSED:
+            self._refused.popitem(last=False)
+
+
+def _refusal() -> UpstreamUnauthenticated:
+    return UpstreamUnauthenticated("dbt does not accept your token. Send a valid one as X-dbt-Token.")
