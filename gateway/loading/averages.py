@@ -6,6 +6,7 @@ from gateway.at_hand import together
 from gateway.hierarchy.averages import JobAverage, ModelAverage, RunWindow, average_of_models, job_average
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
 from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.list_filters import JobFilter
 from gateway.hierarchy.model import Model, ModelRun
 from gateway.loading.asking import Asking
 from gateway.loading.jobs import builds, executed_models, models_of_job, run_window
@@ -19,12 +20,16 @@ async def average_job_runtime(
     *,
     criteria: SearchFilter | None = None,
     models: ModelFilter | None = None,
+    where: JobFilter | None = None,
 ) -> JobAverage:
     """The mean wall clock of the job's newest `last_runs` runs that ended by themselves.
 
-    The filters ask whether the job builds a model meeting `criteria`, and one meeting `models`; if it does not, there
-    is no average. They do not pick among its runs, so the figure is the one longest_running_jobs ranks the job by.
+    The filters ask whether the job matches `where`, and builds a model meeting `criteria` and one meeting `models`; if
+    not, there is no average. They do not pick among its runs, so the figure is the one longest_running_jobs ranks the
+    job by.
     """
+    if where is not None and not where.admits(job):
+        return job_average(RunWindow((), {}))
     if not await builds(asking, job, criteria, models):
         return job_average(RunWindow((), {}))
     return job_average(await run_window(asking, job, last_runs))

@@ -12,6 +12,7 @@ from gateway.hierarchy.averages import RunWindow, reason_to_leave_out
 from gateway.hierarchy.filters import Filterable, ModelFilter, SearchFilter, contains_match
 from gateway.hierarchy.identity import unknown
 from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.list_filters import JobFilter
 from gateway.hierarchy.model import Model, ModelRun
 from gateway.hierarchy.project import Project
 from gateway.loading.asking import Asking
@@ -39,12 +40,16 @@ async def select_jobs(
     projects: Sequence[Project],
     criteria: SearchFilter | None = None,
     models: ModelFilter | None = None,
+    where: JobFilter | None = None,
 ) -> list[Job]:
-    """The jobs of these projects that build a model meeting `criteria`, and one meeting `models`; ordered by id."""
-    named = await _named_models(asking, projects, models)
+    """The jobs of these projects that build a model meeting `criteria`, and one meeting `models`; ordered by id.
+
+    `where` narrows them by what they are themselves, not by its `models`.
+    """
+    named = await named_in_projects(asking, projects, models)
 
     async def of_project(project: Project) -> list[Job]:
-        jobs = await jobs_of_project(asking, project)
+        jobs = [job for job in await jobs_of_project(asking, project) if where is None or where.admits(job)]
         kept = await together(_builds(asking, job, criteria, models, named) for job in jobs)
         return [job for job, keep in zip(jobs, kept, strict=True) if keep]
 
@@ -72,10 +77,11 @@ async def _builds(
 async def named_models_of(asking: Asking, environment_id: int, models: ModelFilter | None) -> Named:
     """The models of one environment that a filter's ids name. Raises BadUserInput for an id that names none of them."""
     project = await project_of_environment(asking, environment_id)
-    return await _named_models(asking, [project] if project else [], models)
+    return await named_in_projects(asking, [project] if project else [], models)
 
 
-async def _named_models(asking: Asking, projects: Sequence[Project], models: ModelFilter | None) -> Named:
+async def named_in_projects(asking: Asking, projects: Sequence[Project], models: ModelFilter | None) -> Named:
+    """The models of these projects that a filter's ids name. Raises BadUserInput for an id that names none of them."""
     if models is None or models.model_ids is None:
         return None
     found = await select_models(asking, projects, ModelFilter(model_ids=models.model_ids))
@@ -92,10 +98,10 @@ def meeting(touched: Iterable[F], environment_id: int, models: ModelFilter | Non
     ]
 
 
-def number_of(given: str, kind: str) -> int:
+def number_of(given: str, kind: str, argument: str = "id") -> int:
     """A job's or run's id as dbt's number. Raises BadUserInput for anything else."""
     if not (given.isascii() and given.isdigit() and len(given) <= 18):
-        raise BadUserInput(f"The id of a {kind} is dbt's number for it; {given[:40]!r} is not one.", argument="id")
+        raise BadUserInput(f"The id of a {kind} is dbt's number for it; {given[:40]!r} is not one.", argument=argument)
     return int(given)
 
 

@@ -11,6 +11,7 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
 from gateway.hierarchy.history import Counted, HistoryScope, LeftOutReason
 from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.list_filters import JobFilter
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.ranking import Measured, Ranking, rank
@@ -97,9 +98,10 @@ async def longest_running_jobs(
     *,
     criteria: SearchFilter | None = None,
     models: ModelFilter | None = None,
+    where: JobFilter | None = None,
 ) -> Ranking[Job]:
     """The longest jobs by their mean wall clock over the last `last_runs` runs that ended by themselves."""
-    jobs = await select_jobs(asking, projects, criteria, models)
+    jobs = await select_jobs(asking, projects, criteria, models, where)
 
     async def measure(project: Project) -> list[Measured[Job]]:
         here = [job for job in jobs if job.environment_id == project.environment_id]

@@ -12,11 +12,12 @@ from gateway.hierarchy.ranking import Ranked
 from gateway.loading import jobs, models, rankings, sources
 from gateway.loading.projects import select_projects
 from gateway.schema.arguments import (
-    ContainsFilter,
-    ContainsModelFilter,
+    JobsFilter,
     LastRuns,
     ModelsFilter,
+    Offset,
     ProjectsFilter,
+    RunsFilter,
     Scope,
     SourcesFilter,
     TopN,
@@ -34,7 +35,7 @@ from gateway.schema.connections import (
 from gateway.schema.context import Info, asking
 from gateway.schema.costs import paged, sliced_by
 from gateway.schema.enums import DeploymentEnvironment
-from gateway.schema.inputs import history_scope, model_filter, project_filter, search_filter, source_statuses
+from gateway.schema.inputs import history_scope, job_filter, model_filter, project_filter, run_filter, source_statuses
 from gateway.schema.job import Job
 from gateway.schema.model import Model
 from gateway.schema.orders import (
@@ -127,7 +128,7 @@ class Account:
         self,
         parent: Parent,
         info: Info,
-        filter: ContainsFilter = strawberry.UNSET,
+        filter: JobsFilter = strawberry.UNSET,
         order_by: OrderJobsBy = strawberry.UNSET,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
@@ -135,12 +136,16 @@ class Account:
         before: Before = strawberry.UNSET,
     ) -> Page[job_facts.Job]:
         page = page_arguments(first, after, last, before)
-        found = await jobs.select_jobs(asking(info), parent.projects, search_filter(filter))
+        where = job_filter(filter)
+        found = await jobs.select_jobs(
+            asking(info), parent.projects, models=where.models if where else None, where=where
+        )
         return cut(found, order_of_jobs(order_by), page)
 
     @strawberry.field(
-        description="The newest runs of all projects, newest first. With a filter: those in which a model met it, as "
-        "it was in that run. The account's newest 500 runs are looked at; totalCount is null unless those are all.",
+        description="The newest runs of all projects, newest first. With models in its filter: those in which a model "
+        "matched, as it was in that run. The account's newest 500 runs are looked at; "
+        "totalCount is null unless those are all.",
         graphql_type=PartlyKnownConnection[Run] | None,
         directives=paged(10),
     )
@@ -148,7 +153,7 @@ class Account:
         self,
         parent: Parent,
         info: Info,
-        filter: ContainsFilter = strawberry.UNSET,
+        filter: RunsFilter = strawberry.UNSET,
         order_by: OrderRunsBy = strawberry.UNSET,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
@@ -156,7 +161,7 @@ class Account:
         before: Before = strawberry.UNSET,
     ) -> Page[job_facts.Run]:
         page = page_arguments(first, after, last, before, jobs.MOST_RUNS, default=10)
-        return await page_of_runs(asking(info), parent.projects, search_filter(filter), order_by, page)
+        return await page_of_runs(asking(info), parent.projects, run_filter(filter), order_by, page)
 
     @strawberry.field(
         description="The sources of all projects with their last freshness check, ordered by project and unique id.",
@@ -192,12 +197,13 @@ class Account:
         last_runs: LastRuns = 1,
         filter: ModelsFilter = strawberry.UNSET,
         history: Scope = strawberry.UNSET,
+        offset: Offset = 0,
     ) -> tuple[Ranked[model_facts.Model], ...]:
-        ensure_ranking(first, last_runs)
+        ensure_ranking(first, last_runs, offset)
         ranking = await rankings.slowest_models(
-            asking(info), parent.projects, first, last_runs, model_filter(filter), scope=history_scope(history)
+            asking(info), parent.projects, first + offset, last_runs, model_filter(filter), scope=history_scope(history)
         )
-        return ranking.entries
+        return ranking.entries[offset:]
 
     @strawberry.field(
         description="The longest jobs over all projects, by mean duration over the last N completed runs "
@@ -211,16 +217,17 @@ class Account:
         info: Info,
         first: TopN = 5,
         last_runs: LastRuns = 1,
-        filter: ContainsFilter = strawberry.UNSET,
-        model_filter_: ContainsModelFilter = strawberry.UNSET,
+        filter: JobsFilter = strawberry.UNSET,
+        offset: Offset = 0,
     ) -> tuple[Ranked[job_facts.Job], ...]:
-        ensure_ranking(first, last_runs)
+        ensure_ranking(first, last_runs, offset)
+        where = job_filter(filter)
         ranking = await rankings.longest_running_jobs(
             asking(info),
             parent.projects,
-            first,
+            first + offset,
             last_runs,
-            criteria=search_filter(filter),
-            models=model_filter(model_filter_),
+            models=where.models if where else None,
+            where=where,
         )
-        return ranking.entries
+        return ranking.entries[offset:]

@@ -7,9 +7,20 @@ from typing import Annotated
 import strawberry
 
 from gateway.schema.enums import DeploymentEnvironment
-from gateway.schema.inputs import HistoryScope, ModelFilter, ProjectFilter, SearchFilter, SourceFilter
+from gateway.schema.inputs import (
+    HistoryScope,
+    JobFilter,
+    ModelFilter,
+    ProjectFilter,
+    RunFilter,
+    SearchFilter,
+    SourceFilter,
+)
 
 TopN = Annotated[int, strawberry.argument(description="How many to return, 1 to 1000.")]
+Offset = Annotated[
+    int, strawberry.argument(description="Leave out so many from the top, 0 to 100000: a rank is a position.")
+]
 LastRuns = Annotated[int, strawberry.argument(description="Number of recent runs to average, 1 to 100.")]
 ByModel = Annotated[bool, strawberry.argument(description="Report each model instead of whole runs.")]
 Slowest = Annotated[int, strawberry.argument(description="Number of slowest models to average, 1 to 1000.")]
@@ -17,14 +28,11 @@ Environment = Annotated[
     DeploymentEnvironment, strawberry.argument(description="Which deployment environment to look at.")
 ]
 ModelsFilter = Annotated[ModelFilter | None, strawberry.argument(description="Only models that match.")]
-ContainsFilter = Annotated[
-    SearchFilter | None, strawberry.argument(description="Keeps what contains a model that meets it.")
-]
-ContainsModelFilter = Annotated[
-    ModelFilter | None,
-    strawberry.argument(
-        name="modelFilter", description="Keeps what contains a model that meets it; may name models by id."
-    ),
+JobsFilter = Annotated[JobFilter | None, strawberry.argument(description="Only jobs that match.")]
+OfSuchJobs = Annotated[JobFilter | None, strawberry.argument(description="There is no average unless the job matches.")]
+RunsFilter = Annotated[RunFilter | None, strawberry.argument(description="Only runs that match.")]
+ModelsInRunFilter = Annotated[
+    SearchFilter | None, strawberry.argument(description="Only models that matched, as they were in this run.")
 ]
 RunsOfModelFilter = Annotated[
     SearchFilter | None,
@@ -43,4 +51,5 @@ Scope = Annotated[
 ]
 
 MOST_RANKED = 1_000
+MOST_OFFSET = 100_000
 MOST_LAST_RUNS = 100

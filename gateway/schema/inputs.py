@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import strawberry
 
 from gateway.errors import BadUserInput
-from gateway.hierarchy import filters, history
+from gateway.hierarchy import filters, history, list_filters
+from gateway.loading.jobs import number_of
 from gateway.schema.enums import Inclusion, RunStatus, TagsMatch
-from gateway.schema.words import FreshnessStatus, statuses_of_freshness
+from gateway.schema.words import FreshnessStatus, JobKind, statuses_of_freshness
 
 T = TypeVar("T")
 
@@ -24,9 +26,7 @@ _MAX_RUNTIME = "Greatest runtime in seconds, inclusive. Models without a runtime
 _LONGEST_LIST = 1_000
 
 
-@strawberry.input(
-    description="Criteria a model must meet, all of them. On jobs, runs and projects: keeps what contains such a model."
-)
+@strawberry.input(description="Criteria a model must meet, all of them.")
 class SearchFilter:
     tags: list[str] | None = strawberry.field(default=strawberry.UNSET, description=_TAGS)
     tags_match: TagsMatch = strawberry.field(default=filters.TagsMatch.ANY, description=_TAGS_MATCH)
@@ -155,6 +155,86 @@ class HistoryScope:
         return history.HistoryScope(self.include_full_refresh, self.include_ci, self.include_failed)
 
 
+@strawberry.input(description="Criteria for a run. All of them must match.")
+class RunFilter:
+    statuses: list[RunStatus] | None = strawberry.field(
+        default=strawberry.UNSET, description="Only runs with one of these statuses."
+    )
+    job_ids: list[strawberry.ID] | None = strawberry.field(
+        default=strawberry.UNSET, description="Only runs of these jobs."
+    )
+    git_branches: list[str] | None = strawberry.field(
+        default=strawberry.UNSET, description="Only runs of one of these branches."
+    )
+    started_since: datetime | None = strawberry.field(
+        default=strawberry.UNSET, description="Only runs that started at this time or later."
+    )
+    started_until: datetime | None = strawberry.field(
+        default=strawberry.UNSET, description="Only runs that started before this time."
+    )
+    min_seconds: float | None = strawberry.field(
+        default=strawberry.UNSET, description="Least duration of the run in seconds, inclusive."
+    )
+    max_seconds: float | None = strawberry.field(
+        default=strawberry.UNSET, description="Greatest duration of the run in seconds, inclusive."
+    )
+    models: ModelFilter | None = strawberry.field(
+        default=strawberry.UNSET, description="Only runs in which a model matched, as it was in that run."
+    )
+
+    def to_filter(self) -> list_filters.RunFilter:
+        """The hierarchy's filter. Raises BadUserInput."""
+        job_ids = _values(self.job_ids, "jobIds")
+        return list_filters.RunFilter(
+            _values(self.statuses, "statuses"),
+            None if job_ids is None else tuple(number_of(one, "job", "jobIds") for one in job_ids),
+            _values(self.git_branches, "gitBranches"),
+            _moment(self.started_since),
+            _moment(self.started_until),
+            _value(self.min_seconds),
+            _value(self.max_seconds),
+            model_filter(self.models),
+        )
+
+
+@strawberry.input(description="Criteria for a job. All of them must match.")
+class JobFilter:
+    name_contains: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Only jobs whose name contains this text, compared without case."
+    )
+    kinds: list[JobKind] | None = strawberry.field(default=strawberry.UNSET, description="Only jobs of these kinds.")
+    last_run_statuses: list[RunStatus] | None = strawberry.field(
+        default=strawberry.UNSET, description="Only jobs whose newest run has one of these statuses."
+    )
+    min_seconds: float | None = strawberry.field(
+        default=strawberry.UNSET, description="Least duration of the job's last finished run in seconds, inclusive."
+    )
+    max_seconds: float | None = strawberry.field(
+        default=strawberry.UNSET, description="Greatest duration of the job's last finished run in seconds, inclusive."
+    )
+    models: ModelFilter | None = strawberry.field(
+        default=strawberry.UNSET, description="Only jobs that build a matching model."
+    )
+
+    def to_filter(self) -> list_filters.JobFilter:
+        """The hierarchy's filter. Raises BadUserInput."""
+        kinds = _values(self.kinds, "kinds")
+        return list_filters.JobFilter(
+            _value(self.name_contains),
+            None if kinds is None else tuple(kind.value for kind in kinds),
+            _values(self.last_run_statuses, "lastRunStatuses"),
+            _value(self.min_seconds),
+            _value(self.max_seconds),
+            model_filter(self.models),
+        )
+
+
+def _moment(given: datetime | None) -> datetime | None:
+    """A time; one without an offset is UTC."""
+    moment = _value(given)
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
 def _value(given: T | None) -> T | None:
     return None if given is strawberry.UNSET else given
 
@@ -176,6 +256,14 @@ def model_filter(given: ModelFilter | None) -> filters.ModelFilter | None:
 
 
 def project_filter(given: ProjectFilter | None) -> filters.ProjectFilter | None:
+    return given.to_filter() if given else None
+
+
+def run_filter(given: RunFilter | None) -> list_filters.RunFilter | None:
+    return given.to_filter() if given else None
+
+
+def job_filter(given: JobFilter | None) -> list_filters.JobFilter | None:
     return given.to_filter() if given else None
 
 

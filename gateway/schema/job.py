@@ -14,10 +14,10 @@ from gateway.loading import averages, jobs, projects, run_models, runtimes
 from gateway.schema.arguments import (
     MOST_RANKED,
     ByModel,
-    ContainsFilter,
-    ContainsModelFilter,
     LastRuns,
     ModelsFilter,
+    Offset,
+    OfSuchJobs,
     Slowest,
     TopN,
 )
@@ -34,7 +34,7 @@ from gateway.schema.connections import (
 from gateway.schema.context import Info, asking
 from gateway.schema.costs import dear, paged, sliced_by
 from gateway.schema.figures import JobAverage, ModelAverage, RuntimeReport
-from gateway.schema.inputs import model_filter, search_filter
+from gateway.schema.inputs import job_filter, model_filter
 from gateway.schema.lazy import LazyModel, LazyProject
 from gateway.schema.orders import OrderModelsBy, OrderRunsBy, order_of_models, order_of_runs
 from gateway.schema.paging import Page, cut, ensure_count
@@ -125,11 +125,16 @@ class Job:
         directives=sliced_by("first", 5),
     )
     async def slowest_models(
-        self, parent: Parent, info: Info, first: TopN = 5, filter: ModelsFilter = strawberry.UNSET
+        self,
+        parent: Parent,
+        info: Info,
+        first: TopN = 5,
+        filter: ModelsFilter = strawberry.UNSET,
+        offset: Offset = 0,
     ) -> tuple[Ranked[model_facts.ModelRun], ...]:
-        ensure_ranking(first)
-        ranking = await run_models.slowest_models_of_job(asking(info), parent, first, model_filter(filter))
-        return ranking.entries
+        ensure_ranking(first, offset=offset)
+        ranking = await run_models.slowest_models_of_job(asking(info), parent, first + offset, model_filter(filter))
+        return ranking.entries[offset:]
 
     @strawberry.field(
         description="Single runtimes from the job's most recent completed runs, newest first: of the runs, or with "
@@ -155,12 +160,12 @@ class Job:
         parent: Parent,
         info: Info,
         last_runs: LastRuns = 5,
-        filter: ContainsFilter = strawberry.UNSET,
-        model_filter_: ContainsModelFilter = strawberry.UNSET,
+        filter: OfSuchJobs = strawberry.UNSET,
     ) -> average_facts.JobAverage:
         ensure_last_runs(last_runs)
+        where = job_filter(filter)
         return await averages.average_job_runtime(
-            asking(info), parent, last_runs, criteria=search_filter(filter), models=model_filter(model_filter_)
+            asking(info), parent, last_runs, models=where.models if where else None, where=where
         )
 
     @strawberry.field(
@@ -175,8 +180,7 @@ class Job:
         info: Info,
         first: Slowest = 5,
         last_runs: LastRuns = 5,
-        filter: ContainsFilter = strawberry.UNSET,
-        model_filter_: ContainsModelFilter = strawberry.UNSET,
+        filter: ModelsFilter = strawberry.UNSET,
     ) -> average_facts.ModelAverage[model_facts.Model]:
         ensure_last_runs(last_runs)
         ensure_count("first", first, MOST_RANKED)
@@ -185,6 +189,5 @@ class Job:
             parent,
             first,
             last_runs,
-            criteria=search_filter(filter),
-            models=model_filter(model_filter_),
+            models=model_filter(filter),
         )

@@ -11,10 +11,11 @@ from gateway.hierarchy import source as source_facts
 from gateway.hierarchy.ranking import Ranked
 from gateway.loading import jobs, models, rankings, sources
 from gateway.schema.arguments import (
-    ContainsFilter,
-    ContainsModelFilter,
+    JobsFilter,
     LastRuns,
     ModelsFilter,
+    Offset,
+    RunsFilter,
     Scope,
     SourcesFilter,
     TopN,
@@ -31,7 +32,7 @@ from gateway.schema.connections import (
 )
 from gateway.schema.context import Info, asking
 from gateway.schema.costs import paged, sliced_by
-from gateway.schema.inputs import history_scope, model_filter, search_filter, source_statuses
+from gateway.schema.inputs import history_scope, job_filter, model_filter, run_filter, source_statuses
 from gateway.schema.job import Job
 from gateway.schema.model import Model
 from gateway.schema.orders import (
@@ -104,7 +105,7 @@ class Project:
         self,
         parent: Parent,
         info: Info,
-        filter: ContainsFilter = strawberry.UNSET,
+        filter: JobsFilter = strawberry.UNSET,
         order_by: OrderJobsBy = strawberry.UNSET,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
@@ -112,12 +113,15 @@ class Project:
         before: Before = strawberry.UNSET,
     ) -> Page[job_facts.Job]:
         page = page_arguments(first, after, last, before)
-        found = await jobs.select_jobs(asking(info), [parent], search_filter(filter))
+        where = job_filter(filter)
+        built = where.models if where else None
+        found = await jobs.select_jobs(asking(info), [parent], models=built, where=where)
         return cut(found, order_of_jobs(order_by), page)
 
     @strawberry.field(
-        description="The newest runs of the project, newest first. With a filter: those in which a model met it, as it "
-        "was in that run. The account's newest 500 runs are looked at; totalCount is null unless those are all.",
+        description="The newest runs of the project, newest first. With models in its filter: those in which a model "
+        "matched, as it was in that run. The account's newest 500 runs are looked at; "
+        "totalCount is null unless those are all.",
         graphql_type=PartlyKnownConnection[Run] | None,
         directives=paged(10),
     )
@@ -125,7 +129,7 @@ class Project:
         self,
         parent: Parent,
         info: Info,
-        filter: ContainsFilter = strawberry.UNSET,
+        filter: RunsFilter = strawberry.UNSET,
         order_by: OrderRunsBy = strawberry.UNSET,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
@@ -133,7 +137,7 @@ class Project:
         before: Before = strawberry.UNSET,
     ) -> Page[job_facts.Run]:
         page = page_arguments(first, after, last, before, jobs.MOST_RUNS, default=10)
-        return await page_of_runs(asking(info), [parent], search_filter(filter), order_by, page)
+        return await page_of_runs(asking(info), [parent], run_filter(filter), order_by, page)
 
     @strawberry.field(
         description="The project's sources with their last freshness check, ordered by unique id.",
@@ -177,12 +181,13 @@ class Project:
         last_runs: LastRuns = 1,
         filter: ModelsFilter = strawberry.UNSET,
         history: Scope = strawberry.UNSET,
+        offset: Offset = 0,
     ) -> tuple[Ranked[model_facts.Model], ...]:
-        ensure_ranking(first, last_runs)
+        ensure_ranking(first, last_runs, offset)
         ranking = await rankings.slowest_models(
-            asking(info), [parent], first, last_runs, model_filter(filter), scope=history_scope(history)
+            asking(info), [parent], first + offset, last_runs, model_filter(filter), scope=history_scope(history)
         )
-        return ranking.entries
+        return ranking.entries[offset:]
 
     @strawberry.field(
         description="The project's longest jobs, by mean duration over the last N completed runs (succeeded or failed, "
@@ -196,16 +201,17 @@ class Project:
         info: Info,
         first: TopN = 5,
         last_runs: LastRuns = 1,
-        filter: ContainsFilter = strawberry.UNSET,
-        model_filter_: ContainsModelFilter = strawberry.UNSET,
+        filter: JobsFilter = strawberry.UNSET,
+        offset: Offset = 0,
     ) -> tuple[Ranked[job_facts.Job], ...]:
-        ensure_ranking(first, last_runs)
+        ensure_ranking(first, last_runs, offset)
+        where = job_filter(filter)
         ranking = await rankings.longest_running_jobs(
             asking(info),
             [parent],
-            first,
+            first + offset,
             last_runs,
-            criteria=search_filter(filter),
-            models=model_filter(model_filter_),
+            models=where.models if where else None,
+            where=where,
         )
-        return ranking.entries
+        return ranking.entries[offset:]

@@ -7,7 +7,7 @@ import strawberry
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy.ranking import Ranked
-from gateway.schema.arguments import MOST_LAST_RUNS, MOST_RANKED
+from gateway.schema.arguments import MOST_LAST_RUNS, MOST_OFFSET, MOST_RANKED
 from gateway.schema.figures import RuntimeSummary
 from gateway.schema.lazy import LazyJob, LazyModel
 from gateway.schema.model_run import ModelRun
@@ -54,9 +54,10 @@ class RankedModelRun:
         return parent.item
 
 
-def ensure_ranking(first: int, last_runs: int = 1) -> None:
+def ensure_ranking(first: int, last_runs: int = 1, offset: int = 0) -> None:
     """Raises BadUserInput for a ranking of nothing, or of more than is reasonable."""
     ensure_count("first", first, MOST_RANKED)
+    ensure_count("offset", offset, MOST_OFFSET, least=0)
     ensure_last_runs(last_runs)
 
 

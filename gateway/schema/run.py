@@ -12,7 +12,7 @@ from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy.ranking import Ranked
 from gateway.loading import averages, jobs, run_models
-from gateway.schema.arguments import MOST_RANKED, ContainsFilter, ContainsModelFilter, ModelsFilter, Slowest, TopN
+from gateway.schema.arguments import MOST_RANKED, ModelsFilter, ModelsInRunFilter, Offset, Slowest, TopN
 from gateway.schema.connections import (
     DEFAULT_PAGE,
     After,
@@ -133,7 +133,7 @@ class Run:
         self,
         parent: Parent,
         info: Info,
-        filter: ContainsFilter = strawberry.UNSET,
+        filter: ModelsInRunFilter = strawberry.UNSET,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
@@ -172,11 +172,16 @@ class Run:
         directives=sliced_by("first", 5),
     )
     async def slowest_models(
-        self, parent: Parent, info: Info, first: TopN = 5, filter: ModelsFilter = strawberry.UNSET
+        self,
+        parent: Parent,
+        info: Info,
+        first: TopN = 5,
+        filter: ModelsFilter = strawberry.UNSET,
+        offset: Offset = 0,
     ) -> tuple[Ranked[model_facts.ModelRun], ...]:
-        ensure_ranking(first)
-        ranking = await run_models.slowest_models_of_run(asking(info), parent, first, model_filter(filter))
-        return ranking.entries
+        ensure_ranking(first, offset=offset)
+        ranking = await run_models.slowest_models_of_run(asking(info), parent, first + offset, model_filter(filter))
+        return ranking.entries[offset:]
 
     @strawberry.field(
         description="The average runtime of the slowest models of this run. Filters look at models as they were in it.",
@@ -188,10 +193,7 @@ class Run:
         parent: Parent,
         info: Info,
         first: Slowest = 5,
-        filter: ContainsFilter = strawberry.UNSET,
-        model_filter_: ContainsModelFilter = strawberry.UNSET,
+        filter: ModelsFilter = strawberry.UNSET,
     ) -> average_facts.ModelAverage[model_facts.ModelRun]:
         ensure_count("first", first, MOST_RANKED)
-        return await averages.average_model_runtime(
-            asking(info), parent, first, criteria=search_filter(filter), models=model_filter(model_filter_)
-        )
+        return await averages.average_model_runtime(asking(info), parent, first, models=model_filter(filter))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.hierarchy.filters import SearchFilter
 from gateway.hierarchy.job import Run
+from gateway.hierarchy.list_filters import RunFilter
 from gateway.hierarchy.project import Project
 from gateway.loading.account_runs import newest_runs
 from gateway.loading.asking import Asking
@@ -17,17 +17,17 @@ from gateway.schema.paging import Page, PageArguments, cut
 async def page_of_runs(
     asking: Asking,
     projects: Sequence[Project],
-    criteria: SearchFilter | None,
+    where: RunFilter | None,
     order_by: RunOrder | None,
     page: PageArguments,
 ) -> Page[Run]:
     """The page asked for; as few runs are read as it needs."""
     newest = None if order_by else page.from_the_start
     limit = min(MOST_RUNS, newest + 1) if newest is not None else MOST_RUNS
-    runs = await newest_runs(asking, projects, limit, criteria)
+    runs = await newest_runs(asking, projects, limit, where=where)
 
     async def total() -> int | None:
-        everything = await newest_runs(asking, projects, MOST_RUNS, criteria)
+        everything = await newest_runs(asking, projects, MOST_RUNS, where=where)
         return len(everything) if len(await asking.loaders.newest_runs(MOST_RUNS)) < MOST_RUNS else None
 
     return cut(runs, order_of_runs(order_by), page, total)

@@ -14,10 +14,10 @@ from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.loading import jobs, projects, rankings
 from gateway.loading.asking import Asking
 from gateway.loading.live import Live, changed_rankings, finished_runs
-from gateway.schema.arguments import ContainsFilter, ContainsModelFilter, Environment, LastRuns, ModelsFilter, TopN
+from gateway.schema.arguments import Environment, JobsFilter, LastRuns, ModelsFilter, TopN
 from gateway.schema.context import Info, asking
 from gateway.schema.enums import DeploymentEnvironment
-from gateway.schema.inputs import model_filter, search_filter
+from gateway.schema.inputs import job_filter, model_filter
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
 from gateway.schema.run import Run
 
@@ -80,18 +80,18 @@ class Subscription:
         info: Info,
         first: TopN = 5,
         last_runs: LastRuns = 1,
-        filter: ContainsFilter = strawberry.UNSET,
-        model_filter_: ContainsModelFilter = strawberry.UNSET,
+        filter: JobsFilter = strawberry.UNSET,
         environment: Environment = DeploymentEnvironment.PRODUCTION,
         send_initial: SendInitial = False,
     ) -> AsyncGenerator[tuple[Ranked[job_facts.Job], ...], None]:
         ensure_ranking(first, last_runs)
-        criteria, models = search_filter(filter), model_filter(model_filter_)
+        where = job_filter(filter)
+        models = where.models if where else None
 
         async def rank(ask: Asking) -> Ranking[job_facts.Job]:
             account = await projects.find_account(ask, environment)
             return await rankings.longest_running_jobs(
-                ask, account.projects, first, last_runs, criteria=criteria, models=models
+                ask, account.projects, first, last_runs, models=models, where=where
             )
 
         return changed_rankings(_live(info), rank, send_initial)

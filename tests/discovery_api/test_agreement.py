@@ -60,12 +60,12 @@ def ranked(ranking: list[Any], name: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("last_runs", [1, 4])
 async def test_rankings_agree(account: dbtAccount, answers: Gateway, criteria: dict[str, Any], last_runs: int) -> None:
     data = await answers.data(
-        """query($n: Int!, $models: ModelFilter, $jobs: SearchFilter) { account {
+        """query($n: Int!, $models: ModelFilter, $jobs: JobFilter) { account {
              slowestModels(first: 9, lastRuns: $n, filter: $models) { rank runtime runCount model { id } }
              longestRunningJobs(first: 9, lastRuns: $n, filter: $jobs) { rank runtime runCount job { id } } } }""",
         n=last_runs,
         models=graphql(criteria),
-        jobs=graphql(criteria),
+        jobs={"models": graphql(criteria)},
     )
     models = account.slowest_models(9, last_runs, **criteria)
     jobs = account.longest_running_jobs(9, last_runs, SearchFilter(**criteria))
@@ -81,7 +81,7 @@ async def test_filters_for_models_agree(account: dbtAccount, answers: Gateway, c
         """query($models: ModelFilter) { account {
              models(filter: $models, first: 100) { nodes { id } }
              slowestModels(filter: $models, lastRuns: 3) { model { id } }
-             longestRunningJobs(modelFilter: $models) { job { id } } } }""",
+             longestRunningJobs(filter: {models: $models}) { job { id } } } }""",
         models=graphql(criteria),
     )
     assert data["account"] == {
@@ -112,12 +112,12 @@ async def test_scopes_agree(account: dbtAccount, answers: Gateway, scope: dict[s
 @pytest.mark.parametrize("criteria", FILTERS)
 async def test_lists_agree(account: dbtAccount, answers: Gateway, criteria: dict[str, Any]) -> None:
     data = await answers.data(
-        """query($models: ModelFilter, $jobs: SearchFilter, $projects: ProjectFilter) { account {
+        """query($models: ModelFilter, $jobs: JobFilter, $projects: ProjectFilter) { account {
              projects(filter: $projects, first: 100) { nodes { id modelCount jobCount } }
              models(filter: $models, first: 100) { nodes { id lastRunStatus runtime startTime } }
              jobs(filter: $jobs, first: 100) { nodes { id lastRun { id status runtime } } } } }""",
         models=graphql(criteria),
-        jobs=graphql(criteria),
+        jobs={"models": graphql(criteria)},
         projects=graphql(criteria),
     )
     assert data["account"]["projects"]["nodes"] == [
@@ -220,7 +220,7 @@ def averaged(average: Average | None) -> dict[str, Any]:
 async def test_averages_and_runtimes_agree(account: dbtAccount, answers: Gateway, job_id: str) -> None:
     data = await answers.data(
         f"""query($id: ID!) {{ job(id: $id) {{
-             averageRuntime(lastRuns: 6, filter: {{tags: ["daily"]}})
+             averageRuntime(lastRuns: 6, filter: {{models: {{tags: ["daily"]}}}})
                {{ runtime leftOut {{ count }} runtimes {{ count }} }}
              averageModelRuntime(first: 4, lastRuns: 6, filter: {{tags: ["daily"]}}) {{ {AVERAGE} }}
              runtimes(lastRuns: 3) {{ jobId runId modelId runtime startTime endTime }}
@@ -274,7 +274,7 @@ FRESHNESS = {"success": "FRESH", "warn": "WARN", "failure": "STALE", "unknown": 
 
 async def test_runs_of_the_account_and_freshness_agree(account: dbtAccount, answers: Gateway) -> None:
     data = await answers.data(
-        """{ account { runs(first: 12, filter: {tags: ["hourly"]}) { nodes { id } }
+        """{ account { runs(first: 12, filter: {models: {tags: ["hourly"]}}) { nodes { id } }
              models(first: 100) { nodes { id freshness { status
                sources { uniqueId freshness { ageSeconds } } } } } } }"""
     )

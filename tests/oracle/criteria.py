@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.oracle.account import Job, Model, Project
-from tests.oracle.artifacts import FAILED, Result, Run
+from tests.oracle.artifacts import FAILED, Result, Run, moment
 from tests.oracle.interpreter import Refused
 
 Criteria = Mapping[str, Any] | None
@@ -150,6 +150,43 @@ RUN_ORDERS: dict[str, Callable[[Run], Any]] = {
     "START_TIME": lambda run: run.start,
     "SEVERITY": lambda run: severity(RUN_STATUSES[run.record["status"]]),
 }
+
+
+def _between(seconds: float | None, wanted: Mapping[str, Any]) -> bool:
+    low, high = wanted.get("minSeconds"), wanted.get("maxSeconds")
+    if (low, high) == (None, None):
+        return True
+    return seconds is not None and (low or 0) <= seconds <= (float("inf") if high is None else high)
+
+
+def _one_of(value: Any, values: Sequence[Any] | None) -> bool:
+    return values is None or value in values
+
+
+def admits_job(job: Job, criteria: Criteria) -> bool:
+    """Whether a job meets what a filter asks of it, its models aside."""
+    wanted = criteria or {}
+    return (
+        (wanted.get("nameContains") or "").lower() in job.record["name"].lower()
+        and _one_of(job.record["job_type"].upper(), wanted.get("kinds"))
+        and _one_of(RUN_STATUSES[job.runs[0].record["status"]], wanted.get("lastRunStatuses"))
+        and _between(_finished(job), wanted)
+    )
+
+
+def admits_run(run: Run, criteria: Criteria) -> bool:
+    """Whether a run meets what a filter asks of it, its models aside."""
+    wanted = criteria or {}
+    since, until = wanted.get("startedSince"), wanted.get("startedUntil")
+    return (
+        _one_of(RUN_STATUSES[run.record["status"]], wanted.get("statuses"))
+        and _one_of(str(run.job_id), wanted.get("jobIds"))
+        and _one_of(run.record["git_branch"], wanted.get("gitBranches"))
+        and (since is None or run.start >= moment(since))
+        and (until is None or run.start < moment(until))
+        and _between(run.runtime, wanted)
+    )
+
 
 SOURCE_ORDERS: dict[str, Callable[[Any], Any]] = {"ID": lambda one: one.id, "AGE": lambda one: one.facts["ageSeconds"]}
 

@@ -21,6 +21,8 @@ from tests.oracle.criteria import (
     Criteria,
     Cursor,
     Listing,
+    admits_job,
+    admits_run,
     asks_nothing,
     listing,
     meets,
@@ -99,6 +101,11 @@ def rank(items: Iterable[tuple[Any, Any, Sequence[float]]], first: int) -> list[
     """(item, id, runtimes): greatest mean first, ties by id, without runtimes left out."""
     rows = sorted((-fmean(times), key, item, times) for item, key, times in items if times)
     return [Ranked(place, item, times) for place, (_, _, item, times) in enumerate(rows[:first], 1)]
+
+
+def ranks(items: Iterable[tuple[Any, Any, Sequence[float]]], asked: Arguments) -> list[Ranked]:
+    """The part of a ranking that is asked for."""
+    return rank(items, asked["first"] + asked["offset"])[asked["offset"] :]
 
 
 def window(job: Job, wanted: int) -> tuple[list[Run], Mapping[str, int]]:
@@ -186,16 +193,19 @@ class Hierarchy:
         return listing(models, asked.get("orderBy"), MODEL_ORDERS, "ASC")
 
     def place_jobs(self, place: Account | Project, asked: Arguments) -> Listing:
-        jobs = self._jobs_building(projects_in(place), asked.get("filter"), None)
+        jobs = self._jobs_building(projects_in(place), asked.get("filter"))
         return listing(jobs, asked.get("orderBy"), JOB_ORDERS, "ASC")
 
     def place_runs(self, place: Account | Project, asked: Arguments) -> Listing:
-        criteria, places = asked.get("filter"), {project.environment_id for project in projects_in(place)}
+        criteria, projects = asked.get("filter"), projects_in(place)
+        models = (criteria or {}).get("models")
+        chosen, places = named(projects, models), {project.environment_id for project in projects}
         runs = [
             run
             for run in self._oracle.runs
             if run.environment_id in places
-            and (asks_nothing(criteria) or any(meets(result, criteria) for result in run.results.values()))
+            and admits_run(run, criteria)
+            and (asks_nothing(models) or bool(self._meeting(run.results, run.environment_id, models, chosen)))
         ]
         return listing(runs, asked.get("orderBy"), RUN_ORDERS, "DESC", default=10)
 
@@ -222,25 +232,25 @@ class Hierarchy:
         scope = given and Scope(given["includeFullRefresh"], given["includeCi"], given["includeFailed"])
         models = models_of(projects_in(place), asked.get("filter"))
         measured = [(model, model.id, model_times(model, asked["lastRuns"], scope)) for model in models]
-        return rank(measured, asked["first"])
+        return ranks(measured, asked)
 
     def place_longestRunningJobs(self, place: Account | Project, asked: Arguments) -> list[Ranked]:
-        jobs = self._jobs_building(projects_in(place), asked.get("filter"), asked.get("modelFilter"))
+        jobs = self._jobs_building(projects_in(place), asked.get("filter"))
         measured = [(job, job.id, [run.runtime for run in window(job, asked["lastRuns"])[0]]) for job in jobs]
-        return rank(measured, asked["first"])
+        return ranks(measured, asked)
 
-    def _jobs_building(self, projects: Sequence[Project], criteria: Criteria, models: Criteria) -> list[Job]:
+    def _jobs_building(self, projects: Sequence[Project], criteria: Criteria) -> list[Job]:
+        models = (criteria or {}).get("models")
         chosen = named(projects, models)
         places = {project.environment_id for project in projects}
         return [
             job
             for job in self._oracle.jobs
-            if job.environment_id in places and self._builds(job, criteria, models, chosen)
+            if job.environment_id in places and admits_job(job, criteria) and self._builds(job, models, chosen)
         ]
 
-    def _builds(self, job: Job, criteria: Criteria, models: Criteria, chosen: set[tuple[str, str]] | None) -> bool:
-        met = asks_nothing(criteria) or any(meets(result, criteria) for result in job.built.values())
-        return met and (asks_nothing(models) or bool(self._meeting(job.built, job.environment_id, models, chosen)))
+    def _builds(self, job: Job, models: Criteria, chosen: set[tuple[str, str]] | None) -> bool:
+        return asks_nothing(models) or bool(self._meeting(job.built, job.environment_id, models, chosen))
 
     def _meeting(
         self, results: Mapping[str, Result], place: int, models: Criteria, chosen: set[tuple[str, str]] | None
@@ -336,10 +346,10 @@ class Hierarchy:
 
     def run_slowestModels(self, run: Run, asked: Arguments) -> list[Ranked]:
         results = [result for result in self._results(run, None, asked.get("filter")) if counts(result)]
-        return rank([(attempt(run, one), one.unique_id, [one.execution_time]) for one in results], asked["first"])
+        return ranks([(attempt(run, one), one.unique_id, [one.execution_time]) for one in results], asked)
 
     def run_averageModelRuntime(self, run: Run, asked: Arguments) -> ModelAverage:
-        results = self._results(run, asked.get("filter"), asked.get("modelFilter"))
+        results = self._results(run, None, asked.get("filter"))
         return average({one.unique_id: [one] for one in results}, 1, asked["first"])
 
     def _results(self, run: Run, criteria: Criteria, models: Criteria) -> list[Result]:
@@ -380,15 +390,17 @@ class Hierarchy:
         return [one for of_run in timed for one in sorted(of_run, key=lambda one: one.model_id or "")]
 
     def job_averageRuntime(self, job: Job, asked: Arguments) -> tuple[list[float], Mapping[str, int]]:
-        models = asked.get("modelFilter")
-        chosen = named([self._projects[job.environment_id]], models)
-        if not self._builds(job, asked.get("filter"), models, chosen):
+        criteria = asked.get("filter")
+        models = (criteria or {}).get("models")
+        if not admits_job(job, criteria):
+            return [], {}
+        if not self._builds(job, models, named([self._projects[job.environment_id]], models)):
             return [], {}
         runs, left_out = window(job, asked["lastRuns"])
         return [run.runtime for run in runs], left_out
 
     def job_averageModelRuntime(self, job: Job, asked: Arguments) -> ModelAverage:
-        models = [one for one in self._built(job, asked.get("modelFilter")) if meets(one, asked.get("filter"))]
+        models = self._built(job, asked.get("filter"))
         runs, _ = window(job, asked["lastRuns"])
         results = {
             model.unique_id: [run.results[model.unique_id] for run in runs if model.unique_id in run.results]

@@ -81,10 +81,10 @@ FILTERED = [
     ("account(filter: {%s}) { id }", ""),
     ("account { projects(filter: {%s}) { totalCount } }", "projects"),
     ("account { models(filter: {%s}) { totalCount } }", "models"),
-    ("account { jobs(filter: {%s}) { totalCount } }", "jobs"),
+    ("account { jobs(filter: {models: {%s}}) { totalCount } }", "jobs"),
     ("account { slowestModels(filter: {%s}) { rank } }", "slowestModels"),
-    ("account { longestRunningJobs(filter: {%s}) { rank } }", "longestRunningJobs"),
-    ("account { longestRunningJobs(modelFilter: {%s}) { rank } }", "longestRunningJobs"),
+    ("account { longestRunningJobs(filter: {models: {%s}}) { rank } }", "longestRunningJobs"),
+    ("account { runs(filter: {models: {%s}}) { totalCount } }", "runs"),
     ('account: project(id: "finance") { models(filter: {%s}) { totalCount } }', "models"),
     ('account: job(id: "301001") { models(filter: {%s}) { totalCount } }', "models"),
     ('account: run(id: "70437490011508") { modelRuns(filter: {%s}) { totalCount } }', "modelRuns"),
@@ -116,7 +116,11 @@ async def test_an_infinite_bound_is_refused(answers: Gateway, literal: str) -> N
     [
         ('account { models(filter: {modelIds: ["finance.nothing"]}) { totalCount } }', "models", "modelIds"),
         ('account { slowestModels(filter: {modelIds: ["x.y"]}) { rank } }', "slowestModels", "modelIds"),
-        ('account { longestRunningJobs(modelFilter: {modelIds: ["x.y"]}) { rank } }', "longestRunningJobs", "modelIds"),
+        (
+            'account { longestRunningJobs(filter: {models: {modelIds: ["x.y"]}}) { rank } }',
+            "longestRunningJobs",
+            "modelIds",
+        ),
         ('account { projects(filter: {projectIds: ["nothing"]}) { totalCount } }', "projects", "projectIds"),
         (
             'account { projects(filter: {projectIds: ["nothing"], includeOrExclude: EXCLUDE}) { totalCount } }',

@@ -60,8 +60,8 @@ async def test_the_average_of_a_job_and_its_spread(
 
 async def test_a_filter_asks_whether_the_job_builds_such_a_model(answers: Gateway, oracle: Oracle) -> None:
     data = await answers.data(
-        '{ job(id: "301001") { does: averageRuntime(filter: {tags: ["daily"]}) { runtime } '
-        'doesNot: averageRuntime(filter: {tags: ["marketing"]}) { runtime runtimes { count } } } }'
+        '{ job(id: "301001") { does: averageRuntime(filter: {models: {tags: ["daily"]}}) { runtime } '
+        'doesNot: averageRuntime(filter: {models: {tags: ["marketing"]}}) { runtime runtimes { count } } } }'
     )
     runs, _ = window(oracle.job(301001), 5)
     assert data["job"] == {
@@ -109,7 +109,7 @@ async def test_the_average_over_the_slowest_models_of_a_job(
     }
 
 
-@pytest.mark.parametrize("criteria", ["", ', filter: {tags: ["daily"]}', ', modelFilter: {materialization: "table"}'])
+@pytest.mark.parametrize("criteria", ["", ', filter: {tags: ["daily"]}', ', filter: {materialization: "table"}'])
 async def test_the_average_over_the_slowest_models_of_a_run(answers: Gateway, oracle: Oracle, criteria: str) -> None:
     for run in oracle.job(301001).runs[:6]:
         data = await answers.data(

@@ -151,7 +151,9 @@ async def test_runtime_bounds_on_a_run_are_inclusive(answers: Gateway, oracle: O
 async def test_a_filter_on_jobs_keeps_those_that_build_a_match(
     answers: Gateway, oracle: Oracle, criteria: str, wanted: dict[str, Any]
 ) -> None:
-    data = await answers.data(f"{{ account {{ jobs(filter: {{{criteria}}}) {{ totalCount nodes {{ id }} }} }} }}")
+    data = await answers.data(
+        f"{{ account {{ jobs(filter: {{models: {{{criteria}}}}}) {{ totalCount nodes {{ id }} }} }} }}"
+    )
     kept = [job for job in oracle.production_jobs if any(meets(one, **wanted) for one in job.built.values())]
     assert data["account"]["jobs"] == {"totalCount": len(kept), "nodes": [{"id": str(job.id)} for job in kept]}
 

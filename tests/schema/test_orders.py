@@ -105,7 +105,8 @@ async def test_runs_of_the_account_are_the_newest_first_with_an_exact_total(answ
 
 async def test_a_filter_keeps_the_runs_in_which_a_model_met_it(answers: Gateway, oracle: Oracle) -> None:
     data = await answers.data(
-        '{ account { runs(first: 100, filter: {tags: ["finance"], minRuntime: 1.0}) { totalCount nodes { id } } } }'
+        '{ account { runs(first: 100, filter: {models: {tags: ["finance"], minRuntime: 1.0}}) '
+        "{ totalCount nodes { id } } } }"
     )
     kept = [
         run
@@ -172,3 +173,56 @@ async def test_the_slowest_job_and_the_failed_run_come_first(answers: Gateway, o
     slowest = max(oracle.production_jobs, key=lambda job: job.runs[0].runtime)
     assert data["account"]["jobs"]["nodes"] == [{"id": str(slowest.id)}]
     assert data["account"]["runs"]["nodes"] == [{"status": "FAILURE"}]
+
+
+RUN_FILTERS: list[tuple[str, Callable[[Any], bool]]] = [
+    ("minSeconds: 16.2", lambda run: run.runtime >= 16.2),
+    ("minSeconds: 5, maxSeconds: 15", lambda run: 5 <= run.runtime <= 15),
+    ("statuses: [FAILURE, CANCELLED]", lambda run: run.record["status"] in (20, 30)),
+    ("statuses: []", lambda _: False),
+    ('jobIds: ["303001", "301001"]', lambda run: run.job_id in (301001, 303001)),
+    ('gitBranches: ["main"], statuses: [SUCCESS]', lambda run: run.record["status"] == 10),
+    (
+        'startedSince: "2026-03-05T00:00:00", startedUntil: "2026-03-10T02:00:00+02:00"',
+        lambda run: "2026-03-05T00:00:00" <= run.start.isoformat() < "2026-03-10T00:00:00",
+    ),
+    (
+        'minSeconds: 10, models: {modelIds: ["finance.fct_invoices"], statuses: [SUCCESS]}',
+        lambda run: (
+            run.runtime >= 10
+            and "model.finance.fct_invoices" in run.results
+            and run.results["model.finance.fct_invoices"].status == "success"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("criteria", "kept"), RUN_FILTERS, ids=[criteria for criteria, _ in RUN_FILTERS])
+async def test_a_filter_on_runs_looks_at_the_runs_themselves(
+    answers: Gateway, oracle: Oracle, criteria: str, kept: Callable[[Any], bool]
+) -> None:
+    data = await answers.data(
+        f"{{ account {{ runs(first: 100, filter: {{{criteria}}}) {{ totalCount nodes {{ id }} }} }} }}"
+    )
+    runs = sorted((run for job in oracle.production_jobs for run in job.runs if kept(run)), key=lambda run: -run.id)
+    assert data["account"]["runs"] == {"totalCount": len(runs), "nodes": [{"id": str(run.id)} for run in runs]}
+
+
+async def test_the_longest_of_the_newest_runs_is_kept_by_a_bound_on_runs(answers: Gateway, oracle: Oracle) -> None:
+    """A bound on models dropped it: it asked whether some model took so long."""
+    newest = sorted((run for job in oracle.production_jobs for run in job.runs), key=lambda run: -run.id)[:3]
+    longest = max(newest, key=lambda run: run.runtime)
+    data = await answers.data(
+        "query($s: Float) { account { runs(first: 1, filter: {minSeconds: $s}) { nodes { id } } } }", s=longest.runtime
+    )
+    assert data["account"]["runs"]["nodes"] == [{"id": str(longest.id)}]
+    refused = await answers.ask("{ account { runs(filter: {minRuntime: 1}) { totalCount } } }")
+    assert refused.errors[0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+
+
+@pytest.mark.parametrize("bounds", ["minSeconds: -1", "minSeconds: 2, maxSeconds: 1"])
+@pytest.mark.parametrize("what", ["runs", "jobs"])
+async def test_bounds_that_nothing_meets_are_refused(answers: Gateway, what: str, bounds: str) -> None:
+    reply = await answers.ask(f"{{ account {{ {what}(filter: {{{bounds}}}) {{ totalCount }} }} }}")
+    assert reply.codes == {f"account.{what}": "BAD_USER_INPUT"}
+    assert reply.errors[0]["extensions"]["argument"] == "minSeconds"

@@ -172,17 +172,23 @@ def built(test: Any) -> Any:
 
 
 JOB_FILTERS: list[tuple[str, Any]] = [
-    ('filter: {tags: ["hourly"]}', built(lambda one: meets(one, tags=["hourly"]))),
-    ('filter: {tags: ["daily", "sla"], tagsMatch: ALL}', built(lambda one: meets(one, all_tags=["daily", "sla"]))),
-    ('filter: {materialization: "Incremental"}', built(lambda one: meets(one, materialization="incremental"))),
-    ("filter: {minRuntime: 1.0}", built(lambda one: one.runtime is not None and one.runtime >= 1.0)),
-    ("filter: {maxRuntime: 0.07}", built(lambda one: one.runtime is not None and one.runtime <= 0.07)),
+    ('filter: {models: {tags: ["hourly"]}}', built(lambda one: meets(one, tags=["hourly"]))),
     (
-        'modelFilter: {modelIds: ["marketing.int_sessions"]}',
+        'filter: {models: {tags: ["daily", "sla"], tagsMatch: ALL}}',
+        built(lambda one: meets(one, all_tags=["daily", "sla"])),
+    ),
+    (
+        'filter: {models: {materialization: "Incremental"}}',
+        built(lambda one: meets(one, materialization="incremental")),
+    ),
+    ("filter: {models: {minRuntime: 1.0}}", built(lambda one: one.runtime is not None and one.runtime >= 1.0)),
+    ("filter: {models: {maxRuntime: 0.07}}", built(lambda one: one.runtime is not None and one.runtime <= 0.07)),
+    (
+        'filter: {models: {modelIds: ["marketing.int_sessions"]}}',
         built(lambda one: one.unique_id == "model.marketing.int_sessions"),
     ),
     (
-        'modelFilter: {modelIds: ["marketing.int_sessions", "finance.stg_payments"], tags: ["daily"]}',
+        'filter: {models: {modelIds: ["marketing.int_sessions", "finance.stg_payments"], tags: ["daily"]}}',
         built(
             lambda one: (
                 one.unique_id in ("model.marketing.int_sessions", "model.finance.stg_payments")
@@ -191,13 +197,14 @@ JOB_FILTERS: list[tuple[str, Any]] = [
         ),
     ),
     (
-        'filter: {tags: ["hourly"]}, modelFilter: {materialization: "table"}',
-        lambda job: (
-            built(lambda one: meets(one, tags=["hourly"]))(job)
-            and built(lambda one: meets(one, materialization="table"))(job)
-        ),
+        'filter: {nameContains: "FINANCE", kinds: [SCHEDULED], models: {tags: ["hourly"]}}',
+        lambda job: "finance" in job.record["name"].lower() and built(lambda one: meets(one, tags=["hourly"]))(job),
     ),
-    ("filter: {tags: []}", lambda _: False),
+    ("filter: {minSeconds: 6, maxSeconds: 15}", lambda job: 6 <= job.runs[0].runtime <= 15),
+    ("filter: {lastRunStatuses: [FAILURE]}", lambda job: job.runs[0].record["status"] == 20),
+    ("filter: {kinds: [CI]}", lambda job: job.record["job_type"] == "ci"),
+    ('filter: {nameContains: "no such job"}', lambda _: False),
+    ("filter: {models: {tags: []}}", lambda _: False),
 ]
 
 
@@ -212,3 +219,35 @@ async def test_a_filter_keeps_the_jobs_that_build_a_match(
     )
     jobs: list[Job] = [job for job in oracle.production_jobs if kept(job)]
     assert data["account"]["longestRunningJobs"] == ranked_jobs(oracle.longest(jobs, last_runs, 100))
+
+
+@pytest.mark.parametrize("offset", [0, 2, 30, 100_000])
+async def test_an_offset_leaves_out_the_top(answers: Gateway, oracle: Oracle, offset: int) -> None:
+    data = await answers.data(
+        "query($o: Int!) { account { models: slowestModels(first: 3, offset: $o) { rank model { id } } "
+        "mean: slowestModels(first: 3, lastRuns: 3, offset: $o) { rank model { id } } "
+        "jobs: longestRunningJobs(first: 3, offset: $o) { rank job { id } } } "
+        'run(id: "70437490011508") { slowestModels(first: 3, offset: $o) { rank modelRun { uniqueId } } } }',
+        o=offset,
+    )
+    models = oracle.slowest(oracle.models, 1, 1_000)
+    jobs = oracle.longest(oracle.production_jobs, 1, 1_000)
+    places = range(offset, offset + 3)
+    assert data["account"]["models"] == [
+        {"rank": place + 1, "model": {"id": models[place][0]}} for place in places if place < len(models)
+    ]
+    assert data["account"]["jobs"] == [
+        {"rank": place + 1, "job": {"id": str(jobs[place][0])}} for place in places if place < len(jobs)
+    ]
+    means = oracle.slowest(oracle.models, 3, 1_000)
+    assert [one["model"]["id"] for one in data["account"]["mean"]] == [one[0] for one in means[offset : offset + 3]]
+    assert [one["rank"] for one in data["run"]["slowestModels"]] == [
+        place + 1 for place in places if place < len(oracle.run(70437490011508).results)
+    ]
+
+
+@pytest.mark.parametrize("offset", [-1, 100_001])
+async def test_an_offset_has_bounds(answers: Gateway, offset: int) -> None:
+    reply = await answers.ask("query($o: Int!) { account { slowestModels(offset: $o) { rank } } }", o=offset)
+    assert reply.codes == {"account.slowestModels": "BAD_USER_INPUT"}
+    assert reply.errors[0]["extensions"]["argument"] == "offset"

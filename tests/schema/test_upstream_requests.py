@@ -48,7 +48,7 @@ COST = {
     },
     "{ account { longestRunningJobs { runtime job { name } } } }": {**PROJECTS, **JOBS},
     "{ account { longestRunningJobs(lastRuns: 10) { job { id } } } }": {**PROJECTS, **JOBS, "runs": 1},
-    '{ account { longestRunningJobs(filter: {tags: ["hourly"]}) { job { id } } } }': {**PROJECTS, **BUILT},
+    '{ account { longestRunningJobs(filter: {models: {tags: ["hourly"]}}) { job { id } } } }': {**PROJECTS, **BUILT},
     '{ model(id: "finance.rpt_ar_aging") { runs(first: 5) { nodes { runtime } } } }': {**MODELS, "ModelHistories": 1},
     '{ model(id: "finance.rpt_ar_aging") { jobs { nodes { id } } } }': {**MODELS, **JOBS, "RunOutline": 1},
     '{ model(id: "finance.rpt_ar_aging") { runs { nodes { run { runtime job { name } } } } } }': {

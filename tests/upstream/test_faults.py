@@ -164,7 +164,7 @@ async def test_when_no_project_can_be_read_the_answer_is_an_error_never_an_empty
     disturbed.upstream.fault = on("EnvironmentModels", reply(503))
     got = await disturbed.ask(
         "{ account { models { totalCount } slowestModels { rank } "
-        'longestRunningJobs { job { id } } filtered: jobs(filter: {tags: ["daily"]}) { totalCount } } }'
+        'longestRunningJobs { job { id } } filtered: jobs(filter: {models: {tags: ["daily"]}}) { totalCount } } }'
     )
     account = got.data["account"]
     assert account["models"] is None
