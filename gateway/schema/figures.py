@@ -106,8 +106,8 @@ class RuntimeReport:
     run_id: strawberry.ID = strawberry.field(description="Id of the run.")
     model_id: strawberry.ID | None = strawberry.field(description="The model; null for the run as a whole.")
     runtime: float = strawberry.field(description="Seconds: the run's wall clock, or the model's own execution time.")
-    start_time: datetime | None = strawberry.field(description="When it started (UTC).")
-    end_time: datetime | None = strawberry.field(description="When it ended (UTC).")
+    start_time: datetime | None = strawberry.field(description="When it started (UTC); null where dbt does not say.")
+    end_time: datetime | None = strawberry.field(description="When it ended (UTC); null where dbt does not say.")
     status: RunStatus = strawberry.field(description="How it ended.")
 
 

@@ -89,3 +89,26 @@ def test_strawberrys_own_schema_object_is_where_the_runner_expects_it(schema: st
     assert schema._schema.query_type.name == "Query"
     document: DocumentNode = parse("{ account { models { totalCount } } }")
     assert OperationRunner(schema).projection(document, None) is not None
+
+
+NULL_ONLY_WITH_AN_ERROR = {
+    "Account": "projects models jobs sources slowestModels longestRunningJobs",
+    "Project": "models jobs sources modelCount jobCount slowestModels longestRunningJobs",
+    "Model": "runs jobs tests upstream downstream freshness",
+    "Job": "runs models slowestModels runtimes averageRuntime averageModelRuntime",
+    "Run": "steps modelCount modelRuns models slowestModels averageModelRuntime",
+    "Source": "models",
+    "Query": "account project model job run",
+}
+
+
+def test_a_nullable_field_says_what_null_means(schema: strawberry.Schema) -> None:
+    """All but those that are null only where the answer holds an error for them."""
+    silent = {
+        f"{name}.{field_name}"
+        for name, kind in schema._schema.type_map.items()
+        if isinstance(kind, GraphQLObjectType) and not name.startswith("_")
+        for field_name, field in kind.fields.items()
+        if not str(field.type).endswith("!") and "null" not in (field.description or "").lower()
+    }
+    assert silent <= {f"{name}.{one}" for name, names in NULL_ONLY_WITH_AN_ERROR.items() for one in names.split()}
