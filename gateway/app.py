@@ -8,6 +8,7 @@ import hmac
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from starlette.applications import Starlette
 
@@ -48,12 +49,14 @@ from gateway.upstream import WrapPlatform, open_upstream
 
 
 def create_app(
-    settings: Settings, wrap_platform: WrapPlatform | None = None, clock: Callable[[], float] = time.monotonic
+    settings: Settings,
+    wrap_platform: WrapPlatform | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    platform: Path | None = None,
 ) -> Starlette:
-    """The gateway as an ASGI application.
+    """The gateway as an ASGI application. Nothing is opened before its lifespan starts.
 
-    Nothing is opened before its lifespan starts. `wrap_platform` may put something before the embedded platform (see
-    open_upstream). `clock` tells the seconds by which facts grow old.
+    `wrap_platform` and `platform` say where the local platform runs (see open_upstream); facts grow old by `clock`.
     """
     tracing, end_tracing = _tracing(settings)
     schema = build_schema(settings.authenticated_schema)
@@ -65,7 +68,7 @@ def create_app(
         async with AsyncExitStack() as stack:
             # Sends the last spans, which may take a moment.
             stack.push_async_callback(asyncio.to_thread, end_tracing)
-            upstream = await stack.enter_async_context(open_upstream(settings, wrap_platform))
+            upstream = await stack.enter_async_context(open_upstream(settings, wrap_platform, platform))
             counts = LookupCounts()
             services = await stack.enter_async_context(_own_services(settings, upstream, clock, counts))
             # What a caller's own token reads is his alone: it is neither shared with replicas nor kept for good.

@@ -19,18 +19,41 @@ class NotAtHand(Exception):
     """Something would have to be asked of dbt, or waited for. Never reaches a caller."""
 
 
-_only: ContextVar[bool] = ContextVar("gateway_only_at_hand", default=False)
+MOST_STEPS = 10_000
+"""What one attempt may do, in steps of about a microsecond: everybody else waits until it has ended."""
+
+
+class _Attempt:
+    """How many steps an attempt may yet do."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MOST_STEPS
+
+
+_only: ContextVar[_Attempt | None] = ContextVar("gateway_only_at_hand", default=None)
 
 
 def only_at_hand() -> bool:
     """Whether nothing may be asked or waited for."""
-    return _only.get()
+    return _only.get() is not None
 
 
 def ensure_may_ask() -> None:
     """Raises NotAtHand where nothing may be asked."""
-    if _only.get():
+    if _only.get() is not None:
         raise NotAtHand
+
+
+def spend(steps: int) -> None:
+    """To be called before about so many microseconds of work. Raises NotAtHand when the attempt would do more than
+    MOST_STEPS in all; does nothing where others can be let on meanwhile (see concurrency.checkpoints)."""
+    attempt = _only.get()
+    if attempt is not None:
+        attempt.left -= steps
+        if attempt.left < 0:
+            raise NotAtHand
 
 
 class at_hand:  # noqa: N801  # a context manager, as in telemetry.usage
@@ -39,7 +62,7 @@ class at_hand:  # noqa: N801  # a context manager, as in telemetry.usage
     __slots__ = ("_token",)
 
     def __enter__(self) -> None:
-        self._token = _only.set(True)
+        self._token = _only.set(_Attempt())
 
     def __exit__(self, *_: object) -> None:
         _only.reset(self._token)
@@ -58,7 +81,7 @@ def outcome(coroutine: Coroutine[Any, Any, T]) -> T:
 
 async def together(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """What each of them returns, run side by side; where nothing may be waited for, one after the other."""
-    if not _only.get():
+    if _only.get() is None:
         return await asyncio.gather(*coroutines)
     pending = list(coroutines)
     try:
@@ -71,7 +94,7 @@ async def together(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 async def both(first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, U]) -> tuple[T, U]:
     """The same of two that return different things."""
-    if not _only.get():
+    if _only.get() is None:
         one, other = await asyncio.gather(first, second)
         return one, other
     try:

@@ -24,7 +24,7 @@ from gateway.services.bundle import Upstream
 from gateway.services.discipline.disciplined_wire import DisciplinedWire, Surroundings
 from gateway.services.discipline.policy import BudgetPolicy, DisciplinePolicy, RetryPolicy
 from gateway.services.discipline.shared_tokens import SharedBuckets
-from gateway.services.wire.wire import AsgiWire, HttpWire, WireLimits
+from gateway.services.wire.wire import AsgiWire, HttpWire, Wire, WireLimits
 from gateway.setting_entries import ProjectSetting
 from gateway.settings import Settings
 
@@ -35,11 +35,15 @@ _LOCAL = "http://local-platform"
 
 
 @asynccontextmanager
-async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None = None) -> AsyncIterator[Upstream]:
+async def open_upstream(
+    settings: Settings, wrap_platform: WrapPlatform | None = None, platform: Path | None = None
+) -> AsyncIterator[Upstream]:
     """The upstream that the settings name, opened for the block; without any, the embedded demo.
 
     `wrap_platform` is called with the embedded platform, when there is one, and may put something between it and the
-    caller; tests count and disturb its requests there. Raises ConfigurationError or UnreadableArtifact.
+    caller; tests count and disturb its requests there. `platform` is the Unix socket of a process that serves the
+    store of the settings (see local_platform.process); without it the platform runs in this process.
+    Raises ConfigurationError or UnreadableArtifact.
     """
     limits = WireLimits(settings.upstream_seconds, settings.upstream_connections, settings.upstream_response_bytes)
     async with AsyncExitStack() as stack:
@@ -53,11 +57,10 @@ async def open_upstream(settings: Settings, wrap_platform: WrapPlatform | None =
         account_id = archive.describe().account_id
         if account_id is None:
             raise ConfigurationError(_nothing_to_serve(settings))
-        platform = create_platform(archive)
-        app = wrap_platform(platform) if wrap_platform else platform
         identity = _identity(settings, account_id)
         policy = _discipline(settings)
-        wire = DisciplinedWire(AsgiWire(app, None, limits), policy, limits, _surroundings(link, identity))
+        local: Wire = HttpWire(None, limits, platform) if platform else _embedded(archive, wrap_platform, limits)
+        wire = DisciplinedWire(local, policy, limits, _surroundings(link, identity))
         yield Upstream(
             wire,
             f"{_LOCAL}/graphql",
@@ -99,6 +102,11 @@ def _dbt_cloud(
         link=link,
         calls_per_operation=policy.calls_per_operation,
     )
+
+
+def _embedded(archive: Archive, wrap_platform: WrapPlatform | None, limits: WireLimits) -> Wire:
+    app = create_platform(archive)
+    return AsgiWire(wrap_platform(app) if wrap_platform else app, None, limits)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -32,6 +33,7 @@ from gateway.local_platform.archive import Archive
 from gateway.local_platform.faults import Faults, parse_faults
 from gateway.local_platform.ingest import IngestReport
 from gateway.local_platform.layout import Problem
+from gateway.local_platform.process import platform_process
 from gateway.local_platform.retention import Retention, forget_old_runs
 from gateway.local_platform.watching import watch_folder
 from gateway.schema import build
@@ -61,9 +63,15 @@ def _serve(options: argparse.Namespace) -> int:
         served = source.settings
         if on_this_machine and not served.allowed_hosts:
             served = served.model_copy(update={"allowed_hosts": LOOPBACK_NAMES})
-        with metrics_shared(options.workers) as figures:
+        with metrics_shared(options.workers) as figures, _platform_beside(served) as platform:
             policy = replace(_serving_policy(served, options.workers), metrics=figures)
-            return serve(partial(create_app, served.for_one_of(options.workers)), listening, policy)
+            application = partial(create_app, served.for_one_of(options.workers), platform=platform)
+            return serve(application, listening, policy)
+
+
+def _platform_beside(settings: Settings) -> AbstractContextManager[Path | None]:
+    """Where the store is served for the block; nowhere where dbt Cloud is asked."""
+    return platform_process(settings.store_url) if settings.store_url else nullcontext()
 
 
 def _tell_trouble(settings: Settings) -> None:

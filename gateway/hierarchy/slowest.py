@@ -1,9 +1,9 @@
-"""The slowest models by their last success' runtime: of whole projects from kept orders, of a list in one pass."""
+"""The slowest models by their last success' runtime, from the order that each project's models keep."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from heapq import merge, nsmallest
+from heapq import merge
 from itertools import islice
 
 from gateway.hierarchy.identity import EnvironmentModels, place_by_runtime
@@ -14,17 +14,11 @@ from gateway.hierarchy.statistics import summarise
 
 def slowest_of_projects(environments: Sequence[EnvironmentModels], first: int) -> Ranking[Model]:
     """The `first` slowest of all their models. Costs as much as there are projects, however many models they have,
-    once each project's order has been made."""
+    once each project's order has been made (see EnvironmentModels.slowest)."""
     considered = sum(len(one.models) for one in environments)
     timed = sum(one.timed for one in environments)
     slowest = islice(merge(*(one.slowest(first) for one in environments), key=place_by_runtime), first)
     return Ranking(_ranked(slowest), considered, considered - timed)
-
-
-def slowest_among(models: Sequence[Model], first: int) -> Ranking[Model]:
-    """The `first` slowest of these models."""
-    timed = [model for model in models if model.runtime is not None]
-    return Ranking(_ranked(nsmallest(first, timed, key=place_by_runtime)), len(models), len(models) - len(timed))
 
 
 def _ranked(models: Iterable[Model]) -> tuple[Ranked[Model], ...]:

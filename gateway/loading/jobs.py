@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from gateway.at_hand import both, together
+from gateway.concurrency.checkpoints import pieces
 from gateway.errors import BadUserInput, NotFound
 from gateway.hierarchy.averages import RunWindow, reason_to_leave_out
 from gateway.hierarchy.filters import Filterable, ModelFilter, SearchFilter, contains_match
-from gateway.hierarchy.identity import unknown
+from gateway.hierarchy.identity import models_in_order
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.list_filters import JobFilter
 from gateway.hierarchy.model import Model, ModelRun
@@ -18,6 +19,7 @@ from gateway.hierarchy.project import Project
 from gateway.loading.asking import Asking
 from gateway.loading.models import matching, select_models
 from gateway.loading.projects import project_of_environment
+from gateway.loading.suggestions import unknown
 from gateway.services.models.model_histories import HistoryKey
 
 F = TypeVar("F", bound=Filterable)
@@ -109,7 +111,7 @@ async def find_job(asking: Asking, job_id: int) -> Job:
     """The job with this id. Raises NotFound that says which jobs exist."""
     jobs = await asking.loaders.jobs()
     if job_id not in jobs:
-        raise unknown("job", str(job_id), [str(one) for one in sorted(jobs)])
+        raise await unknown(asking, "job", str(job_id), [str(one) for one in sorted(jobs)])
     return jobs[job_id]
 
 
@@ -139,14 +141,22 @@ async def models_of_job(asking: Asking, job: Job, criteria: ModelFilter | None) 
     if project is None:
         return []
     built, environment = await both(asking.loaders.built_models(job), asking.loaders.models(project))
-    kept = [model for model in matching([environment], criteria) if model.unique_id in built.unique_ids]
-    return sorted(kept, key=lambda model: model.id)
+    met = models_in_order(await matching(asking, [environment], criteria))
+    kept: list[Model] = []
+    async for piece in pieces(met, 0.3):
+        kept += [model for model in piece if model.unique_id in built.unique_ids]
+    return kept
 
 
 async def executed_models(asking: Asking, run: Run, criteria: SearchFilter | None) -> list[ModelRun]:
     """What each model did in a run, ordered by unique id; models it did not touch are not in it."""
     touched = (await asking.loaders.run_models(run)).models
-    return [one for one in touched if criteria is None or criteria.matches(one)]
+    if criteria is None or criteria.is_empty:
+        return list(touched)
+    kept: list[ModelRun] = []
+    async for piece in pieces(touched):
+        kept += filter(criteria.matches, piece)
+    return kept
 
 
 async def ended_runs(asking: Asking, job: Job, wanted: int) -> list[Run]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
+from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.errors import BadUserInput, GatewayError, NotFound
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.history import Counted, HistoryScope, count_runs
-from gateway.hierarchy.identity import EnvironmentModels, models_in_order, named_models, resolve_model
+from gateway.hierarchy.identity import EnvironmentModels, find_named, models_in_order
 from gateway.hierarchy.ids import project_part
 from gateway.hierarchy.model import Model, ModelRun, ModelTest, Owner
 from gateway.hierarchy.project import DeploymentEnvironment, Project
@@ -16,6 +17,7 @@ from gateway.hierarchy.runtimes import WITHIN_JOB
 from gateway.loading.asking import Asking
 from gateway.loading.loaders import HistoryRequest
 from gateway.loading.projects import deployment_of
+from gateway.loading.suggestions import ids_of, named_models, unknown
 from gateway.services.models.model_histories import HistoryKey
 
 MOST_HISTORY = 100
@@ -50,24 +52,60 @@ def _key(what: str, projects: Sequence[Project], criteria: ModelFilter | None) -
 
 
 async def _select_models(asking: Asking, projects: Sequence[Project], criteria: ModelFilter | None) -> Sequence[Model]:
+    environments = await narrowed_environments(asking, projects, criteria)
+    for one in environments:
+        # Each keeps its order.
+        await checkpoint(one.steps_to_order())
+        one.in_order  # noqa: B018  # made here, between two checkpoints
+    return models_in_order(environments)
+
+
+async def narrowed_environments(
+    asking: Asking, projects: Sequence[Project], criteria: ModelFilter | None
+) -> list[EnvironmentModels]:
+    """The models of each project that could be read, and of them those that meet a filter. Raises as select_models."""
     environments = await environments_of(asking, projects, criteria)
+    if criteria is None or criteria.is_empty:
+        return environments
     try:
-        models = matching(environments, criteria)
+        return await matching(asking, environments, criteria)
     except BadUserInput:
         if asking.own_failure:
             raise asking.own_failure from None
         # What is asked for was read in part only, maybe; the error has to say what there is.
-        models = matching(await environments_of(asking, projects, None), criteria)
-    return models
+        return await matching(asking, await environments_of(asking, projects, None), criteria)
 
 
-def matching(environments: Sequence[EnvironmentModels], criteria: ModelFilter | None) -> Sequence[Model]:
-    """The models that meet a filter, by id. Raises BadUserInput for a model id that names none, or several, of them."""
-    everything = models_in_order(environments)
+async def matching(
+    asking: Asking, environments: Sequence[EnvironmentModels], criteria: ModelFilter | None
+) -> list[EnvironmentModels]:
+    """Of each environment the models that meet a filter. Each filter looks at an environment's models once, as long as
+    that is kept. Raises BadUserInput for a model id that names none, or several, of them."""
     if criteria is None:
-        return everything
-    named, wanted = named_models(environments, criteria), criteria.criteria
-    return [model for model in everything if (named is None or model.id in named) and wanted.matches(model)]
+        return list(environments)
+    named = await named_models(asking, environments, criteria)
+    met = [await _narrowed(one, criteria.criteria) for one in environments]
+    if named is None:
+        return met
+    return [_only(one, named) for one in met]
+
+
+def _only(environment: EnvironmentModels, ids: frozenset[str]) -> EnvironmentModels:
+    by_id = environment.by_id
+    chosen = sorted((by_id[one] for one in ids if one in by_id), key=lambda model: model.unique_id)
+    return EnvironmentModels(environment.project_id, environment.environment_id, chosen)
+
+
+async def _narrowed(environment: EnvironmentModels, criteria: ModelFilter) -> EnvironmentModels:
+    if criteria.is_empty:
+        return environment
+    known = environment.narrowed(criteria)
+    if known is not None:
+        return known
+    met: list[Model] = []
+    async for piece in pieces(environment.models):
+        met += filter(criteria.matches, piece)
+    return environment.keep_narrowed(criteria, met)
 
 
 async def find_model(asking: Asking, given: str, deployment: DeploymentEnvironment | None) -> Model:
@@ -81,12 +119,10 @@ async def find_model(asking: Asking, given: str, deployment: DeploymentEnvironme
     named = [project for project in projects if any(given.startswith(f"{one}.") for one in project.spellings)]
     searched = named if named and not given.startswith("model.") else projects
     environments = await asking.of_each(searched, asking.loaders.models)
-    try:
-        return resolve_model(given, environments)
-    except NotFound:
-        if asking.own_failure:
-            raise asking.own_failure from None
-        raise
+    found = find_named(given, environments)
+    if found is not None:
+        return found
+    raise asking.own_failure or await unknown(asking, "model", given, ids_of(environments))
 
 
 async def model_with_id(asking: Asking, model_id: str) -> Model:
@@ -164,14 +200,15 @@ async def counted_runs(
     while pending:
         histories = await asking.loaders.histories(HistoryRequest(tuple(pending), count))
         short = []
-        for key, runs in histories.items():
-            if isinstance(runs, GatewayError):
-                found[key] = runs
-                continue
-            counted = count_runs(runs, jobs, scope, wanted)
-            found[key] = counted
-            if len(counted.runs) < wanted and len(runs) >= count:
-                short.append(key)
+        async for piece in pieces(list(histories), steps=5 + count):
+            for key in piece:
+                runs = histories[key]
+                if isinstance(runs, GatewayError):
+                    found[key] = runs
+                    continue
+                counted = found[key] = count_runs(runs, jobs, scope, wanted)
+                if len(counted.runs) < wanted and len(runs) >= count:
+                    short.append(key)
         pending = short if count < MOST_HISTORY else []
         count = min(MOST_HISTORY, count * 4)
     return found

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.at_hand import together
+from gateway.concurrency.checkpoints import pieces
 from gateway.errors import BadUserInput, NotFound
 from gateway.hierarchy.filters import ProjectFilter, contains_match
-from gateway.hierarchy.identity import EnvironmentModels, named_models, unknown
+from gateway.hierarchy.identity import EnvironmentModels
 from gateway.hierarchy.ids import AccountView, account_view
 from gateway.hierarchy.project import Account, DeploymentEnvironment, Project
 from gateway.loading.asking import Asking
 from gateway.loading.project_map import ProjectMap
+from gateway.loading.suggestions import named_models, unknown
 
 
 async def find_account(asking: Asking, deployment: DeploymentEnvironment) -> Account:
@@ -65,7 +67,7 @@ async def find_project(asking: Asking, project_id: str, deployment: DeploymentEn
     for project in here:
         if project.environment_id in projects.unread:
             raise projects.unread[project.environment_id]
-    raise unknown("project", project_id, [project.id for project in here])
+    raise await unknown(asking, "project", project_id, [project.id for project in here])
 
 
 def deployment_of(
@@ -89,7 +91,7 @@ async def project_with_id(asking: Asking, project_id: str) -> Project:
     """The project whose id is exactly this, through any environment. Raises NotFound, or as find_project does."""
     project = await find_project(asking, project_id, None)
     if project.id != project_id:
-        raise unknown("project", project_id, [project.id])
+        raise await unknown(asking, "project", project_id, [project.id])
     return project
 
 
@@ -108,7 +110,7 @@ async def select_projects(
     """
     if criteria is None:
         return tuple(projects)
-    _ensure_known(criteria, projects)
+    await _ensure_known(asking, criteria, projects)
     admitted = [project for project in projects if criteria.admits(project.spellings)]
     if criteria.criteria.is_empty and (criteria.models is None or criteria.models.is_empty):
         keeps_all = criteria.project_ids is None
@@ -118,25 +120,28 @@ async def select_projects(
         return project, await asking.loaders.models(project)
 
     found = await asking.of_each(admitted, read)
-    named = named_models((models for _, models in found), criteria.models)
-    return tuple(project for project, models in found if _contains(models, criteria, named))
+    named = await named_models(asking, [models for _, models in found], criteria.models)
+    return tuple([project for project, models in found if await _contains(models, criteria, named)])
 
 
-def _contains(environment: EnvironmentModels, criteria: ProjectFilter, named: frozenset[str] | None) -> bool:
+async def _contains(environment: EnvironmentModels, criteria: ProjectFilter, named: frozenset[str] | None) -> bool:
     """Whether a project holds a model that meets a filter's own criteria, and one that meets those of `models`."""
-    if not criteria.criteria.is_empty and not contains_match(criteria.criteria, environment.models):
-        return False
-    models = criteria.models
-    if models is None or models.is_empty:
-        return True
-    return any((named is None or one.id in named) and models.criteria.matches(one) for one in environment.models)
+    own, models = criteria.criteria, criteria.models
+    meets_own, meets_models = own.is_empty, models is None or models.is_empty
+    async for piece in pieces(environment.models, steps=2):
+        meets_own = meets_own or contains_match(own, piece)
+        if models is not None and not meets_models:
+            meets_models = any((named is None or one.id in named) and models.criteria.matches(one) for one in piece)
+        if meets_own and meets_models:
+            return True
+    return meets_own and meets_models
 
 
-def _ensure_known(criteria: ProjectFilter, projects: Sequence[Project]) -> None:
+async def _ensure_known(asking: Asking, criteria: ProjectFilter, projects: Sequence[Project]) -> None:
     known = {spelling for project in projects for spelling in project.spellings}
     for project_id in criteria.project_ids or ():
         if project_id not in known:
-            missing = unknown("project", project_id, [project.id for project in projects])
+            missing = await unknown(asking, "project", project_id, [project.id for project in projects])
             raise BadUserInput(f"projectIds: {missing.message}", argument="projectIds")
 
 

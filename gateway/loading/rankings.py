@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gateway.at_hand import together
+from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.errors import GatewayError
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
 from gateway.hierarchy.history import Counted, HistoryScope, LeftOutReason
@@ -15,11 +16,11 @@ from gateway.hierarchy.list_filters import JobFilter
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.ranking import Measured, Ranking, rank
-from gateway.hierarchy.slowest import slowest_among, slowest_of_projects
+from gateway.hierarchy.slowest import slowest_of_projects
 from gateway.hierarchy.statistics import Summary, summarise
 from gateway.loading.asking import Asking
 from gateway.loading.jobs import ended_runs, select_jobs
-from gateway.loading.models import counted_runs, environments_of, select_models
+from gateway.loading.models import counted_runs, narrowed_environments, select_models
 from gateway.services.models.model_histories import HistoryKey
 from gateway.telemetry.usage import current_usage
 
@@ -50,9 +51,12 @@ async def slowest_models(
 async def _by_last_success(
     asking: Asking, projects: Sequence[Project], first: int, criteria: ModelFilter | None
 ) -> Ranking[Model]:
-    if criteria is None or criteria.is_empty:
-        return slowest_of_projects(await environments_of(asking, projects, None), first)
-    return slowest_among(await select_models(asking, projects, criteria), first)
+    environments = await narrowed_environments(asking, projects, criteria)
+    for one in environments:
+        # Each keeps its order: whoever ranks the same models after that costs next to nothing.
+        await checkpoint(one.steps_to_rank(first))
+        one.slowest(first)
+    return slowest_of_projects(environments, first)
 
 
 async def _by_history(
@@ -74,14 +78,15 @@ async def _measure_history(
     measured: list[Measured[Model]] = []
     failed: dict[int, GatewayError] = {}
     left_out: Counter[LeftOutReason] = Counter()
-    for model in models:
-        history = histories[HistoryKey(model.environment_id, model.unique_id)]
-        if isinstance(history, Counted):
-            left_out.update(history.left_out)
-            runtimes = [run.runtime for run in history.runs if run.runtime is not None]
-            measured.append(Measured(model, model.id, summarise(runtimes)))
-        else:
-            failed[model.environment_id] = history
+    async for piece in pieces(models, steps=15 + last_runs):
+        for model in piece:
+            history = histories[HistoryKey(model.environment_id, model.unique_id)]
+            if isinstance(history, Counted):
+                left_out.update(history.left_out)
+                runtimes = [run.runtime for run in history.runs if run.runtime is not None]
+                measured.append(Measured(model, model.id, summarise(runtimes)))
+            else:
+                failed[model.environment_id] = history
     if failed and not measured:
         raise next(iter(failed.values()))
     for project in projects:

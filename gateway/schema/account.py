@@ -50,7 +50,7 @@ from gateway.schema.orders import (
     order_of_models,
     order_of_sources,
 )
-from gateway.schema.paging import Page, cut
+from gateway.schema.paging import Page, cut, cut_in_order
 from gateway.schema.project import Project
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
 from gateway.schema.run import Run
@@ -117,7 +117,7 @@ class Account:
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
         found = await models.select_models(asking(info), parent.projects, model_filter(filter))
-        return cut(found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID)
+        return await cut_in_order(found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID)
 
     @strawberry.field(
         description="The jobs of all projects, ordered by id.",

@@ -37,7 +37,7 @@ from gateway.schema.figures import JobAverage, ModelAverage, RuntimeReport
 from gateway.schema.inputs import job_filter, model_filter
 from gateway.schema.lazy import LazyModel, LazyProject
 from gateway.schema.orders import OrderModelsBy, OrderRunsBy, order_of_models, order_of_runs
-from gateway.schema.paging import Page, cut, ensure_count
+from gateway.schema.paging import Page, cut, cut_in_order, ensure_count
 from gateway.schema.rankings import RankedModelRun, ensure_last_runs, ensure_ranking
 from gateway.schema.run import Run
 from gateway.schema.words import JobKind, word_of
@@ -116,7 +116,7 @@ class Job:
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
         found = await jobs.models_of_job(asking(info), parent, model_filter(filter))
-        return cut(found, order_of_models(order_by), page)
+        return await cut_in_order(found, order_of_models(order_by), page)
 
     @strawberry.field(
         description="The models that took longest in the job's newest completed run that executed a model. Models "

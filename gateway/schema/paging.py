@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
+from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.errors import BadUserInput
 from gateway.hierarchy.ordering import Order, Position
 
@@ -113,6 +114,19 @@ def cut(
         size=len(items),
         total=total or (lambda: len(items)),
     )
+
+
+async def cut_in_order(
+    items: Sequence[T], order: Order[T], page: PageArguments, *, arrived_in: Order[T] | None = None
+) -> Page[T]:
+    """The same, with long lists put in order in pieces between which others have their turn."""
+    if order is arrived_in:
+        return cut(items, order, page, arrived_in=order)
+    placed: list[Any] = []
+    async for piece in pieces(items):
+        placed += order.place(piece)
+    await checkpoint(len(placed) // 3)
+    return cut(order.sort_placed(placed), order, page, arrived_in=order)
 
 
 def _bounds(ordered: Sequence[T], order: Order[T], page: PageArguments) -> tuple[int, int]:

@@ -46,7 +46,7 @@ from gateway.schema.orders import (
     order_of_models,
     order_of_sources,
 )
-from gateway.schema.paging import Page, cut
+from gateway.schema.paging import Page, cut, cut_in_order
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
 from gateway.schema.run import Run
 from gateway.schema.runs import page_of_runs
@@ -94,7 +94,7 @@ class Project:
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
         found = await models.select_models(asking(info), [parent], model_filter(filter))
-        return cut(found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID)
+        return await cut_in_order(found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID)
 
     @strawberry.field(
         description="The project's jobs, ordered by id.",

@@ -31,7 +31,7 @@ from gateway.schema.inputs import model_filter, search_filter
 from gateway.schema.lazy import LazyJob, LazyModel
 from gateway.schema.model_run import ModelRun
 from gateway.schema.orders import BY_UNIQUE_ID, OrderModelsBy, order_of_models
-from gateway.schema.paging import Page, cut, ensure_count
+from gateway.schema.paging import Page, cut_in_order, ensure_count
 from gateway.schema.rankings import RankedModelRun, ensure_ranking
 from gateway.schema.words import TriggerCategory, trigger_category
 
@@ -141,7 +141,7 @@ class Run:
     ) -> Page[model_facts.ModelRun]:
         page = page_arguments(first, after, last, before)
         touched = await jobs.executed_models(asking(info), parent, search_filter(filter))
-        return cut(touched, BY_UNIQUE_ID, page)
+        return await cut_in_order(touched, BY_UNIQUE_ID, page)
 
     @strawberry.field(
         description="The models the run touched, as their environment knows them now, ordered by id. The filter looks "
@@ -164,7 +164,8 @@ class Run:
         ask = asking(info)
         touched = await run_models.models_in_run(ask, parent, models=model_filter(filter))
         found = await run_models.applied_models(ask, touched)
-        return cut([model for model in found.values() if model is not None], order_of_models(order_by), page)
+        present = [model for model in found.values() if model is not None]
+        return await cut_in_order(present, order_of_models(order_by), page)
 
     @strawberry.field(
         description="The models that took longest in this run. Models that failed or did not run are left out.",

@@ -12,6 +12,7 @@ from gateway.caching.generations import ACCOUNT
 from gateway.caching.memory import Fact
 from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
+from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.services.base_query import BaseQuery, Operation
@@ -139,22 +140,30 @@ class JobService:
     ) -> Mapping[RunKey, RunModels[ModelRun] | GatewayError]:
         found = await read_rows(self._query, _FULL, keys, per_document)
         share = Share()
-        return {
-            key: rows
-            if isinstance(rows, GatewayError)
-            else RunModels(_touched(to_model_run(row, share) for row in rows.rows), rows.known)
-            for key, rows in found.items()
-        }
+        read: dict[RunKey, RunModels[ModelRun] | GatewayError] = {}
+        for key, rows in found.items():
+            if isinstance(rows, GatewayError):
+                read[key] = rows
+                continue
+            models: list[ModelRun | None] = []
+            async for piece in pieces(rows.rows, steps=8):
+                models += [to_model_run(row, share) for row in piece]
+            read[key] = RunModels(_touched(models), rows.known)
+        return read
 
     async def _read_outlines(self, keys: list[RunKey]) -> Mapping[RunKey, RunModels[BuiltModel] | GatewayError]:
         found = await read_rows(self._query, _OUTLINE, keys)
         share = Share()
-        return {
-            key: rows
-            if isinstance(rows, GatewayError)
-            else RunModels(_touched(to_built_model(row, share) for row in rows.rows), rows.known)
-            for key, rows in found.items()
-        }
+        read: dict[RunKey, RunModels[BuiltModel] | GatewayError] = {}
+        for key, rows in found.items():
+            if isinstance(rows, GatewayError):
+                read[key] = rows
+                continue
+            models: list[BuiltModel | None] = []
+            async for piece in pieces(rows.rows, steps=4):
+                models += [to_built_model(row, share) for row in piece]
+            read[key] = RunModels(_touched(models), rows.known)
+        return read
 
 
 def _is_final(fact: _RunFact[T]) -> bool:

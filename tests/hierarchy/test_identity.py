@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import AmbiguousId, NotFound
-from gateway.hierarchy.identity import EnvironmentModels, resolve_model
+from gateway.hierarchy.identity import EnvironmentModels, closest, find_named, most_similar, not_found
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.model_ids import model_ids
 
@@ -38,6 +38,14 @@ def model(project_id: str, model_id: str, unique_id: str) -> Model:
 def environment(project_id: str, unique_ids: set[str]) -> EnvironmentModels:
     ids = model_ids(project_id, unique_ids)
     return EnvironmentModels(project_id, 1, [model(project_id, ids[one], one) for one in sorted(unique_ids)])
+
+
+def resolve_model(given_id: str, searched: list[EnvironmentModels]) -> Model:
+    found = find_named(given_id, searched)
+    if found is None:
+        known = [one for place in searched for one in place.ids]
+        raise not_found("model", given_id, known, closest(given_id, most_similar(given_id, known)))
+    return found
 
 
 @given(UNIQUE_IDS)

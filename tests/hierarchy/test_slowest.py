@@ -8,7 +8,7 @@ import pytest
 
 from gateway.hierarchy.identity import EnvironmentModels, models_in_order
 from gateway.hierarchy.model import Model
-from gateway.hierarchy.slowest import slowest_among, slowest_of_projects
+from gateway.hierarchy.slowest import slowest_of_projects
 
 
 def account(seed: int) -> list[EnvironmentModels]:
@@ -35,11 +35,11 @@ def test_kept_orders_are_what_sorting_gives(seed: int) -> None:
     by_id = sorted(everything, key=lambda model: model.id)
     timed = sorted((m for m in everything if m.runtime is not None), key=lambda m: (-(m.runtime or 0), m.id))
     for first in (1, 3, 1000):
-        for ranking in (slowest_of_projects(environments, first), slowest_among(by_id, first)):
-            assert [entry.item for entry in ranking.entries] == timed[:first]
-            assert [entry.runtime for entry in ranking.entries] == [model.runtime for model in timed[:first]]
-            assert [entry.rank for entry in ranking.entries] == list(range(1, len(timed[:first]) + 1))
-            assert (ranking.considered, ranking.without_runtime) == (len(everything), len(everything) - len(timed))
+        ranking = slowest_of_projects(environments, first)
+        assert [entry.item for entry in ranking.entries] == timed[:first]
+        assert [entry.runtime for entry in ranking.entries] == [model.runtime for model in timed[:first]]
+        assert [entry.rank for entry in ranking.entries] == list(range(1, len(timed[:first]) + 1))
+        assert (ranking.considered, ranking.without_runtime) == (len(everything), len(everything) - len(timed))
     joined = models_in_order(environments)
     assert (list(joined), len(joined), list(joined[:])) == (by_id, len(by_id), by_id)
     for start in range(-3, len(by_id) + 2, 5):

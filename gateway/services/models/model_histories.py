@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError, UpstreamComplexityExceeded, UpstreamRejected
 from gateway.hierarchy.model import ModelRun
 from gateway.services.base_query import BaseQuery, Operation, RootLookup
@@ -77,7 +78,7 @@ async def _read(
     found: dict[HistoryKey, tuple[ModelRun, ...] | GatewayError] = {}
     share = Share()
     for n, group in enumerate(groups):
-        found |= _sort_out(group, answers.get(f"e{n}"), share)
+        found |= await _sort_out(group, answers.get(f"e{n}"), share, count)
     return found
 
 
@@ -101,8 +102,8 @@ def _lookup(n: int, group: Sequence[HistoryKey], count: int) -> RootLookup:
     return RootLookup(f"e{n}", text, variables)
 
 
-def _sort_out(
-    group: Sequence[HistoryKey], answer: EnvironmentHistories | GatewayError | None, share: Share
+async def _sort_out(
+    group: Sequence[HistoryKey], answer: EnvironmentHistories | GatewayError | None, share: Share, count: int
 ) -> Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
     if isinstance(answer, PartsRejected):
         # Those that it does not name keep the PartsRejected: they are asked again.
@@ -111,10 +112,12 @@ def _sort_out(
     if isinstance(answer, GatewayError):
         return dict.fromkeys(group, answer)
     histories = (answer.applied if answer else None) or {}
-    return {
-        key: _superseding(_newest_first(to_model_run(row, share) for row in histories.get(f"m{m}", ())))
-        for m, key in enumerate(group)
-    }
+    found: dict[HistoryKey, tuple[ModelRun, ...] | GatewayError] = {}
+    async for piece in pieces(group, steps=8 * count):
+        for key in piece:
+            rows = histories.get(f"m{len(found)}", ())
+            found[key] = _superseding(_newest_first(to_model_run(row, share) for row in rows))
+    return found
 
 
 def _superseding(runs: Sequence[ModelRun]) -> tuple[ModelRun, ...]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from gateway.at_hand import only_at_hand
@@ -15,6 +16,7 @@ from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.memory import Fact
 from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
+from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.errors import GatewayError
 from gateway.hierarchy.durations import seconds_or_none
 from gateway.hierarchy.identity import EnvironmentModels
@@ -249,7 +251,7 @@ class ModelService:
                 facts[_ModelsKey(one, pushed)] = (
                     made
                     if isinstance(made, GatewayError)
-                    else _ModelsFact(made(projects[one]), fields, headers[one].revision)
+                    else _ModelsFact(await made(projects[one]), fields, headers[one].revision)
                 )
         return facts
 
@@ -268,7 +270,7 @@ class ModelService:
             if isinstance(found, GatewayError):
                 facts[_ModelsKey(one, None)] = found
             elif headers[one].judge(found.revision).current:
-                facts[_ModelsKey(one, None)] = _ModelsFact(found.make(projects[one]), fields, found.revision)
+                facts[_ModelsKey(one, None)] = _ModelsFact(await found.make(projects[one]), fields, found.revision)
         return facts
 
     async def _read_pages(
@@ -298,13 +300,13 @@ class ModelService:
 
 
 def _makings(
-    make: Callable[[list[R], Project], EnvironmentModels], read: Mapping[int, list[R] | GatewayError]
+    make: Callable[[list[R], Project], Awaitable[EnvironmentModels]], read: Mapping[int, list[R] | GatewayError]
 ) -> dict[int, Making | GatewayError]:
     return {one: rows if isinstance(rows, GatewayError) else partial(make, rows) for one, rows in read.items()}
 
 
 def _revised(
-    make: Callable[[list[R], Project], EnvironmentModels],
+    make: Callable[[list[R], Project], Awaitable[EnvironmentModels]],
     read: Mapping[int, tuple[list[R], datetime | None] | GatewayError],
 ) -> dict[int, RevisedModels | GatewayError]:
     return {
@@ -333,16 +335,18 @@ def _weigh_history(fact: _HistoryFact) -> int:
     return 500 + weigh_runs(fact.runs)
 
 
-def _whole(rows: Sequence[ModelRow], project: Project) -> EnvironmentModels:
+async def _whole(rows: Sequence[ModelRow], project: Project) -> EnvironmentModels:
+    await checkpoint(len(rows) * 2)
     ids = model_ids(project.id, [row.unique_id for row in rows])
-    models = sorted(
-        (to_model(row, ids[row.unique_id], project.id, project.environment_id) for row in rows),
-        key=lambda model: model.unique_id,
-    )
+    models: list[Model] = []
+    async for piece in pieces(rows, steps=6):
+        models += [to_model(row, ids[row.unique_id], project.id, project.environment_id) for row in piece]
+    models.sort(key=attrgetter("unique_id"))
     return EnvironmentModels(project.id, project.environment_id, models)
 
 
-def _timed(rows: Sequence[TimedModel], project: Project) -> EnvironmentModels:
+async def _timed(rows: Sequence[TimedModel], project: Project) -> EnvironmentModels:
+    await checkpoint(len(rows) // 2)
     unique_ids = [row.unique_id for row in rows]
     runtimes = [seconds_or_none(row.execution_info.execution_time) if row.execution_info else None for row in rows]
     models = TimedModels(project.id, project.environment_id, unique_ids, runtimes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.identity import EnvironmentModels
 from gateway.hierarchy.project import Project
 
-Making = Callable[[Project], EnvironmentModels]
+Making = Callable[[Project], Awaitable[EnvironmentModels]]
 """Makes the models that were read, as soon as it is known whose they are."""
 
 

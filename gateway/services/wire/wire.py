@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 from urllib.parse import urlencode, urlsplit
 
@@ -80,11 +81,12 @@ class WireLimits:
 
 class HttpWire:
     """One pooled aiohttp session for all calls. No redirects, no cookies, no environment proxies. The token goes into
-    the Authorization header only."""
+    the Authorization header only. With a `unix_socket` every call goes there, whatever host its address names."""
 
-    def __init__(self, token: SecretStr | None, limits: WireLimits) -> None:
+    def __init__(self, token: SecretStr | None, limits: WireLimits, unix_socket: Path | None = None) -> None:
         self._token = token
         self._limits = limits
+        self._unix_socket = unix_socket
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: WireRequest) -> WireResponse:
@@ -115,7 +117,12 @@ class HttpWire:
             await self._session.close()
 
     def _open(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=self._limits.connections)
+        most = self._limits.connections
+        connector = (
+            aiohttp.UnixConnector(str(self._unix_socket), limit=most)
+            if self._unix_socket
+            else aiohttp.TCPConnector(limit=most)
+        )
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
         return self._session
 

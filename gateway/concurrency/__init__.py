@@ -1,0 +1,1 @@
+"""Cooperative scheduling: how long work shares one event loop with everybody else."""

@@ -1,0 +1,92 @@
+"""Checkpoints, as trio and anyio call them: places at which long work lets the event loop go on with everybody else's.
+
+Work says what it is about to do in steps, of about a microsecond each. In one turn of the loop all work together may do
+`STEPS_PER_TURN`; whoever comes later waits for one of the next turns, first come, first served. So what a neighbour
+waits for depends on neither how long a piece of work takes in all nor on how many of them there are.
+
+Work that runs without a loop (see at_hand) cannot let anybody go on: beyond a bound of steps it is given up, and done
+in the usual way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from gateway.at_hand import only_at_hand, spend
+
+T = TypeVar("T")
+
+STEPS_PER_TURN = 2_000
+"""What is done in one turn of the loop. One piece of work may go beyond it by what it does between two checkpoints."""
+
+STEPS_PER_PIECE = 1_000
+"""What `pieces` lets be done between two checkpoints."""
+
+
+async def checkpoint(steps: int) -> None:
+    """To be awaited before about so many microseconds of work. Lets others go on first when this turn of the loop has
+    done its share. Raises NotAtHand where nothing may be waited for and too much has been done already."""
+    if only_at_hand():
+        spend(steps)
+        return
+    await _turns_of(asyncio.get_running_loop()).take(steps)
+
+
+async def pieces(items: Sequence[T], steps: float = 1.0) -> AsyncIterator[Sequence[T]]:
+    """The items in their order, some at a time, with a checkpoint before each piece. `steps`: what one item takes."""
+    size = max(1, int(STEPS_PER_PIECE / steps))
+    for start in range(0, len(items), size):
+        piece = items[start : start + size]
+        await checkpoint(max(1, int(len(piece) * steps)))
+        yield piece
+
+
+class _Turns:
+    """What the work of one loop has done in this turn, and who waits for another."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._left = STEPS_PER_TURN
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._is_ending = False
+
+    async def take(self, steps: int) -> None:
+        if self._left <= 0 or self._waiting:
+            turn = self._loop.create_future()
+            self._waiting.append(turn)
+            self._end_later()
+            await turn
+        self._left -= steps
+        self._end_later()
+
+    def _end_later(self) -> None:
+        if not self._is_ending:
+            self._is_ending = True
+            self._loop.call_soon(self._end)
+
+    def _end(self) -> None:
+        """Runs once in a turn of the loop, which looks after sockets and timers before the next."""
+        self._is_ending = False
+        self._left = STEPS_PER_TURN
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                # One at a time: what it does shows only when it has run.
+                turn.set_result(None)
+                self._end_later()
+                return
+
+
+# A loop's turns live as long as the loop.
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary()
+
+
+def _turns_of(loop: asyncio.AbstractEventLoop) -> _Turns:
+    found = _turns.get(loop)
+    if found is None:
+        found = _turns[loop] = _Turns(loop)
+    return found

@@ -1,0 +1,55 @@
+"""Ids that name nothing, and what may have been meant: compared in pieces, and for a few ids of a request only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.concurrency.checkpoints import checkpoint, pieces
+from gateway.errors import BadUserInput, NotFound
+from gateway.hierarchy.filters import ModelFilter
+from gateway.hierarchy.identity import LONGEST_SHOWN, EnvironmentModels, closest, find_named, most_similar, not_found
+from gateway.loading.asking import Asking
+
+# Comparing two ids takes about 50 µs.
+_COMPARED_AT_ONCE = 20
+_STEPS_OF_A_COMPARISON = 50
+
+
+async def unknown(asking: Asking, kind: str, given: str, existing: Sequence[str]) -> NotFound:
+    """The error for an id that names nothing: it offers the closest ids, or the first few there are. Of many such ids
+    in one request only the first few are compared; the others hear how many there are."""
+    given = given[:LONGEST_SHOWN]
+    if not asking.loaders.may_suggest():
+        return NotFound(f"No {kind} has the id {given!r}. There are {len(existing)}.", id=given, kind=kind, closest=[])
+    similar: Sequence[str] = ()
+    async for piece in pieces(existing, 1.5):
+        similar = most_similar(given, [*similar, *piece])
+    close: list[str] = []
+    for start in range(0, len(similar), _COMPARED_AT_ONCE):
+        some = similar[start : start + _COMPARED_AT_ONCE]
+        await checkpoint(len(some) * _STEPS_OF_A_COMPARISON)
+        close = closest(given, [*close, *some])
+    return not_found(kind, given, existing, close)
+
+
+async def named_models(
+    asking: Asking, environments: Sequence[EnvironmentModels], criteria: ModelFilter | None
+) -> frozenset[str] | None:
+    """The ids of the models that a filter's ids name; None when it has none. Raises BadUserInput for an id that names
+    no model, AmbiguousId for one that names several."""
+    if criteria is None or criteria.model_ids is None:
+        return None
+    found: set[str] = set()
+    async for piece in pieces(criteria.model_ids, steps=len(environments) or 1):
+        for given in piece:
+            model = find_named(given, environments)
+            if model is None:
+                missing = await unknown(asking, "model", given, ids_of(environments))
+                raise BadUserInput(f"modelIds: {missing.message}", argument="modelIds")
+            found.add(model.id)
+    return frozenset(found)
+
+
+def ids_of(environments: Sequence[EnvironmentModels]) -> list[str]:
+    """The ids of all their models."""
+    return [one for environment in environments for one in environment.ids]

@@ -1,0 +1,101 @@
+"""The local platform in a process of its own: serves one archive on a Unix socket, comes back, and goes with us."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway.local_platform.archive import Archive
+from gateway.local_platform.ingest import ingest_folder
+from gateway.local_platform.process import platform_process
+from gateway.services.wire.wire import HttpWire, WireLimits, WireRequest
+
+
+@pytest.fixture
+def store(demo_folder: Path, tmp_path: Path) -> str:
+    address = f"sqlite:///{tmp_path}/runs.db"
+    archive = Archive.open(address)
+    ingest_folder(archive, demo_folder, keep_raw=False)
+    archive.close()
+    return address
+
+
+def answered(socket: Path) -> object:
+    """What the platform says to a question that every archive can answer."""
+
+    async def ask() -> object:
+        wire = HttpWire(None, WireLimits(), socket)
+        try:
+            reply = await wire.send(WireRequest("POST", "http://platform/graphql", body=b'{"query": "{ __typename }"}'))
+            return reply.status, msgspec.json.decode(reply.body)
+        finally:
+            await wire.close()
+
+    return asyncio.run(ask())
+
+
+def children() -> list[int]:
+    """The processes of the platform that this process has started."""
+    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in listed.splitlines()[1:]]
+    return [int(pid) for pid, parent, line in rows if int(parent) == os.getpid() and "local_platform.process" in line]
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end, "it never came to pass"
+        time.sleep(0.05)
+
+
+def test_the_archive_is_served_by_another_process_whose_arguments_tell_no_store(store: str) -> None:
+    with platform_process(store) as socket:
+        assert answered(socket) == (200, {"data": {"__typename": "Query"}})
+        (child,) = children()
+        assert store not in Path(f"/proc/{child}/cmdline").read_text("utf-8")
+        assert socket.parent.stat().st_mode & 0o077 == 0
+    assert children() == []
+    assert not socket.exists()
+
+
+def test_a_process_that_is_killed_is_started_again(store: str) -> None:
+    with platform_process(store) as socket:
+        answered(socket)
+        (first,) = children()
+        os.kill(first, signal.SIGKILL)
+        assert answered(socket) == (200, {"data": {"__typename": "Query"}})
+        assert children() != [first]
+
+
+def test_signals_to_the_whole_service_leave_it_answering(store: str) -> None:
+    with platform_process(store) as socket:
+        answered(socket)
+        (child,) = children()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(child, number)
+        assert answered(socket) == (200, {"data": {"__typename": "Query"}})
+        assert children() == [child]
+
+
+def test_it_ends_when_the_process_that_started_it_is_killed(store: str) -> None:
+    program = (
+        "import sys, time; from gateway.local_platform.process import platform_process\n"
+        "with platform_process(sys.argv[1]) as socket: print(socket, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, store], stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        socket = starter.stdout.readline().strip()
+        assert answered(Path(socket))
+        listed = subprocess.run(["ps", "--ppid", str(starter.pid), "-o", "pid="], capture_output=True, text=True)
+        child = int(listed.stdout)
+        starter.kill()
+    eventually(lambda: not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text("utf-8"))
