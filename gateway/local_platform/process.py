@@ -33,6 +33,12 @@ from gateway.telemetry.logs import logging_configuration
 
 _log = logging.getLogger(__name__)
 
+# Finds this package wherever it is started, and nothing in the folder that it is started in.
+_PROGRAM = """import sys
+sys.path.append(sys.argv[1])
+from gateway.local_platform.process import main
+main(int(sys.argv[2]))
+"""
 _BACKLOG = 256
 _RESTART_SECONDS = 1.0
 # As in the gateway: many objects live long, and looking at them again and again would take most of the time.
@@ -85,11 +91,10 @@ class _Keeper:
     def _start(self) -> subprocess.Popen[bytes]:
         descriptor = self._listening.fileno()
         process = subprocess.Popen(  # noqa: S603  # this interpreter and a module of ours
-            [sys.executable, "-P", "-m", __name__, str(descriptor)],
+            [sys.executable, "-P", "-c", _PROGRAM, str(Path(gateway.__file__).parents[1]), str(descriptor)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             pass_fds=(descriptor,),
-            env={**os.environ, "PYTHONPATH": _search_path()},
             start_new_session=True,
         )
         # Held open: the process ends when it is closed, by us or by our end.
@@ -112,12 +117,6 @@ class _Keeper:
             self._process = self._start()
             if self._stopping.is_set():
                 self._process.kill()
-
-
-def _search_path() -> str:
-    """Where the other process finds this package, wherever it is started."""
-    here = str(Path(gateway.__file__).parents[1])
-    return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 class _Server(uvicorn.Server):
@@ -148,7 +147,3 @@ def main(descriptor: int) -> None:
 def _end_with_starter() -> None:
     sys.stdin.buffer.read()
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
