@@ -34,11 +34,9 @@ from gateway.telemetry.logs import logging_configuration
 _log = logging.getLogger(__name__)
 
 # Finds this package wherever it is started, and nothing in the folder that it is started in.
-_PROGRAM = """import sys
-sys.path.append(sys.argv[1])
-from gateway.local_platform.process import main
-main(int(sys.argv[2]))
-"""
+_PROGRAM = (
+    "import sys; sys.path.append(sys.argv[1]); from gateway.local_platform.process import main; main(int(sys.argv[2]))"
+)
 _BACKLOG = 256
 _RESTART_SECONDS = 1.0
 # As in the gateway: many objects live long, and looking at them again and again would take most of the time.

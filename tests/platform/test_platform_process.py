@@ -45,7 +45,7 @@ def answered(socket: Path) -> object:
 
 def children() -> list[int]:
     """The processes of the platform that this process has started."""
-    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 2) for line in listed.splitlines()[1:]]
     return [int(pid) for pid, parent, line in rows if int(parent) == os.getpid() and "local_platform.process" in line]
 
