@@ -91,7 +91,7 @@ def create_app(
         return await news.tell(event)
 
     readiness = UpstreamReadiness(lambda: executor.services, settings.pass_through_tokens)
-    policy = _edge_policy(settings, print_sdl(schema), tracing)
+    policy = _edge_policy(settings, print_sdl(schema), tracing, executor.known_models)
     return create_edge(executor, policy, readiness, lifespan, tell=tell, figures=figures_of(lambda: executor.services))
 
 
@@ -193,7 +193,7 @@ def _disclosure(settings: Settings) -> Disclosure:
     return Disclosure(settings.introspection, sdl, settings.suggestions)
 
 
-def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None) -> EdgePolicy:
+def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None, models: Callable[[], int]) -> EdgePolicy:
     gate = GateLimits(
         depth=settings.query_depth,
         fields=settings.query_fields,
@@ -207,7 +207,7 @@ def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None) -> EdgeP
         documents=DocumentLimits(
             settings.query_characters, settings.query_tokens, gate=gate, enforce_gate=settings.limits == "enforce"
         ),
-        cost=CostPolicy(read_cost_model(sdl), settings.query_cost, settings.query_cost_mode),
+        cost=CostPolicy(read_cost_model(sdl), settings.query_cost, settings.query_cost_mode, models),
         response_bytes=settings.response_bytes,
         trusted_documents=settings.trusted_documents,
         only_trusted_documents=settings.only_trusted_documents,

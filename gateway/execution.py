@@ -51,6 +51,10 @@ class GatewayExecutor:
             raise UpstreamUnavailable("The gateway is starting or stopping. Try again in a moment.")
         return self._services
 
+    def known_models(self) -> int:
+        """How many models the account has, as far as they have been read."""
+        return self._services.models.known_models() if self._services else 0
+
     async def services_for(self, caller: Caller) -> Services:
         """The services that may be asked for this caller: those of his own dbt token, or everybody's."""
         if caller.dbt_token is None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from gateway.concurrency.checkpoints import checkpoint
 from gateway.http.refusals import LimitExceeded
 
 LIMIT = "response_bytes"
 # A list within a list within an object: deep enough to reach the long lists of an answer.
 _OPENED_LEVELS = 6
 _LONG = 50
+_PIECES_AT_ONCE = 500
 
 
 def encode_within(content: Mapping[str, Any], most: int | None, *, in_pieces: bool) -> bytes:
@@ -25,13 +28,26 @@ def encode_within(content: Mapping[str, Any], most: int | None, *, in_pieces: bo
         if most is not None and len(encoded) > most:
             raise too_long(most)
         return encoded
-    built, length = [], 0
+    return b"".join(_bounded(content, most))
+
+
+async def encode_in_turns(content: Mapping[str, Any], most: int | None) -> bytes:
+    """The same of an answer that may be long, with others let on in between."""
+    built: list[bytes | memoryview] = []
+    for piece in _bounded(content, math.inf if most is None else most):
+        if len(built) % _PIECES_AT_ONCE == 0:
+            await checkpoint(_PIECES_AT_ONCE * 2)
+        built.append(piece)
+    return b"".join(built)
+
+
+def _bounded(content: Mapping[str, Any], most: float) -> Iterator[bytes | memoryview]:
+    length = 0
     for piece in _pieces(content, _OPENED_LEVELS):
         length += len(piece)
         if length > most:
-            raise too_long(most)
-        built.append(piece)
-    return b"".join(built)
+            raise too_long(int(most))
+        yield piece
 
 
 def too_long(most: int) -> LimitExceeded:

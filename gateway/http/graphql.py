@@ -157,7 +157,7 @@ class GraphQLEndpoint:
                 return StreamReply(answer)
             answer = priced(answer, price)
             seen.usage = answer.extensions.get("gateway", {})
-            reply = answer_reply(answer, media_type, self._policy.response_bytes, seen.cost or 0)
+            reply = await answer_reply(answer, media_type, self._policy.response_bytes, seen.cost or 0)
         except GatewayError as refusal:
             seen.codes = [refusal.code]
             if isinstance(refusal, LimitExceeded):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,17 +13,21 @@ from gateway.http.refusals import LimitExceeded
 from gateway.http.request.documents import Document
 
 COST = "cost"
+MODELS_OF_A_COST = 100
+"""So many models that are looked at cost 1."""
 _REMEMBERED_PRICES = 16
 _MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
 class CostPolicy:
-    """What an operation may cost. `measure` estimates without refusing; without a model, or `off`, nothing is done."""
+    """What an operation may cost. `measure` estimates without refusing; without a model, or `off`, nothing is done.
+    `models` tells how many models the account is known to have: whoever has all of them looked at pays for them."""
 
     model: CostModel | None = None
     most: int = 100_000
     mode: Literal["enforce", "measure", "off"] = "enforce"
+    models: Callable[[], int] = int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +87,15 @@ class Pricing:
         """The price of one operation; None when costs are off. Trusted documents have no limit."""
         if self._estimator is None:
             return None
-        cost = self._cost(self._estimator, document, operation_name, variables)
+        cost, surveys = self._cost(self._estimator, document, operation_name, variables)
+        cost += surveys * (self._policy.models() // MODELS_OF_A_COST)
         return Price(cost, self._policy.most, self._policy.mode == "enforce" and not document.is_trusted)
 
     @staticmethod
     def _cost(
         estimator: Estimator, document: Document, operation_name: str | None, variables: Mapping[str, Any]
-    ) -> int:
+    ) -> tuple[int, int]:
+        """What the schema's directives say, and how often all models are looked at."""
         depends_on, known = document.prices.get(operation_name, ((), {}))
         key = _key_of(depends_on, variables)
         found = known.get(key) if key is not None else None
@@ -99,8 +105,8 @@ class Pricing:
         depends_on = tuple(sorted(estimate.variables))
         key = _key_of(depends_on, variables)
         if key is not None and len(known) < _REMEMBERED_PRICES:
-            document.prices[operation_name] = (depends_on, {**known, key: estimate.cost})
-        return estimate.cost
+            document.prices[operation_name] = (depends_on, {**known, key: (estimate.cost, estimate.surveys)})
+        return estimate.cost, estimate.surveys
 
 
 def _key_of(names: tuple[str, ...], variables: Mapping[str, Any]) -> tuple[Any, ...] | None:

@@ -9,7 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from gateway.errors import GatewayError
-from gateway.http.encoding import encode_within
+from gateway.http.encoding import encode_in_turns, encode_within
 from gateway.http.execution import Answer
 from gateway.http.negotiation import STATUSES, MediaType, Outcome
 from gateway.http.refusals import (
@@ -49,11 +49,12 @@ def content_of(answer: Answer) -> dict[str, Any]:
     return content
 
 
-def answer_reply(answer: Answer, media_type: MediaType, most_bytes: int | None = None, cost: int = 0) -> Response:
+async def answer_reply(answer: Answer, media_type: MediaType, most_bytes: int | None = None, cost: int = 0) -> Response:
     """The response to a request that reached the executor. Raises LimitExceeded when it is longer than `most_bytes`;
-    one of much `cost` is given up before it is whole."""
+    one of much `cost` is given up before it is whole, and others are let on while it is encoded."""
     outcome = Outcome.EXECUTED if answer.executed else Outcome.REFUSED
-    body = answer_bytes(answer, most_bytes, cost)
+    is_long = cost >= _COST_OF_A_LONG_ANSWER
+    body = await encode_in_turns(content_of(answer), most_bytes) if is_long else answer_bytes(answer, most_bytes, cost)
     return Response(body, STATUSES[media_type, outcome], HEADERS, media_type.header)
 
 

@@ -11,6 +11,7 @@ import strawberry
 from graphql import GraphQLObjectType
 from strawberry.federation.schema import FederationAny
 
+from gateway.concurrency.checkpoints import checkpoint
 from gateway.errors import BadUserInput, GatewayError, NotFound
 from gateway.loading import jobs, models, projects
 from gateway.loading.asking import Asking
@@ -21,6 +22,8 @@ Find = Callable[[Asking, str], Awaitable[object]]
 
 # No router sends such, and who sends thousands of them would be told so thousands of times.
 _MOST_STRANGE = 100
+
+_STEPS_OF_A_REFERENCE = 60
 
 
 class GatewaySchema(strawberry.federation.Schema):
@@ -67,7 +70,15 @@ def _resolve(ask: Asking, representation: object) -> Awaitable[object] | Gateway
         )
     if key is None:
         return BadUserInput("A reference needs its id, a string or a whole number.", argument="representations")
-    return find(ask, key)
+    return _found(find, ask, key)
+
+
+async def _found(find: Find, ask: Asking, key: str) -> object:
+    """All of them are looked for in one batch; before each becomes its fields or an error, others are let on."""
+    try:
+        return await find(ask, key)
+    finally:
+        await checkpoint(_STEPS_OF_A_REFERENCE)
 
 
 def _finder(type_name: object) -> Find | None:

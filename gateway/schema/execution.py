@@ -24,6 +24,7 @@ from msgspec import Struct
 from gateway.compiled.documents import PerDocument
 from gateway.compiled.executor import Compiled
 from gateway.compiled.operations import Operations
+from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError
 from gateway.loading.asking import PartialFailure
 from gateway.loading.projection import Projection, projection_of
@@ -34,6 +35,8 @@ from gateway.schema.validation import Validator
 log = logging.getLogger(__name__)
 
 _MOST_VALIDATION_ERRORS = 5
+_MOST_ERRORS_AT_ONCE = 100
+_STEPS_OF_AN_ERROR = 15
 _NO_SUCH_DOCUMENT = "The document does not fit the schema."
 _NO_SUCH_VALUE = "A value does not fit its type."
 
@@ -87,7 +90,13 @@ class OperationRunner:
         if invalid is not None:
             return invalid
         finished = await self._execute(document, operation_name, variables, context)
-        return self.outcome(finished, context.failures)
+        errors = finished.errors or []
+        if len(errors) <= _MOST_ERRORS_AT_ONCE:
+            return self.outcome(finished, context.failures)
+        formatted: list[Mapping[str, Any]] = []
+        async for piece in pieces(errors, _STEPS_OF_AN_ERROR):
+            formatted += map(self.formatted, piece)
+        return Outcome(finished.data, [*formatted, *map(format_partial, context.failures)], True, _way(finished))
 
     def at_once(
         self,
@@ -152,10 +161,7 @@ class OperationRunner:
             refused = [_with_code(error, "BAD_USER_INPUT") for error in errors]
             return Outcome(None, self._disclosure.told(refused, _NO_SUCH_VALUE), executed=False)
         formatted = [*map(self.formatted, errors), *map(format_partial, failures)]
-        way = Way.SLOW
-        if isinstance(result, Compiled):
-            way = Way.STEPPED_BACK if result.stepped_back else Way.COMPILED
-        return Outcome(result.data, formatted, executed=True, way=way)
+        return Outcome(result.data, formatted, executed=True, way=_way(result))
 
     def formatted(self, error: GraphQLError) -> dict[str, Any]:
         """An error of an executed operation in its public form."""
@@ -165,6 +171,12 @@ class OperationRunner:
     def hides_suggestions(self) -> bool:
         """Whether errors must not tell names that a caller did not ask for."""
         return not self._disclosure.suggestions
+
+
+def _way(result: ExecutionResult) -> Way:
+    if not isinstance(result, Compiled):
+        return Way.SLOW
+    return Way.STEPPED_BACK if result.stepped_back else Way.COMPILED
 
 
 def format_error(error: GraphQLError, is_silent: bool = False) -> dict[str, Any]:

@@ -463,3 +463,43 @@ async def test_a_dear_request_is_refused_before_dbt_is_asked(answers: Gateway, n
     assert answers.upstream.calls == []
     batch = await answers.client.post("/graphql", json=[asked] * 5)
     assert batch.json()["errors"][0]["extensions"]["code"] == "BATCHING_NOT_SUPPORTED"
+
+
+RANKINGS = [
+    ("{ account { slowestModels(first: 1) { rank } } }", 1),
+    ("{ account { slowestModels(first: 1, lastRuns: 4) { rank } } }", 5),
+    ('{ account { slowestModels(first: 1, filter: { tags: ["daily"] }) { rank } } }', 1),
+    ("{ account { models(first: 1) { totalCount } } }", 0),
+    ("{ account { models(first: 1, filter: { tags: [] }, orderBy: { field: NAME }) { totalCount } } }", 2),
+    ('{ model(id: "a.b") { id } }', 1),
+    ("{ account { ...R } } fragment R on Account { a: slowestModels { rank } b: slowestModels { rank } }", 2),
+]
+
+
+@pytest.mark.parametrize(("query", "looks"), RANKINGS)
+def test_who_has_all_models_looked_at_pays_for_them(query: str, looks: int) -> None:
+    """However few are asked for: 100 models that are looked at cost 1."""
+    known = 0
+    pricing = Pricing(CostPolicy(model_of(SDL), most=5_000, models=lambda: known))
+    document = Documents(OPEN).read(query)
+
+    def price() -> int:
+        found = pricing.price(document, None, {})
+        assert found is not None
+        return found.cost
+
+    cold = price()
+    assert cold == cost_of(query)
+    known = 20_000
+    assert price() == cold + looks * 200
+    known = 100_000
+    assert price() == cold + looks * 1_000
+
+
+def test_the_runs_that_a_ranking_looks_at_may_come_as_a_variable() -> None:
+    pricing = Pricing(CostPolicy(model_of(SDL), most=5_000, models=lambda: 20_000))
+    document = Documents(OPEN).read("query ($n: Int!) { account { slowestModels(first: 1, lastRuns: $n) { rank } } }")
+    prices = [pricing.price(document, None, {"n": runs}) for runs in (1, 100, 1)]
+    costs = [price.cost for price in prices if price is not None]
+    assert (costs[1] - costs[0], costs[2]) == (100 * 200, costs[0])
+    assert [price.is_exceeded for price in prices if price is not None] == [False, True, False]

@@ -36,12 +36,27 @@ CEILING = 10**15
 """Costs beyond it are not told apart."""
 
 
+ALWAYS: tuple[str, ...] = ()
+SURVEYS = {
+    "Query": {"account": ("filter",), "model": ALWAYS},
+    "Account": {
+        "slowestModels": ALWAYS,
+        "longestRunningJobs": ("filter", "modelFilter"),
+        "models": ("filter", "orderBy"),
+        "projects": ("filter",),
+        "jobs": ("filter",),
+    },
+}
+"""Fields for which all models of the account are looked at: always, or once for each of these arguments."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A cost, and the variables it depends on."""
+    """A cost, and the variables it depends on. `surveys`: how often all models of the account are looked at for it."""
 
     cost: int
     variables: frozenset[str]
+    surveys: int = 0
 
 
 @dataclass(slots=True)
@@ -103,7 +118,7 @@ class Estimator:
             walk.fragments[fragment.name.value] = walk.sum_of(kind, fragment.selection_set.selections)
         root = self._model.roots.get(operation.operation, "")
         cost = walk.sum_of(root, operation.selection_set.selections).total((), None)
-        return Estimate(cost, frozenset(walk.asked))
+        return Estimate(cost, frozenset(walk.asked), walk.surveys)
 
 
 def _with_defaults(operation: OperationDefinitionNode, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -124,6 +139,7 @@ class _Walk:
         self._weighed: dict[tuple[str, str | None], int] = {}
         self.fragments: dict[str, _Sum] = {}
         self.asked: set[str] = set()
+        self.surveys = 0
 
     def sum_of(self, kind: str, selections: Sequence[SelectionNode]) -> _Sum:
         """The sum of a definition's selections; the fragments it spreads have theirs already."""
@@ -141,6 +157,7 @@ class _Walk:
         if isinstance(node, FieldNode):
             priced = self._model.fields.get(frame.kind, {}).get(node.name.value)
             if priced is not None and not _is_left_out(node):
+                self._survey(frame.kind, node)
                 inner = node.selection_set.selections if node.selection_set else ()
                 frames.append(_Frame(priced.kind, inner, place, node, priced))
         elif isinstance(node, InlineFragmentNode):
@@ -148,6 +165,16 @@ class _Walk:
             frames.append(_Frame(kind, node.selection_set.selections, place))
         elif isinstance(node, FragmentSpreadNode):
             frame.sum.add(self.fragments.get(node.name.value, _Sum()))
+
+    def _survey(self, kind: str, node: FieldNode) -> None:
+        """Notes how often a field has all models looked at: rankings once and for each run, filters and orders once."""
+        surveying = SURVEYS.get(kind, {}).get(node.name.value)
+        if surveying is None:
+            return
+        given = {one.name.value: one.value for one in node.arguments or ()}
+        runs = (self._length_of(given["lastRuns"]) if "lastRuns" in given else None) or 1
+        times = 1 if surveying is ALWAYS else sum(name in given for name in surveying)
+        self.surveys = min(CEILING, self.surveys + times * (runs + 1 if runs > 1 else 1))
 
     def _close(self, frame: _Frame, parent: _Sum) -> None:
         """Adds a finished frame to the one it is part of."""

@@ -58,7 +58,9 @@ class Document:
     inner_first: tuple[FragmentDefinitionNode, ...] = ()
     exceeded: tuple[str, ...] = ()
     is_trusted: bool = False
-    prices: dict[str | None, tuple[tuple[str, ...], dict[tuple[Any, ...], int]]] = field(default_factory=dict)
+    prices: dict[str | None, tuple[tuple[str, ...], dict[tuple[Any, ...], tuple[int, int]]]] = field(
+        default_factory=dict
+    )
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation that a request with this `operationName` runs. Raises OperationUnresolved."""

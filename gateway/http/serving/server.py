@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -160,7 +161,9 @@ def _wrapped(create: Callable[[], ASGIApp], drain_seconds: float, front: Front) 
 
 # Allocations until the collector looks at young objects, and how often it looks at older ones. With Python's 700 and 10
 # it spends three quarters of the time in which 40,000 models are read on looking at them again and again.
-_COLLECTOR = (50_000, 20, 50)
+_COLLECTOR = (10_000, 10, 500)
+# Threads read long answers of dbt; the event loop has its turn again after so many seconds, not after Python's 5 ms.
+_SWITCH_SECONDS = 0.001
 
 
 def _settle() -> None:
@@ -168,6 +171,7 @@ def _settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECTOR)
+    sys.setswitchinterval(_SWITCH_SECONDS)
 
 
 class PlainStartup:

@@ -107,6 +107,7 @@ class ModelService:
         self._environments = environments
         self._kept = tiers.kept
         self._marks: Marks = {}
+        self._sizes: dict[int, int] = {}
         # What replicas share may spare the reading: then it is looked for first.
         self._ahead = None if tiers.shared else ModelsAhead(tiers.flight_seconds)
         models: Kind[_ModelsKey, _ModelsFact] = Kind(
@@ -146,8 +147,14 @@ class ModelService:
 
         keys = {one: self._key(one, header, wanted, pushed) for one, header in readable.items()}
         facts = await self._models.get_many(list(keys.values()), fetch, judge)
+        self._note_sizes(facts)
         found = {one: facts[key] for one, key in keys.items()}
         return {**failed, **{one: f.models if isinstance(f, _ModelsFact) else f for one, f in found.items()}}
+
+    def _note_sizes(self, facts: Mapping[_ModelsKey, _ModelsFact | GatewayError]) -> None:
+        for key, fact in facts.items():
+            if key.pushed is None and isinstance(fact, _ModelsFact):
+                self._sizes[key.environment_id] = len(fact.models.models)
 
     def begin(
         self, environment_ids: Sequence[int], optional_fields: frozenset[str], *, runtimes_only: bool = False
@@ -166,6 +173,10 @@ class ModelService:
         """How many models an environment had when all of them were last read; 0 when they never were."""
         fact = self._models.peek(_ModelsKey(environment_id, None))
         return len(fact.value.models.models) if fact else 0
+
+    def known_models(self) -> int:
+        """How many models all environments had when each was last read whole."""
+        return sum(self._sizes.values())
 
     async def missing_histories(self, keys: Sequence[HistoryKey], count: int) -> list[HistoryKey]:
         """Those models whose newest `count` runs would have to be read now. Unreadable environments miss nothing."""
