@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from benchmarks import gateway_job, held, lists, memory, repeats, upstream_tables, warm_ranking, workers
+from benchmarks import gateway_job, held, lists, memory, neighbour, repeats, upstream_tables, warm_ranking, workers
 from benchmarks.contest import Results, Schedule, show
 from benchmarks.machine import describe
 from benchmarks.processes import LOAD_CORE, NODE, pin
@@ -60,6 +60,10 @@ def _memory_for_an_hour(_schedule: Schedule) -> bool:
     return memory.run(minutes=60)
 
 
+def _neighbour(_schedule: Schedule) -> bool:
+    return neighbour.run()
+
+
 def _held(_schedule: Schedule) -> bool:
     return held.run()
 
@@ -78,6 +82,7 @@ PARTS: Mapping[str, Callable[[Schedule], bool]] = {
     "page": _page,
     "ranking": _ranking,
     "history": _history,
+    "neighbour": _neighbour,
     "warm-ranking": warm_ranking.run,
     "memory": _memory,
     "memory-hour": _memory_for_an_hour,
