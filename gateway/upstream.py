@@ -32,6 +32,7 @@ WrapPlatform = Callable[[Starlette], Starlette]
 
 # The in-process platform is addressed like any other upstream; nothing is sent to this host.
 _LOCAL = "http://local-platform"
+_MOST_REASONS = 5
 
 
 @asynccontextmanager
@@ -52,11 +53,11 @@ async def open_upstream(
             yield _dbt_cloud(settings, settings.discovery_url, settings.account_id, limits, link)
             return
         directory = stack.enter_context(_temporary_directory())
-        archive, _ = await asyncio.to_thread(open_archive, settings, directory)
+        archive, report = await asyncio.to_thread(open_archive, settings, directory)
         stack.callback(archive.close)
         account_id = archive.describe().account_id
         if account_id is None:
-            raise ConfigurationError(_nothing_to_serve(settings))
+            raise ConfigurationError(_nothing_to_serve(settings, report))
         identity = _identity(settings, account_id)
         policy = _discipline(settings)
         local: Wire = HttpWire(None, limits, platform) if platform else _embedded(archive, wrap_platform, limits)
@@ -144,9 +145,14 @@ def _discipline(settings: Settings) -> DisciplinePolicy:
     )
 
 
-def _nothing_to_serve(settings: Settings) -> str:
+def _nothing_to_serve(settings: Settings, report: IngestReport | None) -> str:
+    """With the reasons for which files were not used, as `gateway ingest` prints them; of many the first."""
     if settings.artifacts:
-        return f"{settings.artifacts} holds no run that could be read."
+        problems = report.problems if report else ()
+        reasons = [f"{problem.path}: {problem.reason.rstrip('.')}" for problem in problems[:_MOST_REASONS]]
+        left = len(problems) - len(reasons)
+        told = [*reasons, f"and {left} more"] if left else reasons
+        return f"{settings.artifacts} holds no run that could be read" + (f": {'; '.join(told)}." if told else ".")
     return "The archive is empty: fill it with `gateway ingest DIR --store URL` first."
 
 
@@ -174,7 +180,7 @@ def open_archive(
     `directory`, which must outlive it. Raises ConfigurationError or UnreadableArtifact.
     """
     if settings.store_url:
-        return Archive.open(settings.store_url), None
+        return Archive.open(settings.store_url, create=False), None
     archive = Archive.open(f"sqlite:///{directory / 'runs.db'}")
     try:
         folder = settings.artifacts or unpack_demo(directory / "demo")

@@ -23,7 +23,7 @@ import gateway
 from gateway.app import create_app, trouble_with_dbt
 from gateway.cli.keys import make_key
 from gateway.cli.shared_metrics import metrics_shared
-from gateway.cli.source import opened, prepared, read_folder, tell_problems
+from gateway.cli.source import following, opened, prepared, read_folder, tell_problems
 from gateway.cli.terminal import complain, counted, describe, say, shown_host
 from gateway.errors import ConfigurationError, UnreadableArtifact
 from gateway.http.request.hosts import LOOPBACK_NAMES, HostGuard
@@ -50,7 +50,7 @@ def _serve(options: argparse.Namespace) -> int:
             f"--host {options.host} lets other machines ask, and this gateway knows no callers: set up API keys "
             "(gateway key new NAME) or signed tokens, or set GATEWAY_OPEN=true to answer everybody."
         )
-    with bind(options.host, options.port) as listening, prepared(settings) as source:
+    with bind(options.host, options.port) as listening, prepared(settings, create=options.create) as source:
         address = f"http://{shown_host(options.host)}:{listening.getsockname()[1]}"
         say(f"dbt gateway {gateway.__version__}")
         say(f"  GraphQL   {address}/graphql")
@@ -63,7 +63,8 @@ def _serve(options: argparse.Namespace) -> int:
         served = source.settings
         if on_this_machine and not served.allowed_hosts:
             served = served.model_copy(update={"allowed_hosts": LOOPBACK_NAMES})
-        with metrics_shared(options.workers) as figures, _platform_beside(served) as platform:
+        new_runs = following(settings.artifacts, source, keep_raw=False)
+        with metrics_shared(options.workers) as figures, _platform_beside(served) as platform, new_runs:
             policy = replace(_serving_policy(served, options.workers), metrics=figures)
             application = partial(create_app, served.for_one_of(options.workers), platform=platform)
             return serve(application, listening, policy)
@@ -101,13 +102,15 @@ def _platform(options: argparse.Namespace) -> int:
             "GATEWAY_PLATFORM_TOKEN, or set GATEWAY_OPEN=true to answer everybody."
         )
     hosts = settings.allowed_hosts or (LOOPBACK_NAMES if on_this_machine else ())
-    with bind(options.host, options.port) as listening, prepared(settings, keep_raw=True) as source:
+    kept = prepared(settings, keep_raw=True, create=options.create)
+    with bind(options.host, options.port) as listening, kept as source:
         address = f"http://{shown_host(options.host)}:{listening.getsockname()[1]}"
         say("dbt platform over local runs")
         say(f"  Discovery  {address}/graphql")
         say(f"  Admin      {address}/api/v2 and {address}/api/v3")
         say(f"  Data       {source.told}")
-        with opened(str(source.settings.store_url)) as archive:
+        new_runs = following(settings.artifacts, source, keep_raw=True)
+        with opened(str(source.settings.store_url)) as archive, new_runs:
             platform = partial(_guarded_platform, archive, token, faults, hosts)
             return serve(platform, listening, ServingPolicy(connections=settings.connections))
 

@@ -134,6 +134,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--artifacts", type=Path, metavar="DIR", help=_FOLDER_HELP)
     source.add_argument("--store", metavar="URL", help=_STORE_HELP)
+    parser.add_argument("--create", action="store_true", help="make the archive that --store names if it is not there")
 
 
 def _port(text: str) -> int:

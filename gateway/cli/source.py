@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from gateway.cli.terminal import ProgressLine, complain, describe
+from gateway.cli.terminal import ProgressLine, complain, counted, describe, say
 from gateway.errors import UnreadableArtifact
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.demo import unpack_demo
 from gateway.local_platform.ingest import IngestReport, ingest_folder
+from gateway.local_platform.layout import Problem
+from gateway.local_platform.watching import DEFAULT_SECONDS, watch_folder
 from gateway.settings import Settings
 
 HOW_TO_SERVE_OWN_DATA = (
@@ -23,24 +27,27 @@ HOW_TO_SERVE_OWN_DATA = (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Settings under which the data are at hand, what they are in one line, and what else to tell."""
+    """Settings under which the data are at hand, what they are in one line, what else to tell, and which files of a
+    folder could not be used."""
 
     settings: Settings
     told: str
     advice: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 @contextmanager
-def prepared(settings: Settings, *, keep_raw: bool = False) -> Iterator[Source]:
+def prepared(settings: Settings, *, keep_raw: bool = False, create: bool = False) -> Iterator[Source]:
     """The data that `settings` name. A folder is read into an archive of its own, which goes when the block ends.
 
-    `keep_raw`: the archive keeps the files themselves, which the gateway never asks for.
+    `keep_raw`: the archive keeps the files themselves, which the gateway never asks for. `create`: a store that does
+    not exist is made, empty.
     Raises UnreadableArtifact or ConfigurationError.
     """
     if settings.uses_dbt_cloud:
         yield Source(settings, f"dbt Cloud, account {settings.account_id}")
     elif settings.store_url:
-        with opened(settings.store_url) as archive:
+        with opened(settings.store_url, create=create) as archive:
             told = f"the archive of {describe(archive.describe())}"
         yield Source(settings, told)
     else:
@@ -51,25 +58,53 @@ def prepared(settings: Settings, *, keep_raw: bool = False) -> Iterator[Source]:
 def _from_folder(settings: Settings, place: Path, keep_raw: bool) -> Source:
     store = f"sqlite:///{place}/runs.db"
     with opened(store) as archive:
-        read_folder(archive, settings.artifacts or unpack_demo(place), keep_raw=keep_raw)
+        report = read_folder(archive, settings.artifacts or unpack_demo(place), keep_raw=keep_raw)
         held = archive.describe()
         if held.account_id is None:
             raise UnreadableArtifact(f"{settings.artifacts} holds no run that could be read; see the lines above.")
         told = describe(held)
     served = settings.model_copy(update={"artifacts": None, "store_url": store})
     if settings.artifacts:
-        return Source(served, f"{settings.artifacts}: {told}")
+        looking = f"looks for new runs there every {DEFAULT_SECONDS:g} s"
+        return Source(served, f"{settings.artifacts}: {told}; {looking}", problems=report.problems)
     return Source(served, f"the demo account: {told}", HOW_TO_SERVE_OWN_DATA)
 
 
 @contextmanager
-def opened(store: str) -> Iterator[Archive]:
+def opened(store: str, *, create: bool = True) -> Iterator[Archive]:
     """The archive at an address, closed again at the end."""
-    archive = Archive.open(store)
+    archive = Archive.open(store, create=create)
     try:
         yield archive
     finally:
         archive.close()
+
+
+@contextmanager
+def following(folder: Path | None, source: Source, *, keep_raw: bool) -> Iterator[None]:
+    """Reads new runs of a folder into its archive while the block runs, and says each time that it found some."""
+    if folder is None or source.settings.store_url is None:
+        yield
+        return
+    stop = threading.Event()
+    with opened(source.settings.store_url) as archive:
+
+        def work() -> None:
+            watch_folder(archive, folder, stop, partial(_tell_new, folder), keep_raw=keep_raw, told=source.problems)
+
+        thread = threading.Thread(target=work, name="new-runs", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+def _tell_new(folder: Path, report: IngestReport) -> None:
+    tell_problems(report)
+    if report.runs:
+        say(f"{folder}: {counted(report.runs, 'new or changed run')} found.")
 
 
 def read_folder(archive: Archive, folder: Path, *, keep_raw: bool) -> IngestReport:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select
@@ -53,11 +54,14 @@ class Archive:
         self._read_options = _POSTGRES_READING if self._on_postgres else {}
 
     @classmethod
-    def open(cls, url: str) -> Archive:
+    def open(cls, url: str, *, create: bool = True) -> Archive:
         """Opens `sqlite:///…` or `postgresql+psycopg://…`, creating or migrating its tables.
 
-        Raises ConfigurationError when the address is wrong, or the archive damaged, locked or newer than this program.
+        Raises ConfigurationError when the address is wrong, or the archive damaged, locked or newer than this program;
+        unless `create`, also for an SQLite file that does not exist.
         """
+        if not create:
+            _require_file(url)
         engine = _create_engine(url)
         archive = cls(engine)
         try:
@@ -176,6 +180,19 @@ def _count(connection: Connection, table: Table) -> int:
     return connection.scalar(select(func.count()).select_from(table)) or 0
 
 
+def _require_file(url: str) -> None:
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        return  # named when it is opened
+    names_file = address.get_backend_name() == "sqlite" and address.database not in (None, "", ":memory:")
+    if names_file and not Path(str(address.database)).exists():
+        raise ConfigurationError(
+            f"{_shown(url)} does not exist: correct the address, or make it with `gateway ingest DIR --store URL` "
+            "or --create."
+        )
+
+
 def _create_engine(url: str) -> Engine:
     try:
         backend = make_url(url).get_backend_name()
@@ -185,7 +202,12 @@ def _create_engine(url: str) -> Engine:
         connect = {"client_encoding": "utf8"} if backend == "postgresql" else {}
         # A connection that was killed while it lay in the pool is replaced before it is used.
         engine = create_engine(url, max_overflow=_MOST_CONNECTIONS, pool_pre_ping=True, connect_args=connect)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{_shown(url)} needs the Python module {error.name}, which is not installed: for PostgreSQL install the "
+            "extra, pip install 'dbt-gateway[postgres]', and write postgresql+psycopg://user@host/name."
+        ) from error
+    except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigurationError(
             f"{_shown(url)} is no archive address ({error}): "
             "use sqlite:///path/to/runs.db or postgresql+psycopg://host/name."

@@ -91,13 +91,12 @@ class ContentStore:
         key = connection.scalar(select(manifest_files.c.manifest_id).where(manifest_files.c.digest == file.digest))
         return None if key is None else StoredManifest(key, manifest_members(connection, key))
 
+    def implied_manifest(self, connection: Connection, manifest: Manifest) -> int:
+        """The key of a manifest that no file holds, stored where it is new."""
+        return _ensure_manifest(connection, manifest)
+
     def _store(self, connection: Connection, file: ArtifactFile) -> StoredManifest:
-        manifest: Manifest = file.content
-        rows = {digest_of(row["content"]): row for row in _node_rows(manifest)}
-        digest = _manifest_digest(manifest, rows)
-        key = connection.scalar(select(manifests.c.id).where(manifests.c.digest == digest))
-        if key is None:
-            key = _insert_manifest(connection, manifest, digest, rows)
+        key = _ensure_manifest(connection, file.content)
         connection.execute(insert(manifest_files).values(digest=file.digest, manifest_id=key))
         return StoredManifest(key, manifest_members(connection, key))
 
@@ -116,6 +115,13 @@ def _manifest_digest(manifest: Manifest, rows: Mapping[bytes, Mapping[str, Any]]
     head = manifest.metadata
     parts = [str(head.project_name).encode(), str(head.adapter_type).encode(), *sorted(rows)]
     return digest_of(b"\x1f".join(parts))
+
+
+def _ensure_manifest(connection: Connection, manifest: Manifest) -> int:
+    rows = {digest_of(row["content"]): row for row in _node_rows(manifest)}
+    digest = _manifest_digest(manifest, rows)
+    key: int | None = connection.scalar(select(manifests.c.id).where(manifests.c.digest == digest))
+    return _insert_manifest(connection, manifest, digest, rows) if key is None else key
 
 
 def _insert_manifest(

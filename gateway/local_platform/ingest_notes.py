@@ -9,6 +9,11 @@ from gateway.local_platform.layout import Problem
 from gateway.local_platform.odd_values import OddValue
 from gateway.local_platform.run_bundle import RunBundle
 
+_NO_MANIFEST = (
+    "no manifest.json lies beside it: its project is called {project!r}, and of its nodes names, runs and statuses are "
+    "known, but no tags, materialization, code or lineage, until a manifest of the environment is read"
+)
+
 
 def notes_of(bundle: RunBundle) -> list[Problem]:
     """One note a file of the run."""
@@ -18,6 +23,9 @@ def notes_of(bundle: RunBundle) -> list[Problem]:
         for name, file in invocation.files.items():
             odd = [*file.odd, *(invocation.odd_args if name == "run_results.json" else ())]
             found += [note_of(file.path, odd)] if odd else []
+        if invocation.manifest is None and invocation.files:
+            path = next(iter(invocation.files.values())).path
+            found.append(Problem(str(path), _NO_MANIFEST.format(project=bundle.owner.project_name)))
     return found
 
 

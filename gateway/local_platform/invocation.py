@@ -29,6 +29,7 @@ from gateway.local_platform.artifacts import (
 from gateway.local_platform.command_names import title_of
 from gateway.local_platform.command_variants import Variant, variant_of
 from gateway.local_platform.json_limits import check_json
+from gateway.local_platform.node_names import package_of
 from gateway.local_platform.odd_values import OddValue
 from gateway.local_platform.times import parse_micros
 from gateway.local_platform.worked_time import seconds_of_results
@@ -112,8 +113,15 @@ class Invocation:
 
     @property
     def project_name(self) -> str | None:
-        """The dbt project's name, which only a manifest knows."""
-        return self.manifest.metadata.project_name if self.manifest else None
+        """The dbt project's name, as a manifest tells it from dbt 1.4 on; else the package most of its nodes are of."""
+        told = self.manifest.metadata.project_name if self.manifest else None
+        return told or package_of(self.unique_ids)
+
+    @property
+    def unique_ids(self) -> list[str]:
+        """The nodes it has results, freshness checks or catalog entries of."""
+        executed = [result.unique_id for result in self.results]
+        return executed + [check.unique_id for check in self.freshness] + list(self.catalog)
 
     @property
     def target(self) -> str | None:

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, and_, delete, insert, select
 from gateway.local_platform.account import account_rows, follow_names, infer_deployment_types, store_missing
 from gateway.local_platform.contents import ContentStore
 from gateway.local_platform.fact_rows import FactRows
+from gateway.local_platform.identity import Owner
+from gateway.local_platform.implied_manifest import drop_implied, has_implied, imply_manifest
 from gateway.local_platform.invocation import Invocation
 from gateway.local_platform.raw_files import keep_file
 from gateway.local_platform.records import RunRecord
@@ -58,6 +60,7 @@ class RunWriter:
             return Stored(new_run=False, changed=False, results=0)
         store_missing(connection, account_rows(owner))
         new_run, facts_changed = store_run(connection, bundle)
+        implied = has_implied(connection, owner.environment_id)
         deploying = deploys(connection, bundle)
         written = sum(self._store_invocation(connection, bundle, step, deploying) for step in fresh)
         inferred = is_inferred(connection, owner.run_id)
@@ -65,12 +68,20 @@ class RunWriter:
             complete_run(connection, owner.run_id, bundle.record)
         if fresh:
             mark_final(connection, owner.run_id)
+            self._follow_manifests(connection, owner, implied, any(step.invocation.manifest for step in fresh))
             follow_names(connection, owner, max(step.invocation.generated_at for step in fresh))
             if (inferred or not owner.inferred) and any(step.step is None for step in fresh):
                 number_steps(connection, owner.run_id)
             touch_environment(connection, owner.environment_id, [step.invocation.generated_at for step in fresh])
             infer_deployment_types(connection, owner.project_id)
         return Stored(new_run, bool(fresh) or facts_changed, written)
+
+    def _follow_manifests(self, connection: Connection, owner: Owner, implied: bool | None, read: bool) -> None:
+        """`implied`: of the manifests before this run; `read`: whether it left one."""
+        if read and implied:
+            drop_implied(connection, owner.environment_id)
+        elif not read and implied is not False:
+            imply_manifest(connection, self._contents, owner.environment_id, owner.project_name)
 
     def _store_invocation(
         self, connection: Connection, bundle: RunBundle, step: StepInvocation, deploying: bool
