@@ -131,7 +131,7 @@ class Walk:
     def __init__(self, store: str, random: Random, redis: OwnRedis | None = None) -> None:
         self._random = random
         self._redis = redis
-        shared = {"cache_url": redis.url, "cache_seconds": 1.0} if redis else {}
+        shared = {"cache_url": redis.url, "cache_secret": "theirs", "cache_seconds": 1.0} if redis else {}
         self._settings = known_to(Settings(store_url=store, **shared), *(holder for holder, _ in CALLERS))
         self._questions = questions(random)
         self._stack = AsyncExitStack()
