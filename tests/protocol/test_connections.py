@@ -417,6 +417,27 @@ async def test_connections_that_ask_nothing_make_room(bound: str) -> None:
             writer.close()
 
 
+async def test_sockets_that_were_closed_and_say_no_goodbye_make_room() -> None:
+    async def closing(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await Seeing()(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close", "code": 4408})
+        await receive()
+
+    async with served(closing, replace(LASTING, address_connections=3)) as (port, _):
+        deaf = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        for reader, writer in deaf:
+            writer.write(OPENING + b"\r\n")
+            await reader.readuntil(b"\x11\x38")
+        head, _, writer = await asked_on(port)
+        assert head.startswith(b"HTTP/1.1 200 ")
+        for _, one in [*deaf, (None, writer)]:
+            one.close()
+
+
 async def test_connections_that_are_in_use_do_not() -> None:
     port_bound = 3
     async with served(Seeing(), replace(LASTING, address_connections=port_bound)) as (port, _):

@@ -28,7 +28,6 @@ class GuardedSocket(WebSocketsSansIOProtocol):
     that does not read for `send_seconds`; at the end there is time to say goodbye first. One instance per connection.
     """
 
-    has_asked = True
     idle_seconds = None
     """Places of live connections are bounded by themselves, see `live.slots`."""
 
@@ -52,6 +51,11 @@ class GuardedSocket(WebSocketsSansIOProtocol):
             # The library did not make a request of it, and says nothing by itself.
             transport.write(_UNREADABLE)
             transport.close()
+
+    @property
+    def has_asked(self) -> bool:
+        """False once we have closed it: a client that does not say goodbye makes room first."""
+        return not self.close_sent
 
     def evict(self) -> None:
         """Closes the connection."""
