@@ -213,7 +213,7 @@ class Reckoning:
             items = 10 if items is None else items
         objects = [one for one in node.arguments or () if str(field.args[one.name.value].type) in INPUTS]
         assert items is not None
-        return items * weight + sum(isinstance(self.value(one.value), dict) for one in objects)
+        return items * weight + sum(input_objects(self.value(one.value)) for one in objects)
 
     def length(self, field: Any, node: FieldNode, size: Mapping[str, Any]) -> int | None:
         if node.name.value == "_entities":
@@ -241,9 +241,14 @@ class Reckoning:
 
 
 INPUTS = {
-    *("SearchFilter", "ModelFilter", "ProjectFilter", "SourceFilter", "HistoryScope"),
+    *("SearchFilter", "ModelFilter", "ProjectFilter", "SourceFilter", "HistoryScope", "JobFilter", "RunFilter"),
     *("ModelOrder", "JobOrder", "RunOrder", "SourceOrder"),
 }
+
+
+def input_objects(value: Any) -> int:
+    """How many input objects a value holds, itself among them: each costs 1."""
+    return 1 + sum(input_objects(field) for field in value.values()) if isinstance(value, dict) else 0
 
 
 def test_costs_of_generated_queries_are_those_of_plain_recursion(oracle: Oracle) -> None:

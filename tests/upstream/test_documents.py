@@ -204,7 +204,7 @@ async def test_an_admin_answer_without_its_list_is_no_empty_list(disturbed: Gate
 async def test_a_capped_list_of_a_run_is_read_to_its_end(disturbed: Gateway) -> None:
     """dbt has announced to cap a job's list at 100 rows; it is read on behind the last row's cursor."""
     unknown = "name packageName tags materializedType error executionTime executeStartedAt executeCompletedAt threadId"
-    unknown += " invocationId runGeneratedAt runElapsedTime"
+    unknown += " invocationId runGeneratedAt runElapsedTime compileStartedAt compileCompletedAt"
     rows = [
         dict.fromkeys(unknown.split())
         | {"uniqueId": f"model.finance.pad_{n:03}", "status": "success", "paginationCursor": f"c{n}"}
