@@ -10,6 +10,7 @@ from enum import StrEnum
 from gateway.hierarchy.job import Job
 from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.variants import Variant
 
 
 class LeftOutReason(StrEnum):
@@ -35,20 +36,40 @@ _NOT_EXECUTED = {
 }
 
 
+_NEVER_COUNTED = {
+    Variant.CLONE: LeftOutReason.CLONE,
+    Variant.EMPTY: LeftOutReason.EMPTY,
+    Variant.SAMPLE: LeftOutReason.SAMPLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the arguments of an invocation tell; `variant` is None for an ordinary one."""
+
+    variant: Variant | None
+
+
+ToldVariant = Told | None
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryScope:
     """What averages take in beside ordinary successful runs.
 
-    A full refresh is a run of a job with `--full-refresh` among its steps; it counts as one only for incremental
-    models, which it builds in another way than their other runs do. CI are jobs of dbt's kinds ci and merge.
+    What a command was its own arguments tell: `dbt clone`, `--empty` and `--sample` never count. A full refresh counts
+    as one only for incremental models, which it builds in another way than their other runs do; where the arguments of
+    an invocation are not told, it is a run of a job with `--full-refresh` among its steps. CI are jobs of dbt's kinds
+    ci and merge.
     """
 
     include_full_refresh: bool = False
     include_ci: bool = False
     include_failed: bool = False
 
-    def reason(self, run: ModelRun, job: Job | None) -> LeftOutReason | None:
-        """Why a run does not count; None when it does. `job` is None when it has been deleted."""
+    def reason(self, run: ModelRun, job: Job | None, told: ToldVariant = None) -> LeftOutReason | None:
+        """Why a run does not count; None when it does. `job` is None when it has been deleted, `told` when nobody has
+        told what the command was."""
         not_executed = _NOT_EXECUTED.get(run.status)
         if not_executed is not None:
             return not_executed
@@ -56,13 +77,18 @@ class HistoryScope:
             return LeftOutReason.NOT_EXECUTED
         if run.status is RunStatus.FAILURE and not self.include_failed:
             return LeftOutReason.FAILED
-        if job is None:
-            return None
-        if job.is_ci and not self.include_ci:
+        variant = told.variant if told else _by_steps(job)
+        if variant in _NEVER_COUNTED:
+            return _NEVER_COUNTED[variant]
+        if job is not None and job.is_ci and not self.include_ci:
             return LeftOutReason.CI
-        if job.is_full_refresh and _is_incremental(run) and not self.include_full_refresh:
+        if variant is Variant.FULL_REFRESH and _is_incremental(run) and not self.include_full_refresh:
             return LeftOutReason.FULL_REFRESH
         return None
+
+
+def _by_steps(job: Job | None) -> Variant | None:
+    return Variant.FULL_REFRESH if job is not None and job.is_full_refresh else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +99,20 @@ class Counted:
     left_out: Mapping[LeftOutReason, int]
 
 
-def count_runs(runs: Iterable[ModelRun], jobs: Mapping[int, Job], scope: HistoryScope, wanted: int) -> Counted:
+Commands = Mapping[tuple[int, str | None], Told]
+"""What is told of commands, by run and invocation."""
+
+
+def count_runs(
+    runs: Iterable[ModelRun], jobs: Mapping[int, Job], commands: Commands, scope: HistoryScope, wanted: int
+) -> Counted:
     """The first `wanted` runs that count; what was left out is told as far as the history was looked at for them."""
     kept: list[ModelRun] = []
     left_out: Counter[LeftOutReason] = Counter()
     for run in runs:
         if len(kept) == wanted:
             break
-        reason = scope.reason(run, jobs.get(run.job_id))
+        reason = scope.reason(run, jobs.get(run.job_id), commands.get((run.run_id, run.invocation_id)))
         if reason is None:
             kept.append(run)
         else:

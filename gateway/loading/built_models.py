@@ -1,8 +1,8 @@
 """Which models a job builds.
 
 They are the models with a result (of any status) in the job's newest run that ended by itself and executed a model,
-looking back over its last five runs. A run that was cancelled, or that stopped before it came to its models, says
-nothing about what the job builds.
+looking back over its last five that ended by themselves. A run that was cancelled, or that stopped before it came to
+its models, says nothing about what the job builds.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from gateway.services.job_service import RunModels
 from gateway.services.run_rows import RunKey
 
 LOOK_BACK = 5
+"""How many runs that ended by themselves are looked at."""
+
+# Runs that were cancelled may stand before them; so far back they are looked for, one page of dbt's.
+_FARTHEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +44,36 @@ async def built_models(services: Services, jobs: Sequence[Job]) -> dict[Job, Bui
     newest = {job: [job.last_finished_run] for job in jobs if job.last_finished_run and _decides(job.last_finished_run)}
     built = await _first_with_models(services, newest)
     undecided = [job for job in jobs if job.last_run is not None and built.get(job, _NOTHING) == _NOTHING]
-    recent = await services.admin.recent_runs([job.id for job in undecided], LOOK_BACK) if undecided else {}
+    recent = await _recent_runs(services, undecided)
     older: dict[Job, list[Run]] = {}
     for job in undecided:
-        runs = recent[job.id]
+        runs = recent[job]
         if isinstance(runs, GatewayError):
             built[job] = runs
         else:
-            older[job] = [run for run in runs if _decides(run) and run != job.last_finished_run]
+            older[job] = [run for run in _deciding(runs) if run != job.last_finished_run]
     built |= await _first_with_models(services, older)
     return {job: built.get(job, _NOTHING) for job in jobs}
+
+
+async def _recent_runs(services: Services, jobs: Sequence[Job]) -> dict[Job, tuple[Run, ...] | GatewayError]:
+    """The newest runs of each job: as many as hold five that decide, or the newest hundred."""
+    found: dict[Job, tuple[Run, ...] | GatewayError] = {}
+    pending, count = list(jobs), LOOK_BACK
+    while pending:
+        recent = await services.admin.recent_runs([job.id for job in pending], count)
+        found |= {job: recent[job.id] for job in pending}
+        pending = [job for job in pending if count < _FARTHEST and _is_short(recent[job.id], count)]
+        count = _FARTHEST
+    return found
+
+
+def _is_short(runs: tuple[Run, ...] | GatewayError, count: int) -> bool:
+    return not isinstance(runs, GatewayError) and len(runs) >= count and len(_deciding(runs)) < LOOK_BACK
+
+
+def _deciding(runs: Sequence[Run]) -> list[Run]:
+    return [run for run in runs if _decides(run)][:LOOK_BACK]
 
 
 def _decides(run: Run) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from gateway.at_hand import together
 from gateway.errors import GatewayError
@@ -21,9 +21,6 @@ from gateway.services.bundle import Services
 from gateway.services.job_service import RunModels
 from gateway.services.models.model_histories import HistoryKey, histories_per_document
 from gateway.services.run_rows import RunKey, runs_per_document
-
-# dbt ends a run after a day at the latest; a run that began earlier than this before another cannot end after it began.
-_LONGEST_RUN = timedelta(hours=24)
 
 # A run's rows are its whole manifest, touched or not: requests are not spared at more than so many times the rows.
 _MOST_MORE_ROWS = 2
@@ -56,7 +53,7 @@ async def _by_run(services: Services, environment_id: int, keys: Sequence[Histor
     documents = math.ceil(len(keys) / histories_per_document(count))
     if documents < 3:
         return {}
-    window = window_of(await services.admin.environment_runs(environment_id), count)
+    window = window_of(await services.admin.ended_runs(environment_id), count)
     if window is None:
         return {}
     run_keys = [RunKey(run.job_id, run.id) for run in window.runs]
@@ -74,7 +71,8 @@ async def _by_run(services: Services, environment_id: int, keys: Sequence[Histor
 def window_of(listing: RunListing, count: int) -> Window | None:
     """The runs that hold the newest `count` of every job that ran so often lately; None when the list is too short.
 
-    Runs of different jobs overlap, so what ended after the window began is in it, whenever it began itself.
+    The listing holds the runs that ended last, by any job. Runs overlap, and one may have begun long before the others
+    (a retry keeps the run it repeats), so only what ended after the oldest end in the list is known whole.
     """
     ended = [run for run in listing.runs if run.status.is_final and run.start_time and run.end_time]
     if listing.complete:
@@ -82,10 +80,10 @@ def window_of(listing: RunListing, count: int) -> Window | None:
     by_job: dict[int, list[Run]] = {}
     for run in ended:
         by_job.setdefault(run.job_id, []).append(run)
-    begins = [runs[count - 1].start_time for runs in by_job.values() if len(runs) >= count]
-    since = min((begin for begin in begins if begin is not None), default=None)
-    oldest = ended[-1].start_time if ended else None
-    if since is None or oldest is None or oldest > since - _LONGEST_RUN:
+    newest = [run for runs in by_job.values() if len(runs) >= count for run in runs[:count]]
+    since = min((run.start_time for run in newest if run.start_time is not None), default=None)
+    oldest_end = min((run.end_time for run in ended if run.end_time is not None), default=None)
+    if since is None or oldest_end is None or oldest_end > since:
         return None
     return Window(tuple(run for run in ended if run.end_time is not None and run.end_time > since), since)
 

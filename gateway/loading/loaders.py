@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from gateway.at_hand import both, together
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.hierarchy.filters import ModelFilter
+from gateway.hierarchy.history import Commands
 from gateway.hierarchy.identity import EnvironmentModels
 from gateway.hierarchy.ids import IdScope
 from gateway.hierarchy.job import Job, Run, RunDetails
@@ -125,6 +126,10 @@ class Loaders:
         return Batched(self._load_run_models)
 
     @cached_property
+    def _ended_run_models(self) -> Batched[RunKey, RunModels[ModelRun]]:
+        return Batched(self._load_ended_run_models)
+
+    @cached_property
     def _built_models(self) -> Batched[Job, Built]:
         return Batched(self._load_built_models)
 
@@ -217,6 +222,16 @@ class Loaders:
         """What each model did in a run."""
         return await self._run_models.load(run)
 
+    async def model_in_run(self, key: RunKey, unique_id: str) -> ModelRun | None:
+        """What a model did in a run that has ended; None when it was not in it."""
+        touched = await self._ended_run_models.load(key)
+        return next((one for one in touched.models if one.unique_id == unique_id), None)
+
+    async def commands(self, executed: Sequence[ModelRun]) -> Commands:
+        """What is told of the commands that executed these models, by run and invocation."""
+        told = await self._services.arguments.told(executed)
+        return {(key.run_id, key.invocation_id): one for key, one in told.items()}
+
     async def built_models(self, job: Job) -> Built:
         """What a job builds: see built_models."""
         return await self._built_models.load(job)
@@ -287,6 +302,9 @@ class Loaders:
         finished = frozenset(key for run, key in keys.items() if run.status.is_final)
         found = await self._services.jobs.run_models(list(keys.values()), finished)
         return {run: found.get(key) or UpstreamRejected(f"Run {run.id} was not read.") for run, key in keys.items()}
+
+    async def _load_ended_run_models(self, keys: list[RunKey]) -> Mapping[RunKey, RunModels[ModelRun] | GatewayError]:
+        return await self._services.jobs.run_models(keys, frozenset(keys))
 
     async def _load_built_models(self, jobs: list[Job]) -> Mapping[Job, Built | GatewayError]:
         return await built_models(self._services, jobs)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.errors import BadUserInput, GatewayError, NotFound
 from gateway.hierarchy.filters import ModelFilter
-from gateway.hierarchy.history import Counted, HistoryScope, count_runs
+from gateway.hierarchy.history import Commands, Counted, HistoryScope, count_runs
 from gateway.hierarchy.identity import EnvironmentModels, find_named, models_in_order
 from gateway.hierarchy.ids import project_part
 from gateway.hierarchy.model import Model, ModelRun, ModelTest, Owner
@@ -19,6 +19,7 @@ from gateway.loading.loaders import HistoryRequest
 from gateway.loading.projects import deployment_of
 from gateway.loading.suggestions import ids_of, named_models, unknown
 from gateway.services.models.model_histories import HistoryKey
+from gateway.services.run_rows import RunKey
 
 MOST_HISTORY = 100
 """The longest history Discovery is asked for, in runs."""
@@ -161,11 +162,20 @@ async def tests_of_model(asking: Asking, model: Model) -> tuple[ModelTest, ...]:
 
 
 async def last_model_run(asking: Asking, model: Model) -> ModelRun | None:
-    """The newest run of a model, whatever its outcome; None when it never ran."""
-    if model.last_run is None:
+    """What the run did that the model's last attempt belongs to, whatever its outcome; None when it never ran.
+
+    A history also holds runs that leave the environment's state alone, those of CI: the last attempt is none of them.
+    """
+    last = model.last_run
+    if last is None:
         return None
     runs = await model_history(asking, model, 1)
-    return runs[0] if runs else None
+    if last.run_id is None:
+        return runs[0] if runs else None
+    found = next((run for run in runs if run.run_id == last.run_id), None)
+    if found is not None or last.job_id is None:
+        return found
+    return await asking.loaders.model_in_run(RunKey(last.job_id, last.run_id), model.unique_id)
 
 
 async def last_successful_run(asking: Asking, model: Model) -> ModelRun | None:
@@ -199,6 +209,7 @@ async def counted_runs(
     count = min(MOST_HISTORY, wanted + max(2, wanted // 4))
     while pending:
         histories = await asking.loaders.histories(HistoryRequest(tuple(pending), count))
+        commands = await _commands_of(asking, histories.values())
         short = []
         async for piece in pieces(list(histories), steps=5 + count):
             for key in piece:
@@ -212,6 +223,12 @@ async def counted_runs(
         pending = short if count < MOST_HISTORY else []
         count = min(MOST_HISTORY, count * 4)
     return found
+
+
+async def _commands_of(asking: Asking, histories: Iterable[tuple[ModelRun, ...] | GatewayError]) -> Commands:
+    """What is told of the commands behind what was executed in these histories; of one failed reading nothing."""
+    runs = [run for history in histories if not isinstance(history, GatewayError) for run in history]
+    return await asking.loaders.commands([run for run in runs if run.status.executed])
 
 
 async def applied_model(asking: Asking, project: Project | None, unique_id: str) -> Model | None:

@@ -39,5 +39,6 @@ async def _names(asking: Asking, environment_id: int, unique_ids: set[str]) -> d
     if project is None:
         return dict(model_ids(str(environment_id), unique_ids))
     known = (await asking.loaders.models(project)).by_unique_id
-    removed = model_ids(project.id, unique_ids - known.keys())
+    # Told apart from those of today too: a package's model that is gone may have had the name of one that is there.
+    removed = model_ids(project.id, unique_ids | known.keys())
     return {one: known[one].id if one in known else removed[one] for one in unique_ids}

@@ -122,6 +122,12 @@ class VisibleAdmin:
             return RunListing((), complete=True)
         return await self._admin.environment_runs(environment_id, count)
 
+    async def ended_runs(self, environment_id: int) -> RunListing:
+        """The runs of a visible environment that ended last."""
+        if environment_id not in await self._seen():
+            return RunListing((), complete=True)
+        return await self._admin.ended_runs(environment_id)
+
     async def run_counts(self, job_ids: Sequence[int]) -> Mapping[int, int | GatewayError | None]:
         """How many runs of each job there are; None for a job that ran where the caller may not look."""
         known = [job_id for job_id in job_ids if job_id not in self._with_hidden_runs]

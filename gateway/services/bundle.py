@@ -26,6 +26,7 @@ from gateway.services.changes import Changes
 from gateway.services.discipline.status import UpstreamStatus, untroubled
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.group_service import GroupService
+from gateway.services.invocation_arguments import InvocationArguments
 from gateway.services.job_service import JobService
 from gateway.services.lineage_service import LineageService
 from gateway.services.models.model_service import ModelService
@@ -93,6 +94,7 @@ class Services:
     environments: EnvironmentService
     models: ModelService
     jobs: JobService
+    arguments: InvocationArguments
     lineage: LineageService
     groups: GroupService
     sources: SourceService
@@ -177,6 +179,7 @@ def build_services(
         environments=environments,
         models=models,
         jobs=jobs,
+        arguments=InvocationArguments(query, tiers),
         lineage=LineageService(query, environments, tiers),
         groups=GroupService(query, environments, tiers),
         sources=SourceService(query, environments, tiers),

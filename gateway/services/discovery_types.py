@@ -279,6 +279,16 @@ class OutlineRow(Wired, frozen=True):
     pagination_cursor: str | None = None
 
 
+class ArgumentsRow(Wired, frozen=True):
+    """The arguments of the invocation that executed a model, as JSON text."""
+
+    args: str | None
+
+
+class JobArguments(Wired, frozen=True):
+    model: ArgumentsRow | None
+
+
 class WordRow(Wired, frozen=True):
     """dbt's word for what became of a model in a run."""
 

@@ -14,7 +14,7 @@ Criteria = Mapping[str, Any] | None
 RUN_STATUSES = {10: "SUCCESS", 20: "FAILURE", 30: "CANCELLED"}
 DEFAULT_PAGE = 100
 # From what asks for no attention to what asks for most, as the schema words it.
-SEVERITIES = ["SUCCESS", "SKIPPED", "QUEUED", "RUNNING", "UNKNOWN", "WARN", "CANCELLED", "FAILURE"]
+SEVERITIES = ["SUCCESS", "REUSED", "SKIPPED", "QUEUED", "RUNNING", "UNKNOWN", "WARN", "CANCELLED", "FAILURE"]
 
 
 def severity(status: str | None) -> int | None:

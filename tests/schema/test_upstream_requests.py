@@ -22,6 +22,8 @@ NESTED = """{ account { projects { nodes { models(first: 50) { nodes {
 PROJECTS = {"projects": 1, "environments": 1, "EnvironmentHeaders": 1}
 MODELS = {**PROJECTS, "EnvironmentModels": 1}
 JOBS = {"jobs": 1}
+# Histories that are short are read further back: the commands there are a second document.
+ARGUMENTS = {"InvocationArguments": 2}
 # The job that only writes docs built nothing in its newest run, so four older ones are looked at.
 BUILT = {**JOBS, "RunOutline": 2, "runs": 1}
 
@@ -38,13 +40,19 @@ COST = {
     '{ model(id: "model.finance.rpt_ar_aging") { project { id } } }': MODELS,
     "{ account { slowestModels { runtime model { id } } } }": MODELS,
     "{ account { slowestModels { model { id jobs { nodes { name } } } } } }": {**MODELS, **BUILT},
-    "{ account { slowestModels(lastRuns: 3) { model { id } } } }": {**MODELS, **JOBS, "ModelHistories": 2},
-    "{ account { slowestModels(lastRuns: 5) { model { id } } } }": {**MODELS, **JOBS, "ModelHistories": 2},
-    "{ account { slowestModels(lastRuns: 10) { model { id } } } }": {**MODELS, **JOBS, "ModelHistories": 2},
+    "{ account { slowestModels(lastRuns: 3) { model { id } } } }": {**MODELS, **JOBS, "ModelHistories": 2, **ARGUMENTS},
+    "{ account { slowestModels(lastRuns: 5) { model { id } } } }": {**MODELS, **JOBS, "ModelHistories": 2, **ARGUMENTS},
+    "{ account { slowestModels(lastRuns: 10) { model { id } } } }": {
+        **MODELS,
+        **JOBS,
+        "ModelHistories": 2,
+        **ARGUMENTS,
+    },
     '{ project(id: "marketing") { slowestModels(lastRuns: 5) { model { id } } } }': {
         **MODELS,
         **JOBS,
         "ModelHistories": 2,
+        **ARGUMENTS,
     },
     "{ account { longestRunningJobs { runtime job { name } } } }": {**PROJECTS, **JOBS},
     "{ account { longestRunningJobs(lastRuns: 10) { job { id } } } }": {**PROJECTS, **JOBS, "runs": 1},

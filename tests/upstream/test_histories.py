@@ -76,7 +76,7 @@ async def test_runs_that_are_known_spare_every_request_but_the_list_of_runs(old:
         operations = gateway.upstream.operations
 
     assert operations.pop("EnvironmentModels", 1) == 1
-    assert operations == {"runs": 1}
+    assert operations == {"runs": 1, "InvocationArguments": 1}
 
 
 async def test_where_runs_would_bring_many_more_rows_models_are_read(old: Made) -> None:
@@ -105,10 +105,15 @@ def run(number: int, job: int, began: timedelta, lasted: timedelta = timedelta(m
     return Run(number, job, 1, RunStatus.SUCCESS, "Success", start, start, start + lasted, **fields)
 
 
+def _last_ended_first(one: Run) -> float:
+    assert one.end_time is not None
+    return -one.end_time.timestamp()
+
+
 def test_a_run_that_began_before_the_window_and_ended_in_it_is_read() -> None:
     hourly = [run(10 * n, 1, timedelta(hours=n)) for n in range(60)]
     long = run(555, 2, timedelta(hours=55, minutes=30), lasted=timedelta(hours=2))
-    listing = RunListing(tuple(sorted([*hourly, long], key=lambda one: -one.id)), complete=False)
+    listing = RunListing(tuple(sorted([*hourly, long], key=_last_ended_first)), complete=False)
 
     window = window_of(listing, 3)
 
@@ -117,8 +122,20 @@ def test_a_run_that_began_before_the_window_and_ended_in_it_is_read() -> None:
     assert {one.id for one in window.runs} == {555, 570, 580, 590}
 
 
-def test_without_a_day_of_runs_before_the_window_nothing_can_be_told() -> None:
-    hourly = tuple(run(200 - n, 1, timedelta(hours=-n)) for n in range(20))
+def test_a_list_that_ends_within_the_window_tells_nothing_of_it() -> None:
+    hourly = tuple(run(200 - n, 1, timedelta(hours=-n)) for n in range(3))
 
     assert window_of(RunListing(hourly, complete=False), 3) is None
     assert window_of(RunListing(hourly, complete=True), 3) is not None
+
+
+def test_a_run_of_thirty_hours_moves_the_window_back_to_its_beginning() -> None:
+    hourly = [run(500 + n, 1, timedelta(hours=n)) for n in range(20, 60)]
+    slow = [run(n, 2, timedelta(hours=55), lasted=timedelta(minutes=n)) for n in (1, 2)]
+    long = run(3, 2, timedelta(hours=28), lasted=timedelta(hours=30))
+    listing = RunListing(tuple(sorted([*hourly, *slow, long], key=_last_ended_first)), complete=False)
+
+    window = window_of(listing, 3)
+
+    assert window is not None
+    assert window.since == NOON + timedelta(hours=28)

@@ -36,7 +36,7 @@ def _rows(listing: RunListing, kind: str, arguments: Arguments) -> Sequence[RunN
 def _row(listing: RunListing, kind: str, arguments: Arguments) -> RunNode | None:
     if "name" in arguments:
         return next((node for node in listing.nodes(kind) if node.node.name == arguments["name"]), None)
-    return next(iter(listing.pick(kind, [arguments["uniqueId"]])), None)
+    return listing.alone(kind, arguments["uniqueId"])
 
 
 def job_page(nodes: Sequence[RunNode], arguments: Arguments) -> Sequence[RunNode]:

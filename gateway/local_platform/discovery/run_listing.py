@@ -106,6 +106,14 @@ class RunListing:
         wanted = set(names)
         return [node for node in self.nodes(kind) if node.unique_id in wanted]
 
+    def alone(self, kind: str, unique_id: str) -> RunNode | None:
+        """One node, in a batch of its own: what it takes to know it is not read for the others."""
+        found = next(iter(self.pick(kind, [unique_id])), None)
+        if found is None:
+            return None
+        parts = {name: getattr(found, name) for name in ("kind", "node_id", "manifest_id", "result")}
+        return RunBatch(self.session).add(self.run, unique_id, **parts)
+
     def _load(self, kind: str) -> list[RunNode]:
         manifest = self.manifest
         keys: dict[str, int | None] = self._manifest_keys(manifest.manifest_id, kind) if manifest else {}

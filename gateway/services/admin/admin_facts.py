@@ -63,6 +63,10 @@ class AdminFacts(Protocol):
     async def environment_runs(self, environment_id: int, count: int = 100) -> RunListing:
         """At least the newest `count` runs of an environment, by any job; none where runs cannot be listed."""
 
+    async def ended_runs(self, environment_id: int) -> RunListing:
+        """The hundred runs of an environment that ended last, by any job, the last first; none where runs cannot be
+        listed."""
+
     async def run_counts(self, job_ids: Sequence[int]) -> Mapping[int, int | GatewayError | None]:
         """How many runs of each job there are; None where that cannot be known."""
 

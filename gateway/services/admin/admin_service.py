@@ -77,6 +77,9 @@ class AdminService:
         self._listings: FactsCache[int, RunListing] = FactsCache(
             tiers, Kind("listing", lambda listing: 300 + _RUN_BYTES * len(listing.runs), packing=Packing(RunListing))
         )
+        self._ended: FactsCache[int, RunListing] = FactsCache(
+            tiers, Kind("ended", lambda listing: 300 + _RUN_BYTES * len(listing.runs), packing=Packing(RunListing))
+        )
         self._counts: FactsCache[int, int] = FactsCache(tiers, Kind("count", packing=Packing(int)))
         self._details: FactsCache[int, RunDetails] = FactsCache(
             tiers, Kind("details", _weigh_details, packing=Packing(RunDetails))
@@ -200,6 +203,17 @@ class AdminService:
 
         return await self._listings.get(environment_id, fetch, judge)
 
+    async def ended_runs(self, environment_id: int) -> RunListing:
+        """The hundred runs of an environment that ended last, by any job, the last first."""
+        now = self._clock_of_account()
+
+        async def fetch() -> RunListing:
+            ended = {"environment_id": str(environment_id), "status__in": "[10,20,30]", "order_by": "-finished_at"}
+            rows, total = await self._api.list_first("v2", "/runs/", AdminRun, ended, pages=1)
+            return RunListing(tuple(map(to_run, rows)), complete=len(rows) >= total)
+
+        return await self._ended.get(environment_id, fetch, lambda fact: for_seconds(fact.read_at, self._interval, now))
+
     async def run_counts(self, job_ids: Sequence[int]) -> dict[int, int | GatewayError]:
         """How many runs of each job the Admin API lists (it keeps 365 days)."""
         now = self._clock_of_account()
@@ -218,6 +232,7 @@ class AdminService:
             self._jobs.outdate(key)
         self._newest.outdate("newest")
         self._listings.outdate(environment_id)
+        self._ended.outdate(environment_id)
         self._recent.outdate(job_id)
         self._counts.outdate(job_id)
         self._runs.outdate(run_id)

@@ -126,6 +126,10 @@ class InferredAdmin:
         """Unknown."""
         return RunListing((), complete=False)
 
+    async def ended_runs(self, environment_id: int) -> RunListing:
+        """Unknown."""
+        return RunListing((), complete=False)
+
     async def run_counts(self, job_ids: Sequence[int]) -> Mapping[int, int | GatewayError | None]:
         """Unknown."""
         return dict.fromkeys(job_ids)

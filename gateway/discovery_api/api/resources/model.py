@@ -18,7 +18,7 @@ from gateway.hierarchy.job import Run as RunFacts
 from gateway.hierarchy.model import Model as Facts
 from gateway.hierarchy.model import ModelDetails, ModelRun
 from gateway.hierarchy.ranking import Ranked, Ranking
-from gateway.loading import freshness, jobs, lineage, run_models
+from gateway.loading import freshness, jobs, lineage, models, run_models
 from gateway.loading.asking import Asking
 from gateway.loading.projection import Projection
 from gateway.services.models.model_details import DETAIL_FIELDS
@@ -91,8 +91,13 @@ class Model(ModelState):
 
     def get_last_run(self) -> Run | None:
         """The run of its last attempt, whose `model_run` says what the model did in it; None when it never ran."""
-        runs = self.get_runs(last_n=1)
-        return runs[0] if runs else None
+        known = self._facts
+
+        async def question(asking: Asking) -> list[tuple[ModelRun, RunFacts | None]]:
+            last = await models.last_model_run(asking, known)
+            return [(last, await _run_or_none(asking, last))] if last else []
+
+        return next(iter(self._client.ask(question, self._show_runs)), None)
 
     def get_runs(
         self,

@@ -1,0 +1,53 @@
+"""What sets a dbt command apart from an ordinary one: told by its arguments, or by the command as it was typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+
+class Variant(StrEnum):
+    """Why a command's times say little about its ordinary ones."""
+
+    CLONE = "clone"
+    EMPTY = "empty"
+    SAMPLE = "sample"
+    FULL_REFRESH = "fullRefresh"
+
+
+ALL_VARIANTS = frozenset(Variant)
+
+_OPTIONS = {
+    "--empty": Variant.EMPTY,
+    "--sample": Variant.SAMPLE,
+    "--full-refresh": Variant.FULL_REFRESH,
+    "-f": Variant.FULL_REFRESH,
+}
+_ARGUMENTS = (("empty", Variant.EMPTY), ("sample", Variant.SAMPLE), ("full_refresh", Variant.FULL_REFRESH))
+
+
+def variant_of_arguments(args: Mapping[str, Any]) -> Variant | None:
+    """The variant that an invocation's own arguments tell, as dbt writes them beside its results."""
+    if args.get("which") == "clone":
+        return Variant.CLONE
+    told = next((variant for name, variant in _ARGUMENTS if args.get(name)), None)
+    if told is not None:
+        return told
+    typed = args.get("invocation_command")
+    found = variant_of_commands([typed]) if isinstance(typed, str) else None
+    denied = {variant for name, variant in _ARGUMENTS if args.get(name) is False}
+    return None if found in denied else found
+
+
+def variant_of_commands(commands: Iterable[str]) -> Variant | None:
+    """The variant of a run of these commands; `clone` only where no other command builds anything."""
+    typed = [command.split() for command in commands]
+    options = {
+        _OPTIONS[word.partition("=")[0]] for words in typed for word in words if word.partition("=")[0] in _OPTIONS
+    }
+    told = next((variant for _, variant in _ARGUMENTS if variant in options), None)
+    if told is not None:
+        return told
+    building = [words for words in typed if {"build", "run", "seed", "snapshot", "clone"} & set(words)]
+    return Variant.CLONE if building and all("clone" in words for words in building) else None

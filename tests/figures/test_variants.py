@@ -1,0 +1,102 @@
+"""Full refreshes, clones, `--empty`, `--sample`: told by the invocation's arguments, left out of means by reason."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gateway.hierarchy.variants import Variant, variant_of_arguments, variant_of_commands
+from tests.figures.conftest import Ask
+from tests.figures.small_archive import DAY, Command, Did, SmallArchive
+
+INCREMENTAL = {"config": {"materialized": "incremental"}}
+RANKING = """query($history: HistoryScope) {
+  account { slowestModels(first: 1, lastRuns: 3, history: $history) { runtime runCount } } }"""
+
+REASONS: list[tuple[dict[str, Any], str]] = [
+    ({"full_refresh": True}, "fullRefresh"),
+    ({"invocation_command": "dbt build -f"}, "fullRefresh"),
+    ({"empty": True}, "empty"),
+    ({"sample": {"start": "2026-01-01", "end": "2026-01-02"}}, "sample"),
+    ({"which": "clone"}, "clone"),
+]
+
+
+def after_an_ordinary_run(small: SmallArchive, args: dict[str, Any]) -> SmallArchive:
+    """An ordinary run of 10 s, and a day later one of 90 s with these arguments, by a job that is plain `dbt build`."""
+    small.account({1: {}})
+    small.run(100, 1, DAY, Command([Did("m", "success", 10.0, node=INCREMENTAL)]))
+    return small.run(101, 1, DAY + timedelta(days=1), Command([Did("m", "success", 90.0, node=INCREMENTAL)], args=args))
+
+
+@pytest.mark.parametrize(("args", "reason"), REASONS)
+@pytest.mark.parametrize("way", ["gateway", "without_admin"])
+async def test_a_run_is_left_out_of_means_for_what_its_own_arguments_say(
+    small: SmallArchive, ask: Ask, args: dict[str, Any], reason: str, way: str
+) -> None:
+    async with getattr(ask(after_an_ordinary_run(small, args)), way)() as gateway:
+        reply = await gateway.ask(RANKING)
+    assert reply.data["account"]["slowestModels"] == [{"runtime": 10.0, "runCount": 1}]
+    assert reply.gateway["notes"][0]["runsLeftOut"] == {reason: 1}
+
+
+@pytest.mark.parametrize("args", [args for args, _ in REASONS])
+def test_the_library_leaves_the_same_runs_out(small: SmallArchive, ask: Ask, args: dict[str, Any]) -> None:
+    with ask(after_an_ordinary_run(small, args)).account() as account:
+        (slowest,) = account.slowest_models(1, 3)
+    assert slowest.ranked is not None
+    assert (slowest.ranked.runtime, slowest.ranked.runs) == (10.0, 1)
+
+
+async def test_full_refreshes_count_when_they_are_asked_for_and_for_tables(small: SmallArchive, ask: Ask) -> None:
+    refreshed = Command(
+        [Did("m", "success", 90.0, node=INCREMENTAL), Did("t", "success", 8.0)], args={"full_refresh": True}
+    )
+    small.account({1: {}})
+    small.run(100, 1, DAY, Command([Did("m", "success", 10.0, node=INCREMENTAL), Did("t", "success", 4.0)]))
+    small.run(101, 1, DAY + timedelta(days=1), refreshed)
+    table = '{ account { slowestModels(first: 1, lastRuns: 3, filter: {modelIds: ["shop.t"]}) { runtime runCount } } }'
+    async with ask(small).gateway() as gateway:
+        everything = await gateway.data(RANKING, history={"includeFullRefresh": True})
+        tables = await gateway.data(table)
+    assert everything["account"]["slowestModels"] == [{"runtime": 50.0, "runCount": 2}]
+    assert tables["account"]["slowestModels"] == [{"runtime": 6.0, "runCount": 2}]
+
+
+async def test_the_arguments_of_a_command_are_read_once(small: SmallArchive, ask: Ask) -> None:
+    async with ask(after_an_ordinary_run(small, {"full_refresh": True})).gateway() as gateway:
+        first = await gateway.count(RANKING)
+        second = await gateway.count(RANKING, history={"includeCi": True})
+    assert first["InvocationArguments"] == 1
+    assert "InvocationArguments" not in second
+
+
+@pytest.mark.parametrize(
+    ("args", "variant"),
+    [
+        ({}, None),
+        ({"which": "build", "full_refresh": False, "invocation_command": "dbt build"}, None),
+        ({"full_refresh": False, "invocation_command": "python job.py -f"}, None),
+        ({"full_refresh": True, "empty": True}, Variant.EMPTY),
+        ({"which": "clone", "full_refresh": True}, Variant.CLONE),
+        ({"sample": "3 days"}, Variant.SAMPLE),
+    ],
+)
+def test_arguments_tell_a_variant(args: dict[str, Any], variant: Variant | None) -> None:
+    assert variant_of_arguments(args) is variant
+
+
+@pytest.mark.parametrize(
+    ("commands", "variant"),
+    [
+        (["dbt build"], None),
+        (["dbt deps", "dbt build --full-refresh"], Variant.FULL_REFRESH),
+        (["dbt run --sample=3d"], Variant.SAMPLE),
+        (["dbt clone --state x"], Variant.CLONE),
+        (["dbt clone --state x", "dbt build"], None),
+    ],
+)
+def test_commands_tell_a_variant(commands: list[str], variant: Variant | None) -> None:
+    assert variant_of_commands(commands) is variant
