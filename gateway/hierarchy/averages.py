@@ -14,6 +14,7 @@ from gateway.hierarchy.ranking import Measured, Ranking, rank
 from gateway.hierarchy.runtimes import WITHIN_JOB
 from gateway.hierarchy.statistics import Summary, summarise
 from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.variants import Variant
 
 T = TypeVar("T")
 
@@ -38,6 +39,15 @@ def reason_to_leave_out(run: Run) -> LeftOutReason | None:
     if not run.status.ended_by_itself or run.runtime is None:
         return LeftOutReason.UNFINISHED
     return None
+
+
+def ordinary_or_all(runs: Sequence[Run], variants: Mapping[Run, Variant | None]) -> dict[Run, LeftOutReason]:
+    """Which runs of a job are left out for what they ran, and why: full refreshes, clones, empty ones and samples,
+    unless it has no others."""
+    special = {run: variant for run in runs if (variant := variants.get(run)) is not None}
+    if len(special) == len(runs):
+        return {}
+    return {run: LeftOutReason(variant.value) for run, variant in special.items()}
 
 
 @dataclass(frozen=True, slots=True)

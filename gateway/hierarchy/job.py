@@ -15,7 +15,8 @@ class Run:
     """One run of a job. Times are UTC; `queued_at` is when it was created, before any worker took it.
 
     `inferred`: told by its models in Discovery, not by the Admin API; its times are those of the invocations that ran
-    models, and a cancelled run passes for a success.
+    models, and a cancelled run passes for a success. `commands` are those that it ran in the place of its job's steps;
+    () where it ran those, or where nobody tells.
     """
 
     id: int
@@ -32,6 +33,7 @@ class Run:
     dbt_version: str | None
     url: str | None
     inferred: bool = False
+    commands: tuple[str, ...] = ()
 
     @property
     def created_at(self) -> datetime | None:

@@ -8,6 +8,7 @@ from gateway.hierarchy.filters import ModelFilter, SearchFilter
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.list_filters import JobFilter
 from gateway.hierarchy.model import Model, ModelRun
+from gateway.hierarchy.variants import ALL_VARIANTS, Variant
 from gateway.loading.asking import Asking
 from gateway.loading.jobs import builds, executed_models, models_of_job, run_window
 from gateway.loading.run_models import models_in_run
@@ -21,8 +22,9 @@ async def average_job_runtime(
     criteria: SearchFilter | None = None,
     models: ModelFilter | None = None,
     where: JobFilter | None = None,
+    leave_out: frozenset[Variant] = ALL_VARIANTS,
 ) -> JobAverage:
-    """The mean wall clock of the job's newest `last_runs` runs that ended by themselves.
+    """The mean wall clock of the job's newest `last_runs` runs that ended by themselves (see run_window).
 
     The filters ask whether the job matches `where`, and builds a model meeting `criteria` and one meeting `models`; if
     not, there is no average. They do not pick among its runs, so the figure is the one longest_running_jobs ranks the
@@ -32,7 +34,7 @@ async def average_job_runtime(
         return job_average(RunWindow((), {}))
     if not await builds(asking, job, criteria, models):
         return job_average(RunWindow((), {}))
-    return job_average(await run_window(asking, job, last_runs))
+    return job_average(await run_window(asking, job, last_runs, leave_out))
 
 
 async def average_historical_model_runtime(
@@ -43,16 +45,15 @@ async def average_historical_model_runtime(
     *,
     criteria: SearchFilter | None = None,
     models: ModelFilter | None = None,
+    leave_out: frozenset[Variant] = ALL_VARIANTS,
 ) -> ModelAverage[Model]:
     """The mean over the job's `slowest` models (None: all) of each one's mean over the job's last runs.
 
-    Taken are the models the job builds, as they are now, that meet both filters; the runs are its newest `last_runs`
+    Taken are the models the job builds that meet both filters, see models_of_job; the runs are its newest `last_runs`
     that ended by themselves. See average_of_models.
     """
-    taken = {model.unique_id: model for model in await models_of_job(asking, job, models)}
-    if criteria is not None:
-        taken = {unique_id: model for unique_id, model in taken.items() if criteria.matches(model)}
-    window = await run_window(asking, job, last_runs)
+    taken = {model.unique_id: model for model in await models_of_job(asking, job, models, also=criteria)}
+    window = await run_window(asking, job, last_runs, leave_out)
     touched = await together(executed_models(asking, run, None) for run in window.runs)
     return average_of_models(taken, touched, slowest)
 

@@ -9,18 +9,20 @@ from typing import TypeVar
 from gateway.at_hand import both, together
 from gateway.concurrency.checkpoints import pieces
 from gateway.errors import BadUserInput, NotFound
-from gateway.hierarchy.averages import RunWindow, reason_to_leave_out
+from gateway.hierarchy.averages import RunWindow, ordinary_or_all, reason_to_leave_out
 from gateway.hierarchy.filters import Filterable, ModelFilter, SearchFilter, contains_match
 from gateway.hierarchy.identity import models_in_order
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.list_filters import JobFilter
 from gateway.hierarchy.model import Model, ModelRun
 from gateway.hierarchy.project import Project
+from gateway.hierarchy.variants import ALL_VARIANTS, Variant, variant_of_commands
 from gateway.loading.asking import Asking
-from gateway.loading.models import matching, select_models
+from gateway.loading.models import select_models
 from gateway.loading.projects import project_of_environment
 from gateway.loading.suggestions import unknown
 from gateway.services.models.model_histories import HistoryKey
+from gateway.telemetry.usage import current_usage
 
 F = TypeVar("F", bound=Filterable)
 
@@ -135,17 +137,33 @@ async def jobs_of_model(asking: Asking, model: Model) -> list[Job]:
     return [job for job, of_job in zip(jobs, built, strict=True) if model.unique_id in of_job.unique_ids]
 
 
-async def models_of_job(asking: Asking, job: Job, criteria: ModelFilter | None) -> list[Model]:
-    """The models a job builds, as their environment knows them now, ordered by id. Removed ones are left out."""
+async def models_of_job(
+    asking: Asking, job: Job, criteria: ModelFilter | None, *, also: SearchFilter | None = None
+) -> list[Model]:
+    """The models a job builds, as their environment knows them now, ordered by id. Removed ones are left out.
+
+    The filters look at them as every filter on a job does: as they were in the run that tells what it builds. Of an
+    environment that is neither production nor staging no models are known; the answer carries a note then.
+    """
     project = await project_of_environment(asking, job.environment_id)
     if project is None:
+        current_usage().notes.append({**_UNKNOWN_ENVIRONMENT, "path": list(asking.path), "job": str(job.id)})
         return []
     built, environment = await both(asking.loaders.built_models(job), asking.loaders.models(project))
-    met = models_in_order(await matching(asking, [environment], criteria))
-    kept: list[Model] = []
-    async for piece in pieces(met, 0.3):
-        kept += [model for model in piece if model.unique_id in built.unique_ids]
-    return kept
+    named = await named_in_projects(asking, [project], criteria)
+    kept: set[str] = set()
+    async for some in pieces(built.models, 1.0):
+        met = meeting(some, job.environment_id, criteria, named)
+        kept.update(one.unique_id for one in met if also is None or also.matches(one))
+    found: list[Model] = []
+    async for piece in pieces(models_in_order([environment]), 0.3):
+        found += [model for model in piece if model.unique_id in kept]
+    return found
+
+
+_UNKNOWN_ENVIRONMENT = {
+    "note": "The job runs in an environment that is neither production nor staging: its models are not known.",
+}
 
 
 async def executed_models(asking: Asking, run: Run, criteria: SearchFilter | None) -> list[ModelRun]:
@@ -159,24 +177,49 @@ async def executed_models(asking: Asking, run: Run, criteria: SearchFilter | Non
     return kept
 
 
-async def ended_runs(asking: Asking, job: Job, wanted: int) -> list[Run]:
+async def ended_runs(asking: Asking, job: Job, wanted: int, leave_out: frozenset[Variant] = ALL_VARIANTS) -> list[Run]:
     """The newest `wanted` runs of a job that ended by themselves and have a wall clock, newest first."""
-    if wanted == 1 and job.last_finished_run is not None and _counts(job.last_finished_run):
-        return [job.last_finished_run]
-    return list((await run_window(asking, job, wanted)).runs)
+    last = job.last_finished_run
+    # What it ran by its own steps is ordinary for the job.
+    ordinary = last is not None and (not last.commands or variant_of_commands(last.commands) not in leave_out)
+    if wanted == 1 and last is not None and ordinary and _counts(last) and not last.inferred:
+        return [last]
+    return list((await run_window(asking, job, wanted, leave_out)).runs)
 
 
-async def run_window(asking: Asking, job: Job, wanted: int) -> RunWindow:
-    """The same runs, with a count of those left out to find them, by reason."""
+async def run_window(asking: Asking, job: Job, wanted: int, leave_out: frozenset[Variant] = ALL_VARIANTS) -> RunWindow:
+    """The same runs, with a count of those left out to find them, by reason.
+
+    Runs of the variants in `leave_out` are left out where the job has others too.
+    """
     count = wanted + max(5, wanted // 2)
     while True:
         runs = await asking.loaders.recent_runs(job.id, count)
-        ended = [place for place, run in enumerate(runs) if _counts(run)][:wanted]
-        if len(ended) == wanted or len(runs) < count or count >= MOST_RUNS:
-            looked_at = runs[: ended[-1] + 1] if len(ended) == wanted else runs
-            left_out = Counter(reason for reason in map(reason_to_leave_out, looked_at) if reason is not None)
-            return RunWindow(tuple(runs[place] for place in ended), left_out)
+        ended = [run for run in runs if _counts(run)]
+        variants = await _variants(asking, job, ended)
+        special = ordinary_or_all(ended, {run: one for run, one in variants.items() if one in leave_out})
+        chosen = [run for run in ended if run not in special][:wanted]
+        if len(chosen) == wanted or len(runs) < count or count >= MOST_RUNS:
+            looked_at = runs[: runs.index(chosen[-1]) + 1] if len(chosen) == wanted else runs
+            reasons = (reason_to_leave_out(run) or special.get(run) for run in looked_at)
+            return RunWindow(tuple(chosen), Counter(reason for reason in reasons if reason is not None))
         count = min(MOST_RUNS, count * 4)
+
+
+async def _variants(asking: Asking, job: Job, runs: Sequence[Run]) -> dict[Run, Variant | None]:
+    """What sets each run apart: by its commands or its job's, without the Admin API by the arguments dbt wrote."""
+    inferred = [run for run in runs if run.inferred]
+    found = {run: _typed(job, run) for run in runs if not run.inferred}
+    touched = await together(executed_models(asking, run, None) for run in inferred)
+    commands = await asking.loaders.commands([one for models in touched for one in models if one.status.executed])
+    for run, models in zip(inferred, touched, strict=True):
+        told = [commands.get((run.id, one.invocation_id)) for one in models if one.status.executed]
+        found[run] = next((one.variant for one in told if one is not None and one.variant is not None), None)
+    return found
+
+
+def _typed(job: Job, run: Run) -> Variant | None:
+    return variant_of_commands(run.commands or job.steps)
 
 
 def _counts(run: Run) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from gateway.at_hand import both, together
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.hierarchy.filters import ModelFilter
-from gateway.hierarchy.history import Commands
+from gateway.hierarchy.history import Commands, Told
 from gateway.hierarchy.identity import EnvironmentModels
 from gateway.hierarchy.ids import IdScope
 from gateway.hierarchy.job import Job, Run, RunDetails
@@ -27,6 +27,7 @@ from gateway.loading.projection import Projection
 from gateway.loading.visible_admin import visible_services
 from gateway.services.bundle import Services
 from gateway.services.group_service import Owners
+from gateway.services.invocation_arguments import CommandKey, Witness
 from gateway.services.job_service import RunModels
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.models.pushdown import PushedFilter, push_down
@@ -124,6 +125,10 @@ class Loaders:
     @cached_property
     def _run_models(self) -> Batched[Run, RunModels[ModelRun]]:
         return Batched(self._load_run_models)
+
+    @cached_property
+    def _told(self) -> Batched[Witness, Told | None]:
+        return Batched(self._services.arguments.told)
 
     @cached_property
     def _ended_run_models(self) -> Batched[RunKey, RunModels[ModelRun]]:
@@ -228,9 +233,12 @@ class Loaders:
         return next((one for one in touched.models if one.unique_id == unique_id), None)
 
     async def commands(self, executed: Sequence[ModelRun]) -> Commands:
-        """What is told of the commands that executed these models, by run and invocation."""
-        told = await self._services.arguments.told(executed)
-        return {(key.run_id, key.invocation_id): one for key, one in told.items()}
+        """What is told of the commands that executed these models, by run and invocation; those are missing of which
+        nothing is told, or nothing can be read."""
+        by_command = {CommandKey(one.job_id, one.run_id, one.invocation_id): one.unique_id for one in executed}
+        told = await self._told.load_all([Witness(key, unique_id) for key, unique_id in by_command.items()])
+        found = zip(by_command, told, strict=True)
+        return {(key.run_id, key.invocation_id): one for key, one in found if isinstance(one, Told)}
 
     async def built_models(self, job: Job) -> Built:
         """What a job builds: see built_models."""

@@ -209,7 +209,7 @@ async def counted_runs(
     count = min(MOST_HISTORY, wanted + max(2, wanted // 4))
     while pending:
         histories = await asking.loaders.histories(HistoryRequest(tuple(pending), count))
-        commands = await _commands_of(asking, histories.values())
+        commands = await _commands_of(asking, list(histories.values()), count)
         short = []
         async for piece in pieces(list(histories), steps=5 + count):
             for key in piece:
@@ -217,7 +217,7 @@ async def counted_runs(
                 if isinstance(runs, GatewayError):
                     found[key] = runs
                     continue
-                counted = found[key] = count_runs(runs, jobs, scope, wanted)
+                counted = found[key] = count_runs(runs, jobs, commands, scope, wanted)
                 if len(counted.runs) < wanted and len(runs) >= count:
                     short.append(key)
         pending = short if count < MOST_HISTORY else []
@@ -225,10 +225,15 @@ async def counted_runs(
     return found
 
 
-async def _commands_of(asking: Asking, histories: Iterable[tuple[ModelRun, ...] | GatewayError]) -> Commands:
-    """What is told of the commands behind what was executed in these histories; of one failed reading nothing."""
-    runs = [run for history in histories if not isinstance(history, GatewayError) for run in history]
-    return await asking.loaders.commands([run for run in runs if run.status.executed])
+async def _commands_of(
+    asking: Asking, histories: Sequence[tuple[ModelRun, ...] | GatewayError], count: int
+) -> Commands:
+    """What is told of the commands behind what was executed in these histories of at most `count` runs."""
+    witnesses: dict[tuple[int, str | None], ModelRun] = {}
+    async for piece in pieces(histories, steps=2 + count):
+        executed = (run for runs in piece if isinstance(runs, tuple) for run in runs if run.status.executed)
+        witnesses.update(((run.run_id, run.invocation_id), run) for run in executed)
+    return await asking.loaders.commands(list(witnesses.values()))
 
 
 async def applied_model(asking: Asking, project: Project | None, unique_id: str) -> Model | None:

@@ -18,6 +18,7 @@ from gateway.hierarchy.project import Project
 from gateway.hierarchy.ranking import Measured, Ranking, rank
 from gateway.hierarchy.slowest import slowest_of_projects
 from gateway.hierarchy.statistics import Summary, summarise
+from gateway.hierarchy.variants import ALL_VARIANTS, Variant
 from gateway.loading.asking import Asking
 from gateway.loading.jobs import ended_runs, select_jobs
 from gateway.loading.models import counted_runs, narrowed_environments, select_models
@@ -104,13 +105,14 @@ async def longest_running_jobs(
     criteria: SearchFilter | None = None,
     models: ModelFilter | None = None,
     where: JobFilter | None = None,
+    leave_out: frozenset[Variant] = ALL_VARIANTS,
 ) -> Ranking[Job]:
     """The longest jobs by their mean wall clock over the last `last_runs` runs that ended by themselves."""
     jobs = await select_jobs(asking, projects, criteria, models, where)
 
     async def measure(project: Project) -> list[Measured[Job]]:
         here = [job for job in jobs if job.environment_id == project.environment_id]
-        ended = await together(ended_runs(asking, job, last_runs) for job in here)
+        ended = await together(ended_runs(asking, job, last_runs, leave_out) for job in here)
         return [Measured(job, job.id, _wall_clocks(runs)) for job, runs in zip(here, ended, strict=True)]
 
     measured = await asking.of_each(projects, measure)

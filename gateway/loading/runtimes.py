@@ -13,7 +13,7 @@ from gateway.loading.projects import project_of_environment
 
 async def job_runtimes(asking: Asking, job: Job, last_runs: int) -> list[Runtime]:
     """The wall clocks of the job's newest `last_runs` runs that ended by themselves, newest first."""
-    window = await run_window(asking, job, last_runs)
+    window = await run_window(asking, job, last_runs, frozenset())
     return [runtime for runtime in map(runtime_of_run, window.runs) if runtime is not None]
 
 
@@ -23,7 +23,7 @@ async def model_runtimes(asking: Asking, job: Job, last_runs: int) -> list[Runti
     Newest run first, by model id within a run. Models that were not executed, failed or were cancelled in a run have no
     runtime of it. One document per twenty runs; finished runs are read once.
     """
-    window = await run_window(asking, job, last_runs)
+    window = await run_window(asking, job, last_runs, frozenset())
     touched = await together(executed_models(asking, run, None) for run in window.runs)
     names = await _names(asking, job.environment_id, {one.unique_id for of_run in touched for one in of_run})
     found: list[Runtime] = []

@@ -36,7 +36,12 @@ def _selected(value: object) -> list[str]:
 
 def step_name(command: str | None, args: RunArgs) -> str:
     """The name dbt Cloud would give the step: the command as it was typed, without the options before it."""
-    return f"Invoke dbt with `{_typed(args) or title_of(command, args)}`"
+    return f"Invoke dbt with `{command_line(command, args)}`"
+
+
+def command_line(command: str | None, args: RunArgs) -> str:
+    """The command as it was typed, without the options before it."""
+    return _typed(args) or title_of(command, args)
 
 
 def _typed(args: RunArgs) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 
 from gateway.local_platform.artifacts import RunArgs
@@ -45,8 +44,16 @@ def _typed_variant(args: RunArgs) -> Variant | None:
     return next((one for one, options in _OPTIONS if untold[one] is None and not typed.isdisjoint(options)), None)
 
 
-def has_option(commands: Iterable[str], variant: Variant) -> bool:
-    """Whether any of these commands is typed as this variant."""
-    options = dict(_OPTIONS).get(variant, ())
-    words = {word.partition("=")[0] for command in commands for word in command.split()}
-    return not words.isdisjoint(options)
+def with_option(command: str, variant: str | None) -> str:
+    """The command with the option of its variant, which may have stood in a variable of the environment."""
+    options = dict(_OPTIONS).get(Variant(variant), ()) if variant else ()
+    typed = {word.partition("=")[0] for word in command.split()}
+    return command if not options or not typed.isdisjoint(options) else f"{command} {options[0]}"
+
+
+def is_typed_in(steps: str, variant: str | None) -> bool:
+    """Whether the steps of a job, as text, name a variant."""
+    if variant is None:
+        return False
+    words = ("clone",) if variant == Variant.CLONE else dict(_OPTIONS)[Variant(variant)]
+    return any(f" {word}" in steps for word in words)

@@ -12,6 +12,7 @@ from gateway.hierarchy.ranking import Ranked
 from gateway.loading import jobs, models, rankings, sources
 from gateway.loading.projects import select_projects
 from gateway.schema.arguments import (
+    IncludeFullRefresh,
     JobsFilter,
     LastRuns,
     ModelsFilter,
@@ -21,6 +22,7 @@ from gateway.schema.arguments import (
     Scope,
     SourcesFilter,
     TopN,
+    variants_left_out,
 )
 from gateway.schema.connections import (
     DEFAULT_PAGE,
@@ -219,6 +221,7 @@ class Account:
         last_runs: LastRuns = 1,
         filter: JobsFilter = strawberry.UNSET,
         offset: Offset = 0,
+        include_full_refresh: IncludeFullRefresh = False,
     ) -> tuple[Ranked[job_facts.Job], ...]:
         ensure_ranking(first, last_runs, offset)
         where = job_filter(filter)
@@ -229,5 +232,6 @@ class Account:
             last_runs,
             models=where.models if where else None,
             where=where,
+            leave_out=variants_left_out(include_full_refresh),
         )
         return ranking.entries[offset:]

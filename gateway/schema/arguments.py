@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from gateway.hierarchy.variants import ALL_VARIANTS, Variant
 from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import (
     HistoryScope,
@@ -21,6 +22,19 @@ TopN = Annotated[int, strawberry.argument(description="How many to return, 1 to 
 Offset = Annotated[
     int, strawberry.argument(description="Leave out so many from the top, 0 to 100000: a rank is a position.")
 ]
+IncludeFullRefresh = Annotated[
+    bool,
+    strawberry.argument(
+        description="Whether full refreshes count. By default they are left out where the job has ordinary runs too."
+    ),
+]
+
+
+def variants_left_out(include_full_refresh: bool) -> frozenset[Variant]:
+    """Which runs of a job are left out of its averages."""
+    return ALL_VARIANTS - {Variant.FULL_REFRESH} if include_full_refresh else ALL_VARIANTS
+
+
 LastRuns = Annotated[int, strawberry.argument(description="Number of recent runs to average, 1 to 100.")]
 ByModel = Annotated[bool, strawberry.argument(description="Report each model instead of whole runs.")]
 Slowest = Annotated[int, strawberry.argument(description="Number of slowest models to average, 1 to 1000.")]

@@ -14,12 +14,14 @@ from gateway.loading import averages, jobs, projects, run_models, runtimes
 from gateway.schema.arguments import (
     MOST_RANKED,
     ByModel,
+    IncludeFullRefresh,
     LastRuns,
     ModelsFilter,
     Offset,
     OfSuchJobs,
     Slowest,
     TopN,
+    variants_left_out,
 )
 from gateway.schema.connections import (
     DEFAULT_PAGE,
@@ -161,11 +163,17 @@ class Job:
         info: Info,
         last_runs: LastRuns = 5,
         filter: OfSuchJobs = strawberry.UNSET,
+        include_full_refresh: IncludeFullRefresh = False,
     ) -> average_facts.JobAverage:
         ensure_last_runs(last_runs)
         where = job_filter(filter)
         return await averages.average_job_runtime(
-            asking(info), parent, last_runs, models=where.models if where else None, where=where
+            asking(info),
+            parent,
+            last_runs,
+            models=where.models if where else None,
+            where=where,
+            leave_out=variants_left_out(include_full_refresh),
         )
 
     @strawberry.field(
@@ -181,6 +189,7 @@ class Job:
         first: Slowest = 5,
         last_runs: LastRuns = 5,
         filter: ModelsFilter = strawberry.UNSET,
+        include_full_refresh: IncludeFullRefresh = False,
     ) -> average_facts.ModelAverage[model_facts.Model]:
         ensure_last_runs(last_runs)
         ensure_count("first", first, MOST_RANKED)
@@ -190,4 +199,5 @@ class Job:
             first,
             last_runs,
             models=model_filter(filter),
+            leave_out=variants_left_out(include_full_refresh),
         )

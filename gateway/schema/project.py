@@ -11,6 +11,7 @@ from gateway.hierarchy import source as source_facts
 from gateway.hierarchy.ranking import Ranked
 from gateway.loading import jobs, models, rankings, sources
 from gateway.schema.arguments import (
+    IncludeFullRefresh,
     JobsFilter,
     LastRuns,
     ModelsFilter,
@@ -19,6 +20,7 @@ from gateway.schema.arguments import (
     Scope,
     SourcesFilter,
     TopN,
+    variants_left_out,
 )
 from gateway.schema.connections import (
     DEFAULT_PAGE,
@@ -203,6 +205,7 @@ class Project:
         last_runs: LastRuns = 1,
         filter: JobsFilter = strawberry.UNSET,
         offset: Offset = 0,
+        include_full_refresh: IncludeFullRefresh = False,
     ) -> tuple[Ranked[job_facts.Job], ...]:
         ensure_ranking(first, last_runs, offset)
         where = job_filter(filter)
@@ -213,5 +216,6 @@ class Project:
             last_runs,
             models=where.models if where else None,
             where=where,
+            leave_out=variants_left_out(include_full_refresh),
         )
         return ranking.entries[offset:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,7 +15,6 @@ from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.history import Told
-from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.variants import variant_of_arguments
 from gateway.services.base_query import BaseQuery, Operation, RootLookup
 from gateway.services.discovery_types import JobArguments
@@ -34,6 +33,13 @@ class CommandKey(NamedTuple):
     invocation_id: str | None
 
 
+class Witness(NamedTuple):
+    """A command and a model that it executed."""
+
+    command: CommandKey
+    unique_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class _Fact:
     """`told` is None where dbt has no arguments of the command."""
@@ -49,17 +55,16 @@ class InvocationArguments:
         kind: Kind[CommandKey, _Fact] = Kind("command", lambda _: 200, packing=Packing(_Fact))
         self._facts: FactsCache[CommandKey, _Fact] = FactsCache(tiers, kind)
 
-    async def told(self, executed: Iterable[ModelRun]) -> dict[CommandKey, Told]:
-        """What the commands are that these models were executed by; those are missing of which nothing is told."""
-        witnesses = {CommandKey(one.job_id, one.run_id, one.invocation_id): one.unique_id for one in executed}
+    async def told(self, witnesses: Sequence[Witness]) -> dict[Witness, Told | GatewayError | None]:
+        """What the command of each witness is; None where dbt has no arguments of it."""
+        by_command = {one.command: one.unique_id for one in witnesses}
 
         async def fetch(missing: list[CommandKey]) -> Mapping[CommandKey, _Fact | GatewayError]:
-            return await self._read({key: witnesses[key] for key in missing})
+            return await self._read({key: by_command[key] for key in missing})
 
         current_usage().environments.add(ACCOUNT)
-        found = await self._facts.get_many(list(witnesses), fetch, lambda _, __: FINAL)
-        told = {key: fact.told for key, fact in found.items() if isinstance(fact, _Fact)}
-        return {key: one for key, one in told.items() if one is not None}
+        found = await self._facts.get_many(list(by_command), fetch, lambda _, __: FINAL)
+        return {one: _told_or_failure(found[one.command]) for one in witnesses}
 
     async def _read(self, witnesses: Mapping[CommandKey, str]) -> dict[CommandKey, _Fact | GatewayError]:
         lookups = [_lookup(n, key, unique_id) for n, (key, unique_id) in enumerate(witnesses.items())]
@@ -69,6 +74,10 @@ class InvocationArguments:
             answer = answers.get(f"j{n}")
             found[key] = answer if isinstance(answer, GatewayError) else _Fact(_told(answer))
         return found
+
+
+def _told_or_failure(found: _Fact | GatewayError) -> Told | GatewayError | None:
+    return found.told if isinstance(found, _Fact) else found
 
 
 def _lookup(n: int, key: CommandKey, unique_id: str) -> RootLookup:

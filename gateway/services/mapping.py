@@ -213,6 +213,7 @@ def to_run(row: AdminRun, job: AdminJob | None = None) -> Run:
         git_branch=row.git_branch,
         dbt_version=row.dbt_version,
         url=row.href,
+        commands=tuple((row.trigger and row.trigger.steps_override) or ()),
     )
 
 

@@ -366,9 +366,10 @@ class Hierarchy:
         return listing(self._built(job, asked.get("filter")), asked.get("orderBy"), MODEL_ORDERS, "ASC")
 
     def _built(self, job: Job, criteria: Criteria) -> list[Model]:
-        return [
-            model for model in models_of([self._projects[job.environment_id]], criteria) if model.unique_id in job.built
-        ]
+        place = self._projects[job.environment_id]
+        met = self._meeting(job.built, job.environment_id, criteria, named([place], criteria))
+        names = {result.unique_id for result in met}
+        return [model for model in models_of([place], None) if model.unique_id in names]
 
     def job_slowestModels(self, job: Job, asked: Arguments) -> list[Ranked]:
         return self.run_slowestModels(job.deciding_run, asked) if job.deciding_run else []

@@ -181,8 +181,9 @@ async def test_the_answers_cost_a_bounded_number_of_requests(settings_without_ad
         reply = await cold.ask("{ account { longestRunningJobs(lastRuns: 5) { job { id } } } }")
         again = await cold.ask("{ account { longestRunningJobs(lastRuns: 5) { job { id } } } }")
 
-    # Headers, traces, a sample of histories, every job's newest run; then longer histories and 60 runs, 20 a document.
-    assert reply.gateway["upstreamRequests"] == 4 + 1 + 3
+    # Headers, traces, a sample of histories, every job's newest run; then longer histories and 60 runs, 20 a document;
+    # what their commands were.
+    assert reply.gateway["upstreamRequests"] == 4 + 1 + 3 + 1
     assert again.gateway["upstreamRequests"] == 0
 
 
@@ -193,7 +194,7 @@ async def test_models_cost_no_look_at_jobs(settings_without_admin: Settings, ora
         assert reply.gateway["upstreamRequests"] == 2, "headers and models"
         means = await gateway.ask("{ account { slowestModels(lastRuns: 3) { runtime model { id } } } }")
         assert list(means.errors) == []
-        assert means.gateway["upstreamRequests"] <= 2, "documents of histories, and nothing of jobs"
+        assert means.gateway["upstreamRequests"] <= 4, "histories, and what their commands were; nothing of jobs"
 
 
 async def test_a_gateway_is_ready_when_dbt_knows_its_environments(settings_without_admin: Settings) -> None:

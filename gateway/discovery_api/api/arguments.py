@@ -19,6 +19,7 @@ from gateway.discovery_api.models.filters import (
 from gateway.discovery_api.models.reports import RunStatus
 from gateway.hierarchy import filters as hierarchy
 from gateway.hierarchy import history, status
+from gateway.hierarchy.variants import ALL_VARIANTS, Variant
 
 MOST_RANKED = 1_000
 MOST_LAST_RUNS = 100
@@ -76,3 +77,8 @@ def two_filters(
     if second is not None:
         raise InvalidArgumentError("Name models in model_filter, not in filter, when both are given.")
     return None, first
+
+
+def variants_left_out(include_full_refresh: bool) -> frozenset[Variant]:
+    """Which runs of a job are left out of its averages."""
+    return ALL_VARIANTS - {Variant.FULL_REFRESH} if include_full_refresh else ALL_VARIANTS

@@ -16,6 +16,7 @@ from gateway.discovery_api.api.arguments import (
     projects_filter,
     statuses_wanted,
     two_filters,
+    variants_left_out,
 )
 from gateway.discovery_api.api.resources import Job, Model, Project, Run
 from gateway.discovery_api.client import DEFAULT_TIMEOUT, DEFAULT_TTL, Client, Source
@@ -222,6 +223,7 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         filter: SearchFilter | None = None,
         model_filter: ModelFilter | None = None,
         *,
+        include_full_refresh: bool = False,
         refresh: bool = False,
     ) -> RankedList[Job]:
         """The longest jobs over all its projects, longest first.
@@ -235,7 +237,13 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         wanted, named = two_filters(filter, model_filter)
         return self._ask(
             lambda asking, projects: rankings.longest_running_jobs(
-                asking, projects, longest_n, last_n_runs, criteria=wanted, models=named
+                asking,
+                projects,
+                longest_n,
+                last_n_runs,
+                criteria=wanted,
+                models=named,
+                leave_out=variants_left_out(include_full_refresh),
             ),
             lambda ranking: Job.ranked_list(ranking, self.client),
             refresh=refresh,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +15,7 @@ from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.hierarchy.runtimes import Runtime
 from gateway.hierarchy.source import Source, SourceFreshness
 from gateway.hierarchy.statistics import Summary
+from gateway.hierarchy.variants import ALL_VARIANTS
 
 T = TypeVar("T")
 
@@ -153,8 +155,9 @@ class Average(float):
     @classmethod
     def of_job(cls, average: JobAverage) -> Average | None:
         """None when there was nothing to average."""
-        passed_over = sum(average.left_out.values())
-        left_out = {"did not end by itself": passed_over} if passed_over else {}
+        left_out: Counter[str] = Counter()
+        for reason, count in sorted(average.left_out.items()):
+            left_out[reason.value if reason.value in ALL_VARIANTS else "did not end by itself"] += count
         return cls._of(average.summary.mean, average.summary.count, None, left_out)
 
     @classmethod

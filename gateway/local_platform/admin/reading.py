@@ -26,6 +26,7 @@ from gateway.local_platform.admin.listing import (
     related,
 )
 from gateway.local_platform.artifacts import CATALOG, SOURCES
+from gateway.local_platform.command_variants import is_typed_in
 from gateway.local_platform.contents import chunks
 from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.run_order import NEWEST_FIRST, created_after
@@ -147,7 +148,13 @@ def _newest_runs(connection: Connection, job_ids: Sequence[int], *conditions: Co
         ranked = select(runs.c.id, order.label("place")).where(runs.c.job_id.in_(part), *conditions).subquery()
         query = select(runs).join(ranked, ranked.c.id == runs.c.id).where(ranked.c.place == 1)
         rows = connection.execute(query).all()
-        newest.update(zip((row.job_id for row in rows), _shown_runs(connection, rows), strict=True))
+        newest.update(
+            zip(
+                (row.job_id for row in rows),
+                _with_triggers(connection, rows, _shown_runs(connection, rows)),
+                strict=True,
+            )
+        )
     return newest
 
 
@@ -160,13 +167,21 @@ def _shown_runs(connection: Connection, rows: Sequence[AnyRow]) -> Rows:
     return [shapes.run(row, files[row.id]) for row in rows]
 
 
+def _with_triggers(connection: Connection, rows: Sequence[AnyRow], shown: Rows) -> Rows:
+    overridden = overridden_steps(connection, [row.id for row in rows])
+    return [
+        {**run, "trigger": shapes.trigger(row, overridden.get(row.id))} for run, row in zip(shown, rows, strict=True)
+    ]
+
+
 def run_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryParams) -> Rows:
     """Runs with what `include_related` asks for."""
     wanted = related(params)
     shown = _shown_runs(connection, rows)
     if "trigger" in wanted:
+        overridden = overridden_steps(connection, [row.id for row in rows])
         for run, row in zip(shown, rows, strict=True):
-            run["trigger"] = shapes.trigger(row)
+            run["trigger"] = shapes.trigger(row, overridden.get(row.id))
     if "job" in wanted:
         found = _by_id(connection, jobs, (row.job_id for row in rows))
         for run in shown:
@@ -180,6 +195,30 @@ def run_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryPara
         for run, row in zip(shown, rows, strict=True):
             run["run_steps"] = run_steps(connection, row)
     return shown
+
+
+def overridden_steps(connection: Connection, run_ids: Sequence[int]) -> dict[int, list[str]]:
+    """The commands of those runs of which one was no ordinary command, unless the steps of the job say it too."""
+    special = select(invocations.c.run_id).where(invocations.c.variant.is_not(None))
+    found: dict[int, list[str]] = {}
+    for part in chunks(run_ids):
+        query = (
+            select(
+                invocations.c.run_id,
+                invocations.c.command,
+                invocations.c.variant,
+                jobs.c.details,
+                texts.c.body.label("args"),
+            )
+            .outerjoin(texts, texts.c.id == invocations.c.args_id)
+            .outerjoin(jobs, jobs.c.id == invocations.c.job_id)
+            .where(invocations.c.run_id.in_(part), invocations.c.run_id.in_(special))
+            .order_by(invocations.c.run_id, invocations.c.step, invocations.c.generated_at)
+        )
+        for row in connection.execute(query):
+            if not is_typed_in(row.details or "", row.variant):
+                found.setdefault(row.run_id, []).append(shapes.command_of(row))
+    return found
 
 
 def run_steps(connection: Connection, row: AnyRow) -> Rows:

@@ -25,6 +25,7 @@ from gateway.local_platform.admin.reading import (
     find_one,
     find_step,
     job_shapes,
+    overridden_steps,
     run_shapes,
     run_steps,
 )
@@ -149,7 +150,13 @@ def _runs(connection: Connection, request: Request) -> Response:
 def _run(connection: Connection, request: Request) -> Response:
     row = find_one(connection, runs, request.path_params["id"], _scope(connection, request, runs))
     shown = run_shapes(connection, [row], request.query_params)[0]
-    return one({"trigger": shapes.trigger(row), "run_steps": run_steps(connection, row), **shown})
+    return one(
+        {
+            "trigger": shapes.trigger(row, overridden_steps(connection, [row.id]).get(row.id)),
+            "run_steps": run_steps(connection, row),
+            **shown,
+        }
+    )
 
 
 def _run_step(connection: Connection, request: Request) -> Response:

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from gateway.local_platform.artifacts import CATALOG, SOURCES, read_args
-from gateway.local_platform.command_names import step_name
+from gateway.local_platform.command_names import command_line, step_name
+from gateway.local_platform.command_variants import with_option
 from gateway.local_platform.rows import AnyRow
 from gateway.local_platform.run_bundle import CANCELLED, ENDED, ERROR, SUCCESS
 from gateway.local_platform.times import clock, iso_micros, moved, parse_micros, spoken
@@ -192,10 +193,17 @@ def _ago(moment: int | None) -> str | None:
     return None if moment is None else f"{spoken(time.time() - moment / 1_000_000)} ago"
 
 
-def trigger(row: AnyRow) -> dict[str, Any]:
-    """Why a run started."""
+def trigger(row: AnyRow, commands: list[str] | None = None) -> dict[str, Any]:
+    """Why a run started, and which `commands` it ran in the place of its job's steps."""
     found: dict[str, Any] = msgspec.json.decode(row.details).get("trigger") or {}
-    return {"cause": found.get("cause"), "cause_category": found.get("cause_category"), "git_branch": row.git_branch}
+    told = {"cause": found.get("cause"), "cause_category": found.get("cause_category"), "git_branch": row.git_branch}
+    return {**told, "steps_override": commands}
+
+
+def command_of(invocation: AnyRow) -> str:
+    """A command as it was typed, with the option that sets it apart where that stood elsewhere."""
+    args = read_args(invocation.args)
+    return with_option(command_line(invocation.command, args), invocation.variant)
 
 
 def recorded_steps(row: AnyRow) -> list[dict[str, Any]]:

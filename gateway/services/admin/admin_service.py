@@ -36,6 +36,9 @@ class _RecentRuns:
         return self.asked >= count or len(self.runs) < self.asked
 
 
+# A run's trigger tells which commands it ran in the place of its job's.
+_WITH_TRIGGER = {"include_related": '["trigger"]'}
+
 _RUN_BYTES = 900
 _JOB_BYTES = 2_500
 
@@ -319,7 +322,8 @@ class AdminService:
         """The jobs whose newest runs are all among the newest runs of the account."""
         pages = min(_MOST_SHARED_PAGES, -(-len(job_ids) * count // PAGE_SIZE) + 1)
         try:
-            rows, total = await self._api.list_first("v2", "/runs/", AdminRun, {"order_by": "-id"}, pages=pages)
+            query = {"order_by": "-id", **_WITH_TRIGGER}
+            rows, total = await self._api.list_first("v2", "/runs/", AdminRun, query, pages=pages)
         except GatewayError as failure:
             return dict.fromkeys(job_ids, failure)
         by_job: dict[int, list[Run]] = {}
@@ -336,7 +340,7 @@ class AdminService:
         }
 
     async def _read_job(self, job_id: int, count: int) -> _RecentRuns | GatewayError:
-        query = {"job_definition_id": str(job_id), "order_by": "-id"}
+        query = {"job_definition_id": str(job_id), "order_by": "-id", **_WITH_TRIGGER}
         try:
             rows, total = await self._api.list_first(
                 "v2", "/runs/", AdminRun, query, pages=-(-count // PAGE_SIZE), rows_wanted=count

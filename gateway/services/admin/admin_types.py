@@ -56,6 +56,7 @@ class AdminEnvironment(msgspec.Struct, frozen=True):
 class AdminTrigger(msgspec.Struct, frozen=True):
     cause: str | None = None
     cause_category: str | None = None
+    steps_override: list[str] | None = None
 
 
 class AdminStep(msgspec.Struct, frozen=True):

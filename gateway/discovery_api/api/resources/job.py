@@ -13,6 +13,7 @@ from gateway.discovery_api.api.arguments import (
     ensure_count,
     models_filter,
     two_filters,
+    variants_left_out,
 )
 from gateway.discovery_api.api.resources.model import Model
 from gateway.discovery_api.api.resources.run import Run
@@ -140,7 +141,7 @@ class Job:
     def get_models(
         self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
     ) -> list[Model]:
-        """The models it builds, as they are now, that meet the filter, ordered by id.
+        """The models it builds, as they are now, ordered by id; the filter looks at what they were in that run.
 
         It builds what has a result in its newest run that ended by itself and executed a model, of its last five.
         """
@@ -211,19 +212,23 @@ class Job:
         filter: SearchFilter | None = None,
         model_filter: ModelFilter | None = None,
         *,
+        include_full_refresh: bool = False,
         refresh: bool = False,
     ) -> Average | None:
         """Its mean wall clock, in seconds, over its newest `last_n` runs (1 to 100) that ended by themselves.
 
         Formula: fsum(end − start of each run) / number of runs. Failed runs count, cancelled ones do not, and neither
-        does time in the queue. The filters ask whether the job builds a model that meets each of them; if it does not,
-        the answer is None. The result says over how many runs it goes and how many were passed over.
+        does time in the queue. Full refreshes, `--empty` and `--sample` are left out where it has ordinary runs too;
+        `include_full_refresh` takes full refreshes in. The filters ask whether the job builds a model that meets each
+        of them; if it does not, the answer is None. The result says over how many runs it goes and what was left out.
         """
         ensure_count("last_n", last_n, MOST_LAST_RUNS)
         wanted, models = two_filters(filter, model_filter)
         job = self._facts
         return self._client.ask(
-            lambda asking: averages.average_job_runtime(asking, job, last_n, criteria=wanted, models=models),
+            lambda asking: averages.average_job_runtime(
+                asking, job, last_n, criteria=wanted, models=models, leave_out=variants_left_out(include_full_refresh)
+            ),
             Average.of_job,
             refresh=refresh,
         )
@@ -235,13 +240,15 @@ class Job:
         filter: SearchFilter | None = None,
         model_filter: ModelFilter | None = None,
         *,
+        include_full_refresh: bool = False,
         refresh: bool = False,
     ) -> Average | None:
         """The mean, in seconds, over its `slowest_n` slowest models (None: all) of each one's mean over its last runs.
 
         Formula: a(model) = fsum(the model's execution times in the job's newest `last_n_runs` runs that ended by
         themselves, where it succeeded) / their number; the answer is fsum(a) / n over the n ≤ `slowest_n` models with
-        the greatest a. Taken are the models the job builds, as they are now, that meet both filters. None when none of
+        the greatest a. Taken are the models the job builds that meet both filters, as they
+        were in the run that tells what it builds. None when none of
         them has a runtime. The result says what was left out.
         """
         if slowest_n is not None:
@@ -251,7 +258,13 @@ class Job:
         job = self._facts
         return self._client.ask(
             lambda asking: averages.average_historical_model_runtime(
-                asking, job, slowest_n, last_n_runs, criteria=wanted, models=models
+                asking,
+                job,
+                slowest_n,
+                last_n_runs,
+                criteria=wanted,
+                models=models,
+                leave_out=variants_left_out(include_full_refresh),
             ),
             Average.of_models,
             refresh=refresh,

@@ -13,6 +13,7 @@ from gateway.discovery_api.api.arguments import (
     models_filter,
     statuses_wanted,
     two_filters,
+    variants_left_out,
 )
 from gateway.discovery_api.api.resources.job import Job
 from gateway.discovery_api.api.resources.model import Model
@@ -168,6 +169,7 @@ class Project:
         filter: SearchFilter | None = None,
         model_filter: ModelFilter | None = None,
         *,
+        include_full_refresh: bool = False,
         refresh: bool = False,
     ) -> RankedList[Job]:
         """Its longest jobs, as dbtAccount.longest_running_jobs ranks them."""
@@ -177,7 +179,13 @@ class Project:
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
         return self._client.ask(
             lambda asking: rankings.longest_running_jobs(
-                asking, [project], longest_n, last_n_runs, criteria=wanted, models=named
+                asking,
+                [project],
+                longest_n,
+                last_n_runs,
+                criteria=wanted,
+                models=named,
+                leave_out=variants_left_out(include_full_refresh),
             ),
             lambda ranking: Job.ranked_list(ranking, self._client),
             refresh=refresh,
