@@ -88,12 +88,14 @@ class Order(Generic[T]):
     """An order of a list. Positions survive outside of it: they are plain values that a cursor can carry.
 
     `id` differs between any two items, so that the order is total; `ties` says which end of equal values comes first.
+    A `volatile` order is by a value that an item's next run changes.
     """
 
     value: Callable[[T], Value]
     id: Callable[[T], str | int]
     direction: Direction = Direction.ASC
     ties: Direction = Direction.ASC
+    volatile: bool = False
 
     def position(self, item: T) -> Position:
         """Where an item stands."""
@@ -133,7 +135,7 @@ def model_order(field: ModelOrderField, direction: Direction) -> Order[Model]:
         ModelOrderField.LAST_RUN_TIME: lambda model: _moment(model.last_run.generated_at if model.last_run else None),
         ModelOrderField.SEVERITY: lambda model: _severity(model.last_run_status),
     }
-    return Order(values[field], lambda model: model.id, direction)
+    return Order(values[field], lambda model: model.id, direction, volatile=_is_volatile(field))
 
 
 def job_order(field: JobOrderField, direction: Direction) -> Order[Job]:
@@ -145,7 +147,7 @@ def job_order(field: JobOrderField, direction: Direction) -> Order[Job]:
         JobOrderField.LAST_RUN_TIME: lambda job: _moment(job.last_run.start_time if job.last_run else None),
         JobOrderField.SEVERITY: lambda job: _severity(job.last_run.status if job.last_run else None),
     }
-    return Order(values[field], lambda job: job.id, direction)
+    return Order(values[field], lambda job: job.id, direction, volatile=_is_volatile(field))
 
 
 def run_order(field: RunOrderField, direction: Direction) -> Order[Run]:
@@ -160,7 +162,7 @@ def run_order(field: RunOrderField, direction: Direction) -> Order[Run]:
         RunOrderField.SEVERITY: lambda run: _severity(run.status),
     }
     ties = direction if field is RunOrderField.ID else Direction.ASC
-    return Order(values[field], lambda run: run.id, direction, ties)
+    return Order(values[field], lambda run: run.id, direction, ties, _is_volatile(field))
 
 
 def source_order(field: SourceOrderField, direction: Direction) -> Order[Source]:
@@ -169,12 +171,19 @@ def source_order(field: SourceOrderField, direction: Direction) -> Order[Source]
         SourceOrderField.ID: lambda source: source.place,
         SourceOrderField.AGE: lambda source: source.freshness.age_seconds,
     }
-    return Order(values[field], lambda source: source.place, direction)
+    return Order(values[field], lambda source: source.place, direction, volatile=_is_volatile(field))
 
 
-def usual_direction(field: ModelOrderField | JobOrderField | RunOrderField | SourceOrderField) -> Direction:
+OrderField = ModelOrderField | JobOrderField | RunOrderField | SourceOrderField
+
+
+def usual_direction(field: OrderField) -> Direction:
     """What a reader expects without a word: ids and names from A, all else with the greatest first."""
     return Direction.ASC if field.name in ("ID", "NAME") else Direction.DESC
+
+
+def _is_volatile(field: OrderField) -> bool:
+    return field.name not in ("ID", "NAME")
 
 
 def _severity(status: RunStatus | None) -> int | None:

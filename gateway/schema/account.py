@@ -119,7 +119,9 @@ class Account:
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
         found = await models.select_models(asking(info), parent.projects, model_filter(filter))
-        return await cut_in_order(found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID)
+        return await cut_in_order(
+            found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID, place=info.path.as_list
+        )
 
     @strawberry.field(
         description="The jobs of all projects, ordered by id.",
@@ -142,7 +144,7 @@ class Account:
         found = await jobs.select_jobs(
             asking(info), parent.projects, models=where.models if where else None, where=where
         )
-        return cut(found, order_of_jobs(order_by), page)
+        return cut(found, order_of_jobs(order_by), page, place=info.path.as_list)
 
     @strawberry.field(
         description="The newest runs of all projects, newest first. With models in its filter: those in which a model "
@@ -183,7 +185,7 @@ class Account:
     ) -> Page[source_facts.Source]:
         page = page_arguments(first, after, last, before)
         found = await sources.select_sources(asking(info), parent.projects, source_statuses(filter))
-        return cut(found, order_of_sources(order_by), page, arrived_in=BY_SOURCE_ID)
+        return cut(found, order_of_sources(order_by), page, arrived_in=BY_SOURCE_ID, place=info.path.as_list)
 
     @strawberry.field(
         description="The slowest models over all projects, by the runtime of the last successful run or by the mean "

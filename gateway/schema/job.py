@@ -97,7 +97,7 @@ class Job:
         count = min(jobs.MOST_RUNS, newest + 1) if newest is not None else jobs.MOST_RUNS
         loaders = info.context.loaders
         runs = await loaders.recent_runs(parent.id, count)
-        return cut(runs, order_of_runs(order_by), page, lambda: loaders.run_count(parent.id))
+        return cut(runs, order_of_runs(order_by), page, lambda: loaders.run_count(parent.id), place=info.path.as_list)
 
     @strawberry.field(
         description="The models the job builds, in their current state, ordered by id: every model with a result in "
@@ -118,7 +118,7 @@ class Job:
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
         found = await jobs.models_of_job(asking(info), parent, model_filter(filter))
-        return await cut_in_order(found, order_of_models(order_by), page)
+        return await cut_in_order(found, order_of_models(order_by), page, place=info.path.as_list)
 
     @strawberry.field(
         description="The models that took longest in the job's newest completed run that executed a model. Models "

@@ -160,7 +160,7 @@ class Model:
     ) -> Page[job_facts.Job]:
         page = page_arguments(first, after, last, before)
         found = await jobs.jobs_of_model(asking(info), parent)
-        return cut(found, order_of_jobs(order_by), page)
+        return cut(found, order_of_jobs(order_by), page, place=info.path.as_list)
 
     @strawberry.field(description="The model's code as written; null where dbt does not have it.", directives=dear(1))
     async def raw_code(self, parent: Parent, info: Info) -> str | None:

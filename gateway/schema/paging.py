@@ -1,4 +1,9 @@
-"""Cutting a page out of an ordered list, with cursors that stay where they are while the list changes."""
+"""Cutting a page out of an ordered list, with cursors that stay where they are while the list changes.
+
+In an order by a value that the next run changes, an item can move past a cursor and be missed, or be read twice.
+Cursors of such orders carry checksums of the ids on either side; a page behind a cursor whose checksum no longer holds
+has a note in its usage. Nothing is kept between requests.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +12,26 @@ import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Generic, TypeVar
+from zlib import crc32
 
 from msgspec import Struct
 
 from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.errors import BadUserInput
 from gateway.hierarchy.ordering import Order, Position
+from gateway.telemetry.usage import current_usage
 
 T = TypeVar("T")
 
 Total = int | None | Awaitable[int | None]
+Place = Callable[[], Sequence[str | int]]
+
+_MOVED = (
+    "The list is no longer the one this cursor is from, so items may be missing from its pages or come twice. "
+    "Read it again from the start, or order it by ID."
+)
 
 
 class PageArguments(Struct, frozen=True):
@@ -66,7 +80,8 @@ class PageInfo:
 
 
 class Page(Struct, Generic[T], frozen=True):
-    """A part of an ordered list. `size` is the length of what was read of the list, `total` counts the whole of it."""
+    """A part of an ordered list. `size` is the length of what was read of the list, `total` counts the whole of it;
+    `ahead` and `whole` are the checksums of the ids before the page and of all ids, in a volatile order."""
 
     nodes: Sequence[T]
     order: Order[T]
@@ -74,16 +89,29 @@ class Page(Struct, Generic[T], frozen=True):
     has_previous_page: bool
     size: int
     total: Callable[[], Total]
+    ahead: int = 0
+    whole: int = 0
 
     @property
     def edges(self) -> list[PageEdge[T]]:
-        return [PageEdge(node, encode(self.order.position(node))) for node in self.nodes]
+        return [PageEdge(node, cursor) for node, cursor in zip(self.nodes, self._cursors(), strict=True)]
 
     @property
     def page_info(self) -> PageInfo:
-        start = encode(self.order.position(self.nodes[0])) if self.nodes else None
-        end = encode(self.order.position(self.nodes[-1])) if self.nodes else None
+        cursors = self._cursors(ends_only=True)
+        start, end = (cursors[0], cursors[-1]) if cursors else (None, None)
         return PageInfo(self.has_next_page, self.has_previous_page, start, end)
+
+    def _cursors(self, *, ends_only: bool = False) -> list[str]:
+        """The cursors of the nodes, or of the first and the last of them."""
+        shown = self.nodes[:: max(1, len(self.nodes) - 1)] if ends_only else self.nodes
+        if not self.order.volatile:
+            return [encode(self.order.position(node)) for node in shown]
+        own = _checksums(self.nodes, self.order)
+        upto = list(accumulate(own, initial=self.ahead))[1:]
+        sides = [(through, self.whole - through + one) for through, one in zip(upto, own, strict=True)]
+        shown_sides = sides[:: max(1, len(sides) - 1)] if ends_only else sides
+        return [encode((*self.order.position(node), *side)) for node, side in zip(shown, shown_sides, strict=True)]
 
 
 def cut(
@@ -93,14 +121,19 @@ def cut(
     total: Callable[[], Total] | None = None,
     *,
     arrived_in: Order[T] | None = None,
+    place: Place = tuple,
 ) -> Page[T]:
     """The page of `items`, put in `order`, that was asked for; they are in it already if it is what they `arrived_in`.
 
     A cursor holds the position of its item, so that it keeps its place when that item, or others, come and go. `total`
-    counts the whole list where `items` is only a part of it.
+    counts the whole list where `items` is only a part of it. Where items may have moved past a cursor since, a note in
+    the usage says so at `place`, the path of the field that asks.
     """
     ordered = items if order is arrived_in else order.sort(items)
     start, end = _bounds(ordered, order, page)
+    sums = _checksums(ordered, order) if order.volatile else []
+    if order.volatile and _has_moved(page, sum(sums[:start]), sum(sums[end:])):
+        current_usage().notes.append({"path": list(place()), "orderChanged": True, "message": _MOVED})
     if page.last is not None:
         start = max(start, end - page.last)
     elif page.first is not None:
@@ -113,20 +146,44 @@ def cut(
         has_previous_page=start > 0,
         size=len(items),
         total=total or (lambda: len(items)),
+        ahead=sum(sums[:start]),
+        whole=sum(sums),
     )
 
 
+def _checksums(items: Sequence[T], order: Order[T]) -> list[int]:
+    """A number for each id. About 0.3 µs for each; sums of them do not depend on the order within a side."""
+    return [crc32(str(order.id(item)).encode(errors="surrogatepass")) for item in items]
+
+
+def _has_moved(page: PageArguments, ahead: int, behind: int) -> bool:
+    """Whether other ids are before `after`, or behind `before`, than when these cursors were made."""
+    moved = False
+    if page.after is not None:
+        told = decode(page.after, "after")[2:3]
+        moved = bool(told) and told[0] != ahead
+    if page.before is not None:
+        told = decode(page.before, "before")[3:4]
+        moved = moved or (bool(told) and told[0] != behind)
+    return moved
+
+
 async def cut_in_order(
-    items: Sequence[T], order: Order[T], page: PageArguments, *, arrived_in: Order[T] | None = None
+    items: Sequence[T],
+    order: Order[T],
+    page: PageArguments,
+    *,
+    arrived_in: Order[T] | None = None,
+    place: Place = tuple,
 ) -> Page[T]:
     """The same, with long lists put in order in pieces between which others have their turn."""
     if order is arrived_in:
-        return cut(items, order, page, arrived_in=order)
+        return cut(items, order, page, arrived_in=order, place=place)
     placed: list[Any] = []
     async for piece in pieces(items):
         placed += order.place(piece)
-    await checkpoint(len(placed) // 3)
-    return cut(order.sort_placed(placed), order, page, arrived_in=order)
+    await checkpoint(len(placed) // (2 if order.volatile else 3))
+    return cut(order.sort_placed(placed), order, page, arrived_in=order, place=place)
 
 
 def _bounds(ordered: Sequence[T], order: Order[T], page: PageArguments) -> tuple[int, int]:
@@ -147,9 +204,9 @@ def _bounds(ordered: Sequence[T], order: Order[T], page: PageArguments) -> tuple
 
 def _key_of(order: Order[T], cursor: str, argument: str) -> tuple[Any, ...]:
     position = decode(cursor, argument)
-    if len(position) != 2 or position[1] is None:
+    if len(position) not in (2, 4) or position[1] is None:
         raise _not_a_cursor(argument)
-    return order.key(position)
+    return order.key(position[:2])
 
 
 def _seek(bisect: Any, ordered: Sequence[T], key: Any, place: tuple[Any, ...], argument: str) -> int:
@@ -161,7 +218,7 @@ def _seek(bisect: Any, ordered: Sequence[T], key: Any, place: tuple[Any, ...], a
 
 
 def encode(position: Position) -> str:
-    """A position as an opaque cursor."""
+    """A position, and the checksums of both sides where it has them, as an opaque cursor."""
     text = json.dumps(position, separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 

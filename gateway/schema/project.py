@@ -96,7 +96,9 @@ class Project:
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
         found = await models.select_models(asking(info), [parent], model_filter(filter))
-        return await cut_in_order(found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID)
+        return await cut_in_order(
+            found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID, place=info.path.as_list
+        )
 
     @strawberry.field(
         description="The project's jobs, ordered by id.",
@@ -118,7 +120,7 @@ class Project:
         where = job_filter(filter)
         built = where.models if where else None
         found = await jobs.select_jobs(asking(info), [parent], models=built, where=where)
-        return cut(found, order_of_jobs(order_by), page)
+        return cut(found, order_of_jobs(order_by), page, place=info.path.as_list)
 
     @strawberry.field(
         description="The newest runs of the project, newest first. With models in its filter: those in which a model "
@@ -159,7 +161,7 @@ class Project:
     ) -> Page[source_facts.Source]:
         page = page_arguments(first, after, last, before)
         found = await sources.select_sources(asking(info), [parent], source_statuses(filter))
-        return cut(found, order_of_sources(order_by), page, arrived_in=BY_SOURCE_ID)
+        return cut(found, order_of_sources(order_by), page, arrived_in=BY_SOURCE_ID, place=info.path.as_list)
 
     @strawberry.field(description="How many models the project has.")
     async def model_count(self, parent: Parent, info: Info) -> int | None:

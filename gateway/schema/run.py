@@ -165,7 +165,7 @@ class Run:
         touched = await run_models.models_in_run(ask, parent, models=model_filter(filter))
         found = await run_models.applied_models(ask, touched)
         present = [model for model in found.values() if model is not None]
-        return await cut_in_order(present, order_of_models(order_by), page)
+        return await cut_in_order(present, order_of_models(order_by), page, place=info.path.as_list)
 
     @strawberry.field(
         description="The models that took longest in this run. Models that failed or did not run are left out.",

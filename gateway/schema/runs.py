@@ -30,4 +30,4 @@ async def page_of_runs(
         everything = await newest_runs(asking, projects, MOST_RUNS, where=where)
         return len(everything) if len(await asking.loaders.newest_runs(MOST_RUNS)) < MOST_RUNS else None
 
-    return cut(runs, order_of_runs(order_by), page, total)
+    return cut(runs, order_of_runs(order_by), page, total, place=asking.place)

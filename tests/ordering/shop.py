@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,8 @@ MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Told:
-    """One run: when it began, how long it took, and what beside its artifacts is told of it."""
+    """One run: when it began, how long it took, the models it built, those its manifest `knows` beside them, and what
+    beside its artifacts is told of it."""
 
     name: str
     start: datetime
@@ -22,6 +23,7 @@ class Told:
     job: str = "nightly"
     models: Mapping[str, float] = field(default_factory=dict)
     record: Mapping[str, Any] | None = None
+    knows: Sequence[str] = ()
 
     @property
     def end(self) -> datetime:
@@ -50,7 +52,7 @@ def write(folder: Path, run: Told) -> Path:
         "invocation_id": f"invocation of {run.job} {run.name}",
         "env": {} if run.record else env,
     }
-    (place / "manifest.json").write_text(json.dumps(_manifest(metadata, models)))
+    (place / "manifest.json").write_text(json.dumps(_manifest(metadata, sorted({*models, *run.knows}))))
     (place / "run_results.json").write_text(json.dumps(_results(metadata, models, run)))
     if run.record is not None:
         told = {"id": run.name, "job_definition_id": run.job, **run.record}
@@ -58,7 +60,7 @@ def write(folder: Path, run: Told) -> Path:
     return place
 
 
-def _manifest(metadata: Mapping[str, Any], models: Mapping[str, float]) -> dict[str, Any]:
+def _manifest(metadata: Mapping[str, Any], models: Iterable[str]) -> dict[str, Any]:
     kind = {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json", "project_name": "shop"}
     nodes = {f"model.shop.{name}": _node(name) for name in models}
     empty: dict[str, Any] = {
