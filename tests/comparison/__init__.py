@@ -1,0 +1,1 @@
+"""Compares answers of the gateway with an independent computation over the JSON files of an archive."""
