@@ -179,9 +179,10 @@ async def last_model_run(asking: Asking, model: Model) -> ModelRun | None:
 
 
 async def last_successful_run(asking: Asking, model: Model) -> ModelRun | None:
-    """The newest run in which a model succeeded, of whatever job; None when it never did, or did not in its last 100
-    runs. Reads one run of the model where its last attempt succeeded, else as many as it takes."""
-    if model.last_success_run_id is None:
+    """The run that `model.runtime` is of: the newest in which the model succeeded, as the environment's state has it,
+    so none of CI, and no clone. None when it never did. Reads one run of the model where its last attempt succeeded,
+    else as many as it takes to the newest success, and the run itself where that is another."""
+    if model.last_success_run_id is None or model.last_success_job_id is None:
         return None
     if model.last_run is not None and model.last_run.run_id == model.last_success_run_id:
         newest = await last_model_run(asking, model)
@@ -191,7 +192,11 @@ async def last_successful_run(asking: Asking, model: Model) -> ModelRun | None:
     found = counted[HistoryKey(model.environment_id, model.unique_id)]
     if isinstance(found, GatewayError):
         raise found
-    return found.runs[0] if found.runs else None
+    if found.runs and found.runs[0].run_id == model.last_success_run_id:
+        return found.runs[0]
+    return await asking.loaders.model_in_run(
+        RunKey(model.last_success_job_id, model.last_success_run_id), model.unique_id
+    )
 
 
 async def counted_runs(
