@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import stat
+import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -133,3 +135,25 @@ def problem_with_tables(environment: Mapping[str, str]) -> str:
         except ValueError as broken:
             return f"{name} is no JSON ({broken}); it is a list of tables, which may stand in a file too."
     return "A variable of the gateway cannot be read: tables are written as JSON in the environment."
+
+
+def warning_of_secrets(file: Path | None, fields: Mapping[str, FieldInfo]) -> str | None:
+    """A line for a configuration file that holds secrets and that every user of the machine may read; else None.
+
+    Hashes of API keys are no secrets.
+    """
+    try:
+        if file is None or not file.stat().st_mode & stat.S_IROTH:
+            return None
+        given = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None  # told where the file is read
+    names = {_field_name(name, fields) for name, value in given.items() if _holds_password(value)}
+    secret = sorted(names | {name for name in given if name in fields and _is_secret(fields[name])})
+    if not secret:
+        return None
+    return f"warning: every user of this machine may read {file}, which holds {', '.join(secret)}: chmod 600 {file}"
+
+
+def _holds_password(value: object) -> bool:
+    return isinstance(value, str) and re.search(r"://[^/@]*:[^/@]+@", value) is not None

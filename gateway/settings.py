@@ -357,7 +357,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
         raise ConfigurationError(explain_settings(invalid, Settings.model_fields, given)) from None
     except SettingsError:
         raise ConfigurationError(problem_with_tables(os.environ)) from None
-    except ValueError as broken:
+    except (OSError, ValueError) as broken:
         raise ConfigurationError(f"{file} is not a valid configuration file: {broken}") from None
     _check_consistency(settings)
     return settings

@@ -56,7 +56,7 @@ ROOMS: dict[str, set[str]] = {
         *{"execution", "settings", "http", "schema", "loading", "services", "caching", "hierarchy"},
         *{"upstream", "deadline", "callers", "readiness", "figures", "setting_problems"},
     },
-    "cli": {"app", "settings", "local_platform", "http", "schema", "identity"},
+    "cli": {"app", "settings", "setting_problems", "local_platform", "http", "schema", "identity"},
     "__main__": {"cli"},
 }
 OPEN_TO_ALL = {"errors", "telemetry"}

@@ -38,6 +38,7 @@ from gateway.local_platform.retention import Retention, forget_old_runs
 from gateway.local_platform.watching import watch_folder
 from gateway.schema import build
 from gateway.schema.authenticated import with_authentication
+from gateway.setting_problems import warning_of_secrets
 from gateway.settings import Settings, load_settings
 from gateway.telemetry.logs import logging_configuration
 
@@ -59,6 +60,7 @@ def _serve(options: argparse.Namespace) -> int:
         say(f"  Data      {source.told}")
         for line in source.advice:
             say(f"            {line}")
+        _tell_exposed_secrets(settings)
         _tell_trouble(settings)
         served = source.settings
         if on_this_machine and not served.allowed_hosts:
@@ -73,6 +75,12 @@ def _serve(options: argparse.Namespace) -> int:
 def _platform_beside(settings: Settings) -> AbstractContextManager[Path | None]:
     """Where the store is served for the block; nowhere where dbt Cloud is asked."""
     return platform_process(settings.store_url) if settings.store_url else nullcontext()
+
+
+def _tell_exposed_secrets(settings: Settings) -> None:
+    warning = warning_of_secrets(settings.config, Settings.model_fields)
+    if warning is not None:
+        complain(warning)
 
 
 def _tell_trouble(settings: Settings) -> None:
@@ -106,6 +114,7 @@ def _platform(options: argparse.Namespace) -> int:
     with bind(options.host, options.port) as listening, kept as source:
         address = f"http://{shown_host(options.host)}:{listening.getsockname()[1]}"
         say("dbt platform over local runs")
+        _tell_exposed_secrets(settings)
         say(f"  Discovery  {address}/graphql")
         say(f"  Admin      {address}/api/v2 and {address}/api/v3")
         say(f"  Data       {source.told}")

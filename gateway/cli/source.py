@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -104,7 +104,9 @@ def following(folder: Path | None, source: Source, *, keep_raw: bool) -> Iterato
 def _tell_new(folder: Path, report: IngestReport) -> None:
     tell_problems(report)
     if report.runs:
-        say(f"{folder}: {counted(report.runs, 'new or changed run')} found.")
+        # Whoever read our output may have left; the gateway goes on without them.
+        with suppress(OSError):
+            say(f"{folder}: {counted(report.runs, 'new or changed run')} found.")
 
 
 def read_folder(archive: Archive, folder: Path, *, keep_raw: bool) -> IngestReport:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 from gateway.local_platform.archive import ArchiveSummary
 from gateway.local_platform.ingest import Progress
@@ -17,9 +18,11 @@ def say(line: str) -> None:
 
 
 def complain(line: str) -> None:
-    """A line on standard error."""
+    """A line on standard error; nothing where nobody reads it any more."""
     if sys.stderr is not None:
-        sys.stderr.write(f"{printable(line)}\n")
+        with suppress(OSError):
+            sys.stderr.write(f"{printable(line)}\n")
+            sys.stderr.flush()
 
 
 class ProgressLine:

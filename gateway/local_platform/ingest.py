@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -94,9 +95,38 @@ def ingest_folder(
     Raises UnreadableArtifact when `folder` is missing or holds no artifacts at all.
     """
     if folder.is_file():
-        with unpacked(folder) as passing:
-            return _ingest(_Ingest(archive, RunWriter(keeps_raw=keep_raw), lasting=False), passing, progress)
+        return _ingest_pack(archive, folder, progress, keep_raw=keep_raw)
     return _ingest(_Ingest(archive, RunWriter(keeps_raw=keep_raw), lasting=True), folder, progress)
+
+
+def _ingest_pack(archive: Archive, pack: Path, progress: ProgressCallback | None, *, keep_raw: bool) -> IngestReport:
+    """Reads a tar or zip file; whatever is said of it names the pack and its member, not where it is unpacked."""
+    with unpacked(pack) as content:
+        named = partial(_named_in_pack, pack, content.folder)
+
+        def tell(done: Progress) -> None:
+            if progress:
+                progress(replace(done, folder=named(done.folder)))
+
+        try:
+            report = _ingest(_Ingest(archive, RunWriter(keeps_raw=keep_raw), lasting=False), content.folder, tell)
+        except UnreadableArtifact as unreadable:
+            raise UnreadableArtifact(named(unreadable.message)) from unreadable
+    problems, notes = (
+        tuple(Problem(named(one.path), named(one.reason)) for one in found) for found in (report.problems, report.notes)
+    )
+    repeated = tuple(
+        Problem(f"{pack}: {name}", "the pack holds several members of this name; the last one is read")
+        for name in content.repeated
+    )
+    return replace(report, problems=problems, notes=repeated + notes)
+
+
+def _named_in_pack(pack: Path, folder: Path, text: str) -> str:
+    """A text that names files below `folder` as members of the pack, and `folder` as the pack."""
+    for place in (str(folder.resolve()), str(folder)):
+        text = text.replace(f"{place}/", f"{pack}: ").replace(place, str(pack))
+    return text
 
 
 def _ingest(ingest: _Ingest, folder: Path, progress: ProgressCallback | None) -> IngestReport:

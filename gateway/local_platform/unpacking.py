@@ -6,6 +6,7 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO
@@ -25,23 +26,34 @@ WANTED = frozenset({*ARTIFACT_NAMES, ACCOUNT_FILE, RUN_FILE})
 _BROKEN = (Damaged, lzma.LZMAError, zlib.error, EOFError, ValueError, OverflowError)
 
 
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """The folder that a pack was unpacked to, and the names in it of which the pack held several members."""
+
+    folder: Path
+    repeated: tuple[str, ...]
+
+
 @contextmanager
-def unpacked(pack: Path) -> Iterator[Path]:
-    """A folder with what a tar or zip file holds, removed afterwards. Raises UnreadableArtifact."""
+def unpacked(pack: Path) -> Iterator[Unpacked]:
+    """What a tar or zip file holds, removed afterwards. Raises UnreadableArtifact."""
     try:
         place = TemporaryDirectory(prefix="dbt-runs-")
     except OSError as error:
         raise UnreadableArtifact(f"{pack}: there is no room to unpack it: {error.strerror or error}.") from error
     with place as folder:
-        unpack(pack, Path(folder))
-        yield Path(folder)
+        yield Unpacked(Path(folder), unpack(pack, Path(folder)))
 
 
-def unpack(pack: Path, into: Path) -> None:
-    """Unpacks dbt's artifacts and what describes them, and nothing else. Raises UnreadableArtifact."""
+def unpack(pack: Path, into: Path) -> tuple[str, ...]:
+    """Unpacks dbt's artifacts and what describes them, and nothing else.
+
+    Of several members of one name the last one stays, as with tar; returns such names, each once, in order.
+    Raises UnreadableArtifact.
+    """
     try:
         with pack.open("rb") as file:
-            _unpack(file, pack, into)
+            return _unpack(file, pack, into)
     except OSError as error:
         # The engines of bzip2 and gzip call their own faults so, without a number.
         fault = "cannot be unpacked" if error.errno else "damaged, or not complete"
@@ -50,7 +62,7 @@ def unpack(pack: Path, into: Path) -> None:
         raise UnreadableArtifact(f"{pack}: damaged, or not complete: {error}.") from error
 
 
-def _unpack(file: IO[bytes], pack: Path, into: Path) -> None:
+def _unpack(file: IO[bytes], pack: Path, into: Path) -> tuple[str, ...]:
     budget = _Budget(pack)
     head = file.read(BLOCK)
     file.seek(0)
@@ -61,6 +73,7 @@ def _unpack(file: IO[bytes], pack: Path, into: Path) -> None:
         _unpack_zip(file, budget, into)
     else:
         raise UnreadableArtifact(f"{pack}: neither a tar nor a zip file that can be read to its end.")
+    return tuple(budget.repeated)
 
 
 def _unpack_tar(file: IO[bytes], start: Callable[[], Decompressor] | None, budget: _Budget, into: Path) -> None:
@@ -85,6 +98,8 @@ class _Budget:
         self._pack = pack
         self._members = 0
         self._bytes = MAX_UNPACKED_BYTES
+        # Names that more than one member has, in order.
+        self.repeated: dict[str, None] = {}
 
     def admit(self, name: str, *, is_link: bool) -> PurePosixPath:
         """Notes one member, and refuses links and names that would leave the folder."""
@@ -115,6 +130,8 @@ class _Budget:
         """Unpacks one file."""
         target = into / path
         target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            self.repeated[str(path)] = None
         written = 0
         with target.open("wb") as out:
             for piece in pieces:

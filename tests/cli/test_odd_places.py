@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
+import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 
 from gateway.errors import ConfigurationError
 from gateway.local_platform.archive import Archive
+from gateway.setting_problems import warning_of_secrets
+from gateway.settings import Settings, load_settings
 from gateway.telemetry.logs import PlainFormatter
 from gateway.telemetry.printable import printable
+from tests.platform.small_target import write_target
 
 SCREEN = "\x1b]0;owned\x07\x1b[2Jrun\u202e"
 
@@ -51,6 +60,131 @@ def test_a_closed_standard_output_is_no_crash(tmp_path: Path) -> None:
     for shell in (">&-", "2>&-", ">&- 2>&-"):
         done = gateway("ingest", str(tmp_path / "target"), "--store", store, shell=shell)
         assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
+@pytest.mark.parametrize("shell", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_gateway_without_standard_streams_serves(demo_store: str, shell: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    arguments = [sys.executable, "-m", "gateway", "serve", "--store", demo_store, "--port", str(port)]
+    command = ["sh", "-c", f'exec "$@" {shell}', "sh", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert _answered(port) == {"data": {"account": {"__typename": "Account"}}}
+            # Nothing that was opened since has the number of a standard stream.
+            for number in (0, 1, 2):
+                opened = os.readlink(f"/proc/{process.pid}/fd/{number}")
+                assert not opened.startswith("socket:")
+                assert not opened.endswith(".db")
+            process.terminate()
+            out, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert "Traceback" not in out + errors
+
+
+def test_a_gateway_whose_readers_leave_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    write_target(folder / "first")
+    command = [sys.executable, "-m", "gateway", "serve", "--artifacts", str(folder), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        try:
+            greeting = ""
+            while "Data" not in greeting:
+                greeting += process.stdout.readline()
+            found = re.search(r"GraphQL +http://127.0.0.1:(\d+)", greeting)
+            assert found
+            assert _answered(int(found[1]))
+            process.stdout.close()
+            process.stderr.close()
+            (folder / "second").mkdir()
+            (folder / "second" / "run_results.json").write_text("{")
+            write_target(folder / "third", invocation="second")
+            asked = '{ account { projects { nodes { runs { totalCount } } } } }'
+            deadline = time.monotonic() + 60
+            while "2" not in json.dumps(_answered(int(found[1]), asked)) and time.monotonic() < deadline:
+                time.sleep(0.2)
+            assert "2" in json.dumps(_answered(int(found[1]), asked))
+            process.terminate()
+            assert process.wait(60) in (0, 120)
+        finally:
+            process.kill()
+
+
+def _answered(port: int, query: str = "{ account { __typename } }") -> Any:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return httpx2.post(f"http://127.0.0.1:{port}/graphql", json={"query": query}, timeout=60).json()
+        except httpx2.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("lines", "mode", "named"),
+    [
+        ('service_token = "s3cret"\nprojects = []', 0o644, "service_token"),
+        ('store_url = "postgresql+psycopg://u:s3cret@h/d"\nwebhook_secret = "s3cret"', 0o604, "store_url, webhook_secret"),
+        ('service_token = "s3cret"', 0o600, None),
+        ('service_token = "s3cret"', 0o640, None),
+        ('[[api_keys]]\nname = "a"\nsha256 = "' + "0" * 64 + '"\nprojects = ["*"]', 0o644, None),
+        ("service_token = ", 0o644, None),
+    ],
+)
+def test_secrets_that_everybody_may_read_are_warned_of(
+    tmp_path: Path, lines: str, mode: int, named: str | None
+) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(lines)
+    file.chmod(mode)
+    warning = warning_of_secrets(file, Settings.model_fields)
+    expected = f"warning: every user of this machine may read {file}, which holds {named}: chmod 600 {file}"
+    assert warning == (None if named is None else expected)
+
+
+@pytest.mark.parametrize("command", ["serve", "platform"])
+def test_the_warning_stands_in_what_is_said_at_start(demo_store: str, tmp_path: Path, command: str) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text('webhook_secret = "s3cret"')
+    file.chmod(0o644)
+    arguments = [sys.executable, "-m", "gateway", command, "--store", demo_store, "--port", "0"]
+    environment = {**os.environ, "GATEWAY_CONFIG": str(file)}
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout
+        while "Data" not in process.stdout.readline():
+            pass
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+    assert [line for line in errors.splitlines() if "warning" in line] == [
+        f"warning: every user of this machine may read {file}, which holds webhook_secret: chmod 600 {file}"
+    ]
+    assert "s3cret" not in errors
+
+
+def test_a_configuration_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text("open = true")
+    monkeypatch.setenv("GATEWAY_CONFIG", str(file))
+    plain = Path.open
+
+    def refused(self: Path, *arguments: Any, **options: Any) -> Any:
+        # Permissions do not hold for root, as whom tests may run.
+        if self == file:
+            raise PermissionError(13, "Permission denied", str(file))
+        return plain(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(ConfigurationError, match=r"gateway\.toml .*Permission denied"):
+        load_settings({})
 
 
 def test_without_a_temporary_directory_one_line_says_so(tmp_path: Path) -> None:

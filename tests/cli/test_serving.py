@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ def test_serve_without_configuration_serves_the_demo_and_says_so(tmp_path: Path)
     assert not list((tmp_path / "tmp").iterdir())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_data_are_read_ends_it_quietly(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "tmp").mkdir()
     process = subprocess.Popen(
@@ -158,3 +158,41 @@ def test_a_platform_misbehaves_when_it_is_told_to_and_asks_for_its_token(tmp_pat
         assert server.get(accounts, Authorization="Token t0ken").status_code == 200
         limited = server.get(accounts, Authorization="Token t0ken", **{"x-platform-fault": "rate-limited=7"})
     assert (limited.status_code, limited.headers["retry-after"]) == (429, "7")
+
+
+@pytest.mark.parametrize("command", ["serve", "platform"])
+def test_hanging_up_drains_a_single_process_and_says_so(demo_store: str, tmp_path: Path, command: str) -> None:
+    with serving(tmp_path / "tmp", command, "--store", demo_store) as server:
+        address = server.address("GraphQL" if command == "serve" else "Discovery")
+        assert server.get(f"{address}?query=%7B__typename%7D").status_code == 200
+        code, errors = server.stop(signal.SIGHUP)
+    assert code == 0
+    assert [line for line in errors.splitlines() if "SIGHUP" in line] == [
+        "SIGHUP: finishing what is under way, then ending as on SIGTERM; start it again."
+    ]
+    assert "Traceback" not in errors
+
+
+def test_what_is_under_way_is_answered_after_hanging_up(demo_store: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "GATEWAY_DRAIN_SECONDS": "3", "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "gateway", "serve", "--port", "0", "--store", demo_store]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout
+        greeting = "".join(_until(process.stdout, "Data"))
+        server = Serving(process, greeting)
+        server.ask("{ __typename }")
+        process.send_signal(signal.SIGHUP)
+        ready = server.address("GraphiQL") + "readyz"
+        while server.get(ready).status_code != 503:
+            time.sleep(0.02)
+        assert server.ask("{ account { __typename } }")["data"] == {"account": {"__typename": "Account"}}
+        assert process.wait(60) == 0
+
+
+def _until(lines: Iterable[str], last: str) -> Iterator[str]:
+    for line in lines:
+        yield line
+        if last in line:
+            return

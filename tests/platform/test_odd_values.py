@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -213,3 +215,35 @@ def test_a_key_that_stands_twice_is_found_behind_a_byte_order_mark(tmp_path: Pat
 def test_what_dbt_wrote_oddly_is_read(empty_archive: Archive, case: str, results: int, notes: int) -> None:
     report = ingest_folder(empty_archive, TESTS / case)
     assert (report.results, report.problems, len(report.notes)) == (results, (), notes)
+
+
+def test_text_in_a_column_of_numbers_is_a_line_for_each_kind_of_fault(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody else wrote into the archive, past its own checks."""
+    target = tmp_path / "target"
+    target.mkdir()
+    write_target(target)
+    store = f"sqlite:///{tmp_path}/runs.db"
+    archive = Archive.open(store)
+    ingest_folder(archive, target)
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = 1")
+        connection.execute("UPDATE runs SET created_at = 'soon', started_at = 'soon', finished_at = 'soon'")
+        connection.execute("UPDATE invocations SET started_at = 'soon', generated_at = 'soon'")
+        connection.commit()
+        (account,) = connection.execute("SELECT id FROM accounts").fetchone()
+        (job,) = connection.execute("SELECT id FROM jobs").fetchone()
+    client = TestClient(create_platform(archive))
+    listed = client.get(f"/api/v2/accounts/{account}/runs/")
+    asked = f"{{ job(id: {job}) {{ models {{ executeStartedAt runGeneratedAt }} }} }}"
+    answer = client.post("/graphql", json={"query": asked}).json()
+    archive.close()
+    assert listed.status_code == 500
+    assert listed.json()["status"]["user_message"] == "Internal server error; the platform's log says why."
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"INTERNAL_SERVER_ERROR"}
+    lines = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert [(record.exc_info, "\n" in record.getMessage()) for record in lines] == [(None, False)] * 2
+    for record in lines:
+        assert record.getMessage().startswith("INTERNAL_SERVER_ERROR: ")
+        assert "a column of numbers may hold text" in record.getMessage()

@@ -110,3 +110,45 @@ def test_a_bomb_is_stopped_while_it_unpacks(
     assert pack.stat().st_size < 200_000
     with pytest.raises(UnreadableArtifact, match="more than an artifact can be"):
         ingest_folder(empty_archive, pack)
+
+
+@pytest.mark.parametrize("form", ["tar", "zip"])
+def test_what_is_wrong_with_a_member_names_pack_and_member(
+    small: Path, tmp_path: Path, empty_archive: Archive, form: str
+) -> None:
+    (small / "other").mkdir()
+    (small / "other" / "run_results.json").write_text("{")
+    pack = Path(shutil.make_archive(str(tmp_path / "pack"), form, small))
+    seen: list[str] = []
+    report = ingest_folder(empty_archive, pack, lambda done: seen.append(done.folder))
+    assert [problem.path for problem in report.problems] == [f"{pack}: other/run_results.json"]
+    assert seen == [f"{pack}: {RUN}", f"{pack}: other"]
+    told = [text for one in (*report.problems, *report.notes) for text in (one.path, one.reason)]
+    assert not [text for text in (*told, *seen) if "dbt-runs-" in text]
+
+
+def test_a_pack_that_holds_nothing_is_named_itself(tmp_path: Path, empty_archive: Archive) -> None:
+    pack = _zip(tmp_path / "pack.zip", "other.txt")
+    with pytest.raises(UnreadableArtifact) as refused:
+        ingest_folder(empty_archive, pack)
+    assert refused.value.message.startswith(f"{pack} holds no dbt artifacts")
+
+
+@pytest.mark.parametrize("form", ["tar", "zip"])
+def test_of_two_members_of_one_name_the_last_is_read_and_a_note_says_so(
+    small: Path, tmp_path: Path, empty_archive: Archive, form: str
+) -> None:
+    pack = Path(shutil.make_archive(str(tmp_path / "pack"), form, small))
+    account = (small / "account.json").read_text().replace("Harbor & Pine", "The last one")
+    (tmp_path / "account.json").write_text(account)
+    for _ in range(2):
+        if form == "tar":
+            with tarfile.open(pack, "a") as tar:
+                tar.add(tmp_path / "account.json", "account.json")
+        else:
+            with zipfile.ZipFile(pack, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+                archive.write(tmp_path / "account.json", "account.json")
+    report = ingest_folder(empty_archive, pack)
+    assert empty_archive.describe().account_name == "The last one"
+    reason = "the pack holds several members of this name; the last one is read"
+    assert [(note.path, note.reason) for note in report.notes] == [(f"{pack}: account.json", reason)]

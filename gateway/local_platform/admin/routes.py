@@ -30,6 +30,7 @@ from gateway.local_platform.admin.reading import (
     run_steps,
 )
 from gateway.local_platform.archive import Archive
+from gateway.local_platform.failures import log_failures
 from gateway.local_platform.run_order import NEWEST_FIRST
 from gateway.local_platform.tables import accounts, environments, jobs, projects, runs
 from gateway.local_platform.working import in_worker
@@ -77,6 +78,9 @@ def _endpoint(archive: Archive, handler: Handler) -> Callable[[Request], Any]:
         except ConfigurationError as unreadable:
             _log.error(unreadable.message)
             return AdminError(500, "The archive cannot be read; the platform's log says why.").response()
+        except Exception as fault:  # of whatever kind: a damaged row meets the code anywhere
+            log_failures(f"Answering {request.url.path}", [fault])
+            return AdminError(500, "Internal server error; the platform's log says why.").response()
 
     async def endpoint(request: Request) -> Response:
         return await in_worker(answer, request)

@@ -26,6 +26,7 @@ from gateway.local_platform.archive import Archive
 from gateway.local_platform.discovery.schema import create_schema
 from gateway.local_platform.discovery.selection import count_fields
 from gateway.local_platform.discovery.session import Memory, Session
+from gateway.local_platform.failures import log_failures
 from gateway.local_platform.faults import Faults
 from gateway.local_platform.lru import Lru
 from gateway.local_platform.retention import forget_newest_runs
@@ -145,10 +146,18 @@ def _operations(checked: Checked) -> list[OperationDefinitionNode]:
 
 
 def _answer(result: ExecutionResult) -> DiscoveryAnswer:
+    log_failures("A resolver", [error.original_error or error for error in result.errors or () if _is_fault(error)])
     errors = [_formatted(_with_code(error)) for error in result.errors or ()]
     unexecuted = result.data is None and errors and not any("path" in error for error in errors)
     body: dict[str, Any] = {"errors": errors} if errors else {}
     return DiscoveryAnswer(400, body) if unexecuted else DiscoveryAnswer(200, {**body, "data": result.data})
+
+
+def _is_fault(error: GraphQLError) -> bool:
+    """Whether a resolver raised something that nobody asked for."""
+    cause = error.original_error
+    is_told = bool(error.extensions and "code" in error.extensions) or isinstance(cause, DataError | GraphQLError)
+    return cause is not None and not is_told
 
 
 def _with_code(error: GraphQLError) -> GraphQLError:
@@ -157,8 +166,7 @@ def _with_code(error: GraphQLError) -> GraphQLError:
     if isinstance(error.original_error, DataError):
         refused = GraphQLError("A value that no archive can hold.", error.nodes, path=error.path)
         return _coded(refused, "BAD_USER_INPUT")
-    if error.original_error is not None and not isinstance(error.original_error, GraphQLError):
-        _log.error("A resolver failed.", exc_info=error.original_error)
+    if _is_fault(error):
         hidden = GraphQLError(
             "Internal server error.", error.nodes, path=error.path, original_error=error.original_error
         )
