@@ -15,7 +15,6 @@ from gateway.cli.options import build_parser
 from gateway.errors import GatewayError
 from gateway.telemetry.logs import PlainFormatter
 
-
 _STANDARD_ERROR = 2
 _HUNG_UP = b"SIGHUP: finishing what is under way, then ending as on SIGTERM; start it again.\n"
 

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from gateway.setting_problems import warning_of_secrets
 from gateway.settings import Settings, load_settings
 from gateway.telemetry.logs import PlainFormatter
 from gateway.telemetry.printable import printable
-from tests.platform.small_target import write_target
+from tests.platform.small_target import NOON, write_target
 
 SCREEN = "\x1b]0;owned\x07\x1b[2Jrun\u202e"
 
@@ -88,7 +89,7 @@ def test_a_gateway_without_standard_streams_serves(demo_store: str, shell: str) 
 def test_a_gateway_whose_readers_leave_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "runs"
     folder.mkdir()
-    write_target(folder / "first")
+    write_target(folder / "first", "first")
     command = [sys.executable, "-m", "gateway", "serve", "--artifacts", str(folder), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -104,8 +105,8 @@ def test_a_gateway_whose_readers_leave_goes_on(tmp_path: Path) -> None:
             process.stderr.close()
             (folder / "second").mkdir()
             (folder / "second" / "run_results.json").write_text("{")
-            write_target(folder / "third", invocation="second")
-            asked = '{ account { projects { nodes { runs { totalCount } } } } }'
+            write_target(folder / "third", "third", ended=NOON + timedelta(hours=1))
+            asked = "{ account { projects { nodes { runs { totalCount } } } } }"
             deadline = time.monotonic() + 60
             while "2" not in json.dumps(_answered(int(found[1]), asked)) and time.monotonic() < deadline:
                 time.sleep(0.2)
@@ -131,7 +132,11 @@ def _answered(port: int, query: str = "{ account { __typename } }") -> Any:
     ("lines", "mode", "named"),
     [
         ('service_token = "s3cret"\nprojects = []', 0o644, "service_token"),
-        ('store_url = "postgresql+psycopg://u:s3cret@h/d"\nwebhook_secret = "s3cret"', 0o604, "store_url, webhook_secret"),
+        (
+            'store_url = "postgresql+psycopg://u:s3cret@h/d"\nwebhook_secret = "s3cret"',
+            0o604,
+            "store_url, webhook_secret",
+        ),
         ('service_token = "s3cret"', 0o600, None),
         ('service_token = "s3cret"', 0o640, None),
         ('[[api_keys]]\nname = "a"\nsha256 = "' + "0" * 64 + '"\nprojects = ["*"]', 0o644, None),

@@ -223,14 +223,14 @@ def test_text_in_a_column_of_numbers_is_a_line_for_each_kind_of_fault(
     """Somebody else wrote into the archive, past its own checks."""
     target = tmp_path / "target"
     target.mkdir()
-    write_target(target)
+    write_target(target, "first")
     store = f"sqlite:///{tmp_path}/runs.db"
     archive = Archive.open(store)
     ingest_folder(archive, target)
     with closing(sqlite3.connect(tmp_path / "runs.db")) as connection:
         connection.execute("PRAGMA ignore_check_constraints = 1")
         connection.execute("UPDATE runs SET created_at = 'soon', started_at = 'soon', finished_at = 'soon'")
-        connection.execute("UPDATE invocations SET started_at = 'soon', generated_at = 'soon'")
+        connection.execute("UPDATE results SET execute_started_at = 'soon', generated_at = 'soon'")
         connection.commit()
         (account,) = connection.execute("SELECT id FROM accounts").fetchone()
         (job,) = connection.execute("SELECT id FROM jobs").fetchone()
