@@ -174,7 +174,7 @@ def test_hanging_up_drains_a_single_process_and_says_so(demo_store: str, tmp_pat
 
 
 def test_what_is_under_way_is_answered_after_hanging_up(demo_store: str, tmp_path: Path) -> None:
-    environment = {**os.environ, "GATEWAY_DRAIN_SECONDS": "3", "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "GATEWAY_DRAIN_SECONDS": "60", "TMPDIR": str(tmp_path)}
     command = [sys.executable, "-m", "gateway", "serve", "--port", "0", "--store", demo_store]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
@@ -188,6 +188,7 @@ def test_what_is_under_way_is_answered_after_hanging_up(demo_store: str, tmp_pat
         while server.get(ready).status_code != 503:
             time.sleep(0.02)
         assert server.ask("{ account { __typename } }")["data"] == {"account": {"__typename": "Account"}}
+        process.terminate()  # a second signal ends the waiting
         assert process.wait(60) == 0
 
 
