@@ -43,7 +43,17 @@ Environment = Annotated[
 ]
 ModelsFilter = Annotated[ModelFilter | None, strawberry.argument(description="Only models that match.")]
 JobsFilter = Annotated[JobFilter | None, strawberry.argument(description="Only jobs that match.")]
-OfSuchJobs = Annotated[JobFilter | None, strawberry.argument(description="There is no average unless the job matches.")]
+ModelsOfJobFilter = Annotated[
+    ModelFilter | None,
+    strawberry.argument(description="Only models that match, as they were in the run that tells what the job builds."),
+]
+OfSuchJobs = Annotated[
+    JobFilter | None,
+    strawberry.argument(
+        description="There is no average unless the job matches; its models match as they were in the run that tells "
+        "what the job builds."
+    ),
+]
 RunsFilter = Annotated[RunFilter | None, strawberry.argument(description="Only runs that match.")]
 ModelsInRunFilter = Annotated[
     SearchFilter | None, strawberry.argument(description="Only models that matched, as they were in this run.")

@@ -16,7 +16,7 @@ from gateway.schema.arguments import (
     ByModel,
     IncludeFullRefresh,
     LastRuns,
-    ModelsFilter,
+    ModelsOfJobFilter,
     Offset,
     OfSuchJobs,
     Slowest,
@@ -109,7 +109,7 @@ class Job:
         self,
         parent: Parent,
         info: Info,
-        filter: ModelsFilter = strawberry.UNSET,
+        filter: ModelsOfJobFilter = strawberry.UNSET,
         order_by: OrderModelsBy = strawberry.UNSET,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
@@ -131,7 +131,7 @@ class Job:
         parent: Parent,
         info: Info,
         first: TopN = 5,
-        filter: ModelsFilter = strawberry.UNSET,
+        filter: ModelsOfJobFilter = strawberry.UNSET,
         offset: Offset = 0,
     ) -> tuple[Ranked[model_facts.ModelRun], ...]:
         ensure_ranking(first, offset=offset)
@@ -188,7 +188,7 @@ class Job:
         info: Info,
         first: Slowest = 5,
         last_runs: LastRuns = 5,
-        filter: ModelsFilter = strawberry.UNSET,
+        filter: ModelsOfJobFilter = strawberry.UNSET,
         include_full_refresh: IncludeFullRefresh = False,
     ) -> average_facts.ModelAverage[model_facts.Model]:
         ensure_last_runs(last_runs)

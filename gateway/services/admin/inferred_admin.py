@@ -4,7 +4,8 @@ Projects and environments are those of the configuration. A job exists when it a
 stands in the last twenty runs of one of up to a hundred models of its environment; it has no name. Its runs are those
 in the histories of the models that bear its trace. A run began with the first of its invocations that ran a model and
 ended with the last; it failed when a model failed in it, and otherwise counts as a success: a cancelled run cannot be
-told, nor what a run did beside building models.
+told, nor what a run did beside building models. A job that ran in several environments stands in that of its newest
+run.
 """
 
 from __future__ import annotations
@@ -111,7 +112,14 @@ class InferredAdmin:
     async def recent_runs(self, job_ids: Sequence[int], count: int) -> Mapping[int, tuple[Run, ...] | GatewayError]:
         """The newest runs of each job that touched a model."""
         jobs = await self.jobs()
-        return await self._discovery.recent_runs([jobs[one] for one in job_ids if one in jobs], count)
+        wanted = [jobs[one] for one in job_ids if one in jobs]
+        return await self._discovery.recent_runs(wanted, self._environments_beside(wanted), count)
+
+    def _environments_beside(self, jobs: Sequence[Job]) -> list[int]:
+        """All environments of the projects of these jobs: a job runs in any of them."""
+        own = {job.environment_id for job in jobs}
+        by_project = [{one.id for one in project.environments} for project in self._projects]
+        return sorted({one for environments in by_project if environments & own for one in environments})
 
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
         """The newest runs of all jobs that touched a model."""
@@ -163,20 +171,23 @@ class Discovery:
         """The jobs that environments bear traces of, each with its newest run. Unreadable environments bear none."""
         traces = await self._known_traces(environment_ids)
         runs = await self._recent(traces, 1)
-        return [_job(trace, runs[trace.job_id]) for trace in traces]
+        by_job = {trace.job_id: trace for trace in traces}
+        return [_job(trace, runs[job_id]) for job_id, trace in by_job.items()]
 
-    async def recent_runs(self, jobs: Sequence[Job], count: int) -> dict[int, tuple[Run, ...] | GatewayError]:
-        """The newest runs of each job, newest first."""
+    async def recent_runs(
+        self, jobs: Sequence[Job], environment_ids: Sequence[int], count: int
+    ) -> dict[int, tuple[Run, ...] | GatewayError]:
+        """The newest runs of each job, newest first, in whichever of `environment_ids` they ran."""
         wanted = {job.id for job in jobs}
-        traces = await self._known_traces(sorted({job.environment_id for job in jobs}))
+        traces = await self._known_traces(environment_ids)
         found = await self._recent([trace for trace in traces if trace.job_id in wanted], count)
         return {job.id: found.get(job.id, ()) for job in jobs}
 
     async def read_runs(self, jobs: Iterable[Job], run_ids: Mapping[int, Sequence[int]]) -> list[Run]:
         """Those runs of these jobs that Discovery has metadata of."""
-        keys = {RunKey(job.id, one): job.environment_id for job in jobs for one in run_ids[job.id]}
-        found = await self._jobs.run_models(list(keys), frozenset(keys))
-        runs = [_run(key, keys[key], answer) for key, answer in found.items() if isinstance(answer, RunModels)]
+        keys = [RunKey(job.id, one) for job in jobs for one in run_ids[job.id]]
+        found = await self._jobs.run_models(keys, frozenset(keys))
+        runs = [_run(key, one) for key, one in found.items() if isinstance(one, RunModels)]
         return [run for run in runs if run is not None]
 
     async def _known_traces(self, environment_ids: Sequence[int]) -> list[JobTrace]:
@@ -191,29 +202,30 @@ class Discovery:
         return traces
 
     async def _recent(self, traces: Sequence[JobTrace], count: int) -> dict[int, tuple[Run, ...] | GatewayError]:
-        witnesses = {trace.job_id: _witnesses(trace) for trace in traces}
+        witnesses: dict[int, list[HistoryKey]] = {}
+        for trace in traces:
+            witnesses.setdefault(trace.job_id, []).extend(_witnesses(trace))
         keys = list({key for some in witnesses.values() for key in some})
         histories = await self._models.histories(keys, min(_LONGEST_HISTORY, max(_TRACED_RUNS, count * _CROWDING)))
         found: dict[int, tuple[Run, ...] | GatewayError] = {}
-        run_ids: dict[RunKey, int] = {}
-        for trace in traces:
-            answers = [histories[key] for key in witnesses[trace.job_id]]
+        wanted: list[RunKey] = []
+        for job_id, some in witnesses.items():
+            answers = [histories[key] for key in some]
             failure = next((one for one in answers if isinstance(one, GatewayError)), None)
             if failure is not None:
-                found[trace.job_id] = failure
+                found[job_id] = failure
                 continue
-            runs = [run for some in answers if isinstance(some, tuple) for run in some]
-            newest = _newest_ids([run for run in runs if run.job_id == trace.job_id], count)
-            run_ids |= {RunKey(trace.job_id, one): trace.environment_id for one in newest}
-        return {**found, **await self._read(run_ids, {trace.job_id for trace in traces} - found.keys())}
+            rows = [run for one in answers if isinstance(one, tuple) for run in one if run.job_id == job_id]
+            wanted += [RunKey(job_id, one) for one in _newest_ids(rows, count)]
+        return {**found, **await self._read(wanted, witnesses.keys() - found.keys())}
 
-    async def _read(self, keys: Mapping[RunKey, int], job_ids: set[int]) -> dict[int, tuple[Run, ...] | GatewayError]:
-        answers = await self._jobs.run_models(list(keys), frozenset(keys)) if keys else {}
+    async def _read(self, keys: Sequence[RunKey], job_ids: set[int]) -> dict[int, tuple[Run, ...] | GatewayError]:
+        answers = await self._jobs.run_models(keys, frozenset(keys)) if keys else {}
         found: dict[int, tuple[Run, ...] | GatewayError] = {}
         for job_id in job_ids:
             of_job = {key: answer for key, answer in answers.items() if key.job_id == job_id}
             failure = next((one for one in of_job.values() if isinstance(one, GatewayError)), None)
-            runs = [_run(key, keys[key], one) for key, one in of_job.items() if isinstance(one, RunModels)]
+            runs = [_run(key, one) for key, one in of_job.items() if isinstance(one, RunModels)]
             found[job_id] = failure or newest_first(run for run in runs if run is not None)
         return found
 
@@ -236,7 +248,7 @@ def _job(trace: JobTrace, runs: tuple[Run, ...] | GatewayError) -> Job:
         id=trace.job_id,
         name=None,
         description=None,
-        environment_id=trace.environment_id,
+        environment_id=newest.environment_id if newest else trace.environment_id,
         kind=None,
         schedule=None,
         steps=(),
@@ -246,26 +258,24 @@ def _job(trace: JobTrace, runs: tuple[Run, ...] | GatewayError) -> Job:
     )
 
 
-def _run(key: RunKey, environment_id: int, found: RunModels[ModelRun]) -> Run | None:
-    """A run as its models tell it; None without any."""
+def _run(key: RunKey, found: RunModels[ModelRun]) -> Run | None:
+    """A run as its models tell it, from its first command that ran one to its last; None without any."""
     if not found.models:
         return None
-    ends = [one.ended_at for one in found.models if one.ended_at is not None]
+    ended = [(one, one.ended_at) for one in found.models if one.ended_at is not None]
     starts = [
-        one.ended_at - timedelta(seconds=one.invocation_seconds)
-        for one in found.models
-        if one.ended_at is not None and one.invocation_seconds is not None
+        end - timedelta(seconds=one.invocation_seconds) for one, end in ended if one.invocation_seconds is not None
     ]
     failed = any(one.status is RunStatus.FAILURE for one in found.models)
     return Run(
         id=key.run_id,
         job_id=key.job_id,
-        environment_id=environment_id,
+        environment_id=found.models[0].environment_id,
         status=RunStatus.FAILURE if failed else RunStatus.SUCCESS,
         status_text="inferred",
         queued_at=None,
         start_time=min(starts, default=None),
-        end_time=max(ends, default=None),
+        end_time=max((end for _, end in ended), default=None),
         error=None,
         git_sha=None,
         git_branch=None,
