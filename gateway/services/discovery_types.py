@@ -245,6 +245,7 @@ class GroupEdge(Wired, frozen=True):
 
 
 class Groups(Wired, frozen=True):
+    page_info: PageInfo
     edges: list[GroupEdge]
 
 

@@ -9,19 +9,23 @@ from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import Owner
-from gateway.services.base_query import BaseQuery, Operation, environment_lookups
-from gateway.services.discovery_types import EnvironmentGroups
+from gateway.services.base_query import BaseQuery, Operation
+from gateway.services.discovery_types import EnvironmentGroups, Group
 from gateway.services.environment_service import EnvironmentService
+from gateway.services.models.model_pages import PAGE_SIZE
+from gateway.services.page_reading import PageReading
 from gateway.services.revisioned import Revisioned
 
-# One page of groups is all there can reasonably be; dbt gives no more on a page.
 _OPERATION = Operation(
     "EnvironmentGroups",
-    """fragment Groups on DefinitionState {
-  groups(first: 500) { edges { node { name ownerName ownerEmail } } }
+    """fragment Groups on GroupNodeConnection {
+  pageInfo { hasNextPage endCursor }
+  edges { node { name ownerName ownerEmail } }
 }""",
     EnvironmentGroups,
 )
+
+_PAGE = f"definition {{ groups(first: {PAGE_SIZE}, after: {{after}}) {{ ...Groups }} }}"
 
 _PER_DOCUMENT = 20
 
@@ -41,16 +45,22 @@ class GroupService:
         )
 
     async def owners(self, environment_ids: Sequence[int]) -> dict[int, Owners | GatewayError]:
-        """The owners of each environment's groups."""
+        """The owners of each environment's groups, every page read; an environment without state has none."""
         return await self._facts.get(environment_ids)
 
     async def _read(self, environment_ids: list[int]) -> Mapping[int, Owners | GatewayError]:
-        lookups = environment_lookups(environment_ids, "definition { ...Groups }")
-        answers = await self._query.look_up(_OPERATION, list(lookups.values()), _PER_DOCUMENT)
-        found = {one: answers.get(lookup.alias) for one, lookup in lookups.items()}
-        return {one: answer if isinstance(answer, GatewayError) else _owners(answer) for one, answer in found.items()}
+        readings = [PageReading[Group](one, "groups") for one in environment_ids]
+        while unfinished := [one for one in readings if one.unfinished]:
+            lookups = [reading.lookup(n, _PAGE) for n, reading in enumerate(unfinished)]
+            answers = await self._query.look_up(_OPERATION, lookups, _PER_DOCUMENT)
+            for n, reading in enumerate(unfinished):
+                answer = answers.get(f"e{n}")
+                if isinstance(answer, GatewayError):
+                    reading.failure = answer
+                else:
+                    reading.take(answer.definition.groups if answer and answer.definition else None)
+        return {one.environment_id: one.failure or _owners(one.nodes) for one in readings}
 
 
-def _owners(answer: EnvironmentGroups | None) -> Owners:
-    groups = answer.definition.groups.edges if answer and answer.definition else []
-    return {edge.node.name: Owner(edge.node.owner_name, edge.node.owner_email) for edge in groups if edge.node.name}
+def _owners(groups: Sequence[Group]) -> Owners:
+    return {group.name: Owner(group.owner_name, group.owner_email) for group in groups if group.name}

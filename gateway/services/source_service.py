@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from gateway.caching.facts import Kind
 from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
-from gateway.errors import GatewayError, UpstreamInvalidResponse
+from gateway.errors import GatewayError
 from gateway.hierarchy.source import SourceFreshness
 from gateway.hierarchy.status import RunStatus, status_of_word
-from gateway.services.base_query import BaseQuery, Operation, RootLookup
-from gateway.services.discovery_types import AppliedSource, AppliedSources, CriteriaInfo, EnvironmentSources
+from gateway.services.base_query import BaseQuery, Operation
+from gateway.services.discovery_types import AppliedSource, CriteriaInfo, EnvironmentSources
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.mapping import time_or_none
 from gateway.services.models.model_pages import PAGE_SIZE
+from gateway.services.page_reading import PageReading
 from gateway.services.revisioned import Revisioned
 
 _PER_DOCUMENT = 20
@@ -35,38 +35,11 @@ _OPERATION = Operation(
     EnvironmentSources,
 )
 
+_PAGE = f"applied {{ sources(first: {PAGE_SIZE}, after: {{after}}) {{ ...Sources }} }}"
+
 _SECONDS = {"minute": 60, "hour": 3_600, "day": 86_400}
 
 Sources = Mapping[str, SourceFreshness]
-
-
-@dataclass(slots=True)
-class _Reading:
-    """How far one environment has been read."""
-
-    environment_id: int
-    nodes: list[AppliedSource] = field(default_factory=list)
-    cursor: str | None = None
-    seen: set[str] = field(default_factory=set)
-    done: bool = False
-    failure: GatewayError | None = None
-
-    def take(self, page: AppliedSources | None) -> None:
-        """Adds a page and notes where the next one begins."""
-        if page is None:
-            self.done = True
-            return
-        self.nodes.extend(edge.node for edge in page.edges)
-        info = page.page_info
-        if not info.has_next_page:
-            self.done = True
-        elif not info.end_cursor or info.end_cursor in self.seen or not page.edges:
-            self.failure = UpstreamInvalidResponse(
-                f"dbt says that environment {self.environment_id} has more sources but not where they begin. Try again."
-            )
-        else:
-            self.cursor = info.end_cursor
-            self.seen.add(info.end_cursor)
 
 
 class SourceService:
@@ -86,9 +59,9 @@ class SourceService:
         return await self._facts.get(environment_ids)
 
     async def _read(self, environment_ids: list[int]) -> Mapping[int, Sources | GatewayError]:
-        readings = [_Reading(environment_id) for environment_id in environment_ids]
-        while unfinished := [one for one in readings if not one.done and one.failure is None]:
-            lookups = [_lookup(n, reading) for n, reading in enumerate(unfinished)]
+        readings = [PageReading[AppliedSource](one, "sources") for one in environment_ids]
+        while unfinished := [one for one in readings if one.unfinished]:
+            lookups = [reading.lookup(n, _PAGE) for n, reading in enumerate(unfinished)]
             answers = await self._query.look_up(_OPERATION, lookups, _PER_DOCUMENT)
             for n, reading in enumerate(unfinished):
                 answer = answers.get(f"e{n}")
@@ -97,13 +70,6 @@ class SourceService:
                 else:
                     reading.take(answer.applied.sources if answer and answer.applied else None)
         return {one.environment_id: one.failure or _by_unique_id(one.nodes) for one in readings}
-
-
-def _lookup(n: int, reading: _Reading) -> RootLookup:
-    text = f"environment(id: $e{n}) {{ applied {{ sources(first: {PAGE_SIZE}, after: $after{n}) {{ ...Sources }} }} }}"
-    return RootLookup(
-        f"e{n}", text, {f"e{n}": ("BigInt!", reading.environment_id), f"after{n}": ("String", reading.cursor)}
-    )
 
 
 def _by_unique_id(nodes: Sequence[AppliedSource]) -> Sources:

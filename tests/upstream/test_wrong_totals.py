@@ -137,6 +137,21 @@ async def test_rows_that_go_while_a_list_is_read_are_no_contradiction(gateway: G
     assert await _jobs(gateway) == 100
 
 
+async def test_a_row_before_the_next_page_that_goes_costs_no_other_row(gateway: Gateway) -> None:
+    """After the first page its fifth job is deleted, so the hundred-and-first moves onto the page that was read."""
+    jobs = LongList(gateway.upstream, lambda asked: [one for one in range(1, 151) if not asked or one != 5])
+    assert await _jobs(gateway) == 149
+    assert jobs.asked == 4, "two pages, and both again"
+
+
+async def test_a_list_that_shrinks_whenever_it_is_read_is_an_error(gateway: Gateway) -> None:
+    jobs = LongList(gateway.upstream, lambda asked: range(1, 151 - asked))
+    got = await gateway.ask(JOBS)
+    assert set(got.codes.values()) == {INVALID}
+    assert "deleted" in got.errors[0]["message"]
+    assert jobs.asked == 6
+
+
 def environments_with(connection: str, change: Callable[[Any], None]) -> Callable[[Call, Any], Any]:
     """Changes a connection of every environment in an answer of Discovery."""
 

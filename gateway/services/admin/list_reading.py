@@ -14,6 +14,8 @@ from gateway.telemetry.usage import current_usage
 PAGES_AT_ONCE = 5
 """Pages of one list that are asked for side by side."""
 
+_ATTEMPTS = 3
+
 
 class Identified(Protocol):
     """A row of a list."""
@@ -43,7 +45,20 @@ class ListReading(Generic[R]):
 
     async def read(self, read_page: ReadPage[R]) -> None:
         """Reads to the end. Raises what `read_page` raises, UpstreamCallsExceeded before the pages that are one
-        request too many, and UpstreamInvalidResponse where pages and total contradict each other."""
+        request too many, and UpstreamInvalidResponse where pages and total contradict each other, or the list shrinks
+        each time it is read."""
+        for _ in range(_ATTEMPTS):
+            if await self._read_once(read_page):
+                return
+        raise UpstreamInvalidResponse(
+            f"Rows of {self.name} in dbt's Admin API were deleted each of the {_ATTEMPTS} times it was read, so that "
+            "others may be missing. Try again."
+        )
+
+    async def _read_once(self, read_page: ReadPage[R]) -> bool:
+        """False where the list shrank meanwhile: pages begin at offsets, so a row may have moved onto a page that was
+        read before."""
+        self.rows, self.total, self._received = {}, 0, 0
         self._take(await read_page(0))
         self._step = self._received
         while self._received < self._end:
@@ -52,9 +67,12 @@ class ListReading(Generic[R]):
             offsets = [offset for offset in ahead if offset < self._end]
             pages = await asyncio.gather(*(read_page(offset) for offset in offsets))
             for offset, page in zip(offsets, pages, strict=True):
+                if page.extra.pagination.total_count < self.total:
+                    return False
                 # After a page that was shorter than the first the others do not begin where it ended.
                 if offset == self._received:
                     self._take(page)
+        return True
 
     @property
     def _end(self) -> int:

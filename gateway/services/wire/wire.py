@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from gateway.deadline import seconds_left
 from gateway.errors import UpstreamError, UpstreamInvalidResponse, UpstreamTimeout, UpstreamUnavailable
+from gateway.services.wire.connections import Connections
 from gateway.telemetry.tracing import headers_for_dbt
 from gateway.telemetry.usage import current_usage
 
@@ -72,59 +73,61 @@ class Wire(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WireLimits:
-    """Seconds one call may take, calls under way at once, and bytes of a decoded body."""
+    """Seconds one call may take, calls under way at once, bytes of a decoded body, and seconds after which a connection
+    takes no more calls."""
 
     seconds: float = 20.0
     connections: int = 20
     response_bytes: int = 128 * 1024 * 1024
+    connection_seconds: float = 300.0
 
 
 class HttpWire:
-    """One pooled aiohttp session for all calls. No redirects, no cookies, no environment proxies. The token goes into
-    the Authorization header only. With a `unix_socket` every call goes there, whatever host its address names."""
+    """Pooled connections for all calls. No redirects, no cookies, no environment proxies. The token goes into the
+    Authorization header only. With a `unix_socket` every call goes there, whatever host its address names."""
 
     def __init__(self, token: SecretStr | None, limits: WireLimits, unix_socket: Path | None = None) -> None:
         self._token = token
         self._limits = limits
         self._unix_socket = unix_socket
-        self._session: aiohttp.ClientSession | None = None
+        self._connections = Connections(self._connector, limits.connection_seconds)
 
     async def send(self, request: WireRequest) -> WireResponse:
-        session = self._session or self._open()
         token = self._token if request.token is None else request.token
         time_left = _time_left(self._limits, request)
         _count(request)
         try:
-            async with session.request(
-                request.method,
-                request.url,
-                params=dict(request.query),
-                data=request.body,
-                headers=_headers(request, token),
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=time_left),
-            ) as response:
-                body = _without_secret(await self._read(response, request), token)
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return WireResponse(response.status, headers, body)
+            async with self._connections.session() as session:
+                return await self._call(session, request, token, time_left)
         except TimeoutError:
             raise _too_slow(request, time_left) from None
         except aiohttp.ClientError as failure:
             raise _lost(request, failure) from None
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._connections.close()
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _connector(self) -> aiohttp.BaseConnector:
         most = self._limits.connections
-        connector = (
-            aiohttp.UnixConnector(str(self._unix_socket), limit=most)
-            if self._unix_socket
-            else aiohttp.TCPConnector(limit=most)
-        )
-        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
-        return self._session
+        if self._unix_socket:
+            return aiohttp.UnixConnector(str(self._unix_socket), limit=most)
+        return aiohttp.TCPConnector(limit=most)
+
+    async def _call(
+        self, session: aiohttp.ClientSession, request: WireRequest, token: SecretStr | None, seconds: float
+    ) -> WireResponse:
+        async with session.request(
+            request.method,
+            request.url,
+            params=dict(request.query),
+            data=request.body,
+            headers=_headers(request, token),
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=seconds),
+        ) as response:
+            body = _without_secret(await self._read(response, request), token)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return WireResponse(response.status, headers, body)
 
     async def _read(self, response: aiohttp.ClientResponse, request: WireRequest) -> bytes:
         chunks = bytearray()
