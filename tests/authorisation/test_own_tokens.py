@@ -115,6 +115,8 @@ async def test_without_a_token_of_his_own_nobody_is_answered(settings: Settings)
         for token in ("dbtu_nobody", "x" * 512, "x"):
             unknown = await ask(client, {"X-dbt-Token": token})
             assert {error["extensions"]["code"] for error in unknown["errors"]} == {"UPSTREAM_UNAUTHENTICATED"}
+            refused = await client.post("/graphql", json={"query": QUERY}, headers={"X-dbt-Token": token})
+            assert (refused.status_code, refused.json().get("data", "none")) == (502, "none")
         assert (await client.get("/readyz")).status_code == 200
         assert (await client.get("/metrics", headers={"X-dbt-Token": ANNA})).status_code == 403
 

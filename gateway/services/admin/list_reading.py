@@ -57,7 +57,7 @@ class ListReading(Generic[R]):
 
     async def _read_once(self, read_page: ReadPage[R]) -> bool:
         """False where the list shrank meanwhile: pages begin at offsets, so a row may have moved onto a page that was
-        read before."""
+        read before. A row added in the same moment hides one that was deleted."""
         self.rows, self.total, self._received = {}, 0, 0
         self._take(await read_page(0))
         self._step = self._received
