@@ -36,6 +36,8 @@ def row(model: int, run: int) -> bytes:
             "status": "success",
             "error": None,
             "executionTime": 1.5 + model / 7,
+            "compileStartedAt": started.isoformat(),
+            "compileCompletedAt": started.isoformat(),
             "executeStartedAt": started.isoformat(),
             "executeCompletedAt": (started + timedelta(seconds=5)).isoformat(),
             "threadId": f"Thread-{model % 4} (worker)",
@@ -89,6 +91,8 @@ def described_row(number: int, **more: Any) -> bytes:
         "lastSuccessRunId": 70437490000000 + number,
         "lastSuccessJobDefinitionId": 301000,
         "executionTime": 1.5 + number / 7,
+        "compileStartedAt": moment,
+        "compileCompletedAt": moment,
         "executeStartedAt": moment,
         "executeCompletedAt": moment,
     }
