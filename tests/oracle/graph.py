@@ -121,7 +121,7 @@ class Graph:
             "uniqueId": name,
             "columnName": column,
             "statusText": word,
-            "error": last.get("message") if word in FAILED else None,
+            "error": last.get("message") if word in (*FAILED, "warn") else None,
             "failingRows": None if last.get("failures") is None else float(last["failures"]),
             "lastRunTime": ended.isoformat() if ended else None,
             "runtime": success.get("execution_time"),
