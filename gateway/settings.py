@@ -8,14 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AliasChoices,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -338,6 +331,11 @@ class Settings(BaseSettings):
             return self
         discovery, admin = (0 if rate is None else max(1, rate // workers) for rate in self.rates)
         return self.model_copy(update={"discovery_requests_per_minute": discovery, "admin_requests_per_minute": admin})
+
+
+def environment_variables() -> Mapping[str, str]:
+    """What schedulers tell of the run they started, beside our own settings."""
+    return os.environ
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:

@@ -22,9 +22,11 @@ from starlette.types import ASGIApp
 import gateway
 from gateway.app import create_app, trouble_with_dbt
 from gateway.cli.keys import make_key
+from gateway.cli.scheduled import given_facts
 from gateway.cli.shared_metrics import metrics_shared
 from gateway.cli.source import following, opened, prepared, read_folder, tell_problems
 from gateway.cli.terminal import complain, counted, describe, say, shown_host
+from gateway.cli.wrapped_command import run_and_ingest
 from gateway.errors import ConfigurationError, UnreadableArtifact
 from gateway.http.request.hosts import LOOPBACK_NAMES, HostGuard
 from gateway.http.serving.server import ServingPolicy, bind, serve
@@ -161,7 +163,7 @@ def _ingest(options: argparse.Namespace) -> int:
 
 
 def _ingest_once(archive: Archive, options: argparse.Namespace) -> IngestReport:
-    report = read_folder(archive, options.folder, keep_raw=options.keep_raw)
+    report = read_folder(archive, options.folder, keep_raw=options.keep_raw, given=given_facts(options))
     say(f"{options.folder}: {counted(report.runs, 'run')} stored, {report.unchanged:,} known already.")
     _forget(archive, options)
     say(f"The archive holds {describe(archive.describe())}.")
@@ -197,7 +199,8 @@ def _watch(archive: Archive, options: argparse.Namespace) -> None:
 
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
-    watch_folder(archive, options.folder, stop, tell, options.watch, keep_raw=options.keep_raw, told=told)
+    given = given_facts(options)
+    watch_folder(archive, options.folder, stop, tell, options.watch, keep_raw=options.keep_raw, told=told, given=given)
 
 
 def _schema(options: argparse.Namespace) -> int:
@@ -238,6 +241,7 @@ def _breaking_changes(old: str, new: str) -> list[BreakingChange]:
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "serve": _serve,
     "ingest": _ingest,
+    "exec": run_and_ingest,
     "platform": _platform,
     "schema": _schema,
     "key": make_key,

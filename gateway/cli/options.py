@@ -8,6 +8,11 @@ from typing import NoReturn, TypeAlias
 
 import gateway
 
+# The words of --ignore, as `gateway.local_platform.given_facts` knows them; --help does not wait for its import.
+COMMANDS = (
+    *("build", "clone", "compile", "docs", "freshness", "list", "parse", "retry", "run", "run-operation", "seed"),
+    *("show", "snapshot", "test"),
+)
 _STORE_HELP = "an archive of runs, e.g. sqlite:///runs.db or postgresql+psycopg://user@host/name"
 _FOLDER_HELP = "a dbt target folder, or a folder of such folders"
 
@@ -31,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     _add_serve(commands)
     _add_ingest(commands)
+    _add_exec(commands)
     _add_platform(commands)
     _add_schema(commands)
     _add_key(commands)
@@ -71,6 +77,52 @@ def _add_ingest(commands: Commands) -> None:
         dest="keep_raw",
         action="store_false",
         help="do not keep the files themselves: smaller, but the Admin API cannot send artifacts once DIR is gone",
+    )
+    _add_given_facts(ingest)
+
+
+def _add_exec(commands: Commands) -> None:
+    wrapped = commands.add_parser(
+        "exec",
+        help="run dbt and read what it left into an archive",
+        usage="gateway exec [options] -- dbt build …",
+        description="Run a command, pass signals on to it, read the dbt artifacts that it wrote into an archive, "
+        "also when it failed, and end with its exit code. What goes wrong while reading is said on stderr and does not "
+        "change the exit code.",
+    )
+    wrapped.add_argument("--store", metavar="URL", help=f"{_STORE_HELP} (default: GATEWAY_STORE_URL)")
+    wrapped.add_argument(
+        "--target-path",
+        type=Path,
+        metavar="DIR",
+        help="where dbt writes (default: as --target-path and --project-dir of the command, or DBT_TARGET_PATH and "
+        "DBT_PROJECT_DIR, say; else target)",
+    )
+    wrapped.add_argument(
+        "--no-raw", dest="keep_raw", action="store_false", help="do not keep the files themselves, as ingest --no-raw"
+    )
+    _add_given_facts(wrapped)
+    wrapped.add_argument("program", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="the command and its options")
+
+
+def _add_given_facts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--job", type=_name, metavar="NAME", help="the job of runs that have no run.json")
+    parser.add_argument(
+        "--run",
+        type=_name,
+        metavar="ID",
+        help="the run that all commands without a run.json belong to, as its steps: a number, or any text",
+    )
+    parser.add_argument("--environment", type=_name, metavar="NAME", help="their environment (default: the dbt target)")
+    parser.add_argument(
+        "--project", type=_name, metavar="NAME", help="the project of manifests that name none, as before dbt 1.4"
+    )
+    parser.add_argument(
+        "--ignore",
+        type=_commands,
+        default=frozenset(),
+        metavar="COMMANDS",
+        help=f"leave these commands out, e.g. docs,compile; of {', '.join(COMMANDS)}",
     )
 
 
@@ -135,6 +187,21 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--artifacts", type=Path, metavar="DIR", help=_FOLDER_HELP)
     source.add_argument("--store", metavar="URL", help=_STORE_HELP)
     parser.add_argument("--create", action="store_true", help="make the archive that --store names if it is not there")
+
+
+def _name(text: str) -> str:
+    name = text.strip()
+    if not name or not name.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!a} is no name: it is a line of text that is not empty")
+    return name
+
+
+def _commands(text: str) -> frozenset[str]:
+    words = frozenset(word.strip() for word in text.split(","))
+    unknown = sorted(words - set(COMMANDS))
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(COMMANDS)}; separate them by commas")
+    return words
 
 
 def _port(text: str) -> int:

@@ -14,6 +14,7 @@ from gateway.cli.terminal import ProgressLine, complain, counted, describe, say
 from gateway.errors import UnreadableArtifact
 from gateway.local_platform.archive import Archive
 from gateway.local_platform.demo import unpack_demo
+from gateway.local_platform.given_facts import NOTHING_GIVEN, GivenFacts
 from gateway.local_platform.ingest import IngestReport, ingest_folder
 from gateway.local_platform.layout import Problem
 from gateway.local_platform.watching import DEFAULT_SECONDS, watch_folder
@@ -109,11 +110,11 @@ def _tell_new(folder: Path, report: IngestReport) -> None:
             say(f"{folder}: {counted(report.runs, 'new or changed run')} found.")
 
 
-def read_folder(archive: Archive, folder: Path, *, keep_raw: bool) -> IngestReport:
+def read_folder(archive: Archive, folder: Path, *, keep_raw: bool, given: GivenFacts = NOTHING_GIVEN) -> IngestReport:
     """Reads a folder into the archive, shows how far it is, and names every file that could not be used."""
     progress = ProgressLine()
     try:
-        report = ingest_folder(archive, folder, progress=progress, keep_raw=keep_raw)
+        report = ingest_folder(archive, folder, progress=progress, keep_raw=keep_raw, given=given)
     finally:
         progress.finish()
     tell_problems(report)

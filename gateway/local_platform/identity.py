@@ -62,11 +62,17 @@ def _is_number(text: str) -> bool:
 
 
 def owner_of(
-    invocation: Invocation, record: RunRecord, account_id: int | None, *, described: bool | None = None
+    invocation: Invocation,
+    record: RunRecord,
+    account_id: int | None,
+    *,
+    described: bool | None = None,
+    project: str | None = None,
 ) -> Owner:
     """Files an invocation: `record` first, then its artifacts' own environment, then what can be derived.
 
-    `described`: whether `record` comes from who ran it, as it does when it says anything at all.
+    `described`: whether `record` comes from who ran it, as it does when it says anything at all. `project`: its
+    name where neither `record` nor a manifest tells one.
     """
     cloud = _cloud_values(invocation.env)
 
@@ -76,18 +82,19 @@ def owner_of(
     def known(given: Identifier, key: str, *scope: int) -> int | None:
         return numeric(told(given, key), *scope, key)
 
-    project_name = record.project_name or invocation.project_name or "unknown"
+    named_project = record.project_name or invocation.manifest_project or project or invocation.project_name
+    project_name = named_project or "unknown"
     account = known(record.account_id, "ACCOUNT_ID") or account_id or stable_id("account", LOCAL_ACCOUNT)
-    project = known(record.project_id, "PROJECT_ID") or stable_id(account, "project", project_name)
+    project_id = known(record.project_id, "PROJECT_ID") or stable_id(account, "project", project_name)
     environment_name = record.environment_name or invocation.target or "default"
-    given_environment = known(record.environment_id, "ENVIRONMENT_ID", project)
-    environment = given_environment or stable_id(project, "environment", environment_name)
+    given_environment = known(record.environment_id, "ENVIRONMENT_ID", project_id)
+    environment = given_environment or stable_id(project_id, "environment", environment_name)
     given_job = told(record.job_definition_id or record.job_id, "JOB_ID")
     job_name = record.job_name or _name_in(given_job) or invocation.title
-    job = numeric(given_job, project, "JOB_ID") or stable_id(environment, "job", job_name)
+    job = numeric(given_job, project_id, "JOB_ID") or stable_id(environment, "job", job_name)
     return Owner(
         account_id=account,
-        project_id=project,
+        project_id=project_id,
         project_name=project_name,
         environment_id=environment,
         environment_name=environment_name,
@@ -96,13 +103,13 @@ def owner_of(
         run_id=known(record.id, "RUN_ID", job) or stable_id(environment, "run", invocation.uuid),
         trigger=record.trigger.cause_category or cloud.get("RUN_REASON_CATEGORY"),
         inferred=not (record != RunRecord() if described is None else described),
-        named=_named(record, invocation),
+        named=_named(record, named_project),
     )
 
 
-def _named(record: RunRecord, invocation: Invocation) -> frozenset[str]:
+def _named(record: RunRecord, project: str | None) -> frozenset[str]:
     told = {
-        "project": record.project_name or invocation.project_name,
+        "project": project,
         "environment": record.environment_name,
         "job": record.job_name,
     }

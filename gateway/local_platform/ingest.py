@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,10 @@ from gateway.errors import UnreadableArtifact
 from gateway.local_platform.account import account_number, read_account, store_account
 from gateway.local_platform.archive import Archive, reason_of
 from gateway.local_platform.contents import chunks
+from gateway.local_platform.given_facts import NOTHING_GIVEN, GivenFacts
 from gateway.local_platform.ingest_notes import note_of, notes_of
 from gateway.local_platform.layout import Layout, Problem, RunFolder, StepFolder, find_artifacts
+from gateway.local_platform.new_files import FileState, changed_since
 from gateway.local_platform.records import AccountRecord, RunRecord
 from gateway.local_platform.run_bundle import RunBundle, read_bare_folder, read_run_folder, read_run_record
 from gateway.local_platform.storing import RunWriter, Stored
@@ -61,6 +63,7 @@ class _Unit:
     folder: RunFolder | StepFolder
     record: RunRecord
     account_id: int | None
+    given: GivenFacts
 
     @property
     def path(self) -> Path:
@@ -81,25 +84,39 @@ class _Unit:
 
     def bundles(self) -> Iterator[RunBundle]:
         if isinstance(self.folder, RunFolder):
-            return read_run_folder(self.folder, self.record, self.account_id)
-        return read_bare_folder(self.folder, self.account_id)
+            return read_run_folder(self.folder, self.record, self.account_id, self.given)
+        return read_bare_folder(self.folder, self.account_id, self.given)
 
 
 def ingest_folder(
-    archive: Archive, folder: Path, progress: ProgressCallback | None = None, *, keep_raw: bool = True
+    archive: Archive,
+    folder: Path,
+    progress: ProgressCallback | None = None,
+    *,
+    keep_raw: bool = True,
+    given: GivenFacts = NOTHING_GIVEN,
+    before: Mapping[Path, FileState] | None = None,
 ) -> IngestReport:
     """Reads every run below `folder`, which may be a tar or zip file of one, that is new or has changed.
 
     A file that cannot be used costs its own run only and becomes a problem of the report. `keep_raw`: keep the files
-    byte for byte, so that the Admin API can send them when the folder is gone.
+    byte for byte, so that the Admin API can send them when the folder is gone. `given`: what is known of runs
+    without run.json; its commit counts where the folder is one target folder. `before`: only files that are not as they
+    were then are read.
     Raises UnreadableArtifact when `folder` is missing or holds no artifacts at all.
     """
+    ingest = _Ingest(archive, RunWriter(keeps_raw=keep_raw), given, lasting=not folder.is_file())
     if folder.is_file():
-        return _ingest_pack(archive, folder, progress, keep_raw=keep_raw)
-    return _ingest(_Ingest(archive, RunWriter(keeps_raw=keep_raw), lasting=True), folder, progress)
+        return _ingest_pack(ingest, folder, progress)
+    layout = find_artifacts(folder)
+    if before is not None:
+        layout = changed_since(layout, before)
+        if layout.empty and not layout.problems:
+            raise UnreadableArtifact(f"{folder} holds no dbt artifacts that the command wrote.")
+    return _ingest(ingest, layout, progress)
 
 
-def _ingest_pack(archive: Archive, pack: Path, progress: ProgressCallback | None, *, keep_raw: bool) -> IngestReport:
+def _ingest_pack(ingest: _Ingest, pack: Path, progress: ProgressCallback | None) -> IngestReport:
     """Reads a tar or zip file; whatever is said of it names the pack and its member, not where it is unpacked."""
     with unpacked(pack) as content:
         named = partial(_named_in_pack, pack, content.folder)
@@ -109,7 +126,7 @@ def _ingest_pack(archive: Archive, pack: Path, progress: ProgressCallback | None
                 progress(replace(done, folder=named(done.folder)))
 
         try:
-            report = _ingest(_Ingest(archive, RunWriter(keeps_raw=keep_raw), lasting=False), content.folder, tell)
+            report = _ingest(ingest, find_artifacts(content.folder), tell)
         except UnreadableArtifact as unreadable:
             raise UnreadableArtifact(named(unreadable.message)) from unreadable
     problems, notes = (
@@ -129,8 +146,7 @@ def _named_in_pack(pack: Path, folder: Path, text: str) -> str:
     return text
 
 
-def _ingest(ingest: _Ingest, folder: Path, progress: ProgressCallback | None) -> IngestReport:
-    layout = find_artifacts(folder)
+def _ingest(ingest: _Ingest, layout: Layout, progress: ProgressCallback | None) -> IngestReport:
     units = ingest.plan(layout)
     for done, unit in enumerate(units, start=1):
         ingest.read(unit)
@@ -142,9 +158,10 @@ def _ingest(ingest: _Ingest, folder: Path, progress: ProgressCallback | None) ->
 class _Ingest:
     """One pass over a folder and its tally. Only a folder that lasts is worth remembering."""
 
-    def __init__(self, archive: Archive, writer: RunWriter, *, lasting: bool) -> None:
+    def __init__(self, archive: Archive, writer: RunWriter, given: GivenFacts, *, lasting: bool) -> None:
         self._archive = archive
         self._lasting = lasting
+        self._given = given
         self._writer = writer
         self._problems: list[Problem] = []
         self._notes: list[Problem] = []
@@ -169,7 +186,9 @@ class _Ingest:
         accounts = self._accounts(layout)
         units = [unit for folder in layout.run_folders if (unit := self._run_unit(folder, accounts))]
         units.sort(key=lambda unit: (str(unit.path.parent.parent), _ended(unit.record)))
-        bare = [_Unit(folder, RunRecord(), _nearest(accounts, folder)) for folder in layout.bare_folders]
+        alone = len(layout.bare_folders) == 1 and not units
+        given = self._given if alone else self._given.without_commit()
+        bare = [_Unit(folder, RunRecord(), _nearest(accounts, folder), given) for folder in layout.bare_folders]
         return units + sorted(bare, key=lambda unit: (max(map(_modified, unit.files)), str(unit.path)))
 
     def _accounts(self, layout: Layout) -> dict[Path, int]:
@@ -197,12 +216,12 @@ class _Ingest:
             self._note(folder.path / "run.json", error)
             return None
         self._notes += [note_of(folder.path / "run.json", odd)] if odd else []
-        return _Unit(folder, record, _nearest(accounts, folder))
+        return _Unit(folder, record, _nearest(accounts, folder), self._given)
 
     def read(self, unit: _Unit) -> None:
         """Stores the unit's runs in one transaction; a problem leaves the archive as it was."""
         try:
-            stamp = _stamp(unit.files)
+            stamp = _stamp(unit.files, unit.given.ignored)
             with self._archive.writing() as connection:
                 known = _seen(connection, unit, stamp)
                 outcomes = [] if known is not None else self._store(connection, unit)
@@ -262,9 +281,12 @@ def _nearest(accounts: dict[Path, int], folder: RunFolder | StepFolder) -> int |
     return next((accounts[place] for place in (start, *start.parents) if place in accounts), None)
 
 
-def _stamp(files: list[Path]) -> bytes:
-    """Changes whenever a file is added, replaced or rewritten. Raises UnreadableArtifact when one is gone."""
-    parts = []
+def _stamp(files: list[Path], ignored: frozenset[str]) -> bytes:
+    """Changes when a file is added, replaced or rewritten, or other commands are ignored.
+
+    Raises UnreadableArtifact when one is gone.
+    """
+    parts = sorted(ignored)
     for file in files:
         try:
             status = file.stat()

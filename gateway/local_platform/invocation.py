@@ -114,8 +114,12 @@ class Invocation:
     @property
     def project_name(self) -> str | None:
         """The dbt project's name, as a manifest tells it from dbt 1.4 on; else the package most of its nodes are of."""
-        told = self.manifest.metadata.project_name if self.manifest else None
-        return told or package_of(self.unique_ids)
+        return self.manifest_project or package_of(self.unique_ids)
+
+    @property
+    def manifest_project(self) -> str | None:
+        """The name that its manifest tells."""
+        return self.manifest.metadata.project_name if self.manifest else None
 
     @property
     def unique_ids(self) -> list[str]:

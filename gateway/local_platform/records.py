@@ -49,6 +49,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     trigger: TriggerRecord = TriggerRecord()
     git_sha: str | None = None
     git_branch: str | None = None
+    href: str | None = None
     dbt_version: str | None = None
     created_at: str | None = None
     dequeued_at: str | None = None

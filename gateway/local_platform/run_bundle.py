@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gateway.local_platform import artifacts
 from gateway.local_platform.artifacts import RUN_RESULTS
+from gateway.local_platform.given_facts import NOTHING_GIVEN, GivenFacts
 from gateway.local_platform.identity import Owner, owner_of, place_of
 from gateway.local_platform.invocation import ArtifactFile, Invocation, group_invocations, read_artifact
 from gateway.local_platform.layout import RUN_FILE, RunFolder, StepFolder
@@ -55,20 +56,25 @@ def read_run_record(folder: RunFolder) -> tuple[RunRecord, Sequence[OddValue]]:
     return artifacts.read_record(folder.path / RUN_FILE, RunRecord)
 
 
-def read_run_folder(folder: RunFolder, record: RunRecord, account_id: int | None) -> Iterator[RunBundle]:
+def read_run_folder(
+    folder: RunFolder, record: RunRecord, account_id: int | None, given: GivenFacts = NOTHING_GIVEN
+) -> Iterator[RunBundle]:
     """The run with all its steps, then what other commands left beside them, as runs of their own.
 
+    Of what is `given`, the project and the commands to leave out count: run.json tells the rest.
     Raises UnreadableArtifact when any of its files cannot be used.
     """
     own, others = [], []
     for step in folder.steps:
-        found = group_invocations(_read_all(step))
+        found = _commands(step, given)
+        if not found:
+            continue
         members = [each for each in found if _of_run(each, record)] or [_main_command(step, found)]
         own += [StepInvocation(step.index, each) for each in members]
         others += [each for each in found if each not in members]
     steps = _distinct(own)
     speaker = steps[0].invocation if steps else _silent_invocation(folder, record)
-    owner = owner_of(speaker, record, account_id)
+    owner = owner_of(speaker, record, account_id, project=given.project)
     yield RunBundle(owner, record, steps)
     known = {step.invocation.uuid for step in steps}
     for other in others:
@@ -116,11 +122,14 @@ def _distinct(steps: list[StepInvocation]) -> tuple[StepInvocation, ...]:
     return tuple(best.values())
 
 
-def read_bare_folder(folder: StepFolder, account_id: int | None) -> Iterator[RunBundle]:
+def read_bare_folder(
+    folder: StepFolder, account_id: int | None, given: GivenFacts = NOTHING_GIVEN
+) -> Iterator[RunBundle]:
     """One run per invocation, or per run id that dbt Cloud wrote into the artifacts. Raises UnreadableArtifact."""
-    for invocation in group_invocations(_read_all(folder)):
-        owner = owner_of(invocation, RunRecord(), account_id)
-        yield RunBundle(owner, RunRecord(), (StepInvocation(None, invocation),))
+    record = given.record
+    for invocation in _commands(folder, given):
+        owner = owner_of(invocation, record, account_id, described=False, project=given.project)
+        yield RunBundle(owner, record, (StepInvocation(None, invocation),))
 
 
 def status_code(status: int | str | None) -> int | None:
@@ -128,6 +137,10 @@ def status_code(status: int | str | None) -> int | None:
     if isinstance(status, str):
         return _STATUS_CODES.get(status.lower())
     return status if status in {1, 2, 3} | ENDED else None
+
+
+def _commands(folder: StepFolder, given: GivenFacts) -> list[Invocation]:
+    return [each for each in group_invocations(_read_all(folder)) if given.keeps(each)]
 
 
 def _read_all(folder: StepFolder) -> list[ArtifactFile]:

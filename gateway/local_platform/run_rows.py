@@ -34,7 +34,12 @@ def store_run(connection: Connection, bundle: RunBundle) -> tuple[bool, bool]:
 def _run_row(bundle: RunBundle) -> dict[str, Any]:
     owner, record = bundle.owner, bundle.record
     started, finished = parse_micros(record.started_at), parse_micros(record.finished_at)
-    details = {"trigger": record.trigger, "run_steps": record.run_steps, "status_message": record.status_message}
+    details: dict[str, Any] = {
+        "trigger": record.trigger,
+        "run_steps": record.run_steps,
+        "status_message": record.status_message,
+    }
+    details |= {"href": record.href} if is_shown_in_browsers(record.href) else {}
     return {
         "id": owner.run_id,
         "account_id": owner.account_id,
@@ -52,6 +57,11 @@ def _run_row(bundle: RunBundle) -> dict[str, Any]:
         "dbt_version": record.dbt_version or next((step.invocation.dbt_version for step in bundle.steps), None),
         "details": msgspec.json.encode(details).decode(),
     }
+
+
+def is_shown_in_browsers(url: str | None) -> bool:
+    """Whether clients may link to it; what is no web address is left out."""
+    return url is not None and url.startswith(("https://", "http://"))
 
 
 def _worst_status(bundle: RunBundle) -> int:

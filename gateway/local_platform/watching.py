@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.errors import ConfigurationError, UnreadableArtifact
 from gateway.local_platform.archive import Archive
+from gateway.local_platform.given_facts import NOTHING_GIVEN, GivenFacts
 from gateway.local_platform.ingest import IngestReport, ingest_folder
 from gateway.local_platform.layout import Problem
 
@@ -23,6 +24,7 @@ def watch_folder(
     *,
     keep_raw: bool = True,
     told: Iterable[Problem] = (),
+    given: GivenFacts = NOTHING_GIVEN,
 ) -> None:
     """Reads `folder` every `seconds` until `stop` is set; blocks meanwhile.
 
@@ -32,7 +34,7 @@ def watch_folder(
     """
     told = set(told)
     while not stop.is_set():
-        report = _read(archive, folder, keep_raw)
+        report = _read(archive, folder, keep_raw, given)
         fresh = tuple(problem for problem in report.problems if problem not in told)
         told = set(report.problems)
         if report.runs or fresh:
@@ -40,8 +42,8 @@ def watch_folder(
         stop.wait(seconds)
 
 
-def _read(archive: Archive, folder: Path, keep_raw: bool) -> IngestReport:
+def _read(archive: Archive, folder: Path, keep_raw: bool, given: GivenFacts) -> IngestReport:
     try:
-        return ingest_folder(archive, folder, keep_raw=keep_raw)
+        return ingest_folder(archive, folder, keep_raw=keep_raw, given=given)
     except (UnreadableArtifact, ConfigurationError) as error:
         return IngestReport(0, 0, 0, (Problem(str(folder), error.message),))

@@ -119,6 +119,7 @@ def job(row: AnyRow) -> dict[str, Any]:
 
 def run(row: AnyRow, files: Collection[str]) -> dict[str, Any]:
     """A run without its related things; `files` are the names of the artifacts it left."""
+    details = msgspec.json.decode(row.details)
     return {
         "id": row.id,
         "trigger_id": None,
@@ -127,7 +128,8 @@ def run(row: AnyRow, files: Collection[str]) -> dict[str, Any]:
         "environment_id": row.environment_id,
         "job_definition_id": row.job_id,
         "job_id": row.job_id,
-        "status_message": msgspec.json.decode(row.details).get("status_message"),
+        "status_message": details.get("status_message"),
+        "href": details.get("href"),
         "dbt_version": row.dbt_version,
         "git_branch": row.git_branch,
         "git_sha": row.git_sha,
@@ -146,7 +148,6 @@ _CLOUD_ONLY_OF_RUNS = (
     "artifact_s3_path",
     "deferring_run_id",
     "executed_by_thread_id",
-    "href",
     "last_checked_at",
     "last_heartbeat_at",
     "owner_thread_id",
