@@ -101,29 +101,12 @@ def test_cron(machine: Machine) -> None:
 
 
 def test_github_actions(machine: Machine) -> None:
-    known = {
-        "github.workflow": "nightly",
-        "github.job": "finance",
-        "github.run_id": "8123456789",
-        "secrets.GATEWAY_STORE": machine.store,
-    }
-
-    def steps(attempt: str) -> list[tuple[str, dict[str, str]]]:
-        text = re.sub(r"\$\{\{ (\S+) \}\}", lambda found: {**known, "github.run_attempt": attempt}[found[1]], workflow)
-        parts = [part for part in re.split(r"^- ", text, flags=re.MULTILINE) if part]
-        return [
-            (
-                re.findall(r"^ *run: (.+)$", part, re.MULTILINE)[0],
-                dict(re.findall(r"^    (\w+): (.+)$", part, re.MULTILINE)),
-            )
-            for part in parts
-        ]
-
     workflow = recipe("GitHub Actions")
+    [run] = re.findall(r"^- run: (.+)$", workflow, re.MULTILINE)
+    assert re.findall(r"^    (\w+): (.+)$", workflow, re.MULTILINE) == [("STORE", "${{ secrets.GATEWAY_STORE }}")]
+    job = {"GITHUB_WORKFLOW": "nightly", "GITHUB_JOB": "finance", "GITHUB_RUN_ID": "8123456789"}
     for attempt, dbt_ends in (("1", 1), ("2", 0)):
-        (build, ids), (keep, store) = steps(attempt)
-        assert machine.shell(build, dbt_ends=dbt_ends, **ids) == dbt_ends
-        assert machine.shell(keep, **{"STORE": "", **store}) == 0
+        assert machine.shell(run, dbt_ends=dbt_ends, **job, GITHUB_RUN_ATTEMPT=attempt) == dbt_ends
     assert machine.jobs_and_runs() == {"nightly finance": [1, 1]}
 
 
@@ -135,17 +118,11 @@ def call_in(code: str, name: str) -> ast.Call:
 
 def test_airflow(machine: Machine) -> None:
     given = {each.arg: ast.literal_eval(each.value) for each in call_in(recipe("Airflow"), "BashOperator").keywords}
-    assert (given["cwd"], given["append_env"]) == ("/srv/finance", True)
+    assert given["cwd"] == "/srv/finance"
+    due = {"AIRFLOW_CTX_DAG_RUN_ID": "scheduled__2026-03-11T05:00:00+00:00"}
     for dag, ends in (("finance", 0), ("finance_hourly", 1)):
-        env = {name: filled_in(text, dag) for name, text in given["env"].items()}
-        assert machine.shell(given["bash_command"], dbt_ends=ends, **env) == ends
+        assert machine.shell(given["bash_command"], dbt_ends=ends, AIRFLOW_CTX_DAG_ID=dag, **due) == ends
     assert machine.jobs_and_runs() == {"finance": [1], "finance_hourly": [1]}
-
-
-def filled_in(template: str, dag: str) -> str:
-    """As Airflow fills templates in."""
-    values = {"{{ dag.dag_id }}": dag, "{{ run_id }}": "scheduled__2026-03-11T05:00:00+00:00"}
-    return values[template]
 
 
 def test_dagster(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,8 +151,6 @@ def test_dagster(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     def plain(**_options: object) -> Callable[[object], object]:
         return lambda function: function
 
-    for name in (f"{CUSTOM}DBT_CLOUD_JOB_ID", f"{CUSTOM}DBT_CLOUD_RUN_ID"):
-        monkeypatch.setenv(name, "")
     monkeypatch.setenv("PATH", f"{machine.place / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("STORE", machine.store)
     names = {"dbt_assets": plain, "manifest": None, "AssetExecutionContext": object, "DbtCliResource": object}
