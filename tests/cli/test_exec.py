@@ -106,8 +106,8 @@ class Machine:
         return sorted(each["name"] for each in found)
 
 
-QUERY = """{ account { jobs { nodes { name project { name }
-  runs { nodes { gitSha gitBranch url status steps { name } } } } } } }"""
+QUERY = """{ account { jobs(first: 5) { nodes { name project { name }
+  runs(first: 5) { nodes { gitSha gitBranch url status steps { name } } } } } } }"""
 
 
 @pytest.fixture
