@@ -111,3 +111,53 @@ def _results(metadata: Mapping[str, Any], models: Mapping[str, float], run: Told
         "elapsed_time": run.seconds,
         "args": {"which": "build", "invocation_command": "dbt build"},
     }
+
+
+def with_sources(folder: Path, names: Sequence[str]) -> Path:
+    """Adds sources to a written run's manifest, all of them checked at one time with rows of one age."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sources"] = {f"source.shop.raw.{name}": _source(name) for name in names}
+    for node in manifest["nodes"].values():
+        node["depends_on"]["nodes"] = list(manifest["sources"])
+    manifest["child_map"] = {one: list(manifest["nodes"]) for one in manifest["sources"]}
+    manifest["parent_map"] = {one: list(manifest["sources"]) for one in manifest["nodes"]}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    kind = {"dbt_schema_version": "https://schemas.getdbt.com/dbt/sources/v3.json"}
+    rows = [_freshness(unique_id, text_of(MIDNIGHT)) for unique_id in manifest["sources"]]
+    told = {"metadata": {**manifest["metadata"], **kind}, "results": rows, "elapsed_time": 1.0}
+    (folder / "sources.json").write_text(json.dumps(told))
+    return folder
+
+
+def _source(name: str) -> dict[str, Any]:
+    return {
+        "unique_id": f"source.shop.raw.{name}",
+        "name": name,
+        "source_name": "raw",
+        "resource_type": "source",
+        "package_name": "shop",
+        "fqn": ["shop", "raw", name],
+        "identifier": name,
+        "schema": "raw",
+        "database": "db",
+        "tags": [],
+        "config": {"enabled": True},
+        "path": "sources.yml",
+        "original_file_path": "models/sources.yml",
+        "loaded_at_field": "loaded_at",
+    }
+
+
+def _freshness(unique_id: str, moment: str) -> dict[str, Any]:
+    return {
+        "unique_id": unique_id,
+        "status": "pass",
+        "max_loaded_at": moment,
+        "snapshotted_at": moment,
+        "max_loaded_at_time_ago_in_s": 60.0,
+        "criteria": {"warn_after": {"count": 1, "period": "day"}, "error_after": {"count": None, "period": None}},
+        "adapter_response": {},
+        "timing": [],
+        "thread_id": "Thread-1",
+        "execution_time": 0.5,
+    }
