@@ -56,13 +56,13 @@ def _serve(options: argparse.Namespace) -> int:
     with bind(options.host, options.port) as listening, prepared(settings, create=options.create) as source:
         address = f"http://{shown_host(options.host)}:{listening.getsockname()[1]}"
         say(f"dbt gateway {gateway.__version__}")
+        _tell_exposed_secrets(settings)
         say(f"  GraphQL   {address}/graphql")
         if source.settings.explorer:
             say(f"  GraphiQL  {address}/")
         say(f"  Data      {source.told}")
         for line in source.advice:
             say(f"            {line}")
-        _tell_exposed_secrets(settings)
         _tell_trouble(settings)
         served = source.settings
         if on_this_machine and not served.allowed_hosts:

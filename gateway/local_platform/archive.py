@@ -203,19 +203,25 @@ def _create_engine(url: str) -> Engine:
         # A connection that was killed while it lay in the pool is replaced before it is used.
         engine = create_engine(url, max_overflow=_MOST_CONNECTIONS, pool_pre_ping=True, connect_args=connect)
     except ModuleNotFoundError as error:
+        if backend != "postgresql":
+            raise ConfigurationError(_no_archive_address(url, f"there is no Python module {error.name}")) from error
         raise ConfigurationError(
             f"{_shown(url)} needs the Python module {error.name}, which is not installed: for PostgreSQL install the "
             "extra, pip install 'dbt-gateway[postgres]', and write postgresql+psycopg://user@host/name."
         ) from error
     except (ArgumentError, NoSuchModuleError) as error:
-        raise ConfigurationError(
-            f"{_shown(url)} is no archive address ({error}): "
-            "use sqlite:///path/to/runs.db or postgresql+psycopg://host/name."
-        ) from error
+        raise ConfigurationError(_no_archive_address(url, str(error))) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _no_archive_address(url: str, reason: str) -> str:
+    return (
+        f"{_shown(url)} is no archive address ({reason}): "
+        "use sqlite:///path/to/runs.db or postgresql+psycopg://host/name."
+    )
 
 
 def _shown(url: str | URL) -> str:

@@ -111,9 +111,10 @@ def test_each_problem_names_its_file_and_one_reason(outcome: Outcome) -> None:
 
 def test_an_odd_value_costs_itself_and_is_named_with_its_place(outcome: Outcome) -> None:
     """Only what is no JSON object costs a file, and only a file that cannot be read costs a run."""
-    assert {Path(note.path).name for note in outcome.report.notes} == {"run.json", "account.json"}
-    assert len(outcome.report.notes) > 100
-    assert all(", at $." in note.reason for note in outcome.report.notes)
+    of_values = [note for note in outcome.report.notes if "no manifest" not in note.reason]
+    assert {Path(note.path).name for note in of_values} == {"run.json", "account.json"}
+    assert len(of_values) > 100
+    assert all(", at $." in note.reason for note in of_values)
     of_runs = [problem for problem in outcome.report.problems if problem.path.endswith("run.json")]
     with outcome.platform.archive.reading() as connection:
         read = connection.exec_driver_sql("SELECT count(DISTINCT uuid) FROM invocations").scalar()
