@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -284,17 +285,33 @@ async def test_each_new_run_is_told_in_the_order_of_time(tmp_path: Path) -> None
 
 
 async def test_a_late_run_is_told_where_every_run_is_looked_at(tmp_path: Path) -> None:
-    first, late, last = daily(3)
+    """Older than all that were seen, or between them."""
+    oldest, first, between, last = daily(4)
     store = stored(tmp_path, [first, last])
+    late = [oldest, between]
     async with live(impatient(store)) as gateway, gateway.talk() as connection:
-        assert await hears(gateway, connection, 1, lambda: grown(store, tmp_path / "new", [late])) == [20.0]
+        told = await hears(gateway, connection, 2, lambda: grown(store, tmp_path / "new", late))
+    assert sorted(told) == [10.0, 30.0]
 
 
 async def test_more_new_runs_at_once_than_a_look_reads_are_all_told(tmp_path: Path) -> None:
     runs = [Told(f"run {n}", MIDNIGHT + timedelta(hours=n), 10.0 + n) for n in range(150)]
     store = stored(tmp_path, runs[:2])
+    is_whole = threading.Event()
+
+    async def wait_for_all(call: Any) -> None:
+        """No look falls into the middle of the ingest."""
+        while call.operation == "runs" and not is_whole.is_set():
+            await asyncio.sleep(0.01)
+
     async with live(impatient(store)) as gateway, gateway.talk() as connection:
-        told = await hears(gateway, connection, 148, lambda: grown(store, tmp_path / "new", runs[2:]))
+
+        def grow() -> None:
+            gateway.upstream.fault = wait_for_all
+            grown(store, tmp_path / "new", runs[2:])
+            is_whole.set()
+
+        told = await hears(gateway, connection, 148, grow)
     assert told == [run.seconds for run in runs[2:]]
 
 
