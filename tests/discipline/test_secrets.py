@@ -14,6 +14,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pydantic import SecretStr
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 
@@ -203,3 +204,22 @@ async def test_dbts_messages_are_bounded_in_the_log(caplog: pytest.LogCaptureFix
             assert caplog.records
             assert max(len(record.getMessage()) for record in caplog.records) < 3_000
             assert "5 more" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "fault", ["GraphQL errors with the token", "the token with escapes", "one letter of the token as an escape"]
+)
+async def test_a_token_in_dbts_message_is_masked_in_the_log(fault: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The message itself is logged, so that what is missing from the line is the token and nothing else."""
+    from gateway.services.base_query import environment_lookups
+    from gateway.services.bundle import Upstream, open_query
+    from gateway.services.environment_service import _OPERATION
+    from gateway.services.wire.wire import HttpWire, WireLimits
+
+    async with raw_server(FAULTS[fault]) as port:
+        wire = HttpWire(SecretStr(TOKEN), WireLimits())
+        async with open_query(Upstream(wire, f"http://127.0.0.1:{port}/graphql", None, 1)) as query:
+            await query.look_up(_OPERATION, list(environment_lookups([1], "...Header").values()), 1)
+        await wire.close()
+    assert "no [secret]" in caplog.text
+    assert TOKEN not in caplog.text
