@@ -39,6 +39,8 @@ _PROGRAM = (
 )
 _BACKLOG = 256
 _RESTART_SECONDS = 1.0
+_LONGEST_PLACE = 60
+_SHORT_PLACE = "/tmp"  # noqa: S108  # the directory made in it has a name of its own and belongs to its owner alone
 # As in the gateway: many objects live long, and looking at them again and again would take most of the time.
 _COLLECTOR = (50_000, 20, 50)
 
@@ -56,7 +58,9 @@ def platform_process(store: str) -> Iterator[Path]:
     The socket listens at once: requests wait until the process has started. A process that ends is started again.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="gateway-platform-", ignore_cleanup_errors=True) as directory,
+        tempfile.TemporaryDirectory(
+            prefix="gateway-platform-", dir=_place_of_sockets(), ignore_cleanup_errors=True
+        ) as directory,
         socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening,
     ):
         path = Path(directory) / "platform.sock"
@@ -67,6 +71,11 @@ def platform_process(store: str) -> Iterator[Path]:
             yield path
         finally:
             keeper.stop()
+
+
+def _place_of_sockets() -> str | None:
+    """Where a Unix socket's path is short enough: systems take about a hundred characters, and TMPDIR may be longer."""
+    return None if len(tempfile.gettempdir()) <= _LONGEST_PLACE else _SHORT_PLACE
 
 
 class _Keeper:

@@ -99,3 +99,15 @@ def test_it_ends_when_the_process_that_started_it_is_killed(store: str) -> None:
         child = int(listed.stdout)
         starter.kill()
     eventually(lambda: not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text("utf-8"))
+
+
+def test_its_socket_has_a_short_path_wherever_temporary_files_go(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path of more than about a hundred characters cannot be bound."""
+    place = tmp_path / ("long" * 30)
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    with platform_process(store) as path:
+        assert len(str(path)) < 100
+        assert path.is_socket()
