@@ -18,7 +18,7 @@ async def test_fields_that_fail_at_once_leave_those_that_wait_alone(gateway: Gat
     gateway.upstream.fault = slow("EnvironmentModels", 0.2)
     got = await gateway.ask(
         """{
-          early: account { models(first: 0) { totalCount } }
+          early: account { models(first: -2) { totalCount } }
           first: account { models { totalCount } slowestModels(lastRuns: 0) { rank } }
           late: model(id: "finance.nothing") { id }
           job(id: "no number") { id }
