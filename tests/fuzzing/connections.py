@@ -22,7 +22,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 if __name__ == "__main__" and importlib.util.find_spec("atheris"):
     import atheris
@@ -122,8 +122,8 @@ class Target:
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(lambda _loop, context: self._errors.said.append(str(context)))
         self._errors = _Errors()
-        for name in ("uvicorn.error", "asyncio", "gateway.http"):
-            logger = logging.getLogger(name)
+        self._loggers = [logging.getLogger(name) for name in ("uvicorn.error", "asyncio", "gateway.http")]
+        for logger in self._loggers:
             logger.addHandler(self._errors)
             logger.propagate = False
         self._seen: list[tuple[str, str, tuple[tuple[bytes, bytes], ...], bytes]] = []
@@ -139,6 +139,15 @@ class Target:
             access_log=False,
             proxy_headers=False,
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.close()
+        for logger in self._loggers:
+            logger.removeHandler(self._errors)
+            logger.propagate = True
 
     def run(self, data: bytes) -> None:
         """One input: its first byte says into how many pieces the rest is cut. Raises FuzzFind."""
@@ -253,11 +262,12 @@ def mutated(seeds: Sequence[bytes], chance: random.Random) -> bytes:
 
 def run_blindly(seconds: float, most: int | None = None, seed: int = 1) -> int:
     """Mutations of the seeds until the time is up; how many. Raises FuzzFind."""
-    target, chance, count = Target(), random.Random(seed), 0  # noqa: S311  # inputs that can be made again
+    chance, count = random.Random(seed), 0  # noqa: S311  # inputs that can be made again
     until = time.monotonic() + seconds
-    while time.monotonic() < until and (most is None or count < most):
-        _try(target, mutated(SEEDS, chance))
-        count += 1
+    with Target() as target:
+        while time.monotonic() < until and (most is None or count < most):
+            _try(target, mutated(SEEDS, chance))
+            count += 1
     return count
 
 
@@ -289,7 +299,8 @@ def main() -> None:
     parser.add_argument("--replay", type=Path)
     options = parser.parse_args()
     if options.replay is not None:
-        Target().run(options.replay.read_bytes())
+        with Target() as target:
+            target.run(options.replay.read_bytes())
     elif importlib.util.find_spec("atheris"):
         _run_guided(options.seconds)
     else:

@@ -6,10 +6,10 @@ from tests.fuzzing.connections import SEEDS, Target, run_blindly
 
 
 def test_the_seeds_hold_in_any_number_of_pieces() -> None:
-    target = Target()
-    for seed in SEEDS:
-        for pieces in range(16):
-            target.run(bytes([pieces]) + seed)
+    with Target() as target:
+        for seed in SEEDS:
+            for pieces in range(16):
+                target.run(bytes([pieces]) + seed)
 
 
 def test_a_few_mutations_hold() -> None:
