@@ -59,7 +59,7 @@ demo: ## Make the demo account again by really running dbt (11 minutes; needs De
 	build/demo/bin/python -m demo.build
 
 clean: ## Remove the environment and everything built
-	rm -rf $(VENV) build dist gateway/http/explorer/assets .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist gateway/http/pages/assets .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/run.stamp: requirements/run.lock requirements/build.lock hatch_build.py package-lock.json
 	@if [ -z "$(PYTHON)" ]; then \

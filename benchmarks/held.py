@@ -18,7 +18,7 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.project import Environment, Project
 from gateway.services.bundle import Freshness, Upstream, open_services
 from gateway.services.models.model_histories import HistoryKey
-from gateway.services.wire.wire import WireRequest, WireResponse
+from gateway.services.transport.http_transport import TransportRequest, TransportResponse
 
 SIZE = Size(projects=50, models=2000, runs=20)
 _PAGE = 500
@@ -37,7 +37,7 @@ class MadeUp:
     def __init__(self) -> None:
         self._projects: dict[int, list[Model]] = {}
 
-    async def send(self, request: WireRequest) -> WireResponse:
+    async def send(self, request: TransportRequest) -> TransportResponse:
         asked = msgspec.json.decode(request.body or b"{}")
         variables: Mapping[str, Any] = asked["variables"]
         roots = {name: value for name, value in variables.items() if name[0] == "e" and name[1:].isdigit()}
@@ -52,7 +52,7 @@ class MadeUp:
                 answer[name] = {"applied": {"models": _page(models, environment, variables[f"after{name[1:]}"])}}
             else:
                 answer[name] = {"applied": _histories(models, environment, name[1:], variables)}
-        return WireResponse(200, {}, msgspec.json.encode({"data": answer}))
+        return TransportResponse(200, {}, msgspec.json.encode({"data": answer}))
 
     async def close(self) -> None:
         return None

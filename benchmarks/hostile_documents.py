@@ -14,8 +14,8 @@ from pathlib import Path
 
 from gateway.errors import GatewayError
 from gateway.http.limits.cost_model import read_cost_model
-from gateway.http.limits.gate import UNLIMITED
-from gateway.http.pricing import CostPolicy, Pricing
+from gateway.http.limits.query_limits import UNLIMITED
+from gateway.http.operation_cost import CostPolicy, Pricing
 from gateway.http.request.documents import DocumentLimits, Documents
 from tests.protocol.hostile_documents import COSTLY, GENERATORS, lying_variables
 from tests.protocol.steps import Counter
@@ -25,7 +25,7 @@ OPEN = DocumentLimits(10**9, 10**9, 10**9, UNLIMITED)
 ROOT = Path(__file__).parents[1]
 
 
-def judge(pricing: Pricing, limits: DocumentLimits, text: str, size: int) -> None:
+def validate(pricing: Pricing, limits: DocumentLimits, text: str, size: int) -> None:
     """From the text to a refusal or a price."""
     try:
         document = Documents(limits).read(text)
@@ -40,7 +40,7 @@ def seconds(pricing: Pricing, text: str, size: int) -> float:
     times = []
     for _ in range(3):
         start = time.process_time()
-        judge(pricing, DocumentLimits(), text, size)
+        validate(pricing, DocumentLimits(), text, size)
         times.append(time.process_time() - start)
     return min(times)
 
@@ -50,7 +50,7 @@ def exponent(pricing: Pricing, generate: Callable[[int], str]) -> float:
     points = []
     for size in (25, 50):
         counter, text = Counter(), generate(size)
-        counter.during(lambda text=text: judge(pricing, OPEN, text, 1))  # type: ignore[misc]
+        counter.during(lambda text=text: validate(pricing, OPEN, text, 1))  # type: ignore[misc]
         points.append((math.log(counter.lines), math.log(len(text))))
     (lines, length), (more_lines, more_length) = points
     return (more_lines - lines) / (more_length - length)

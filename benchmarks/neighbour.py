@@ -14,8 +14,8 @@ from typing import Any
 
 from benchmarks.account import Size, write_account
 from benchmarks.processes import LOAD_CORE, SERVER_CORE, Program, Running, running
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import ingest_folder
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import ingest_folder
 
 SIZE = Size(environments=20, models=1000, runs=6)
 MOST_MILLISECONDS = 50.0

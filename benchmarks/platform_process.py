@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.error import URLError
 
-from gateway.local_platform.archive import Archive
+from gateway.archive.archive import Archive
 
 _SECONDS_TO_START = 30
 

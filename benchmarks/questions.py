@@ -31,15 +31,21 @@ from graphql import parse
 from pydantic import SecretStr
 
 from benchmarks.platform_process import PlatformProcess, run_platform
-from gateway.execution import GatewayExecutor
-from gateway.http.execution import Caller, GraphQLParams
+from gateway.execution.executor import GatewayExecutor
+from gateway.execution.incremental_delivery import StreamRunner
+from gateway.execution.operation_runner import OperationRunner
+from gateway.execution.request import Caller, GraphQLParams
 from gateway.schema.build import build_schema
-from gateway.schema.execution import OperationRunner
-from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Freshness, Upstream, open_services
-from gateway.services.wire.wire import HttpWire, Wire, WireLimits, WireRequest, WireResponse
+from gateway.services.transport.http_transport import (
+    AiohttpTransport,
+    HttpTransport,
+    TransportLimits,
+    TransportRequest,
+    TransportResponse,
+)
 from gateway.settings import Settings
-from gateway.upstream import open_archive
+from gateway.wiring.upstream import open_archive
 
 _TOKEN = SecretStr("benchmark")
 _AT_ONCE = 20
@@ -81,7 +87,7 @@ QUESTIONS = (
 class Sent:
     """One recorded request with the seconds at which it began and ended."""
 
-    request: WireRequest
+    request: TransportRequest
     began: float
     ended: float
 
@@ -90,10 +96,10 @@ class Sent:
 class RecordingWire:
     """Passes requests on and remembers them."""
 
-    inner: Wire
+    inner: HttpTransport
     sent: list[Sent] = field(default_factory=list)
 
-    async def send(self, request: WireRequest) -> WireResponse:
+    async def send(self, request: TransportRequest) -> TransportResponse:
         began = time.perf_counter()
         response = await self.inner.send(request)
         self.sent.append(Sent(request, began, time.perf_counter()))
@@ -115,9 +121,9 @@ class Measured:
 
 async def measure(question: Question, platform: PlatformProcess) -> Measured:
     """One cold and one warm asking, and the same requests by hand."""
-    async with gateway(platform) as (executor, wire):
+    async with gateway(platform) as (executor, transport):
         cold = await ask(executor, question.text)
-        sent = list(wire.sent)
+        sent = list(transport.sent)
         warm = await ask(executor, question.text)
     return Measured(cold, warm, len(sent), await replay(sent))
 
@@ -125,14 +131,14 @@ async def measure(question: Question, platform: PlatformProcess) -> Measured:
 @asynccontextmanager
 async def gateway(platform: PlatformProcess) -> AsyncIterator[tuple[GatewayExecutor, RecordingWire]]:
     """A gateway that knows nothing yet, over the platform."""
-    wire = RecordingWire(HttpWire(_TOKEN, WireLimits(seconds=300, connections=_AT_ONCE)))
-    upstream = Upstream(wire, f"{platform.url}/graphql", platform.url, platform.account_id)
+    transport = RecordingWire(AiohttpTransport(_TOKEN, TransportLimits(seconds=300, connections=_AT_ONCE)))
+    upstream = Upstream(transport, f"{platform.url}/graphql", platform.url, platform.account_id)
     schema = build_schema()
     runner = OperationRunner(schema)
     executor = GatewayExecutor(runner, StreamRunner(schema, runner), request_seconds=600)
     async with open_services(upstream, Freshness(3600, 3600, reading_seconds=600)) as services:
         executor.start(services)
-        yield executor, wire
+        yield executor, transport
 
 
 async def ask(executor: GatewayExecutor, text: str) -> float:
@@ -168,7 +174,7 @@ def waves(sent: Sequence[Sent]) -> list[list[Sent]]:
     return rounds
 
 
-async def fetch(session: aiohttp.ClientSession, request: WireRequest) -> Any:
+async def fetch(session: aiohttp.ClientSession, request: TransportRequest) -> Any:
     headers = {"Authorization": f"Token {_TOKEN.get_secret_value()}", "Content-Type": "application/json"}
     call = session.request(request.method, request.url, params=dict(request.query), data=request.body, headers=headers)
     async with call as response:
@@ -204,11 +210,11 @@ async def ids(executor: GatewayExecutor, question: Question) -> list[tuple[str, 
     return [(one["environmentId"], model["uniqueId"]) for one in projects for model in one["models"]["nodes"]]
 
 
-def single(question: Question, platform: PlatformProcess, key: tuple[str, str]) -> WireRequest:
+def single(question: Question, platform: PlatformProcess, key: tuple[str, str]) -> TransportRequest:
     """The request that asks about one thing."""
     if question.one_by_one == "job":
         query = {"job_definition_id": key[0], "order_by": "-id", "limit": "5"}
-        return WireRequest("GET", f"{platform.url}/api/v2/accounts/{platform.account_id}/runs/", query)
+        return TransportRequest("GET", f"{platform.url}/api/v2/accounts/{platform.account_id}/runs/", query)
     field_text = (
         "models(first: 1, filter: { uniqueIds: [$u] }) { edges { node { uniqueId executionInfo { executionTime } } } }"
         if question.one_by_one == "model"
@@ -216,7 +222,7 @@ def single(question: Question, platform: PlatformProcess, key: tuple[str, str]) 
     )
     text = f"query One($e: BigInt!, $u: String!) {{ environment(id: $e) {{ applied {{ {field_text} }} }} }}"
     body = json.dumps({"query": text, "variables": {"e": int(key[0]), "u": key[1]}}).encode()
-    return WireRequest("POST", f"{platform.url}/graphql", body=body)
+    return TransportRequest("POST", f"{platform.url}/graphql", body=body)
 
 
 async def report(platform: PlatformProcess, rounds: int, sample: int) -> None:

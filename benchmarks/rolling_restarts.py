@@ -60,7 +60,7 @@ class Balancer:
     replicas: list[Replica]
     turn: int = 0
 
-    async def watch(self) -> None:
+    async def poller(self) -> None:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
             while True:
                 for replica in self.replicas:
@@ -123,7 +123,7 @@ class Load:
 @asynccontextmanager
 async def balanced(replicas: list[Replica]) -> AsyncIterator[str]:
     balancer = Balancer(replicas)
-    watching = asyncio.create_task(balancer.watch())
+    watching = asyncio.create_task(balancer.poller())
     server = await asyncio.start_server(balancer.take, "127.0.0.1", 0)
     try:
         await asyncio.gather(*(replica.start() for replica in replicas))
@@ -154,10 +154,10 @@ async def measure(restarts: int, store: list[str]) -> Load:
 def main() -> None:
     restarts = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     store = ["--store", sys.argv[2]] if len(sys.argv) > 2 else []
-    begun = time.monotonic()
+    request_scope = time.monotonic()
     load = asyncio.run(measure(restarts, store))
     lost = sum(load.lost.values())
-    print(f"{restarts} restarts in {time.monotonic() - begun:.0f} s: {load.answered} answered, {lost} lost")
+    print(f"{restarts} restarts in {time.monotonic() - request_scope:.0f} s: {load.answered} answered, {lost} lost")
     for reason, count in load.lost.most_common():
         print(f"  {count} × {reason}")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.account import Size, write_account
 from benchmarks.platform_process import run_platform
 from benchmarks.questions import report
-from gateway.local_platform.demo import unpack_demo
+from gateway.ingest.demo import unpack_demo
 
 _PLACE = Path("build/bench")
 

@@ -20,7 +20,7 @@ from typing import Any
 from demo.account import ACCOUNT_ID, ACCOUNT_NAME, ENVIRONMENTS, JOBS, PROJECT_IDS, planned_runs
 from demo.dbt_runs import Bench, make_run
 
-PACK = Path(__file__).parents[1] / "gateway/local_platform/demo/runs.tar.xz"
+PACK = Path(__file__).parents[1] / "gateway/ingest/demo/runs.tar.xz"
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 
 

@@ -12,40 +12,40 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
-from gateway.caching.belief import Tolerance
 from gateway.caching.counts import LookupCounts
 from gateway.caching.kept import KeptFacts
-from gateway.caching.replicas import SharedFacts
-from gateway.caching.seal import Seal
-from gateway.callers import authenticator_of
-from gateway.deadline import deadline_in
+from gateway.caching.shared_facts import SharedFacts
+from gateway.caching.signer import Signer
+from gateway.caching.validity import StalePolicy
+from gateway.concurrency.deadline import deadline_in
 from gateway.errors import ConfigurationError, GatewayError
-from gateway.execution import GatewayExecutor
-from gateway.figures import figures_of
+from gateway.execution.disclosure import Disclosure
+from gateway.execution.executor import GatewayExecutor
+from gateway.execution.incremental_delivery import StreamRunner
+from gateway.execution.operation_runner import OperationRunner
 from gateway.hierarchy.run_event import RunEvent
 from gateway.http.edge import EdgePolicy, create_edge
+from gateway.http.errors import EventNotOurs
 from gateway.http.graphql import EndpointPolicy
 from gateway.http.limits.cost_model import read_cost_model
-from gateway.http.limits.gate import GateLimits
-from gateway.http.live.slots import LivePolicy
-from gateway.http.pricing import CostPolicy
-from gateway.http.refusals import EventNotOurs
+from gateway.http.limits.query_limits import QueryLimits
+from gateway.http.operation_cost import CostPolicy
 from gateway.http.request.body import BodyLimits
 from gateway.http.request.documents import DocumentLimits
+from gateway.http.streaming.connection_limiter import LivePolicy
 from gateway.http.webhooks import WebhookPolicy
-from gateway.readiness import UpstreamReadiness
 from gateway.schema.build import build_schema, print_sdl
-from gateway.schema.disclosure import Disclosure
-from gateway.schema.execution import OperationRunner
-from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Freshness, Services, Upstream, open_services
 from gateway.services.token_proofs import TokenProofs
 from gateway.services.token_services import TokenServices, upstream_of
-from gateway.setting_problems import UNSIGNED
 from gateway.settings import Settings
+from gateway.settings.problems import UNSIGNED
 from gateway.telemetry.exporting import open_tracing
 from gateway.telemetry.tracing import Tracing
-from gateway.upstream import WrapPlatform, open_upstream
+from gateway.wiring.authentication import authenticator_of
+from gateway.wiring.readiness import UpstreamReadiness
+from gateway.wiring.samples import figures_of
+from gateway.wiring.upstream import WrapPlatform, open_upstream
 
 
 def create_app(
@@ -74,7 +74,7 @@ def create_app(
             # What a caller's own token reads is his alone: it is neither shared with replicas nor kept for good.
             by_token = _token_services(settings, upstream, clock, counts)
             stack.push_async_callback(by_token.close)
-            services.news.follow(by_token.take)
+            services.invalidation.subscribe(by_token.take)
             executor.start(services, by_token)
             stack.callback(executor.stop)
             app.state.services = executor.services
@@ -83,12 +83,12 @@ def create_app(
     async def tell(event: RunEvent) -> bool:
         if event.account_id != executor.services.admin.account_id:
             raise EventNotOurs("The event is of another dbt account than this gateway serves.")
-        news = executor.services.news
+        invalidation = executor.services.invalidation
         if settings.pass_through_tokens:
             # What is served is for each caller's token to say; the gateway's own may be unknown to dbt.
-            await news.spread(event)
+            await invalidation.spread(event)
             return True
-        return await news.tell(event)
+        return await invalidation.tell(event)
 
     readiness = UpstreamReadiness(lambda: executor.services, settings.pass_through_tokens)
     policy = _edge_policy(settings, print_sdl(schema), tracing, executor.known_models)
@@ -143,7 +143,7 @@ def _freshness(settings: Settings) -> Freshness:
         cache_bytes=settings.cache_bytes,
         least_max_age=settings.least_max_age,
         reading_seconds=settings.request_seconds,
-        tolerance=Tolerance(settings.stale_seconds, settings.stale_if_error_seconds),
+        tolerance=StalePolicy(settings.stale_seconds, settings.stale_if_error_seconds),
     )
 
 
@@ -159,7 +159,7 @@ def shared_facts(settings: Settings, upstream: Upstream) -> SharedFacts | None:
     if not secret:
         raise ConfigurationError(UNSIGNED)
     key = hmac.digest(secret.encode(), b"shared facts", hashlib.sha256)
-    return SharedFacts(upstream.link, Seal(key), upstream.identity)
+    return SharedFacts(upstream.link, Signer(key), upstream.identity)
 
 
 def kept_facts(settings: Settings, upstream: Upstream) -> KeptFacts | None:
@@ -194,7 +194,7 @@ def _disclosure(settings: Settings) -> Disclosure:
 
 
 def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None, models: Callable[[], int]) -> EdgePolicy:
-    gate = GateLimits(
+    gate = QueryLimits(
         depth=settings.query_depth,
         fields=settings.query_fields,
         root_fields=settings.query_root_fields,

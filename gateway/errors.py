@@ -74,7 +74,7 @@ class UpstreamError(GatewayError):
 
     code = "UPSTREAM_ERROR"
     http_status = 502
-    passing: ClassVar[bool] = True
+    transient: ClassVar[bool] = True
 
 
 class UpstreamUnavailable(UpstreamError):
@@ -94,14 +94,14 @@ class UpstreamUnauthenticated(UpstreamError):
     """dbt does not know the service token (401, or 200 with its "No token" error)."""
 
     code = "UPSTREAM_UNAUTHENTICATED"
-    passing = False
+    transient = False
 
 
 class UpstreamForbidden(UpstreamError):
     """The service token may not see this environment, job or account."""
 
     code = "UPSTREAM_FORBIDDEN"
-    passing = False
+    transient = False
 
 
 class UpstreamRateLimited(UpstreamError):
@@ -132,21 +132,21 @@ class UpstreamCallsExceeded(UpstreamError):
 
     code = "UPSTREAM_CALLS_EXCEEDED"
     http_status = 400
-    passing = False
+    transient = False
 
 
 class UpstreamComplexityExceeded(UpstreamError):
     """dbt refused a document as too heavy; smaller batches may pass."""
 
     code = "UPSTREAM_COMPLEXITY_EXCEEDED"
-    passing = False
+    transient = False
 
 
 class UpstreamRejected(UpstreamError):
     """dbt answered with GraphQL errors or a 4xx of another kind."""
 
     code = "UPSTREAM_REJECTED"
-    passing = False
+    transient = False
 
 
 class UpstreamInvalidResponse(UpstreamError):

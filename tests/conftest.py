@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.demo import unpack_demo
-from gateway.local_platform.ingest import ingest_folder
+from gateway.archive.archive import Archive
+from gateway.ingest.demo import unpack_demo
+from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
 from tests.oracle.account import Oracle
 from tests.platform.postgres import Server, missing, running_server

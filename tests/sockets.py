@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 
-from gateway.http.serving.server import bind
+from gateway.http.server.server import bind
 
 
 @asynccontextmanager

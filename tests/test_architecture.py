@@ -18,45 +18,30 @@ PACKAGE = ROOT / "gateway"
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "telemetry": set(),
+    "concurrency": set(),
+    "settings": set(),
     "hierarchy": set(),
-    "deadline": set(),
-    "at_hand": set(),
-    "concurrency": {"at_hand"},
-    "ending": set(),
-    "setting_entries": set(),
-    "setting_problems": set(),
-    "settings": {"setting_entries", "setting_problems"},
-    "caching": {"concurrency", "deadline", "at_hand", "ending"},
-    "services": {"concurrency", "hierarchy", "caching", "deadline", "at_hand", "ending"},
-    "loading": {"concurrency", "hierarchy", "services", "deadline", "at_hand"},
-    "compiled": {"concurrency", "at_hand"},
-    "schema": {"concurrency", "loading", "hierarchy", "compiled"},
     "identity": {"hierarchy"},
-    "http": {"concurrency", "schema", "loading", "identity", "hierarchy", "deadline", "ending"},
-    "local_platform": set(),
-    "upstream": {"settings", "setting_entries", "services", "caching", "local_platform", "hierarchy"},
-    "discovery_api": {"hierarchy", "services", "loading", "settings", "deadline", "ending", "upstream"},
-    "streams": {"http", "schema", "loading", "identity", "services", "deadline"},
-    "execution": {
-        "concurrency",
-        "streams",
-        "caching",
-        "http",
-        "schema",
-        "loading",
-        "identity",
-        "services",
-        "deadline",
-        "at_hand",
+    "caching": {"concurrency"},
+    "services": {"hierarchy", "caching", "concurrency"},
+    "loading": {"hierarchy", "services", "concurrency"},
+    "queries": {"hierarchy", "services", "loading", "concurrency"},
+    "schema": {"hierarchy", "queries", "loading", "concurrency"},
+    "execution": {"identity", "schema", "queries", "loading", "services", "caching", "concurrency"},
+    "http": {"execution", "identity", "hierarchy", "concurrency"},
+    "archive": {"concurrency"},
+    "ingest": {"archive", "concurrency"},
+    "local_platform": {"archive", "concurrency"},
+    "wiring": {
+        *{"settings", "http", "identity", "services", "caching", "hierarchy"},
+        *{"local_platform", "ingest", "archive"},
     },
-    "readiness": {"http", "services"},
-    "figures": {"services", "caching"},
-    "callers": {"settings", "setting_entries", "identity", "http"},
+    "discovery_api": {"hierarchy", "services", "queries", "loading", "settings", "concurrency", "wiring"},
     "app": {
-        *{"execution", "settings", "http", "schema", "loading", "services", "caching", "hierarchy"},
-        *{"upstream", "deadline", "callers", "readiness", "figures", "setting_problems"},
+        *{"wiring", "settings", "http", "execution", "schema", "queries", "loading", "services"},
+        *{"caching", "hierarchy", "concurrency"},
     },
-    "cli": {"app", "settings", "setting_problems", "local_platform", "http", "schema", "identity"},
+    "cli": {"app", "settings", "wiring", "local_platform", "ingest", "archive", "http", "schema", "identity"},
     "__main__": {"cli"},
 }
 OPEN_TO_ALL = {"errors", "telemetry"}
@@ -77,7 +62,10 @@ FOREIGN: dict[str, set[str]] = {
     "services": {"strawberry", "starlette", "sqlalchemy", "uvicorn"},
     "caching": {"strawberry", "starlette", "graphql", "gql", "aiohttp"},
     "identity": {"strawberry", "starlette", "graphql", "gql", "sqlalchemy", "uvicorn"},
-    "compiled": {"starlette", "uvicorn", "gql", "aiohttp", "sqlalchemy"},
+    "execution": {"starlette", "uvicorn", "gql", "aiohttp", "sqlalchemy"},
+    "queries": {"strawberry", "starlette", "uvicorn", "gql", "aiohttp", "sqlalchemy"},
+    "archive": {"strawberry", "starlette", "graphql", "gql", "aiohttp", "uvicorn"},
+    "ingest": {"strawberry", "starlette", "graphql", "gql", "aiohttp", "uvicorn"},
     "loading": {"starlette", "uvicorn", "gql", "aiohttp", "sqlalchemy"},
     "schema": {"starlette", "uvicorn", "gql", "aiohttp", "sqlalchemy"},
     "http": {"gql", "aiohttp", "sqlalchemy", "strawberry"},
@@ -217,7 +205,7 @@ def test_only_settings_reads_the_environment() -> None:
         for path in modules()
         if any(name in {"os.environ", "os.getenv"} for name in attributes(path))
     }
-    assert readers <= {"settings.py"}
+    assert readers <= {"settings/settings.py"}
 
 
 def attributes(path: Path) -> list[str]:

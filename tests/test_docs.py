@@ -11,12 +11,12 @@ from graphql import build_schema, validate
 
 from gateway.cli.options import build_parser
 from gateway.errors import GatewayError, UpstreamError
-from gateway.http.limits.gate import GateLimits
+from gateway.http.limits.query_limits import QueryLimits
 from gateway.http.limits.variables import MOST_REFERENCES, MOST_VALUES
 from gateway.http.request.documents import DocumentLimits, Documents
 from gateway.schema.build import build_schema as build_executable_schema
 from gateway.schema.build import print_sdl
-from gateway.services.discipline.policy import BudgetPolicy, DisciplinePolicy
+from gateway.services.resilience.policy import BudgetPolicy, ResiliencePolicy
 from gateway.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +50,7 @@ def test_every_code_of_an_error_is_explained() -> None:
 def test_what_may_pass_is_told_apart_from_what_is_an_answer() -> None:
     import_module("gateway.app")
     codes_in_order = re.findall(r"^\| `(UPSTREAM_[A-Z_]+)`", ERRORS, re.MULTILINE)
-    lasting = {kind.code for kind in kinds(UpstreamError) if not kind.passing}
+    lasting = {kind.code for kind in kinds(UpstreamError) if not kind.transient}
     assert set(codes_in_order[-len(lasting) :]) == lasting
     assert len(lasting) == 5
 
@@ -59,7 +59,7 @@ def test_the_discipline_is_documented_as_it_is() -> None:
     page = " ".join((ROOT / "docs/upstream-discipline.md").read_text("utf-8").split())
     discovery, admin = Settings(discovery_url="https://dbt.invalid/graphql").rates
     rate, other = BudgetPolicy(discovery), BudgetPolicy(admin)
-    policy = DisciplinePolicy()
+    policy = ResiliencePolicy()
     retries, breaker = policy.retries, policy.breaker
     for said in (
         f"{discovery} requests a minute, {rate.burst:.0f} of them at once; {admin:,} and {other.burst:.0f} to",
@@ -78,7 +78,7 @@ def test_the_discipline_is_documented_as_it_is() -> None:
 
 def test_the_limits_are_documented_as_they_are() -> None:
     page = (ROOT / "docs/edge.md").read_text("utf-8")
-    document, gate = DocumentLimits(), GateLimits()
+    document, gate = DocumentLimits(), QueryLimits()
     rows = {
         "characters, tokens, comments": (document.characters, document.tokens, document.comments),
         "depth": (gate.depth,),

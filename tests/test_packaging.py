@@ -73,8 +73,8 @@ def test_the_wheel_holds_everything_the_package_reads(tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         held = {name.removeprefix("gateway/") for name in wheel.namelist()}
-    queries = {f"http/explorer/queries/{file.name}" for file in (ROOT / "gateway/http/explorer/queries").iterdir()}
-    assets = {f"http/explorer/assets/{name}" for files in hatch_build.WANTED.values() for name in files.values()}
-    read = {"http/explorer/boot.js", "http/explorer/page.css", "local_platform/demo/runs.tar.xz", "py.typed"}
+    queries = {f"http/pages/queries/{file.name}" for file in (ROOT / "gateway/http/pages/queries").iterdir()}
+    assets = {f"http/pages/assets/{name}" for files in hatch_build.WANTED.values() for name in files.values()}
+    read = {"http/pages/boot.js", "http/pages/page.css", "ingest/demo/runs.tar.xz", "py.typed"}
     assert queries | assets | read <= held
     assert not [name for name in held if name.startswith(("tests", "benchmarks")) or "__pycache__" in name]

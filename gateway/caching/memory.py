@@ -18,14 +18,14 @@ class Fact(Generic[V]):
     `outdated`: it is known not to be true any more, whatever its age says.
     """
 
-    __slots__ = ("confirmed_at", "outdated", "read_at", "value", "weight")
+    __slots__ = ("confirmed_at", "invalidated", "read_at", "value", "weight")
 
     def __init__(self, value: V, read_at: float, weight: int = 0) -> None:
         self.value = value
         self.read_at = read_at
         self.confirmed_at = read_at
         self.weight = weight
-        self.outdated = False
+        self.invalidated = False
 
 
 class Memory:

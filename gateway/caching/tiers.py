@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gateway.caching.belief import Tolerance
 from gateway.caching.counts import LookupCounts
+from gateway.caching.derived_cache import DerivedCache
 from gateway.caching.generations import Generations
 from gateway.caching.kept import KeptFacts
 from gateway.caching.memory import Memory
-from gateway.caching.recalled import Recalled
-from gateway.caching.replicas import SharedFacts
+from gateway.caching.shared_facts import SharedFacts
+from gateway.caching.validity import StalePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class Tiers:
     clock: Callable[[], float] = time.monotonic
     flight_seconds: float = 30.0
     negative_seconds: float = 5.0
-    tolerance: Tolerance = field(default_factory=Tolerance)
+    tolerance: StalePolicy = field(default_factory=StalePolicy)
     generations: Generations = field(default_factory=Generations)
     shared: SharedFacts | None = None
     kept: KeptFacts | None = None
     counts: LookupCounts = field(default_factory=LookupCounts)
-    recalled: Recalled = field(init=False)
+    derived: DerivedCache = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "recalled", Recalled(self.memory, self.generations, self.clock))
+        object.__setattr__(self, "derived", DerivedCache(self.memory, self.generations, self.clock))

@@ -21,6 +21,8 @@ from starlette.types import ASGIApp
 
 import gateway
 from gateway.app import create_app, trouble_with_dbt
+from gateway.archive.archive import Archive
+from gateway.archive.retention import Retention, forget_old_runs
 from gateway.cli.keys import make_key
 from gateway.cli.scheduled import given_facts
 from gateway.cli.shared_metrics import metrics_shared
@@ -29,19 +31,17 @@ from gateway.cli.terminal import complain, counted, describe, say, shown_host
 from gateway.cli.wrapped_command import run_and_ingest
 from gateway.errors import ConfigurationError, UnreadableArtifact
 from gateway.http.request.hosts import LOOPBACK_NAMES, HostGuard
-from gateway.http.serving.server import ServingPolicy, bind, serve
+from gateway.http.server.server import ServingPolicy, bind, serve
+from gateway.ingest.folders import IngestReport
+from gateway.ingest.layout import Problem
+from gateway.ingest.watching import watch_folder
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.faults import Faults, parse_faults
-from gateway.local_platform.ingest import IngestReport
-from gateway.local_platform.layout import Problem
+from gateway.local_platform.faults.switches import Faults, parse_faults
 from gateway.local_platform.process import platform_process
-from gateway.local_platform.retention import Retention, forget_old_runs
-from gateway.local_platform.watching import watch_folder
 from gateway.schema import build
 from gateway.schema.authenticated import with_authentication
-from gateway.setting_problems import warning_of_secrets
 from gateway.settings import Settings, load_settings
+from gateway.settings.problems import warning_of_secrets
 from gateway.telemetry.logs import logging_configuration
 
 

@@ -8,7 +8,7 @@ from typing import NoReturn, TypeAlias
 
 import gateway
 
-# The words of --ignore, as `gateway.local_platform.given_facts` knows them; --help does not wait for its import.
+# The words of --ignore, as `gateway.archive.given_facts` knows them; --help does not wait for its import.
 COMMANDS = (
     *("build", "clone", "compile", "docs", "freshness", "list", "parse", "retry", "run", "run-operation", "seed"),
     *("show", "snapshot", "test"),

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from gateway.archive.archive import Archive
+from gateway.archive.given_facts import NOTHING_GIVEN, GivenFacts
 from gateway.cli.terminal import ProgressLine, complain, counted, describe, say
 from gateway.errors import UnreadableArtifact
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.demo import unpack_demo
-from gateway.local_platform.given_facts import NOTHING_GIVEN, GivenFacts
-from gateway.local_platform.ingest import IngestReport, ingest_folder
-from gateway.local_platform.layout import Problem
-from gateway.local_platform.watching import DEFAULT_SECONDS, watch_folder
+from gateway.ingest.demo import unpack_demo
+from gateway.ingest.folders import IngestReport, ingest_folder
+from gateway.ingest.layout import Problem
+from gateway.ingest.watching import DEFAULT_SECONDS, watch_folder
 from gateway.settings import Settings
 
 HOW_TO_SERVE_OWN_DATA = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-from gateway.local_platform.archive import ArchiveSummary
-from gateway.local_platform.ingest import Progress
+from gateway.archive.archive import ArchiveSummary
+from gateway.ingest.folders import Progress
 from gateway.telemetry.printable import printable
 
 

@@ -15,8 +15,8 @@ from gateway.cli.scheduled import given_facts
 from gateway.cli.source import opened, tell_problems
 from gateway.cli.terminal import complain, counted
 from gateway.errors import ConfigurationError, GatewayError, UnreadableArtifact
-from gateway.local_platform.ingest import ingest_folder
-from gateway.local_platform.new_files import FileState, states_of
+from gateway.ingest.folders import ingest_folder
+from gateway.ingest.new_files import FileState, states_of
 from gateway.settings import environment_variables, load_settings
 
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from gateway.at_hand import only_at_hand, spend
+from gateway.concurrency.only_if_cached import is_only_if_cached, spend
 
 T = TypeVar("T")
 
@@ -29,8 +29,8 @@ STEPS_PER_PIECE = 1_000
 
 async def checkpoint(steps: int) -> None:
     """To be awaited before about so many microseconds of work. Lets others go on first when this turn of the loop has
-    done its share. Raises NotAtHand where nothing may be waited for and too much has been done already."""
-    if only_at_hand():
+    done its share. Raises NotCached where nothing may be waited for and too much has been done already."""
+    if is_only_if_cached():
         spend(steps)
         return
     await _turns_of(asyncio.get_running_loop()).take(steps)

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from gateway.concurrency.cancellation import end
 from gateway.discovery_api.exceptions import ClosedError
-from gateway.ending import end
 
 T = TypeVar("T")
 

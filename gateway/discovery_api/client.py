@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, TypedDict, TypeVar
 
-from gateway.deadline import deadline_in
+from gateway.concurrency.deadline import deadline_in
 from gateway.discovery_api.connection import Connection, ConnectionOptions, Opened
 from gateway.discovery_api.exceptions import (
     ConfigurationError,
@@ -23,7 +23,7 @@ from gateway.discovery_api.exceptions import (
 )
 from gateway.errors import GatewayError
 from gateway.hierarchy.ids import IdScope
-from gateway.loading.asking import Asking
+from gateway.loading.field_context import FieldContext
 from gateway.loading.loaders import Loaders
 from gateway.loading.projection import Projection
 from gateway.settings import Settings, load_settings
@@ -81,7 +81,7 @@ class Client:
 
     def ask(
         self,
-        question: Callable[[Asking], Awaitable[T]],
+        question: Callable[[FieldContext], Awaitable[T]],
         present: Callable[[T], R],
         *,
         refresh: bool = False,
@@ -96,15 +96,15 @@ class Client:
             self._connection.forget()
         usage = Usage()
 
-        async def asking(opened: Opened) -> tuple[T, list[MissingPart]]:
+        async def field_context(opened: Opened) -> tuple[T, list[MissingPart]]:
             usage.began = opened.services.tiers.clock()
             with measuring(usage), deadline_in(self._timeout):
-                ask = Asking(Loaders(opened.services, projection, ids=IdScope.ENVIRONMENT))
+                ask = FieldContext(Loaders(opened.services, projection, ids=IdScope.ENVIRONMENT))
                 answer = await question(ask)
             return answer, [MissingPart(part.project_id, named(part.error)) for part in ask.failures]
 
         try:
-            answer, missing = self._connection.run(asking)
+            answer, missing = self._connection.run(field_context)
         except GatewayError as failure:
             raise named(failure) from None
         finally:

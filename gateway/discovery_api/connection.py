@@ -15,7 +15,7 @@ from gateway.discovery_api.background import BackgroundLoop, closed
 from gateway.services.base_query import BaseQuery
 from gateway.services.bundle import Freshness, Services, Upstream, build_services, open_query
 from gateway.settings import Settings
-from gateway.upstream import WrapPlatform, open_upstream
+from gateway.wiring.upstream import WrapPlatform, open_upstream
 
 T = TypeVar("T")
 

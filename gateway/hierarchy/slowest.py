@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from heapq import merge
 from itertools import islice
 
-from gateway.hierarchy.identity import EnvironmentModels, place_by_runtime
 from gateway.hierarchy.model import Model
+from gateway.hierarchy.model_index import EnvironmentModels, place_by_runtime
 from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.hierarchy.statistics import summarise
 

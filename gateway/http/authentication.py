@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway.identity.caller import ANYBODY, Caller
-from gateway.identity.refusals import Unauthenticated
+from gateway.identity.errors import Unauthenticated
 
 # Proxies tell with these for whom they ask, or that they are proxies.
 _FORWARDED = frozenset(

@@ -14,32 +14,32 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Lifespan
 
+from gateway.execution.request import Executor
 from gateway.http.authentication import Authenticator, ThisMachineAuthenticator
-from gateway.http.execution import Executor
-from gateway.http.explorer.page import explorer_routes
-from gateway.http.explorer.tabs import read_tabs
-from gateway.http.failsafe import Failsafe
+from gateway.http.error_middleware import ErrorMiddleware
+from gateway.http.errors import MethodRefused, PathUnknown
 from gateway.http.graphql import EndpointPolicy, GraphQLEndpoint
 from gateway.http.guarded import Guarded
 from gateway.http.health import ReadinessCheck, health_routes
-from gateway.http.live.answers import LiveAnswers
-from gateway.http.live.conversation import Hall
-from gateway.http.live.slots import LivePolicy, Slots
-from gateway.http.live.socket import LiveSocket
 from gateway.http.negotiation import MediaType
-from gateway.http.observing.metrics import Metrics
-from gateway.http.observing.observation import Observer
-from gateway.http.observing.operation_log import OperationLog
-from gateway.http.refusals import MethodRefused, PathUnknown
-from gateway.http.repeats.repeating import RepeatedAnswers
-from gateway.http.replies import refusal_reply
+from gateway.http.observability.metrics import Metrics
+from gateway.http.observability.operation_log import OperationLog
+from gateway.http.pages.page import explorer_routes
+from gateway.http.pages.tabs import read_tabs
 from gateway.http.request.csrf import PREFLIGHT_HEADERS
 from gateway.http.request.hosts import HostGuard
-from gateway.http.serving.turns import Turns, TurnsPolicy
+from gateway.http.response_cache.cached_responses import CachedResponses
+from gateway.http.responses import refusal_reply
+from gateway.http.server.concurrency_limit import AdaptiveConcurrencyLimit, ConcurrencyPolicy
+from gateway.http.streaming.connection_limiter import ConnectionLimiter, LivePolicy
+from gateway.http.streaming.live_responses import LiveAnswers
+from gateway.http.streaming.websocket_handler import WebSocketContext
+from gateway.http.streaming.websocket_route import LiveSocket
 from gateway.http.webhooks import PATH as WEBHOOKS
 from gateway.http.webhooks import Tell, WebhookEndpoint, WebhookPolicy
 from gateway.identity.caller import Scope as CallerScope
-from gateway.telemetry.figures import ReadFigures
+from gateway.telemetry.request_record import Observer
+from gateway.telemetry.samples import ReadFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +78,16 @@ def create_edge(
     bring; `figures` reads what else the metrics show."""
     metrics = Metrics(figures or tuple)
     observers = [OperationLog(policy.slow_seconds).observe, metrics.observe]
-    slots = Slots(policy.live, metrics.refresh)
+    slots = ConnectionLimiter(policy.live, metrics.refresh)
     metrics.watch_connections(slots.open)
     response_bytes = policy.endpoint.response_bytes
     live = LiveAnswers(executor, policy.authenticator, slots, policy.live, response_bytes)
     endpoint = GraphQLEndpoint(executor, live, policy.authenticator, _endpoint_policy(policy), observers)
     metrics.watch_in_flight(endpoint.in_flight)
-    hall = Hall(endpoint, policy.authenticator, slots, policy.live, policy.endpoint.json, response_bytes)
-    socket = WebSocketRoute("/graphql", LiveSocket(hall, policy.allowed_origins))
+    websockets = WebSocketContext(
+        endpoint, policy.authenticator, slots, policy.live, policy.endpoint.json, response_bytes
+    )
+    socket = WebSocketRoute("/graphql", LiveSocket(websockets, policy.allowed_origins))
     webhooks = [Route(WEBHOOKS, WebhookEndpoint(policy.webhooks, tell))] if policy.webhooks and tell else []
     app = Starlette(
         routes=[socket, *_routes(endpoint, metrics, policy, readiness), *webhooks],
@@ -109,7 +111,7 @@ def _repeated(endpoint: GraphQLEndpoint, policy: EdgePolicy, observers: Sequence
         return []
     return [
         Middleware(
-            RepeatedAnswers,
+            CachedResponses,
             cache=endpoint.responses,
             authenticator=policy.authenticator,
             observers=observers,
@@ -120,8 +122,10 @@ def _repeated(endpoint: GraphQLEndpoint, policy: EdgePolicy, observers: Sequence
 
 def _turns(endpoint: GraphQLEndpoint, policy: EdgePolicy, observers: Sequence[Observer]) -> Middleware:
     # Behind the repeated answers, which cost no more than saying no.
-    turns = TurnsPolicy(policy.endpoint.concurrent_operations, policy.waiting_seconds)
-    return Middleware(Turns, policy=turns, in_flight=endpoint.in_flight, observers=observers)
+    concurrency_limit = ConcurrencyPolicy(policy.endpoint.concurrent_operations, policy.waiting_seconds)
+    return Middleware(
+        AdaptiveConcurrencyLimit, policy=concurrency_limit, in_flight=endpoint.in_flight, observers=observers
+    )
 
 
 def _routes(
@@ -151,7 +155,7 @@ def _middleware(policy: EdgePolicy) -> list[Middleware]:
                 allow_headers=("authorization", "x-api-key", "x-dbt-token", "content-type", *PREFLIGHT_HEADERS),
             )
         )
-    layers.append(Middleware(Failsafe))
+    layers.append(Middleware(ErrorMiddleware))
     if policy.allowed_hosts and "*" not in policy.allowed_hosts:
         layers.append(Middleware(HostGuard, allowed=policy.allowed_hosts))
     return layers

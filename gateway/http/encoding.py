@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from gateway.concurrency.checkpoints import checkpoint
-from gateway.http.refusals import LimitExceeded
+from gateway.http.errors import LimitExceeded
 
 LIMIT = "response_bytes"
 # A list within a list within an object: deep enough to reach the long lists of an answer.

@@ -15,18 +15,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.errors import GatewayError
+from gateway.execution.request import AT_ONCE, Answer, Caller, Executor, GraphQLParams
 from gateway.http.authentication import Authenticator, credentials_of
-from gateway.http.execution import AT_ONCE, Answer, Caller, Executor, GraphQLParams
+from gateway.http.errors import LimitExceeded, MethodRefused, OperationUnresolved, Overloaded
 from gateway.http.limits.variables import check_variables
-from gateway.http.live.answers import LiveAnswers
-from gateway.http.live.streaming import Stream, StreamReply
 from gateway.http.negotiation import MediaType, accepted_streams, accepts_html, negotiate
-from gateway.http.observing.observation import Observation, Observer, codes_of, traced
-from gateway.http.pricing import COST, CostPolicy, Price, Pricing, priced
-from gateway.http.refusals import LimitExceeded, MethodRefused, OperationUnresolved, Overloaded
-from gateway.http.repeats.known_requests import KnownRequest, KnownRequests, Surroundings, asking, exact_of
-from gateway.http.repeats.response_cache import ResponseCache, key_of
-from gateway.http.replies import answer_reply, refusal_reply
+from gateway.http.operation_cost import COST, CostPolicy, OperationCost, Pricing, priced
 from gateway.http.request.body import BodyLimits, ClientGone, check_media_type, read_body
 from gateway.http.request.csrf import check_cross_site
 from gateway.http.request.documents import Document, DocumentLimits, Documents
@@ -34,6 +28,12 @@ from gateway.http.request.max_age import max_age_of
 from gateway.http.request.parameters import Parameters, parameters_of_body, parameters_of_query_string
 from gateway.http.request.persisted import PersistedDocuments, TrustedDocuments
 from gateway.http.request.strict_json import JsonBounds, read_json
+from gateway.http.response_cache.known_requests import Dependencies, KnownRequest, KnownRequests, asking, exact_of
+from gateway.http.response_cache.response_cache import ResponseCache, key_of
+from gateway.http.responses import answer_reply, refusal_reply
+from gateway.http.streaming.live_responses import LiveAnswers
+from gateway.http.streaming.stream_response import Stream, StreamReply
+from gateway.telemetry.request_record import Observer, RequestRecord, codes_of, traced
 from gateway.telemetry.tracing import Tracing, operation_span
 
 METHODS = "GET, POST"
@@ -86,7 +86,7 @@ class GraphQLEndpoint:
         self._persisted = PersistedDocuments(trusted, policy.automatic_documents, policy.only_trusted_documents)
         self.responses = ResponseCache(policy.response_cache_bytes, self._persisted)
         self._in_flight = 0
-        around = Surroundings(
+        around = Dependencies(
             *(executor, authenticator, self.responses, self._persisted, observers),
             response_bytes=policy.response_bytes,
             has_place=lambda: self._in_flight < policy.concurrent_operations,
@@ -102,7 +102,7 @@ class GraphQLEndpoint:
         if self._is_a_browser_looking_around(scope, headers):
             await RedirectResponse(self._policy.explorer_path or "", status_code=303)(scope, receive, send)
             return
-        seen = Observation(scope["method"])
+        seen = RequestRecord(scope["method"])
         start = time.perf_counter()
         try:
             with operation_span(self._policy.tracing, headers) as span:
@@ -120,7 +120,7 @@ class GraphQLEndpoint:
         await reply(scope, receive, send)
 
     async def _stream(
-        self, reply: StreamReply, seen: Observation, start: float, channel: tuple[Scope, Receive, Send]
+        self, reply: StreamReply, seen: RequestRecord, start: float, channel: tuple[Scope, Receive, Send]
     ) -> None:
         """Sends an answer in parts. A subscription counts as answered when it begins, a deferred one when it ends."""
         seen.status = 200
@@ -133,7 +133,7 @@ class GraphQLEndpoint:
         seen.seconds, seen.response_bytes = time.perf_counter() - start, reply.sent
         self._observe(seen)
 
-    def _observe(self, seen: Observation) -> None:
+    def _observe(self, seen: RequestRecord) -> None:
         for observe in self._observers:
             observe(seen)
 
@@ -142,7 +142,7 @@ class GraphQLEndpoint:
         return wants_a_page and self._policy.explorer_path is not None and b"query=" not in scope["query_string"]
 
     async def _reply(
-        self, scope: Scope, headers: Headers, receive: Receive, seen: Observation
+        self, scope: Scope, headers: Headers, receive: Receive, seen: RequestRecord
     ) -> Response | StreamReply:
         media_type = MediaType.JSON
         try:
@@ -172,10 +172,10 @@ class GraphQLEndpoint:
     def _note_for_the_next(
         self,
         scope: Scope,
-        asked: tuple[GraphQLParams, Price | None],
+        asked: tuple[GraphQLParams, OperationCost | None],
         caller: Caller,
         given: tuple[Answer, Response],
-        seen: Observation,
+        seen: RequestRecord,
     ) -> None:
         """Keeps an answer that may be given again, and what a request asks that may come again to the last byte."""
         answer, reply = given
@@ -200,8 +200,8 @@ class GraphQLEndpoint:
         self._known.remember(exact, known)
 
     def _understand(
-        self, parameters: Parameters, seen: Observation, max_age: float | None
-    ) -> tuple[GraphQLParams, Price | None]:
+        self, parameters: Parameters, seen: RequestRecord, max_age: float | None
+    ) -> tuple[GraphQLParams, OperationCost | None]:
         """The operation to run, and its price. Raises what stands against it: unknown ids, syntax, limits, no such
         operation, GET."""
         document = self._read_document(parameters)
@@ -224,7 +224,7 @@ class GraphQLEndpoint:
             seen.exceeded = (*document.exceeded, COST) if price.is_exceeded else document.exceeded
         return GraphQLParams(document.text, document.ast, name, variables, only_queries, max_age), price
 
-    def _refused(self, params: GraphQLParams, price: Price | None) -> Answer | None:
+    def _refused(self, params: GraphQLParams, price: OperationCost | None) -> Answer | None:
         """Why an operation that costs too much is not run; None for others. Raises the price's refusal."""
         refusal = price.refusal if price else None
         if refusal is None:
@@ -235,7 +235,9 @@ class GraphQLEndpoint:
             raise refusal
         return invalid
 
-    async def _deliver(self, params: GraphQLParams, caller: Caller, scope: Scope, seen: Observation) -> Answer | Stream:
+    async def _deliver(
+        self, params: GraphQLParams, caller: Caller, scope: Scope, seen: RequestRecord
+    ) -> Answer | Stream:
         """The answer as this client takes it."""
         streams = accepted_streams(Headers(scope=scope).get("accept"))
         if seen.kind == OperationType.SUBSCRIPTION.value:
@@ -245,7 +247,7 @@ class GraphQLEndpoint:
         return await self._execute(params, caller)
 
     async def begin(
-        self, parameters: Parameters, seen: Observation, caller: Caller
+        self, parameters: Parameters, seen: RequestRecord, caller: Caller
     ) -> Answer | AsyncGenerator[Answer, None]:
         """An operation that came over a socket (see Operations)."""
         start = time.perf_counter()
@@ -262,7 +264,7 @@ class GraphQLEndpoint:
         return begun
 
     async def _begun(
-        self, parameters: Parameters, seen: Observation, caller: Caller
+        self, parameters: Parameters, seen: RequestRecord, caller: Caller
     ) -> Answer | AsyncGenerator[Answer, None] | GatewayError:
         seen.caller = caller.name
         try:

@@ -7,9 +7,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.errors import GatewayError
 from gateway.http.authentication import Authenticator, credentials_of
 from gateway.http.negotiation import MediaType
-from gateway.http.replies import refusal_reply
+from gateway.http.responses import refusal_reply
 from gateway.identity.caller import Scope as CallerScope
-from gateway.identity.refusals import Forbidden
+from gateway.identity.errors import Forbidden
 
 
 class Guarded:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.http.replies import HEADERS
+from gateway.http.responses import HEADERS
 
 _SECONDS = 5.0
 

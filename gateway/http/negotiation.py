@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from gateway.http.refusals import NothingAcceptable
+from gateway.http.errors import NothingAcceptable
 
 
 class MediaType(Enum):

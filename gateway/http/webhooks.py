@@ -20,8 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.errors import GatewayError
 from gateway.hierarchy.run_event import RunEvent
-from gateway.http.negotiation import MediaType
-from gateway.http.refusals import (
+from gateway.http.errors import (
     BadRequest,
     EventNotOurs,
     EventNotTaken,
@@ -29,9 +28,10 @@ from gateway.http.refusals import (
     MethodRefused,
     SignatureRefused,
 )
-from gateway.http.replies import HEADERS, refusal_reply
+from gateway.http.negotiation import MediaType
 from gateway.http.request.body import BodyLimits, ClientGone, read_body
 from gateway.http.request.strict_json import JsonBounds, read_json
+from gateway.http.responses import HEADERS, refusal_reply
 
 PATH = "/webhooks/dbt"
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
-from gateway.identity.refusals import IdentityUnavailable
+from gateway.identity.errors import IdentityUnavailable
 
 _MOST_KEYS = 100
 _LEAST_RSA_BITS = 2048
@@ -42,7 +42,7 @@ class KeysUnreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
+class RefreshPolicy:
     """When keys are read, in seconds: again after `most_age`, and never twice within `least_interval`.
 
     While none are known at all, reading is tried again after `retry`.
@@ -60,12 +60,12 @@ class KeySet:
         self,
         source: KeySource,
         algorithms: Sequence[str],
-        rhythm: Rhythm | None = None,
+        rhythm: RefreshPolicy | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
         self._algorithms = tuple(algorithms)
-        self._rhythm = rhythm or Rhythm()
+        self._rhythm = rhythm or RefreshPolicy()
         self._clock = clock
         self._keys: Keys = {}
         self._read_at: float | None = None

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from aiodataloader import DataLoader
 
-from gateway.at_hand import only_at_hand
+from gateway.concurrency.only_if_cached import is_only_if_cached
 from gateway.errors import GatewayError
 from gateway.telemetry.tracing import span
 
@@ -39,7 +39,7 @@ class Batched(Generic[K, V]):
 
     async def load(self, key: K) -> V:
         """The value of a key; raises the GatewayError it met."""
-        if not only_at_hand():
+        if not is_only_if_cached():
             return await asyncio.shield(self._loader.load(key))
         (answer,) = await self._tell([key])
         if isinstance(answer, GatewayError):
@@ -48,7 +48,7 @@ class Batched(Generic[K, V]):
 
     async def load_all(self, keys: Sequence[K]) -> list[V | GatewayError]:
         """The value of each key, or the GatewayError it met, for one wait instead of one each."""
-        if only_at_hand():
+        if is_only_if_cached():
             return await self._tell(keys)
         loads = [self._loader.load(key) for key in keys]
         answers = await asyncio.shield(asyncio.gather(*loads, return_exceptions=True))

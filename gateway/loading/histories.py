@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.at_hand import together
+from gateway.concurrency.only_if_cached import gather
 from gateway.errors import GatewayError
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.model import ModelRun
@@ -29,7 +29,7 @@ Histories = dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class RunsToRead:
     """Runs to read, and the moment after which they tell everything; None: they are all there are."""
 
     runs: tuple[Run, ...]
@@ -42,7 +42,7 @@ async def read_histories(services: Services, keys: Sequence[HistoryKey], count: 
     by_environment: dict[int, list[HistoryKey]] = {}
     for key in missing:
         by_environment.setdefault(key.environment_id, []).append(key)
-    by_run = await together(_by_run(services, one, some, count) for one, some in by_environment.items())
+    by_run = await gather(_by_run(services, one, some, count) for one, some in by_environment.items())
     found: Histories = {key: runs for some in by_run for key, runs in some.items()}
     rest = [key for key in keys if key not in found]
     return found | (await services.models.histories(rest, count) if rest else {})
@@ -68,7 +68,7 @@ async def _by_run(services: Services, environment_id: int, keys: Sequence[Histor
     return _assemble([one for one in read.values() if isinstance(one, RunModels)], keys, count, window)
 
 
-def window_of(listing: RunListing, count: int) -> Window | None:
+def window_of(listing: RunListing, count: int) -> RunsToRead | None:
     """The runs that hold the newest `count` of every job that ran so often lately; None when the list is too short.
 
     The listing holds the runs that ended last, by any job. Runs overlap, and one may have begun long before the others
@@ -76,7 +76,7 @@ def window_of(listing: RunListing, count: int) -> Window | None:
     """
     ended = [run for run in listing.runs if run.status.is_final and run.start_time and run.end_time]
     if listing.complete:
-        return Window(tuple(ended), None)
+        return RunsToRead(tuple(ended), None)
     by_job: dict[int, list[Run]] = {}
     for run in ended:
         by_job.setdefault(run.job_id, []).append(run)
@@ -85,10 +85,12 @@ def window_of(listing: RunListing, count: int) -> Window | None:
     oldest_end = min((run.end_time for run in ended if run.end_time is not None), default=None)
     if since is None or oldest_end is None or oldest_end > since:
         return None
-    return Window(tuple(run for run in ended if run.end_time is not None and run.end_time > since), since)
+    return RunsToRead(tuple(run for run in ended if run.end_time is not None and run.end_time > since), since)
 
 
-def _assemble(read: Sequence[RunModels[ModelRun]], keys: Sequence[HistoryKey], count: int, window: Window) -> Histories:
+def _assemble(
+    read: Sequence[RunModels[ModelRun]], keys: Sequence[HistoryKey], count: int, window: RunsToRead
+) -> Histories:
     by_model: dict[str, list[ModelRun]] = {}
     for of_run in read:
         for one in of_run.models:

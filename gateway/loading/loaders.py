@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from gateway.at_hand import both, together
+from gateway.concurrency.only_if_cached import gather, gather_pair
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.history import Commands, Told
-from gateway.hierarchy.identity import EnvironmentModels
 from gateway.hierarchy.ids import IdScope
 from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.hierarchy.lineage import Lineage
 from gateway.hierarchy.model import Model, ModelDetails, ModelRun
+from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.visibility import EVERYTHING, Visibility
 from gateway.loading.batching import Batched
@@ -162,13 +162,13 @@ class Loaders:
 
     def projects(self) -> Coroutine[Any, Any, ProjectMap]:
         """Every project of the account, in each deployment environment."""
-        return self.recalled(("projects", self._visibility), None, lambda: self._projects.load("all"))
+        return self.derived(("projects", self._visibility), None, lambda: self._projects.load("all"))
 
-    def recalled(self, key: Hashable, about: object, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
+    def derived(self, key: Hashable, about: object, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
         """What `make` makes of these loads; where only what is at hand may be told, made once as long as the facts
         behind it stay what they are. `key` says what it depends on beside facts and projection; `about` are objects in
         the key by their identity, held so that it stays theirs."""
-        return self._services.recalled((key, self._projection), about, make)
+        return self._services.derived((key, self._projection), about, make)
 
     async def models(self, project: Project) -> EnvironmentModels:
         """Every model of a project's environment."""
@@ -245,7 +245,7 @@ class Loaders:
         return await self._built_models.load(job)
 
     async def _load_projects(self, keys: list[Literal["all"]]) -> Mapping[Literal["all"], ProjectMap | GatewayError]:
-        projects, _ = await both(self._map_projects(), self._begin_jobs())
+        projects, _ = await gather_pair(self._map_projects(), self._begin_jobs())
         return dict.fromkeys(keys, projects)
 
     async def _begin_jobs(self) -> None:
@@ -270,7 +270,7 @@ class Loaders:
             # Where all models are read anyway, nothing is read twice.
             by_filter.setdefault(None if one.project in whole else one.pushed, []).append(one.project)
         fields, runtimes_only = self._projection.optional_fields, self._projection.runtimes_only
-        answers = await together(
+        answers = await gather(
             self._services.models.models(projects, fields, pushed, runtimes_only=runtimes_only)
             for pushed, projects in by_filter.items()
         )
@@ -290,7 +290,7 @@ class Loaders:
         for request in requests:
             by_count.setdefault(request.count, {}).update(dict.fromkeys(request.keys))
         counts = list(by_count)
-        answers = await together(read_histories(self._services, list(by_count[count]), count) for count in counts)
+        answers = await gather(read_histories(self._services, list(by_count[count]), count) for count in counts)
         found = dict(zip(counts, answers, strict=True))
         return {request: {key: found[request.count][key] for key in request.keys} for request in requests}
 

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.errors import BadUserInput, NotFound
 from gateway.hierarchy.filters import ModelFilter
-from gateway.hierarchy.identity import LONGEST_SHOWN, EnvironmentModels, closest, find_named, most_similar, not_found
-from gateway.loading.asking import Asking
+from gateway.hierarchy.model_index import LONGEST_SHOWN, EnvironmentModels, closest, find_named, most_similar, not_found
+from gateway.loading.field_context import FieldContext
 
 # Comparing two ids takes about 50 µs.
 _COMPARED_AT_ONCE = 20
 _STEPS_OF_A_COMPARISON = 50
 
 
-async def unknown(asking: Asking, kind: str, given: str, existing: Sequence[str]) -> NotFound:
+async def unknown(asking: FieldContext, kind: str, given: str, existing: Sequence[str]) -> NotFound:
     """The error for an id that names nothing: it offers the closest ids, or the first few there are. Of many such ids
     in one request only the first few are compared; the others hear how many there are."""
     given = given[:LONGEST_SHOWN]
@@ -33,7 +33,7 @@ async def unknown(asking: Asking, kind: str, given: str, existing: Sequence[str]
 
 
 async def named_models(
-    asking: Asking, environments: Sequence[EnvironmentModels], criteria: ModelFilter | None
+    asking: FieldContext, environments: Sequence[EnvironmentModels], criteria: ModelFilter | None
 ) -> frozenset[str] | None:
     """The ids of the models that a filter's ids name; None when it has none. Raises BadUserInput for an id that names
     no model, AmbiguousId for one that names several."""

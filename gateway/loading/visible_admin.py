@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from gateway.at_hand import together
+from gateway.concurrency.only_if_cached import gather
 from gateway.errors import GatewayError, NotFound, UpstreamForbidden, UpstreamRejected, UpstreamUnavailable
 from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
 from gateway.hierarchy.visibility import Visibility
@@ -55,9 +55,9 @@ class VisibleAdmin:
     def inferred(self) -> bool:
         return self._admin.inferred
 
-    def outdate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
+    def invalidate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
         """Facts are shared by all callers: they are outdated for all of them."""
-        self._admin.outdate_run(environment_id, job_id, run_id)
+        self._admin.invalidate_run(environment_id, job_id, run_id)
 
     async def account_name(self) -> str | None:
         return await self._admin.account_name()
@@ -100,7 +100,7 @@ class VisibleAdmin:
         found: dict[int, RunsOrError] = dict.fromkeys(job_ids, ())
         found |= await self._listed_runs([jobs[job_id] for job_id in asked], count) if len(asked) > 1 else {}
         rest = [job_id for job_id in asked if not found[job_id]]
-        alone = await together(self._runs_of_job(job_id, count) for job_id in rest)
+        alone = await gather(self._runs_of_job(job_id, count) for job_id in rest)
         return found | dict(zip(rest, alone, strict=True))
 
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
@@ -113,7 +113,7 @@ class VisibleAdmin:
             listed = [run for runs in recent.values() if isinstance(runs, tuple) for run in runs]
         else:
             asked = (self._admin.environment_runs(one, count) for one in sorted(await self._seen()))
-            listed = [run for listing in await together(asked) for run in listing.runs[:count]]
+            listed = [run for listing in await gather(asked) for run in listing.runs[:count]]
         return newest_first(listed)[:count]
 
     async def environment_runs(self, environment_id: int, count: int = _LISTED) -> RunListing:
@@ -143,7 +143,7 @@ class VisibleAdmin:
         for job in jobs:
             by_environment.setdefault(job.environment_id, []).append(job)
         shared = {one: of_it for one, of_it in by_environment.items() if len(of_it) > 1}
-        listings = await together(self._listing(one) for one in shared)
+        listings = await gather(self._listing(one) for one in shared)
         found: dict[int, RunsOrError] = {}
         for of_it, listing in zip(shared.values(), listings, strict=True):
             for job in of_it:

@@ -13,14 +13,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.archive.archive import Archive
+from gateway.local_platform.access import client_name, token_fits
 from gateway.local_platform.admin.envelope import AdminError
 from gateway.local_platform.admin.routes import admin_routes
-from gateway.local_platform.archive import Archive
 from gateway.local_platform.discovery.endpoint import discovery_endpoint, refused
-from gateway.local_platform.fault_gate import FaultGate
-from gateway.local_platform.faults import Faults
+from gateway.local_platform.faults.fault_gate import FaultGate
+from gateway.local_platform.faults.switches import Faults
 from gateway.local_platform.requests import COUNTS_PATH, NotedRequest, RequestLog
-from gateway.local_platform.tokens import client_name, token_fits
 
 _DISCOVERY_PATHS = ("/graphql", "/beta/graphql")  # some clients ask the beta API unless told otherwise
 
@@ -42,7 +42,7 @@ def create_platform(
     routes = [Route(path, discovery, methods=["GET", "POST"]) for path in _DISCOVERY_PATHS]
     if faults is not None:
         routes.append(Route(COUNTS_PATH, _counts_endpoint(log), methods=["GET", "DELETE"]))
-    gates = [Middleware(_Entrance, log=log, token=token), Middleware(FaultGate, faults=faults)]
+    gates = [Middleware(_Access, log=log, token=token), Middleware(FaultGate, faults=faults)]
     app = Starlette(
         routes=[*routes, *admin_routes(archive)], middleware=gates, exception_handlers={HTTPException: _told}
     )
@@ -70,7 +70,7 @@ async def _told(request: Request, error: Exception) -> Response:
     return answer
 
 
-class _Entrance:
+class _Access:
     """Notes every request, and refuses those that come without the token before anything of them is read.
 
     Refused requests count under the client's address: a name that nobody vouches for is not kept.

@@ -27,8 +27,8 @@ import msgspec
 import uvicorn
 
 import gateway
+from gateway.archive.archive import Archive
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
 from gateway.telemetry.logs import logging_configuration
 
 _log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import source as source_facts
 from gateway.hierarchy.ranking import Ranked
-from gateway.loading import jobs, models, rankings, sources
-from gateway.loading.projects import select_projects
+from gateway.queries import jobs, models, rankings, sources
+from gateway.queries.projects import select_projects
 from gateway.schema.arguments import (
     IncludeFullRefresh,
     JobsFilter,
@@ -34,7 +34,7 @@ from gateway.schema.connections import (
     PartlyKnownConnection,
     page_arguments,
 )
-from gateway.schema.context import Info, asking
+from gateway.schema.context import Info, field_context
 from gateway.schema.costs import paged, sliced_by
 from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import history_scope, job_filter, model_filter, project_filter, run_filter, source_statuses
@@ -98,7 +98,7 @@ class Account:
         before: Before = strawberry.UNSET,
     ) -> Page[project_facts.Project]:
         page = page_arguments(first, after, last, before)
-        found = await select_projects(asking(info), parent.projects, project_filter(filter))
+        found = await select_projects(field_context(info), parent.projects, project_filter(filter))
         return cut(found, BY_PROJECT_ID, page)
 
     @strawberry.field(
@@ -118,7 +118,7 @@ class Account:
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
-        found = await models.select_models(asking(info), parent.projects, model_filter(filter))
+        found = await models.select_models(field_context(info), parent.projects, model_filter(filter))
         return await cut_in_order(
             found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID, place=info.path.as_list
         )
@@ -142,7 +142,7 @@ class Account:
         page = page_arguments(first, after, last, before)
         where = job_filter(filter)
         found = await jobs.select_jobs(
-            asking(info), parent.projects, models=where.models if where else None, where=where
+            field_context(info), parent.projects, models=where.models if where else None, where=where
         )
         return cut(found, order_of_jobs(order_by), page, place=info.path.as_list)
 
@@ -165,7 +165,7 @@ class Account:
         before: Before = strawberry.UNSET,
     ) -> Page[job_facts.Run]:
         page = page_arguments(first, after, last, before, jobs.MOST_RUNS, default=10)
-        return await page_of_runs(asking(info), parent.projects, run_filter(filter), order_by, page)
+        return await page_of_runs(field_context(info), parent.projects, run_filter(filter), order_by, page)
 
     @strawberry.field(
         description="The sources of all projects with their last freshness check, ordered by project and unique id.",
@@ -184,7 +184,7 @@ class Account:
         before: Before = strawberry.UNSET,
     ) -> Page[source_facts.Source]:
         page = page_arguments(first, after, last, before)
-        found = await sources.select_sources(asking(info), parent.projects, source_statuses(filter))
+        found = await sources.select_sources(field_context(info), parent.projects, source_statuses(filter))
         return cut(found, order_of_sources(order_by), page, arrived_in=BY_SOURCE_ID, place=info.path.as_list)
 
     @strawberry.field(
@@ -205,7 +205,12 @@ class Account:
     ) -> tuple[Ranked[model_facts.Model], ...]:
         ensure_ranking(first, last_runs, offset)
         ranking = await rankings.slowest_models(
-            asking(info), parent.projects, first + offset, last_runs, model_filter(filter), scope=history_scope(history)
+            field_context(info),
+            parent.projects,
+            first + offset,
+            last_runs,
+            model_filter(filter),
+            scope=history_scope(history),
         )
         return ranking.entries[offset:]
 
@@ -228,7 +233,7 @@ class Account:
         ensure_ranking(first, last_runs, offset)
         where = job_filter(filter)
         ranking = await rankings.longest_running_jobs(
-            asking(info),
+            field_context(info),
             parent.projects,
             first + offset,
             last_runs,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import strawberry
 from msgspec import Struct, field
 
-from gateway.loading.asking import Asking, PartialFailure
-from gateway.loading.live import Live
+from gateway.loading.field_context import FieldContext, PartialFailure
 from gateway.loading.loaders import Loaders
+from gateway.queries.live import Live
 
 
 class GatewayContext(Struct):
@@ -21,6 +21,6 @@ class GatewayContext(Struct):
 Info = strawberry.Info[GatewayContext, None]
 
 
-def asking(info: Info) -> Asking:
+def field_context(info: Info) -> FieldContext:
     """The field that is being resolved, asking its questions."""
-    return Asking(info.context.loaders, info.path.as_list, info.context.failures)
+    return FieldContext(info.context.loaders, info.path.as_list, info.context.failures)

@@ -13,12 +13,12 @@ from strawberry.federation.schema import FederationAny
 
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.errors import BadUserInput, GatewayError, NotFound
-from gateway.loading import jobs, models, projects
-from gateway.loading.asking import Asking
+from gateway.loading.field_context import FieldContext
+from gateway.queries import jobs, models, projects
 from gateway.schema.authenticated import with_authentication
-from gateway.schema.context import Info, asking
+from gateway.schema.context import Info, field_context
 
-Find = Callable[[Asking, str], Awaitable[object]]
+Find = Callable[[FieldContext, str], Awaitable[object]]
 
 # No router sends such, and who sends thousands of them would be told so thousands of times.
 _MOST_STRANGE = 100
@@ -41,7 +41,7 @@ class GatewaySchema(strawberry.federation.Schema):
         service.fields["sdl"].resolve = lambda *_: printed()
 
     def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
-        ask = asking(info)
+        ask = field_context(info)
         strange = islice((one for one in representations if not _is_reference(one)), _MOST_STRANGE + 1)
         if len(list(strange)) > _MOST_STRANGE:
             raise BadUserInput(
@@ -58,7 +58,7 @@ def _is_reference(representation: object) -> bool:
     return _key(representation.get("id")) is not None
 
 
-def _resolve(ask: Asking, representation: object) -> Awaitable[object] | GatewayError:
+def _resolve(ask: FieldContext, representation: object) -> Awaitable[object] | GatewayError:
     """What a reference names, or the error that belongs in its slot."""
     if not isinstance(representation, Mapping):
         return BadUserInput("A reference is an object with __typename and id.", argument="representations")
@@ -73,7 +73,7 @@ def _resolve(ask: Asking, representation: object) -> Awaitable[object] | Gateway
     return _found(find, ask, key)
 
 
-async def _found(find: Find, ask: Asking, key: str) -> object:
+async def _found(find: Find, ask: FieldContext, key: str) -> object:
     """All of them are looked for in one batch; before each becomes its fields or an error, others are let on."""
     try:
         return await find(ask, key)
@@ -92,19 +92,19 @@ def _key(given: object) -> str | None:
     return given if isinstance(given, str) else None
 
 
-async def _account(ask: Asking, key: str) -> object:
+async def _account(ask: FieldContext, key: str) -> object:
     return await projects.account_with_id(ask, key)
 
 
-async def _project(ask: Asking, key: str) -> object:
+async def _project(ask: FieldContext, key: str) -> object:
     return await projects.project_with_id(ask, key)
 
 
-async def _model(ask: Asking, key: str) -> object:
+async def _model(ask: FieldContext, key: str) -> object:
     return await models.model_with_id(ask, key)
 
 
-async def _job(ask: Asking, key: str) -> object:
+async def _job(ask: FieldContext, key: str) -> object:
     number = jobs.number_of(key, "job")
     found = (await ask.loaders.jobs()).get(number)
     if found is None:
@@ -112,7 +112,7 @@ async def _job(ask: Asking, key: str) -> object:
     return found
 
 
-async def _run(ask: Asking, key: str) -> object:
+async def _run(ask: FieldContext, key: str) -> object:
     return await jobs.find_run(ask, jobs.number_of(key, "run"))
 
 

@@ -10,7 +10,7 @@ import strawberry
 
 from gateway.errors import BadUserInput
 from gateway.hierarchy import filters, history, list_filters
-from gateway.loading.jobs import number_of
+from gateway.queries.jobs import number_of
 from gateway.schema.enums import Inclusion, RunStatus, TagsMatch
 from gateway.schema.words import FreshnessStatus, JobKind, statuses_of_freshness
 

@@ -10,7 +10,7 @@ from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import runtimes as runtime_facts
 from gateway.hierarchy.ranking import Ranked
-from gateway.loading import averages, jobs, projects, run_models, runtimes
+from gateway.queries import averages, jobs, projects, run_models, runtimes
 from gateway.schema.arguments import (
     MOST_RANKED,
     ByModel,
@@ -33,15 +33,15 @@ from gateway.schema.connections import (
     PartlyKnownConnection,
     page_arguments,
 )
-from gateway.schema.context import Info, asking
+from gateway.schema.context import Info, field_context
 from gateway.schema.costs import dear, paged, sliced_by
-from gateway.schema.figures import JobAverage, ModelAverage, RuntimeReport
 from gateway.schema.inputs import job_filter, model_filter
 from gateway.schema.lazy import LazyModel, LazyProject
 from gateway.schema.orders import OrderModelsBy, OrderRunsBy, order_of_models, order_of_runs
 from gateway.schema.paging import Page, cut, cut_in_order, ensure_count
 from gateway.schema.rankings import RankedModelRun, ensure_last_runs, ensure_ranking
 from gateway.schema.run import Run
+from gateway.schema.statistics import JobAverage, ModelAverage, RuntimeReport
 from gateway.schema.words import JobKind, word_of
 
 Parent = strawberry.Parent[job_facts.Job]
@@ -75,7 +75,7 @@ class Job:
         graphql_type=LazyProject | None,
     )
     async def project(self, parent: Parent, info: Info) -> project_facts.Project | None:
-        return await projects.project_of_environment(asking(info), parent.environment_id)
+        return await projects.project_of_environment(field_context(info), parent.environment_id)
 
     @strawberry.field(
         description="The job's runs, newest first; the newest 500 can be paged through.",
@@ -117,7 +117,7 @@ class Job:
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
-        found = await jobs.models_of_job(asking(info), parent, model_filter(filter))
+        found = await jobs.models_of_job(field_context(info), parent, model_filter(filter))
         return await cut_in_order(found, order_of_models(order_by), page, place=info.path.as_list)
 
     @strawberry.field(
@@ -135,7 +135,9 @@ class Job:
         offset: Offset = 0,
     ) -> tuple[Ranked[model_facts.ModelRun], ...]:
         ensure_ranking(first, offset=offset)
-        ranking = await run_models.slowest_models_of_job(asking(info), parent, first + offset, model_filter(filter))
+        ranking = await run_models.slowest_models_of_job(
+            field_context(info), parent, first + offset, model_filter(filter)
+        )
         return ranking.entries[offset:]
 
     @strawberry.field(
@@ -149,7 +151,7 @@ class Job:
     ) -> list[runtime_facts.Runtime]:
         ensure_last_runs(last_runs)
         ask = runtimes.model_runtimes if by_model else runtimes.job_runtimes
-        return await ask(asking(info), parent, last_runs)
+        return await ask(field_context(info), parent, last_runs)
 
     @strawberry.field(
         description="Mean duration, in seconds, of the job's most recent completed runs (succeeded or failed, not "
@@ -168,7 +170,7 @@ class Job:
         ensure_last_runs(last_runs)
         where = job_filter(filter)
         return await averages.average_job_runtime(
-            asking(info),
+            field_context(info),
             parent,
             last_runs,
             models=where.models if where else None,
@@ -194,7 +196,7 @@ class Job:
         ensure_last_runs(last_runs)
         ensure_count("first", first, MOST_RANKED)
         return await averages.average_historical_model_runtime(
-            asking(info),
+            field_context(info),
             parent,
             first,
             last_runs,

@@ -11,7 +11,7 @@ from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import source as source_facts
-from gateway.loading import freshness, jobs, lineage, models, projects, run_models
+from gateway.queries import freshness, jobs, lineage, models, projects, run_models
 from gateway.schema.arguments import RunsOfModelFilter
 from gateway.schema.connections import (
     DEFAULT_PAGE,
@@ -23,7 +23,7 @@ from gateway.schema.connections import (
     PartlyKnownConnection,
     page_arguments,
 )
-from gateway.schema.context import Info, asking
+from gateway.schema.context import Info, field_context
 from gateway.schema.costs import about, dear, paged
 from gateway.schema.enums import RunStatus
 from gateway.schema.inputs import search_filter
@@ -113,7 +113,7 @@ class Model:
         graphql_type=LazyProject,
     )
     async def project(self, parent: Parent, info: Info) -> project_facts.Project | None:
-        return await projects.project_of_environment(asking(info), parent.environment_id)
+        return await projects.project_of_environment(field_context(info), parent.environment_id)
 
     @strawberry.field(
         description="The model's runs, newest first, by any job of its environment; at most 100.",
@@ -131,7 +131,7 @@ class Model:
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.ModelRun]:
         page = page_arguments(first, after, last, before, models.MOST_HISTORY)
-        ask, criteria, newest = asking(info), search_filter(filter), page.from_the_start
+        ask, criteria, newest = field_context(info), search_filter(filter), page.from_the_start
         count = min(models.MOST_HISTORY, newest + 1) if newest is not None else models.MOST_HISTORY
         runs = await run_models.runs_of_model(ask, parent, count, criteria)
 
@@ -159,7 +159,7 @@ class Model:
         before: Before = strawberry.UNSET,
     ) -> Page[job_facts.Job]:
         page = page_arguments(first, after, last, before)
-        found = await jobs.jobs_of_model(asking(info), parent)
+        found = await jobs.jobs_of_model(field_context(info), parent)
         return cut(found, order_of_jobs(order_by), page, place=info.path.as_list)
 
     @strawberry.field(description="The model's code as written; null where dbt does not have it.", directives=dear(1))
@@ -178,14 +178,14 @@ class Model:
         directives=about(10),
     )
     async def tests(self, parent: Parent, info: Info) -> tuple[model_facts.ModelTest, ...]:
-        return await models.tests_of_model(asking(info), parent)
+        return await models.tests_of_model(field_context(info), parent)
 
     @strawberry.field(
         description="The last attempt to build the model, whatever its outcome; null when there was none.",
         graphql_type=ModelRun | None,
     )
     async def last_run(self, parent: Parent, info: Info) -> model_facts.ModelRun | None:
-        return await models.last_model_run(asking(info), parent)
+        return await models.last_model_run(field_context(info), parent)
 
     @strawberry.field(
         description="The last successful run of the model: its runtime, start and end belong together; null when it "
@@ -193,7 +193,7 @@ class Model:
         graphql_type=ModelRun | None,
     )
     async def last_success(self, parent: Parent, info: Info) -> model_facts.ModelRun | None:
-        return await models.last_successful_run(asking(info), parent)
+        return await models.last_successful_run(field_context(info), parent)
 
     @strawberry.field(
         description="The models it is built from directly, ordered by unique id.",
@@ -201,7 +201,7 @@ class Model:
         directives=about(5),
     )
     async def upstream(self, parent: Parent, info: Info) -> list[model_facts.Model]:
-        return await lineage.upstream_models(asking(info), parent)
+        return await lineage.upstream_models(field_context(info), parent)
 
     @strawberry.field(
         description="The models that are built from it directly, ordered by unique id.",
@@ -209,14 +209,14 @@ class Model:
         directives=about(5),
     )
     async def downstream(self, parent: Parent, info: Info) -> list[model_facts.Model]:
-        return await lineage.downstream_models(asking(info), parent)
+        return await lineage.downstream_models(field_context(info), parent)
 
     @strawberry.field(
         description="The owner of the model's group, else what its meta names as owner; null when neither does.",
         graphql_type=Owner | None,
     )
     async def owner(self, parent: Parent, info: Info) -> model_facts.Owner | None:
-        return await models.owner_of_model(asking(info), parent)
+        return await models.owner_of_model(field_context(info), parent)
 
     @strawberry.field(
         description="How fresh the sources are that the model stands on, directly or through others.",
@@ -224,4 +224,4 @@ class Model:
         directives=dear(5),
     )
     async def freshness(self, parent: Parent, info: Info) -> source_facts.Freshness:
-        return await freshness.model_freshness(asking(info), parent)
+        return await freshness.model_freshness(field_context(info), parent)

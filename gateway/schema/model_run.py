@@ -8,8 +8,8 @@ import strawberry
 
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
-from gateway.loading import jobs, models, projects
-from gateway.schema.context import Info, asking
+from gateway.queries import jobs, models, projects
+from gateway.schema.context import Info, field_context
 from gateway.schema.enums import RunStatus
 from gateway.schema.lazy import LazyModel, LazyRun
 
@@ -48,7 +48,7 @@ class ModelRun:
         graphql_type=LazyModel | None,
     )
     async def model(self, parent: Parent, info: Info) -> model_facts.Model | None:
-        ask = asking(info)
+        ask = field_context(info)
         project = await projects.project_of_environment(ask, parent.environment_id)
         return await models.applied_model(ask, project, parent.unique_id)
 
@@ -56,4 +56,4 @@ class ModelRun:
         description="The run; null, with an error, when dbt does not list it any more.", graphql_type=LazyRun | None
     )
     async def run(self, parent: Parent, info: Info) -> job_facts.Run | None:
-        return await jobs.find_run(asking(info), parent.run_id)
+        return await jobs.find_run(field_context(info), parent.run_id)

@@ -9,7 +9,7 @@ from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import source as source_facts
 from gateway.hierarchy.ranking import Ranked
-from gateway.loading import jobs, models, rankings, sources
+from gateway.queries import jobs, models, rankings, sources
 from gateway.schema.arguments import (
     IncludeFullRefresh,
     JobsFilter,
@@ -32,7 +32,7 @@ from gateway.schema.connections import (
     PartlyKnownConnection,
     page_arguments,
 )
-from gateway.schema.context import Info, asking
+from gateway.schema.context import Info, field_context
 from gateway.schema.costs import paged, sliced_by
 from gateway.schema.inputs import history_scope, job_filter, model_filter, run_filter, source_statuses
 from gateway.schema.job import Job
@@ -95,7 +95,7 @@ class Project:
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
-        found = await models.select_models(asking(info), [parent], model_filter(filter))
+        found = await models.select_models(field_context(info), [parent], model_filter(filter))
         return await cut_in_order(
             found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID, place=info.path.as_list
         )
@@ -119,7 +119,7 @@ class Project:
         page = page_arguments(first, after, last, before)
         where = job_filter(filter)
         built = where.models if where else None
-        found = await jobs.select_jobs(asking(info), [parent], models=built, where=where)
+        found = await jobs.select_jobs(field_context(info), [parent], models=built, where=where)
         return cut(found, order_of_jobs(order_by), page, place=info.path.as_list)
 
     @strawberry.field(
@@ -141,7 +141,7 @@ class Project:
         before: Before = strawberry.UNSET,
     ) -> Page[job_facts.Run]:
         page = page_arguments(first, after, last, before, jobs.MOST_RUNS, default=10)
-        return await page_of_runs(asking(info), [parent], run_filter(filter), order_by, page)
+        return await page_of_runs(field_context(info), [parent], run_filter(filter), order_by, page)
 
     @strawberry.field(
         description="The project's sources with their last freshness check, ordered by unique id.",
@@ -160,7 +160,7 @@ class Project:
         before: Before = strawberry.UNSET,
     ) -> Page[source_facts.Source]:
         page = page_arguments(first, after, last, before)
-        found = await sources.select_sources(asking(info), [parent], source_statuses(filter))
+        found = await sources.select_sources(field_context(info), [parent], source_statuses(filter))
         return cut(found, order_of_sources(order_by), page, arrived_in=BY_SOURCE_ID, place=info.path.as_list)
 
     @strawberry.field(description="How many models the project has.")
@@ -169,7 +169,7 @@ class Project:
 
     @strawberry.field(description="How many jobs run in the project's environment.")
     async def job_count(self, parent: Parent, info: Info) -> int | None:
-        return len(await jobs.jobs_of_project(asking(info), parent))
+        return len(await jobs.jobs_of_project(field_context(info), parent))
 
     @strawberry.field(
         description="The project's slowest models by the runtime of the last successful run, or by the mean over the "
@@ -189,7 +189,7 @@ class Project:
     ) -> tuple[Ranked[model_facts.Model], ...]:
         ensure_ranking(first, last_runs, offset)
         ranking = await rankings.slowest_models(
-            asking(info), [parent], first + offset, last_runs, model_filter(filter), scope=history_scope(history)
+            field_context(info), [parent], first + offset, last_runs, model_filter(filter), scope=history_scope(history)
         )
         return ranking.entries[offset:]
 
@@ -212,7 +212,7 @@ class Project:
         ensure_ranking(first, last_runs, offset)
         where = job_filter(filter)
         ranking = await rankings.longest_running_jobs(
-            asking(info),
+            field_context(info),
             [parent],
             first + offset,
             last_runs,

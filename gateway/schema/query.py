@@ -10,10 +10,10 @@ from gateway.errors import BadUserInput
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
-from gateway.loading import jobs, models, projects
+from gateway.queries import jobs, models, projects
 from gateway.schema.account import Account
 from gateway.schema.arguments import ProjectsFilter
-from gateway.schema.context import Info, asking
+from gateway.schema.context import Info, field_context
 from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import project_filter
 from gateway.schema.job import Job
@@ -59,7 +59,7 @@ class Query:
         environment: WantedEnvironment = strawberry.UNSET,
         filter: ProjectsFilter = strawberry.UNSET,
     ) -> project_facts.Account:
-        ask, criteria = asking(info), project_filter(filter)
+        ask, criteria = field_context(info), project_filter(filter)
         if not id:
             return await projects.view_account(ask, environment or DeploymentEnvironment.PRODUCTION, criteria)
         account = await projects.account_with_id(ask, id)
@@ -79,18 +79,18 @@ class Query:
     async def project(
         self, info: Info, id: ProjectId, environment: WantedEnvironment = strawberry.UNSET
     ) -> project_facts.Project:
-        return await projects.find_project(asking(info), id, environment or None)
+        return await projects.find_project(field_context(info), id, environment or None)
 
     @strawberry.field(description="One model.", graphql_type=Model | None)
     async def model(
         self, info: Info, id: ModelId, environment: WantedEnvironment = strawberry.UNSET
     ) -> model_facts.Model:
-        return await models.find_model(asking(info), id, environment or None)
+        return await models.find_model(field_context(info), id, environment or None)
 
     @strawberry.field(description="One job, of any environment.", graphql_type=Job | None)
     async def job(self, info: Info, id: JobId) -> job_facts.Job:
-        return await jobs.find_job(asking(info), jobs.number_of(id, "job"))
+        return await jobs.find_job(field_context(info), jobs.number_of(id, "job"))
 
     @strawberry.field(description="One run, of any job.", graphql_type=Run | None)
     async def run(self, info: Info, id: RunId) -> job_facts.Run:
-        return await jobs.find_run(asking(info), jobs.number_of(id, "run"))
+        return await jobs.find_run(field_context(info), jobs.number_of(id, "run"))

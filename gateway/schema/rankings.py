@@ -8,10 +8,10 @@ from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy.ranking import Ranked
 from gateway.schema.arguments import MOST_LAST_RUNS, MOST_OFFSET, MOST_RANKED
-from gateway.schema.figures import RuntimeSummary
 from gateway.schema.lazy import LazyJob, LazyModel
 from gateway.schema.model_run import ModelRun
 from gateway.schema.paging import ensure_count
+from gateway.schema.statistics import RuntimeSummary
 
 
 @strawberry.type(description="A model with its place among the slowest.")

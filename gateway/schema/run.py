@@ -11,7 +11,7 @@ from gateway.hierarchy import averages as average_facts
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy.ranking import Ranked
-from gateway.loading import averages, jobs, run_models
+from gateway.queries import averages, jobs, run_models
 from gateway.schema.arguments import MOST_RANKED, ModelsFilter, ModelsInRunFilter, Offset, Slowest, TopN
 from gateway.schema.connections import (
     DEFAULT_PAGE,
@@ -23,16 +23,16 @@ from gateway.schema.connections import (
     PartlyKnownConnection,
     page_arguments,
 )
-from gateway.schema.context import Info, asking
+from gateway.schema.context import Info, field_context
 from gateway.schema.costs import about, dear, paged, sliced_by
 from gateway.schema.enums import RunStatus
-from gateway.schema.figures import ModelAverage
 from gateway.schema.inputs import model_filter, search_filter
 from gateway.schema.lazy import LazyJob, LazyModel
 from gateway.schema.model_run import ModelRun
 from gateway.schema.orders import BY_UNIQUE_ID, OrderModelsBy, order_of_models
 from gateway.schema.paging import Page, cut_in_order, ensure_count
 from gateway.schema.rankings import RankedModelRun, ensure_ranking
+from gateway.schema.statistics import ModelAverage
 from gateway.schema.words import TriggerCategory, trigger_category
 
 Parent = strawberry.Parent[job_facts.Run]
@@ -99,7 +99,7 @@ class Run:
     )
     async def job(self, parent: Parent, info: Info) -> job_facts.Job | None:
         try:
-            return await jobs.find_job(asking(info), parent.job_id)
+            return await jobs.find_job(field_context(info), parent.job_id)
         except NotFound:
             return None
 
@@ -121,7 +121,7 @@ class Run:
 
     @strawberry.field(description="How many models had a result in this run.", directives=dear(1))
     async def model_count(self, parent: Parent, info: Info) -> int | None:
-        return len(await jobs.executed_models(asking(info), parent, None))
+        return len(await jobs.executed_models(field_context(info), parent, None))
 
     @strawberry.field(
         description="What each model did in this run, ordered by unique id. Models it did not touch are not listed; a "
@@ -140,7 +140,7 @@ class Run:
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.ModelRun]:
         page = page_arguments(first, after, last, before)
-        touched = await jobs.executed_models(asking(info), parent, search_filter(filter))
+        touched = await jobs.executed_models(field_context(info), parent, search_filter(filter))
         return await cut_in_order(touched, BY_UNIQUE_ID, page)
 
     @strawberry.field(
@@ -161,7 +161,7 @@ class Run:
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
-        ask = asking(info)
+        ask = field_context(info)
         touched = await run_models.models_in_run(ask, parent, models=model_filter(filter))
         found = await run_models.applied_models(ask, touched)
         present = [model for model in found.values() if model is not None]
@@ -181,7 +181,9 @@ class Run:
         offset: Offset = 0,
     ) -> tuple[Ranked[model_facts.ModelRun], ...]:
         ensure_ranking(first, offset=offset)
-        ranking = await run_models.slowest_models_of_run(asking(info), parent, first + offset, model_filter(filter))
+        ranking = await run_models.slowest_models_of_run(
+            field_context(info), parent, first + offset, model_filter(filter)
+        )
         return ranking.entries[offset:]
 
     @strawberry.field(
@@ -197,4 +199,4 @@ class Run:
         filter: ModelsFilter = strawberry.UNSET,
     ) -> average_facts.ModelAverage[model_facts.ModelRun]:
         ensure_count("first", first, MOST_RANKED)
-        return await averages.average_model_runtime(asking(info), parent, first, models=model_filter(filter))
+        return await averages.average_model_runtime(field_context(info), parent, first, models=model_filter(filter))

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.list_filters import RunFilter
 from gateway.hierarchy.project import Project
-from gateway.loading.account_runs import newest_runs
-from gateway.loading.asking import Asking
-from gateway.loading.jobs import MOST_RUNS
+from gateway.loading.field_context import FieldContext
+from gateway.queries.account_runs import newest_runs
+from gateway.queries.jobs import MOST_RUNS
 from gateway.schema.orders import RunOrder, order_of_runs
 from gateway.schema.paging import Page, PageArguments, cut
 
 
 async def page_of_runs(
-    asking: Asking,
+    field_context: FieldContext,
     projects: Sequence[Project],
     where: RunFilter | None,
     order_by: RunOrder | None,
@@ -24,10 +24,10 @@ async def page_of_runs(
     """The page asked for; as few runs are read as it needs."""
     newest = None if order_by else page.from_the_start
     limit = min(MOST_RUNS, newest + 1) if newest is not None else MOST_RUNS
-    runs = await newest_runs(asking, projects, limit, where=where)
+    runs = await newest_runs(field_context, projects, limit, where=where)
 
     async def total() -> int | None:
-        everything = await newest_runs(asking, projects, MOST_RUNS, where=where)
-        return len(everything) if len(await asking.loaders.newest_runs(MOST_RUNS)) < MOST_RUNS else None
+        everything = await newest_runs(field_context, projects, MOST_RUNS, where=where)
+        return len(everything) if len(await field_context.loaders.newest_runs(MOST_RUNS)) < MOST_RUNS else None
 
-    return cut(runs, order_of_runs(order_by), page, total, place=asking.place)
+    return cut(runs, order_of_runs(order_by), page, total, place=field_context.place)

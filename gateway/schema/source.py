@@ -7,9 +7,9 @@ import strawberry
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import source as source_facts
-from gateway.loading import sources
+from gateway.queries import sources
 from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
-from gateway.schema.context import Info, asking
+from gateway.schema.context import Info, field_context
 from gateway.schema.costs import paged
 from gateway.schema.freshness import SourceFreshness
 from gateway.schema.lazy import LazyModel, LazyProject
@@ -46,5 +46,5 @@ class Source:
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
-        found = await sources.models_built_on(asking(info), parent)
+        found = await sources.models_built_on(field_context(info), parent)
         return cut(found, BY_MODEL_ID, page, arrived_in=BY_MODEL_ID)

@@ -11,11 +11,11 @@ from gateway.errors import BadUserInput
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy.ranking import Ranked, Ranking
-from gateway.loading import jobs, projects, rankings
-from gateway.loading.asking import Asking
-from gateway.loading.live import Live, changed_rankings, finished_runs
+from gateway.loading.field_context import FieldContext
+from gateway.queries import jobs, projects, rankings
+from gateway.queries.live import Live, changed_rankings, finished_runs
 from gateway.schema.arguments import Environment, JobsFilter, LastRuns, ModelsFilter, TopN
-from gateway.schema.context import Info, asking
+from gateway.schema.context import Info, field_context
 from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import job_filter, model_filter
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
@@ -44,7 +44,7 @@ class Subscription:
     async def run_finished(
         self, info: Info, project_ids: ProjectIds = strawberry.UNSET, job_id: OfJob = strawberry.UNSET
     ) -> AsyncGenerator[job_facts.Run, None]:
-        ask = asking(info)
+        ask = field_context(info)
         wanted = await _known_projects(ask, project_ids) if project_ids else None
         job = (await jobs.find_job(ask, jobs.number_of(job_id, "job"))).id if job_id else None
         return finished_runs(_live(info), wanted, job)
@@ -65,7 +65,7 @@ class Subscription:
         ensure_ranking(first, last_runs)
         criteria = model_filter(filter)
 
-        async def rank(ask: Asking) -> Ranking[model_facts.Model]:
+        async def rank(ask: FieldContext) -> Ranking[model_facts.Model]:
             account = await projects.find_account(ask, environment)
             return await rankings.slowest_models(ask, account.projects, first, last_runs, criteria)
 
@@ -88,7 +88,7 @@ class Subscription:
         where = job_filter(filter)
         models = where.models if where else None
 
-        async def rank(ask: Asking) -> Ranking[job_facts.Job]:
+        async def rank(ask: FieldContext) -> Ranking[job_facts.Job]:
             account = await projects.find_account(ask, environment)
             return await rankings.longest_running_jobs(
                 ask, account.projects, first, last_runs, models=models, where=where
@@ -103,7 +103,7 @@ def _live(info: Info) -> Live:
     return info.context.live
 
 
-async def _known_projects(ask: Asking, wanted: list[strawberry.ID]) -> frozenset[str]:
+async def _known_projects(ask: FieldContext, wanted: list[strawberry.ID]) -> frozenset[str]:
     """The projects' ids. Raises BadUserInput for one that does not exist in any deployment environment."""
     everything = (await ask.loaders.projects()).by_environment.values()
     known = {spelling for project in everything for spelling in project.spellings}

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from gql import Client
 from gql.client import AsyncClientSession
 
-from gateway.at_hand import ensure_may_ask
+from gateway.concurrency.only_if_cached import ensure_may_fetch
 from gateway.errors import (
     UpstreamComplexityExceeded,
     UpstreamError,
@@ -22,8 +22,8 @@ from gateway.errors import (
     UpstreamRejected,
 )
 from gateway.services.batch_sizes import BatchSizes
-from gateway.services.wire.refusals import UpstreamProblem, excerpt, refusal_of_lookup, refusal_of_problems
-from gateway.services.wire.transport import GuardedTransport, RenderedRequest, Reply
+from gateway.services.transport.graphql_transport import GuardedTransport, RenderedRequest, Reply
+from gateway.services.transport.upstream_errors import UpstreamProblem, excerpt, refusal_of_lookup, refusal_of_problems
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -105,7 +105,7 @@ class BaseQuery:
         The documents go out side by side. A lookup that fails alone leaves the others whole: they are asked again
         without it. A document refused as too complex is halved.
         """
-        ensure_may_ask()
+        ensure_may_fetch()
         answers = await asyncio.gather(*(self._ask(operation, document) for document in documents))
         return {alias: answer for part in answers for alias, answer in part.items()}
 

@@ -8,33 +8,33 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from gateway.caching.belief import Tolerance, wanting
 from gateway.caching.counts import LookupCounts
 from gateway.caching.generations import Generations
 from gateway.caching.kept import KeptFacts
 from gateway.caching.memory import Memory
-from gateway.caching.redis_link import RedisLink
-from gateway.caching.replicas import SharedFacts
+from gateway.caching.redis_client import RedisClient
+from gateway.caching.shared_facts import SharedFacts
 from gateway.caching.tiers import Tiers
+from gateway.caching.validity import StalePolicy, max_age_of
 from gateway.services.admin.admin_api import AdminApi
 from gateway.services.admin.admin_facts import AdminFacts
 from gateway.services.admin.admin_service import AdminService
 from gateway.services.admin.configured import ConfiguredProject
 from gateway.services.admin.inferred_admin import Discovery, InferredAdmin
 from gateway.services.base_query import BaseQuery
-from gateway.services.changes import Changes
-from gateway.services.discipline.status import UpstreamStatus, untroubled
+from gateway.services.change_poller import ChangePoller
 from gateway.services.environment_service import EnvironmentService
+from gateway.services.event_bus import EventBus
 from gateway.services.group_service import GroupService
+from gateway.services.invalidation import Invalidation
 from gateway.services.invocation_arguments import InvocationArguments
 from gateway.services.job_service import JobService
 from gateway.services.lineage_service import LineageService
 from gateway.services.models.model_service import ModelService
-from gateway.services.news import News
+from gateway.services.resilience.status import UpstreamStatus, untroubled
 from gateway.services.source_service import SourceService
-from gateway.services.watch import Watch
-from gateway.services.wire.transport import GuardedTransport
-from gateway.services.wire.wire import Wire
+from gateway.services.transport.graphql_transport import GuardedTransport
+from gateway.services.transport.http_transport import HttpTransport
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class Upstream:
     many requests one operation may cause, to which the wire keeps; None: any number.
     """
 
-    wire: Wire
+    transport: HttpTransport
     discovery_url: str
     admin_url: str | None
     account_id: int
@@ -63,7 +63,7 @@ class Upstream:
     status: Callable[[], UpstreamStatus] = untroubled
     facts_of: str = ""
     identity: str = ""
-    link: RedisLink | None = None
+    link: RedisClient | None = None
     calls_per_operation: int | None = None
 
 
@@ -80,7 +80,7 @@ class Freshness:
     cache_bytes: int = 1024 * 1024 * 1024
     least_max_age: float = 0.0
     reading_seconds: float = _LEAST_READING_SECONDS
-    tolerance: Tolerance = field(default_factory=Tolerance)
+    tolerance: StalePolicy = field(default_factory=StalePolicy)
 
     def part(self, parts: int) -> Freshness:
         """The same for one of so many who share the memory."""
@@ -99,10 +99,10 @@ class Services:
     groups: GroupService
     sources: SourceService
     admin: AdminFacts
-    changes: Changes
-    news: News
+    events: EventBus
+    invalidation: Invalidation
     tiers: Tiers
-    watch: Watch
+    poller: ChangePoller
     least_max_age: float = 0.0
     upstream_status: Callable[[], UpstreamStatus] = untroubled
 
@@ -111,14 +111,14 @@ class Services:
         """How often the facts of each environment changed."""
         return self.tiers.generations
 
-    def recalled(self, key: Hashable, about: object, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
+    def derived(self, key: Hashable, about: object, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
         """What `make` makes of facts at hand, made once as long as they stay what they are (see caching.recalled)."""
-        return self.tiers.recalled.tell(key, about, make)
+        return self.tiers.derived.tell(key, about, make)
 
-    def wanting(self, max_age: float | None) -> AbstractContextManager[None]:
+    def max_age_of(self, max_age: float | None) -> AbstractContextManager[None]:
         """Within the block only facts count that were known to be true `max_age` seconds ago; None: those that the
         settings let count."""
-        return _NOTHING_WANTED if max_age is None else wanting(self.tiers.clock() - max(max_age, self.least_max_age))
+        return _NOTHING_WANTED if max_age is None else max_age_of(self.tiers.clock() - max(max_age, self.least_max_age))
 
 
 @asynccontextmanager
@@ -134,22 +134,22 @@ async def open_services(
     """The services over one upstream (see build_services); leaving the block closes its connections."""
     async with open_query(upstream, clock) as query:
         services = build_services(query, upstream, freshness, clock, shared=shared, kept=kept, counts=counts)
-        services.news.listen()
+        services.invalidation.listen()
         try:
             yield services
         finally:
             services.generations.ended = True
-            await services.news.close()
+            await services.invalidation.close()
 
 
 @asynccontextmanager
 async def open_query(upstream: Upstream, clock: Callable[[], float] = time.monotonic) -> AsyncIterator[BaseQuery]:
     """A session with the upstream's Discovery API; leaving the block closes the upstream's connections."""
     try:
-        async with BaseQuery(GuardedTransport(upstream.wire, upstream.discovery_url), clock) as query:
+        async with BaseQuery(GuardedTransport(upstream.transport, upstream.discovery_url), clock) as query:
             yield query
     finally:
-        await upstream.wire.close()
+        await upstream.transport.close()
 
 
 def build_services(
@@ -169,12 +169,12 @@ def build_services(
     """
     interval = freshness.revision_interval
     tiers = _tiers(freshness, clock, shared, kept, counts or LookupCounts())
-    changes = Changes()
-    environments = EnvironmentService(query, interval, tiers, changes)
+    events = EventBus()
+    environments = EnvironmentService(query, interval, tiers, events)
     models = ModelService(query, environments, tiers)
     jobs = JobService(query, interval, tiers)
     admin = _admin(upstream, freshness, Discovery(query, environments, models, jobs, tiers), tiers)
-    news = News(environments, jobs, admin, changes, tiers)
+    invalidation = Invalidation(environments, jobs, admin, events, tiers)
     return Services(
         environments=environments,
         models=models,
@@ -184,10 +184,10 @@ def build_services(
         groups=GroupService(query, environments, tiers),
         sources=SourceService(query, environments, tiers),
         admin=admin,
-        changes=changes,
-        news=news,
+        events=events,
+        invalidation=invalidation,
         tiers=tiers,
-        watch=Watch(environments, admin, news, tiers, interval),
+        poller=ChangePoller(environments, admin, invalidation, tiers, interval),
         least_max_age=freshness.least_max_age,
         upstream_status=upstream.status,
     )
@@ -217,5 +217,5 @@ def _admin(
     seconds = freshness.topology_seconds
     if upstream.admin_url is None:
         return InferredAdmin(upstream.account_id, upstream.projects, discovery, seconds, tiers)
-    api = AdminApi(upstream.wire, upstream.admin_url, upstream.account_id, upstream.calls_per_operation)
+    api = AdminApi(upstream.transport, upstream.admin_url, upstream.account_id, upstream.calls_per_operation)
     return AdminService(api, seconds, freshness.revision_interval, tiers)

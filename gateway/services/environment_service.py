@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.caching.belief import OUTDATED, Belief, for_seconds, wanted_since
+from gateway.caching.codec import Codec
 from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.generations import ACCOUNT
 from gateway.caching.memory import Fact
-from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
+from gateway.caching.validity import OUTDATED, Validity, for_seconds, oldest_acceptable
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.services.base_query import BaseQuery, Operation, environment_lookups
-from gateway.services.changes import Change, ChangeKind, Changes
 from gateway.services.discovery_types import Environment
+from gateway.services.event_bus import Change, ChangeKind, EventBus
 from gateway.telemetry.usage import current_usage
 
 # Headers are tiny: one document asks for many environments.
@@ -56,17 +56,17 @@ class EnvironmentHeader:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class EnvironmentValidity:
     """An environment's header and how long it is believed: what its other facts are judged by."""
 
     header: EnvironmentHeader
-    current: Belief
+    current: Validity
 
     @property
     def revision(self) -> datetime | None:
         return self.header.revision
 
-    def judge(self, revision: datetime | None) -> Belief:
+    def validate(self, revision: datetime | None) -> Validity:
         """What to think of a fact that was read under a revision."""
         if revision == self.header.revision:
             return self.current
@@ -81,12 +81,12 @@ class EnvironmentService:
     A new revision is told to `changes` and counted in the generations when it is first seen.
     """
 
-    def __init__(self, query: BaseQuery, interval: float, tiers: Tiers, changes: Changes) -> None:
+    def __init__(self, query: BaseQuery, interval: float, tiers: Tiers, events: EventBus) -> None:
         self._query = query
         self._interval = interval
         self._tiers = tiers
-        self._changes = changes
-        packing: Packing[EnvironmentHeader] = Packing(EnvironmentHeader)
+        self._events = events
+        packing: Codec[EnvironmentHeader] = Codec(EnvironmentHeader)
         kind: Kind[int, EnvironmentHeader] = Kind("header", environment_of=lambda one: one, packing=packing)
         self._cache: FactsCache[int, EnvironmentHeader] = FactsCache(tiers, kind)
         self._seen: dict[int, EnvironmentHeader] = {}
@@ -95,14 +95,16 @@ class EnvironmentService:
     async def headers(self, environment_ids: Sequence[int]) -> dict[int, EnvironmentHeader | GatewayError]:
         """The header of each environment, not older than the interval (seconds)."""
         now = self._tiers.clock()
-        found = await self._cache.get_many(environment_ids, self._fetch, lambda one, fact: self._judge(one, fact, now))
+        found = await self._cache.get_many(
+            environment_ids, self._fetch, lambda one, fact: self._validate(one, fact, now)
+        )
         self._notice({one: header for one, header in found.items() if isinstance(header, EnvironmentHeader)})
         return found
 
     async def names(self, environment_ids: Sequence[int]) -> dict[int, EnvironmentHeader | GatewayError]:
         """Headers by which to tell what environments are called: those that were read within the interval will do,
         whatever has happened in them since. Others are read, and nothing is read along with them."""
-        now, since = self._tiers.clock(), wanted_since()
+        now, since = self._tiers.clock(), oldest_acceptable()
         known: dict[int, EnvironmentHeader | GatewayError] = {}
         for one in environment_ids:
             fact = self._cache.peek(one)
@@ -112,7 +114,7 @@ class EnvironmentService:
         missing = [one for one in environment_ids if one not in known]
         if not missing:
             return known
-        found = await self._cache.get_many(missing, self._fetch_alone, lambda one, fact: self._judge(one, fact, now))
+        found = await self._cache.get_many(missing, self._fetch_alone, lambda one, fact: self._validate(one, fact, now))
         self._notice({one: header for one, header in found.items() if isinstance(header, EnvironmentHeader)})
         return known | found
 
@@ -122,7 +124,9 @@ class EnvironmentService:
         known = {one: self._cache.peek(one) for one in environment_ids}
         return [one for one, fact in known.items() if fact is None or fact.read_at < since]
 
-    async def sorted_out(self, environment_ids: Sequence[int]) -> tuple[dict[int, Standing], dict[int, GatewayError]]:
+    async def sorted_out(
+        self, environment_ids: Sequence[int]
+    ) -> tuple[dict[int, EnvironmentValidity], dict[int, GatewayError]]:
         """How the environments stand that can be read, and the errors of the others. What is read by them counts as
         facts of theirs in the answer."""
         headers = await self.headers(environment_ids)
@@ -133,10 +137,10 @@ class EnvironmentService:
     def expect_change(self, environment_id: int) -> None:
         """Has a header asked again at once, and often until its revision moves: dbt takes in a run's metadata some time
         after the run has ended."""
-        self._cache.outdate(environment_id)
+        self._cache.invalidate(environment_id)
         self._expected[environment_id] = self._tiers.clock() + _EXPECTING_SECONDS
 
-    def _judge(self, environment_id: int, fact: Fact[EnvironmentHeader], now: float) -> Belief:
+    def _validate(self, environment_id: int, fact: Fact[EnvironmentHeader], now: float) -> Validity:
         return for_seconds(fact.read_at, self._interval_of(environment_id, now), now)
 
     def _interval_of(self, environment_id: int, now: float) -> float:
@@ -147,12 +151,12 @@ class EnvironmentService:
             return self._interval
         return min(self._interval, _EXPECTING_INTERVAL)
 
-    def _standing(self, environment_id: int, header: EnvironmentHeader) -> Standing:
+    def _standing(self, environment_id: int, header: EnvironmentHeader) -> EnvironmentValidity:
         now = self._tiers.clock()
         fact = self._cache.peek(environment_id)
         read_at = fact.read_at if fact else now
         until = read_at + self._interval_of(environment_id, now)
-        return Standing(header, Belief(current=True, until=until, confirmed_at=read_at))
+        return EnvironmentValidity(header, Validity(current=True, until=until, confirmed_at=read_at))
 
     def _notice(self, headers: Mapping[int, EnvironmentHeader]) -> None:
         for one, header in headers.items():
@@ -163,7 +167,7 @@ class EnvironmentService:
             if before is not None:
                 self._expected.pop(one, None)
                 self._tiers.generations.advance((one,) if before.same_project(header) else (one, ACCOUNT))
-                self._changes.publish(Change(ChangeKind.ENVIRONMENT_CHANGED, one))
+                self._events.publish(Change(ChangeKind.ENVIRONMENT_CHANGED, one))
 
     async def _fetch(self, environment_ids: list[int]) -> Mapping[int, EnvironmentHeader | GatewayError]:
         """Asks along those whose check is due soon, so that checks go together; not where a run has ended, which must

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from gateway.caching.codec import Codec
 from gateway.caching.facts import Kind
-from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import Owner
@@ -41,7 +41,7 @@ class GroupService:
             environments,
             self._read,
             tiers,
-            Kind("owners", lambda owners: 200 + 300 * len(owners), packing=Packing(dict[str, Owner])),
+            Kind("owners", lambda owners: 200 + 300 * len(owners), packing=Codec(dict[str, Owner])),
         )
 
     async def owners(self, environment_ids: Sequence[int]) -> dict[int, Owners | GatewayError]:

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.caching.belief import FINAL
+from gateway.caching.codec import Codec
 from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.generations import ACCOUNT
-from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
+from gateway.caching.validity import FINAL
 from gateway.errors import GatewayError
 from gateway.hierarchy.history import Told
 from gateway.hierarchy.variants import variant_of_arguments
@@ -52,7 +52,7 @@ class InvocationArguments:
 
     def __init__(self, query: BaseQuery, tiers: Tiers) -> None:
         self._query = query
-        kind: Kind[CommandKey, _Fact] = Kind("command", lambda _: 200, packing=Packing(_Fact))
+        kind: Kind[CommandKey, _Fact] = Kind("command", lambda _: 200, packing=Codec(_Fact))
         self._facts: FactsCache[CommandKey, _Fact] = FactsCache(tiers, kind)
 
     async def told(self, witnesses: Sequence[Witness]) -> dict[Witness, Told | GatewayError | None]:

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from gateway.caching.belief import FINAL, Belief, for_seconds
+from gateway.caching.codec import Codec
 from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.generations import ACCOUNT
 from gateway.caching.memory import Fact
-from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
+from gateway.caching.validity import FINAL, Validity, for_seconds
 from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import BuiltModel, ModelRun
@@ -72,13 +72,13 @@ class JobService:
         full: Kind[RunKey, _RunFact[ModelRun]] = Kind(
             "run models",
             lambda fact: 500 + weigh_runs(fact.models.models),
-            packing=Packing(_RunFact[ModelRun]),
+            packing=Codec(_RunFact[ModelRun]),
             is_final=_is_final,
         )
         outline: Kind[RunKey, _RunFact[BuiltModel]] = Kind(
             "outline",
             lambda fact: 500 + 250 * len(fact.models.models),
-            packing=Packing(_RunFact[BuiltModel]),
+            packing=Codec(_RunFact[BuiltModel]),
             is_final=_is_final,
         )
         self._full: FactsCache[RunKey, _RunFact[ModelRun]] = FactsCache(tiers, full)
@@ -98,10 +98,10 @@ class JobService:
 
         return await self._get(self._full, keys, finished, read)
 
-    def outdate(self, key: RunKey) -> None:
+    def invalidate(self, key: RunKey) -> None:
         """Has a run read again when it is asked for."""
-        self._full.outdate(key)
-        self._outlines.outdate(key)
+        self._full.invalidate(key)
+        self._outlines.invalidate(key)
 
     def unread(self, keys: Sequence[RunKey]) -> list[RunKey]:
         """Those of these runs whose models would have to be read now."""
@@ -126,13 +126,13 @@ class JobService:
                 for key, one in found.items()
             }
 
-        def judge(_: RunKey, fact: Fact[_RunFact[T]]) -> Belief:
+        def validate(_: RunKey, fact: Fact[_RunFact[T]]) -> Validity:
             if fact.value.final:
                 return FINAL
             return for_seconds(fact.read_at, min(_LONGEST_PAUSE, self._interval * 2**fact.value.tries), now)
 
         current_usage().environments.add(ACCOUNT)
-        facts = await cache.get_many(keys, fetch, judge)
+        facts = await cache.get_many(keys, fetch, validate)
         return {key: fact.models if isinstance(fact, _RunFact) else fact for key, fact in facts.items()}
 
     async def _read_full(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from gateway.caching.codec import Codec
 from gateway.caching.facts import Kind
-from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.lineage import Lineage
@@ -25,7 +25,7 @@ _OPERATION = Operation(
 )
 
 # What follows from the parents does not lie in the cache.
-_PACKING = Packing(dict[str, tuple[str, ...]], lambda lineage: lineage.parents, Lineage)
+_PACKING = Codec(dict[str, tuple[str, ...]], lambda lineage: lineage.parents, Lineage)
 
 # A lineage comes whole, without pages: few environments a document.
 _PER_DOCUMENT = 5

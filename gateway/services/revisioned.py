@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from gateway.caching.belief import Belief
+from gateway.caching.codec import Codec
 from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.memory import Fact
-from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
+from gateway.caching.validity import Validity
 from gateway.errors import GatewayError
 from gateway.services.environment_service import EnvironmentService
 
@@ -28,10 +28,10 @@ class Stamped(Generic[V]):
     revision: datetime | None
 
 
-def _stamped(packing: Packing[V]) -> Packing[Stamped[V]]:
+def _stamped(packing: Codec[V]) -> Codec[Stamped[V]]:
     """The packing of a fact and its revision, of that of the fact."""
     shape: Any = packing.shape
-    return Packing(
+    return Codec(
         Stamped[shape],
         lambda fact: Stamped(packing.pack(fact.value), fact.revision),
         lambda packed: Stamped(packing.unpack(packed.value), packed.revision),
@@ -62,8 +62,8 @@ class Revisioned(Generic[V]):
                 for one, value in found.items()
             }
 
-        def judge(environment_id: int, fact: Fact[Stamped[V]]) -> Belief:
-            return readable[environment_id].judge(fact.value.revision)
+        def validate(environment_id: int, fact: Fact[Stamped[V]]) -> Validity:
+            return readable[environment_id].validate(fact.value.revision)
 
-        facts = await self._cache.get_many(list(readable), fetch, judge)
+        facts = await self._cache.get_many(list(readable), fetch, validate)
         return {**failed, **{one: f.value if isinstance(f, Stamped) else f for one, f in facts.items()}}

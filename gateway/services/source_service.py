@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from gateway.caching.codec import Codec
 from gateway.caching.facts import Kind
-from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.source import SourceFreshness
@@ -51,7 +51,7 @@ class SourceService:
             environments,
             self._read,
             tiers,
-            Kind("sources", lambda sources: 200 + 600 * len(sources), packing=Packing(dict[str, SourceFreshness])),
+            Kind("sources", lambda sources: 200 + 600 * len(sources), packing=Codec(dict[str, SourceFreshness])),
         )
 
     async def sources(self, environment_ids: Sequence[int]) -> dict[int, Sources | GatewayError]:

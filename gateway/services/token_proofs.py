@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 
-from gateway.deadline import deadline_in
+from gateway.concurrency.deadline import deadline_in
 from gateway.errors import UpstreamUnauthenticated
 from gateway.services.bundle import Upstream
-from gateway.services.wire.refusals import refusal_of_status
-from gateway.services.wire.wire import WireRequest
+from gateway.services.transport.http_transport import TransportRequest
+from gateway.services.transport.upstream_errors import refusal_of_status
 from gateway.telemetry.usage import Usage, measuring
 
 # A token that dbt refused is not sent again for so long: it may yet be made valid.
@@ -47,19 +47,19 @@ class TokenProofs:
             async with self._turns:
                 # Others with the same token may have been told meanwhile.
                 self._ensure_not_refused(key)
-                response = await self._upstream.wire.send(self._request(token))
+                response = await self._upstream.transport.send(self._request(token))
         if response.status == 401:
             self._refuse(key)
             raise _refusal()
         if response.status == 429 or response.status >= 500 or 300 <= response.status < 400:
             raise refusal_of_status(response) or _refusal()
 
-    def _request(self, token: SecretStr) -> WireRequest:
+    def _request(self, token: SecretStr) -> TransportRequest:
         upstream = self._upstream
         if upstream.admin_url is None:
-            return WireRequest("POST", upstream.discovery_url, body=_ANY_DOCUMENT, token=token, proven=False)
+            return TransportRequest("POST", upstream.discovery_url, body=_ANY_DOCUMENT, token=token, proven=False)
         url = f"{upstream.admin_url.rstrip('/')}/api/v2/accounts/{upstream.account_id}/"
-        return WireRequest("GET", url, api="admin", token=token, proven=False)
+        return TransportRequest("GET", url, api="admin", token=token, proven=False)
 
     def _ensure_not_refused(self, key: str) -> None:
         refused_at = self._refused.get(key)

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from gateway.hierarchy.run_event import RunEvent
 from gateway.services.bundle import Services, Upstream
-from gateway.services.wire.wire import Wire, WireRequest, WireResponse
+from gateway.services.transport.http_transport import HttpTransport, TransportRequest, TransportResponse
 
 _IDLE_SECONDS = 900.0
 
@@ -22,15 +22,15 @@ Prove = Callable[[str, SecretStr], Awaitable[None]]
 OpenServices = Callable[[SecretStr], AbstractAsyncContextManager[Services]]
 
 
-class TokenWire:
+class TokenTransport:
     """A wire that asks with a caller's token. The connections are those of the wire it stands before, and stay open."""
 
-    def __init__(self, wire: Wire, token: SecretStr) -> None:
-        self._wire = wire
+    def __init__(self, transport: HttpTransport, token: SecretStr) -> None:
+        self._transport = transport
         self._token = token
 
-    async def send(self, request: WireRequest) -> WireResponse:
-        return await self._wire.send(replace(request, token=self._token))
+    async def send(self, request: TransportRequest) -> TransportResponse:
+        return await self._transport.send(replace(request, token=self._token))
 
     async def close(self) -> None:
         return None
@@ -38,7 +38,7 @@ class TokenWire:
 
 def upstream_of(upstream: Upstream, token: SecretStr) -> Upstream:
     """The same upstream, asked with this token."""
-    return replace(upstream, wire=TokenWire(upstream.wire, token), facts_of=hash_of_token(token))
+    return replace(upstream, transport=TokenTransport(upstream.transport, token), facts_of=hash_of_token(token))
 
 
 def hash_of_token(token: SecretStr) -> str:
@@ -95,7 +95,7 @@ class TokenServices:
     def take(self, event: RunEvent) -> None:
         """Takes an event of a run in for every token: what each has read of it is outdated, and who listens is told."""
         for kept in self._kept.values():
-            kept.services.news.take(event)
+            kept.services.invalidation.take(event)
 
     async def close(self) -> None:
         """Lets go of all of them."""
@@ -108,7 +108,7 @@ class TokenServices:
         if surplus <= 0 and next(iter(self._kept.values())).used_at >= idle_since:
             return
         # Who listens may be silent for long.
-        free = [key for key, kept in self._kept.items() if key != using and not kept.services.watch.listeners]
+        free = [key for key, kept in self._kept.items() if key != using and not kept.services.poller.listeners]
         leaving = [key for place, key in enumerate(free) if place < surplus or self._kept[key].used_at < idle_since]
         for kept in [self._kept.pop(key) for key in leaving]:
             await kept.opened.aclose()

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gateway.identity.api_keys import hash_of_key
-from gateway.setting_entries import ApiKeySetting
 from gateway.settings import Settings
+from gateway.settings.entries import ApiKeySetting
 from tests.serving import Gateway, Reply
 
 Environments = Sequence[int | Literal["*"]]

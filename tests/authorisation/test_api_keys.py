@@ -18,12 +18,12 @@ from starlette.applications import Starlette
 from gateway.app import create_app
 from gateway.errors import ConfigurationError
 from gateway.http.authentication import Credentials
-from gateway.http.callers import KnownCallers
+from gateway.http.known_callers import KnownCallers
 from gateway.identity import api_keys
 from gateway.identity.api_keys import ApiKey, ApiKeys, hash_of_key, new_key
 from gateway.identity.caller import Caller
-from gateway.setting_entries import ApiKeySetting, read_api_keys
 from gateway.settings import Settings, load_settings
+from gateway.settings.entries import ApiKeySetting, read_api_keys
 from tests.authorisation.callers import Holder, known_to
 from tests.clock import Moments
 from tests.serving import serving
@@ -213,7 +213,7 @@ def test_a_file_is_looked_at_every_two_seconds_and_read_when_it_has_changed(
 
 async def test_who_has_a_key_that_ends_is_remembered_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = Moments()
-    monkeypatch.setattr("gateway.http.callers.time", moments)
+    monkeypatch.setattr("gateway.http.known_callers.time", moments)
     end = datetime.fromtimestamp(moments.time() + 30, UTC)
     keys = [ApiKey(ANNA.setting.sha256, Caller("anna"), end), ApiKey(BERT.setting.sha256, Caller("bert"))]
     callers = KnownCallers(ApiKeys(lambda: keys), None)

@@ -17,7 +17,7 @@ from gateway.http.authentication import (
     credentials_of,
 )
 from gateway.identity.caller import ANYBODY
-from gateway.identity.refusals import Unauthenticated
+from gateway.identity.errors import Unauthenticated
 from gateway.settings import Settings
 
 QUESTION = {"query": "{ account { id } }"}

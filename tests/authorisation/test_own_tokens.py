@@ -23,14 +23,14 @@ from gateway.app import create_app
 from gateway.errors import ConfigurationError, UpstreamError, UpstreamRateLimited, UpstreamUnauthenticated
 from gateway.hierarchy.visibility import EVERYTHING
 from gateway.http.authentication import Credentials
-from gateway.http.callers import KnownCallers
-from gateway.identity.refusals import Unauthenticated
+from gateway.http.known_callers import KnownCallers
+from gateway.identity.errors import Unauthenticated
 from gateway.services.bundle import Upstream
-from gateway.services.discipline.disciplined_wire import DisciplinedWire, Surroundings
-from gateway.services.discipline.policy import DisciplinePolicy
+from gateway.services.resilience.policy import ResiliencePolicy
+from gateway.services.resilience.resilient_transport import Dependencies, ResilientTransport
 from gateway.services.token_proofs import TokenProofs
 from gateway.services.token_services import TokenServices
-from gateway.services.wire.wire import WireLimits, WireRequest, WireResponse
+from gateway.services.transport.http_transport import TransportLimits, TransportRequest, TransportResponse
 from gateway.settings import Settings, load_settings
 from gateway.telemetry.usage import current_usage
 from tests.authorisation.callers import Holder, known_to
@@ -179,7 +179,7 @@ class Bundles:
             async def __aenter__(self) -> Any:
                 await asyncio.sleep(0)
                 bundles.open[name] += 1
-                return bundles.opened.setdefault(name, SimpleNamespace(name=name, watch=SimpleNamespace(listeners=0)))
+                return bundles.opened.setdefault(name, SimpleNamespace(name=name, poller=SimpleNamespace(listeners=0)))
 
             async def __aexit__(self, *_: Any) -> None:
                 bundles.open[name] -= 1
@@ -208,13 +208,13 @@ async def test_those_to_whom_somebody_listens_stay() -> None:
     bundles, clock = Bundles(), Clock()
     kept = TokenServices(bundles, 2, clock)
     for name in "ab":
-        (await kept.of(SecretStr(name))).watch.listeners = 1
+        (await kept.of(SecretStr(name))).poller.listeners = 1
     clock.now += 10_000
     await kept.of(SecretStr("c"))
     assert +bundles.open == Counter("abc"), "two listen, the third is just being used"
     await kept.of(SecretStr("d"))
     assert +bundles.open == Counter("abd")
-    bundles.opened["a"].watch.listeners = 0
+    bundles.opened["a"].poller.listeners = 0
     await kept.of(SecretStr("d"))
     assert +bundles.open == Counter("bd")
 
@@ -252,31 +252,31 @@ async def test_made_up_tokens_are_tried_once_and_push_nobody_out(settings: Setti
 
 
 async def test_a_refused_token_is_tried_again_after_a_minute() -> None:
-    clock, wire = Clock(), Answering()
-    proofs = TokenProofs(Upstream(wire, "http://dbt/graphql", "http://dbt", 7), 5.0, clock)
-    wire.status = 401
+    clock, transport = Clock(), Answering()
+    proofs = TokenProofs(Upstream(transport, "http://dbt/graphql", "http://dbt", 7), 5.0, clock)
+    transport.status = 401
     for seconds, sent in ((0, 1), (59, 1), (2, 2)):
         clock.now += seconds
         with pytest.raises(UpstreamUnauthenticated):
             await proofs.prove("hash", SecretStr(ANNA))
-        assert len(wire.sent) == sent
+        assert len(transport.sent) == sent
     clock.now += 61
-    wire.status = 403
+    transport.status = 403
     await proofs.prove("hash", SecretStr(ANNA))
-    assert {one.url for one in wire.sent} == {"http://dbt/api/v2/accounts/7/"}
-    assert len({*wire.callers}) == 1, "one turn for all"
+    assert {one.url for one in transport.sent} == {"http://dbt/api/v2/accounts/7/"}
+    assert len({*transport.callers}) == 1, "one turn for all"
 
 
 @pytest.mark.parametrize("status", [302, 429, 500, 503])
 async def test_what_says_nothing_of_a_token_is_not_remembered(status: int) -> None:
-    wire = Answering()
-    proofs = TokenProofs(Upstream(wire, "http://dbt/graphql", None, 7), 5.0)
-    wire.status = status
+    transport = Answering()
+    proofs = TokenProofs(Upstream(transport, "http://dbt/graphql", None, 7), 5.0)
+    transport.status = status
     with pytest.raises(UpstreamError):
         await proofs.prove("hash", SecretStr(ANNA))
-    wire.status = 200
+    transport.status = 200
     await proofs.prove("hash", SecretStr(ANNA))
-    assert [one.url for one in wire.sent] == ["http://dbt/graphql"] * 2
+    assert [one.url for one in transport.sent] == ["http://dbt/graphql"] * 2
 
 
 class Answering:
@@ -285,14 +285,14 @@ class Answering:
     def __init__(self) -> None:
         self.status = 200
         self.limited: set[str] = set()
-        self.sent: list[WireRequest] = []
+        self.sent: list[TransportRequest] = []
         self.callers: list[str | None] = []
 
-    async def send(self, request: WireRequest) -> WireResponse:
+    async def send(self, request: TransportRequest) -> TransportResponse:
         self.sent.append(request)
         self.callers.append(current_usage().caller)
         token = request.token.get_secret_value() if request.token else ""
-        return WireResponse(429 if token in self.limited else self.status, {"retry-after": "60"}, b"{}")
+        return TransportResponse(429 if token in self.limited else self.status, {"retry-after": "60"}, b"{}")
 
     async def close(self) -> None:
         return None
@@ -300,12 +300,14 @@ class Answering:
 
 async def test_a_429_closes_its_token_and_a_second_one_everybody() -> None:
     clock, inner = Clock(), Answering()
-    policy, limits = DisciplinePolicy(), WireLimits()
-    wire = DisciplinedWire(inner, policy, limits, Surroundings(clock=clock))
+    policy, limits = ResiliencePolicy(), TransportLimits()
+    transport = ResilientTransport(inner, policy, limits, Dependencies(clock=clock))
 
     async def send(token: str, *, proven: bool = True) -> str:
         try:
-            await wire.send(WireRequest("GET", "http://dbt/", api="admin", token=SecretStr(token), proven=proven))
+            await transport.send(
+                TransportRequest("GET", "http://dbt/", api="admin", token=SecretStr(token), proven=proven)
+            )
         except UpstreamRateLimited:
             return "closed"
         return "sent"
@@ -320,4 +322,4 @@ async def test_a_429_closes_its_token_and_a_second_one_everybody() -> None:
     clock.now += 61
     inner.limited = set()
     assert [await send(one) for one in "abcx"] == ["sent"] * 4
-    await wire.close()
+    await transport.close()

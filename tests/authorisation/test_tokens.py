@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from gateway.errors import ConfigurationError
 from gateway.hierarchy.visibility import EVERYTHING, Visibility
 from gateway.http.authentication import Credentials
-from gateway.http.callers import KnownCallers
+from gateway.http.known_callers import KnownCallers
 from gateway.identity.caller import Caller, Scope
+from gateway.identity.errors import Forbidden, IdentityUnavailable, Unauthenticated
 from gateway.identity.key_set import KeySet, KeysUnreadable, keys_of
 from gateway.identity.published_keys import PublishedKeys
-from gateway.identity.refusals import Forbidden, IdentityUnavailable, Unauthenticated
-from gateway.identity.tokens import ClaimNames, TokenPolicy, Tokens
+from gateway.identity.signed_tokens import ClaimNames, TokenPolicy, Tokens
 from gateway.settings import Settings, load_settings
 from tests.authorisation.provider import AUDIENCE, ISSUER, Publisher, SigningKey, good_claims, publishing, unsigned
 from tests.clock import Clock, Moments
@@ -392,8 +392,8 @@ async def test_a_caller_who_leaves_does_not_take_the_keys_along() -> None:
     assert source.readings == 1
 
 
-def listed(key: SigningKey, **changes: Any) -> dict[str, Any]:
-    entry = {**key.published, **changes}
+def listed(key: SigningKey, **events: Any) -> dict[str, Any]:
+    entry = {**key.published, **events}
     return {name: part for name, part in entry.items() if part is not None}
 
 
@@ -561,15 +561,15 @@ async def test_who_was_told_is_remembered_until_his_token_ends(monkeypatch: pyte
     told = [await callers.caller(one) for one in (good, short)]
     assert [callers.known_caller(one) for one in (good, short)] == told
     now = time.monotonic()
-    monkeypatch.setattr("gateway.http.callers.time.monotonic", lambda: now + 5)
+    monkeypatch.setattr("gateway.http.known_callers.time.monotonic", lambda: now + 5)
     assert [callers.known_caller(one) for one in (good, short)] == [told[0], None]
-    monkeypatch.setattr("gateway.http.callers.time.monotonic", lambda: now + 61)
+    monkeypatch.setattr("gateway.http.known_callers.time.monotonic", lambda: now + 61)
     assert callers.known_caller(good) is None
 
 
 async def test_who_was_told_is_remembered_to_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = Moments()
-    monkeypatch.setattr("gateway.http.callers.time", moments)
+    monkeypatch.setattr("gateway.http.known_callers.time", moments)
     callers = KnownCallers(None, tokens(Keys(KEY)))
     good = Credentials(authorization=b"Bearer " + KEY.sign(good_claims()).encode())
     expires = int(moments.time()) + 30
@@ -588,7 +588,7 @@ async def test_who_was_told_is_remembered_to_the_second(monkeypatch: pytest.Monk
 
 
 async def test_of_those_remembered_he_goes_first_who_asked_least_lately(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.http.callers._MOST_REMEMBERED", 2)
+    monkeypatch.setattr("gateway.http.known_callers._MOST_REMEMBERED", 2)
     callers = KnownCallers(None, tokens(Keys(KEY)))
     anna, bert, carl = (Credentials(authorization=f"Bearer {KEY.sign(good_claims(sub=n))}".encode()) for n in "abc")
     for one in (anna, bert, anna, carl):
@@ -597,7 +597,7 @@ async def test_of_those_remembered_he_goes_first_who_asked_least_lately(monkeypa
 
 
 async def test_nobody_is_remembered_who_was_refused_and_few_who_were_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.http.callers._MOST_REMEMBERED", 2)
+    monkeypatch.setattr("gateway.http.known_callers._MOST_REMEMBERED", 2)
     callers = KnownCallers(None, tokens(Keys(KEY)))
     signed = [KEY.sign(good_claims(sub=name)) for name in "abc"]
     given = [Credentials(authorization=f"Bearer {one}".encode()) for one in signed]
@@ -625,7 +625,7 @@ async def test_each_of_the_credentials_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("events", "said"),
     [
         ({"jwt_audience": None}, "jwt_audience"),
         ({"jwt_keys_url": None}, "jwt_keys_url"),
@@ -642,8 +642,8 @@ async def test_each_of_the_credentials_counts() -> None:
         ({"open": True}, "open"),
     ],
 )
-def test_settings_that_would_believe_too_much_are_refused(changes: Mapping[str, Any], said: str) -> None:
+def test_settings_that_would_believe_too_much_are_refused(events: Mapping[str, Any], said: str) -> None:
     good = {"jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "jwt_keys_url": "https://login.example/keys"}
     assert load_settings(good).knows_callers
     with pytest.raises(ConfigurationError, match=said):
-        load_settings({**good, **changes})
+        load_settings({**good, **events})

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.caching.belief import FINAL, UNFIT, Belief, for_seconds
 from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.memory import Fact, Memory
 from gateway.caching.tiers import Tiers
-from gateway.deadline import deadline_in
+from gateway.caching.validity import FINAL, UNFIT, Validity, for_seconds
+from gateway.concurrency.deadline import deadline_in
 from gateway.errors import GatewayError, NotFound, UpstreamCallsExceeded, UpstreamTimeout, UpstreamUnavailable
 
 Answers = Mapping[str, str | GatewayError]
@@ -34,7 +34,7 @@ class Upstream:
         return {key: self.answer(key) for key in keys}
 
 
-def always(_: str, fact: Fact[str]) -> Belief:
+def always(_: str, fact: Fact[str]) -> Validity:
     return FINAL
 
 
@@ -198,13 +198,13 @@ async def test_who_comes_between_a_flights_end_and_its_landing_departs_anew() ->
             await arrived.wait()
             return dict.fromkeys(keys, ("run",) * count)
 
-        def judge(_: str, fact: Fact[Any]) -> Belief:
+        def validate(_: str, fact: Fact[Any]) -> Validity:
             nonlocal judged
             judged += 1
             assert judged < 100, "it goes round and round"
             return FINAL if len(fact.value) >= count else UNFIT
 
-        return (await cache.get_many(["a"], fetch, judge))["a"]
+        return (await cache.get_many(["a"], fetch, validate))["a"]
 
     first = asyncio.create_task(ask(3))
     await settle()
@@ -296,7 +296,7 @@ async def test_what_is_outdated_while_it_is_read_is_not_kept() -> None:
     upstream = Upstream()
     early = asyncio.create_task(cache.get_many(["a"], upstream, always))
     await settle()
-    cache.outdate("a")
+    cache.invalidate("a")
     upstream.open.set()
     assert await early == {"a": "A"}
     assert cache.peek("a") is None

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from gateway.caching.seal import Seal
+from gateway.caching.signer import Signer
 
 SECRET = b"known to replicas"
 NAME = "dbt-gateway:facts:ä"
@@ -25,18 +25,18 @@ def by_hand(body: bytes, kind: bytes = b"p", name: str = NAME, secret: bytes = S
 
 @pytest.mark.parametrize("payload", [b"", b"x", b"x" * 4_096, NOISE[:4_096]], ids=["none", "one", "even", "noise"])
 def test_a_value_is_signed_under_its_name(payload: bytes) -> None:
-    value = Seal(SECRET).close(NAME, payload)
+    value = Signer(SECRET).close(NAME, payload)
     assert value == by_hand(payload)
-    assert Seal(SECRET).open(NAME, value) == payload
+    assert Signer(SECRET).open(NAME, value) == payload
 
 
 @pytest.mark.parametrize("payload", [b"x" * 4_097, NOISE[:4_097], b"ab" * 500_000], ids=["even", "noise", "long"])
 def test_a_large_value_is_compressed(payload: bytes) -> None:
-    value = Seal(SECRET).close(NAME, payload)
+    value = Signer(SECRET).close(NAME, payload)
     assert value is not None
     body = value[4 + 32 :]
     assert (zlib.decompress(body), value) == (payload, by_hand(body, b"z"))
-    assert Seal(SECRET).open(NAME, value) == payload
+    assert Signer(SECRET).open(NAME, value) == payload
 
 
 OTHERS = {
@@ -59,43 +59,43 @@ OTHERS = {
 
 @pytest.mark.parametrize("value", OTHERS.values(), ids=OTHERS)
 def test_nothing_else_is_taken_for_one(value: bytes) -> None:
-    assert Seal(SECRET).open(NAME, value) is None
+    assert Signer(SECRET).open(NAME, value) is None
 
 
 def test_each_bit_counts() -> None:
     value = by_hand(b"abc")
     for place in range(len(value)):
         harmed = value[:place] + bytes([value[place] ^ 1]) + value[place + 1 :]
-        assert Seal(SECRET).open(NAME, harmed) is None
+        assert Signer(SECRET).open(NAME, harmed) is None
 
 
 def test_what_is_larger_than_the_bounds_is_not_shared() -> None:
-    assert Seal(SECRET, most_bytes=100).close(NAME, b"x" * 100) is not None
-    assert Seal(SECRET, most_bytes=100).close(NAME, b"x" * 101) is None
-    assert Seal(SECRET, most_unfolded=5_000).close(NAME, b"x" * 5_000) is not None
-    assert Seal(SECRET, most_unfolded=5_000).close(NAME, b"x" * 5_001) is None
+    assert Signer(SECRET, most_bytes=100).close(NAME, b"x" * 100) is not None
+    assert Signer(SECRET, most_bytes=100).close(NAME, b"x" * 101) is None
+    assert Signer(SECRET, most_unfolded=5_000).close(NAME, b"x" * 5_000) is not None
+    assert Signer(SECRET, most_unfolded=5_000).close(NAME, b"x" * 5_001) is None
 
 
 def test_what_unfolds_beyond_the_bound_is_not_taken() -> None:
     """However it came there: nobody is to unfold gigabytes of zeros."""
     for size in (4_999, 5_000, 5_001, 1_000_000):
         value = by_hand(zlib.compress(b"x" * size, 1), b"z")
-        assert Seal(SECRET, most_unfolded=5_000).open(NAME, value) == (b"x" * size if size <= 5_000 else None)
+        assert Signer(SECRET, most_unfolded=5_000).open(NAME, value) == (b"x" * size if size <= 5_000 else None)
 
 
 def test_eight_mebibytes_may_lie_there_and_sixty_four_unfold() -> None:
     zeros = bytes(64 * MIB)
-    value = Seal(SECRET).close(NAME, zeros)
+    value = Signer(SECRET).close(NAME, zeros)
     assert value is not None
-    assert Seal(SECRET).open(NAME, value) == zeros
-    assert Seal(SECRET).close(NAME, zeros + b"0") is None
+    assert Signer(SECRET).open(NAME, value) == zeros
+    assert Signer(SECRET).close(NAME, zeros + b"0") is None
     # What cannot be compressed grows by a few bytes for each of its blocks.
     length = 8 * MIB - 20_000
     while (over := len(zlib.compress(NOISE[:length], 1)) - 8 * MIB) > 0 or over < -5:
         length -= over
-    assert Seal(SECRET).close(NAME, NOISE[:length]) is not None
-    assert Seal(SECRET).close(NAME, NOISE[: length + 6]) is None
+    assert Signer(SECRET).close(NAME, NOISE[:length]) is not None
+    assert Signer(SECRET).close(NAME, NOISE[: length + 6]) is None
 
 
 def test_the_secret_is_not_shown() -> None:
-    assert "known" not in repr(Seal(SECRET))
+    assert "known" not in repr(Signer(SECRET))

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from gateway.archive.archive import Archive
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
 from gateway.settings import load_settings
 from tests.platform.small_run import OWN_INVOCATION, small_artifacts
 from tests.serving import serving

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.local_platform.archive import Archive
+from gateway.archive.archive import Archive
 
 PACK = Path(__file__).parents[2] / "gateway" / "local_platform" / "demo" / "runs.tar.xz"
 RUNS = ("finance/301001/70437490011508", "finance/301001/70437490010823")

@@ -11,8 +11,8 @@ import pytest
 from gateway.cli import run
 from gateway.cli.options import build_parser
 from gateway.identity.api_keys import hash_of_key
-from gateway.setting_entries import read_api_keys
 from gateway.settings import load_settings
+from gateway.settings.entries import read_api_keys
 
 
 def gateway(*arguments: str) -> int:

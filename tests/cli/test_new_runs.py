@@ -12,11 +12,11 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from gateway.archive.archive import Archive
 from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.exceptions import DiscoveryApiError
 from gateway.errors import ConfigurationError
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import ingest_folder
+from gateway.ingest.folders import ingest_folder
 from tests.platform.small_target import NOON, write_target
 
 

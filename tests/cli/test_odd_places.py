@@ -18,10 +18,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from gateway.archive.archive import Archive
 from gateway.errors import ConfigurationError
-from gateway.local_platform.archive import Archive
-from gateway.setting_problems import warning_of_secrets
 from gateway.settings import Settings, load_settings
+from gateway.settings.problems import warning_of_secrets
 from gateway.telemetry.logs import PlainFormatter
 from gateway.telemetry.printable import printable
 from tests.platform.small_target import NOON, write_target

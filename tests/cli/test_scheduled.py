@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.archive.given_facts import COMMANDS, Commit
 from gateway.cli import scheduled
 from gateway.cli.options import COMMANDS as WORDS
-from gateway.local_platform.given_facts import COMMANDS, Commit
 
 CASES = {
     "GitHub Actions, a branch": (

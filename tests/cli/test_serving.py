@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.local_platform.demo import unpack_demo
+from gateway.ingest.demo import unpack_demo
 
 
 class Serving:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gateway.local_platform.demo import unpack_demo
+from gateway.ingest.demo import unpack_demo
 from tests.comparison.archives import compare_archive, compare_seed
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from gateway.setting_entries import ProjectSetting
 from gateway.settings import Settings
+from gateway.settings.entries import ProjectSetting
 from tests.comparison.compare import Comparison, compare
 from tests.comparison.generator import write_archive
 from tests.comparison.library import compare_library

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway.at_hand import MOST_STEPS, NotAtHand, at_hand, outcome
 from gateway.concurrency.checkpoints import STEPS_PER_PIECE, STEPS_PER_TURN, checkpoint, pieces
+from gateway.concurrency.only_if_cached import MOST_STEPS, NotCached, only_if_cached, run_sync
 
 
 class Neighbour:
@@ -73,10 +73,10 @@ def test_without_a_loop_work_is_given_up_beyond_a_bound() -> None:
     async def count(items: int) -> int:
         return sum([len(piece) async for piece in pieces(range(items))])
 
-    with at_hand():
-        assert outcome(count(MOST_STEPS)) == MOST_STEPS
-        with pytest.raises(NotAtHand):
+    with only_if_cached():
+        assert run_sync(count(MOST_STEPS)) == MOST_STEPS
+        with pytest.raises(NotCached):
             # The bound is for all that one attempt does.
-            outcome(count(STEPS_PER_PIECE))
-    with at_hand(), pytest.raises(NotAtHand):
-        outcome(count(MOST_STEPS + STEPS_PER_PIECE))
+            run_sync(count(STEPS_PER_PIECE))
+    with only_if_cached(), pytest.raises(NotCached):
+        run_sync(count(MOST_STEPS + STEPS_PER_PIECE))

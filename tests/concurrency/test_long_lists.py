@@ -9,8 +9,8 @@ import pytest
 import strawberry
 from graphql import parse
 
-from gateway.compiled.operations import Operations
-from gateway.schema.execution import OperationRunner
+from gateway.execution.fast_path.operations import Operations
+from gateway.execution.operation_runner import OperationRunner
 
 ITEMS = 1_500
 
@@ -64,17 +64,17 @@ async def test_long_lists_are_what_graphql_core_makes_of_them(schema: strawberry
 
 
 async def test_a_neighbour_has_its_turns_while_a_long_list_is_completed(schema: strawberry.Schema) -> None:
-    turns = 0
+    concurrency_limit = 0
 
     async def neighbour() -> None:
-        nonlocal turns
+        nonlocal concurrency_limit
         while True:
             await asyncio.sleep(0)
-            turns += 1
+            concurrency_limit += 1
 
     beside = asyncio.create_task(neighbour())
     done = await Operations(schema).run(parse("{ items { number half } }"), None, None, None)
     beside.cancel()
     assert done is not None
     assert done.data is not None
-    assert turns >= ITEMS * 25 // 3_000
+    assert concurrency_limit >= ITEMS * 25 // 3_000

@@ -9,18 +9,18 @@ from typing import Any, cast
 import pytest
 
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
-from gateway.hierarchy.identity import EnvironmentModels, closest, most_similar
 from gateway.hierarchy.model import Model
+from gateway.hierarchy.model_index import EnvironmentModels, closest, most_similar
 from gateway.hierarchy.ordering import Direction, ModelOrderField, model_order
-from gateway.loading.asking import Asking
+from gateway.loading.field_context import FieldContext
 from gateway.loading.loaders import Loaders
-from gateway.loading.models import matching
 from gateway.loading.suggestions import unknown
+from gateway.queries.models import matching
 from gateway.schema.paging import PageArguments, cut_in_order
 from tests.serving import Gateway
 
 MODELS = 20_000
-NOBODY = Asking(cast(Loaders, None))
+NOBODY = FieldContext(cast(Loaders, None))
 
 
 def model(number: int) -> Model:
@@ -49,18 +49,18 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 
 async def turns_of_a_neighbour(work: Awaitable[object]) -> int:
     """How often somebody beside this work has their turn."""
-    turns = 0
+    concurrency_limit = 0
 
     async def neighbour() -> None:
-        nonlocal turns
+        nonlocal concurrency_limit
         while True:
             await asyncio.sleep(0)
-            turns += 1
+            concurrency_limit += 1
 
     beside = asyncio.create_task(neighbour())
     await work
     beside.cancel()
-    return turns
+    return concurrency_limit
 
 
 async def test_a_filter_lets_a_neighbour_on_and_looks_at_each_model_once(
@@ -99,11 +99,11 @@ async def test_ids_are_compared_in_pieces_and_for_a_few_of_a_request_only(enviro
             self.asked += 1
             return self.asked <= 1
 
-    asking = Asking(cast(Loaders, Request()))
+    field_context = FieldContext(cast(Loaders, Request()))
     errors = []
 
     async def work() -> None:
-        errors.append(await unknown(asking, "model", "shop.m0001x", environment.ids))
+        errors.append(await unknown(field_context, "model", "shop.m0001x", environment.ids))
 
     assert await turns_of_a_neighbour(work()) >= MODELS // 3_000
     assert await turns_of_a_neighbour(work()) <= 2

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 import pytest
 import uvicorn
 
+from gateway.archive.archive import Archive
 from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.client import Client
 from gateway.discovery_api.connection import ConnectionOptions
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
 from gateway.settings import Settings
 from tests.clock import Clock
 from tests.serving import UpstreamTap

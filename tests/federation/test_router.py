@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.http.limits.cost_model import read_cost_model
-from gateway.http.pricing import CostPolicy, Pricing
+from gateway.http.operation_cost import CostPolicy, Pricing
 from gateway.http.request.documents import DocumentLimits, Documents
 from tests.federation.conftest import Router
 from tests.generated.demo import SCHEMA_FILE

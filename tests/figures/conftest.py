@@ -13,14 +13,14 @@ import pytest
 import uvicorn
 from pydantic import SecretStr
 
+from gateway.archive.archive import Archive
 from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.client import Client
 from gateway.discovery_api.connection import ConnectionOptions
+from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import ingest_folder
-from gateway.setting_entries import ProjectSetting
 from gateway.settings import Settings
+from gateway.settings.entries import ProjectSetting
 from tests.figures.small_archive import PRODUCTION, STAGING, SmallArchive
 from tests.serving import Gateway, serving
 
@@ -49,7 +49,7 @@ def platform_over(url: str) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Asked:
+class OperationArguments:
     """A small archive that has been read, ready to be asked."""
 
     store: str
@@ -79,21 +79,21 @@ class Asked:
         return dbtAccount(client=Client(ConnectionOptions(Settings(store_url=self.store), 300.0)))
 
 
-Ask = Callable[[SmallArchive | Path], Asked]
+Ask = Callable[[SmallArchive | Path], OperationArguments]
 
 
 @pytest.fixture
 def ask(tmp_path: Path) -> Ask:
     """Reads an archive's folder into a store."""
 
-    def read(place: SmallArchive | Path) -> Asked:
+    def read(place: SmallArchive | Path) -> OperationArguments:
         folder = place.folder if isinstance(place, SmallArchive) else place
         store = f"sqlite:///{tmp_path / 'runs.db'}"
         archive = Archive.open(store)
         try:
             report = ingest_folder(archive, folder)
             assert not report.problems
-            return Asked(store, archive.describe().account_id or 0)
+            return OperationArguments(store, archive.describe().account_id or 0)
         finally:
             archive.close()
 

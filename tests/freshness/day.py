@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.account import ACCOUNT_ID, Size, write_account
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import ingest_folder
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
 from tests.clock import Clock
 from tests.freshness.test_webhooks import SECRET, signature
@@ -200,9 +200,9 @@ class _Simulation:
 
     async def _look(self) -> None:
         """The dashboards whose turn it is; what is read in the background comes to its end."""
-        turns = int(EVERY / self._plan.step)
-        turn = int(self._now / self._plan.step) % turns
-        names = self._account.projects[turn::turns] if self._is_open else []
+        concurrency_limit = int(EVERY / self._plan.step)
+        turn = int(self._now / self._plan.step) % concurrency_limit
+        names = self._account.projects[turn::concurrency_limit] if self._is_open else []
         questions = [self._project(name) for name in names]
         await asyncio.gather(*questions, *([self._screen()] if turn == 0 else []))
         while any("_fly" in str(task.get_coro()) for task in asyncio.all_tasks()):

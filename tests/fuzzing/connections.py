@@ -28,17 +28,17 @@ if __name__ == "__main__" and importlib.util.find_spec("atheris"):
     import atheris
 
     # Only modules that are imported within are watched.
-    with atheris.instrument_imports(include=["gateway.http.serving", "uvicorn.protocols", "websockets"]):
+    with atheris.instrument_imports(include=["gateway.http.server", "uvicorn.protocols", "websockets"]):
         pass
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from gateway.http.serving.context import ReceivingLimits, ServerContext
-from gateway.http.serving.receiving import GuardedProtocol
-from gateway.http.serving.slices import SLICE_BYTES
-from gateway.http.serving.websocket import FRAGMENTS, GuardedSocket
+from gateway.http.server.context import ReceivingLimits, ServerContext
+from gateway.http.server.http_protocol import GuardedProtocol
+from gateway.http.server.slices import SLICE_BYTES
+from gateway.http.server.websocket import FRAGMENTS, GuardedSocket
 
 MOST_BYTES = 8192
 _TURNS = 400

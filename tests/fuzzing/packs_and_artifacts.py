@@ -15,10 +15,10 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["gateway.local_platform"]):
+    from gateway.archive.artifacts import ARTIFACT_NAMES
+    from gateway.archive.invocation import group_invocations, read_artifact
     from gateway.errors import UnreadableArtifact
-    from gateway.local_platform import unpacking
-    from gateway.local_platform.artifacts import ARTIFACT_NAMES
-    from gateway.local_platform.invocation import group_invocations, read_artifact
+    from gateway.ingest import unpacking
 
 unpacking.MAX_UNPACKED_BYTES = 16 * 1024**2
 _PLACE = Path(tempfile.mkdtemp(prefix="fuzz-"))  # faster where TMPDIR lies in memory

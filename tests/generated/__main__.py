@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gateway.local_platform.demo import unpack_demo
+from gateway.ingest.demo import unpack_demo
 from gateway.settings import Settings
 from tests.conftest import stored
 from tests.generated.campaign import Campaign

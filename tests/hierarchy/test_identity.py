@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import AmbiguousId, NotFound
-from gateway.hierarchy.identity import EnvironmentModels, closest, find_named, most_similar, not_found
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.model_ids import model_ids
+from gateway.hierarchy.model_index import EnvironmentModels, closest, find_named, most_similar, not_found
 
 NAMES = st.sampled_from(["orders", "orders.v1", "orders.v2", "dates", "Orders"])
 UNIQUE_IDS = st.sets(st.builds("model.{}.{}".format, st.sampled_from(["shop", "common", "orders"]), NAMES), max_size=10)

@@ -10,8 +10,8 @@ import sys
 
 import uvicorn
 
+from gateway.archive.archive import Archive
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
 from tests.upstream.faults import TOKEN
 
 

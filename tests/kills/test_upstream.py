@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gateway.services.discipline.policy import BreakerPolicy, DisciplinePolicy
+from gateway.services.resilience.policy import BreakerPolicy, ResiliencePolicy
 from gateway.settings import Settings
 from tests.kills.conftest import OwnPlatform
 from tests.serving import Gateway, Reply, serving
@@ -74,8 +74,8 @@ async def test_no_answer_is_wrong_while_dbt_comes_and_goes(
     platform: OwnPlatform, answers: Gateway, way: str, stale_if_error: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Ten seconds after each of twenty outages are too long to wait.
-    hasty = DisciplinePolicy(breaker=BreakerPolicy(open_seconds=0.2))
-    monkeypatch.setattr("gateway.upstream._discipline", lambda settings: hasty)
+    hasty = ResiliencePolicy(breaker=BreakerPolicy(open_seconds=0.2))
+    monkeypatch.setattr("gateway.wiring.upstream._discipline", lambda settings: hasty)
     settings = Settings(
         discovery_url=f"{platform.url}/graphql",
         admin_url=platform.url,

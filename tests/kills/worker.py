@@ -19,7 +19,7 @@ from typing import Any
 import httpx2
 
 from gateway.settings import Settings
-from gateway.upstream import open_archive
+from gateway.wiring.upstream import open_archive
 from tests.cli.test_serving import Serving, serving
 from tests.operations.test_workers import workers
 

@@ -19,9 +19,9 @@ from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection
 
 from gateway.app import create_app
-from gateway.http.serving.context import ServerContext
-from gateway.http.serving.receiving import GuardedProtocol
-from gateway.http.serving.websocket import GuardedSocket
+from gateway.http.server.context import ServerContext
+from gateway.http.server.http_protocol import GuardedProtocol
+from gateway.http.server.websocket import GuardedSocket
 from gateway.services.bundle import Services
 from gateway.settings import Settings
 from tests.serving import UpstreamTap

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from gateway.http.live.slots import LivePolicy
+from gateway.http.streaming.connection_limiter import LivePolicy
 from gateway.identity import api_keys
 from gateway.settings import ApiKeySetting, Settings, load_settings
 from tests.authorisation.callers import Holder
@@ -76,9 +76,9 @@ async def test_a_credential_in_the_first_message_is_as_good_as_a_header_and_sees
         for connection in (by_message, by_header):
             assert (await hear(connection))["type"] == "connection_ack"
             await subscribe(connection, "1", FINISHED)
-        await until(lambda: gateway.services.watch.listeners == 2)
+        await until(lambda: gateway.services.poller.listeners == 2)
         for place in (*places, own):
-            gateway.services.changes.publish(finished(oracle, place)[0])
+            gateway.services.events.publish(finished(oracle, place)[0])
         for connection in (by_message, by_header):
             told = (await hear(connection))["payload"]["data"]["runFinished"]
             assert told["id"] == finished(oracle, own)[1]["id"], "the first that is told is the first he may see"
@@ -95,7 +95,7 @@ async def test_a_connection_ends_with_its_credential(settings: Settings) -> None
             stream = asyncio.create_task(http.post(gateway.url, json={"query": FINISHED}, headers=accept))
             assert await closed(connection) == 4403
             assert (await stream).text.endswith("event: complete\ndata:\n\n")
-        await until(lambda: gateway.services.watch.listeners == 0)
+        await until(lambda: gateway.services.poller.listeners == 0)
 
 
 async def test_a_silent_connection_ends_when_its_key_is_withdrawn(
@@ -118,7 +118,7 @@ async def test_a_silent_connection_ends_when_its_key_is_withdrawn(
     ):
         accept = {"Accept": "text/event-stream", **bearers[0]}
         stream = asyncio.create_task(http.post(gateway.url, json={"query": FINISHED}, headers=accept))
-        await until(lambda: gateway.services.watch.listeners == 1)
+        await until(lambda: gateway.services.poller.listeners == 1)
         await asyncio.sleep(1.0)
         assert not stream.done()
         write(file, other)
@@ -148,16 +148,16 @@ async def test_a_connection_ends_when_its_key_is_withdrawn_or_grants_something_e
     async with (
         live(settings) as gateway,
         gateway.talk(additional_headers=bearer) as hearing,
-        gateway.talk(additional_headers=bearer) as asking,
+        gateway.talk(additional_headers=bearer) as field_context,
         httpx2.AsyncClient(timeout=SECONDS) as http,
     ):
         await subscribe(hearing, "1", FINISHED)
         accept = {"Accept": "text/event-stream", **bearer}
         stream = asyncio.create_task(http.post(gateway.url, json={"query": FINISHED}, headers=accept))
-        await until(lambda: gateway.services.watch.listeners == 2)
+        await until(lambda: gateway.services.poller.listeners == 2)
         write(file, *([other] if change == "withdrawn" else [Holder("anna", ("marketing",)), other]))
-        gateway.services.changes.publish(finished(oracle, place)[0])
-        await subscribe(asking, "1", "{ account { id } }")
-        assert [await closed(connection) for connection in (hearing, asking)] == [4403, 4403]
+        gateway.services.events.publish(finished(oracle, place)[0])
+        await subscribe(field_context, "1", "{ account { id } }")
+        assert [await closed(connection) for connection in (hearing, field_context)] == [4403, 4403]
         assert "event: next" not in (await stream).text
-        await until(lambda: gateway.services.watch.listeners == 0)
+        await until(lambda: gateway.services.poller.listeners == 0)

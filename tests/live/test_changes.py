@@ -14,8 +14,8 @@ import pytest
 from starlette.responses import Response
 from websockets.asyncio.client import ClientConnection
 
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import ingest_folder
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
 from tests.clock import Clock
 from tests.conftest import stored
@@ -83,7 +83,7 @@ class Told:
             await subscribe(self._connection, name, query)
         while not (self.answers["slowest"] and self.answers["longest"]):
             await self._hear()
-        await until(lambda: self._gateway.services.watch.listeners == 3)
+        await until(lambda: self._gateway.services.poller.listeners == 3)
 
     async def hear_of(self, oracle: Oracle, late_runs: list[Run], *wanted: str) -> None:
         """Listens until all of these runs and the rankings with them have been told."""
@@ -196,7 +196,7 @@ async def test_dbt_is_looked_at_only_while_somebody_listens(growing: str) -> Non
         async with gateway.talk() as connection:
             await subscribe(connection, "1", "subscription { runFinished { id } }")
             await until(lambda: len(_looks(gateway)) >= 3)
-        await until(lambda: gateway.services.watch.listeners == 0)
+        await until(lambda: gateway.services.poller.listeners == 0)
         await asyncio.sleep(0.1)
         seen = len(gateway.upstream.calls)
         await asyncio.sleep(0.6)

@@ -69,8 +69,8 @@ async def test_a_client_is_told_of_runs_and_of_the_end(
     change, told = finished(oracle)
     async with client(kind, live_gateway.url) as node_client:
         await node_client.subscribe(FINISHED)
-        await until(lambda: live_gateway.services.watch.listeners == 1)
-        live_gateway.services.changes.publish(change)
+        await until(lambda: live_gateway.services.poller.listeners == 1)
+        live_gateway.services.events.publish(change)
         heard = await node_client.hear()
         assert heard["next"]["data"]["runFinished"]["id"] == told["id"]
         live_gateway.leaving.set()
@@ -103,6 +103,6 @@ async def test_a_client_that_is_disposed_of_frees_its_place(
     async with client(kind, live_gateway.url) as node_client:
         for _ in range(3):
             await node_client.subscribe(FINISHED)
-        await until(lambda: live_gateway.services.watch.listeners == 3)
+        await until(lambda: live_gateway.services.poller.listeners == 3)
         await node_client.stop()
-        await until(lambda: live_gateway.services.watch.listeners == 0)
+        await until(lambda: live_gateway.services.poller.listeners == 0)

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 
-from gateway.http.live.slots import LivePolicy
+from gateway.http.streaming.connection_limiter import LivePolicy
 from gateway.settings import Settings
 from tests.live.conftest import SECONDS, LiveGateway, hear, live, subscribe, until
 from tests.live.test_socket import FINISHED, finished
@@ -44,19 +44,19 @@ async def test_a_run_that_finishes_is_an_event(
 ) -> None:
     change, told = finished(oracle)
     async with events(http, live_gateway.url, FINISHED) as heard:
-        await until(lambda: live_gateway.services.watch.listeners == 1)
-        live_gateway.services.changes.publish(change)
+        await until(lambda: live_gateway.services.poller.listeners == 1)
+        live_gateway.services.events.publish(change)
         name, content = await asyncio.wait_for(anext(heard), SECONDS)
         assert (name, content["data"]["runFinished"]["id"]) == ("next", told["id"])
         live_gateway.leaving.set()
         assert await asyncio.wait_for(anext(heard), SECONDS) == ("complete", None)
-    await until(lambda: live_gateway.services.watch.listeners == 0)
+    await until(lambda: live_gateway.services.poller.listeners == 0)
 
 
 async def test_a_client_that_leaves_is_forgotten(live_gateway: LiveGateway, http: httpx2.AsyncClient) -> None:
     async with events(http, live_gateway.url, FINISHED):
-        await until(lambda: live_gateway.services.watch.listeners == 1)
-    await until(lambda: live_gateway.services.watch.listeners == 0)
+        await until(lambda: live_gateway.services.poller.listeners == 1)
+    await until(lambda: live_gateway.services.poller.listeners == 0)
 
 
 async def test_a_browser_may_subscribe_by_get(live_gateway: LiveGateway, http: httpx2.AsyncClient) -> None:
@@ -64,7 +64,7 @@ async def test_a_browser_may_subscribe_by_get(live_gateway: LiveGateway, http: h
     asked = {"query": FINISHED}
     async with http.stream("GET", live_gateway.url, params=asked, headers=EVENTS) as response:
         assert response.status_code == 200
-        await until(lambda: live_gateway.services.watch.listeners == 1)
+        await until(lambda: live_gateway.services.poller.listeners == 1)
     foreign = {**EVENTS, "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
     refused = await http.get(live_gateway.url, params=asked, headers=foreign)
     assert (refused.status_code, refused.json()["errors"][0]["extensions"]["code"]) == (403, "CSRF_PREVENTED")
@@ -103,7 +103,7 @@ async def test_event_streams_take_places_and_give_them_back(settings: Settings) 
                 assert (full.status_code, full.json()["errors"][0]["extensions"]["code"]) == (429, "TOO_MANY_STREAMS")
                 wrong = await http.post(gateway.url, json={"query": "{ __typename }"})
                 assert wrong.status_code == 200
-            await until(lambda: gateway.services.watch.listeners == 0)
+            await until(lambda: gateway.services.poller.listeners == 0)
 
 
 async def test_a_silent_stream_shows_that_it_lives(settings: Settings, monkeypatch: Any) -> None:

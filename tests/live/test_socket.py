@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import websockets
 
-from gateway.http.live.slots import LivePolicy
-from gateway.services.changes import Change, ChangeKind
+from gateway.http.streaming.connection_limiter import LivePolicy
+from gateway.services.event_bus import Change, ChangeKind
 from gateway.settings import Settings
 from tests.live.conftest import LiveGateway, closed, hear, live, say, subscribe, until
 from tests.oracle.account import Oracle
@@ -31,9 +31,9 @@ async def test_a_run_that_finishes_is_told_to_who_subscribed(live_gateway: LiveG
     change, told = finished(oracle)
     async with live_gateway.talk() as connection:
         await subscribe(connection, "1", FINISHED)
-        await until(lambda: live_gateway.services.watch.listeners == 1)
-        live_gateway.services.changes.publish(change)
-        live_gateway.services.changes.publish(change)
+        await until(lambda: live_gateway.services.poller.listeners == 1)
+        live_gateway.services.events.publish(change)
+        live_gateway.services.events.publish(change)
         message = await hear(connection)
         assert (message["type"], message["id"]) == ("next", "1")
         run = message["payload"]["data"]["runFinished"]
@@ -41,7 +41,7 @@ async def test_a_run_that_finishes_is_told_to_who_subscribed(live_gateway: LiveG
         assert message["payload"]["extensions"]["gateway"]["incomplete"] == []
         # The same run is not told again, and nothing comes after the client's complete.
         await say(connection, type="complete", id="1")
-        await until(lambda: live_gateway.services.watch.listeners == 0)
+        await until(lambda: live_gateway.services.poller.listeners == 0)
         await say(connection, type="ping", payload={"n": 1})
         assert await hear(connection) == {"type": "pong", "payload": {"n": 1}}
 
@@ -55,10 +55,10 @@ async def test_only_the_runs_asked_for_are_told(live_gateway: LiveGateway, oracl
     async with live_gateway.talk() as connection:
         await subscribe(connection, "job", query, job=str(job.id))
         await subscribe(connection, "project", query, projects=[project])
-        await until(lambda: live_gateway.services.watch.listeners == 2)
+        await until(lambda: live_gateway.services.poller.listeners == 2)
         for other, _ in others:
-            live_gateway.services.changes.publish(other)
-        live_gateway.services.changes.publish(change)
+            live_gateway.services.events.publish(other)
+        live_gateway.services.events.publish(change)
         of_project = sum(one.environment_id == job.environment_id for one in oracle.production_jobs)
         heard = [await hear(connection) for _ in range(1 + of_project)]
     assert [one["payload"]["data"]["runFinished"]["id"] for one in heard if one["id"] == "job"] == [told["id"]]
@@ -125,7 +125,7 @@ async def test_what_breaks_the_protocol_closes_the_socket(
         for message in messages:
             await connection.send(message)
         assert await closed(connection) == code
-    await until(lambda: live_gateway.services.watch.listeners == 0)
+    await until(lambda: live_gateway.services.poller.listeners == 0)
 
 
 async def test_who_says_nothing_is_let_go(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,11 +188,11 @@ async def test_sockets_and_operations_are_counted_and_places_are_given_back(sett
                 message = await hear(first)
                 assert (message["type"], message["id"]) == ("error", "3")
                 assert message["payload"][0]["extensions"]["code"] == "TOO_MANY_STREAMS"
-                await until(lambda: gateway.services.watch.listeners == 2)
+                await until(lambda: gateway.services.poller.listeners == 2)
                 await say(first, type="complete", id="1")
                 await subscribe(first, "4", FINISHED)
-                await until(lambda: gateway.services.watch.listeners == 2)
-            await until(lambda: gateway.services.watch.listeners == 0)
+                await until(lambda: gateway.services.poller.listeners == 2)
+            await until(lambda: gateway.services.poller.listeners == 0)
 
 
 async def test_beyond_the_limit_a_socket_is_refused_before_its_handshake(settings: Settings) -> None:
@@ -214,7 +214,7 @@ async def test_a_flood_of_sockets_that_vanish_leaves_nothing_behind(live_gateway
 
     for _ in range(8):
         await asyncio.gather(*(vanish() for _ in range(25)))
-    await until(lambda: live_gateway.services.watch.listeners == 0)
+    await until(lambda: live_gateway.services.poller.listeners == 0)
     await until(lambda: len(asyncio.all_tasks()) <= before + 2)
 
 
@@ -225,15 +225,15 @@ async def test_a_client_that_does_not_read_holds_up_nobody_else(live_gateway: Li
             await subscribe(deaf, str(number), many)
         change, told = finished(oracle)
         await subscribe(other, "1", FINISHED)
-        await until(lambda: live_gateway.services.watch.listeners == 21)
-        live_gateway.services.changes.publish(change)
+        await until(lambda: live_gateway.services.poller.listeners == 21)
+        live_gateway.services.events.publish(change)
         assert (await hear(other))["payload"]["data"]["runFinished"]["id"] == told["id"]
 
 
 async def test_a_gateway_that_leaves_says_so(live_gateway: LiveGateway) -> None:
     async with live_gateway.talk() as connection:
         await subscribe(connection, "1", FINISHED)
-        await until(lambda: live_gateway.services.watch.listeners == 1)
+        await until(lambda: live_gateway.services.poller.listeners == 1)
         live_gateway.leaving.set()
         assert await hear(connection) == {"type": "complete", "id": "1"}
         assert await closed(connection) == 1001

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from gateway.settings import Settings
-from gateway.upstream import open_archive
+from gateway.wiring.upstream import open_archive
 from tests.matrix.harness import ALL_FAULTS, SECONDS, STATES, opened_matrix
 from tests.matrix.test_fault_matrix import DOCUMENTED
 
@@ -24,7 +24,7 @@ async def report(store: str) -> None:
         for fault in ALL_FAULTS:
             line = f"{fault:40}"
             for state, total in zip(STATES, sums, strict=True):
-                found = await matrix.judge(fault, state)
+                found = await matrix.validate(fault, state)
                 counts = [found.right, found.coded, found.stale, len(found.wrong)]
                 slowest = max(slowest, found.slowest)
                 total[:] = [a + b for a, b in zip(total, counts, strict=True)]

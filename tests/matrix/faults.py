@@ -16,14 +16,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.local_platform.fault_gate import FaultGate
-from gateway.local_platform.faults import Faults
-from gateway.services.wire.wire import AsgiWire, HttpWire, Wire, WireLimits, WireRequest, WireResponse
+from gateway.local_platform.faults.fault_gate import FaultGate
+from gateway.local_platform.faults.switches import Faults
+from gateway.services.transport.http_transport import (
+    AiohttpTransport,
+    AsgiTransport,
+    HttpTransport,
+    TransportLimits,
+    TransportRequest,
+    TransportResponse,
+)
 from tests.upstream.faults import ANSWERS, HTML, TOKEN, reply
 
-LIMITS = WireLimits(seconds=0.4, connections=20, response_bytes=2 * 1024 * 1024)
+LIMITS = TransportLimits(seconds=0.4, connections=20, response_bytes=2 * 1024 * 1024)
 
-Bring = Callable[[ASGIApp], Wire]
+Bring = Callable[[ASGIApp], HttpTransport]
 
 
 def answering(respond: Callable[[], Response]) -> Bring:
@@ -32,23 +39,23 @@ def answering(respond: Callable[[], Response]) -> Bring:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await respond()(scope, receive, send)
 
-    return lambda _: AsgiWire(app, SecretStr(TOKEN), LIMITS)
+    return lambda _: AsgiTransport(app, SecretStr(TOKEN), LIMITS)
 
 
 def switched(**switches: float) -> Bring:
     """The platform's own misbehaviour."""
     on = Faults({name.replace("_", "-"): value for name, value in switches.items()})
-    return lambda platform: AsgiWire(FaultGate(platform, on), SecretStr(TOKEN), LIMITS)
+    return lambda platform: AsgiTransport(FaultGate(platform, on), SecretStr(TOKEN), LIMITS)
 
 
 def rewritten(rewrite: Callable[[str], str]) -> Bring:
     """The platform's answers with their text changed."""
 
-    def bring(platform: ASGIApp) -> Wire:
-        inner = AsgiWire(platform, SecretStr(TOKEN), WireLimits())
+    def bring(platform: ASGIApp) -> HttpTransport:
+        inner = AsgiTransport(platform, SecretStr(TOKEN), TransportLimits())
 
         class Rewriting:
-            async def send(self, request: WireRequest) -> WireResponse:
+            async def send(self, request: TransportRequest) -> TransportResponse:
                 answer = await inner.send(request)
                 return replace(answer, body=rewrite(answer.body.decode()).encode("utf-8", "surrogatepass"))
 
@@ -73,10 +80,10 @@ class ElsewhereWire:
     """Speaks HTTP to another address than it was asked to."""
 
     def __init__(self, port: int) -> None:
-        self._wire = HttpWire(SecretStr(TOKEN), LIMITS)
+        self._wire = AiohttpTransport(SecretStr(TOKEN), LIMITS)
         self._port = port
 
-    async def send(self, request: WireRequest) -> WireResponse:
+    async def send(self, request: TransportRequest) -> TransportResponse:
         path = urlsplit(request.url).path
         return await self._wire.send(replace(request, url=f"http://127.0.0.1:{self._port}{path}"))
 
@@ -178,12 +185,12 @@ async def _never() -> Response:
     raise AssertionError
 
 
-def silent(_: ASGIApp) -> Wire:
+def silent(_: ASGIApp) -> HttpTransport:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await Request(scope, receive).body()
         await (await _never())(scope, receive, send)
 
-    return AsgiWire(app, SecretStr(TOKEN), LIMITS)
+    return AsgiTransport(app, SecretStr(TOKEN), LIMITS)
 
 
 FAULTS: Mapping[str, Bring] = {

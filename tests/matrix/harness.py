@@ -15,20 +15,26 @@ from typing import Any, Literal
 import httpx2
 from starlette.types import ASGIApp
 
-from gateway.caching.belief import Tolerance
+from gateway.archive.archive import Archive
+from gateway.caching.validity import StalePolicy
 from gateway.errors import GatewayError
-from gateway.execution import GatewayExecutor
+from gateway.execution.executor import GatewayExecutor
+from gateway.execution.incremental_delivery import StreamRunner
+from gateway.execution.operation_runner import OperationRunner
 from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.health import Readiness
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
 from gateway.schema.build import build_schema
-from gateway.schema.execution import OperationRunner
-from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Freshness, Services, Upstream, open_services
-from gateway.services.discipline.disciplined_wire import DisciplinedWire, Surroundings
-from gateway.services.discipline.policy import DisciplinePolicy
-from gateway.services.wire.wire import AsgiWire, Wire, WireLimits, WireRequest, WireResponse
+from gateway.services.resilience.policy import ResiliencePolicy
+from gateway.services.resilience.resilient_transport import Dependencies, ResilientTransport
+from gateway.services.transport.http_transport import (
+    AsgiTransport,
+    HttpTransport,
+    TransportLimits,
+    TransportRequest,
+    TransportResponse,
+)
 from gateway.settings import Settings
 from tests.clock import Clock
 from tests.matrix.faults import FAULTS, RAW, ElsewhereWire, raw_server
@@ -58,13 +64,13 @@ QUESTIONS: Mapping[str, str] = {
 class SwitchedWire:
     """The healthy platform, until it is given another wire."""
 
-    def __init__(self, wire: Wire) -> None:
-        self.wire = wire
+    def __init__(self, transport: HttpTransport) -> None:
+        self.transport = transport
         self.sent = 0
 
-    async def send(self, request: WireRequest) -> WireResponse:
+    async def send(self, request: TransportRequest) -> TransportResponse:
         self.sent += 1
-        return await self.wire.send(request)
+        return await self.transport.send(request)
 
     async def close(self) -> None:
         return None
@@ -73,8 +79,8 @@ class SwitchedWire:
 class Refusing:
     """Answers 500 to everything."""
 
-    async def send(self, request: WireRequest) -> WireResponse:
-        return WireResponse(500, {}, b"")
+    async def send(self, request: TransportRequest) -> TransportResponse:
+        return TransportResponse(500, {}, b"")
 
     async def close(self) -> None:
         return None
@@ -134,25 +140,25 @@ class Matrix:
 
     async def learn(self) -> None:
         """The answers of a healthy dbt; other tests hold them against the artifacts."""
-        async with self._gateway(AsgiWire(self._platform, None, WireLimits())):
+        async with self._gateway(AsgiTransport(self._platform, None, TransportLimits())):
             for name, query in QUESTIONS.items():
                 body, _ = await self._ask(query)
                 assert "errors" not in body, name
                 self._expected[name] = body["data"]
 
-    async def judge(self, fault: str, state: State) -> Verdict:
+    async def validate(self, fault: str, state: State) -> Verdict:
         """Every question under a fault in a state. Where facts are known they are asked twice: by somebody who takes
         old ones for an error, and by somebody who demands fresh ones; with an open breaker once more when it probes."""
         async with AsyncExitStack() as stack:
             faulty = await self._faulty(fault, stack)
-            wire = SwitchedWire(AsgiWire(self._platform, None, WireLimits()))
+            transport = SwitchedWire(AsgiTransport(self._platform, None, TransportLimits()))
             clock = Clock()
-            disciplined = await stack.enter_async_context(self._gateway(wire, clock))
+            disciplined = await stack.enter_async_context(self._gateway(transport, clock))
             if state != "cold":
                 await asyncio.gather(*(self._ask(query) for query in QUESTIONS.values()))
             if state == "breaker open":
-                await _open_breakers(disciplined, wire)
-            wire.wire, wire.sent = faulty, 0
+                await _open_breakers(disciplined, transport)
+            transport.transport, transport.sent = faulty, 0
             self._executor.reaches_fault = state != "breaker open"
             verdict = Verdict()
             await self._ask_all(verdict)
@@ -162,8 +168,8 @@ class Matrix:
                 if verdict.stale > stale:
                     verdict.wrong.append("old facts for somebody who demands fresh ones")
             if state == "breaker open":
-                if wire.sent:
-                    verdict.wrong.append(f"{wire.sent} calls through an open breaker")
+                if transport.sent:
+                    verdict.wrong.append(f"{transport.sent} calls through an open breaker")
                 clock.now += 10
                 self._executor.reaches_fault = True
                 await self._ask_all(verdict, NO_CACHE)
@@ -197,7 +203,7 @@ class Matrix:
         else:
             verdict.right += 1
 
-    async def _faulty(self, fault: str, stack: AsyncExitStack) -> Wire:
+    async def _faulty(self, fault: str, stack: AsyncExitStack) -> HttpTransport:
         if fault in FAULTS:
             return FAULTS[fault](self._platform)
         if fault == "a closed port":
@@ -205,19 +211,21 @@ class Matrix:
                 pass
         else:
             port = await stack.enter_async_context(raw_server(RAW[fault]))
-        wire = ElsewhereWire(port)
-        stack.push_async_callback(wire.close)
-        return wire
+        transport = ElsewhereWire(port)
+        stack.push_async_callback(transport.close)
+        return transport
 
     @asynccontextmanager
-    async def _gateway(self, wire: Wire, clock: Clock | None = None) -> AsyncIterator[DisciplinedWire]:
+    async def _gateway(self, transport: HttpTransport, clock: Clock | None = None) -> AsyncIterator[ResilientTransport]:
         clock = clock or Clock()
         self._executor.reaches_fault = False
-        around = Surroundings(clock, clock.sleep)
-        disciplined = DisciplinedWire(wire, DisciplinePolicy(margin=0.05, patience=0.1), WireLimits(), around)
+        around = Dependencies(clock, clock.sleep)
+        disciplined = ResilientTransport(
+            transport, ResiliencePolicy(margin=0.05, patience=0.1), TransportLimits(), around
+        )
         upstream = Upstream(disciplined, "http://dbt/graphql", "http://dbt", 70403103900042)
         # Facts grow old at once: every warm question must ask dbt again whether they still hold.
-        tolerance = Tolerance(while_reading=0, on_error=3_600)
+        tolerance = StalePolicy(while_reading=0, on_error=3_600)
         freshness = Freshness(revision_interval=0.001, topology_seconds=0.001, tolerance=tolerance)
         async with open_services(upstream, freshness) as services:
             self._executor.start(services)
@@ -227,14 +235,14 @@ class Matrix:
 ALL_FAULTS = (*FAULTS, *RAW, "a closed port")
 
 
-async def _open_breakers(disciplined: DisciplinedWire, wire: SwitchedWire) -> None:
-    healthy, wire.wire = wire.wire, Refusing()
+async def _open_breakers(disciplined: ResilientTransport, transport: SwitchedWire) -> None:
+    healthy, transport.transport = transport.transport, Refusing()
     for api in ("discovery", "admin"):
         for _ in range(20):
             with contextlib.suppress(GatewayError):
-                await disciplined.send(WireRequest("GET", "http://dbt/", api=api))
+                await disciplined.send(TransportRequest("GET", "http://dbt/", api=api))
     assert disciplined.status().discovery.breaker == disciplined.status().admin.breaker == "open"
-    wire.wire = healthy
+    transport.transport = healthy
 
 
 def _differences(wanted: Any, got: Any, codes: Mapping[tuple[Any, ...], str], path: tuple[Any, ...]) -> Iterator[str]:

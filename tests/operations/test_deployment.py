@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError
 
 from gateway.cli.options import build_parser
-from gateway.http.serving.server import GRACE_SECONDS
+from gateway.http.server.server import GRACE_SECONDS
 from gateway.settings import Settings, load_settings
 from tests.live.conftest import until
 from tests.node import unavailable

@@ -9,8 +9,8 @@ import httpx2
 import pytest
 from starlette.responses import Response
 
-from gateway import readiness
 from gateway.settings import Settings
+from gateway.wiring import readiness
 from tests.serving import Call, Gateway, serving
 
 

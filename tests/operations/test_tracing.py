@@ -103,9 +103,9 @@ async def test_what_is_asked_on_a_socket_and_each_event_is_a_tree_of_its_own(
     given = settings.model_copy(update={"otlp_endpoint": "http://127.0.0.1:1", "revision_interval": 3600.0})
     async with live(given) as gateway, gateway.talk() as connection:
         await subscribe(connection, "1", FINISHED)
-        await until(lambda: gateway.services.watch.listeners == 1)
+        await until(lambda: gateway.services.poller.listeners == 1)
         for place in range(2):
-            gateway.services.changes.publish(finished(oracle, place)[0])
+            gateway.services.events.publish(finished(oracle, place)[0])
             await hear(connection)
         await subscribe(connection, "2", f"{{ {CANARY}: account {{ jobs {{ nodes {{ id }} }} }} }}")
         assert (await hear(connection))["id"] == "2"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import ingest_folder
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
 from tests.ordering.shop import Told, daily, write
 from tests.serving import Gateway, Reply, serving

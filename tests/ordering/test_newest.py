@@ -18,15 +18,15 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from benchmarks.platform_process import run_platform
+from gateway.archive.archive import Archive
+from gateway.archive.retention import Retention, forget_old_runs
 from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.client import Client
 from gateway.discovery_api.connection import ConnectionOptions
+from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import ingest_folder
-from gateway.local_platform.retention import Retention, forget_old_runs
-from gateway.setting_entries import ProjectSetting
 from gateway.settings import Settings
+from gateway.settings.entries import ProjectSetting
 from tests.live.conftest import hear, live, subscribe, until
 from tests.ordering.shop import MIDNIGHT, Told, daily, text_of, write
 from tests.serving import serving
@@ -261,7 +261,7 @@ def impatient(store: str) -> Settings:
 async def hears(gateway: Any, connection: Any, count: int, grow: Callable[[], object]) -> list[float]:
     """The runtimes of the runs that are told once `grow` has had them come in."""
     await subscribe(connection, "1", FINISHED)
-    await until(lambda: gateway.services.watch.listeners == 1)
+    await until(lambda: gateway.services.poller.listeners == 1)
     gateway.upstream.calls.clear()
     await until(lambda: gateway.upstream.operations.get("runs", 0) >= 2)
     await asyncio.to_thread(grow)

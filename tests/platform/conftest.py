@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import event
 from starlette.testclient import TestClient
 
+from gateway.archive.archive import Archive
+from gateway.ingest.demo import unpack_demo
+from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.demo import unpack_demo
-from gateway.local_platform.ingest import ingest_folder
 from tests.platform.postgres import Server
 from tests.platform.reckoning import Reckoning
 

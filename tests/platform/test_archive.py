@@ -15,14 +15,14 @@ import pytest
 from sqlalchemy import Connection, event, inspect, select
 from starlette.testclient import TestClient
 
+from gateway.archive import archive as archive_module
+from gateway.archive.archive import Archive
+from gateway.archive.migrations import MIGRATIONS, Migration, migrate
+from gateway.archive.tables import migrations
 from gateway.errors import ConfigurationError
-from gateway.local_platform import archive as archive_module
+from gateway.ingest.demo import unpack_demo
+from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.demo import unpack_demo
-from gateway.local_platform.ingest import ingest_folder
-from gateway.local_platform.migrations import MIGRATIONS, Migration, migrate
-from gateway.local_platform.tables import migrations
 from tests.platform.conftest import NewStore
 from tests.platform.postgres import Server
 from tests.platform.test_bad_artifacts import not_as_root
@@ -58,8 +58,8 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 from gateway.errors import ConfigurationError
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import ingest_folder
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import ingest_folder
 
 store, folder, most = sys.argv[1:]
 archive = Archive.open(store)

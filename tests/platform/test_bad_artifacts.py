@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from gateway.archive.archive import Archive
 from gateway.errors import ConfigurationError
+from gateway.ingest.folders import IngestReport, ingest_folder
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import IngestReport, ingest_folder
 from tests.platform.conftest import Platform
 from tests.platform.small_run import OWN_INVOCATION, STEPS, admin_lists, small_artifacts
 

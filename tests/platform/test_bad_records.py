@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from gateway.archive.archive import Archive
 from gateway.errors import UnreadableArtifact
+from gateway.ingest.folders import IngestReport, Progress, ingest_folder
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import IngestReport, Progress, ingest_folder
 from tests.platform.conftest import Platform
 from tests.platform.small_run import admin_lists, small_artifacts, write_artifact
 from tests.platform.test_bad_artifacts import not_as_root

@@ -17,10 +17,10 @@ import pytest
 from graphql import build_schema
 from starlette.testclient import TestClient
 
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
 from gateway.local_platform.discovery.schema import published_sdl
-from gateway.local_platform.ingest import ingest_folder
 from tests.platform.conftest import Platform
 from tests.platform.everything import all_fields
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from gateway.archive.archive import Archive
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.faults import SWITCHES, Faults, parse_faults
+from gateway.local_platform.faults.switches import SWITCHES, Faults, parse_faults
 from tests.platform.conftest import ACCOUNT, Platform
 from tests.platform.reckoning import Reckoning, millis, moment
 

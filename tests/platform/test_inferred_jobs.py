@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import ingest_folder
 from gateway.settings import Settings
 from tests.platform.small_target import NOON, change, write, write_target
 from tests.serving import serving

@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import event, func, select
 from starlette.testclient import TestClient
 
+from gateway.archive.archive import Archive
+from gateway.archive.tables import metadata
 from gateway.errors import UnreadableArtifact
+from gateway.ingest.folders import Progress, ingest_folder
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import Progress, ingest_folder
-from gateway.local_platform.tables import metadata
 from tests.platform.conftest import Platform
 from tests.platform.reckoning import Reckoning, millis
 
@@ -407,8 +407,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from sqlalchemy import event, func, select
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import ingest_folder
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import ingest_folder
 
 store, folder, statement, run = sys.argv[1:]
 archive = Archive.open(store)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from gateway.archive import json_limits
+from gateway.archive.json_limits import check_json
 from gateway.errors import UnreadableArtifact
-from gateway.local_platform import json_limits
-from gateway.local_platform.json_limits import check_json
 
 FILE = Path("manifest.json")
 
@@ -132,7 +132,7 @@ _MEASURE = """
 import resource, sys
 from pathlib import Path
 from gateway.errors import UnreadableArtifact
-from gateway.local_platform.invocation import read_artifact
+from gateway.archive.invocation import read_artifact
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     read_artifact(Path(sys.argv[1]))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.local_platform.lru import Lru
+from gateway.concurrency.bounded_map import BoundedMap
 
 
 def test_values_are_kept_until_others_need_the_room() -> None:
-    kept: Lru[str] = Lru(2)
+    kept: BoundedMap[str] = BoundedMap(2)
     for key in ("a", "b", "a", "c"):
         assert kept.get(key, key.upper) == key.upper()
     assert kept.get("a", lambda: "computed anew") == "A"
@@ -16,7 +16,7 @@ def test_values_are_kept_until_others_need_the_room() -> None:
 
 
 def test_a_newer_version_takes_the_place_of_the_older() -> None:
-    kept: Lru[list[int]] = Lru(10, len)
+    kept: BoundedMap[list[int]] = BoundedMap(10, len)
     for version in range(100):
         assert kept.get("rows", lambda version=version: [version] * 4, version) == [version] * 4
     assert kept.get("other", lambda: [0] * 6) == [0] * 6
@@ -24,7 +24,7 @@ def test_a_newer_version_takes_the_place_of_the_older() -> None:
 
 
 def test_what_weighs_more_than_there_is_room_drives_out_the_rest_alone() -> None:
-    kept: Lru[list[int]] = Lru(10, len)
+    kept: BoundedMap[list[int]] = BoundedMap(10, len)
     kept.get("small", lambda: [1])
     kept.get("large", lambda: [0] * 1000)
     assert kept.get("large", list) == [0] * 1000
@@ -35,7 +35,7 @@ def test_nothing_is_kept_of_a_failure() -> None:
     def fail() -> int:
         raise RuntimeError("not now")
 
-    kept: Lru[int] = Lru(2)
+    kept: BoundedMap[int] = BoundedMap(2)
     with pytest.raises(RuntimeError, match="not now"):
         kept.get("key", fail)
     assert kept.get("key", lambda: 5) == 5

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import ingest_folder
 from tests.platform.small_target import change, write_target
 
 TESTS = Path(__file__).parents[3] / "shared" / "cases"

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from gateway.errors import UnreadableArtifact
-from gateway.local_platform import unpacking
-from gateway.local_platform.tar_members import MOST_HEADER_BYTES
-from gateway.local_platform.unpacking import unpack
+from gateway.ingest import unpacking
+from gateway.ingest.tar_members import MOST_HEADER_BYTES
+from gateway.ingest.unpacking import unpack
 
 LONG = "/".join(["folder-" + "x" * 60] * 2)  # longer than a tar's own field of 100 bytes
 CONTENTS = {
@@ -147,7 +147,7 @@ _PEAK = """
 import resource, sys
 from pathlib import Path
 from gateway.errors import UnreadableArtifact
-from gateway.local_platform.unpacking import unpack
+from gateway.ingest.unpacking import unpack
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     unpack(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.archive.archive import Archive
 from gateway.errors import UnreadableArtifact
-from gateway.local_platform import unpacking
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import ingest_folder
+from gateway.ingest import unpacking
+from gateway.ingest.folders import ingest_folder
 
 RUN = Path("finance/301001/70437490011508")
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from gateway.archive.archive import Archive
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
 from gateway.local_platform.discovery.endpoint import MOST_BODY_BYTES
 from tests.platform.conftest import Platform
 

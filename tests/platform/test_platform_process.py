@@ -14,10 +14,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import ingest_folder
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.process import platform_process
-from gateway.services.wire.wire import HttpWire, WireLimits, WireRequest
+from gateway.services.transport.http_transport import AiohttpTransport, TransportLimits, TransportRequest
 
 
 @pytest.fixture
@@ -33,12 +33,14 @@ def answered(socket: Path) -> object:
     """What the platform says to a question that every archive can answer."""
 
     async def ask() -> object:
-        wire = HttpWire(None, WireLimits(), socket)
+        transport = AiohttpTransport(None, TransportLimits(), socket)
         try:
-            reply = await wire.send(WireRequest("POST", "http://platform/graphql", body=b'{"query": "{ __typename }"}'))
+            reply = await transport.send(
+                TransportRequest("POST", "http://platform/graphql", body=b'{"query": "{ __typename }"}')
+            )
             return reply.status, msgspec.json.decode(reply.body)
         finally:
-            await wire.close()
+            await transport.close()
 
     return asyncio.run(ask())
 

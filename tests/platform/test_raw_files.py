@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
+from gateway.archive.archive import Archive
+from gateway.archive.contents import digest_of
+from gateway.archive.invocation import ArtifactFile
+from gateway.archive.migrations import MIGRATIONS
+from gateway.archive.raw_files import find_kept, keep_file, read_kept
+from gateway.archive.retention import Retention, forget_old_runs
+from gateway.archive.tables import artifact_pieces, artifacts, migrations, pieces, run_files
+from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.contents import digest_of
-from gateway.local_platform.ingest import ingest_folder
-from gateway.local_platform.invocation import ArtifactFile
-from gateway.local_platform.migrations import MIGRATIONS
-from gateway.local_platform.raw_files import find_kept, keep_file, read_kept
-from gateway.local_platform.retention import Retention, forget_old_runs
-from gateway.local_platform.tables import artifact_pieces, artifacts, migrations, pieces, run_files
 from tests.platform.conftest import ACCOUNT, Platform
 
 NAMES = ("manifest.json", "run_results.json", "sources.json", "catalog.json")

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from gateway.archive.archive import Archive
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
 from tests.platform.small_run import OWN_INVOCATION, small_artifacts
 
 PAGE = (Path(__file__).parents[2] / "docs" / "local-platform.md").read_text("utf-8")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from gateway.archive.archive import Archive
+from gateway.archive.retention import Forgotten, Retention, forget_old_runs
+from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import ingest_folder
-from gateway.local_platform.retention import Forgotten, Retention, forget_old_runs
 from tests.platform.conftest import Platform
 from tests.platform.reckoning import Reckoning, moment
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import ingest_folder
 from tests.platform.conftest import ACCOUNT, Platform
 
 FAILED_TEST = Path("marketing/302001/70437490005480")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from gateway.archive.archive import Archive
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
 from tests.platform.conftest import ACCOUNT
 from tests.platform.reckoning import Reckoning
 from tests.platform.third_party import Outside, missing, reachable

@@ -11,10 +11,10 @@ from queue import Queue
 
 import pytest
 
-from gateway.local_platform import archive as archive_module
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import IngestReport
-from gateway.local_platform.watching import watch_folder
+from gateway.archive import archive as archive_module
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import IngestReport
+from gateway.ingest.watching import watch_folder
 from tests.platform.conftest import NewStore
 
 RUN = Path("finance/301001/70437490011508")

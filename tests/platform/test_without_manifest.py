@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.ingest import IngestReport, ingest_folder
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import IngestReport, ingest_folder
 from gateway.settings import Settings
 from tests.platform.small_target import NOON, write_target
 from tests.serving import Gateway, serving

@@ -10,8 +10,8 @@ import strawberry
 from graphql import ExecutionResult, GraphQLError, execute, validate
 from starlette.applications import Starlette
 
+from gateway.execution.request import Answer, Caller, GraphQLParams
 from gateway.http.edge import EdgePolicy, create_edge
-from gateway.http.execution import Answer, Caller, GraphQLParams
 from gateway.http.health import Readiness
 
 

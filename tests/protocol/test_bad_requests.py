@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from gateway.http.edge import EdgePolicy, create_edge
+from gateway.http.errors import BadRequest
 from gateway.http.graphql import EndpointPolicy
-from gateway.http.refusals import BadRequest
 from gateway.http.request.body import BodyLimits
 from gateway.http.request.strict_json import JsonBounds, read_json_text
 from tests.protocol.conftest import Readable, SmallExecutor

@@ -15,11 +15,11 @@ import uvicorn
 import websockets
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.http.serving.connections import ConnectionLimiter, forwarded_address
-from gateway.http.serving.context import ReceivingLimits, ServerContext
-from gateway.http.serving.receiving import GuardedProtocol
-from gateway.http.serving.slices import SLICE_BYTES, TURN_EVENTS
-from gateway.http.serving.websocket import FRAGMENTS, GuardedSocket
+from gateway.http.server.connections import ConnectionLimiter, forwarded_address
+from gateway.http.server.context import ReceivingLimits, ServerContext
+from gateway.http.server.http_protocol import GuardedProtocol
+from gateway.http.server.slices import SLICE_BYTES, TURN_EVENTS
+from gateway.http.server.websocket import FRAGMENTS, GuardedSocket
 from tests.sockets import listening
 
 QUICK = ReceivingLimits(head_seconds=0.3, body_seconds=0.6, send_seconds=0.3, head_bytes=16 * 1024, headers=20)
@@ -305,15 +305,15 @@ async def test_a_neighbour_is_answered_between_the_frames_of_one_read(
         sending = asyncio.create_task(_send_all(attacker, frame * 43_000))
         while not handled:
             await asyncio.sleep(0)
-        turns = [handled]
+        concurrency_limit = [handled]
         for _ in range(10):
             answer = await ask(port, GET + b"Connection: close\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 200 ")
-            turns.append(handled)
+            concurrency_limit.append(handled)
         sending.cancel()
         attacker.close()
-    assert turns[-1] - turns[0] < 10 * 5_000
-    assert turns[0] <= TURN_EVENTS + SLICE_BYTES // len(frame)
+    assert concurrency_limit[-1] - concurrency_limit[0] < 10 * 5_000
+    assert concurrency_limit[0] <= TURN_EVENTS + SLICE_BYTES // len(frame)
 
 
 async def _send_all(writer: asyncio.StreamWriter, data: bytes) -> None:

@@ -25,12 +25,12 @@ from graphql import (
 from starlette.applications import Starlette
 
 from gateway.http.edge import EdgePolicy, create_edge
-from gateway.http.explorer.tabs import read_tabs
 from gateway.http.graphql import EndpointPolicy
 from gateway.http.limits.cost import CEILING, Estimator
 from gateway.http.limits.cost_model import CostModel, read_cost_model
-from gateway.http.limits.gate import UNLIMITED, GateLimits
-from gateway.http.pricing import CostPolicy, Pricing
+from gateway.http.limits.query_limits import UNLIMITED, QueryLimits
+from gateway.http.operation_cost import CostPolicy, Pricing
+from gateway.http.pages.tabs import read_tabs
 from gateway.http.request.documents import DocumentLimits, Documents
 from gateway.settings import Settings
 from tests.generated.demo import demo_values, read_schema
@@ -361,7 +361,7 @@ async def test_a_trusted_document_has_no_limit(settings: Settings, tmp_path: Pat
 
 @pytest.mark.parametrize("mode", ["enforce", "measure"])
 async def test_the_gates_limits_can_be_measured(executor: SmallExecutor, mode: str) -> None:
-    limits = DocumentLimits(gate=GateLimits(fields=2, aliases=0, operations=1), enforce_gate=mode == "enforce")
+    limits = DocumentLimits(gate=QueryLimits(fields=2, aliases=0, operations=1), enforce_gate=mode == "enforce")
     app = create_edge(executor, EdgePolicy(endpoint=EndpointPolicy(documents=limits)), Readable())
     query = {"query": "query A { a: greeting slow greeting } query B { slow }", "operationName": "A"}
     assert (await post(app, query)).status == (400 if mode == "enforce" else 200)

@@ -26,20 +26,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
-from gateway.compiled.documents import PerDocument
 from gateway.errors import GatewayError
-from gateway.http.explorer.tabs import read_tabs
-from gateway.http.limits.gate import Figures, GateLimits, check_document
+from gateway.execution.per_document import PerDocument
+from gateway.http.limits.query_limits import QueryLimits, QuerySize, check_document
+from gateway.http.pages.tabs import read_tabs
 from gateway.http.request.documents import DocumentLimits, Documents
 from tests.protocol.conftest import SmallExecutor
 from tests.protocol.hostile_documents import GENERATORS
 from tests.protocol.raw_http import post
 from tests.protocol.steps import Counter
 
-OPEN = GateLimits(*([10**9] * 8))
+OPEN = QueryLimits(*([10**9] * 8))
 
 
-def unfold(document: DocumentNode) -> Figures:
+def unfold(document: DocumentNode) -> QuerySize:
     """The same figures by plain recursion over every spread, as often as it occurs: exponential."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
 
@@ -65,7 +65,7 @@ def unfold(document: DocumentNode) -> Figures:
     fields = [level for kind, level in found if kind == "field"]
     directives = sum(kind == "directive" for kind, _ in found) + len(operation.directives or ())
     aliases, arguments = (sum(kind == wanted for kind, _ in found) for wanted in ("alias", "argument"))
-    return Figures(max(fields, default=0), len(fields), fields.count(1), aliases, directives, arguments)
+    return QuerySize(max(fields, default=0), len(fields), fields.count(1), aliases, directives, arguments)
 
 
 def without_selections(node: SelectionNode) -> SelectionNode:
@@ -175,7 +175,7 @@ def test_a_fragment_reached_by_two_ways_is_no_circle() -> None:
 
 def test_the_largest_operation_counts() -> None:
     text = "query A { a b c } query B { a { b { c } } } query C { x: a @d y: a @e }"
-    assert check_document(parse(text), OPEN).figures == Figures(
+    assert check_document(parse(text), OPEN).figures == QuerySize(
         3, 3, root_fields=3, aliases=2, directives=2, arguments=0
     )
 
@@ -222,7 +222,7 @@ def test_the_ready_questions_pass_with_twice_the_headroom(tab: Any) -> None:
 
 
 def test_a_refused_document_is_not_kept() -> None:
-    reader = Documents(DocumentLimits(gate=replace(GateLimits(), fields=1)))
+    reader = Documents(DocumentLimits(gate=replace(QueryLimits(), fields=1)))
     for _ in range(2):
         with pytest.raises(GatewayError, match="fields"):
             reader.read("{ a b }")

@@ -14,8 +14,8 @@ from graphql import OperationDefinitionNode, parse
 from starlette.applications import Starlette
 
 from gateway.app import create_app
+from gateway.http.errors import LimitExceeded
 from gateway.http.limits.variables import MOST_REFERENCES, check_variables
-from gateway.http.refusals import LimitExceeded
 from gateway.settings import Settings
 from tests.protocol.hostile_documents import GENERATORS
 from tests.protocol.raw_http import RawResponse, post, send
@@ -77,7 +77,7 @@ CLASSES: dict[str, tuple[str, Callable[[int], str]]] = {
 
 
 @dataclass
-class Asked:
+class OperationArguments:
     """What came of a request, how many lines it took, and what dbt was asked for it."""
 
     received: RawResponse
@@ -92,14 +92,14 @@ class Gateway:
         self._app = app
         self._upstream = upstream
 
-    async def ask(self, body: bytes) -> Asked:
+    async def ask(self, body: bytes) -> OperationArguments:
         counter, before, asked = Counter(), sys.gettrace(), len(self._upstream.calls)
         sys.settrace(counter.trace)
         try:
             received = await post(self._app, body)
         finally:
             sys.settrace(before)
-        return Asked(received, counter.lines, len(self._upstream.calls) - asked)
+        return OperationArguments(received, counter.lines, len(self._upstream.calls) - asked)
 
     async def get(self, query: str, variables: str) -> RawResponse:
         target = urlencode({"query": query, "variables": variables})

@@ -12,9 +12,9 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.server import ServerState
 
-from gateway.http.serving.context import ReceivingLimits, ServerContext
-from gateway.http.serving.front import Front, RawAnswer
-from gateway.http.serving.receiving import GuardedProtocol
+from gateway.http.server.context import ReceivingLimits, ServerContext
+from gateway.http.server.http_protocol import GuardedProtocol
+from gateway.http.server.raw_hook import RawAnswer, RawHook
 
 KEEP_ALIVE = 60
 HEAD_SECONDS = ReceivingLimits().head_seconds
@@ -75,14 +75,14 @@ class Connection(asyncio.Transport):
 
 @contextmanager
 def connected() -> Iterator[tuple[StoppedLoop, GuardedProtocol, Connection, socket.socket]]:
-    front = Front()
-    front.open(lambda _peer, _request: RawAnswer(b"", 2, b"{", b"}"))
+    raw_hook = RawHook()
+    raw_hook.open(lambda _peer, _request: RawAnswer(b"", 2, b"{", b"}"))
 
     loop = StoppedLoop()
     config = uvicorn.Config(Starlette(), lifespan="off", timeout_keep_alive=KEEP_ALIVE)
     client, server = socket.socketpair()
     with client, server:
-        context = ServerContext(front=front)
+        context = ServerContext(raw_hook=raw_hook)
         protocol = GuardedProtocol(context, config=config, server_state=ServerState(), app_state={}, _loop=loop)
         connection = Connection(server)
         protocol.connection_made(connection)

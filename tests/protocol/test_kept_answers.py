@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from gateway.execution.request import Answer
 from gateway.http.authentication import Credentials
-from gateway.http.execution import Answer
-from gateway.http.observing.observation import Observation
-from gateway.http.repeats.response_cache import Exact, KeptAnswer, Key, ResponseCache
+from gateway.http.response_cache.response_cache import Exact, KeptAnswer, Key, ResponseCache
+from gateway.telemetry.request_record import RequestRecord
 from tests.protocol.test_response_cache import Believed
 
 ROOM = 100_000
@@ -44,7 +44,7 @@ def key_of(question: bytes) -> Key:
 def offer(cache: ResponseCache, question: bytes, answer: Answer, kind: str = "query", tail: str = "") -> None:
     """Offers an answer once, as the endpoint writes it; `tail` stands behind it."""
     body = json.dumps({"data": answer.data, "extensions": answer.extensions}, separators=(",", ":")) + tail
-    cache.offer(key_of(question), answer, body.encode(), (), Observation("POST", "sha256:0", kind, "ada", 200))
+    cache.offer(key_of(question), answer, body.encode(), (), RequestRecord("POST", "sha256:0", kind, "ada", 200))
 
 
 def answer_of(size: int = 100, facts: Believed | None = None, **extensions: Any) -> Answer:

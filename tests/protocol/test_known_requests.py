@@ -15,8 +15,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from gateway.app import create_app
-from gateway.http.repeats import known_requests
-from gateway.http.serving.front import Front
+from gateway.http.response_cache import known_requests
+from gateway.http.server.raw_hook import RawHook
 from gateway.settings import Settings
 from tests.authorisation.callers import Holder, known_to
 from tests.clock import Clock
@@ -31,14 +31,14 @@ class Opened:
     """A gateway on a socket, its front, its clock and the tap on its upstream."""
 
     def __init__(self, settings: Settings) -> None:
-        self.clock, self.upstream, self.front = Clock(), UpstreamTap(), Front()
+        self.clock, self.upstream, self.raw_hook = Clock(), UpstreamTap(), RawHook()
         self.app: Starlette = create_app(settings, wrap_platform=self.upstream.wrap, clock=self.clock)
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Connection]:
         async with (
             self.app.router.lifespan_context(self.app),
-            served(self.app, self.front) as port,
+            served(self.app, self.raw_hook) as port,
             connected(port) as connection,
         ):
             yield connection
@@ -91,16 +91,16 @@ async def test_a_document_that_is_let_go_is_not_kept_alive_for_requests_that_may
     opened = Opened(quick)
     async with opened.connect() as connection:
         await warm(connection, raw(PROJECTS))
-        assert opened.front.answer is not None
-        assert opened.front.answer("127.0.0.1", raw(PROJECTS)) is not None
+        assert opened.raw_hook.answer is not None
+        assert opened.raw_hook.answer("127.0.0.1", raw(PROJECTS)) is not None
         (endpoint,) = [one.endpoint for one in opened.app.routes if isinstance(one, Route) and one.path == "/graphql"]
         kept = ref(endpoint._documents.read(json.loads(PROJECTS)["query"]).ast)
         endpoint._documents.forget(json.loads(PROJECTS)["query"])
         gc.collect()
         assert kept() is None
-        assert opened.front.answer("127.0.0.1", raw(PROJECTS)) is None
+        assert opened.raw_hook.answer("127.0.0.1", raw(PROJECTS)) is None
         await warm(connection, raw(PROJECTS), times=2)
-        assert opened.front.answer("127.0.0.1", raw(PROJECTS)) is not None, "known again"
+        assert opened.raw_hook.answer("127.0.0.1", raw(PROJECTS)) is not None, "known again"
 
 
 async def test_each_sees_what_he_may_and_who_may_no_longer_ask_is_refused(quick: Settings, oracle: Oracle) -> None:
@@ -111,10 +111,10 @@ async def test_each_sees_what_he_may_and_who_may_no_longer_ask_is_refused(quick:
             for holder in holders:
                 _, answer = await connection.ask(raw(PROJECTS, key=holder.key))
                 assert [one["id"] for one in answer["data"]["account"]["projects"]["nodes"]] == [holder.name]
-        assert opened.front.answer is not None
-        answered = opened.front.answer("127.0.0.1", raw(PROJECTS, key=holders[0].key))
+        assert opened.raw_hook.answer is not None
+        answered = opened.raw_hook.answer("127.0.0.1", raw(PROJECTS, key=holders[0].key))
         assert answered is not None
-        assert opened.front.answer("127.0.0.1", raw(PROJECTS, key="unknown")) is None
+        assert opened.raw_hook.answer("127.0.0.1", raw(PROJECTS, key="unknown")) is None
         head, _ = await connection.ask(raw(PROJECTS, key="unknown"))
         assert b" 401 " in head
 
@@ -149,11 +149,11 @@ async def test_no_more_requests_are_known_than_there_is_room_for(
     opened = Opened(quick)
     async with opened.connect() as connection:
         await warm(connection, raw(PROJECTS))
-        known: Any = opened.front.answer.__self__  # type: ignore[union-attr]  # a bound method
+        known: Any = opened.raw_hook.answer.__self__  # type: ignore[union-attr]  # a bound method
         for number in range(30):
             await warm(connection, raw(PROJECTS, f"X-Number: {number}"), times=2)
             assert len(known) <= 20_000 // 3_000
         assert known._bytes <= 20_000
-        opened.front.close()
-        assert opened.front.answer is None
+        opened.raw_hook.close()
+        assert opened.raw_hook.answer is None
         await connection.ask(raw(PROJECTS))

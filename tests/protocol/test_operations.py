@@ -12,8 +12,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 
+from gateway.execution.request import Answer, Caller, GraphQLParams
 from gateway.http.edge import EdgePolicy, create_edge
-from gateway.http.execution import Answer, Caller, GraphQLParams
 from gateway.http.graphql import EndpointPolicy
 from tests.protocol.conftest import Readable, SmallExecutor
 from tests.protocol.raw_http import RawResponse, post, send

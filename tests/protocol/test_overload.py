@@ -12,19 +12,19 @@ import uvicorn
 import uvloop
 from starlette.types import Receive, Scope, Send
 
-from gateway.http.observing.observation import Observation
-from gateway.http.serving.accepting import AcceptingLoop
-from gateway.http.serving.context import ReceivingLimits, ServerContext
-from gateway.http.serving.front import ARRIVED
-from gateway.http.serving.receiving import GuardedProtocol
-from gateway.http.serving.turns import Turns, TurnsPolicy, Window
+from gateway.http.server.accept_loop import AcceptingLoop
+from gateway.http.server.concurrency_limit import AdaptiveConcurrencyLimit, ConcurrencyPolicy, ConcurrencyWindow
+from gateway.http.server.context import ReceivingLimits, ServerContext
+from gateway.http.server.http_protocol import GuardedProtocol
+from gateway.http.server.raw_hook import ARRIVED
+from gateway.telemetry.request_record import RequestRecord
 from tests.clock import Clock
 from tests.sockets import listening
 
 QUICK, LONG = 0.001, 1.0
 
 
-def passed(window: Window, seconds: float, waited: float, in_flight: int, since: float = 0.0) -> float:
+def passed(window: ConcurrencyWindow, seconds: float, waited: float, in_flight: int, since: float = 0.0) -> float:
     """The window after so long with a request every 10 ms; the time then."""
     for number in range(round(seconds * 100)):
         window.note(waited, since + number / 100, in_flight)
@@ -32,7 +32,7 @@ def passed(window: Window, seconds: float, waited: float, in_flight: int, since:
 
 
 def test_the_window_shrinks_while_requests_wait_and_grows_when_they_do_not() -> None:
-    window = Window(TurnsPolicy(200, 0.05), 0.0)
+    window = ConcurrencyWindow(ConcurrencyPolicy(200, 0.05), 0.0)
     now = passed(window, 5.0, QUICK, 100)
     assert window.size == 200
     now = passed(window, 0.3, LONG, 150, now)
@@ -46,21 +46,21 @@ def test_the_window_shrinks_while_requests_wait_and_grows_when_they_do_not() -> 
 
 
 def test_after_a_pause_the_window_is_wide_again() -> None:
-    window = Window(TurnsPolicy(200, 0.05), 0.0)
+    window = ConcurrencyWindow(ConcurrencyPolicy(200, 0.05), 0.0)
     now = passed(window, 30.0, LONG, 150)
     window.note(QUICK, now + 60, 0)
     assert window.size == 200
 
 
 def test_one_long_wait_among_short_ones_changes_nothing() -> None:
-    window = Window(TurnsPolicy(200, 0.05), 0.0)
+    window = ConcurrencyWindow(ConcurrencyPolicy(200, 0.05), 0.0)
     for number in range(1_000):
         window.note(0.2 if number % 20 == 0 else QUICK, number / 100, 100)
     assert window.size == 200
 
 
 def test_the_window_is_never_wider_than_the_limit() -> None:
-    window = Window(TurnsPolicy(4, 0.05), 0.0)
+    window = ConcurrencyWindow(ConcurrencyPolicy(4, 0.05), 0.0)
     assert window.size == 4
     now = passed(window, 30.0, LONG, 4)
     assert window.size == 4
@@ -74,10 +74,12 @@ class Door:
     def __init__(self, in_flight: int) -> None:
         self.clock = Clock()
         self.in_flight = in_flight
-        self.seen: list[Observation] = []
+        self.seen: list[RequestRecord] = []
         self.let_in = 0
-        policy = TurnsPolicy(200, 0.05)
-        self._app = Turns(self._inside, policy, lambda: self.in_flight, [self.seen.append], self.clock)
+        policy = ConcurrencyPolicy(200, 0.05)
+        self._app = AdaptiveConcurrencyLimit(
+            self._inside, policy, lambda: self.in_flight, [self.seen.append], self.clock
+        )
 
     async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.let_in += 1
@@ -175,11 +177,11 @@ async def test_connections_beyond_the_limit_are_refused_and_the_others_go_on() -
             writer.close()
 
 
-@pytest.mark.parametrize(("loop", "turns"), [(uvloop.Loop, 40), (AcceptingLoop, 10)])
-def test_a_busy_loop_takes_in_all_who_wait(loop: type[uvloop.Loop], turns: int) -> None:
+@pytest.mark.parametrize(("loop", "concurrency_limit"), [(uvloop.Loop, 40), (AcceptingLoop, 10)])
+def test_a_busy_loop_takes_in_all_who_wait(loop: type[uvloop.Loop], concurrency_limit: int) -> None:
     """Fifty wait at the door of a loop whose turns are long. libuv's own way is here to show what it is about."""
     with asyncio.Runner(loop_factory=loop) as runner:
-        made = runner.run(_accepted_in(turns))
+        made = runner.run(_accepted_in(concurrency_limit))
     assert (made == 50) == (loop is AcceptingLoop)
 
 
@@ -195,13 +197,13 @@ class Arrival(asyncio.Protocol):
         self.told = True
 
 
-async def _accepted_in(turns: int) -> int:
+async def _accepted_in(concurrency_limit: int) -> int:
     made: list[Arrival] = []
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0), backlog=128) as bound:
         server = await loop.create_server(lambda: Arrival(made), sock=bound, backlog=128)
         waiting = [socket.create_connection(bound.getsockname()) for _ in range(50)]
-        for _ in range(turns):
+        for _ in range(concurrency_limit):
             time.sleep(0.01)  # noqa: ASYNC251  # a turn with much to do
             await asyncio.sleep(0)
         accepted = len(made)

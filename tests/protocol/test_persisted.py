@@ -15,9 +15,9 @@ from starlette.applications import Starlette
 
 from gateway.errors import ConfigurationError
 from gateway.http.edge import EdgePolicy, create_edge
+from gateway.http.errors import PersistedQueryNotFound
 from gateway.http.graphql import EndpointPolicy
-from gateway.http.limits.gate import GateLimits
-from gateway.http.refusals import PersistedQueryNotFound
+from gateway.http.limits.query_limits import QueryLimits
 from gateway.http.request import persisted
 from gateway.http.request.documents import DocumentLimits
 from gateway.http.request.parameters import Parameters
@@ -167,7 +167,7 @@ async def test_only_trusted_documents_run_when_told_so(executor: SmallExecutor, 
 async def test_trusted_documents_know_no_limits_and_others_do(executor: SmallExecutor, tmp_path: Path) -> None:
     file = tmp_path / "trusted.json"
     file.write_text(json.dumps({"wide": WIDE}))
-    narrow = DocumentLimits(gate=GateLimits(aliases=2))
+    narrow = DocumentLimits(gate=QueryLimits(aliases=2))
     app = edge(executor, trusted_documents=file, documents=narrow)
     assert (await post(app, {"documentId": "wide"})).status == 200
     assert (await post(app, {"query": WIDE + "\n"})).codes == ["QUERY_TOO_LARGE"]

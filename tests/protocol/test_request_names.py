@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.http.serving.request_names import unnamed
+from gateway.http.server.request_names import unnamed
 from gateway.settings import Settings
 from tests.protocol.test_known_requests import PROJECTS, Opened, warm
 from tests.protocol.test_response_cache import raw
@@ -78,17 +78,17 @@ async def test_whatever_comes_is_answered_as_if_nothing_had_come_before(demo_sto
     settings = Settings(store_url=demo_store, open=True, response_cache_bytes=kept_bytes)
     opened, reading = Opened(settings), Opened(settings)
     # This one reads each request.
-    reading.front.close()
+    reading.raw_hook.close()
     async with AsyncExitStack() as stack:
         ports = []
         for one in (opened, reading):
             connection = await stack.enter_async_context(one.connect())
             await warm(connection, raw(PROJECTS))
             ports.append(connection.writer.get_extra_info("peername")[1])
-        assert opened.front.answer is not None
-        assert opened.front.answer("127.0.0.1", raw(PROJECTS)) is not None
+        assert opened.raw_hook.answer is not None
+        assert opened.raw_hook.answer("127.0.0.1", raw(PROJECTS)) is not None
         for header in (*NAMES, *OTHERS):
             request = raw(PROJECTS, header)
-            early = opened.front.answer("127.0.0.1", unnamed(request))
+            early = opened.raw_hook.answer("127.0.0.1", unnamed(request))
             assert (early is not None) == (header in NAMES), header
             assert await told(ports[0], request) == await told(ports[1], request), header

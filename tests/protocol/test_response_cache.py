@@ -18,18 +18,18 @@ import uvicorn
 from msgspec.structs import replace
 from starlette.applications import Starlette
 
+from gateway.caching.cache_validator import lasting
 from gateway.caching.generations import Generations
-from gateway.caching.lasting import lasting
+from gateway.execution.request import Answer, Caller, GraphQLParams
 from gateway.hierarchy.visibility import Visibility
 from gateway.http.authentication import Credentials
 from gateway.http.edge import EdgePolicy, create_edge
-from gateway.http.execution import Answer, Caller, GraphQLParams
 from gateway.http.graphql import EndpointPolicy
-from gateway.http.serving.context import ReceivingLimits, ServerContext
-from gateway.http.serving.draining import Draining
-from gateway.http.serving.front import Front, RawAnswer
-from gateway.http.serving.receiving import GuardedProtocol
-from gateway.identity.refusals import Unauthenticated
+from gateway.http.server.context import ReceivingLimits, ServerContext
+from gateway.http.server.draining import Draining
+from gateway.http.server.http_protocol import GuardedProtocol
+from gateway.http.server.raw_hook import RawAnswer, RawHook
+from gateway.identity.errors import Unauthenticated
 from gateway.settings import Settings
 from gateway.telemetry.usage import Usage
 from tests.protocol.conftest import Readable, SmallExecutor
@@ -342,10 +342,10 @@ async def test_the_gateway_keeps_answers_while_their_facts_are_believed(settings
 
 
 @asynccontextmanager
-async def served(app: Starlette, front: Front) -> AsyncIterator[int]:
+async def served(app: Starlette, raw_hook: RawHook) -> AsyncIterator[int]:
     """The application as the gateway serves it; the port."""
-    http = partial(GuardedProtocol, ServerContext(ReceivingLimits(head_seconds=0.5), front))
-    draining = Draining(app, 0.0, front)
+    http = partial(GuardedProtocol, ServerContext(ReceivingLimits(head_seconds=0.5), raw_hook))
+    draining = Draining(app, 0.0, raw_hook)
     async with listening(uvicorn.Config(draining, http=http, log_level="error", lifespan="off")) as port:
         yield port
 
@@ -387,18 +387,18 @@ async def connected(port: int) -> AsyncIterator[Connection]:
 
 
 @pytest.fixture
-def front() -> Front:
-    return Front()
+def raw_hook() -> RawHook:
+    return RawHook()
 
 
 async def test_the_same_bytes_are_answered_before_they_are_parsed(
-    app: Starlette, front: Front, executor: Counting
+    app: Starlette, raw_hook: RawHook, executor: Counting
 ) -> None:
-    async with served(app, front) as port, connected(port) as connection:
+    async with served(app, raw_hook) as port, connected(port) as connection:
         first, data = await connection.ask(raw())
         for _ in range(2):
             await connection.ask(raw())
-        early = noted(front)
+        early = noted(raw_hook)
         executor.facts.age = 9.0
         again, kept = await connection.ask(raw())
         assert early == [True]
@@ -409,7 +409,7 @@ async def test_the_same_bytes_are_answered_before_they_are_parsed(
 
 
 async def test_requests_that_their_names_alone_tell_apart_are_answered_before_they_are_parsed(
-    app: Starlette, front: Front, executor: Counting
+    app: Starlette, raw_hook: RawHook, executor: Counting
 ) -> None:
     """As behind a proxy or a tracer, each of which names every request."""
 
@@ -417,9 +417,9 @@ async def test_requests_that_their_names_alone_tell_apart_are_answered_before_th
         trace = f"traceparent: 00-{number:032x}-{number:016x}-01"
         return raw(b'{"query":"{ greeting }"}', f"X-Request-ID: {number}", "Accept: application/json", trace)
 
-    async with served(app, front) as port, connected(port) as connection:
+    async with served(app, raw_hook) as port, connected(port) as connection:
         answers = [await connection.ask(request(number)) for number in range(3)]
-        early = noted(front)
+        early = noted(raw_hook)
         answers.append(await connection.ask(request(4)))
         assert early == [False, True], "first to the last byte, then without the names"
         answers.append(await connection.ask(raw(b'{"query":"{ greeting }"}', "Accept: application/json")))
@@ -428,10 +428,10 @@ async def test_requests_that_their_names_alone_tell_apart_are_answered_before_th
     assert [answer["data"] for _, answer in answers] == [answers[0][1]["data"]] * 5
 
 
-def noted(front: Front) -> list[bool]:
+def noted(raw_hook: RawHook) -> list[bool]:
     """Whether each request from now on is answered before it is parsed."""
     found: list[bool] = []
-    answer = front.answer
+    answer = raw_hook.answer
     assert answer is not None
 
     def noting(peer: str, request: bytes) -> RawAnswer | None:
@@ -439,7 +439,7 @@ def noted(front: Front) -> list[bool]:
         found.append(told is not None)
         return told
 
-    front.answer = noting
+    raw_hook.answer = noting
     return found
 
 
@@ -448,12 +448,12 @@ def names(head: bytes) -> list[bytes]:
 
 
 async def test_who_asks_and_what_holds_are_looked_at_each_time(
-    app: Starlette, front: Front, executor: Counting, callers: ByKey
+    app: Starlette, raw_hook: RawHook, executor: Counting, callers: ByKey
 ) -> None:
-    async with served(app, front) as port, connected(port) as connection:
+    async with served(app, raw_hook) as port, connected(port) as connection:
         for _ in range(3):
             await connection.ask(raw())
-        early = noted(front)
+        early = noted(raw_hook)
         await connection.ask(raw())
         assert (len(executor.seen), early) == (2, [True])
         assert (await connection.ask(raw(key="eve")))[1]["data"]["for"] == "eve"
@@ -463,7 +463,7 @@ async def test_who_asks_and_what_holds_are_looked_at_each_time(
         executor.facts.true = True
         for _ in range(4):
             await connection.ask(raw())
-        early = noted(front)
+        early = noted(raw_hook)
         callers.callers[b"ada"] = callers.callers[b"eve"]
         assert (await connection.ask(raw()))[1]["data"]["for"] == "eve"
         del callers.callers[b"ada"]
@@ -472,9 +472,9 @@ async def test_who_asks_and_what_holds_are_looked_at_each_time(
 
 
 async def test_requests_in_pieces_behind_each_other_or_for_the_last_time_go_the_long_way(
-    app: Starlette, front: Front, executor: Counting
+    app: Starlette, raw_hook: RawHook, executor: Counting
 ) -> None:
-    async with served(app, front) as port, connected(port) as connection:
+    async with served(app, raw_hook) as port, connected(port) as connection:
         for _ in range(4):
             await connection.ask(raw())
         whole = raw()
@@ -488,9 +488,9 @@ async def test_requests_in_pieces_behind_each_other_or_for_the_last_time_go_the_
                 assert b"connection: close" in head.lower()
 
 
-async def test_a_body_is_not_taken_for_a_request(app: Starlette, front: Front, executor: Counting) -> None:
+async def test_a_body_is_not_taken_for_a_request(app: Starlette, raw_hook: RawHook, executor: Counting) -> None:
     """Bytes that are a known request, but come as the body of another, are that body."""
-    async with served(app, front) as port, connected(port) as connection:
+    async with served(app, raw_hook) as port, connected(port) as connection:
         for _ in range(4):
             await connection.ask(raw())
         outer = raw(raw())
@@ -500,21 +500,21 @@ async def test_a_body_is_not_taken_for_a_request(app: Starlette, front: Front, e
 
 
 async def test_nothing_is_answered_early_once_the_gateway_is_to_leave(
-    app: Starlette, front: Front, executor: Counting
+    app: Starlette, raw_hook: RawHook, executor: Counting
 ) -> None:
-    async with served(app, front) as port, connected(port) as connection:
+    async with served(app, raw_hook) as port, connected(port) as connection:
         for _ in range(4):
             await connection.ask(raw())
-        front.close()
+        raw_hook.close()
         await connection.ask(raw())
-        assert front.answer is None
+        assert raw_hook.answer is None
 
 
-async def test_foreign_pages_get_their_own_headers(executor: Counting, callers: ByKey, front: Front) -> None:
+async def test_foreign_pages_get_their_own_headers(executor: Counting, callers: ByKey, raw_hook: RawHook) -> None:
     endpoint = EndpointPolicy(response_cache_bytes=ROOM)
     policy = EdgePolicy(endpoint=endpoint, authenticator=callers, allowed_origins=("https://a.test", "https://b.test"))
     app = create_edge(executor, policy, Readable())
-    async with served(app, front) as port, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with served(app, raw_hook) as port, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         for _ in range(4):
             for origin in ("https://a.test", "https://b.test"):
                 reply = await client.post("/graphql", json=GREETING, headers={"Origin": origin, "X-API-Key": "ada"})

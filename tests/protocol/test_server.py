@@ -16,10 +16,10 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import ConfigurationError
-from gateway.http.serving.context import ReceivingLimits, ServerContext
-from gateway.http.serving.draining import Draining
-from gateway.http.serving.receiving import GuardedProtocol
-from gateway.http.serving.server import PlainStartup, bind
+from gateway.http.server.context import ReceivingLimits, ServerContext
+from gateway.http.server.draining import Draining
+from gateway.http.server.http_protocol import GuardedProtocol
+from gateway.http.server.server import PlainStartup, bind
 from tests.sockets import listening
 
 QUICK = ReceivingLimits(head_seconds=0.3, body_seconds=0.6, send_seconds=0.3, head_bytes=4096, headers=20)

@@ -7,7 +7,7 @@ import math
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.exposition import generate_latest
 
-from gateway.http.observing.tally import ManyHistogram
+from gateway.http.observability.counters import ManyHistogram
 
 AMOUNTS = (0.0, 0.5, 1.0, 1.0000001, 2.0, 2.5, 7.0, 7.0, 1e9, math.inf)
 

@@ -17,8 +17,8 @@ from graphql import (
     parse,
 )
 
+from gateway.execution.operation_runner import OperationRunner
 from gateway.schema.build import build_schema, print_sdl
-from gateway.schema.execution import OperationRunner
 
 ROOT = Path(__file__).parents[2]
 

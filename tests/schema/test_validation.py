@@ -20,8 +20,8 @@ from graphql import (
     validate,
 )
 
-from gateway.schema.disclosure import Disclosure
-from gateway.schema.validation import Validator
+from gateway.execution.disclosure import Disclosure
+from gateway.execution.validation import Validator
 from tests.generated.demo import demo_values, read_schema
 from tests.generated.mutations import Mutator
 from tests.generated.queries import QueryGenerator, Shape

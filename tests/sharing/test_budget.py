@@ -9,11 +9,11 @@ import time
 import pytest
 from redis.asyncio import Redis
 
-from gateway.caching.redis_link import RedisLink
-from gateway.services.discipline import shared_tokens
-from gateway.services.discipline.policy import BudgetPolicy
-from gateway.services.discipline.shared_tokens import SharedBuckets
-from gateway.services.discipline.tokens import TokenStore
+from gateway.caching.redis_client import RedisClient
+from gateway.services.resilience import shared_token_bucket
+from gateway.services.resilience.policy import BudgetPolicy
+from gateway.services.resilience.shared_token_bucket import SharedBuckets
+from gateway.services.resilience.token_bucket import TokenBucket
 from gateway.settings import Settings
 from tests.clock import Clock
 from tests.serving import serving
@@ -25,14 +25,14 @@ BURST, START, PER_SECOND = 12, 1, 2
 QUESTION = "{ account { models(first: 100) { totalCount } } }"
 
 
-async def given(stores: list[TokenStore], wanted: int) -> int:
+async def given(stores: list[TokenBucket], wanted: int) -> int:
     """How many of so many tokens each store gives at once."""
     grants = await asyncio.gather(*(store.take() for store in stores for _ in range(wanted)))
     return sum(not grant.wait and not grant.closed for grant in grants)
 
 
-def two(redis: OwnRedis, seconds: float = 10) -> tuple[list[RedisLink], list[TokenStore]]:
-    links = [RedisLink(redis.url, seconds) for _ in range(2)]
+def two(redis: OwnRedis, seconds: float = 10) -> tuple[list[RedisClient], list[TokenBucket]]:
+    links = [RedisClient(redis.url, seconds) for _ in range(2)]
     return links, [SharedBuckets(link, "an account").tokens("discovery", POLICY) for link in links]
 
 
@@ -91,15 +91,15 @@ class Greedy:
 
     def __init__(self, redis: OwnRedis, replicas: int) -> None:
         self._redis = redis
-        self._links: list[RedisLink] = []
-        self._stores: list[TokenStore] = []
+        self._links: list[RedisClient] = []
+        self._stores: list[TokenBucket] = []
         self.clock = Clock()
         self.given: list[float] = []
         for _ in range(replicas):
             self.one_more()
 
     def one_more(self) -> None:
-        link = RedisLink(self._redis.url, 0.1, self.clock)
+        link = RedisClient(self._redis.url, 0.1, self.clock)
         self._links.append(link)
         self._stores.append(SharedBuckets(link, "an account", self.clock).tokens("discovery", BudgetPolicy(450)))
 
@@ -113,7 +113,7 @@ class Greedy:
                     await self._take_all(store)
                 self.clock.now += 0.5
 
-    async def _take_all(self, store: TokenStore) -> None:
+    async def _take_all(self, store: TokenBucket) -> None:
         while not (grant := await store.take()).wait:
             assert not grant.closed
             self.given.append(self.clock.now)
@@ -130,8 +130,8 @@ class Greedy:
 async def test_no_minute_sees_more_than_dbt_allows_whatever_befalls_redis(
     redis: OwnRedis, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moved = shared_tokens._TAKE.replace("redis.call('TIME')", "{redis.call('GET', 'now'), '0'}")
-    monkeypatch.setattr(shared_tokens, "_TAKE", moved)
+    moved = shared_token_bucket._TAKE.replace("redis.call('TIME')", "{redis.call('GET', 'now'), '0'}")
+    monkeypatch.setattr(shared_token_bucket, "_TAKE", moved)
     greedy = Greedy(redis, 3)
     await greedy.take_for(70)
     for _ in range(4):

@@ -13,10 +13,10 @@ import pytest
 from redis.asyncio import Redis
 
 from gateway.app import create_app
-from gateway.caching.redis_link import RedisLink
+from gateway.caching.redis_client import RedisClient
 from gateway.errors import ConfigurationError
-from gateway.services.discipline.policy import BudgetPolicy
-from gateway.services.discipline.shared_tokens import SharedBuckets
+from gateway.services.resilience.policy import BudgetPolicy
+from gateway.services.resilience.shared_token_bucket import SharedBuckets
 from gateway.settings import Settings, load_settings
 from tests.serving import Gateway, serving
 from tests.sharing.conftest import OwnRedis
@@ -85,7 +85,7 @@ async def test_other_types_under_our_names_cost_themselves_only(demo_store: str,
     ids=" ".join,
 )
 async def test_a_poisoned_budget_stops_nobody(redis: OwnRedis, poison: tuple[str, ...]) -> None:
-    link = RedisLink(redis.url, 2)
+    link = RedisClient(redis.url, 2)
     bucket = SharedBuckets(link, "account").tokens("discovery", BudgetPolicy(600.0))
     try:
         await bucket.take()

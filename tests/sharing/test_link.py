@@ -10,7 +10,7 @@ from collections.abc import Awaitable
 
 from redis.asyncio import Redis
 
-from gateway.caching.redis_link import RedisLink
+from gateway.caching.redis_client import RedisClient
 from tests.sharing.conftest import OwnRedis
 
 
@@ -20,7 +20,7 @@ def ping(redis: Redis) -> Awaitable[bool]:
 
 async def test_a_process_that_was_busy_itself_does_not_hold_it_against_redis(redis: OwnRedis) -> None:
     """The reply lies there unread when the time of the call is over."""
-    link = RedisLink(redis.url, 0.1)
+    link = RedisClient(redis.url, 0.1)
     assert await link.run(ping, None)
     for _ in range(5):
         asyncio.get_running_loop().call_later(0, time.sleep, 0.25)
@@ -30,7 +30,7 @@ async def test_a_process_that_was_busy_itself_does_not_hold_it_against_redis(red
 
 
 async def test_more_calls_at_once_than_connections_are_all_answered(redis: OwnRedis) -> None:
-    link = RedisLink(redis.url, 10)
+    link = RedisClient(redis.url, 10)
     assert await asyncio.gather(*(link.run(ping, None) for _ in range(400))) == [True] * 400
     assert link.is_open
     await link.close()
@@ -38,7 +38,7 @@ async def test_more_calls_at_once_than_connections_are_all_answered(redis: OwnRe
 
 async def test_a_redis_that_hangs_is_left_alone_and_found_again(redis: OwnRedis) -> None:
     now = 100.0
-    link = RedisLink(redis.url, 0.1, lambda: now)
+    link = RedisClient(redis.url, 0.1, lambda: now)
     assert await link.run(ping, None)
     redis.signal(signal.SIGSTOP)
     assert await link.run(ping, None) is None
@@ -55,7 +55,7 @@ async def test_a_redis_that_hangs_is_left_alone_and_found_again(redis: OwnRedis)
 
 
 async def test_closing_leaves_nothing_behind(redis: OwnRedis) -> None:
-    link = RedisLink(redis.url, 0.05)
+    link = RedisClient(redis.url, 0.05)
     redis.signal(signal.SIGSTOP)
     calls = [asyncio.create_task(link.run(ping, None)) for _ in range(20)]
     await asyncio.sleep(0)

@@ -88,16 +88,16 @@ async def test_what_both_ask_for_at_once_is_read_once(
     different amounts of the same list, as `QUESTION` does of runs, a replica may ask for its own amount beside the
     other.)"""
     # However slow the machine is, nobody loses patience and asks for himself.
-    monkeypatch.setattr("gateway.caching.replicas._LEASE_WAIT", 3 * PATIENCE)
-    monkeypatch.setattr("gateway.caching.replicas._LEASE_MILLISECONDS", int(4_000 * PATIENCE))
+    monkeypatch.setattr("gateway.caching.shared_facts._LEASE_WAIT", 3 * PATIENCE)
+    monkeypatch.setattr("gateway.caching.shared_facts._LEASE_MILLISECONDS", int(4_000 * PATIENCE))
     question = "{ account { slowestModels(first: 100, lastRuns: 3) { runtime model { id jobs { nodes { id } } } } } }"
     right = await answers.data(question)
     async with replicas(sharing(demo_store, redis)) as (first, second), serving(Settings(store_url=demo_store)) as lone:
         await lone.data(question)
         assert await asyncio.gather(first.data(question), second.data(question)) == [right, right]
-        together = asked(first, second)
-        assert together == asked(lone)
-        histories = {thing: times for thing, times in together.items() if thing[0] == "ModelHistories"}
+        gather = asked(first, second)
+        assert gather == asked(lone)
+        histories = {thing: times for thing, times in gather.items() if thing[0] == "ModelHistories"}
         assert set(histories.values()) == {1}
         assert {thing[1:3] for thing in histories} == {(one.environment_id, one.unique_id) for one in oracle.models}
 

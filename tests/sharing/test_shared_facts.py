@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from gateway.caching import replicas
-from gateway.caching.redis_link import RedisLink
-from gateway.caching.replicas import SCHEMA, SharedFacts
-from gateway.caching.seal import Seal
+from gateway.caching import shared_facts
+from gateway.caching.redis_client import RedisClient
+from gateway.caching.shared_facts import SCHEMA, SharedFacts
+from gateway.caching.signer import Signer
 from tests.sharing.conftest import OwnRedis
 
-SEAL = Seal(b"known to replicas")
+SEAL = Signer(b"known to replicas")
 PATIENCE = 20.0
 
 
@@ -25,7 +25,7 @@ class Replica:
     """One of several: its facts, and what it hears of the others."""
 
     def __init__(self, redis: OwnRedis, account: str = "cloud/1") -> None:
-        self.link = RedisLink(redis.url, PATIENCE)
+        self.link = RedisClient(redis.url, PATIENCE)
         self.facts = SharedFacts(self.link, SEAL, account)
         self.heard: list[bytes] = []
 
@@ -41,7 +41,7 @@ class Replica:
 @pytest.fixture
 def long_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the machine is, no lease ends by itself."""
-    monkeypatch.setattr(replicas, "_LEASE_MILLISECONDS", 10_000_000)
+    monkeypatch.setattr(shared_facts, "_LEASE_MILLISECONDS", 10_000_000)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ async def test_what_is_too_short_or_under_another_name_is_not_read(redis: OwnRed
 
 async def test_what_is_too_large_is_not_written(redis: OwnRedis) -> None:
     async with Replica(redis) as one:
-        one.facts = SharedFacts(one.link, Seal(b"s", most_unfolded=20), "cloud/1")
+        one.facts = SharedFacts(one.link, Signer(b"s", most_unfolded=20), "cloud/1")
         await one.facts.write({"small": b"1234", "large": b"12345"}, 0, 100)
         assert set(await one.facts.read(["small", "large"])) == {"small"}
 
@@ -145,7 +145,7 @@ async def test_a_lease_is_given_back_by_its_holder_only(two: list[Replica]) -> N
 
 @pytest.mark.usefixtures("long_leases")
 async def test_what_another_one_reads_is_waited_for(two: list[Replica], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replicas, "_LEASE_WAIT", 60.0)
+    monkeypatch.setattr(shared_facts, "_LEASE_WAIT", 60.0)
     first, second = two
     await first.facts.lease(["a", "b"])
     waiting = asyncio.create_task(second.facts.wait_for(["a", "b"]))
@@ -158,7 +158,7 @@ async def test_what_another_one_reads_is_waited_for(two: list[Replica], monkeypa
 
 @pytest.mark.usefixtures("long_leases")
 async def test_who_gave_up_is_not_waited_for(two: list[Replica], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replicas, "_LEASE_WAIT", 10_000.0)
+    monkeypatch.setattr(shared_facts, "_LEASE_WAIT", 10_000.0)
     first, second = two
     await first.facts.lease(["a", "b"])
     await first.facts.write({"a": b"alpha"}, 0, 100)
@@ -172,7 +172,7 @@ async def test_who_gave_up_is_not_waited_for(two: list[Replica], monkeypatch: py
 
 @pytest.mark.usefixtures("long_leases")
 async def test_who_is_slow_is_waited_for_a_while(two: list[Replica], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replicas, "_LEASE_WAIT", 0.2)
+    monkeypatch.setattr(shared_facts, "_LEASE_WAIT", 0.2)
     await two[0].facts.lease(["a"])
     async with asyncio.timeout(60):
         assert await two[1].facts.wait_for(["a"]) == {}

@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from gateway.archive.archive import Archive
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
 from gateway.settings import Settings
 from tests.serving import Gateway, UpstreamTap, serving
 from tests.upstream.faults import TOKEN

@@ -14,8 +14,8 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import unused_port
 
-from gateway.services.wire.connections import Connections
-from gateway.services.wire.wire import HttpWire, WireLimits, WireRequest
+from gateway.services.transport.connections import Connections
+from gateway.services.transport.http_transport import AiohttpTransport, TransportLimits, TransportRequest
 from tests.clock import Clock
 
 OLD, NEW = "127.0.0.1", "127.0.0.2"
@@ -124,11 +124,11 @@ async def test_a_call_under_way_ends_where_it_began(names: Names) -> None:
 
 async def test_the_wire_to_dbt_follows_a_name(names: Names) -> None:
     async with servers() as found:
-        wire = HttpWire(None, WireLimits(connection_seconds=0.0))
-        request = WireRequest("GET", f"http://dbt.example:{found.port}/")
+        transport = AiohttpTransport(None, TransportLimits(connection_seconds=0.0))
+        request = TransportRequest("GET", f"http://dbt.example:{found.port}/")
         got = []
         for names.address in (OLD, NEW):
-            got.append(json.loads((await wire.send(request)).body))
+            got.append(json.loads((await transport.send(request)).body))
         assert got == [OLD, NEW]
-        await wire.close()
-    assert 60 <= WireLimits().connection_seconds <= 600, "some minutes"
+        await transport.close()
+    assert 60 <= TransportLimits().connection_seconds <= 600, "some minutes"

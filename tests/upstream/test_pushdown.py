@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from benchmarks.account import Size, write_account
-from gateway.deadline import deadline_in
+from gateway.archive.archive import Archive
+from gateway.concurrency.deadline import deadline_in
 from gateway.hierarchy.filters import ModelFilter, TagsMatch
-from gateway.hierarchy.identity import EnvironmentModels
+from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.project import DeploymentEnvironment, Environment, Project
 from gateway.hierarchy.status import RunStatus
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
 from gateway.services.bundle import Freshness, Upstream, build_services, open_query
 from gateway.services.models.pushdown import push_down
-from gateway.services.wire.wire import AsgiWire, WireLimits
+from gateway.services.transport.http_transport import AsgiTransport, TransportLimits
 from gateway.settings import Settings
 from tests.conftest import stored
 from tests.serving import serving
@@ -71,7 +71,7 @@ def filters() -> st.SearchStrategy[ModelFilter]:
 
 async def read(platform: Starlette, project: Project, criteria: ModelFilter | None) -> EnvironmentModels:
     """What a service that knows nothing yet reads for a filter."""
-    upstream = Upstream(AsgiWire(platform, None, WireLimits()), "http://p/graphql", "http://p", 1)
+    upstream = Upstream(AsgiTransport(platform, None, TransportLimits()), "http://p/graphql", "http://p", 1)
     async with open_query(upstream) as query:
         services = build_services(query, upstream, Freshness())
         with deadline_in(60):

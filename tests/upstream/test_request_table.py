@@ -16,16 +16,16 @@ import httpx2
 import pytest
 
 from benchmarks.account import ACCOUNT_ID, Size, write_account
-from gateway.execution import GatewayExecutor
+from gateway.archive.archive import Archive
+from gateway.execution.executor import GatewayExecutor
+from gateway.execution.incremental_delivery import StreamRunner
+from gateway.execution.operation_runner import OperationRunner
 from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.health import Readiness
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.archive import Archive
 from gateway.schema.build import build_schema
-from gateway.schema.execution import OperationRunner
-from gateway.schema.streaming import StreamRunner
 from gateway.services.bundle import Freshness, Upstream, open_services
-from gateway.services.wire.wire import AsgiWire, WireLimits
+from gateway.services.transport.http_transport import AsgiTransport, TransportLimits
 from gateway.settings import Settings
 from tests.conftest import stored
 from tests.serving import Gateway, UpstreamTap, serving
@@ -161,7 +161,7 @@ async def costs(settings: Settings) -> list[Cost]:
     runner = OperationRunner(schema, settings.fast_path)
     executor = GatewayExecutor(runner, StreamRunner(schema, runner), settings.request_seconds)
     tap = UpstreamTap()
-    platform = AsgiWire(tap.wrap(create_platform(archive)), None, WireLimits())
+    platform = AsgiTransport(tap.wrap(create_platform(archive)), None, TransportLimits())
     upstream = Upstream(platform, "http://dbt/graphql", "http://dbt", ACCOUNT_ID)
     edge = httpx2.ASGITransport(app=create_edge(executor, EdgePolicy(explorer=False), _ready))
     found = []

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from gateway.hierarchy.identity import EnvironmentModels
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.model_ids import model_ids
+from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.slowest import slowest_of_projects
 from gateway.hierarchy.timed_models import TimedModels
 from gateway.settings import Settings

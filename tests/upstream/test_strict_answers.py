@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from gateway.services import discovery_types
 from gateway.services.discovery_types import DescribedRow, EnvironmentHistories, ModelRow, PagedEnvironment, TimedModel
-from gateway.services.wire import strict_answers
-from gateway.services.wire.strict_answers import DoubledKey, StrictDecoder
-from gateway.services.wire.transport import Reply
+from gateway.services.transport import strict_decoder
+from gateway.services.transport.graphql_transport import Reply
+from gateway.services.transport.strict_decoder import DoubledKey, StrictDecoder
 
 SHAPES: tuple[Any, ...] = (
     Reply[PagedEnvironment[TimedModel]],
@@ -107,7 +107,7 @@ def told_by_names(shape: Any, text: str) -> Any:
     """The same by the one that looks at every name."""
     try:
         value = msgspec.json.Decoder(shape).decode(text.encode())
-        json.loads(text, object_pairs_hook=strict_answers._refuse_doubled)
+        json.loads(text, object_pairs_hook=strict_decoder._refuse_doubled)
     except (ValueError, msgspec.MsgspecError) as refused:
         return type(refused)
     return value
@@ -115,7 +115,7 @@ def told_by_names(shape: Any, text: str) -> Any:
 
 @pytest.fixture(autouse=True)
 def counting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(strict_answers, "_SMALL_BYTES", 0)
+    monkeypatch.setattr(strict_decoder, "_SMALL_BYTES", 0)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -143,7 +143,7 @@ def test_an_answer_with_nothing_twice_is_not_read_a_second_time(monkeypatch: pyt
     def read_again(*_: object, **__: object) -> None:
         raise AssertionError("read a second time")
 
-    monkeypatch.setattr(strict_answers.json, "loads", read_again)
+    monkeypatch.setattr(strict_decoder.json, "loads", read_again)
     StrictDecoder(TIMED).decode(page([ROW, ROW.replace("model.a.b", 'model.a.\\"c\\\\')]))
 
 

@@ -15,8 +15,8 @@ import pytest
 from pydantic import SecretStr
 
 from benchmarks.platform_process import PlatformProcess, run_platform
-from gateway.setting_entries import ProjectSetting
 from gateway.settings import Settings
+from gateway.settings.entries import ProjectSetting
 from tests.oracle.account import Oracle
 from tests.oracle.artifacts import Run
 from tests.serving import Gateway, serving

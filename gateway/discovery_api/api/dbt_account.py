@@ -37,9 +37,9 @@ from gateway.discovery_api.services import BaseQuery
 from gateway.hierarchy.model import Model as ModelFacts
 from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.hierarchy.project import Project as ProjectFacts
-from gateway.loading import account_runs, jobs, models, rankings, sources
-from gateway.loading.asking import Asking
-from gateway.loading.projects import find_account, select_projects
+from gateway.loading.field_context import FieldContext
+from gateway.queries import account_runs, jobs, models, rankings, sources
+from gateway.queries.projects import find_account, select_projects
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -97,8 +97,8 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         Raises ModelNotFoundError with ids that are close, or AmbiguousModelError with the candidates.
         """
 
-        async def question(asking: Asking) -> ModelFacts:
-            return await models.find_model(asking, model_id, self._deployment)
+        async def question(field_context: FieldContext) -> ModelFacts:
+            return await models.find_model(field_context, model_id, self._deployment)
 
         return self.client.ask(question, lambda found: Model.of(found, self.client))
 
@@ -119,8 +119,8 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         """
         wanted = projects_filter(filter, criteria)
 
-        async def question(asking: Asking, projects: tuple[ProjectFacts, ...]) -> tuple[ProjectFacts, ...]:
-            return await select_projects(asking, projects, wanted)
+        async def question(field_context: FieldContext, projects: tuple[ProjectFacts, ...]) -> tuple[ProjectFacts, ...]:
+            return await select_projects(field_context, projects, wanted)
 
         return self._ask(question, self._show_projects, refresh=refresh)
 
@@ -130,7 +130,7 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         """The jobs of all its projects that build a model meeting the filter, ordered by id."""
         wanted = models_filter(filter, criteria)
         return self._ask(
-            lambda asking, projects: jobs.select_jobs(asking, projects, models=wanted),
+            lambda field_context, projects: jobs.select_jobs(field_context, projects, models=wanted),
             lambda found: [Job.of(one, self.client) for one in found],
             refresh=refresh,
             within=filter,
@@ -142,7 +142,7 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         """The models of all its projects that meet the filter, ordered by id."""
         wanted = models_filter(filter, criteria)
         return self._ask(
-            lambda asking, projects: models.select_models(asking, projects, wanted),
+            lambda field_context, projects: models.select_models(field_context, projects, wanted),
             lambda found: [Model.of(one, self.client) for one in found],
             refresh=refresh,
             within=filter,
@@ -164,7 +164,7 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         ensure_count("limit", limit, MOST_RUNS)
         wanted = models_filter(filter, criteria)
         return self._ask(
-            lambda asking, projects: account_runs.newest_runs(asking, projects, limit, wanted),
+            lambda field_context, projects: account_runs.newest_runs(field_context, projects, limit, wanted),
             lambda found: [Run.of(one, self.client) for one in found],
             refresh=refresh,
             within=filter,
@@ -180,7 +180,7 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         """
         wanted = statuses_wanted(statuses)
         return self._ask(
-            lambda asking, projects: sources.select_sources(asking, projects, wanted),
+            lambda field_context, projects: sources.select_sources(field_context, projects, wanted),
             lambda found: [SourceReport.of_project(one) for one in found],
             refresh=refresh,
         )
@@ -208,8 +208,8 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         wanted = models_filter(filter, criteria)
         taken = history_wanted(history)
         return self._ask(
-            lambda asking, projects: rankings.slowest_models(
-                asking, projects, slowest_n, last_n_runs, wanted, scope=taken
+            lambda field_context, projects: rankings.slowest_models(
+                field_context, projects, slowest_n, last_n_runs, wanted, scope=taken
             ),
             lambda ranking: Model.ranked_list(ranking, self.client),
             refresh=refresh,
@@ -236,8 +236,8 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
         wanted, named = two_filters(filter, model_filter)
         return self._ask(
-            lambda asking, projects: rankings.longest_running_jobs(
-                asking,
+            lambda field_context, projects: rankings.longest_running_jobs(
+                field_context,
                 projects,
                 longest_n,
                 last_n_runs,
@@ -264,7 +264,7 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
 
     def _ask(
         self,
-        question: Callable[[Asking, tuple[ProjectFacts, ...]], Awaitable[T]],
+        question: Callable[[FieldContext, tuple[ProjectFacts, ...]], Awaitable[T]],
         present: Callable[[T], R],
         *,
         refresh: bool,
@@ -272,13 +272,13 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
     ) -> R:
         """Asks about the account's projects, as far as its own filter and the projects that `within` names admit."""
 
-        async def asking_projects(asking: Asking) -> T:
-            account = await find_account(asking, self._deployment)
+        async def asking_projects(field_context: FieldContext) -> T:
+            account = await find_account(field_context, self._deployment)
             mine = self.filter.to_project_filter() if self.filter else None
-            projects = await select_projects(asking, account.projects, mine)
+            projects = await select_projects(field_context, account.projects, mine)
             if isinstance(within, ProjectFilter):
-                projects = await select_projects(asking, projects, within.to_project_filter(ids_only=True))
-            return await question(asking, projects)
+                projects = await select_projects(field_context, projects, within.to_project_filter(ids_only=True))
+            return await question(field_context, projects)
 
         return self.client.ask(asking_projects, present, refresh=refresh)
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.discovery_api.exceptions import EnvironmentNotFoundError, JobNotFoundError, NotFoundError, named
-from gateway.services.wire.refusals import UpstreamProblem, refusal_of_problems
+from gateway.services.transport.upstream_errors import UpstreamProblem, refusal_of_problems
 
 _MISSING: Mapping[str, tuple[type[NotFoundError], str]] = {
     "job": (JobNotFoundError, "dbt knows no run of job {owner}. Check the id; a job has metadata once it has run."),

@@ -8,14 +8,14 @@ from typing import Any, Protocol
 import msgspec
 from pydantic import SecretStr
 
-from gateway.deadline import deadline_in
+from gateway.concurrency.deadline import deadline_in
 from gateway.discovery_api.background import BackgroundLoop
 from gateway.discovery_api.client import Client
 from gateway.discovery_api.connection import Opened
 from gateway.discovery_api.exceptions import named
 from gateway.errors import GatewayError, UpstreamInvalidResponse
-from gateway.services.wire.refusals import UpstreamProblem, refusal_of_problems, refusal_of_status
-from gateway.services.wire.wire import HttpWire, Wire, WireLimits, WireRequest
+from gateway.services.transport.http_transport import AiohttpTransport, HttpTransport, TransportLimits, TransportRequest
+from gateway.services.transport.upstream_errors import UpstreamProblem, refusal_of_problems, refusal_of_status
 
 
 class Endpoint(Protocol):
@@ -32,7 +32,7 @@ class HttpEndpoint:
     def __init__(self, token: SecretStr, url: str, timeout: float) -> None:
         self.url = url
         self._loop: BackgroundLoop | None = None
-        self._wire = HttpWire(token, WireLimits(seconds=timeout))
+        self._wire = AiohttpTransport(token, TransportLimits(seconds=timeout))
         self._timeout = timeout
 
     def __call__(self, query: str) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class AccountEndpoint:
 
     def __call__(self, query: str) -> dict[str, Any]:
         async def ask(opened: Opened) -> dict[str, Any]:
-            return await post(opened.upstream.wire, opened.upstream.discovery_url, query, self._timeout)
+            return await post(opened.upstream.transport, opened.upstream.discovery_url, query, self._timeout)
 
         return self._client.run(ask)
 
@@ -67,14 +67,14 @@ class AccountEndpoint:
         """Nothing to do."""
 
 
-async def post(wire: Wire, url: str, query: str, seconds: float) -> dict[str, Any]:
+async def post(transport: HttpTransport, url: str, query: str, seconds: float) -> dict[str, Any]:
     """The envelope of the answer: `data`, and `errors` where a part of it failed.
 
     Raises UpstreamError's subclasses for everything that holds no data at all.
     """
     body = msgspec.json.encode({"query": query, "variables": {}, "operationName": None})
     with deadline_in(seconds):
-        response = await wire.send(WireRequest("POST", url, body=body))
+        response = await transport.send(TransportRequest("POST", url, body=body))
     refusal = refusal_of_status(response)
     if refusal is not None:
         raise refusal

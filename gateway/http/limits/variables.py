@@ -7,7 +7,7 @@ from typing import Any
 
 from graphql import ListTypeNode, NamedTypeNode, NonNullTypeNode, OperationDefinitionNode, TypeNode
 
-from gateway.http.refusals import LimitExceeded
+from gateway.http.errors import LimitExceeded
 
 MOST_VALUES = 2_500
 """Values in all variables of an operation together: coercing one takes up to 5 microseconds."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import Receive
 
-from gateway.http.refusals import MediaTypeRefused, PayloadTooLarge, ReceiveTimeout
+from gateway.http.errors import MediaTypeRefused, PayloadTooLarge, ReceiveTimeout
 
 
 class ClientGone(Exception):

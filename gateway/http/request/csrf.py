@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from starlette.datastructures import Headers
 
-from gateway.http.refusals import CrossSiteRefused
+from gateway.http.errors import CrossSiteRefused
 
 # A page can set these across origins only after a preflight; Apollo's clients send the first two by themselves.
 PREFLIGHT_HEADERS = ("x-apollo-operation-name", "apollo-require-preflight", "graphql-require-preflight")

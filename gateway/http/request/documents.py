@@ -15,8 +15,8 @@ from graphql import (
     parse,
 )
 
-from gateway.http.limits.gate import UNLIMITED, Figures, GateLimits, check_document
-from gateway.http.refusals import DocumentUnparsable, LimitExceeded, OperationUnresolved
+from gateway.http.errors import DocumentUnparsable, LimitExceeded, OperationUnresolved
+from gateway.http.limits.query_limits import UNLIMITED, QueryLimits, QuerySize, check_document
 
 _LONGEST_MESSAGE = 300
 
@@ -32,7 +32,7 @@ class DocumentLimits:
     characters: int = 32 * 1024
     tokens: int = 1500
     comments: int = 400
-    gate: GateLimits = field(default_factory=GateLimits)
+    gate: QueryLimits = field(default_factory=QueryLimits)
     enforce_gate: bool = True
 
 
@@ -53,7 +53,7 @@ class Document:
     text: str
     ast: DocumentNode
     operations: tuple[OperationDefinitionNode, ...]
-    figures: Figures
+    figures: QuerySize
     tokens: int
     inner_first: tuple[FragmentDefinitionNode, ...] = ()
     exceeded: tuple[str, ...] = ()

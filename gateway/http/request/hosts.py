@@ -7,9 +7,9 @@ from collections.abc import Collection
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.http.errors import HostRefused
 from gateway.http.negotiation import MediaType
-from gateway.http.refusals import HostRefused
-from gateway.http.replies import refusal_reply
+from gateway.http.responses import refusal_reply
 
 PROBES = ("/livez", "/readyz")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")

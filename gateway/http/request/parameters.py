@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from gateway.http.refusals import BadRequest, BatchingRefused, PayloadTooLarge
+from gateway.http.errors import BadRequest, BatchingRefused, PayloadTooLarge
 from gateway.http.request.strict_json import JsonBounds, read_json_text
 
 LONGEST_QUERY_STRING = 32 * 1024

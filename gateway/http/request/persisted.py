@@ -22,7 +22,7 @@ from typing import Any
 from graphql import GraphQLError, parse
 
 from gateway.errors import ConfigurationError
-from gateway.http.refusals import BadRequest, DocumentNotTrusted, PersistedQueryNotFound, PersistedQueryNotSupported
+from gateway.http.errors import BadRequest, DocumentNotTrusted, PersistedQueryNotFound, PersistedQueryNotSupported
 from gateway.http.request.parameters import Parameters
 
 _log = logging.getLogger("gateway.http")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from gateway.http.refusals import BadRequest
+from gateway.http.errors import BadRequest
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _OTHERS = bytes(one for one in range(256) if one not in b"[]{},")

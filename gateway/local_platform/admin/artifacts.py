@@ -11,12 +11,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from gateway.archive.archive import Archive
+from gateway.archive.contents import digest_of
+from gateway.archive.raw_files import KeptFile, find_kept, read_kept
+from gateway.archive.rows import AnyRow
+from gateway.archive.tables import run_files
 from gateway.local_platform.admin.envelope import AdminError, not_found
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.contents import digest_of
-from gateway.local_platform.raw_files import KeptFile, find_kept, read_kept
-from gateway.local_platform.rows import AnyRow
-from gateway.local_platform.tables import run_files
 
 
 @dataclass(frozen=True)

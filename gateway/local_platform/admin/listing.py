@@ -10,9 +10,9 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, false, func, not_, select, true
 from starlette.datastructures import QueryParams
 
+from gateway.archive.rows import AnyRow
+from gateway.archive.times import parse_micros
 from gateway.local_platform.admin.envelope import AdminError
-from gateway.local_platform.rows import AnyRow
-from gateway.local_platform.times import parse_micros
 
 MOST_ROWS = 100
 _MOST_DIGITS = 18  # what 64 bits hold

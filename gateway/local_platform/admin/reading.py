@@ -8,6 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, exists, false, func, select
 from starlette.datastructures import QueryParams
 
+from gateway.archive.artifacts import CATALOG, SOURCES
+from gateway.archive.command_variants import is_typed_in
+from gateway.archive.contents import chunks
+from gateway.archive.rows import AnyRow
+from gateway.archive.run_order import NEWEST_FIRST, created_after
+from gateway.archive.tables import environments, invocations, jobs, projects, run_files, runs, texts
 from gateway.local_platform.admin import shapes
 from gateway.local_platform.admin.envelope import not_found
 from gateway.local_platform.admin.listing import (
@@ -25,12 +31,6 @@ from gateway.local_platform.admin.listing import (
     is_true,
     related,
 )
-from gateway.local_platform.artifacts import CATALOG, SOURCES
-from gateway.local_platform.command_variants import is_typed_in
-from gateway.local_platform.contents import chunks
-from gateway.local_platform.rows import AnyRow
-from gateway.local_platform.run_order import NEWEST_FIRST, created_after
-from gateway.local_platform.tables import environments, invocations, jobs, projects, run_files, runs, texts
 
 FINISHED = 10
 MOST_ID = 2**63 - 1

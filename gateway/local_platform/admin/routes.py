@@ -12,6 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from gateway.archive.archive import Archive
+from gateway.archive.run_order import NEWEST_FIRST
+from gateway.archive.tables import accounts, environments, jobs, projects, runs
 from gateway.errors import ConfigurationError
 from gateway.local_platform.admin import shapes
 from gateway.local_platform.admin.artifacts import artifact_names, send_artifact
@@ -29,11 +32,8 @@ from gateway.local_platform.admin.reading import (
     run_shapes,
     run_steps,
 )
-from gateway.local_platform.archive import Archive
 from gateway.local_platform.failures import log_failures
-from gateway.local_platform.run_order import NEWEST_FIRST
-from gateway.local_platform.tables import accounts, environments, jobs, projects, runs
-from gateway.local_platform.working import in_worker
+from gateway.local_platform.worker_threads import in_worker
 
 _log = logging.getLogger(__name__)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from gateway.local_platform.artifacts import CATALOG, SOURCES, read_args
-from gateway.local_platform.command_names import command_line, step_name
-from gateway.local_platform.command_variants import with_option
-from gateway.local_platform.rows import AnyRow
-from gateway.local_platform.run_bundle import CANCELLED, ENDED, ERROR, SUCCESS
-from gateway.local_platform.times import clock, iso_micros, moved, parse_micros, spoken
+from gateway.archive.artifacts import CATALOG, SOURCES, read_args
+from gateway.archive.command_names import command_line, step_name
+from gateway.archive.command_variants import with_option
+from gateway.archive.rows import AnyRow
+from gateway.archive.run_bundle import CANCELLED, ENDED, ERROR, SUCCESS
+from gateway.archive.times import clock, iso_micros, moved, parse_micros, spoken
 
 _STATUS_NAMES = {1: "Queued", 2: "Starting", 3: "Running", 10: "Success", 20: "Error", 30: "Cancelled"}
 _ACTIVE = 1

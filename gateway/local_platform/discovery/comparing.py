@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
-from gateway.local_platform.artifacts import Node
-from gateway.local_platform.contents import manifest_members
+from gateway.archive.artifacts import Node
+from gateway.archive.contents import manifest_members
+from gateway.archive.tables import invocations
 from gateway.local_platform.discovery import content
 from gateway.local_platform.discovery.reading import newest_invocation, node_contents, run_statuses
 from gateway.local_platform.discovery.state_nodes import StateNode
-from gateway.local_platform.tables import invocations
 
 Part = Callable[[Node], Hashable]
 

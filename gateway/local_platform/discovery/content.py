@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from gateway.local_platform import odd_values
-from gateway.local_platform.artifacts import Node
-from gateway.local_platform.times import parse_micros
+from gateway.archive import odd_values
+from gateway.archive.artifacts import Node
+from gateway.archive.times import parse_micros
 
 
 class Config(msgspec.Struct, frozen=True):

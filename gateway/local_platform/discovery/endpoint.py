@@ -9,11 +9,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.local_platform.archive import Archive
-from gateway.local_platform.discovery.execution import DiscoveryAnswer, DiscoveryApi
-from gateway.local_platform.faults import Faults
+from gateway.archive.archive import Archive
+from gateway.local_platform.discovery.document_executor import DiscoveryAnswer, DiscoveryApi
+from gateway.local_platform.faults.switches import Faults
 from gateway.local_platform.requests import NotedRequest
-from gateway.local_platform.working import in_worker
+from gateway.local_platform.worker_threads import in_worker
 
 # A document of 20,000 tokens with its variables fits; dbt's own limit is not published.
 MOST_BODY_BYTES = 1024**2

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from gateway.archive.tables import manifest_nodes, manifests, nodes, runs
 from gateway.local_platform.discovery.exposure_fields import owners
 from gateway.local_platform.discovery.fields import Arguments, Info, Readers, Resolver
 from gateway.local_platform.discovery.history import request_of, resolve_history
@@ -16,7 +17,6 @@ from gateway.local_platform.discovery.run_node import RunNode
 from gateway.local_platform.discovery.session import EnvironmentState, Session
 from gateway.local_platform.discovery.state_lists import everything, kinds_of, package_names, state_page, tag_names
 from gateway.local_platform.discovery.state_nodes import AppliedNode, DefinitionNode, StateNode
-from gateway.local_platform.tables import manifest_nodes, manifests, nodes, runs
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from gateway.local_platform.artifacts import JSON
+from gateway.archive.artifacts import JSON
+from gateway.archive.rows import AnyRow
 from gateway.local_platform.discovery.content import parsed
 from gateway.local_platform.discovery.fields import Readers
 from gateway.local_platform.discovery.state_nodes import StateNode
-from gateway.local_platform.rows import AnyRow
 
 _STATUS = {"pass": "Pass", "warn": "Warn", "error": "Error", "runtime error": "Error", "skipped": "Skipped"}
 _PERIODS = frozenset({"minute", "hour", "day"})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
+from gateway.archive.rows import AnyRow
 from gateway.local_platform.discovery import content
 from gateway.local_platform.discovery.catalog_fields import columns_of, stats_of
 from gateway.local_platform.discovery.exposure_fields import EXPOSURE_FIELDS
@@ -18,7 +19,6 @@ from gateway.local_platform.discovery.run_listing import RunListing, listing_of,
 from gateway.local_platform.discovery.run_node import RunNode, error_of, of_result, of_text
 from gateway.local_platform.discovery.state_lists import package_names
 from gateway.local_platform.discovery.test_fields import TEST_FIELDS
-from gateway.local_platform.rows import AnyRow
 
 Execution = tuple[RunNode, AnyRow]
 _DEPENDABLE = ("model", "source", "seed", "snapshot", "metric", "exposure")

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Table, and_, select
 
-from gateway.local_platform.artifacts import Node
-from gateway.local_platform.contents import chunks
-from gateway.local_platform.rows import AnyRow
-from gateway.local_platform.tables import (
+from gateway.archive.artifacts import Node
+from gateway.archive.contents import chunks
+from gateway.archive.rows import AnyRow
+from gateway.archive.tables import (
     environments,
     invocations,
     manifest_nodes,

@@ -8,13 +8,9 @@ from typing import Any
 
 from sqlalchemy import Table, select
 
-from gateway.local_platform.discovery.catalog_fields import decode_table
-from gateway.local_platform.discovery.reading import result_query, text_bodies
-from gateway.local_platform.discovery.run_node import RunBatch, RunNode
-from gateway.local_platform.discovery.session import Session
-from gateway.local_platform.rows import AnyRow
-from gateway.local_platform.run_order import NEWEST_FIRST
-from gateway.local_platform.tables import (
+from gateway.archive.rows import AnyRow
+from gateway.archive.run_order import NEWEST_FIRST
+from gateway.archive.tables import (
     catalog_tables,
     compilations,
     freshness,
@@ -25,6 +21,10 @@ from gateway.local_platform.tables import (
     results,
     runs,
 )
+from gateway.local_platform.discovery.catalog_fields import decode_table
+from gateway.local_platform.discovery.reading import result_query, text_bodies
+from gateway.local_platform.discovery.run_node import RunBatch, RunNode
+from gateway.local_platform.discovery.session import Session
 
 
 class RunListing:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from gateway.local_platform.artifacts import Node
+from gateway.archive.artifacts import Node
+from gateway.archive.rows import AnyRow
 from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.reading import node_contents, run_result_rows, text_bodies
 from gateway.local_platform.discovery.session import Session
 from gateway.local_platform.discovery.state_nodes import TELLING
-from gateway.local_platform.rows import AnyRow
 
 
 class RunNode:

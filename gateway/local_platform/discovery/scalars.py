@@ -6,7 +6,7 @@ from typing import Any
 
 from graphql import GraphQLError, GraphQLScalarType, GraphQLSchema, IntValueNode, StringValueNode, ValueNode
 
-from gateway.local_platform.times import iso_millis
+from gateway.archive.times import iso_millis
 
 _GREATEST = 2**63 - 1  # as far as databases count
 _MOST_DIGITS = 20

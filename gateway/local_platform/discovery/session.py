@@ -10,11 +10,11 @@ from typing import Any
 from graphql import GraphQLError
 from sqlalchemy import Connection
 
+from gateway.archive.rows import AnyRow
+from gateway.archive.tables import invocations
+from gateway.concurrency.bounded_map import BoundedMap
 from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.reading import environment_row, member_rows, newest_invocation
-from gateway.local_platform.lru import Lru
-from gateway.local_platform.rows import AnyRow
-from gateway.local_platform.tables import invocations
 
 _MOST_MEMBERS = 200_000
 
@@ -23,8 +23,8 @@ _MOST_MEMBERS = 200_000
 class Memory:
     """Derived facts kept between operations while they hold, in bounded room: some hundred thousand rows."""
 
-    graphs: Lru[Graph] = field(default_factory=lambda: Lru(8))
-    members: Lru[Sequence[AnyRow]] = field(default_factory=lambda: Lru(_MOST_MEMBERS, len))
+    graphs: BoundedMap[Graph] = field(default_factory=lambda: BoundedMap(8))
+    members: BoundedMap[Sequence[AnyRow]] = field(default_factory=lambda: BoundedMap(_MOST_MEMBERS, len))
 
 
 class EnvironmentState:

@@ -11,12 +11,12 @@ from functools import cached_property
 
 from sqlalchemy import Table
 
-from gateway.local_platform.artifacts import Node
+from gateway.archive.artifacts import Node
+from gateway.archive.rows import AnyRow
+from gateway.archive.tables import catalog_tables, compilations, freshness
 from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.reading import newest_by_resource, node_contents, result_rows, text_bodies
 from gateway.local_platform.discovery.session import EnvironmentState, Session
-from gateway.local_platform.rows import AnyRow
-from gateway.local_platform.tables import catalog_tables, compilations, freshness
 
 FAILED = frozenset({"error", "fail", "partial success", "runtime error"})
 TELLING = FAILED | {"warn"}

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from gateway.at_hand import ensure_may_ask
+from gateway.concurrency.only_if_cached import ensure_may_fetch
 from gateway.errors import NotFound, UpstreamInvalidResponse, UpstreamRejected
 from gateway.services.admin.admin_types import Page, Single
 from gateway.services.admin.list_reading import Identified, ListReading
-from gateway.services.wire.refusals import refusal_of_status
-from gateway.services.wire.strict_answers import StrictDecoder
-from gateway.services.wire.wire import Wire, WireRequest, WireResponse
+from gateway.services.transport.http_transport import HttpTransport, TransportRequest, TransportResponse
+from gateway.services.transport.strict_decoder import StrictDecoder
+from gateway.services.transport.upstream_errors import refusal_of_status
 from gateway.telemetry.tracing import call_span
 
 T = TypeVar("T")
@@ -38,14 +38,14 @@ class AdminApi:
     ends the reading of a list before it begins.
     """
 
-    def __init__(self, wire: Wire, url: str, account_id: int, most_calls: int | None = None) -> None:
-        self._wire = wire
+    def __init__(self, transport: HttpTransport, url: str, account_id: int, most_calls: int | None = None) -> None:
+        self._transport = transport
         self._url = url.rstrip("/")
         self._most_calls = most_calls
         self.account_id = account_id
 
     async def close(self) -> None:
-        await self._wire.close()
+        await self._transport.close()
 
     async def get(self, version: str, path: str, row: type[T], query: Mapping[str, str] | None = None) -> T:
         """One thing."""
@@ -88,18 +88,18 @@ class AdminApi:
         page: Page[R] = await _decode(body, Page[row], path)  # type: ignore[valid-type]  # a type at run time
         return page
 
-    async def _get(self, version: str, path: str, query: Mapping[str, str]) -> WireResponse:
-        ensure_may_ask()
+    async def _get(self, version: str, path: str, query: Mapping[str, str]) -> TransportResponse:
+        ensure_may_fetch()
         suffix = "" if path == "/" else path
         url = f"{self._url}/api/{version}/accounts/{self.account_id}{suffix or '/'}"
         with call_span(f"dbt {_DIGITS.sub('#', path)}", api="admin") as made:
-            response = await self._wire.send(WireRequest("GET", url, query, api="admin"))
+            response = await self._transport.send(TransportRequest("GET", url, query, api="admin"))
             if made is not None:
                 made.set_attributes({"status": response.status, "bytes": len(response.body)})
         return response
 
 
-def _answered(response: WireResponse, path: str) -> bytes:
+def _answered(response: TransportResponse, path: str) -> bytes:
     """The body of an answer; a list, be it empty, is there wherever account and URL are right."""
     if response.status == 400:
         raise UpstreamRejected(f"dbt's Admin API refused the request for {path}.")

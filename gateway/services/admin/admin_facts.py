@@ -70,5 +70,5 @@ class AdminFacts(Protocol):
     async def run_counts(self, job_ids: Sequence[int]) -> Mapping[int, int | GatewayError | None]:
         """How many runs of each job there are; None where that cannot be known."""
 
-    def outdate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
+    def invalidate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
         """Has everything that a run's beginning or end changed read again when it is asked for."""

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.caching.belief import FINAL, UNFIT, Belief, for_seconds
+from gateway.caching.codec import Codec
 from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.generations import ACCOUNT
 from gateway.caching.memory import Fact
-from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
+from gateway.caching.validity import FINAL, UNFIT, Validity, for_seconds
 from gateway.errors import GatewayError, NotFound, UpstreamRejected
 from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
 from gateway.services.admin.admin_api import PAGE_SIZE, AdminApi
@@ -64,32 +64,32 @@ class AdminService:
         self._interval = interval
         self._clock = tiers.clock
         self._topology: FactsCache[str, Topology] = FactsCache(
-            tiers, Kind("topology", _weigh_topology, packing=Packing(Topology))
+            tiers, Kind("topology", _weigh_topology, packing=Codec(Topology))
         )
         self._jobs: FactsCache[str, Mapping[int, Job]] = FactsCache(
-            tiers, Kind("jobs", lambda jobs: 1_000 + _JOB_BYTES * len(jobs), packing=Packing(dict[int, Job]))
+            tiers, Kind("jobs", lambda jobs: 1_000 + _JOB_BYTES * len(jobs), packing=Codec(dict[int, Job]))
         )
         self._parts = VisibleParts("jobs")
-        self._names: FactsCache[str, str] = FactsCache(tiers, Kind("account", packing=Packing(str)))
+        self._names: FactsCache[str, str] = FactsCache(tiers, Kind("account", packing=Codec(str)))
         self._recent: FactsCache[int, _RecentRuns] = FactsCache(
-            tiers, Kind("recent", _weigh_recent, packing=Packing(_RecentRuns))
+            tiers, Kind("recent", _weigh_recent, packing=Codec(_RecentRuns))
         )
         self._newest: FactsCache[str, _RecentRuns] = FactsCache(
-            tiers, Kind("newest", _weigh_recent, packing=Packing(_RecentRuns))
+            tiers, Kind("newest", _weigh_recent, packing=Codec(_RecentRuns))
         )
         self._listings: FactsCache[int, RunListing] = FactsCache(
-            tiers, Kind("listing", lambda listing: 300 + _RUN_BYTES * len(listing.runs), packing=Packing(RunListing))
+            tiers, Kind("listing", lambda listing: 300 + _RUN_BYTES * len(listing.runs), packing=Codec(RunListing))
         )
         self._ended: FactsCache[int, RunListing] = FactsCache(
-            tiers, Kind("ended", lambda listing: 300 + _RUN_BYTES * len(listing.runs), packing=Packing(RunListing))
+            tiers, Kind("ended", lambda listing: 300 + _RUN_BYTES * len(listing.runs), packing=Codec(RunListing))
         )
-        self._counts: FactsCache[int, int] = FactsCache(tiers, Kind("count", packing=Packing(int)))
+        self._counts: FactsCache[int, int] = FactsCache(tiers, Kind("count", packing=Codec(int)))
         self._details: FactsCache[int, RunDetails] = FactsCache(
-            tiers, Kind("details", _weigh_details, packing=Packing(RunDetails))
+            tiers, Kind("details", _weigh_details, packing=Codec(RunDetails))
         )
         self._runs: FactsCache[int, Run] = FactsCache(
             tiers,
-            Kind("run", lambda _: 200 + _RUN_BYTES, packing=Packing(Run), is_final=lambda run: run.status.is_final),
+            Kind("run", lambda _: 200 + _RUN_BYTES, packing=Codec(Run), is_final=lambda run: run.status.is_final),
         )
 
     inferred = False
@@ -141,10 +141,10 @@ class AdminService:
         async def fetch(missing: list[int]) -> Mapping[int, Run | GatewayError]:
             return await self._read_runs(missing)
 
-        def judge(_: int, fact: Fact[Run]) -> Belief:
+        def validate(_: int, fact: Fact[Run]) -> Validity:
             return FINAL if fact.value.status.is_final else for_seconds(fact.read_at, self._interval, now)
 
-        return await self._runs.get_many(run_ids, fetch, judge)
+        return await self._runs.get_many(run_ids, fetch, validate)
 
     async def run_details(self, run_ids: Sequence[int]) -> dict[int, RunDetails | GatewayError]:
         """Trigger and steps of each run, one request a run: lists of runs with their steps are slow upstream."""
@@ -168,10 +168,10 @@ class AdminService:
         async def fetch(missing: list[int]) -> Mapping[int, _RecentRuns | GatewayError]:
             return await self._read_recent(missing, count)
 
-        def judge(_: int, fact: Fact[_RecentRuns]) -> Belief:
+        def validate(_: int, fact: Fact[_RecentRuns]) -> Validity:
             return for_seconds(fact.read_at, self._interval, now) if fact.value.holds(count) else UNFIT
 
-        facts = await self._recent.get_many(job_ids, fetch, judge)
+        facts = await self._recent.get_many(job_ids, fetch, validate)
         return {one: fact.runs[:count] if isinstance(fact, _RecentRuns) else fact for one, fact in facts.items()}
 
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
@@ -184,10 +184,10 @@ class AdminService:
             rows, _ = await self._api.list_first("v2", "/runs/", AdminRun, query, pages=pages, rows_wanted=count)
             return _RecentRuns(newest_first(map(to_run, rows))[:count], count)
 
-        def judge(known: Fact[_RecentRuns]) -> Belief:
+        def validate(known: Fact[_RecentRuns]) -> Validity:
             return for_seconds(known.read_at, self._interval, now) if known.value.holds(count) else UNFIT
 
-        fact = await self._newest.get("newest", fetch, judge)
+        fact = await self._newest.get("newest", fetch, validate)
         return fact.runs[:count]
 
     async def environment_runs(self, environment_id: int, count: int = PAGE_SIZE) -> RunListing:
@@ -200,11 +200,11 @@ class AdminService:
             rows, total = await self._api.list_first("v2", "/runs/", AdminRun, query, pages=pages)
             return RunListing(newest_first(map(to_run, rows)), complete=len(rows) >= total)
 
-        def judge(fact: Fact[RunListing]) -> Belief:
+        def validate(fact: Fact[RunListing]) -> Validity:
             holds = fact.value.complete or len(fact.value.runs) >= count
             return for_seconds(fact.read_at, self._interval, now) if holds else UNFIT
 
-        return await self._listings.get(environment_id, fetch, judge)
+        return await self._listings.get(environment_id, fetch, validate)
 
     async def ended_runs(self, environment_id: int) -> RunListing:
         """The hundred runs of an environment that ended last, by any job, the last first."""
@@ -229,17 +229,17 @@ class AdminService:
             job_ids, fetch, lambda _, fact: for_seconds(fact.read_at, self._interval, now)
         )
 
-    def outdate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
+    def invalidate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
         """The run, the lists it is in, and the jobs with their newest runs are read again when they are asked for."""
         for key in self._parts.touched_by(environment_id):
-            self._jobs.outdate(key)
-        self._newest.outdate("newest")
-        self._listings.outdate(environment_id)
-        self._ended.outdate(environment_id)
-        self._recent.outdate(job_id)
-        self._counts.outdate(job_id)
-        self._runs.outdate(run_id)
-        self._details.outdate(run_id)
+            self._jobs.invalidate(key)
+        self._newest.invalidate("newest")
+        self._listings.invalidate(environment_id)
+        self._ended.invalidate(environment_id)
+        self._recent.invalidate(job_id)
+        self._counts.invalidate(job_id)
+        self._runs.invalidate(run_id)
+        self._details.invalidate(run_id)
 
     async def _count_runs(self, job_id: int) -> int | GatewayError:
         query = {"job_definition_id": str(job_id)}

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from gateway.caching.belief import for_seconds
+from gateway.caching.codec import Codec
 from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.generations import ACCOUNT
-from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
+from gateway.caching.validity import for_seconds
 from gateway.errors import GatewayError, NotFound
 from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
 from gateway.hierarchy.model import ModelRun
@@ -65,7 +65,7 @@ class InferredAdmin:
         self._clock = tiers.clock
         self._parts = VisibleParts("jobs")
         self._jobs: FactsCache[str, Mapping[int, Job]] = FactsCache(
-            tiers, Kind("inferred jobs", lambda jobs: 1_000 + 2_000 * len(jobs), packing=Packing(dict[int, Job]))
+            tiers, Kind("inferred jobs", lambda jobs: 1_000 + 2_000 * len(jobs), packing=Codec(dict[int, Job]))
         )
 
     async def account_name(self) -> str | None:
@@ -142,10 +142,10 @@ class InferredAdmin:
         """Unknown."""
         return dict.fromkeys(job_ids)
 
-    def outdate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
+    def invalidate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
         """The jobs with their newest runs are read again when they are asked for."""
         for key in self._parts.touched_by(environment_id):
-            self._jobs.outdate(key)
+            self._jobs.invalidate(key)
 
 
 class Discovery:
@@ -164,7 +164,7 @@ class Discovery:
             environments,
             read,
             tiers,
-            Kind("last jobs", lambda last: 200 + 300 * len(last.by_model), packing=Packing(LastJobs)),
+            Kind("last jobs", lambda last: 200 + 300 * len(last.by_model), packing=Codec(LastJobs)),
         )
 
     async def jobs(self, environment_ids: Sequence[int]) -> list[Job]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
+from gateway.caching.codec import Codec
 from gateway.caching.kept import KeptFacts, KeptModelRun
-from gateway.caching.packing import Packing
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import ModelRun
 from gateway.services.models.model_histories import HistoryKey
 
 Histories = Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]
 
-_PACKING: Packing[ModelRun] = Packing(ModelRun)
+_PACKING: Codec[ModelRun] = Codec(ModelRun)
 
 
 async def lengthened(kept: KeptFacts, histories: Histories, count: int) -> dict[HistoryKey, tuple[ModelRun, ...]]:

@@ -12,7 +12,7 @@ from gateway.hierarchy.model import ModelRun
 from gateway.services.base_query import BaseQuery, Operation, RootLookup
 from gateway.services.discovery_types import EnvironmentHistories
 from gateway.services.mapping import Share, to_model_run
-from gateway.services.wire.refusals import PartsRejected
+from gateway.services.transport.upstream_errors import PartsRejected
 
 # One document holds at most this many histories, and at most this many rows of them: a hundred times twenty, and of
 # each one more, by which it is seen that there are more.

@@ -10,23 +10,23 @@ from functools import partial
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
-from gateway.at_hand import only_at_hand
-from gateway.caching.belief import UNFIT, Belief
+from gateway.caching.codec import Codec
 from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.memory import Fact
-from gateway.caching.packing import Packing
 from gateway.caching.tiers import Tiers
+from gateway.caching.validity import UNFIT, Validity
 from gateway.concurrency.checkpoints import checkpoint, pieces
+from gateway.concurrency.only_if_cached import is_only_if_cached
 from gateway.errors import GatewayError
 from gateway.hierarchy.durations import seconds_or_none
-from gateway.hierarchy.identity import EnvironmentModels
 from gateway.hierarchy.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.model_ids import model_ids
+from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.timed_models import TimedModels
 from gateway.services.base_query import BaseQuery
 from gateway.services.discovery_types import ModelRow, TimedModel
-from gateway.services.environment_service import EnvironmentService, Standing
+from gateway.services.environment_service import EnvironmentService, EnvironmentValidity
 from gateway.services.mapping import to_model, weigh_models, weigh_runs
 from gateway.services.models.kept_histories import lengthened
 from gateway.services.models.last_words import with_last_words, with_revised_last_words
@@ -41,7 +41,7 @@ from gateway.services.models.model_pages import (
     runtimes_operation,
     states_operation,
 )
-from gateway.services.models.models_ahead import Making, ModelsAhead, RevisedModels
+from gateway.services.models.prefetcher import Making, Prefetcher, RevisedModels
 from gateway.services.models.pushdown import PushedFilter
 
 
@@ -96,7 +96,7 @@ def _unpack(packed: _PackedModels) -> _ModelsFact:
     return _ModelsFact(models, packed.fields, packed.revision)
 
 
-_MODELS_PACKING: Packing[_ModelsFact] = Packing(_PackedModels, _pack, _unpack)
+_MODELS_PACKING: Codec[_ModelsFact] = Codec(_PackedModels, _pack, _unpack)
 
 
 class ModelService:
@@ -109,12 +109,12 @@ class ModelService:
         self._marks: Marks = {}
         self._sizes: dict[int, int] = {}
         # What replicas share may spare the reading: then it is looked for first.
-        self._ahead = None if tiers.shared else ModelsAhead(tiers.flight_seconds)
+        self._ahead = None if tiers.shared else Prefetcher(tiers.flight_seconds)
         models: Kind[_ModelsKey, _ModelsFact] = Kind(
             "models", _weigh_models, lambda key: key.environment_id, 0.0, _MODELS_PACKING
         )
         histories: Kind[HistoryKey, _HistoryFact] = Kind(
-            "history", _weigh_history, lambda key: key.environment_id, 0.0, Packing(_HistoryFact)
+            "history", _weigh_history, lambda key: key.environment_id, 0.0, Codec(_HistoryFact)
         )
         self._models: FactsCache[_ModelsKey, _ModelsFact] = FactsCache(tiers, models)
         self._histories: FactsCache[HistoryKey, _HistoryFact] = FactsCache(tiers, histories)
@@ -141,12 +141,12 @@ class ModelService:
             fields = wanted.union(*(self._known_fields(key) for key in keys))
             return await self._read_models(keys, by_environment, readable, fields)
 
-        def judge(key: _ModelsKey, fact: Fact[_ModelsFact]) -> Belief:
+        def validate(key: _ModelsKey, fact: Fact[_ModelsFact]) -> Validity:
             holds = wanted <= fact.value.fields
-            return readable[key.environment_id].judge(fact.value.revision) if holds else UNFIT
+            return readable[key.environment_id].validate(fact.value.revision) if holds else UNFIT
 
         keys = {one: self._key(one, header, wanted, pushed) for one, header in readable.items()}
-        facts = await self._models.get_many(list(keys.values()), fetch, judge)
+        facts = await self._models.get_many(list(keys.values()), fetch, validate)
         self._note_sizes(facts)
         found = {one: facts[key] for one, key in keys.items()}
         return {**failed, **{one: f.models if isinstance(f, _ModelsFact) else f for one, f in found.items()}}
@@ -162,7 +162,7 @@ class ModelService:
         """Has all models read at once, beside the headers, of environments that were not looked at for long; `models`
         will be asked for them with these fields."""
         # What is begun where nothing may be asked would find nothing, for those too who may ask.
-        if self._ahead is None or only_at_hand() or not self._environments.long_unseen(environment_ids[:1]):
+        if self._ahead is None or is_only_if_cached() or not self._environments.long_unseen(environment_ids[:1]):
             return
         unseen = self._environments.long_unseen(environment_ids)
         wanted = frozenset() if runtimes_only else optional_fields | {STATE}
@@ -199,11 +199,11 @@ class ModelService:
                 for key, runs in found.items()
             }
 
-        def judge(key: HistoryKey, fact: Fact[_HistoryFact]) -> Belief:
-            return readable[key.environment_id].judge(fact.value.revision) if fact.value.holds(count) else UNFIT
+        def validate(key: HistoryKey, fact: Fact[_HistoryFact]) -> Validity:
+            return readable[key.environment_id].validate(fact.value.revision) if fact.value.holds(count) else UNFIT
 
         wanted = [key for key in keys if key.environment_id in readable]
-        facts = await self._histories.get_many(wanted, fetch, judge)
+        facts = await self._histories.get_many(wanted, fetch, validate)
         answers: dict[HistoryKey, tuple[ModelRun, ...] | GatewayError] = {}
         for key in keys:
             fact = facts.get(key) or failed[key.environment_id]
@@ -226,7 +226,7 @@ class ModelService:
         return await read_details(self._query, keys, fields)
 
     def _key(
-        self, environment_id: int, standing: Standing, fields: frozenset[str], pushed: PushedFilter | None
+        self, environment_id: int, standing: EnvironmentValidity, fields: frozenset[str], pushed: PushedFilter | None
     ) -> _ModelsKey:
         """What to read: everything when it is known already, or when ids depend on it, since two packages of a project
         may share a model's name."""
@@ -237,7 +237,7 @@ class ModelService:
         return _ModelsKey(environment_id, pushed)
 
     @staticmethod
-    def _is_current(fact: Fact[_ModelsFact], standing: Standing, fields: frozenset[str]) -> bool:
+    def _is_current(fact: Fact[_ModelsFact], standing: EnvironmentValidity, fields: frozenset[str]) -> bool:
         return fact.value.revision == standing.revision and fields <= fact.value.fields
 
     def _known_fields(self, key: _ModelsKey) -> frozenset[str]:
@@ -248,7 +248,7 @@ class ModelService:
         self,
         keys: Sequence[_ModelsKey],
         projects: Mapping[int, Project],
-        headers: Mapping[int, Standing],
+        headers: Mapping[int, EnvironmentValidity],
         fields: frozenset[str],
     ) -> dict[_ModelsKey, _ModelsFact | GatewayError]:
         facts = await self._fetch_ahead(keys, projects, headers, fields)
@@ -270,7 +270,7 @@ class ModelService:
         self,
         keys: Sequence[_ModelsKey],
         projects: Mapping[int, Project],
-        headers: Mapping[int, Standing],
+        headers: Mapping[int, EnvironmentValidity],
         fields: frozenset[str],
     ) -> dict[_ModelsKey, _ModelsFact | GatewayError]:
         """Those whose reading has begun before, unless a newer revision than theirs is known by now."""
@@ -280,7 +280,7 @@ class ModelService:
         for one, found in read.items():
             if isinstance(found, GatewayError):
                 facts[_ModelsKey(one, None)] = found
-            elif headers[one].judge(found.revision).current:
+            elif headers[one].validate(found.revision).current:
                 facts[_ModelsKey(one, None)] = _ModelsFact(await found.make(projects[one]), fields, found.revision)
         return facts
 
@@ -330,7 +330,7 @@ def _environments_of(keys: Sequence[HistoryKey]) -> list[int]:
     return list({key.environment_id for key in keys})
 
 
-def _holds(key: HistoryKey, fact: Fact[_HistoryFact], count: int, readable: Mapping[int, Standing]) -> bool:
+def _holds(key: HistoryKey, fact: Fact[_HistoryFact], count: int, readable: Mapping[int, EnvironmentValidity]) -> bool:
     return fact.value.revision == readable[key.environment_id].revision and fact.value.holds(count)
 
 

@@ -34,8 +34,8 @@ from gateway.hierarchy.job import Run as RunFacts
 from gateway.hierarchy.model import Model as ModelFacts
 from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.ranking import Ranked, Ranking
-from gateway.loading import averages, jobs, run_models, runtimes
-from gateway.loading.asking import Asking
+from gateway.loading.field_context import FieldContext
+from gateway.queries import averages, jobs, run_models, runtimes
 
 
 class Job:
@@ -71,8 +71,8 @@ class Job:
             self._known = self._client.ask(self._find, lambda found: found)
         return self._known
 
-    async def _find(self, asking: Asking) -> Facts:
-        return await jobs.find_job(asking, jobs.number_of(self.job_id, "job"))
+    async def _find(self, field_context: FieldContext) -> Facts:
+        return await jobs.find_job(field_context, jobs.number_of(self.job_id, "job"))
 
     def load(self) -> Job:
         """This job, read if it was not yet. Raises JobNotFoundError."""
@@ -147,7 +147,7 @@ class Job:
         """
         wanted, job = models_filter(filter, criteria), self._facts
         return self._client.ask(
-            lambda asking: jobs.models_of_job(asking, job, wanted),
+            lambda field_context: jobs.models_of_job(field_context, job, wanted),
             lambda found: [Model.of(one, self._client) for one in found],
             refresh=refresh,
         )
@@ -162,8 +162,8 @@ class Job:
         ensure_count("last_n", last_n, MOST_RUNS)
         number = self._facts.id
 
-        async def question(asking: Asking) -> tuple[RunFacts, ...]:
-            return await asking.loaders.recent_runs(number, last_n)
+        async def question(field_context: FieldContext) -> tuple[RunFacts, ...]:
+            return await field_context.loaders.recent_runs(number, last_n)
 
         return self._client.ask(question, lambda found: [Run.of(one, self._client) for one in found], refresh=refresh)
 
@@ -183,9 +183,9 @@ class Job:
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
         wanted, job = models_filter(filter, criteria), self._facts
 
-        async def question(asking: Asking) -> tuple[Ranking[ModelRun], Mapping[str, ModelFacts | None]]:
-            ranking = await run_models.slowest_models_of_job(asking, job, slowest_n, wanted)
-            return ranking, await run_models.applied_models(asking, [entry.item for entry in ranking.entries])
+        async def question(field_context: FieldContext) -> tuple[Ranking[ModelRun], Mapping[str, ModelFacts | None]]:
+            ranking = await run_models.slowest_models_of_job(field_context, job, slowest_n, wanted)
+            return ranking, await run_models.applied_models(field_context, [entry.item for entry in ranking.entries])
 
         return self._client.ask(
             question, lambda found: Model.ranked_in_run(found[0], found[1], self._client), refresh=refresh
@@ -201,7 +201,7 @@ class Job:
         job = self._facts
         question = runtimes.model_runtimes if by_model else runtimes.job_runtimes
         return self._client.ask(
-            lambda asking: question(asking, job, last_n),
+            lambda field_context: question(field_context, job, last_n),
             lambda found: [RuntimeReport.of(one) for one in found],
             refresh=refresh,
         )
@@ -226,8 +226,13 @@ class Job:
         wanted, models = two_filters(filter, model_filter)
         job = self._facts
         return self._client.ask(
-            lambda asking: averages.average_job_runtime(
-                asking, job, last_n, criteria=wanted, models=models, leave_out=variants_left_out(include_full_refresh)
+            lambda field_context: averages.average_job_runtime(
+                field_context,
+                job,
+                last_n,
+                criteria=wanted,
+                models=models,
+                leave_out=variants_left_out(include_full_refresh),
             ),
             Average.of_job,
             refresh=refresh,
@@ -257,8 +262,8 @@ class Job:
         wanted, models = two_filters(filter, model_filter)
         job = self._facts
         return self._client.ask(
-            lambda asking: averages.average_historical_model_runtime(
-                asking,
+            lambda field_context: averages.average_historical_model_runtime(
+                field_context,
                 job,
                 slowest_n,
                 last_n_runs,

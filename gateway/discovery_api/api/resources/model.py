@@ -18,9 +18,9 @@ from gateway.hierarchy.job import Run as RunFacts
 from gateway.hierarchy.model import Model as Facts
 from gateway.hierarchy.model import ModelDetails, ModelRun
 from gateway.hierarchy.ranking import Ranked, Ranking
-from gateway.loading import freshness, jobs, lineage, models, run_models
-from gateway.loading.asking import Asking
+from gateway.loading.field_context import FieldContext
 from gateway.loading.projection import Projection
+from gateway.queries import freshness, jobs, lineage, models, run_models
 from gateway.services.models.model_details import DETAIL_FIELDS
 
 if TYPE_CHECKING:
@@ -93,9 +93,9 @@ class Model(ModelState):
         """The run of its last attempt, whose `model_run` says what the model did in it; None when it never ran."""
         known = self._facts
 
-        async def question(asking: Asking) -> list[tuple[ModelRun, RunFacts | None]]:
-            last = await models.last_model_run(asking, known)
-            return [(last, await _run_or_none(asking, last))] if last else []
+        async def question(field_context: FieldContext) -> list[tuple[ModelRun, RunFacts | None]]:
+            last = await models.last_model_run(field_context, known)
+            return [(last, await _run_or_none(field_context, last))] if last else []
 
         return next(iter(self._client.ask(question, self._show_runs)), None)
 
@@ -115,9 +115,11 @@ class Model(ModelState):
         ensure_count("last_n", last_n, MOST_LAST_RUNS)
         wanted, known = models_filter(filter, criteria), self._facts
 
-        async def question(asking: Asking) -> list[tuple[ModelRun, RunFacts | None]]:
-            found = await run_models.runs_of_model(asking, known, last_n, wanted)
-            return list(zip(found, await asyncio.gather(*(_run_or_none(asking, one) for one in found)), strict=True))
+        async def question(field_context: FieldContext) -> list[tuple[ModelRun, RunFacts | None]]:
+            found = await run_models.runs_of_model(field_context, known, last_n, wanted)
+            return list(
+                zip(found, await asyncio.gather(*(_run_or_none(field_context, one) for one in found)), strict=True)
+            )
 
         return self._client.ask(question, self._show_runs, refresh=refresh)
 
@@ -132,7 +134,9 @@ class Model(ModelState):
 
     def _details(self) -> ModelDetails:
         known = self._facts
-        return self._client.ask(lambda asking: asking.loaders.details(known), lambda found: found, projection=_DETAILED)
+        return self._client.ask(
+            lambda field_context: field_context.loaders.details(known), lambda found: found, projection=_DETAILED
+        )
 
     def freshness(self, *, refresh: bool = False) -> RunStatus:
         """How fresh the data behind it are: the worst of the sources it stands on, directly or through other nodes.
@@ -141,7 +145,7 @@ class Model(ModelState):
         """
         known = self._facts
         found = self._client.ask(
-            lambda asking: freshness.model_freshness(asking, known), lambda found: found, refresh=refresh
+            lambda field_context: freshness.model_freshness(field_context, known), lambda found: found, refresh=refresh
         )
         return RunStatus(found.status.value)
 
@@ -149,7 +153,7 @@ class Model(ModelState):
         """The sources it stands on, directly or through other nodes, with their last freshness check."""
         known = self._facts
         return self._client.ask(
-            lambda asking: freshness.model_freshness(asking, known),
+            lambda field_context: freshness.model_freshness(field_context, known),
             lambda found: [SourceFreshnessReport.of(source.freshness) for source in found.sources],
             refresh=refresh,
         )
@@ -163,7 +167,7 @@ class Model(ModelState):
 
         known = self._facts
         return self._client.ask(
-            lambda asking: jobs.jobs_of_model(asking, known),
+            lambda field_context: jobs.jobs_of_model(field_context, known),
             lambda found: [Job.of(one, self._client) for one in found],
             refresh=refresh,
         )
@@ -171,12 +175,12 @@ class Model(ModelState):
     def get_upstream_models(self) -> list[Model]:
         """The models it is built from directly, ordered by unique id."""
         known = self._facts
-        return self._client.ask(lambda asking: lineage.upstream_models(asking, known), self._show)
+        return self._client.ask(lambda field_context: lineage.upstream_models(field_context, known), self._show)
 
     def get_downstream_models(self) -> list[Model]:
         """The models that are built from it directly, ordered by unique id."""
         known = self._facts
-        return self._client.ask(lambda asking: lineage.downstream_models(asking, known), self._show)
+        return self._client.ask(lambda field_context: lineage.downstream_models(field_context, known), self._show)
 
     def _show(self, found: list[Facts]) -> list[Model]:
         return [Model.of(one, self._client) for one in found]
@@ -206,15 +210,15 @@ class _Removed(Model):
         super().__init__(touched.name, touched.package_name or "", client=client)
         self.model_id = touched.unique_id
 
-    async def _find(self, asking: Asking) -> Facts:
+    async def _find(self, field_context: FieldContext) -> Facts:
         raise ModelNotFoundError(
             f"{self.model_id} has been removed from its environment; `model_run` says what it did in that run.",
             code="NOT_FOUND",
         )
 
 
-async def _run_or_none(asking: Asking, touched: ModelRun) -> RunFacts | None:
+async def _run_or_none(field_context: FieldContext, touched: ModelRun) -> RunFacts | None:
     try:
-        return await asking.loaders.run(touched.run_id)
+        return await field_context.loaders.run(touched.run_id)
     except NotFound:
         return None

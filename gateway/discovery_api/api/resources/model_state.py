@@ -13,10 +13,10 @@ from gateway.errors import NotFound
 from gateway.hierarchy.model import Model as Facts
 from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.project import DeploymentEnvironment
-from gateway.loading import models
-from gateway.loading.asking import Asking
+from gateway.loading.field_context import FieldContext
 from gateway.loading.projection import Projection
-from gateway.loading.projects import project_of_environment
+from gateway.queries import models
+from gateway.queries.projects import project_of_environment
 from gateway.services.models.model_pages import OPTIONAL_FIELDS
 
 _DESCRIBED = Projection(OPTIONAL_FIELDS)
@@ -50,18 +50,18 @@ class ModelState:
         if self._described is None:
             known = self._facts
 
-            async def question(asking: Asking) -> Facts | None:
-                project = await project_of_environment(asking, known.environment_id)
-                return await models.applied_model(asking, project, known.unique_id)
+            async def question(field_context: FieldContext) -> Facts | None:
+                project = await project_of_environment(field_context, known.environment_id)
+                return await models.applied_model(field_context, project, known.unique_id)
 
             self._described = self._client.ask(question, lambda found: found, projection=_DESCRIBED) or known
         return self._described
 
-    async def _find(self, asking: Asking) -> Facts:
+    async def _find(self, field_context: FieldContext) -> Facts:
         if self._known is None:
-            return await models.find_model(asking, self.model_id, self._environment)
-        project = await project_of_environment(asking, self._known.environment_id)
-        found = await models.applied_model(asking, project, self._known.unique_id)
+            return await models.find_model(field_context, self.model_id, self._environment)
+        project = await project_of_environment(field_context, self._known.environment_id)
+        found = await models.applied_model(field_context, project, self._known.unique_id)
         if found is None:
             raise NotFound(f"{self.model_id} has been removed from its environment.", kind="model", id=self.model_id)
         return found
@@ -146,7 +146,9 @@ class ModelState:
     def _attempt(self, name: str) -> Any:
         if self._last is None:
             known = self._facts
-            self._last = self._client.ask(lambda asking: models.last_model_run(asking, known), lambda found: found)
+            self._last = self._client.ask(
+                lambda field_context: models.last_model_run(field_context, known), lambda found: found
+            )
         return getattr(self._last, name, None)
 
     @property
@@ -213,7 +215,7 @@ class ModelState:
         """The owner of its group; else the `owner` that its meta names; None when neither does."""
         described = self._description
         return self._client.ask(
-            lambda asking: models.owner_of_model(asking, described),
+            lambda field_context: models.owner_of_model(field_context, described),
             lambda owner: records.Owner(name=owner.name, email=owner.email) if owner else None,
         )
 

@@ -30,9 +30,9 @@ from gateway.discovery_api.models import (
 from gateway.discovery_api.models import resources as records
 from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.hierarchy.project import Project as Facts
-from gateway.loading import jobs, models, rankings, sources
-from gateway.loading.asking import Asking
-from gateway.loading.projects import find_project
+from gateway.loading.field_context import FieldContext
+from gateway.queries import jobs, models, rankings, sources
+from gateway.queries.projects import find_project
 
 
 class Project:
@@ -58,8 +58,8 @@ class Project:
             self._known = self._client.ask(self._find, lambda found: found)
         return self._known
 
-    async def _find(self, asking: Asking) -> Facts:
-        return await find_project(asking, self.project_id, self._environment)
+    async def _find(self, field_context: FieldContext) -> Facts:
+        return await find_project(field_context, self.project_id, self._environment)
 
     def load(self) -> Project:
         """This project, read if it was not yet. Raises ProjectNotFoundError."""
@@ -95,13 +95,15 @@ class Project:
     def model_count(self) -> int:
         """How many models it has."""
         project = self._facts
-        return self._client.ask(lambda asking: asking.loaders.models(project), lambda found: len(found.models))
+        return self._client.ask(
+            lambda field_context: field_context.loaders.models(project), lambda found: len(found.models)
+        )
 
     @property
     def job_count(self) -> int:
         """How many jobs run in its environment."""
         project = self._facts
-        return self._client.ask(lambda asking: jobs.jobs_of_project(asking, project), len)
+        return self._client.ask(lambda field_context: jobs.jobs_of_project(field_context, project), len)
 
     def get_models(
         self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
@@ -109,7 +111,7 @@ class Project:
         """Its models that meet the filter, ordered by id."""
         wanted, project = models_filter(filter, criteria), self._facts
         return self._client.ask(
-            lambda asking: models.select_models(asking, [project], wanted),
+            lambda field_context: models.select_models(field_context, [project], wanted),
             lambda found: [Model.of(one, self._client) for one in found],
             refresh=refresh,
         )
@@ -120,7 +122,7 @@ class Project:
         """Its jobs that build a model meeting the filter, ordered by id."""
         wanted, project = models_filter(filter, criteria), self._facts
         return self._client.ask(
-            lambda asking: jobs.select_jobs(asking, [project], models=wanted),
+            lambda field_context: jobs.select_jobs(field_context, [project], models=wanted),
             lambda found: [Job.of(one, self._client) for one in found],
             refresh=refresh,
         )
@@ -136,7 +138,7 @@ class Project:
         wanted = statuses_wanted(statuses)
         project = self._facts
         return self._client.ask(
-            lambda asking: sources.select_sources(asking, [project], wanted),
+            lambda field_context: sources.select_sources(field_context, [project], wanted),
             lambda found: [SourceReport.of_project(one) for one in found],
             refresh=refresh,
         )
@@ -157,7 +159,9 @@ class Project:
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
         return self._client.ask(
-            lambda asking: rankings.slowest_models(asking, [project], slowest_n, last_n_runs, wanted, scope=taken),
+            lambda field_context: rankings.slowest_models(
+                field_context, [project], slowest_n, last_n_runs, wanted, scope=taken
+            ),
             lambda ranking: Model.ranked_list(ranking, self._client),
             refresh=refresh,
         )
@@ -178,8 +182,8 @@ class Project:
         ensure_count("longest_n", longest_n, MOST_RANKED)
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
         return self._client.ask(
-            lambda asking: rankings.longest_running_jobs(
-                asking,
+            lambda field_context: rankings.longest_running_jobs(
+                field_context,
                 [project],
                 longest_n,
                 last_n_runs,

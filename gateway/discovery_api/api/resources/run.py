@@ -14,8 +14,8 @@ from gateway.hierarchy import job as facts
 from gateway.hierarchy.model import Model as ModelFacts
 from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.ranking import Ranking
-from gateway.loading import averages, jobs, run_models
-from gateway.loading.asking import Asking
+from gateway.loading.field_context import FieldContext
+from gateway.queries import averages, jobs, run_models
 
 if TYPE_CHECKING:
     from gateway.discovery_api.api.resources.job import Job
@@ -48,8 +48,8 @@ class Run:
             self._known = self._client.ask(self._find, lambda found: found)
         return self._known
 
-    async def _find(self, asking: Asking) -> facts.Run:
-        return await jobs.find_run(asking, jobs.number_of(self.run_id, "run"))
+    async def _find(self, field_context: FieldContext) -> facts.Run:
+        return await jobs.find_run(field_context, jobs.number_of(self.run_id, "run"))
 
     def load(self) -> Run:
         """This run, read if it was not yet. Raises RunNotFoundError."""
@@ -136,7 +136,7 @@ class Run:
     @property
     def model_count(self) -> int:
         """How many models had a result in this run, skipped ones among them."""
-        return self._client.ask(lambda asking: jobs.executed_models(asking, self._facts, None), len)
+        return self._client.ask(lambda field_context: jobs.executed_models(field_context, self._facts, None), len)
 
     def get_models(
         self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
@@ -148,9 +148,9 @@ class Run:
         wanted = models_filter(filter, criteria)
         run = self._facts
 
-        async def question(asking: Asking) -> list[tuple[ModelRun, ModelFacts | None]]:
-            touched = await run_models.models_in_run(asking, run, models=wanted)
-            applied = await run_models.applied_models(asking, touched)
+        async def question(field_context: FieldContext) -> list[tuple[ModelRun, ModelFacts | None]]:
+            touched = await run_models.models_in_run(field_context, run, models=wanted)
+            applied = await run_models.applied_models(field_context, touched)
             return [(one, applied[one.unique_id]) for one in touched]
 
         return self._client.ask(question, self._show_models, refresh=refresh)
@@ -159,7 +159,7 @@ class Run:
         """What each model did in this run, ordered by unique id."""
         wanted, run = models_filter(filter, {}), self._facts
         return self._client.ask(
-            lambda asking: run_models.models_in_run(asking, run, models=wanted),
+            lambda field_context: run_models.models_in_run(field_context, run, models=wanted),
             lambda touched: [records.ModelRun.of(one) for one in touched],
             refresh=refresh,
         )
@@ -180,9 +180,9 @@ class Run:
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
         wanted, run = models_filter(filter, criteria), self._facts
 
-        async def question(asking: Asking) -> tuple[Ranking[ModelRun], Mapping[str, ModelFacts | None]]:
-            ranking = await run_models.slowest_models_of_run(asking, run, slowest_n, wanted)
-            return ranking, await run_models.applied_models(asking, [entry.item for entry in ranking.entries])
+        async def question(field_context: FieldContext) -> tuple[Ranking[ModelRun], Mapping[str, ModelFacts | None]]:
+            ranking = await run_models.slowest_models_of_run(field_context, run, slowest_n, wanted)
+            return ranking, await run_models.applied_models(field_context, [entry.item for entry in ranking.entries])
 
         return self._client.ask(question, self._show_ranking, refresh=refresh)
 
@@ -204,7 +204,9 @@ class Run:
         wanted, models = two_filters(filter, model_filter)
         run = self._facts
         return self._client.ask(
-            lambda asking: averages.average_model_runtime(asking, run, slowest_n, criteria=wanted, models=models),
+            lambda field_context: averages.average_model_runtime(
+                field_context, run, slowest_n, criteria=wanted, models=models
+            ),
             Average.of_models,
             refresh=refresh,
         )
@@ -220,7 +222,7 @@ class Run:
 
     def _details(self) -> facts.RunDetails:
         number = self._facts.id
-        return self._client.ask(lambda asking: asking.loaders.run_details(number), lambda found: found)
+        return self._client.ask(lambda field_context: field_context.loaders.run_details(number), lambda found: found)
 
     def to_record(self) -> records.Run:
         """A plain record of this run."""

@@ -1,0 +1,150 @@
+"""Forgets old runs, and then what no remaining run refers to any more."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Column, Connection, Table, delete, func, select, union_all, update
+
+from gateway.archive.archive import Archive
+from gateway.archive.contents import chunks
+from gateway.archive.run_order import NEWEST_FIRST
+from gateway.archive.tables import (
+    artifact_pieces,
+    artifacts,
+    catalog_tables,
+    compilations,
+    environments,
+    freshness,
+    invocations,
+    manifest_files,
+    manifest_nodes,
+    manifests,
+    node_parents,
+    nodes,
+    pieces,
+    resources,
+    results,
+    run_files,
+    runs,
+    texts,
+)
+
+_FACTS = (results, compilations, freshness, catalog_tables)
+_TEXT_COLUMNS = (
+    results.c.thread_id,
+    results.c.message_id,
+    results.c.compiled_id,
+    compilations.c.compiled_id,
+    freshness.c.criteria_id,
+    freshness.c.error_id,
+    catalog_tables.c.content_id,
+    invocations.c.args_id,
+)
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What to keep: runs younger than `age`, and the newest `runs_per_job`. None sets no limit.
+
+    The newest run of every job is kept whatever its age, so that no job disappears.
+    """
+
+    age: timedelta | None = None
+    runs_per_job: int | None = None
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was removed."""
+
+    runs: int
+    results: int
+    nodes: int
+
+
+def forget_old_runs(archive: Archive, retention: Retention, now: float | None = None) -> Forgotten:
+    """Removes what `retention` does not keep, in one transaction. `now`: seconds since 1970.
+
+    Folders that were read stay known, so that reading them again does not bring forgotten runs back.
+    """
+    moment = int((time.time() if now is None else now) * 1_000_000)
+    with archive.writing() as connection:
+        doomed = _doomed_runs(connection, retention, moment)
+        removed = sum(_remove_runs(connection, part) for part in chunks(doomed))
+        return Forgotten(len(doomed), removed, _sweep(connection) if doomed else 0)
+
+
+def forget_newest_runs(connection: Connection, count: int) -> None:
+    """Leaves the archive as it was before the newest `count` runs with artifacts of each environment were read."""
+    ended = func.max(invocations.c.generated_at)
+    place = func.row_number().over(
+        partition_by=invocations.c.environment_id, order_by=(ended.desc(), invocations.c.run_id.desc())
+    )
+    ranked = select(invocations.c.run_id, place.label("place")).group_by(
+        invocations.c.environment_id, invocations.c.run_id
+    )
+    newest = [row.run_id for row in connection.execute(ranked) if row.place <= count]
+    for part in chunks(newest):
+        _remove_runs(connection, part)
+    left = select(ended).where(invocations.c.environment_id == environments.c.id).correlate(environments)
+    connection.execute(update(environments).values(updated_at=left.scalar_subquery()))
+
+
+def _doomed_runs(connection: Connection, retention: Retention, moment: int) -> list[int]:
+    place = func.row_number().over(partition_by=runs.c.job_id, order_by=NEWEST_FIRST)
+    rows = connection.execute(select(runs.c.id, runs.c.created_at, place.label("place")))
+    oldest = moment - retention.age // timedelta(microseconds=1) if retention.age is not None else None
+    most = retention.runs_per_job
+    return [
+        row.id
+        for row in rows
+        if row.place > 1
+        and ((oldest is not None and (row.created_at or 0) < oldest) or (most is not None and row.place > max(most, 1)))
+    ]
+
+
+def _remove_runs(connection: Connection, run_ids: list[int]) -> int:
+    """Removes these runs and moves the time of their environments; returns the number of results that went."""
+    keys = list(connection.scalars(select(invocations.c.id).where(invocations.c.run_id.in_(run_ids))))
+    removed = 0
+    for part in chunks(keys):
+        for table in _FACTS:
+            gone = connection.execute(delete(table).where(table.c.invocation_id.in_(part))).rowcount
+            removed += gone if table is results else 0
+        connection.execute(delete(invocations).where(invocations.c.id.in_(part)))
+    places = select(runs.c.environment_id).where(runs.c.id.in_(run_ids))
+    moved = {"revision": environments.c.revision + 1, "updated_at": environments.c.updated_at + 1000}
+    connection.execute(update(environments).where(environments.c.id.in_(places)).values(moved))
+    connection.execute(delete(run_files).where(run_files.c.run_id.in_(run_ids)))
+    connection.execute(delete(runs).where(runs.c.id.in_(run_ids)))
+    return removed
+
+
+def _sweep(connection: Connection) -> int:
+    """Removes contents that nothing refers to any more; returns the number of nodes that went."""
+    _keep(connection, manifest_files, manifest_files.c.manifest_id, (invocations.c.manifest_id,))
+    _keep(connection, manifest_nodes, manifest_nodes.c.manifest_id, (invocations.c.manifest_id,))
+    _keep(connection, manifests, manifests.c.id, (invocations.c.manifest_id,))
+    used = (manifest_nodes.c.node_id, results.c.node_id, freshness.c.node_id)
+    _keep(connection, node_parents, node_parents.c.node_id, used)
+    removed = _keep(connection, nodes, nodes.c.id, used)
+    _sweep_files(connection)
+    _keep(connection, resources, resources.c.id, tuple(table.c.resource_id for table in _FACTS))
+    _keep(connection, texts, texts.c.id, _TEXT_COLUMNS)
+    return removed
+
+
+def _sweep_files(connection: Connection) -> None:
+    listed = select(artifacts.c.id).where(artifacts.c.digest.in_(select(run_files.c.digest)))
+    connection.execute(delete(artifact_pieces).where(artifact_pieces.c.artifact_id.not_in(listed)))
+    connection.execute(delete(artifacts).where(artifacts.c.id.not_in(listed)))
+    _keep(connection, pieces, pieces.c.id, (artifact_pieces.c.piece_id, artifacts.c.numbers_id))
+
+
+def _keep(connection: Connection, table: Table, key: Column[int], used: tuple[Column[int], ...]) -> int:
+    """Removes the rows of a table whose key stands in none of these columns."""
+    referred = union_all(*(select(column).where(column.is_not(None)) for column in used))
+    return connection.execute(delete(table).where(key.not_in(referred))).rowcount

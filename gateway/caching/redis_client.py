@@ -1,0 +1,173 @@
+"""The way to Redis (or Valkey): every call has its bounded time, and a Redis that fails is left alone for a while.
+
+A command that was sent is never cancelled: its reply would lie in a pooled connection for the next caller. It runs in a
+task of its own; who waits for it may leave, and the connection's own time limit ends it, and the connection with it.
+
+A process that is busy elsewhere comes late to everything: when the time of a call is over its reply may lie there
+unread. So the time by which the process itself was late is not held against Redis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from gateway.concurrency.cancellation import end
+from gateway.concurrency.deadline import seconds_left
+
+T = TypeVar("T")
+
+Command = Callable[["Redis"], Awaitable[T]]
+
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 10.0
+_CONNECTIONS = 100
+# What nobody waits for any more is ended after so many times the link's seconds: long after a late process has looked.
+_GIVEN_UP = 4
+# So often a process that was late looks once more.
+_MOST_LOOKS = 3
+_MOST_REFUSALS = 5
+_LONGEST_REASON = 160
+# A refusal counts as trouble for so long.
+_REFUSED_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class RedisClient:
+    """One pool of connections. After a call that failed nothing is asked for a second, then longer, up to ten; one call
+    at a time finds out whether Redis is back."""
+
+    def __init__(self, url: str, seconds: float = 0.15, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._pause = 0.0
+        self._closed_until = 0.0
+        self._probing = False
+        self._reason = ""
+        self._refusals: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[object]] = set()
+        # Whoever finds all connections in use waits for one: that Redis is asked much does not mean that it is gone.
+        pool = BlockingConnectionPool.from_url(
+            url,
+            socket_timeout=_GIVEN_UP * seconds,
+            socket_connect_timeout=_GIVEN_UP * seconds,
+            retry=Retry(NoBackoff(), 0),
+            max_connections=_CONNECTIONS,
+            timeout=_GIVEN_UP * seconds,
+        )
+        self.redis = Redis.from_pool(pool)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a call would be made now."""
+        return self._clock() >= self._closed_until and not (self._pause and self._probing)
+
+    @property
+    def answers(self) -> bool:
+        """Whether the last call was answered."""
+        return not self._pause
+
+    @property
+    def trouble(self) -> str:
+        """Why it is not used as it should be: it does not answer, or refuses some commands; empty when all is well."""
+        if self._pause:
+            return f"Redis does not answer ({self._reason})"
+        since = self._clock() - _REFUSED_SECONDS
+        refused = sorted(reason for reason, at in self._refusals.items() if at >= since)
+        return f"Redis refuses commands ({'; '.join(refused)})" if refused else ""
+
+    async def run(self, command: Command[T], otherwise: T) -> T:
+        """What a command answers; `otherwise` when Redis does not in time: the link's seconds, or what the caller has
+        left of his own."""
+        if not self.is_open:
+            return otherwise
+        self._probing = True
+        task = asyncio.get_running_loop().create_task(self._call(command, otherwise))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        seconds = max(0.0, seconds_left(self._seconds))
+        if await _ended(task, seconds):
+            return task.result()
+        # A caller who has no time left says nothing about Redis.
+        if seconds >= self._seconds:
+            self._note_failure("no answer in time")
+        return otherwise
+
+    async def close(self) -> None:
+        """Ends what is under way and closes the connections."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2 * self._seconds)
+        # No reply can reach a wrong caller any more: all connections go.
+        await end(self._tasks)
+        await self.redis.aclose()
+
+    async def _call(self, command: Command[T], otherwise: T) -> T:
+        try:
+            answer = await command(self.redis)
+        except ResponseError as refusal:
+            self._note_refusal(refusal)
+            return otherwise
+        except (RedisError, OSError, TimeoutError) as failure:
+            self._note_failure(_reason(failure))
+            return otherwise
+        except Exception as failure:
+            # A reply the client cannot read is as good as none.
+            log.warning("Redis answered something unreadable: %s", type(failure).__name__)
+            self._note_failure(type(failure).__name__)
+            return otherwise
+        self._note_answer()
+        return answer
+
+    def _note_answer(self) -> None:
+        if self._pause:
+            log.warning("Redis answers again")
+        self._pause, self._closed_until, self._probing = 0.0, 0.0, False
+
+    def _note_refusal(self, refusal: ResponseError) -> None:
+        """It answers, and does not do this one thing: the others go on. Each reason is told once."""
+        self._note_answer()
+        reason = _reason(refusal)
+        if reason not in self._refusals:
+            if len(self._refusals) >= _MOST_REFUSALS:
+                return
+            log.warning("CACHE_REFUSED: Redis refuses a command (%s); going on without it", reason)
+        self._refusals[reason] = self._clock()
+
+    def _note_failure(self, reason: str) -> None:
+        now = self._clock()
+        self._probing = False
+        if now < self._closed_until:
+            return
+        if not self._pause:
+            log.warning("CACHE_UNAVAILABLE: Redis does not answer (%s); going on without it", reason)
+        self._reason = reason
+        self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _FIRST_PAUSE)
+        self._closed_until = now + self._pause
+
+
+def _reason(failure: BaseException) -> str:
+    """The kind of a failure, and the beginning of what is said of it, in one line."""
+    said = " ".join(str(failure).split())[:_LONGEST_REASON]
+    return f"{type(failure).__name__}: {said}" if said else type(failure).__name__
+
+
+async def _ended(task: asyncio.Task[T], seconds: float) -> bool:
+    """Whether a command ends within its time, or within as much more as this process came late to look."""
+    loop = asyncio.get_running_loop()
+    for _ in range(_MOST_LOOKS):
+        due = loop.time() + seconds
+        await asyncio.wait({task}, timeout=seconds)
+        late = min(loop.time() - due, seconds)
+        if task.done() or late < seconds / 20:
+            break
+        seconds = late
+    return task.done()

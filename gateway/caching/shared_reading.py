@@ -1,0 +1,79 @@
+"""Reading facts together with the other replicas: from what they share, or of dbt for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from gateway.caching.codec import Codec
+from gateway.caching.counts import LookupCounts
+from gateway.caching.memory import Fact
+from gateway.caching.shared_facts import SharedFacts, SharedValue
+from gateway.errors import GatewayError
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+Facts = dict[K, "Fact[V] | GatewayError"]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedReading(Generic[K, V]):
+    """One reading of several keys of a kind. `fetch` asks dbt; `accepts` says whether a fact found in Redis will do."""
+
+    shared: SharedFacts
+    kind: str
+    packing: Codec[V]
+    clock: Callable[[], float]
+    fetch: Callable[[list[K]], Awaitable[Mapping[K, V | GatewayError]]]
+    accepts: Callable[[K, Fact[V]], bool]
+    counts: LookupCounts
+
+    async def read(self, keys: Collection[K]) -> Facts[K, V]:
+        """A fact or an error for every key. Each is asked of dbt by one replica; the others wait for it, for some
+        seconds at most, and then ask themselves."""
+        names = {key: self.shared.name(self.kind, msgspec.json.encode(key)) for key in keys}
+        found = self._accepted(names, await self.shared.read(list(names.values())))
+        missing = [key for key in names if key not in found]
+        if not missing:
+            return found
+        leased = set(await self.shared.lease([names[key] for key in missing]))
+        mine = {key: names[key] for key in missing if names[key] in leased}
+        try:
+            # Between looking and leasing another replica may have read them, and given its lease back.
+            found |= self._accepted(mine, await self.shared.read(list(mine.values())))
+            found |= await self._fetch([key for key in mine if key not in found], names)
+        finally:
+            self.shared.later(self.shared.release(sorted(leased)))
+        theirs = {key: names[key] for key in missing if names[key] not in leased}
+        if theirs:
+            found |= self._accepted(theirs, await self.shared.wait_for(list(theirs.values())))
+            found |= await self._fetch([key for key in theirs if key not in found], names)
+        return found
+
+    def _accepted(self, names: Mapping[K, str], values: Mapping[str, SharedValue]) -> Facts[K, V]:
+        found: Facts[K, V] = {}
+        now = self.clock()
+        for key, name in names.items():
+            lying = values.get(name)
+            value = self.packing.from_bytes(lying.payload) if lying else None
+            if lying is None or value is None:
+                continue
+            fact = Fact(value, now - lying.age)
+            if self.accepts(key, fact):
+                found[key] = fact
+        self.counts.note("redis", len(found), 0)
+        return found
+
+    async def _fetch(self, keys: list[K], names: Mapping[K, str]) -> Facts[K, V]:
+        if not keys:
+            return {}
+        self.counts.note("redis", 0, len(keys))
+        started_at = self.clock()
+        fetched = await self.fetch(keys)
+        payloads = {names[k]: self.packing.to_bytes(v) for k, v in fetched.items() if not isinstance(v, GatewayError)}
+        await self.shared.write(payloads, self.clock() - started_at, self.packing.seconds)
+        return {k: v if isinstance(v, GatewayError) else Fact(v, started_at) for k, v in fetched.items()}

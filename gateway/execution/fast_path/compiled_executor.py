@@ -1,0 +1,187 @@
+"""graphql-core's executor with shortcuts: plain objects are completed by columns, coroutine functions called directly.
+
+Everything else is graphql-core's: the order in which fields are resolved and awaited, the errors and where they belong,
+what becomes of a null. Whenever values are not what a column takes, nothing has been asked yet, and graphql-core does
+that part over. A shortcut never answers anything that it does not know to be right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    GraphQLList,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    get_named_type,
+)
+from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, GroupedFieldSet
+from graphql.execution.execute import default_field_resolver, default_type_resolver
+from graphql.execution.executor import Executor
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Path, gather_with_cancel
+
+from gateway.concurrency.checkpoints import pieces
+from gateway.execution.fast_path.plans import Plan, Selection
+
+# Microseconds that graphql-core takes for an item whose fields are resolved, and for a type with all that introspection
+# tells of it.
+_STEPS_OF_AN_ITEM = 25
+_STEPS_OF_A_TYPE = 500
+_STEPS_OF_A_LONG_LIST = 10_000
+# What items ask for in one turn of the loop becomes one batch: so many fill whole documents upstream.
+_STARTED_TOGETHER = 1_000
+
+
+class Compiled(ExecutionResult):
+    """The outcome of a compiled operation. `stepped_back`: graphql-core had to do some of it over."""
+
+    fell_back = False
+
+
+class CompiledExecutor(Executor[None]):
+    """Runs one operation once, by its plan. `fallbacks` counts what turned out not to be plain."""
+
+    def __init__(self, plan: Plan, variables: VariableValues, context: object) -> None:
+        super().__init__(
+            schema=plan.schema,
+            fragment_definitions=plan.definitions,
+            fragments=plan.fragments,
+            root_value=None,
+            context_value=context,
+            operation=plan.operation,
+            variable_values=variables,
+            field_resolver=default_field_resolver,
+            type_resolver=default_type_resolver,
+            subscribe_field_resolver=default_field_resolver,
+        )
+        self._plan = plan
+        self.fallbacks = 0
+
+    async def run(self) -> Compiled:
+        """The outcome of the operation, as graphql-core's `execute` gives it."""
+        plan = self._plan
+        data: Any
+        try:
+            data = self.execute_fields(plan.root_type, None, None, plan.root_fields, None)
+            if self.is_awaitable(data):
+                data = await data
+        except GraphQLError as error:
+            self.collected_errors.add(error, None)
+            data = None
+        result = Compiled(data, self.collected_errors.errors or None)
+        result.fell_back = bool(self.fallbacks)
+        return result
+
+    def collect_subfields(
+        self, return_type: GraphQLObjectType, field_details_list: FieldDetailsList
+    ) -> CollectedFields:
+        """Once per plan, not once per request."""
+        return self._plan.collected(return_type, field_details_list)
+
+    def complete_list_value(
+        self, return_type: GraphQLList[GraphQLOutputType], field_details_list: FieldDetailsList, *where_and_what: Any
+    ) -> Any:
+        """A list of plain objects or of scalars in one go."""
+        _info, _path, result, _position = where_and_what
+        item_type, is_list = return_type.of_type, type(result) in (list, tuple)
+        column = self._plan.list_of(item_type, field_details_list)
+        if column is not None and is_list:
+            try:
+                return column(result)
+            except Exception:
+                self.fallbacks += 1
+        steps = _STEPS_OF_A_TYPE if get_named_type(item_type).name.startswith("__") else _STEPS_OF_AN_ITEM
+        if is_list and len(result) * steps > _STEPS_OF_A_LONG_LIST:
+            return self._complete_in_pieces(item_type, field_details_list, where_and_what, steps)
+        return super().complete_list_value(return_type, field_details_list, *where_and_what)
+
+    async def _complete_in_pieces(
+        self, item_type: GraphQLOutputType, details: FieldDetailsList, where_and_what: tuple[Any, ...], steps: int
+    ) -> list[Any]:
+        """What graphql-core's `complete_iterable_value` makes of a long list, with others let on in between."""
+        info, path, items, position = where_and_what
+        completed: list[Any] = []
+        waiting: list[int] = []
+        try:
+            async for piece in pieces(range(len(items)), steps):
+                for index in piece:
+                    item, place = items[index], path.add_key(index, None)
+                    if self.is_awaitable(item):
+                        completed.append(
+                            self.complete_awaitable_list_item_value(item, item_type, details, info, place, position)
+                        )
+                        waiting.append(index)
+                    elif self.complete_list_item_value(item, completed, item_type, details, info, place, position):
+                        waiting.append(index)
+        except BaseException:
+            request_scope = [completed[index] for index in waiting]
+            self.settle_in_background([*request_scope, *filter(self.is_awaitable, items[len(completed) :])])
+            raise
+        for start in range(0, len(waiting), _STARTED_TOGETHER):
+            for index in waiting[start : start + _STARTED_TOGETHER]:
+                completed[index] = asyncio.ensure_future(completed[index])
+            await asyncio.sleep(0)
+        for index, value in zip(waiting, await gather_with_cancel(*(completed[n] for n in waiting)), strict=True):
+            completed[index] = value
+        return completed
+
+    def execute_fields(
+        self,
+        parent_type: GraphQLObjectType,
+        source_value: Any,
+        path: Path | None,
+        grouped_field_set: GroupedFieldSet,
+        position_context: None,
+    ) -> Any:
+        """The plain fields of an object first: they ask nobody. Then graphql-core has the rest resolved."""
+        selection = self._plan.selection_of(parent_type, grouped_field_set)
+        if selection is not None:
+            try:
+                plain = {name: column((source_value,))[0] for name, column in selection.columns.items()}
+            except Exception:
+                self.fallbacks += 1
+            else:
+                if not selection.rest:
+                    return plain
+                rest = super().execute_fields(parent_type, source_value, path, selection.rest, None)
+                return (
+                    _joined(selection, plain, rest) if isinstance(rest, dict) else _joined_later(selection, plain, rest)
+                )
+        return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
+
+    def execute_field(
+        self,
+        parent_type: GraphQLObjectType,
+        source: Any,
+        field_details_list: FieldDetailsList,
+        path: Path,
+        position_context: None,
+    ) -> Any:
+        """A coroutine function is called as it is; what it gives, raises or waits for is graphql-core's again."""
+        field = self._plan.resolved(parent_type, field_details_list)
+        if field is None:
+            return super().execute_field(parent_type, source, field_details_list, path, position_context)
+        try:
+            arguments = field.arguments(self.variable_values)
+        except Exception:
+            return super().execute_field(parent_type, source, field_details_list, path, position_context)
+        info = self.build_resolve_info(field.definition, field.nodes, parent_type, path)
+        waiting = field.resolver(source, info, arguments)
+        return self.complete_awaitable_value(
+            field.definition.type, field_details_list, info, path, waiting, position_context
+        )
+
+
+def _joined(selection: Selection, plain: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
+    """All fields in the order in which they were asked for."""
+    found = plain | rest
+    return {name: found[name] for name in selection.names}
+
+
+async def _joined_later(selection: Selection, plain: dict[str, Any], rest: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    return _joined(selection, plain, await rest)

@@ -1,0 +1,158 @@
+"""Answers that come in parts: the events of a subscription, and what an operation defers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import isawaitable
+from typing import Any, cast
+
+import strawberry
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    ExperimentalIncrementalExecutionResults,
+    GraphQLError,
+    GraphQLSchema,
+    InitialIncrementalExecutionResult,
+    create_source_event_stream,
+    experimental_execute_incrementally,
+)
+from graphql.execution import Executor, IncrementalDeferResult, SubsequentIncrementalExecutionResult
+
+from gateway.execution.operation_runner import OperationRunner, Outcome, format_partial
+from gateway.schema.context import GatewayContext
+
+
+@dataclass(frozen=True, slots=True)
+class OperationArguments:
+    """One operation of a document with its variables."""
+
+    document: DocumentNode
+    operation_name: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+Part = dict[str, Any]
+"""A part of an answer as incremental delivery has it: `pending`, `incremental`, `completed`, `hasNext`."""
+
+
+class StreamRunner:
+    """Validates and executes what is answered more than once, against the schema. Never raises for a caller's sake."""
+
+    def __init__(self, schema: strawberry.Schema, runner: OperationRunner) -> None:
+        self._schema: GraphQLSchema = schema._schema
+        self._runner = runner
+
+    async def events(self, asked: OperationArguments, context: GatewayContext) -> Outcome | AsyncIterable[Any]:
+        """What a subscription listens to, or why it cannot."""
+        refused = self._runner.invalid(asked.document)
+        if refused is not None:
+            return refused
+        executor = Executor.build(
+            self._schema,
+            asked.document,
+            context_value=context,
+            raw_variable_values=dict(asked.variables),
+            operation_name=asked.operation_name,
+            hide_suggestions=self._runner.hides_suggestions,
+        )
+        if isinstance(executor, list):
+            return self._runner.outcome(ExecutionResult(None, executor), ())
+        stream = create_source_event_stream(executor)
+        found = await stream if isawaitable(stream) else stream
+        return self._runner.outcome(found, context.failures) if isinstance(found, ExecutionResult) else found
+
+    async def on_event(self, asked: OperationArguments, event: Any, context: GatewayContext) -> Outcome:
+        """The answer to a subscription for one event of its stream."""
+        running = experimental_execute_incrementally(
+            self._schema,
+            asked.document,
+            root_value=event,
+            context_value=context,
+            variable_values=dict(asked.variables),
+            operation_name=asked.operation_name,
+            hide_suggestions=self._runner.hides_suggestions,
+            executor_class=Executor,
+        )
+        result = await running if isawaitable(running) else running
+        return self._runner.outcome(cast("ExecutionResult", result), context.failures)
+
+    async def parts(self, asked: OperationArguments, context: GatewayContext) -> Outcome | AsyncGenerator[Part, None]:
+        """The parts of an operation that defers something, the first of them ready; a whole outcome of one that
+        does not."""
+        refused = self._runner.invalid(asked.document)
+        if refused is not None:
+            return refused
+        running = experimental_execute_incrementally(
+            self._schema,
+            asked.document,
+            context_value=context,
+            variable_values=dict(asked.variables),
+            operation_name=asked.operation_name,
+            hide_suggestions=self._runner.hides_suggestions,
+        )
+        result = await running if isawaitable(running) else running
+        if isinstance(result, ExecutionResult):
+            return self._runner.outcome(result, context.failures)
+        return _Parts(context, self._runner.formatted).of(result)
+
+
+class _Parts:
+    """One answer in parts; `formatted` gives errors their public form."""
+
+    def __init__(self, context: GatewayContext, formatted: Callable[[GraphQLError], dict[str, Any]]) -> None:
+        self._failures = context.failures
+        self._formatted = formatted
+        self._told = len(context.failures)
+        self._paths: dict[str, list[str | int]] = {}
+
+    async def of(self, result: ExperimentalIncrementalExecutionResults) -> AsyncGenerator[Part, None]:
+        """The parts as they come; to be closed by whoever stops reading them."""
+        try:
+            yield self._first(result.initial_result)
+            async for later in result.subsequent_results:
+                yield self._later(later)
+        finally:
+            await result.subsequent_results.aclose()
+
+    def _first(self, first: InitialIncrementalExecutionResult) -> Part:
+        part: Part = {"data": first.data}
+        errors = [*map(self._formatted, first.errors or ()), *map(format_partial, self._failures[: self._told])]
+        if errors:
+            part["errors"] = errors
+        self._paths = {one.id: one.path for one in first.pending}
+        return {**part, "pending": [one.formatted for one in first.pending], "hasNext": first.has_next}
+
+    def _later(self, later: SubsequentIncrementalExecutionResult) -> Part:
+        part: Part = {"hasNext": later.has_next}
+        if later.pending:
+            self._paths |= {one.id: one.path for one in later.pending}
+            part["pending"] = [one.formatted for one in later.pending]
+        deferred = [one for one in later.incremental or () if isinstance(one, IncrementalDeferResult)]
+        if deferred:
+            part["incremental"] = self._delivered(deferred)
+        if later.completed:
+            part["completed"] = [{"id": one.id, **self._errors(one.errors)} for one in later.completed]
+        return part
+
+    def _delivered(self, deferred: list[IncrementalDeferResult]) -> list[dict[str, Any]]:
+        incremental = [
+            {"id": one.id, "data": one.data, **({"subPath": one.sub_path} if one.sub_path else {})}
+            | self._errors(one.errors)
+            for one in deferred
+        ]
+        prefixes = [[*self._paths[one.id], *(one.sub_path or ())] for one in deferred]
+        for failure in map(format_partial, self._failures[self._told :]):
+            incremental[_home(failure["path"], prefixes)].setdefault("errors", []).append(failure)
+        self._told = len(self._failures)
+        return incremental
+
+    def _errors(self, errors: list[GraphQLError] | None) -> dict[str, Any]:
+        return {"errors": list(map(self._formatted, errors))} if errors else {}
+
+
+def _home(path: list[str | int], prefixes: list[list[str | int]]) -> int:
+    """The place of the longest path that leads to another; the first where none does."""
+    fitting = [place for place, prefix in enumerate(prefixes) if path[: len(prefix)] == prefix]
+    return max(fitting, key=lambda place: len(prefixes[place]), default=0)

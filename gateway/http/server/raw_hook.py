@@ -1,0 +1,69 @@
+"""What the HTTP protocol and the application share: answers to requests that are the same to the last byte, but for
+headers that name them (see request_names).
+
+The protocol shows the application each request that came whole and alone (`ExactRequest` in its scope). An application
+that wants to be asked before such a request is parsed again opens the front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+EXACT = "gateway.exact"
+"""Where a scope holds the ExactRequest."""
+
+ARRIVED = "gateway.arrived"
+"""Where a scope holds the `time.monotonic()` at which the request had arrived and could have been begun."""
+
+
+class RawAnswer(NamedTuple):
+    """An answer of status 200: its headers without the length, as lines; the body's length, the body in two parts."""
+
+    headers: bytes
+    length: int
+    start: bytes
+    end: bytes
+
+
+AnswerExact = Callable[[str, bytes], RawAnswer | None]
+
+
+class RawHook:
+    """One per process. Closed until an application opens it, and for good from when the process is to leave."""
+
+    def __init__(self) -> None:
+        self.answer: AnswerExact | None = None
+        self._asked: tuple[AnswerExact, ...] = ()
+        self._leaving = False
+
+    def open(self, answer: AnswerExact, *, last: bool = False) -> None:
+        """From now on `answer` is asked for every request that comes whole and alone: with its peer and its bytes. Of
+        several the first that has one answers."""
+        if not self._leaving and answer not in self._asked:
+            self._asked = (*self._asked, answer) if last else (answer, *self._asked)
+            self.answer = self._ask_each if len(self._asked) > 1 else answer
+
+    def _ask_each(self, peer: str, request: bytes) -> RawAnswer | None:
+        for answer in self._asked:
+            found = answer(peer, request)
+            if found is not None:
+                return found
+        return None
+
+    def close(self) -> None:
+        """Everything goes through the application again, which asks to close connections."""
+        self._leaving = True
+        self.answer = None
+
+
+@dataclass(slots=True)
+class ExactRequest:
+    """A request as it came, but for what names it (see request_names). `is_whole` when nothing came before or behind
+    it; false until its end is known."""
+
+    raw_hook: RawHook
+    peer: str
+    data: bytes
+    is_whole: bool = False

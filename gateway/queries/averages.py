@@ -1,0 +1,74 @@
+"""Questions for averages over a job's last runs, or over the models of one run. The formulas: hierarchy/averages.py."""
+
+from __future__ import annotations
+
+from gateway.concurrency.only_if_cached import gather
+from gateway.hierarchy.averages import JobAverage, ModelAverage, RunWindow, average_of_models, job_average
+from gateway.hierarchy.filters import ModelFilter, SearchFilter
+from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.list_filters import JobFilter
+from gateway.hierarchy.model import Model, ModelRun
+from gateway.hierarchy.variants import ALL_VARIANTS, Variant
+from gateway.loading.field_context import FieldContext
+from gateway.queries.jobs import builds, executed_models, models_of_job, run_window
+from gateway.queries.run_models import models_in_run
+
+
+async def average_job_runtime(
+    asking: FieldContext,
+    job: Job,
+    last_runs: int,
+    *,
+    criteria: SearchFilter | None = None,
+    models: ModelFilter | None = None,
+    where: JobFilter | None = None,
+    leave_out: frozenset[Variant] = ALL_VARIANTS,
+) -> JobAverage:
+    """The mean wall clock of the job's newest `last_runs` runs that ended by themselves (see run_window).
+
+    The filters ask whether the job matches `where`, and builds a model meeting `criteria` and one meeting `models`; if
+    not, there is no average. They do not pick among its runs, so the figure is the one longest_running_jobs ranks the
+    job by.
+    """
+    if where is not None and not where.admits(job):
+        return job_average(RunWindow((), {}))
+    if not await builds(asking, job, criteria, models):
+        return job_average(RunWindow((), {}))
+    return job_average(await run_window(asking, job, last_runs, leave_out))
+
+
+async def average_historical_model_runtime(
+    asking: FieldContext,
+    job: Job,
+    slowest: int | None,
+    last_runs: int,
+    *,
+    criteria: SearchFilter | None = None,
+    models: ModelFilter | None = None,
+    leave_out: frozenset[Variant] = ALL_VARIANTS,
+) -> ModelAverage[Model]:
+    """The mean over the job's `slowest` models (None: all) of each one's mean over the job's last runs.
+
+    Taken are the models the job builds that meet both filters, see models_of_job; the runs are its newest `last_runs`
+    that ended by themselves. See average_of_models.
+    """
+    taken = {model.unique_id: model for model in await models_of_job(asking, job, models, also=criteria)}
+    window = await run_window(asking, job, last_runs, leave_out)
+    touched = await gather(executed_models(asking, run, None) for run in window.runs)
+    return average_of_models(taken, touched, slowest)
+
+
+async def average_model_runtime(
+    asking: FieldContext,
+    run: Run,
+    slowest: int | None,
+    *,
+    criteria: SearchFilter | None = None,
+    models: ModelFilter | None = None,
+) -> ModelAverage[ModelRun]:
+    """The mean execution time of the `slowest` models of one run (None: all) that meet both filters.
+
+    The filters look at each model as it was in that run. See average_of_models.
+    """
+    touched = await models_in_run(asking, run, criteria=criteria, models=models)
+    return average_of_models({one.unique_id: one for one in touched}, [touched], slowest)

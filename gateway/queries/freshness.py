@@ -1,0 +1,19 @@
+"""Questions about how fresh the sources behind a model are."""
+
+from __future__ import annotations
+
+from gateway.concurrency.only_if_cached import gather_pair
+from gateway.hierarchy.model import Model
+from gateway.hierarchy.source import Freshness, Source, freshness_of
+from gateway.loading.field_context import FieldContext
+from gateway.queries.projects import project_of_environment
+
+
+async def model_freshness(asking: FieldContext, model: Model) -> Freshness:
+    """The worst freshness among the sources a model stands on, directly or through other nodes (see freshness_of)."""
+    project = await project_of_environment(asking, model.environment_id)
+    lineage, sources = await gather_pair(
+        asking.loaders.lineage(model.environment_id), asking.loaders.sources(model.environment_id)
+    )
+    upstream = lineage.sources_upstream(model.unique_id) if project else ()
+    return freshness_of(Source(project, sources[one]) for one in upstream if project and one in sources)

@@ -1,0 +1,230 @@
+"""Questions about jobs and runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from gateway.concurrency.checkpoints import pieces
+from gateway.concurrency.only_if_cached import gather, gather_pair
+from gateway.errors import BadUserInput, NotFound
+from gateway.hierarchy.averages import RunWindow, ordinary_or_all, reason_to_leave_out
+from gateway.hierarchy.filters import Filterable, ModelFilter, SearchFilter, contains_match
+from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.list_filters import JobFilter
+from gateway.hierarchy.model import Model, ModelRun
+from gateway.hierarchy.model_index import models_in_order
+from gateway.hierarchy.project import Project
+from gateway.hierarchy.variants import ALL_VARIANTS, Variant, variant_of_commands
+from gateway.loading.field_context import FieldContext
+from gateway.loading.suggestions import unknown
+from gateway.queries.models import select_models
+from gateway.queries.projects import project_of_environment
+from gateway.services.models.model_histories import HistoryKey
+from gateway.telemetry.usage import current_usage
+
+F = TypeVar("F", bound=Filterable)
+
+MOST_RUNS = 500
+"""The most runs of one job that are read for one answer."""
+
+Named = frozenset[HistoryKey] | None
+"""The models that a filter's ids name; None when it has no ids."""
+
+
+async def jobs_of_project(asking: FieldContext, project: Project) -> list[Job]:
+    """The jobs that run in a project's environment, ordered by id."""
+    jobs = await asking.loaders.jobs()
+    return [job for _, job in sorted(jobs.items()) if job.environment_id == project.environment_id]
+
+
+async def select_jobs(
+    asking: FieldContext,
+    projects: Sequence[Project],
+    criteria: SearchFilter | None = None,
+    models: ModelFilter | None = None,
+    where: JobFilter | None = None,
+) -> list[Job]:
+    """The jobs of these projects that build a model meeting `criteria`, and one meeting `models`; ordered by id.
+
+    `where` narrows them by what they are themselves, not by its `models`.
+    """
+    named = await named_in_projects(asking, projects, models)
+
+    async def of_project(project: Project) -> list[Job]:
+        jobs = [job for job in await jobs_of_project(asking, project) if where is None or where.admits(job)]
+        kept = await gather(_builds(asking, job, criteria, models, named) for job in jobs)
+        return [job for job, keep in zip(jobs, kept, strict=True) if keep]
+
+    found = await asking.of_each(projects, of_project)
+    return sorted((job for jobs in found for job in jobs), key=lambda job: job.id)
+
+
+async def builds(asking: FieldContext, job: Job, criteria: SearchFilter | None, models: ModelFilter | None) -> bool:
+    """Whether a job builds a model meeting `criteria`, and one meeting `models` (see built_models)."""
+    named = await named_models_of(asking, job.environment_id, models)
+    return await _builds(asking, job, criteria, models, named)
+
+
+async def _builds(
+    asking: FieldContext, job: Job, criteria: SearchFilter | None, models: ModelFilter | None, named: Named
+) -> bool:
+    if (criteria is None or criteria.is_empty) and (models is None or models.is_empty):
+        return True
+    built = (await asking.loaders.built_models(job)).models
+    if criteria is not None and not criteria.is_empty and not contains_match(criteria, built):
+        return False
+    return models is None or models.is_empty or bool(meeting(built, job.environment_id, models, named))
+
+
+async def named_models_of(asking: FieldContext, environment_id: int, models: ModelFilter | None) -> Named:
+    """The models of one environment that a filter's ids name. Raises BadUserInput for an id that names none of them."""
+    project = await project_of_environment(asking, environment_id)
+    return await named_in_projects(asking, [project] if project else [], models)
+
+
+async def named_in_projects(asking: FieldContext, projects: Sequence[Project], models: ModelFilter | None) -> Named:
+    """The models of these projects that a filter's ids name. Raises BadUserInput for an id that names none of them."""
+    if models is None or models.model_ids is None:
+        return None
+    found = await select_models(asking, projects, ModelFilter(model_ids=models.model_ids))
+    return frozenset(HistoryKey(model.environment_id, model.unique_id) for model in found)
+
+
+def meeting(touched: Iterable[F], environment_id: int, models: ModelFilter | None, named: Named) -> list[F]:
+    """Those of the models touched in a run of an environment that meet a filter whose ids have been looked up."""
+    return [
+        one
+        for one in touched
+        if (named is None or HistoryKey(environment_id, one.unique_id) in named)
+        and (models is None or models.criteria.matches(one))
+    ]
+
+
+def number_of(given: str, kind: str, argument: str = "id") -> int:
+    """A job's or run's id as dbt's number. Raises BadUserInput for anything else."""
+    if not (given.isascii() and given.isdigit() and len(given) <= 18):
+        raise BadUserInput(f"The id of a {kind} is dbt's number for it; {given[:40]!r} is not one.", argument=argument)
+    return int(given)
+
+
+async def find_job(asking: FieldContext, job_id: int) -> Job:
+    """The job with this id. Raises NotFound that says which jobs exist."""
+    jobs = await asking.loaders.jobs()
+    if job_id not in jobs:
+        raise await unknown(asking, "job", str(job_id), [str(one) for one in sorted(jobs)])
+    return jobs[job_id]
+
+
+async def find_run(asking: FieldContext, run_id: int) -> Run:
+    """The run with this id. Raises NotFound that tells where run ids are to be had."""
+    try:
+        return await asking.loaders.run(run_id)
+    except NotFound:
+        raise NotFound(
+            f"No run has the id '{run_id}'. Ids of runs are listed under job(id) {{ runs {{ nodes {{ id }} }} }}.",
+            id=str(run_id),
+            kind="run",
+        ) from None
+
+
+async def jobs_of_model(asking: FieldContext, model: Model) -> list[Job]:
+    """The jobs of the model's environment that build it, ordered by id (see built_models)."""
+    known = await asking.loaders.jobs()
+    jobs = [job for _, job in sorted(known.items()) if job.environment_id == model.environment_id]
+    built = await gather(asking.loaders.built_models(job) for job in jobs)
+    return [job for job, of_job in zip(jobs, built, strict=True) if model.unique_id in of_job.unique_ids]
+
+
+async def models_of_job(
+    asking: FieldContext, job: Job, criteria: ModelFilter | None, *, also: SearchFilter | None = None
+) -> list[Model]:
+    """The models a job builds, as their environment knows them now, ordered by id. Removed ones are left out.
+
+    The filters look at them as every filter on a job does: as they were in the run that tells what it builds. Of an
+    environment that is neither production nor staging no models are known; the answer carries a note then.
+    """
+    project = await project_of_environment(asking, job.environment_id)
+    if project is None:
+        current_usage().notes.append({**_UNKNOWN_ENVIRONMENT, "path": list(asking.path), "job": str(job.id)})
+        return []
+    built, environment = await gather_pair(asking.loaders.built_models(job), asking.loaders.models(project))
+    named = await named_in_projects(asking, [project], criteria)
+    kept: set[str] = set()
+    async for some in pieces(built.models, 1.0):
+        met = meeting(some, job.environment_id, criteria, named)
+        kept.update(one.unique_id for one in met if also is None or also.matches(one))
+    found: list[Model] = []
+    async for piece in pieces(models_in_order([environment]), 0.3):
+        found += [model for model in piece if model.unique_id in kept]
+    return found
+
+
+_UNKNOWN_ENVIRONMENT = {
+    "note": "The job runs in an environment that is neither production nor staging: its models are not known.",
+}
+
+
+async def executed_models(asking: FieldContext, run: Run, criteria: SearchFilter | None) -> list[ModelRun]:
+    """What each model did in a run, ordered by unique id; models it did not touch are not in it."""
+    touched = (await asking.loaders.run_models(run)).models
+    if criteria is None or criteria.is_empty:
+        return list(touched)
+    kept: list[ModelRun] = []
+    async for piece in pieces(touched):
+        kept += filter(criteria.matches, piece)
+    return kept
+
+
+async def ended_runs(
+    asking: FieldContext, job: Job, wanted: int, leave_out: frozenset[Variant] = ALL_VARIANTS
+) -> list[Run]:
+    """The newest `wanted` runs of a job that ended by themselves and have a wall clock, newest first."""
+    last = job.last_finished_run
+    # What it ran by its own steps is ordinary for the job.
+    ordinary = last is not None and (not last.commands or variant_of_commands(last.commands) not in leave_out)
+    if wanted == 1 and last is not None and ordinary and _counts(last) and not last.inferred:
+        return [last]
+    return list((await run_window(asking, job, wanted, leave_out)).runs)
+
+
+async def run_window(
+    asking: FieldContext, job: Job, wanted: int, leave_out: frozenset[Variant] = ALL_VARIANTS
+) -> RunWindow:
+    """The same runs, with a count of those left out to find them, by reason.
+
+    Runs of the variants in `leave_out` are left out where the job has others too.
+    """
+    count = wanted + max(5, wanted // 2)
+    while True:
+        runs = await asking.loaders.recent_runs(job.id, count)
+        ended = [run for run in runs if _counts(run)]
+        variants = await _variants(asking, job, ended)
+        special = ordinary_or_all(ended, {run: one for run, one in variants.items() if one in leave_out})
+        chosen = [run for run in ended if run not in special][:wanted]
+        if len(chosen) == wanted or len(runs) < count or count >= MOST_RUNS:
+            looked_at = runs[: runs.index(chosen[-1]) + 1] if len(chosen) == wanted else runs
+            reasons = (reason_to_leave_out(run) or special.get(run) for run in looked_at)
+            return RunWindow(tuple(chosen), Counter(reason for reason in reasons if reason is not None))
+        count = min(MOST_RUNS, count * 4)
+
+
+async def _variants(asking: FieldContext, job: Job, runs: Sequence[Run]) -> dict[Run, Variant | None]:
+    """What sets each run apart: by its commands or its job's, without the Admin API by the arguments dbt wrote."""
+    inferred = [run for run in runs if run.inferred]
+    found = {run: _typed(job, run) for run in runs if not run.inferred}
+    touched = await gather(executed_models(asking, run, None) for run in inferred)
+    commands = await asking.loaders.commands([one for models in touched for one in models if one.status.executed])
+    for run, models in zip(inferred, touched, strict=True):
+        told = [commands.get((run.id, one.invocation_id)) for one in models if one.status.executed]
+        found[run] = next((one.variant for one in told if one is not None and one.variant is not None), None)
+    return found
+
+
+def _typed(job: Job, run: Run) -> Variant | None:
+    return variant_of_commands(run.commands or job.steps)
+
+
+def _counts(run: Run) -> bool:
+    return reason_to_leave_out(run) is None

@@ -1,0 +1,151 @@
+"""Questions about accounts and projects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gateway.concurrency.checkpoints import pieces
+from gateway.concurrency.only_if_cached import gather
+from gateway.errors import BadUserInput, NotFound
+from gateway.hierarchy.filters import ProjectFilter, contains_match
+from gateway.hierarchy.ids import AccountView, account_view
+from gateway.hierarchy.model_index import EnvironmentModels
+from gateway.hierarchy.project import Account, DeploymentEnvironment, Project
+from gateway.loading.field_context import FieldContext
+from gateway.loading.project_map import ProjectMap
+from gateway.loading.suggestions import named_models, unknown
+
+
+async def find_account(asking: FieldContext, deployment: DeploymentEnvironment) -> Account:
+    """The account with all its projects in one deployment environment."""
+    return (await asking.loaders.projects()).accounts[deployment]
+
+
+async def view_account(
+    asking: FieldContext, deployment: DeploymentEnvironment, criteria: ProjectFilter | None = None
+) -> Account:
+    """The account through one deployment environment, narrowed by a filter, with the id that says so.
+
+    Raises BadUserInput for a filter that makes the id too long or names a project that does not exist.
+    """
+    account = await find_account(asking, deployment)
+    kept = await select_projects(asking, account.projects, criteria)
+    if kept is account.projects:
+        return account
+    number = asking.loaders.account_number
+    return replace(account, id=AccountView(number, deployment, criteria).id, projects=kept)
+
+
+async def account_with_id(asking: FieldContext, account_id: str) -> Account:
+    """The account that an id stands for. Raises NotFound."""
+    view, number = account_view(account_id), asking.loaders.account_number
+    if view is None or view.number != number:
+        raise NotFound(
+            f"No account has the id {account_id[:100]!r}. This gateway serves account {number}; ids of it through "
+            "staging or a filter are those that account { id } gives."
+        )
+    account = await view_account(asking, view.deployment, view.criteria)
+    if account.id != account_id:
+        raise NotFound(f"No account has the id {account_id[:100]!r}. The same account has the id {account.id!r}.")
+    return account
+
+
+async def find_project(asking: FieldContext, project_id: str, deployment: DeploymentEnvironment | None) -> Project:
+    """The project with this id; with a deployment, its name alone will do where only one has it there.
+
+    Raises NotFound, BadUserInput for an id of another deployment than the one given, or the upstream's error while a
+    project's name cannot be read.
+    """
+    projects = await asking.loaders.projects()
+    where = deployment_of(projects, project_id, deployment)
+    here = projects.accounts[where].projects
+    found = [project for project in here if project.id == project_id]
+    found = found or [project for project in here if project_id in project.spellings]
+    if len(found) == 1:
+        return found[0]
+    for project in here:
+        if project.environment_id in projects.unread:
+            raise projects.unread[project.environment_id]
+    raise await unknown(asking, "project", project_id, [project.id for project in here])
+
+
+def deployment_of(
+    projects: ProjectMap, project_id: str, deployment: DeploymentEnvironment | None
+) -> DeploymentEnvironment:
+    """The deployment in which a project's id is to be looked for: what the id says, else the one given, else
+    production. Raises BadUserInput where both say something else."""
+    meant = projects.deployments.get(project_id)
+    if deployment is None:
+        return meant or DeploymentEnvironment.PRODUCTION
+    if meant not in (None, deployment) and "@" in project_id:
+        raise BadUserInput(
+            f"The id {project_id[:100]!r} is of {meant.name if meant else ''}, and environment says {deployment.name}. "
+            "Leave environment out: the id says it.",
+            argument="environment",
+        )
+    return deployment
+
+
+async def project_with_id(asking: FieldContext, project_id: str) -> Project:
+    """The project whose id is exactly this, through any environment. Raises NotFound, or as find_project does."""
+    project = await find_project(asking, project_id, None)
+    if project.id != project_id:
+        raise await unknown(asking, "project", project_id, [project.id])
+    return project
+
+
+async def project_of_environment(asking: FieldContext, environment_id: int) -> Project | None:
+    """The project that an environment holds; None for an environment that is not one of the deployments."""
+    projects = await asking.loaders.projects()
+    return projects.by_environment.get(environment_id)
+
+
+async def select_projects(
+    asking: FieldContext, projects: Sequence[Project], criteria: ProjectFilter | None
+) -> tuple[Project, ...]:
+    """The projects a filter keeps: by id first, then those that contain a model meeting every criterion.
+
+    Raises BadUserInput for a project id that does not exist.
+    """
+    if criteria is None:
+        return tuple(projects)
+    await _ensure_known(asking, criteria, projects)
+    admitted = [project for project in projects if criteria.admits(project.spellings)]
+    if criteria.criteria.is_empty and (criteria.models is None or criteria.models.is_empty):
+        keeps_all = criteria.project_ids is None
+        return projects if keeps_all and isinstance(projects, tuple) else tuple(admitted)
+
+    async def read(project: Project) -> tuple[Project, EnvironmentModels]:
+        return project, await asking.loaders.models(project)
+
+    found = await asking.of_each(admitted, read)
+    named = await named_models(asking, [models for _, models in found], criteria.models)
+    return tuple([project for project, models in found if await _contains(models, criteria, named)])
+
+
+async def _contains(environment: EnvironmentModels, criteria: ProjectFilter, named: frozenset[str] | None) -> bool:
+    """Whether a project holds a model that meets a filter's own criteria, and one that meets those of `models`."""
+    own, models = criteria.criteria, criteria.models
+    meets_own, meets_models = own.is_empty, models is None or models.is_empty
+    async for piece in pieces(environment.models, steps=2):
+        meets_own = meets_own or contains_match(own, piece)
+        if models is not None and not meets_models:
+            meets_models = any((named is None or one.id in named) and models.criteria.matches(one) for one in piece)
+        if meets_own and meets_models:
+            return True
+    return meets_own and meets_models
+
+
+async def _ensure_known(asking: FieldContext, criteria: ProjectFilter, projects: Sequence[Project]) -> None:
+    known = {spelling for project in projects for spelling in project.spellings}
+    for project_id in criteria.project_ids or ():
+        if project_id not in known:
+            missing = await unknown(asking, "project", project_id, [project.id for project in projects])
+            raise BadUserInput(f"projectIds: {missing.message}", argument="projectIds")
+
+
+async def model_counts(asking: FieldContext, projects: Sequence[Project]) -> list[int]:
+    """How many models each project holds, in the order given."""
+    environments = await gather(asking.loaders.models(project) for project in projects)
+    return [len(environment.models) for environment in environments]

@@ -1,0 +1,44 @@
+"""Questions about single runtimes: of a job, and of the models in its last runs."""
+
+from __future__ import annotations
+
+from gateway.concurrency.only_if_cached import gather
+from gateway.hierarchy.job import Job
+from gateway.hierarchy.model_ids import model_ids
+from gateway.hierarchy.runtimes import Runtime, runtime_of_model, runtime_of_run
+from gateway.loading.field_context import FieldContext
+from gateway.queries.jobs import executed_models, run_window
+from gateway.queries.projects import project_of_environment
+
+
+async def job_runtimes(asking: FieldContext, job: Job, last_runs: int) -> list[Runtime]:
+    """The wall clocks of the job's newest `last_runs` runs that ended by themselves, newest first."""
+    window = await run_window(asking, job, last_runs, frozenset())
+    return [runtime for runtime in map(runtime_of_run, window.runs) if runtime is not None]
+
+
+async def model_runtimes(asking: FieldContext, job: Job, last_runs: int) -> list[Runtime]:
+    """What each model took in each of the job's newest `last_runs` runs that ended by themselves.
+
+    Newest run first, by model id within a run. Models that were not executed, failed or were cancelled in a run have no
+    runtime of it. One document per twenty runs; finished runs are read once.
+    """
+    window = await run_window(asking, job, last_runs, frozenset())
+    touched = await gather(executed_models(asking, run, None) for run in window.runs)
+    names = await _names(asking, job.environment_id, {one.unique_id for of_run in touched for one in of_run})
+    found: list[Runtime] = []
+    for of_run in touched:
+        runtimes = (runtime_of_model(one, names[one.unique_id]) for one in of_run)
+        found += sorted((one for one in runtimes if one is not None), key=lambda one: one.model_id or "")
+    return found
+
+
+async def _names(asking: FieldContext, environment_id: int, unique_ids: set[str]) -> dict[str, str]:
+    """The model id of each unique id; those that have been removed since are named by the same rule."""
+    project = await project_of_environment(asking, environment_id)
+    if project is None:
+        return dict(model_ids(str(environment_id), unique_ids))
+    known = (await asking.loaders.models(project)).by_unique_id
+    # Told apart from those of today too: a package's model that is gone may have had the name of one that is there.
+    removed = model_ids(project.id, unique_ids | known.keys())
+    return {one: known[one].id if one in known else removed[one] for one in unique_ids}

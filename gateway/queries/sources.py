@@ -1,0 +1,35 @@
+"""Questions about sources: which there are, how fresh they are, what stands on them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from gateway.hierarchy.model import Model
+from gateway.hierarchy.project import Project
+from gateway.hierarchy.source import Source
+from gateway.hierarchy.status import RunStatus
+from gateway.loading.field_context import FieldContext
+
+
+async def select_sources(
+    asking: FieldContext, projects: Sequence[Project], statuses: Collection[RunStatus] | None
+) -> list[Source]:
+    """The sources of these projects whose last check ended in one of `statuses`, ordered by project and unique id.
+
+    None is no constraint; what was never checked is UNKNOWN. Projects that cannot be read are reported.
+    """
+
+    async def of_project(project: Project) -> list[Source]:
+        found = await asking.loaders.sources(project.environment_id)
+        return [Source(project, one) for one in found.values() if statuses is None or one.status in statuses]
+
+    found = await asking.of_each(projects, of_project)
+    return sorted((source for of_one in found for source in of_one), key=lambda source: source.place)
+
+
+async def models_built_on(asking: FieldContext, source: Source) -> list[Model]:
+    """The models of its project that stand on a source, directly or through others, ordered by id."""
+    lineage = await asking.loaders.lineage(source.project.environment_id)
+    models = (await asking.loaders.models(source.project)).by_unique_id
+    reached = lineage.models_built_on(source.unique_id)
+    return sorted((models[one] for one in reached if one in models), key=lambda model: model.id)

@@ -1,0 +1,84 @@
+"""Models that are read before it is known under which name: beside the environments' headers, not after them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.concurrency.deadline import deadline_of_its_own
+from gateway.concurrency.only_if_cached import ensure_may_fetch
+from gateway.errors import GatewayError
+from gateway.hierarchy.model_index import EnvironmentModels
+from gateway.hierarchy.project import Project
+
+Making = Callable[[Project], Awaitable[EnvironmentModels]]
+"""Makes the models that were read, as soon as it is known whose they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevisedModels:
+    """An environment's models, and the revision under which dbt told the first of them."""
+
+    make: Making
+    revision: datetime | None
+
+
+Read = Mapping[int, RevisedModels | GatewayError]
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    fields: frozenset[str]
+    task: asyncio.Task[Read]
+
+
+class Prefetcher:
+    """Readings that have begun and that nobody has fetched yet; each is fetched once, for `seconds` at most."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._begun: dict[int, _Begun] = {}
+
+    def begin(
+        self,
+        environment_ids: Sequence[int],
+        fields: frozenset[str],
+        read: Callable[[Sequence[int]], Coroutine[None, None, Read]],
+    ) -> None:
+        """Has the models read of those environments whose reading has not begun. Where nothing may be asked, raises
+        NotCached: the task would never be allowed to ask either."""
+        departing = [one for one in environment_ids if one not in self._begun]
+        if not departing:
+            return
+        ensure_may_fetch()
+        begun = _Begun(fields, asyncio.get_running_loop().create_task(self._read(departing, read)))
+        self._begun.update(dict.fromkeys(departing, begun))
+        asyncio.get_running_loop().call_later(self._seconds, self._forget, departing, begun)
+
+    async def fetch(
+        self, environment_ids: Sequence[int], fields: frozenset[str]
+    ) -> dict[int, RevisedModels | GatewayError]:
+        """What was read of these environments; of those, at least with these fields, whose reading has begun."""
+        mine = {one: self._begun[one] for one in environment_ids if one in self._begun}
+        mine = {one: begun for one, begun in mine.items() if fields <= begun.fields}
+        self._begun = {one: begun for one, begun in self._begun.items() if one not in mine}
+        found: dict[int, RevisedModels | GatewayError] = {}
+        for one, begun in mine.items():
+            found[one] = (await asyncio.shield(begun.task))[one]
+        return found
+
+    async def _read(
+        self, environment_ids: Sequence[int], read: Callable[[Sequence[int]], Coroutine[None, None, Read]]
+    ) -> Read:
+        with deadline_of_its_own(self._seconds):
+            try:
+                return await read(environment_ids)
+            except GatewayError as failure:
+                return dict.fromkeys(environment_ids, failure)
+
+    def _forget(self, environment_ids: Sequence[int], begun: _Begun) -> None:
+        for one in environment_ids:
+            if self._begun.get(one) is begun:
+                del self._begun[one]

@@ -1,0 +1,165 @@
+"""How an answer of dbt that is not an answer becomes one of our errors. Upstream's own text stays in the log."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import msgspec
+
+from gateway.errors import (
+    UpstreamComplexityExceeded,
+    UpstreamError,
+    UpstreamForbidden,
+    UpstreamInvalidResponse,
+    UpstreamRateLimited,
+    UpstreamRejected,
+    UpstreamUnauthenticated,
+    UpstreamUnavailable,
+)
+from gateway.services.transport.http_transport import TransportResponse
+
+# What dbt asks for is believed up to this many seconds; beyond, somebody has mistaken an hour for a year.
+_LONGEST_CLOSURE = 3600
+
+# Refusals are short. A larger body is an answer, and is not read twice.
+_REFUSAL_BYTES = 16 * 1024
+
+
+class UpstreamProblem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One entry of the upstream's `errors`."""
+
+    message: str = ""
+    path: list[str | int] | None = None
+    extensions: Mapping[str, Any] | None = None
+
+    @property
+    def alias(self) -> str | None:
+        """The root alias this problem belongs to, when it says so."""
+        return str(self.path[0]) if self.path else None
+
+    @property
+    def code(self) -> str:
+        return str((self.extensions or {}).get("code", ""))
+
+
+def refusal_of_status(response: TransportResponse) -> UpstreamError | None:
+    """The error an HTTP status stands for; None for 200, and for 400, whose body says more."""
+    status = response.status
+    if status in (200, 400):
+        return None
+    if status == 401:
+        return _unauthenticated()
+    if status == 403:
+        return _forbidden()
+    if status == 429:
+        return _rate_limited(response.headers.get("retry-after"))
+    if 300 <= status < 400:
+        return UpstreamInvalidResponse(
+            f"dbt answered with a redirect ({status}), which is not followed. Check the URL."
+        )
+    if status >= 500:
+        return UpstreamUnavailable(f"dbt answered with HTTP {status}. Try again later.")
+    return UpstreamRejected(f"dbt answered with HTTP {status}. Check the configured URL and account.")
+
+
+class PartsRejected(UpstreamRejected):
+    """dbt could not answer some things below a lookup, and so left out the whole; `parts` are the aliases of those
+    things, the third names of the problems' paths."""
+
+    def __init__(self, message: str, parts: frozenset[str]) -> None:
+        super().__init__(message)
+        self.parts = parts
+
+
+_MOST_MESSAGES = 5
+_LONGEST_MESSAGE = 300
+
+
+def excerpt(problems: Sequence[UpstreamProblem]) -> list[str]:
+    """What of the upstream's messages goes into a line of the log: the beginnings of a few, each once."""
+    messages = sorted({problem.message for problem in problems})
+    shown = [one if len(one) <= _LONGEST_MESSAGE else f"{one[:_LONGEST_MESSAGE]}…" for one in messages[:_MOST_MESSAGES]]
+    return [*shown, f"{len(messages) - len(shown)} more"] if len(messages) > len(shown) else shown
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    errors: list[UpstreamProblem] = []
+
+
+def rate_limit_seconds(response: TransportResponse, cooldown: float) -> float | None:
+    """For how many seconds dbt wants to be left alone: what Retry-After says, else `cooldown`; None when it does not
+    want that. It may say so with status 429, or with an error in an answer of another status."""
+    if response.status != 429 and not _says_rate_limited(response.body):
+        return None
+    seconds = _seconds_of(response.headers.get("retry-after"))
+    return cooldown if seconds is None else max(1, seconds)
+
+
+def _says_rate_limited(body: bytes) -> bool:
+    if len(body) > _REFUSAL_BYTES or b'"errors"' not in body:
+        return False
+    try:
+        problems = msgspec.json.decode(body, type=_Refused).errors
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return False
+    return bool(problems) and isinstance(refusal_of_problems(problems), UpstreamRateLimited)
+
+
+def _seconds_of(retry_after: str | None) -> int | None:
+    """Whole seconds of a Retry-After header, which holds seconds or a date; None when it holds neither."""
+    if not retry_after:
+        return None
+    if retry_after.isascii() and retry_after.isdigit() and len(retry_after) <= 9:
+        return min(int(retry_after), _LONGEST_CLOSURE)
+    try:
+        date = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    aware = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return min(max(0, math.ceil((aware - datetime.now(UTC)).total_seconds())), _LONGEST_CLOSURE)
+
+
+def refusal_of_problems(problems: Sequence[UpstreamProblem]) -> UpstreamError:
+    """The error that the upstream's `errors` stand for, by the first one that can be told."""
+    for problem in problems:
+        text = problem.message.lower()
+        if problem.code == "COMPLEXITY_EXCEEDED" or "complexity limit" in text:
+            return UpstreamComplexityExceeded("dbt refused a query as too complex. Ask for fewer fields or models.")
+        if ("token" in text and "unexpected token" not in text) or problem.code == "UNAUTHENTICATED":
+            return _unauthenticated()
+        if "rate limit" in text or "too many requests" in text:
+            return _rate_limited(None)
+        if "permission" in text or problem.code == "FORBIDDEN":
+            return _forbidden()
+    return UpstreamRejected("dbt could not answer this part of the query; the gateway's log holds its reason.")
+
+
+def refusal_of_lookup(problems: Sequence[UpstreamProblem]) -> UpstreamError:
+    """The same for the problems of one lookup: a PartsRejected where all of them say what below it they are about."""
+    refusal = refusal_of_problems(problems)
+    parts = frozenset(str(problem.path[2]) for problem in problems if problem.path and len(problem.path) > 2)
+    if type(refusal) is UpstreamRejected and all(problem.path and len(problem.path) > 2 for problem in problems):
+        return PartsRejected(refusal.message, parts)
+    return refusal
+
+
+def _unauthenticated() -> UpstreamUnauthenticated:
+    return UpstreamUnauthenticated(
+        "dbt does not accept the gateway's service token. The operator must set a valid GATEWAY_SERVICE_TOKEN."
+    )
+
+
+def _forbidden() -> UpstreamForbidden:
+    return UpstreamForbidden(
+        "The gateway's service token may not read this part of dbt. The operator must give it metadata and job access."
+    )
+
+
+def _rate_limited(retry_after: str | None) -> UpstreamRateLimited:
+    seconds = _seconds_of(retry_after)
+    when = f"in {seconds} s" if seconds is not None else "in five minutes"
+    return UpstreamRateLimited(f"dbt's request limit is used up. Try again {when}.", retryAfter=seconds)

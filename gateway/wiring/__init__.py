@@ -1,0 +1,1 @@
+"""Builds the parts from settings: upstream, authentication, readiness, samples for metrics."""

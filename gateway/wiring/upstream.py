@@ -1,0 +1,194 @@
+"""Where the data are: opens dbt Cloud's two APIs, or the local platform over an archive, a folder or the demo."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+
+from gateway.archive.archive import Archive
+from gateway.caching.redis_client import RedisClient
+from gateway.errors import ConfigurationError
+from gateway.hierarchy.project import DeploymentEnvironment, Environment
+from gateway.ingest.demo import unpack_demo
+from gateway.ingest.folders import IngestReport, ProgressCallback, ingest_folder
+from gateway.local_platform.app import create_platform
+from gateway.services.admin.configured import ConfiguredProject
+from gateway.services.bundle import Upstream
+from gateway.services.resilience.policy import BudgetPolicy, ResiliencePolicy, RetryPolicy
+from gateway.services.resilience.resilient_transport import Dependencies, ResilientTransport
+from gateway.services.resilience.shared_token_bucket import SharedBuckets
+from gateway.services.transport.http_transport import AiohttpTransport, AsgiTransport, HttpTransport, TransportLimits
+from gateway.settings import Settings
+from gateway.settings.entries import ProjectSetting
+
+WrapPlatform = Callable[[Starlette], Starlette]
+
+# The in-process platform is addressed like any other upstream; nothing is sent to this host.
+_LOCAL = "http://local-platform"
+_MOST_REASONS = 5
+
+
+@asynccontextmanager
+async def open_upstream(
+    settings: Settings, wrap_platform: WrapPlatform | None = None, platform: Path | None = None
+) -> AsyncIterator[Upstream]:
+    """The upstream that the settings name, opened for the block; without any, the embedded demo.
+
+    `wrap_platform` is called with the embedded platform, when there is one, and may put something between it and the
+    caller; tests count and disturb its requests there. `platform` is the Unix socket of a process that serves the
+    store of the settings (see local_platform.process); without it the platform runs in this process.
+    Raises ConfigurationError or UnreadableArtifact.
+    """
+    limits = TransportLimits(settings.upstream_seconds, settings.upstream_connections, settings.upstream_response_bytes)
+    async with AsyncExitStack() as stack:
+        link = await stack.enter_async_context(_redis(settings))
+        if settings.discovery_url and settings.account_id and (settings.service_token or settings.pass_through_tokens):
+            yield _dbt_cloud(settings, settings.discovery_url, settings.account_id, limits, link)
+            return
+        directory = stack.enter_context(_temporary_directory())
+        archive, report = await asyncio.to_thread(open_archive, settings, directory)
+        stack.callback(archive.close)
+        account_id = archive.describe().account_id
+        if account_id is None:
+            raise ConfigurationError(_nothing_to_serve(settings, report))
+        identity = _identity(settings, account_id)
+        policy = _discipline(settings)
+        local: HttpTransport = (
+            AiohttpTransport(None, limits, platform) if platform else _embedded(archive, wrap_platform, limits)
+        )
+        transport = ResilientTransport(local, policy, limits, _surroundings(link, identity))
+        yield Upstream(
+            transport,
+            f"{_LOCAL}/graphql",
+            _LOCAL,
+            account_id,
+            status=transport.status,
+            identity=identity,
+            link=link,
+            calls_per_operation=policy.calls_per_operation,
+        )
+
+
+@contextmanager
+def _temporary_directory() -> Iterator[Path]:
+    """A folder for the block. A process that was forked meanwhile leaves it to the one that made it."""
+    owner = os.getpid()
+    place = tempfile.mkdtemp(prefix="gateway-")
+    try:
+        yield Path(place)
+    finally:
+        if os.getpid() == owner:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _dbt_cloud(
+    settings: Settings, discovery_url: str, account_id: int, limits: TransportLimits, link: RedisClient | None
+) -> Upstream:
+    identity = _identity(settings, account_id)
+    policy = _discipline(settings)
+    transport = ResilientTransport(
+        AiohttpTransport(settings.service_token, limits), policy, limits, _surroundings(link, identity)
+    )
+    return Upstream(
+        transport,
+        discovery_url,
+        settings.admin_url,
+        account_id,
+        configured_projects(settings.projects),
+        transport.status,
+        identity=identity,
+        link=link,
+        calls_per_operation=policy.calls_per_operation,
+    )
+
+
+def _embedded(archive: Archive, wrap_platform: WrapPlatform | None, limits: TransportLimits) -> HttpTransport:
+    app = create_platform(archive)
+    return AsgiTransport(wrap_platform(app) if wrap_platform else app, None, limits)
+
+
+@asynccontextmanager
+async def _redis(settings: Settings) -> AsyncIterator[RedisClient | None]:
+    """The one way of this process to the Redis that the replicas share."""
+    if settings.cache_url is None:
+        yield None
+        return
+    link = RedisClient(settings.cache_url.get_secret_value(), settings.cache_seconds)
+    try:
+        yield link
+    finally:
+        await link.close()
+
+
+def _surroundings(link: RedisClient | None, identity: str) -> Dependencies:
+    """With a Redis the budgets are those of all replicas together."""
+    return Dependencies() if link is None else Dependencies(tokens=SharedBuckets(link, identity).tokens)
+
+
+def _identity(settings: Settings, account_id: int) -> str:
+    """See Upstream. A folder is named whole: two gateways may each stand in another one."""
+    local = settings.store_url or str(settings.artifacts.resolve() if settings.artifacts else "demo")
+    return f"{settings.discovery_url or local}|{settings.admin_url}|{account_id}"
+
+
+def _discipline(settings: Settings) -> ResiliencePolicy:
+    discovery, admin = settings.rates
+    calls = settings.calls_per_operation
+    return ResiliencePolicy(
+        discovery=BudgetPolicy(discovery, settings.cooldown_seconds),
+        admin=BudgetPolicy(admin, settings.cooldown_seconds),
+        retries=RetryPolicy(most=settings.upstream_retries),
+        calls_per_operation=((250 if settings.uses_dbt_cloud else 0) if calls is None else calls) or None,
+    )
+
+
+def _nothing_to_serve(settings: Settings, report: IngestReport | None) -> str:
+    """With the reasons for which files were not used, as `gateway ingest` prints them; of many the first."""
+    if settings.artifacts:
+        problems = report.problems if report else ()
+        reasons = [f"{problem.path}: {problem.reason.rstrip('.')}" for problem in problems[:_MOST_REASONS]]
+        left = len(problems) - len(reasons)
+        told = [*reasons, f"and {left} more"] if left else reasons
+        return f"{settings.artifacts} holds no run that could be read" + (f": {'; '.join(told)}." if told else ".")
+    return "The archive is empty: fill it with `gateway ingest DIR --store URL` first."
+
+
+def configured_projects(settings: Sequence[ProjectSetting]) -> tuple[ConfiguredProject, ...]:
+    """The `[[projects]]` of the configuration; they are numbered from 1, as no API tells their numbers."""
+    return tuple(
+        ConfiguredProject(number, setting.name, tuple(_environments(number, setting)))
+        for number, setting in enumerate(settings, start=1)
+    )
+
+
+def _environments(number: int, setting: ProjectSetting) -> Iterator[Environment]:
+    if setting.production_environment_id is not None:
+        yield Environment(setting.production_environment_id, None, number, DeploymentEnvironment.PRODUCTION)
+    if setting.staging_environment_id is not None:
+        yield Environment(setting.staging_environment_id, None, number, DeploymentEnvironment.STAGING)
+
+
+def open_archive(
+    settings: Settings, directory: Path, progress: ProgressCallback | None = None
+) -> tuple[Archive, IngestReport | None]:
+    """The archive that the settings name, and what reading artifacts into it came to.
+
+    A store is opened as it is. A folder of artifacts, or else the embedded demo, is read into an archive below
+    `directory`, which must outlive it. Raises ConfigurationError or UnreadableArtifact.
+    """
+    if settings.store_url:
+        return Archive.open(settings.store_url, create=False), None
+    archive = Archive.open(f"sqlite:///{directory / 'runs.db'}")
+    try:
+        folder = settings.artifacts or unpack_demo(directory / "demo")
+        return archive, ingest_folder(archive, folder, progress=progress, keep_raw=False)
+    except BaseException:
+        archive.close()
+        raise

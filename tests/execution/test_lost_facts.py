@@ -1,0 +1,85 @@
+"""Memories that lose facts between questions: the fast path against graphql-core alone, whatever is at hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from random import Random
+from typing import Any
+
+import pytest
+
+from gateway.caching.memory import Memory
+from gateway.concurrency.only_if_cached import is_only_if_cached
+from tests.execution.pair import Pair, lasting_pair
+from tests.generated.demo import demo_values, read_schema
+from tests.generated.queries import QueryGenerator, Shape
+from tests.oracle.account import Oracle
+from tests.serving import Gateway
+
+QUERIES = 200
+RANKING = "{ account { slowestModels(first: 2) { rank runtime model { id } } } }"
+HEADERS = "{ account { projects { nodes { id } } } }"
+
+
+@pytest.fixture
+async def pair(demo_store: str) -> AsyncIterator[Pair]:
+    """Two gateways that keep no answers, and believe their facts for as long as they have them."""
+    async with lasting_pair(demo_store, response_cache_bytes=0) as both:
+        yield both
+
+
+def memory_of(gateway: Gateway) -> Memory:
+    memory: Memory = gateway.client._transport.app.state.services.tiers.memory  # type: ignore[attr-defined]
+    return memory
+
+
+def forget_some(pair: Pair, chance: Random) -> None:
+    """Both lose the same facts: none, some, all of one kind, or all but one kind."""
+    fast, slow = memory_of(pair.fast), memory_of(pair.slow)
+    places = sorted(fast._kept, key=repr)
+    assert places == sorted(slow._kept, key=repr), "both have read the same"
+    kinds = sorted({kind for kind, _ in places})
+    if not kinds:
+        return
+    kind, share = chance.choice(kinds), chance.random()
+    lost = {
+        0: [],
+        1: [place for place in places if chance.random() < share],
+        2: [place for place in places if place[0] == kind],
+        3: [place for place in places if place[0] != kind],
+    }[chance.randrange(4)]
+    for place in lost:
+        fast.forget(place)
+        slow.forget(place)
+
+
+def notice_tasks() -> list[str]:
+    """The tasks begun from now on where nothing may be asked: they never could."""
+    request_scope: list[str] = []
+
+    def factory(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **given: Any) -> asyncio.Task[Any]:
+        if is_only_if_cached():
+            request_scope.append(repr(work))
+        return asyncio.Task(work, loop=loop, **given)
+
+    asyncio.get_running_loop().set_task_factory(factory)  # type: ignore[arg-type]  # of coroutines only, as ours are
+    return request_scope
+
+
+async def test_generated_queries_get_the_same_bytes_whatever_is_at_hand(pair: Pair, oracle: Oracle) -> None:
+    generator = QueryGenerator(41, read_schema(), demo_values(oracle), Shape(fields=12, depth=6))
+    chance, request_scope = Random(41), notice_tasks()  # noqa: S311
+    for _ in range(QUERIES):
+        query, variables = generator.query()
+        forget_some(pair, chance)
+        await pair.same(query, **variables)
+    assert request_scope == []
+
+
+@pytest.mark.parametrize("before", ['{ job(id: "301001") { name } }', HEADERS, RANKING])
+async def test_models_that_are_read_ahead_of_their_headers_are_not_begun_at_once(pair: Pair, before: str) -> None:
+    request_scope = notice_tasks()
+    await pair.same(before)
+    assert "errors" not in await pair.same(RANKING)
+    assert request_scope == []
