@@ -16,8 +16,7 @@ from gateway.concurrency.deadline import deadline_in
 from gateway.errors import GatewayError
 from gateway.execution.incremental_delivery import OperationArguments, StreamRunner
 from gateway.execution.operation_runner import Outcome
-from gateway.execution.request import Answer, GraphQLParams, Part
-from gateway.http.request.documents import document_id
+from gateway.execution.request import Answer, GraphQLParams, Part, document_id
 from gateway.identity.caller import Caller
 from gateway.loading.field_context import FieldContext
 from gateway.queries.live import Live

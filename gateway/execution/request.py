@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Protocol
 
 from graphql import DocumentNode
 from msgspec import Struct, field
 
 from gateway.identity.caller import Caller as Caller
+
+
+def document_id(text: str) -> str:
+    """The hash of a document's text, by which logs and traces name it."""
+    return f"sha256:{sha256(text.encode()).hexdigest()}"
 
 
 class GraphQLParams(Struct, frozen=True):

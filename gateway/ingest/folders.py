@@ -16,7 +16,7 @@ from gateway.archive.archive import Archive, reason_of
 from gateway.archive.contents import chunks
 from gateway.archive.given_facts import NOTHING_GIVEN, GivenFacts
 from gateway.archive.records import AccountRecord, RunRecord
-from gateway.archive.run_bundle import RunBundle, read_bare_folder, read_run_folder, read_run_record
+from gateway.archive.run_bundle import RunBundle
 from gateway.archive.run_writer import RunWriter, Stored
 from gateway.archive.tables import folders, run_files, runs
 from gateway.archive.times import parse_micros
@@ -24,6 +24,7 @@ from gateway.errors import UnreadableArtifact
 from gateway.ingest.layout import Layout, Problem, RunFolder, StepFolder, find_artifacts
 from gateway.ingest.new_files import FileState, changed_since
 from gateway.ingest.notes import note_of, notes_of
+from gateway.ingest.run_folders import read_bare_folder, read_run_folder, read_run_record
 from gateway.ingest.unpacking import unpacked
 
 _REFUSED = (DataError, IntegrityError, OverflowError)

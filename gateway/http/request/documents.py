@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 from graphql import (
@@ -15,6 +14,7 @@ from graphql import (
     parse,
 )
 
+from gateway.execution.request import document_id
 from gateway.http.errors import DocumentUnparsable, LimitExceeded, OperationUnresolved
 from gateway.http.limits.query_limits import UNLIMITED, QueryLimits, QuerySize, check_document
 
@@ -74,11 +74,6 @@ class Document:
             if operation.name and operation.name.value == name:
                 return operation
         raise OperationUnresolved('The document has no operation of the name given in "operationName".')
-
-
-def document_id(text: str) -> str:
-    """The hash of a document's text, by which logs and traces name it."""
-    return f"sha256:{sha256(text.encode()).hexdigest()}"
 
 
 class Documents:
