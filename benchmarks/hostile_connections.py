@@ -242,8 +242,8 @@ def measure(name: str, seconds: float) -> str:
     with _gateway() as (port, pid):
         attacked = Attacked(port, pid, seconds)
         neighbour = Neighbour(port)
-        field_context = threading.Thread(target=neighbour.run, daemon=True)
-        field_context.start()
+        asking = threading.Thread(target=neighbour.run, daemon=True)
+        asking.start()
         time.sleep(1)
         neighbour.livez.clear()
         neighbour.query.clear()
@@ -255,7 +255,7 @@ def measure(name: str, seconds: float) -> str:
             highest = max(highest, attacked.resident())
             time.sleep(0.02)
         neighbour.stop()
-        field_context.join(_PATIENCE)
+        asking.join(_PATIENCE)
         for one in attacked.opened:
             one.close()
         time.sleep(0.5)

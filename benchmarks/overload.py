@@ -176,9 +176,9 @@ async def waiting(port: int, seconds: float, tally: Tally) -> None:
 async def pouring(port: int, seconds: float, rate: float, tally: Tally) -> None:
     """So many requests a second, whatever becomes of them."""
     callers, loop = Callers(port, tally), asyncio.get_running_loop()
-    request_scope, asked = loop.time(), set[asyncio.Task[None]]()
+    began, asked = loop.time(), set[asyncio.Task[None]]()
     for number in range(int(rate * seconds)):
-        due = request_scope + number / rate
+        due = began + number / rate
         if (wait := due - loop.time()) > 0:
             await asyncio.sleep(wait)
         task = loop.create_task(callers.ask(due))
@@ -189,9 +189,9 @@ async def pouring(port: int, seconds: float, rate: float, tally: Tally) -> None:
 
 def measured(gateway: Running, phase: Any, *arguments: float) -> Tally:
     tally = Tally()
-    cpu, request_scope = gateway.cpu_seconds(), time.perf_counter()
+    cpu, began = gateway.cpu_seconds(), time.perf_counter()
     uvloop.run(phase(gateway.port, *arguments, tally))
-    tally.cpu, tally.took = max(0.01, gateway.cpu_seconds() - cpu), time.perf_counter() - request_scope
+    tally.cpu, tally.took = max(0.01, gateway.cpu_seconds() - cpu), time.perf_counter() - began
     return tally
 
 

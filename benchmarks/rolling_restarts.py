@@ -154,10 +154,10 @@ async def measure(restarts: int, store: list[str]) -> Load:
 def main() -> None:
     restarts = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     store = ["--store", sys.argv[2]] if len(sys.argv) > 2 else []
-    request_scope = time.monotonic()
+    began = time.monotonic()
     load = asyncio.run(measure(restarts, store))
     lost = sum(load.lost.values())
-    print(f"{restarts} restarts in {time.monotonic() - request_scope:.0f} s: {load.answered} answered, {lost} lost")
+    print(f"{restarts} restarts in {time.monotonic() - began:.0f} s: {load.answered} answered, {lost} lost")
     for reason, count in load.lost.most_common():
         print(f"  {count} × {reason}")
 

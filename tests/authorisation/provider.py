@@ -53,7 +53,7 @@ class SigningKey:
         return jwt.encode(dict(claims), self.private, self.algorithm, given)  # type: ignore[arg-type]
 
 
-def good_claims(**events: Any) -> dict[str, Any]:
+def good_claims(**changes: Any) -> dict[str, Any]:
     """Claims that let in; None takes one away."""
     now = int(time.time())
     claims = {
@@ -64,7 +64,7 @@ def good_claims(**events: Any) -> dict[str, Any]:
         "iat": now,
         "nbf": now,
         "dbt_projects": ["finance"],
-        **events,
+        **changes,
     }
     return {name: claim for name, claim in claims.items() if claim is not None}
 

@@ -146,10 +146,10 @@ class Walk:
         """Other gateways with empty caches; every second time they do not believe their facts for long."""
         await self.end()
         self._gateways += 1
-        events = {"revision_interval": 0.5, "topology_seconds": 0.5} if self._gateways % 2 else {}
+        changes = {"revision_interval": 0.5, "topology_seconds": 0.5} if self._gateways % 2 else {}
         self._tap = UpstreamTap()
         for _ in range(2 if self._redis else 1):
-            app = create_app(self._settings.model_copy(update=events), wrap_platform=self._tap.wrap)
+            app = create_app(self._settings.model_copy(update=changes), wrap_platform=self._tap.wrap)
             await self._stack.enter_async_context(app.router.lifespan_context(app))
             self._apps.append(app)
 
@@ -168,13 +168,13 @@ class Walk:
         if draw < 0.85:
             await self._ask()
             return 1
-        gather = [asyncio.ensure_future(self._ask()) for _ in range(5)]
+        questions = [asyncio.ensure_future(self._ask()) for _ in range(5)]
         for _ in range(self._random.randrange(8)):
             await asyncio.sleep(0)
-        for leaving in self._random.sample(gather, self._random.randrange(3)):
+        for leaving in self._random.sample(questions, self._random.randrange(3)):
             self.kinds["cancelled"] += leaving.cancel()
-        await asyncio.gather(*gather, return_exceptions=True)
-        return sum(not asked.cancelled() and asked.exception() is None for asked in gather)
+        await asyncio.gather(*questions, return_exceptions=True)
+        return sum(not asked.cancelled() and asked.exception() is None for asked in questions)
 
     async def _harm(self, own: OwnRedis) -> None:
         """What befalls a Redis, while nobody waits for it. What was mixed up is read by gateways that begin anew."""

@@ -392,8 +392,8 @@ async def test_a_caller_who_leaves_does_not_take_the_keys_along() -> None:
     assert source.readings == 1
 
 
-def listed(key: SigningKey, **events: Any) -> dict[str, Any]:
-    entry = {**key.published, **events}
+def listed(key: SigningKey, **changes: Any) -> dict[str, Any]:
+    entry = {**key.published, **changes}
     return {name: part for name, part in entry.items() if part is not None}
 
 
@@ -625,7 +625,7 @@ async def test_each_of_the_credentials_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("events", "said"),
+    ("changes", "said"),
     [
         ({"jwt_audience": None}, "jwt_audience"),
         ({"jwt_keys_url": None}, "jwt_keys_url"),
@@ -642,8 +642,8 @@ async def test_each_of_the_credentials_counts() -> None:
         ({"open": True}, "open"),
     ],
 )
-def test_settings_that_would_believe_too_much_are_refused(events: Mapping[str, Any], said: str) -> None:
+def test_settings_that_would_believe_too_much_are_refused(changes: Mapping[str, Any], said: str) -> None:
     good = {"jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "jwt_keys_url": "https://login.example/keys"}
     assert load_settings(good).knows_callers
     with pytest.raises(ConfigurationError, match=said):
-        load_settings({**good, **events})
+        load_settings({**good, **changes})

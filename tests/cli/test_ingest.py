@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gateway.archive.archive import Archive
 
-PACK = Path(__file__).parents[2] / "gateway" / "local_platform" / "demo" / "runs.tar.xz"
+PACK = Path(__file__).parents[2] / "gateway" / "ingest" / "demo" / "runs.tar.xz"
 RUNS = ("finance/301001/70437490011508", "finance/301001/70437490010823")
 
 

@@ -188,7 +188,7 @@ def _described(folder: Path) -> Files:
 
 def _run(record: Mapping[str, Any], environment_id: int, invocations: tuple[Invocation, ...], commands: Any) -> Run:
     """What the record does not tell, the invocations tell."""
-    request_scope = [one.began for one in invocations if one.began]
+    began = [one.began for one in invocations if one.began]
     failed = any(one.failed for one in invocations)
     return Run(
         id=record["id"],
@@ -196,7 +196,7 @@ def _run(record: Mapping[str, Any], environment_id: int, invocations: tuple[Invo
         environment_id=environment_id,
         code=record.get("status") or (20 if failed else 10),
         created=moment(record.get("created_at")),
-        started=moment(record.get("started_at")) or min(request_scope, default=None),
+        started=moment(record.get("started_at")) or min(began, default=None),
         ended=moment(record.get("finished_at")) or max((one.ended for one in invocations), default=None),
         commands=commands,
         invocations=invocations,

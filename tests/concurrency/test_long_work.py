@@ -49,18 +49,18 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 
 async def turns_of_a_neighbour(work: Awaitable[object]) -> int:
     """How often somebody beside this work has their turn."""
-    concurrency_limit = 0
+    turns = 0
 
     async def neighbour() -> None:
-        nonlocal concurrency_limit
+        nonlocal turns
         while True:
             await asyncio.sleep(0)
-            concurrency_limit += 1
+            turns += 1
 
     beside = asyncio.create_task(neighbour())
     await work
     beside.cancel()
-    return concurrency_limit
+    return turns
 
 
 async def test_a_filter_lets_a_neighbour_on_and_looks_at_each_model_once(

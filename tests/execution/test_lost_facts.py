@@ -56,30 +56,30 @@ def forget_some(pair: Pair, chance: Random) -> None:
 
 def notice_tasks() -> list[str]:
     """The tasks begun from now on where nothing may be asked: they never could."""
-    request_scope: list[str] = []
+    began: list[str] = []
 
     def factory(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **given: Any) -> asyncio.Task[Any]:
         if is_only_if_cached():
-            request_scope.append(repr(work))
+            began.append(repr(work))
         return asyncio.Task(work, loop=loop, **given)
 
     asyncio.get_running_loop().set_task_factory(factory)  # type: ignore[arg-type]  # of coroutines only, as ours are
-    return request_scope
+    return began
 
 
 async def test_generated_queries_get_the_same_bytes_whatever_is_at_hand(pair: Pair, oracle: Oracle) -> None:
     generator = QueryGenerator(41, read_schema(), demo_values(oracle), Shape(fields=12, depth=6))
-    chance, request_scope = Random(41), notice_tasks()  # noqa: S311
+    chance, began = Random(41), notice_tasks()  # noqa: S311
     for _ in range(QUERIES):
         query, variables = generator.query()
         forget_some(pair, chance)
         await pair.same(query, **variables)
-    assert request_scope == []
+    assert began == []
 
 
 @pytest.mark.parametrize("before", ['{ job(id: "301001") { name } }', HEADERS, RANKING])
 async def test_models_that_are_read_ahead_of_their_headers_are_not_begun_at_once(pair: Pair, before: str) -> None:
-    request_scope = notice_tasks()
+    began = notice_tasks()
     await pair.same(before)
     assert "errors" not in await pair.same(RANKING)
-    assert request_scope == []
+    assert began == []

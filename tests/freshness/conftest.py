@@ -53,7 +53,7 @@ class Aging:
         """Lets what runs in the background come to its end."""
         for _ in range(200):
             await asyncio.sleep(0.005)
-            if not [task for task in asyncio.all_tasks() if "_fly" in repr(task.get_coro())]:
+            if not [task for task in asyncio.all_tasks() if "FactsCache._fetch" in repr(task.get_coro())]:
                 return
 
 

@@ -200,12 +200,12 @@ class _Simulation:
 
     async def _look(self) -> None:
         """The dashboards whose turn it is; what is read in the background comes to its end."""
-        concurrency_limit = int(EVERY / self._plan.step)
-        turn = int(self._now / self._plan.step) % concurrency_limit
-        names = self._account.projects[turn::concurrency_limit] if self._is_open else []
+        turns = int(EVERY / self._plan.step)
+        turn = int(self._now / self._plan.step) % turns
+        names = self._account.projects[turn::turns] if self._is_open else []
         questions = [self._project(name) for name in names]
         await asyncio.gather(*questions, *([self._screen()] if turn == 0 else []))
-        while any("_fly" in str(task.get_coro()) for task in asyncio.all_tasks()):
+        while any("FactsCache._fetch" in str(task.get_coro()) for task in asyncio.all_tasks()):
             await asyncio.sleep(0.0005)
 
     async def _screen(self) -> None:

@@ -38,7 +38,7 @@ def trusting(demo_store: str) -> Settings:
 
 
 @pytest.fixture
-async def transient(trusting: Settings) -> AsyncIterator[Gateway]:
+async def passing_through(trusting: Settings) -> AsyncIterator[Gateway]:
     async with serving(trusting, Clock()) as gateway:
         gateway.upstream.rewrite = ChangingDbt()
         yield gateway
@@ -74,26 +74,26 @@ async def runtimes(gateway: Gateway, headers: Mapping[str, str]) -> dict[str, An
     return {model["id"]: model["runtime"] for model in reply.data["account"]["models"]["nodes"]}
 
 
-async def test_a_webhook_outdates_what_each_callers_token_has_read(transient: Gateway, oracle: Oracle) -> None:
+async def test_a_webhook_outdates_what_each_callers_token_has_read(passing_through: Gateway, oracle: Oracle) -> None:
     event = event_of(oracle)
     environment_id = int(event["data"]["environmentId"])
     before = {model.id: model.runtime for model in oracle.models}
     for headers in (ANNA, BERT):
         for _ in range(3):
-            assert await runtimes(transient, headers) == before
-    transient.upstream.rewrite.change(environment_id)  # type: ignore[union-attr]
-    transient.upstream.calls.clear()
-    assert await runtimes(transient, ANNA) == before, "nobody has told of it yet"
-    assert await deliver(transient, event) == (200, "done")
-    assert transient.upstream.calls == [], "dbt is not asked, as the gateway has no token of its own"
+            assert await runtimes(passing_through, headers) == before
+    passing_through.upstream.rewrite.change(environment_id)  # type: ignore[union-attr]
+    passing_through.upstream.calls.clear()
+    assert await runtimes(passing_through, ANNA) == before, "nobody has told of it yet"
+    assert await deliver(passing_through, event) == (200, "done")
+    assert passing_through.upstream.calls == [], "dbt is not asked, as the gateway has no token of its own"
     after = {
         model.id: model.runtime
         if model.runtime is None or model.environment_id != environment_id
         else pytest.approx(model.runtime + 1.0)
         for model in oracle.models
     }
-    assert await runtimes(transient, ANNA) == after
-    assert await runtimes(transient, BERT) == after
+    assert await runtimes(passing_through, ANNA) == after
+    assert await runtimes(passing_through, BERT) == after
 
 
 async def test_answers_kept_for_a_token_end_with_what_it_has_read(trusting: Settings, oracle: Oracle) -> None:
@@ -108,8 +108,8 @@ async def test_answers_kept_for_a_token_end_with_what_it_has_read(trusting: Sett
         assert await runtimes(gateway, ANNA) == await runtimes(gateway, BERT) != before
 
 
-async def test_another_accounts_event_is_refused_as_ever(transient: Gateway, oracle: Oracle) -> None:
-    assert await deliver(transient, {**event_of(oracle), "accountId": 1}) == (403, "EVENT_NOT_OURS")
+async def test_another_accounts_event_is_refused_as_ever(passing_through: Gateway, oracle: Oracle) -> None:
+    assert await deliver(passing_through, {**event_of(oracle), "accountId": 1}) == (403, "EVENT_NOT_OURS")
 
 
 async def test_a_webhook_is_told_to_who_subscribed_with_a_token_of_his_own(demo_store: str, oracle: Oracle) -> None:

@@ -78,13 +78,13 @@ def test_an_empty_filter_is_no_constraint(thing: Thing) -> None:
 def test_criteria_are_met_all_together(
     thing: Thing, tags: list[str], low: float | None, materialization: str | None
 ) -> None:
-    gather = SearchFilter(tags=tuple(tags), min_runtime=low, materialization=materialization)
+    together = SearchFilter(tags=tuple(tags), min_runtime=low, materialization=materialization)
     alone = [
         SearchFilter(tags=tuple(tags)),
         SearchFilter(min_runtime=low),
         SearchFilter(materialization=materialization),
     ]
-    assert gather.matches(thing) is all(one.matches(thing) for one in alone)
+    assert together.matches(thing) is all(one.matches(thing) for one in alone)
 
 
 @given(st.lists(things, max_size=5))

@@ -148,7 +148,7 @@ async def test_a_connection_ends_when_its_key_is_withdrawn_or_grants_something_e
     async with (
         live(settings) as gateway,
         gateway.talk(additional_headers=bearer) as hearing,
-        gateway.talk(additional_headers=bearer) as field_context,
+        gateway.talk(additional_headers=bearer) as asking,
         httpx2.AsyncClient(timeout=SECONDS) as http,
     ):
         await subscribe(hearing, "1", FINISHED)
@@ -157,7 +157,7 @@ async def test_a_connection_ends_when_its_key_is_withdrawn_or_grants_something_e
         await until(lambda: gateway.services.poller.listeners == 2)
         write(file, *([other] if change == "withdrawn" else [Holder("anna", ("marketing",)), other]))
         gateway.services.events.publish(finished(oracle, place)[0])
-        await subscribe(field_context, "1", "{ account { id } }")
-        assert [await closed(connection) for connection in (hearing, field_context)] == [4403, 4403]
+        await subscribe(asking, "1", "{ account { id } }")
+        assert [await closed(connection) for connection in (hearing, asking)] == [4403, 4403]
         assert "event: next" not in (await stream).text
         await until(lambda: gateway.services.poller.listeners == 0)

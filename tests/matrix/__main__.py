@@ -24,7 +24,7 @@ async def report(store: str) -> None:
         for fault in ALL_FAULTS:
             line = f"{fault:40}"
             for state, total in zip(STATES, sums, strict=True):
-                found = await matrix.validate(fault, state)
+                found = await matrix.examine(fault, state)
                 counts = [found.right, found.coded, found.stale, len(found.wrong)]
                 slowest = max(slowest, found.slowest)
                 total[:] = [a + b for a, b in zip(total, counts, strict=True)]

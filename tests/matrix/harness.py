@@ -146,7 +146,7 @@ class Matrix:
                 assert "errors" not in body, name
                 self._expected[name] = body["data"]
 
-    async def validate(self, fault: str, state: State) -> Verdict:
+    async def examine(self, fault: str, state: State) -> Verdict:
         """Every question under a fault in a state. Where facts are known they are asked twice: by somebody who takes
         old ones for an error, and by somebody who demands fresh ones; with an open breaker once more when it probes."""
         async with AsyncExitStack() as stack:

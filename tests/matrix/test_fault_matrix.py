@@ -46,7 +46,7 @@ async def test_every_answer_is_right_or_says_why_not(
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         for state in STATES:
-            verdict = await matrix.validate(fault, state)
+            verdict = await matrix.examine(fault, state)
             assert verdict.wrong == [], state
             assert verdict.right + verdict.coded + verdict.stale == len(QUESTIONS) * TIMES[state]
             if state == "breaker open" or (state == "warm" and not verdict.codes.keys() & TOLD):

@@ -96,9 +96,9 @@ def test_the_last_command_of_a_step_is_the_steps(tmp_path: Path, empty_archive: 
     assert runs_by_job(empty_archive) == {"Nightly": [(100, "00:01:10", ["dbt build", "dbt source freshness"])]}
 
 
-@pytest.mark.parametrize("gather", [True, False])
+@pytest.mark.parametrize("together", [True, False])
 def test_a_command_that_was_read_beside_another_run_joins_the_run_that_is_described_later(
-    tmp_path: Path, empty_archive: Archive, gather: bool
+    tmp_path: Path, empty_archive: Archive, together: bool
 ) -> None:
     """Day 2 holds day 1's catalog; day 1 itself is read afterwards, or a target folder before its run.json came."""
     for day in (1, 2):
@@ -106,7 +106,7 @@ def test_a_command_that_was_read_beside_another_run_joins_the_run_that_is_descri
         write(place / "run.json", {"id": day, "job_id": 1, "job_name": "Docs", "environment_id": 9, "project_id": 7})
         write_target(place, f"build {day}", ended=NOON + day * DAY, env={"DBT_CLOUD_RUN_ID": f"{day}"})
         write_catalog(place, "docs 1", NOON + DAY + timedelta(minutes=1), {"DBT_CLOUD_RUN_ID": "1"})
-    if not gather:
+    if not together:
         ingest_folder(empty_archive, tmp_path / "2")
         assert [len(runs) for runs in runs_by_job(empty_archive).values()] == [1, 1]
     ingest_folder(empty_archive, tmp_path)

@@ -305,15 +305,15 @@ async def test_a_neighbour_is_answered_between_the_frames_of_one_read(
         sending = asyncio.create_task(_send_all(attacker, frame * 43_000))
         while not handled:
             await asyncio.sleep(0)
-        concurrency_limit = [handled]
+        turns = [handled]
         for _ in range(10):
             answer = await ask(port, GET + b"Connection: close\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 200 ")
-            concurrency_limit.append(handled)
+            turns.append(handled)
         sending.cancel()
         attacker.close()
-    assert concurrency_limit[-1] - concurrency_limit[0] < 10 * 5_000
-    assert concurrency_limit[0] <= TURN_EVENTS + SLICE_BYTES // len(frame)
+    assert turns[-1] - turns[0] < 10 * 5_000
+    assert turns[0] <= TURN_EVENTS + SLICE_BYTES // len(frame)
 
 
 async def _send_all(writer: asyncio.StreamWriter, data: bytes) -> None:

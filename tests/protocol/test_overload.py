@@ -177,11 +177,11 @@ async def test_connections_beyond_the_limit_are_refused_and_the_others_go_on() -
             writer.close()
 
 
-@pytest.mark.parametrize(("loop", "concurrency_limit"), [(uvloop.Loop, 40), (AcceptingLoop, 10)])
-def test_a_busy_loop_takes_in_all_who_wait(loop: type[uvloop.Loop], concurrency_limit: int) -> None:
+@pytest.mark.parametrize(("loop", "turns"), [(uvloop.Loop, 40), (AcceptingLoop, 10)])
+def test_a_busy_loop_takes_in_all_who_wait(loop: type[uvloop.Loop], turns: int) -> None:
     """Fifty wait at the door of a loop whose turns are long. libuv's own way is here to show what it is about."""
     with asyncio.Runner(loop_factory=loop) as runner:
-        made = runner.run(_accepted_in(concurrency_limit))
+        made = runner.run(_accepted_in(turns))
     assert (made == 50) == (loop is AcceptingLoop)
 
 
@@ -197,13 +197,13 @@ class Arrival(asyncio.Protocol):
         self.told = True
 
 
-async def _accepted_in(concurrency_limit: int) -> int:
+async def _accepted_in(turns: int) -> int:
     made: list[Arrival] = []
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0), backlog=128) as bound:
         server = await loop.create_server(lambda: Arrival(made), sock=bound, backlog=128)
         waiting = [socket.create_connection(bound.getsockname()) for _ in range(50)]
-        for _ in range(concurrency_limit):
+        for _ in range(turns):
             time.sleep(0.01)  # noqa: ASYNC251  # a turn with much to do
             await asyncio.sleep(0)
         accepted = len(made)

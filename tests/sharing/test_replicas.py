@@ -95,9 +95,9 @@ async def test_what_both_ask_for_at_once_is_read_once(
     async with replicas(sharing(demo_store, redis)) as (first, second), serving(Settings(store_url=demo_store)) as lone:
         await lone.data(question)
         assert await asyncio.gather(first.data(question), second.data(question)) == [right, right]
-        gather = asked(first, second)
-        assert gather == asked(lone)
-        histories = {thing: times for thing, times in gather.items() if thing[0] == "ModelHistories"}
+        together = asked(first, second)
+        assert together == asked(lone)
+        histories = {thing: times for thing, times in together.items() if thing[0] == "ModelHistories"}
         assert set(histories.values()) == {1}
         assert {thing[1:3] for thing in histories} == {(one.environment_id, one.unique_id) for one in oracle.models}
 

@@ -43,14 +43,14 @@ def expected(oracle: Oracle) -> list[Any]:
 async def test_jobs_that_will_be_needed_are_asked_for_beside_the_projects(settings: Settings, query: str) -> None:
     jobs_are_asked = asyncio.Event()
 
-    async def gather(call: Call) -> None:
+    async def together(call: Call) -> None:
         if call.operation == "jobs":
             jobs_are_asked.set()
         if call.operation == "environments":
             await asyncio.wait_for(jobs_are_asked.wait(), 20)
 
     async with serving(settings) as gateway:
-        gateway.upstream.fault = gather
+        gateway.upstream.fault = together
         await gateway.data(query)
         assert gateway.upstream.operations["jobs"] == 1
 
@@ -59,7 +59,7 @@ async def test_headers_and_models_are_asked_side_by_side(settings: Settings, ora
     under_way: set[str] = set()
     both = asyncio.Event()
 
-    async def gather(call: Call) -> None:
+    async def together(call: Call) -> None:
         """Neither is answered before the other has been asked."""
         if call.operation in ("EnvironmentHeaders", "EnvironmentModels"):
             under_way.add(call.operation)
@@ -68,7 +68,7 @@ async def test_headers_and_models_are_asked_side_by_side(settings: Settings, ora
             await asyncio.wait_for(both.wait(), 20)
 
     async with serving(settings) as gateway:
-        gateway.upstream.fault = gather
+        gateway.upstream.fault = together
         assert listed(await gateway.data(LIST)) == expected(oracle)
         assert gateway.upstream.operations == COLD
         assert len(ahead(gateway)) == 1
