@@ -150,7 +150,6 @@ class ModelRun:
     thread: str | None
     invocation_id: str | None
     ended_at: datetime | None
-    invocation_seconds: float | None
     superseded: bool = False
 
     @property

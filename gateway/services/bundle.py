@@ -172,7 +172,7 @@ def build_services(
     events = EventBus()
     environments = EnvironmentService(query, interval, tiers, events)
     models = ModelService(query, environments, tiers)
-    jobs = JobService(query, interval, tiers)
+    jobs = JobService(query, interval, tiers, reads_commands=upstream.admin_url is None)
     admin = _admin(upstream, freshness, Discovery(query, environments, models, jobs, tiers), tiers)
     invalidation = Invalidation(environments, jobs, admin, events, tiers)
     return Services(

@@ -140,8 +140,15 @@ class PagedEnvironment(Wired, Generic[R], frozen=True):
     applied: PagedState[R] | None
 
 
+class CommandTimes(Wired, frozen=True):
+    """When a command of a run ended, and how many seconds it took."""
+
+    run_generated_at: datetime | None
+    run_elapsed_time: float | None
+
+
 class RunModel(Wired, frozen=True):
-    """A ModelNode: one model in one run."""
+    """A ModelNode: one model in one run. `run_results` are the commands of the run that executed it."""
 
     unique_id: str
     run_id: BigInt
@@ -161,8 +168,9 @@ class RunModel(Wired, frozen=True):
     thread_id: str | None
     invocation_id: str | None
     run_generated_at: datetime | None
-    run_elapsed_time: float | None
+    run_elapsed_time: float | None = None
     pagination_cursor: str | None = None
+    run_results: list[CommandTimes] = []
 
 
 class AppliedState(Wired, frozen=True):

@@ -16,6 +16,7 @@ from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.services.base_query import BaseQuery, Operation
+from gateway.services.command_span import UNKNOWN_SPAN, CommandSpan, command_span
 from gateway.services.discovery_types import JobModels, JobOutline
 from gateway.services.mapping import Share, to_built_model, to_model_run, weigh_runs
 from gateway.services.models.model_histories import MODEL_RUN_FIELDS
@@ -31,6 +32,14 @@ _LONGEST_PAUSE = 3600.0
 _FULL = Operation(
     "RunModels", f"fragment R on ModelNode {{ {MODEL_RUN_FIELDS} paginationCursor }}", JobModels, nullable=True
 )
+# Of a model that several commands of a run executed, the fields above are those of one of them.
+_EACH_COMMAND = Operation(
+    "RunModels",
+    f"fragment R on ModelNode {{ {MODEL_RUN_FIELDS} runElapsedTime"
+    " runResults { runGeneratedAt runElapsedTime } paginationCursor }",
+    JobModels,
+    nullable=True,
+)
 
 # A job's list holds every node of the manifest. To know what a run built, this little of each is enough.
 _OUTLINE = Operation(
@@ -43,10 +52,15 @@ _OUTLINE = Operation(
 
 @dataclass(frozen=True, slots=True)
 class RunModels(Generic[T]):
-    """The models a run touched, ordered by unique id. `ingested` is False while (or when) dbt has no metadata of it."""
+    """The models a run touched, ordered by unique id. `ingested` is False while (or when) dbt has no metadata of it.
+
+    `commands` is the time from the start of the first command that executed a model to the end of the last; unknown
+    where it was not asked for (see JobService).
+    """
 
     models: tuple[T, ...]
     ingested: bool
+    commands: CommandSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +77,14 @@ Read = Callable[[list[RunKey]], Awaitable[Mapping[RunKey, RunModels[T] | Gateway
 
 
 class JobService:
-    """Models of runs. Those of a finished run never change and are kept for good, within the bound."""
+    """Models of runs. Those of a finished run never change and are kept for good, within the bound.
 
-    def __init__(self, query: BaseQuery, interval: float, tiers: Tiers) -> None:
+    `reads_commands`: whether each command of a run is read too, for the run's times, where no Admin API tells them.
+    """
+
+    def __init__(self, query: BaseQuery, interval: float, tiers: Tiers, *, reads_commands: bool = False) -> None:
         self._query = query
+        self._reads_commands = reads_commands
         self._interval = interval
         self._clock = tiers.clock
         full: Kind[RunKey, _RunFact[ModelRun]] = Kind(
@@ -138,7 +156,8 @@ class JobService:
     async def _read_full(
         self, keys: list[RunKey], per_document: int
     ) -> Mapping[RunKey, RunModels[ModelRun] | GatewayError]:
-        found = await read_rows(self._query, _FULL, keys, per_document)
+        operation = _EACH_COMMAND if self._reads_commands else _FULL
+        found = await read_rows(self._query, operation, keys, per_document)
         share = Share()
         read: dict[RunKey, RunModels[ModelRun] | GatewayError] = {}
         for key, rows in found.items():
@@ -148,7 +167,8 @@ class JobService:
             models: list[ModelRun | None] = []
             async for piece in pieces(rows.rows, steps=8):
                 models += [to_model_run(row, share) for row in piece]
-            read[key] = RunModels(_touched(models), rows.known)
+            commands = command_span(rows.rows) if self._reads_commands else UNKNOWN_SPAN
+            read[key] = RunModels(_touched(models), rows.known, commands)
         return read
 
     async def _read_outlines(self, keys: list[RunKey]) -> Mapping[RunKey, RunModels[BuiltModel] | GatewayError]:
@@ -162,7 +182,7 @@ class JobService:
             models: list[BuiltModel | None] = []
             async for piece in pieces(rows.rows, steps=4):
                 models += [to_built_model(row, share) for row in piece]
-            read[key] = RunModels(_touched(models), rows.known)
+            read[key] = RunModels(_touched(models), rows.known, UNKNOWN_SPAN)
         return read
 
 

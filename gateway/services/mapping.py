@@ -163,7 +163,6 @@ def to_model_run(node: RunModel, share: Share) -> ModelRun | None:
         thread=share[node.thread_id],
         invocation_id=share[node.invocation_id],
         ended_at=share[time_or_none(node.run_generated_at)],
-        invocation_seconds=seconds_or_none(node.run_elapsed_time),
     )
 
 

@@ -111,3 +111,10 @@ async def test_a_job_that_ran_in_staging_before_is_in_production(ask: Ask) -> No
     async with ask(CASES / "c15").without_admin() as gateway:
         jobs = (await gateway.data("{ account { jobs { nodes { id } } } }"))["account"]["jobs"]["nodes"]
     assert jobs == [{"id": "1"}]
+
+
+async def test_without_the_admin_api_a_run_lasts_from_its_first_command_to_its_last(ask: Ask) -> None:
+    """Its commands end at 01:00 and 03:00 and take ten seconds each."""
+    async with ask(CASES / "c16").without_admin() as gateway:
+        data = await gateway.data('{ run(id: "100") { runtime startTime } }')
+    assert data["run"] == {"runtime": 7210.0, "startTime": "2026-03-02T00:59:50+00:00"}

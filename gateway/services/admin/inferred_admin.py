@@ -11,7 +11,6 @@ run.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 
 from gateway.caching.codec import Codec
 from gateway.caching.facts import FactsCache, Kind
@@ -262,10 +261,6 @@ def _run(key: RunKey, found: RunModels[ModelRun]) -> Run | None:
     """A run as its models tell it, from its first command that ran one to its last; None without any."""
     if not found.models:
         return None
-    ended = [(one, one.ended_at) for one in found.models if one.ended_at is not None]
-    starts = [
-        end - timedelta(seconds=one.invocation_seconds) for one, end in ended if one.invocation_seconds is not None
-    ]
     failed = any(one.status is RunStatus.FAILURE for one in found.models)
     return Run(
         id=key.run_id,
@@ -274,8 +269,8 @@ def _run(key: RunKey, found: RunModels[ModelRun]) -> Run | None:
         status=RunStatus.FAILURE if failed else RunStatus.SUCCESS,
         status_text="inferred",
         queued_at=None,
-        start_time=min(starts, default=None),
-        end_time=max((end for _, end in ended), default=None),
+        start_time=found.commands.start,
+        end_time=found.commands.end,
         error=None,
         git_sha=None,
         git_branch=None,

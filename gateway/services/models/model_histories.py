@@ -27,7 +27,7 @@ _HISTORIES = "histories in ModelHistories"
 
 MODEL_RUN_FIELDS = """uniqueId name packageName tags materializedType runId jobId environmentId status error
   executionTime compileStartedAt compileCompletedAt executeStartedAt executeCompletedAt
-  threadId invocationId runGeneratedAt runElapsedTime"""
+  threadId invocationId runGeneratedAt"""
 
 _OPERATION = Operation("ModelHistories", f"fragment H on ModelNode {{ {MODEL_RUN_FIELDS} }}", EnvironmentHistories)
 

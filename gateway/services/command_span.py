@@ -1,0 +1,46 @@
+"""From when to when the commands of a run worked, as the rows of its models tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.hierarchy.durations import seconds_or_none
+from gateway.services.discovery_types import CommandTimes, RunModel
+from gateway.services.mapping import time_or_none
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSpan:
+    """From the start of the first command to the end of the last, in UTC; None is unknown."""
+
+    start: datetime | None
+    end: datetime | None
+
+
+UNKNOWN_SPAN = CommandSpan(None, None)
+
+
+def command_span(rows: Iterable[RunModel]) -> CommandSpan:
+    """The span of the commands that executed a model.
+
+    A command starts its elapsed seconds before its end. One without an end is left out, one without seconds has no
+    start. A row that lists no commands tells the times of one.
+    """
+    told = {times for row in rows if row.status is not None for times in _times_of(row)}
+    ended = [(end, seconds_or_none(seconds)) for moment, seconds in told if (end := time_or_none(moment)) is not None]
+    starts = [start for end, seconds in ended if (start := _before(end, seconds)) is not None]
+    return CommandSpan(min(starts, default=None), max((end for end, _ in ended), default=None))
+
+
+def _times_of(row: RunModel) -> Iterable[tuple[datetime | None, float | None]]:
+    commands: Iterable[RunModel | CommandTimes] = (row, *row.run_results)
+    return [(one.run_generated_at, one.run_elapsed_time) for one in commands]
+
+
+def _before(end: datetime, seconds: float | None) -> datetime | None:
+    try:
+        return None if seconds is None else end - timedelta(seconds=seconds)
+    except OverflowError:  # beyond the calendar
+        return None
