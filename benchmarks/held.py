@@ -16,7 +16,7 @@ import msgspec
 from benchmarks.objects import ACCOUNT_ID, Model, Size, applied, environment_id, project_models, project_name, runs_of
 from gateway.errors import GatewayError
 from gateway.hierarchy.project import Environment, Project
-from gateway.services.bundle import Freshness, Upstream, open_services
+from gateway.services.bundle import CachePolicy, Upstream, open_services
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.transport.http_transport import TransportRequest, TransportResponse
 
@@ -83,7 +83,7 @@ def _histories(models: list[Model], environment: int, root: str, variables: Mapp
 
 async def _hold() -> None:
     upstream = Upstream(MadeUp(), "http://made-up/graphql", None, ACCOUNT_ID)
-    async with open_services(upstream, Freshness(86_400.0, 86_400.0, cache_bytes=1 << 40)) as services:
+    async with open_services(upstream, CachePolicy(86_400.0, 86_400.0, cache_bytes=1 << 40)) as services:
         projects = [_project(number) for number in range(1, SIZE.projects + 1)]
         await services.environments.headers([one.environment_id for one in projects])
         before, counted = _resident(), services.tiers.memory.bytes

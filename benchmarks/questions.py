@@ -36,7 +36,7 @@ from gateway.execution.incremental_delivery import StreamRunner
 from gateway.execution.operation_runner import OperationRunner
 from gateway.execution.request import Caller, GraphQLParams
 from gateway.schema.build import build_schema
-from gateway.services.bundle import Freshness, Upstream, open_services
+from gateway.services.bundle import CachePolicy, Upstream, open_services
 from gateway.services.transport.http_transport import (
     AiohttpTransport,
     HttpTransport,
@@ -136,7 +136,7 @@ async def gateway(platform: PlatformProcess) -> AsyncIterator[tuple[GatewayExecu
     schema = build_schema()
     runner = OperationRunner(schema)
     executor = GatewayExecutor(runner, StreamRunner(schema, runner), request_seconds=600)
-    async with open_services(upstream, Freshness(3600, 3600, reading_seconds=600)) as services:
+    async with open_services(upstream, CachePolicy(3600, 3600, reading_seconds=600)) as services:
         executor.start(services)
         yield executor, transport
 

@@ -32,10 +32,10 @@ from gateway.http.limits.query_limits import QueryLimits
 from gateway.http.operation_cost import CostPolicy
 from gateway.http.request.body import BodyLimits
 from gateway.http.request.documents import DocumentLimits
-from gateway.http.streaming.connection_limiter import LivePolicy
+from gateway.http.streaming.live_connections import LivePolicy
 from gateway.http.webhooks import WebhookPolicy
 from gateway.schema.build import build_schema, print_sdl
-from gateway.services.bundle import Freshness, Services, Upstream, open_services
+from gateway.services.bundle import CachePolicy, Services, Upstream, open_services
 from gateway.services.token_proofs import TokenProofs
 from gateway.services.token_services import TokenServices, upstream_of
 from gateway.settings import Settings
@@ -44,7 +44,7 @@ from gateway.telemetry.exporting import open_tracing
 from gateway.telemetry.tracing import Tracing
 from gateway.wiring.authentication import authenticator_of
 from gateway.wiring.readiness import UpstreamReadiness
-from gateway.wiring.samples import figures_of
+from gateway.wiring.samples import samples_of
 from gateway.wiring.upstream import WrapPlatform, open_upstream
 
 
@@ -92,7 +92,7 @@ def create_app(
 
     readiness = UpstreamReadiness(lambda: executor.services, settings.pass_through_tokens)
     policy = _edge_policy(settings, print_sdl(schema), tracing, executor.known_models)
-    return create_edge(executor, policy, readiness, lifespan, tell=tell, figures=figures_of(lambda: executor.services))
+    return create_edge(executor, policy, readiness, lifespan, tell=tell, samples=samples_of(lambda: executor.services))
 
 
 async def trouble_with_dbt(settings: Settings, seconds: float = 5.0) -> str | None:
@@ -102,7 +102,7 @@ async def trouble_with_dbt(settings: Settings, seconds: float = 5.0) -> str | No
     """
     if not settings.uses_dbt_cloud or settings.service_token is None:
         return None
-    async with open_upstream(settings) as upstream, open_services(upstream, Freshness()) as services:
+    async with open_upstream(settings) as upstream, open_services(upstream, CachePolicy()) as services:
         try:
             with deadline_in(seconds):
                 await services.admin.account_name()
@@ -126,7 +126,7 @@ async def _own_services(
         kept = await asyncio.to_thread(kept_facts, settings, upstream)
         if kept is not None:
             stack.push_async_callback(kept.close)
-        opening = open_services(upstream, _freshness(settings), clock, shared=shared, kept=kept, counts=counts)
+        opening = open_services(upstream, _cache_policy(settings), clock, shared=shared, kept=kept, counts=counts)
         yield await stack.enter_async_context(opening)
 
 
@@ -136,14 +136,14 @@ def _tracing(settings: Settings) -> tuple[Tracing | None, Callable[[], None]]:
     return open_tracing(settings.otlp_endpoint, settings.trace_upstream)
 
 
-def _freshness(settings: Settings) -> Freshness:
-    return Freshness(
+def _cache_policy(settings: Settings) -> CachePolicy:
+    return CachePolicy(
         revision_interval=settings.revision_interval,
         topology_seconds=settings.topology_seconds,
         cache_bytes=settings.cache_bytes,
         least_max_age=settings.least_max_age,
         reading_seconds=settings.request_seconds,
-        tolerance=StalePolicy(settings.stale_seconds, settings.stale_if_error_seconds),
+        stale_policy=StalePolicy(settings.stale_seconds, settings.stale_if_error_seconds),
     )
 
 
@@ -159,14 +159,14 @@ def shared_facts(settings: Settings, upstream: Upstream) -> SharedFacts | None:
     if not secret:
         raise ConfigurationError(UNSIGNED)
     key = hmac.digest(secret.encode(), b"shared facts", hashlib.sha256)
-    return SharedFacts(upstream.link, Signer(key), upstream.identity)
+    return SharedFacts(upstream.link, Signer(key), upstream.account_key)
 
 
 def kept_facts(settings: Settings, upstream: Upstream) -> KeptFacts | None:
     """Where finished runs are kept across restarts; None without a database. Raises ConfigurationError."""
     if settings.history_url is None:
         return None
-    account = hashlib.sha256(upstream.identity.encode()).hexdigest()
+    account = hashlib.sha256(upstream.account_key.encode()).hexdigest()
     return KeptFacts.open(settings.history_url.get_secret_value(), account)
 
 
@@ -181,7 +181,7 @@ def _token_services(
 ) -> TokenServices:
     """Services for callers' own dbt tokens; all of them together keep as much as the gateway's own do."""
     most = settings.pass_through_kept
-    part = _freshness(settings).part(most)
+    part = _cache_policy(settings).part(most)
     proofs = TokenProofs(upstream, settings.request_seconds)
     return TokenServices(
         lambda token: open_services(upstream_of(upstream, token), part, clock, counts=counts), most, prove=proofs.prove

@@ -1,9 +1,12 @@
-"""Words that the code must not use for things that have a standard name (README, "How it is built")."""
+"""Words that the code must not use for things that have a standard name, and one name for one thing (README, "How it
+is built")."""
 
 from __future__ import annotations
 
+import ast
 import io
 import tokenize
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -52,7 +55,30 @@ STANDARD = {
     "KeptRows": "RowCache",
     "Lru": "BoundedMap",
     "outdate": "invalidate",
+    "packing": "codec",
+    "tolerance": "stale_policy",
+    "ReadFigures": "ReadSamples",
+    "figures_of": "samples_of",
+    "is_passing": "is_transient",
     "judge": "validate",
+}
+
+# Classes that several modules define under one name, because they are one thing: why, and which.
+ONE_THING = {
+    "an object of the hierarchy, and its face in GraphQL or in the Python library": {
+        *{"Account", "Project", "Model", "Job", "Run", "ModelRun", "ModelTest", "Owner", "RunStatus", "RunStep"},
+        *{"RunTrigger", "Source", "SourceFreshness", "JobAverage", "ModelAverage", "RuntimeReport"},
+    },
+    "a filter, as it is asked for and as it is applied": {
+        *{"HistoryScope", "JobFilter", "ModelFilter", "ProjectFilter", "RunFilter", "SearchFilter"},
+    },
+    "the library's paths of import are its users'": {
+        *{"BaseQuery", "EnvironmentService", "JobService", "ModelService", "ConfigurationError", "UpstreamError"},
+    },
+    "of GraphQL's connections: dbt's and ours": {"Edge", "PageInfo"},
+    "where the data come from, for a command and for the library": {"DataSource"},
+    "an environment: dbt's record of it, and what we make of it": {"Environment"},
+    "why a command's times say little: the archive, which knows no hierarchy, stores the values": {"Variant"},
 }
 
 
@@ -65,3 +91,16 @@ def names(path: Path) -> set[str]:
 def test_things_that_have_a_standard_name_are_called_by_it(path: Path) -> None:
     private = {name: STANDARD[name] for name in names(path) & STANDARD.keys()}
     assert not private, f"use the standard names: {private}"
+
+
+def test_a_class_name_means_one_thing() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in (ROOT / "gateway").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(path.relative_to(ROOT)))
+    repeated = {name: sorted(paths) for name, paths in places.items() if len(set(paths)) > 1}
+    explained = set().union(*ONE_THING.values())
+    unexplained = {name: paths for name, paths in repeated.items() if name not in explained}
+    assert not unexplained, f"give different things different names: {unexplained}"
+    assert explained <= repeated.keys(), f"these occur once: {explained - repeated.keys()}"

@@ -30,7 +30,7 @@ def check_json(data: bytes, path: Path) -> None:
 
     Text that is no JSON passes or is refused; the decoder names its fault.
     """
-    walk = _Walk(path, len(data))
+    walk = _JsonWalk(path, len(data))
     for parts in _pieces(data):
         walk.count_values(parts)
         walk.follow(parts)
@@ -73,7 +73,7 @@ def _to_read_again(parts: list[bytes]) -> int:
     return 0
 
 
-class _Walk:
+class _JsonWalk:
     """Follows the objects of one text: the keys of those that are open, and counts."""
 
     def __init__(self, path: Path, size: int) -> None:

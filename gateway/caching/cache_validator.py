@@ -12,7 +12,7 @@ from gateway.telemetry.usage import Usage
 
 @dataclass(frozen=True, slots=True)
 class CacheValidator:
-    """See http.execution.Lasting. `extension` is what `usage` says, ages aside; `counts` are the generations of the
+    """See execution.request.Lasting. `extension` is what `usage` says, ages aside; `counts` are the generations of the
     answer's environments."""
 
     usage: Usage

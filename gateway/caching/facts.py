@@ -44,8 +44,8 @@ def _of_no_environment(_: object) -> None:
 class Kind(Generic[K, V]):
     """What the facts of one cache have in common: a name, their bytes in memory, whose environment a key belongs to.
 
-    `patience` replaces the tolerance's: seconds to wait for a new fact while an outdated one is at hand. Without
-    `packing` they are not shared with other replicas. The name must be no other cache's. What
+    `patience` replaces the stale policy's: seconds to wait for a new fact while an outdated one is at hand. Without
+    `codec` they are not shared with other replicas. The name must be no other cache's. What
     `is_final` is kept for good where there is a place for it.
     """
 
@@ -53,7 +53,7 @@ class Kind(Generic[K, V]):
     weigh: Callable[[V], int] = _weighs_little
     environment_of: Callable[[K], int | None] = _of_no_environment
     patience: float | None = None
-    packing: Codec[V] | None = None
+    codec: Codec[V] | None = None
     is_final: Callable[[V], bool] | None = None
 
 
@@ -75,7 +75,7 @@ class FactsCache(Generic[K, V]):
 
     Errors are handed to everybody who waited and are never kept, except that something does not exist, for some
     seconds. Whether and how long an outdated fact is told in the place of a new one, or of an error, says the
-    tolerance; it is marked in the usage of who asked.
+    stale policy; it is marked in the usage of who asked.
     """
 
     def __init__(self, tiers: Tiers, kind: Kind[K, V]) -> None:
@@ -85,9 +85,9 @@ class FactsCache(Generic[K, V]):
         self._flights: dict[K, Flight[K, V]] = {}
         self._absent: OrderedDict[K, tuple[NotFound, float]] = OrderedDict()
         self._outdated: OrderedDict[K, float] = OrderedDict()
-        given = tiers.tolerance
+        given = tiers.stale_policy
         patience = given.patience if kind.patience is None else kind.patience
-        self._tolerance = StalePolicy(given.while_reading, given.on_error, patience)
+        self._stale_policy = StalePolicy(given.while_reading, given.on_error, patience)
 
     async def get_many(
         self, keys: Sequence[K], fetch: Fetch[K, V], validate: Validate[K, V]
@@ -196,10 +196,10 @@ class FactsCache(Generic[K, V]):
         return True
 
     def _may_be_told_at_once(self, fact: Fact[V] | None) -> bool:
-        return fact is not None and self._tolerance.patience <= 0 and self._is_recent(fact)
+        return fact is not None and self._stale_policy.patience <= 0 and self._is_recent(fact)
 
     def _is_recent(self, fact: Fact[V]) -> bool:
-        return self._tiers.clock() - fact.confirmed_at < self._tolerance.while_reading
+        return self._tiers.clock() - fact.confirmed_at < self._stale_policy.while_reading
 
     def _refresh(self, keys: list[K], fetch: Fetch[K, V], lookup: _Lookup[K, V]) -> None:
         """Answers with what is at hand, and has it read again for those who come next."""
@@ -228,7 +228,7 @@ class FactsCache(Generic[K, V]):
         """Waits for the flights; not long for those whose keys all have something recent at hand."""
         recent = {key for key in flights if key in lookup.fallback and self._is_recent(lookup.fallback[key])}
         needed = {flight for key, flight in flights.items() if key not in recent}
-        await wait_for(set(flights.values()), self._tolerance.patience if recent else math.inf)
+        await wait_for(set(flights.values()), self._stale_policy.patience if recent else math.inf)
         await wait_for(needed, math.inf)
 
     def _take_landed(self, key: K, flight: Flight[K, V], lookup: _Lookup[K, V]) -> bool:
@@ -263,7 +263,7 @@ class FactsCache(Generic[K, V]):
     def _is_tolerable(self, fact: Fact[V], failure: GatewayError) -> bool:
         # What is said of the question or of the token, an older answer would hide.
         hides_nothing = isinstance(failure, UpstreamError) and failure.transient
-        return hides_nothing and self._tiers.clock() - fact.confirmed_at < self._tolerance.on_error
+        return hides_nothing and self._tiers.clock() - fact.confirmed_at < self._stale_policy.on_error
 
     def _start(self, keys: list[K], fetch: Fetch[K, V], validate: Validate[K, V]) -> Flight[K, V]:
         started_at = self._tiers.clock()
@@ -282,11 +282,11 @@ class FactsCache(Generic[K, V]):
         return {**known, **found}
 
     async def _read(self, keys: list[K], fetch: Fetch[K, V], validate: Validate[K, V]) -> FetchResult[K, V]:
-        packing, shared = self._kind.packing, self._tiers.shared
-        if shared is not None and packing is not None:
+        codec, shared = self._kind.codec, self._tiers.shared
+        if shared is not None and codec is not None:
             accepts = self._accepting(validate, oldest_acceptable())
             clock, counts = self._tiers.clock, self._tiers.counts
-            return await SharedReading(shared, self._kind.name, packing, clock, fetch, accepts, counts).read(keys)
+            return await SharedReading(shared, self._kind.name, codec, clock, fetch, accepts, counts).read(keys)
         started_at = self._tiers.clock()
         return {
             key: value if isinstance(value, GatewayError) else Fact(value, started_at)
@@ -295,23 +295,23 @@ class FactsCache(Generic[K, V]):
 
     async def _read_kept(self, keys: Collection[K]) -> dict[K, Fact[V]]:
         """What was kept before this process began, but for what is said to have changed since."""
-        kept, packing = self._tiers.kept, self._kind.packing
-        if kept is None or packing is None or self._kind.is_final is None:
+        kept, codec = self._tiers.kept, self._kind.codec
+        if kept is None or codec is None or self._kind.is_final is None:
             return {}
         names = {key_text(key): key for key in keys if key not in self._outdated}
         payloads = await kept.read(self._kind.name, list(names))
-        values = {names[name]: packing.from_bytes(payload) for name, payload in payloads.items()}
+        values = {names[name]: codec.from_bytes(payload) for name, payload in payloads.items()}
         self._tiers.counts.note("database", len(values), len(names) - len(values))
         now = self._tiers.clock()
         return {key: Fact(value, now) for key, value in values.items() if value is not None}
 
     def _keep_for_good(self, found: FetchResult[K, V]) -> None:
-        kept, packing, is_final = self._tiers.kept, self._kind.packing, self._kind.is_final
-        if kept is None or packing is None or is_final is None:
+        kept, codec, is_final = self._tiers.kept, self._kind.codec, self._kind.is_final
+        if kept is None or codec is None or is_final is None:
             return
         facts = {key: fact for key, fact in found.items() if isinstance(fact, Fact) and is_final(fact.value)}
         if facts:
-            payloads = {key_text(key): packing.to_bytes(fact.value) for key, fact in facts.items()}
+            payloads = {key_text(key): codec.to_bytes(fact.value) for key, fact in facts.items()}
             kept.later(kept.write(self._kind.name, payloads))
 
     def _accepting(self, validate: Validate[K, V], since: float) -> Callable[[K, Fact[V]], bool]:

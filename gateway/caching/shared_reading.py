@@ -26,7 +26,7 @@ class SharedReading(Generic[K, V]):
 
     shared: SharedFacts
     kind: str
-    packing: Codec[V]
+    codec: Codec[V]
     clock: Callable[[], float]
     fetch: Callable[[list[K]], Awaitable[Mapping[K, V | GatewayError]]]
     accepts: Callable[[K, Fact[V]], bool]
@@ -59,7 +59,7 @@ class SharedReading(Generic[K, V]):
         now = self.clock()
         for key, name in names.items():
             lying = values.get(name)
-            value = self.packing.from_bytes(lying.payload) if lying else None
+            value = self.codec.from_bytes(lying.payload) if lying else None
             if lying is None or value is None:
                 continue
             fact = Fact(value, now - lying.age)
@@ -74,6 +74,6 @@ class SharedReading(Generic[K, V]):
         self.counts.note("redis", 0, len(keys))
         started_at = self.clock()
         fetched = await self.fetch(keys)
-        payloads = {names[k]: self.packing.to_bytes(v) for k, v in fetched.items() if not isinstance(v, GatewayError)}
-        await self.shared.write(payloads, self.clock() - started_at, self.packing.seconds)
+        payloads = {names[k]: self.codec.to_bytes(v) for k, v in fetched.items() if not isinstance(v, GatewayError)}
+        await self.shared.write(payloads, self.clock() - started_at, self.codec.seconds)
         return {k: v if isinstance(v, GatewayError) else Fact(v, started_at) for k, v in fetched.items()}

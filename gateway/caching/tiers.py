@@ -29,7 +29,7 @@ class Tiers:
     clock: Callable[[], float] = time.monotonic
     flight_seconds: float = 30.0
     negative_seconds: float = 5.0
-    tolerance: StalePolicy = field(default_factory=StalePolicy)
+    stale_policy: StalePolicy = field(default_factory=StalePolicy)
     generations: Generations = field(default_factory=Generations)
     shared: SharedFacts | None = None
     kept: KeptFacts | None = None

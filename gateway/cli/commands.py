@@ -23,10 +23,10 @@ import gateway
 from gateway.app import create_app, trouble_with_dbt
 from gateway.archive.archive import Archive
 from gateway.archive.retention import Retention, forget_old_runs
+from gateway.cli.data_source import following, opened, prepared, read_folder, tell_problems
 from gateway.cli.keys import make_key
 from gateway.cli.scheduled import given_facts
 from gateway.cli.shared_metrics import metrics_shared
-from gateway.cli.source import following, opened, prepared, read_folder, tell_problems
 from gateway.cli.terminal import complain, counted, describe, say, shown_host
 from gateway.cli.wrapped_command import run_and_ingest
 from gateway.errors import ConfigurationError, UnreadableArtifact
@@ -68,8 +68,8 @@ def _serve(options: argparse.Namespace) -> int:
         if on_this_machine and not served.allowed_hosts:
             served = served.model_copy(update={"allowed_hosts": LOOPBACK_NAMES})
         new_runs = following(settings.artifacts, source, keep_raw=False)
-        with metrics_shared(options.workers) as figures, _platform_beside(served) as platform, new_runs:
-            policy = replace(_serving_policy(served, options.workers), metrics=figures)
+        with metrics_shared(options.workers) as metrics_directory, _platform_beside(served) as platform, new_runs:
+            policy = replace(_serving_policy(served, options.workers), metrics=metrics_directory)
             application = partial(create_app, served.for_one_of(options.workers), platform=platform)
             return serve(application, listening, policy)
 

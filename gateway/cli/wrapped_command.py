@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
+from gateway.cli.data_source import opened, tell_problems
 from gateway.cli.scheduled import given_facts
-from gateway.cli.source import opened, tell_problems
 from gateway.cli.terminal import complain, counted
 from gateway.errors import ConfigurationError, GatewayError, UnreadableArtifact
 from gateway.ingest.folders import ingest_folder

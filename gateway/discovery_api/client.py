@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, NoReturn, TypedDict, TypeVar
 
 from gateway.concurrency.deadline import deadline_in
-from gateway.discovery_api.connection import Connection, ConnectionOptions, Opened
+from gateway.discovery_api.connection import AccountConnection, ConnectionOptions, Opened
 from gateway.discovery_api.exceptions import (
     ConfigurationError,
     IncompleteAnswerError,
@@ -38,7 +38,7 @@ DEFAULT_TIMEOUT = 60.0
 _NOTHING_MORE = Projection()
 
 
-class Source(TypedDict, total=False):
+class DataSource(TypedDict, total=False):
     """Where the data are; what is left out comes from the environment or the file that GATEWAY_CONFIG names.
 
     dbt Cloud: `token`, `discovery_url`, `admin_url` and `account_id`. With a token that reads metadata only: without
@@ -65,14 +65,14 @@ class Client:
     """
 
     def __init__(self, options: ConnectionOptions, timeout: float = DEFAULT_TIMEOUT) -> None:
-        self._connection = Connection(options)
+        self._connection = AccountConnection(options)
         self._timeout = timeout
         self.upstream_requests = 0
         self._counting = threading.Lock()
         self._close = weakref.finalize(self, self._connection.close)
 
     @classmethod
-    def of(cls, source: Source, *, ttl: float = DEFAULT_TTL, timeout: float = DEFAULT_TIMEOUT) -> Client:
+    def of(cls, source: DataSource, *, ttl: float = DEFAULT_TTL, timeout: float = DEFAULT_TIMEOUT) -> Client:
         """A client of that source. Raises ConfigurationError, without asking anybody, for options that cannot work."""
         for name, seconds in (("ttl", ttl), ("timeout", timeout)):
             if not seconds > 0:
@@ -146,7 +146,7 @@ class Client:
         self.close()
 
 
-def settings_of(source: Source) -> Settings:
+def settings_of(source: DataSource) -> Settings:
     """The settings a source stands for. Raises ConfigurationError."""
     given: dict[str, Any] = dict(source)
     token = given.pop("token", None)

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from gateway.discovery_api.background import BackgroundLoop, closed
 from gateway.services.base_query import BaseQuery
-from gateway.services.bundle import Freshness, Services, Upstream, build_services, open_query
+from gateway.services.bundle import CachePolicy, Services, Upstream, build_services, open_query
 from gateway.settings import Settings
 from gateway.wiring.upstream import WrapPlatform, open_upstream
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class ConnectionOptions:
     """Where the data are, for how many seconds facts are believed, and by which clock they grow old; how many seconds
-    one reading may take (see Freshness)."""
+    one reading may take (see CachePolicy)."""
 
     settings: Settings
     ttl: float
@@ -41,7 +41,7 @@ class Opened:
     services: Services
 
 
-class Connection:
+class AccountConnection:
     """Thread-safe. Opens when it is first used; a failure to open is raised, and the next use tries again.
 
     A forked process inherits no thread, so it opens a loop and an upstream of its own when it first asks.
@@ -118,5 +118,5 @@ class Connection:
     def _fresh_services(self, upstream: Upstream, query: BaseQuery) -> Services:
         options = self._options
         size = options.settings.cache_bytes
-        freshness = Freshness(options.ttl, options.ttl, size, reading_seconds=options.reading_seconds)
-        return build_services(query, upstream, freshness, options.clock)
+        cache_policy = CachePolicy(options.ttl, options.ttl, size, reading_seconds=options.reading_seconds)
+        return build_services(query, upstream, cache_policy, options.clock)

@@ -31,7 +31,7 @@ from gateway.http.request.hosts import HostGuard
 from gateway.http.response_cache.cached_responses import CachedResponses
 from gateway.http.responses import refusal_reply
 from gateway.http.server.concurrency_limit import AdaptiveConcurrencyLimit, ConcurrencyPolicy
-from gateway.http.streaming.connection_limiter import ConnectionLimiter, LivePolicy
+from gateway.http.streaming.live_connections import LiveConnectionLimiter, LivePolicy
 from gateway.http.streaming.live_responses import LiveAnswers
 from gateway.http.streaming.websocket_handler import WebSocketContext
 from gateway.http.streaming.websocket_route import LiveSocket
@@ -39,7 +39,7 @@ from gateway.http.webhooks import PATH as WEBHOOKS
 from gateway.http.webhooks import Tell, WebhookEndpoint, WebhookPolicy
 from gateway.identity.caller import Scope as CallerScope
 from gateway.telemetry.request_record import Observer
-from gateway.telemetry.samples import ReadFigures
+from gateway.telemetry.samples import ReadSamples
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,13 @@ def create_edge(
     lifespan: Lifespan[Starlette] | None = None,
     *,
     tell: Tell | None = None,
-    figures: ReadFigures | None = None,
+    samples: ReadSamples | None = None,
 ) -> Starlette:
     """The ASGI application. `executor` is first called after `lifespan` has started; `tell` takes what webhooks
     bring; `figures` reads what else the metrics show."""
-    metrics = Metrics(figures or tuple)
+    metrics = Metrics(samples or tuple)
     observers = [OperationLog(policy.slow_seconds).observe, metrics.observe]
-    slots = ConnectionLimiter(policy.live, metrics.refresh)
+    slots = LiveConnectionLimiter(policy.live, metrics.refresh)
     metrics.watch_connections(slots.open)
     response_bytes = policy.endpoint.response_bytes
     live = LiveAnswers(executor, policy.authenticator, slots, policy.live, response_bytes)

@@ -249,7 +249,7 @@ class GraphQLEndpoint:
     async def begin(
         self, parameters: Parameters, seen: RequestRecord, caller: Caller
     ) -> Answer | AsyncGenerator[Answer, None]:
-        """An operation that came over a socket (see Operations)."""
+        """An operation that came over a socket (see OperationEndpoint)."""
         start = time.perf_counter()
         try:
             with operation_span(self._policy.tracing, {}) as span:

@@ -13,7 +13,7 @@ from gateway.http.authentication import Credentials
 from gateway.identity.api_keys import ApiKeys
 from gateway.identity.caller import Caller
 from gateway.identity.errors import Unauthenticated
-from gateway.identity.signed_tokens import Tokens
+from gateway.identity.signed_tokens import SignedTokens
 
 _REMEMBERED_SECONDS = 60.0
 _MOST_REMEMBERED = 4_096
@@ -37,7 +37,7 @@ class KnownCallers:
     given, that alone lets him in, and dbt says what he may see.
     """
 
-    def __init__(self, keys: ApiKeys | None, tokens: Tokens | None, pass_through: bool = False) -> None:
+    def __init__(self, keys: ApiKeys | None, tokens: SignedTokens | None, pass_through: bool = False) -> None:
         self._keys = keys
         self._tokens = tokens
         self._pass_through = pass_through

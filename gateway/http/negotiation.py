@@ -30,7 +30,7 @@ class PartsFormat(Enum):
     OF_2022 = "deferSpec=20220824"  # `incremental` by path: Apollo's clients, and routers.
 
 
-class Outcome(Enum):
+class RequestOutcome(Enum):
     """How far a well-formed GraphQL request came."""
 
     EXECUTED = "executed"
@@ -39,11 +39,11 @@ class Outcome(Enum):
 
 # Clients that ask for plain JSON predate the specification and take any other status for a failure of transport.
 # The draft of August 2026 moves refusals from 400 to 422; the released text and its audits want 400.
-STATUSES: dict[tuple[MediaType, Outcome], int] = {
-    (MediaType.GRAPHQL, Outcome.EXECUTED): 200,
-    (MediaType.GRAPHQL, Outcome.REFUSED): 400,
-    (MediaType.JSON, Outcome.EXECUTED): 200,
-    (MediaType.JSON, Outcome.REFUSED): 200,
+STATUSES: dict[tuple[MediaType, RequestOutcome], int] = {
+    (MediaType.GRAPHQL, RequestOutcome.EXECUTED): 200,
+    (MediaType.GRAPHQL, RequestOutcome.REFUSED): 400,
+    (MediaType.JSON, RequestOutcome.EXECUTED): 200,
+    (MediaType.JSON, RequestOutcome.REFUSED): 200,
 }
 
 # What each media range admits, the better type first.
@@ -78,7 +78,7 @@ def negotiate(accept: str | None) -> MediaType:
 
 
 @dataclass(frozen=True, slots=True)
-class Streams:
+class AcceptedStreams:
     """Which answers in parts a client takes: server-sent events, deferred parts; `only` when it takes nothing else."""
 
     events: bool = False
@@ -91,7 +91,7 @@ class Streams:
         return self.events or self.parts is not None
 
 
-def accepted_streams(accept: str | None) -> Streams:
+def accepted_streams(accept: str | None) -> AcceptedStreams:
     """The streams an Accept header names; a wildcard names none."""
     events, parts, whole = False, None, False
     for name, parameters in _ranges(accept or ""):
@@ -103,7 +103,7 @@ def accepted_streams(accept: str | None) -> Streams:
             parts = PartsFormat.OF_2022 if "deferspec=20220824" in parameters else PartsFormat.NEWER
         elif name in _RANGES:
             whole = True
-    return Streams(events, parts, (events or parts is not None) and not whole)
+    return AcceptedStreams(events, parts, (events or parts is not None) and not whole)
 
 
 def _ranges(accept: str) -> list[tuple[str, list[str]]]:

@@ -20,7 +20,7 @@ from gateway.http.errors import (
     PersistedQueryNotFound,
     PersistedQueryNotSupported,
 )
-from gateway.http.negotiation import STATUSES, MediaType, Outcome
+from gateway.http.negotiation import STATUSES, MediaType, RequestOutcome
 from gateway.identity.errors import IdentityUnavailable, Unauthenticated
 
 MOST_ERRORS_OF_A_REFUSED_DOCUMENT = 5
@@ -52,7 +52,7 @@ def content_of(answer: Answer) -> dict[str, Any]:
 async def answer_reply(answer: Answer, media_type: MediaType, most_bytes: int | None = None, cost: int = 0) -> Response:
     """The response to a request that reached the executor. Raises LimitExceeded when it is longer than `most_bytes`;
     one of much `cost` is given up before it is whole, and others are let on while it is encoded."""
-    outcome = Outcome.EXECUTED if answer.executed else Outcome.REFUSED
+    outcome = RequestOutcome.EXECUTED if answer.executed else RequestOutcome.REFUSED
     is_long = cost >= _COST_OF_A_LONG_ANSWER
     body = await encode_in_turns(content_of(answer), most_bytes) if is_long else answer_bytes(answer, most_bytes, cost)
     return Response(body, STATUSES[media_type, outcome], HEADERS, media_type.header)
@@ -76,7 +76,7 @@ def refusal_reply(refusal: GatewayError, media_type: MediaType) -> Response:
     """The response to a request that the edge sends back."""
     status = refusal.http_status
     if isinstance(refusal, _OF_THE_DOCUMENT):
-        status = STATUSES[media_type, Outcome.REFUSED]
+        status = STATUSES[media_type, RequestOutcome.REFUSED]
     reply = _reply({"errors": [error_of(refusal)]}, media_type, status)
     if isinstance(refusal, MethodRefused):
         reply.headers["Allow"] = refusal.allow

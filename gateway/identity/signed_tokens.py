@@ -73,7 +73,7 @@ class Verified:
     expires: float
 
 
-class Tokens:
+class SignedTokens:
     """Tells callers by their tokens."""
 
     def __init__(self, policy: TokenPolicy, keys: KeySet) -> None:

@@ -15,11 +15,11 @@ _COMPARED_AT_ONCE = 20
 _STEPS_OF_A_COMPARISON = 50
 
 
-async def unknown(asking: FieldContext, kind: str, given: str, existing: Sequence[str]) -> NotFound:
+async def unknown(context: FieldContext, kind: str, given: str, existing: Sequence[str]) -> NotFound:
     """The error for an id that names nothing: it offers the closest ids, or the first few there are. Of many such ids
     in one request only the first few are compared; the others hear how many there are."""
     given = given[:LONGEST_SHOWN]
-    if not asking.loaders.may_suggest():
+    if not context.loaders.may_suggest():
         return NotFound(f"No {kind} has the id {given!r}. There are {len(existing)}.", id=given, kind=kind, closest=[])
     similar: Sequence[str] = ()
     async for piece in pieces(existing, 1.5):
@@ -33,7 +33,7 @@ async def unknown(asking: FieldContext, kind: str, given: str, existing: Sequenc
 
 
 async def named_models(
-    asking: FieldContext, environments: Sequence[EnvironmentModels], criteria: ModelFilter | None
+    context: FieldContext, environments: Sequence[EnvironmentModels], criteria: ModelFilter | None
 ) -> frozenset[str] | None:
     """The ids of the models that a filter's ids name; None when it has none. Raises BadUserInput for an id that names
     no model, AmbiguousId for one that names several."""
@@ -44,7 +44,7 @@ async def named_models(
         for given in piece:
             model = find_named(given, environments)
             if model is None:
-                missing = await unknown(asking, "model", given, ids_of(environments))
+                missing = await unknown(context, "model", given, ids_of(environments))
                 raise BadUserInput(f"modelIds: {missing.message}", argument="modelIds")
             found.add(model.id)
     return frozenset(found)

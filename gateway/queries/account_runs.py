@@ -15,7 +15,7 @@ from gateway.telemetry.usage import current_usage
 
 
 async def newest_runs(
-    asking: FieldContext,
+    context: FieldContext,
     projects: Sequence[Project],
     limit: int,
     criteria: SearchFilter | None = None,
@@ -30,33 +30,33 @@ async def newest_runs(
     places = {project.environment_id for project in projects}
     count = min(MOST_RUNS, limit + max(20, limit))
     while True:
-        read = await asking.loaders.newest_runs(count)
+        read = await context.loaders.newest_runs(count)
         here = [run for run in read if run.environment_id in places and (where is None or where.admits(run))]
-        found = await _containing(asking, here, criteria)
+        found = await _containing(context, here, criteria)
         if where is not None and where.models is not None:
-            found = await _with_model(asking, projects, found, where.models)
+            found = await _with_model(context, projects, found, where.models)
         if len(found) >= limit or len(read) < count:
             return found[:limit]
         if count >= MOST_RUNS:
-            current_usage().notes.append({"path": list(asking.path), "lookedAtRuns": count, "wantedRuns": limit})
+            current_usage().notes.append({"path": list(context.path), "lookedAtRuns": count, "wantedRuns": limit})
             return found
         count = min(MOST_RUNS, count * 4)
 
 
-async def _containing(asking: FieldContext, runs: Sequence[Run], criteria: SearchFilter | None) -> list[Run]:
+async def _containing(context: FieldContext, runs: Sequence[Run], criteria: SearchFilter | None) -> list[Run]:
     if criteria is None or criteria.is_empty:
         return list(runs)
-    touched = await gather(executed_models(asking, run, None) for run in runs)
+    touched = await gather(executed_models(context, run, None) for run in runs)
     return [run for run, models in zip(runs, touched, strict=True) if contains_match(criteria, models)]
 
 
 async def _with_model(
-    asking: FieldContext, projects: Sequence[Project], runs: Sequence[Run], models: ModelFilter
+    context: FieldContext, projects: Sequence[Project], runs: Sequence[Run], models: ModelFilter
 ) -> list[Run]:
     if models.is_empty:
         return list(runs)
-    named = await named_in_projects(asking, projects, models)
-    touched = await gather(executed_models(asking, run, None) for run in runs)
+    named = await named_in_projects(context, projects, models)
+    touched = await gather(executed_models(context, run, None) for run in runs)
     return [
         run for run, of_run in zip(runs, touched, strict=True) if meeting(of_run, run.environment_id, models, named)
     ]

@@ -15,7 +15,7 @@ from gateway.queries.run_models import models_in_run
 
 
 async def average_job_runtime(
-    asking: FieldContext,
+    context: FieldContext,
     job: Job,
     last_runs: int,
     *,
@@ -32,13 +32,13 @@ async def average_job_runtime(
     """
     if where is not None and not where.admits(job):
         return job_average(RunWindow((), {}))
-    if not await builds(asking, job, criteria, models):
+    if not await builds(context, job, criteria, models):
         return job_average(RunWindow((), {}))
-    return job_average(await run_window(asking, job, last_runs, leave_out))
+    return job_average(await run_window(context, job, last_runs, leave_out))
 
 
 async def average_historical_model_runtime(
-    asking: FieldContext,
+    context: FieldContext,
     job: Job,
     slowest: int | None,
     last_runs: int,
@@ -52,14 +52,14 @@ async def average_historical_model_runtime(
     Taken are the models the job builds that meet both filters, see models_of_job; the runs are its newest `last_runs`
     that ended by themselves. See average_of_models.
     """
-    taken = {model.unique_id: model for model in await models_of_job(asking, job, models, also=criteria)}
-    window = await run_window(asking, job, last_runs, leave_out)
-    touched = await gather(executed_models(asking, run, None) for run in window.runs)
+    taken = {model.unique_id: model for model in await models_of_job(context, job, models, also=criteria)}
+    window = await run_window(context, job, last_runs, leave_out)
+    touched = await gather(executed_models(context, run, None) for run in window.runs)
     return average_of_models(taken, touched, slowest)
 
 
 async def average_model_runtime(
-    asking: FieldContext,
+    context: FieldContext,
     run: Run,
     slowest: int | None,
     *,
@@ -70,5 +70,5 @@ async def average_model_runtime(
 
     The filters look at each model as it was in that run. See average_of_models.
     """
-    touched = await models_in_run(asking, run, criteria=criteria, models=models)
+    touched = await models_in_run(context, run, criteria=criteria, models=models)
     return average_of_models({one.unique_id: one for one in touched}, [touched], slowest)

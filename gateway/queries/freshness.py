@@ -9,11 +9,11 @@ from gateway.loading.field_context import FieldContext
 from gateway.queries.projects import project_of_environment
 
 
-async def model_freshness(asking: FieldContext, model: Model) -> Freshness:
+async def model_freshness(context: FieldContext, model: Model) -> Freshness:
     """The worst freshness among the sources a model stands on, directly or through other nodes (see freshness_of)."""
-    project = await project_of_environment(asking, model.environment_id)
+    project = await project_of_environment(context, model.environment_id)
     lineage, sources = await gather_pair(
-        asking.loaders.lineage(model.environment_id), asking.loaders.sources(model.environment_id)
+        context.loaders.lineage(model.environment_id), context.loaders.sources(model.environment_id)
     )
     upstream = lineage.sources_upstream(model.unique_id) if project else ()
     return freshness_of(Source(project, sources[one]) for one in upstream if project and one in sources)

@@ -33,14 +33,14 @@ Named = frozenset[HistoryKey] | None
 """The models that a filter's ids name; None when it has no ids."""
 
 
-async def jobs_of_project(asking: FieldContext, project: Project) -> list[Job]:
+async def jobs_of_project(context: FieldContext, project: Project) -> list[Job]:
     """The jobs that run in a project's environment, ordered by id."""
-    jobs = await asking.loaders.jobs()
+    jobs = await context.loaders.jobs()
     return [job for _, job in sorted(jobs.items()) if job.environment_id == project.environment_id]
 
 
 async def select_jobs(
-    asking: FieldContext,
+    context: FieldContext,
     projects: Sequence[Project],
     criteria: SearchFilter | None = None,
     models: ModelFilter | None = None,
@@ -50,45 +50,45 @@ async def select_jobs(
 
     `where` narrows them by what they are themselves, not by its `models`.
     """
-    named = await named_in_projects(asking, projects, models)
+    named = await named_in_projects(context, projects, models)
 
     async def of_project(project: Project) -> list[Job]:
-        jobs = [job for job in await jobs_of_project(asking, project) if where is None or where.admits(job)]
-        kept = await gather(_builds(asking, job, criteria, models, named) for job in jobs)
+        jobs = [job for job in await jobs_of_project(context, project) if where is None or where.admits(job)]
+        kept = await gather(_builds(context, job, criteria, models, named) for job in jobs)
         return [job for job, keep in zip(jobs, kept, strict=True) if keep]
 
-    found = await asking.of_each(projects, of_project)
+    found = await context.of_each(projects, of_project)
     return sorted((job for jobs in found for job in jobs), key=lambda job: job.id)
 
 
-async def builds(asking: FieldContext, job: Job, criteria: SearchFilter | None, models: ModelFilter | None) -> bool:
+async def builds(context: FieldContext, job: Job, criteria: SearchFilter | None, models: ModelFilter | None) -> bool:
     """Whether a job builds a model meeting `criteria`, and one meeting `models` (see built_models)."""
-    named = await named_models_of(asking, job.environment_id, models)
-    return await _builds(asking, job, criteria, models, named)
+    named = await named_models_of(context, job.environment_id, models)
+    return await _builds(context, job, criteria, models, named)
 
 
 async def _builds(
-    asking: FieldContext, job: Job, criteria: SearchFilter | None, models: ModelFilter | None, named: Named
+    context: FieldContext, job: Job, criteria: SearchFilter | None, models: ModelFilter | None, named: Named
 ) -> bool:
     if (criteria is None or criteria.is_empty) and (models is None or models.is_empty):
         return True
-    built = (await asking.loaders.built_models(job)).models
+    built = (await context.loaders.built_models(job)).models
     if criteria is not None and not criteria.is_empty and not contains_match(criteria, built):
         return False
     return models is None or models.is_empty or bool(meeting(built, job.environment_id, models, named))
 
 
-async def named_models_of(asking: FieldContext, environment_id: int, models: ModelFilter | None) -> Named:
+async def named_models_of(context: FieldContext, environment_id: int, models: ModelFilter | None) -> Named:
     """The models of one environment that a filter's ids name. Raises BadUserInput for an id that names none of them."""
-    project = await project_of_environment(asking, environment_id)
-    return await named_in_projects(asking, [project] if project else [], models)
+    project = await project_of_environment(context, environment_id)
+    return await named_in_projects(context, [project] if project else [], models)
 
 
-async def named_in_projects(asking: FieldContext, projects: Sequence[Project], models: ModelFilter | None) -> Named:
+async def named_in_projects(context: FieldContext, projects: Sequence[Project], models: ModelFilter | None) -> Named:
     """The models of these projects that a filter's ids name. Raises BadUserInput for an id that names none of them."""
     if models is None or models.model_ids is None:
         return None
-    found = await select_models(asking, projects, ModelFilter(model_ids=models.model_ids))
+    found = await select_models(context, projects, ModelFilter(model_ids=models.model_ids))
     return frozenset(HistoryKey(model.environment_id, model.unique_id) for model in found)
 
 
@@ -109,18 +109,18 @@ def number_of(given: str, kind: str, argument: str = "id") -> int:
     return int(given)
 
 
-async def find_job(asking: FieldContext, job_id: int) -> Job:
+async def find_job(context: FieldContext, job_id: int) -> Job:
     """The job with this id. Raises NotFound that says which jobs exist."""
-    jobs = await asking.loaders.jobs()
+    jobs = await context.loaders.jobs()
     if job_id not in jobs:
-        raise await unknown(asking, "job", str(job_id), [str(one) for one in sorted(jobs)])
+        raise await unknown(context, "job", str(job_id), [str(one) for one in sorted(jobs)])
     return jobs[job_id]
 
 
-async def find_run(asking: FieldContext, run_id: int) -> Run:
+async def find_run(context: FieldContext, run_id: int) -> Run:
     """The run with this id. Raises NotFound that tells where run ids are to be had."""
     try:
-        return await asking.loaders.run(run_id)
+        return await context.loaders.run(run_id)
     except NotFound:
         raise NotFound(
             f"No run has the id '{run_id}'. Ids of runs are listed under job(id) {{ runs {{ nodes {{ id }} }} }}.",
@@ -129,28 +129,28 @@ async def find_run(asking: FieldContext, run_id: int) -> Run:
         ) from None
 
 
-async def jobs_of_model(asking: FieldContext, model: Model) -> list[Job]:
+async def jobs_of_model(context: FieldContext, model: Model) -> list[Job]:
     """The jobs of the model's environment that build it, ordered by id (see built_models)."""
-    known = await asking.loaders.jobs()
+    known = await context.loaders.jobs()
     jobs = [job for _, job in sorted(known.items()) if job.environment_id == model.environment_id]
-    built = await gather(asking.loaders.built_models(job) for job in jobs)
+    built = await gather(context.loaders.built_models(job) for job in jobs)
     return [job for job, of_job in zip(jobs, built, strict=True) if model.unique_id in of_job.unique_ids]
 
 
 async def models_of_job(
-    asking: FieldContext, job: Job, criteria: ModelFilter | None, *, also: SearchFilter | None = None
+    context: FieldContext, job: Job, criteria: ModelFilter | None, *, also: SearchFilter | None = None
 ) -> list[Model]:
     """The models a job builds, as their environment knows them now, ordered by id. Removed ones are left out.
 
     The filters look at them as every filter on a job does: as they were in the run that tells what it builds. Of an
     environment that is neither production nor staging no models are known; the answer carries a note then.
     """
-    project = await project_of_environment(asking, job.environment_id)
+    project = await project_of_environment(context, job.environment_id)
     if project is None:
-        current_usage().notes.append({**_UNKNOWN_ENVIRONMENT, "path": list(asking.path), "job": str(job.id)})
+        current_usage().notes.append({**_UNKNOWN_ENVIRONMENT, "path": list(context.path), "job": str(job.id)})
         return []
-    built, environment = await gather_pair(asking.loaders.built_models(job), asking.loaders.models(project))
-    named = await named_in_projects(asking, [project], criteria)
+    built, environment = await gather_pair(context.loaders.built_models(job), context.loaders.models(project))
+    named = await named_in_projects(context, [project], criteria)
     kept: set[str] = set()
     async for some in pieces(built.models, 1.0):
         met = meeting(some, job.environment_id, criteria, named)
@@ -166,9 +166,9 @@ _UNKNOWN_ENVIRONMENT = {
 }
 
 
-async def executed_models(asking: FieldContext, run: Run, criteria: SearchFilter | None) -> list[ModelRun]:
+async def executed_models(context: FieldContext, run: Run, criteria: SearchFilter | None) -> list[ModelRun]:
     """What each model did in a run, ordered by unique id; models it did not touch are not in it."""
-    touched = (await asking.loaders.run_models(run)).models
+    touched = (await context.loaders.run_models(run)).models
     if criteria is None or criteria.is_empty:
         return list(touched)
     kept: list[ModelRun] = []
@@ -178,7 +178,7 @@ async def executed_models(asking: FieldContext, run: Run, criteria: SearchFilter
 
 
 async def ended_runs(
-    asking: FieldContext, job: Job, wanted: int, leave_out: frozenset[Variant] = ALL_VARIANTS
+    context: FieldContext, job: Job, wanted: int, leave_out: frozenset[Variant] = ALL_VARIANTS
 ) -> list[Run]:
     """The newest `wanted` runs of a job that ended by themselves and have a wall clock, newest first."""
     last = job.last_finished_run
@@ -186,11 +186,11 @@ async def ended_runs(
     ordinary = last is not None and (not last.commands or variant_of_commands(last.commands) not in leave_out)
     if wanted == 1 and last is not None and ordinary and _counts(last) and not last.inferred:
         return [last]
-    return list((await run_window(asking, job, wanted, leave_out)).runs)
+    return list((await run_window(context, job, wanted, leave_out)).runs)
 
 
 async def run_window(
-    asking: FieldContext, job: Job, wanted: int, leave_out: frozenset[Variant] = ALL_VARIANTS
+    context: FieldContext, job: Job, wanted: int, leave_out: frozenset[Variant] = ALL_VARIANTS
 ) -> RunWindow:
     """The same runs, with a count of those left out to find them, by reason.
 
@@ -198,9 +198,9 @@ async def run_window(
     """
     count = wanted + max(5, wanted // 2)
     while True:
-        runs = await asking.loaders.recent_runs(job.id, count)
+        runs = await context.loaders.recent_runs(job.id, count)
         ended = [run for run in runs if _counts(run)]
-        variants = await _variants(asking, job, ended)
+        variants = await _variants(context, job, ended)
         special = ordinary_or_all(ended, {run: one for run, one in variants.items() if one in leave_out})
         chosen = [run for run in ended if run not in special][:wanted]
         if len(chosen) == wanted or len(runs) < count or count >= MOST_RUNS:
@@ -210,12 +210,12 @@ async def run_window(
         count = min(MOST_RUNS, count * 4)
 
 
-async def _variants(asking: FieldContext, job: Job, runs: Sequence[Run]) -> dict[Run, Variant | None]:
+async def _variants(context: FieldContext, job: Job, runs: Sequence[Run]) -> dict[Run, Variant | None]:
     """What sets each run apart: by its commands or its job's, without the Admin API by the arguments dbt wrote."""
     inferred = [run for run in runs if run.inferred]
     found = {run: _typed(job, run) for run in runs if not run.inferred}
-    touched = await gather(executed_models(asking, run, None) for run in inferred)
-    commands = await asking.loaders.commands([one for models in touched for one in models if one.status.executed])
+    touched = await gather(executed_models(context, run, None) for run in inferred)
+    commands = await context.loaders.commands([one for models in touched for one in models if one.status.executed])
     for run, models in zip(inferred, touched, strict=True):
         told = [commands.get((run.id, one.invocation_id)) for one in models if one.status.executed]
         found[run] = next((one.variant for one in told if one is not None and one.variant is not None), None)

@@ -9,21 +9,21 @@ from gateway.loading.field_context import FieldContext
 from gateway.queries.projects import project_of_environment
 
 
-async def upstream_models(asking: FieldContext, model: Model) -> list[Model]:
+async def upstream_models(context: FieldContext, model: Model) -> list[Model]:
     """The models this one is built from directly, ordered by unique id."""
-    lineage = await asking.loaders.lineage(model.environment_id)
-    return await _applied(asking, model, lineage.models_upstream(model.unique_id))
+    lineage = await context.loaders.lineage(model.environment_id)
+    return await _applied(context, model, lineage.models_upstream(model.unique_id))
 
 
-async def downstream_models(asking: FieldContext, model: Model) -> list[Model]:
+async def downstream_models(context: FieldContext, model: Model) -> list[Model]:
     """The models that are built from this one directly, ordered by unique id."""
-    lineage = await asking.loaders.lineage(model.environment_id)
-    return await _applied(asking, model, lineage.models_downstream(model.unique_id))
+    lineage = await context.loaders.lineage(model.environment_id)
+    return await _applied(context, model, lineage.models_downstream(model.unique_id))
 
 
-async def _applied(asking: FieldContext, model: Model, unique_ids: Iterable[str]) -> list[Model]:
-    project = await project_of_environment(asking, model.environment_id)
+async def _applied(context: FieldContext, model: Model, unique_ids: Iterable[str]) -> list[Model]:
+    project = await project_of_environment(context, model.environment_id)
     if project is None:
         return []
-    by_unique_id = (await asking.loaders.models(project)).by_unique_id
+    by_unique_id = (await context.loaders.models(project)).by_unique_id
     return [by_unique_id[unique_id] for unique_id in unique_ids if unique_id in by_unique_id]

@@ -73,9 +73,9 @@ async def finished_runs(
 async def _finished_run(live: Live, run_id: int, project_ids: Collection[str] | None) -> Run | None:
     """A run that has finished and is wanted. Raises UpstreamError for one that may be read another time."""
     try:
-        async with live.fresh() as asking:
-            run = await find_run(asking, run_id)
-            project = await project_of_environment(asking, run.environment_id)
+        async with live.fresh() as context:
+            run = await find_run(context, run_id)
+            project = await project_of_environment(context, run.environment_id)
     except GatewayError as unreadable:
         if isinstance(unreadable, UpstreamError) and unreadable.transient:
             raise
@@ -110,9 +110,9 @@ async def changed_rankings(
 
 async def _ranking(live: Live, rank: Callable[[FieldContext], Awaitable[Ranking[T]]]) -> tuple[Ranked[T], ...] | None:
     try:
-        async with live.fresh() as asking:
-            ranking = await rank(asking)
-            return None if asking.failures else ranking.entries
+        async with live.fresh() as context:
+            ranking = await rank(context)
+            return None if context.failures else ranking.entries
     except GatewayError as unreadable:
         log.info("a ranking that is subscribed to cannot be read: %s", unreadable.code)
         return None

@@ -26,18 +26,18 @@ MOST_HISTORY = 100
 
 
 async def environments_of(
-    asking: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None
+    context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None
 ) -> list[EnvironmentModels]:
     """At least the models that meet a filter, but for its ids, of each project that could be read; see of_each."""
 
     async def read() -> list[EnvironmentModels]:
-        return asking.sort_out(projects, await asking.loaders.models_of_each(projects, criteria))
+        return context.sort_out(projects, await context.loaders.models_of_each(projects, criteria))
 
-    return await asking.loaders.derived(_key("environments", projects, criteria), tuple(projects), read)
+    return await context.loaders.derived(_key("environments", projects, criteria), tuple(projects), read)
 
 
 async def select_models(
-    asking: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None
+    context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None
 ) -> Sequence[Model]:
     """The models of these projects that meet a filter, ordered by id.
 
@@ -45,9 +45,9 @@ async def select_models(
     """
 
     async def select() -> Sequence[Model]:
-        return await _select_models(asking, projects, criteria)
+        return await _select_models(context, projects, criteria)
 
-    return await asking.loaders.derived(_key("models", projects, criteria), tuple(projects), select)
+    return await context.loaders.derived(_key("models", projects, criteria), tuple(projects), select)
 
 
 def _key(what: str, projects: Sequence[Project], criteria: ModelFilter | None) -> Hashable:
@@ -55,9 +55,9 @@ def _key(what: str, projects: Sequence[Project], criteria: ModelFilter | None) -
 
 
 async def _select_models(
-    asking: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None
+    context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None
 ) -> Sequence[Model]:
-    environments = await narrowed_environments(asking, projects, criteria)
+    environments = await narrowed_environments(context, projects, criteria)
     for one in environments:
         # Each keeps its order.
         await checkpoint(one.steps_to_order())
@@ -66,29 +66,29 @@ async def _select_models(
 
 
 async def narrowed_environments(
-    asking: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None
+    context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None
 ) -> list[EnvironmentModels]:
     """The models of each project that could be read, and of them those that meet a filter. Raises as select_models."""
-    environments = await environments_of(asking, projects, criteria)
+    environments = await environments_of(context, projects, criteria)
     if criteria is None or criteria.is_empty:
         return environments
     try:
-        return await matching(asking, environments, criteria)
+        return await matching(context, environments, criteria)
     except BadUserInput:
-        if asking.own_failure:
-            raise asking.own_failure from None
+        if context.own_failure:
+            raise context.own_failure from None
         # What is asked for was read in part only, maybe; the error has to say what there is.
-        return await matching(asking, await environments_of(asking, projects, None), criteria)
+        return await matching(context, await environments_of(context, projects, None), criteria)
 
 
 async def matching(
-    asking: FieldContext, environments: Sequence[EnvironmentModels], criteria: ModelFilter | None
+    context: FieldContext, environments: Sequence[EnvironmentModels], criteria: ModelFilter | None
 ) -> list[EnvironmentModels]:
     """Of each environment the models that meet a filter. Each filter looks at an environment's models once, as long as
     that is kept. Raises BadUserInput for a model id that names none, or several, of them."""
     if criteria is None:
         return list(environments)
-    named = await named_models(asking, environments, criteria)
+    named = await named_models(context, environments, criteria)
     met = [await _narrowed(one, criteria.criteria) for one in environments]
     if named is None:
         return met
@@ -113,35 +113,35 @@ async def _narrowed(environment: EnvironmentModels, criteria: ModelFilter) -> En
     return environment.keep_narrowed(criteria, met)
 
 
-async def find_model(asking: FieldContext, given: str, deployment: DeploymentEnvironment | None) -> Model:
+async def find_model(context: FieldContext, given: str, deployment: DeploymentEnvironment | None) -> Model:
     """The model that an id names: `project.model`, `project.package.model` or a unique id.
 
     Without a deployment the id says where, else it is production. Raises NotFound, AmbiguousId or, for an id of another
     deployment than the one given, BadUserInput; while a project that may hold it cannot be read, that project's error.
     """
-    known = await asking.loaders.projects()
+    known = await context.loaders.projects()
     projects = known.accounts[deployment_of(known, project_part(given), deployment)].projects
     named = [project for project in projects if any(given.startswith(f"{one}.") for one in project.spellings)]
     searched = named if named and not given.startswith("model.") else projects
-    environments = await asking.of_each(searched, asking.loaders.models)
+    environments = await context.of_each(searched, context.loaders.models)
     found = find_named(given, environments)
     if found is not None:
         return found
-    raise asking.own_failure or await unknown(asking, "model", given, ids_of(environments))
+    raise context.own_failure or await unknown(context, "model", given, ids_of(environments))
 
 
-async def model_with_id(asking: FieldContext, model_id: str) -> Model:
+async def model_with_id(context: FieldContext, model_id: str) -> Model:
     """The model whose id is exactly this, through any environment. Takes no other spelling and seeks no similar ids,
     which among thousands of models costs tenths of a second for each: hundreds of references cost no more than the
     loads of their projects.
 
     Raises NotFound; while the name of a project that may hold it cannot be read, that project's error.
     """
-    known = await asking.loaders.projects()
+    known = await context.loaders.projects()
     project_id = project_part(model_id)
     here = known.accounts[deployment_of(known, project_id, None)].projects
     named = next((project for project in here if project.id == project_id), None)
-    found = (await asking.loaders.models(named)).by_id.get(model_id) if named else None
+    found = (await context.loaders.models(named)).by_id.get(model_id) if named else None
     if found:
         return found
     unread = [known.unread[one.environment_id] for one in here if one.environment_id in known.unread]
@@ -150,22 +150,22 @@ async def model_with_id(asking: FieldContext, model_id: str) -> Model:
     raise NotFound(f"No model has the id {model_id[:100]!r}. A reference takes the id as models {{ id }} gives it.")
 
 
-async def model_history(asking: FieldContext, model: Model, count: int) -> tuple[ModelRun, ...]:
+async def model_history(context: FieldContext, model: Model, count: int) -> tuple[ModelRun, ...]:
     """The newest `count` runs of one model, newest first, by any job."""
     key = HistoryKey(model.environment_id, model.unique_id)
-    runs = (await asking.loaders.histories(HistoryRequest((key,), count)))[key]
+    runs = (await context.loaders.histories(HistoryRequest((key,), count)))[key]
     if isinstance(runs, GatewayError):
         raise runs
     return runs
 
 
-async def tests_of_model(asking: FieldContext, model: Model) -> tuple[ModelTest, ...]:
+async def tests_of_model(context: FieldContext, model: Model) -> tuple[ModelTest, ...]:
     """A model's tests with their last status, ordered by unique id. Needs the detail `tests` (see projection)."""
-    details = await asking.loaders.details(model)
+    details = await context.loaders.details(model)
     return tuple(replace(test, project_id=model.project_id) for test in details.tests)
 
 
-async def last_model_run(asking: FieldContext, model: Model) -> ModelRun | None:
+async def last_model_run(context: FieldContext, model: Model) -> ModelRun | None:
     """What the run did that the model's last attempt belongs to, whatever its outcome; None when it never ran.
 
     A history also holds runs that leave the environment's state alone, those of CI: the last attempt is none of them.
@@ -173,38 +173,38 @@ async def last_model_run(asking: FieldContext, model: Model) -> ModelRun | None:
     last = model.last_run
     if last is None:
         return None
-    runs = await model_history(asking, model, 1)
+    runs = await model_history(context, model, 1)
     if last.run_id is None:
         return runs[0] if runs else None
     found = next((run for run in runs if run.run_id == last.run_id), None)
     if found is not None or last.job_id is None:
         return found
-    return await asking.loaders.model_in_run(RunKey(last.job_id, last.run_id), model.unique_id)
+    return await context.loaders.model_in_run(RunKey(last.job_id, last.run_id), model.unique_id)
 
 
-async def last_successful_run(asking: FieldContext, model: Model) -> ModelRun | None:
+async def last_successful_run(context: FieldContext, model: Model) -> ModelRun | None:
     """The run that `model.runtime` is of: the newest in which the model succeeded, as the environment's state has it,
     so none of CI, and no clone. None when it never did. Reads one run of the model where its last attempt succeeded,
     else as many as it takes to the newest success, and the run itself where that is another."""
     if model.last_success_run_id is None or model.last_success_job_id is None:
         return None
     if model.last_run is not None and model.last_run.run_id == model.last_success_run_id:
-        newest = await last_model_run(asking, model)
+        newest = await last_model_run(context, model)
         if newest is not None and WITHIN_JOB.reason(newest, None) is None:
             return newest
-    counted = await counted_runs(asking, [model], 1, WITHIN_JOB)
+    counted = await counted_runs(context, [model], 1, WITHIN_JOB)
     found = counted[HistoryKey(model.environment_id, model.unique_id)]
     if isinstance(found, GatewayError):
         raise found
     if found.runs and found.runs[0].run_id == model.last_success_run_id:
         return found.runs[0]
-    return await asking.loaders.model_in_run(
+    return await context.loaders.model_in_run(
         RunKey(model.last_success_job_id, model.last_success_run_id), model.unique_id
     )
 
 
 async def counted_runs(
-    asking: FieldContext, models: Iterable[Model], wanted: int, scope: HistoryScope
+    context: FieldContext, models: Iterable[Model], wanted: int, scope: HistoryScope
 ) -> dict[HistoryKey, Counted | GatewayError]:
     """The newest `wanted` runs of each model that count in `scope`, fewer where the longest history has fewer.
 
@@ -212,13 +212,13 @@ async def counted_runs(
     do not count.
     """
     # Of inferred jobs nothing is known by which their runs would not count.
-    jobs = {} if asking.loaders.infers_jobs or scope == WITHIN_JOB else await asking.loaders.jobs()
+    jobs = {} if context.loaders.infers_jobs or scope == WITHIN_JOB else await context.loaders.jobs()
     found: dict[HistoryKey, Counted | GatewayError] = {}
     pending = [HistoryKey(model.environment_id, model.unique_id) for model in models]
     count = min(MOST_HISTORY, wanted + max(2, wanted // 4))
     while pending:
-        histories = await asking.loaders.histories(HistoryRequest(tuple(pending), count))
-        commands = await _commands_of(asking, list(histories.values()), count)
+        histories = await context.loaders.histories(HistoryRequest(tuple(pending), count))
+        commands = await _commands_of(context, list(histories.values()), count)
         short = []
         async for piece in pieces(list(histories), steps=5 + count):
             for key in piece:
@@ -235,30 +235,30 @@ async def counted_runs(
 
 
 async def _commands_of(
-    asking: FieldContext, histories: Sequence[tuple[ModelRun, ...] | GatewayError], count: int
+    context: FieldContext, histories: Sequence[tuple[ModelRun, ...] | GatewayError], count: int
 ) -> Commands:
     """What is told of the commands behind what was executed in these histories of at most `count` runs."""
     witnesses: dict[tuple[int, str | None], ModelRun] = {}
     async for piece in pieces(histories, steps=2 + count):
         executed = (run for runs in piece if isinstance(runs, tuple) for run in runs if run.status.executed)
         witnesses.update(((run.run_id, run.invocation_id), run) for run in executed)
-    return await asking.loaders.commands(list(witnesses.values()))
+    return await context.loaders.commands(list(witnesses.values()))
 
 
-async def applied_model(asking: FieldContext, project: Project | None, unique_id: str) -> Model | None:
+async def applied_model(context: FieldContext, project: Project | None, unique_id: str) -> Model | None:
     """A model by its unique id within one project; None when its environment does not hold it any more."""
     if project is None:
         return None
-    return (await asking.loaders.models(project)).by_unique_id.get(unique_id)
+    return (await context.loaders.models(project)).by_unique_id.get(unique_id)
 
 
-async def owner_of_model(asking: FieldContext, model: Model) -> Owner | None:
+async def owner_of_model(context: FieldContext, model: Model) -> Owner | None:
     """The owner of the model's group; else the `owner` that its meta names; None when neither does.
 
     Needs the optional fields `group` and `meta` (see projection).
     """
     if model.group is not None:
-        owner = (await asking.loaders.owners(model.environment_id)).get(model.group)
+        owner = (await context.loaders.owners(model.environment_id)).get(model.group)
         if owner is not None:
             return owner
     named = (model.meta or {}).get("owner")

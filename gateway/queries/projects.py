@@ -17,47 +17,47 @@ from gateway.loading.project_map import ProjectMap
 from gateway.loading.suggestions import named_models, unknown
 
 
-async def find_account(asking: FieldContext, deployment: DeploymentEnvironment) -> Account:
+async def find_account(context: FieldContext, deployment: DeploymentEnvironment) -> Account:
     """The account with all its projects in one deployment environment."""
-    return (await asking.loaders.projects()).accounts[deployment]
+    return (await context.loaders.projects()).accounts[deployment]
 
 
 async def view_account(
-    asking: FieldContext, deployment: DeploymentEnvironment, criteria: ProjectFilter | None = None
+    context: FieldContext, deployment: DeploymentEnvironment, criteria: ProjectFilter | None = None
 ) -> Account:
     """The account through one deployment environment, narrowed by a filter, with the id that says so.
 
     Raises BadUserInput for a filter that makes the id too long or names a project that does not exist.
     """
-    account = await find_account(asking, deployment)
-    kept = await select_projects(asking, account.projects, criteria)
+    account = await find_account(context, deployment)
+    kept = await select_projects(context, account.projects, criteria)
     if kept is account.projects:
         return account
-    number = asking.loaders.account_number
+    number = context.loaders.account_number
     return replace(account, id=AccountView(number, deployment, criteria).id, projects=kept)
 
 
-async def account_with_id(asking: FieldContext, account_id: str) -> Account:
+async def account_with_id(context: FieldContext, account_id: str) -> Account:
     """The account that an id stands for. Raises NotFound."""
-    view, number = account_view(account_id), asking.loaders.account_number
+    view, number = account_view(account_id), context.loaders.account_number
     if view is None or view.number != number:
         raise NotFound(
             f"No account has the id {account_id[:100]!r}. This gateway serves account {number}; ids of it through "
             "staging or a filter are those that account { id } gives."
         )
-    account = await view_account(asking, view.deployment, view.criteria)
+    account = await view_account(context, view.deployment, view.criteria)
     if account.id != account_id:
         raise NotFound(f"No account has the id {account_id[:100]!r}. The same account has the id {account.id!r}.")
     return account
 
 
-async def find_project(asking: FieldContext, project_id: str, deployment: DeploymentEnvironment | None) -> Project:
+async def find_project(context: FieldContext, project_id: str, deployment: DeploymentEnvironment | None) -> Project:
     """The project with this id; with a deployment, its name alone will do where only one has it there.
 
     Raises NotFound, BadUserInput for an id of another deployment than the one given, or the upstream's error while a
     project's name cannot be read.
     """
-    projects = await asking.loaders.projects()
+    projects = await context.loaders.projects()
     where = deployment_of(projects, project_id, deployment)
     here = projects.accounts[where].projects
     found = [project for project in here if project.id == project_id]
@@ -67,7 +67,7 @@ async def find_project(asking: FieldContext, project_id: str, deployment: Deploy
     for project in here:
         if project.environment_id in projects.unread:
             raise projects.unread[project.environment_id]
-    raise await unknown(asking, "project", project_id, [project.id for project in here])
+    raise await unknown(context, "project", project_id, [project.id for project in here])
 
 
 def deployment_of(
@@ -87,22 +87,22 @@ def deployment_of(
     return deployment
 
 
-async def project_with_id(asking: FieldContext, project_id: str) -> Project:
+async def project_with_id(context: FieldContext, project_id: str) -> Project:
     """The project whose id is exactly this, through any environment. Raises NotFound, or as find_project does."""
-    project = await find_project(asking, project_id, None)
+    project = await find_project(context, project_id, None)
     if project.id != project_id:
-        raise await unknown(asking, "project", project_id, [project.id])
+        raise await unknown(context, "project", project_id, [project.id])
     return project
 
 
-async def project_of_environment(asking: FieldContext, environment_id: int) -> Project | None:
+async def project_of_environment(context: FieldContext, environment_id: int) -> Project | None:
     """The project that an environment holds; None for an environment that is not one of the deployments."""
-    projects = await asking.loaders.projects()
+    projects = await context.loaders.projects()
     return projects.by_environment.get(environment_id)
 
 
 async def select_projects(
-    asking: FieldContext, projects: Sequence[Project], criteria: ProjectFilter | None
+    context: FieldContext, projects: Sequence[Project], criteria: ProjectFilter | None
 ) -> tuple[Project, ...]:
     """The projects a filter keeps: by id first, then those that contain a model meeting every criterion.
 
@@ -110,17 +110,17 @@ async def select_projects(
     """
     if criteria is None:
         return tuple(projects)
-    await _ensure_known(asking, criteria, projects)
+    await _ensure_known(context, criteria, projects)
     admitted = [project for project in projects if criteria.admits(project.spellings)]
     if criteria.criteria.is_empty and (criteria.models is None or criteria.models.is_empty):
         keeps_all = criteria.project_ids is None
         return projects if keeps_all and isinstance(projects, tuple) else tuple(admitted)
 
     async def read(project: Project) -> tuple[Project, EnvironmentModels]:
-        return project, await asking.loaders.models(project)
+        return project, await context.loaders.models(project)
 
-    found = await asking.of_each(admitted, read)
-    named = await named_models(asking, [models for _, models in found], criteria.models)
+    found = await context.of_each(admitted, read)
+    named = await named_models(context, [models for _, models in found], criteria.models)
     return tuple([project for project, models in found if await _contains(models, criteria, named)])
 
 
@@ -137,15 +137,15 @@ async def _contains(environment: EnvironmentModels, criteria: ProjectFilter, nam
     return meets_own and meets_models
 
 
-async def _ensure_known(asking: FieldContext, criteria: ProjectFilter, projects: Sequence[Project]) -> None:
+async def _ensure_known(context: FieldContext, criteria: ProjectFilter, projects: Sequence[Project]) -> None:
     known = {spelling for project in projects for spelling in project.spellings}
     for project_id in criteria.project_ids or ():
         if project_id not in known:
-            missing = await unknown(asking, "project", project_id, [project.id for project in projects])
+            missing = await unknown(context, "project", project_id, [project.id for project in projects])
             raise BadUserInput(f"projectIds: {missing.message}", argument="projectIds")
 
 
-async def model_counts(asking: FieldContext, projects: Sequence[Project]) -> list[int]:
+async def model_counts(context: FieldContext, projects: Sequence[Project]) -> list[int]:
     """How many models each project holds, in the order given."""
-    environments = await gather(asking.loaders.models(project) for project in projects)
+    environments = await gather(context.loaders.models(project) for project in projects)
     return [len(environment.models) for environment in environments]

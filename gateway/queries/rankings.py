@@ -27,7 +27,7 @@ from gateway.telemetry.usage import current_usage
 
 
 async def slowest_models(
-    asking: FieldContext,
+    context: FieldContext,
     projects: Sequence[Project],
     first: int,
     last_runs: int,
@@ -41,18 +41,18 @@ async def slowest_models(
     The filter chooses among models by their latest state; it does not look at the mean.
     """
     ranking = (
-        await _by_last_success(asking, projects, first, criteria)
+        await _by_last_success(context, projects, first, criteria)
         if last_runs == 1 and scope is None
-        else await _by_history(asking, projects, first, criteria, (last_runs, scope or HistoryScope()))
+        else await _by_history(context, projects, first, criteria, (last_runs, scope or HistoryScope()))
     )
-    _note(asking, "slowestModels", ranking)
+    _note(context, "slowestModels", ranking)
     return ranking
 
 
 async def _by_last_success(
-    asking: FieldContext, projects: Sequence[Project], first: int, criteria: ModelFilter | None
+    context: FieldContext, projects: Sequence[Project], first: int, criteria: ModelFilter | None
 ) -> Ranking[Model]:
-    environments = await narrowed_environments(asking, projects, criteria)
+    environments = await narrowed_environments(context, projects, criteria)
     for one in environments:
         # Each keeps its order: whoever ranks the same models after that costs next to nothing.
         await checkpoint(one.steps_to_rank(first))
@@ -61,21 +61,21 @@ async def _by_last_success(
 
 
 async def _by_history(
-    asking: FieldContext,
+    context: FieldContext,
     projects: Sequence[Project],
     first: int,
     criteria: ModelFilter | None,
     window: tuple[int, HistoryScope],
 ) -> Ranking[Model]:
-    models = await select_models(asking, projects, criteria)
-    measured, left_out = await _measure_history(asking, projects, models, *window)
+    models = await select_models(context, projects, criteria)
+    measured, left_out = await _measure_history(context, projects, models, *window)
     return replace(rank(measured, first), left_out=left_out)
 
 
 async def _measure_history(
-    asking: FieldContext, projects: Sequence[Project], models: Sequence[Model], last_runs: int, scope: HistoryScope
+    context: FieldContext, projects: Sequence[Project], models: Sequence[Model], last_runs: int, scope: HistoryScope
 ) -> tuple[list[Measured[Model]], Mapping[LeftOutReason, int]]:
-    histories = await counted_runs(asking, models, last_runs, scope)
+    histories = await counted_runs(context, models, last_runs, scope)
     measured: list[Measured[Model]] = []
     failed: dict[int, GatewayError] = {}
     left_out: Counter[LeftOutReason] = Counter()
@@ -92,12 +92,12 @@ async def _measure_history(
         raise next(iter(failed.values()))
     for project in projects:
         if project.environment_id in failed:
-            asking.report(failed[project.environment_id], project)
+            context.report(failed[project.environment_id], project)
     return measured, left_out
 
 
 async def longest_running_jobs(
-    asking: FieldContext,
+    context: FieldContext,
     projects: Sequence[Project],
     first: int,
     last_runs: int,
@@ -108,16 +108,16 @@ async def longest_running_jobs(
     leave_out: frozenset[Variant] = ALL_VARIANTS,
 ) -> Ranking[Job]:
     """The longest jobs by their mean wall clock over the last `last_runs` runs that ended by themselves."""
-    jobs = await select_jobs(asking, projects, criteria, models, where)
+    jobs = await select_jobs(context, projects, criteria, models, where)
 
     async def measure(project: Project) -> list[Measured[Job]]:
         here = [job for job in jobs if job.environment_id == project.environment_id]
-        ended = await gather(ended_runs(asking, job, last_runs, leave_out) for job in here)
+        ended = await gather(ended_runs(context, job, last_runs, leave_out) for job in here)
         return [Measured(job, job.id, _wall_clocks(runs)) for job, runs in zip(here, ended, strict=True)]
 
-    measured = await asking.of_each(projects, measure)
+    measured = await context.of_each(projects, measure)
     ranking = rank((one for of_project in measured for one in of_project), first)
-    _note(asking, "longestRunningJobs", ranking)
+    _note(context, "longestRunningJobs", ranking)
     return ranking
 
 
@@ -125,11 +125,11 @@ def _wall_clocks(runs: Sequence[Run]) -> Summary:
     return summarise(run.runtime for run in runs if run.runtime is not None)
 
 
-def _note(asking: FieldContext, what: str, ranking: Ranking[Model] | Ranking[Job]) -> None:
+def _note(context: FieldContext, what: str, ranking: Ranking[Model] | Ranking[Job]) -> None:
     if not ranking.without_runtime and not ranking.left_out:
         return
     note = {
-        "path": list(asking.path),
+        "path": list(context.path),
         "ranking": what,
         "considered": ranking.considered,
         "withoutRuntime": ranking.without_runtime,

@@ -11,21 +11,21 @@ from gateway.queries.jobs import executed_models, run_window
 from gateway.queries.projects import project_of_environment
 
 
-async def job_runtimes(asking: FieldContext, job: Job, last_runs: int) -> list[Runtime]:
+async def job_runtimes(context: FieldContext, job: Job, last_runs: int) -> list[Runtime]:
     """The wall clocks of the job's newest `last_runs` runs that ended by themselves, newest first."""
-    window = await run_window(asking, job, last_runs, frozenset())
+    window = await run_window(context, job, last_runs, frozenset())
     return [runtime for runtime in map(runtime_of_run, window.runs) if runtime is not None]
 
 
-async def model_runtimes(asking: FieldContext, job: Job, last_runs: int) -> list[Runtime]:
+async def model_runtimes(context: FieldContext, job: Job, last_runs: int) -> list[Runtime]:
     """What each model took in each of the job's newest `last_runs` runs that ended by themselves.
 
     Newest run first, by model id within a run. Models that were not executed, failed or were cancelled in a run have no
     runtime of it. One document per twenty runs; finished runs are read once.
     """
-    window = await run_window(asking, job, last_runs, frozenset())
-    touched = await gather(executed_models(asking, run, None) for run in window.runs)
-    names = await _names(asking, job.environment_id, {one.unique_id for of_run in touched for one in of_run})
+    window = await run_window(context, job, last_runs, frozenset())
+    touched = await gather(executed_models(context, run, None) for run in window.runs)
+    names = await _names(context, job.environment_id, {one.unique_id for of_run in touched for one in of_run})
     found: list[Runtime] = []
     for of_run in touched:
         runtimes = (runtime_of_model(one, names[one.unique_id]) for one in of_run)
@@ -33,12 +33,12 @@ async def model_runtimes(asking: FieldContext, job: Job, last_runs: int) -> list
     return found
 
 
-async def _names(asking: FieldContext, environment_id: int, unique_ids: set[str]) -> dict[str, str]:
+async def _names(context: FieldContext, environment_id: int, unique_ids: set[str]) -> dict[str, str]:
     """The model id of each unique id; those that have been removed since are named by the same rule."""
-    project = await project_of_environment(asking, environment_id)
+    project = await project_of_environment(context, environment_id)
     if project is None:
         return dict(model_ids(str(environment_id), unique_ids))
-    known = (await asking.loaders.models(project)).by_unique_id
+    known = (await context.loaders.models(project)).by_unique_id
     # Told apart from those of today too: a package's model that is gone may have had the name of one that is there.
     removed = model_ids(project.id, unique_ids | known.keys())
     return {one: known[one].id if one in known else removed[one] for one in unique_ids}

@@ -12,7 +12,7 @@ from gateway.loading.field_context import FieldContext
 
 
 async def select_sources(
-    asking: FieldContext, projects: Sequence[Project], statuses: Collection[RunStatus] | None
+    context: FieldContext, projects: Sequence[Project], statuses: Collection[RunStatus] | None
 ) -> list[Source]:
     """The sources of these projects whose last check ended in one of `statuses`, ordered by project and unique id.
 
@@ -20,16 +20,16 @@ async def select_sources(
     """
 
     async def of_project(project: Project) -> list[Source]:
-        found = await asking.loaders.sources(project.environment_id)
+        found = await context.loaders.sources(project.environment_id)
         return [Source(project, one) for one in found.values() if statuses is None or one.status in statuses]
 
-    found = await asking.of_each(projects, of_project)
+    found = await context.of_each(projects, of_project)
     return sorted((source for of_one in found for source in of_one), key=lambda source: source.place)
 
 
-async def models_built_on(asking: FieldContext, source: Source) -> list[Model]:
+async def models_built_on(context: FieldContext, source: Source) -> list[Model]:
     """The models of its project that stand on a source, directly or through others, ordered by id."""
-    lineage = await asking.loaders.lineage(source.project.environment_id)
-    models = (await asking.loaders.models(source.project)).by_unique_id
+    lineage = await context.loaders.lineage(source.project.environment_id)
+    models = (await context.loaders.models(source.project)).by_unique_id
     reached = lineage.models_built_on(source.unique_id)
     return sorted((models[one] for one in reached if one in models), key=lambda model: model.id)

@@ -54,7 +54,7 @@ def environment_lookups(environment_ids: Sequence[int], selection: str) -> dict[
 
 
 @dataclass(frozen=True, slots=True)
-class Operation(Generic[T_co]):
+class BatchOperation(Generic[T_co]):
     """What a batch of lookups has in common: a name, the fragments they spread, the type of each root.
 
     `nullable`: null stands for a root that the upstream does not know; for other roots it is a failure.
@@ -92,14 +92,18 @@ class BaseQuery:
     ) -> None:
         await self._client.close_async()
 
-    async def look_up(self, operation: Operation[T], lookups: Sequence[RootLookup], per_document: int) -> Answers[T]:
+    async def look_up(
+        self, operation: BatchOperation[T], lookups: Sequence[RootLookup], per_document: int
+    ) -> Answers[T]:
         """The lookups in documents of up to `per_document`, as `look_up_documents` answers them; in smaller ones for a
         while after dbt refused one of this operation as too complex."""
         per_document = self.batch_sizes.size(operation.name, per_document)
         chunks = [lookups[start : start + per_document] for start in range(0, len(lookups), per_document)]
         return await self.look_up_documents(operation, chunks)
 
-    async def look_up_documents(self, operation: Operation[T], documents: Sequence[Sequence[RootLookup]]) -> Answers[T]:
+    async def look_up_documents(
+        self, operation: BatchOperation[T], documents: Sequence[Sequence[RootLookup]]
+    ) -> Answers[T]:
         """Every alias with its value, None where the upstream knows no such thing, or the error that it met.
 
         The documents go out side by side. A lookup that fails alone leaves the others whole: they are asked again
@@ -109,14 +113,16 @@ class BaseQuery:
         answers = await asyncio.gather(*(self._ask(operation, document) for document in documents))
         return {alias: answer for part in answers for alias, answer in part.items()}
 
-    async def _ask(self, operation: Operation[T], lookups: Sequence[RootLookup]) -> Answers[T]:
+    async def _ask(self, operation: BatchOperation[T], lookups: Sequence[RootLookup]) -> Answers[T]:
         try:
             reply = await self._execute(operation.render(lookups))
         except UpstreamError as failure:
             return await self._halve_or_fail(operation, lookups, failure)
         return await self._sort_out(operation, lookups, reply)
 
-    async def _sort_out(self, operation: Operation[T], lookups: Sequence[RootLookup], reply: Reply[T]) -> Answers[T]:
+    async def _sort_out(
+        self, operation: BatchOperation[T], lookups: Sequence[RootLookup], reply: Reply[T]
+    ) -> Answers[T]:
         failed = _failures(reply.errors)
         if reply.errors:
             log.warning("dbt reports for %s: %s", operation.name, excerpt(reply.errors))
@@ -131,7 +137,7 @@ class BaseQuery:
 
     async def _halve_or_fail(
         self,
-        operation: Operation[T],
+        operation: BatchOperation[T],
         lookups: Sequence[RootLookup],
         failure: UpstreamError,
         halved: tuple[type[UpstreamError], ...] = (UpstreamComplexityExceeded,),
@@ -151,7 +157,7 @@ class BaseQuery:
         return reply
 
 
-def _value(operation: Operation[T], alias: str, data: Mapping[str, T | None]) -> T | UpstreamError | None:
+def _value(operation: BatchOperation[T], alias: str, data: Mapping[str, T | None]) -> T | UpstreamError | None:
     value = data.get(alias)
     if value is None and not (operation.nullable and alias in data):
         return UpstreamInvalidResponse("dbt left a part out of its answer without saying why. Try again.")

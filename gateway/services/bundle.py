@@ -50,9 +50,9 @@ class Upstream:
 
     Without an Admin API (`admin_url` None) the account is what `projects` say, and jobs and runs are inferred.
     `facts_of` says whose token reads the facts, by a hash; "" the gateway's. Facts of different ones never meet.
-    `identity` tells the account of this dbt from any other, and from whatever is served in the place of dbt Cloud: what
-    is shared and kept lies under it. `link` is the way to the Redis that replicas share. `calls_per_operation` is how
-    many requests one operation may cause, to which the wire keeps; None: any number.
+    `account_key` tells the account of this dbt from any other, and from whatever is served in the place of dbt Cloud:
+    what is shared and kept lies under it. `link` is the way to the Redis that replicas share. `calls_per_operation` is
+    how many requests one operation may cause, to which the transport keeps; None: any number.
     """
 
     transport: HttpTransport
@@ -62,16 +62,16 @@ class Upstream:
     projects: tuple[ConfiguredProject, ...] = ()
     status: Callable[[], UpstreamStatus] = untroubled
     facts_of: str = ""
-    identity: str = ""
+    account_key: str = ""
     link: RedisClient | None = None
     calls_per_operation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Freshness:
-    """How long facts are believed, in seconds, and how many bytes of them are kept in memory.
+class CachePolicy:
+    """How long facts stay fresh, in seconds, and how many bytes of them are kept in memory.
 
-    Outdated ones are told as `tolerance` says; unless one is given, never. Nobody can ask for facts fresher than
+    Stale ones are served as `stale_policy` says; by default never. Nobody can ask for facts fresher than
     `least_max_age` seconds. One reading may take `reading_seconds`, and never less than 30.
     """
 
@@ -80,9 +80,9 @@ class Freshness:
     cache_bytes: int = 1024 * 1024 * 1024
     least_max_age: float = 0.0
     reading_seconds: float = _LEAST_READING_SECONDS
-    tolerance: StalePolicy = field(default_factory=StalePolicy)
+    stale_policy: StalePolicy = field(default_factory=StalePolicy)
 
-    def part(self, parts: int) -> Freshness:
+    def part(self, parts: int) -> CachePolicy:
         """The same for one of so many who share the memory."""
         return replace(self, cache_bytes=max(1, self.cache_bytes // parts))
 
@@ -112,7 +112,7 @@ class Services:
         return self.tiers.generations
 
     def derived(self, key: Hashable, about: object, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
-        """What `make` makes of facts at hand, made once as long as they stay what they are (see caching.recalled)."""
+        """What `make` makes of cached facts, made once while they stay what they are (see caching.derived_cache)."""
         return self.tiers.derived.tell(key, about, make)
 
     def max_age_of(self, max_age: float | None) -> AbstractContextManager[None]:
@@ -124,7 +124,7 @@ class Services:
 @asynccontextmanager
 async def open_services(
     upstream: Upstream,
-    freshness: Freshness,
+    policy: CachePolicy,
     clock: Callable[[], float] = time.monotonic,
     *,
     shared: SharedFacts | None = None,
@@ -133,7 +133,7 @@ async def open_services(
 ) -> AsyncIterator[Services]:
     """The services over one upstream (see build_services); leaving the block closes its connections."""
     async with open_query(upstream, clock) as query:
-        services = build_services(query, upstream, freshness, clock, shared=shared, kept=kept, counts=counts)
+        services = build_services(query, upstream, policy, clock, shared=shared, kept=kept, counts=counts)
         services.invalidation.listen()
         try:
             yield services
@@ -155,7 +155,7 @@ async def open_query(upstream: Upstream, clock: Callable[[], float] = time.monot
 def build_services(
     query: BaseQuery,
     upstream: Upstream,
-    freshness: Freshness,
+    policy: CachePolicy,
     clock: Callable[[], float] = time.monotonic,
     *,
     shared: SharedFacts | None = None,
@@ -167,13 +167,13 @@ def build_services(
     `shared` is what replicas share, `kept` what outlives the process; whoever opened them closes them. `counts` takes
     in where facts were found, beside those of other services.
     """
-    interval = freshness.revision_interval
-    tiers = _tiers(freshness, clock, shared, kept, counts or LookupCounts())
+    interval = policy.revision_interval
+    tiers = _tiers(policy, clock, shared, kept, counts or LookupCounts())
     events = EventBus()
     environments = EnvironmentService(query, interval, tiers, events)
     models = ModelService(query, environments, tiers)
     jobs = JobService(query, interval, tiers, reads_commands=upstream.admin_url is None)
-    admin = _admin(upstream, freshness, Discovery(query, environments, models, jobs, tiers), tiers)
+    admin = _admin(upstream, policy, Discovery(query, environments, models, jobs, tiers), tiers)
     invalidation = Invalidation(environments, jobs, admin, events, tiers)
     return Services(
         environments=environments,
@@ -188,34 +188,32 @@ def build_services(
         invalidation=invalidation,
         tiers=tiers,
         poller=ChangePoller(environments, admin, invalidation, tiers, interval),
-        least_max_age=freshness.least_max_age,
+        least_max_age=policy.least_max_age,
         upstream_status=upstream.status,
     )
 
 
 def _tiers(
-    freshness: Freshness,
+    policy: CachePolicy,
     clock: Callable[[], float],
     shared: SharedFacts | None,
     kept: KeptFacts | None,
     counts: LookupCounts,
 ) -> Tiers:
     return Tiers(
-        Memory(freshness.cache_bytes),
+        Memory(policy.cache_bytes),
         clock,
-        flight_seconds=max(_LEAST_READING_SECONDS, freshness.reading_seconds),
-        tolerance=freshness.tolerance,
+        flight_seconds=max(_LEAST_READING_SECONDS, policy.reading_seconds),
+        stale_policy=policy.stale_policy,
         shared=shared,
         kept=kept,
         counts=counts,
     )
 
 
-def _admin(
-    upstream: Upstream, freshness: Freshness, discovery: Discovery, tiers: Tiers
-) -> AdminService | InferredAdmin:
-    seconds = freshness.topology_seconds
+def _admin(upstream: Upstream, policy: CachePolicy, discovery: Discovery, tiers: Tiers) -> AdminService | InferredAdmin:
+    seconds = policy.topology_seconds
     if upstream.admin_url is None:
         return InferredAdmin(upstream.account_id, upstream.projects, discovery, seconds, tiers)
     api = AdminApi(upstream.transport, upstream.admin_url, upstream.account_id, upstream.calls_per_operation)
-    return AdminService(api, seconds, freshness.revision_interval, tiers)
+    return AdminService(api, seconds, policy.revision_interval, tiers)

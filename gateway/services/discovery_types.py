@@ -191,7 +191,7 @@ class CriteriaInfo(Wired, frozen=True):
     period: str | None = None
 
 
-class Criteria(Wired, frozen=True):
+class FreshnessCriteria(Wired, frozen=True):
     warn_after: CriteriaInfo | None = None
     error_after: CriteriaInfo | None = None
 
@@ -202,7 +202,7 @@ class FreshnessInfo(Wired, frozen=True):
     max_loaded_at: datetime | None = None
     max_loaded_at_time_ago_in_s: float | None = None
     snapshotted_at: datetime | None = None
-    criteria: Criteria | None = None
+    criteria: FreshnessCriteria | None = None
 
 
 class AppliedSource(Wired, frozen=True):

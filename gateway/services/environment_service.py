@@ -13,7 +13,7 @@ from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import OUTDATED, Validity, for_seconds, oldest_acceptable
 from gateway.errors import GatewayError, UpstreamRejected
-from gateway.services.base_query import BaseQuery, Operation, environment_lookups
+from gateway.services.base_query import BaseQuery, BatchOperation, environment_lookups
 from gateway.services.discovery_types import Environment
 from gateway.services.event_bus import Change, ChangeKind, EventBus
 from gateway.telemetry.usage import current_usage
@@ -28,7 +28,7 @@ _EXPECTING_INTERVAL = 5.0
 # An environment that nobody has looked at for so many intervals has most likely changed since.
 _LONG = 60
 
-_OPERATION = Operation(
+_OPERATION = BatchOperation(
     "EnvironmentHeaders",
     "fragment Header on Environment { dbtProjectName adapterType applied { lastUpdatedAt packages(resource: model) } }",
     Environment,
@@ -86,8 +86,8 @@ class EnvironmentService:
         self._interval = interval
         self._tiers = tiers
         self._events = events
-        packing: Codec[EnvironmentHeader] = Codec(EnvironmentHeader)
-        kind: Kind[int, EnvironmentHeader] = Kind("header", environment_of=lambda one: one, packing=packing)
+        codec: Codec[EnvironmentHeader] = Codec(EnvironmentHeader)
+        kind: Kind[int, EnvironmentHeader] = Kind("header", environment_of=lambda one: one, codec=codec)
         self._cache: FactsCache[int, EnvironmentHeader] = FactsCache(tiers, kind)
         self._seen: dict[int, EnvironmentHeader] = {}
         self._expected: dict[int, float] = {}

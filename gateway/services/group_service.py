@@ -9,14 +9,14 @@ from gateway.caching.facts import Kind
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import Owner
-from gateway.services.base_query import BaseQuery, Operation
+from gateway.services.base_query import BaseQuery, BatchOperation
 from gateway.services.discovery_types import EnvironmentGroups, Group
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.models.model_pages import PAGE_SIZE
 from gateway.services.page_reading import PageReading
 from gateway.services.revisioned import Revisioned
 
-_OPERATION = Operation(
+_OPERATION = BatchOperation(
     "EnvironmentGroups",
     """fragment Groups on GroupNodeConnection {
   pageInfo { hasNextPage endCursor }
@@ -41,7 +41,7 @@ class GroupService:
             environments,
             self._read,
             tiers,
-            Kind("owners", lambda owners: 200 + 300 * len(owners), packing=Codec(dict[str, Owner])),
+            Kind("owners", lambda owners: 200 + 300 * len(owners), codec=Codec(dict[str, Owner])),
         )
 
     async def owners(self, environment_ids: Sequence[int]) -> dict[int, Owners | GatewayError]:

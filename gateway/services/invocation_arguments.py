@@ -16,13 +16,13 @@ from gateway.caching.validity import FINAL
 from gateway.errors import GatewayError
 from gateway.hierarchy.history import Told
 from gateway.hierarchy.variants import variant_of_arguments
-from gateway.services.base_query import BaseQuery, Operation, RootLookup
+from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
 from gateway.services.discovery_types import JobArguments
 from gateway.telemetry.usage import current_usage
 
 _PER_DOCUMENT = 100
 
-_OPERATION = Operation("InvocationArguments", "fragment A on ModelNode { args }", JobArguments, nullable=True)
+_OPERATION = BatchOperation("InvocationArguments", "fragment A on ModelNode { args }", JobArguments, nullable=True)
 
 
 class CommandKey(NamedTuple):
@@ -52,7 +52,7 @@ class InvocationArguments:
 
     def __init__(self, query: BaseQuery, tiers: Tiers) -> None:
         self._query = query
-        kind: Kind[CommandKey, _Fact] = Kind("command", lambda _: 200, packing=Codec(_Fact))
+        kind: Kind[CommandKey, _Fact] = Kind("command", lambda _: 200, codec=Codec(_Fact))
         self._facts: FactsCache[CommandKey, _Fact] = FactsCache(tiers, kind)
 
     async def told(self, witnesses: Sequence[Witness]) -> dict[Witness, Told | GatewayError | None]:

@@ -15,7 +15,7 @@ from gateway.caching.validity import FINAL, Validity, for_seconds
 from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import BuiltModel, ModelRun
-from gateway.services.base_query import BaseQuery, Operation
+from gateway.services.base_query import BaseQuery, BatchOperation
 from gateway.services.command_span import UNKNOWN_SPAN, CommandSpan, command_span
 from gateway.services.discovery_types import JobModels, JobOutline
 from gateway.services.mapping import Share, to_built_model, to_model_run, weigh_runs
@@ -29,11 +29,11 @@ T = TypeVar("T")
 # this many seconds.
 _LONGEST_PAUSE = 3600.0
 
-_FULL = Operation(
+_FULL = BatchOperation(
     "RunModels", f"fragment R on ModelNode {{ {MODEL_RUN_FIELDS} paginationCursor }}", JobModels, nullable=True
 )
 # Of a model that several commands of a run executed, the fields above are those of one of them.
-_EACH_COMMAND = Operation(
+_EACH_COMMAND = BatchOperation(
     "RunModels",
     f"fragment R on ModelNode {{ {MODEL_RUN_FIELDS} runElapsedTime"
     " runResults { runGeneratedAt runElapsedTime } paginationCursor }",
@@ -42,7 +42,7 @@ _EACH_COMMAND = Operation(
 )
 
 # A job's list holds every node of the manifest. To know what a run built, this little of each is enough.
-_OUTLINE = Operation(
+_OUTLINE = BatchOperation(
     "RunOutline",
     "fragment R on ModelNode { uniqueId status tags materializedType executionTime paginationCursor }",
     JobOutline,
@@ -90,13 +90,13 @@ class JobService:
         full: Kind[RunKey, _RunFact[ModelRun]] = Kind(
             "run models",
             lambda fact: 500 + weigh_runs(fact.models.models),
-            packing=Codec(_RunFact[ModelRun]),
+            codec=Codec(_RunFact[ModelRun]),
             is_final=_is_final,
         )
         outline: Kind[RunKey, _RunFact[BuiltModel]] = Kind(
             "outline",
             lambda fact: 500 + 250 * len(fact.models.models),
-            packing=Codec(_RunFact[BuiltModel]),
+            codec=Codec(_RunFact[BuiltModel]),
             is_final=_is_final,
         )
         self._full: FactsCache[RunKey, _RunFact[ModelRun]] = FactsCache(tiers, full)

@@ -9,14 +9,14 @@ from gateway.caching.facts import Kind
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.lineage import Lineage
-from gateway.services.base_query import BaseQuery, Operation, environment_lookups
+from gateway.services.base_query import BaseQuery, BatchOperation, environment_lookups
 from gateway.services.discovery_types import EnvironmentLineage
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.mapping import Share
 from gateway.services.revisioned import Revisioned
 
 # Models stand on sources directly or through snapshots and seeds; other types have no models behind them.
-_OPERATION = Operation(
+_OPERATION = BatchOperation(
     "EnvironmentLineage",
     """fragment Lineage on AppliedState {
   lineage(filter: { types: [Model, Snapshot, Seed] }) { uniqueId parentIds }
@@ -25,7 +25,7 @@ _OPERATION = Operation(
 )
 
 # What follows from the parents does not lie in the cache.
-_PACKING = Codec(dict[str, tuple[str, ...]], lambda lineage: lineage.parents, Lineage)
+_CODEC = Codec(dict[str, tuple[str, ...]], lambda lineage: lineage.parents, Lineage)
 
 # A lineage comes whole, without pages: few environments a document.
 _PER_DOCUMENT = 5
@@ -40,7 +40,7 @@ class LineageService:
             environments,
             self._read,
             tiers,
-            Kind("lineage", weigh_lineage, packing=_PACKING),
+            Kind("lineage", weigh_lineage, codec=_CODEC),
         )
 
     async def lineages(self, environment_ids: Sequence[int]) -> dict[int, Lineage | GatewayError]:

@@ -28,14 +28,14 @@ class Stamped(Generic[V]):
     revision: datetime | None
 
 
-def _stamped(packing: Codec[V]) -> Codec[Stamped[V]]:
-    """The packing of a fact and its revision, of that of the fact."""
-    shape: Any = packing.shape
+def _stamped(codec: Codec[V]) -> Codec[Stamped[V]]:
+    """The codec of a fact and its revision, made from that of the fact."""
+    shape: Any = codec.shape
     return Codec(
         Stamped[shape],
-        lambda fact: Stamped(packing.pack(fact.value), fact.revision),
-        lambda packed: Stamped(packing.unpack(packed.value), packed.revision),
-        packing.seconds,
+        lambda fact: Stamped(codec.pack(fact.value), fact.revision),
+        lambda packed: Stamped(codec.unpack(packed.value), packed.revision),
+        codec.seconds,
     )
 
 
@@ -45,9 +45,9 @@ class Revisioned(Generic[V]):
     def __init__(self, environments: EnvironmentService, read: Read[V], tiers: Tiers, kind: Kind[int, V]) -> None:
         self._environments = environments
         self._read = read
-        packing = _stamped(kind.packing) if kind.packing else None
+        codec = _stamped(kind.codec) if kind.codec else None
         stamped: Kind[int, Stamped[V]] = Kind(
-            kind.name, lambda fact: kind.weigh(fact.value), lambda one: one, patience=0.0, packing=packing
+            kind.name, lambda fact: kind.weigh(fact.value), lambda one: one, patience=0.0, codec=codec
         )
         self._cache: FactsCache[int, Stamped[V]] = FactsCache(tiers, stamped)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from gateway.errors import GatewayError, UpstreamInvalidResponse
-from gateway.services.base_query import BaseQuery, Operation, RootLookup
+from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
 
 # A job's list has no page info: without `first` dbt gives every row, and has announced to cap that at 100. So the
 # first reading asks for all; exactly this many rows may be a capped answer, and reading goes on behind the last one.
@@ -76,7 +76,10 @@ class Rows(Generic[R]):
 
 
 async def read_rows(
-    query: BaseQuery, operation: Operation[RowsOfJob[R]], keys: Sequence[RunKey], per_document: int = _RUNS_PER_DOCUMENT
+    query: BaseQuery,
+    operation: BatchOperation[RowsOfJob[R]],
+    keys: Sequence[RunKey],
+    per_document: int = _RUNS_PER_DOCUMENT,
 ) -> dict[RunKey, Rows[R] | GatewayError]:
     """All rows of each run. The operation's fragment is named `R` and selects `paginationCursor`."""
     readings: list[Rows[R]] = [Rows(key) for key in keys]

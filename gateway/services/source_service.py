@@ -10,7 +10,7 @@ from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.source import SourceFreshness
 from gateway.hierarchy.status import RunStatus, status_of_word
-from gateway.services.base_query import BaseQuery, Operation
+from gateway.services.base_query import BaseQuery, BatchOperation
 from gateway.services.discovery_types import AppliedSource, CriteriaInfo, EnvironmentSources
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.mapping import time_or_none
@@ -20,7 +20,7 @@ from gateway.services.revisioned import Revisioned
 
 _PER_DOCUMENT = 20
 
-_OPERATION = Operation(
+_OPERATION = BatchOperation(
     "EnvironmentSources",
     """fragment Sources on SourceAppliedStateNodeConnection {
   pageInfo { hasNextPage endCursor }
@@ -51,7 +51,7 @@ class SourceService:
             environments,
             self._read,
             tiers,
-            Kind("sources", lambda sources: 200 + 600 * len(sources), packing=Codec(dict[str, SourceFreshness])),
+            Kind("sources", lambda sources: 200 + 600 * len(sources), codec=Codec(dict[str, SourceFreshness])),
         )
 
     async def sources(self, environment_ids: Sequence[int]) -> dict[int, Sources | GatewayError]:

@@ -27,4 +27,4 @@ class Sample:
     labels: tuple[str, ...] = ()
 
 
-ReadFigures = Callable[[], Iterable[Sample]]
+ReadSamples = Callable[[], Iterable[Sample]]

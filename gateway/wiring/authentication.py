@@ -12,7 +12,7 @@ from gateway.identity.caller import Caller, Scope
 from gateway.identity.grants import visibility_of
 from gateway.identity.key_set import KeySet
 from gateway.identity.published_keys import PublishedKeys
-from gateway.identity.signed_tokens import ClaimNames, TokenPolicy, Tokens
+from gateway.identity.signed_tokens import ClaimNames, SignedTokens, TokenPolicy
 from gateway.settings import Settings
 from gateway.settings.entries import ApiKeySetting, read_api_keys
 
@@ -43,7 +43,7 @@ def _holder(key: ApiKeySetting) -> Caller:
     return Caller(f"key {key.name}", visibility, frozenset(map(Scope, key.scopes)))
 
 
-def _tokens(settings: Settings) -> Tokens | None:
+def _tokens(settings: Settings) -> SignedTokens | None:
     if settings.jwt_issuer is None or settings.jwt_audience is None or settings.jwt_keys_url is None:
         return None
     claims = ClaimNames(
@@ -56,4 +56,4 @@ def _tokens(settings: Settings) -> Tokens | None:
     policy = TokenPolicy(
         settings.jwt_issuer, settings.jwt_audience, settings.jwt_algorithms, settings.jwt_leeway_seconds, claims
     )
-    return Tokens(policy, KeySet(PublishedKeys(settings.jwt_keys_url), settings.jwt_algorithms))
+    return SignedTokens(policy, KeySet(PublishedKeys(settings.jwt_keys_url), settings.jwt_algorithms))

@@ -8,7 +8,7 @@ from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.services.bundle import Services
 from gateway.services.resilience.status import ApiStatus
-from gateway.telemetry.samples import ReadFigures, Sample, SampleKind
+from gateway.telemetry.samples import ReadSamples, Sample, SampleKind
 
 _CALLS = SampleKind("gateway_upstream_calls", "Calls to dbt, by what came of them.", ("api", "outcome"))
 _WITHHELD = SampleKind("gateway_upstream_withheld", "Calls to dbt that were not made, by code.", ("api", "code"))
@@ -29,7 +29,7 @@ _REDIS = SampleKind("gateway_cache_redis_up", "1 when Redis answered when it was
 _BREAKER_STATES = {"closed": 0, "half-open": 1, "open": 2}
 
 
-def figures_of(services: Callable[[], Services]) -> ReadFigures:
+def samples_of(services: Callable[[], Services]) -> ReadSamples:
     """Reads the figures of the running services; none before the start and after the end."""
 
     def read() -> Iterator[Sample]:

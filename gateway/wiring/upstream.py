@@ -22,7 +22,7 @@ from gateway.local_platform.app import create_platform
 from gateway.services.admin.configured import ConfiguredProject
 from gateway.services.bundle import Upstream
 from gateway.services.resilience.policy import BudgetPolicy, ResiliencePolicy, RetryPolicy
-from gateway.services.resilience.resilient_transport import Dependencies, ResilientTransport
+from gateway.services.resilience.resilient_transport import ResilientTransport, TransportDependencies
 from gateway.services.resilience.shared_token_bucket import SharedBuckets
 from gateway.services.transport.http_transport import AiohttpTransport, AsgiTransport, HttpTransport, TransportLimits
 from gateway.settings import Settings
@@ -58,19 +58,19 @@ async def open_upstream(
         account_id = archive.describe().account_id
         if account_id is None:
             raise ConfigurationError(_nothing_to_serve(settings, report))
-        identity = _identity(settings, account_id)
-        policy = _discipline(settings)
+        account_key = _account_key(settings, account_id)
+        policy = _resilience(settings)
         local: HttpTransport = (
             AiohttpTransport(None, limits, platform) if platform else _embedded(archive, wrap_platform, limits)
         )
-        transport = ResilientTransport(local, policy, limits, _surroundings(link, identity))
+        transport = ResilientTransport(local, policy, limits, _transport_dependencies(link, account_key))
         yield Upstream(
             transport,
             f"{_LOCAL}/graphql",
             _LOCAL,
             account_id,
             status=transport.status,
-            identity=identity,
+            account_key=account_key,
             link=link,
             calls_per_operation=policy.calls_per_operation,
         )
@@ -91,10 +91,10 @@ def _temporary_directory() -> Iterator[Path]:
 def _dbt_cloud(
     settings: Settings, discovery_url: str, account_id: int, limits: TransportLimits, link: RedisClient | None
 ) -> Upstream:
-    identity = _identity(settings, account_id)
-    policy = _discipline(settings)
+    account_key = _account_key(settings, account_id)
+    policy = _resilience(settings)
     transport = ResilientTransport(
-        AiohttpTransport(settings.service_token, limits), policy, limits, _surroundings(link, identity)
+        AiohttpTransport(settings.service_token, limits), policy, limits, _transport_dependencies(link, account_key)
     )
     return Upstream(
         transport,
@@ -103,7 +103,7 @@ def _dbt_cloud(
         account_id,
         configured_projects(settings.projects),
         transport.status,
-        identity=identity,
+        account_key=account_key,
         link=link,
         calls_per_operation=policy.calls_per_operation,
     )
@@ -127,18 +127,22 @@ async def _redis(settings: Settings) -> AsyncIterator[RedisClient | None]:
         await link.close()
 
 
-def _surroundings(link: RedisClient | None, identity: str) -> Dependencies:
+def _transport_dependencies(link: RedisClient | None, account_key: str) -> TransportDependencies:
     """With a Redis the budgets are those of all replicas together."""
-    return Dependencies() if link is None else Dependencies(tokens=SharedBuckets(link, identity).tokens)
+    return (
+        TransportDependencies()
+        if link is None
+        else TransportDependencies(tokens=SharedBuckets(link, account_key).tokens)
+    )
 
 
-def _identity(settings: Settings, account_id: int) -> str:
+def _account_key(settings: Settings, account_id: int) -> str:
     """See Upstream. A folder is named whole: two gateways may each stand in another one."""
     local = settings.store_url or str(settings.artifacts.resolve() if settings.artifacts else "demo")
     return f"{settings.discovery_url or local}|{settings.admin_url}|{account_id}"
 
 
-def _discipline(settings: Settings) -> ResiliencePolicy:
+def _resilience(settings: Settings) -> ResiliencePolicy:
     discovery, admin = settings.rates
     calls = settings.calls_per_operation
     return ResiliencePolicy(

@@ -27,7 +27,7 @@ from gateway.http.known_callers import KnownCallers
 from gateway.identity.errors import Unauthenticated
 from gateway.services.bundle import Upstream
 from gateway.services.resilience.policy import ResiliencePolicy
-from gateway.services.resilience.resilient_transport import Dependencies, ResilientTransport
+from gateway.services.resilience.resilient_transport import ResilientTransport, TransportDependencies
 from gateway.services.token_proofs import TokenProofs
 from gateway.services.token_services import TokenServices
 from gateway.services.transport.http_transport import TransportLimits, TransportRequest, TransportResponse
@@ -301,7 +301,7 @@ class Answering:
 async def test_a_429_closes_its_token_and_a_second_one_everybody() -> None:
     clock, inner = Clock(), Answering()
     policy, limits = ResiliencePolicy(), TransportLimits()
-    transport = ResilientTransport(inner, policy, limits, Dependencies(clock=clock))
+    transport = ResilientTransport(inner, policy, limits, TransportDependencies(clock=clock))
 
     async def send(token: str, *, proven: bool = True) -> str:
         try:

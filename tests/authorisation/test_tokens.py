@@ -24,7 +24,7 @@ from gateway.identity.caller import Caller, Scope
 from gateway.identity.errors import Forbidden, IdentityUnavailable, Unauthenticated
 from gateway.identity.key_set import KeySet, KeysUnreadable, keys_of
 from gateway.identity.published_keys import PublishedKeys
-from gateway.identity.signed_tokens import ClaimNames, TokenPolicy, Tokens
+from gateway.identity.signed_tokens import ClaimNames, SignedTokens, TokenPolicy
 from gateway.settings import Settings, load_settings
 from tests.authorisation.provider import AUDIENCE, ISSUER, Publisher, SigningKey, good_claims, publishing, unsigned
 from tests.clock import Clock, Moments
@@ -58,10 +58,10 @@ class Keys:
         self.document = json.dumps({"keys": [key.published for key in keys]}).encode()
 
 
-def tokens(source: Keys, clock: Clock | None = None, **policy: Any) -> Tokens:
+def tokens(source: Keys, clock: Clock | None = None, **policy: Any) -> SignedTokens:
     usual = {"algorithms": ("RS256",), "leeway": 10.0, "claims": ClaimNames()}
     wanted = TokenPolicy(ISSUER, AUDIENCE, **{**usual, **policy})
-    return Tokens(wanted, KeySet(source, wanted.algorithms, clock=clock or Clock()))
+    return SignedTokens(wanted, KeySet(source, wanted.algorithms, clock=clock or Clock()))
 
 
 async def verify(token: str | bytes, **policy: Any) -> Caller:

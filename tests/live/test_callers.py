@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from gateway.http.streaming.connection_limiter import LivePolicy
+from gateway.http.streaming.live_connections import LivePolicy
 from gateway.identity import api_keys
 from gateway.settings import ApiKeySetting, Settings, load_settings
 from tests.authorisation.callers import Holder

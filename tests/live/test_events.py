@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 
-from gateway.http.streaming.connection_limiter import LivePolicy
+from gateway.http.streaming.live_connections import LivePolicy
 from gateway.settings import Settings
 from tests.live.conftest import SECONDS, LiveGateway, hear, live, subscribe, until
 from tests.live.test_socket import FINISHED, finished

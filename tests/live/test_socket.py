@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import websockets
 
-from gateway.http.streaming.connection_limiter import LivePolicy
+from gateway.http.streaming.live_connections import LivePolicy
 from gateway.services.event_bus import Change, ChangeKind
 from gateway.settings import Settings
 from tests.live.conftest import LiveGateway, closed, hear, live, say, subscribe, until

@@ -80,15 +80,15 @@ class ElsewhereWire:
     """Speaks HTTP to another address than it was asked to."""
 
     def __init__(self, port: int) -> None:
-        self._wire = AiohttpTransport(SecretStr(TOKEN), LIMITS)
+        self._transport = AiohttpTransport(SecretStr(TOKEN), LIMITS)
         self._port = port
 
     async def send(self, request: TransportRequest) -> TransportResponse:
         path = urlsplit(request.url).path
-        return await self._wire.send(replace(request, url=f"http://127.0.0.1:{self._port}{path}"))
+        return await self._transport.send(replace(request, url=f"http://127.0.0.1:{self._port}{path}"))
 
     async def close(self) -> None:
-        await self._wire.close()
+        await self._transport.close()
 
 
 @asynccontextmanager

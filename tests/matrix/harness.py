@@ -25,9 +25,9 @@ from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.health import Readiness
 from gateway.local_platform.app import create_platform
 from gateway.schema.build import build_schema
-from gateway.services.bundle import Freshness, Services, Upstream, open_services
+from gateway.services.bundle import CachePolicy, Services, Upstream, open_services
 from gateway.services.resilience.policy import ResiliencePolicy
-from gateway.services.resilience.resilient_transport import Dependencies, ResilientTransport
+from gateway.services.resilience.resilient_transport import ResilientTransport, TransportDependencies
 from gateway.services.transport.http_transport import (
     AsgiTransport,
     HttpTransport,
@@ -219,14 +219,14 @@ class Matrix:
     async def _gateway(self, transport: HttpTransport, clock: Clock | None = None) -> AsyncIterator[ResilientTransport]:
         clock = clock or Clock()
         self._executor.reaches_fault = False
-        around = Dependencies(clock, clock.sleep)
+        around = TransportDependencies(clock, clock.sleep)
         disciplined = ResilientTransport(
             transport, ResiliencePolicy(margin=0.05, patience=0.1), TransportLimits(), around
         )
         upstream = Upstream(disciplined, "http://dbt/graphql", "http://dbt", 70403103900042)
         # Facts grow old at once: every warm question must ask dbt again whether they still hold.
-        tolerance = StalePolicy(while_reading=0, on_error=3_600)
-        freshness = Freshness(revision_interval=0.001, topology_seconds=0.001, tolerance=tolerance)
+        stale_policy = StalePolicy(while_reading=0, on_error=3_600)
+        freshness = CachePolicy(revision_interval=0.001, topology_seconds=0.001, stale_policy=stale_policy)
         async with open_services(upstream, freshness) as services:
             self._executor.start(services)
             yield disciplined

@@ -393,7 +393,7 @@ def documented() -> Iterator[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize(("query", "variables"), list(documented()))
 def test_what_is_documented_passes_with_twice_the_headroom(query: str, variables: dict[str, Any]) -> None:
     document = Documents(DocumentLimits()).read(query)
-    limits, figures = DocumentLimits().gate, document.figures
+    limits, figures = DocumentLimits().gate, document.size
     for name in figures.__dataclass_fields__:
         assert 2 * getattr(figures, name) <= getattr(limits, name), name
     known = SCHEMA.query_type

@@ -111,7 +111,7 @@ def documents(draw: st.DrawFn) -> str:
 @given(documents())
 def test_the_figures_are_those_of_the_unfolded_document(text: str) -> None:
     document = parse(text)
-    assert check_document(document, OPEN).figures == unfold(document)
+    assert check_document(document, OPEN).size == unfold(document)
 
 
 BOUNDARIES: dict[str, tuple[int, Callable[[int], str]]] = {
@@ -170,12 +170,12 @@ def test_fragments_in_a_circle_are_refused_even_unused(text: str) -> None:
 
 def test_a_fragment_reached_by_two_ways_is_no_circle() -> None:
     text = "{ ...A ...B } fragment A on Query { ...C } fragment B on Query { ...C ...A } fragment C on Query { a }"
-    assert check_document(parse(text), OPEN).figures.fields == 3
+    assert check_document(parse(text), OPEN).size.fields == 3
 
 
 def test_the_largest_operation_counts() -> None:
     text = "query A { a b c } query B { a { b { c } } } query C { x: a @d y: a @e }"
-    assert check_document(parse(text), OPEN).figures == QuerySize(
+    assert check_document(parse(text), OPEN).size == QuerySize(
         3, 3, root_fields=3, aliases=2, directives=2, arguments=0
     )
 
@@ -216,7 +216,7 @@ def test_introspection_passes() -> None:
 
 @pytest.mark.parametrize("tab", read_tabs(), ids=lambda tab: tab.name)
 def test_the_ready_questions_pass_with_twice_the_headroom(tab: Any) -> None:
-    figures = asdict(Documents(DocumentLimits()).read(tab.query).figures)
+    figures = asdict(Documents(DocumentLimits()).read(tab.query).size)
     limits = asdict(DocumentLimits().gate)
     assert {name: 2 * figure <= limits[name] for name, figure in figures.items()} == dict.fromkeys(figures, True)
 

@@ -16,7 +16,7 @@ from gateway.errors import (
     UpstreamUnavailable,
 )
 from gateway.services.resilience.policy import BreakerPolicy, ResiliencePolicy, RetryPolicy
-from gateway.services.resilience.resilient_transport import Dependencies, ResilientTransport
+from gateway.services.resilience.resilient_transport import ResilientTransport, TransportDependencies
 from gateway.services.resilience.retries import RetryBudget
 from gateway.services.transport.http_transport import TransportLimits, TransportRequest, TransportResponse
 from gateway.telemetry.usage import Usage, measuring
@@ -50,11 +50,11 @@ class Script:
 
 def disciplined(transport: Script, clock: Clock, **policy: object) -> ResilientTransport:
     return ResilientTransport(
-        transport, ResiliencePolicy(**policy), TransportLimits(), Dependencies(clock, clock.sleep)
+        transport, ResiliencePolicy(**policy), TransportLimits(), TransportDependencies(clock, clock.sleep)
     )
 
 
-PASSING: dict[str, Callable[[], Outcome]] = {
+TRANSIENT: dict[str, Callable[[], Outcome]] = {
     "no connection": lambda: UpstreamUnavailable("no connection"),
     "502": lambda: answered(502),
     "503": lambda: answered(503),
@@ -67,9 +67,9 @@ LASTING: dict[str, Callable[[], Outcome]] = {
 }
 
 
-@pytest.mark.parametrize("name", PASSING)
+@pytest.mark.parametrize("name", TRANSIENT)
 async def test_what_may_pass_is_tried_three_times(name: str) -> None:
-    failing, mended = Script([PASSING[name]()]), Script([PASSING[name](), PASSING[name](), answered(200)])
+    failing, mended = Script([TRANSIENT[name]()]), Script([TRANSIENT[name](), TRANSIENT[name](), answered(200)])
     assert (await disciplined(mended, Clock()).send(ASKED)).status == 200
     try:
         assert (await disciplined(failing, Clock()).send(ASKED)).status >= 502

@@ -19,7 +19,7 @@ from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.project import DeploymentEnvironment, Environment, Project
 from gateway.hierarchy.status import RunStatus
 from gateway.local_platform.app import create_platform
-from gateway.services.bundle import Freshness, Upstream, build_services, open_query
+from gateway.services.bundle import CachePolicy, Upstream, build_services, open_query
 from gateway.services.models.pushdown import push_down
 from gateway.services.transport.http_transport import AsgiTransport, TransportLimits
 from gateway.settings import Settings
@@ -73,7 +73,7 @@ async def read(platform: Starlette, project: Project, criteria: ModelFilter | No
     """What a service that knows nothing yet reads for a filter."""
     upstream = Upstream(AsgiTransport(platform, None, TransportLimits()), "http://p/graphql", "http://p", 1)
     async with open_query(upstream) as query:
-        services = build_services(query, upstream, Freshness())
+        services = build_services(query, upstream, CachePolicy())
         with deadline_in(60):
             found = (await services.models.models([project], frozenset(), push_down(criteria)))[project.environment_id]
     assert isinstance(found, EnvironmentModels)

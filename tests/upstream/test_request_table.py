@@ -24,7 +24,7 @@ from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.health import Readiness
 from gateway.local_platform.app import create_platform
 from gateway.schema.build import build_schema
-from gateway.services.bundle import Freshness, Upstream, open_services
+from gateway.services.bundle import CachePolicy, Upstream, open_services
 from gateway.services.transport.http_transport import AsgiTransport, TransportLimits
 from gateway.settings import Settings
 from tests.conftest import stored
@@ -168,7 +168,7 @@ async def costs(settings: Settings) -> list[Cost]:
     async with httpx2.AsyncClient(transport=edge, base_url="http://localhost") as client:
         gateway = Gateway(client, tap)
         for question in QUESTIONS:
-            async with open_services(upstream, Freshness()) as services:
+            async with open_services(upstream, CachePolicy()) as services:
                 executor.start(services)
                 cold = sum((await gateway.count(question)).values())
                 found.append(Cost(cold, sum((await gateway.count(question)).values())))

@@ -19,7 +19,7 @@ from gateway.discovery_api.api.arguments import (
     variants_left_out,
 )
 from gateway.discovery_api.api.resources import Job, Model, Project, Run
-from gateway.discovery_api.client import DEFAULT_TIMEOUT, DEFAULT_TTL, Client, Source
+from gateway.discovery_api.client import DEFAULT_TIMEOUT, DEFAULT_TTL, Client, DataSource
 from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.discovery_api.models import (
     Criteria,
@@ -69,7 +69,7 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         ttl: float = DEFAULT_TTL,
         timeout: float = DEFAULT_TIMEOUT,
         client: Client | None = None,
-        **source: Unpack[Source],
+        **source: Unpack[DataSource],
     ) -> None:
         if environment not in [known.value for known in DeploymentEnvironment]:
             raise InvalidArgumentError(f"environment is 'production' or 'staging'; it is {environment!r}.")

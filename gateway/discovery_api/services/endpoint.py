@@ -32,22 +32,22 @@ class HttpEndpoint:
     def __init__(self, token: SecretStr, url: str, timeout: float) -> None:
         self.url = url
         self._loop: BackgroundLoop | None = None
-        self._wire = AiohttpTransport(token, TransportLimits(seconds=timeout))
+        self._transport = AiohttpTransport(token, TransportLimits(seconds=timeout))
         self._timeout = timeout
 
     def __call__(self, query: str) -> dict[str, Any]:
         if self._loop is None:
             self._loop = BackgroundLoop()
-            weakref.finalize(self, self._loop.stop, self._wire.close)
+            weakref.finalize(self, self._loop.stop, self._transport.close)
         try:
-            return self._loop.run(post(self._wire, self.url, query, self._timeout))
+            return self._loop.run(post(self._transport, self.url, query, self._timeout))
         except GatewayError as failure:
             raise named(failure) from None
 
     def close(self) -> None:
         """Ends the connection; queries after it raise ClosedError."""
         if self._loop is not None:
-            self._loop.stop(self._wire.close)
+            self._loop.stop(self._transport.close)
 
 
 class AccountEndpoint:

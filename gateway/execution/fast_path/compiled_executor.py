@@ -26,7 +26,7 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import Path, gather_with_cancel
 
 from gateway.concurrency.checkpoints import pieces
-from gateway.execution.fast_path.plans import Plan, Selection
+from gateway.execution.fast_path.plans import Plan, SelectionPlan
 
 # Microseconds that graphql-core takes for an item whose fields are resolved, and for a type with all that introspection
 # tells of it.
@@ -177,11 +177,13 @@ class CompiledExecutor(Executor[None]):
         )
 
 
-def _joined(selection: Selection, plain: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
+def _joined(selection: SelectionPlan, plain: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
     """All fields in the order in which they were asked for."""
     found = plain | rest
     return {name: found[name] for name in selection.names}
 
 
-async def _joined_later(selection: Selection, plain: dict[str, Any], rest: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+async def _joined_later(
+    selection: SelectionPlan, plain: dict[str, Any], rest: Awaitable[dict[str, Any]]
+) -> dict[str, Any]:
     return _joined(selection, plain, await rest)

@@ -43,7 +43,7 @@ from gateway.execution.fast_path.row_classes import Row, RowClasses
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class SelectionPlan:
     """The fields of one object type: a column for each plain one, and the `rest`, which resolvers answer.
 
     `row` makes what is encoded as the object from the values of `names`, in that order.
@@ -151,7 +151,7 @@ class Plan:
         self._strawberry = schema
         self._variables = variables
         self._collected: dict[tuple[GraphQLObjectType, int], CollectedFields] = {}
-        self._selections: dict[tuple[GraphQLObjectType, int], Selection | None] = {}
+        self._selections: dict[tuple[GraphQLObjectType, int], SelectionPlan | None] = {}
         self._lists: dict[int, WholeList | None] = {}
         self._read: dict[tuple[GraphQLObjectType, int], ReadField | None] = {}
         self._leaves: dict[GraphQLLeafType, Column] = {}
@@ -171,12 +171,12 @@ class Plan:
             )
         return found
 
-    def selection(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Selection | None:
+    def selection(self, type_: GraphQLObjectType, details: FieldDetailsList) -> SelectionPlan | None:
         """The same, compiled; None when none of the fields is plain."""
         fields = self.collected(type_, details).grouped_field_set
         return self.selection_of(type_, fields)
 
-    def selection_of(self, type_: GraphQLObjectType, fields: GroupedFieldSet) -> Selection | None:
+    def selection_of(self, type_: GraphQLObjectType, fields: GroupedFieldSet) -> SelectionPlan | None:
         """Fields that were collected by this plan, compiled; None when none of them is plain."""
         key = (type_, id(fields))
         if key not in self._selections:
@@ -228,13 +228,13 @@ class Plan:
             self._resolved[key] = self._find_resolver(type_, details)
         return self._resolved[key]
 
-    def _compile(self, type_: GraphQLObjectType, fields: GroupedFieldSet) -> Selection | None:
+    def _compile(self, type_: GraphQLObjectType, fields: GroupedFieldSet) -> SelectionPlan | None:
         compiled = {name: self._field_column(type_, details) for name, details in fields.items()}
         columns = {name: column for name, column in compiled.items() if column is not None}
         if not columns:
             return None
         rest = {name: details for name, details in fields.items() if name not in columns}
-        return Selection(tuple(fields), columns, rest, self._row_classes.of(tuple(fields)), type_)
+        return SelectionPlan(tuple(fields), columns, rest, self._row_classes.of(tuple(fields)), type_)
 
     def _field_column(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Column | None:
         """From objects of a type to what is encoded as one of their fields."""

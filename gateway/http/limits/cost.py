@@ -112,7 +112,7 @@ class Estimator:
     ) -> Estimate:
         """The estimate of an operation with these variables. `inner_first` are the document's fragments, each behind
         those it spreads. What the schema does not know costs nothing: validation refuses it."""
-        walk = _Walk(self._model, _with_defaults(operation, variables))
+        walk = _CostWalk(self._model, _with_defaults(operation, variables))
         for fragment in inner_first:
             kind = fragment.type_condition.name.value
             walk.fragments[fragment.name.value] = walk.sum_of(kind, fragment.selection_set.selections)
@@ -130,7 +130,7 @@ def _with_defaults(operation: OperationDefinitionNode, given: Mapping[str, Any])
     return {**defaults, **given} if defaults else given
 
 
-class _Walk:
+class _CostWalk:
     """One document with its variables; `asked` are the variables that were looked at."""
 
     def __init__(self, model: CostModel, variables: Mapping[str, Any]) -> None:

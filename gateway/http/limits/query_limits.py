@@ -1,4 +1,4 @@
-"""The one gate before validation: how large a document becomes once its fragments are unfolded, in one linear pass.
+"""The one gate before validation: how large a document becomes once its fragments are expanded, in one linear pass.
 
 Every definition is walked once and alone; what a fragment adds is computed once and multiplied by its spreads, so a
 document whose fragments double twenty times costs no more than any other of its length.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import cast
 
@@ -31,7 +31,7 @@ Definition = OperationDefinitionNode | FragmentDefinitionNode
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """Most of each that one operation may have, fragments unfolded; `operations` and `fragments` count per document."""
+    """Most of each that one operation may have, fragments expanded; `operations` and `fragments` count per document."""
 
     depth: int = 20
     fields: int = 1000
@@ -49,7 +49,7 @@ UNLIMITED = QueryLimits(*[cast(int, math.inf)] * 8)
 
 @dataclass(frozen=True, slots=True)
 class QuerySize:
-    """What an operation amounts to, its fragments unfolded.
+    """What an operation amounts to, its fragments expanded.
 
     `depth` counts nested fields; a root field has depth 1. `arguments` counts arguments and the fields of input objects
     written out in the document.
@@ -65,7 +65,7 @@ class QuerySize:
 
 @dataclass(slots=True)
 class _Walked:
-    """One definition by itself: its own figures, and which fragments it spreads how often and how deep."""
+    """One definition by itself: its own size, and which fragments it spreads how often and how deep."""
 
     own: QuerySize = field(init=False)
     spreads: Counter[str] = field(default_factory=Counter)
@@ -81,10 +81,10 @@ class _Walked:
 
 @dataclass(frozen=True, slots=True)
 class CheckedDocument:
-    """A document that came through the gate: the figures of its largest operation, each figure taken by itself, its
+    """A document within the limits: the size of its largest operation, the maximum of each measure taken by itself, its
     fragments, each behind those it spreads, and the limits it exceeds where they are only measured."""
 
-    figures: QuerySize
+    size: QuerySize
     inner_first: tuple[FragmentDefinitionNode, ...]
     exceeded: tuple[str, ...] = ()
 
@@ -93,42 +93,41 @@ def check_document(document: DocumentNode, limits: QueryLimits, *, enforce: bool
     """What is to be known of a document. Raises LimitExceeded, unless limits are only measured, or FragmentCycle."""
     if not enforce:
         passed = check_document(document, UNLIMITED)
-        return replace(passed, exceeded=tuple(_exceeded(document, passed.figures, limits)))
+        return replace(passed, exceeded=tuple(_exceeded(document, passed.size, limits)))
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     _check("operations", len(operations), limits.operations)
     _check("fragments", len(fragments), limits.fragments)
     walked = {name: _walk(node, limits) for name, node in fragments.items()}
     inner_first = _inner_first(walked)
-    unfolded: dict[str, QuerySize] = {}
+    expanded: dict[str, QuerySize] = {}
     for name in inner_first:
-        unfolded[name] = _unfold(walked[name], unfolded)
-    largest = [_unfold(_walk(operation, limits), unfolded) for operation in operations]
-    for figures in largest:
-        for figure in fields(QuerySize):
-            _check(figure.name, getattr(figures, figure.name), getattr(limits, figure.name))
+        expanded[name] = _expand(walked[name], expanded)
+    largest = [_expand(_walk(operation, limits), expanded) for operation in operations]
+    for size in largest:
+        for measure in fields(QuerySize):
+            _check(measure.name, getattr(size, measure.name), getattr(limits, measure.name))
     return CheckedDocument(_largest(largest), tuple(fragments[name] for name in inner_first))
 
 
-def _exceeded(document: DocumentNode, figures: QuerySize, limits: QueryLimits) -> Iterator[str]:
+def _exceeded(document: DocumentNode, size: QuerySize, limits: QueryLimits) -> Iterator[str]:
     kinds = Counter(node.kind for node in document.definitions)
-    found = {
-        **{figure.name: getattr(figures, figure.name) for figure in fields(QuerySize)},
+    counts = {
+        **{measure.name: getattr(size, measure.name) for measure in fields(QuerySize)},
         "operations": kinds[OperationDefinitionNode.kind],
         "fragments": kinds[FragmentDefinitionNode.kind],
     }
-    yield from (name for name, count in found.items() if count > getattr(limits, name))
+    yield from (name for name, count in counts.items() if count > getattr(limits, name))
 
 
-def _check(name: str, found: int, limit: int) -> None:
-    if found > limit:
+def _check(name: str, count: int, limit: int) -> None:
+    if count > limit:
         shown = name.replace("_", " ")
         raise LimitExceeded(f"The query exceeds the limit of {limit} for its {shown}.", limit=name, most=limit)
 
 
-def _largest(figures: Iterable[QuerySize]) -> QuerySize:
-    found = list(figures)
-    return QuerySize(*(max((getattr(each, figure.name) for each in found), default=0) for figure in fields(QuerySize)))
+def _largest(operations: Sequence[QuerySize]) -> QuerySize:
+    return QuerySize(*(max((getattr(size, m.name) for size in operations), default=0) for m in fields(QuerySize)))
 
 
 def _walk(definition: Definition, limits: QueryLimits) -> _Walked:
@@ -201,13 +200,13 @@ def _inner_first(walked: Mapping[str, _Walked]) -> list[str]:
     return ordered
 
 
-def _unfold(walked: _Walked, unfolded: Mapping[str, QuerySize]) -> QuerySize:
-    """The definition's own figures and those of its fragments. A spread of an unknown fragment adds nothing."""
+def _expand(walked: _Walked, expanded: Mapping[str, QuerySize]) -> QuerySize:
+    """The definition's own size and that of its fragments. A spread of an unknown fragment adds nothing."""
     own = walked.own
     depth, count, roots, aliases = own.depth, own.fields, own.root_fields, own.aliases
     directives, arguments = own.directives, own.arguments
     for name, times in walked.spreads.items():
-        inner = unfolded.get(name)
+        inner = expanded.get(name)
         if inner is not None:
             depth = max(depth, walked.deepest[name] + inner.depth)
             count += times * inner.fields

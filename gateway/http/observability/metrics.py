@@ -17,7 +17,7 @@ from gateway.http.observability.counters import ManyHistogram, Requests
 from gateway.http.observability.sample_collector import SampleCollector
 from gateway.http.responses import HEADERS
 from gateway.telemetry.request_record import RequestRecord
-from gateway.telemetry.samples import ReadFigures
+from gateway.telemetry.samples import ReadSamples
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _COSTS = (1, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 1_000_000)
@@ -38,10 +38,10 @@ class Metrics:
     requests when it is scraped, many at once; one of several at once, for those whom the others show them to.
     """
 
-    def __init__(self, read_figures: ReadFigures = tuple) -> None:
+    def __init__(self, read_samples: ReadSamples = tuple) -> None:
         self._registry = CollectorRegistry()
         self._is_shared = ValueClass is not MutexValue
-        self._figures = SampleCollector(self._registry, read_figures)
+        self._samples = SampleCollector(self._registry, read_samples)
         self._watched: list[tuple[Gauge, Callable[[], int]]] = []
         self._shown: list[int] = []
         self._uncounted = Requests()
@@ -100,7 +100,7 @@ class Metrics:
         """Takes in one finished request."""
         if self._is_shared:
             self.refresh()
-            self._figures.show_now_and_then()
+            self._samples.show_now_and_then()
         self._uncounted.add(request)
         if request.codes or request.exceeded or request.usage.get("incomplete"):
             self._count_trouble(request)
@@ -147,7 +147,7 @@ class Metrics:
         async def show(_request: Request) -> Response:
             self.refresh()
             self._count()
-            self._figures.show()
+            self._samples.show()
             registry = _of_all_workers() if self._is_shared else self._registry
             return Response(generate_latest(registry), 200, HEADERS, CONTENT_TYPE_LATEST)
 

@@ -53,7 +53,7 @@ class Document:
     text: str
     ast: DocumentNode
     operations: tuple[OperationDefinitionNode, ...]
-    figures: QuerySize
+    size: QuerySize
     tokens: int
     inner_first: tuple[FragmentDefinitionNode, ...] = ()
     exceeded: tuple[str, ...] = ()
@@ -120,7 +120,7 @@ class Documents:
         operations = tuple(node for node in ast.definitions if isinstance(node, OperationDefinitionNode))
         passed = check_document(ast, limits.gate, enforce=limits.enforce_gate)
         return Document(
-            *(document_id(text), text, ast, operations, passed.figures, tokens),
+            *(document_id(text), text, ast, operations, passed.size, tokens),
             *(passed.inner_first, passed.exceeded, is_trusted),
         )
 

@@ -37,7 +37,7 @@ def hash_of(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class OperationManifest:
     """Trusted documents by id, and the hashes of their texts."""
 
     texts: Mapping[str, str]
@@ -49,7 +49,7 @@ class Manifest:
         return self.texts.get(document_id) or self.texts.get(bare) or self.texts.get(_HASH_PREFIX + bare)
 
 
-def read_manifest(file: Path) -> Manifest:
+def read_manifest(file: Path) -> OperationManifest:
     """Reads what code generators write: one object of id → document, or Apollo's manifest with `operations`.
 
     Raises ConfigurationError that names the file, and the document that is not GraphQL.
@@ -66,7 +66,7 @@ def read_manifest(file: Path) -> Manifest:
             parse(text)
         except GraphQLError as broken:
             raise ConfigurationError(f"{file}: document {document_id} is not GraphQL: {broken.message}") from None
-    return Manifest(texts, frozenset(map(hash_of, texts.values())))
+    return OperationManifest(texts, frozenset(map(hash_of, texts.values())))
 
 
 def _documents_of(content: Any) -> dict[str, str] | None:
@@ -89,7 +89,7 @@ class TrustedDocuments:
         self._manifest = read_manifest(file)
         self._checked = time.monotonic()
 
-    def current(self) -> Manifest:
+    def current(self) -> OperationManifest:
         """The manifest as it is now, or was at most two seconds ago."""
         now = time.monotonic()
         if now - self._checked >= _CHECK_SECONDS:
@@ -162,7 +162,7 @@ class PersistedDocuments:
             raise DocumentNotTrusted("Only the documents that this gateway trusts are run; send one's documentId.")
         return Chosen(text, register=claimed is not None and self._automatic)
 
-    def _find(self, document_id: str, manifest: Manifest | None) -> Chosen:
+    def _find(self, document_id: str, manifest: OperationManifest | None) -> Chosen:
         text = manifest.find(document_id) if manifest else None
         if text is not None:
             return Chosen(text, is_trusted=True)

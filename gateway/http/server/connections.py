@@ -12,7 +12,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _IDLE_SECONDS = 10.0
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """A connection as the limiter sees it."""
 
     @property
@@ -41,13 +41,13 @@ class ConnectionLimiter:
         self._most_of_address = most_of_address
         self._proxies = tuple(proxies)
         # In the order in which they came.
-        self._held: dict[Connection, str] = {}
+        self._held: dict[ClientConnection, str] = {}
         self._by_address: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def held(self) -> Iterable[Connection]:
+    def held(self) -> Iterable[ClientConnection]:
         """Those that are open, in the order in which they came."""
         return tuple(self._held)
 
@@ -55,7 +55,7 @@ class ConnectionLimiter:
         """Whether this is the address of a proxy that may be believed whom it forwards."""
         return bool(self._proxies) and is_within(address, self._proxies)
 
-    def admit(self, connection: Connection, address: str) -> bool:
+    def admit(self, connection: ClientConnection, address: str) -> bool:
         """Counts a new connection until it is released. False when it is surplus: it may be refused, not served."""
         self._held[connection] = address
         self._by_address[address] += 1
@@ -66,13 +66,13 @@ class ConnectionLimiter:
             return self._make_room(connection, None)
         return True
 
-    def replace(self, old: Connection, new: Connection) -> None:
+    def replace(self, old: ClientConnection, new: ClientConnection) -> None:
         """The same connection goes on as another: a request that became a WebSocket."""
         address = self._held.pop(old, None)
         if address is not None:
             self._held[new] = address
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: ClientConnection) -> None:
         """The connection is closed. Whoever was evicted has been released already."""
         address = self._held.pop(connection, None)
         if address is None:
@@ -81,7 +81,7 @@ class ConnectionLimiter:
         if not self._by_address[address]:
             del self._by_address[address]
 
-    def _make_room(self, newcomer: Connection, address: str | None) -> bool:
+    def _make_room(self, newcomer: ClientConnection, address: str | None) -> bool:
         evicted = self._evictable(newcomer, address)
         if evicted is None:
             return False
@@ -89,7 +89,7 @@ class ConnectionLimiter:
         evicted.evict()
         return True
 
-    def _evictable(self, newcomer: Connection, address: str | None) -> Connection | None:
+    def _evictable(self, newcomer: ClientConnection, address: str | None) -> ClientConnection | None:
         longest, found = _IDLE_SECONDS, None
         for connection, held_by in self._held.items():
             if connection is newcomer or (address is not None and held_by != address):

@@ -10,10 +10,10 @@ from starlette.types import Scope
 from gateway.execution.request import Answer, Executor, GraphQLParams, Part
 from gateway.http.authentication import Authenticator, credentials_of
 from gateway.http.errors import NothingAcceptable
-from gateway.http.negotiation import EVENTS_TYPE, Streams
+from gateway.http.negotiation import EVENTS_TYPE, AcceptedStreams
 from gateway.http.responses import error_of
 from gateway.http.streaming.admission import Admission, share_key
-from gateway.http.streaming.connection_limiter import ConnectionLimiter, LivePolicy
+from gateway.http.streaming.live_connections import LiveConnectionLimiter, LivePolicy
 from gateway.http.streaming.part_encoding import (
     HEARTBEAT,
     LAST_EVENT,
@@ -36,7 +36,7 @@ class LiveAnswers:
         self,
         executor: Executor,
         authenticator: Authenticator,
-        slots: ConnectionLimiter,
+        slots: LiveConnectionLimiter,
         policy: LivePolicy,
         response_bytes: int | None = None,
     ) -> None:
@@ -46,7 +46,9 @@ class LiveAnswers:
         self._slots = slots
         self._policy = policy
 
-    async def events(self, params: GraphQLParams, caller: Caller, scope: Scope, streams: Streams) -> Answer | Stream:
+    async def events(
+        self, params: GraphQLParams, caller: Caller, scope: Scope, streams: AcceptedStreams
+    ) -> Answer | Stream:
         """A subscription as events. Raises NothingAcceptable for a client that takes none, or TooManyStreams."""
         if not streams.events:
             raise NothingAcceptable(
@@ -77,7 +79,7 @@ class LiveAnswers:
         params: GraphQLParams,
         caller: Caller,
         scope: Scope,
-        streams: Streams,
+        streams: AcceptedStreams,
         place: Callable[[], AbstractContextManager[None]],
     ) -> Answer | Stream:
         """What an operation defers in parts, and a whole answer otherwise; one event of it if only events are taken.

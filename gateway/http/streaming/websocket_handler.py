@@ -22,7 +22,7 @@ from gateway.http.request.parameters import Parameters, parameters_of_body
 from gateway.http.request.strict_json import JsonBounds
 from gateway.http.responses import error_of
 from gateway.http.streaming.admission import Admission, admit, share_key
-from gateway.http.streaming.connection_limiter import ConnectionLimiter, Introduction, LivePolicy
+from gateway.http.streaming.live_connections import Introduction, LiveConnectionLimiter, LivePolicy
 from gateway.http.streaming.messages import (
     CloseCode,
     Closing,
@@ -34,7 +34,7 @@ from gateway.http.streaming.messages import (
     read_message,
     refused,
 )
-from gateway.http.streaming.operations import Operations
+from gateway.http.streaming.operation_endpoint import OperationEndpoint
 from gateway.telemetry.request_record import RequestRecord
 
 _log = logging.getLogger("gateway.http")
@@ -44,9 +44,9 @@ _log = logging.getLogger("gateway.http")
 class WebSocketContext:
     """What every conversation shares."""
 
-    operations: Operations
+    operations: OperationEndpoint
     authenticator: Authenticator
-    slots: ConnectionLimiter
+    slots: LiveConnectionLimiter
     policy: LivePolicy
     json: JsonBounds
     response_bytes: int | None = None

@@ -13,7 +13,7 @@ from gateway.http.errors import CrossSiteRefused
 from gateway.http.negotiation import MediaType
 from gateway.http.responses import refusal_reply
 from gateway.http.streaming.admission import address_of
-from gateway.http.streaming.connection_limiter import Introduction
+from gateway.http.streaming.live_connections import Introduction
 from gateway.http.streaming.messages import SUBPROTOCOL, CloseCode
 from gateway.http.streaming.websocket_handler import TransportWsHandler, WebSocketContext
 

@@ -27,7 +27,7 @@ from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import ConfigurationError
 from gateway.local_platform.discovery.schema import create_schema
 from gateway.local_platform.discovery.selection import count_fields
-from gateway.local_platform.discovery.session import Memory, Session
+from gateway.local_platform.discovery.session import DerivedCaches, Session
 from gateway.local_platform.failures import log_failures
 from gateway.local_platform.faults.switches import Faults
 
@@ -49,7 +49,7 @@ _UNREADABLE = {
 
 
 @dataclass(frozen=True)
-class Checked:
+class ValidatedDocument:
     """A document that was parsed and validated, or the errors that forbid its execution."""
 
     document: DocumentNode | None
@@ -71,8 +71,8 @@ class DiscoveryApi:
         self._archive = archive
         self._schema: GraphQLSchema = create_schema()
         self._text_schemas: BoundedMap[GraphQLSchema] = BoundedMap(1)
-        self._documents: BoundedMap[Checked] = BoundedMap(_KEPT_DOCUMENTS)
-        self._memory = Memory()
+        self._documents: BoundedMap[ValidatedDocument] = BoundedMap(_KEPT_DOCUMENTS)
+        self._memory = DerivedCaches()
 
     def answer(
         self,
@@ -110,7 +110,7 @@ class DiscoveryApi:
         if behind:
             with self._archive.supposing() as connection:
                 forget_newest_runs(connection, behind)
-                yield Session(connection, Memory(), capped=capped)
+                yield Session(connection, DerivedCaches(), capped=capped)
         else:
             with self._archive.reading() as connection:
                 yield Session(connection, self._memory, capped=capped)
@@ -123,24 +123,26 @@ class DiscoveryApi:
         named = (operation.name for operation in _operations(self._checked(query)) if operation.name)
         return next((name.value for name in named), None)
 
-    def _checked(self, query: str) -> Checked:
+    def _checked(self, query: str) -> ValidatedDocument:
         if len(query) > _LONGEST_KEPT:
             return self._check(query)
         return self._documents.get(query, lambda: self._check(query))
 
-    def _check(self, query: str) -> Checked:
+    def _check(self, query: str) -> ValidatedDocument:
         try:
             document = parse(query, no_location=False, max_tokens=_MAX_TOKENS)
         except GraphQLSyntaxError as error:
-            return Checked(None, (_coded(error, "GRAPHQL_PARSE_FAILED"),))
+            return ValidatedDocument(None, (_coded(error, "GRAPHQL_PARSE_FAILED"),))
         except RecursionError:
-            return Checked(None, (_coded(GraphQLError("The document is nested too deeply."), "GRAPHQL_PARSE_FAILED"),))
+            return ValidatedDocument(
+                None, (_coded(GraphQLError("The document is nested too deeply."), "GRAPHQL_PARSE_FAILED"),)
+            )
         errors = validate(self._schema, document)
         coded = tuple(_coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
-        return Checked(None if coded else document, coded)
+        return ValidatedDocument(None if coded else document, coded)
 
 
-def _operations(checked: Checked) -> list[OperationDefinitionNode]:
+def _operations(checked: ValidatedDocument) -> list[OperationDefinitionNode]:
     definitions = checked.document.definitions if checked.document else ()
     return [definition for definition in definitions if isinstance(definition, OperationDefinitionNode)]
 

@@ -24,7 +24,7 @@ _PREPARED = "histories"
 
 
 @dataclass(frozen=True)
-class HistoryRequest:
+class HistoryLookup:
     """One lookup: by unique id, or by the name of the table in the warehouse."""
 
     environment_id: int
@@ -33,27 +33,27 @@ class HistoryRequest:
     count: int
 
 
-def resolve_history(session: Session, info: Info, wanted: HistoryRequest) -> list[RunNode]:
+def resolve_history(session: Session, info: Info, wanted: HistoryLookup) -> list[RunNode]:
     """The model's last runs, newest first, one node per run."""
     if wanted.count < 0:
         raise GraphQLError("Argument 'lastRunCount' must not be negative.", extensions={"code": "BAD_USER_INPUT"})
     if _PREPARED not in session.prepared:
         session.prepared[_PREPARED] = _load(session, {*_requests(info), wanted})
-    answers: dict[HistoryRequest, list[RunNode]] = session.prepared[_PREPARED]
+    answers: dict[HistoryLookup, list[RunNode]] = session.prepared[_PREPARED]
     if wanted not in answers:
         answers.update(_load(session, {wanted}))
     return answers[wanted]
 
 
-def request_of(environment_id: int, arguments: Arguments) -> HistoryRequest:
+def request_of(environment_id: int, arguments: Arguments) -> HistoryLookup:
     """The lookup that a field's arguments ask for."""
     count = arguments.get("lastRunCount")
-    return HistoryRequest(
+    return HistoryLookup(
         environment_id, arguments.get("uniqueId"), arguments.get("identifier"), 1 if count is None else count
     )
 
 
-def _requests(info: Info) -> Iterable[HistoryRequest]:
+def _requests(info: Info) -> Iterable[HistoryLookup]:
     query = info.schema.query_type
     if query is None:
         return
@@ -64,18 +64,18 @@ def _requests(info: Info) -> Iterable[HistoryRequest]:
             yield from _requests_below(info, found)
 
 
-def _requests_below(info: Info, environment: Found) -> Iterable[HistoryRequest]:
+def _requests_below(info: Info, environment: Found) -> Iterable[HistoryLookup]:
     environment_id = arguments_of(info, environment)["id"]
     for applied in selected_below(info, environment, "applied"):
         for history in selected_below(info, applied, "modelHistoricalRuns"):
             yield _request(info, history, environment_id)
 
 
-def _request(info: Info, found: Found, environment_id: int) -> HistoryRequest:
+def _request(info: Info, found: Found, environment_id: int) -> HistoryLookup:
     return request_of(environment_id, arguments_of(info, found))
 
 
-def _load(session: Session, requests: set[HistoryRequest]) -> dict[HistoryRequest, list[RunNode]]:
+def _load(session: Session, requests: set[HistoryLookup]) -> dict[HistoryLookup, list[RunNode]]:
     keys = _resources(session, requests)
     rows: dict[tuple[int, int], list[AnyRow]] = {}
     for count in {request.count for request in requests if request.count > 0}:
@@ -85,7 +85,7 @@ def _load(session: Session, requests: set[HistoryRequest]) -> dict[HistoryReques
     return _nodes(session, keys, rows)
 
 
-def _resources(session: Session, requests: set[HistoryRequest]) -> dict[HistoryRequest, dict[str, int]]:
+def _resources(session: Session, requests: set[HistoryLookup]) -> dict[HistoryLookup, dict[str, int]]:
     """The models each lookup means, as resource keys by unique id."""
     names = {request: _model_ids(session, request) for request in requests}
     by_environment: dict[int, set[str]] = {}
@@ -98,7 +98,7 @@ def _resources(session: Session, requests: set[HistoryRequest]) -> dict[HistoryR
     }
 
 
-def _model_ids(session: Session, request: HistoryRequest) -> list[str]:
+def _model_ids(session: Session, request: HistoryLookup) -> list[str]:
     if request.unique_id is not None:
         return [request.unique_id] if request.unique_id.startswith("model.") else []
     if request.identifier is None:
@@ -110,11 +110,11 @@ def _model_ids(session: Session, request: HistoryRequest) -> list[str]:
 
 
 def _nodes(
-    session: Session, keys: dict[HistoryRequest, dict[str, int]], rows: dict[tuple[int, int], list[AnyRow]]
-) -> dict[HistoryRequest, list[RunNode]]:
+    session: Session, keys: dict[HistoryLookup, dict[str, int]], rows: dict[tuple[int, int], list[AnyRow]]
+) -> dict[HistoryLookup, list[RunNode]]:
     known = run_rows(session, {row.run_id for found in rows.values() for row in found})
     batch = RunBatch(session)
-    answers: dict[HistoryRequest, list[RunNode]] = {}
+    answers: dict[HistoryLookup, list[RunNode]] = {}
     for request, resources in keys.items():
         found = [(name, row) for name, key in resources.items() for row in rows.get((request.count, key), ())]
         found.sort(key=lambda item: (item[1].generated_at, item[1].run_id), reverse=True)

@@ -15,7 +15,7 @@ from gateway.local_platform.discovery.freshness_fields import criteria_of_check,
 from gateway.local_platform.discovery.macro_fields import MACRO_FIELDS
 from gateway.local_platform.discovery.node_fields import NODE_FIELDS, RELATION_FIELDS, SOURCE_FIELDS, by_content
 from gateway.local_platform.discovery.paging import cursor_of
-from gateway.local_platform.discovery.run_listing import RunListing, listing_of, related_in_run
+from gateway.local_platform.discovery.run_listing import RunNodes, listing_of, related_in_run
 from gateway.local_platform.discovery.run_node import RunNode, error_of, of_result, of_text
 from gateway.local_platform.discovery.state_lists import package_names
 from gateway.local_platform.discovery.test_fields import TEST_FIELDS
@@ -24,7 +24,7 @@ Execution = tuple[RunNode, AnyRow]
 _DEPENDABLE = ("model", "source", "seed", "snapshot", "metric", "exposure")
 
 
-def _listing(node: RunNode) -> RunListing:
+def _listing(node: RunNode) -> RunNodes:
     return listing_of(node.batch.session, node.run)
 
 

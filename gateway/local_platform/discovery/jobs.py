@@ -9,31 +9,31 @@ from typing import Any
 from gateway.local_platform.discovery.content import relation_identifier
 from gateway.local_platform.discovery.fields import Arguments, Info, Readers, Resolver
 from gateway.local_platform.discovery.paging import JOB_PAGE, page_size, rows_after
-from gateway.local_platform.discovery.run_listing import RunListing, find_run, listing_of
+from gateway.local_platform.discovery.run_listing import RunNodes, find_run, listing_of
 from gateway.local_platform.discovery.run_node import RunNode
 from gateway.local_platform.discovery.session import Session
 
 _LISTED = ("exposure", "macro", "metric", "model", "seed", "snapshot", "source", "test")
 
 
-def resolve_job(_root: Any, info: Info, arguments: Arguments) -> RunListing | None:
+def resolve_job(_root: Any, info: Info, arguments: Arguments) -> RunNodes | None:
     """One run of the job, its newest one by default; None when there is no such job or run."""
     return _find(info, arguments["id"], arguments.get("runId"))
 
 
-def _find(info: Info, job_id: int, run_id: int | None) -> RunListing | None:
+def _find(info: Info, job_id: int, run_id: int | None) -> RunNodes | None:
     session: Session = info.context
     run = find_run(session, job_id, run_id)
     return listing_of(session, run) if run is not None else None
 
 
-def _rows(listing: RunListing, kind: str, arguments: Arguments) -> Sequence[RunNode]:
+def _rows(listing: RunNodes, kind: str, arguments: Arguments) -> Sequence[RunNode]:
     """The run's nodes of a kind, those it did not execute with null status."""
     page = job_page(_in_relation(listing.nodes(kind), arguments), arguments)
     return page[:JOB_PAGE] if listing.session.capped else page
 
 
-def _row(listing: RunListing, kind: str, arguments: Arguments) -> RunNode | None:
+def _row(listing: RunNodes, kind: str, arguments: Arguments) -> RunNode | None:
     if "name" in arguments:
         return next((node for node in listing.nodes(kind) if node.node.name == arguments["name"]), None)
     return listing.alone(kind, arguments["uniqueId"])

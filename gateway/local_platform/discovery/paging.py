@@ -40,7 +40,7 @@ def rows_after(rows: Sequence[Item], after: str | None, key: Callable[[Item], st
 
 
 @dataclass(frozen=True)
-class Page:
+class ConnectionPage:
     """One page of a list: where it lies in it, and its rows' ids for their cursors."""
 
     nodes: Sequence[Any]

@@ -27,7 +27,7 @@ from gateway.local_platform.discovery.run_node import RunBatch, RunNode
 from gateway.local_platform.discovery.session import Session
 
 
-class RunListing:
+class RunNodes:
     """The nodes of one run, read kind by kind when asked for."""
 
     def __init__(self, session: Session, run: AnyRow) -> None:
@@ -137,12 +137,12 @@ class RunListing:
         return dict(self.session.connection.execute(query).all())
 
 
-def listing_of(session: Session, run: AnyRow) -> RunListing:
+def listing_of(session: Session, run: AnyRow) -> RunNodes:
     """The run's listing, one per operation."""
     key = ("listing", run.id)
     if key not in session.prepared:
-        session.prepared[key] = RunListing(session, run)
-    found: RunListing = session.prepared[key]
+        session.prepared[key] = RunNodes(session, run)
+    found: RunNodes = session.prepared[key]
     return found
 
 

@@ -20,7 +20,7 @@ _MOST_MEMBERS = 200_000
 
 
 @dataclass(frozen=True)
-class Memory:
+class DerivedCaches:
     """Derived facts kept between operations while they hold, in bounded room: some hundred thousand rows."""
 
     graphs: BoundedMap[Graph] = field(default_factory=lambda: BoundedMap(8))
@@ -53,7 +53,7 @@ class EnvironmentState:
 class Session:
     """One operation's access to the archive, not shared between threads. `capped`: job lists end at 100 rows."""
 
-    def __init__(self, connection: Connection, memory: Memory, *, capped: bool = False) -> None:
+    def __init__(self, connection: Connection, memory: DerivedCaches, *, capped: bool = False) -> None:
         self.connection = connection
         self.capped = capped
         self._memory = memory

@@ -12,7 +12,7 @@ from gateway.local_platform.discovery.catalog_fields import columns_of, row_coun
 from gateway.local_platform.discovery.execution_info import run_status
 from gateway.local_platform.discovery.fields import Arguments
 from gateway.local_platform.discovery.freshness_fields import freshness_status
-from gateway.local_platform.discovery.paging import ENVIRONMENT_PAGE, Page, page_size, rows_after
+from gateway.local_platform.discovery.paging import ENVIRONMENT_PAGE, ConnectionPage, page_size, rows_after
 from gateway.local_platform.discovery.session import EnvironmentState, Session
 from gateway.local_platform.discovery.state_nodes import StateBatch, StateNode
 from gateway.local_platform.discovery.test_fields import last_known_result, test_type
@@ -109,7 +109,7 @@ def state_page(
     stop = start + page_size(arguments.get("first"), ENVIRONMENT_PAGE)
     members = [node.member for node in nodes[start:stop]]
     batch = StateBatch(session, state, members, view)
-    return Page(batch.nodes, [member.unique_id for member in members], start, len(nodes)).connection()
+    return ConnectionPage(batch.nodes, [member.unique_id for member in members], start, len(nodes)).connection()
 
 
 def _sorted(nodes: Sequence[StateNode], sort: Mapping[str, Any] | None) -> Sequence[StateNode]:

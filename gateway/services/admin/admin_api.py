@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.concurrency.only_if_cached import ensure_may_fetch
 from gateway.errors import NotFound, UpstreamInvalidResponse, UpstreamRejected
-from gateway.services.admin.admin_types import Page, Single
+from gateway.services.admin.admin_types import AdminPage, Single
 from gateway.services.admin.list_reading import Identified, ListReading
 from gateway.services.transport.http_transport import HttpTransport, TransportRequest, TransportResponse
 from gateway.services.transport.strict_decoder import StrictDecoder
@@ -77,15 +77,15 @@ class AdminApi:
         size = min(PAGE_SIZE, rows_wanted)
         reading: ListReading[R] = ListReading(path, None if pages is None else pages * size, self._most_calls)
 
-        async def read_page(offset: int) -> Page[R]:
+        async def read_page(offset: int) -> AdminPage[R]:
             return await self._page(version, path, row, {**query, "limit": str(size), "offset": str(offset)})
 
         await reading.read(read_page)
         return list(reading.rows.values()), reading.total
 
-    async def _page(self, version: str, path: str, row: type[R], query: Mapping[str, str]) -> Page[R]:
+    async def _page(self, version: str, path: str, row: type[R], query: Mapping[str, str]) -> AdminPage[R]:
         body = _answered(await self._get(version, path, query), path)
-        page: Page[R] = await _decode(body, Page[row], path)  # type: ignore[valid-type]  # a type at run time
+        page: AdminPage[R] = await _decode(body, AdminPage[row], path)  # type: ignore[valid-type]  # a type at run time
         return page
 
     async def _get(self, version: str, path: str, query: Mapping[str, str]) -> TransportResponse:

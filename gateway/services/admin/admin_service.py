@@ -64,32 +64,32 @@ class AdminService:
         self._interval = interval
         self._clock = tiers.clock
         self._topology: FactsCache[str, Topology] = FactsCache(
-            tiers, Kind("topology", _weigh_topology, packing=Codec(Topology))
+            tiers, Kind("topology", _weigh_topology, codec=Codec(Topology))
         )
         self._jobs: FactsCache[str, Mapping[int, Job]] = FactsCache(
-            tiers, Kind("jobs", lambda jobs: 1_000 + _JOB_BYTES * len(jobs), packing=Codec(dict[int, Job]))
+            tiers, Kind("jobs", lambda jobs: 1_000 + _JOB_BYTES * len(jobs), codec=Codec(dict[int, Job]))
         )
         self._parts = VisibleParts("jobs")
-        self._names: FactsCache[str, str] = FactsCache(tiers, Kind("account", packing=Codec(str)))
+        self._names: FactsCache[str, str] = FactsCache(tiers, Kind("account", codec=Codec(str)))
         self._recent: FactsCache[int, _RecentRuns] = FactsCache(
-            tiers, Kind("recent", _weigh_recent, packing=Codec(_RecentRuns))
+            tiers, Kind("recent", _weigh_recent, codec=Codec(_RecentRuns))
         )
         self._newest: FactsCache[str, _RecentRuns] = FactsCache(
-            tiers, Kind("newest", _weigh_recent, packing=Codec(_RecentRuns))
+            tiers, Kind("newest", _weigh_recent, codec=Codec(_RecentRuns))
         )
         self._listings: FactsCache[int, RunListing] = FactsCache(
-            tiers, Kind("listing", lambda listing: 300 + _RUN_BYTES * len(listing.runs), packing=Codec(RunListing))
+            tiers, Kind("listing", lambda listing: 300 + _RUN_BYTES * len(listing.runs), codec=Codec(RunListing))
         )
         self._ended: FactsCache[int, RunListing] = FactsCache(
-            tiers, Kind("ended", lambda listing: 300 + _RUN_BYTES * len(listing.runs), packing=Codec(RunListing))
+            tiers, Kind("ended", lambda listing: 300 + _RUN_BYTES * len(listing.runs), codec=Codec(RunListing))
         )
-        self._counts: FactsCache[int, int] = FactsCache(tiers, Kind("count", packing=Codec(int)))
+        self._counts: FactsCache[int, int] = FactsCache(tiers, Kind("count", codec=Codec(int)))
         self._details: FactsCache[int, RunDetails] = FactsCache(
-            tiers, Kind("details", _weigh_details, packing=Codec(RunDetails))
+            tiers, Kind("details", _weigh_details, codec=Codec(RunDetails))
         )
         self._runs: FactsCache[int, Run] = FactsCache(
             tiers,
-            Kind("run", lambda _: 200 + _RUN_BYTES, packing=Codec(Run), is_final=lambda run: run.status.is_final),
+            Kind("run", lambda _: 200 + _RUN_BYTES, codec=Codec(Run), is_final=lambda run: run.status.is_final),
         )
 
     inferred = False

@@ -20,7 +20,7 @@ class Extra(msgspec.Struct, frozen=True):
     pagination: Pagination
 
 
-class Page(msgspec.Struct, Generic[T], frozen=True):
+class AdminPage(msgspec.Struct, Generic[T], frozen=True):
     """The envelope of a list. Both parts are always there; an answer without them is no list, not an empty one."""
 
     data: list[T]

@@ -64,7 +64,7 @@ class InferredAdmin:
         self._clock = tiers.clock
         self._parts = VisibleParts("jobs")
         self._jobs: FactsCache[str, Mapping[int, Job]] = FactsCache(
-            tiers, Kind("inferred jobs", lambda jobs: 1_000 + 2_000 * len(jobs), packing=Codec(dict[int, Job]))
+            tiers, Kind("inferred jobs", lambda jobs: 1_000 + 2_000 * len(jobs), codec=Codec(dict[int, Job]))
         )
 
     async def account_name(self) -> str | None:
@@ -163,7 +163,7 @@ class Discovery:
             environments,
             read,
             tiers,
-            Kind("last jobs", lambda last: 200 + 300 * len(last.by_model), packing=Codec(LastJobs)),
+            Kind("last jobs", lambda last: 200 + 300 * len(last.by_model), codec=Codec(LastJobs)),
         )
 
     async def jobs(self, environment_ids: Sequence[int]) -> list[Job]:

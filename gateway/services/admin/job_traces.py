@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import ModelRun
-from gateway.services.base_query import BaseQuery, Operation
+from gateway.services.base_query import BaseQuery, BatchOperation
 from gateway.services.discovery_types import PagedEnvironment, TracedModel
 from gateway.services.mapping import whole
 from gateway.services.models.model_pages import read_pages
 
-_OPERATION = Operation(
+_OPERATION = BatchOperation(
     "JobTraces",
     """fragment Page on ModelAppliedStateNodeConnection {
   pageInfo { hasNextPage endCursor }

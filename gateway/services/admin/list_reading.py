@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from gateway.errors import UpstreamCallsExceeded, UpstreamInvalidResponse
-from gateway.services.admin.admin_types import Page
+from gateway.services.admin.admin_types import AdminPage
 from gateway.telemetry.usage import current_usage
 
 PAGES_AT_ONCE = 5
@@ -26,7 +26,7 @@ class Identified(Protocol):
 
 R = TypeVar("R", bound=Identified)
 
-ReadPage = Callable[[int], Awaitable[Page[R]]]
+ReadPage = Callable[[int], Awaitable[AdminPage[R]]]
 """Reads the page that begins at an offset."""
 
 
@@ -78,7 +78,7 @@ class ListReading(Generic[R]):
     def _end(self) -> int:
         return self.total if self.most_rows is None else min(self.total, self.most_rows)
 
-    def _take(self, page: Page[R]) -> None:
+    def _take(self, page: AdminPage[R]) -> None:
         """Adds a page. Rows that were added to the list meanwhile push others onto the next page: each counts once."""
         known = len(self.rows)
         self.rows |= {row.id: row for row in page.data}

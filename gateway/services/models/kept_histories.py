@@ -13,7 +13,7 @@ from gateway.services.models.model_histories import HistoryKey
 
 Histories = Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]
 
-_PACKING: Codec[ModelRun] = Codec(ModelRun)
+_CODEC: Codec[ModelRun] = Codec(ModelRun)
 
 
 async def lengthened(kept: KeptFacts, histories: Histories, count: int) -> dict[HistoryKey, tuple[ModelRun, ...]]:
@@ -40,14 +40,14 @@ async def lengthened(kept: KeptFacts, histories: Histories, count: int) -> dict[
 def _older(runs: tuple[ModelRun, ...], payloads: Collection[bytes]) -> list[ModelRun]:
     """Those of the kept runs that came before the oldest one dbt tells, newest first; all when it tells none."""
     oldest = min((run.recency for run in runs), default=None)
-    known = [run for payload in payloads if (run := _PACKING.from_bytes(payload)) is not None]
+    known = [run for payload in payloads if (run := _CODEC.from_bytes(payload)) is not None]
     older = [run for run in known if oldest is None or run.recency < oldest]
     return sorted(older, key=lambda run: run.recency, reverse=True)
 
 
 def _rows(histories: Mapping[HistoryKey, tuple[ModelRun, ...]]) -> dict[tuple[int, str, int], KeptModelRun]:
     return {
-        (key.environment_id, key.unique_id, run.run_id): KeptModelRun(_micros(run.ended_at), _PACKING.to_bytes(run))
+        (key.environment_id, key.unique_id, run.run_id): KeptModelRun(_micros(run.ended_at), _CODEC.to_bytes(run))
         for key, runs in histories.items()
         for run in runs
         # One result a run is kept: that of its last step.

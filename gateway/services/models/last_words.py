@@ -13,12 +13,12 @@ from typing import TypeVar
 import msgspec
 
 from gateway.errors import GatewayError
-from gateway.services.base_query import BaseQuery, Operation
+from gateway.services.base_query import BaseQuery, BatchOperation
 from gateway.services.discovery_types import ModelRow, RunWords
 from gateway.services.mapping import whole
 from gateway.services.run_rows import RunKey, read_rows
 
-_OPERATION = Operation(
+_OPERATION = BatchOperation(
     "RunWords", "fragment R on ModelNode { uniqueId status paginationCursor }", RunWords, nullable=True
 )
 

@@ -8,7 +8,7 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.durations import seconds_or_none
 from gateway.hierarchy.model import ModelDetails, ModelTest
 from gateway.hierarchy.status import status_of_word
-from gateway.services.base_query import BaseQuery, Operation, RootLookup
+from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
 from gateway.services.discovery_types import AppliedTest, DetailedModel, PagedEnvironment
 from gateway.services.mapping import time_or_none, whole_or_none
 from gateway.services.models.model_histories import HistoryKey
@@ -42,10 +42,10 @@ async def read_details(
     return found
 
 
-def _operation(fields: frozenset[str]) -> Operation[PagedEnvironment[DetailedModel]]:
+def _operation(fields: frozenset[str]) -> BatchOperation[PagedEnvironment[DetailedModel]]:
     selection = " ".join(DETAIL_FIELDS[name] for name in sorted(fields & DETAIL_FIELDS.keys()))
     fragment = f"fragment Details on ModelAppliedStateNodeConnection {{ edges {{ node {{ uniqueId {selection} }} }} }}"
-    return Operation("ModelDetails", fragment, PagedEnvironment[DetailedModel])
+    return BatchOperation("ModelDetails", fragment, PagedEnvironment[DetailedModel])
 
 
 def _groups(keys: Sequence[HistoryKey]) -> list[list[HistoryKey]]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError, UpstreamComplexityExceeded, UpstreamRejected
 from gateway.hierarchy.model import ModelRun
-from gateway.services.base_query import BaseQuery, Operation, RootLookup
+from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
 from gateway.services.discovery_types import EnvironmentHistories
 from gateway.services.mapping import Share, to_model_run
 from gateway.services.transport.upstream_errors import PartsRejected
@@ -29,7 +29,7 @@ MODEL_RUN_FIELDS = """uniqueId name packageName tags materializedType runId jobI
   executionTime compileStartedAt compileCompletedAt executeStartedAt executeCompletedAt
   threadId invocationId runGeneratedAt"""
 
-_OPERATION = Operation("ModelHistories", f"fragment H on ModelNode {{ {MODEL_RUN_FIELDS} }}", EnvironmentHistories)
+_OPERATION = BatchOperation("ModelHistories", f"fragment H on ModelNode {{ {MODEL_RUN_FIELDS} }}", EnvironmentHistories)
 
 
 class HistoryKey(NamedTuple):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from gateway.errors import GatewayError, UpstreamInvalidResponse
-from gateway.services.base_query import BaseQuery, Operation, RootLookup
+from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
 from gateway.services.discovery_types import DescribedRow, ModelPage, ModelRow, PagedEnvironment, TimedModel
 from gateway.services.models.pushdown import PushedFilter
 
@@ -106,7 +106,7 @@ class _Reading(Generic[R]):
 async def read_pages(
     query: BaseQuery,
     environment_ids: Sequence[int],
-    operation: Operation[PagedEnvironment[R]],
+    operation: BatchOperation[PagedEnvironment[R]],
     pushed: PushedFilter | None = None,
     marks: Marks | None = None,
 ) -> dict[int, list[R] | GatewayError]:
@@ -123,7 +123,7 @@ async def read_pages(
 
 
 async def read_revised_pages(
-    query: BaseQuery, environment_ids: Sequence[int], operation: Operation[PagedEnvironment[R]], marks: Marks
+    query: BaseQuery, environment_ids: Sequence[int], operation: BatchOperation[PagedEnvironment[R]], marks: Marks
 ) -> dict[int, tuple[list[R], datetime | None] | GatewayError]:
     """The same, without a filter, and with the revision under which each environment's first page was told."""
     readings = _readings(environment_ids, marks, operation)
@@ -133,7 +133,7 @@ async def read_revised_pages(
 
 
 def _readings(
-    environment_ids: Sequence[int], marks: Marks | None, _: Operation[PagedEnvironment[R]]
+    environment_ids: Sequence[int], marks: Marks | None, _: BatchOperation[PagedEnvironment[R]]
 ) -> list[_Reading[R]]:
     return [_Reading(one, (marks or {}).get(one, ())) for one in environment_ids]
 
@@ -146,7 +146,7 @@ def _set(marks: Marks | None, readings: Sequence[_Reading[R]]) -> None:
 async def _read_on(
     query: BaseQuery,
     readings: Sequence[_Reading[R]],
-    operation: Operation[PagedEnvironment[R]],
+    operation: BatchOperation[PagedEnvironment[R]],
     pushed: PushedFilter | None,
     beside: str = "",
 ) -> None:
@@ -183,20 +183,20 @@ def _lookup(n: int, environment_id: int, place: str | None, pushed: PushedFilter
     return RootLookup(f"e{n}", text, variables)
 
 
-def models_operation(optional_fields: frozenset[str]) -> Operation[PagedEnvironment[DescribedRow]]:
+def models_operation(optional_fields: frozenset[str]) -> BatchOperation[PagedEnvironment[DescribedRow]]:
     """What STATE stands for, and those optional fields that are wanted."""
     optional = " ".join(sorted(optional_fields & OPTIONAL_FIELDS))
-    return Operation(_NAME, _fragment(f"{_STATE_FIELDS} {optional}"), PagedEnvironment[DescribedRow])
+    return BatchOperation(_NAME, _fragment(f"{_STATE_FIELDS} {optional}"), PagedEnvironment[DescribedRow])
 
 
-def states_operation() -> Operation[PagedEnvironment[ModelRow]]:
+def states_operation() -> BatchOperation[PagedEnvironment[ModelRow]]:
     """What STATE stands for."""
-    return Operation(_NAME, _fragment(_STATE_FIELDS), PagedEnvironment[ModelRow])
+    return BatchOperation(_NAME, _fragment(_STATE_FIELDS), PagedEnvironment[ModelRow])
 
 
-def runtimes_operation() -> Operation[PagedEnvironment[TimedModel]]:
+def runtimes_operation() -> BatchOperation[PagedEnvironment[TimedModel]]:
     """Unique id and runtime, no more."""
-    return Operation(_NAME, _fragment(_TIMED_FIELDS), PagedEnvironment[TimedModel])
+    return BatchOperation(_NAME, _fragment(_TIMED_FIELDS), PagedEnvironment[TimedModel])
 
 
 def _fragment(fields: str) -> str:

@@ -96,7 +96,7 @@ def _unpack(packed: _PackedModels) -> _ModelsFact:
     return _ModelsFact(models, packed.fields, packed.revision)
 
 
-_MODELS_PACKING: Codec[_ModelsFact] = Codec(_PackedModels, _pack, _unpack)
+_MODELS_CODEC: Codec[_ModelsFact] = Codec(_PackedModels, _pack, _unpack)
 
 
 class ModelService:
@@ -111,7 +111,7 @@ class ModelService:
         # What replicas share may spare the reading: then it is looked for first.
         self._ahead = None if tiers.shared else Prefetcher(tiers.flight_seconds)
         models: Kind[_ModelsKey, _ModelsFact] = Kind(
-            "models", _weigh_models, lambda key: key.environment_id, 0.0, _MODELS_PACKING
+            "models", _weigh_models, lambda key: key.environment_id, 0.0, _MODELS_CODEC
         )
         histories: Kind[HistoryKey, _HistoryFact] = Kind(
             "history", _weigh_history, lambda key: key.environment_id, 0.0, Codec(_HistoryFact)

@@ -15,7 +15,7 @@ from gateway.errors import UpstreamCallsExceeded, UpstreamError, UpstreamTimeout
 from gateway.services.resilience.circuit_breaker import Attempt, Breaker
 from gateway.services.resilience.policy import BudgetPolicy, ResiliencePolicy
 from gateway.services.resilience.request_budget import FairBudget, Sleep, closed_for
-from gateway.services.resilience.retries import RetryBudget, is_passing
+from gateway.services.resilience.retries import RetryBudget, is_transient
 from gateway.services.resilience.status import ApiCounts, ApiStatus, UpstreamStatus
 from gateway.services.resilience.token_bucket import LocalTokenBucket, TokenBucket
 from gateway.services.resilience.token_closures import TokenClosures
@@ -29,7 +29,7 @@ from gateway.services.transport.http_transport import (
 from gateway.services.transport.upstream_errors import rate_limit_seconds
 from gateway.telemetry.usage import current_usage
 
-MakeTokens = Callable[[Api, BudgetPolicy], TokenBucket]
+MakeBucket = Callable[[Api, BudgetPolicy], TokenBucket]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class _Api:
 
 
 @dataclass(frozen=True, slots=True)
-class Dependencies:
+class TransportDependencies:
     """What time it is, how to wait, and where the tokens are kept; tests bring their own."""
 
     clock: Callable[[], float] = time.monotonic
     sleep: Sleep = asyncio.sleep
-    tokens: MakeTokens | None = None
+    tokens: MakeBucket | None = None
 
 
 class ResilientTransport:
@@ -78,12 +78,12 @@ class ResilientTransport:
         transport: HttpTransport,
         policy: ResiliencePolicy,
         limits: TransportLimits,
-        around: Dependencies | None = None,
+        around: TransportDependencies | None = None,
     ) -> None:
         self._transport = transport
         self._policy = policy
         self._limits = limits
-        self._around = around or Dependencies()
+        self._around = around or TransportDependencies()
         budgets: Mapping[Api, BudgetPolicy] = {"discovery": policy.discovery, "admin": policy.admin}
         self._lines: dict[Api, _Api] = {api: self._line(api, budget) for api, budget in budgets.items()}
 
@@ -133,7 +133,7 @@ class ResilientTransport:
         self, line: _Api, response: TransportResponse | None, failure: UpstreamUnavailable | None, retry: int
     ) -> float | None:
         """Seconds to the next try; None when there is to be none."""
-        if response is not None and not is_passing(response):
+        if response is not None and not is_transient(response):
             return None
         # What the gateway itself refused to send is not worth another try: nothing has changed.
         if failure is not None and type(failure) is not UpstreamUnavailable:

@@ -57,6 +57,6 @@ class RetryBudget:
         return now
 
 
-def is_passing(response: TransportResponse) -> bool:
+def is_transient(response: TransportResponse) -> bool:
     """Whether an answer is one that the next try may not meet."""
     return response.status in _PASSING

@@ -17,7 +17,7 @@ from gateway.discovery_api.api.arguments import (
 )
 from gateway.discovery_api.api.resources.model import Model
 from gateway.discovery_api.api.resources.run import Run
-from gateway.discovery_api.client import Client, Source
+from gateway.discovery_api.client import Client, DataSource
 from gateway.discovery_api.models import (
     Average,
     Criteria,
@@ -46,7 +46,7 @@ class Job:
     """
 
     def __init__(self, job_id: str | int, *, client: Client | None = None) -> None:
-        self._client = client or Client.of(Source())
+        self._client = client or Client.of(DataSource())
         self._known: Facts | None = None
         self.job_id = str(job_id)
         self.ranked: Rank | None = None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from gateway.discovery_api.client import Client, Source
+from gateway.discovery_api.client import Client, DataSource
 from gateway.discovery_api.models import RunStatus
 from gateway.discovery_api.models import resources as records
 from gateway.errors import NotFound
@@ -32,7 +32,7 @@ class ModelState:
     def __init__(
         self, model_name: str, project_name: str, environment: str = "production", *, client: Client | None = None
     ) -> None:
-        self._client = client or Client.of(Source())
+        self._client = client or Client.of(DataSource())
         self._environment = DeploymentEnvironment(environment)
         self._known: Facts | None = None
         self._described: Facts | None = None

@@ -17,7 +17,7 @@ from gateway.discovery_api.api.arguments import (
 )
 from gateway.discovery_api.api.resources.job import Job
 from gateway.discovery_api.api.resources.model import Model
-from gateway.discovery_api.client import Client, Source
+from gateway.discovery_api.client import Client, DataSource
 from gateway.discovery_api.models import (
     Criteria,
     HistoryScope,
@@ -39,7 +39,7 @@ class Project:
     """One dbt project in one deployment environment. Its id is the dbt project name."""
 
     def __init__(self, project_id: str, environment: str = "production", *, client: Client | None = None) -> None:
-        self._client = client or Client.of(Source())
+        self._client = client or Client.of(DataSource())
         self._environment = DeploymentEnvironment(environment)
         self._known: Facts | None = None
         self.project_id = project_id

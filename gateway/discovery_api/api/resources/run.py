@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
 
 from gateway.discovery_api.api.arguments import MOST_RANKED, ensure_count, models_filter, two_filters
-from gateway.discovery_api.client import Client, Source
+from gateway.discovery_api.client import Client, DataSource
 from gateway.discovery_api.models import Average, Criteria, ModelFilter, RankedList, RunStatus, SearchFilter
 from gateway.discovery_api.models import resources as records
 from gateway.hierarchy import job as facts
@@ -29,7 +29,7 @@ class Run:
     """
 
     def __init__(self, run_id: str | int, *, client: Client | None = None) -> None:
-        self._client = client or Client.of(Source())
+        self._client = client or Client.of(DataSource())
         self._known: facts.Run | None = None
         self.run_id = str(run_id)
         self.model_run: records.ModelRun | None = None

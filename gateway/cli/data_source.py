@@ -27,7 +27,7 @@ HOW_TO_SERVE_OWN_DATA = (
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DataSource:
     """Settings under which the data are at hand, what they are in one line, what else to tell, and which files of a
     folder could not be used."""
 
@@ -38,7 +38,7 @@ class Source:
 
 
 @contextmanager
-def prepared(settings: Settings, *, keep_raw: bool = False, create: bool = False) -> Iterator[Source]:
+def prepared(settings: Settings, *, keep_raw: bool = False, create: bool = False) -> Iterator[DataSource]:
     """The data that `settings` name. A folder is read into an archive of its own, which goes when the block ends.
 
     `keep_raw`: the archive keeps the files themselves, which the gateway never asks for. `create`: a store that does
@@ -46,17 +46,17 @@ def prepared(settings: Settings, *, keep_raw: bool = False, create: bool = False
     Raises UnreadableArtifact or ConfigurationError.
     """
     if settings.uses_dbt_cloud:
-        yield Source(settings, f"dbt Cloud, account {settings.account_id}")
+        yield DataSource(settings, f"dbt Cloud, account {settings.account_id}")
     elif settings.store_url:
         with opened(settings.store_url, create=create) as archive:
             told = f"the archive of {describe(archive.describe())}"
-        yield Source(settings, told)
+        yield DataSource(settings, told)
     else:
         with tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True) as place:
             yield _from_folder(settings, Path(place), keep_raw)
 
 
-def _from_folder(settings: Settings, place: Path, keep_raw: bool) -> Source:
+def _from_folder(settings: Settings, place: Path, keep_raw: bool) -> DataSource:
     store = f"sqlite:///{place}/runs.db"
     with opened(store) as archive:
         report = read_folder(archive, settings.artifacts or unpack_demo(place), keep_raw=keep_raw)
@@ -67,8 +67,8 @@ def _from_folder(settings: Settings, place: Path, keep_raw: bool) -> Source:
     served = settings.model_copy(update={"artifacts": None, "store_url": store})
     if settings.artifacts:
         looking = f"looks for new runs there every {DEFAULT_SECONDS:g} s"
-        return Source(served, f"{settings.artifacts}: {told}; {looking}", problems=report.problems)
-    return Source(served, f"the demo account: {told}", HOW_TO_SERVE_OWN_DATA)
+        return DataSource(served, f"{settings.artifacts}: {told}; {looking}", problems=report.problems)
+    return DataSource(served, f"the demo account: {told}", HOW_TO_SERVE_OWN_DATA)
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def opened(store: str, *, create: bool = True) -> Iterator[Archive]:
 
 
 @contextmanager
-def following(folder: Path | None, source: Source, *, keep_raw: bool) -> Iterator[None]:
+def following(folder: Path | None, source: DataSource, *, keep_raw: bool) -> Iterator[None]:
     """Reads new runs of a folder into its archive while the block runs, and says each time that it found some."""
     if folder is None or source.settings.store_url is None:
         yield

@@ -11,7 +11,7 @@ from gateway.identity.caller import Caller
 from gateway.telemetry.request_record import RequestRecord
 
 
-class Operations(Protocol):
+class OperationEndpoint(Protocol):
     """Takes requests as the endpoint does: by the same documents, the same gate and the same limits."""
 
     async def begin(

@@ -58,7 +58,7 @@ class Introduction:
         self._deadline = None
 
 
-class ConnectionLimiter:
+class LiveConnectionLimiter:
     """Counts live connections; `changed` is called when their number has."""
 
     def __init__(self, policy: LivePolicy, changed: Callable[[], None] = lambda: None) -> None:
