@@ -65,9 +65,9 @@ class GatewayExecutor:
 
     async def execute(self, params: GraphQLParams, caller: Caller) -> Answer:
         """The answer to one operation (see Executor)."""
-        at_once = self.at_once(params, caller)
-        if at_once is not None:
-            return at_once
+        answer = self.execute_sync(params, caller)
+        if answer is not None:
+            return answer
         request_scope = await self._begin(params, caller)
         max_age_of = request_scope.services.max_age_of(params.max_age)
         with measuring(request_scope.usage), deadline_in(self._request_seconds), max_age_of:
@@ -76,13 +76,13 @@ class GatewayExecutor:
             )
         return _answer(outcome, request_scope)
 
-    def at_once(self, params: GraphQLParams, caller: Caller) -> Answer | None:
-        """The answer to one operation whose facts are all at hand (see Executor)."""
+    def execute_sync(self, params: GraphQLParams, caller: Caller) -> Answer | None:
+        """The answer to one operation whose facts are all in memory (see Executor)."""
         if self._services is None or caller.dbt_token is not None:
             return None
         request_scope = self._request_scope(self._services, params, caller)
         with only_if_cached(), measuring(request_scope.usage), request_scope.services.max_age_of(params.max_age):
-            outcome = self._runner.at_once(
+            outcome = self._runner.run_sync(
                 params.document, params.operation_name, params.variables, request_scope.context
             )
         if outcome is None:

@@ -42,10 +42,10 @@ _NO_SUCH_VALUE = "A value does not fit its type."
 
 
 class ExecutionMode(StrEnum):
-    """How an operation was answered: at once from what is at hand; by a plan; by a plan and, where values were not what
-    it takes, by graphql-core; by graphql-core alone."""
+    """How an operation was run: synchronously from memory; by a plan; by a plan and, where values were not what it
+    takes, by graphql-core; by graphql-core alone. The values are public: metrics name them."""
 
-    AT_ONCE = "at_once"
+    SYNCHRONOUS = "at_once"
     COMPILED = "compiled"
     FALLBACK = "stepped_back"
     SLOW = "slow"
@@ -98,19 +98,21 @@ class OperationRunner:
             formatted += map(self.formatted, piece)
         return Outcome(finished.data, [*formatted, *map(format_partial, context.failures)], True, _way(finished))
 
-    def at_once(
+    def run_sync(
         self,
         document: DocumentNode,
         operation_name: str | None,
         variables: Mapping[str, Any] | None,
         context: GatewayContext,
     ) -> Outcome | None:
-        """The outcome of an operation whose facts are all at hand, and which meets no error; None for any other: `run`
-        has to run it. To be called within `at_hand`."""
+        """The outcome of an operation whose facts are all in memory, and which meets no error; None for any other:
+        `run` has to run it. To be called within `only_if_cached`."""
         if self._compiled is None or self._validated.of(document):
             return None
-        data = self._compiled.at_once(document, operation_name, variables, context)
-        return None if data is None or context.failures else Outcome(data, (), executed=True, way=ExecutionMode.AT_ONCE)
+        data = self._compiled.run_sync(document, operation_name, variables, context)
+        if data is None or context.failures:
+            return None
+        return Outcome(data, (), executed=True, way=ExecutionMode.SYNCHRONOUS)
 
     def facts_changed(self) -> None:
         """Lets go of what was made of facts that are no more."""

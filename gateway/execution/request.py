@@ -65,8 +65,8 @@ class Answer(Struct, frozen=True):
     way: str | None = None
 
 
-AT_ONCE = "at_once"
-"""The way of an answer for which nothing was asked or waited for."""
+SYNCHRONOUS = "at_once"
+"""The way of an answer whose facts were all in memory: nothing was fetched or waited for."""
 
 Part = dict[str, Any]
 """A part of an answer in the shape of incremental delivery: the first has `data` and `pending`, later ones
@@ -78,9 +78,9 @@ class Executor(Protocol):
 
     async def execute(self, params: GraphQLParams, caller: Caller) -> Answer: ...
 
-    def at_once(self, params: GraphQLParams, caller: Caller) -> Answer | None:
-        """The answer of an operation for which nothing has to be asked or waited for, and which meets no error; None,
-        and nothing done, for any other."""
+    def execute_sync(self, params: GraphQLParams, caller: Caller) -> Answer | None:
+        """The answer to an operation whose facts are all in memory, and which meets no error; None, and nothing done,
+        for any other."""
 
     def invalid(self, params: GraphQLParams) -> Answer | None:
         """The answer to a document that does not fit the schema; None for one that does."""

@@ -28,7 +28,7 @@ from gateway.http.pages.page import explorer_routes
 from gateway.http.pages.tabs import read_tabs
 from gateway.http.request.csrf import PREFLIGHT_HEADERS
 from gateway.http.request.hosts import HostGuard
-from gateway.http.response_cache.cached_responses import CachedResponses
+from gateway.http.response_cache.middleware import CachedResponses
 from gateway.http.responses import refusal_reply
 from gateway.http.server.concurrency_limit import AdaptiveConcurrencyLimit, ConcurrencyPolicy
 from gateway.http.streaming.live_connections import LiveConnectionLimiter, LivePolicy
@@ -91,7 +91,7 @@ def create_edge(
     webhooks = [Route(WEBHOOKS, WebhookEndpoint(policy.webhooks, tell))] if policy.webhooks and tell else []
     app = Starlette(
         routes=[socket, *_routes(endpoint, metrics, policy, readiness), *webhooks],
-        middleware=[*_middleware(policy), *_repeated(endpoint, policy, observers), _turns(endpoint, policy, observers)],
+        middleware=[*_middleware(policy), *_cached_responses(endpoint, policy), _turns(endpoint, policy, observers)],
         exception_handlers={HTTPException: _refuse},
         lifespan=lifespan,
     )
@@ -106,15 +106,14 @@ def _endpoint_policy(policy: EdgePolicy) -> EndpointPolicy:
     )
 
 
-def _repeated(endpoint: GraphQLEndpoint, policy: EdgePolicy, observers: Sequence[Observer]) -> list[Middleware]:
+def _cached_responses(endpoint: GraphQLEndpoint, policy: EdgePolicy) -> list[Middleware]:
     if not policy.endpoint.response_cache_bytes:
         return []
     return [
         Middleware(
             CachedResponses,
-            cache=endpoint.responses,
+            replay=endpoint.replay,
             authenticator=policy.authenticator,
-            observers=observers,
             tracing=policy.endpoint.tracing,
         )
     ]

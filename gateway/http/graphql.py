@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from graphql import OperationType
-from msgspec.structs import replace
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.errors import GatewayError
-from gateway.execution.request import AT_ONCE, Answer, Caller, Executor, GraphQLParams
+from gateway.execution.request import Answer, Caller, Executor, GraphQLParams
 from gateway.http.authentication import Authenticator, credentials_of
 from gateway.http.errors import LimitExceeded, MethodRefused, OperationUnresolved, Overloaded
 from gateway.http.limits.variables import check_variables
@@ -28,8 +27,8 @@ from gateway.http.request.max_age import max_age_of
 from gateway.http.request.parameters import Parameters, parameters_of_body, parameters_of_query_string
 from gateway.http.request.persisted import PersistedDocuments, TrustedDocuments
 from gateway.http.request.strict_json import JsonBounds, read_json
-from gateway.http.response_cache.known_requests import Dependencies, KnownRequest, KnownRequests, asking, exact_of
-from gateway.http.response_cache.response_cache import ResponseCache, key_of
+from gateway.http.response_cache.replay import Answered, Dependencies, Replay
+from gateway.http.response_cache.response_cache import ResponseCache
 from gateway.http.responses import answer_reply, refusal_reply
 from gateway.http.streaming.live_responses import LiveAnswers
 from gateway.http.streaming.stream_response import Stream, StreamReply
@@ -84,14 +83,14 @@ class GraphQLEndpoint:
         self._pricing = Pricing(policy.cost)
         trusted = TrustedDocuments(policy.trusted_documents) if policy.trusted_documents else None
         self._persisted = PersistedDocuments(trusted, policy.automatic_documents, policy.only_trusted_documents)
-        self.responses = ResponseCache(policy.response_cache_bytes, self._persisted)
         self._in_flight = 0
-        around = Dependencies(
-            *(executor, authenticator, self.responses, self._persisted, observers),
+        dependencies = Dependencies(
+            *(executor, authenticator, self._persisted, observers),
             response_bytes=policy.response_bytes,
-            has_place=lambda: self._in_flight < policy.concurrent_operations,
+            has_room=lambda: self._in_flight < policy.concurrent_operations,
+            tracing=policy.tracing,
         )
-        self._known = KnownRequests(around)
+        self.replay = Replay(dependencies, ResponseCache(policy.response_cache_bytes, self._persisted))
 
     def in_flight(self) -> int:
         """How many operations are being executed now."""
@@ -166,38 +165,8 @@ class GraphQLEndpoint:
         self._forget_invalid(params, answer)
         seen.codes = codes_of(answer.errors) if answer.errors else ()
         seen.way = answer.way if answer.executed else None
-        self._note_for_the_next(scope, (params, price), caller, (answer, reply), seen)
+        self.replay.remember(scope, Answered(params, price, caller, answer, reply), seen)
         return reply
-
-    def _note_for_the_next(
-        self,
-        scope: Scope,
-        asked: tuple[GraphQLParams, OperationCost | None],
-        caller: Caller,
-        given: tuple[Answer, Response],
-        seen: RequestRecord,
-    ) -> None:
-        """Keeps an answer that may be given again, and what a request asks that may come again to the last byte."""
-        answer, reply = given
-        if reply.status_code != 200:
-            return
-        key, body = key_of(scope), bytes(reply.body)
-        headers = [header for header in reply.raw_headers if header[0] != b"content-length"]
-        if key is not None and key.audience != caller.audience:
-            return
-        if key is not None:
-            self.responses.offer(key, answer, body, headers, seen)
-        exact = exact_of(scope)
-        if exact is None or answer.way != AT_ONCE or self._policy.tracing is not None:
-            return
-        params, price = asked
-        known = KnownRequest(
-            *(asking(params), price, credentials_of(scope), caller.audience, headers),
-            seen=replace(seen, status=200),
-            edition=self._persisted.edition(),
-            key=key,
-        )
-        self._known.remember(exact, known)
 
     def _understand(
         self, parameters: Parameters, seen: RequestRecord, max_age: float | None

@@ -140,7 +140,7 @@ async def test_a_null_that_ought_to_decide_is_an_error_where_graphql_core_comes_
     operations = Operations(schema)
     for variables in ({"yes": None}, {"yes": True}, {}, {"yes": False}, {"yes": None}):
         assert await fast(operations, text, variables) == await slow(schema._schema, text, variables)
-        assert operations.at_once(parse(text), None, {"yes": None}, []) is None
+        assert operations.run_sync(parse(text), None, {"yes": None}, []) is None
 
 
 async def test_what_another_operation_decides_by_keeps_nothing_from_being_compiled(schema: strawberry.Schema) -> None:

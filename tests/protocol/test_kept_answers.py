@@ -1,4 +1,4 @@
-"""What the answers kept take: every byte is counted when it comes and when it goes."""
+"""What kept answers and known requests take: every byte is counted when it comes and when it goes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from msgspec.structs import replace
 
 from gateway.execution.request import Answer
 from gateway.http.authentication import Credentials
-from gateway.http.response_cache.response_cache import Exact, KeptAnswer, Key, ResponseCache
+from gateway.http.response_cache import known_requests
+from gateway.http.response_cache.known_requests import KnownOperation, KnownRequest, KnownRequests, RawRequest
+from gateway.http.response_cache.response_cache import KeptAnswer, Key, ResponseCache
 from gateway.telemetry.request_record import RequestRecord
 from tests.protocol.test_response_cache import Believed
 
@@ -63,31 +65,22 @@ def keep(cache: ResponseCache, question: bytes, size: int = 100, facts: Believed
 def test_nothing_is_left_counted_when_everything_has_gone(manifest: Manifest) -> None:
     cache = cache_of(manifest)
     for number in range(5):
-        kept = keep(cache, b"question %d" % number)
-        assert kept is not None
-        for serial in range(3):
-            cache.remember_exact(Exact("peer", b"%d %d" % (number, serial)), kept, NOBODY)
+        assert keep(cache, b"question %d" % number) is not None
     assert cache.bytes_kept > 5 * 2_000
     manifest.current = "second"
     for number in range(5):
         assert cache.find(key_of(b"question %d" % number)) is None
     assert cache.bytes_kept == 0
-    assert cache.find_exact(Exact("peer", b"0 0")) is None
 
 
-def test_questions_answers_and_requests_count_by_their_length(manifest: Manifest) -> None:
+def test_questions_and_answers_count_by_their_length(manifest: Manifest) -> None:
     cache = cache_of(manifest)
     keep(cache, b"q")
     one = cache.bytes_kept
     keep(cache, b"q" + b"u" * 40)
     assert cache.bytes_kept == 2 * one + 40
-    kept = keep(cache, b"r", size=130)
+    keep(cache, b"r", size=130)
     assert cache.bytes_kept == 3 * one + 40 + 30
-    assert kept is not None
-    for length in (10, 25):
-        cache.remember_exact(Exact("peer", b"x" * length), kept, NOBODY)
-        cache.remember_exact(Exact("peer", b"x" * length), kept, NOBODY)
-    assert cache.bytes_kept == 3 * one + 70 + 35
 
 
 def test_an_answer_kept_anew_is_counted_once(manifest: Manifest) -> None:
@@ -98,40 +91,53 @@ def test_an_answer_kept_anew_is_counted_once(manifest: Manifest) -> None:
     assert cache.bytes_kept == one + 50
 
 
-def test_eight_ways_to_ask_for_one_answer_are_known_and_no_more(manifest: Manifest) -> None:
-    cache = cache_of(manifest)
-    kept = keep(cache, b"q")
-    assert kept is not None
-    for number in range(12):
-        cache.remember_exact(Exact("peer", b"%02d" % number), kept, NOBODY)
-    known = [cache.find_exact(Exact("peer", b"%02d" % number)) is not None for number in range(12)]
-    assert known == [True] * 8 + [False] * 4
-    assert cache.find_exact(Exact("other", b"00")) is None
+def request(size: int, number: int = 0) -> RawRequest:
+    return RawRequest("peer", b"%04d" % number + b"x" * (size - 4))
 
 
-def test_requests_by_which_answers_are_known_stay_within_the_room(manifest: Manifest) -> None:
-    cache = cache_of(manifest, room=50_000)
-    kept = [keep(cache, b"%d" % number) for number in range(10)]
-    for number, one in enumerate(kept):
-        assert one is not None
-        for serial in range(8):
-            cache.remember_exact(Exact("peer", b"%d %d" % (number, serial) + b"x" * 5_000), one, NOBODY)
-            assert cache.bytes_kept <= 50_000
-    assert cache.find_exact(Exact("peer", b"9 7" + b"x" * 5_000)) is not None
-    assert cache.find_exact(Exact("peer", b"0 0" + b"x" * 5_000)) is None
+def known(operation: KnownOperation | None = None) -> KnownRequest:
+    return KnownRequest(NOBODY, "everybody", None, operation)
 
 
-def test_the_same_bytes_are_those_of_the_answer_they_were_known_by(manifest: Manifest) -> None:
-    cache = cache_of(manifest)
-    first, second = keep(cache, b"one"), keep(cache, b"two")
-    assert first is not None
-    assert second is not None
-    cache.remember_exact(Exact("peer", b"bytes"), first, NOBODY)
-    cache.remember_exact(Exact("peer", b"bytes"), second, Credentials(api_key=b"other"))
-    assert cache.find_exact(Exact("peer", b"bytes")) == (first, NOBODY)
+def an_operation() -> KnownOperation:
+    return KnownOperation(lambda: None, None, (), RequestRecord("POST"), edition="first")
 
 
-def test_the_least_used_goes_first_and_an_answer_that_went_is_not_known_by_its_bytes(manifest: Manifest) -> None:
+def test_known_requests_count_by_their_length_and_by_what_is_known_of_them() -> None:
+    requests = KnownRequests()
+    requests.remember(request(100), known())
+    assert requests.bytes_kept == 100 + 1_000
+    requests.remember(request(100), known(an_operation()))
+    assert (len(requests), requests.bytes_kept) == (1, 100 + 3_000)
+    requests.remember(request(50, 1), known())
+    assert (len(requests), requests.bytes_kept) == (2, 100 + 3_000 + 50 + 1_000)
+    requests.remember(request(100), known())
+    assert requests.bytes_kept == 100 + 1_000 + 50 + 1_000
+
+
+def test_known_requests_stay_within_their_room_and_the_least_used_goes_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(known_requests, "_MOST_BYTES", 20_000)
+    requests = KnownRequests()
+    for number in range(30):
+        requests.remember(request(1_000, number), known())
+        assert requests.find(request(1_000, 0)) is not None
+        assert requests.bytes_kept == 2_000 * len(requests) <= 20_000
+    assert len(requests) == 10
+    assert requests.find(request(1_000, 1)) is None
+    assert requests.find(request(1_000, 29)) is not None
+
+
+def test_a_request_is_known_by_its_bytes_and_its_address() -> None:
+    requests, one, other = KnownRequests(), known(), known()
+    requests.remember(RawRequest("here", b"bytes"), one)
+    assert requests.find(RawRequest("there", b"bytes")) is None
+    requests.remember(RawRequest("here", b"bytes"), other)
+    assert requests.find(RawRequest("here", b"bytes")) is other
+
+
+def test_the_least_used_goes_first(manifest: Manifest) -> None:
     cache = cache_of(manifest, room=20_000)
     for number in range(6):
         keep(cache, b"%d" % number, size=1_500)
@@ -139,13 +145,6 @@ def test_the_least_used_goes_first_and_an_answer_that_went_is_not_known_by_its_b
     assert cache.bytes_kept <= 20_000
     assert cache.find(key_of(b"0")) is not None
     assert cache.find(key_of(b"1")) is None
-    gone = keep(cache, b"0", size=1_600)
-    assert gone is not None
-    manifest.current = "second"
-    assert cache.find(key_of(b"0")) is None
-    before = cache.bytes_kept
-    cache.remember_exact(Exact("peer", b"late"), gone, NOBODY)
-    assert (cache.find_exact(Exact("peer", b"late")), cache.bytes_kept) == (None, before)
 
 
 def test_an_answer_weighs_its_body_its_question_and_two_thousand_bytes(manifest: Manifest) -> None:

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from gateway.app import create_app
 from gateway.http.response_cache import known_requests
+from gateway.http.response_cache.known_requests import KnownRequests
 from gateway.http.server.raw_hook import RawHook
 from gateway.settings import Settings
 from tests.authorisation.callers import Holder, known_to
@@ -42,6 +43,16 @@ class Opened:
             connected(port) as connection,
         ):
             yield connection
+
+
+def endpoint_of(opened: Opened) -> Any:
+    (endpoint,) = [one.endpoint for one in opened.app.routes if isinstance(one, Route) and one.path == "/graphql"]
+    return endpoint
+
+
+def requests_of(opened: Opened) -> KnownRequests:
+    requests: KnownRequests = endpoint_of(opened).replay.requests
+    return requests
 
 
 @pytest.fixture
@@ -93,7 +104,7 @@ async def test_a_document_that_is_let_go_is_not_kept_alive_for_requests_that_may
         await warm(connection, raw(PROJECTS))
         assert opened.raw_hook.answer is not None
         assert opened.raw_hook.answer("127.0.0.1", raw(PROJECTS)) is not None
-        (endpoint,) = [one.endpoint for one in opened.app.routes if isinstance(one, Route) and one.path == "/graphql"]
+        endpoint = endpoint_of(opened)
         kept = ref(endpoint._documents.read(json.loads(PROJECTS)["query"]).ast)
         endpoint._documents.forget(json.loads(PROJECTS)["query"])
         gc.collect()
@@ -131,6 +142,28 @@ async def test_answers_that_are_kept_are_given_before_anything_is_run(quick: Set
     assert ways(shown)["repeated"] >= 3
 
 
+async def test_the_server_shows_requests_to_one_hook_whatever_answers_them(quick: Settings) -> None:
+    """The same bytes are answered by a kept answer while it holds, and by a synchronous run when it does not."""
+    opened = Opened(quick.model_copy(update={"response_cache_bytes": 1_000_000}))
+    async with opened.connect() as connection:
+        await warm(connection, raw(PROJECTS), times=2)
+        hook = opened.raw_hook.answer
+        assert hook is not None
+        await warm(connection, raw(PROJECTS), times=3)
+        fresher = raw(PROJECTS, "Cache-Control: max-age=60")
+        await warm(connection, fresher, times=3)
+        assert opened.raw_hook.answer is hook, "one hook for both"
+        for request, from_bytes in ((raw(PROJECTS), True), (fresher, False)):
+            answered = hook("127.0.0.1", request)
+            assert answered is not None
+            usage = json.loads(answered.start + answered.end)["extensions"]["gateway"]
+            assert (usage["upstreamRequests"], usage["cacheHits"] == 0) == (0, from_bytes)
+        endpoint_of(opened).replay.responses._answers.clear()
+        answered = hook("127.0.0.1", raw(PROJECTS))
+        assert answered is not None, "its operation is known too"
+        assert json.loads(answered.start + answered.end)["extensions"]["gateway"]["cacheHits"] > 0
+
+
 async def connection_text(connection: Connection) -> tuple[bytes, str]:
     connection.writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
     head = await connection._reader.readuntil(b"\r\n\r\n")
@@ -149,11 +182,11 @@ async def test_no_more_requests_are_known_than_there_is_room_for(
     opened = Opened(quick)
     async with opened.connect() as connection:
         await warm(connection, raw(PROJECTS))
-        known: Any = opened.raw_hook.answer.__self__  # type: ignore[union-attr]  # a bound method
+        known = requests_of(opened)
         for number in range(30):
             await warm(connection, raw(PROJECTS, f"X-Number: {number}"), times=2)
             assert len(known) <= 20_000 // 3_000
-        assert known._bytes <= 20_000
+        assert known.bytes_kept <= 20_000
         opened.raw_hook.close()
         assert opened.raw_hook.answer is None
         await connection.ask(raw(PROJECTS))

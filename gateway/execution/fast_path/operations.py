@@ -36,10 +36,10 @@ _MOST_PLANS_OF_AN_OPERATION = 8
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A plan, and what runs it at once."""
+    """A plan, and what runs it synchronously."""
 
     plan: Plan
-    at_once: SynchronousExecution
+    synchronous: SynchronousExecution
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,10 @@ class Operations:
             return None
         return await CompiledExecutor(self._compiled(operation, values).plan, values, context).run()
 
-    def at_once(
+    def run_sync(
         self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any] | None, context: object
     ) -> Mapping[str, Any] | None:
-        """The data of a validated document's operation that is whole, without errors and of what is at hand; None, and
+        """The data of a validated document's operation that is whole, without errors and of facts in memory; None, and
         nothing done, for any other."""
         operation = self._known.of(document, operation_name)
         values = self._variables(operation, variables) if operation else None
@@ -86,7 +86,7 @@ class Operations:
         if not plan.attempts.is_due():
             return None
         try:
-            data = compiled.at_once.data(values, context)
+            data = compiled.synchronous.data(values, context)
         except Exception:
             # What it was comes to light when the operation is run in the usual way.
             plan.attempts.failed()

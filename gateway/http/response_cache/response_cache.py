@@ -1,6 +1,6 @@
 """Answers kept as the bytes they were, for callers of one audience, while every fact behind them holds.
 
-This file keeps them; `repeating` gives them again.
+This file keeps them; `replay` sends them again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import msgspec
 from starlette.types import Scope
 
 from gateway.execution.request import Answer, Lasting
-from gateway.http.authentication import Credentials
 from gateway.http.request.persisted import PersistedDocuments
 from gateway.telemetry.request_record import RequestRecord
 
@@ -25,7 +24,6 @@ _ASKED_ONCE = 10_000
 # No answer may take more than this share of the room, or one would push out all others.
 _LARGEST_SHARE = 8
 _OVERHEAD = 2_000
-_MOST_EXACT = 8
 
 
 class Key(NamedTuple):
@@ -35,13 +33,6 @@ class Key(NamedTuple):
     head: tuple[tuple[bytes, bytes], ...]
     question: bytes
     audience: Hashable
-
-
-class Exact(NamedTuple):
-    """A request to the last byte, and the address it came from."""
-
-    peer: str
-    request: bytes
 
 
 @dataclass(slots=True, eq=False)
@@ -58,7 +49,6 @@ class KeptAnswer:
     seen: RequestRecord
     fixed: Mapping[str, Any]
     edition: object
-    exact: list[Exact] = field(default_factory=list)
     header_lines: bytes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,7 +70,6 @@ class ResponseCache:
         self._most_bytes = most_bytes
         self._persisted = persisted
         self._answers: OrderedDict[Key, KeptAnswer] = OrderedDict()
-        self._exact: dict[Exact, tuple[KeptAnswer, Credentials]] = {}
         self._asked_once: OrderedDict[int, None] = OrderedDict()
         self._bytes = 0
 
@@ -93,19 +82,6 @@ class ResponseCache:
         """The answer to give again; None when there is none, or it holds no longer."""
         kept = self._answers.get(key)
         return kept if kept is not None and self._still_holds(kept) else None
-
-    def find_exact(self, exact: Exact) -> tuple[KeptAnswer, Credentials] | None:
-        """The same for a request to the last byte, with the credentials in it."""
-        found = self._exact.get(exact)
-        return found if found is not None and self._still_holds(found[0]) else None
-
-    def remember_exact(self, exact: Exact, kept: KeptAnswer, credentials: Credentials) -> None:
-        """Notes that these very bytes ask for an answer that is kept."""
-        if len(kept.exact) < _MOST_EXACT and exact not in self._exact and kept.key in self._answers:
-            kept.exact.append(exact)
-            self._exact[exact] = (kept, credentials)
-            self._bytes += len(exact.request)
-            self._bound()
 
     def offer(
         self, key: Key, answer: Answer, body: bytes, headers: Sequence[tuple[bytes, bytes]], seen: RequestRecord
@@ -129,9 +105,6 @@ class ResponseCache:
             self._drop(old)
         self._answers[kept.key] = kept
         self._bytes += _weight(kept)
-        self._bound()
-
-    def _bound(self) -> None:
         while self._bytes > self._most_bytes:
             self._drop(next(iter(self._answers.values())))
 
@@ -155,9 +128,6 @@ class ResponseCache:
     def _drop(self, kept: KeptAnswer) -> None:
         del self._answers[kept.key]
         self._bytes -= _weight(kept)
-        for exact in kept.exact:
-            del self._exact[exact]
-            self._bytes -= len(exact.request)
 
 
 def lines_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:

@@ -35,22 +35,13 @@ class RawHook:
 
     def __init__(self) -> None:
         self.answer: AnswerExact | None = None
-        self._asked: tuple[AnswerExact, ...] = ()
         self._leaving = False
 
-    def open(self, answer: AnswerExact, *, last: bool = False) -> None:
-        """From now on `answer` is asked for every request that comes whole and alone: with its peer and its bytes. Of
-        several the first that has one answers."""
-        if not self._leaving and answer not in self._asked:
-            self._asked = (*self._asked, answer) if last else (answer, *self._asked)
-            self.answer = self._ask_each if len(self._asked) > 1 else answer
-
-    def _ask_each(self, peer: str, request: bytes) -> RawAnswer | None:
-        for answer in self._asked:
-            found = answer(peer, request)
-            if found is not None:
-                return found
-        return None
+    def open(self, answer: AnswerExact) -> None:
+        """From now on `answer` is asked for every request that comes whole and alone: with its peer and its bytes. The
+        first one that is opened stays."""
+        if not self._leaving and self.answer is None:
+            self.answer = answer
 
     def close(self) -> None:
         """Everything goes through the application again, which asks to close connections."""

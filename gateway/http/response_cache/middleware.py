@@ -1,7 +1,6 @@
-"""Gives kept answers again: before the router, or, for a request that is the same to the last byte, before parsing it.
+"""Sends kept answers again before the request is routed, and says under which key a new answer may be kept.
 
-What stands before the first still does: CORS, the failsafe, host names, who asks. The second exists for requests that
-were answered by the first, and asks again who asks and whether the answer holds. Whoever watches requests sees both.
+What stands before it still applies: CORS, the error middleware, host names, who asks.
 """
 
 from __future__ import annotations
@@ -15,14 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.authentication import Authenticator, Credentials, credentials_of
 from gateway.http.request.csrf import PREFLIGHT_HEADERS
-from gateway.http.response_cache.response_cache import KEY, Exact, KeptAnswer, Key, ResponseCache
-from gateway.http.server.raw_hook import EXACT, ExactRequest, RawAnswer
+from gateway.http.response_cache.replay import Replay
+from gateway.http.response_cache.response_cache import KEY, Key
 from gateway.identity.caller import Caller
-from gateway.telemetry.request_record import Observer, RequestRecord, traced
+from gateway.telemetry.request_record import traced
 from gateway.telemetry.tracing import Tracing, operation_span
 
 _PATH = "/graphql"
-_WAY = "repeated"
 _METHODS = ("POST", "GET")
 
 # Everything in a head that the answer, or whether there is one, depends on; callers stand in the key by their audience.
@@ -32,7 +30,7 @@ _DECIDING = frozenset(
         *(name.lower().encode() for name in PREFLIGHT_HEADERS),
     }
 )
-# Who sends one of these may want newer facts than the next.
+# Whoever sends one of these may need newer facts than the next.
 _BYPASSING = frozenset({b"cache-control", b"pragma"})
 # A longer declared length is that of a larger body.
 _MOST_LENGTH_DIGITS = 5
@@ -43,7 +41,7 @@ _LONG = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class _RequestHead:
-    """A request that may be answered from here, as far as its head."""
+    """A request whose answer may be kept, as far as its head."""
 
     head: tuple[tuple[bytes, bytes], ...]
     credentials: Credentials
@@ -51,43 +49,37 @@ class _RequestHead:
 
 
 class CachedResponses:
-    """ASGI middleware before the router. With `tracing` each answer has its span, so every request is parsed."""
+    """ASGI middleware before the router. With `tracing` each answer has its span."""
 
     def __init__(
-        self,
-        app: ASGIApp,
-        cache: ResponseCache,
-        authenticator: Authenticator,
-        observers: Sequence[Observer],
-        tracing: Tracing | None = None,
+        self, app: ASGIApp, replay: Replay, authenticator: Authenticator, tracing: Tracing | None = None
     ) -> None:
-        self._tracing = tracing
         self._app = app
-        self._cache = cache
+        self._replay = replay
         self._authenticator = authenticator
-        self._observers = observers
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        asked = self._asked(scope)
-        if asked is None:
+        request = self._request_head(scope)
+        if request is None:
             await self._app(scope, receive, send)
             return
         question: bytes | None = scope["query_string"]
         if scope["method"] == "POST":
             question, receive = await _read(receive)
-        key = Key(scope["method"], asked.head, question, asked.caller.audience) if question is not None else None
-        kept = self._cache.find(key) if key else None
+        audience = request.caller.audience
+        key = Key(scope["method"], request.head, question, audience) if question is not None else None
+        kept = self._replay.kept_answer(scope, key, request.credentials) if key else None
         if kept is None:
             scope[KEY] = key
             await self._app(scope, receive, send)
             return
-        self._remember_exact(scope, kept, asked.credentials)
         with operation_span(self._tracing, Headers(scope=scope)) as span:
-            tail, seen = self._render(kept, asked.caller, began)
+            tail, record = self._replay.render(kept, request.caller, began)
             if span is not None:
-                span.set_attributes(traced(seen))
-        length = seen.response_bytes
+                span.set_attributes(traced(record))
+        length = record.response_bytes
         headers = [*kept.headers, (b"content-length", b"%d" % length)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         if length > _LONG:
@@ -97,21 +89,8 @@ class CachedResponses:
         else:
             await send({"type": "http.response.body", "body": kept.body + tail})
 
-    def answer_exact(self, peer: str, request: bytes) -> RawAnswer | None:
-        """The answer to a request that was answered from here before, to the last byte; None: it has to be read."""
-        began = time.perf_counter()
-        found = self._cache.find_exact(Exact(peer, request))
-        if found is None:
-            return None
-        kept, credentials = found
-        caller = self._authenticator.known_caller(credentials)
-        if caller is None or caller.audience != kept.key.audience:
-            return None
-        tail, seen = self._render(kept, caller, began)
-        return RawAnswer(kept.header_lines, seen.response_bytes, kept.body, tail)
-
-    def _asked(self, scope: Scope) -> _RequestHead | None:
-        """None for a request that is not to be answered from here."""
+    def _request_head(self, scope: Scope) -> _RequestHead | None:
+        """None for a request whose answer is never kept."""
         if scope["type"] != "http" or scope["path"] != _PATH or scope["method"] not in _METHODS:
             return None
         head = _deciding(scope["headers"])
@@ -121,29 +100,9 @@ class CachedResponses:
         caller = self._authenticator.known_caller(credentials)
         return None if caller is None else _RequestHead(head, credentials, caller)
 
-    def _remember_exact(self, scope: Scope, kept: KeptAnswer, credentials: Credentials) -> None:
-        exact: ExactRequest | None = scope.get(EXACT) if self._tracing is None else None
-        # What answers a foreign page gets headers further out, by where the page is from.
-        if exact is not None and exact.is_whole and not any(name == b"origin" for name, _ in kept.key.head):
-            self._cache.remember_exact(Exact(exact.peer, exact.data), kept, credentials)
-            exact.raw_hook.open(self.answer_exact)
-
-    def _render(self, kept: KeptAnswer, caller: Caller, began: float) -> tuple[bytes, RequestRecord]:
-        """The end of the body, and what is known of the request, once whoever watches has seen it."""
-        extensions, tail = kept.extensions()
-        length = len(kept.body) + len(tail)
-        first = kept.seen
-        seen = RequestRecord(first.method, first.document, first.kind, caller.name, 200)
-        seen.seconds, seen.response_bytes = time.perf_counter() - began, length
-        seen.cost, seen.exceeded, seen.usage = first.cost, first.exceeded, extensions["gateway"]
-        seen.way = _WAY
-        for observe in self._observers:
-            observe(seen)
-        return tail, seen
-
 
 def _deciding(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...] | None:
-    """What of a head goes into the key; None for a request that is not to be answered from here."""
+    """What of a head goes into the key; None for a request whose answer is never kept."""
     found = []
     for header in headers:
         name = header[0]

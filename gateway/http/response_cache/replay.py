@@ -1,0 +1,171 @@
+"""Replays requests that came before: the one place that looks a request's bytes up.
+
+Two ways lead here. The server shows a whole request before it is parsed (`answer_raw`); the ASGI middleware asks with
+the parsed head and the body (`kept_answer`, see middleware.py). Either way it is first checked who asks; then a kept
+answer is sent again as bytes, or, for a raw request whose operation is known, the operation is run synchronously if
+all its facts are in memory. Everything else takes the way through the application. Observers see every answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+from starlette.responses import Response
+from starlette.types import Scope
+
+from gateway.errors import GatewayError
+from gateway.execution.request import SYNCHRONOUS, Answer, Executor, GraphQLParams
+from gateway.http.authentication import Authenticator, Credentials, credentials_of
+from gateway.http.operation_cost import OperationCost, priced
+from gateway.http.request.persisted import PersistedDocuments
+from gateway.http.response_cache.known_requests import (
+    KnownOperation,
+    KnownRequest,
+    KnownRequests,
+    RawRequest,
+    weak_params,
+)
+from gateway.http.response_cache.response_cache import KeptAnswer, Key, ResponseCache, key_of
+from gateway.http.responses import answer_bytes
+from gateway.http.server.raw_hook import EXACT, ExactRequest, RawAnswer
+from gateway.identity.caller import Caller
+from gateway.telemetry.request_record import Observer, RequestRecord
+from gateway.telemetry.tracing import Tracing
+
+_WAY = "repeated"
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What replaying needs of the endpoint. `has_room` says whether one more operation may run now. With `tracing`
+    each answer has a span of its own, so every request is parsed."""
+
+    executor: Executor
+    authenticator: Authenticator
+    persisted: PersistedDocuments
+    observers: Sequence[Observer]
+    response_bytes: int | None
+    has_room: Callable[[], bool]
+    tracing: Tracing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request that the endpoint has answered: what it asked, and the response."""
+
+    params: GraphQLParams
+    price: OperationCost | None
+    caller: Caller
+    answer: Answer
+    response: Response
+
+
+class Replay:
+    """Kept answers and known requests of one endpoint. One per process is shown to the server, when it is first of
+    use."""
+
+    def __init__(self, dependencies: Dependencies, responses: ResponseCache) -> None:
+        self._on = dependencies
+        self.responses = responses
+        self.requests = KnownRequests()
+
+    def answer_raw(self, peer: str, request: bytes) -> RawAnswer | None:
+        """The answer to a request as it came; None: it has to be parsed."""
+        began = time.perf_counter()
+        known = self.requests.find(RawRequest(peer, request))
+        if known is None:
+            return None
+        caller = self._on.authenticator.known_caller(known.credentials)
+        if caller is None or caller.audience != known.audience:
+            return None
+        kept = self.responses.find(known.key) if known.key is not None else None
+        if kept is not None:
+            tail, record = self.render(kept, caller, began)
+            return RawAnswer(kept.header_lines, record.response_bytes, kept.body, tail)
+        return self._run(known.operation, known.key, caller, began) if known.operation is not None else None
+
+    def kept_answer(self, scope: Scope, key: Key, credentials: Credentials) -> KeptAnswer | None:
+        """The kept answer under a key; its request is known by its bytes from now on."""
+        kept = self.responses.find(key)
+        raw = self._raw_request(scope) if kept is not None else None
+        if raw is not None:
+            self._remember(raw, KnownRequest(credentials, key.audience, key))
+        return kept
+
+    def render(self, kept: KeptAnswer, caller: Caller, began: float) -> tuple[bytes, RequestRecord]:
+        """The end of a kept answer's body, and the record of its request, once every observer has seen it."""
+        extensions, tail = kept.extensions()
+        first = kept.seen
+        record = RequestRecord(first.method, first.document, first.kind, caller.name, 200)
+        record.seconds, record.response_bytes = time.perf_counter() - began, len(kept.body) + len(tail)
+        record.cost, record.exceeded, record.usage = first.cost, first.exceeded, extensions["gateway"]
+        record.way = _WAY
+        self._observe(record)
+        return tail, record
+
+    def remember(self, scope: Scope, answered: Answered, record: RequestRecord) -> None:
+        """Keeps an answer that may be replayed, and what a request asks that may come again to the last byte."""
+        response, caller, answer = answered.response, answered.caller, answered.answer
+        key = key_of(scope)
+        if response.status_code != 200 or (key is not None and key.audience != caller.audience):
+            return
+        headers = [header for header in response.raw_headers if header[0] != b"content-length"]
+        if key is not None:
+            self.responses.offer(key, answer, bytes(response.body), headers, record)
+        raw = self._raw_request(scope) if answer.way == SYNCHRONOUS else None
+        if raw is None:
+            return
+        operation = KnownOperation(
+            weak_params(answered.params),
+            answered.price,
+            headers,
+            record=replace(record, status=200),
+            edition=self._on.persisted.edition(),
+        )
+        self._remember(raw, KnownRequest(credentials_of(scope), caller.audience, key, operation))
+
+    def _run(self, operation: KnownOperation, key: Key | None, caller: Caller, began: float) -> RawAnswer | None:
+        if operation.edition is not self._on.persisted.edition() or not self._on.has_room():
+            return None
+        params = operation.params()
+        answer = self._on.executor.execute_sync(params, caller) if params is not None else None
+        if answer is None:
+            return None
+        first, usage = operation.record, answer.extensions["gateway"]
+        answer = priced(answer, operation.price)
+        try:
+            body = answer_bytes(answer, self._on.response_bytes, first.cost or 0)
+        except GatewayError:
+            return None
+        record = RequestRecord(
+            *(first.method, first.document, first.kind, caller.name, first.status),
+            exceeded=first.exceeded,
+            seconds=time.perf_counter() - began,
+            response_bytes=len(body),
+            cost=first.cost,
+            usage=usage,
+            way=answer.way,
+        )
+        if key is not None:
+            self.responses.offer(key, answer, body, operation.headers, record)
+        self._observe(record)
+        return RawAnswer(operation.header_lines, len(body), body, b"")
+
+    def _raw_request(self, scope: Scope) -> ExactRequest | None:
+        """The request as it came, if it came whole and its answer is the same wherever it is from: the answer to a
+        foreign page gets headers further out."""
+        raw: ExactRequest | None = scope.get(EXACT) if self._on.tracing is None else None
+        if raw is None or not raw.is_whole or any(name == b"origin" for name, _ in scope["headers"]):
+            return None
+        return raw
+
+    def _remember(self, raw: ExactRequest, known: KnownRequest) -> None:
+        self.requests.remember(RawRequest(raw.peer, raw.data), known)
+        raw.raw_hook.open(self.answer_raw)
+
+    def _observe(self, record: RequestRecord) -> None:
+        for observe in self._on.observers:
+            observe(record)
