@@ -22,6 +22,11 @@ from gateway.local_platform.faults.fault_gate import FaultGate
 from gateway.local_platform.faults.switches import Faults
 from gateway.local_platform.requests import COUNTS_PATH, NotedRequest, RequestLog
 
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_READS_ONLY = (
+    "This platform serves what dbt has run; it starts, cancels and changes nothing, so {call} is refused. Run dbt where"
+    " it runs today, and hand its artifacts over with `gateway exec` or `gateway ingest`."
+)
 _DISCOVERY_PATHS = ("/graphql", "/beta/graphql")  # some clients ask the beta API unless told otherwise
 
 
@@ -40,6 +45,7 @@ def create_platform(
     log = RequestLog()
     discovery = discovery_endpoint(lagging or archive)
     routes = [Route(path, discovery, methods=["GET", "POST"]) for path in _DISCOVERY_PATHS]
+    routes.append(Route("/", _front, methods=["GET"]))
     if faults is not None:
         routes.append(Route(COUNTS_PATH, _counts_endpoint(log), methods=["GET", "DELETE"]))
     gates = [Middleware(_Access, log=log, token=token), Middleware(FaultGate, faults=faults)]
@@ -48,6 +54,11 @@ def create_platform(
     )
     app.state.requests = log
     return app
+
+
+async def _front(_request: Request) -> Response:
+    """What is served here, for clients that ask whether anybody answers."""
+    return JSONResponse({"name": "dbt gateway: local platform", "discovery": "/graphql", "admin": "/api/v2/"})
 
 
 def _counts_endpoint(log: RequestLog) -> Callable[[Request], Awaitable[Response]]:
@@ -65,6 +76,8 @@ async def _told(request: Request, error: Exception) -> Response:
         raise error
     path = request.url.path
     refusal = AdminError(error.status_code, f"{error.detail}: {request.method} {path} is no part of this platform.")
+    if path.startswith("/api/") and request.method not in _READING:
+        return AdminError(403, _READS_ONLY.format(call=f"{request.method} {path}")).response()
     answer = refusal.response() if path.startswith("/api/") else Response(refusal.message, error.status_code)
     answer.headers.update(error.headers or {})
     return answer

@@ -54,7 +54,7 @@ def test_dbtc_lists_runs_and_shows_one_with_its_steps(session: Any, reckoning: R
     newest = sorted((run["id"] for run in reckoning.runs), reverse=True)[:5]
     assert [run["id"] for run in session["runs"]["data"]] == newest
     # dbtc joins names by commas, where dbt Cloud wants a JSON array and ignores everything else.
-    assert all("job" not in run for run in session["runs"]["data"])
+    assert all(run["job"] is None for run in session["runs"]["data"])
     expected = next(run for run in reckoning.runs if run["id"] == RUN)
     assert [step["name"] for step in session["run"]["data"]["run_steps"]] == [
         step["name"] for step in expected["run_steps"]

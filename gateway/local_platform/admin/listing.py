@@ -54,7 +54,9 @@ def find(connection: Connection, resource: Resource, params: QueryParams, *scope
     rows = connection.execute(query.limit(min(limit, MOST_ROWS)).offset(offset)).all()
     total = connection.scalar(select(func.count()).select_from(resource.table).where(*conditions)) or 0
     filters = {name: value for name, value in params.items() if name in resource.filters}
-    return Found(rows, total, {"limit": min(limit, MOST_ROWS), "offset": offset, **filters}, order_by)
+    return Found(
+        rows, total, {"state": "active", "limit": min(limit, MOST_ROWS), "offset": offset, **filters}, order_by
+    )
 
 
 def related(params: QueryParams) -> frozenset[str]:

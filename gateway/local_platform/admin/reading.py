@@ -12,10 +12,12 @@ from gateway.archive.artifacts import CATALOG, SOURCES
 from gateway.archive.command_variants import is_typed_in
 from gateway.archive.contents import chunks
 from gateway.archive.rows import AnyRow
+from gateway.archive.run_bundle import ERROR
 from gateway.archive.run_order import NEWEST_FIRST, created_after
 from gateway.archive.tables import environments, invocations, jobs, projects, run_files, runs, texts
 from gateway.local_platform.admin import shapes
 from gateway.local_platform.admin.envelope import not_found
+from gateway.local_platform.admin.lifetimes import Lifetime, lifetimes, project_lifetimes
 from gateway.local_platform.admin.listing import (
     Resource,
     above,
@@ -31,6 +33,7 @@ from gateway.local_platform.admin.listing import (
     is_true,
     related,
 )
+from gateway.local_platform.admin.run_logs import failure_messages, step_logs
 
 FINISHED = 10
 MOST_ID = 2**63 - 1
@@ -126,18 +129,52 @@ def find_one(connection: Connection, table: Table, key: int, *scope: ColumnEleme
 def job_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryParams) -> Rows:
     """Jobs with what `include_related` asks for."""
     wanted = related(params)
-    shown = [shapes.job(row) for row in rows]
+    shown = _shown_jobs(connection, rows)
     if "environment" in wanted:
-        found = _by_id(connection, environments, (row.environment_id for row in rows))
+        found = _environments_by_id(connection, (row.environment_id for row in rows))
         for job in shown:
-            place = found.get(job["environment_id"])
-            job["environment"] = shapes.environment(place) if place else None
+            job["environment"] = found.get(job["environment_id"])
     for name, conditions in (("most_recent_run", ()), ("most_recent_completed_run", (runs.c.status >= FINISHED,))):
         if name in wanted:
             newest = _newest_runs(connection, [row.id for row in rows], *conditions)
             for job in shown:
                 job[name] = newest.get(job["id"])
     return shown
+
+
+def _shown_jobs(connection: Connection, rows: Sequence[AnyRow]) -> Rows:
+    seen = lifetimes(connection, jobs, (row.id for row in rows))
+    return [shapes.job(row, seen.get(row.id, Lifetime())) for row in rows]
+
+
+def project_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryParams) -> Rows:
+    """Projects with what `include_related` asks for: their environments. What only dbt Cloud has of them is null."""
+    wanted = related(params)
+    seen = project_lifetimes(connection, (row.id for row in rows))
+    shown = [shapes.project(row, seen.get(row.id, Lifetime())) for row in rows]
+    if "environments" in wanted:
+        by_project: dict[int, Rows] = {row.id: [] for row in rows}
+        for part in chunks(by_project):
+            query = select(environments).where(environments.c.project_id.in_(part)).order_by(environments.c.id)
+            for place in environment_shapes(connection, connection.execute(query).all()):
+                by_project[place["project_id"]].append(place)
+        for project in shown:
+            project["environments"] = by_project[project["id"]]
+    for name in wanted & {"connection", "repository", "group_permissions", "docs_job", "freshness_job"}:
+        for project in shown:
+            project[name] = None
+    return shown
+
+
+def environment_shapes(connection: Connection, rows: Sequence[AnyRow]) -> Rows:
+    """Environments, with the dbt version of their newest runs."""
+    seen = lifetimes(connection, environments, (row.id for row in rows))
+    return [shapes.environment(row, seen.get(row.id, Lifetime())) for row in rows]
+
+
+def _environments_by_id(connection: Connection, keys: Iterable[int]) -> dict[int, dict[str, Any]]:
+    rows = _by_id(connection, environments, keys)
+    return {place["id"]: place for place in environment_shapes(connection, list(rows.values()))}
 
 
 def _newest_runs(connection: Connection, job_ids: Sequence[int], *conditions: ColumnElement[bool]) -> dict[int, Any]:
@@ -164,7 +201,8 @@ def _shown_runs(connection: Connection, rows: Sequence[AnyRow]) -> Rows:
         query = select(run_files.c.run_id, run_files.c.name).where(run_files.c.run_id.in_(part))
         for run_id, name in connection.execute(query):
             files[run_id].add(name)
-    return [shapes.run(row, files[row.id]) for row in rows]
+    failures = failure_messages(connection, [row.id for row in rows if row.status == ERROR])
+    return [shapes.run(row, files[row.id], failures.get(row.id)) for row in rows]
 
 
 def _with_triggers(connection: Connection, rows: Sequence[AnyRow], shown: Rows) -> Rows:
@@ -183,14 +221,14 @@ def run_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryPara
         for run, row in zip(shown, rows, strict=True):
             run["trigger"] = shapes.trigger(row, overridden.get(row.id))
     if "job" in wanted:
-        found = _by_id(connection, jobs, (row.job_id for row in rows))
+        of_id = _by_id(connection, jobs, (row.job_id for row in rows))
+        found = {job["id"]: job for job in _shown_jobs(connection, list(of_id.values()))}
         for run in shown:
-            run["job"] = shapes.job(found[run["job_id"]]) if run["job_id"] in found else None
+            run["job"] = found.get(run["job_id"])
     if "environment" in wanted:
-        places = _by_id(connection, environments, (row.environment_id for row in rows))
+        places = _environments_by_id(connection, (row.environment_id for row in rows))
         for run in shown:
-            place = places.get(run["environment_id"])
-            run["environment"] = shapes.environment(place) if place else None
+            run["environment"] = places.get(run["environment_id"])
     if "run_steps" in wanted:
         for run, row in zip(shown, rows, strict=True):
             run["run_steps"] = run_steps(connection, row)
@@ -221,9 +259,10 @@ def overridden_steps(connection: Connection, run_ids: Sequence[int]) -> dict[int
     return found
 
 
-def run_steps(connection: Connection, row: AnyRow) -> Rows:
-    """The steps of a run: as recorded, else one per invocation."""
-    recorded = shapes.recorded_steps(row)
+def run_steps(connection: Connection, row: AnyRow, *, with_logs: bool = False) -> Rows:
+    """The steps of a run: as recorded, else one per invocation. Their logs take a statement of their own."""
+    logs = step_logs(connection, row.id) if with_logs else {}
+    recorded = shapes.recorded_steps(row, logs)
     if recorded:
         return recorded
     query = (
@@ -232,13 +271,13 @@ def run_steps(connection: Connection, row: AnyRow) -> Rows:
         .where(invocations.c.run_id == row.id)
         .order_by(invocations.c.step, invocations.c.generated_at)
     )
-    return [shapes.derived_step(row, invocation) for invocation in connection.execute(query)]
+    return [shapes.derived_step(row, invocation, logs.get(invocation.step)) for invocation in connection.execute(query)]
 
 
 def find_step(connection: Connection, key: int, *scope: ColumnElement[bool]) -> dict[str, Any]:
     """One step by id. Raises AdminError (404) when it does not exist in this scope."""
     row = find_one(connection, runs, key // shapes.STEPS_PER_RUN, *scope)
-    found = next((step for step in run_steps(connection, row) if step["id"] == key), None)
+    found = next((step for step in run_steps(connection, row, with_logs=True) if step["id"] == key), None)
     if found is None:
         raise not_found(f"step {key}")
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, select
@@ -19,16 +20,18 @@ from gateway.errors import ConfigurationError
 from gateway.local_platform.admin import shapes
 from gateway.local_platform.admin.artifacts import artifact_names, send_artifact
 from gateway.local_platform.admin.envelope import AdminError, Listed, many, one
-from gateway.local_platform.admin.listing import Found, Resource, find
+from gateway.local_platform.admin.listing import Found, Resource, find, related
 from gateway.local_platform.admin.reading import (
     ENVIRONMENTS,
     JOBS,
     PROJECTS,
     RUNS,
+    environment_shapes,
     find_one,
     find_step,
     job_shapes,
     overridden_steps,
+    project_shapes,
     run_shapes,
     run_steps,
 )
@@ -44,8 +47,10 @@ def admin_routes(archive: Archive) -> list[Route]:
     """Every address of the Admin API that the archive can answer, for v2 and v3 alike."""
     account = "/api/{version:str}/accounts/{account_id:int}"
     handlers: dict[str, Handler] = {
+        "/api/{version:str}/whoami/": _whoami,
         "/api/{version:str}/accounts/": _accounts,
         f"{account}/": _account,
+        f"{account}/users/": _users,
         f"{account}/projects/": _projects,
         f"{account}/projects/{{id:int}}/": _project,
         f"{account}/projects/{{project_id:int}}/environments/": _environments,
@@ -96,6 +101,15 @@ def _scope(connection: Connection, request: Request, table: Table) -> ColumnElem
     return condition
 
 
+def _whoami(_connection: Connection, _request: Request) -> Response:
+    return one({"user": shapes.ONLY_USER})
+
+
+def _users(connection: Connection, request: Request) -> Response:
+    find_one(connection, accounts, request.path_params["account_id"])
+    return many(Listed([shapes.ONLY_USER], 1, {}, "id"))
+
+
 def _accounts(connection: Connection, _request: Request) -> Response:
     rows = connection.execute(select(accounts).order_by(accounts.c.id)).all()
     return many(Listed([shapes.account(row) for row in rows], len(rows), {}, "id"))
@@ -113,27 +127,33 @@ def _find(connection: Connection, request: Request, resource: Resource) -> Found
     scope = [_scope(connection, request, resource.table)]
     if "project_id" in request.path_params:
         scope.append(resource.table.c.project_id == request.path_params["project_id"])
-    return find(connection, resource, request.query_params, *scope)
+    found = find(connection, resource, request.query_params, *scope)
+    of_path: dict[str, Any] = {
+        name: request.path_params[name] for name in ("account_id", "project_id") if name in request.path_params
+    }
+    return replace(found, filters={**found.filters, **of_path})
 
 
 def _projects(connection: Connection, request: Request) -> Response:
     found = _find(connection, request, PROJECTS)
-    return _listed(found, [shapes.project(row) for row in found.rows])
+    return _listed(found, project_shapes(connection, found.rows, request.query_params))
 
 
 def _project(connection: Connection, request: Request) -> Response:
     scope = _scope(connection, request, projects)
-    return one(shapes.project(find_one(connection, projects, request.path_params["id"], scope)))
+    row = find_one(connection, projects, request.path_params["id"], scope)
+    return one(project_shapes(connection, [row], request.query_params)[0])
 
 
 def _environments(connection: Connection, request: Request) -> Response:
     found = _find(connection, request, ENVIRONMENTS)
-    return _listed(found, [shapes.environment(row) for row in found.rows])
+    return _listed(found, environment_shapes(connection, found.rows))
 
 
 def _environment(connection: Connection, request: Request) -> Response:
     scope = _scope(connection, request, environments)
-    return one(shapes.environment(find_one(connection, environments, request.path_params["id"], scope)))
+    row = find_one(connection, environments, request.path_params["id"], scope)
+    return one(environment_shapes(connection, [row])[0])
 
 
 def _jobs(connection: Connection, request: Request) -> Response:
@@ -154,13 +174,10 @@ def _runs(connection: Connection, request: Request) -> Response:
 def _run(connection: Connection, request: Request) -> Response:
     row = find_one(connection, runs, request.path_params["id"], _scope(connection, request, runs))
     shown = run_shapes(connection, [row], request.query_params)[0]
-    return one(
-        {
-            "trigger": shapes.trigger(row, overridden_steps(connection, [row.id]).get(row.id)),
-            "run_steps": run_steps(connection, row),
-            **shown,
-        }
-    )
+    # dbt Cloud has these two in the answer about one run, asked for or not.
+    shown["trigger"] = shapes.trigger(row, overridden_steps(connection, [row.id]).get(row.id))
+    shown["run_steps"] = run_steps(connection, row, with_logs="debug_logs" in related(request.query_params))
+    return one(shown)
 
 
 def _run_step(connection: Connection, request: Request) -> Response:

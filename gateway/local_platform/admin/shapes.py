@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -14,10 +15,27 @@ from gateway.archive.command_variants import with_option
 from gateway.archive.rows import AnyRow
 from gateway.archive.run_bundle import CANCELLED, ENDED, ERROR, SUCCESS
 from gateway.archive.times import clock, iso_micros, moved, parse_micros, spoken
+from gateway.local_platform.admin.lifetimes import Lifetime
+from gateway.local_platform.admin.schedules import cron_of, due_times, schedule_shape
 
 _STATUS_NAMES = {1: "Queued", 2: "Starting", 3: "Running", 10: "Success", 20: "Error", 30: "Cancelled"}
 _ACTIVE = 1
 STEPS_PER_RUN = 100  # the id of a step tells its run
+MOST_TRUNCATED = 10_000  # characters, the last ones of a log
+
+
+# An archive knows nobody: whoever holds the token is this one.
+ONLY_USER = {
+    "id": 1,
+    "state": _ACTIVE,
+    "name": "Local platform",
+    "first_name": "Local",
+    "last_name": "platform",
+    "email": None,
+    "is_active": True,
+    "is_staff": False,
+    "created_at": None,
+}
 
 
 def account(row: AnyRow) -> dict[str, Any]:
@@ -38,8 +56,8 @@ def account(row: AnyRow) -> dict[str, Any]:
     }
 
 
-def project(row: AnyRow) -> dict[str, Any]:
-    """A project."""
+def project(row: AnyRow, lifetime: Lifetime) -> dict[str, Any]:
+    """A project without its related things."""
     return {
         "id": row.id,
         "account_id": row.account_id,
@@ -53,13 +71,13 @@ def project(row: AnyRow) -> dict[str, Any]:
         "semantic_layer_config_id": None,
         "connection_id": None,
         "repository_id": None,
-        "created_at": None,
-        "updated_at": None,
+        "created_at": iso_micros(lifetime.created_at),
+        "updated_at": iso_micros(lifetime.updated_at),
     }
 
 
-def environment(row: AnyRow) -> dict[str, Any]:
-    """An environment."""
+def environment(row: AnyRow, lifetime: Lifetime) -> dict[str, Any]:
+    """An environment. Its dbt version is that of its newest run."""
     return {
         "id": row.id,
         "account_id": row.account_id,
@@ -67,8 +85,8 @@ def environment(row: AnyRow) -> dict[str, Any]:
         "name": row.name,
         "type": row.type or "deployment",
         "deployment_type": row.deployment_type,
-        "dbt_version": None,
-        "raw_dbt_version": None,
+        "dbt_version": lifetime.dbt_version,
+        "raw_dbt_version": lifetime.dbt_version,
         "use_custom_branch": False,
         "custom_branch": None,
         "state": _ACTIVE,
@@ -78,12 +96,12 @@ def environment(row: AnyRow) -> dict[str, Any]:
         "credentials_id": None,
         "connection_id": None,
         "primary_profile_id": None,
-        "created_at": None,
+        "created_at": iso_micros(lifetime.created_at),
         "updated_at": iso_micros(row.updated_at),
     }
 
 
-def job(row: AnyRow) -> dict[str, Any]:
+def job(row: AnyRow, lifetime: Lifetime) -> dict[str, Any]:
     """A job without its related things."""
     details = msgspec.json.decode(row.details)
     schedule = details.get("schedule")
@@ -95,6 +113,7 @@ def job(row: AnyRow) -> dict[str, Any]:
         "name": row.name,
         "description": "",
         "dbt_version": None,
+        "raw_dbt_version": lifetime.dbt_version,
         "execute_steps": details.get("execute_steps") or [],
         "job_type": row.job_type or "other",
         "triggers": {
@@ -105,31 +124,34 @@ def job(row: AnyRow) -> dict[str, Any]:
         },
         "settings": {"threads": None, "target_name": None},
         "execution": {"timeout_seconds": 0},
-        "schedule": schedule,
+        "schedule": schedule_shape(schedule),
+        **due_times(cron_of(schedule), datetime.now(UTC)),
         "generate_docs": False,
         "run_generate_sources": False,
         "deferring_environment_id": None,
         "is_deferrable": False,
         "run_failure_count": 0,
+        "deactivated": False,
         "state": _ACTIVE,
-        "created_at": None,
-        "updated_at": None,
+        "created_at": iso_micros(lifetime.created_at),
+        "updated_at": iso_micros(lifetime.updated_at),
     }
 
 
-def run(row: AnyRow, files: Collection[str]) -> dict[str, Any]:
-    """A run without its related things; `files` are the names of the artifacts it left."""
+def run(row: AnyRow, files: Collection[str], failures: str | None) -> dict[str, Any]:
+    """A run whose related things nobody asked for; `files` are the names of the artifacts it left, `failures` says
+    what went wrong where its orchestrator does not."""
     details = msgspec.json.decode(row.details)
     return {
         "id": row.id,
-        "trigger_id": None,
+        "trigger_id": row.id,
         "account_id": row.account_id,
         "project_id": row.project_id,
         "environment_id": row.environment_id,
         "job_definition_id": row.job_id,
         "job_id": row.job_id,
-        "status_message": details.get("status_message"),
-        "href": details.get("href"),
+        "status_message": details.get("status_message") or failures,
+        "href": details.get("href") or f"/api/v2/accounts/{row.account_id}/runs/{row.id}/",
         "dbt_version": row.dbt_version,
         "git_branch": row.git_branch,
         "git_sha": row.git_sha,
@@ -140,10 +162,12 @@ def run(row: AnyRow, files: Collection[str]) -> dict[str, Any]:
         "notifications_sent": False,
         "blocked_by": [],
         "can_retry": False,
-        **dict.fromkeys(_CLOUD_ONLY_OF_RUNS),
+        **dict.fromkeys((*_CLOUD_ONLY_OF_RUNS, *_RELATED_OF_RUNS)),
+        "run_steps": [],
     }
 
 
+_RELATED_OF_RUNS = ("trigger", "job", "environment")
 _CLOUD_ONLY_OF_RUNS = (
     "artifact_s3_path",
     "deferring_run_id",
@@ -207,23 +231,24 @@ def command_of(invocation: AnyRow) -> str:
     return with_option(command_line(invocation.command, args), invocation.variant)
 
 
-def recorded_steps(row: AnyRow) -> list[dict[str, Any]]:
-    """The steps of a run as its orchestrator recorded them."""
+def recorded_steps(row: AnyRow, logs: Mapping[int, str]) -> list[dict[str, Any]]:
+    """The steps of a run as its orchestrator recorded them, with the log of each by its number."""
     steps = msgspec.json.decode(row.details).get("run_steps") or []
-    return [_step(row, index, step) for index, step in enumerate(steps, start=1)]
+    return [_step(row, index, step, logs.get(index)) for index, step in enumerate(steps, start=1)]
 
 
-def derived_step(run: AnyRow, invocation: AnyRow) -> dict[str, Any]:
+def derived_step(run: AnyRow, invocation: AnyRow, log: str | None) -> dict[str, Any]:
     """A step that nobody recorded, from the invocation's own artifacts; one that was cancelled passes for another."""
     ended = invocation.generated_at
     began = None if invocation.elapsed is None else moved(ended, -invocation.elapsed)
     args = read_args(invocation.args)
     outcome = {"index": invocation.step, "status": ERROR if invocation.failed else SUCCESS}
     step = {**outcome, "name": step_name(invocation.command, args)}
-    return _step(run, invocation.step, {**step, "started_at": iso_micros(began), "finished_at": iso_micros(ended)})
+    times = {"started_at": iso_micros(began), "finished_at": iso_micros(ended)}
+    return _step(run, invocation.step, {**step, **times}, log)
 
 
-def _step(run: AnyRow, number: int, step: dict[str, Any]) -> dict[str, Any]:
+def _step(run: AnyRow, number: int, step: dict[str, Any], log: str | None) -> dict[str, Any]:
     status = step.get("status") if isinstance(step.get("status"), int) else 1
     began, ended = step.get("started_at"), step.get("finished_at")
     seconds = _seconds(parse_micros(began), parse_micros(ended))
@@ -243,11 +268,11 @@ def _step(run: AnyRow, number: int, step: dict[str, Any]) -> dict[str, Any]:
         "duration": clock(seconds),
         "duration_humanized": spoken(seconds),
         "run_step_command": None,
-        "logs": None,
+        "logs": log,
         "log_path": None,
-        "debug_logs": None,
+        "debug_logs": log,
         "debug_log_path": None,
-        "truncated_debug_logs": None,
+        "truncated_debug_logs": None if log is None else log[-MOST_TRUNCATED:],
     }
 
 
