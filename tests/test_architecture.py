@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -197,6 +198,22 @@ def test_every_module_says_what_it_owns() -> None:
         p for p in modules() if p.read_text("utf-8").strip() and not ast.get_docstring(ast.parse(p.read_text("utf-8")))
     ]
     assert not [str(path.relative_to(ROOT)) for path in silent]
+
+
+# Who drops its oldest entries by itself, in place of gateway.concurrency.bounded_map, and why.
+OWN_EVICTION = {
+    "concurrency/bounded_map.py": "the one that the others use",
+    "hierarchy/model_index.py": "hierarchy imports no other room",
+    "http/streaming/live_connections.py": "the oldest introduction is closed, not only dropped",
+    "services/resilience/request_budget.py": "a queue of callers who take turns, not a cache",
+    "services/token_services.py": "services are closed when they leave, and stay while somebody listens to them",
+}
+
+
+def test_one_map_drops_its_oldest_entries() -> None:
+    dropping = re.compile(r"\bOrderedDict\b|\.popitem\(|\bdel \S+\[next\(iter\(|\(next\(iter\(self\._")
+    owners = {str(path.relative_to(PACKAGE)) for path in modules() if dropping.search(path.read_text("utf-8"))}
+    assert owners == OWN_EVICTION.keys()
 
 
 def test_only_settings_reads_the_environment() -> None:

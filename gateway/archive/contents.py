@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, insert, select
 from gateway.archive.artifacts import Manifest, ManifestEntry
 from gateway.archive.invocation import ArtifactFile
 from gateway.archive.tables import manifest_files, manifest_nodes, manifests, node_parents, nodes, texts
+from gateway.concurrency.bounded_map import BoundedMap
 
 CHUNK = 500
 _KEPT_TEXTS = 50_000
@@ -58,7 +59,7 @@ class ContentStore:
 
     def __init__(self) -> None:
         self._texts: dict[str, int] = {}
-        self._manifests: dict[bytes, StoredManifest] = {}
+        self._manifests: BoundedMap[bytes, StoredManifest] = BoundedMap(_KEPT_MANIFESTS)
 
     def forget(self) -> None:
         """Drops every remembered key."""
@@ -79,12 +80,10 @@ class ContentStore:
 
     def manifest(self, connection: Connection, file: ArtifactFile) -> StoredManifest:
         """The manifest's key, its nodes stored where they are new."""
-        stored = (
-            self._manifests.pop(file.digest, None) or self._known(connection, file) or self._store(connection, file)
-        )
-        self._manifests[file.digest] = stored  # the last used stands last
-        while len(self._manifests) > _KEPT_MANIFESTS:
-            del self._manifests[next(iter(self._manifests))]
+        stored = self._manifests.get(file.digest)
+        if stored is None:
+            stored = self._known(connection, file) or self._store(connection, file)
+            self._manifests.put(file.digest, stored)
         return stored
 
     def _known(self, connection: Connection, file: ArtifactFile) -> StoredManifest | None:

@@ -5,7 +5,6 @@ It is told again without looking its facts up one by one, and the usage of who a
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Sized
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 from gateway.caching.generations import Generations
 from gateway.caching.memory import Memory
 from gateway.caching.validity import oldest_acceptable
+from gateway.concurrency.bounded_map import BoundedMap
 from gateway.concurrency.only_if_cached import is_only_if_cached
 from gateway.telemetry.usage import Usage, current_usage, measuring
 
@@ -50,8 +50,10 @@ class DerivedCache:
         self._generations = generations
         self._clock = clock
         self._forgotten = memory.forgotten
-        self._items = 0
-        self._kept: OrderedDict[Hashable, _DerivedValue] = OrderedDict()
+        # A small value takes a full share, so that there are at most so many of them.
+        self._kept: BoundedMap[Hashable, _DerivedValue] = BoundedMap(
+            _MOST_ITEMS, lambda _, derived: max(derived.items, _MOST_ITEMS // _MOST)
+        )
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -72,9 +74,8 @@ class DerivedCache:
         if self._memory.forgotten != self._forgotten:
             self._forgotten = self._memory.forgotten
             self._kept.clear()
-            self._items = 0
             return None
-        found = self._kept.get(key)
+        found = self._kept.peek(key)
         if found is None:
             return None
         now, usage = self._clock(), found.usage
@@ -83,7 +84,7 @@ class DerivedCache:
             return None
         if now - found.touched_at >= _TOUCH_SECONDS:
             found.touched_at = now
-            self._kept.move_to_end(key)
+            self._kept.get(key)
             for place in usage.known:
                 self._memory.use(place)
         return found
@@ -94,13 +95,5 @@ class DerivedCache:
             value = await make()
         made = _DerivedValue(value, about, usage, total, self._clock())
         if not usage.stale and not usage.incomplete and not usage.notes and total == self._generations.total:
-            self._keep(key, made)
+            self._kept.put(key, made)
         return made
-
-    def _keep(self, key: Hashable, made: _DerivedValue) -> None:
-        old = self._kept.pop(key, None)
-        self._items += made.items - (old.items if old else 0)
-        self._kept[key] = made
-        while len(self._kept) > _MOST or (self._items > _MOST_ITEMS and len(self._kept) > 1):
-            _, gone = self._kept.popitem(last=False)
-            self._items -= gone.items

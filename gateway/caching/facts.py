@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -15,6 +14,7 @@ from gateway.caching.shared_reading import SharedReading
 from gateway.caching.single_flight import FetchResult, Flight, wait_for
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import StalePolicy, Validity, oldest_acceptable
+from gateway.concurrency.bounded_map import BoundedMap
 from gateway.concurrency.deadline import deadline_of_its_own, seconds_left
 from gateway.concurrency.only_if_cached import ensure_may_fetch, is_only_if_cached
 from gateway.errors import GatewayError, NotFound, UpstreamCallsExceeded, UpstreamError, UpstreamTimeout
@@ -83,8 +83,8 @@ class FactsCache(Generic[K, V]):
         self._kind = kind
         self._room = tiers.memory.new_kind()
         self._flights: dict[K, Flight[K, V]] = {}
-        self._absent: OrderedDict[K, tuple[NotFound, float]] = OrderedDict()
-        self._outdated: OrderedDict[K, float] = OrderedDict()
+        self._absent: BoundedMap[K, tuple[NotFound, float]] = BoundedMap(_MOST_NOTED)
+        self._invalidated: BoundedMap[K, float] = BoundedMap(_MOST_NOTED)
         given = tiers.stale_policy
         patience = given.patience if kind.patience is None else kind.patience
         self._stale_policy = StalePolicy(given.while_reading, given.on_error, patience)
@@ -142,15 +142,12 @@ class FactsCache(Generic[K, V]):
         It may still be told in the place of an error.
         """
         self._flights.pop(key, None)
-        self._absent.pop(key, None)
+        self._absent.pop(key)
         fact = self.peek(key)
         if fact is not None:
             fact.invalidated = True
         # What others have read before this moment is outdated as well.
-        self._outdated[key] = self._tiers.clock()
-        self._outdated.move_to_end(key)
-        if len(self._outdated) > _MOST_NOTED:
-            self._outdated.popitem(last=False)
+        self._invalidated.put(key, self._tiers.clock())
 
     def _take_current(self, keys: Collection[K], lookup: _Lookup[K, V]) -> list[K]:
         """Answers what is current; the keys that are left."""
@@ -188,7 +185,7 @@ class FactsCache(Generic[K, V]):
         self._tiers.counts.stale[reason] += 1
 
     def _take_absent(self, key: K, lookup: _Lookup[K, V]) -> bool:
-        known = self._absent.get(key)
+        known = self._absent.peek(key)
         if known is None or self._tiers.clock() - known[1] >= self._tiers.negative_seconds or known[1] < lookup.since:
             return False
         lookup.answers[key] = known[0]
@@ -298,7 +295,7 @@ class FactsCache(Generic[K, V]):
         kept, codec = self._tiers.kept, self._kind.codec
         if kept is None or codec is None or self._kind.is_final is None:
             return {}
-        names = {key_text(key): key for key in keys if key not in self._outdated}
+        names = {key_text(key): key for key in keys if key not in self._invalidated}
         payloads = await kept.read(self._kind.name, list(names))
         values = {names[name]: codec.from_bytes(payload) for name, payload in payloads.items()}
         self._tiers.counts.note("database", len(values), len(names) - len(values))
@@ -320,7 +317,8 @@ class FactsCache(Generic[K, V]):
         def accepts(key: K, fact: Fact[V]) -> bool:
             validity = validate(key, fact)
             confirmed_at = fact.read_at if validity.confirmed_at is None else validity.confirmed_at
-            is_newer = fact.read_at >= self._outdated.get(key, -math.inf)
+            invalidated_at = self._invalidated.peek(key)
+            is_newer = invalidated_at is None or fact.read_at >= invalidated_at
             return validity.current and confirmed_at >= since and is_newer
 
         return accepts
@@ -350,13 +348,11 @@ class FactsCache(Generic[K, V]):
 
     def _keep(self, key: K, fact: Fact[V]) -> None:
         fact.weight = self._kind.weigh(fact.value)
-        self._absent.pop(key, None)
+        self._absent.pop(key)
         self._tiers.memory.put((self._room, key), fact)
 
     def _note_absence(self, key: K, absence: NotFound, at: float) -> None:
-        self._absent[key] = (absence, at)
-        if len(self._absent) > _MOST_NOTED:
-            self._absent.popitem(last=False)
+        self._absent.put(key, (absence, at))
 
 
 def _too_slow(seconds: float) -> UpstreamTimeout:

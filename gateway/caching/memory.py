@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Set
 from typing import Any, Generic, TypeVar
+
+from gateway.concurrency.bounded_map import BoundedMap
 
 Place = tuple[int, Hashable]
 
@@ -36,14 +37,22 @@ class Memory:
     """
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._kept: OrderedDict[Place, Fact[Any]] = OrderedDict()
+        self._kept: BoundedMap[Place, Fact[Any]] = BoundedMap(capacity, lambda _, fact: fact.weight)
         self._kinds = 0
-        self.bytes = 0
         self.forgotten = 0
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    @property
+    def bytes(self) -> int:
+        """What the facts weigh together."""
+        return self._kept.weight
+
+    @property
+    def places(self) -> Set[Place]:
+        """Where there are facts."""
+        return self._kept.keys()
 
     def new_kind(self) -> int:
         """A number under which one cache keeps its keys apart from the others'."""
@@ -52,26 +61,16 @@ class Memory:
 
     def use(self, place: Place) -> Fact[Any] | None:
         """The fact at a place, which counts as its latest use."""
-        fact = self._kept.get(place)
-        if fact is not None:
-            self._kept.move_to_end(place)
-        return fact
+        return self._kept.get(place)
 
     def peek(self, place: Place) -> Fact[Any] | None:
         """The fact at a place; this is no use of it."""
-        return self._kept.get(place)
+        return self._kept.peek(place)
 
     def put(self, place: Place, fact: Fact[Any]) -> None:
         """Keeps a fact in the place of the one before."""
-        self.forget(place)
-        self._kept[place] = fact
-        self.bytes += fact.weight
-        while self.bytes > self._capacity and len(self._kept) > 1:
-            self.forget(next(iter(self._kept)))
+        self.forgotten += len(self._kept.put(place, fact))
 
     def forget(self, place: Place) -> None:
         """Drops a fact, if it is there."""
-        fact = self._kept.pop(place, None)
-        if fact is not None:
-            self.bytes -= fact.weight
-            self.forgotten += 1
+        self.forgotten += self._kept.pop(place) is not None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 from weakref import ref
 
 from graphql import DocumentNode
+
+from gateway.concurrency.bounded_map import BoundedMap
 
 V = TypeVar("V")
 
@@ -20,8 +21,7 @@ class PerDocument(Generic[V]):
 
     def __init__(self, compute: Callable[[DocumentNode, str | None], V], most: int = 1_024) -> None:
         self._compute = compute
-        self._most = most
-        self._known: OrderedDict[tuple[int, str | None], tuple[ref[DocumentNode], V]] = OrderedDict()
+        self._known: BoundedMap[tuple[int, str | None], tuple[ref[DocumentNode], V]] = BoundedMap(most)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -29,12 +29,9 @@ class PerDocument(Generic[V]):
     def of(self, document: DocumentNode, operation_name: str | None = None) -> V:
         """The value of a document; computed now if it is not known."""
         key = (id(document), operation_name)
-        found = self._known.get(key)
-        if found is not None and found[0]() is document:
-            self._known.move_to_end(key)
-            return found[1]
+        known = self._known.get(key)
+        if known is not None and known[0]() is document:
+            return known[1]
         value = self._compute(document, operation_name)
-        self._known[key] = (ref(document, lambda _: self._known.pop(key, None)), value)
-        if len(self._known) > self._most:
-            self._known.popitem(last=False)
+        self._known.put(key, (ref(document, lambda _: self._known.pop(key)), value))
         return value

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
+from gateway.concurrency.bounded_map import BoundedMap
 from gateway.http.authentication import Credentials
 from gateway.identity.api_keys import ApiKeys
 from gateway.identity.caller import Caller
@@ -42,7 +42,7 @@ class KnownCallers:
         self._tokens = tokens
         self._pass_through = pass_through
         # By a hash: comparing credentials themselves with known ones would take longer the more of them is right.
-        self._remembered: OrderedDict[bytes, _Known] = OrderedDict()
+        self._remembered: BoundedMap[bytes, _Known] = BoundedMap(_MOST_REMEMBERED)
 
     def known_caller(self, credentials: Credentials) -> Caller | None:
         """A caller who was told lately by the same credentials."""
@@ -52,9 +52,8 @@ class KnownCallers:
         if known is None:
             return None
         if known.until <= time.monotonic() or known.generation != generation:
-            del self._remembered[digest]
+            self._remembered.pop(digest)
             return None
-        self._remembered.move_to_end(digest)
         return known.caller
 
     async def caller(self, credentials: Credentials) -> Caller:
@@ -67,9 +66,7 @@ class KnownCallers:
         if expires is not None:
             told = replace(told, until=time.monotonic() + expires - time.time())
         seconds = _REMEMBERED_SECONDS if expires is None else min(_REMEMBERED_SECONDS, expires - time.time())
-        self._remembered[_digest(credentials)] = _Known(told, time.monotonic() + seconds, generation)
-        while len(self._remembered) > _MOST_REMEMBERED:
-            self._remembered.popitem(last=False)
+        self._remembered.put(_digest(credentials), _Known(told, time.monotonic() + seconds, generation))
         return told
 
     async def _tell(self, credentials: Credentials) -> tuple[Caller, float | None]:

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import GatewayError
 from gateway.hierarchy.run_event import RunEvent
 from gateway.http.errors import (
@@ -84,7 +84,7 @@ class WebhookEndpoint:
         self._policy = policy
         self._tell = tell
         self._clock = clock
-        self._done: OrderedDict[str, None] = OrderedDict()
+        self._done: BoundedMap[str, bool] = BoundedMap(_MOST_REMEMBERED)
         self._under_way: dict[str, asyncio.Task[bool]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,9 +141,7 @@ class WebhookEndpoint:
             raise
         finally:
             self._under_way.pop(event.event_id, None)
-        self._done[event.event_id] = None
-        if len(self._done) > _MOST_REMEMBERED:
-            self._done.popitem(last=False)
+        self._done.put(event.event_id, True)
         return concerned
 
 

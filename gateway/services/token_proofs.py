@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
 from pydantic import SecretStr
 
+from gateway.concurrency.bounded_map import BoundedMap
 from gateway.concurrency.deadline import deadline_in
 from gateway.errors import UpstreamUnauthenticated
 from gateway.services.bundle import Upstream
@@ -36,7 +36,7 @@ class TokenProofs:
         self._upstream = upstream
         self._seconds = seconds
         self._clock = clock
-        self._refused: OrderedDict[str, float] = OrderedDict()
+        self._refused: BoundedMap[str, float] = BoundedMap(_MOST_REFUSED)
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def prove(self, key: str, token: SecretStr) -> None:
@@ -49,7 +49,7 @@ class TokenProofs:
                 self._ensure_not_refused(key)
                 response = await self._upstream.transport.send(self._request(token))
         if response.status == 401:
-            self._refuse(key)
+            self._refused.put(key, self._clock())
             raise _refusal()
         if response.status == 429 or response.status >= 500 or 300 <= response.status < 400:
             raise refusal_of_status(response) or _refusal()
@@ -62,15 +62,9 @@ class TokenProofs:
         return TransportRequest("GET", url, api="admin", token=token, proven=False)
 
     def _ensure_not_refused(self, key: str) -> None:
-        refused_at = self._refused.get(key)
+        refused_at = self._refused.peek(key)
         if refused_at is not None and self._clock() - refused_at < _REFUSED_SECONDS:
             raise _refusal()
-
-    def _refuse(self, key: str) -> None:
-        self._refused[key] = self._clock()
-        self._refused.move_to_end(key)
-        if len(self._refused) > _MOST_REFUSED:
-            self._refused.popitem(last=False)
 
 
 def _refusal() -> UpstreamUnauthenticated:

@@ -37,8 +37,8 @@ def memory_of(gateway: Gateway) -> Memory:
 def forget_some(pair: Pair, chance: Random) -> None:
     """Both lose the same facts: none, some, all of one kind, or all but one kind."""
     fast, slow = memory_of(pair.fast), memory_of(pair.slow)
-    places = sorted(fast._kept, key=repr)
-    assert places == sorted(slow._kept, key=repr), "both have read the same"
+    places = sorted(fast.places, key=repr)
+    assert places == sorted(slow.places, key=repr), "both have read the same"
     kinds = sorted({kind for kind, _ in places})
     if not kinds:
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 from graphql.language import Visitor
 from strawberry import Schema
 
+from gateway.concurrency.bounded_map import BoundedMap
 from gateway.execution.fast_path.compiled_executor import Compiled, CompiledExecutor
 from gateway.execution.fast_path.plans import Plan
 from gateway.execution.fast_path.row_cache import Room
@@ -49,7 +49,9 @@ class _Operation:
     definition: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     deciding: tuple[str, ...]
-    compiled: OrderedDict[tuple[Any, ...], _Compiled] = field(default_factory=OrderedDict)
+    compiled: BoundedMap[tuple[Any, ...], _Compiled] = field(
+        default_factory=lambda: BoundedMap(_MOST_PLANS_OF_AN_OPERATION)
+    )
 
 
 class Operations:
@@ -117,9 +119,8 @@ class Operations:
                 room=self.rows,
                 row_classes=self._row_classes,
             )
-            compiled = operation.compiled[decided] = _Compiled(plan, SynchronousExecution(plan))
-            if len(operation.compiled) > _MOST_PLANS_OF_AN_OPERATION:
-                operation.compiled.popitem(last=False)
+            compiled = _Compiled(plan, SynchronousExecution(plan))
+            operation.compiled.put(decided, compiled)
         return compiled
 
 

@@ -11,6 +11,8 @@ from weakref import WeakSet
 
 import msgspec
 
+from gateway.concurrency.bounded_map import BoundedMap
+
 # What a row takes beside its text: its place in the table, and the object, which may have left every cache meanwhile.
 _OVERHEAD = 1_000
 _MOST_REMEMBERED = 8
@@ -56,13 +58,14 @@ class RowCache:
         self._rows = rows
         self._texts: dict[int, bytes] = {}
         self._held: list[object] = []
-        self._came_first: dict[int, object] = {}
+        self._came_first: BoundedMap[int, object] = BoundedMap(_MOST_REMEMBERED)
         self.bytes = 0
         room.add(self)
 
     def clear(self) -> None:
         """Forgets everything."""
-        self._texts, self._held, self._came_first, self.bytes = {}, [], {}, 0
+        self._texts, self._held, self.bytes = {}, [], 0
+        self._came_first.clear()
 
     def encode(self, objects: Sequence[object]) -> msgspec.Raw | None:
         """The list as JSON; None when it is to be made anew. Raises what `rows` raises."""
@@ -80,12 +83,10 @@ class RowCache:
         return msgspec.Raw(b",".join(texts))
 
     def _came_before(self, first: object) -> bool:
-        if self._came_first.get(id(first)) is first:
+        if self._came_first.peek(id(first)) is first:
             return True
         if _never_changes(first):
-            self._came_first[id(first)] = first
-            if len(self._came_first) > _MOST_REMEMBERED:
-                del self._came_first[next(iter(self._came_first))]
+            self._came_first.put(id(first), first)
         return False
 
     def _keep(self, objects: Sequence[object]) -> list[bytes] | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
+
+from gateway.concurrency.bounded_map import BoundedMap
 
 Row = Callable[..., Any]
 """Makes what is encoded as an object from the values of its keys, in their order."""
@@ -17,8 +18,7 @@ class RowClasses:
     in memory until the garbage collector looks at what is old. The last used are kept."""
 
     def __init__(self, most: int = 1_024) -> None:
-        self._most = most
-        self._known: OrderedDict[tuple[str, ...], Row] = OrderedDict()
+        self._known: BoundedMap[tuple[str, ...], Row] = BoundedMap(most)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -27,11 +27,8 @@ class RowClasses:
         """The class for these keys, which are a caller's: they are data here, never part of any code."""
         known = self._known.get(names)
         if known is not None:
-            self._known.move_to_end(names)
             return known
         slots = [f"f{index}" for index in range(len(names))]
         made = msgspec.defstruct("Row", slots, rename=dict(zip(slots, names, strict=True)), frozen=True, gc=False)
-        self._known[names] = made
-        if len(self._known) > self._most:
-            self._known.popitem(last=False)
+        self._known.put(names, made)
         return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +13,7 @@ from graphql import (
     parse,
 )
 
+from gateway.concurrency.bounded_map import BoundedMap
 from gateway.execution.request import document_id
 from gateway.http.errors import DocumentUnparsable, LimitExceeded, OperationUnresolved
 from gateway.http.limits.query_limits import UNLIMITED, QueryLimits, QuerySize, check_document
@@ -82,9 +82,7 @@ class Documents:
 
     def __init__(self, limits: DocumentLimits, kept_tokens: int = 150_000) -> None:
         self._limits = limits
-        self._kept_tokens = kept_tokens
-        self._kept: OrderedDict[str, Document] = OrderedDict()
-        self._tokens = 0
+        self._kept: BoundedMap[str, Document] = BoundedMap(kept_tokens, lambda _, document: document.tokens)
 
     def read(self, text: str, is_trusted: bool = False) -> Document:
         """The document of a text; the same object for the same text while it is kept. A trusted one knows no limits.
@@ -93,17 +91,14 @@ class Documents:
         """
         known = self._kept.get(text)
         if known is not None:
-            self._kept.move_to_end(text)
             return known
         document = self._parse(text, is_trusted)
-        self._keep(document)
+        self._kept.put(text, document)
         return document
 
     def forget(self, text: str) -> None:
         """Lets go of a document that was read, if it is still kept: one that is worth nothing when it comes again."""
-        known = self._kept.pop(text, None)
-        if known is not None:
-            self._tokens -= known.tokens
+        self._kept.pop(text)
 
     def _parse(self, text: str, is_trusted: bool) -> Document:
         limits = _NO_LIMITS if is_trusted else self._limits
@@ -123,13 +118,6 @@ class Documents:
             *(document_id(text), text, ast, operations, passed.size, tokens),
             *(passed.inner_first, passed.exceeded, is_trusted),
         )
-
-    def _keep(self, document: Document) -> None:
-        self._kept[document.text] = document
-        self._tokens += document.tokens
-        while self._tokens > self._kept_tokens:
-            _, gone = self._kept.popitem(last=False)
-            self._tokens -= gone.tokens
 
 
 def _unlinked(ast: DocumentNode) -> int:

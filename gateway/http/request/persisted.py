@@ -13,7 +13,6 @@ import logging
 import os
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 from graphql import GraphQLError, parse
 
+from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import ConfigurationError
 from gateway.http.errors import BadRequest, DocumentNotTrusted, PersistedQueryNotFound, PersistedQueryNotSupported
 from gateway.http.request.parameters import Parameters
@@ -134,9 +134,7 @@ class PersistedDocuments:
         self._trusted = trusted
         self._automatic = automatic and not only_trusted
         self._only_trusted = only_trusted
-        self._kept_characters = kept_characters
-        self._kept: OrderedDict[str, str] = OrderedDict()
-        self._characters = 0
+        self._registered: BoundedMap[str, str] = BoundedMap(kept_characters, lambda _, text: len(text))
 
     def edition(self) -> object:
         """Stands for the manifest as it is now: the same object while it does not change."""
@@ -170,22 +168,16 @@ class PersistedDocuments:
             raise DocumentNotTrusted("This gateway trusts no document of that id.")
         if not self._automatic:
             raise PersistedQueryNotSupported("PersistedQueryNotSupported")
-        kept = self._kept.get(document_id.removeprefix(_HASH_PREFIX))
-        if kept is None:
+        registered = self._registered.get(document_id.removeprefix(_HASH_PREFIX))
+        if registered is None:
             raise PersistedQueryNotFound("PersistedQueryNotFound")
-        self._kept.move_to_end(hash_of(kept))
-        return Chosen(kept)
+        return Chosen(registered)
 
     def remember(self, text: str) -> None:
         """Registers a text by its hash; the least used go when too many characters are kept."""
         key = hash_of(text)
-        if key in self._kept:
-            return
-        self._kept[key] = text
-        self._characters += len(text)
-        while self._characters > self._kept_characters:
-            _, dropped = self._kept.popitem(last=False)
-            self._characters -= len(dropped)
+        if key not in self._registered:
+            self._registered.put(key, text)
 
 
 def _claimed_hash(parameters: Parameters) -> str | None:

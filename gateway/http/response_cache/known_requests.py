@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 from weakref import ref
 
+from gateway.concurrency.bounded_map import BoundedMap
 from gateway.execution.request import GraphQLParams
 from gateway.http.authentication import Credentials
 from gateway.http.operation_cost import OperationCost
@@ -64,8 +64,7 @@ class KnownRequests:
     """The requests used last, within 8 MiB by their own estimate."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[RawRequest, KnownRequest] = OrderedDict()
-        self._bytes = 0
+        self._known: BoundedMap[RawRequest, KnownRequest] = BoundedMap(_MOST_BYTES, _weight)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -73,24 +72,15 @@ class KnownRequests:
     @property
     def bytes_kept(self) -> int:
         """What the known requests take, in bytes."""
-        return self._bytes
+        return self._known.weight
 
     def find(self, raw: RawRequest) -> KnownRequest | None:
         """What these very bytes ask, if they came before."""
-        known = self._known.get(raw)
-        if known is not None:
-            self._known.move_to_end(raw)
-        return known
+        return self._known.get(raw)
 
     def remember(self, raw: RawRequest, known: KnownRequest) -> None:
         """Notes what these very bytes ask. The least recently used leave when the room is full."""
-        old = self._known.pop(raw, None)
-        if old is not None:
-            self._bytes -= _weight(raw, old)
-        self._known[raw] = known
-        self._bytes += _weight(raw, known)
-        while self._bytes > _MOST_BYTES:
-            self._bytes -= _weight(*self._known.popitem(last=False))
+        self._known.put(raw, known)
 
 
 def _weight(raw: RawRequest, known: KnownRequest) -> int:

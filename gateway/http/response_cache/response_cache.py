@@ -5,7 +5,6 @@ This file keeps them; `replay` sends them again.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 from starlette.types import Scope
 
+from gateway.concurrency.bounded_map import BoundedMap
 from gateway.execution.request import Answer, Lasting
 from gateway.http.request.persisted import PersistedDocuments
 from gateway.telemetry.request_record import RequestRecord
@@ -69,18 +69,17 @@ class ResponseCache:
     def __init__(self, most_bytes: int, persisted: PersistedDocuments) -> None:
         self._most_bytes = most_bytes
         self._persisted = persisted
-        self._answers: OrderedDict[Key, KeptAnswer] = OrderedDict()
-        self._asked_once: OrderedDict[int, None] = OrderedDict()
-        self._bytes = 0
+        self._answers: BoundedMap[Key, KeptAnswer] = BoundedMap(most_bytes, lambda _, kept: _weight(kept))
+        self._asked_once: BoundedMap[int, bool] = BoundedMap(_ASKED_ONCE)
 
     @property
     def bytes_kept(self) -> int:
         """What the answers kept take, in bytes."""
-        return self._bytes
+        return self._answers.weight
 
     def find(self, key: Key) -> KeptAnswer | None:
         """The answer to give again; None when there is none, or it holds no longer."""
-        kept = self._answers.get(key)
+        kept = self._answers.peek(key)
         return kept if kept is not None and self._still_holds(kept) else None
 
     def offer(
@@ -91,43 +90,27 @@ class ResponseCache:
             return
         lasting = None if answer.errors or seen.kind != "query" else answer.lasting()
         if lasting is None:
-            self._asked_once[hash(key)] = None
+            self._asked_once.put(hash(key), True)
             return
         start = _without_extensions(body, answer)
         if start is None or len(start) > self._most_bytes // _LARGEST_SHARE:
             return
         fixed = {name: value for name, value in answer.extensions.items() if name != "gateway"}
-        self._keep(KeptAnswer(key, start, headers, lasting, seen, fixed, self._persisted.edition()))
-
-    def _keep(self, kept: KeptAnswer) -> None:
-        old = self._answers.get(kept.key)
-        if old is not None:
-            self._drop(old)
-        self._answers[kept.key] = kept
-        self._bytes += _weight(kept)
-        while self._bytes > self._most_bytes:
-            self._drop(next(iter(self._answers.values())))
+        self._answers.put(key, KeptAnswer(key, start, headers, lasting, seen, fixed, self._persisted.edition()))
 
     def _still_holds(self, kept: KeptAnswer) -> bool:
         if kept.edition is self._persisted.edition() and kept.lasting.holds():
-            self._answers.move_to_end(kept.key)
+            self._answers.get(kept.key)
             return True
-        self._drop(kept)
+        self._answers.pop(kept.key)
         return False
 
     def _was_asked_before(self, key: Key) -> bool:
         name = hash(key)
-        if name in self._asked_once:
-            del self._asked_once[name]
+        if self._asked_once.pop(name):
             return True
-        self._asked_once[name] = None
-        if len(self._asked_once) > _ASKED_ONCE:
-            self._asked_once.popitem(last=False)
+        self._asked_once.put(name, True)
         return False
-
-    def _drop(self, kept: KeptAnswer) -> None:
-        del self._answers[kept.key]
-        self._bytes -= _weight(kept)
 
 
 def lines_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DataError
 
 from gateway.archive.archive import Archive
 from gateway.archive.retention import forget_newest_runs
-from gateway.concurrency.bounded_map import BoundedMap
+from gateway.concurrency.bounded_map import ComputedMap
 from gateway.errors import ConfigurationError
 from gateway.local_platform.discovery.schema import create_schema
 from gateway.local_platform.discovery.selection import count_fields
@@ -70,8 +70,8 @@ class DiscoveryApi:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._schema: GraphQLSchema = create_schema()
-        self._text_schemas: BoundedMap[GraphQLSchema] = BoundedMap(1)
-        self._documents: BoundedMap[ValidatedDocument] = BoundedMap(_KEPT_DOCUMENTS)
+        self._text_schemas: ComputedMap[GraphQLSchema] = ComputedMap(1)
+        self._documents: ComputedMap[ValidatedDocument] = ComputedMap(_KEPT_DOCUMENTS)
         self._memory = DerivedCaches()
 
     def answer(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from gateway.archive.rows import AnyRow
 from gateway.archive.tables import invocations
-from gateway.concurrency.bounded_map import BoundedMap
+from gateway.concurrency.bounded_map import ComputedMap
 from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.reading import environment_row, member_rows, newest_invocation
 
@@ -23,8 +23,8 @@ _MOST_MEMBERS = 200_000
 class DerivedCaches:
     """Derived facts kept between operations while they hold, in bounded room: some hundred thousand rows."""
 
-    graphs: BoundedMap[Graph] = field(default_factory=lambda: BoundedMap(8))
-    members: BoundedMap[Sequence[AnyRow]] = field(default_factory=lambda: BoundedMap(_MOST_MEMBERS, len))
+    graphs: ComputedMap[Graph] = field(default_factory=lambda: ComputedMap(8))
+    members: ComputedMap[Sequence[AnyRow]] = field(default_factory=lambda: ComputedMap(_MOST_MEMBERS, len))
 
 
 class EnvironmentState:

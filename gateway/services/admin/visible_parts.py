@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
+
+from gateway.concurrency.bounded_map import BoundedMap
 
 _MOST = 1_000
 
@@ -14,17 +15,17 @@ class VisibleParts:
 
     def __init__(self, whole: str) -> None:
         self._whole = whole
-        self._parts: OrderedDict[frozenset[int], str] = OrderedDict()
+        self._parts: BoundedMap[frozenset[int], str] = BoundedMap(_MOST)
 
     def key(self, seen: frozenset[int] | None) -> str:
         """The key of the part with these environments; None: of the whole."""
         if seen is None:
             return self._whole
-        if seen not in self._parts:
-            self._parts[seen] = f"{self._whole} of {','.join(map(str, sorted(seen)))}"
-            if len(self._parts) > _MOST:
-                self._parts.popitem(last=False)
-        return self._parts[seen]
+        key = self._parts.get(seen)
+        if key is None:
+            key = f"{self._whole} of {','.join(map(str, sorted(seen)))}"
+            self._parts.put(seen, key)
+        return key
 
     def touched_by(self, environment_id: int) -> Iterator[str]:
         """The keys under which an environment's jobs are known."""

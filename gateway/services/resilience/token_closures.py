@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from gateway.errors import UpstreamRateLimited
+from gateway.concurrency.bounded_map import BoundedMap
 from gateway.services.resilience.request_budget import closed_for
 
 _MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Closure:
+    """Until when a token is not sent, by the clock, and whether dbt ever accepted it."""
+
+    until: float
+    proven: bool
 
 
 class TokenClosures:
@@ -17,26 +25,19 @@ class TokenClosures:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._until: OrderedDict[str, float] = OrderedDict()
-        self._proven: set[str] = set()
+        self._closures: BoundedMap[str, _Closure] = BoundedMap(_MOST)
 
     def check(self, token: str) -> None:
         """Raises UpstreamRateLimited while a token is closed."""
-        left = self._until.get(token, 0.0) - self._clock()
+        closure = self._closures.peek(token)
+        left = closure.until - self._clock() if closure else 0.0
         if left > 0:
-            raise self._closed(left)
+            raise closed_for(left)
 
     def close_for(self, token: str, seconds: float, *, proven: bool) -> bool:
         """Closes a token; whether everybody is to be closed. One that dbt has not accepted never closes others."""
         now = self._clock()
-        others = any(until > now and one in self._proven for one, until in self._until.items() if one != token)
-        self._until[token] = now + seconds
-        self._until.move_to_end(token)
-        if proven:
-            self._proven.add(token)
-        if len(self._until) > _MOST:
-            self._proven.discard(self._until.popitem(last=False)[0])
+        others = any(other.until > now and other.proven for key, other in self._closures.items() if key != token)
+        before = self._closures.peek(token)
+        self._closures.put(token, _Closure(now + seconds, proven or (before is not None and before.proven)))
         return proven and others
-
-    def _closed(self, seconds: float) -> UpstreamRateLimited:
-        return closed_for(seconds)
