@@ -216,6 +216,28 @@ def test_one_map_drops_its_oldest_entries() -> None:
     assert owners == OWN_EVICTION.keys()
 
 
+# Who begins a task in place of gateway.concurrency.background_tasks: each holds the one task, and awaits or ends it.
+OWN_TASKS = {
+    "concurrency/background_tasks.py": "the owner that the others use",
+    "caching/facts.py": "a flight is held by its keys, and awaited by whoever asks for one of them",
+    "execution/fast_path/compiled_executor.py": "fields of one answer, awaited together",
+    "http/streaming/stream_response.py": "the next part of one response, beside its end",
+    "http/streaming/websocket_handler.py": "the reader and the operations of one connection",
+    "http/webhooks.py": "an event's work is held by its id, for dbt's repeats of it",
+    "identity/key_set.py": "one reading, awaited by all who need a key",
+    "services/change_poller.py": "one poller, cancelled when the last listener leaves",
+    "services/models/prefetcher.py": "a reading is held by its environments, and awaited by whoever needs it",
+    "services/resilience/request_budget.py": "one pump, held while callers wait in line",
+    "wiring/readiness.py": "one check, awaited by all probes",
+}
+
+
+def test_one_class_owns_tasks_that_nobody_awaits() -> None:
+    begins = re.compile(r"\bcreate_task\(|\bensure_future\(")
+    owners = {str(path.relative_to(PACKAGE)) for path in modules() if begins.search(path.read_text("utf-8"))}
+    assert owners == OWN_TASKS.keys()
+
+
 def test_only_settings_reads_the_environment() -> None:
     readers = {
         str(path.relative_to(PACKAGE))

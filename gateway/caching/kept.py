@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, TextClause, bindparam, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.concurrency.background_tasks import BackgroundTasks
 from gateway.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -75,7 +76,7 @@ class KeptFacts:
     def __init__(self, engine: Engine, account: str) -> None:
         self._engine = engine
         self._account = account
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
 
     @classmethod
     def open(cls, url: str, account: str) -> KeptFacts:
@@ -100,8 +101,7 @@ class KeptFacts:
 
     async def close(self) -> None:
         """Waits for what is still being written, and closes the database."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=10.0)
+        await self._tasks.wait(10.0)
         await asyncio.to_thread(self._engine.dispose)
 
     async def read(self, kind: str, names: Sequence[str]) -> dict[str, bytes]:
@@ -152,9 +152,7 @@ class KeptFacts:
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Does something that nobody has to wait for."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(work)
 
     async def _insert(self, statement: TextClause, rows: Sequence[Mapping[str, Any]]) -> None:
         def work(connection: Connection) -> None:

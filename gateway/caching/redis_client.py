@@ -20,7 +20,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from gateway.concurrency.cancellation import end
+from gateway.concurrency.background_tasks import BackgroundTasks
 from gateway.concurrency.deadline import seconds_left
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class RedisClient:
         self._probing = False
         self._reason = ""
         self._refusals: dict[str, float] = {}
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._tasks = BackgroundTasks()
         # Whoever finds all connections in use waits for one: that Redis is asked much does not mean that it is gone.
         pool = BlockingConnectionPool.from_url(
             url,
@@ -91,9 +91,7 @@ class RedisClient:
         if not self.is_open:
             return otherwise
         self._probing = True
-        task = asyncio.get_running_loop().create_task(self._call(command, otherwise))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = self._tasks.start(self._call(command, otherwise))
         seconds = max(0.0, seconds_left(self._seconds))
         if await _ended(task, seconds):
             return task.result()
@@ -104,10 +102,9 @@ class RedisClient:
 
     async def close(self) -> None:
         """Ends what is under way and closes the connections."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=2 * self._seconds)
+        await self._tasks.wait(2 * self._seconds)
         # No reply can reach a wrong caller any more: all connections go.
-        await end(self._tasks)
+        await self._tasks.cancel()
         await self.redis.aclose()
 
     async def _call(self, command: Command[T], otherwise: T) -> T:

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from gateway.caching.redis_client import RedisClient
 from gateway.caching.signer import Signer
+from gateway.concurrency.background_tasks import BackgroundTasks
 
 # Raised whenever a shape of a fact changes: replicas of two versions then do not read each other's.
 SCHEMA = 2
@@ -53,7 +54,7 @@ class SharedFacts:
         self._signer = signer
         self._prefix = f"dbt-gateway:{SCHEMA}:{hashlib.sha256(account.encode()).hexdigest()[:16]}"
         self._me = secrets.token_hex(8)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
 
     def name(self, kind: str, key: bytes) -> str:
         """Where a fact lies."""
@@ -114,9 +115,7 @@ class SharedFacts:
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Does something that nobody has to wait for."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(work)
 
     async def answers(self) -> bool:
         """Whether Redis answers now; False without asking it while it is left alone."""
@@ -124,8 +123,7 @@ class SharedFacts:
 
     async def close(self) -> None:
         """Waits for what is still being done. The link stays open: it is whose it was."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=1.0)
+        await self._tasks.wait(1.0)
 
     async def tell(self, message: bytes) -> None:
         """Tells the other replicas something."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from typing import Any
 
 import msgspec
 
 from gateway.caching.generations import ACCOUNT
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import max_age_of
-from gateway.concurrency.cancellation import end
+from gateway.concurrency.background_tasks import BackgroundTasks
 from gateway.errors import GatewayError
 from gateway.hierarchy.run_event import RunEvent
 from gateway.services.admin.admin_facts import AdminFacts, Topology
@@ -39,7 +37,7 @@ class Invalidation:
         self._admin = admin
         self._events = events
         self._tiers = tiers
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
         self._followers: list[Callable[[RunEvent], None]] = []
 
     def listening(self) -> AbstractContextManager[Listener]:
@@ -91,7 +89,7 @@ class Invalidation:
     def listen(self) -> None:
         """Takes in from now on what other replicas are told too, if there are any."""
         if self._tiers.shared is not None:
-            self._start(self._tiers.shared.listen(self._hear))
+            self._tasks.start(self._tiers.shared.listen(self._hear))
 
     def _hear(self, message: bytes) -> None:
         try:
@@ -101,7 +99,7 @@ class Invalidation:
 
     async def close(self) -> None:
         """Stops checking and listening."""
-        await end(self._tasks)
+        await self._tasks.cancel()
 
     async def _serves(self, environment_id: int) -> bool:
         # One that is known needs no asking: dbt may be slow, and wants its answer now.
@@ -112,12 +110,7 @@ class Invalidation:
 
     def _check_soon(self, environment_id: int) -> None:
         """So that those who ask next find the new revision known, and those who listen hear of it."""
-        self._start(self._check(environment_id))
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(self._check(environment_id))
 
     async def _check(self, environment_id: int) -> None:
         try:

@@ -15,6 +15,8 @@ from typing import Any
 
 import uvloop
 
+from gateway.concurrency.background_tasks import BackgroundTasks
+
 # A turn of the loop that takes longer than this has others waiting.
 _BUSY_SECONDS = 0.005
 # At most so many at once, as many as the kernel keeps for us.
@@ -39,7 +41,7 @@ class _ListeningSocket:
         self._loop = loop
         self._listening = listening
         self._make = make
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
         self._is_closed = False
         self.server: Any = None
 
@@ -68,9 +70,7 @@ class _ListeningSocket:
             except OSError:
                 # Nobody waits, or the one who did has left.
                 return
-            task = self._loop.create_task(self._take(connection))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.start(self._take(connection))
 
     async def _take(self, connection: socket.socket) -> None:
         connection.setblocking(False)
