@@ -13,7 +13,6 @@ from graphql import (
     ExecutionResult,
     ExperimentalIncrementalExecutionResults,
     GraphQLError,
-    GraphQLSchema,
     InitialIncrementalExecutionResult,
     create_source_event_stream,
     experimental_execute_incrementally,
@@ -22,6 +21,7 @@ from graphql.execution import Executor, IncrementalDeferResult, SubsequentIncrem
 
 from gateway.execution.operation_runner import OperationRunner, Outcome, format_partial
 from gateway.schema.context import GatewayContext
+from gateway.schema.core_schema import core_schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class StreamRunner:
     """Validates and executes what is answered more than once, against the schema. Never raises for a caller's sake."""
 
     def __init__(self, schema: strawberry.Schema, runner: OperationRunner) -> None:
-        self._schema: GraphQLSchema = schema._schema
+        self._schema = core_schema(schema)
         self._runner = runner
 
     async def events(self, asked: OperationArguments, context: GatewayContext) -> Outcome | AsyncIterable[Any]:

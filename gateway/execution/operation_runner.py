@@ -15,7 +15,6 @@ from graphql import (
     ExecutionResult,
     FieldNode,
     GraphQLError,
-    GraphQLSchema,
     experimental_execute_incrementally,
 )
 from graphql.execution import Executor
@@ -31,6 +30,7 @@ from gateway.execution.validation import Validator
 from gateway.loading.field_context import PartialFailure
 from gateway.loading.projection import Projection, projection_of
 from gateway.schema.context import GatewayContext
+from gateway.schema.core_schema import core_schema
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class OperationRunner:
         self._disclosure = disclosure or Disclosure()
         # Strawberry keeps the graphql-core schema it built in `_schema`; executing on it directly leaves out its
         # parsing and extension machinery, which the edge has done already. A test pins this seam.
-        self._schema: GraphQLSchema = schema._schema
+        self._schema = core_schema(schema)
         self._validator = Validator(self._schema, self._disclosure.rules)
         self._compiled = Operations(schema) if fast_path else None
         self._validated = PerDocument(self._validate)

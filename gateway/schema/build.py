@@ -11,6 +11,7 @@ from graphql import GraphQLDeferDirective
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.types.base_scalars import DateTimeDefinition
 
+from gateway.schema.core_schema import core_schema
 from gateway.schema.entities import GatewaySchema
 from gateway.schema.query import Query
 from gateway.schema.subscription import Subscription
@@ -39,7 +40,8 @@ def build_schema(authenticated: bool = False) -> strawberry.Schema:
         authenticated=authenticated,
     )
     # Strawberry's switch for incremental delivery would bring @stream too, which nothing here can make use of.
-    schema._schema.directives = (*schema._schema.directives, GraphQLDeferDirective)
+    core = core_schema(schema)
+    core.directives = (*core.directives, GraphQLDeferDirective)
     return schema
 
 

@@ -26,6 +26,7 @@ from gateway.execution.fast_path.row_cache import Room
 from gateway.execution.fast_path.row_classes import RowClasses
 from gateway.execution.fast_path.synchronous import SynchronousExecution
 from gateway.execution.per_document import PerDocument
+from gateway.schema.core_schema import core_schema
 
 _NO_VARIABLES = VariableValues({}, {})
 _DECIDING = ("skip", "include")
@@ -100,7 +101,7 @@ class Operations:
         definitions = operation.definition.variable_definitions
         if not definitions:
             return _NO_VARIABLES
-        values = get_variable_values(self._schema._schema, definitions, dict(given or {}), max_errors=1)
+        values = get_variable_values(core_schema(self._schema), definitions, dict(given or {}), max_errors=1)
         if not isinstance(values, VariableValues):
             return None
         # A null where a default would have stood: an error that belongs to wherever the directive is come upon.

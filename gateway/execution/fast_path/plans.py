@@ -17,7 +17,6 @@ from graphql import (
     GraphQLLeafType,
     GraphQLObjectType,
     GraphQLOutputType,
-    GraphQLSchema,
     OperationDefinitionNode,
     get_named_type,
     is_leaf_type,
@@ -40,6 +39,7 @@ from gateway.execution.fast_path.columns import Column, Unsupported, Values, Who
 from gateway.execution.fast_path.resolvers import AsyncResolver, Read, async_resolver, names_variables, plain_reader
 from gateway.execution.fast_path.row_cache import Room, RowCache
 from gateway.execution.fast_path.row_classes import Row, RowClasses
+from gateway.schema.core_schema import core_schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class Plan:
     ) -> None:
         self._room = room
         self._row_classes = row_classes
-        self.schema: GraphQLSchema = schema._schema
+        self.schema = core_schema(schema)
         self.operation = operation
         self.definitions = dict(definitions)
         self.fragments = {name: FragmentDetails(node) for name, node in definitions.items()}
