@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from gateway.hierarchy.ids import plain_name
+
+# No warehouse has longer names of tables.
+_LONGEST_NAME = 300
+
 
 def model_ids(project_id: str, unique_ids: Iterable[str]) -> Mapping[str, str]:
     """The id of each model of one project, by unique id."""
@@ -14,6 +19,29 @@ def model_ids(project_id: str, unique_ids: Iterable[str]) -> Mapping[str, str]:
         unique_id: f"{project_id}.{qualified_name(unique_id) if name in homonyms else name}"
         for unique_id, name in local.items()
     }
+
+
+def is_unique_id(model_id: str) -> bool:
+    """Whether it has the form of a model's unique id, `model.package.name`."""
+    return model_id.startswith("model.") and model_id.count(".") >= 2
+
+
+def names_meant(model_id: str, project_id: str) -> tuple[str, ...]:
+    """The names, without package, of which a model of this project has one if `model_id` names it; () if it names none.
+
+    `finance.a.b` is a model `a.b` of any package, or `b` of the package `a`: an id alone does not tell which.
+    """
+    names = [local_name(model_id)] if is_unique_id(model_id) else []
+    for prefix in dict.fromkeys((f"{project_id}.", f"{plain_name(project_id)}.")):
+        if model_id.startswith(prefix):
+            name = model_id.removeprefix(prefix)
+            names += [name, name.partition(".")[2]]
+    return tuple(dict.fromkeys(name for name in names if 0 < len(name) <= _LONGEST_NAME))
+
+
+def unique_ids_of_name(name: str, packages: Iterable[str]) -> list[str]:
+    """The unique ids that a model of this name has in each of the packages."""
+    return [f"model.{package}.{name}" for package in packages]
 
 
 def local_name(unique_id: str) -> str:

@@ -16,6 +16,7 @@ from gateway.hierarchy.ids import IdScope
 from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.hierarchy.lineage import Lineage
 from gateway.hierarchy.model import Model, ModelDetails, ModelRun
+from gateway.hierarchy.model_ids import names_meant
 from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.visibility import EVERYTHING, Visibility
@@ -38,10 +39,15 @@ T = TypeVar("T")
 
 
 class _Wanted(NamedTuple):
-    """The models of a project: all, or at least those that meet a filter upstream."""
+    """The models of a project: all, or at least those that meet a filter upstream, or those that have a name."""
 
     project: Project
-    pushed: PushedFilter | None
+    pushed: PushedFilter | None = None
+    names: tuple[str, ...] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        return self.pushed is None and self.names is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +178,13 @@ class Loaders:
 
     async def models(self, project: Project) -> EnvironmentModels:
         """Every model of a project's environment."""
-        return await self._models.load(_Wanted(project, None))
+        return await self._models.load(_Wanted(project))
+
+    async def models_named(self, project: Project, model_id: str) -> EnvironmentModels:
+        """At least those models of a project that an id may name; all where the operation needs all of them anyway."""
+        if self._projection.whole_projects:
+            return await self.models(project)
+        return await self._models.load(_Wanted(project, names=names_meant(model_id, project.id)))
 
     async def models_of_each(
         self, projects: Sequence[Project], criteria: ModelFilter | None
@@ -264,23 +276,36 @@ class Loaders:
         return map_projects(self._services.admin.account_id, topology, headers, self._ids)
 
     async def _load_models(self, wanted: list[_Wanted]) -> Mapping[_Wanted, EnvironmentModels | GatewayError]:
-        whole = {one.project for one in wanted if one.pushed is None}
+        whole = {one.project for one in wanted if one.is_whole}
+        # Where all models are read anyway, nothing is read twice.
+        asked = {one: _Wanted(one.project) if one.project in whole else one for one in wanted}
+        filtered, named = await gather_pair(
+            self._load_filtered([one for one in asked.values() if one.names is None]),
+            self._load_named([one for one in asked.values() if one.names is not None]),
+        )
+        found = filtered | named
+        return {one: _named_for(one.project, found[asked[one]]) for one in wanted}
+
+    async def _load_filtered(self, wanted: Sequence[_Wanted]) -> dict[_Wanted, EnvironmentModels | GatewayError]:
         by_filter: dict[PushedFilter | None, list[Project]] = {}
         for one in wanted:
-            # Where all models are read anyway, nothing is read twice.
-            by_filter.setdefault(None if one.project in whole else one.pushed, []).append(one.project)
+            by_filter.setdefault(one.pushed, []).append(one.project)
         fields, runtimes_only = self._projection.optional_fields, self._projection.runtimes_only
         answers = await gather(
             self._services.models.models(projects, fields, pushed, runtimes_only=runtimes_only)
             for pushed, projects in by_filter.items()
         )
         found = dict(zip(by_filter, answers, strict=True))
-        return {
-            one: _named_for(
-                one.project, found[None if one.project in whole else one.pushed][one.project.environment_id]
-            )
-            for one in wanted
-        }
+        return {one: found[one.pushed][one.project.environment_id] for one in wanted}
+
+    async def _load_named(self, wanted: Sequence[_Wanted]) -> dict[_Wanted, EnvironmentModels | GatewayError]:
+        if not wanted:
+            return {}
+        names: dict[Project, set[str]] = {}
+        for one in wanted:
+            names.setdefault(one.project, set()).update(one.names or ())
+        found = await self._services.models.named(names, self._projection.optional_fields)
+        return {one: found[one.project.environment_id] for one in wanted}
 
     async def _load_details(self, keys: list[HistoryKey]) -> Mapping[HistoryKey, ModelDetails | GatewayError]:
         return await self._services.models.details(keys, self._projection.details)

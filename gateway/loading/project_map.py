@@ -17,12 +17,18 @@ from gateway.services.environment_service import EnvironmentHeader
 class ProjectMap:
     """Every project in every deployment environment, with the account as each of these shows it. `unread` are
     environments that could not be asked their name: their projects carry the display name as id. `deployments` says
-    where a project's id belongs."""
+    where a project's id belongs. `packages` are those with models in each environment that could be asked."""
 
     accounts: Mapping[DeploymentEnvironment, Account]
     by_environment: Mapping[int, Project]
     unread: Mapping[int, GatewayError]
     deployments: Mapping[str, DeploymentEnvironment]
+    packages: Mapping[int, frozenset[str]]
+
+    def may_hold(self, project: Project, package: str) -> bool:
+        """Whether the project has models of this package, as far as is known."""
+        packages = self.packages.get(project.environment_id)
+        return packages is None or package in packages or package in project.spellings
 
 
 def map_projects(
@@ -44,6 +50,7 @@ def map_projects(
         by_environment={project.environment_id: project for some in by_deployment.values() for project in some},
         deployments={project.id: one for one, some in reversed(by_deployment.items()) for project in some},
         unread={one: header for one, header in headers.items() if isinstance(header, GatewayError)},
+        packages={one: header.packages for one, header in headers.items() if isinstance(header, EnvironmentHeader)},
     )
 
 

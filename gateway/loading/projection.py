@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from graphql import (
     ArgumentNode,
+    DefinitionNode,
     DocumentNode,
     EnumValueNode,
     FieldNode,
@@ -45,6 +46,10 @@ _OF_RANKINGS = frozenset(
 )
 # What hangs on the list of jobs.
 _OF_JOBS = frozenset({"job", "jobs", "jobCount", "longestRunningJobs", "longestRunningJobsChanged"})
+# What needs every model of a project, even where one model is asked for.
+_OF_WHOLE_PROJECTS = frozenset(
+    {"models", "modelCount", "slowestModels", "upstream", "downstream", "runtimes", "averageModelRuntime"}
+)
 # `name` is read of these, whatever else is; a model's is not.
 _NAMED = frozenset({"account", "project"})
 
@@ -54,14 +59,16 @@ class Projection:
     """What an operation needs of models beside what identifies, filters and ranks them.
 
     `runtimes_only`: not even that, but ids and runtimes. `all_models_of`: the deployment of which all models are
-    needed, which can be told before anything is known of the account; None when that is not sure. `jobs`: the list of
-    jobs will be needed, `job_kinds`: only for what kinds of jobs runs are of.
+    needed, which can be told before anything is known of the account; None when that is not sure. `whole_projects`:
+    what is asked beside or below a model needs all models of its project. `jobs`: the list of jobs will be needed,
+    `job_kinds`: only for what kinds of jobs runs are of.
     """
 
     optional_fields: frozenset[str] = frozenset()
     details: frozenset[str] = frozenset()
     runtimes_only: bool = False
     all_models_of: DeploymentEnvironment | None = None
+    whole_projects: bool = False
     jobs: bool = False
     job_kinds: bool = False
 
@@ -76,16 +83,18 @@ def projection_of(document: DocumentNode, operation_name: str | None) -> Project
     all_models_of = None
     for definition in document.definitions:
         if isinstance(definition, FragmentDefinitionNode) or _is_asked(definition, operation_name):
+            collector.begin(definition)
             visit(definition, collector)
         if isinstance(definition, OperationDefinitionNode) and _is_asked(definition, operation_name):
             all_models_of = _deployment_read_whole(definition)
     names = collector.names.union(*(_NEEDS[name] for name in collector.names & _NEEDS.keys()))
-    runtimes_only = names <= _OF_RANKINGS and not collector.filters
+    runtimes_only = names <= _OF_RANKINGS and not collector.filters and not collector.asks_for_a_model
     return Projection(
         OPTIONAL_FIELDS & names,
         frozenset(names & DETAIL_FIELDS.keys()),
         runtimes_only,
         all_models_of,
+        whole_projects=collector.models_below or bool(names & _OF_WHOLE_PROJECTS),
         jobs=bool(names & _OF_JOBS),
         job_kinds=collector.last_runs,
     )
@@ -133,10 +142,20 @@ class _FieldNames(Visitor):
         self.names: set[str] = set()
         self.filters = False
         self.last_runs = False
+        self.asks_for_a_model = False
+        self.models_below = False
         self._within: list[str] = []
+
+    def begin(self, definition: DefinitionNode) -> None:
+        """To be called before a definition is visited: the fields of most fragments stand below others."""
+        is_below = isinstance(definition, FragmentDefinitionNode) and definition.type_condition.name.value != "Query"
+        self._within = ["..."] if is_below else []
 
     def enter_field(self, node: FieldNode, *_: object) -> None:
         name = node.name.value
+        if name == "model":
+            self.asks_for_a_model = self.asks_for_a_model or not self._within
+            self.models_below = self.models_below or bool(self._within)
         if not (name == "name" and self._within and self._within[-1] in _NAMED):
             self.names.add(name)
         self._within.append(name)

@@ -11,6 +11,7 @@ from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.history import Commands, Counted, HistoryScope, count_runs
 from gateway.hierarchy.ids import project_part
 from gateway.hierarchy.model import Model, ModelRun, ModelTest, Owner
+from gateway.hierarchy.model_ids import is_unique_id, package_of
 from gateway.hierarchy.model_index import EnvironmentModels, find_named, models_in_order
 from gateway.hierarchy.project import DeploymentEnvironment, Project
 from gateway.hierarchy.runtimes import WITHIN_JOB
@@ -121,9 +122,21 @@ async def find_model(context: FieldContext, given: str, deployment: DeploymentEn
     """
     known = await context.loaders.projects()
     projects = known.accounts[deployment_of(known, project_part(given), deployment)].projects
-    named = [project for project in projects if any(given.startswith(f"{one}.") for one in project.spellings)]
-    searched = named if named and not given.startswith("model.") else projects
-    environments = await context.of_each(searched, context.loaders.models)
+    spelled = [project for project in projects if any(given.startswith(f"{one}.") for one in project.spellings)]
+    package = package_of(given) if is_unique_id(given) else None
+    searched = [one for one in projects if one in spelled or (package is not None and known.may_hold(one, package))]
+    found = find_named(given, await context.of_each(searched, lambda one: context.loaders.models_named(one, given)))
+    if found is not None:
+        return found
+    if context.own_failure:
+        raise context.own_failure
+    return await _find_among_all(context, given, spelled if spelled and package is None else projects)
+
+
+async def _find_among_all(context: FieldContext, given: str, projects: Sequence[Project]) -> Model:
+    """The model that an id names among all models of these projects, should dbt not have listed its package; else the
+    error with the ids that are close is raised."""
+    environments = await context.of_each(projects, context.loaders.models)
     found = find_named(given, environments)
     if found is not None:
         return found
@@ -132,8 +145,8 @@ async def find_model(context: FieldContext, given: str, deployment: DeploymentEn
 
 async def model_with_id(context: FieldContext, model_id: str) -> Model:
     """The model whose id is exactly this, through any environment. Takes no other spelling and seeks no similar ids,
-    which among thousands of models costs tenths of a second for each: hundreds of references cost no more than the
-    loads of their projects.
+    which among thousands of models costs tenths of a second for each: hundreds of references are read together, each
+    project's by their names, or whole where they are too many for one filter.
 
     Raises NotFound; while the name of a project that may hold it cannot be read, that project's error.
     """
@@ -141,7 +154,7 @@ async def model_with_id(context: FieldContext, model_id: str) -> Model:
     project_id = project_part(model_id)
     here = known.accounts[deployment_of(known, project_id, None)].projects
     named = next((project for project in here if project.id == project_id), None)
-    found = (await context.loaders.models(named)).by_id.get(model_id) if named else None
+    found = (await context.loaders.models_named(named, model_id)).by_id.get(model_id) if named else None
     if found:
         return found
     unread = [known.unread[one.environment_id] for one in here if one.environment_id in known.unread]
@@ -246,10 +259,18 @@ async def _commands_of(
 
 
 async def applied_model(context: FieldContext, project: Project | None, unique_id: str) -> Model | None:
-    """A model by its unique id within one project; None when its environment does not hold it any more."""
+    """A model by its unique id within one project; None when its environment does not hold it any more. Reads all
+    models of the project: whoever asks for one mostly asks for others too."""
     if project is None:
         return None
     return (await context.loaders.models(project)).by_unique_id.get(unique_id)
+
+
+async def applied_model_alone(context: FieldContext, project: Project | None, unique_id: str) -> Model | None:
+    """The same, reading that model only."""
+    if project is None:
+        return None
+    return (await context.loaders.models_named(project, unique_id)).by_unique_id.get(unique_id)
 
 
 async def owner_of_model(context: FieldContext, model: Model) -> Owner | None:

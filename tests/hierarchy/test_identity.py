@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import AmbiguousId, NotFound
 from gateway.hierarchy.model import Model
-from gateway.hierarchy.model_ids import model_ids
+from gateway.hierarchy.model_ids import local_name, model_ids, names_meant
 from gateway.hierarchy.model_index import EnvironmentModels, closest, find_named, most_similar, not_found
 
 NAMES = st.sampled_from(["orders", "orders.v1", "orders.v2", "dates", "Orders"])
@@ -73,6 +73,26 @@ def test_an_id_names_one_model_or_lists_ids_that_do(shop_ids: set[str], other_id
         except NotFound:
             known = [*shop_ids, *other_ids, *(one.id for place in searched for one in place.models)]
             assert given_id not in known
+
+
+@given(UNIQUE_IDS, st.sampled_from(["shop", "shop@7", "orders", "model"]), st.data())
+def test_an_id_means_among_models_of_its_names_what_it_means_among_all(
+    unique_ids: set[str], project_id: str, data: st.DataObject
+) -> None:
+    everything = environment(project_id, unique_ids)
+    texts = [
+        *unique_ids,
+        *everything.ids,
+        "shop.orders",
+        "shop.common.dates",
+        "orders.orders.v1",
+        "model.shop",
+        "shop.",
+    ]
+    given_id = data.draw(st.sampled_from(texts))
+    names = names_meant(given_id, project_id)
+    some = environment(project_id, {one for one in unique_ids if local_name(one) in names})
+    assert [one.id for one in some.named(given_id)] == [one.id for one in everything.named(given_id)]
 
 
 def test_two_packages_with_one_name_take_the_package_into_the_id() -> None:

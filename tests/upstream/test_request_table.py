@@ -134,6 +134,12 @@ where the operation lists or ranks them all; then what hangs on their unique ids
 with it where the last reading told where they begin. A ranking by runtime alone reads unique ids and runtimes; the
 first question for more reads those models again, once, and from then on they are read whole.
 
+A model that is asked for by its id is read alone, in one document, however many models its project has: its name is a
+unique id in each package of the project, and dbt filters by unique ids. Ten such models of an operation, or a hundred
+references of a router, are one document too. All models of the project are read instead where the operation needs them
+anyway (lists, counts, rankings, lineage), or names so many that they are more than 500 unique ids. They are read too
+where an id names nothing, to offer ids that are close.
+
 | question | cold: 1 / 10 / 50 | least: 1 / 10 / 50 | warm |
 |---|---|---|---|
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -53,6 +53,8 @@ _NAME = "EnvironmentModels"
 _TIMED_FIELDS = "uniqueId executionInfo { executionTime }"
 
 R = TypeVar("R")
+
+_NO_FILTERS: Mapping[int, PushedFilter] = {}
 
 Marks = dict[int, tuple[str, ...]]
 """Where the pages of each environment ended when they were last read."""
@@ -107,10 +109,10 @@ async def read_pages(
     query: BaseQuery,
     environment_ids: Sequence[int],
     operation: BatchOperation[PagedEnvironment[R]],
-    pushed: PushedFilter | None = None,
+    pushed: Mapping[int, PushedFilter] = _NO_FILTERS,
     marks: Marks | None = None,
 ) -> dict[int, list[R] | GatewayError]:
-    """All models of each environment that meet `pushed`, or the error that stopped its reading.
+    """All models of each environment that meet its filter in `pushed`, or the error that stopped its reading.
 
     An environment without state has none. Pages are read side by side as far as `marks` tell where they begin, which
     are set anew. The operation's fragment is named `Page`, is on the connection, and selects
@@ -127,7 +129,7 @@ async def read_revised_pages(
 ) -> dict[int, tuple[list[R], datetime | None] | GatewayError]:
     """The same, without a filter, and with the revision under which each environment's first page was told."""
     readings = _readings(environment_ids, marks, operation)
-    await _read_on(query, readings, operation, None, "lastUpdatedAt ")
+    await _read_on(query, readings, operation, _NO_FILTERS, "lastUpdatedAt ")
     _set(marks, readings)
     return {one.environment_id: one.failure or (one.nodes, one.revision) for one in readings}
 
@@ -147,14 +149,15 @@ async def _read_on(
     query: BaseQuery,
     readings: Sequence[_Reading[R]],
     operation: BatchOperation[PagedEnvironment[R]],
-    pushed: PushedFilter | None,
+    pushed: Mapping[int, PushedFilter],
     beside: str = "",
 ) -> None:
     """Reads to the end, with what is selected `beside` the first page."""
+    variables = _filter_variables(pushed)
     while unfinished := [one for one in readings if not one.done and one.failure is None]:
         asked = [(reading, place) for reading in unfinished for place in reading.places()]
         lookups = [
-            _lookup(n, reading.environment_id, place, pushed, "" if place else beside)
+            _lookup(n, reading.environment_id, place, variables.get(reading.environment_id), "" if place else beside)
             for n, (reading, place) in enumerate(asked)
         ]
         answers = await query.look_up(operation, lookups, _PER_DOCUMENT)
@@ -173,12 +176,23 @@ def _advance(reading: _Reading[R], answer: PagedEnvironment[R] | GatewayError | 
         reading.take(answer.applied.models if answer and answer.applied else None)
 
 
-def _lookup(n: int, environment_id: int, place: str | None, pushed: PushedFilter | None, beside: str) -> RootLookup:
+def _filter_variables(pushed: Mapping[int, PushedFilter]) -> dict[int, tuple[str, PushedFilter]]:
+    """Each environment's filter and the name of its variable; equal filters have one variable."""
+    names: dict[PushedFilter, str] = {}
+    for one in pushed.values():
+        names.setdefault(one, f"filter{len(names) or ''}")
+    return {environment_id: (names[one], one) for environment_id, one in pushed.items()}
+
+
+def _lookup(
+    n: int, environment_id: int, place: str | None, pushed: tuple[str, PushedFilter] | None, beside: str
+) -> RootLookup:
     variables: dict[str, tuple[str, object]] = {f"e{n}": ("BigInt!", environment_id), f"after{n}": ("String", place)}
     arguments = f"first: {PAGE_SIZE}, after: $after{n}"
     if pushed is not None:
-        arguments += ", filter: $filter"
-        variables["filter"] = ("ModelAppliedFilter", dict(pushed.variable))
+        name, criteria = pushed
+        arguments += f", filter: ${name}"
+        variables[name] = ("ModelAppliedFilter", dict(criteria.variable))
     text = f"environment(id: $e{n}) {{ applied {{ {beside}models({arguments}) {{ ...Page }} }} }}"
     return RootLookup(f"e{n}", text, variables)
 

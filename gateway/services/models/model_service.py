@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from gateway.caching.codec import Codec
@@ -15,21 +14,20 @@ from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import UNFIT, Validity
-from gateway.concurrency.checkpoints import checkpoint, pieces
-from gateway.concurrency.only_if_cached import is_only_if_cached
+from gateway.concurrency.checkpoints import checkpoint
+from gateway.concurrency.only_if_cached import gather_pair, is_only_if_cached
 from gateway.errors import GatewayError
 from gateway.hierarchy.durations import seconds_or_none
 from gateway.hierarchy.model import Model, ModelDetails, ModelRun
-from gateway.hierarchy.model_ids import model_ids
 from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.timed_models import TimedModels
 from gateway.services.base_query import BaseQuery
-from gateway.services.discovery_types import ModelRow, TimedModel
+from gateway.services.discovery_types import TimedModel
 from gateway.services.environment_service import EnvironmentService, EnvironmentValidity
-from gateway.services.mapping import to_model, weigh_models, weigh_runs
+from gateway.services.mapping import weigh_models, weigh_runs
 from gateway.services.models.kept_histories import lengthened
-from gateway.services.models.last_words import with_last_words, with_revised_last_words
+from gateway.services.models.last_words import with_revised_last_words
 from gateway.services.models.model_details import read_details
 from gateway.services.models.model_histories import HistoryKey, read_histories
 from gateway.services.models.model_pages import (
@@ -41,6 +39,8 @@ from gateway.services.models.model_pages import (
     runtimes_operation,
     states_operation,
 )
+from gateway.services.models.model_states import make_models, read_states
+from gateway.services.models.named_models import MOST_UNIQUE_IDS, NamedModels, unique_ids
 from gateway.services.models.prefetcher import Making, Prefetcher, RevisedModels
 from gateway.services.models.pushdown import PushedFilter
 
@@ -118,6 +118,7 @@ class ModelService:
         )
         self._models: FactsCache[_ModelsKey, _ModelsFact] = FactsCache(tiers, models)
         self._histories: FactsCache[HistoryKey, _HistoryFact] = FactsCache(tiers, histories)
+        self._named = NamedModels(query, tiers)
 
     async def models(
         self,
@@ -150,6 +151,30 @@ class ModelService:
         self._note_sizes(facts)
         found = {one: facts[key] for one, key in keys.items()}
         return {**failed, **{one: f.models if isinstance(f, _ModelsFact) else f for one, f in found.items()}}
+
+    async def named(
+        self, names: Mapping[Project, Collection[str]], optional_fields: frozenset[str]
+    ) -> dict[int, EnvironmentModels | GatewayError]:
+        """At least the models of each project that have one of its names (see names_meant), by environment id.
+
+        An environment's models are read whole only where so many names are asked for that one filter does not hold
+        them; where they are known already nothing is read.
+        """
+        wanted = optional_fields | {STATE}
+        readable, failed = await self._environments.sorted_out([project.environment_id for project in names])
+        known = [project for project in names if project.environment_id in readable]
+        whole = [one for one in known if self._needs_all(one, readable[one.environment_id], names[one], wanted)]
+        some = {project: names[project] for project in known if project not in whole}
+        read, found = await gather_pair(self.models(whole, optional_fields), self._named.read(some, readable, wanted))
+        return {**failed, **read, **found}
+
+    def _needs_all(
+        self, project: Project, standing: EnvironmentValidity, names: Collection[str], fields: frozenset[str]
+    ) -> bool:
+        known = self._models.peek(_ModelsKey(project.environment_id, None))
+        if known is not None and self._is_current(known, standing, fields):
+            return True
+        return len(unique_ids(standing.header, names)) > MOST_UNIQUE_IDS
 
     def _note_sizes(self, facts: Mapping[_ModelsKey, _ModelsFact | GatewayError]) -> None:
         for key, fact in facts.items():
@@ -289,13 +314,10 @@ class ModelService:
     ) -> dict[int, Making | GatewayError]:
         """How to make the models of each environment's project, all pages of them read."""
         some, marks = environment_ids, self._marks if pushed is None else None
+        filters = {} if pushed is None else dict.fromkeys(some, pushed)
         if STATE not in fields:
-            return _makings(_timed, await read_pages(self._query, some, runtimes_operation(), pushed, marks))
-        if fields == {STATE}:
-            states = await read_pages(self._query, some, states_operation(), pushed, marks)
-            return _makings(_whole, await with_last_words(self._query, states))
-        described = await read_pages(self._query, some, models_operation(fields), pushed, marks)
-        return _makings(_whole, await with_last_words(self._query, described))
+            return _makings(_timed, await read_pages(self._query, some, runtimes_operation(), filters, marks))
+        return _makings(make_models, await read_states(self._query, some, fields, pushed=filters, marks=marks))
 
     async def _read_ahead(
         self, environment_ids: Sequence[int], fields: frozenset[str]
@@ -305,13 +327,13 @@ class ModelService:
             return _revised(_timed, await read_revised_pages(self._query, some, runtimes_operation(), self._marks))
         if fields == {STATE}:
             states = await read_revised_pages(self._query, some, states_operation(), self._marks)
-            return _revised(_whole, await with_revised_last_words(self._query, states))
+            return _revised(make_models, await with_revised_last_words(self._query, states))
         described = await read_revised_pages(self._query, some, models_operation(fields), self._marks)
-        return _revised(_whole, await with_revised_last_words(self._query, described))
+        return _revised(make_models, await with_revised_last_words(self._query, described))
 
 
 def _makings(
-    make: Callable[[list[R], Project], Awaitable[EnvironmentModels]], read: Mapping[int, list[R] | GatewayError]
+    make: Callable[[Sequence[R], Project], Awaitable[EnvironmentModels]], read: Mapping[int, Sequence[R] | GatewayError]
 ) -> dict[int, Making | GatewayError]:
     return {one: rows if isinstance(rows, GatewayError) else partial(make, rows) for one, rows in read.items()}
 
@@ -344,16 +366,6 @@ def _weigh_models(fact: _ModelsFact) -> int:
 
 def _weigh_history(fact: _HistoryFact) -> int:
     return 500 + weigh_runs(fact.runs)
-
-
-async def _whole(rows: Sequence[ModelRow], project: Project) -> EnvironmentModels:
-    await checkpoint(len(rows) * 2)
-    ids = model_ids(project.id, [row.unique_id for row in rows])
-    models: list[Model] = []
-    async for piece in pieces(rows, steps=6):
-        models += [to_model(row, ids[row.unique_id], project.id, project.environment_id) for row in piece]
-    models.sort(key=attrgetter("unique_id"))
-    return EnvironmentModels(project.id, project.environment_id, models)
 
 
 async def _timed(rows: Sequence[TimedModel], project: Project) -> EnvironmentModels:

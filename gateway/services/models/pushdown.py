@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.hierarchy.filters import ModelFilter, TagsMatch
+from gateway.hierarchy.model_ids import is_unique_id
 from gateway.hierarchy.status import RunStatus
 
 # dbt's words for outcomes; it has no filter for the other ones.
@@ -56,8 +57,7 @@ def push_down(criteria: ModelFilter | None) -> PushedFilter | None:
 
 
 def _are_unique_ids(model_ids: Sequence[str]) -> bool:
-    whole = all(one.startswith("model.") and one.count(".") >= 2 for one in model_ids)
-    return whole and 0 < len(model_ids) <= _MOST_UNIQUE_IDS
+    return 0 < len(model_ids) <= _MOST_UNIQUE_IDS and all(map(is_unique_id, model_ids))
 
 
 def _tag(criteria: ModelFilter) -> str | None:

@@ -61,7 +61,7 @@ class ModelState:
         if self._known is None:
             return await models.find_model(field_context, self.model_id, self._environment)
         project = await project_of_environment(field_context, self._known.environment_id)
-        found = await models.applied_model(field_context, project, self._known.unique_id)
+        found = await models.applied_model_alone(field_context, project, self._known.unique_id)
         if found is None:
             raise NotFound(f"{self.model_id} has been removed from its environment.", kind="model", id=self.model_id)
         return found
