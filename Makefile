@@ -10,10 +10,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 SOURCES := gateway tests benchmarks hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run platform test clients manifests check format bench schema explorer lock demo clean
+.PHONY: help run platform test clients orchestrators manifests check format bench schema explorer lock demo clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp ## Start the gateway over the demo account (PORT=8000), or over what GATEWAY_* says
 	@$(BIN)/gateway serve --port $(PORT)
@@ -22,6 +22,8 @@ test: $(VENV)/dev.stamp ## Run every test (ARGS="-k slowest" passes options to p
 	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 clients: $(VENV)/clients/done.stamp ## Install programs written for dbt Cloud, on which the local platform is tested
+
+orchestrators: $(VENV)/orchestrators/done.stamp ## Install Airflow's and Dagster's clients of dbt Cloud, for the same tests
 
 manifests: $(VENV)/manifests/done.stamp ## Install the schemas that the files under deploy/ are held against
 
@@ -46,7 +48,7 @@ explorer: $(VENV)/run.stamp ## Fetch the explorer's files again (done by itself 
 
 lock: $(VENV)/dev.stamp ## Resolve the dependencies of pyproject.toml and package.json anew into the lock files
 	$(INSTALL) uv
-	@for group in build node clients manifests; do $(LOCK) --group $$group -o requirements/$$group.lock || exit 1; done
+	@for group in build node clients orchestrators manifests; do $(LOCK) --group $$group -o requirements/$$group.lock || exit 1; done
 	@$(LOCK) pyproject.toml --all-extras -o requirements/run.lock
 	@$(LOCK) pyproject.toml --all-extras --group dev -c requirements/run.lock -o requirements/dev.lock
 	@if command -v npm >/dev/null; then npm install --package-lock-only && for folder in tests/clients tests/federation tests/live; do npm --prefix $$folder install --package-lock-only; done; fi

@@ -13,12 +13,12 @@ from gateway.archive.archive import Archive
 from gateway.local_platform.app import create_platform
 from tests.platform.conftest import ACCOUNT
 from tests.platform.reckoning import Reckoning
-from tests.platform.third_party import Outside, missing, reachable
+from tests.platform.third_party import CLIENTS, Outside, missing, reachable
 
 RUN = 70437490011508
 STEP = Path(f"finance/301001/{RUN}/step_2")
 
-pytestmark = pytest.mark.skipif(missing() is not None, reason=missing() or "")
+pytestmark = pytest.mark.skipif(missing(CLIENTS) is not None, reason=missing(CLIENTS) or "")
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,7 @@ def test_dbtc_finds_accounts_projects_environments_and_jobs(session: Any, reckon
 def test_dbtc_lists_runs_and_shows_one_with_its_steps(session: Any, reckoning: Reckoning) -> None:
     newest = sorted((run["id"] for run in reckoning.runs), reverse=True)[:5]
     assert [run["id"] for run in session["runs"]["data"]] == newest
-    # dbtc joins names by commas, where dbt Cloud wants a JSON array and ignores everything else.
-    assert all(run["job"] is None for run in session["runs"]["data"])
+    assert all(run["job"]["id"] == run["job_id"] for run in session["runs"]["data"])
     expected = next(run for run in reckoning.runs if run["id"] == RUN)
     assert [step["name"] for step in session["run"]["data"]["run_steps"]] == [
         step["name"] for step in expected["run_steps"]

@@ -26,12 +26,13 @@ from cryptography.x509.oid import NameOID
 from starlette.types import ASGIApp
 
 HOST = "cloud.platform.test"
-CLIENTS = Path(__file__).parents[2] / ".venv" / "clients" / "bin"
+VENV = Path(__file__).parents[2] / ".venv"
+CLIENTS, ORCHESTRATORS = VENV / "clients", VENV / "orchestrators"
 
 
-def missing() -> str | None:
+def missing(installed: Path) -> str | None:
     """Why there are no programs to test with; None when there are."""
-    return None if (CLIENTS / "dbtc").exists() else "dbt Cloud's third-party clients are not installed (make clients)"
+    return None if (installed / "done.stamp").exists() else f"not installed: make {installed.name}"
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,23 @@ class Outside:
 
     environment: dict[str, str]
 
-    def run(self, program: str, *arguments: str) -> Any:
+    def run(self, program: str, *arguments: str, installed: Path = CLIENTS) -> Any:
         """What a program prints, as JSON. Fails with what it said when it does not end well."""
-        command = [str(CLIENTS / program), *arguments]
+        command = [str(installed / "bin" / program), *arguments]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout)
+
+    def session(self, name: str, *arguments: str) -> Any:
+        """The last line that a session of an orchestrator's client prints, as JSON: they log to stdout as well."""
+        command = [
+            str(ORCHESTRATORS / "bin" / "python"),
+            str(Path(__file__).with_name(f"{name}_session.py")),
+            *arguments,
+        ]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout.splitlines()[-1])
 
 
 @contextmanager

@@ -60,11 +60,14 @@ def find(connection: Connection, resource: Resource, params: QueryParams, *scope
 
 
 def related(params: QueryParams) -> frozenset[str]:
-    """Names in `include_related`, a JSON array as text; anything else is ignored, as upstream does."""
-    try:
-        names = msgspec.json.decode(params.get("include_related", "[]").replace("'", '"'), type=list[str])
-    except msgspec.MsgspecError:
-        return frozenset()
+    """Names in `include_related`: a JSON array as text, as dbt documents it; joined by commas, as Dagster's client and
+    dbtc send them; or one a parameter, as Airflow's hook does. Unknown names are ignored, as upstream does."""
+    names: set[str] = set()
+    for text in params.getlist("include_related"):
+        try:
+            names.update(msgspec.json.decode(text.replace("'", '"'), type=list[str]))
+        except msgspec.MsgspecError:
+            names.update(name.strip() for name in text.split(","))
     return frozenset(names)
 
 

@@ -176,7 +176,8 @@ def _run(connection: Connection, request: Request) -> Response:
     shown = run_shapes(connection, [row], request.query_params)[0]
     # dbt Cloud has these two in the answer about one run, asked for or not.
     shown["trigger"] = shapes.trigger(row, overridden_steps(connection, [row.id]).get(row.id))
-    shown["run_steps"] = run_steps(connection, row, with_logs="debug_logs" in related(request.query_params))
+    with_logs = not related(request.query_params).isdisjoint({"run_steps", "debug_logs"})
+    shown["run_steps"] = run_steps(connection, row, with_logs=with_logs)
     return one(shown)
 
 

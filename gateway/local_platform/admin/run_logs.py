@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, null, select
 
 from gateway.archive.contents import chunks
 from gateway.archive.invocation import BAD_STATUSES
 from gateway.archive.rows import AnyRow
-from gateway.archive.tables import invocations, resources, results, texts
+from gateway.archive.tables import freshness, invocations, resources, results, texts
 from gateway.archive.times import from_micros
 
 MOST_LINES = 10_000
@@ -54,7 +54,8 @@ def _described(row: AnyRow) -> str:
 
 def step_logs(connection: Connection, run_id: int) -> dict[int, str]:
     """By the number of a run's step: its nodes in the order in which they ended, at most 10,000 of them in all, each
-    with its time (UTC), status, runtime and, where it is not fine, its message. One statement."""
+    with its time (UTC), status, runtime and, where it is not fine, its message. Sources that were checked for
+    freshness as well. Two statements."""
     ended = func.coalesce(results.c.execute_completed_at, results.c.compile_completed_at, results.c.generated_at)
     query = (
         select(invocations.c.step, resources.c.unique_id, results.c.status, results.c.execution_time)
@@ -66,8 +67,21 @@ def step_logs(connection: Connection, run_id: int) -> dict[int, str]:
         .order_by(invocations.c.step, ended, results.c.id)
         .limit(MOST_LINES + 1)
     )
+    checked = (
+        select(invocations.c.step, resources.c.unique_id, freshness.c.status, null().label("execution_time"))
+        .add_columns(func.coalesce(freshness.c.snapshotted_at, freshness.c.generated_at).label("ended"))
+        .add_columns(texts.c.body.label("message"))
+        .join(freshness, freshness.c.invocation_id == invocations.c.id)
+        .join(resources, resources.c.id == freshness.c.resource_id)
+        .outerjoin(texts, texts.c.id == freshness.c.error_id)
+        .where(invocations.c.run_id == run_id)
+        .order_by(invocations.c.step, freshness.c.id)
+        .limit(MOST_LINES + 1)
+    )
     lines: dict[int, list[str]] = {}
-    for number, row in enumerate(connection.execute(query)):
+    for number, row in enumerate([*connection.execute(query), *connection.execute(checked)]):
+        if number > MOST_LINES:
+            break
         of_step = lines.setdefault(row.step, [])
         of_step.extend(_lines(row) if number < MOST_LINES else [f"… after {MOST_LINES:,} nodes the rest is left out."])
     return {step: "\n".join([*some, ""]) for step, some in lines.items()}
