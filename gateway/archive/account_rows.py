@@ -13,6 +13,8 @@ from gateway.archive import artifacts
 from gateway.archive.odd_values import OddValue
 from gateway.archive.ownership import LOCAL_ACCOUNT, Owner, numeric, stable_id
 from gateway.archive.records import AccountRecord
+from gateway.archive.result_events import CI_JOB_TYPES, is_full_refresh
+from gateway.archive.rollups import StaleResources, remake
 from gateway.archive.tables import accounts, environments, jobs, projects, runs
 
 _PRODUCTION = frozenset({"prod", "production"})
@@ -33,11 +35,21 @@ def account_number(record: AccountRecord) -> int:
 
 def store_account(connection: Connection, record: AccountRecord) -> None:
     """Writes what account.json says over whatever was inferred or read before."""
+    stale = StaleResources()
     for table, row in _recorded_rows(record):
-        if connection.scalar(select(table.c.id).where(table.c.id == row["id"])) is None:
+        known = connection.execute(select(table).where(table.c.id == row["id"])).first()
+        if known is None:
             connection.execute(insert(table).values(row))
-        else:
-            connection.execute(update(table).where(table.c.id == row["id"]).values(row))
+            continue
+        if table is jobs and _job_facts(known._asdict()) != _job_facts(row):
+            stale.add_job(connection, row["id"])
+        connection.execute(update(table).where(table.c.id == row["id"]).values(row))
+    remake(connection, stale)
+
+
+def _job_facts(job: Mapping[str, Any]) -> tuple[bool, bool]:
+    """What decides whether a job's results count for averages."""
+    return job["job_type"] in CI_JOB_TYPES, is_full_refresh(job["details"])
 
 
 def store_missing(connection: Connection, rows: Rows) -> None:

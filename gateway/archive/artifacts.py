@@ -126,6 +126,7 @@ class Node(msgspec.Struct, omit_defaults=True):
     given: JSON = _NOTHING
     expect: JSON = _NOTHING
     overrides: JSON = _NOTHING
+    checksum: JSON = _NOTHING
 
 
 class ManifestEntry(Node):
@@ -229,6 +230,7 @@ class RunArgs(msgspec.Struct, frozen=True):
     exclude_resource_types: Any = None
     macro: Any = None
     full_refresh: Any = None
+    threads: Any = None
     empty: Any = None
     sample: Any = None
 

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Table, insert, select
 
-from gateway.archive.artifacts import Manifest, ManifestEntry
+from gateway.archive.artifacts import Manifest, ManifestEntry, Node
+from gateway.archive.code_facts import code_facts
 from gateway.archive.invocation import ArtifactFile
 from gateway.archive.tables import manifest_files, manifest_nodes, manifests, node_parents, nodes, texts
 from gateway.concurrency.bounded_map import BoundedMap
@@ -19,6 +20,7 @@ from gateway.concurrency.bounded_map import BoundedMap
 CHUNK = 500
 _KEPT_TEXTS = 50_000
 _KEPT_MANIFESTS = 4
+_NO_CHECKSUM = Node().checksum  # the very object: only that is left out
 _SECTIONS = {
     "nodes": "model",
     "sources": "source",
@@ -147,12 +149,18 @@ def _node_rows(manifest: Manifest) -> Iterator[dict[str, Any]]:
                 "kind": (entry.resource_type or kind)[:32],
                 "unique_id": unique_id,
                 "content": _content(unique_id, entry),
+                **code_facts(entry),
             }
             yield {**row, "parents": (parents.macros if kind == "macro" else parents.nodes) if parents else None}
 
 
 def _content(unique_id: str, entry: ManifestEntry) -> bytes:
-    """The node without what changes from run to run, so that equal nodes are equal bytes."""
+    """The node without what changes from run to run, so that equal nodes are equal bytes.
+
+    Only a seed's checksum tells something that its code does not; that of a big one is its path on one machine.
+    """
+    if entry.resource_type != "seed" or b'"sha256"' not in bytes(entry.checksum):
+        entry.checksum = _NO_CHECKSUM
     volatile = entry.compiled_code, entry.compiled_sql
     entry.unique_id, entry.compiled_code, entry.compiled_sql = unique_id, None, None
     content = msgspec.json.encode(entry)

@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Table, insert, select
 
-from gateway.archive.artifacts import Result
+from gateway.archive.adapter_figures import adapter_figures
+from gateway.archive.artifacts import FreshnessResult, Result
 from gateway.archive.command_variants import NOT_BUILDING
 from gateway.archive.contents import ContentStore, chunks
 from gateway.archive.invocation import Invocation
+from gateway.archive.node_names import kind_of
 from gateway.archive.tables import catalog_tables, compilations, freshness, resources, results
 from gateway.archive.times import parse_micros
 
@@ -33,7 +35,7 @@ class FactRows:
         for result in self._invocation.results:
             found += (result.thread_id, result.message)
         for check in self._invocation.freshness:
-            found += (_raw_text(check.criteria), _error_text(check.error))
+            found += (_raw_text(check.criteria), _error_text(check.error), check.thread_id)
         return found + [_raw_text(table) for table in self._invocation.catalog.values()]
 
     def write(self, connection: Connection, place: Mapping[str, Any], environment_id: int) -> int:
@@ -59,6 +61,7 @@ class FactRows:
     def _result_row(self, result: Result) -> dict[str, Any]:
         times = {timing.name: timing for timing in result.timing or ()}
         compiling, executing = times.get("compile"), times.get("execute")
+        figures = adapter_figures(result)
         return {
             "node_id": self._node_ids.get(result.unique_id),
             "final": True,
@@ -73,6 +76,9 @@ class FactRows:
             "message_id": self._texts.get(result.message or ""),
             "compiled_id": self._texts.get(self._compiled.get(result.unique_id, "")),
             "failures": result.failures,
+            "rows_affected": figures.rows_affected,
+            "bytes_billed": figures.bytes_billed,
+            "adapter_response": figures.rest,
         }
 
     def _freshness_rows(self, place: Mapping[str, Any], keys: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -88,6 +94,8 @@ class FactRows:
                 "age": check.max_loaded_at_time_ago_in_s,
                 "criteria_id": self._texts.get(_raw_text(check.criteria) or ""),
                 "error_id": self._texts.get(_error_text(check.error) or ""),
+                **check_times(check),
+                "thread_id": self._texts.get(check.thread_id or ""),
             }
             for name, check in latest.items()
         ]
@@ -113,6 +121,17 @@ def reported_status(result: Result) -> str | None:
     is_test = result.unique_id.startswith(("test.", "unit_test."))
     reused = is_test and result.status == "pass" and b'"NO-OP"' in bytes(result.adapter_response).upper()
     return "reused" if reused else result.status
+
+
+def check_times(check: FreshnessResult) -> dict[str, Any]:
+    """The columns that tell when a freshness check ran, and for how long."""
+    starts = [at for timing in check.timing or () if (at := parse_micros(timing.started_at)) is not None]
+    ends = [at for timing in check.timing or () if (at := parse_micros(timing.completed_at)) is not None]
+    return {
+        "execution_time": check.execution_time,
+        "started_at": min(starts, default=None),
+        "completed_at": max(ends, default=None),
+    }
 
 
 def _compiled_codes(invocation: Invocation) -> dict[str, str]:
@@ -144,7 +163,11 @@ def _insert_rows(connection: Connection, table: Table, rows: list[dict[str, Any]
 
 def _resource_ids(connection: Connection, environment_id: int, names: set[str]) -> dict[str, int]:
     known = _find_resources(connection, environment_id, names)
-    fresh = [{"environment_id": environment_id, "unique_id": name} for name in sorted(names) if name not in known]
+    fresh = [
+        {"environment_id": environment_id, "unique_id": name, "kind": kind_of(name)}
+        for name in sorted(names)
+        if name not in known
+    ]
     if fresh:
         connection.execute(insert(resources), fresh)
         known |= _find_resources(connection, environment_id, {row["unique_id"] for row in fresh})

@@ -165,6 +165,17 @@ class Invocation:
         return variant_of(self.args)
 
     @property
+    def started_at(self) -> int | None:
+        """When dbt began, before it parsed, in microseconds; None before dbt 1.11."""
+        own = (self.files[name].metadata for name in _SPEAKING_ORDER if name in self.own_files)
+        return next((at for head in own if (at := parse_micros(head.invocation_started_at)) is not None), None)
+
+    @property
+    def threads(self) -> int | None:
+        """How many threads it was allowed; None where its arguments do not tell."""
+        return threads_of(self.args)
+
+    @property
     def title(self) -> str:
         """The command with its selection, as a job would be named: `dbt build --select tag:daily`."""
         return title_of(self.command, self.args)
@@ -185,6 +196,12 @@ class Invocation:
         """Equal for equal files."""
         joined = b"".join(name.encode() + self.files[name].digest for name in sorted(self.files))
         return hashlib.blake2b(joined, digest_size=16).digest()
+
+
+def threads_of(args: RunArgs) -> int | None:
+    """How many threads these arguments allow; None where they do not tell, or nonsense."""
+    told = args.threads
+    return told if isinstance(told, int) and not isinstance(told, bool) and 0 < told < 2**31 else None
 
 
 def read_artifact(path: Path) -> ArtifactFile:

@@ -10,19 +10,27 @@ import msgspec
 from sqlalchemy import Connection, func, insert, inspect, select, update
 from sqlalchemy.schema import CreateIndex
 
+from gateway.archive.added_columns import add_columns, fill_columns
 from gateway.archive.artifacts import RunArgs
 from gateway.archive.command_variants import NOT_BUILDING, variant_of
 from gateway.archive.inferred_facts import name_inferred_jobs_anew, time_commands_by_results
+from gateway.archive.rollups import rebuild
 from gateway.archive.step_numbers import number_steps
 from gateway.archive.tables import (
     RUN_INDEXES,
     artifact_pieces,
     artifacts,
+    freshness,
     invocations,
     metadata,
     migrations,
+    nodes,
     pieces,
+    recent_results,
+    resource_months,
+    resources,
     results,
+    runs,
     texts,
 )
 from gateway.errors import ConfigurationError
@@ -130,6 +138,20 @@ def _order_runs_by_time(connection: Connection) -> None:
         connection.execute(CreateIndex(index, if_not_exists=True))
 
 
+def _roll_up(connection: Connection) -> None:
+    """What analyses and roll-ups need, from rows and kept files; files that were not kept leave nulls."""
+    add_columns(
+        connection,
+        *(runs.c.trigger, nodes.c.materialization, nodes.c.code_checksum, resources.c.kind),
+        *(invocations.c.started_at, invocations.c.threads),
+        *(results.c.rows_affected, results.c.bytes_billed, results.c.adapter_response),
+        *(freshness.c.execution_time, freshness.c.started_at, freshness.c.completed_at, freshness.c.thread_id),
+    )
+    metadata.create_all(connection, [recent_results, resource_months])
+    fill_columns(connection)
+    rebuild(connection)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the first tables", _create_tables),
     Migration(2, "model results counted per invocation", _count_model_results),
@@ -141,6 +163,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(8, "seconds of commands without elapsed_time", time_commands_by_results),
     Migration(9, "full refreshes, clones, empty runs and samples told apart", _tell_variants),
     Migration(10, "runs ordered by time", _order_runs_by_time),
+    Migration(11, "columns for analyses, and roll-ups", _roll_up),
 )
 
 

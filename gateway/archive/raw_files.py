@@ -11,13 +11,16 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, insert, select
 
-from gateway.archive.archive import Archive
 from gateway.archive.contents import chunks, digest_of, ensure_rows, find_keys
 from gateway.archive.invocation import ArtifactFile
 from gateway.archive.tables import artifact_pieces, artifacts, pieces
+
+if TYPE_CHECKING:
+    from gateway.archive.archive import Archive  # opening it migrates, and migrations read kept files
 
 # On 282 files of real runs one key in 32 gave the smallest sum of pieces and references to them.
 _KEYS_PER_PIECE = 32
@@ -72,6 +75,18 @@ def read_kept(archive: Archive, file: KeptFile) -> Iterator[bytes]:
             found = _bodies(connection, part)
         for key in part:
             yield found[key] if file.numbers_id is None else _unmasked(found[key], numbers)
+
+
+def kept_bytes(connection: Connection, digest: bytes) -> bytes | None:
+    """All of a small file at once; None when the archive has not kept it."""
+    file = find_kept(connection, digest)
+    if file is None:
+        return None
+    numbers = [] if file.numbers_id is None else _bodies(connection, [file.numbers_id])[file.numbers_id].split(b" ")
+    bodies = {key: body for part in chunks(file.piece_ids) for key, body in _bodies(connection, part).items()}
+    parsed_at = iter(numbers)
+    found = (bodies[key] for key in file.piece_ids)
+    return b"".join(found if file.numbers_id is None else (_unmasked(body, parsed_at) for body in found))
 
 
 def _read_numbers(archive: Archive, file: KeptFile) -> list[bytes]:

@@ -10,6 +10,7 @@ from sqlalchemy import Column, Connection, Table, delete, func, select, union_al
 
 from gateway.archive.archive import Archive
 from gateway.archive.contents import chunks
+from gateway.archive.rollups import StaleResources, remake
 from gateway.archive.run_order import NEWEST_FIRST
 from gateway.archive.tables import (
     artifact_pieces,
@@ -40,6 +41,7 @@ _TEXT_COLUMNS = (
     compilations.c.compiled_id,
     freshness.c.criteria_id,
     freshness.c.error_id,
+    freshness.c.thread_id,
     catalog_tables.c.content_id,
     invocations.c.args_id,
 )
@@ -73,7 +75,9 @@ def forget_old_runs(archive: Archive, retention: Retention, now: float | None = 
     moment = int((time.time() if now is None else now) * 1_000_000)
     with archive.writing() as connection:
         doomed = _doomed_runs(connection, retention, moment)
-        removed = sum(_remove_runs(connection, part) for part in chunks(doomed))
+        stale = StaleResources()
+        removed = sum(_remove_runs(connection, part, stale) for part in chunks(doomed))
+        remake(connection, stale)
         return Forgotten(len(doomed), removed, _sweep(connection) if doomed else 0)
 
 
@@ -87,8 +91,10 @@ def forget_newest_runs(connection: Connection, count: int) -> None:
         invocations.c.environment_id, invocations.c.run_id
     )
     newest = [row.run_id for row in connection.execute(ranked) if row.place <= count]
+    stale = StaleResources()
     for part in chunks(newest):
-        _remove_runs(connection, part)
+        _remove_runs(connection, part, stale)
+    remake(connection, stale)
     left = select(ended).where(invocations.c.environment_id == environments.c.id).correlate(environments)
     connection.execute(update(environments).values(updated_at=left.scalar_subquery()))
 
@@ -106,10 +112,11 @@ def _doomed_runs(connection: Connection, retention: Retention, moment: int) -> l
     ]
 
 
-def _remove_runs(connection: Connection, run_ids: list[int]) -> int:
+def _remove_runs(connection: Connection, run_ids: list[int], stale: StaleResources) -> int:
     """Removes these runs and moves the time of their environments; returns the number of results that went."""
     keys = list(connection.scalars(select(invocations.c.id).where(invocations.c.run_id.in_(run_ids))))
     removed = 0
+    stale.add_invocations(connection, keys)
     for part in chunks(keys):
         for table in _FACTS:
             gone = connection.execute(delete(table).where(table.c.invocation_id.in_(part))).rowcount

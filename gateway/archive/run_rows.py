@@ -54,6 +54,7 @@ def _run_row(bundle: RunBundle) -> dict[str, Any]:
         "finished_at": finished,
         "git_sha": record.git_sha,
         "git_branch": record.git_branch or record.trigger.git_branch,
+        "trigger": owner.trigger,
         "dbt_version": record.dbt_version or next((step.invocation.dbt_version for step in bundle.steps), None),
         "details": msgspec.json.encode(details).decode(),
     }
@@ -101,6 +102,8 @@ def mark_final(connection: Connection, run_id: int) -> None:
         connection.scalars(select(invocations.c.id).where(invocations.c.run_id == run_id, invocations.c.executing))
     )
     if len(keys) < 2:
+        alone = results.c.invocation_id.in_(keys), ~results.c.final
+        connection.execute(update(results).where(*alone).values(final=True))
         return
     later = results.alias("later")
     superseded = exists().where(

@@ -14,6 +14,7 @@ from gateway.archive.invocation import Invocation
 from gateway.archive.ownership import Owner
 from gateway.archive.raw_files import keep_file
 from gateway.archive.records import RunRecord
+from gateway.archive.rollups import StaleResources, add_results
 from gateway.archive.rows import AnyRow
 from gateway.archive.run_bundle import RunBundle, StepInvocation
 from gateway.archive.run_rows import complete_run, deploys, is_inferred, mark_final, store_run, touch_environment
@@ -55,19 +56,27 @@ class RunWriter:
     def store(self, connection: Connection, bundle: RunBundle) -> Stored:
         """Stores the run, adding and replacing only invocations whose files are new or have changed."""
         owner = bundle.owner
-        fresh = _changed_steps(connection, bundle)
+        stale = StaleResources()
+        fresh = _changed_steps(connection, bundle, stale)
         if owner.inferred and not fresh:
             return Stored(new_run=False, changed=False, results=0)
         store_missing(connection, account_rows(owner))
         new_run, facts_changed = store_run(connection, bundle)
         implied = has_implied(connection, owner.environment_id)
         deploying = deploys(connection, bundle)
-        written = sum(self._store_invocation(connection, bundle, step, deploying) for step in fresh)
+        keys: list[int] = []
+        written = 0
+        for step in fresh:
+            key, count = self._store_invocation(connection, bundle, step, deploying, stale)
+            keys.append(key)
+            written += count
         inferred = is_inferred(connection, owner.run_id)
         if (fresh or facts_changed) and (inferred or not owner.inferred):
             complete_run(connection, owner.run_id, bundle.record)
         if fresh:
             mark_final(connection, owner.run_id)
+            _note_repeated(connection, owner.run_id, keys, stale)
+            add_results(connection, keys, stale)
             self._follow_manifests(connection, owner, implied, any(step.invocation.manifest for step in fresh))
             follow_names(connection, owner, max(step.invocation.generated_at for step in fresh))
             if (inferred or not owner.inferred) and any(step.step is None for step in fresh):
@@ -84,12 +93,12 @@ class RunWriter:
             imply_manifest(connection, self._contents, owner.environment_id, owner.project_name)
 
     def _store_invocation(
-        self, connection: Connection, bundle: RunBundle, step: StepInvocation, deploying: bool
-    ) -> int:
-        """Writes one invocation and its rows; returns how many results and freshness checks there were."""
+        self, connection: Connection, bundle: RunBundle, step: StepInvocation, deploying: bool, stale: StaleResources
+    ) -> tuple[int, int]:
+        """Writes one invocation and its rows; returns its key and how many results and freshness checks there were."""
         invocation, owner = step.invocation, bundle.owner
         number = step.step or step_of(connection, owner.run_id, invocation.uuid)
-        _remove_invocation(connection, owner.run_id, invocation.uuid)
+        _remove_invocation(connection, owner.run_id, invocation.uuid, stale)
         manifest = self._contents.manifest(connection, invocation.manifest) if invocation.manifest else None
         args = self._contents.text_ids(connection, [invocation.args_text])
         shared = {"run_id": owner.run_id, "generated_at": invocation.generated_at, "deploys": deploying}
@@ -109,13 +118,15 @@ class RunWriter:
             "args_id": args.get(invocation.args_text or ""),
             "manifest_id": manifest.id if manifest else None,
             "fingerprint": invocation.fingerprint,
+            "started_at": invocation.started_at,
+            "threads": invocation.threads,
         }
         key = connection.execute(insert(invocations).values(head).returning(invocations.c.id)).scalar_one()
         _store_files(connection, owner.run_id, number, invocation)
         for file in invocation.files.values() if self._keeps_raw else ():
             keep_file(connection, file)
         rows = FactRows(connection, self._contents, invocation, manifest.node_ids if manifest else {})
-        return rows.write(connection, {"invocation_id": key, **shared}, owner.environment_id)
+        return key, rows.write(connection, {"invocation_id": key, **shared}, owner.environment_id)
 
 
 def _executed_models(invocation: Invocation) -> set[str]:
@@ -123,7 +134,16 @@ def _executed_models(invocation: Invocation) -> set[str]:
     return {name for name in names if name.startswith("model.")}
 
 
-def _changed_steps(connection: Connection, bundle: RunBundle) -> list[StepInvocation]:
+def _note_repeated(connection: Connection, run_id: int, fresh: list[int], stale: StaleResources) -> None:
+    """Resources are stale where new results and earlier ones of the same run supersede each other."""
+    of_run = select(invocations.c.id).where(invocations.c.run_id == run_id, invocations.c.executing)
+    earlier = [key for key in connection.scalars(of_run) if key not in fresh]
+    if earlier:
+        again = select(results.c.resource_id).where(results.c.invocation_id.in_(fresh))
+        stale.add_invocations(connection, earlier, among=set(connection.scalars(again)))
+
+
+def _changed_steps(connection: Connection, bundle: RunBundle, stale: StaleResources) -> list[StepInvocation]:
     """The invocations that are not stored as they are; those of another run that dbt's folder still held are left."""
     uuids = [step.invocation.uuid for step in bundle.steps]
     query = select(invocations).where(
@@ -136,19 +156,22 @@ def _changed_steps(connection: Connection, bundle: RunBundle) -> list[StepInvoca
         if row is not None and row.run_id != bundle.owner.run_id:
             if bundle.owner.inferred or not is_inferred(connection, row.run_id):
                 continue
-            _take_from(connection, row)  # it was read alone before; now the run it is a step of is described
+            _take_from(connection, row, stale)  # it was read alone before; now the run it is a step of is described
             row = None
         if row is None or not _stands(connection, row, step):
             fresh.append(step)
     return fresh
 
 
-def _take_from(connection: Connection, row: AnyRow) -> None:
+def _take_from(connection: Connection, row: AnyRow, stale: StaleResources) -> None:
     """Removes a command from the run that was made up for it, and the run with its last command."""
-    _remove_invocation(connection, row.run_id, row.uuid)
+    of_run = select(invocations.c.id).where(invocations.c.run_id == row.run_id)
+    stale.add_invocations(connection, connection.scalars(of_run).all())
+    _remove_invocation(connection, row.run_id, row.uuid, stale)
     connection.execute(delete(run_files).where(run_files.c.run_id == row.run_id, run_files.c.step == row.step))
     left = select(invocations.c.id).where(invocations.c.run_id == row.run_id).limit(1)
     if connection.scalar(left) is not None:
+        mark_final(connection, row.run_id)
         number_steps(connection, row.run_id)
         complete_run(connection, row.run_id, RunRecord())
         return
@@ -170,11 +193,12 @@ def _stands(connection: Connection, row: AnyRow, step: StepInvocation) -> bool:
     return all(file.digest in known for file in step.invocation.own_files.values())
 
 
-def _remove_invocation(connection: Connection, run_id: int, uuid: str) -> None:
+def _remove_invocation(connection: Connection, run_id: int, uuid: str, stale: StaleResources) -> None:
     keys = list(
         connection.scalars(select(invocations.c.id).where(invocations.c.run_id == run_id, invocations.c.uuid == uuid))
     )
     if keys:
+        stale.add_invocations(connection, keys)
         for table in _FACT_TABLES:
             connection.execute(delete(table).where(table.c.invocation_id.in_(keys)))
         connection.execute(delete(invocations).where(invocations.c.id.in_(keys)))

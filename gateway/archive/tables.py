@@ -1,7 +1,8 @@
 """The archive's tables. Times are microseconds since 1970; JSON is text; ids of dbt are kept as dbt gave them.
 
-Three kinds of rows: what an orchestrator knows (accounts … runs), what a manifest says (nodes stored once by content,
-manifests as sets of nodes), and what happened (results, freshness, catalogs), found by resource and time.
+Four kinds of rows: what an orchestrator knows (accounts … runs), what a manifest says (nodes stored once by content,
+manifests as sets of nodes), what happened (results, freshness, catalogs), found by resource and time, and roll-ups of
+what happened (recent_results, resource_months), written in the transaction that writes the results.
 
 Columns that point to nodes, texts and pieces are no foreign keys: PostgreSQL would look through every row of a table
 for each one that retention removes.
@@ -103,6 +104,7 @@ runs = Table(
     Column("finished_at", BigInteger),
     Column("git_sha", Text),
     Column("git_branch", Text),
+    Column("trigger", Text),
     Column("dbt_version", Text),
     Column("facts_digest", LargeBinary, nullable=False),
     Column("details", Text, nullable=False),
@@ -178,6 +180,8 @@ texts = Table(
     Column("body", Text, nullable=False),
 )
 
+# `code_checksum`: equal for nodes of equal code, whatever else of them differs; null for nodes without code.
+# `materialization` as the node's config tells it, in lower case.
 nodes = Table(
     "nodes",
     metadata,
@@ -186,6 +190,8 @@ nodes = Table(
     Column("kind", String(32), nullable=False),
     Column("unique_id", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
+    Column("materialization", Text),
+    Column("code_checksum", LargeBinary),
 )
 
 node_parents = Table(
@@ -223,6 +229,7 @@ manifest_files = Table(
 )
 
 # `variant`: what sets a command apart from the ordinary one of its kind (see command_variants); NULL for ordinary ones.
+# `started_at`: when dbt began (dbt 1.11 and later tell it), before it parsed. `threads`: how many it was allowed.
 invocations = Table(
     "invocations",
     metadata,
@@ -244,21 +251,26 @@ invocations = Table(
     Column("args_id", _Key),
     Column("manifest_id", _Key, ForeignKey("manifests.id")),
     Column("fingerprint", LargeBinary, nullable=False),
+    Column("started_at", BigInteger),
+    Column("threads", Integer),
     Index("invocations_by_environment", "environment_id", "generated_at"),
     Index("invocations_by_uuid", "uuid"),
 )
 
+# `kind`: model, test, unit_test, seed, snapshot, source, operation (hooks), function …, as the unique id begins.
 resources = Table(
     "resources",
     metadata,
     _key(),
     Column("environment_id", BigInteger, nullable=False),
     Column("unique_id", Text, nullable=False),
+    Column("kind", String(32), nullable=False),
     Index("resources_by_name", "environment_id", "unique_id", unique=True),
 )
 
 # What commands that execute nodes reported. `final`: the last result of its resource within its run. `builds`: by a
-# command that builds its resource with its data, which `clone`, `--empty` and `--sample` do not.
+# command that builds its resource with its data, which `clone`, `--empty` and `--sample` do not. `adapter_response`:
+# what the warehouse told beside `rows_affected` and `bytes_billed`, as a JSON object; null when it told nothing else.
 results = Table(
     "results",
     metadata,
@@ -281,6 +293,9 @@ results = Table(
     Column("message_id", _Key),
     Column("compiled_id", _Key),
     Column("failures", BigInteger),
+    Column("rows_affected", BigInteger),
+    Column("bytes_billed", BigInteger),
+    Column("adapter_response", Text),
     Index("results_by_time", "resource_id", "generated_at", "run_id"),
 )
 
@@ -312,6 +327,10 @@ freshness = Table(
     Column("age", Float),
     Column("criteria_id", _Key),
     Column("error_id", _Key),
+    Column("execution_time", Float),
+    Column("started_at", BigInteger),
+    Column("completed_at", BigInteger),
+    Column("thread_id", _Key),
     Index("freshness_by_time", "resource_id", "generated_at", "run_id"),
 )
 
@@ -326,4 +345,33 @@ catalog_tables = Table(
     Column("deploys", Boolean, nullable=False),
     Column("content_id", _Key, nullable=False),
     Index("catalog_tables_by_time", "resource_id", "generated_at", "run_id"),
+)
+
+# The newest results of each resource in one row: `outcomes` has a byte for each, newest first (see outcomes), `seconds`
+# a little-endian double for each of those that are timed. `newest_at`: when the command of the first ended. `days`:
+# what the resource did in the month of `newest_at`, packed by day (see day_buckets).
+recent_results = Table(
+    "recent_results",
+    metadata,
+    Column("environment_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(32), primary_key=True),
+    Column("resource_id", _Key, primary_key=True, autoincrement=False),
+    Column("newest_at", BigInteger, nullable=False),
+    Column("outcomes", LargeBinary, nullable=False),
+    Column("seconds", LargeBinary, nullable=False),
+    Column("days", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What a resource did in each of the months of UTC before that, packed by day. `month` counts from January of year 0.
+# A run changes one row of each resource, and no more: the month of the newest result lies beside it.
+resource_months = Table(
+    "resource_months",
+    metadata,
+    Column("environment_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("month", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(32), primary_key=True),
+    Column("resource_id", _Key, primary_key=True, autoincrement=False),
+    Column("days", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )

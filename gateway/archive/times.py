@@ -9,8 +9,8 @@ _NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC by definition; without
 _MICROSECOND = timedelta(microseconds=1)
 # As far as calendars go: what lies beyond could be stored but never shown.
 _EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-_FAR = float(_LATEST - _EARLIEST)
+LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_FAR = float(LATEST - _EARLIEST)
 
 
 def to_micros(moment: datetime) -> int:
@@ -27,13 +27,13 @@ def parse_micros(text: str | None) -> int | None:
         micros = to_micros(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None
-    return micros if _EARLIEST <= micros <= _LATEST else None  # an offset may lead beyond
+    return micros if _EARLIEST <= micros <= LATEST else None  # an offset may lead beyond
 
 
 def moved(micros: int, seconds: float) -> int:
     """The moment so many seconds after `micros`, or before it; never beyond the calendar, whatever a file claims."""
     shift = min(max(seconds * 1_000_000, -_FAR), _FAR)
-    return min(max(micros + round(shift), _EARLIEST), _LATEST)
+    return min(max(micros + round(shift), _EARLIEST), LATEST)
 
 
 def from_micros(micros: int) -> datetime:

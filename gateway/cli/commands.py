@@ -23,6 +23,7 @@ import gateway
 from gateway.app import create_app, trouble_with_dbt
 from gateway.archive.archive import Archive
 from gateway.archive.retention import Retention, forget_old_runs
+from gateway.archive.rollups import rebuild
 from gateway.cli.data_source import following, opened, prepared, read_folder, tell_problems
 from gateway.cli.keys import make_key
 from gateway.cli.scheduled import given_facts
@@ -203,6 +204,14 @@ def _watch(archive: Archive, options: argparse.Namespace) -> None:
     watch_folder(archive, options.folder, stop, tell, options.watch, keep_raw=options.keep_raw, told=told, given=given)
 
 
+def _archive(options: argparse.Namespace) -> int:
+    with opened(options.store, create=False) as archive:
+        with archive.writing() as connection:
+            resources = rebuild(connection)
+        say(f"The roll-ups of {counted(resources, 'resource')} are made anew from {describe(archive.describe())}.")
+    return 0
+
+
 def _schema(options: argparse.Namespace) -> int:
     sdl = build.print_sdl(build.build_schema())
     if options.authenticated:
@@ -243,6 +252,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "ingest": _ingest,
     "exec": run_and_ingest,
     "platform": _platform,
+    "archive": _archive,
     "schema": _schema,
     "key": make_key,
 }

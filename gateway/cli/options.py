@@ -38,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_ingest(commands)
     _add_exec(commands)
     _add_platform(commands)
+    _add_archive(commands)
     _add_schema(commands)
     _add_key(commands)
     return parser
@@ -146,6 +147,19 @@ def _add_platform(commands: Commands) -> None:
         metavar="SWITCHES",
         help="misbehave like this on every request, and as the header of a request asks; for tests of clients",
     )
+
+
+def _add_archive(commands: Commands) -> None:
+    archive = commands.add_parser("archive", help="look after an archive", description="Look after an archive of runs.")
+    actions = archive.add_subparsers(metavar="ACTION", dest="action", required=True)
+    rebuild = actions.add_parser(
+        "rebuild-rollups",
+        help="compute the roll-ups anew",
+        description="Compute the roll-ups of an archive (the last runs of each model, its figures by day and month) "
+        "anew from its results, in one transaction. They are written with every run, so this is needed only after "
+        "damage, or when another program has changed results. Readers see the old ones until it is done; writers wait.",
+    )
+    rebuild.add_argument("--store", required=True, metavar="URL", help=_STORE_HELP)
 
 
 def _add_schema(commands: Commands) -> None:

@@ -1,0 +1,208 @@
+"""Keeps the roll-ups equal to the results, in the transaction that changes these.
+
+A run that is newer than all before it is added to the rows of its resources. Whatever else happens to results (a run
+that arrives late, is read again, loses a command or is removed) makes the rows of their resources anew, those months
+that are touched.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Table, and_, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.archive.contents import chunks
+from gateway.archive.months import begin_of, month_of
+from gateway.archive.packed_results import MOST_KEPT, Packed, added, packed, packed_days
+from gateway.archive.result_events import EventReader, ResultEvent
+from gateway.archive.tables import freshness, invocations, recent_results, resource_months, resources, results
+
+_CHUNK = 200
+
+
+class _Place(NamedTuple):
+    environment_id: int
+    kind: str
+
+
+class StaleResources:
+    """Resources whose roll-ups must be made anew, and the months of each (see `month_of`)."""
+
+    def __init__(self) -> None:
+        self.months: dict[int, set[int]] = defaultdict(set)
+
+    def add_invocations(self, connection: Connection, keys: Sequence[int], among: Container[int] | None = None) -> None:
+        """Everything these invocations have results of, or what of it is `among` these resources.
+
+        To be called before the results are removed.
+        """
+        for table in (results, freshness):
+            for part in chunks(keys):
+                query = select(table.c.resource_id, table.c.generated_at).where(table.c.invocation_id.in_(part))
+                for resource_id, at in connection.execute(query):
+                    if among is None or resource_id in among:
+                        self.months[resource_id].add(month_of(at))
+
+    def add_job(self, connection: Connection, job_id: int) -> None:
+        """Everything that a job has results of."""
+        keys = connection.scalars(select(invocations.c.id).where(invocations.c.job_id == job_id)).all()
+        self.add_invocations(connection, keys)
+
+
+def add_results(connection: Connection, invocation_ids: Sequence[int], stale: StaleResources) -> None:
+    """Takes the results of new invocations into the roll-ups, and makes those of `stale` resources anew."""
+    by_resource: dict[int, list[ResultEvent]] = defaultdict(list)
+    for event in EventReader(connection).of_invocations(invocation_ids):
+        by_resource[event.resource_id].append(event)
+    places = _places(connection, by_resource)
+    by_place: dict[_Place, list[ResultEvent]] = defaultdict(list)
+    for resource_id, events in by_resource.items():
+        if resource_id in stale.months or len(events) > 1:
+            stale.months[resource_id].update(month_of(event.at) for event in events)
+        else:
+            by_place[places[resource_id]].append(events[0])
+    for place, fresh in by_place.items():
+        for part in chunks(fresh):
+            _append(connection, place, part, stale)
+    remake(connection, stale)
+
+
+def _append(connection: Connection, place: _Place, events: Sequence[ResultEvent], stale: StaleResources) -> None:
+    """Puts events before all others of their resources; those that are not the newest become stale."""
+    known = _known_rows(connection, place, [event.resource_id for event in events])
+    recent, months = [], []
+    for event in events:
+        before = known.get(event.resource_id)
+        if before is not None and event.at <= before.newest_at:
+            stale.months[event.resource_id].add(month_of(event.at))
+            continue
+        row, ended = added(before, event)
+        recent.append((*place, event.resource_id, *row))
+        if ended is not None and before is not None:
+            months.append((place.environment_id, month_of(before.newest_at), place.kind, event.resource_id, ended))
+    _upsert(connection, recent_results, recent)
+    _upsert(connection, resource_months, months)
+
+
+def remake(connection: Connection, stale: StaleResources) -> None:
+    """Makes the rows of stale resources anew from their results; those without any go."""
+    reader = EventReader(connection)
+    for part in chunks(sorted(stale.months), _CHUNK):
+        by_place: dict[_Place, list[int]] = defaultdict(list)
+        for resource_id, place in _places(connection, part).items():
+            by_place[place].append(resource_id)
+        for place, keys in by_place.items():
+            _remake(connection, place, {key: stale.months[key] for key in keys}, reader)
+
+
+def _remake(connection: Connection, place: _Place, months: Mapping[int, set[int]], reader: EventReader) -> None:
+    keys = sorted(months)
+    before = {key: month_of(row.newest_at) for key, row in _known_rows(connection, place, keys).items()}
+    newest = _by_resource(reader.newest(keys, MOST_KEPT))
+    now = {key: month_of(events[0].at) for key, events in newest.items()}
+    # The month beside the newest results is another one after that: both are written anew.
+    touched = {key: {*months[key], *_known(before, key), *_known(now, key)} for key in keys}
+    days = {
+        month: _days_of_month(reader, month, [key for key in keys if month in touched[key]])
+        for month in sorted(set().union(*touched.values()))
+    }
+    _delete(connection, recent_results, place._asdict(), keys)
+    _upsert(
+        connection,
+        recent_results,
+        [(*place, key, *packed(events, days[now[key]][key])) for key, events in newest.items()],
+    )
+    for month, by_key in days.items():
+        _delete(
+            connection, resource_months, {**place._asdict(), "month": month}, [k for k in keys if month in touched[k]]
+        )
+        rows = [
+            (place.environment_id, month, place.kind, key, body) for key, body in by_key.items() if now[key] != month
+        ]
+        _upsert(connection, resource_months, rows)
+
+
+def _known(months: Mapping[int, int], key: int) -> tuple[int, ...]:
+    return (months[key],) if key in months else ()
+
+
+def _days_of_month(reader: EventReader, month: int, keys: Sequence[int]) -> dict[int, bytes]:
+    events = reader.of_resources(keys, begin_of(month), begin_of(month + 1))
+    return {key: packed_days(found) for key, found in _by_resource(events).items()}
+
+
+def rebuild(connection: Connection) -> int:
+    """Makes all roll-ups anew from the results. Returns how many resources have one."""
+    for table in (recent_results, resource_months):
+        connection.execute(delete(table))
+    reader = EventReader(connection)
+    count = 0
+    keys = connection.scalars(select(resources.c.id).order_by(resources.c.environment_id, resources.c.id)).all()
+    for part in chunks(keys, _CHUNK):
+        places = _places(connection, part)
+        recent, months = [], []
+        for key, events in _by_resource(reader.of_resources(part)).items():
+            place = places[key]
+            days = {month: packed_days(some) for month, some in _by_month(events)}
+            recent.append((*place, key, *packed(events, days.pop(month_of(events[0].at)))))
+            months += [(place.environment_id, month, place.kind, key, body) for month, body in days.items()]
+        _upsert(connection, recent_results, recent)
+        _upsert(connection, resource_months, months)
+        count += len(recent)
+    return count
+
+
+def _by_resource(events: Iterable[ResultEvent]) -> dict[int, list[ResultEvent]]:
+    """Newest first."""
+    found: dict[int, list[ResultEvent]] = defaultdict(list)
+    for event in sorted(events, reverse=True):
+        found[event.resource_id].append(event)
+    return found
+
+
+def _by_month(events: Iterable[ResultEvent]) -> Iterator[tuple[int, list[ResultEvent]]]:
+    by_month: dict[int, list[ResultEvent]] = defaultdict(list)
+    for event in events:
+        by_month[month_of(event.at)].append(event)
+    yield from by_month.items()
+
+
+def _known_rows(connection: Connection, place: _Place, keys: Sequence[int]) -> dict[int, Packed]:
+    columns = recent_results.c
+    wanted = (columns.resource_id, columns.newest_at, columns.outcomes, columns.seconds, columns.days)
+    query = select(*wanted).where(_is(recent_results, place._asdict()), columns.resource_id.in_(keys))
+    return {key: Packed(at, bytes(a), bytes(b), bytes(c)) for key, at, a, b, c in connection.execute(query)}
+
+
+def _places(connection: Connection, keys: Iterable[int]) -> dict[int, _Place]:
+    found: dict[int, _Place] = {}
+    for part in chunks(keys):
+        query = select(resources.c.id, resources.c.environment_id, resources.c.kind).where(resources.c.id.in_(part))
+        found.update((key, _Place(environment_id, kind)) for key, environment_id, kind in connection.execute(query))
+    return found
+
+
+def _is(table: Table, key: Mapping[str, Any]) -> Any:
+    return and_(*(table.c[name] == value for name, value in key.items()))
+
+
+def _delete(connection: Connection, table: Table, place: Mapping[str, Any], keys: Sequence[int]) -> None:
+    connection.execute(delete(table).where(_is(table, place), table.c.resource_id.in_(keys)))
+
+
+def _upsert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Writes rows, each in the order of the table's columns, over those with the same key."""
+    if not rows:
+        return
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    key = [column.name for column in table.primary_key]
+    changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in key}
+    compiled = statement.on_conflict_do_update(index_elements=key, set_=changed).compile(dialect=connection.dialect)
+    # Past SQLAlchemy's conversions, which none of these columns need: they take longer than the database.
+    names = table.c.keys()
+    values: Any = rows if compiled.positional else [dict(zip(names, row, strict=True)) for row in rows]
+    connection.exec_driver_sql(str(compiled), values)
