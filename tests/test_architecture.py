@@ -251,3 +251,34 @@ def attributes(path: Path) -> list[str]:
     tree = ast.parse(path.read_text("utf-8"))
     dotted = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
     return dotted + imported_names(tree)
+
+
+def test_nothing_is_written_into_what_is_frozen() -> None:
+    """A frozen dataclass may fill its derived fields while it is made. Whatever is made later, and kept, belongs into a
+    class that says so."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        for outer in ast.walk(tree):
+            if isinstance(outer, ast.ClassDef) and _is_frozen(outer):
+                kept = [ast.unparse(one) for method in outer.body for one in getattr(method, "decorator_list", ())]
+                assert "cached_property" not in kept, f"{path.name}: {outer.name} keeps what it derives"
+        making = {
+            id(inner)
+            for outer in ast.walk(tree)
+            if isinstance(outer, ast.FunctionDef) and outer.name in ("__init__", "__post_init__")
+            for inner in ast.walk(outer)
+        }
+        written = [one.lineno for one in ast.walk(tree) if _goes_round_a_class(one) and id(one) not in making]
+        assert written == [], f"{path.name} writes past a class at {written}"
+
+
+def _is_frozen(one: ast.ClassDef) -> bool:
+    return any("frozen=True" in ast.unparse(decorator) for decorator in one.decorator_list)
+
+
+def _goes_round_a_class(node: ast.AST) -> bool:
+    """`object.__setattr__`, or a change of a `__dict__` of its own."""
+    if isinstance(node, ast.Subscript):
+        return isinstance(node.ctx, ast.Store) and ast.unparse(node.value).endswith("__dict__")
+    changes = ("object.__setattr__", "self.__dict__.update", "self.__dict__.setdefault")
+    return isinstance(node, ast.Attribute) and ast.unparse(node) in changes

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cached_property
 from heapq import nlargest
-from itertools import chain, pairwise
-from operator import attrgetter
 from types import MappingProxyType
-from typing import overload
 
 from gateway.errors import AmbiguousId, NotFound
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.ids import plain_name
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.model_ids import local_name, qualified_name
-from gateway.hierarchy.timed_models import TimedModels
+from gateway.hierarchy.model_orders import ModelOrders
 
 # Comparing one id with a hundred others takes some milliseconds, with thousands a quarter of a second.
 _MOST_COMPARED = 100
@@ -35,16 +32,13 @@ _MOST_NARROWED = 32
 LONGEST_SHOWN = 200
 
 
-@dataclass(frozen=True)
-class EnvironmentModels:
-    """Every model of one project in one environment, ordered by unique id, with the ways to name them.
+class EnvironmentModels(ModelOrders[Model]):
+    """Every model of one project in one environment, ordered by unique id, with the ways to name them."""
 
-    Orders that are asked for again and again are made once, when they are first asked for, and kept.
-    """
-
-    project_id: str
-    environment_id: int
-    models: Sequence[Model]
+    def __init__(self, project_id: str, environment_id: int, models: Sequence[Model]) -> None:
+        super().__init__(project_id, environment_id, models)
+        self._renamed: EnvironmentModels | None = None
+        self._narrowed: OrderedDict[ModelFilter, EnvironmentModels] = OrderedDict()
 
     @cached_property
     def by_unique_id(self) -> Mapping[str, Model]:
@@ -56,26 +50,11 @@ class EnvironmentModels:
 
     def of_project(self, project_id: str) -> EnvironmentModels:
         """The same models, if the project's id were this; made once for the last id that was asked for."""
-        if self._renamed and self._renamed[0].project_id == project_id:
-            return self._renamed[0]
-        old = len(self.project_id)
-        models = [replace(one, id=project_id + one.id[old:], project_id=project_id) for one in self.models]
-        self._renamed[:] = [EnvironmentModels(project_id, self.environment_id, models)]
-        return self._renamed[0]
-
-    @cached_property
-    def _renamed(self) -> list[EnvironmentModels]:
-        return []
-
-    @cached_property
-    def in_order(self) -> tuple[Model, ...]:
-        """The models by id."""
-        return tuple(sorted(self.models, key=attrgetter("id")))
-
-    @cached_property
-    def ids(self) -> Sequence[str]:
-        """The models' ids."""
-        return [model.id for model in self.models]
+        if self._renamed is None or self._renamed.project_id != project_id:
+            old = len(self.project_id)
+            models = [replace(one, id=project_id + one.id[old:], project_id=project_id) for one in self.models]
+            self._renamed = EnvironmentModels(project_id, self.environment_id, models)
+        return self._renamed
 
     def narrowed(self, criteria: ModelFilter) -> EnvironmentModels | None:
         """Those that meet a filter, if `keep_narrowed` was told which lately."""
@@ -91,49 +70,6 @@ class EnvironmentModels:
         if len(self._narrowed) > _MOST_NARROWED:
             self._narrowed.popitem(last=False)
         return kept
-
-    @cached_property
-    def _narrowed(self) -> OrderedDict[ModelFilter, EnvironmentModels]:
-        return OrderedDict()
-
-    @cached_property
-    def timed(self) -> int:
-        """How many of them have a runtime."""
-        return len(self._runtimes) - self._runtimes.count(None)
-
-    def slowest(self, first: int) -> Sequence[Model]:
-        """At least the `first` slowest of those that have a runtime, the slowest first, ties by id. Of the others no
-        object is made for whoever asks first; for whoever asks for more all of them are put in order, once."""
-        known: Sequence[Model] = self.__dict__.get("_slowest", ())
-        if len(known) < min(first, self.timed):
-            known = self._all_by_runtime() if known else self._at_least(nlargest(first, self._timed_runtimes())[-1])
-            object.__setattr__(self, "_slowest", known)
-        return known
-
-    def steps_to_order(self) -> int:
-        """About how many microseconds `in_order` takes: few where the order is known."""
-        return 1 if "in_order" in self.__dict__ else len(self.models)
-
-    def steps_to_rank(self, first: int) -> int:
-        """About how many microseconds `slowest(first)` takes: few where the order is known."""
-        known = len(self.__dict__.get("_slowest", ()))
-        return 5 if known >= min(first, self.timed) else len(self.models)
-
-    @cached_property
-    def _runtimes(self) -> Sequence[float | None]:
-        return self.models.runtimes if isinstance(self.models, TimedModels) else [one.runtime for one in self.models]
-
-    def _timed_runtimes(self) -> list[float]:
-        return [runtime for runtime in self._runtimes if runtime is not None]
-
-    def _at_least(self, seconds: float) -> list[Model]:
-        """The models whose runtime is that long or longer, the slowest first, ties by id."""
-        places = [place for place, one in enumerate(self._runtimes) if one is not None and one >= seconds]
-        return sorted((self.models[place] for place in places), key=place_by_runtime)
-
-    def _all_by_runtime(self) -> list[Model]:
-        timed = (model for model in self.in_order if model.runtime is not None)
-        return sorted(timed, key=attrgetter("runtime"), reverse=True)
 
     def named(self, given: str) -> list[Model]:
         """The models an id names: none, one, or several when it is ambiguous. Case counts."""
@@ -154,55 +90,6 @@ class EnvironmentModels:
             for name in dict.fromkeys((local_name(model.unique_id), qualified_name(model.unique_id))):
                 found[name].append(model)
         return dict(found)
-
-
-def place_by_runtime(model: Model) -> tuple[float, str]:
-    """What models that have a runtime are ordered by: the slowest first, ties by id."""
-    return -(model.runtime or 0.0), model.id
-
-
-class JoinedModels(Sequence[Model]):
-    """Lists of models one behind the other, without a copy of them: a page of a few costs as much as the page."""
-
-    def __init__(self, parts: Sequence[Sequence[Model]]) -> None:
-        self._parts = parts
-        self._length = sum(map(len, parts))
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __iter__(self) -> Iterator[Model]:
-        return chain.from_iterable(self._parts)
-
-    @overload
-    def __getitem__(self, index: int) -> Model: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Model]: ...
-    def __getitem__(self, index: int | slice) -> Model | list[Model]:
-        if isinstance(index, slice):
-            start, stop, step = index.indices(self._length)
-            if step == 1:
-                return self._between(start, stop)
-            return self._between(start, stop)[::step] if step > 0 else list(self)[index]
-        place = range(self._length)[index]
-        return self._between(place, place + 1)[0]
-
-    def _between(self, start: int, stop: int) -> list[Model]:
-        found: list[Model] = []
-        for part in self._parts:
-            if stop <= 0:
-                break
-            found += part[max(0, start) : stop]
-            start, stop = start - len(part), stop - len(part)
-        return found
-
-
-def models_in_order(environments: Iterable[EnvironmentModels]) -> Sequence[Model]:
-    """The models of several projects by id. Where no project's ids reach into another's, nothing is sorted anew."""
-    present = sorted((one.in_order for one in environments if one.models), key=lambda models: models[0].id)
-    if any(one[-1].id > other[0].id for one, other in pairwise(present)):
-        return sorted(chain.from_iterable(present), key=attrgetter("id"))
-    return present[0] if len(present) == 1 else JoinedModels(present)
 
 
 def find_named(given: str, environments: Iterable[EnvironmentModels]) -> Model | None:

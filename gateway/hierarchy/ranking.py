@@ -11,6 +11,7 @@ from gateway.hierarchy.history import LeftOutReason
 from gateway.hierarchy.statistics import Summary
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,23 +24,23 @@ class Measured(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked(Generic[T]):
+class Ranked(Generic[T_co]):
     """A thing with its place, from 1, the mean runtime it was ranked by (seconds) and the figures behind it."""
 
     rank: int
-    item: T
+    item: T_co
     runtime: float
     runtimes: Summary
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking(Generic[T]):
+class Ranking(Generic[T_co]):
     """The first N of `considered` things; `without_runtime` of them had no figure and were left out, never ranked 0.
 
     `left_out` counts the runs that do not stand behind any figure, by reason.
     """
 
-    entries: tuple[Ranked[T], ...]
+    entries: tuple[Ranked[T_co], ...]
     considered: int
     without_runtime: int
     left_out: Mapping[LeftOutReason, int] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 from gateway.concurrency.only_if_cached import gather, gather_pair
 from gateway.errors import GatewayError, UpstreamRejected
@@ -19,6 +19,7 @@ from gateway.hierarchy.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.model_ids import names_meant
 from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.project import Project
+from gateway.hierarchy.timed_models import EnvironmentRuntimes
 from gateway.hierarchy.visibility import EVERYTHING, Visibility
 from gateway.loading.batching import Batched
 from gateway.loading.built_models import Built, built_models
@@ -58,6 +59,9 @@ class HistoryRequest:
     count: int
 
 
+RankedModels = EnvironmentModels | EnvironmentRuntimes
+"""A project's models, of each at least what a ranking by runtime shows."""
+
 Histories = Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]
 
 
@@ -91,6 +95,10 @@ class Loaders:
     @cached_property
     def _models(self) -> Batched[_Wanted, EnvironmentModels]:
         return Batched(self._load_models)
+
+    @cached_property
+    def _runtimes(self) -> Batched[Project, RankedModels]:
+        return Batched(self._load_runtimes)
 
     @cached_property
     def _histories(self) -> Batched[HistoryRequest, Histories]:
@@ -185,6 +193,15 @@ class Loaders:
         if self._projection.whole_projects:
             return await self.models(project)
         return await self._models.load(_Wanted(project, names=names_meant(model_id, project.id)))
+
+    @property
+    def runtimes_only(self) -> bool:
+        """Whether the operation shows no more of models than ids and the runtime of the last success."""
+        return self._projection.runtimes_only
+
+    async def runtimes_of_each(self, projects: Sequence[Project]) -> list[RankedModels | GatewayError]:
+        """The ids and runtimes of all models of each project. What cannot be read is its error."""
+        return await self._runtimes.load_all(projects)
 
     async def models_of_each(
         self, projects: Sequence[Project], criteria: ModelFilter | None
@@ -290,10 +307,9 @@ class Loaders:
         by_filter: dict[PushedFilter | None, list[Project]] = {}
         for one in wanted:
             by_filter.setdefault(one.pushed, []).append(one.project)
-        fields, runtimes_only = self._projection.optional_fields, self._projection.runtimes_only
+        fields = self._projection.optional_fields
         answers = await gather(
-            self._services.models.models(projects, fields, pushed, runtimes_only=runtimes_only)
-            for pushed, projects in by_filter.items()
+            self._services.models.models(projects, fields, pushed) for pushed, projects in by_filter.items()
         )
         found = dict(zip(by_filter, answers, strict=True))
         return {one: found[one.pushed][one.project.environment_id] for one in wanted}
@@ -306,6 +322,10 @@ class Loaders:
             names.setdefault(one.project, set()).update(one.names or ())
         found = await self._services.models.named(names, self._projection.optional_fields)
         return {one: found[one.project.environment_id] for one in wanted}
+
+    async def _load_runtimes(self, projects: list[Project]) -> Mapping[Project, RankedModels | GatewayError]:
+        found = await self._services.models.runtimes(projects)
+        return {project: _named_for(project, found[project.environment_id]) for project in projects}
 
     async def _load_details(self, keys: list[HistoryKey]) -> Mapping[HistoryKey, ModelDetails | GatewayError]:
         return await self._services.models.details(keys, self._projection.details)
@@ -343,7 +363,11 @@ class Loaders:
         return await built_models(self._services, jobs)
 
 
-def _named_for(project: Project, models: EnvironmentModels | GatewayError) -> EnvironmentModels | GatewayError:
+@overload
+def _named_for(project: Project, models: EnvironmentModels | GatewayError) -> EnvironmentModels | GatewayError: ...
+@overload
+def _named_for(project: Project, models: RankedModels | GatewayError) -> RankedModels | GatewayError: ...
+def _named_for(project: Project, models: RankedModels | GatewayError) -> RankedModels | GatewayError:
     """The facts are shared; whether a project's id says its environment depends on what else the caller sees."""
     if isinstance(models, GatewayError) or models.project_id == project.id:
         return models

@@ -14,7 +14,7 @@ from gateway.hierarchy.filters import Filterable, ModelFilter, SearchFilter, con
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.list_filters import JobFilter
 from gateway.hierarchy.model import Model, ModelRun
-from gateway.hierarchy.model_index import models_in_order
+from gateway.hierarchy.model_orders import models_in_order
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.variants import ALL_VARIANTS, Variant, variant_of_commands
 from gateway.loading.field_context import FieldContext

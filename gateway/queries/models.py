@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.errors import BadUserInput, GatewayError, NotFound
@@ -12,15 +13,18 @@ from gateway.hierarchy.history import Commands, Counted, HistoryScope, count_run
 from gateway.hierarchy.ids import project_part
 from gateway.hierarchy.model import Model, ModelRun, ModelTest, Owner
 from gateway.hierarchy.model_ids import is_unique_id, package_of
-from gateway.hierarchy.model_index import EnvironmentModels, find_named, models_in_order
+from gateway.hierarchy.model_index import EnvironmentModels, find_named
+from gateway.hierarchy.model_orders import ModelOrders, RankableModel, models_in_order
 from gateway.hierarchy.project import DeploymentEnvironment, Project
 from gateway.hierarchy.runtimes import WITHIN_JOB
 from gateway.loading.field_context import FieldContext
-from gateway.loading.loaders import HistoryRequest
+from gateway.loading.loaders import HistoryRequest, RankedModels
 from gateway.loading.suggestions import ids_of, named_models, unknown
 from gateway.queries.projects import deployment_of
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.run_rows import RunKey
+
+M = TypeVar("M", bound=RankableModel)
 
 MOST_HISTORY = 100
 """The longest history Discovery is asked for, in runs."""
@@ -58,12 +62,25 @@ def _key(what: str, projects: Sequence[Project], criteria: ModelFilter | None) -
 async def _select_models(
     context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None
 ) -> Sequence[Model]:
-    environments = await narrowed_environments(context, projects, criteria)
+    return await in_order(await narrowed_environments(context, projects, criteria))
+
+
+async def in_order(environments: Sequence[ModelOrders[M]]) -> Sequence[M]:
+    """All their models, ordered by id."""
     for one in environments:
         # Each keeps its order.
         await checkpoint(one.steps_to_order())
         one.in_order  # noqa: B018  # made here, between two checkpoints
     return models_in_order(environments)
+
+
+async def runtimes_of(context: FieldContext, projects: Sequence[Project]) -> list[RankedModels]:
+    """The ids and runtimes of all models of each project that could be read; see of_each."""
+
+    async def read() -> list[RankedModels]:
+        return context.sort_out(projects, await context.loaders.runtimes_of_each(projects))
+
+    return await context.loaders.derived(_key("runtimes", projects, None), tuple(projects), read)
 
 
 async def narrowed_environments(
@@ -217,7 +234,7 @@ async def last_successful_run(context: FieldContext, model: Model) -> ModelRun |
 
 
 async def counted_runs(
-    context: FieldContext, models: Iterable[Model], wanted: int, scope: HistoryScope
+    context: FieldContext, models: Iterable[RankableModel], wanted: int, scope: HistoryScope
 ) -> dict[HistoryKey, Counted | GatewayError]:
     """The newest `wanted` runs of each model that count in `scope`, fewer where the longest history has fewer.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.concurrency.only_if_cached import gather
@@ -14,45 +15,72 @@ from gateway.hierarchy.history import Counted, HistoryScope, LeftOutReason
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.list_filters import JobFilter
 from gateway.hierarchy.model import Model
+from gateway.hierarchy.model_orders import ModelOrders, RankableModel
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.ranking import Measured, Ranking, rank
 from gateway.hierarchy.slowest import slowest_of_projects
 from gateway.hierarchy.statistics import Summary, summarise
+from gateway.hierarchy.timed_models import TimedModel
 from gateway.hierarchy.variants import ALL_VARIANTS, Variant
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs import ended_runs, select_jobs
-from gateway.queries.models import counted_runs, narrowed_environments, select_models
+from gateway.queries.models import counted_runs, in_order, narrowed_environments, runtimes_of
 from gateway.services.models.model_histories import HistoryKey
 from gateway.telemetry.usage import current_usage
 
+M = TypeVar("M", bound=RankableModel)
+
+ShownModel = Model | TimedModel
+"""What a ranking shows: whole models, or ids and runtimes where an operation selects no more of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankingArguments:
+    """How many of the slowest are asked for, and over how many of the last runs that count in `scope` their means are
+    taken; without a scope over ordinary successful ones."""
+
+    first: int
+    last_runs: int = 1
+    scope: HistoryScope | None = None
+
+    @property
+    def is_of_last_success(self) -> bool:
+        """Whether the runtime of the last success is the figure, which is read with the model."""
+        return self.last_runs == 1 and self.scope is None
+
 
 async def slowest_models(
-    context: FieldContext,
-    projects: Sequence[Project],
-    first: int,
-    last_runs: int,
-    criteria: ModelFilter | None,
-    *,
-    scope: HistoryScope | None = None,
+    context: FieldContext, projects: Sequence[Project], asked: RankingArguments, criteria: ModelFilter | None
 ) -> Ranking[Model]:
-    """The slowest models: by the runtime of the last successful run, or by the mean over the last `last_runs` runs
-    that count in `scope` (see HistoryScope; by default ordinary successful ones).
+    """The slowest models: by the runtime of the last successful run, or by the mean over the last runs that count (see
+    RankingArguments).
 
     The filter chooses among models by their latest state; it does not look at the mean.
     """
-    ranking = (
-        await _by_last_success(context, projects, first, criteria)
-        if last_runs == 1 and scope is None
-        else await _by_history(context, projects, first, criteria, (last_runs, scope or HistoryScope()))
-    )
+    return await _slowest(context, projects, await narrowed_environments(context, projects, criteria), asked)
+
+
+async def slowest_models_shown(
+    context: FieldContext, projects: Sequence[Project], asked: RankingArguments, criteria: ModelFilter | None
+) -> Ranking[ShownModel]:
+    """The same for an operation that may show of models their ids and runtimes only: then no more is read of them."""
+    if criteria is None and context.loaders.runtimes_only:
+        return await _slowest(context, projects, await runtimes_of(context, projects), asked)
+    return await _slowest(context, projects, await narrowed_environments(context, projects, criteria), asked)
+
+
+async def _slowest(
+    context: FieldContext, projects: Sequence[Project], environments: Sequence[ModelOrders[M]], asked: RankingArguments
+) -> Ranking[M]:
+    if asked.is_of_last_success:
+        ranking = await _by_last_success(environments, asked.first)
+    else:
+        ranking = await _by_history(context, projects, environments, asked)
     _note(context, "slowestModels", ranking)
     return ranking
 
 
-async def _by_last_success(
-    context: FieldContext, projects: Sequence[Project], first: int, criteria: ModelFilter | None
-) -> Ranking[Model]:
-    environments = await narrowed_environments(context, projects, criteria)
+async def _by_last_success(environments: Sequence[ModelOrders[M]], first: int) -> Ranking[M]:
     for one in environments:
         # Each keeps its order: whoever ranks the same models after that costs next to nothing.
         await checkpoint(one.steps_to_rank(first))
@@ -61,22 +89,19 @@ async def _by_last_success(
 
 
 async def _by_history(
-    context: FieldContext,
-    projects: Sequence[Project],
-    first: int,
-    criteria: ModelFilter | None,
-    window: tuple[int, HistoryScope],
-) -> Ranking[Model]:
-    models = await select_models(context, projects, criteria)
-    measured, left_out = await _measure_history(context, projects, models, *window)
-    return replace(rank(measured, first), left_out=left_out)
+    context: FieldContext, projects: Sequence[Project], environments: Sequence[ModelOrders[M]], asked: RankingArguments
+) -> Ranking[M]:
+    models = await in_order(environments)
+    measured, left_out = await _measure_history(context, projects, models, asked)
+    return replace(rank(measured, asked.first), left_out=left_out)
 
 
 async def _measure_history(
-    context: FieldContext, projects: Sequence[Project], models: Sequence[Model], last_runs: int, scope: HistoryScope
-) -> tuple[list[Measured[Model]], Mapping[LeftOutReason, int]]:
-    histories = await counted_runs(context, models, last_runs, scope)
-    measured: list[Measured[Model]] = []
+    context: FieldContext, projects: Sequence[Project], models: Sequence[M], asked: RankingArguments
+) -> tuple[list[Measured[M]], Mapping[LeftOutReason, int]]:
+    last_runs = asked.last_runs
+    histories = await counted_runs(context, models, last_runs, asked.scope or HistoryScope())
+    measured: list[Measured[M]] = []
     failed: dict[int, GatewayError] = {}
     left_out: Counter[LeftOutReason] = Counter()
     async for piece in pieces(models, steps=15 + last_runs):
@@ -125,7 +150,7 @@ def _wall_clocks(runs: Sequence[Run]) -> Summary:
     return summarise(run.runtime for run in runs if run.runtime is not None)
 
 
-def _note(context: FieldContext, what: str, ranking: Ranking[Model] | Ranking[Job]) -> None:
+def _note(context: FieldContext, what: str, ranking: Ranking[RankableModel] | Ranking[Job]) -> None:
     if not ranking.without_runtime and not ranking.left_out:
         return
     note = {

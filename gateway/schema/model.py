@@ -11,6 +11,7 @@ from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import source as source_facts
+from gateway.hierarchy.timed_models import TimedModel
 from gateway.queries import freshness, jobs, lineage, models, projects, run_models
 from gateway.schema.arguments import RunsOfModelFilter
 from gateway.schema.connections import (
@@ -51,7 +52,7 @@ class Owner:
 class Model:
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
-        return isinstance(value, model_facts.Model)
+        return isinstance(value, model_facts.Model | TimedModel)
 
     id: strawberry.ID = strawberry.field(
         description="project.model, with the project's id; project.package.model where two packages of the project "
@@ -112,7 +113,9 @@ class Model:
         description="The project the model belongs to.",
         graphql_type=LazyProject,
     )
-    async def project(self, parent: Parent, info: Info) -> project_facts.Project | None:
+    async def project(
+        self, parent: strawberry.Parent[model_facts.Model | TimedModel], info: Info
+    ) -> project_facts.Project | None:
         return await projects.project_of_environment(field_context(info), parent.environment_id)
 
     @strawberry.field(

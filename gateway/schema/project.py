@@ -10,6 +10,7 @@ from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import source as source_facts
 from gateway.hierarchy.ranking import Ranked
 from gateway.queries import jobs, models, rankings, sources
+from gateway.queries.rankings import RankingArguments, ShownModel
 from gateway.schema.arguments import (
     IncludeFullRefresh,
     JobsFilter,
@@ -186,11 +187,10 @@ class Project:
         filter: ModelsFilter = strawberry.UNSET,
         history: Scope = strawberry.UNSET,
         offset: Offset = 0,
-    ) -> tuple[Ranked[model_facts.Model], ...]:
+    ) -> tuple[Ranked[ShownModel], ...]:
         ensure_ranking(first, last_runs, offset)
-        ranking = await rankings.slowest_models(
-            field_context(info), [parent], first + offset, last_runs, model_filter(filter), scope=history_scope(history)
-        )
+        asked = RankingArguments(first + offset, last_runs, history_scope(history))
+        ranking = await rankings.slowest_models_shown(field_context(info), [parent], asked, model_filter(filter))
         return ranking.entries[offset:]
 
     @strawberry.field(

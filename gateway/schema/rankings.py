@@ -7,6 +7,7 @@ import strawberry
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy.ranking import Ranked
+from gateway.queries.rankings import ShownModel
 from gateway.schema.arguments import MOST_LAST_RUNS, MOST_OFFSET, MOST_RANKED
 from gateway.schema.lazy import LazyJob, LazyModel
 from gateway.schema.model_run import ModelRun
@@ -21,11 +22,11 @@ class RankedModel:
     runtimes: RuntimeSummary = strawberry.field(description="Statistics of the runtimes, in seconds.")
 
     @strawberry.field(description="Number of runs that the mean is taken over.")
-    def run_count(self, parent: strawberry.Parent[Ranked[model_facts.Model]]) -> int:
+    def run_count(self, parent: strawberry.Parent[Ranked[ShownModel]]) -> int:
         return parent.runtimes.count
 
     @strawberry.field(description="The model.", graphql_type=LazyModel)
-    def model(self, parent: strawberry.Parent[Ranked[model_facts.Model]]) -> model_facts.Model:
+    def model(self, parent: strawberry.Parent[Ranked[ShownModel]]) -> ShownModel:
         return parent.item
 
 

@@ -14,6 +14,7 @@ from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.loading.field_context import FieldContext
 from gateway.queries import jobs, projects, rankings
 from gateway.queries.live import Live, changed_rankings, finished_runs
+from gateway.queries.rankings import RankingArguments
 from gateway.schema.arguments import Environment, JobsFilter, LastRuns, ModelsFilter, TopN
 from gateway.schema.context import Info, field_context
 from gateway.schema.enums import DeploymentEnvironment
@@ -67,7 +68,7 @@ class Subscription:
 
         async def rank(ask: FieldContext) -> Ranking[model_facts.Model]:
             account = await projects.find_account(ask, environment)
-            return await rankings.slowest_models(ask, account.projects, first, last_runs, criteria)
+            return await rankings.slowest_models(ask, account.projects, RankingArguments(first, last_runs), criteria)
 
         return changed_rankings(_live(info), rank, send_initial)
 

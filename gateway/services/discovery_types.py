@@ -91,7 +91,7 @@ class TimedInfo(Wired, frozen=True):
     execution_time: float | None
 
 
-class TimedModel(Wired, frozen=True):
+class RuntimeRow(Wired, frozen=True):
     """As much of a model as a ranking by its last success needs."""
 
     unique_id: str

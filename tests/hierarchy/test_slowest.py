@@ -7,7 +7,8 @@ from random import Random
 import pytest
 
 from gateway.hierarchy.model import Model
-from gateway.hierarchy.model_index import EnvironmentModels, models_in_order
+from gateway.hierarchy.model_index import EnvironmentModels
+from gateway.hierarchy.model_orders import models_in_order
 from gateway.hierarchy.slowest import slowest_of_projects
 
 

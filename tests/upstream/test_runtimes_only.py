@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from random import Random
 
 import pytest
@@ -10,7 +11,7 @@ from gateway.hierarchy.model import Model
 from gateway.hierarchy.model_ids import model_ids
 from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.slowest import slowest_of_projects
-from gateway.hierarchy.timed_models import TimedModels
+from gateway.hierarchy.timed_models import EnvironmentRuntimes, TimedModel
 from gateway.settings import Settings
 from tests.oracle.account import Oracle
 from tests.serving import Gateway, serving
@@ -41,6 +42,36 @@ async def test_a_ranking_reads_runtimes_only_and_a_list_reads_the_rest(settings:
         assert read(gateway) == ["runtimes", "everything"]
 
 
+LISTED = "slowestModels(first: 50) { rank runtime model { id } }"
+
+
+@pytest.mark.parametrize(
+    "criteria", ['{tags: ["pii"]}', '{materialization: "table"}', "{models: {statuses: [FAILURE]}}"]
+)
+async def test_an_account_that_its_id_narrows_is_narrowed_by_what_its_models_are(
+    settings: Settings, criteria: str
+) -> None:
+    """The id says the filter, so that no argument tells that more of the models is needed than runtimes."""
+    async with serving(settings) as gateway:
+        plain = await gateway.data(f"{{ account(filter: {criteria}) {{ id projects {{ nodes {{ id }} }} {LISTED} }} }}")
+    assert plain["account"]["projects"]["nodes"], "the filter keeps something"
+    async with serving(settings) as gateway:
+        found = await gateway.data(f"query ($id: ID) {{ account(id: $id) {{ {LISTED} }} }}", id=plain["account"]["id"])
+    assert found["account"]["slowestModels"] == plain["account"]["slowestModels"]
+
+
+async def test_a_ranking_over_the_last_runs_reads_no_more_of_models_than_ids(settings: Settings) -> None:
+    query = "{ account { slowestModels(first: 5, lastRuns: 3) { runtime model { id %s } } } }"
+    async with serving(settings) as gateway:
+        slim = await gateway.data(query % "")
+        assert read(gateway) == ["runtimes"]
+    async with serving(settings) as gateway:
+        whole = await gateway.data(query % "tags")
+        assert read(gateway) == ["everything"]
+    shown = [(one["runtime"], one["model"]["id"]) for one in slim["account"]["slowestModels"]]
+    assert shown == [(one["runtime"], one["model"]["id"]) for one in whole["account"]["slowestModels"]]
+
+
 async def test_whoever_knows_everything_reads_no_runtimes(settings: Settings) -> None:
     async with serving(settings) as gateway:
         await gateway.data(EVERYTHING)
@@ -57,6 +88,7 @@ NEEDING_MORE = [
     '{ account(filter: {tags: ["finance"]}) { slowestModels { model { id } } } }',
     "{ account { models { nodes { id runtime } } } }",
     "{ account { slowestModels { model { id } } models(orderBy: {field: SEVERITY}) { totalCount } } }",
+    '{ account { slowestModels { model { id } } } model(id: "finance.rpt_ar_aging") { id } }',
 ]
 
 
@@ -88,13 +120,33 @@ def test_models_made_when_they_are_asked_for_are_those_made_at_once(seed: int) -
         (_model(ids[one], one, runtime) for one, runtime in zip(unique_ids, runtimes, strict=True)),
         key=lambda model: model.unique_id,
     )
-    lazily = TimedModels("p", 7, unique_ids, runtimes)
+    lazily = EnvironmentRuntimes("p", 7, unique_ids, runtimes)
     for first in (1, 4, 100):
-        rankings = [slowest_of_projects([EnvironmentModels("p", 7, models)], first) for models in (lazily, at_once)]
-        assert rankings[0] == rankings[1]
-    assert list(lazily) == at_once
-    assert (len(lazily), lazily[-1], lazily[2:5]) == (len(at_once), at_once[-1], at_once[2:5])
-    assert lazily[3] is lazily[3]
+        whole = slowest_of_projects([EnvironmentModels("p", 7, at_once)], first)
+        timed = slowest_of_projects([lazily], first)
+        assert (timed.considered, timed.without_runtime) == (whole.considered, whole.without_runtime)
+        assert [(one.rank, shown(one.item), one.runtime, one.runtimes) for one in timed.entries] == [
+            (one.rank, shown(one.item), one.runtime, one.runtimes) for one in whole.entries
+        ]
+    expected = list(map(shown, at_once))
+    assert list(map(shown, lazily.models)) == expected
+    assert list(map(shown, lazily.in_order)) == sorted(expected)
+    assert (len(lazily.models), shown(lazily.models[-1])) == (len(expected), expected[-1])
+    assert list(map(shown, lazily.models[2:5])) == expected[2:5]
+    assert lazily.models[3] is lazily.models[3]
+    renamed = [(f"q.{one.id[2:]}", one.unique_id, "q", 7, one.runtime) for one in at_once]
+    assert list(map(shown, lazily.of_project("q").models)) == renamed
+
+
+def shown(model: Model | TimedModel) -> tuple[str, str, str, int, float | None]:
+    """What a ranking shows of a model."""
+    return model.id, model.unique_id, model.project_id, model.environment_id, model.runtime
+
+
+def test_of_a_model_read_for_its_runtime_nothing_else_is_told() -> None:
+    assert {one.name for one in fields(TimedModel)} == {"id", "unique_id", "project_id", "environment_id", "runtime"}
+    for name in ("tags", "last_run", "materialization", "last_run_status", "name"):
+        assert not hasattr(TimedModel, name)
 
 
 def _model(model_id: str, unique_id: str, runtime: float | None) -> Model:

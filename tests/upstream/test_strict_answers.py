@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.services import discovery_types
-from gateway.services.discovery_types import DescribedRow, EnvironmentHistories, ModelRow, PagedEnvironment, TimedModel
+from gateway.services.discovery_types import DescribedRow, EnvironmentHistories, ModelRow, PagedEnvironment, RuntimeRow
 from gateway.services.transport import strict_decoder
 from gateway.services.transport.graphql_transport import Reply
 from gateway.services.transport.strict_decoder import DoubledKey, StrictDecoder
 
 SHAPES: tuple[Any, ...] = (
-    Reply[PagedEnvironment[TimedModel]],
+    Reply[PagedEnvironment[RuntimeRow]],
     Reply[PagedEnvironment[ModelRow]],
     Reply[PagedEnvironment[DescribedRow]],
     Reply[EnvironmentHistories],
@@ -136,7 +136,7 @@ def page(rows: list[str]) -> bytes:
 
 
 ROW = '{"uniqueId":"model.a.b","executionInfo":{"executionTime":1.5}}'
-TIMED: Any = Reply[PagedEnvironment[TimedModel]]
+TIMED: Any = Reply[PagedEnvironment[RuntimeRow]]
 
 
 def test_an_answer_with_nothing_twice_is_not_read_a_second_time(monkeypatch: pytest.MonkeyPatch) -> None:

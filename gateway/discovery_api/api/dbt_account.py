@@ -209,7 +209,7 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         taken = history_wanted(history)
         return self._ask(
             lambda field_context, projects: rankings.slowest_models(
-                field_context, projects, slowest_n, last_n_runs, wanted, scope=taken
+                field_context, projects, rankings.RankingArguments(slowest_n, last_n_runs, taken), wanted
             ),
             lambda ranking: Model.ranked_list(ranking, self.client),
             refresh=refresh,

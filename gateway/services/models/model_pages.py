@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from gateway.errors import GatewayError, UpstreamInvalidResponse
 from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
-from gateway.services.discovery_types import DescribedRow, ModelPage, ModelRow, PagedEnvironment, TimedModel
+from gateway.services.discovery_types import DescribedRow, ModelPage, ModelRow, PagedEnvironment, RuntimeRow
 from gateway.services.models.pushdown import PushedFilter
 
 PAGE_SIZE = 500
@@ -208,9 +208,9 @@ def states_operation() -> BatchOperation[PagedEnvironment[ModelRow]]:
     return BatchOperation(_NAME, _fragment(_STATE_FIELDS), PagedEnvironment[ModelRow])
 
 
-def runtimes_operation() -> BatchOperation[PagedEnvironment[TimedModel]]:
+def runtimes_operation() -> BatchOperation[PagedEnvironment[RuntimeRow]]:
     """Unique id and runtime, no more."""
-    return BatchOperation(_NAME, _fragment(_TIMED_FIELDS), PagedEnvironment[TimedModel])
+    return BatchOperation(_NAME, _fragment(_TIMED_FIELDS), PagedEnvironment[RuntimeRow])
 
 
 def _fragment(fields: str) -> str:

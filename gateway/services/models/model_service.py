@@ -3,45 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from gateway.caching.codec import Codec
 from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import UNFIT, Validity
-from gateway.concurrency.checkpoints import checkpoint
 from gateway.concurrency.only_if_cached import gather_pair, is_only_if_cached
 from gateway.errors import GatewayError
-from gateway.hierarchy.durations import seconds_or_none
 from gateway.hierarchy.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.project import Project
-from gateway.hierarchy.timed_models import TimedModels
+from gateway.hierarchy.timed_models import EnvironmentRuntimes
 from gateway.services.base_query import BaseQuery
-from gateway.services.discovery_types import TimedModel
+from gateway.services.discovery_types import ModelRow
 from gateway.services.environment_service import EnvironmentService, EnvironmentValidity
 from gateway.services.mapping import weigh_models, weigh_runs
 from gateway.services.models.kept_histories import lengthened
-from gateway.services.models.last_words import with_revised_last_words
 from gateway.services.models.model_details import read_details
 from gateway.services.models.model_histories import HistoryKey, read_histories
-from gateway.services.models.model_pages import (
-    STATE,
-    Marks,
-    models_operation,
-    read_pages,
-    read_revised_pages,
-    runtimes_operation,
-    states_operation,
-)
-from gateway.services.models.model_states import make_models, read_states
+from gateway.services.models.model_pages import STATE, Marks
+from gateway.services.models.model_runtimes import ModelRuntimes
+from gateway.services.models.model_states import make_models, read_revised_states, read_states
 from gateway.services.models.named_models import MOST_UNIQUE_IDS, NamedModels, unique_ids
-from gateway.services.models.prefetcher import Making, Prefetcher, RevisedModels
+from gateway.services.models.prefetcher import Prefetcher, RevisedModels
 from gateway.services.models.pushdown import PushedFilter
 
 
@@ -54,14 +44,11 @@ class _ModelsKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _ModelsFact:
-    """Models, and what has been read of them: STATE and optional fields; nothing when only runtimes were."""
+    """Models, and what has been read of them: STATE and optional fields."""
 
     models: EnvironmentModels
     fields: frozenset[str]
     revision: datetime | None
-
-
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +96,7 @@ class ModelService:
         self._marks: Marks = {}
         self._sizes: dict[int, int] = {}
         # What replicas share may spare the reading: then it is looked for first.
-        self._ahead = None if tiers.shared else Prefetcher(tiers.flight_seconds)
+        self._ahead: Prefetcher[EnvironmentModels] | None = None if tiers.shared else Prefetcher(tiers.flight_seconds)
         models: Kind[_ModelsKey, _ModelsFact] = Kind(
             "models", _weigh_models, lambda key: key.environment_id, 0.0, _MODELS_CODEC
         )
@@ -119,22 +106,20 @@ class ModelService:
         self._models: FactsCache[_ModelsKey, _ModelsFact] = FactsCache(tiers, models)
         self._histories: FactsCache[HistoryKey, _HistoryFact] = FactsCache(tiers, histories)
         self._named = NamedModels(query, tiers)
+        self._runtimes = ModelRuntimes(query, tiers, self._marks)
 
     async def models(
         self,
         projects: Sequence[Project],
         optional_fields: frozenset[str],
         pushed: PushedFilter | None = None,
-        *,
-        runtimes_only: bool = False,
     ) -> dict[int, EnvironmentModels | GatewayError]:
         """All models of each project's environment, by environment id, every page read.
 
         `optional_fields` are the upstream fields wanted beside the ones every model has (see model_pages). With
-        `pushed` models that do not meet it may be missing: dbt leaves them out where that spares pages. With
-        `runtimes_only` nothing but ids and runtimes need be right (see TimedModels).
+        `pushed` models that do not meet it may be missing: dbt leaves them out where that spares pages.
         """
-        wanted = frozenset() if runtimes_only else optional_fields | {STATE}
+        wanted = optional_fields | {STATE}
         by_environment = {project.environment_id: project for project in projects}
         readable, failed = await self._environments.sorted_out(list(by_environment))
 
@@ -151,6 +136,22 @@ class ModelService:
         self._note_sizes(facts)
         found = {one: facts[key] for one, key in keys.items()}
         return {**failed, **{one: f.models if isinstance(f, _ModelsFact) else f for one, f in found.items()}}
+
+    async def runtimes(
+        self, projects: Sequence[Project]
+    ) -> dict[int, EnvironmentModels | EnvironmentRuntimes | GatewayError]:
+        """The ids and runtimes of all models of each project's environment, by environment id: whole models where such
+        have been read before."""
+        readable, failed = await self._environments.sorted_out([project.environment_id for project in projects])
+        known = [project for project in projects if project.environment_id in readable]
+        whole = [project for project in known if self._is_known(project.environment_id)]
+        rest = {project.environment_id: project for project in known if project not in whole}
+        models, timed = await gather_pair(self.models(whole, frozenset()), self._runtimes.read(rest, readable))
+        self._sizes.update({one: len(f.models) for one, f in timed.items() if not isinstance(f, GatewayError)})
+        return {**failed, **models, **timed}
+
+    def _is_known(self, environment_id: int) -> bool:
+        return self._models.peek(_ModelsKey(environment_id, None)) is not None
 
     async def named(
         self, names: Mapping[Project, Collection[str]], optional_fields: frozenset[str]
@@ -185,19 +186,22 @@ class ModelService:
         self, environment_ids: Sequence[int], optional_fields: frozenset[str], *, runtimes_only: bool = False
     ) -> None:
         """Has all models read at once, beside the headers, of environments that were not looked at for long; `models`
-        will be asked for them with these fields."""
+        will be asked for them with these fields, or `runtimes`."""
         # What is begun where nothing may be asked would find nothing, for those too who may ask.
         if self._ahead is None or is_only_if_cached() or not self._environments.long_unseen(environment_ids[:1]):
             return
         unseen = self._environments.long_unseen(environment_ids)
-        wanted = frozenset() if runtimes_only else optional_fields | {STATE}
+        if runtimes_only:
+            self._runtimes.begin([one for one in unseen if not self._is_known(one)])
+            unseen = [one for one in unseen if self._is_known(one)]
+        wanted = optional_fields | {STATE}
         fields = wanted.union(*(self._known_fields(_ModelsKey(one, None)) for one in unseen))
         self._ahead.begin(unseen, fields, lambda some: self._read_ahead(some, fields))
 
     def known_size(self, environment_id: int) -> int:
         """How many models an environment had when all of them were last read; 0 when they never were."""
         fact = self._models.peek(_ModelsKey(environment_id, None))
-        return len(fact.value.models.models) if fact else 0
+        return len(fact.value.models.models) if fact else self._runtimes.known_size(environment_id)
 
     def known_models(self) -> int:
         """How many models all environments had when each was last read whole."""
@@ -283,11 +287,11 @@ class ModelService:
                 by_filter.setdefault(key.pushed, []).append(key.environment_id)
         pages = await asyncio.gather(*(self._read_pages(some, fields, pushed) for pushed, some in by_filter.items()))
         for pushed, found in zip(by_filter, pages, strict=True):
-            for one, made in found.items():
+            for one, rows in found.items():
                 facts[_ModelsKey(one, pushed)] = (
-                    made
-                    if isinstance(made, GatewayError)
-                    else _ModelsFact(await made(projects[one]), fields, headers[one].revision)
+                    rows
+                    if isinstance(rows, GatewayError)
+                    else _ModelsFact(await make_models(rows, projects[one]), fields, headers[one].revision)
                 )
         return facts
 
@@ -311,41 +315,20 @@ class ModelService:
 
     async def _read_pages(
         self, environment_ids: Sequence[int], fields: frozenset[str], pushed: PushedFilter | None
-    ) -> dict[int, Making | GatewayError]:
-        """How to make the models of each environment's project, all pages of them read."""
+    ) -> Mapping[int, Sequence[ModelRow] | GatewayError]:
+        """The rows of each environment's models, all pages of them read."""
         some, marks = environment_ids, self._marks if pushed is None else None
         filters = {} if pushed is None else dict.fromkeys(some, pushed)
-        if STATE not in fields:
-            return _makings(_timed, await read_pages(self._query, some, runtimes_operation(), filters, marks))
-        return _makings(make_models, await read_states(self._query, some, fields, pushed=filters, marks=marks))
+        return await read_states(self._query, some, fields, pushed=filters, marks=marks)
 
     async def _read_ahead(
         self, environment_ids: Sequence[int], fields: frozenset[str]
-    ) -> dict[int, RevisedModels | GatewayError]:
-        some = environment_ids
-        if STATE not in fields:
-            return _revised(_timed, await read_revised_pages(self._query, some, runtimes_operation(), self._marks))
-        if fields == {STATE}:
-            states = await read_revised_pages(self._query, some, states_operation(), self._marks)
-            return _revised(make_models, await with_revised_last_words(self._query, states))
-        described = await read_revised_pages(self._query, some, models_operation(fields), self._marks)
-        return _revised(make_models, await with_revised_last_words(self._query, described))
-
-
-def _makings(
-    make: Callable[[Sequence[R], Project], Awaitable[EnvironmentModels]], read: Mapping[int, Sequence[R] | GatewayError]
-) -> dict[int, Making | GatewayError]:
-    return {one: rows if isinstance(rows, GatewayError) else partial(make, rows) for one, rows in read.items()}
-
-
-def _revised(
-    make: Callable[[list[R], Project], Awaitable[EnvironmentModels]],
-    read: Mapping[int, tuple[list[R], datetime | None] | GatewayError],
-) -> dict[int, RevisedModels | GatewayError]:
-    return {
-        one: found if isinstance(found, GatewayError) else RevisedModels(partial(make, found[0]), found[1])
-        for one, found in read.items()
-    }
+    ) -> dict[int, RevisedModels[EnvironmentModels] | GatewayError]:
+        read = await read_revised_states(self._query, environment_ids, fields, self._marks)
+        return {
+            one: found if isinstance(found, GatewayError) else RevisedModels(partial(make_models, found[0]), found[1])
+            for one, found in read.items()
+        }
 
 
 def _environments_of(keys: Sequence[HistoryKey]) -> list[int]:
@@ -357,20 +340,8 @@ def _holds(key: HistoryKey, fact: Fact[_HistoryFact], count: int, readable: Mapp
 
 
 def _weigh_models(fact: _ModelsFact) -> int:
-    models = fact.models.models
-    if STATE not in fact.fields:
-        # Little is read of them; but who asks for one has it made.
-        return 500 + 250 * len(models)
-    return 500 + weigh_models(models, described=len(fact.fields) > 1)
+    return 500 + weigh_models(fact.models.models, described=len(fact.fields) > 1)
 
 
 def _weigh_history(fact: _HistoryFact) -> int:
     return 500 + weigh_runs(fact.runs)
-
-
-async def _timed(rows: Sequence[TimedModel], project: Project) -> EnvironmentModels:
-    await checkpoint(len(rows) // 2)
-    unique_ids = [row.unique_id for row in rows]
-    runtimes = [seconds_or_none(row.execution_info.execution_time) if row.execution_info else None for row in rows]
-    models = TimedModels(project.id, project.environment_id, unique_ids, runtimes)
-    return EnvironmentModels(project.id, project.environment_id, models)

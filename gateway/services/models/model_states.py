@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from operator import attrgetter
 
 from gateway.concurrency.checkpoints import checkpoint, pieces
@@ -14,8 +15,15 @@ from gateway.hierarchy.project import Project
 from gateway.services.base_query import BaseQuery
 from gateway.services.discovery_types import ModelRow
 from gateway.services.mapping import to_model
-from gateway.services.models.last_words import with_last_words
-from gateway.services.models.model_pages import STATE, Marks, models_operation, read_pages, states_operation
+from gateway.services.models.last_words import with_last_words, with_revised_last_words
+from gateway.services.models.model_pages import (
+    STATE,
+    Marks,
+    models_operation,
+    read_pages,
+    read_revised_pages,
+    states_operation,
+)
 from gateway.services.models.pushdown import PushedFilter
 
 
@@ -34,6 +42,17 @@ async def read_states(
         return await with_last_words(query, states)
     described = await read_pages(query, environment_ids, models_operation(fields), pushed, marks)
     return await with_last_words(query, described)
+
+
+async def read_revised_states(
+    query: BaseQuery, environment_ids: Sequence[int], fields: frozenset[str], marks: Marks
+) -> Mapping[int, tuple[Sequence[ModelRow], datetime | None] | GatewayError]:
+    """The same of all models, with the revision under which each environment's first page was told."""
+    if fields <= {STATE}:
+        states = await read_revised_pages(query, environment_ids, states_operation(), marks)
+        return await with_revised_last_words(query, states)
+    described = await read_revised_pages(query, environment_ids, models_operation(fields), marks)
+    return await with_revised_last_words(query, described)
 
 
 async def make_models(rows: Sequence[ModelRow], project: Project) -> EnvironmentModels:

@@ -6,46 +6,46 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from gateway.concurrency.deadline import deadline_of_its_own
 from gateway.concurrency.only_if_cached import ensure_may_fetch
 from gateway.errors import GatewayError
-from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.project import Project
 
-Making = Callable[[Project], Awaitable[EnvironmentModels]]
-"""Makes the models that were read, as soon as it is known whose they are."""
+E = TypeVar("E")
 
 
 @dataclass(frozen=True, slots=True)
-class RevisedModels:
-    """An environment's models, and the revision under which dbt told the first of them."""
+class RevisedModels(Generic[E]):
+    """Makes an environment's models of what was read, as soon as it is known whose they are. `revision` is the one
+    under which dbt told the first of them."""
 
-    make: Making
+    make: Callable[[Project], Awaitable[E]]
     revision: datetime | None
 
 
-Read = Mapping[int, RevisedModels | GatewayError]
+Read = Mapping[int, RevisedModels[E] | GatewayError]
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
+class _Begun(Generic[E]):
     fields: frozenset[str]
-    task: asyncio.Task[Read]
+    task: asyncio.Task[Read[E]]
 
 
-class Prefetcher:
+class Prefetcher(Generic[E]):
     """Readings that have begun and that nobody has fetched yet; each is fetched once, for `seconds` at most."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._begun: dict[int, _Begun] = {}
+        self._begun: dict[int, _Begun[E]] = {}
 
     def begin(
         self,
         environment_ids: Sequence[int],
         fields: frozenset[str],
-        read: Callable[[Sequence[int]], Coroutine[None, None, Read]],
+        read: Callable[[Sequence[int]], Coroutine[None, None, Read[E]]],
     ) -> None:
         """Has the models read of those environments whose reading has not begun. Where nothing may be asked, raises
         NotCached: the task would never be allowed to ask either."""
@@ -59,26 +59,26 @@ class Prefetcher:
 
     async def fetch(
         self, environment_ids: Sequence[int], fields: frozenset[str]
-    ) -> dict[int, RevisedModels | GatewayError]:
+    ) -> dict[int, RevisedModels[E] | GatewayError]:
         """What was read of these environments; of those, at least with these fields, whose reading has begun."""
         mine = {one: self._begun[one] for one in environment_ids if one in self._begun}
         mine = {one: begun for one, begun in mine.items() if fields <= begun.fields}
         self._begun = {one: begun for one, begun in self._begun.items() if one not in mine}
-        found: dict[int, RevisedModels | GatewayError] = {}
+        found: dict[int, RevisedModels[E] | GatewayError] = {}
         for one, begun in mine.items():
             found[one] = (await asyncio.shield(begun.task))[one]
         return found
 
     async def _read(
-        self, environment_ids: Sequence[int], read: Callable[[Sequence[int]], Coroutine[None, None, Read]]
-    ) -> Read:
+        self, environment_ids: Sequence[int], read: Callable[[Sequence[int]], Coroutine[None, None, Read[E]]]
+    ) -> Read[E]:
         with deadline_of_its_own(self._seconds):
             try:
                 return await read(environment_ids)
             except GatewayError as failure:
                 return dict.fromkeys(environment_ids, failure)
 
-    def _forget(self, environment_ids: Sequence[int], begun: _Begun) -> None:
+    def _forget(self, environment_ids: Sequence[int], begun: _Begun[E]) -> None:
         for one in environment_ids:
             if self._begun.get(one) is begun:
                 del self._begun[one]

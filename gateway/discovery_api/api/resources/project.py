@@ -160,7 +160,7 @@ class Project:
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
         return self._client.ask(
             lambda field_context: rankings.slowest_models(
-                field_context, [project], slowest_n, last_n_runs, wanted, scope=taken
+                field_context, [project], rankings.RankingArguments(slowest_n, last_n_runs, taken), wanted
             ),
             lambda ranking: Model.ranked_list(ranking, self._client),
             refresh=refresh,
