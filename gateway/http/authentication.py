@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -38,8 +38,34 @@ class Credentials:
         return self.peer is not None and _is_loopback(self.peer)
 
 
-def credentials_of(scope: Mapping[str, Any]) -> Credentials:
-    """The credentials in an ASGI scope of kind http or websocket. A doubled header counts as none of its kind.
+_CREDENTIALS = "gateway.credentials"
+_CALLER = "gateway.caller"
+
+
+def credentials_of(scope: MutableMapping[str, Any]) -> Credentials:
+    """The credentials in an ASGI scope of kind http or websocket, read once and kept in the scope."""
+    credentials: Credentials | None = scope.get(_CREDENTIALS)
+    if credentials is None:
+        credentials = scope[_CREDENTIALS] = read_credentials(scope)
+    return credentials
+
+
+def known_caller_of(scope: MutableMapping[str, Any], authenticator: Authenticator) -> Caller | None:
+    """The caller of a request, if the authenticator knows it without waiting. Whoever asks next is told the same."""
+    caller = scope[_CALLER] = authenticator.known_caller(credentials_of(scope))
+    return caller
+
+
+async def caller_of(scope: MutableMapping[str, Any], authenticator: Authenticator) -> Caller:
+    """The caller of a request, determined once. Raises what `Authenticator.caller` raises."""
+    caller: Caller | None = scope.get(_CALLER)
+    if caller is None:
+        caller = scope[_CALLER] = await authenticator.caller(credentials_of(scope))
+    return caller
+
+
+def read_credentials(scope: Mapping[str, Any]) -> Credentials:
+    """The credentials in a scope's headers. A doubled header counts as none of its kind.
 
     HTTP/1.0 is what proxies speak that were told nothing (nginx before 1.29.7); clients of today do not.
     """

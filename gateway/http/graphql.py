@@ -15,12 +15,12 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.errors import GatewayError
 from gateway.execution.request import Answer, Caller, Executor, GraphQLParams
-from gateway.http.authentication import Authenticator, credentials_of
+from gateway.http.authentication import Authenticator, caller_of
 from gateway.http.errors import LimitExceeded, MethodRefused, OperationUnresolved, Overloaded
 from gateway.http.limits.variables import check_variables
-from gateway.http.negotiation import MediaType, accepted_streams, accepts_html, negotiate
+from gateway.http.negotiation import Accept, MediaType, accepted_streams, negotiate, read_accept
 from gateway.http.operation_cost import COST, CostPolicy, OperationCost, Pricing, priced
-from gateway.http.request.body import BodyLimits, ClientGone, check_media_type, read_body
+from gateway.http.request.body import BodyLimits, ClientGone, body_of, check_media_type
 from gateway.http.request.csrf import check_cross_site
 from gateway.http.request.documents import Document, DocumentLimits, Documents
 from gateway.http.request.max_age import max_age_of
@@ -98,14 +98,15 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        if self._is_a_browser_looking_around(scope, headers):
+        accept = read_accept(headers.get("accept"))
+        if self._is_a_browser_looking_around(scope, accept):
             await RedirectResponse(self._policy.explorer_path or "", status_code=303)(scope, receive, send)
             return
         seen = RequestRecord(scope["method"])
         start = time.perf_counter()
         try:
             with operation_span(self._policy.tracing, headers) as span:
-                reply = await self._reply(scope, headers, receive, seen)
+                reply = await self._reply(scope, headers, receive, accept=accept, seen=seen)
                 if span is not None:
                     span.set_attributes(traced(seen))
         except ClientGone:
@@ -136,22 +137,24 @@ class GraphQLEndpoint:
         for observe in self._observers:
             observe(seen)
 
-    def _is_a_browser_looking_around(self, scope: Scope, headers: Headers) -> bool:
-        wants_a_page = scope["method"] == "GET" and accepts_html(headers.get("accept"))
+    def _is_a_browser_looking_around(self, scope: Scope, accept: Accept) -> bool:
+        wants_a_page = scope["method"] == "GET" and accept.has_html
         return wants_a_page and self._policy.explorer_path is not None and b"query=" not in scope["query_string"]
 
     async def _reply(
-        self, scope: Scope, headers: Headers, receive: Receive, seen: RequestRecord
+        self, scope: Scope, headers: Headers, receive: Receive, *, accept: Accept, seen: RequestRecord
     ) -> Response | StreamReply:
         media_type = MediaType.JSON
         try:
-            media_type = negotiate(headers.get("accept"))
+            media_type = negotiate(accept)
             # Before anything is read: who may not ask costs nothing more.
-            caller = await self._authenticator.caller(credentials_of(scope))
+            caller = await caller_of(scope, self._authenticator)
             seen.caller = caller.name
             received = await self._receive(scope, headers, receive)
             params, price = self._understand(received, seen, max_age_of(headers))
-            answer = self._refused(params, price) or await self._deliver(params, caller, scope, seen)
+            answer = self._refused(params, price) or await self._deliver(
+                params, caller, scope, accept=accept, seen=seen
+            )
             if isinstance(answer, Stream):
                 return StreamReply(answer)
             answer = priced(answer, price)
@@ -205,10 +208,10 @@ class GraphQLEndpoint:
         return invalid
 
     async def _deliver(
-        self, params: GraphQLParams, caller: Caller, scope: Scope, seen: RequestRecord
+        self, params: GraphQLParams, caller: Caller, scope: Scope, *, accept: Accept, seen: RequestRecord
     ) -> Answer | Stream:
         """The answer as this client takes it."""
-        streams = accepted_streams(Headers(scope=scope).get("accept"))
+        streams = accepted_streams(accept)
         if seen.kind == OperationType.SUBSCRIPTION.value:
             return await self._live.events(params, caller, scope, streams)
         if streams.any and (streams.only or "@defer" in params.query):
@@ -286,4 +289,4 @@ class GraphQLEndpoint:
         if scope["method"] != "POST":
             raise MethodRefused("GraphQL is asked by POST or GET.", METHODS)
         check_media_type(headers)
-        return parameters_of_body(read_json(await read_body(headers, receive, policy.body), policy.json))
+        return parameters_of_body(read_json(await body_of(scope, headers, receive, policy.body), policy.json))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors import GatewayError
-from gateway.http.authentication import Authenticator, credentials_of
+from gateway.http.authentication import Authenticator, caller_of
 from gateway.http.negotiation import MediaType
 from gateway.http.responses import refusal_reply
 from gateway.identity.caller import Scope as CallerScope
@@ -22,7 +22,7 @@ class Guarded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            caller = await self._authenticator.caller(credentials_of(scope))
+            caller = await caller_of(scope, self._authenticator)
             if self._needed not in caller.scopes:
                 raise Forbidden(f"This needs a key or token with the scope {self._needed.value}.")
         except GatewayError as refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -56,15 +57,36 @@ _RANGES: dict[str, MediaType] = {
 _MOST_RANGES = 50
 
 
-def negotiate(accept: str | None) -> MediaType:
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """What an Accept header admits: its media ranges, each with its parameters. Read once per request."""
+
+    ranges: Sequence[tuple[str, Sequence[str]]]
+
+    @property
+    def has_html(self) -> bool:
+        """Whether a browser asks for a page: HTML is named itself, not only admitted by a wildcard."""
+        return any(name == "text/html" for name, _ in self.ranges)
+
+
+def read_accept(header: str | None) -> Accept:
+    """Reads an Accept header, of which the first 50 ranges count."""
+    ranges = []
+    for item in (header or "").lower().split(",")[:_MOST_RANGES] if header and header.strip() else ():
+        name, *parameters = (part.strip() for part in item.split(";"))
+        ranges.append((name, [parameter.replace(" ", "") for parameter in parameters]))
+    return Accept(ranges)
+
+
+def negotiate(accept: Accept) -> MediaType:
     """The media type for an Accept header; plain JSON when there is none. Raises NothingAcceptable.
 
     The highest quality wins, `application/graphql-response+json` on equal terms.
     """
-    if not accept or not accept.strip():
+    if not accept.ranges:
         return MediaType.JSON
     best: tuple[float, bool] | None = None
-    for name, parameters in _ranges(accept):
+    for name, parameters in accept.ranges:
         media_type, quality = _RANGES.get(name), _quality(parameters)
         if media_type is not None and quality > 0:
             rank = (quality, media_type is MediaType.GRAPHQL)
@@ -91,10 +113,10 @@ class AcceptedStreams:
         return self.events or self.parts is not None
 
 
-def accepted_streams(accept: str | None) -> AcceptedStreams:
+def accepted_streams(accept: Accept) -> AcceptedStreams:
     """The streams an Accept header names; a wildcard names none."""
     events, parts, whole = False, None, False
-    for name, parameters in _ranges(accept or ""):
+    for name, parameters in accept.ranges:
         if _quality(parameters) <= 0:
             continue
         if name == EVENTS_TYPE:
@@ -106,22 +128,7 @@ def accepted_streams(accept: str | None) -> AcceptedStreams:
     return AcceptedStreams(events, parts, (events or parts is not None) and not whole)
 
 
-def _ranges(accept: str) -> list[tuple[str, list[str]]]:
-    """The media ranges of a header, each with its parameters."""
-    found = []
-    for item in accept.lower().split(",")[:_MOST_RANGES]:
-        name, *parameters = (part.strip() for part in item.split(";"))
-        found.append((name, [parameter.replace(" ", "") for parameter in parameters]))
-    return found
-
-
-def accepts_html(accept: str | None) -> bool:
-    """Whether a browser asks for a page: HTML is named itself, not only admitted by a wildcard."""
-    names = {item.split(";")[0].strip() for item in (accept or "").lower().split(",")[:_MOST_RANGES]}
-    return "text/html" in names
-
-
-def _quality(parameters: list[str]) -> float:
+def _quality(parameters: Sequence[str]) -> float:
     """The `q` of a media range, 1 where it has none, 0 where it cannot be met (another charset, a malformed number)."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")

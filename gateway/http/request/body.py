@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from gateway.http.errors import MediaTypeRefused, PayloadTooLarge, ReceiveTimeout
 
@@ -38,6 +38,20 @@ def check_media_type(headers: Headers) -> None:
             raise MediaTypeRefused("The body must be JSON in UTF-8.")
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise MediaTypeRefused("The body must not be compressed.")
+
+
+BODY = "gateway.body"
+"""Where in the scope a layer further out has left the whole body, if it has read it."""
+
+
+async def body_of(scope: Scope, headers: Headers, receive: Receive, limits: BodyLimits) -> bytes:
+    """The body of a request, which is read once. Raises what `read_body` raises."""
+    body: bytes | None = scope.get(BODY)
+    if body is None:
+        return await read_body(headers, receive, limits)
+    if len(body) > limits.bytes:
+        raise _too_large(limits)
+    return body
 
 
 async def read_body(headers: Headers, receive: Receive, limits: BodyLimits) -> bytes:

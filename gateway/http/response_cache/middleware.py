@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.http.authentication import Authenticator, Credentials, credentials_of
+from gateway.http.authentication import Authenticator, Credentials, credentials_of, known_caller_of
+from gateway.http.request.body import BODY
 from gateway.http.request.csrf import PREFLIGHT_HEADERS
 from gateway.http.response_cache.replay import Replay
 from gateway.http.response_cache.response_cache import KEY, Key
@@ -68,6 +69,7 @@ class CachedResponses:
         question: bytes | None = scope["query_string"]
         if scope["method"] == "POST":
             question, receive = await _read(receive)
+            scope[BODY] = question
         audience = request.caller.audience
         key = Key(scope["method"], request.head, question, audience) if question is not None else None
         kept = self._replay.kept_answer(scope, key, request.credentials) if key else None
@@ -97,7 +99,7 @@ class CachedResponses:
         if head is None:
             return None
         credentials = credentials_of(scope)
-        caller = self._authenticator.known_caller(credentials)
+        caller = known_caller_of(scope, self._authenticator)
         return None if caller is None else _RequestHead(head, credentials, caller)
 
 
@@ -114,7 +116,7 @@ def _deciding(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[bytes, byte
 
 
 async def _read(receive: Receive) -> tuple[bytes | None, Receive]:
-    """The body, and a `receive` that gives it once more. None for one that is too large, or never comes."""
+    """The body, and what comes after it. None for one that is too large, or never comes, which is given once more."""
     taken: list[Message] = []
     body, more = b"", True
     while more and len(body) <= _MOST_BODY:
@@ -127,4 +129,4 @@ async def _read(receive: Receive) -> tuple[bytes | None, Receive]:
         return taken.pop(0) if taken else await receive()
 
     is_whole = not more and message["type"] == "http.request"
-    return (body if is_whole else None), again
+    return (body, receive) if is_whole else (None, again)

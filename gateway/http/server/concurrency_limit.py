@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http.errors import NothingAcceptable, Overloaded
-from gateway.http.negotiation import MediaType, negotiate
+from gateway.http.negotiation import MediaType, negotiate, read_accept
 from gateway.http.responses import refusal_reply
 from gateway.http.server.raw_hook import ARRIVED
 from gateway.telemetry.request_record import Observer, RequestRecord
@@ -107,6 +107,6 @@ class AdaptiveConcurrencyLimit:
 
 def _media_type(scope: Scope) -> MediaType:
     try:
-        return negotiate(Headers(scope=scope).get("accept"))
+        return negotiate(read_accept(Headers(scope=scope).get("accept")))
     except NothingAcceptable:
         return MediaType.JSON
