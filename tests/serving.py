@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.app import create_app
+from gateway.services.bundle import Services
 from gateway.settings import Settings
 
 
@@ -109,6 +111,14 @@ class Gateway:
 
     client: httpx2.AsyncClient
     upstream: UpstreamTap = field(default_factory=UpstreamTap)
+    app: Starlette | None = None
+
+    @property
+    def services(self) -> Services:
+        """What the gateway asks dbt with, while it runs."""
+        assert self.app is not None
+        services: Services = self.app.state.services
+        return services
 
     async def ask(self, query: str, /, headers: Mapping[str, str] | None = None, **variables: Any) -> Reply:
         """Any answer, errors and all."""
@@ -147,4 +157,4 @@ async def serving(settings: Settings, clock: Callable[[], float] = time.monotoni
             headers={"Accept": "application/graphql-response+json"},
         ) as client,
     ):
-        yield Gateway(client, upstream)
+        yield Gateway(client, upstream, app)

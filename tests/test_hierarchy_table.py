@@ -12,6 +12,7 @@ from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType
 
 from gateway.discovery_api import api, models
 from gateway.schema.build import build_schema
+from gateway.schema.core_schema import core_schema
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,7 +65,7 @@ def read_rows() -> list[Row]:
 
 
 ROWS = read_rows()
-SCHEMA = build_schema()._schema
+SCHEMA = core_schema(build_schema())
 
 
 def names_in(cell: str) -> list[str]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from gateway.errors import BadUserInput
 from gateway.hierarchy.filter_text import filter_of_text, text_of_filter
@@ -44,12 +44,6 @@ def project_name(name: str) -> str:
 def through_environment(name: str, environment_id: int | str) -> str:
     """The id of a project, by its name in ids, in one environment among several."""
     return f"{name}@{quote(str(environment_id), safe='').replace('.', '%2E').replace('~', '%7E')}"
-
-
-def name_and_environment(project_id: str) -> tuple[str, str | None]:
-    """The name in a project's id and the environment it is seen through; None where the id does not say."""
-    name, at, environment = project_id.partition("@")
-    return unquote(name), unquote(environment) if at else None
 
 
 def plain_name(project_id: str) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.concurrency.checkpoints import pieces
-from gateway.concurrency.only_if_cached import gather
 from gateway.errors import BadUserInput, NotFound
 from gateway.hierarchy.filters import ProjectFilter, contains_match
 from gateway.hierarchy.ids import AccountView, account_view
@@ -143,9 +142,3 @@ async def _ensure_known(context: FieldContext, criteria: ProjectFilter, projects
         if project_id not in known:
             missing = await unknown(context, "project", project_id, [project.id for project in projects])
             raise BadUserInput(f"projectIds: {missing.message}", argument="projectIds")
-
-
-async def model_counts(context: FieldContext, projects: Sequence[Project]) -> list[int]:
-    """How many models each project holds, in the order given."""
-    environments = await gather(context.loaders.models(project) for project in projects)
-    return [len(environment.models) for environment in environments]

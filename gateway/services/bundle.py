@@ -49,7 +49,6 @@ class Upstream:
     """Where dbt is: the wire, Discovery's full address, the Admin API's host, the account.
 
     Without an Admin API (`admin_url` None) the account is what `projects` say, and jobs and runs are inferred.
-    `facts_of` says whose token reads the facts, by a hash; "" the gateway's. Facts of different ones never meet.
     `account_key` tells the account of this dbt from any other, and from whatever is served in the place of dbt Cloud:
     what is shared and kept lies under it. `link` is the way to the Redis that replicas share. `calls_per_operation` is
     how many requests one operation may cause, to which the transport keeps; None: any number.
@@ -61,7 +60,6 @@ class Upstream:
     account_id: int
     projects: tuple[ConfiguredProject, ...] = ()
     status: Callable[[], UpstreamStatus] = untroubled
-    facts_of: str = ""
     account_key: str = ""
     link: RedisClient | None = None
     calls_per_operation: int | None = None

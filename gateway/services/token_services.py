@@ -38,7 +38,7 @@ class TokenTransport:
 
 def upstream_of(upstream: Upstream, token: SecretStr) -> Upstream:
     """The same upstream, asked with this token."""
-    return replace(upstream, transport=TokenTransport(upstream.transport, token), facts_of=hash_of_token(token))
+    return replace(upstream, transport=TokenTransport(upstream.transport, token))
 
 
 def hash_of_token(token: SecretStr) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -12,7 +13,6 @@ from gateway.hierarchy.filters import Inclusion, ModelFilter, ProjectFilter, Tag
 from gateway.hierarchy.ids import (
     AccountView,
     account_view,
-    name_and_environment,
     plain_name,
     project_name,
     project_part,
@@ -45,6 +45,12 @@ def test_generated_ids_of_projects_and_models_are_read_back_and_never_meet() -> 
         assert name_and_environment(project_id) == (name, environment)
         assert plain_name(project_id) == plain
         assert model_id.removeprefix(f"{project_id}.") == model
+
+
+def name_and_environment(project_id: str) -> tuple[str, str | None]:
+    """The name and the environment that an id was made of; None where it names no environment."""
+    name, at, environment = project_id.partition("@")
+    return unquote(name), unquote(environment) if at else None
 
 
 def generated_filter(random: Random) -> ProjectFilter:

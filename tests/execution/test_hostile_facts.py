@@ -16,6 +16,7 @@ from gateway.execution.fast_path import columns
 from gateway.execution.fast_path.operations import Operations
 from gateway.execution.fast_path.row_classes import RowClasses
 from gateway.execution.operation_runner import format_error
+from gateway.schema.core_schema import core_schema
 from tests.execution.hostile_schema import ROOTS, conjure, hostile_schema, without_descriptions
 from tests.generated.queries import QueryGenerator, Shape
 
@@ -59,11 +60,11 @@ def told(result: ExecutionResult, calls: list[Any]) -> bytes:
     return msgspec.json.encode([result.data, errors, calls], enc_hook=lambda odd: type(odd).__name__)
 
 
-async def fast(operations: Operations, text: str, variables: dict[str, Any]) -> bytes:
+async def fast(schema: strawberry.Schema, operations: Operations, text: str, variables: dict[str, Any]) -> bytes:
     calls: list[Any] = []
     result = await operations.run(parse(text), None, variables, calls)
     # None: left to graphql-core.
-    return await slow(operations._schema._schema, text, variables) if result is None else told(result, calls)
+    return await slow(core_schema(schema), text, variables) if result is None else told(result, calls)
 
 
 async def slow(schema: GraphQLSchema, text: str, variables: dict[str, Any]) -> bytes:
@@ -82,13 +83,13 @@ async def test_generated_queries_come_to_the_same(
     for seed in range(QUERIES // 4):
         conjure(seed, hostility)
         text, variables = generator.query()
-        assert await fast(operations, text, variables) == await slow(schema._schema, text, variables), text
+        assert await fast(schema, operations, text, variables) == await slow(core_schema(schema), text, variables), text
 
 
 def test_generated_queries_are_valid_and_of_every_kind(schema: strawberry.Schema) -> None:
     generator = QueryGenerator(0, without_descriptions(schema), VALUES, SHAPE)
     drawn = [generator.query() for _ in range(500)]
-    assert [text for text, _ in drawn if validate(schema._schema, parse(text))] == []
+    assert [text for text, _ in drawn if validate(core_schema(schema), parse(text))] == []
     for kind, pattern in KINDS.items():
         assert len([text for text, _ in drawn if re.search(pattern, text)]) > 20, kind
     assert any(None in variables.values() for _, variables in drawn)
@@ -97,7 +98,7 @@ def test_generated_queries_are_valid_and_of_every_kind(schema: strawberry.Schema
 @pytest.mark.parametrize("count", [None, 1, 2, 5])
 @pytest.mark.parametrize("yes", [True, False])
 async def test_fragments_interfaces_and_deciding_variables(schema: strawberry.Schema, count: int, yes: bool) -> None:
-    assert validate(schema._schema, parse(FEATURES)) == []
+    assert validate(core_schema(schema), parse(FEATURES)) == []
     operations = Operations(schema)
     document = parse(FEATURES)
     for seed in range(40):
@@ -109,7 +110,7 @@ async def test_fragments_interfaces_and_deciding_variables(schema: strawberry.Sc
             calls: list[Any] = []
             result = await operations.run(document, None, variables, calls)
             assert result is not None
-            assert told(result, calls) == await slow(schema._schema, FEATURES, variables)
+            assert told(result, calls) == await slow(core_schema(schema), FEATURES, variables)
 
 
 async def test_a_field_with_a_lie_in_it_would_be_noticed(
@@ -117,11 +118,11 @@ async def test_a_field_with_a_lie_in_it_would_be_noticed(
 ) -> None:
     text = "{ things { id size ratio at tags } }"
     conjure(3, 0.0)
-    right = await slow(schema._schema, text, {})
-    assert await fast(Operations(schema), text, {}) == right
+    right = await slow(core_schema(schema), text, {})
+    assert await fast(schema, Operations(schema), text, {}) == right
     monkeypatch.setitem(columns._AS_THEY_ARE, "Int", lambda values, kinds: True)  # type: ignore[index]
     ROOTS[0]._fields["size"] = 2**31
-    assert await fast(Operations(schema), text, {}) != await slow(schema._schema, text, {})
+    assert await fast(schema, Operations(schema), text, {}) != await slow(core_schema(schema), text, {})
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ async def test_a_null_that_ought_to_decide_is_an_error_where_graphql_core_comes_
     conjure(1, 0.0)
     operations = Operations(schema)
     for variables in ({"yes": None}, {"yes": True}, {}, {"yes": False}, {"yes": None}):
-        assert await fast(operations, text, variables) == await slow(schema._schema, text, variables)
+        assert await fast(schema, operations, text, variables) == await slow(core_schema(schema), text, variables)
         assert operations.run_sync(parse(text), None, {"yes": None}, []) is None
 
 
@@ -181,10 +182,10 @@ async def test_plans_are_kept_within_their_bound_and_go_with_their_documents(sch
     documents = [parse(f"{{ a{number}: first {{ id }} }}") for number in range(10)]
     for document in documents:
         assert await operations.run(document, None, {}, []) is not None
-    assert len(operations._known) == 3
+    assert len(operations) == 3
     del documents, document
     gc.collect()
-    assert len(operations._known) == 0
+    assert len(operations) == 0
 
 
 async def test_documents_that_ask_for_the_same_keys_share_a_class(schema: strawberry.Schema) -> None:
@@ -198,7 +199,7 @@ async def test_documents_that_ask_for_the_same_keys_share_a_class(schema: strawb
 
     before = classes()
     texts = [f"query Q{number} {{ things {{ id same: label }} }}" for number in range(20)]
-    answers = {await fast(operations, text, {}) for text in texts}
+    answers = {await fast(schema, operations, text, {}) for text in texts}
     assert len(answers) == 1
     assert classes() == before + 1
 

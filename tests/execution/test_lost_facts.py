@@ -30,8 +30,7 @@ async def pair(demo_store: str) -> AsyncIterator[Pair]:
 
 
 def memory_of(gateway: Gateway) -> Memory:
-    memory: Memory = gateway.client._transport.app.state.services.tiers.memory  # type: ignore[attr-defined]
-    return memory
+    return gateway.services.tiers.memory
 
 
 def forget_some(pair: Pair, chance: Random) -> None:

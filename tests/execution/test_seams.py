@@ -13,6 +13,7 @@ from graphql.execution.executor import Executor
 from gateway.execution.fast_path.columns import leaf_column
 from gateway.execution.fast_path.resolvers import async_resolver, definition_of, plain_reader
 from gateway.schema.build import build_schema
+from gateway.schema.core_schema import core_schema
 
 SIGNATURES = {
     "execute_fields": ["self", "parent_type", "source_value", "path", "grouped_field_set", "position_context"],
@@ -34,7 +35,7 @@ def test_the_executor_has_the_methods_that_are_overridden_and_called(name: str) 
 
 
 def object_types() -> list[GraphQLObjectType]:
-    kinds = build_schema()._schema.type_map.values()
+    kinds = core_schema(build_schema()).type_map.values()
     return [kind for kind in kinds if isinstance(kind, GraphQLObjectType) and not kind.name.startswith("_")]
 
 
@@ -59,7 +60,7 @@ def test_types_tell_their_objects_by_class_alone() -> None:
 
 def test_times_are_written_as_isoformat_writes_them() -> None:
     chance = random.Random(5)  # noqa: S311
-    column = leaf_column(build_schema()._schema.type_map["DateTime"], nullable=True)  # type: ignore[arg-type]
+    column = leaf_column(core_schema(build_schema()).type_map["DateTime"], nullable=True)  # type: ignore[arg-type]
     micros = (0, 1, 10, 100, 1_000, 100_000, 123_456, 999_999)
     times = [
         datetime.fromtimestamp(chance.randint(-(10**10), 10**11), UTC).replace(microsecond=chance.choice(micros))
@@ -69,7 +70,7 @@ def test_times_are_written_as_isoformat_writes_them() -> None:
 
 
 def test_enum_members_are_known_by_identity() -> None:
-    enums = [kind for kind in build_schema()._schema.type_map.values() if isinstance(kind, GraphQLEnumType)]
+    enums = [kind for kind in core_schema(build_schema()).type_map.values() if isinstance(kind, GraphQLEnumType)]
     for kind in (one for one in enums if hasattr(one, "wrapped_cls")):
         members = list(kind.wrapped_cls)
         assert leaf_column(kind, nullable=False)(members) == [kind.coerce_output_value(one) for one in members]

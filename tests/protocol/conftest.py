@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from gateway.execution.request import Answer, Caller, GraphQLParams
 from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.health import Readiness
+from gateway.schema.core_schema import core_schema
 
 
 @strawberry.type
@@ -50,7 +51,7 @@ class SmallExecutor:
     """Validates and executes with graphql-core, as the real executor does, without any of its other duties."""
 
     def __init__(self) -> None:
-        self.schema = strawberry.Schema(query=Query, mutation=Mutation)._schema
+        self.schema = core_schema(strawberry.Schema(query=Query, mutation=Mutation))
         self.seen: list[GraphQLParams] = []
 
     def invalid(self, params: GraphQLParams) -> Answer | None:

@@ -166,9 +166,9 @@ async def test_the_server_shows_requests_to_one_hook_whatever_answers_them(quick
 
 async def connection_text(connection: Connection) -> tuple[bytes, str]:
     connection.writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    head = await connection._reader.readuntil(b"\r\n\r\n")
+    head = await connection.reader.readuntil(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
-    return head, (await connection._reader.readexactly(length)).decode()
+    return head, (await connection.reader.readexactly(length)).decode()
 
 
 def ways(shown: str) -> dict[str, float]:

@@ -360,7 +360,7 @@ class Connection:
     """One connection that is kept."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
+        self.reader = reader
         self.writer = writer
 
     async def ask(self, *parts: bytes) -> tuple[bytes, Any]:
@@ -371,9 +371,9 @@ class Connection:
         return await self.read()
 
     async def read(self) -> tuple[bytes, Any]:
-        head = await asyncio.wait_for(self._reader.readuntil(b"\r\n\r\n"), 10)
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
-        return head, json.loads(await self._reader.readexactly(length))
+        return head, json.loads(await self.reader.readexactly(length))
 
 
 @asynccontextmanager

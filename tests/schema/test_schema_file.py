@@ -19,6 +19,7 @@ from graphql import (
 
 from gateway.execution.operation_runner import OperationRunner
 from gateway.schema.build import build_schema, print_sdl
+from gateway.schema.core_schema import core_schema
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,16 +59,16 @@ SPECIFIED = {"_Any", "_Service", "_Entity", "_FieldSet", "link__Import", "link__
 
 
 def test_every_type_field_argument_and_enum_value_is_described(schema: strawberry.Schema) -> None:
-    described = things_to_describe(schema._schema)
+    described = things_to_describe(core_schema(schema))
     assert len(described) > 200
     assert [name for name, text in described.items() if not (text or "").strip()] == []
 
 
 def test_no_type_of_the_schema_is_without_a_way_to_it(schema: strawberry.Schema) -> None:
-    names = {name for name in schema._schema.type_map if not name.startswith("_")}
+    names = {name for name in core_schema(schema).type_map if not name.startswith("_")}
     for root in ("Account", "Project", "Model", "Job", "Run", "ModelRun", "PageInfo"):
         assert root in names
-    unions = [kind for kind in schema._schema.type_map.values() if isinstance(kind, GraphQLUnionType)]
+    unions = [kind for kind in core_schema(schema).type_map.values() if isinstance(kind, GraphQLUnionType)]
     assert [union.name for union in unions] == ["_Entity"]
     assert {kind.name for kind in unions[0].types} == {"Account", "Project", "Model", "Job", "Run"}
 
@@ -75,7 +76,7 @@ def test_no_type_of_the_schema_is_without_a_way_to_it(schema: strawberry.Schema)
 def test_what_upstream_may_withhold_is_nullable(schema: strawberry.Schema) -> None:
     """A failing part must null itself, never its parent: no field with a resolver of its own is non-null."""
     for name in ("Query", "Account", "Project", "Model", "Job", "Run", "ModelRun"):
-        kind = schema._schema.type_map[name]
+        kind = core_schema(schema).type_map[name]
         assert isinstance(kind, GraphQLObjectType)
         for field_name, field in kind.fields.items():
             if "Connection" in str(field.type) or (name == "Query" and not field_name.startswith("_")):
@@ -84,9 +85,9 @@ def test_what_upstream_may_withhold_is_nullable(schema: strawberry.Schema) -> No
 
 def test_strawberrys_own_schema_object_is_where_the_runner_expects_it(schema: strawberry.Schema) -> None:
     """`_schema` is Strawberry's, not promised to anybody; the runner executes on it."""
-    assert isinstance(schema._schema, GraphQLSchema)
-    assert schema._schema.query_type is not None
-    assert schema._schema.query_type.name == "Query"
+    assert isinstance(core_schema(schema), GraphQLSchema)
+    assert core_schema(schema).query_type is not None
+    assert core_schema(schema).query_type.name == "Query"
     document: DocumentNode = parse("{ account { models { totalCount } } }")
     assert OperationRunner(schema).projection(document, None) is not None
 
@@ -106,7 +107,7 @@ def test_a_nullable_field_says_what_null_means(schema: strawberry.Schema) -> Non
     """All but those that are null only where the answer holds an error for them."""
     silent = {
         f"{name}.{field_name}"
-        for name, kind in schema._schema.type_map.items()
+        for name, kind in core_schema(schema).type_map.items()
         if isinstance(kind, GraphQLObjectType) and not name.startswith("_")
         for field_name, field in kind.fields.items()
         if not str(field.type).endswith("!") and "null" not in (field.description or "").lower()

@@ -19,8 +19,7 @@ async def test_a_reading_has_the_time_of_a_request(
     demo_store: str, request_seconds: float, reading_seconds: float
 ) -> None:
     async with serving(Settings(store_url=demo_store, request_seconds=request_seconds)) as gateway:
-        services = gateway.client._transport.app.state.services  # type: ignore[attr-defined]
-        assert services.tiers.flight_seconds == reading_seconds
+        assert gateway.services.tiers.flight_seconds == reading_seconds
 
 
 @pytest.mark.parametrize(("timeout", "reading_seconds"), [(1.0, LEAST), (90.0, 90.0)])

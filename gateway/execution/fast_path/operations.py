@@ -64,6 +64,9 @@ class Operations:
         self.rows = Room()
         self._row_classes = RowClasses()
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     async def run(
         self, document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any] | None, context: object
     ) -> Compiled | None:

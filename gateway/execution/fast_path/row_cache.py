@@ -27,6 +27,9 @@ class Room:
         self.most_bytes = most_bytes
         self._kept: WeakSet[RowCache] = WeakSet()
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     @property
     def bytes_kept(self) -> int:
         """What rows take, with the objects they hold."""
