@@ -228,7 +228,7 @@ def test_one_map_drops_its_oldest_entries() -> None:
 OWN_TASKS = {
     "concurrency/background_tasks.py": "the owner that the others use",
     "caching/facts.py": "a flight is held by its keys, and awaited by whoever asks for one of them",
-    "execution/fast_path/compiled_executor.py": "fields of one answer, awaited together",
+    "execution/piecewise_executor.py": "fields of one answer, awaited together",
     "http/streaming/stream_response.py": "the next part of one response, beside its end",
     "http/streaming/websocket_handler.py": "the reader and the operations of one connection",
     "http/webhooks.py": "an event's work is held by its id, for dbt's repeats of it",

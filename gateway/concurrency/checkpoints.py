@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from gateway.concurrency.only_if_cached import is_only_if_cached, spend
@@ -25,6 +25,9 @@ STEPS_PER_TURN = 2_000
 
 STEPS_PER_PIECE = 1_000
 """What `pieces` lets be done between two checkpoints."""
+
+_STEPS_TO_SORT = 0.5
+_MERGED_IN_A_STEP = 8
 
 
 async def checkpoint(steps: int) -> None:
@@ -45,23 +48,38 @@ async def pieces(items: Sequence[T], steps: float = 1.0) -> AsyncIterator[Sequen
         yield piece
 
 
+async def sorted_in_pieces(items: Sequence[T], key: Callable[[T], Any], *, reverse: bool = False) -> list[T]:
+    """What `sorted` returns, stable too, in pieces: short runs are sorted and then merged two by two."""
+    runs = [sorted(piece, key=key, reverse=reverse) async for piece in pieces(items, _STEPS_TO_SORT)]
+    while len(runs) > 1:
+        merged = []
+        for start in range(0, len(runs), 2):
+            run = [one for part in runs[start : start + 2] for one in part]
+            await checkpoint(len(run) // _MERGED_IN_A_STEP)
+            # Python's sort finds the runs and merges them.
+            run.sort(key=key, reverse=reverse)
+            merged.append(run)
+        runs = merged
+    return runs[0] if runs else []
+
+
 class _Turns:
     """What the work of one loop has done in this turn, and who waits for another."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._left = STEPS_PER_TURN
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
         self._is_ending = False
 
     async def take(self, steps: int) -> None:
+        self._end_later()
         if self._left <= 0 or self._waiting:
             turn = self._loop.create_future()
-            self._waiting.append(turn)
-            self._end_later()
+            self._waiting.append((turn, steps))
             await turn
-        self._left -= steps
-        self._end_later()
+        else:
+            self._left -= steps
 
     def _end_later(self) -> None:
         if not self._is_ending:
@@ -72,13 +90,12 @@ class _Turns:
         """Runs once in a turn of the loop, which looks after sockets and timers before the next."""
         self._is_ending = False
         self._left = STEPS_PER_TURN
-        while self._waiting:
-            turn = self._waiting.popleft()
+        while self._waiting and self._left > 0:
+            turn, steps = self._waiting.popleft()
             if not turn.done():
-                # One at a time: what it does shows only when it has run.
                 turn.set_result(None)
+                self._left -= steps
                 self._end_later()
-                return
 
 
 # A loop's turns live as long as the loop.

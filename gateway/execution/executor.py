@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from functools import partial
 
 from gateway.caching.cache_validator import lasting
+from gateway.concurrency.checkpoints import STEPS_PER_TURN, checkpoint
 from gateway.concurrency.deadline import deadline_in
 from gateway.concurrency.only_if_cached import only_if_cached
 from gateway.errors import UpstreamUnavailable
@@ -68,6 +69,8 @@ class GatewayExecutor:
         answer = self.execute_sync(params, caller)
         if answer is not None:
             return answer
+        # The attempt may have taken as long as a turn of the loop.
+        await checkpoint(STEPS_PER_TURN)
         request_scope = await self._begin(params, caller)
         max_age_of = request_scope.services.max_age_of(params.max_age)
         with measuring(request_scope.usage), deadline_in(self._request_seconds), max_age_of:

@@ -17,7 +17,6 @@ from graphql import (
     GraphQLError,
     experimental_execute_incrementally,
 )
-from graphql.execution import Executor
 from msgspec import Struct
 
 from gateway.concurrency.checkpoints import pieces
@@ -26,6 +25,7 @@ from gateway.execution.disclosure import Disclosure
 from gateway.execution.fast_path.compiled_executor import Compiled
 from gateway.execution.fast_path.operations import Operations
 from gateway.execution.per_document import PerDocument
+from gateway.execution.piecewise_executor import PiecewiseExecutor
 from gateway.execution.validation import Validator
 from gateway.loading.field_context import PartialFailure
 from gateway.loading.projection import Projection, projection_of
@@ -146,7 +146,7 @@ class OperationRunner:
             variable_values=dict(variables or {}),
             operation_name=operation_name,
             hide_suggestions=not self._disclosure.suggestions,
-            executor_class=Executor,
+            executor_class=PiecewiseExecutor,
         )
         finished = await result if isawaitable(result) else result
         return cast("ExecutionResult", finished)

@@ -111,19 +111,20 @@ class Order(Generic[T]):
 
     def sort(self, items: Iterable[T]) -> list[T]:
         """The items in this order."""
-        return self.sort_placed(self.place(items))
+        placed = self.place(items)
+        placed.sort(key=PLACED_ID, reverse=self.ties is Direction.DESC)
+        valued = [one for one in placed if one[0] is not None]
+        # Sorting leaves what is equal as it was, backwards too; comparing keys would take four times as long.
+        valued.sort(key=PLACED_VALUE, reverse=self.direction is Direction.DESC)
+        return [item for _, _, item in valued] + [item for value, _, item in placed if value is None]
 
     def place(self, items: Iterable[T]) -> list[tuple[Value, str | int, T]]:
         """Each item with what it is ordered by, and its id: nearly all that sorting costs, about 1 µs an item."""
         return [(self.value(item), self.id(item), item) for item in items]
 
-    def sort_placed(self, placed: list[tuple[Value, str | int, T]]) -> list[T]:
-        """The items in this order. About 0.3 µs for each."""
-        placed.sort(key=itemgetter(1), reverse=self.ties is Direction.DESC)
-        valued = [one for one in placed if one[0] is not None]
-        # Sorting leaves what is equal as it was, backwards too; comparing keys would take four times as long.
-        valued.sort(key=itemgetter(0), reverse=self.direction is Direction.DESC)
-        return [item for _, _, item in valued] + [item for value, _, item in placed if value is None]
+
+PLACED_VALUE, PLACED_ID = itemgetter(0), itemgetter(1)
+"""Of what `Order.place` gives: the value that decides, and the id."""
 
 
 def model_order(field: ModelOrderField, direction: Direction) -> Order[Model]:

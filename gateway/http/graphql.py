@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.concurrency.checkpoints import STEPS_PER_TURN, checkpoint
 from gateway.errors import GatewayError
 from gateway.execution.request import Answer, Caller, Executor, GraphQLParams
 from gateway.http.authentication import Authenticator, caller_of
@@ -36,6 +37,15 @@ from gateway.telemetry.request_record import Observer, RequestRecord, codes_of, 
 from gateway.telemetry.tracing import Tracing, operation_span
 
 METHODS = "GET, POST"
+
+# Reading a body, or validating a document, of at least this length takes milliseconds.
+_LONG = 4_096
+
+
+async def _before_long(content: Sized) -> None:
+    """To be awaited before each step that takes the longer the longer this is: one is done in a turn of the loop."""
+    if len(content) >= _LONG:
+        await checkpoint(STEPS_PER_TURN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +162,7 @@ class GraphQLEndpoint:
             seen.caller = caller.name
             received = await self._receive(scope, headers, receive)
             params, price = self._understand(received, seen, max_age_of(headers))
+            await _before_long(params.query)
             answer = self._refused(params, price) or await self._deliver(
                 params, caller, scope, accept=accept, seen=seen
             )
@@ -289,4 +300,8 @@ class GraphQLEndpoint:
         if scope["method"] != "POST":
             raise MethodRefused("GraphQL is asked by POST or GET.", METHODS)
         check_media_type(headers)
-        return parameters_of_body(read_json(await body_of(scope, headers, receive, policy.body), policy.json))
+        body = await body_of(scope, headers, receive, policy.body)
+        await _before_long(body)
+        content = read_json(body, policy.json)
+        await _before_long(body)
+        return parameters_of_body(content)

@@ -3,18 +3,68 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from aiodataloader import DataLoader
+from aiodataloader import DataLoader, Loader, enqueue_post_future_job
 
+from gateway.concurrency.checkpoints import checkpoint
 from gateway.concurrency.only_if_cached import is_only_if_cached
 from gateway.errors import GatewayError
 from gateway.telemetry.tracing import span
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+
+# Microseconds that go on with what one of many waits for.
+_STEPS_AFTER_A_LOAD = 30
+
+
+class Departures:
+    """Holds the batches of one request back while a long list starts what its items wait for, which takes several
+    turns of the event loop: all of it goes into the same batches."""
+
+    __slots__ = ("_held", "_then")
+
+    def __init__(self) -> None:
+        self._held = 0
+        self._then: list[Callable[[], None]] = []
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within the block no batch is sent. Nothing may be waited for in it that a batch brings."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+            if not self._held:
+                then, self._then = self._then, []
+                for send in then:
+                    send()
+
+    def when_free(self, send: Callable[[], None]) -> None:
+        """Calls `send` now, or as soon as batches are held no longer."""
+        if self._held:
+            self._then.append(send)
+        else:
+            send()
+
+
+class _HeldLoader(DataLoader[K, V]):
+    """aiodataloader's, whose batches leave when `departures` lets them."""
+
+    def __init__(self, load_many: Callable[[Sequence[K]], Any], remember: bool, departures: Departures) -> None:
+        super().__init__(load_many, cache=remember)
+        self._departures = departures
+
+    def do_resolve_reject(self, key: K, future: asyncio.Future[V]) -> None:
+        self._queue.append(Loader(key=key, future=future))
+        if len(self._queue) == 1:
+            self._departures.when_free(lambda: enqueue_post_future_job(self.loop, self))
 
 
 class Batched(Generic[K, V]):
@@ -26,8 +76,13 @@ class Batched(Generic[K, V]):
     """
 
     def __init__(
-        self, load_many: Callable[[list[K]], Awaitable[Mapping[K, V | GatewayError]]], *, remember: bool = True
+        self,
+        load_many: Callable[[list[K]], Awaitable[Mapping[K, V | GatewayError]]],
+        departures: Departures | None = None,
+        *,
+        remember: bool = True,
     ) -> None:
+        self._departures = departures or Departures()
         self._load_many = load_many
         self._name = getattr(load_many, "__name__", "load").strip("_")
         self._remember = remember
@@ -35,12 +90,19 @@ class Batched(Generic[K, V]):
     @cached_property
     def _loader(self) -> DataLoader[K, V]:
         # Most requests use few of the loaders there are, and making one takes some microseconds.
-        return DataLoader(self._batch, cache=self._remember)
+        return _HeldLoader(self._batch, self._remember, self._departures)
 
     async def load(self, key: K) -> V:
         """The value of a key; raises the GatewayError it met."""
         if not is_only_if_cached():
-            return await asyncio.shield(self._loader.load(key))
+            # One batch answers many, who would all go on in the same turn of the loop.
+            try:
+                value = await asyncio.shield(self._loader.load(key))
+            except GatewayError:
+                await checkpoint(_STEPS_AFTER_A_LOAD)
+                raise
+            await checkpoint(_STEPS_AFTER_A_LOAD)
+            return value
         (answer,) = await self._tell([key])
         if isinstance(answer, GatewayError):
             raise answer

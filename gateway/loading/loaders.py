@@ -21,7 +21,7 @@ from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.timed_models import EnvironmentRuntimes
 from gateway.hierarchy.visibility import EVERYTHING, Visibility
-from gateway.loading.batching import Batched
+from gateway.loading.batching import Batched, Departures
 from gateway.loading.built_models import Built, built_models
 from gateway.loading.histories import read_histories
 from gateway.loading.project_map import ProjectMap, environments_of, map_projects
@@ -86,15 +86,20 @@ class Loaders:
         self._visibility = visibility
         self._ids = ids
         self._suggestions = 0
+        self.departures = Departures()
 
     # Most requests use few of the loaders there are.
     @cached_property
     def _projects(self) -> Batched[Literal["all"], ProjectMap]:
-        return Batched(self._load_projects)
+        return Batched(self._load_projects, self.departures)
+
+    @cached_property
+    def _jobs(self) -> Batched[Literal["all"], Mapping[int, Job]]:
+        return Batched(self._load_jobs, self.departures)
 
     @cached_property
     def _models(self) -> Batched[_Wanted, EnvironmentModels]:
-        return Batched(self._load_models)
+        return Batched(self._load_models, self.departures)
 
     @cached_property
     def _runtimes(self) -> Batched[Project, RankedModels]:
@@ -102,55 +107,55 @@ class Loaders:
 
     @cached_property
     def _histories(self) -> Batched[HistoryRequest, Histories]:
-        return Batched(self._load_histories, remember=False)
+        return Batched(self._load_histories, self.departures, remember=False)
 
     @cached_property
     def _details(self) -> Batched[HistoryKey, ModelDetails]:
-        return Batched(self._load_details)
+        return Batched(self._load_details, self.departures)
 
     @cached_property
     def _lineages(self) -> Batched[int, Lineage]:
-        return Batched(self._services.lineage.lineages)
+        return Batched(self._services.lineage.lineages, self.departures)
 
     @cached_property
     def _sources(self) -> Batched[int, Sources]:
-        return Batched(self._services.sources.sources)
+        return Batched(self._services.sources.sources, self.departures)
 
     @cached_property
     def _owners(self) -> Batched[int, Owners]:
-        return Batched(self._services.groups.owners)
+        return Batched(self._services.groups.owners, self.departures)
 
     @cached_property
     def _runs(self) -> Batched[int, Run]:
-        return Batched(self._services.admin.runs)
+        return Batched(self._services.admin.runs, self.departures)
 
     @cached_property
     def _run_details(self) -> Batched[int, RunDetails]:
-        return Batched(self._services.admin.run_details)
+        return Batched(self._services.admin.run_details, self.departures)
 
     @cached_property
     def _recent_runs(self) -> Batched[tuple[int, int], tuple[Run, ...]]:
-        return Batched(self._load_recent_runs)
+        return Batched(self._load_recent_runs, self.departures)
 
     @cached_property
     def _run_counts(self) -> Batched[int, int | None]:
-        return Batched(self._services.admin.run_counts)
+        return Batched(self._services.admin.run_counts, self.departures)
 
     @cached_property
     def _run_models(self) -> Batched[Run, RunModels[ModelRun]]:
-        return Batched(self._load_run_models)
+        return Batched(self._load_run_models, self.departures)
 
     @cached_property
     def _told(self) -> Batched[Witness, Told | None]:
-        return Batched(self._services.arguments.told)
+        return Batched(self._services.arguments.told, self.departures)
 
     @cached_property
     def _ended_run_models(self) -> Batched[RunKey, RunModels[ModelRun]]:
-        return Batched(self._load_ended_run_models)
+        return Batched(self._load_ended_run_models, self.departures)
 
     @cached_property
     def _built_models(self) -> Batched[Job, Built]:
-        return Batched(self._load_built_models)
+        return Batched(self._load_built_models, self.departures)
 
     @property
     def account_number(self) -> int:
@@ -162,7 +167,7 @@ class Loaders:
 
     async def jobs(self) -> Mapping[int, Job]:
         """The account's jobs by their ids."""
-        return await self._services.admin.jobs()
+        return await self._jobs.load("all")
 
     def may_suggest(self) -> bool:
         """Whether ids may be looked for that are similar to one that names nothing: for the first five of a request."""
@@ -276,6 +281,9 @@ class Loaders:
     async def _load_projects(self, keys: list[Literal["all"]]) -> Mapping[Literal["all"], ProjectMap | GatewayError]:
         projects, _ = await gather_pair(self._map_projects(), self._begin_jobs())
         return dict.fromkeys(keys, projects)
+
+    async def _load_jobs(self, keys: list[Literal["all"]]) -> Mapping[Literal["all"], Mapping[int, Job]]:
+        return dict.fromkeys(keys, await self._services.admin.jobs())
 
     async def _begin_jobs(self) -> None:
         """Has the jobs read beside the projects where they will be needed; whoever needs them hears what went wrong."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from gateway.concurrency.checkpoints import checkpoint, pieces
+from gateway.concurrency.checkpoints import checkpoint, pieces, sorted_in_pieces
 from gateway.concurrency.only_if_cached import gather
 from gateway.errors import GatewayError
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
@@ -27,6 +27,9 @@ from gateway.queries.jobs import ended_runs, select_jobs
 from gateway.queries.models import counted_runs, in_order, narrowed_environments, runtimes_of
 from gateway.services.models.model_histories import HistoryKey
 from gateway.telemetry.usage import current_usage
+
+# Microseconds to merge the orders of projects by one model more, and to make its rank.
+_STEPS_OF_A_RANK = 5
 
 M = TypeVar("M", bound=RankableModel)
 
@@ -85,6 +88,7 @@ async def _by_last_success(environments: Sequence[ModelOrders[M]], first: int) -
         # Each keeps its order: whoever ranks the same models after that costs next to nothing.
         await checkpoint(one.steps_to_rank(first))
         one.slowest(first)
+    await checkpoint(min(first, sum(one.timed for one in environments)) * _STEPS_OF_A_RANK)
     return slowest_of_projects(environments, first)
 
 
@@ -93,7 +97,15 @@ async def _by_history(
 ) -> Ranking[M]:
     models = await in_order(environments)
     measured, left_out = await _measure_history(context, projects, models, asked)
-    return replace(rank(measured, asked.first), left_out=left_out)
+    return replace(await _rank(measured, asked.first), left_out=left_out)
+
+
+async def _rank(measured: Sequence[Measured[M]], first: int) -> Ranking[M]:
+    """What `rank` makes of many, in pieces."""
+    rankable = [one for one in measured if one.runtimes.mean is not None]
+    best = await sorted_in_pieces(rankable, lambda one: (-(one.runtimes.mean or 0.0), one.id))
+    ranking = rank(best[:first], first)
+    return replace(ranking, considered=len(measured), without_runtime=len(measured) - len(rankable))
 
 
 async def _measure_history(

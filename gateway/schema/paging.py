@@ -18,12 +18,14 @@ from zlib import crc32
 
 from msgspec import Struct
 
-from gateway.concurrency.checkpoints import checkpoint, pieces
+from gateway.concurrency.checkpoints import pieces, sorted_in_pieces
 from gateway.errors import BadUserInput
-from gateway.hierarchy.ordering import Order, Position
+from gateway.hierarchy.ordering import PLACED_ID, PLACED_VALUE, Direction, Order, Position
 from gateway.telemetry.usage import current_usage
 
 T = TypeVar("T")
+
+_STEPS_OF_A_CHECKSUM = 0.5
 
 Total = int | None | Awaitable[int | None]
 Place = Callable[[], Sequence[str | int]]
@@ -122,16 +124,19 @@ def cut(
     *,
     arrived_in: Order[T] | None = None,
     place: Place = tuple,
+    sums: Sequence[int] | None = None,
 ) -> Page[T]:
     """The page of `items`, put in `order`, that was asked for; they are in it already if it is what they `arrived_in`.
 
     A cursor holds the position of its item, so that it keeps its place when that item, or others, come and go. `total`
     counts the whole list where `items` is only a part of it. Where items may have moved past a cursor since, a note in
-    the usage says so at `place`, the path of the field that asks.
+    the usage says so at `place`, the path of the field that asks. `sums` are the checksums of the ordered items, where
+    they are known already.
     """
     ordered = items if order is arrived_in else order.sort(items)
     start, end = _bounds(ordered, order, page)
-    sums = _checksums(ordered, order) if order.volatile else []
+    if sums is None:
+        sums = _checksums(ordered, order) if order.volatile else []
     if order.volatile and _has_moved(page, sum(sums[:start]), sum(sums[end:])):
         current_usage().notes.append({"path": list(place()), "orderChanged": True, "message": _MOVED})
     if page.last is not None:
@@ -182,8 +187,20 @@ async def cut_in_order(
     placed: list[Any] = []
     async for piece in pieces(items):
         placed += order.place(piece)
-    await checkpoint(len(placed) // (2 if order.volatile else 3))
-    return cut(order.sort_placed(placed), order, page, arrived_in=order, place=place)
+    ordered = await _in_order(placed, order)
+    sums: list[int] = []
+    if order.volatile:
+        async for piece in pieces(ordered, _STEPS_OF_A_CHECKSUM):
+            sums += _checksums(piece, order)
+    return cut(ordered, order, page, arrived_in=order, place=place, sums=sums)
+
+
+async def _in_order(placed: list[Any], order: Order[T]) -> list[T]:
+    """What `Order.sort` makes of items that have been placed."""
+    by_id = await sorted_in_pieces(placed, PLACED_ID, reverse=order.ties is Direction.DESC)
+    valued = [one for one in by_id if one[0] is not None]
+    by_value = await sorted_in_pieces(valued, PLACED_VALUE, reverse=order.direction is Direction.DESC)
+    return [item for _, _, item in by_value] + [item for value, _, item in by_id if value is None]
 
 
 def _bounds(ordered: Sequence[T], order: Order[T], page: PageArguments) -> tuple[int, int]:

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway.concurrency.checkpoints import STEPS_PER_PIECE, STEPS_PER_TURN, checkpoint, pieces
+from gateway.concurrency.checkpoints import (
+    STEPS_PER_PIECE,
+    STEPS_PER_TURN,
+    checkpoint,
+    pieces,
+    sorted_in_pieces,
+)
 from gateway.concurrency.only_if_cached import MOST_STEPS, NotCached, only_if_cached, run_sync
 
 
@@ -67,6 +73,29 @@ async def test_who_gives_up_while_waiting_keeps_nobody_from_the_next_turn() -> N
     waiting[2].cancel()
     await asyncio.wait_for(asyncio.gather(*waiting[:2], *waiting[3:]), 5)
     assert waiting[2].cancelled()
+
+
+async def test_of_those_who_wait_for_little_many_go_on_in_a_turn() -> None:
+    waiting, steps = 1_000, 20
+    neighbour = Neighbour()
+
+    async def wait() -> None:
+        await checkpoint(steps)
+        neighbour.done += steps
+
+    beside = asyncio.create_task(neighbour.run())
+    await asyncio.gather(*(wait() for _ in range(waiting)))
+    beside.cancel()
+    assert max(neighbour.between) <= STEPS_PER_TURN + steps
+    assert len(neighbour.between) <= 5 * waiting * steps // STEPS_PER_TURN
+
+
+@pytest.mark.parametrize("size", [0, 1, 1_999, 2_000, 2_001, 11_000])
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_sorting_in_pieces_is_sorting(size: int, reverse: bool) -> None:
+    rows = [(number * 7_919 % 97, number) for number in range(size)]
+    found = await sorted_in_pieces(rows, lambda row: row[0], reverse=reverse)
+    assert found == sorted(rows, key=lambda row: row[0], reverse=reverse)
 
 
 def test_without_a_loop_work_is_given_up_beyond_a_bound() -> None:

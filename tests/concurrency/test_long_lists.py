@@ -9,8 +9,9 @@ import pytest
 import strawberry
 from graphql import parse
 
-from gateway.execution.fast_path.operations import Operations
 from gateway.execution.operation_runner import OperationRunner
+from tests.concurrency.stretches import longest_stretch
+from tests.serving import Gateway
 
 ITEMS = 1_500
 
@@ -63,18 +64,40 @@ async def test_long_lists_are_what_graphql_core_makes_of_them(schema: strawberry
     assert await told(schema, query, fast=True) == await told(schema, query, fast=False)
 
 
-async def test_a_neighbour_has_its_turns_while_a_long_list_is_completed(schema: strawberry.Schema) -> None:
-    turns = 0
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("query", ["{ items { number half } }", "{ strict(least: 10) { half } }"])
+async def test_a_neighbour_has_its_turns_while_a_long_list_is_completed(
+    schema: strawberry.Schema, query: str, fast: bool
+) -> None:
+    runner = OperationRunner(schema, fast_path=fast)
+    found, calls = await longest_stretch(
+        runner._execute(parse(query), None, None, None)  # type: ignore[arg-type]  # no field looks at it
+    )
+    assert found.errors
+    # 63,000 where all that has been started goes on in the same turn.
+    assert calls < 40_000
 
-    async def neighbour() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
 
-    beside = asyncio.create_task(neighbour())
-    done = await Operations(schema).run(parse("{ items { number half } }"), None, None, None)
-    beside.cancel()
-    assert done is not None
-    assert done.data is not None
-    assert turns >= ITEMS * 25 // 3_000
+async def test_what_a_failing_item_leaves_waiting_is_ended(schema: strawberry.Schema) -> None:
+    before = asyncio.all_tasks()
+    found = await OperationRunner(schema)._execute(parse("{ strict(least: 10) { half } }"), None, None, None)  # type: ignore[arg-type]
+    assert found.data == {"strict": None}
+    assert asyncio.all_tasks() == before
+
+
+async def test_introspection_lets_a_neighbour_on(gateway: Gateway) -> None:
+    query = "{ __schema { types { name fields { name args { name } type { name kind } } } } }"
+    await gateway.data("{ account { id } }")
+    reply, calls = await longest_stretch(gateway.ask(query))
+    assert len(reply.data["__schema"]["types"]) > 50
+    assert calls < 60_000
+
+
+async def test_thousands_of_references_let_a_neighbour_on(gateway: Gateway) -> None:
+    keys = [{"__typename": "Job", "id": f"90000000{number}"} for number in range(5_000)]
+    query = "query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }"
+    await gateway.data("{ account { jobs { totalCount } } }")
+    reply, calls = await longest_stretch(gateway.ask(query, r=keys))
+    assert reply.data == {"_entities": [None] * 5_000}
+    assert {error["extensions"]["code"] for error in reply.errors} == {"NOT_FOUND"}
+    assert calls < 180_000

@@ -87,7 +87,8 @@ async def test_an_order_lets_a_neighbour_on(environment: EnvironmentModels) -> N
     async def work() -> None:
         found.append(await cut_in_order(environment.models, order, page))
 
-    assert await turns_of_a_neighbour(work()) >= MODELS // 3_000
+    # Placing, both sorts, their merges and the checksums; the sorts alone were one stretch.
+    assert await turns_of_a_neighbour(work()) >= MODELS // 1_000
     assert [one.runtime for one in found[0].nodes] == [MODELS - 1, MODELS - 2, MODELS - 3]
 
 

@@ -7,7 +7,6 @@ that part over. A shortcut never answers anything that it does not know to be ri
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
@@ -17,24 +16,20 @@ from graphql import (
     GraphQLList,
     GraphQLObjectType,
     GraphQLOutputType,
-    get_named_type,
 )
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, GroupedFieldSet
 from graphql.execution.execute import default_field_resolver, default_type_resolver
-from graphql.execution.executor import Executor
 from graphql.execution.values import VariableValues
-from graphql.pyutils import Path, gather_with_cancel
+from graphql.pyutils import Path
 
-from gateway.concurrency.checkpoints import pieces
+from gateway.concurrency.checkpoints import checkpoint
+from gateway.execution.fast_path.columns import WholeList
 from gateway.execution.fast_path.plans import Plan, SelectionPlan
+from gateway.execution.piecewise_executor import PiecewiseExecutor
 
-# Microseconds that graphql-core takes for an item whose fields are resolved, and for a type with all that introspection
-# tells of it.
-_STEPS_OF_AN_ITEM = 25
-_STEPS_OF_A_TYPE = 500
-_STEPS_OF_A_LONG_LIST = 10_000
-# What items ask for in one turn of the loop becomes one batch: so many fill whole documents upstream.
-_STARTED_TOGETHER = 1_000
+# Plain objects in a list that are completed at once, and microseconds for each of more.
+_LONG = 250
+_STEPS_OF_A_ROW = 3
 
 
 class Compiled(ExecutionResult):
@@ -43,7 +38,7 @@ class Compiled(ExecutionResult):
     fell_back = False
 
 
-class CompiledExecutor(Executor[None]):
+class CompiledExecutor(PiecewiseExecutor):
     """Runs one operation once, by its plan. `fallbacks` counts what turned out not to be plain."""
 
     def __init__(self, plan: Plan, variables: VariableValues, context: object) -> None:
@@ -91,44 +86,30 @@ class CompiledExecutor(Executor[None]):
         item_type, is_list = return_type.of_type, type(result) in (list, tuple)
         column = self._plan.list_of(item_type, field_details_list)
         if column is not None and is_list:
+            if len(result) > _LONG:
+                return self._complete_in_turn(column, return_type, field_details_list, where_and_what)
             try:
                 return column(result)
             except Exception:
                 self.fallbacks += 1
-        steps = _STEPS_OF_A_TYPE if get_named_type(item_type).name.startswith("__") else _STEPS_OF_AN_ITEM
-        if is_list and len(result) * steps > _STEPS_OF_A_LONG_LIST:
-            return self._complete_in_pieces(item_type, field_details_list, where_and_what, steps)
         return super().complete_list_value(return_type, field_details_list, *where_and_what)
 
-    async def _complete_in_pieces(
-        self, item_type: GraphQLOutputType, details: FieldDetailsList, where_and_what: tuple[Any, ...], steps: int
-    ) -> list[Any]:
-        """What graphql-core's `complete_iterable_value` makes of a long list, with others let on in between."""
-        info, path, items, position = where_and_what
-        completed: list[Any] = []
-        waiting: list[int] = []
+    async def _complete_in_turn(
+        self,
+        column: WholeList,
+        return_type: GraphQLList[GraphQLOutputType],
+        details: FieldDetailsList,
+        where_and_what: tuple[Any, ...],
+    ) -> Any:
+        """The same of a long list, when it is its turn."""
+        result = where_and_what[2]
+        await checkpoint(len(result) * _STEPS_OF_A_ROW)
         try:
-            async for piece in pieces(range(len(items)), steps):
-                for index in piece:
-                    item, place = items[index], path.add_key(index, None)
-                    if self.is_awaitable(item):
-                        completed.append(
-                            self.complete_awaitable_list_item_value(item, item_type, details, info, place, position)
-                        )
-                        waiting.append(index)
-                    elif self.complete_list_item_value(item, completed, item_type, details, info, place, position):
-                        waiting.append(index)
-        except BaseException:
-            request_scope = [completed[index] for index in waiting]
-            self.settle_in_background([*request_scope, *filter(self.is_awaitable, items[len(completed) :])])
-            raise
-        for start in range(0, len(waiting), _STARTED_TOGETHER):
-            for index in waiting[start : start + _STARTED_TOGETHER]:
-                completed[index] = asyncio.ensure_future(completed[index])
-            await asyncio.sleep(0)
-        for index, value in zip(waiting, await gather_with_cancel(*(completed[n] for n in waiting)), strict=True):
-            completed[index] = value
-        return completed
+            return column(result)
+        except Exception:
+            self.fallbacks += 1
+        completed = super().complete_list_value(return_type, details, *where_and_what)
+        return await completed if self.is_awaitable(completed) else completed
 
     def execute_fields(
         self,
