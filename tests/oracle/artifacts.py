@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -129,7 +130,11 @@ class Run:
 
 def read_runs(archive: Path) -> list[Run]:
     """Every run of the archive, oldest first."""
-    runs = [_read_run(path) for path in archive.glob("*/*/*/run.json")]
+    return in_order([_read_run(path) for path in archive.glob("*/*/*/run.json")])
+
+
+def in_order(runs: Iterable[Run]) -> list[Run]:
+    """Oldest first; of runs created at the same time the greater id is the newer."""
     return sorted(runs, key=lambda run: (run.created, run.id))
 
 

@@ -204,14 +204,14 @@ async def test_a_filter_on_runs_looks_at_the_runs_themselves(
     data = await answers.data(
         f"{{ account {{ runs(first: 100, filter: {{{criteria}}}) {{ totalCount nodes {{ id }} }} }} }}"
     )
-    runs = sorted((run for job in oracle.production_jobs for run in job.runs if kept(run)), key=lambda run: -run.id)
-    assert data["account"]["runs"] == {"totalCount": len(runs), "nodes": [{"id": str(run.id)} for run in runs]}
+    runs = newest_first(run for job in oracle.production_jobs for run in job.runs if kept(run))
+    assert data["account"]["runs"] == {"totalCount": len(runs), "nodes": [{"id": one} for one in runs]}
 
 
 async def test_the_longest_of_the_newest_runs_is_kept_by_a_bound_on_runs(answers: Gateway, oracle: Oracle) -> None:
     """A bound on models dropped it: it asked whether some model took so long."""
-    newest = sorted((run for job in oracle.production_jobs for run in job.runs), key=lambda run: -run.id)[:3]
-    longest = max(newest, key=lambda run: run.runtime)
+    newest = newest_first(run for job in oracle.production_jobs for run in job.runs)[:3]
+    longest = max((oracle.run(int(one)) for one in newest), key=lambda run: run.runtime)
     data = await answers.data(
         "query($s: Float) { account { runs(first: 1, filter: {minSeconds: $s}) { nodes { id } } } }", s=longest.runtime
     )

@@ -25,7 +25,7 @@ LISTS = {
     "{ list: jobs(%s) { %s edges { cursor node { id } } nodes { id } } }",
     "job runs": 'account: job(id: "301002") { list: runs(%s) { %s edges { cursor node { id } } nodes { id } } }',
     "job models": 'account: job(id: "301001") { list: models(%s) { %s edges { cursor node { id } } nodes { id } } }',
-    "run models": 'account: run(id: "70437490011508") '
+    "run models": 'account: run(id: "NEWEST_DAILY_RUN") '
     "{ list: modelRuns(%s) { %s edges { cursor node { id: uniqueId } } nodes { id: uniqueId } } }",
 }
 
@@ -43,13 +43,14 @@ def expected(name: str, oracle: Oracle) -> list[str]:
         "model jobs": [job.id for job in oracle.jobs_building(sessions)],
         "job runs": [run.id for run in oracle.job(301002).runs],
         "job models": [model.id for model in oracle.models_built_by(oracle.job(301001))],
-        "run models": sorted(oracle.run(70437490011508).results),
+        "run models": sorted(oracle.newest_daily_run.results),
     }
     return [str(one) for one in lists[name]]
 
 
-async def page(answers: Gateway, name: str, arguments: str) -> Any:
-    data = await answers.data(f"{{ {LISTS[name] % (arguments, PAGE)} }}")
+async def page(answers: Gateway, oracle: Oracle, name: str, arguments: str) -> Any:
+    query = f"{{ {LISTS[name] % (arguments, PAGE)} }}"
+    data = await answers.data(query.replace("NEWEST_DAILY_RUN", str(oracle.newest_daily_run.id)))
     found = data["account"]["list"]
     assert found["nodes"] == [edge["node"] for edge in found["edges"]], "nodes and edges are the same page"
     cursors = [edge["cursor"] for edge in found["edges"]]
@@ -65,7 +66,7 @@ async def test_pages_read_forwards_hold_every_item_once(answers: Gateway, oracle
     seen: list[str] = []
     after = ""
     for _ in range(len(whole) + 1):
-        found = await page(answers, name, f"first: {size}{after}")
+        found = await page(answers, oracle, name, f"first: {size}{after}")
         assert found["totalCount"] == len(whole)
         assert found["pageInfo"]["hasPreviousPage"] is bool(seen)
         seen += [node["id"] for node in found["nodes"]]
@@ -85,7 +86,7 @@ async def test_pages_read_backwards_hold_every_item_once(
     seen: list[str] = []
     before = ""
     for _ in range(len(whole) + 1):
-        found = await page(answers, name, f"last: {size}{before}")
+        found = await page(answers, oracle, name, f"last: {size}{before}")
         assert found["totalCount"] == len(whole)
         assert found["pageInfo"]["hasNextPage"] is bool(seen)
         seen = [node["id"] for node in found["nodes"]] + seen
@@ -99,24 +100,26 @@ async def test_pages_read_backwards_hold_every_item_once(
 @pytest.mark.parametrize("name", LISTS)
 async def test_every_cursor_is_a_place_to_go_on_from(answers: Gateway, oracle: Oracle, name: str) -> None:
     whole = expected(name, oracle)
-    everything = await page(answers, name, "first: 100")
+    everything = await page(answers, oracle, name, "first: 100")
     assert [edge["node"]["id"] for edge in everything["edges"]] == whole
     for place, edge in enumerate(everything["edges"]):
-        behind = await page(answers, name, f'first: 2, after: "{edge["cursor"]}"')
+        behind = await page(answers, oracle, name, f'first: 2, after: "{edge["cursor"]}"')
         assert [node["id"] for node in behind["nodes"]] == whole[place + 1 : place + 3]
-        ahead = await page(answers, name, f'last: 2, before: "{edge["cursor"]}"')
+        ahead = await page(answers, oracle, name, f'last: 2, before: "{edge["cursor"]}"')
         assert [node["id"] for node in ahead["nodes"]] == whole[max(0, place - 2) : place]
 
 
 async def test_after_and_before_together_bound_a_page(answers: Gateway, oracle: Oracle) -> None:
     whole = expected("models", oracle)
-    cursors = [edge["cursor"] for edge in (await page(answers, "models", "first: 100"))["edges"]]
+    cursors = [edge["cursor"] for edge in (await page(answers, oracle, "models", "first: 100"))["edges"]]
     within = f'after: "{cursors[3]}", before: "{cursors[9]}"'
-    assert [node["id"] for node in (await page(answers, "models", within))["nodes"]] == whole[4:9]
-    assert [node["id"] for node in (await page(answers, "models", f"first: 2, {within}"))["nodes"]] == whole[4:6]
-    assert [node["id"] for node in (await page(answers, "models", f"last: 2, {within}"))["nodes"]] == whole[7:9]
+    assert [node["id"] for node in (await page(answers, oracle, "models", within))["nodes"]] == whole[4:9]
+    assert [node["id"] for node in (await page(answers, oracle, "models", f"first: 2, {within}"))["nodes"]] == whole[
+        4:6
+    ]
+    assert [node["id"] for node in (await page(answers, oracle, "models", f"last: 2, {within}"))["nodes"]] == whole[7:9]
     crossed = f'after: "{cursors[9]}", before: "{cursors[3]}"'
-    assert (await page(answers, "models", crossed))["nodes"] == []
+    assert (await page(answers, oracle, "models", crossed))["nodes"] == []
 
 
 async def test_without_arguments_the_first_hundred_come(answers: Gateway, oracle: Oracle) -> None:
@@ -128,7 +131,7 @@ async def test_without_arguments_the_first_hundred_come(answers: Gateway, oracle
 @pytest.mark.parametrize("slice", ["first: 0", "last: 0"])
 @pytest.mark.parametrize("name", LISTS)
 async def test_a_page_of_nothing_is_empty(answers: Gateway, oracle: Oracle, name: str, slice: str) -> None:
-    found = await page(answers, name, slice)
+    found = await page(answers, oracle, name, slice)
     assert found["nodes"] == []
     assert found["totalCount"] == len(expected(name, oracle))
     assert found["pageInfo"]["hasNextPage"] is (slice == "first: 0")

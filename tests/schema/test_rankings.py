@@ -224,11 +224,12 @@ async def test_a_filter_keeps_the_jobs_that_build_a_match(
 @pytest.mark.parametrize("offset", [0, 2, 30, 100_000])
 async def test_an_offset_leaves_out_the_top(answers: Gateway, oracle: Oracle, offset: int) -> None:
     data = await answers.data(
-        "query($o: Int!) { account { models: slowestModels(first: 3, offset: $o) { rank model { id } } "
+        "query($o: Int!, $r: ID!) { account { models: slowestModels(first: 3, offset: $o) { rank model { id } } "
         "mean: slowestModels(first: 3, lastRuns: 3, offset: $o) { rank model { id } } "
         "jobs: longestRunningJobs(first: 3, offset: $o) { rank job { id } } } "
-        'run(id: "70437490011508") { slowestModels(first: 3, offset: $o) { rank modelRun { uniqueId } } } }',
+        "run(id: $r) { slowestModels(first: 3, offset: $o) { rank modelRun { uniqueId } } } }",
         o=offset,
+        r=str(oracle.newest_daily_run.id),
     )
     models = oracle.slowest(oracle.models, 1, 1_000)
     jobs = oracle.longest(oracle.production_jobs, 1, 1_000)
@@ -242,7 +243,7 @@ async def test_an_offset_leaves_out_the_top(answers: Gateway, oracle: Oracle, of
     means = oracle.slowest(oracle.models, 3, 1_000)
     assert [one["model"]["id"] for one in data["account"]["mean"]] == [one[0] for one in means[offset : offset + 3]]
     assert [one["rank"] for one in data["run"]["slowestModels"]] == [
-        place + 1 for place in places if place < len(oracle.run(70437490011508).results)
+        place + 1 for place in places if place < len(oracle.newest_daily_run.results)
     ]
 
 
