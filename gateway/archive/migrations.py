@@ -15,6 +15,7 @@ from gateway.archive.artifacts import RunArgs
 from gateway.archive.command_variants import NOT_BUILDING, variant_of
 from gateway.archive.inferred_facts import name_inferred_jobs_anew, time_commands_by_results
 from gateway.archive.rollups import rebuild
+from gateway.archive.run_rows import infer_job_kinds
 from gateway.archive.step_numbers import number_steps
 from gateway.archive.tables import (
     RUN_INDEXES,
@@ -164,6 +165,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(9, "full refreshes, clones, empty runs and samples told apart", _tell_variants),
     Migration(10, "runs ordered by time", _order_runs_by_time),
     Migration(11, "columns for analyses, and roll-ups", _roll_up),
+    Migration(12, "CI jobs told by what started their runs", infer_job_kinds),
 )
 
 

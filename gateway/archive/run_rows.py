@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, insert, or_, select, update
 
 from gateway.archive.records import RunRecord
 from gateway.archive.run_bundle import ENDED, ERROR, SUCCESS, RunBundle, status_code
 from gateway.archive.tables import environments, invocations, jobs, results, runs
 from gateway.archive.times import moved, parse_micros
 
-_CI_TRIGGERS = ("ci", "pull_request", "merge_request")
+_CI_TRIGGERS = ("pull_request", "merge_request")
 
 
 def store_run(connection: Connection, bundle: RunBundle) -> tuple[bool, bool]:
@@ -127,7 +128,25 @@ def touch_environment(connection: Connection, environment_id: int, times: list[i
 
 
 def deploys(connection: Connection, bundle: RunBundle) -> bool:
-    """Whether the run may change the environment's applied state: every run but those of CI jobs."""
-    job_type = connection.scalar(select(jobs.c.job_type).where(jobs.c.id == bundle.owner.job_id))
-    trigger = (bundle.owner.trigger or "").lower()
-    return job_type != "ci" and not (job_type is None and any(word in trigger for word in _CI_TRIGGERS))
+    """Whether the run may change the environment's applied state: every run but those of CI jobs, and those that a
+    proposed change started where account.json does not say what the job is."""
+    job = connection.execute(select(jobs.c.job_type, jobs.c.inferred).where(jobs.c.id == bundle.owner.job_id)).one()
+    if job.job_type is not None and not job.inferred:
+        return bool(job.job_type != "ci")
+    return not _is_ci_trigger(bundle.owner.trigger or "")
+
+
+def _is_ci_trigger(category: str) -> bool:
+    told = category.lower()
+    return "ci" in re.split(r"[^a-z0-9]+", told) or any(word in told for word in _CI_TRIGGERS)
+
+
+def infer_job_kinds(connection: Connection, *conditions: ColumnElement[bool]) -> None:
+    """Says which jobs are CI where account.json does not: those all of whose runs a proposed change started.
+
+    `conditions` choose among the jobs.
+    """
+    of_job = select(invocations.c.id).where(invocations.c.job_id == jobs.c.id)
+    is_ci = and_(of_job.exists(), ~of_job.where(invocations.c.deploys).exists())
+    values = {"job_type": case((is_ci, "ci"))}
+    connection.execute(update(jobs).where(jobs.c.inferred, *conditions).values(values))

@@ -17,7 +17,15 @@ from gateway.archive.records import RunRecord
 from gateway.archive.rollups import StaleResources, add_results
 from gateway.archive.rows import AnyRow
 from gateway.archive.run_bundle import RunBundle, StepInvocation
-from gateway.archive.run_rows import complete_run, deploys, is_inferred, mark_final, store_run, touch_environment
+from gateway.archive.run_rows import (
+    complete_run,
+    deploys,
+    infer_job_kinds,
+    is_inferred,
+    mark_final,
+    store_run,
+    touch_environment,
+)
 from gateway.archive.step_numbers import number_steps, step_of
 from gateway.archive.tables import (
     catalog_tables,
@@ -83,6 +91,7 @@ class RunWriter:
                 number_steps(connection, owner.run_id)
             touch_environment(connection, owner.environment_id, [step.invocation.generated_at for step in fresh])
             infer_deployment_types(connection, owner.project_id)
+            infer_job_kinds(connection, jobs.c.id == owner.job_id)
         return Stored(new_run, bool(fresh) or facts_changed, written)
 
     def _follow_manifests(self, connection: Connection, owner: Owner, implied: bool | None, read: bool) -> None:

@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from gateway.archive.artifacts import FreshnessResult, Result
 from gateway.archive.times import moved, parse_micros
 
+_LONGEST_SECONDS = 1e9
+
 
 def seconds_of_results(results: Iterable[Result | FreshnessResult]) -> float | None:
     """Seconds from the first start to the last end of the results; None when they tell nothing.
 
     A result ends at the later of its last timing and its start plus `execution_time`. Where none has a start, the
-    seconds of the thread that worked longest.
+    seconds of the thread that worked longest. A time that is negative or longer than thirty years is no time.
     """
     found = list(results)
     spans = [span for result in found if (span := _span(result))]
@@ -21,8 +23,9 @@ def seconds_of_results(results: Iterable[Result | FreshnessResult]) -> float | N
         return (max(end for _, end in spans) - min(start for start, _ in spans)) / 1_000_000
     by_thread: dict[str | None, float] = defaultdict(float)
     for result in found:
-        if result.execution_time is not None and result.execution_time >= 0:
-            by_thread[result.thread_id] += result.execution_time
+        seconds = _seconds(result)
+        if seconds is not None:
+            by_thread[result.thread_id] += seconds
     return max(by_thread.values(), default=None)
 
 
@@ -34,4 +37,9 @@ def _span(result: Result | FreshnessResult) -> tuple[int, int] | None:
         return None
     start = min(starts)
     ends = [moment for each in times if (moment := parse_micros(each.completed_at)) is not None]
-    return start, max(start, moved(start, max(0.0, result.execution_time or 0.0)), *ends)
+    return start, max(start, moved(start, _seconds(result) or 0.0), *ends)
+
+
+def _seconds(result: Result | FreshnessResult) -> float | None:
+    seconds = result.execution_time
+    return seconds if seconds is not None and 0.0 <= seconds <= _LONGEST_SECONDS else None

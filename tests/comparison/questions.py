@@ -17,7 +17,7 @@ from tests.comparison.definitions import (
     mean,
     top,
 )  # fmt: skip
-from tests.comparison.reading import Result, Run
+from tests.comparison.reading import EXECUTING, Result, Run, to_milliseconds
 
 LAST_RUNS = (1, 2, 3, 5, 8)
 DETAILS = "uniqueId name status statusText runtime startTime endTime error runId jobId tags materialization"
@@ -107,6 +107,19 @@ def run_facts(run: Run | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
+def derived_facts(run: Run) -> dict[str, Any]:
+    """What Discovery tells of a run: from the start of its first command that executed a model to the end of its last,
+    in milliseconds; a failure where a model failed last."""
+    commands = [one for one in run.invocations if one.results and one.arguments.get("which") in EXECUTING]
+    starts = [to_milliseconds(one.ended) - one.elapsed for one in commands if one.elapsed is not None]
+    start, end = min(starts, default=None), max(to_milliseconds(one.ended) for one in commands)
+    failed = any(one.status == "FAILURE" for one in run.results.values())
+    return {
+        "id": str(run.id), "jobId": str(run.job_id), "status": "FAILURE" if failed else "SUCCESS",
+        "runtime": None if start is None else (end - start).total_seconds(), "startTime": start, "endTime": end,
+    }  # fmt: skip
+
+
 class Questions:
     """Every question about one environment. Without the Admin API, what Discovery alone cannot tell is not asked."""
 
@@ -118,11 +131,18 @@ class Questions:
 
     def account(self) -> dict[str, Question]:
         asked = self.model_lists() | self.model_rankings() | self.projects()
-        return asked | (self.job_lists() | self.run_lists() if self.admin else {})
+        return asked | (self.job_lists() | self.run_lists() if self.admin else self.derived_runs())
 
     def scope(self) -> Scope:
         """Kinds of jobs are known to the Admin API alone."""
         return Scope(ci=not self.admin)
+
+    def derived_runs(self) -> dict[str, Question]:
+        """The run of each model's last attempt, as its commands tell it."""
+        runs = [one.last.run if one.last else None for one in self.models]
+        nodes = [{"lastRun": run and {"run": derived_facts(run)}} for run in runs]
+        selection = f"models(first: 5000) {{ nodes {{ lastRun {{ run {{ {RUN} }} }} }} }}"
+        return {"derivedRuns": Question(selection, {"nodes": nodes})}
 
     def projects(self) -> dict[str, Question]:
         found = [

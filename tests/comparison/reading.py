@@ -115,6 +115,10 @@ class Invocation:
     manifest: Manifest | None
     environment: Mapping[str, str] = field(hash=False)
 
+    @property
+    def elapsed(self) -> timedelta | None:
+        return self.began and self.ended - self.began
+
 
 @dataclass(frozen=True)
 class Run:
@@ -251,10 +255,32 @@ def read_invocation(step: Path) -> Invocation | None:
         _result(one, ended, arguments, manifest) for one in content["results"] if one["unique_id"].startswith("model.")
     )
     words = [STATUSES.get(one["status"]) for one in content["results"]]
-    elapsed = content.get("elapsed_time")
+    elapsed = _elapsed(content)
     began = None if elapsed is None else ended - timedelta(seconds=elapsed)
     env = {name: str(value) for name, value in (metadata.get("env") or {}).items()}
     return Invocation(ended, began, arguments, results, "FAILURE" in words, manifest, env)
+
+
+def _elapsed(content: Mapping[str, Any]) -> float | None:
+    """Where nobody tells the seconds of a command, those from the first start to the last end of its results. A result
+    ends with its last timing, or its execution time after its first one, whichever is later."""
+    told = content.get("elapsed_time")
+    if told is not None:
+        return float(told)
+    starts, ends = [], []
+    for one in content["results"]:
+        moments = [
+            each
+            for timing in one["timing"]
+            if timing
+            for name in ("started_at", "completed_at")
+            if (each := moment(timing[name]))
+        ]
+        if moments:
+            worked = timedelta(seconds=duration(one["execution_time"]) or 0.0)
+            starts.append(min(moments))
+            ends += [*moments, min(moments) + worked]
+    return (max(ends) - min(starts)).total_seconds() if starts else None
 
 
 def read_manifest(path: Path) -> Manifest | None:

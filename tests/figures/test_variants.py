@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -100,3 +102,58 @@ def test_arguments_tell_a_variant(args: dict[str, Any], variant: Variant | None)
 )
 def test_commands_tell_a_variant(commands: list[str], variant: Variant | None) -> None:
     assert variant_of_commands(commands) is variant
+
+
+PROPOSED: dict[str, Any] = {"trigger": {"cause_category": "github_pull_request"}}
+SCHEDULED: dict[str, Any] = {"trigger": {"cause_category": "scheduled"}}
+
+
+def without_account(small: SmallArchive, *triggers: dict[str, Any]) -> SmallArchive:
+    """Job 1 runs once, for 10 s, then job 2 for 90 s with each trigger. No account.json says what these jobs are."""
+    small.run(100, 1, DAY, Command([Did("m", "success", 10.0)]), **SCHEDULED)
+    for number, trigger in enumerate(triggers):
+        small.run(101 + number, 2, DAY + timedelta(days=1 + number), Command([Did("m", "success", 90.0)]), **trigger)
+    return small
+
+
+async def test_runs_that_only_a_proposed_change_starts_are_those_of_a_ci_job(small: SmallArchive, ask: Ask) -> None:
+    async with ask(without_account(small, PROPOSED, PROPOSED)).gateway() as gateway:
+        reply = await gateway.ask(RANKING)
+        with_ci = await gateway.data(RANKING, history={"includeCi": True})
+        model = await gateway.data('{ model(id: "shop.m") { runtime lastRun { runId } } job(id: "2") { kind } }')
+    assert reply.data["account"]["slowestModels"] == [{"runtime": 10.0, "runCount": 1}]
+    assert reply.gateway["notes"][0]["runsLeftOut"] == {"ci": 2}
+    assert with_ci["account"]["slowestModels"] == [{"runtime": 190.0 / 3, "runCount": 3}]
+    assert model == {"model": {"runtime": 10.0, "lastRun": {"runId": "100"}}, "job": {"kind": "CI"}}
+
+
+@pytest.mark.parametrize("triggers", [(PROPOSED, SCHEDULED), (SCHEDULED, PROPOSED)])
+async def test_a_job_that_also_runs_for_other_reasons_is_no_ci_job(
+    small: SmallArchive, ask: Ask, triggers: tuple[dict[str, Any], ...]
+) -> None:
+    """Whichever came first. The run of the proposed change still leaves the environment as it is."""
+    async with ask(without_account(small, *triggers)).gateway() as gateway:
+        data = await gateway.data('{ job(id: "2") { kind } model(id: "shop.m") { lastRun { runId } } }')
+    scheduled = {"runId": str(101 + triggers.index(SCHEDULED))}
+    assert data == {"job": {"kind": "OTHER"}, "model": {"lastRun": scheduled}}
+
+
+@pytest.mark.parametrize(
+    ("category", "kind"),
+    [("ci", "CI"), ("gitlab_merge_request", "CI"), ("circleci", "OTHER"), ("special", "OTHER"), ("", "OTHER")],
+)
+async def test_what_a_trigger_calls_a_proposed_change(small: SmallArchive, ask: Ask, category: str, kind: str) -> None:
+    async with ask(without_account(small, {"trigger": {"cause_category": category}})).gateway() as gateway:
+        assert (await gateway.data('{ job(id: "2") { kind } }'))["job"] == {"kind": kind}
+
+
+async def test_an_older_archive_is_told_which_jobs_are_ci(small: SmallArchive, ask: Ask) -> None:
+    """Before, no job that account.json leaves out had a kind."""
+    asked = ask(without_account(small, PROPOSED))
+    with closing(sqlite3.connect(asked.store.removeprefix("sqlite:///"))) as connection:
+        connection.execute("UPDATE jobs SET job_type = NULL")
+        connection.execute("UPDATE migrations SET version = 11")
+        connection.commit()
+    async with asked.gateway() as gateway:
+        data = await gateway.data('{ one: job(id: "1") { kind } two: job(id: "2") { kind } }')
+    assert data == {"one": {"kind": "OTHER"}, "two": {"kind": "CI"}}

@@ -192,3 +192,40 @@ async def test_the_gateway_calls_a_project_by_its_new_name(tmp_path: Path) -> No
     async with serving(settings) as gateway:
         found = await gateway.data('{ project(id: "new") { id name models { nodes { id } } } }')
     assert found["project"] == {"id": "new", "name": "new", "models": {"nodes": [{"id": "new.orders"}]}}
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "started"),
+    [
+        (10.0000004, "11:59:50.123456"),
+        (10.0000006, "11:59:50.123455"),
+        (0.0000005999, "12:00:00.123455"),
+        (2.675, "11:59:57.448456"),
+        (1.1, "11:59:59.023456"),
+    ],
+)
+def test_a_derived_start_is_rounded_to_the_nearest_microsecond(
+    empty_archive: Archive, tmp_path: Path, elapsed: float, started: str
+) -> None:
+    """Cut, 10.0000006 s and 1.1 s (1.1000000000000001) would each be off by a microsecond."""
+    write_target(tmp_path / "target", "one", ended=NOON.replace(microsecond=123456), elapsed=elapsed)
+    ingest_folder(empty_archive, tmp_path)
+    (run,) = listed(empty_archive, "runs")
+    assert run["started_at"].split(" ")[1].removesuffix("+00:00") == started
+
+
+@pytest.mark.parametrize("impossible", [1e308, 1.1e9, -3.0])
+@pytest.mark.parametrize("timed", [True, False])
+def test_an_impossible_time_of_one_result_costs_its_command_nothing(
+    tmp_path: Path, empty_archive: Archive, impossible: float, timed: bool
+) -> None:
+    """Without `elapsed_time`: the other result took 2 s, the timings of both 6 s."""
+    folder = write_target(tmp_path / "target", "one", models=(("a", 2.0), ("b", 4.0)), elapsed=None)
+    results = json.loads((folder / "run_results.json").read_text())["results"]
+    results[1]["execution_time"] = impossible
+    for each in results if not timed else ():
+        each["timing"] = []
+    change(folder / "run_results.json", results=results)
+    ingest_folder(empty_archive, folder)
+    [run] = listed(empty_archive, "runs")
+    assert run["run_duration"] == ("00:00:06" if timed else "00:00:02")
