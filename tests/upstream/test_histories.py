@@ -16,7 +16,7 @@ from gateway.services.admin.admin_facts import RunListing
 from gateway.settings import Settings
 from tests.conftest import stored
 from tests.oracle.account import Oracle
-from tests.serving import serving
+from tests.serving import Call, Gateway, serving
 
 SLOWEST = "{ account { slowestModels(first: 25, lastRuns: 5) { runtime runCount model { id } } } }"
 
@@ -139,3 +139,27 @@ def test_a_run_of_thirty_hours_moves_the_window_back_to_its_beginning() -> None:
 
     assert window is not None
     assert window.since == NOON + timedelta(hours=28)
+
+
+async def test_an_earlier_result_of_a_run_ends_in_its_invocation_and_the_last_keeps_the_short_id(
+    gateway: Gateway, oracle: Oracle
+) -> None:
+    """dbt Cloud lists a model that two commands of a run executed twice, in no order that it documents."""
+    newest = oracle.model("finance.rpt_ar_aging").history[0].run.id
+
+    def twice(call: Call, body: Any) -> Any:
+        histories = body["data"]["e0"]["applied"].values() if call.operation == "ModelHistories" else ()
+        for rows in histories:
+            earlier = {**rows[0], "invocationId": "earlier", "runGeneratedAt": "2020-01-01T00:00:00.000Z"}
+            rows[:] = [rows[0], earlier, *rows[1:]]
+            rows.reverse()
+        return body
+
+    gateway.upstream.rewrite = twice
+    query = '{ model(id: "finance.rpt_ar_aging") { lastRun { id } runs(first: %d) { nodes { id } } } }'
+    for first in (100, 1):
+        model = (await gateway.data(query % first))["model"]
+        ids = [run["id"] for run in model["runs"]["nodes"]]
+        assert ids[0] == model["lastRun"]["id"] == f"{newest}/model.finance.rpt_ar_aging"
+        assert len(set(ids)) == len(ids)
+        assert [one for one in ids if one.count("/") > 1] == [f"{ids[0]}/earlier"] * (first > 1)
