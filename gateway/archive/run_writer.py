@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, delete, insert, select
+from sqlalchemy import Connection, and_, delete, func, insert, select
 
 from gateway.archive.account_rows import account_rows, follow_names, infer_deployment_types, store_missing
 from gateway.archive.contents import ContentStore
@@ -30,6 +30,7 @@ from gateway.archive.step_numbers import number_steps, step_of
 from gateway.archive.tables import (
     catalog_tables,
     compilations,
+    environments,
     freshness,
     invocations,
     jobs,
@@ -56,13 +57,22 @@ class RunWriter:
     def __init__(self, *, keeps_raw: bool = True) -> None:
         self._contents = ContentStore()
         self._keeps_raw = keeps_raw
+        self._revision: int | None = None
 
     def forget(self) -> None:
         """Must be called after a transaction that was rolled back."""
         self._contents.forget()
+        self._revision = None
 
     def store(self, connection: Connection, bundle: RunBundle) -> Stored:
         """Stores the run, adding and replacing only invocations whose files are new or have changed."""
+        if _revision(connection) != self._revision:
+            self._contents.forget()  # another program has written, and may have swept what no run referred to
+        stored = self._store(connection, bundle)
+        self._revision = _revision(connection)
+        return stored
+
+    def _store(self, connection: Connection, bundle: RunBundle) -> Stored:
         owner = bundle.owner
         stale = StaleResources()
         fresh = _changed_steps(connection, bundle, stale)
@@ -136,6 +146,12 @@ class RunWriter:
             keep_file(connection, file)
         rows = FactRows(connection, self._contents, invocation, manifest.node_ids if manifest else {})
         return key, rows.write(connection, {"invocation_id": key, **shared}, owner.environment_id)
+
+
+def _revision(connection: Connection) -> int | None:
+    """Changes with everything that is written or forgotten."""
+    revision: int | None = connection.scalar(select(func.sum(environments.c.revision)))
+    return revision
 
 
 def _executed_models(invocation: Invocation) -> set[str]:

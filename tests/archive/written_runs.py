@@ -32,6 +32,7 @@ class Command:
     args: dict[str, Any] | None = field(default_factory=lambda: {"which": "build", "threads": 4})
     checks: dict[str, str] = field(default_factory=dict)
     adapter: dict[str, Any] = field(default_factory=dict)
+    thread: str = "Thread-1"
 
 
 def write_account(root: Path, kinds: Mapping[int, str], steps: Mapping[int, str] | None = None) -> None:
@@ -130,7 +131,7 @@ def _result(name: str, status: str | None, seconds: float | None, command: Comma
         "status": status,
         "execution_time": seconds,
         "timing": [],
-        "thread_id": "Thread-1",
+        "thread_id": command.thread,
         "message": None,
         "failures": None,
         "adapter_response": command.adapter,

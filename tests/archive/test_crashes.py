@@ -1,0 +1,19 @@
+"""A process that is killed between two statements leaves whole runs and roll-ups that equal them.
+
+A few crashes here; `python -m tests.archive.crashes --count 120` makes as many as one likes.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_crashes_between_any_two_statements_lose_nothing_and_count_nothing_twice() -> None:
+    """In a process of its own, which forks: this one has threads."""
+    command = [sys.executable, "-m", "tests.archive.crashes", "--count", "6"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "6 crashes survived\n", done.stderr
