@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from gateway.archive.archive import Archive
 from gateway.archive.day_buckets import Bucket, merged, pack_day, unpack_days
 from gateway.archive.monthly_figures import resource_months_of
 from gateway.archive.months import begin_of, month_of
-from gateway.archive.outcomes import HistoryScope, ending_of
+from gateway.archive.outcomes import Ending, HistoryScope, ending_of, outcome_of
+from gateway.archive.packed_results import added, packed
 from gateway.archive.rankings import RankedResource, recent_runtimes, slowest_resources
+from gateway.archive.result_events import ResultEvent
 from gateway.archive.tables import recent_results, resource_months, resources
 from gateway.archive.times import to_micros
 from gateway.cli import run
@@ -22,7 +25,7 @@ from gateway.cli.options import build_parser
 from gateway.errors import ConfigurationError
 from gateway.hierarchy.status import status_of_word
 from gateway.ingest.folders import ingest_folder
-from tests.archive.rollup_checks import check_rollups, packed_rows
+from tests.archive.rollup_checks import packed_rows
 from tests.archive.written_runs import (
     BEGIN,
     CHANGES,
@@ -87,17 +90,20 @@ def test_ties_go_by_unique_id_and_none_at_the_edge_is_lost(empty_archive: Archiv
             assert [one.unique_id for one in found] == sorted(MODELS)[:first]
 
 
-def test_a_row_goes_back_until_enough_results_count(empty_archive: Archive, tmp_path: Path) -> None:
-    """Two CI runs after each ordinary one: 60 ordinary ones are among the newest 180."""
-    days = [(DAILY if day % 3 == 0 else CHANGES, command(orders=("success", float(day)))) for day in range(210)]
-    fill(empty_archive, tmp_path / "runs", *days)
-    with empty_archive.reading() as connection:
-        (row,) = recent_runtimes(connection, [ENVIRONMENT], 60)
-        assert list(row.runtimes) == [float(day) for day in range(207, 27, -3)]
-        assert row.left_out == {"ci": 120}
-        (packed,) = connection.scalars(select(recent_results.c.outcomes))
-    assert len(packed) == 180
-    check_rollups(empty_archive)
+def test_a_row_goes_back_until_enough_results_count() -> None:
+    """Two results of CI after each ordinary one: 60 ordinary ones are among the newest 178."""
+    in_ci = outcome_of(Ending.SUCCEEDED, None, "table", by_ci=True)
+    events = [
+        ResultEvent(day * 86_400_000_000, day, day, 1, in_ci if day % 3 else 0, float(day)) for day in range(1, 400)
+    ]
+    row = None
+    for event in events:
+        row, _ = added(row, event)
+    at_once = packed(events[::-1], b"")
+    assert row is not None
+    assert (row.outcomes, row.seconds) == (at_once.outcomes, at_once.seconds)
+    assert (len(row.outcomes), row.outcomes.count(0)) == (178, 60)
+    assert struct.unpack("<178d", row.seconds) == tuple(float(day) for day in range(399, 221, -1))
 
 
 def test_every_word_of_dbt_has_the_ending_that_its_status_has() -> None:
