@@ -36,26 +36,26 @@ class SharedReading(Generic[K, V]):
         """A fact or an error for every key. Each is asked of dbt by one replica; the others wait for it, for some
         seconds at most, and then ask themselves."""
         names = {key: self.shared.name(self.kind, msgspec.json.encode(key)) for key in keys}
-        found = self._accepted(names, await self.shared.read(list(names.values())))
-        missing = [key for key in names if key not in found]
+        facts = self._accepted(names, await self.shared.read(list(names.values())))
+        missing = [key for key in names if key not in facts]
         if not missing:
-            return found
+            return facts
         leased = set(await self.shared.lease([names[key] for key in missing]))
         mine = {key: names[key] for key in missing if names[key] in leased}
         try:
             # Between looking and leasing another replica may have read them, and given its lease back.
-            found |= self._accepted(mine, await self.shared.read(list(mine.values())))
-            found |= await self._fetch([key for key in mine if key not in found], names)
+            facts |= self._accepted(mine, await self.shared.read(list(mine.values())))
+            facts |= await self._fetch([key for key in mine if key not in facts], names)
         finally:
             self.shared.later(self.shared.release(sorted(leased)))
         theirs = {key: names[key] for key in missing if names[key] not in leased}
         if theirs:
-            found |= self._accepted(theirs, await self.shared.wait_for(list(theirs.values())))
-            found |= await self._fetch([key for key in theirs if key not in found], names)
-        return found
+            facts |= self._accepted(theirs, await self.shared.wait_for(list(theirs.values())))
+            facts |= await self._fetch([key for key in theirs if key not in facts], names)
+        return facts
 
     def _accepted(self, names: Mapping[K, str], values: Mapping[str, SharedValue]) -> Facts[K, V]:
-        found: Facts[K, V] = {}
+        facts: Facts[K, V] = {}
         now = self.clock()
         for key, name in names.items():
             lying = values.get(name)
@@ -64,9 +64,9 @@ class SharedReading(Generic[K, V]):
                 continue
             fact = Fact(value, now - lying.age)
             if self.accepts(key, fact):
-                found[key] = fact
-        self.counts.note("redis", len(found), 0)
-        return found
+                facts[key] = fact
+        self.counts.note("redis", len(facts), 0)
+        return facts
 
     async def _fetch(self, keys: list[K], names: Mapping[K, str]) -> Facts[K, V]:
         if not keys:

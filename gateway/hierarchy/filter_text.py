@@ -20,31 +20,31 @@ _NO_TEXT = '""'
 
 def text_of_filter(criteria: ProjectFilter) -> str:
     """The canonical text; empty for a filter that keeps everything."""
-    told = _of_models(criteria)
+    parameters = _of_models(criteria)
     if criteria.project_ids is not None:
-        told["projectIds"] = _listed(criteria.project_ids)
+        parameters["projectIds"] = _listed(criteria.project_ids)
         if criteria.inclusion is Inclusion.EXCLUDE:
-            told["includeOrExclude"] = Inclusion.EXCLUDE.name
+            parameters["includeOrExclude"] = Inclusion.EXCLUDE.name
     models = criteria.models
     if models is not None:
-        told |= {_MODELS + name: value for name, value in _of_models(models).items()}
+        parameters |= {_MODELS + name: value for name, value in _of_models(models).items()}
         lists = {"modelIds": models.model_ids, "packages": models.packages, "statuses": models.statuses}
-        told |= {_MODELS + name: _listed(values) for name, values in lists.items() if values is not None}
-    return urlencode(sorted(told.items()), quote_via=quote, safe="")
+        parameters |= {_MODELS + name: _listed(values) for name, values in lists.items() if values is not None}
+    return urlencode(sorted(parameters.items()), quote_via=quote, safe="")
 
 
 def _of_models(criteria: ProjectFilter | ModelFilter) -> dict[str, str]:
-    told: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     if criteria.tags is not None:
-        told["tags"] = _listed(criteria.tags)
+        parameters["tags"] = _listed(criteria.tags)
         if criteria.tags_match is TagsMatch.ALL:
-            told["tagsMatch"] = TagsMatch.ALL.name
+            parameters["tagsMatch"] = TagsMatch.ALL.name
     if criteria.materialization is not None:
-        told["materialization"] = criteria.materialization.casefold()
+        parameters["materialization"] = criteria.materialization.casefold()
     for name, bound in (("minRuntime", criteria.min_runtime), ("maxRuntime", criteria.max_runtime)):
         if bound is not None:
-            told[name] = repr(bound + 0.0).removesuffix(".0")
-    return told
+            parameters[name] = repr(bound + 0.0).removesuffix(".0")
+    return parameters
 
 
 def _listed(values: Sequence[str]) -> str:
@@ -54,15 +54,15 @@ def _listed(values: Sequence[str]) -> str:
 def filter_of_text(text: str) -> ProjectFilter | None:
     """The filter that a canonical text stands for; None for any other text."""
     try:
-        told = dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict"))
-        criteria = _filter(told)
+        parameters = dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict"))
+        criteria = _filter(parameters)
     except (ValueError, KeyError, BadUserInput):
         return None
     return criteria if text_of_filter(criteria) == text else None
 
 
-def _filter(told: Mapping[str, str]) -> ProjectFilter:
-    below = {name.removeprefix(_MODELS): value for name, value in told.items() if name.startswith(_MODELS)}
+def _filter(parameters: Mapping[str, str]) -> ProjectFilter:
+    below = {name.removeprefix(_MODELS): value for name, value in parameters.items() if name.startswith(_MODELS)}
     models = None
     if below:
         models = ModelFilter(
@@ -71,18 +71,18 @@ def _filter(told: Mapping[str, str]) -> ProjectFilter:
             packages=_values(below.get("packages")),
             statuses=_statuses(below.get("statuses")),
         )
-    inclusion = Inclusion[told.get("includeOrExclude", Inclusion.INCLUDE.name)]
+    inclusion = Inclusion[parameters.get("includeOrExclude", Inclusion.INCLUDE.name)]
     return ProjectFilter(
-        **_criteria(told), project_ids=_values(told.get("projectIds")), inclusion=inclusion, models=models
+        **_criteria(parameters), project_ids=_values(parameters.get("projectIds")), inclusion=inclusion, models=models
     )
 
 
-def _criteria(told: Mapping[str, str]) -> dict[str, Any]:
-    low, high = told.get("minRuntime"), told.get("maxRuntime")
+def _criteria(parameters: Mapping[str, str]) -> dict[str, Any]:
+    low, high = parameters.get("minRuntime"), parameters.get("maxRuntime")
     return {
-        "tags": _values(told.get("tags")),
-        "tags_match": TagsMatch[told.get("tagsMatch", TagsMatch.ANY.name)],
-        "materialization": told.get("materialization"),
+        "tags": _values(parameters.get("tags")),
+        "tags_match": TagsMatch[parameters.get("tagsMatch", TagsMatch.ANY.name)],
+        "materialization": parameters.get("materialization"),
         "min_runtime": None if low is None else float(low),
         "max_runtime": None if high is None else float(high),
     }
@@ -91,7 +91,7 @@ def _criteria(told: Mapping[str, str]) -> dict[str, Any]:
 def _values(text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
-    return tuple("" if one == _NO_TEXT else unquote(one) for one in text.split(",")) if text else ()
+    return tuple("" if value == _NO_TEXT else unquote(value) for value in text.split(",")) if text else ()
 
 
 def _statuses(text: str | None) -> tuple[RunStatus, ...] | None:

@@ -52,7 +52,7 @@ class EnvironmentModels(ModelOrders[Model]):
         """The same models, if the project's id were this; made once for the last id that was asked for."""
         if self._renamed is None or self._renamed.project_id != project_id:
             old = len(self.project_id)
-            models = [replace(one, id=project_id + one.id[old:], project_id=project_id) for one in self.models]
+            models = [replace(model, id=project_id + model.id[old:], project_id=project_id) for model in self.models]
             self._renamed = EnvironmentModels(project_id, self.environment_id, models)
         return self._renamed
 
@@ -77,7 +77,7 @@ class EnvironmentModels(ModelOrders[Model]):
         if exact:
             return [exact]
         prefixes = (f"{self.project_id}.", f"{plain_name(self.project_id)}.")
-        prefix = next((one for one in prefixes if given.startswith(one)), None)
+        prefix = next((prefix for prefix in prefixes if given.startswith(prefix)), None)
         if prefix is None:
             return []
         return self._by_name.get(given.removeprefix(prefix), [])
@@ -130,4 +130,6 @@ def most_similar(given: str, existing: Sequence[str]) -> Sequence[str]:
     if len(existing) <= _MOST_COMPARED:
         return existing
     words = [word for word in re.split(r"[^a-z0-9]+", given.lower()) if word][:6]
-    return nlargest(_MOST_COMPARED, existing, key=lambda one: (sum(word in one for word in words), -len(one)))
+    return nlargest(
+        _MOST_COMPARED, existing, key=lambda model_id: (sum(word in model_id for word in words), -len(model_id))
+    )

@@ -95,16 +95,16 @@ def _find_end(file: IO[bytes]) -> int | None:
     first = max(0, whole - _END.size - _LONGEST_COMMENT)
     file.seek(first)
     tail = file.read()
-    found = None
+    offset = None
     place = tail.rfind(b"PK\5\6")
     while place >= 0:
         comment = int.from_bytes(tail[place + 20 : place + 22], "little")
         if place + _END.size + comment == len(tail):
             return first + place
-        if found is None and place + _END.size <= len(tail):
-            found = first + place
+        if offset is None and place + _END.size <= len(tail):
+            offset = first + place
         place = tail.rfind(b"PK\5\6", 0, place)
-    return found
+    return offset
 
 
 def _directory(file: IO[bytes]) -> tuple[int, int, int]:
@@ -135,20 +135,20 @@ def _has_locator(file: IO[bytes], end: int) -> bool:
 
 def _sizes(entry: tuple[int, ...], extra: bytes) -> tuple[int, int, int]:
     """Size, packed size and place; those that do not fit 32 bits stand in an extra field, in this order."""
-    found = [entry[9], entry[8], entry[16]]
-    if _LONG not in found:
-        return found[0], found[1], found[2]
+    sizes = [entry[9], entry[8], entry[16]]
+    if _LONG not in sizes:
+        return sizes[0], sizes[1], sizes[2]
     while len(extra) >= 4:
         kind, length = struct.unpack_from("<2H", extra)
         body, extra = extra[4 : 4 + length], extra[4 + length :]
         if kind == 1:
-            for index, value in enumerate(found):
+            for index, value in enumerate(sizes):
                 if value == _LONG:
                     if len(body) < 8:
                         break
-                    found[index], body = int.from_bytes(body[:8], "little"), body[8:]
+                    sizes[index], body = int.from_bytes(body[:8], "little"), body[8:]
             break
-    return found[0], found[1], found[2]
+    return sizes[0], sizes[1], sizes[2]
 
 
 def _unpack(record: struct.Struct, file: IO[bytes], mark: bytes) -> tuple[int, ...]:

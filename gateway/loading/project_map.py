@@ -48,15 +48,23 @@ def map_projects(
             for deployment, some in by_deployment.items()
         },
         by_environment={project.environment_id: project for some in by_deployment.values() for project in some},
-        deployments={project.id: one for one, some in reversed(by_deployment.items()) for project in some},
-        unread={one: header for one, header in headers.items() if isinstance(header, GatewayError)},
-        packages={one: header.packages for one, header in headers.items() if isinstance(header, EnvironmentHeader)},
+        deployments={
+            project.id: deployment for deployment, some in reversed(by_deployment.items()) for project in some
+        },
+        unread={
+            environment_id: header for environment_id, header in headers.items() if isinstance(header, GatewayError)
+        },
+        packages={
+            environment_id: header.packages
+            for environment_id, header in headers.items()
+            if isinstance(header, EnvironmentHeader)
+        },
     )
 
 
 def environments_of(topology: Topology, deployment: DeploymentEnvironment) -> list[int]:
     """The environments of a deployment, by their numbers."""
-    return [one.id for one in _marked(topology.environments) if one.deployment is deployment]
+    return [environment.id for environment in _marked(topology.environments) if environment.deployment is deployment]
 
 
 def _projects(
@@ -65,8 +73,10 @@ def _projects(
     deployment: DeploymentEnvironment,
     scope: IdScope,
 ) -> list[Project]:
-    environments = [one for one in _marked(topology.environments) if one.deployment is deployment]
-    projects = [_project(one, topology, headers.get(one.id)) for one in environments]
+    environments = [
+        environment for environment in _marked(topology.environments) if environment.deployment is deployment
+    ]
+    projects = [_project(environment, topology, headers.get(environment.id)) for environment in environments]
     names = Counter(project.id for project in projects)
     elsewhere = scope is IdScope.ACCOUNT and deployment is not DeploymentEnvironment.PRODUCTION
     return [
@@ -80,12 +90,12 @@ def _projects(
 def _marked(environments: Iterable[Environment]) -> list[Environment]:
     """A project's only deployment environment is its production when dbt does not mark it."""
     all_of_them = list(environments)
-    alone = Counter(one.dbt_cloud_project_id for one in all_of_them)
+    alone = Counter(environment.dbt_cloud_project_id for environment in all_of_them)
     return [
-        replace(one, deployment=DeploymentEnvironment.PRODUCTION)
-        if one.deployment is None and alone[one.dbt_cloud_project_id] == 1
-        else one
-        for one in all_of_them
+        replace(environment, deployment=DeploymentEnvironment.PRODUCTION)
+        if environment.deployment is None and alone[environment.dbt_cloud_project_id] == 1
+        else environment
+        for environment in all_of_them
     ]
 
 

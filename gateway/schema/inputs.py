@@ -136,8 +136,8 @@ class SourceFilter:
 
     def to_statuses(self) -> frozenset[RunStatus] | None:
         """The outcomes of checks wanted, None for any. Raises BadUserInput."""
-        wanted = _values(self.statuses, "statuses")
-        return None if wanted is None else frozenset().union(*map(statuses_of_freshness, wanted))
+        statuses = _values(self.statuses, "statuses")
+        return None if statuses is None else frozenset().union(*map(statuses_of_freshness, statuses))
 
 
 @strawberry.input(
@@ -187,7 +187,7 @@ class RunFilter:
         job_ids = _values(self.job_ids, "jobIds")
         return list_filters.RunFilter(
             _values(self.statuses, "statuses"),
-            None if job_ids is None else tuple(number_of(one, "job", "jobIds") for one in job_ids),
+            None if job_ids is None else tuple(number_of(job_id, "job", "jobIds") for job_id in job_ids),
             _values(self.git_branches, "gitBranches"),
             _moment(self.started_since),
             _moment(self.started_until),
@@ -229,47 +229,47 @@ class JobFilter:
         )
 
 
-def _moment(given: datetime | None) -> datetime | None:
+def _moment(moment: datetime | None) -> datetime | None:
     """A time; one without an offset is UTC."""
-    moment = _value(given)
+    moment = _value(moment)
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
-def _value(given: T | None) -> T | None:
-    return None if given is strawberry.UNSET else given
+def _value(value: T | None) -> T | None:
+    return None if value is strawberry.UNSET else value
 
 
-def _values(given: Sequence[T] | None, argument: str) -> tuple[T, ...] | None:
-    if given is None or given is strawberry.UNSET:
+def _values(values: Sequence[T] | None, argument: str) -> tuple[T, ...] | None:
+    if values is None or values is strawberry.UNSET:
         return None
-    if len(given) > _LONGEST_LIST:
-        raise BadUserInput(f"{argument} holds {len(given)} values; at most {_LONGEST_LIST}.", argument=argument)
-    return tuple(given)
+    if len(values) > _LONGEST_LIST:
+        raise BadUserInput(f"{argument} holds {len(values)} values; at most {_LONGEST_LIST}.", argument=argument)
+    return tuple(values)
 
 
-def search_filter(given: SearchFilter | None) -> filters.SearchFilter | None:
-    return given.to_filter() if given else None
+def search_filter(argument: SearchFilter | None) -> filters.SearchFilter | None:
+    return argument.to_filter() if argument else None
 
 
-def model_filter(given: ModelFilter | None) -> filters.ModelFilter | None:
-    return given.to_filter() if given else None
+def model_filter(argument: ModelFilter | None) -> filters.ModelFilter | None:
+    return argument.to_filter() if argument else None
 
 
-def project_filter(given: ProjectFilter | None) -> filters.ProjectFilter | None:
-    return given.to_filter() if given else None
+def project_filter(argument: ProjectFilter | None) -> filters.ProjectFilter | None:
+    return argument.to_filter() if argument else None
 
 
-def run_filter(given: RunFilter | None) -> list_filters.RunFilter | None:
-    return given.to_filter() if given else None
+def run_filter(argument: RunFilter | None) -> list_filters.RunFilter | None:
+    return argument.to_filter() if argument else None
 
 
-def job_filter(given: JobFilter | None) -> list_filters.JobFilter | None:
-    return given.to_filter() if given else None
+def job_filter(argument: JobFilter | None) -> list_filters.JobFilter | None:
+    return argument.to_filter() if argument else None
 
 
-def source_statuses(given: SourceFilter | None) -> frozenset[RunStatus] | None:
-    return given.to_statuses() if given else None
+def source_statuses(argument: SourceFilter | None) -> frozenset[RunStatus] | None:
+    return argument.to_statuses() if argument else None
 
 
-def history_scope(given: HistoryScope | None) -> history.HistoryScope | None:
-    return given.to_scope() if given else None
+def history_scope(scope: HistoryScope | None) -> history.HistoryScope | None:
+    return scope.to_scope() if scope else None

@@ -111,24 +111,24 @@ OrderSourcesBy = Annotated[
 ]
 
 
-def _direction(given: ModelOrder | JobOrder | RunOrder | SourceOrder) -> Direction:
-    return given.direction or usual_direction(given.field)
+def _direction(order: ModelOrder | JobOrder | RunOrder | SourceOrder) -> Direction:
+    return order.direction or usual_direction(order.field)
 
 
-def order_of_models(given: ModelOrder | None) -> Order[Model]:
-    return ordering.model_order(given.field, _direction(given)) if given else BY_MODEL_ID
+def order_of_models(order: ModelOrder | None) -> Order[Model]:
+    return ordering.model_order(order.field, _direction(order)) if order else BY_MODEL_ID
 
 
-def order_of_jobs(given: JobOrder | None) -> Order[Job]:
-    return ordering.job_order(given.field, _direction(given)) if given else BY_JOB_ID
+def order_of_jobs(order: JobOrder | None) -> Order[Job]:
+    return ordering.job_order(order.field, _direction(order)) if order else BY_JOB_ID
 
 
-def order_of_runs(given: RunOrder | None) -> Order[Run]:
-    return ordering.run_order(given.field, _direction(given)) if given else NEWEST_RUN
+def order_of_runs(order: RunOrder | None) -> Order[Run]:
+    return ordering.run_order(order.field, _direction(order)) if order else NEWEST_RUN
 
 
-def order_of_sources(given: SourceOrder | None) -> Order[Source]:
-    return ordering.source_order(given.field, _direction(given)) if given else BY_SOURCE_ID
+def order_of_sources(order: SourceOrder | None) -> Order[Source]:
+    return ordering.source_order(order.field, _direction(order)) if order else BY_SOURCE_ID
 
 
 BY_MODEL_ID = ordering.model_order(ModelOrderField.ID, Direction.ASC)

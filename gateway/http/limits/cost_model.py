@@ -89,7 +89,7 @@ def read_cost_model(sdl: str) -> CostModel:
     roots = dict(_roots(definitions)) or {OperationType.QUERY: "Query", OperationType.MUTATION: "Mutation"}
     introspection = _introspection(definitions)
     own = {
-        node.name.value: {one.name.value: _field(one, weights, objects) for one in node.fields or ()}
+        node.name.value: {member.name.value: _field(member, weights, objects) for member in node.fields or ()}
         for node in definitions
         if isinstance(node, ObjectTypeDefinitionNode)
     }
@@ -105,8 +105,10 @@ def read_cost_model(sdl: str) -> CostModel:
 def _introspection(definitions: Iterable[Any]) -> dict[str, dict[str, FieldCost]]:
     return {
         kind: {
-            name: FieldCost(one.weight, one.kind, one.items is not None, ListSize(one.items), {})
-            for name, one in fields.items()
+            name: FieldCost(
+                definition.weight, definition.kind, definition.items is not None, ListSize(definition.items), {}
+            )
+            for name, definition in fields.items()
         }
         for kind, fields in introspection_fields(definitions).items()
     }
@@ -147,23 +149,25 @@ def _named(kind: TypeNode, is_list: bool = False) -> tuple[str, bool]:
 
 
 def _weight(directives: Iterable[DirectiveNode] | None, usual: int) -> int:
-    given = _arguments_of(directives, "cost")
-    return int(usual) if given is None else int(given["weight"])
+    arguments = _arguments_of(directives, "cost")
+    return int(usual) if arguments is None else int(arguments["weight"])
 
 
 def _list_size(node: FieldDefinitionNode) -> ListSize:
-    given = _arguments_of(node.directives, "listSize") or {}
-    slicing = tuple(given.get("slicingArguments") or ())
+    arguments = _arguments_of(node.directives, "listSize") or {}
+    slicing = tuple(arguments.get("slicingArguments") or ())
     defaults = {
-        one.name.value: int(one.default_value.value)
-        for one in node.arguments or ()
-        if one.name.value in slicing and isinstance(one.default_value, IntValueNode)
+        argument.name.value: int(argument.default_value.value)
+        for argument in node.arguments or ()
+        if argument.name.value in slicing and isinstance(argument.default_value, IntValueNode)
     }
-    return ListSize(given.get("assumedSize"), slicing, frozenset(given.get("sizedFields") or ()), defaults)
+    return ListSize(arguments.get("assumedSize"), slicing, frozenset(arguments.get("sizedFields") or ()), defaults)
 
 
 def _arguments_of(directives: Iterable[DirectiveNode] | None, name: str) -> dict[str, Any] | None:
     for directive in directives or ():
         if directive.name.value == name:
-            return {one.name.value: value_from_ast_untyped(one.value) for one in directive.arguments or ()}
+            return {
+                argument.name.value: value_from_ast_untyped(argument.value) for argument in directive.arguments or ()
+            }
     return None

@@ -44,34 +44,34 @@ def parameters_of_query_string(raw: bytes, bounds: JsonBounds) -> Parameters:
     except ValueError:
         raise BadRequest(f"The query string is not UTF-8, or has more than {_MOST_FIELDS} parameters.") from None
     known = [(name, value) for name, value in pairs if name in _NAMES]
-    found: dict[str, Any] = dict(known)
-    if len(found) != len(known):
+    members: dict[str, Any] = dict(known)
+    if len(members) != len(known):
         raise BadRequest("A parameter of the query string is given twice.")
     for name in ("variables", "extensions"):
-        if name in found:
-            found[name] = read_json_text(found[name], bounds) if found[name] else None
-    return _checked(found)
+        if name in members:
+            members[name] = read_json_text(members[name], bounds) if members[name] else None
+    return _checked(members)
 
 
-def _checked(found: Mapping[str, Any]) -> Parameters:
+def _checked(members: Mapping[str, Any]) -> Parameters:
     return Parameters(
-        query=_text(found, "query"),
-        document_id=_text(found, "documentId"),
-        operation_name=_text(found, "operationName"),
-        variables=_map(found, "variables"),
-        extensions=_map(found, "extensions"),
+        query=_text(members, "query"),
+        document_id=_text(members, "documentId"),
+        operation_name=_text(members, "operationName"),
+        variables=_map(members, "variables"),
+        extensions=_map(members, "extensions"),
     )
 
 
-def _text(found: Mapping[str, Any], name: str) -> str | None:
-    value = found.get(name)
+def _text(members: Mapping[str, Any], name: str) -> str | None:
+    value = members.get(name)
     if value is not None and not isinstance(value, str):
         raise BadRequest(f'"{name}" must be a string.')
     return value
 
 
-def _map(found: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
-    value = found.get(name)
+def _map(members: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    value = members.get(name)
     if value is not None and not isinstance(value, dict):
         raise BadRequest(f'"{name}" must be a JSON object.')
     return value

@@ -89,14 +89,14 @@ class BoundedParts:
         if self._most_bytes is not None and self._sent > self._most_bytes:
             refusal = error_of(too_long(self._most_bytes))
             return msgspec.json.encode(self._shown(self._given_up(part, refusal))), False
-        self._pending |= {one["id"] for one in part.get("pending", ())}
-        self._pending -= {one["id"] for one in part.get("completed", ())}
+        self._pending |= {entry["id"] for entry in part.get("pending", ())}
+        self._pending -= {entry["id"] for entry in part.get("completed", ())}
         return encoded, part["hasNext"]
 
     def _given_up(self, part: Part, refusal: Mapping[str, Any]) -> Part:
         if "data" in part:
             return {"data": None, "errors": [refusal], "hasNext": False}
-        completed = [{"id": one, "errors": [refusal]} for one in sorted(self._pending)]
+        completed = [{"id": fragment_id, "errors": [refusal]} for fragment_id in sorted(self._pending)]
         return {"completed": completed, "hasNext": False}
 
 
@@ -108,22 +108,22 @@ class OlderParts:
 
     def translated(self, part: Part) -> Part:
         """The part in the older shape; parts must come in their order."""
-        self._fragments |= {one["id"]: one for one in part.get("pending", ())}
+        self._fragments |= {entry["id"]: entry for entry in part.get("pending", ())}
         older: Part = {name: part[name] for name in ("data", "errors", "hasNext", "extensions") if name in part}
-        incremental = [self._delivered(one) for one in part.get("incremental", ())]
-        incremental += [self._failed(one) for one in part.get("completed", ()) if one.get("errors")]
+        incremental = [self._delivered(entry) for entry in part.get("incremental", ())]
+        incremental += [self._failed(entry) for entry in part.get("completed", ()) if entry.get("errors")]
         if incremental:
             older["incremental"] = incremental
         return older
 
-    def _delivered(self, one: Mapping[str, Any]) -> dict[str, Any]:
-        fragment = self._fragments[one["id"]]
-        shown = {"data": one["data"], "path": [*fragment["path"], *one.get("subPath", ())]}
-        return {**shown, **_label(fragment), **({"errors": one["errors"]} if "errors" in one else {})}
+    def _delivered(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        fragment = self._fragments[entry["id"]]
+        shown = {"data": entry["data"], "path": [*fragment["path"], *entry.get("subPath", ())]}
+        return {**shown, **_label(fragment), **({"errors": entry["errors"]} if "errors" in entry else {})}
 
-    def _failed(self, one: Mapping[str, Any]) -> dict[str, Any]:
-        fragment = self._fragments[one["id"]]
-        return {"data": None, "path": fragment["path"], **_label(fragment), "errors": one["errors"]}
+    def _failed(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        fragment = self._fragments[entry["id"]]
+        return {"data": None, "path": fragment["path"], **_label(fragment), "errors": entry["errors"]}
 
 
 def _label(fragment: Mapping[str, Any]) -> dict[str, Any]:

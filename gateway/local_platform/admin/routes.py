@@ -119,24 +119,24 @@ def _account(connection: Connection, request: Request) -> Response:
     return one(shapes.account(find_one(connection, accounts, request.path_params["account_id"])))
 
 
-def _listed(found: Found, rows: list[dict[str, Any]]) -> Response:
-    return many(Listed(rows, found.total, found.filters, found.order_by))
+def _listed(page: Found, rows: list[dict[str, Any]]) -> Response:
+    return many(Listed(rows, page.total, page.filters, page.order_by))
 
 
 def _find(connection: Connection, request: Request, resource: Resource) -> Found:
     scope = [_scope(connection, request, resource.table)]
     if "project_id" in request.path_params:
         scope.append(resource.table.c.project_id == request.path_params["project_id"])
-    found = find(connection, resource, request.query_params, *scope)
+    page = find(connection, resource, request.query_params, *scope)
     of_path: dict[str, Any] = {
         name: request.path_params[name] for name in ("account_id", "project_id") if name in request.path_params
     }
-    return replace(found, filters={**found.filters, **of_path})
+    return replace(page, filters={**page.filters, **of_path})
 
 
 def _projects(connection: Connection, request: Request) -> Response:
-    found = _find(connection, request, PROJECTS)
-    return _listed(found, project_shapes(connection, found.rows, request.query_params))
+    page = _find(connection, request, PROJECTS)
+    return _listed(page, project_shapes(connection, page.rows, request.query_params))
 
 
 def _project(connection: Connection, request: Request) -> Response:
@@ -146,8 +146,8 @@ def _project(connection: Connection, request: Request) -> Response:
 
 
 def _environments(connection: Connection, request: Request) -> Response:
-    found = _find(connection, request, ENVIRONMENTS)
-    return _listed(found, environment_shapes(connection, found.rows))
+    page = _find(connection, request, ENVIRONMENTS)
+    return _listed(page, environment_shapes(connection, page.rows))
 
 
 def _environment(connection: Connection, request: Request) -> Response:
@@ -157,8 +157,8 @@ def _environment(connection: Connection, request: Request) -> Response:
 
 
 def _jobs(connection: Connection, request: Request) -> Response:
-    found = _find(connection, request, JOBS)
-    return _listed(found, job_shapes(connection, found.rows, request.query_params))
+    page = _find(connection, request, JOBS)
+    return _listed(page, job_shapes(connection, page.rows, request.query_params))
 
 
 def _job(connection: Connection, request: Request) -> Response:
@@ -167,8 +167,8 @@ def _job(connection: Connection, request: Request) -> Response:
 
 
 def _runs(connection: Connection, request: Request) -> Response:
-    found = _find(connection, request, RUNS)
-    return _listed(found, run_shapes(connection, found.rows, request.query_params))
+    page = _find(connection, request, RUNS)
+    return _listed(page, run_shapes(connection, page.rows, request.query_params))
 
 
 def _run(connection: Connection, request: Request) -> Response:

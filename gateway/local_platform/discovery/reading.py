@@ -86,20 +86,20 @@ def _newest_result(deploys: bool, *conditions: Any) -> ScalarSelect[Any]:
 
 def node_contents(connection: Connection, keys: Iterable[int]) -> dict[int, Node]:
     """Manifest nodes by key."""
-    found: dict[int, Node] = {}
+    content_by_id: dict[int, Node] = {}
     for part in chunks(keys):
         query = select(nodes.c.id, nodes.c.content).where(nodes.c.id.in_(part))
-        found.update((key, _decoder.decode(content)) for key, content in connection.execute(query))
-    return found
+        content_by_id.update((key, _decoder.decode(content)) for key, content in connection.execute(query))
+    return content_by_id
 
 
 def text_bodies(connection: Connection, keys: Iterable[int | None]) -> dict[int, str]:
     """Texts by key."""
-    found: dict[int, str] = {}
+    bodies: dict[int, str] = {}
     for part in chunks(sorted({key for key in keys if key is not None})):
         query = select(texts.c.id, texts.c.body).where(texts.c.id.in_(part))
-        found.update((key, body) for key, body in connection.execute(query))
-    return found
+        bodies.update((key, body) for key, body in connection.execute(query))
+    return bodies
 
 
 def manifest_edges(connection: Connection, manifest_id: int) -> Sequence[AnyRow]:
@@ -135,16 +135,16 @@ def result_query() -> Select[*tuple[Any, ...]]:
 
 def result_rows(connection: Connection, keys: Iterable[int | None]) -> dict[int, AnyRow]:
     """Results by key."""
-    found: dict[int, AnyRow] = {}
+    rows_by_id: dict[int, AnyRow] = {}
     for part in chunks(key for key in keys if key is not None):
         rows = connection.execute(result_query().where(results.c.id.in_(part)))
-        found.update((row.id, row) for row in rows)
-    return found
+        rows_by_id.update((row.id, row) for row in rows)
+    return rows_by_id
 
 
 def history_rows(connection: Connection, resource_ids: Iterable[int], count: int) -> dict[int, list[AnyRow]]:
     """The last `count` runs' results of each resource, newest first; by resource."""
-    found: dict[int, list[AnyRow]] = {}
+    rows_by_resource: dict[int, list[AnyRow]] = {}
     newest = results.alias("newest")
     keys = (
         select(newest.c.id)
@@ -161,19 +161,19 @@ def history_rows(connection: Connection, resource_ids: Iterable[int], count: int
             .where(resources.c.id.in_(part))
         )
         for row in connection.execute(query.order_by(*order)):
-            found.setdefault(row.resource_id, []).append(row)
-    return found
+            rows_by_resource.setdefault(row.resource_id, []).append(row)
+    return rows_by_resource
 
 
 def run_result_rows(connection: Connection, run_ids: Iterable[int], resource_ids: Iterable[int]) -> Sequence[AnyRow]:
     """Every executed result of these resources in these runs, oldest first."""
-    found: list[AnyRow] = []
+    rows: list[AnyRow] = []
     runs_wanted = sorted(set(run_ids))
     for part in chunks(sorted(set(resource_ids))):
         for run_part in chunks(runs_wanted):
             query = result_query().where(results.c.resource_id.in_(part), results.c.run_id.in_(run_part))
-            found += connection.execute(query.order_by(results.c.generated_at, results.c.id)).all()
-    return found
+            rows += connection.execute(query.order_by(results.c.generated_at, results.c.id)).all()
+    return rows
 
 
 def run_statuses(connection: Connection, run_id: int) -> dict[str, str]:
@@ -189,20 +189,20 @@ def run_statuses(connection: Connection, run_id: int) -> dict[str, str]:
 
 def resource_keys(connection: Connection, environment_id: int, unique_ids: Iterable[str]) -> dict[str, int]:
     """The environment's keys of these unique ids; unknown ones are left out."""
-    found: dict[str, int] = {}
+    keys: dict[str, int] = {}
     for part in chunks(unique_ids):
         query = select(resources.c.unique_id, resources.c.id).where(
             resources.c.environment_id == environment_id, resources.c.unique_id.in_(part)
         )
-        found.update((name, key) for name, key in connection.execute(query))
-    return found
+        keys.update((name, key) for name, key in connection.execute(query))
+    return keys
 
 
 def newest_by_resource(
     connection: Connection, table: Table, resource_ids: Iterable[int], *conditions: ColumnElement[bool]
 ) -> dict[int, AnyRow]:
     """The newest row of each resource in a table of facts, with the run and job it comes from; by resource."""
-    found: dict[int, AnyRow] = {}
+    rows_by_resource: dict[int, AnyRow] = {}
     newest = (
         select(table.c.id)
         .where(table.c.resource_id == resources.c.id, *conditions)
@@ -220,5 +220,5 @@ def newest_by_resource(
             .join(invocations, invocations.c.id == facts.c.invocation_id)
             .where(resources.c.id.in_(part))
         )
-        found.update((row.resource_id, row) for row in connection.execute(query))
-    return found
+        rows_by_resource.update((row.resource_id, row) for row in connection.execute(query))
+    return rows_by_resource

@@ -102,7 +102,7 @@ class InferredAdmin:
         """Each run by its id, tried with every job; NotFound when no job had it or it has no metadata."""
         jobs = (await self.jobs()).values()
         found = {run.id: run for run in await self._discovery.read_runs(jobs, {job.id: run_ids for job in jobs})}
-        return {one: found.get(one) or NotFound(f"dbt has no metadata of a run {one}.") for one in run_ids}
+        return {run_id: found.get(run_id) or NotFound(f"dbt has no metadata of a run {run_id}.") for run_id in run_ids}
 
     async def run_details(self, run_ids: Sequence[int]) -> Mapping[int, RunDetails | GatewayError]:
         """Unknown."""
@@ -111,14 +111,16 @@ class InferredAdmin:
     async def recent_runs(self, job_ids: Sequence[int], count: int) -> Mapping[int, tuple[Run, ...] | GatewayError]:
         """The newest runs of each job that touched a model."""
         jobs = await self.jobs()
-        wanted = [jobs[one] for one in job_ids if one in jobs]
+        wanted = [jobs[job_id] for job_id in job_ids if job_id in jobs]
         return await self._discovery.recent_runs(wanted, self._environments_beside(wanted), count)
 
     def _environments_beside(self, jobs: Sequence[Job]) -> list[int]:
         """All environments of the projects of these jobs: a job runs in any of them."""
         own = {job.environment_id for job in jobs}
-        by_project = [{one.id for one in project.environments} for project in self._projects]
-        return sorted({one for environments in by_project if environments & own for one in environments})
+        by_project = [{environment.id for environment in project.environments} for project in self._projects]
+        return sorted(
+            {environment_id for environments in by_project if environments & own for environment_id in environments}
+        )
 
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
         """The newest runs of all jobs that touched a model."""
@@ -184,20 +186,23 @@ class Discovery:
 
     async def read_runs(self, jobs: Iterable[Job], run_ids: Mapping[int, Sequence[int]]) -> list[Run]:
         """Those runs of these jobs that Discovery has metadata of."""
-        keys = [RunKey(job.id, one) for job in jobs for one in run_ids[job.id]]
+        keys = [RunKey(job.id, run_id) for job in jobs for run_id in run_ids[job.id]]
         found = await self._jobs.run_models(keys, frozenset(keys))
-        runs = [_run(key, one) for key, one in found.items() if isinstance(one, RunModels)]
+        runs = [_run(key, models) for key, models in found.items() if isinstance(models, RunModels)]
         return [run for run in runs if run is not None]
 
     async def _known_traces(self, environment_ids: Sequence[int]) -> list[JobTrace]:
         found = await self._last_jobs.get(environment_ids)
-        known = {one: last for one, last in found.items() if isinstance(last, LastJobs)}
-        samples = {one: [HistoryKey(one, unique_id) for unique_id in last.sample] for one, last in known.items()}
+        known = {environment_id: last for environment_id, last in found.items() if isinstance(last, LastJobs)}
+        samples = {
+            environment_id: [HistoryKey(environment_id, unique_id) for unique_id in last.sample]
+            for environment_id, last in known.items()
+        }
         histories = await self._models.histories([key for keys in samples.values() for key in keys], _TRACED_RUNS)
         traces: list[JobTrace] = []
-        for one, last in known.items():
-            answers = [histories[key] for key in samples[one]]
-            traces += traces_of(one, last, [runs for runs in answers if isinstance(runs, tuple)])
+        for environment_id, last in known.items():
+            answers = [histories[key] for key in samples[environment_id]]
+            traces += traces_of(environment_id, last, [runs for runs in answers if isinstance(runs, tuple)])
         return traces
 
     async def _recent(self, traces: Sequence[JobTrace], count: int) -> dict[int, tuple[Run, ...] | GatewayError]:
@@ -210,12 +215,12 @@ class Discovery:
         wanted: list[RunKey] = []
         for job_id, some in witnesses.items():
             answers = [histories[key] for key in some]
-            failure = next((one for one in answers if isinstance(one, GatewayError)), None)
+            failure = next((answer for answer in answers if isinstance(answer, GatewayError)), None)
             if failure is not None:
                 found[job_id] = failure
                 continue
-            rows = [run for one in answers if isinstance(one, tuple) for run in one if run.job_id == job_id]
-            wanted += [RunKey(job_id, one) for one in _newest_ids(rows, count)]
+            rows = [run for answer in answers if isinstance(answer, tuple) for run in answer if run.job_id == job_id]
+            wanted += [RunKey(job_id, run_id) for run_id in _newest_ids(rows, count)]
         return {**found, **await self._read(wanted, witnesses.keys() - found.keys())}
 
     async def _read(self, keys: Sequence[RunKey], job_ids: set[int]) -> dict[int, tuple[Run, ...] | GatewayError]:
@@ -223,8 +228,8 @@ class Discovery:
         found: dict[int, tuple[Run, ...] | GatewayError] = {}
         for job_id in job_ids:
             of_job = {key: answer for key, answer in answers.items() if key.job_id == job_id}
-            failure = next((one for one in of_job.values() if isinstance(one, GatewayError)), None)
-            runs = [_run(key, one) for key, one in of_job.items() if isinstance(one, RunModels)]
+            failure = next((answer for answer in of_job.values() if isinstance(answer, GatewayError)), None)
+            runs = [_run(key, models) for key, models in of_job.items() if isinstance(models, RunModels)]
             found[job_id] = failure or newest_first(run for run in runs if run is not None)
         return found
 
@@ -238,7 +243,7 @@ def _newest_ids(runs: Iterable[ModelRun], count: int) -> list[int]:
 
 
 def _witnesses(trace: JobTrace) -> list[HistoryKey]:
-    return [HistoryKey(trace.environment_id, one) for one in trace.unique_ids[:_WITNESSES]]
+    return [HistoryKey(trace.environment_id, unique_id) for unique_id in trace.unique_ids[:_WITNESSES]]
 
 
 def _job(trace: JobTrace, runs: tuple[Run, ...] | GatewayError) -> Job:
@@ -261,7 +266,7 @@ def _run(key: RunKey, found: RunModels[ModelRun]) -> Run | None:
     """A run as its models tell it, from its first command that ran one to its last; None without any."""
     if not found.models:
         return None
-    failed = any(one.status is RunStatus.FAILURE for one in found.models)
+    failed = any(model.status is RunStatus.FAILURE for model in found.models)
     return Run(
         id=key.run_id,
         job_id=key.job_id,

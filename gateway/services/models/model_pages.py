@@ -121,7 +121,7 @@ async def read_pages(
     readings = _readings(environment_ids, marks, operation)
     await _read_on(query, readings, operation, pushed)
     _set(marks, readings)
-    return {one.environment_id: one.failure or one.nodes for one in readings}
+    return {reading.environment_id: reading.failure or reading.nodes for reading in readings}
 
 
 async def read_revised_pages(
@@ -131,18 +131,18 @@ async def read_revised_pages(
     readings = _readings(environment_ids, marks, operation)
     await _read_on(query, readings, operation, _NO_FILTERS, "lastUpdatedAt ")
     _set(marks, readings)
-    return {one.environment_id: one.failure or (one.nodes, one.revision) for one in readings}
+    return {reading.environment_id: reading.failure or (reading.nodes, reading.revision) for reading in readings}
 
 
 def _readings(
     environment_ids: Sequence[int], marks: Marks | None, _: BatchOperation[PagedEnvironment[R]]
 ) -> list[_Reading[R]]:
-    return [_Reading(one, (marks or {}).get(one, ())) for one in environment_ids]
+    return [_Reading(environment_id, (marks or {}).get(environment_id, ())) for environment_id in environment_ids]
 
 
 def _set(marks: Marks | None, readings: Sequence[_Reading[R]]) -> None:
     if marks is not None:
-        marks.update({one.environment_id: tuple(one.seen) for one in readings if one.done})
+        marks.update({reading.environment_id: tuple(reading.seen) for reading in readings if reading.done})
 
 
 async def _read_on(
@@ -154,7 +154,7 @@ async def _read_on(
 ) -> None:
     """Reads to the end, with what is selected `beside` the first page."""
     variables = _filter_variables(pushed)
-    while unfinished := [one for one in readings if not one.done and one.failure is None]:
+    while unfinished := [reading for reading in readings if not reading.done and reading.failure is None]:
         asked = [(reading, place) for reading in unfinished for place in reading.places()]
         lookups = [
             _lookup(n, reading.environment_id, place, variables.get(reading.environment_id), "" if place else beside)
@@ -179,9 +179,9 @@ def _advance(reading: _Reading[R], answer: PagedEnvironment[R] | GatewayError | 
 def _filter_variables(pushed: Mapping[int, PushedFilter]) -> dict[int, tuple[str, PushedFilter]]:
     """Each environment's filter and the name of its variable; equal filters have one variable."""
     names: dict[PushedFilter, str] = {}
-    for one in pushed.values():
-        names.setdefault(one, f"filter{len(names) or ''}")
-    return {environment_id: (names[one], one) for environment_id, one in pushed.items()}
+    for pushed_filter in pushed.values():
+        names.setdefault(pushed_filter, f"filter{len(names) or ''}")
+    return {environment_id: (names[pushed_filter], pushed_filter) for environment_id, pushed_filter in pushed.items()}
 
 
 def _lookup(

@@ -49,7 +49,7 @@ class Prefetcher(Generic[E]):
     ) -> None:
         """Has the models read of those environments whose reading has not begun. Where nothing may be asked, raises
         NotCached: the task would never be allowed to ask either."""
-        departing = [one for one in environment_ids if one not in self._begun]
+        departing = [environment_id for environment_id in environment_ids if environment_id not in self._begun]
         if not departing:
             return
         ensure_may_fetch()
@@ -61,12 +61,18 @@ class Prefetcher(Generic[E]):
         self, environment_ids: Sequence[int], fields: frozenset[str]
     ) -> dict[int, RevisedModels[E] | GatewayError]:
         """What was read of these environments; of those, at least with these fields, whose reading has begun."""
-        mine = {one: self._begun[one] for one in environment_ids if one in self._begun}
-        mine = {one: begun for one, begun in mine.items() if fields <= begun.fields}
-        self._begun = {one: begun for one, begun in self._begun.items() if one not in mine}
+        mine = {
+            environment_id: self._begun[environment_id]
+            for environment_id in environment_ids
+            if environment_id in self._begun
+        }
+        mine = {environment_id: begun for environment_id, begun in mine.items() if fields <= begun.fields}
+        self._begun = {
+            environment_id: begun for environment_id, begun in self._begun.items() if environment_id not in mine
+        }
         found: dict[int, RevisedModels[E] | GatewayError] = {}
-        for one, begun in mine.items():
-            found[one] = (await asyncio.shield(begun.task))[one]
+        for environment_id, begun in mine.items():
+            found[environment_id] = (await asyncio.shield(begun.task))[environment_id]
         return found
 
     async def _read(
@@ -79,6 +85,6 @@ class Prefetcher(Generic[E]):
                 return dict.fromkeys(environment_ids, failure)
 
     def _forget(self, environment_ids: Sequence[int], begun: _Begun[E]) -> None:
-        for one in environment_ids:
-            if self._begun.get(one) is begun:
-                del self._begun[one]
+        for environment_id in environment_ids:
+            if self._begun.get(environment_id) is begun:
+                del self._begun[environment_id]
