@@ -84,10 +84,17 @@ class UpstreamUnavailable(UpstreamError):
 
 
 class UpstreamTimeout(UpstreamError):
-    """No answer within the time this request had left."""
+    """No answer within the time this request had left, or a proxy before dbt gave up (504).
+
+    `had_full_time`: the call had all the time that one call may take, so the same question will be too slow again.
+    """
 
     code = "UPSTREAM_TIMEOUT"
     http_status = 504
+
+    def __init__(self, message: str, *, had_full_time: bool = False, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.had_full_time = had_full_time
 
 
 class UpstreamUnauthenticated(UpstreamError):

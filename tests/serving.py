@@ -131,7 +131,7 @@ class Gateway:
     async def data(self, query: str, **variables: Any) -> Any:
         """The data of an answer that must be whole."""
         reply = await self.ask(query, **variables)
-        assert list(reply.errors) == []
+        assert list(reply.errors) == [], reply.errors
         assert reply.gateway["incomplete"] == []
         return reply.data
 
@@ -139,7 +139,7 @@ class Gateway:
         """How often each upstream operation was asked for an answer that must be whole."""
         self.upstream.calls.clear()
         reply = await self.ask(query, **variables)
-        assert list(reply.errors) == []
+        assert list(reply.errors) == [], reply.errors
         assert reply.gateway["upstreamRequests"] == len(self.upstream.calls), "the gateway counts what it sent"
         return self.upstream.operations
 

@@ -21,7 +21,7 @@ from gateway.errors import (
     UpstreamInvalidResponse,
     UpstreamRejected,
 )
-from gateway.services.batch_sizes import BatchSizes
+from gateway.services.batch_sizes import BatchSizes, has_time_for_halves, is_too_heavy
 from gateway.services.transport.graphql_transport import GuardedTransport, RenderedRequest, Reply
 from gateway.services.transport.upstream_errors import UpstreamProblem, excerpt, refusal_of_lookup, refusal_of_problems
 
@@ -96,7 +96,7 @@ class BaseQuery:
         self, operation: BatchOperation[T], lookups: Sequence[RootLookup], per_document: int
     ) -> Answers[T]:
         """The lookups in documents of up to `per_document`, as `look_up_documents` answers them; in smaller ones for a
-        while after dbt refused one of this operation as too complex."""
+        while after one of this operation was too complex or too slow."""
         per_document = self.batch_sizes.size(operation.name, per_document)
         chunks = [lookups[start : start + per_document] for start in range(0, len(lookups), per_document)]
         return await self.look_up_documents(operation, chunks)
@@ -107,7 +107,7 @@ class BaseQuery:
         """Every alias with its value, None where the upstream knows no such thing, or the error that it met.
 
         The documents go out side by side. A lookup that fails alone leaves the others whole: they are asked again
-        without it. A document refused as too complex is halved.
+        without it. A document that is too complex, or too slow, is halved.
         """
         ensure_may_fetch()
         answers = await asyncio.gather(*(self._ask(operation, document) for document in documents))
@@ -140,13 +140,14 @@ class BaseQuery:
         operation: BatchOperation[T],
         lookups: Sequence[RootLookup],
         failure: UpstreamError,
-        halved: tuple[type[UpstreamError], ...] = (UpstreamComplexityExceeded,),
+        halved: tuple[type[UpstreamError], ...] = (),
     ) -> Answers[T]:
-        if len(lookups) > 1 and isinstance(failure, halved):
+        if len(lookups) > 1 and (is_too_heavy(failure) or isinstance(failure, halved)):
             half = (len(lookups) + 1) // 2
-            if isinstance(failure, UpstreamComplexityExceeded):
+            if is_too_heavy(failure):
                 half = self.batch_sizes.refused(operation.name, len(lookups))
-            return await self.look_up(operation, lookups, half)
+            if has_time_for_halves():
+                return await self.look_up(operation, lookups, half)
         return {one.alias: failure for one in lookups}
 
     async def _execute(self, request: RenderedRequest[T]) -> Reply[T]:

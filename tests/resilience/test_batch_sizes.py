@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections import Counter
 
+import pytest
 from starlette.responses import Response
 
-from gateway.services.batch_sizes import BatchSizes
+from gateway.errors import UpstreamTimeout
+from gateway.services.batch_sizes import BatchSizes, is_too_heavy
 from gateway.settings import Settings
 from tests.clock import Clock
 from tests.oracle.account import Oracle
@@ -96,3 +100,59 @@ async def test_what_was_learned_spares_the_refusals_of_the_next_question(gateway
     assert len(documents) == math.ceil(sum(documents) / 10), "no document is refused any more"
     assert len(documents) < asked
     assert len(first["account"]["models"]["nodes"]) == models
+
+
+def histories_of(gateway: Gateway) -> list[int]:
+    return [n for call in gateway.upstream.calls if (n := call.document.count("modelHistoricalRuns("))]
+
+
+@pytest.mark.parametrize("way", ["no answer", "504"])
+async def test_documents_that_are_too_slow_are_halved_and_the_size_is_kept(
+    demo_store: str, oracle: Oracle, way: str
+) -> None:
+    """dbt answers four histories in time, and more of them never."""
+
+    async def fault(call: Call) -> Response | None:
+        if call.document.count("modelHistoricalRuns(") <= 4:
+            return None
+        if way == "504":
+            return Response("upstream request timeout", 504)
+        await asyncio.sleep(60)
+        return None
+
+    models = oracle.project("finance").models
+    async with serving(Settings(store_url=demo_store, upstream_seconds=1.5, upstream_retries=0)) as gateway:
+        gateway.upstream.fault = fault
+        await gateway.data(LIST % 1)
+        assert max(histories_of(gateway)) > 4
+        read = sum(size for size in histories_of(gateway) if size <= 4)
+        assert len(models) / 2 < read <= len(models)
+        gateway.upstream.calls.clear()
+        await gateway.data(LIST % 2)
+        assert max(histories_of(gateway)) == 4, "no document is too slow any more"
+
+
+async def test_what_was_answered_in_time_is_not_asked_again(demo_store: str, oracle: Oracle) -> None:
+    """Of all documents only those with one model are slow, until it is asked for alone."""
+    slow = oracle.project("finance").models[0].unique_id
+
+    async def fault(call: Call) -> Response | None:
+        if slow in call.variables.values() and call.document.count("modelHistoricalRuns(") > 1:
+            await asyncio.sleep(60)
+        return None
+
+    async with serving(Settings(store_url=demo_store, upstream_seconds=1.5, upstream_retries=0)) as gateway:
+        gateway.upstream.fault = fault
+        found = await gateway.data(LIST % 1)
+        names = Counter[str]()
+        for call in gateway.upstream.calls:
+            if "modelHistoricalRuns(" in call.document:
+                names.update(value for value in call.variables.values() if isinstance(value, str))
+        assert names[slow] > 3
+        assert names.total() < 3 * len(names), "only its neighbours are asked again"
+        assert len(found["project"]["models"]["nodes"]) == len(oracle.project("finance").models)
+
+
+async def test_a_request_that_had_little_time_left_says_nothing_about_sizes() -> None:
+    assert not is_too_heavy(UpstreamTimeout("nothing was sent"))
+    assert is_too_heavy(UpstreamTimeout("too slow", had_full_time=True))

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.concurrency.checkpoints import pieces
-from gateway.errors import GatewayError, UpstreamComplexityExceeded, UpstreamRejected
+from gateway.errors import GatewayError, UpstreamRejected
 from gateway.hierarchy.model import ModelRun
 from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
+from gateway.services.batch_sizes import has_time_for_halves, is_too_heavy
 from gateway.services.discovery_types import EnvironmentHistories
 from gateway.services.mapping import Share, to_model_run
 from gateway.services.transport.upstream_errors import PartsRejected
@@ -49,13 +50,14 @@ async def read_histories(
 ) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
     """The newest `count` runs of each model, newest first.
 
-    Documents refused as too complex are halved. A history that fails costs its environment's others only a repeat: dbt
-    leaves out all of them, since none of them may be null, and they are asked again without it.
+    Documents that are too complex, or too slow, are halved; what the others answered is kept. A history that fails
+    costs its environment's others only a repeat: dbt leaves out all of them, since none of them may be null, and they
+    are asked again without it.
     """
     sizes, most = query.batch_sizes, histories_per_document(count)
     per_document = sizes.size(_HISTORIES, most)
     found = await _read(query, sorted(keys), count, per_document)
-    while per_document > 1 and (refused := [k for k, a in found.items() if isinstance(a, UpstreamComplexityExceeded)]):
+    while per_document > 1 and (refused := [k for k, a in found.items() if is_too_heavy(a)]) and has_time_for_halves():
         per_document = sizes.refused(_HISTORIES, min(per_document, len(refused)))
         found |= await _read(query, refused, count, per_document)
     for _ in range(_MOST_REPEATS):

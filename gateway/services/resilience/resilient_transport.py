@@ -146,18 +146,22 @@ class ResilientTransport:
         except UpstreamError as refusal:
             line.counts.short_circuited[refusal.code] += 1
             raise
+        began = self._around.clock()
         try:
             with deadline_in(time_left):
                 response = await self._transport.send(request)
         except UpstreamError as failure:
             line.counts.lost(failure)
-            self._conclude(attempt, failure, time_left)
+            lives = line.counts.answered_at > began
+            self._conclude(attempt, failure, lives or time_left < min(self._policy.patience, self._limits.seconds))
             raise
         except BaseException:
             line.counts.sent["abandoned"] += 1
             attempt.abandoned()
             raise
         line.counts.answered(response)
+        if response.status < 500:
+            line.counts.answered_at = self._around.clock()
         await self._take_in(line, attempt, request, response)
         return response
 
@@ -170,8 +174,10 @@ class ResilientTransport:
         await line.budget.take(_caller(), self._time_left())
         return self._time_left(), line.breaker.admit()
 
-    def _conclude(self, attempt: Attempt, failure: UpstreamError, time_left: float) -> None:
-        if isinstance(failure, UpstreamTimeout) and time_left < min(self._policy.patience, self._limits.seconds):
+    def _conclude(self, attempt: Attempt, failure: UpstreamError, says_nothing: bool) -> None:
+        """`says_nothing`: a timeout is no sign of trouble when the call had little time, or when dbt answered others
+        meanwhile: then it is this question that is slow."""
+        if isinstance(failure, UpstreamTimeout) and says_nothing:
             attempt.abandoned()
         elif isinstance(failure, UpstreamTimeout | UpstreamUnavailable):
             attempt.failed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,11 +34,13 @@ class ApiStatus:
 @dataclass(slots=True)
 class ApiCounts:
     """What became of one API's calls. Outcomes: `ok`; `refused` (3xx and 4xx), `rate_limited` (429), `failed` (5xx);
-    `timeout`, `unreachable`, `invalid` (an answer that is none); `abandoned`, since nobody waited for it any more."""
+    `timeout`, `unreachable`, `invalid` (an answer that is none); `abandoned`, since nobody waited for it any more.
+    `answered_at`: when the last answer came that was no 5xx, on the transport's clock."""
 
     sent: Counter[str] = field(default_factory=Counter)
     short_circuited: Counter[str] = field(default_factory=Counter)
     retries: int = 0
+    answered_at: float = -math.inf
 
     def answered(self, response: TransportResponse) -> None:
         """Counts a call that was answered."""

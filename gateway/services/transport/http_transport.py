@@ -100,7 +100,7 @@ class AiohttpTransport:
             async with self._connections.session() as session:
                 return await self._call(session, request, token, time_left)
         except TimeoutError:
-            raise _too_slow(request, time_left) from None
+            raise _too_slow(self._limits, request, time_left) from None
         except aiohttp.ClientError as failure:
             raise _lost(request, failure) from None
 
@@ -154,7 +154,7 @@ class AsgiTransport:
             async with asyncio.timeout(time_left), self._slots:
                 return await self._call(request)
         except TimeoutError:
-            raise _too_slow(request, time_left) from None
+            raise _too_slow(self._limits, request, time_left) from None
         except UpstreamError:
             raise
         except Exception as failure:
@@ -246,7 +246,7 @@ def _escaped(secret: str) -> re.Pattern[bytes]:
 def _time_left(limits: TransportLimits, request: TransportRequest) -> float:
     left = seconds_left(limits.seconds)
     if left <= 0:
-        raise _too_slow(request, 0.0)
+        raise _too_slow(limits, request, 0.0)
     return left
 
 
@@ -254,10 +254,15 @@ def _host(request: TransportRequest) -> str:
     return urlsplit(request.url).netloc
 
 
-def _too_slow(request: TransportRequest, seconds: float) -> UpstreamTimeout:
+# Of the time of a call a little has passed by the time it is sent.
+_NEARLY_ALL = 0.9
+
+
+def _too_slow(limits: TransportLimits, request: TransportRequest, seconds: float) -> UpstreamTimeout:
     return UpstreamTimeout(
         f"dbt at {_host(request)} did not answer within the {seconds:.1f} s this request had left. "
-        "Ask for less at once, or try again later."
+        "Ask for less at once, or try again later.",
+        had_full_time=seconds >= _NEARLY_ALL * limits.seconds,
     )
 
 

@@ -17,6 +17,7 @@ from gateway.errors import (
     UpstreamInvalidResponse,
     UpstreamRateLimited,
     UpstreamRejected,
+    UpstreamTimeout,
     UpstreamUnauthenticated,
     UpstreamUnavailable,
 )
@@ -60,6 +61,11 @@ def refusal_of_status(response: TransportResponse) -> UpstreamError | None:
     if 300 <= status < 400:
         return UpstreamInvalidResponse(
             f"dbt answered with a redirect ({status}), which is not followed. Check the URL."
+        )
+    if status == 504:
+        return UpstreamTimeout(
+            "dbt, or a proxy before it, gave up on the answer (HTTP 504). Ask for less at once, or try again later.",
+            had_full_time=True,
         )
     if status >= 500:
         return UpstreamUnavailable(f"dbt answered with HTTP {status}. Try again later.")
