@@ -55,7 +55,7 @@ def test_what_may_pass_is_told_apart_from_what_is_an_answer() -> None:
     assert len(lasting) == 5
 
 
-def test_the_discipline_is_documented_as_it_is() -> None:
+def test_the_resilience_policy_is_documented_as_it_is() -> None:
     page = " ".join((ROOT / "docs/upstream-discipline.md").read_text("utf-8").split())
     discovery, admin = Settings(discovery_url="https://dbt.invalid/graphql").rates
     rate, other = BudgetPolicy(discovery), BudgetPolicy(admin)
@@ -129,7 +129,7 @@ def test_commands_of_the_readme_are_understood() -> None:
         build_parser().parse_args(command.split())
 
 
-def test_queries_of_the_readme_are_valid_and_pass_the_gate() -> None:
+def test_queries_of_the_readme_are_valid_and_within_the_limits() -> None:
     queries = re.findall(r"```graphql\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert len(queries) == 3
     schema = build_schema(print_sdl(build_executable_schema()), assume_valid_sdl=True)

@@ -45,6 +45,8 @@ REASONS = {
     # The standard library's own.
     "_exit": "os._exit: a forked child must not run pytest's exit handlers",
 }
+# Public in spite of its underscore: of named tuples and of SQLAlchemy's rows.
+_PUBLIC = {"_asdict", "_mapping", "_replace"}
 _PATCHING = {"setattr", "delattr", "patch"}
 
 
@@ -68,7 +70,7 @@ def private_names(tree: ast.AST) -> set[str]:
 
 
 def is_private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__")
+    return name.startswith("_") and not name.startswith("__") and name not in _PUBLIC
 
 
 def test_a_test_that_reaches_for_a_private_name_says_why() -> None:

@@ -46,7 +46,7 @@ _NOTHING_WANTED = nullcontext()
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Where dbt is: the wire, Discovery's full address, the Admin API's host, the account.
+    """Where dbt is: the transport, Discovery's full address, the Admin API's host, the account.
 
     Without an Admin API (`admin_url` None) the account is what `projects` say, and jobs and runs are inferred.
     `account_key` tells the account of this dbt from any other, and from whatever is served in the place of dbt Cloud:

@@ -23,7 +23,7 @@ OpenServices = Callable[[SecretStr], AbstractAsyncContextManager[Services]]
 
 
 class TokenTransport:
-    """A wire that asks with a caller's token. The connections are those of the wire it stands before, and stay open."""
+    """A transport that sends a caller's token. The connections are those of the transport behind it, and stay open."""
 
     def __init__(self, transport: HttpTransport, token: SecretStr) -> None:
         self._transport = transport

@@ -1,4 +1,4 @@
-"""The Admin REST API over the guarded wire: its envelope, its paging, its refusals."""
+"""The Admin REST API over the guarded transport: its envelope, its paging, its errors."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _DIGITS = re.compile(r"\d+")
 class AdminApi:
     """GET requests below one account. Raises UpstreamError's subclasses, and NotFound for one thing that is a 404.
 
-    `most_calls` is how many requests to dbt one operation may cause, None: any number. The wire keeps to it; here it
-    ends the reading of a list before it begins.
+    `most_calls` is how many requests to dbt one operation may cause, None: any number. The transport keeps to it; here
+    it ends the reading of a list before it begins.
     """
 
     def __init__(self, transport: HttpTransport, url: str, account_id: int, most_calls: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The figures of the discipline, and why they are what they are."""
+"""The numbers of the resilience policy, and why they are what they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A wire that keeps the discipline: budget, breaker, then the call; and another try where that may help."""
+"""A transport that keeps dbt's limits: budget, breaker, then the call; and another try where that may help."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ class TransportDependencies:
 
 
 class ResilientTransport:
-    """Sends as the wire inside does, within the policy.
+    """Sends as the transport inside does, within the policy.
 
-    Raises, beyond what a Wire does: UpstreamRateLimited for a 429 and until the time that dbt named in it has passed,
-    UpstreamBudgetExhausted, UpstreamCircuitOpen, and UpstreamCallsExceeded.
+    Raises, beyond what an HttpTransport does: UpstreamRateLimited for a 429 and until the time that dbt named in it has
+    passed, UpstreamBudgetExhausted, UpstreamCircuitOpen, and UpstreamCallsExceeded.
     """
 
     def __init__(

@@ -64,7 +64,7 @@ class GuardedTransport(AsyncTransport):
         self._decoders: dict[type[Any], StrictDecoder[Any]] = {}
 
     async def connect(self) -> None:
-        """Nothing to do: the wire connects when it is first used."""
+        """Nothing to do: the transport connects when it is first used."""
 
     async def close(self) -> None:
         await self._transport.close()

@@ -39,7 +39,7 @@ AsgiApp = Callable[
 @dataclass(frozen=True, slots=True)
 class TransportRequest:
     """One call to one of dbt's APIs. `url` is absolute; `query` is encoded onto it. `token`: a caller's own, instead of
-    the wire's; it is `proven` when dbt has accepted it before."""
+    the transport's; it is `proven` when dbt has accepted it before."""
 
     method: str
     url: str
