@@ -73,6 +73,18 @@ FOREIGN: dict[str, set[str]] = {
     "discovery_api": {"strawberry", "starlette"},
 }
 
+# Who may know that a run is synchronous (docs/fast-path.md): the tools that wait, the two places that facts come from,
+# and the attempt itself. Everywhere else `await` means what it means in asyncio.
+SYNCHRONOUS = {
+    "caching/derived_cache.py",
+    "caching/facts.py",
+    "concurrency/checkpoints.py",
+    "concurrency/gathering.py",
+    "execution/executor.py",
+    "execution/fast_path/synchronous.py",
+    "loading/batching.py",
+}
+
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc", "core", "shared"}
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 45
@@ -290,3 +302,15 @@ def _goes_round_a_class(node: ast.AST) -> bool:
         return isinstance(node.ctx, ast.Store) and ast.unparse(node.value).endswith("__dict__")
     changes = ("object.__setattr__", "self.__dict__.update", "self.__dict__.setdefault")
     return isinstance(node, ast.Attribute) and ast.unparse(node) in changes
+
+
+def test_few_modules_know_that_a_run_is_synchronous() -> None:
+    knowing = {
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        if any(
+            name.startswith("gateway.concurrency.only_if_cached")
+            for name in imported_names(ast.parse(path.read_text("utf-8")))
+        )
+    }
+    assert knowing == SYNCHRONOUS

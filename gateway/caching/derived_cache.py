@@ -59,8 +59,9 @@ class DerivedCache:
         return len(self._kept)
 
     async def tell(self, key: Hashable, about: object, make: Callable[[], Awaitable[V]]) -> V:
-        """What `make` returns, now or when it was made last of the same facts. Kept only where nothing but what is at
-        hand may be told; it must depend on nothing but its key and facts."""
+        """What `make` returns, now or when it was made last of the same facts; it must depend on nothing but its key
+        and facts. Kept and returned again within `only_if_cached` only: there all facts behind it are known, while a
+        batch of a DataLoader counts them for whichever field came first."""
         if not is_only_if_cached():
             return await make()
         found = self._find(key)

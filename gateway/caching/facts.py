@@ -16,7 +16,7 @@ from gateway.caching.tiers import Tiers
 from gateway.caching.validity import StalePolicy, Validity, oldest_acceptable
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.concurrency.deadline import deadline_of_its_own, seconds_left
-from gateway.concurrency.only_if_cached import ensure_may_fetch, is_only_if_cached
+from gateway.concurrency.only_if_cached import NotCached, is_only_if_cached
 from gateway.errors import GatewayError, NotFound, UpstreamCallsExceeded, UpstreamError, UpstreamTimeout
 from gateway.telemetry.usage import Usage, current_usage, measuring
 
@@ -94,19 +94,20 @@ class FactsCache(Generic[K, V]):
     ) -> dict[K, V | GatewayError]:
         """A value or an error for every key: from memory where `judge` finds it current, from a flight under way, or
         by one `fetch` of all that is left. What a flight of others brings is judged too, and fetched again where it
-        does not do: they may have asked for less. Waits no longer than the caller's deadline. Where nothing may be
-        asked, raises NotCached for what is not in memory and current."""
+        does not do: they may have asked for less. Waits no longer than the caller's deadline. Within `only_if_cached`
+        raises NotCached for what is not in memory and current."""
         lookup = _Lookup(validate, current_usage(), oldest_acceptable(), seconds_left(math.inf))
         pending: Collection[K] = dict.fromkeys(keys)
         while pending:
             self._land_finished(pending)
             hits = lookup.usage.cache_hits
             missing = self._take_current(pending, lookup)
-            if missing:
-                ensure_may_fetch()
-            if not is_only_if_cached():
-                # Else whoever makes the answer counts, if it comes to one.
-                self._tiers.counts.note("memory", lookup.usage.cache_hits - hits, len(missing))
+            if is_only_if_cached():
+                if missing:
+                    raise NotCached
+                # Whoever makes the answer counts the hits, if it comes to one.
+                break
+            self._tiers.counts.note("memory", lookup.usage.cache_hits - hits, len(missing))
             if not missing:
                 break
             at_once = [key for key in missing if self._may_be_told_at_once(lookup.fallback.get(key))]

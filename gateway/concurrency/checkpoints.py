@@ -4,8 +4,8 @@ Work says what it is about to do in steps, of about a microsecond each. In one t
 `STEPS_PER_TURN`; whoever comes later waits for one of the next turns, first come, first served. So what a neighbour
 waits for depends on neither how long a piece of work takes in all nor on how many of them there are.
 
-Work that runs without a loop (see at_hand) cannot let anybody go on: beyond a bound of steps it is given up, and done
-in the usual way.
+Work that runs without a loop (see only_if_cached) cannot let anybody go on: beyond a bound of steps it is given up,
+and done in the usual way.
 """
 
 from __future__ import annotations

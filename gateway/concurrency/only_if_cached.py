@@ -1,30 +1,29 @@
-"""Answering at once: within a block only what is in memory and believed is told, and nothing is asked or waited for.
+"""A block in which nothing is fetched or waited for: `only-if-cached` (RFC 9111, 5.2.1.7) as a rule for our own caches.
 
-Whoever would have to ask raises NotCached before it does, so that the whole attempt can be given up and made again in
-the usual way: nothing has happened by then.
+The synchronous attempt of `execution/fast_path` runs in such a block. Two kinds of places look at it: where facts come
+from, the caches and the DataLoader, NotCached is raised instead of a fetch; and the tools of this room, `gather` and
+`checkpoint`, do without an event loop. All other code is ordinary asyncio code and never asks; a test holds the list.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-U = TypeVar("U")
 
 
 class NotCached(Exception):
-    """Something would have to be asked of dbt, or waited for. Never reaches a caller."""
+    """Something would have to be fetched or waited for. Never reaches a caller."""
 
 
 MOST_STEPS = 10_000
-"""What one attempt may do, in steps of about a microsecond: everybody else waits until it has ended."""
+"""What one block may do, in steps of about a microsecond: everybody else waits until it has ended."""
 
 
-class _Attempt:
-    """How many steps an attempt may yet do."""
+class _StepBudget:
+    """How many steps are left to a block."""
 
     __slots__ = ("left",)
 
@@ -32,40 +31,34 @@ class _Attempt:
         self.left = MOST_STEPS
 
 
-_only: ContextVar[_Attempt | None] = ContextVar("gateway_only_at_hand", default=None)
+_budget: ContextVar[_StepBudget | None] = ContextVar("gateway_only_if_cached", default=None)
 
 
 def is_only_if_cached() -> bool:
-    """Whether nothing may be asked or waited for."""
-    return _only.get() is not None
-
-
-def ensure_may_fetch() -> None:
-    """Raises NotCached where nothing may be asked."""
-    if _only.get() is not None:
-        raise NotCached
+    """Whether nothing may be fetched or waited for."""
+    return _budget.get() is not None
 
 
 def spend(steps: int) -> None:
-    """To be called before about so many microseconds of work. Raises NotCached when the attempt would do more than
-    MOST_STEPS in all; does nothing where others can be let on meanwhile (see concurrency.checkpoints)."""
-    attempt = _only.get()
-    if attempt is not None:
-        attempt.left -= steps
-        if attempt.left < 0:
+    """To be called before about so many microseconds of work in a block. Raises NotCached when the block would do more
+    than MOST_STEPS in all. Does nothing outside of a block, where `checkpoint` lets others go on instead."""
+    budget = _budget.get()
+    if budget is not None:
+        budget.left -= steps
+        if budget.left < 0:
             raise NotCached
 
 
 class only_if_cached:  # noqa: N801  # a context manager, as in telemetry.usage
-    """Within the block nothing may be asked or waited for; coroutines are run by `outcome`."""
+    """Within the block nothing is fetched or waited for; coroutines are run by `run_sync`."""
 
     __slots__ = ("_token",)
 
     def __enter__(self) -> None:
-        self._token = _only.set(_Attempt())
+        self._token = _budget.set(_StepBudget())
 
     def __exit__(self, *_: object) -> None:
-        _only.reset(self._token)
+        _budget.reset(self._token)
 
 
 def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -77,27 +70,3 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
         return value
     coroutine.close()
     raise NotCached
-
-
-async def gather(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """What each of them returns, run side by side; where nothing may be waited for, one after the other."""
-    if _only.get() is None:
-        return await asyncio.gather(*coroutines)
-    pending = list(coroutines)
-    try:
-        return [await one for one in pending]
-    finally:
-        # After a failure some have never begun.
-        for one in pending:
-            one.close()
-
-
-async def gather_pair(first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, U]) -> tuple[T, U]:
-    """The same of two that return different things."""
-    if _only.get() is None:
-        one, other = await asyncio.gather(first, second)
-        return one, other
-    try:
-        return await first, await second
-    finally:
-        second.close()

@@ -15,6 +15,7 @@ from gateway.execution.incremental_delivery import StreamRunner
 from gateway.execution.operation_runner import OperationRunner, Outcome
 from gateway.execution.request import Answer, Caller, GraphQLParams, Part
 from gateway.loading.loaders import Loaders
+from gateway.loading.projection import Projection
 from gateway.schema.context import GatewayContext
 from gateway.services.bundle import Services
 from gateway.services.token_services import TokenServices
@@ -83,7 +84,11 @@ class GatewayExecutor:
         """The answer to one operation whose facts are all in memory (see Executor)."""
         if self._services is None or caller.dbt_token is not None:
             return None
-        request_scope = self._request_scope(self._services, params, caller)
+        projection = self._runner.projection(params.document, params.operation_name)
+        if projection.details:
+            # No cache holds details: the attempt would do all the work before them, and then be dropped.
+            return None
+        request_scope = self._request_scope(self._services, projection, caller)
         with only_if_cached(), measuring(request_scope.usage), request_scope.services.max_age_of(params.max_age):
             outcome = self._runner.run_sync(
                 params.document, params.operation_name, params.variables, request_scope.context
@@ -102,10 +107,10 @@ class GatewayExecutor:
         return await self._streams.in_parts(params, caller)
 
     async def _begin(self, params: GraphQLParams, caller: Caller) -> RequestScope:
-        return self._request_scope(await self.services_for(caller), params, caller)
-
-    def _request_scope(self, services: Services, params: GraphQLParams, caller: Caller) -> RequestScope:
         projection = self._runner.projection(params.document, params.operation_name)
+        return self._request_scope(await self.services_for(caller), projection, caller)
+
+    def _request_scope(self, services: Services, projection: Projection, caller: Caller) -> RequestScope:
         total = services.generations.total
         if services is self._services and total != self._total:
             self._total = total

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from aiodataloader import DataLoader, Loader, enqueue_post_future_job
 
 from gateway.concurrency.checkpoints import checkpoint
-from gateway.concurrency.only_if_cached import is_only_if_cached
+from gateway.concurrency.only_if_cached import NotCached, is_only_if_cached
 from gateway.errors import GatewayError
 from gateway.telemetry.tracing import span
 
@@ -71,8 +71,9 @@ class Batched(Generic[K, V]):
     """Gathers the keys asked for in one tick and answers them with one call of `load_many`.
 
     graphql-core cancels the siblings of a field that fails; the futures of a DataLoader are shared, so every wait for
-    one is shielded. To be made inside a running loop, one per request. Where only what is at hand may be told, every
-    key is answered at once.
+    one is shielded. To be made inside a running loop, one per request. Within `only_if_cached` there is no tick to wait
+    for: each load asks the caches directly. `remember` keeps values for the rest of the request; facts that no cache
+    holds are not `cached`.
     """
 
     def __init__(
@@ -81,11 +82,13 @@ class Batched(Generic[K, V]):
         departures: Departures | None = None,
         *,
         remember: bool = True,
+        cached: bool = True,
     ) -> None:
         self._departures = departures or Departures()
         self._load_many = load_many
         self._name = getattr(load_many, "__name__", "load").strip("_")
         self._remember = remember
+        self._cached = cached
 
     @cached_property
     def _loader(self) -> DataLoader[K, V]:
@@ -103,7 +106,7 @@ class Batched(Generic[K, V]):
                 raise
             await checkpoint(_STEPS_AFTER_A_LOAD)
             return value
-        (answer,) = await self._tell([key])
+        (answer,) = await self._load_cached([key])
         if isinstance(answer, GatewayError):
             raise answer
         return answer
@@ -111,7 +114,7 @@ class Batched(Generic[K, V]):
     async def load_all(self, keys: Sequence[K]) -> list[V | GatewayError]:
         """The value of each key, or the GatewayError it met, for one wait instead of one each."""
         if is_only_if_cached():
-            return await self._tell(keys)
+            return await self._load_cached(keys)
         loads = [self._loader.load(key) for key in keys]
         answers = await asyncio.shield(asyncio.gather(*loads, return_exceptions=True))
         for answer in answers:
@@ -119,7 +122,9 @@ class Batched(Generic[K, V]):
                 raise answer
         return answers  # type: ignore[return-value]  # no other exceptions are left
 
-    async def _tell(self, keys: Sequence[K]) -> list[V | GatewayError]:
+    async def _load_cached(self, keys: Sequence[K]) -> list[V | GatewayError]:
+        if not self._cached:
+            raise NotCached
         # Not remembered: whatever is made of these facts, and kept, has to know all of them.
         found = await self._load_many(list(dict.fromkeys(keys)))
         return [found[key] for key in keys]

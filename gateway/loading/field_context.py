@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from msgspec import Struct, field
 
-from gateway.concurrency.only_if_cached import gather
+from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
 from gateway.hierarchy.project import Project
 from gateway.loading.loaders import Loaders

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.concurrency.only_if_cached import gather
+from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.model import ModelRun

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeVar, overload
 
-from gateway.concurrency.only_if_cached import gather, gather_pair
+from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.history import Commands, Told
@@ -27,6 +27,7 @@ from gateway.loading.histories import read_histories
 from gateway.loading.project_map import ProjectMap, environments_of, map_projects
 from gateway.loading.projection import Projection
 from gateway.loading.visible_admin import visible_services
+from gateway.services.admin.admin_facts import Topology
 from gateway.services.bundle import Services
 from gateway.services.group_service import Owners
 from gateway.services.invocation_arguments import CommandKey, Witness
@@ -111,7 +112,7 @@ class Loaders:
 
     @cached_property
     def _details(self) -> Batched[HistoryKey, ModelDetails]:
-        return Batched(self._load_details, self.departures)
+        return Batched(self._load_details, self.departures, cached=False)
 
     @cached_property
     def _lineages(self) -> Batched[int, Lineage]:
@@ -293,12 +294,16 @@ class Loaders:
 
     async def _map_projects(self) -> ProjectMap:
         topology = await self._services.admin.topology()
+        environment_ids = [one.id for one in topology.environments]
+        headers = await self._services.environments.headers(environment_ids, lambda: self._begin_models(topology))
+        return map_projects(self._services.admin.account_id, topology, headers, self._ids)
+
+    def _begin_models(self, topology: Topology) -> None:
+        """Has all models read beside the headers where they will be needed."""
         projection = self._projection
         if projection.all_models_of is not None:
             soon = environments_of(topology, projection.all_models_of)
             self._services.models.begin(soon, projection.optional_fields, runtimes_only=projection.runtimes_only)
-        headers = await self._services.environments.headers([one.id for one in topology.environments])
-        return map_projects(self._services.admin.account_id, topology, headers, self._ids)
 
     async def _load_models(self, wanted: list[_Wanted]) -> Mapping[_Wanted, EnvironmentModels | GatewayError]:
         whole = {one.project for one in wanted if one.is_whole}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from gateway.concurrency.only_if_cached import gather
+from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError, NotFound, UpstreamForbidden, UpstreamRejected, UpstreamUnavailable
 from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
 from gateway.hierarchy.visibility import Visibility

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.concurrency.only_if_cached import gather
+from gateway.concurrency.gathering import gather
 from gateway.hierarchy.filters import ModelFilter, SearchFilter, contains_match
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.list_filters import RunFilter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.concurrency.only_if_cached import gather
+from gateway.concurrency.gathering import gather
 from gateway.hierarchy.averages import JobAverage, ModelAverage, RunWindow, average_of_models, job_average
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
 from gateway.hierarchy.job import Job, Run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.concurrency.only_if_cached import gather_pair
+from gateway.concurrency.gathering import gather_pair
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.source import Freshness, Source, freshness_of
 from gateway.loading.field_context import FieldContext

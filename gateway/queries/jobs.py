@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from gateway.concurrency.checkpoints import pieces
-from gateway.concurrency.only_if_cached import gather, gather_pair
+from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import BadUserInput, NotFound
 from gateway.hierarchy.averages import RunWindow, ordinary_or_all, reason_to_leave_out
 from gateway.hierarchy.filters import Filterable, ModelFilter, SearchFilter, contains_match

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from gateway.concurrency.checkpoints import checkpoint, pieces, sorted_in_pieces
-from gateway.concurrency.only_if_cached import gather
+from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
 from gateway.hierarchy.history import Counted, HistoryScope, LeftOutReason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.concurrency.only_if_cached import gather
+from gateway.concurrency.gathering import gather
 from gateway.hierarchy.job import Job
 from gateway.hierarchy.model_ids import model_ids
 from gateway.hierarchy.runtimes import Runtime, runtime_of_model, runtime_of_run

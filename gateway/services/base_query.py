@@ -13,7 +13,6 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from gql import Client
 from gql.client import AsyncClientSession
 
-from gateway.concurrency.only_if_cached import ensure_may_fetch
 from gateway.errors import (
     UpstreamComplexityExceeded,
     UpstreamError,
@@ -109,7 +108,6 @@ class BaseQuery:
         The documents go out side by side. A lookup that fails alone leaves the others whole: they are asked again
         without it. A document that is too complex, or too slow, is halved.
         """
-        ensure_may_fetch()
         answers = await asyncio.gather(*(self._ask(operation, document) for document in documents))
         return {alias: answer for part in answers for alias, answer in part.items()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -92,12 +92,19 @@ class EnvironmentService:
         self._seen: dict[int, EnvironmentHeader] = {}
         self._expected: dict[int, float] = {}
 
-    async def headers(self, environment_ids: Sequence[int]) -> dict[int, EnvironmentHeader | GatewayError]:
-        """The header of each environment, not older than the interval (seconds)."""
+    async def headers(
+        self, environment_ids: Sequence[int], beside: Callable[[], None] | None = None
+    ) -> dict[int, EnvironmentHeader | GatewayError]:
+        """The header of each environment, not older than the interval (seconds). Where some have to be read, `beside`
+        is called first, to have other facts read at the same time."""
         now = self._tiers.clock()
-        found = await self._cache.get_many(
-            environment_ids, self._fetch, lambda one, fact: self._validate(one, fact, now)
-        )
+
+        async def fetch(missing: list[int]) -> Mapping[int, EnvironmentHeader | GatewayError]:
+            if beside is not None:
+                beside()
+            return await self._fetch(missing)
+
+        found = await self._cache.get_many(environment_ids, fetch, lambda one, fact: self._validate(one, fact, now))
         self._notice({one: header for one, header in found.items() if isinstance(header, EnvironmentHeader)})
         return found
 

@@ -11,11 +11,12 @@ import pytest
 
 from gateway.caching.memory import Memory
 from gateway.concurrency.only_if_cached import is_only_if_cached
+from gateway.execution.fast_path.operations import Operations
 from tests.execution.pair import Pair, lasting_pair
 from tests.generated.demo import demo_values, read_schema
 from tests.generated.queries import QueryGenerator, Shape
 from tests.oracle.account import Oracle
-from tests.serving import Gateway
+from tests.serving import Call, Gateway
 
 QUERIES = 200
 RANKING = "{ account { slowestModels(first: 2) { rank runtime model { id } } } }"
@@ -53,9 +54,16 @@ def forget_some(pair: Pair, chance: Random) -> None:
         slow.forget(place)
 
 
-def notice_tasks() -> list[str]:
-    """The tasks begun from now on where nothing may be asked: they never could."""
+def notice_work(gateway: Gateway) -> list[str]:
+    """The tasks begun and the requests sent to dbt from now on within `only_if_cached`: there must be none, since the
+    attempt is dropped and the operation run again."""
     began: list[str] = []
+
+    async def notice_request(call: Call) -> None:
+        if is_only_if_cached():
+            began.append(call.operation)
+
+    gateway.upstream.fault = notice_request
 
     def factory(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **given: Any) -> asyncio.Task[Any]:
         if is_only_if_cached():
@@ -68,7 +76,7 @@ def notice_tasks() -> list[str]:
 
 async def test_generated_queries_get_the_same_bytes_whatever_is_at_hand(pair: Pair, oracle: Oracle) -> None:
     generator = QueryGenerator(41, read_schema(), demo_values(oracle), Shape(fields=12, depth=6))
-    chance, began = Random(41), notice_tasks()  # noqa: S311
+    chance, began = Random(41), notice_work(pair.fast)  # noqa: S311
     for _ in range(QUERIES):
         query, variables = generator.query()
         forget_some(pair, chance)
@@ -78,7 +86,25 @@ async def test_generated_queries_get_the_same_bytes_whatever_is_at_hand(pair: Pa
 
 @pytest.mark.parametrize("before", ['{ job(id: "301001") { name } }', HEADERS, RANKING])
 async def test_models_that_are_read_ahead_of_their_headers_are_not_begun_at_once(pair: Pair, before: str) -> None:
-    began = notice_tasks()
+    began = notice_work(pair.fast)
     await pair.same(before)
     assert "errors" not in await pair.same(RANKING)
     assert began == []
+
+
+async def test_details_that_no_cache_holds_are_never_attempted(
+    pair: Pair, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan knows beforehand: the work before them would be done twice."""
+    attempts, attempt = [], Operations.run_sync
+
+    def counted(operations: Operations, *given: Any) -> Any:
+        attempts.append(given)
+        return attempt(operations, *given)
+
+    monkeypatch.setattr(Operations, "run_sync", counted)
+    for fields, expected in (("id", 3), ("id rawCode", 0), ("id tests { name }", 0)):
+        attempts.clear()
+        for _ in range(3):
+            await pair.same(f'{{ model(id: "{oracle.models[0].id}") {{ {fields} }} }}')
+        assert len(attempts) == expected

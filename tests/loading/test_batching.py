@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from gateway.concurrency.only_if_cached import NotCached, only_if_cached, run_sync
 from gateway.errors import GatewayError, NotFound
 from gateway.loading.batching import Batched
 
@@ -48,3 +49,31 @@ async def test_a_cancelled_sibling_leaves_the_shared_future_alone() -> None:
     assert await staying == 4
     with pytest.raises(asyncio.CancelledError):
         await leaving
+
+
+class Doubled:
+    """Numbers that are all in memory."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+
+    async def __call__(self, keys: list[int]) -> Mapping[int, int | GatewayError]:
+        self.batches.append(keys)
+        return {key: 2 * key for key in keys}
+
+
+def test_within_only_if_cached_each_load_asks_the_caches_without_an_event_loop() -> None:
+    doubled = Doubled()
+    loads = Batched(doubled)
+    with only_if_cached():
+        assert run_sync(loads.load(2)) == 4
+        assert run_sync(loads.load_all([4, 4, 8])) == [8, 8, 16]
+    assert doubled.batches == [[2], [4, 8]]
+
+
+def test_facts_that_no_cache_holds_are_not_loaded_within_only_if_cached() -> None:
+    doubled = Doubled()
+    loads = Batched(doubled, cached=False)
+    with only_if_cached(), pytest.raises(NotCached):
+        run_sync(loads.load(2))
+    assert doubled.batches == []

@@ -1,1 +1,1 @@
-"""The fast path: what of an operation asks nobody is compiled once, graphql-core runs the rest. docs/fast-path.md."""
+"""The fast path: compiled plans, run synchronously from memory or by graphql-core's executor. See docs/fast-path.md."""

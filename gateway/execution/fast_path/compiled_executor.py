@@ -33,7 +33,7 @@ _STEPS_OF_A_ROW = 3
 
 
 class Compiled(ExecutionResult):
-    """The outcome of a compiled operation. `stepped_back`: graphql-core had to do some of it over."""
+    """The outcome of a compiled operation. `fell_back`: graphql-core had to complete some of it."""
 
     fell_back = False
 

@@ -108,7 +108,7 @@ class ReadField:
 
 
 class Attempts:
-    """Whether it is worth while to try an operation at once: less and less often where that keeps failing."""
+    """Whether a synchronous attempt is worth its time: less and less often where attempts keep failing."""
 
     def __init__(self) -> None:
         self._failures = 0
@@ -281,5 +281,5 @@ class Plan:
 _NEVER_OBJECTS = frozenset({str, int, float, bool, dict, list, tuple})
 _NO_INFO: Any = None
 _PART = 256
-# One of 32 requests is tried at once where all before failed.
+# One of 32 requests is attempted where all before failed.
 _MOST_FAILURES = 6

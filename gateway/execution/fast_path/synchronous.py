@@ -1,9 +1,10 @@
-"""One operation answered at once: resolvers run one after the other, without an event loop, while nothing has to wait.
+"""The synchronous attempt: resolvers run one after the other, without an event loop, while all facts are in memory.
 
-It knows right answers only. Whatever is out of the ordinary, an error, a null where none may be, a resolver that waits,
-raises; nothing has happened by then, and the operation is run again in the usual way.
+It gives complete answers only. An error, a null where none may be, a fact that is not cached, a resolver that waits:
+each raises. Nothing has been sent or changed by then, and the operation is run by the compiled executor instead.
 
 What has to be done is decided once per plan: a function for each field and each type of value, which call each other.
+To be run within `only_if_cached`.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ from gateway.execution.fast_path.plans import Plan, ensure_object
 
 
 class ResolveInfo(Struct, frozen=True):
-    """What a resolver is told of its field: the request's context and where in the answer it stands."""
+    """What a resolver gets to know of its field: the request's context and where in the answer it stands."""
 
     context: object
     path: Path | None
 
 
 class _RequestValues(Struct, frozen=True):
-    """What is another one in each request."""
+    """What differs from request to request."""
 
     variables: VariableValues
     context: object
@@ -51,14 +52,14 @@ _Make = Callable[[_RequestValues, Any, Path | None], Any]
 
 
 class SynchronousExecution:
-    """Runs a plan at once, time and again."""
+    """Runs one plan, for any number of requests."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._whole: _Make | None = None
 
     def data(self, variables: VariableValues, context: object) -> Mapping[str, Any]:
-        """The answer's data. Raises for an operation that has to be run in the usual way."""
+        """The answer's data. Raises where the compiled executor has to run the operation."""
         if self._whole is None:
             self._whole = _object(self._plan, self._plan.root_type, self._plan.root_fields)
         data: Mapping[str, Any] = self._whole(_RequestValues(variables, context), None, None)
@@ -162,5 +163,5 @@ def _list(plan: Plan, item_type: GraphQLOutputType, details: FieldDetailsList) -
 
 
 def _unlike(_asked: _RequestValues, _value: Any, _path: Path | None) -> Any:
-    """What is not answered at once, should it be come upon."""
+    """A field or a value that is left to the compiled executor."""
     raise Unsupported

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from gateway.concurrency.only_if_cached import ensure_may_fetch
 from gateway.errors import NotFound, UpstreamInvalidResponse, UpstreamRejected
 from gateway.services.admin.admin_types import AdminPage, Single
 from gateway.services.admin.list_reading import Identified, ListReading
@@ -89,7 +88,6 @@ class AdminApi:
         return page
 
     async def _get(self, version: str, path: str, query: Mapping[str, str]) -> TransportResponse:
-        ensure_may_fetch()
         suffix = "" if path == "/" else path
         url = f"{self._url}/api/{version}/accounts/{self.account_id}{suffix or '/'}"
         with call_span(f"dbt {_DIGITS.sub('#', path)}", api="admin") as made:

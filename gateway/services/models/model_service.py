@@ -14,7 +14,7 @@ from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import UNFIT, Validity
-from gateway.concurrency.only_if_cached import gather_pair, is_only_if_cached
+from gateway.concurrency.gathering import gather_pair
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.model_index import EnvironmentModels
@@ -187,8 +187,7 @@ class ModelService:
     ) -> None:
         """Has all models read at once, beside the headers, of environments that were not looked at for long; `models`
         will be asked for them with these fields, or `runtimes`."""
-        # What is begun where nothing may be asked would find nothing, for those too who may ask.
-        if self._ahead is None or is_only_if_cached() or not self._environments.long_unseen(environment_ids[:1]):
+        if self._ahead is None or not self._environments.long_unseen(environment_ids[:1]):
             return
         unseen = self._environments.long_unseen(environment_ids)
         if runtimes_only:

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from gateway.concurrency.deadline import deadline_of_its_own
-from gateway.concurrency.only_if_cached import ensure_may_fetch
 from gateway.errors import GatewayError
 from gateway.hierarchy.project import Project
 
@@ -47,12 +46,10 @@ class Prefetcher(Generic[E]):
         fields: frozenset[str],
         read: Callable[[Sequence[int]], Coroutine[None, None, Read[E]]],
     ) -> None:
-        """Has the models read of those environments whose reading has not begun. Where nothing may be asked, raises
-        NotCached: the task would never be allowed to ask either."""
+        """Has the models read of those environments whose reading has not begun."""
         departing = [environment_id for environment_id in environment_ids if environment_id not in self._begun]
         if not departing:
             return
-        ensure_may_fetch()
         begun = _Begun(fields, asyncio.get_running_loop().create_task(self._read(departing, read)))
         self._begun.update(dict.fromkeys(departing, begun))
         asyncio.get_running_loop().call_later(self._seconds, self._forget, departing, begun)
