@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from gateway.concurrency.only_if_cached import is_only_if_cached, spend
@@ -39,13 +39,32 @@ async def checkpoint(steps: int) -> None:
     await _turns_of(asyncio.get_running_loop()).take(steps)
 
 
-async def pieces(items: Sequence[T], steps: float = 1.0) -> AsyncIterator[Sequence[T]]:
+def pieces(items: Sequence[T], steps: float = 1.0) -> AsyncIterator[Sequence[T]]:
     """The items in their order, some at a time, with a checkpoint before each piece. `steps`: what one item takes."""
-    size = max(1, int(STEPS_PER_PIECE / steps))
-    for start in range(0, len(items), size):
-        piece = items[start : start + size]
-        await checkpoint(max(1, int(len(piece) * steps)))
-        yield piece
+    return _Pieces(items, steps)
+
+
+class _Pieces(Generic[T]):
+    """Not an async generator: one that is left early is closed by a task of its own, even within `only_if_cached`."""
+
+    __slots__ = ("_items", "_size", "_start", "_steps")
+
+    def __init__(self, items: Sequence[T], steps: float) -> None:
+        self._items = items
+        self._steps = steps
+        self._size = max(1, int(STEPS_PER_PIECE / steps))
+        self._start = 0
+
+    def __aiter__(self) -> _Pieces[T]:
+        return self
+
+    async def __anext__(self) -> Sequence[T]:
+        piece = self._items[self._start : self._start + self._size]
+        if not piece:
+            raise StopAsyncIteration
+        self._start += self._size
+        await checkpoint(max(1, int(len(piece) * self._steps)))
+        return piece
 
 
 async def sorted_in_pieces(items: Sequence[T], key: Callable[[T], Any], *, reverse: bool = False) -> list[T]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -109,3 +111,23 @@ def test_without_a_loop_work_is_given_up_beyond_a_bound() -> None:
             run_sync(count(STEPS_PER_PIECE))
     with only_if_cached(), pytest.raises(NotCached):
         run_sync(count(MOST_STEPS + STEPS_PER_PIECE))
+
+
+async def test_pieces_that_are_left_early_begin_no_task_to_close_them() -> None:
+    """As when an id in a long list names nothing. Within `only_if_cached` nothing may begin."""
+    loop, begun = asyncio.get_running_loop(), []
+
+    def noting(loop: asyncio.AbstractEventLoop, coroutine: Any, **given: Any) -> asyncio.Task[Any]:
+        begun.append(coroutine)
+        return asyncio.Task(coroutine, loop=loop, **given)
+
+    async def find() -> None:
+        async for piece in pieces(range(10 * STEPS_PER_PIECE), 1.0):
+            raise LookupError(piece[0])
+
+    loop.set_task_factory(noting)
+    with only_if_cached(), pytest.raises(LookupError):
+        run_sync(find())
+    gc.collect()
+    await asyncio.sleep(0)
+    assert begun == []
