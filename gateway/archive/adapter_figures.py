@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -27,7 +28,11 @@ _NOTHING = AdapterFigures()
 
 def adapter_figures(result: Result) -> AdapterFigures:
     """The figures of one result; those that are negative or no whole numbers are None."""
-    raw = bytes(result.adapter_response)
+    return _figures(bytes(result.adapter_response))
+
+
+@lru_cache(maxsize=256)  # many results of a run have the same
+def _figures(raw: bytes) -> AdapterFigures:
     if len(raw) <= 2 or not raw.startswith(b"{"):
         return _NOTHING
     told: dict[str, Any] = msgspec.json.decode(raw)

@@ -152,6 +152,7 @@ class Manifest(msgspec.Struct, frozen=True):
     semantic_models: Entries = None
     saved_queries: Entries = None
     unit_tests: Entries = None
+    functions: Entries = None
 
 
 class Timing(msgspec.Struct, frozen=True):

@@ -31,6 +31,7 @@ _SECTIONS = {
     "semantic_models": "semantic_model",
     "saved_queries": "saved_query",
     "unit_tests": "unit_test",
+    "functions": "function",
 }
 
 Item = TypeVar("Item")

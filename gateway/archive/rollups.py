@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, and_, delete, select
+from sqlalchemy import Connection, Table, and_, delete, select, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import NullType
 
 from gateway.archive.contents import chunks
 from gateway.archive.months import begin_of, month_of
@@ -57,25 +58,27 @@ def add_results(connection: Connection, invocation_ids: Sequence[int], stale: St
     by_resource: dict[int, list[ResultEvent]] = defaultdict(list)
     for event in EventReader(connection).of_invocations(invocation_ids):
         by_resource[event.resource_id].append(event)
-    places = _places(connection, by_resource)
-    by_place: dict[_Place, list[ResultEvent]] = defaultdict(list)
+    fresh = []
     for resource_id, events in by_resource.items():
         if resource_id in stale.months or len(events) > 1:
             stale.months[resource_id].update(month_of(event.at) for event in events)
         else:
-            by_place[places[resource_id]].append(events[0])
-    for place, fresh in by_place.items():
-        for part in chunks(fresh):
-            _append(connection, place, part, stale)
+            fresh.append(events[0])
+    fresh.sort(key=lambda event: event.resource_id)  # as the rows lie
+    _append(connection, fresh, _rows_of_invocations(connection, invocation_ids), stale)
     remake(connection, stale)
 
 
-def _append(connection: Connection, place: _Place, events: Sequence[ResultEvent], stale: StaleResources) -> None:
+def _append(
+    connection: Connection,
+    events: Sequence[ResultEvent],
+    rows: Mapping[int, tuple[_Place, Packed | None]],
+    stale: StaleResources,
+) -> None:
     """Puts events before all others of their resources; those that are not the newest become stale."""
-    known = _known_rows(connection, place, [event.resource_id for event in events])
     recent, months = [], []
     for event in events:
-        before = known.get(event.resource_id)
+        place, before = rows[event.resource_id]
         if before is not None and event.at <= before.newest_at:
             stale.months[event.resource_id].add(month_of(event.at))
             continue
@@ -85,6 +88,32 @@ def _append(connection: Connection, place: _Place, events: Sequence[ResultEvent]
             months.append((place.environment_id, month_of(before.newest_at), place.kind, event.resource_id, ended))
     _upsert(connection, recent_results, recent)
     _upsert(connection, resource_months, months)
+
+
+def _rows_of_invocations(
+    connection: Connection, invocation_ids: Sequence[int]
+) -> dict[int, tuple[_Place, Packed | None]]:
+    """Where the resources of these invocations belong, and their rows as far as they have one."""
+    row = recent_results.c
+    packed_columns = (row.newest_at, *(type_coerce(one, NullType()) for one in (row.outcomes, row.seconds, row.days)))
+    same = and_(
+        row.environment_id == resources.c.environment_id,
+        row.kind == resources.c.kind,
+        row.resource_id == resources.c.id,
+    )
+    found: dict[int, tuple[_Place, Packed | None]] = {}
+    for table in (results, freshness):
+        query = (
+            select(resources.c.id, resources.c.environment_id, resources.c.kind, *packed_columns)
+            .select_from(table)
+            .join(resources, resources.c.id == table.c.resource_id)
+            .outerjoin(recent_results, same)
+        )
+        for part in chunks(invocation_ids):
+            rows = connection.execute(query.where(table.c.invocation_id.in_(part)))
+            for key, environment_id, kind, at, *rest in rows:
+                found[key] = (_Place(environment_id, kind), None if at is None else Packed(at, *rest))
+    return found
 
 
 def remake(connection: Connection, stale: StaleResources) -> None:

@@ -17,7 +17,7 @@ from gateway.archive.tables import recent_results, resource_months
 from tests.archive import expected_rollups as expected
 from tests.archive.written_runs import ENVIRONMENT
 
-KINDS = ("model", "test", "seed", "source", "operation")
+KINDS = ("model", "test", "seed", "source", "operation", "function")
 SCOPES = (
     {},
     {"full_refresh": True},

@@ -25,7 +25,17 @@ from gateway.archive.tables import (
 from gateway.archive.times import to_micros
 from gateway.ingest.folders import ingest_folder
 from tests.archive.rollup_checks import check_rollups
-from tests.archive.written_runs import BEGIN, DAILY, INCREMENTAL, MODELS, SOURCE, Command, write_account, write_run
+from tests.archive.written_runs import (
+    BEGIN,
+    DAILY,
+    FUNCTION,
+    INCREMENTAL,
+    MODELS,
+    SOURCE,
+    Command,
+    write_account,
+    write_run,
+)
 from tests.platform.conftest import NewStore
 
 NEW_COLUMNS = {
@@ -54,7 +64,7 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "runs"
     write_account(folder, {DAILY: "scheduled"})
     checks = Command(BEGIN, checks={SOURCE: "pass"})
-    names = (*MODELS, HOOK)
+    names = (*MODELS, HOOK, FUNCTION)
     build = Command(BEGIN + timedelta(minutes=9), dict.fromkeys(names, ("success", 1.0)), adapter=BIGQUERY)
     write_run(folder, 100, DAILY, [checks, build])
     later = Command(BEGIN + timedelta(hours=9), {MODELS[0]: ("success", 1.0)}, {"which": "run", "threads": "many"})
@@ -80,7 +90,11 @@ def columns(archive: Archive, run: int) -> Iterator[Any]:
 def test_results_tell_what_the_adapter_did_and_commands_their_threads(empty_archive: Archive, folder: Path) -> None:
     ingest_folder(empty_archive, folder)
     rows = {row.unique_id: row for row in columns(empty_archive, 100)}
-    assert {name: row.kind for name, row in rows.items()} == {**dict.fromkeys(MODELS, "model"), HOOK: "operation"}
+    assert {name: row.kind for name, row in rows.items()} == {
+        **dict.fromkeys(MODELS, "model"),
+        HOOK: "operation",
+        FUNCTION: "function",
+    }
     row = rows[MODELS[0]]
     assert (row.rows_affected, row.bytes_billed) == (100, 2147483648)
     assert row.adapter_response == '{"bytes_processed":2147483000,"slot_ms":4711}'
@@ -106,7 +120,8 @@ def test_nodes_tell_how_they_are_built_and_when_their_code_is_the_same(empty_arc
         found = {row.unique_id: row for row in connection.execute(query)}
     assert found[INCREMENTAL].materialization == "incremental"
     assert found[MODELS[0]].materialization == "table"
-    assert len({bytes(row.code_checksum) for row in found.values()}) == len(MODELS)
+    assert set(found) == {*MODELS, FUNCTION}
+    assert len({bytes(row.code_checksum) for row in found.values()}) == len(found)
 
 
 def everything(archive: Archive) -> dict[str, Any]:

@@ -15,6 +15,7 @@ BEGIN = datetime(2026, 1, 30, 4, tzinfo=UTC)
 
 MODELS = ("model.shop.orders", "model.shop.events", "model.shop.customers")
 INCREMENTAL = "model.shop.events"
+FUNCTION = "function.shop.is_odd"
 SOURCE = "source.shop.raw.orders"
 
 
@@ -97,7 +98,9 @@ def _write_step(folder: Path, invocation: str, command: Command) -> None:
 
     nodes = {name: _node(name) for name in MODELS}
     metadata = {**head("manifest", 12), "project_name": "shop", "adapter_type": "duckdb"}
-    (folder / "manifest.json").write_text(json.dumps({"metadata": metadata, "nodes": nodes, "sources": {}}))
+    functions = {FUNCTION: _node(FUNCTION)}
+    body = {"metadata": metadata, "nodes": nodes, "sources": {}, "functions": functions}
+    (folder / "manifest.json").write_text(json.dumps(body))
     if command.checks:
         checks = [_check(name, status, command.ended) for name, status in command.checks.items()]
         body = {"metadata": head("sources", 3), "results": checks, "elapsed_time": 1.0}
@@ -117,7 +120,7 @@ def _node(name: str) -> dict[str, Any]:
     return {
         "unique_id": name,
         "name": name.rpartition(".")[2],
-        "resource_type": "model",
+        "resource_type": name.partition(".")[0],
         "package_name": "shop",
         "config": {"materialized": kind},
         "raw_code": f"select '{name}'",
