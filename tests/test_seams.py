@@ -19,6 +19,7 @@ import strawberry
 import uvloop
 from aiodataloader import DataLoader
 from graphql import GraphQLSchema, Visitor
+from graphql.execution import Executor
 from graphql.execution.collect_fields import collect_fields, collect_subfields
 from graphql.execution.values import get_argument_values, get_variable_values
 from graphql.pyutils import suggestion_list
@@ -55,7 +56,7 @@ INTERNALS: dict[str, tuple[str, set[str]]] = {
         {
             *(f"execution/fast_path/{name}.py" for name in ("compiled_executor", "operations", "plans")),
             *(f"execution/fast_path/{name}.py" for name in ("resolvers", "synchronous")),
-            *{"execution/suggestions.py", "execution/validation.py"},
+            *{"execution/piecewise_executor.py", "execution/suggestions.py", "execution/validation.py"},
         },
     ),
     "strawberry-graphql": (
@@ -141,6 +142,11 @@ METHODS: dict[type, dict[str, list[str]]] = {
     },
     Multiprocess: {"__init__": ["config", "sockets"], "keep_subprocess_alive": []},
     ServerProtocol: {"receive_data": ["data"], "events_received": [], "fail": ["code", "reason"]},
+    Executor: {
+        "complete_iterable_value": [
+            *("item_type", "field_details_list", "info", "path", "items", "position_context"),
+        ],
+    },
     Visitor: {"get_enter_leave_for_kind": ["kind"]},
 }
 
