@@ -104,6 +104,13 @@ class UpstreamUnauthenticated(UpstreamError):
     transient = False
 
 
+class CallerTokenRefused(GatewayError):
+    """dbt does not know the token that the caller brought: theirs to mend, so no fault of the gateway (502)."""
+
+    code = "UNAUTHENTICATED"
+    http_status = 401
+
+
 class UpstreamForbidden(UpstreamError):
     """The service token may not see this environment, job or account."""
 

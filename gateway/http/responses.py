@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from gateway.errors import GatewayError
+from gateway.errors import CallerTokenRefused, GatewayError
 from gateway.execution.request import Answer
 from gateway.http.encoding import encode_in_turns, encode_within
 from gateway.http.errors import (
@@ -80,7 +80,7 @@ def refusal_reply(refusal: GatewayError, media_type: MediaType) -> Response:
     reply = _reply({"errors": [error_of(refusal)]}, media_type, status)
     if isinstance(refusal, MethodRefused):
         reply.headers["Allow"] = refusal.allow
-    if isinstance(refusal, Unauthenticated):
+    if isinstance(refusal, Unauthenticated | CallerTokenRefused):
         reply.headers["WWW-Authenticate"] = CHALLENGE
     if isinstance(refusal, Overloaded | IdentityUnavailable):
         reply.headers["Retry-After"] = str(RETRY_SECONDS)

@@ -62,9 +62,17 @@ class _HeldLoader(DataLoader[K, V]):
         self._departures = departures
 
     def do_resolve_reject(self, key: K, future: asyncio.Future[V]) -> None:
+        # Whoever waits for it through a shield and leaves takes its look at the error along.
+        future.add_done_callback(_look_at_error)
         self._queue.append(Loader(key=key, future=future))
         if len(self._queue) == 1:
             self._departures.when_free(lambda: enqueue_post_future_job(self.loop, self))
+
+
+def _look_at_error(future: asyncio.Future[Any]) -> None:
+    """Keeps asyncio from logging an error that everybody who asked has left before it came."""
+    if not future.cancelled():
+        future.exception()
 
 
 class Batched(Generic[K, V]):

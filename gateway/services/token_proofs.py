@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.concurrency.deadline import deadline_in
-from gateway.errors import UpstreamUnauthenticated
+from gateway.errors import CallerTokenRefused
 from gateway.services.bundle import Upstream
 from gateway.services.transport.http_transport import TransportRequest
 from gateway.services.transport.upstream_errors import refusal_of_status
@@ -40,7 +40,7 @@ class TokenProofs:
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def prove(self, key: str, token: SecretStr) -> None:
-        """Returns when dbt accepts the token, whose hash is `key`. Raises UpstreamUnauthenticated when it does not, or
+        """Returns when dbt accepts the token, whose hash is `key`. Raises CallerTokenRefused when it does not, or
         another UpstreamError when that cannot be told."""
         self._ensure_not_refused(key)
         with measuring(Usage(caller=_NAME)), deadline_in(self._seconds):
@@ -67,5 +67,5 @@ class TokenProofs:
             raise _refusal()
 
 
-def _refusal() -> UpstreamUnauthenticated:
-    return UpstreamUnauthenticated("dbt does not accept your token. Send a valid one as X-dbt-Token.")
+def _refusal() -> CallerTokenRefused:
+    return CallerTokenRefused("dbt does not accept your token. Send a valid one as X-dbt-Token.")

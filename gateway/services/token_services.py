@@ -74,7 +74,7 @@ class TokenServices:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     async def of(self, token: SecretStr) -> Services:
-        """The services that ask dbt with this token. Raises UpstreamError for one that dbt does not accept."""
+        """The services that ask dbt with this token. Raises CallerTokenRefused for one that dbt does not accept."""
         key = hash_of_token(token)
         if key not in self._kept:
             if self._prove is not None:

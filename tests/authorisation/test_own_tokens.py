@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.app import create_app
-from gateway.errors import ConfigurationError, UpstreamError, UpstreamRateLimited, UpstreamUnauthenticated
+from gateway.errors import CallerTokenRefused, ConfigurationError, UpstreamError, UpstreamRateLimited
 from gateway.hierarchy.visibility import EVERYTHING
 from gateway.http.authentication import Credentials
 from gateway.http.known_callers import KnownCallers
@@ -114,9 +114,11 @@ async def test_without_a_token_of_his_own_nobody_is_answered(settings: Settings)
             assert (await ask(client, headers))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED", headers
         for token in ("dbtu_nobody", "x" * 512, "x"):
             unknown = await ask(client, {"X-dbt-Token": token})
-            assert {error["extensions"]["code"] for error in unknown["errors"]} == {"UPSTREAM_UNAUTHENTICATED"}
+            assert {error["extensions"]["code"] for error in unknown["errors"]} == {"UNAUTHENTICATED"}
             refused = await client.post("/graphql", json={"query": QUERY}, headers={"X-dbt-Token": token})
-            assert (refused.status_code, refused.json().get("data", "none")) == (502, "none")
+            assert (refused.status_code, refused.json().get("data", "none")) == (401, "none")
+            assert refused.headers["WWW-Authenticate"]
+            assert "X-dbt-Token" in refused.json()["errors"][0]["message"]
         assert (await client.get("/readyz")).status_code == 200
         assert (await client.get("/metrics", headers={"X-dbt-Token": ANNA})).status_code == 403
 
@@ -243,7 +245,7 @@ async def test_made_up_tokens_are_tried_once_and_push_nobody_out(settings: Setti
             made_up = (ask(client, {"X-dbt-Token": f"dbtu_made_up_{number}"}) for number in range(60))
             for answer in await asyncio.gather(*made_up):
                 (error,) = answer["errors"]
-                assert error["extensions"]["code"] == "UPSTREAM_UNAUTHENTICATED"
+                assert error["extensions"]["code"] == "UNAUTHENTICATED"
                 assert "X-dbt-Token" in error["message"]
         assert sum(platform.asked.values()) - sum(asked.values()) == 60
         for token in (ANNA, BERT):
@@ -257,7 +259,7 @@ async def test_a_refused_token_is_tried_again_after_a_minute() -> None:
     transport.status = 401
     for seconds, sent in ((0, 1), (59, 1), (2, 2)):
         clock.now += seconds
-        with pytest.raises(UpstreamUnauthenticated):
+        with pytest.raises(CallerTokenRefused):
             await proofs.prove("hash", SecretStr(ANNA))
         assert len(transport.sent) == sent
     clock.now += 61

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Mapping
 
 import pytest
@@ -74,3 +75,24 @@ async def test_an_error_comes_to_who_asked_for_it() -> None:
     loads = Batched(Squares().load)
     with pytest.raises(NotFound):
         await loads.load(13)
+
+
+async def test_an_error_that_nobody_waits_for_any_more_is_no_line_in_the_log() -> None:
+    logged: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
+    may_fail = asyncio.Event()
+
+    async def fail(keys: list[int]) -> Mapping[int, int | GatewayError]:
+        await may_fail.wait()
+        raise NotFound("There are none.")
+
+    loads = Batched(fail)
+    leaving = asyncio.create_task(loads.load(1))
+    await asyncio.sleep(0.01)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    may_fail.set()
+    await asyncio.sleep(0.01)
+    del loads, leaving
+    gc.collect()
+    assert logged == []

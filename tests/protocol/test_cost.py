@@ -103,6 +103,13 @@ BY_HAND = [
         {"r": [{"__typename": "Model", "id": "a"}] * 4},
         4 * 2,
     ),
+    (
+        "query($r: [_Any!]!) { _entities(representations: $r) { ... on Run { id } } }",
+        {"r": [{"__typename": "Run", "id": "1"}] * 4 + [{"__typename": "Job", "id": "1"}, {"__typename": 7}, 3, None]},
+        8 + 4 * 20,
+    ),
+    ('{ _entities(representations: [{__typename: "Run", id: "1"}, {__typename: "Model"}]) { __typename } }', {}, 22),
+    ("query($r: [_Any!]!) { _entities(representations: $r) { __typename } }", {"r": "x"}, 10),
     ("{ nothing { at { all } } }", {}, 0),
     ("{ account { ...Nothing } }", {}, 1),
 ]
@@ -213,7 +220,9 @@ class Reckoning:
             items = 10 if items is None else items
         objects = [one for one in node.arguments or () if str(field.args[one.name.value].type) in INPUTS]
         assert items is not None
-        return items * weight + sum(input_objects(self.value(one.value)) for one in objects)
+        keys = self.value((node.arguments or ())[0].value) if node.name.value == "_entities" else ()
+        runs = sum(key["__typename"] == "Run" for key in keys)
+        return items * weight + 20 * runs + sum(input_objects(self.value(one.value)) for one in objects)
 
     def length(self, field: Any, node: FieldNode, size: Mapping[str, Any]) -> int | None:
         if node.name.value == "_entities":
@@ -477,6 +486,11 @@ RANKINGS = [
     ("{ account { models(first: 1) { totalCount } } }", 0),
     ("{ account { models(first: 1, filter: { tags: [] }, orderBy: { field: NAME }) { totalCount } } }", 2),
     ('{ model(id: "a.b") { id } }', 1),
+    ('{ project(id: "a") { slowestModels { rank } } }', 1),
+    ("{ account { projects { nodes { slowestModels(lastRuns: 3) { rank } } } } }", 4),
+    ('{ project(id: "a") { models(filter: { tags: [] }, orderBy: { field: NAME }) { totalCount } } }', 2),
+    ('{ project(id: "a") { jobs(filter: { models: { tags: [] } }) { totalCount } models { totalCount } } }', 1),
+    ('{ job(id: "1") { slowestModels { runtime } averageModelRuntime(lastRuns: 2) { runtime } } }', 1 + 3),
     ("{ account { ...R } } fragment R on Account { a: slowestModels { rank } b: slowestModels { rank } }", 2),
 ]
 

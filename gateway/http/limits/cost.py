@@ -27,7 +27,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 
-from gateway.http.limits.cost_model import CostModel, FieldCost, InputCost
+from gateway.http.limits.cost_model import ENTITIES, REFERENCES, CostModel, FieldCost, InputCost
 
 UNKNOWN_LENGTH = 10
 """Items of a list of which the schema says nothing: what routers assume too, unless told otherwise."""
@@ -46,8 +46,20 @@ SURVEYS = {
         "projects": ("filter",),
         "jobs": ("filter",),
     },
+    "Project": {
+        "slowestModels": ALWAYS,
+        "longestRunningJobs": ("filter", "modelFilter"),
+        "models": ("filter", "orderBy"),
+        "jobs": ("filter",),
+    },
+    "Job": {"models": ("filter", "orderBy"), "slowestModels": ALWAYS, "averageModelRuntime": ALWAYS},
 }
-"""Fields for which all models of the account are looked at: always, or once for each of these arguments."""
+"""Fields for which all models of the account are looked at: always, or once for each of these arguments. Those of a
+project or of a job look at its models only; how many projects there are is not known here: one may hold them all."""
+
+ENTITY_COSTS = {"Run": 20}
+"""What a reference to an entity costs, beside what is selected of it: for each run dbt is asked once. Of the others all
+are read together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +197,24 @@ class _CostWalk:
         length = self._length(priced, node)
         item = min(CEILING, priced.weight + frame.sum.total(priced.size.sized_fields, length))
         parent.fixed = min(CEILING, parent.fixed + self._arguments(priced, node))
+        if node.name.value == ENTITIES:
+            parent.fixed = min(CEILING, parent.fixed + self._references(node))
         if priced.is_list:
             items = min(CEILING, item * (UNKNOWN_LENGTH if length is None else length))
             parent.add_list(node.name.value, item, items)
         else:
             parent.fixed = min(CEILING, parent.fixed + item)
+
+    def _references(self, node: FieldNode) -> int:
+        """What references cost for what they name, whether or not it exists."""
+        for argument in node.arguments or ():
+            if argument.name.value == REFERENCES:
+                variables = self._variables if isinstance(argument.value, VariableNode) else {}
+                if isinstance(argument.value, VariableNode):
+                    self.asked.add(argument.value.name.value)
+                keys = value_from_ast_untyped(argument.value, dict(variables))
+                return sum(map(_cost_of_reference, keys if isinstance(keys, list) else [keys]))
+        return 0
 
     def _length(self, priced: FieldCost, node: FieldNode) -> int | None:
         """How long the field says its list is. A slicing argument that is no length counts as left out."""
@@ -241,6 +266,11 @@ class _CostWalk:
             inner = self._model.inputs[known.kind]
             return known.weight + sum(self._weight_of(value[name], inner[name]) for name in inner if name in value)
         return 0 if value is None or known.kind else known.weight
+
+
+def _cost_of_reference(key: object) -> int:
+    kind = key.get("__typename") if isinstance(key, dict) else None
+    return ENTITY_COSTS.get(kind, 0) if isinstance(kind, str) else 0
 
 
 def _length(value: object) -> int | None:

@@ -32,8 +32,8 @@ from graphql import (
 from gateway.http.limits.introspection_cost import introspection_fields
 
 # The specification has no directive for it: as many entities as there are references.
-_ENTITIES = "_entities"
-_REFERENCES = "representations"
+ENTITIES = "_entities"
+REFERENCES = "representations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +125,8 @@ def _field(node: FieldDefinitionNode, weights: Mapping[str, int], objects: set[s
     kind, is_list = _named(node.type)
     arguments = node.arguments or ()
     size = _list_size(node)
-    if node.name.value == _ENTITIES:
-        size = ListSize(slicing=(_REFERENCES,))
+    if node.name.value == ENTITIES:
+        size = ListSize(slicing=(REFERENCES,))
     weight = _weight(node.directives, weights[kind])
     return FieldCost(weight, kind, is_list, size, dict(_inputs(arguments, weights, objects)))
 
