@@ -219,6 +219,7 @@ class AppliedSourceEdge(Wired, frozen=True):
 class AppliedSources(Wired, frozen=True):
     edges: list[AppliedSourceEdge]
     page_info: PageInfo
+    total_count: int | None = None
 
 
 class SourcesState(Wired, frozen=True):
@@ -255,6 +256,7 @@ class GroupEdge(Wired, frozen=True):
 class Groups(Wired, frozen=True):
     page_info: PageInfo
     edges: list[GroupEdge]
+    total_count: int | None = None
 
 
 class DefinitionGroups(Wired, frozen=True):

@@ -10,10 +10,9 @@ from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import Owner
 from gateway.services.base_query import BaseQuery, BatchOperation
-from gateway.services.discovery_types import EnvironmentGroups, Group
+from gateway.services.discovery_types import EnvironmentGroups, Group, Groups
 from gateway.services.environment_service import EnvironmentService
-from gateway.services.models.model_pages import PAGE_SIZE
-from gateway.services.page_reading import PageReading
+from gateway.services.page_reading import PagedList, read_lists
 from gateway.services.revisioned import Revisioned
 
 _OPERATION = BatchOperation(
@@ -25,9 +24,12 @@ _OPERATION = BatchOperation(
     EnvironmentGroups,
 )
 
-_PAGE = f"definition {{ groups(first: {PAGE_SIZE}, after: {{after}}) {{ ...Groups }} }}"
 
-_PER_DOCUMENT = 20
+def _page(answer: EnvironmentGroups) -> Groups | None:
+    return answer.definition.groups if answer.definition else None
+
+
+_GROUPS = PagedList("groups", "definition { groups({arguments}) { ...Groups } }", _page)
 
 Owners = Mapping[str, Owner]
 
@@ -49,17 +51,8 @@ class GroupService:
         return await self._facts.get(environment_ids)
 
     async def _read(self, environment_ids: list[int]) -> Mapping[int, Owners | GatewayError]:
-        readings = [PageReading[Group](one, "groups") for one in environment_ids]
-        while unfinished := [one for one in readings if one.unfinished]:
-            lookups = [reading.lookup(n, _PAGE) for n, reading in enumerate(unfinished)]
-            answers = await self._query.look_up(_OPERATION, lookups, _PER_DOCUMENT)
-            for n, reading in enumerate(unfinished):
-                answer = answers.get(f"e{n}")
-                if isinstance(answer, GatewayError):
-                    reading.failure = answer
-                else:
-                    reading.take(answer.definition.groups if answer and answer.definition else None)
-        return {one.environment_id: one.failure or _owners(one.nodes) for one in readings}
+        read = await read_lists(self._query, _OPERATION, _GROUPS, environment_ids)
+        return {one: nodes if isinstance(nodes, GatewayError) else _owners(nodes) for one, nodes in read.items()}
 
 
 def _owners(groups: Sequence[Group]) -> Owners:

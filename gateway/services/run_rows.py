@@ -8,6 +8,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from gateway.errors import GatewayError, UpstreamInvalidResponse
 from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
+from gateway.services.page_reading import Place, read_to_end
 
 # A job's list has no page info: without `first` dbt gives every row, and has announced to cap that at 100. So the
 # first reading asks for all; exactly this many rows may be a capped answer, and reading goes on behind the last one.
@@ -54,10 +55,27 @@ class Rows(Generic[R]):
     key: RunKey
     rows: list[R] = field(default_factory=list)
     known: bool = True
-    cursor: str | None = None
+    cursor: Place = None
     seen: set[str] = field(default_factory=set)
     done: bool = False
     failure: GatewayError | None = None
+
+    def places(self) -> Sequence[Place]:
+        """Where to go on."""
+        return (self.cursor,)
+
+    def lookup(self, number: int, place: Place) -> RootLookup:
+        """Asks for all rows, or behind a cursor for a page of them."""
+        variables: dict[str, tuple[str, object]] = {
+            f"j{number}": ("BigInt!", self.key.job_id),
+            f"r{number}": ("BigInt", self.key.run_id),
+        }
+        paging = ""
+        if place is not None:
+            paging = f"(first: {_CAP}, after: $after{number})"
+            variables[f"after{number}"] = ("String", place)
+        text = f"job(id: $j{number}, runId: $r{number}) {{ id runId models{paging} {{ ...R }} }}"
+        return RootLookup(f"j{number}", text, variables)
 
     def take(self, answer: RowsOfJob[R] | None) -> None:
         """Adds what came back and notes where to go on."""
@@ -83,25 +101,5 @@ async def read_rows(
 ) -> dict[RunKey, Rows[R] | GatewayError]:
     """All rows of each run. The operation's fragment is named `R` and selects `paginationCursor`."""
     readings: list[Rows[R]] = [Rows(key) for key in keys]
-    while unfinished := [one for one in readings if not one.done and one.failure is None]:
-        lookups = [_lookup(n, reading) for n, reading in enumerate(unfinished)]
-        answers = await query.look_up(operation, lookups, per_document)
-        for n, reading in enumerate(unfinished):
-            answer = answers.get(f"j{n}")
-            if isinstance(answer, GatewayError):
-                reading.failure = answer
-            else:
-                reading.take(answer)
+    await read_to_end(query, operation, readings, per_document)
     return {one.key: one.failure or one for one in readings}
-
-
-def _lookup(n: int, reading: Rows[R]) -> RootLookup:
-    variables: dict[str, tuple[str, object]] = {
-        f"j{n}": ("BigInt!", reading.key.job_id),
-        f"r{n}": ("BigInt", reading.key.run_id),
-    }
-    paging = ""
-    if reading.cursor is not None:
-        paging = f"(first: {_CAP}, after: $after{n})"
-        variables[f"after{n}"] = ("String", reading.cursor)
-    return RootLookup(f"j{n}", f"job(id: $j{n}, runId: $r{n}) {{ id runId models{paging} {{ ...R }} }}", variables)

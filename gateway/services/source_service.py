@@ -11,14 +11,11 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.source import SourceFreshness
 from gateway.hierarchy.status import RunStatus, status_of_word
 from gateway.services.base_query import BaseQuery, BatchOperation
-from gateway.services.discovery_types import AppliedSource, CriteriaInfo, EnvironmentSources
+from gateway.services.discovery_types import AppliedSource, AppliedSources, CriteriaInfo, EnvironmentSources
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.mapping import time_or_none
-from gateway.services.models.model_pages import PAGE_SIZE
-from gateway.services.page_reading import PageReading
+from gateway.services.page_reading import PagedList, read_lists
 from gateway.services.revisioned import Revisioned
-
-_PER_DOCUMENT = 20
 
 _OPERATION = BatchOperation(
     "EnvironmentSources",
@@ -35,7 +32,12 @@ _OPERATION = BatchOperation(
     EnvironmentSources,
 )
 
-_PAGE = f"applied {{ sources(first: {PAGE_SIZE}, after: {{after}}) {{ ...Sources }} }}"
+
+def _page(answer: EnvironmentSources) -> AppliedSources | None:
+    return answer.applied.sources if answer.applied else None
+
+
+_SOURCES = PagedList("sources", "applied { sources({arguments}) { ...Sources } }", _page)
 
 _SECONDS = {"minute": 60, "hour": 3_600, "day": 86_400}
 
@@ -59,17 +61,8 @@ class SourceService:
         return await self._facts.get(environment_ids)
 
     async def _read(self, environment_ids: list[int]) -> Mapping[int, Sources | GatewayError]:
-        readings = [PageReading[AppliedSource](one, "sources") for one in environment_ids]
-        while unfinished := [one for one in readings if one.unfinished]:
-            lookups = [reading.lookup(n, _PAGE) for n, reading in enumerate(unfinished)]
-            answers = await self._query.look_up(_OPERATION, lookups, _PER_DOCUMENT)
-            for n, reading in enumerate(unfinished):
-                answer = answers.get(f"e{n}")
-                if isinstance(answer, GatewayError):
-                    reading.failure = answer
-                else:
-                    reading.take(answer.applied.sources if answer and answer.applied else None)
-        return {one.environment_id: one.failure or _by_unique_id(one.nodes) for one in readings}
+        read = await read_lists(self._query, _OPERATION, _SOURCES, environment_ids)
+        return {one: nodes if isinstance(nodes, GatewayError) else _by_unique_id(nodes) for one, nodes in read.items()}
 
 
 def _by_unique_id(nodes: Sequence[AppliedSource]) -> Sources:

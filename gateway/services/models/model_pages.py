@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from gateway.errors import GatewayError, UpstreamInvalidResponse
-from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
+from gateway.errors import GatewayError
+from gateway.services.base_query import BaseQuery, BatchOperation
 from gateway.services.discovery_types import DescribedRow, ModelPage, ModelRow, PagedEnvironment, RuntimeRow
 from gateway.services.models.pushdown import PushedFilter
-
-PAGE_SIZE = 500
-"""The most rows dbt gives on one page of an environment's list."""
-
-# Twenty pages of 500 are what dbt's own clients take as the most one answer should hold.
-_PER_DOCUMENT = 20
+from gateway.services.page_reading import FilterVariable, PagedList, PageReading, read_to_end
 
 STATE = "state"
-"""Stands, among fields, for all that identifies, filters and ranks a model. Without it unique id and runtime are read,
-which is enough for a ranking by runtime."""
+"""Stands, among the fields that are read of a model, for all that identifies, filters and ranks it."""
 
 # These fields are read only when somebody asks for them.
 OPTIONAL_FIELDS = frozenset(
@@ -50,6 +43,8 @@ _STATE_FIELDS = """uniqueId name packageName tags materializedType
 
 _NAME = "EnvironmentModels"
 
+_SELECTION = "applied { {first}models({arguments}) { ...Page } }"
+
 _TIMED_FIELDS = "uniqueId executionInfo { executionTime }"
 
 R = TypeVar("R")
@@ -60,49 +55,8 @@ Marks = dict[int, tuple[str, ...]]
 """Where the pages of each environment ended when they were last read."""
 
 
-@dataclass(slots=True)
-class _Reading(Generic[R]):
-    """How far one environment has been read."""
-
-    environment_id: int
-    marks: Sequence[str] = ()
-    nodes: list[R] = field(default_factory=list)
-    cursor: str | None = None
-    seen: dict[str, None] = field(default_factory=dict)
-    done: bool = False
-    failure: GatewayError | None = None
-    revision: datetime | None = None
-
-    def take(self, page: ModelPage[R] | None) -> None:
-        """Adds a page and notes where the next one begins."""
-        if page is None:
-            self.done = True
-            return
-        self.nodes += [edge.node for edge in page.edges]
-        info = page.page_info
-        if info is not None and not info.has_next_page:
-            self.done = True
-            self._check_total(page.total_count)
-        elif info is None or not info.end_cursor or info.end_cursor in self.seen or not page.edges:
-            self.failure = UpstreamInvalidResponse(
-                f"dbt says that environment {self.environment_id} has more models but not where they begin. Try again."
-            )
-        else:
-            self.cursor = info.end_cursor
-            self.seen[info.end_cursor] = None
-
-    def _check_total(self, total: int | None) -> None:
-        """dbt may tell of more models than its pages held; of fewer where some went while they were read."""
-        if total is not None and total > len(self.nodes):
-            self.failure = UpstreamInvalidResponse(
-                f"dbt says that environment {self.environment_id} has {total:,} models and gives {len(self.nodes):,}. "
-                "What is missing nobody can tell. Try again; if it stays so, ask dbt's support."
-            )
-
-    def places(self) -> list[str | None]:
-        """Where to read from next. At the beginning also behind the pages there were the last time: what stands there
-        counts if the pages still end where they did."""
-        return [self.cursor] if self.cursor else [None, *self.marks]
+def _page(answer: PagedEnvironment[R]) -> ModelPage[R] | None:
+    return answer.applied.models if answer.applied else None
 
 
 async def read_pages(
@@ -118,8 +72,8 @@ async def read_pages(
     are set anew. The operation's fragment is named `Page`, is on the connection, and selects
     `pageInfo { hasNextPage endCursor }`.
     """
-    readings = _readings(environment_ids, marks, operation)
-    await _read_on(query, readings, operation, pushed)
+    readings = _readings(operation, environment_ids, pushed=pushed, marks=marks)
+    await read_to_end(query, operation, readings)
     _set(marks, readings)
     return {reading.environment_id: reading.failure or reading.nodes for reading in readings}
 
@@ -128,73 +82,46 @@ async def read_revised_pages(
     query: BaseQuery, environment_ids: Sequence[int], operation: BatchOperation[PagedEnvironment[R]], marks: Marks
 ) -> dict[int, tuple[list[R], datetime | None] | GatewayError]:
     """The same, without a filter, and with the revision under which each environment's first page was told."""
-    readings = _readings(environment_ids, marks, operation)
-    await _read_on(query, readings, operation, _NO_FILTERS, "lastUpdatedAt ")
+    readings = _readings(operation, environment_ids, pushed=_NO_FILTERS, marks=marks, beside_first="lastUpdatedAt ")
+    await read_to_end(query, operation, readings)
     _set(marks, readings)
-    return {reading.environment_id: reading.failure or (reading.nodes, reading.revision) for reading in readings}
+    return {
+        reading.environment_id: reading.failure or (reading.nodes, _revision(reading.first)) for reading in readings
+    }
+
+
+def _revision(first: PagedEnvironment[R] | None) -> datetime | None:
+    return first.applied.last_updated_at if first is not None and first.applied else None
 
 
 def _readings(
-    environment_ids: Sequence[int], marks: Marks | None, _: BatchOperation[PagedEnvironment[R]]
-) -> list[_Reading[R]]:
-    return [_Reading(environment_id, (marks or {}).get(environment_id, ())) for environment_id in environment_ids]
+    _: BatchOperation[PagedEnvironment[R]],
+    environment_ids: Sequence[int],
+    *,
+    pushed: Mapping[int, PushedFilter],
+    marks: Marks | None,
+    beside_first: str = "",
+) -> list[PageReading[PagedEnvironment[R], R]]:
+    paged: PagedList[PagedEnvironment[R], R] = PagedList("models", _SELECTION, _page)
+    filters, known = _filter_variables(pushed), marks or {}
+    return [
+        PageReading(environment_id, paged, known.get(environment_id, ()), filters.get(environment_id), beside_first)
+        for environment_id in environment_ids
+    ]
 
 
-def _set(marks: Marks | None, readings: Sequence[_Reading[R]]) -> None:
+def _set(marks: Marks | None, readings: Sequence[PageReading[PagedEnvironment[R], R]]) -> None:
     if marks is not None:
         marks.update({reading.environment_id: tuple(reading.seen) for reading in readings if reading.done})
 
 
-async def _read_on(
-    query: BaseQuery,
-    readings: Sequence[_Reading[R]],
-    operation: BatchOperation[PagedEnvironment[R]],
-    pushed: Mapping[int, PushedFilter],
-    beside: str = "",
-) -> None:
-    """Reads to the end, with what is selected `beside` the first page."""
-    variables = _filter_variables(pushed)
-    while unfinished := [reading for reading in readings if not reading.done and reading.failure is None]:
-        asked = [(reading, place) for reading in unfinished for place in reading.places()]
-        lookups = [
-            _lookup(n, reading.environment_id, place, variables.get(reading.environment_id), "" if place else beside)
-            for n, (reading, place) in enumerate(asked)
-        ]
-        answers = await query.look_up(operation, lookups, _PER_DOCUMENT)
-        for n, (reading, place) in enumerate(asked):
-            # A page counts only where the one before it has ended, be it asked for beside that one or after it.
-            if reading.cursor == place and not reading.done and reading.failure is None:
-                _advance(reading, answers.get(f"e{n}"))
-
-
-def _advance(reading: _Reading[R], answer: PagedEnvironment[R] | GatewayError | None) -> None:
-    if isinstance(answer, GatewayError):
-        reading.failure = answer
-    else:
-        if reading.cursor is None and answer and answer.applied:
-            reading.revision = answer.applied.last_updated_at
-        reading.take(answer.applied.models if answer and answer.applied else None)
-
-
-def _filter_variables(pushed: Mapping[int, PushedFilter]) -> dict[int, tuple[str, PushedFilter]]:
-    """Each environment's filter and the name of its variable; equal filters have one variable."""
-    names: dict[PushedFilter, str] = {}
-    for pushed_filter in pushed.values():
-        names.setdefault(pushed_filter, f"filter{len(names) or ''}")
-    return {environment_id: (names[pushed_filter], pushed_filter) for environment_id, pushed_filter in pushed.items()}
-
-
-def _lookup(
-    n: int, environment_id: int, place: str | None, pushed: tuple[str, PushedFilter] | None, beside: str
-) -> RootLookup:
-    variables: dict[str, tuple[str, object]] = {f"e{n}": ("BigInt!", environment_id), f"after{n}": ("String", place)}
-    arguments = f"first: {PAGE_SIZE}, after: $after{n}"
-    if pushed is not None:
-        name, criteria = pushed
-        arguments += f", filter: ${name}"
-        variables[name] = ("ModelAppliedFilter", dict(criteria.variable))
-    text = f"environment(id: $e{n}) {{ applied {{ {beside}models({arguments}) {{ ...Page }} }} }}"
-    return RootLookup(f"e{n}", text, variables)
+def _filter_variables(pushed: Mapping[int, PushedFilter]) -> dict[int, FilterVariable]:
+    """Each environment's filter; equal ones are one variable."""
+    variables: dict[PushedFilter, FilterVariable] = {}
+    for one in pushed.values():
+        name = f"filter{len(variables) or ''}"
+        variables.setdefault(one, FilterVariable(name, "ModelAppliedFilter", one.variable))
+    return {environment_id: variables[one] for environment_id, one in pushed.items()}
 
 
 def models_operation(optional_fields: frozenset[str]) -> BatchOperation[PagedEnvironment[DescribedRow]]:

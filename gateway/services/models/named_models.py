@@ -24,9 +24,9 @@ from gateway.hierarchy.project import Project
 from gateway.services.base_query import BaseQuery
 from gateway.services.environment_service import EnvironmentHeader, EnvironmentValidity
 from gateway.services.mapping import weigh_models
-from gateway.services.models.model_pages import PAGE_SIZE
 from gateway.services.models.model_states import make_models, read_states
 from gateway.services.models.pushdown import PushedFilter
+from gateway.services.page_reading import PAGE_SIZE
 
 MOST_UNIQUE_IDS = PAGE_SIZE
 """So many unique ids, all of which one page can hold, are asked for of an environment at once."""
