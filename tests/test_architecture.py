@@ -314,3 +314,24 @@ def test_few_modules_know_that_a_run_is_synchronous() -> None:
         )
     }
     assert knowing == SYNCHRONOUS
+
+
+# One thing that has several parts: an address, a key of a cache, an entry that is sorted.
+ONE_THING = {"client", "place", "counted"}
+
+
+def test_arguments_go_by_name_and_not_by_their_place_in_a_tuple() -> None:
+    """The limit on positional parameters is no reason to put several into one."""
+    grouped = []
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                tuples = [one.arg for one in arguments if one.annotation and _has_places(one.annotation)]
+                grouped += [f"{path.relative_to(ROOT)}: {node.name}({one})" for one in tuples if one not in ONE_THING]
+    assert not grouped
+
+
+def _has_places(annotation: ast.expr) -> bool:
+    text = ast.unparse(annotation)
+    return text.startswith("tuple[") and "..." not in text

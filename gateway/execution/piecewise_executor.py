@@ -33,16 +33,21 @@ class PiecewiseExecutor(Executor[Any]):
         if isinstance(items, (list, tuple, ValuesView)):
             steps = _STEPS_OF_A_TYPE if get_named_type(item_type).name.startswith("__") else _STEPS_OF_AN_ITEM
             if len(items) * steps > _STEPS_OF_A_LONG_LIST:
-                return self._complete_in_pieces((item_type, details, info), path, list(items), position, steps)
+                return self._complete_in_pieces(
+                    list(items), steps, item_type=item_type, details=details, info=info, path=path, position=position
+                )
         return super().complete_iterable_value(item_type, *where_and_what)
 
     async def _complete_in_pieces(
         self,
-        where: tuple[GraphQLOutputType, FieldDetailsList, GraphQLResolveInfo[Any]],
-        path: Path,
         items: list[Any],
-        position: Any,
         steps: int,
+        *,
+        item_type: GraphQLOutputType,
+        details: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        position: Any,
     ) -> list[Any]:
         """What graphql-core's `complete_iterable_value` makes of a list, with others let on in between."""
         completed: list[Any] = []
@@ -52,9 +57,11 @@ class PiecewiseExecutor(Executor[Any]):
                 for index in piece:
                     item, place = items[index], path.add_key(index, None)
                     if self.is_awaitable(item):
-                        completed.append(self.complete_awaitable_list_item_value(item, *where, place, position))
+                        completed.append(
+                            self.complete_awaitable_list_item_value(item, item_type, details, info, place, position)
+                        )
                         waiting.append(index)
-                    elif self.complete_list_item_value(item, completed, *where, place, position):
+                    elif self.complete_list_item_value(item, completed, item_type, details, info, place, position):
                         waiting.append(index)
         except BaseException:
             left = [completed[index] for index in waiting]

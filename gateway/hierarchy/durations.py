@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 # Thirty years: what is longer is a clock that was wrong or a number that was none, and would swallow every mean.
 LONGEST_SECONDS = 1e9
@@ -18,15 +19,18 @@ def between(start: datetime | None, end: datetime | None) -> float | None:
     return None if start is None or end is None else seconds_or_none((end - start).total_seconds())
 
 
-def interval(
-    timings: tuple[datetime | None, datetime | None, datetime | None, datetime | None], seconds: float | None
-) -> tuple[datetime | None, datetime | None]:
-    """When a node's work began and ended.
+class Timings(NamedTuple):
+    """When a node's compilation and execution began and ended, as far as dbt tells."""
 
-    `timings` are the begins and ends of its compilation and execution, in this order, as far as dbt tells them. The
-    interval begins with the first of them and ends at the later of the last one and start + `seconds`, its execution
-    time.
-    """
+    compile_started_at: datetime | None = None
+    compile_completed_at: datetime | None = None
+    execute_started_at: datetime | None = None
+    execute_completed_at: datetime | None = None
+
+
+def interval(timings: Timings, seconds: float | None) -> tuple[datetime | None, datetime | None]:
+    """When a node's work began and ended: from the first of its timings to the later of the last one and start +
+    `seconds`, its execution time."""
     known = [moment for moment in timings if moment is not None]
     if not known:
         return None, None

@@ -122,7 +122,7 @@ class GraphQLEndpoint:
         except ClientGone:
             return
         if isinstance(reply, StreamReply):
-            await self._stream(reply, seen, start, (scope, receive, send))
+            await self._stream(reply, seen, start, scope=scope, receive=receive, send=send)
             return
         seen.seconds = time.perf_counter() - start
         seen.status, seen.response_bytes = reply.status_code, len(reply.body)
@@ -130,16 +130,16 @@ class GraphQLEndpoint:
         await reply(scope, receive, send)
 
     async def _stream(
-        self, reply: StreamReply, seen: RequestRecord, start: float, channel: tuple[Scope, Receive, Send]
+        self, reply: StreamReply, seen: RequestRecord, start: float, *, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Sends an answer in parts. A subscription counts as answered when it begins, a deferred one when it ends."""
         seen.status = 200
         if seen.kind == OperationType.SUBSCRIPTION.value:
             seen.seconds = time.perf_counter() - start
             self._observe(seen)
-            await reply(*channel)
+            await reply(scope, receive, send)
             return
-        await reply(*channel)
+        await reply(scope, receive, send)
         seen.seconds, seen.response_bytes = time.perf_counter() - start, reply.sent
         self._observe(seen)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from gateway.hierarchy.averages import average_of_models
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
@@ -47,6 +48,20 @@ async def slowest_models_of_job(
 def _slowest(touched: Iterable[ModelRun], first: int) -> Ranking[ModelRun]:
     of_run = list(touched)
     return average_of_models({one.unique_id: one for one in of_run}, [of_run], first).slowest
+
+
+@dataclass(frozen=True, slots=True)
+class RankedInRun:
+    """A ranking of models by what they did in a run, and each as its environment knows it now, by unique id; None for
+    one that has been removed since."""
+
+    ranking: Ranking[ModelRun]
+    applied: Mapping[str, Model | None]
+
+
+async def with_applied_models(context: FieldContext, ranking: Ranking[ModelRun]) -> RankedInRun:
+    """The ranking with its models as they are now."""
+    return RankedInRun(ranking, await applied_models(context, [entry.item for entry in ranking.entries]))
 
 
 async def applied_models(context: FieldContext, touched: Iterable[ModelRun]) -> dict[str, Model | None]:

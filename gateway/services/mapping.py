@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from gateway.hierarchy.durations import interval, seconds_or_none
+from gateway.hierarchy.durations import Timings, interval, seconds_or_none
 from gateway.hierarchy.job import Job, Run, RunDetails, RunStep, RunTrigger
 from gateway.hierarchy.model import BuiltModel, LastRun, Model, ModelRun
 from gateway.hierarchy.project import DeploymentEnvironment, Environment
@@ -64,8 +64,7 @@ _NEVER_RUN = ExecutionInfo(*12 * (None,))
 def to_model(row: ModelRow, model_id: str, project_id: str, environment_id: int) -> Model:
     """A model's applied state."""
     info = row.execution_info or _NEVER_RUN
-    timings = info.compile_started_at, info.compile_completed_at, info.execute_started_at, info.execute_completed_at
-    start, end = _interval(timings, info.execution_time)
+    start, end = _interval(info)
     return Model(
         id=model_id,
         unique_id=row.unique_id,
@@ -85,12 +84,14 @@ def to_model(row: ModelRow, model_id: str, project_id: str, environment_id: int)
     )
 
 
-def _interval(
-    timings: tuple[datetime | None, datetime | None, datetime | None, datetime | None], seconds: float | None
-) -> tuple[datetime | None, datetime | None]:
-    compiling, compiled, executing, executed = timings
-    known = time_or_none(compiling), time_or_none(compiled), time_or_none(executing), time_or_none(executed)
-    return interval(known, seconds)
+def _interval(node: ExecutionInfo | RunModel) -> tuple[datetime | None, datetime | None]:
+    timings = Timings(
+        time_or_none(node.compile_started_at),
+        time_or_none(node.compile_completed_at),
+        time_or_none(node.execute_started_at),
+        time_or_none(node.execute_completed_at),
+    )
+    return interval(timings, node.execution_time)
 
 
 def _description(row: DescribedRow) -> dict[str, Any]:
@@ -143,8 +144,7 @@ def to_model_run(node: RunModel, share: Share) -> ModelRun | None:
     if node.status is None:
         return None
     status = status_of_word(node.status)
-    timings = node.compile_started_at, node.compile_completed_at, node.execute_started_at, node.execute_completed_at
-    start, end = _interval(timings, node.execution_time) if status.executed else (None, None)
+    start, end = _interval(node) if status.executed else (None, None)
     return ModelRun(
         unique_id=share[node.unique_id],
         name=share[node.name or node.unique_id.split(".", 2)[-1]],

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.hierarchy.durations import between, interval, seconds_or_none
+from gateway.hierarchy.durations import Timings, between, interval, seconds_or_none
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -32,14 +32,14 @@ def test_what_ended_before_it_started_has_no_duration() -> None:
 
 
 def test_an_interval_begins_with_the_first_timing_and_ends_with_the_last_or_after_its_execution_time() -> None:
-    assert interval((at(1), at(2), at(3), at(5)), 4.0) == (at(1), at(5))
-    assert interval((at(1), at(2), at(3), at(5)), 9.5) == (at(1), at(10.5))
-    assert interval((None, None, at(3), at(5)), 1.0) == (at(3), at(5))
-    assert interval((at(1), at(2), None, None), None) == (at(1), at(2))
-    assert interval((None, None, None, None), 4.0) == (None, None)
+    assert interval(Timings(at(1), at(2), at(3), at(5)), 4.0) == (at(1), at(5))
+    assert interval(Timings(at(1), at(2), at(3), at(5)), 9.5) == (at(1), at(10.5))
+    assert interval(Timings(None, None, at(3), at(5)), 1.0) == (at(3), at(5))
+    assert interval(Timings(at(1), at(2), None, None), None) == (at(1), at(2))
+    assert interval(Timings(None, None, None, None), 4.0) == (None, None)
 
 
 def test_an_interval_stays_within_the_calendar() -> None:
     end = datetime.max.replace(tzinfo=UTC)
-    assert interval((None, None, end, None), 60.0) == (end, end)
-    assert interval((at(0), None, None, None), 1e308) == (at(0), at(0))
+    assert interval(Timings(None, None, end, None), 60.0) == (end, end)
+    assert interval(Timings(at(0), None, None, None), 1e308) == (at(0), at(0))

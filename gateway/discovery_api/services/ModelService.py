@@ -42,7 +42,9 @@ class ModelService:
             select_applied(models.edges.node())
 
         builder = self.base_query.create_applied_state_query
-        rows = self._rows(builder, environment_id, ("applied", "models"), build, limit=limit, execution=kwargs)
+        rows = self._rows(
+            builder, environment_id, build, state="applied", connection="models", limit=limit, execution=kwargs
+        )
         return [Model.model_validate(row) for row in rows]
 
     def get_models_definition(self, environment_id: int, limit: int = 300, **kwargs: Any) -> list[ModelDefinition]:
@@ -54,7 +56,9 @@ class ModelService:
             select_definition(resources.edges.node())
 
         builder = self.base_query.create_definition_state_query
-        rows = self._rows(builder, environment_id, ("definition", "resources"), build, limit=limit, execution=kwargs)
+        rows = self._rows(
+            builder, environment_id, build, state="definition", connection="resources", limit=limit, execution=kwargs
+        )
         return [ModelDefinition.model_validate(row) for row in rows]
 
     def get_model_historical_runs(
@@ -113,9 +117,10 @@ class ModelService:
         self,
         builder: Callable[[int], Built],
         environment_id: int,
-        path: tuple[str, str],
         build: Callable[[Selection, Mapping[str, Any]], None],
         *,
+        state: str,
+        connection: str,
         limit: int,
         execution: Mapping[str, Any],
     ) -> list[dict[str, Any]]:
@@ -125,10 +130,10 @@ class ModelService:
         paging: dict[str, Any] = {"first": limit}
         seen: set[str | None] = {None}
         while True:
-            operation, state = builder(environment_id)
-            build(state, paging)
+            operation, selection = builder(environment_id)
+            build(selection, paging)
             envelope = self.base_query.execute(operation, **execution)
-            page = with_snake_case(part(envelope, "environment", *path, owner=environment_id))
+            page = with_snake_case(part(envelope, "environment", state, connection, owner=environment_id))
             rows += [edge["node"] for edge in page["edges"]]
             info = page.get("page_info") or {}
             if not info.get("has_next_page"):

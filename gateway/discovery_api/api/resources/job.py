@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Unpack
 
@@ -31,11 +30,10 @@ from gateway.discovery_api.models import (
 from gateway.discovery_api.models import resources as records
 from gateway.hierarchy.job import Job as Facts
 from gateway.hierarchy.job import Run as RunFacts
-from gateway.hierarchy.model import Model as ModelFacts
-from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.loading.field_context import FieldContext
 from gateway.queries import averages, jobs, run_models, runtimes
+from gateway.queries.run_models import RankedInRun
 
 
 class Job:
@@ -183,12 +181,12 @@ class Job:
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
         wanted, job = models_filter(filter, criteria), self._facts
 
-        async def question(field_context: FieldContext) -> tuple[Ranking[ModelRun], Mapping[str, ModelFacts | None]]:
+        async def question(field_context: FieldContext) -> RankedInRun:
             ranking = await run_models.slowest_models_of_job(field_context, job, slowest_n, wanted)
-            return ranking, await run_models.applied_models(field_context, [entry.item for entry in ranking.entries])
+            return await run_models.with_applied_models(field_context, ranking)
 
         return self._client.ask(
-            question, lambda found: Model.ranked_in_run(found[0], found[1], self._client), refresh=refresh
+            question, lambda found: Model.ranked_in_run(found.ranking, found.applied, self._client), refresh=refresh
         )
 
     def get_runtimes(self, last_n: int = 5, by_model: bool = False, *, refresh: bool = False) -> list[RuntimeReport]:

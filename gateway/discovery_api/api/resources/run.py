@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
 
@@ -13,9 +12,9 @@ from gateway.discovery_api.models import resources as records
 from gateway.hierarchy import job as facts
 from gateway.hierarchy.model import Model as ModelFacts
 from gateway.hierarchy.model import ModelRun
-from gateway.hierarchy.ranking import Ranking
 from gateway.loading.field_context import FieldContext
 from gateway.queries import averages, jobs, run_models
+from gateway.queries.run_models import RankedInRun
 
 if TYPE_CHECKING:
     from gateway.discovery_api.api.resources.job import Job
@@ -180,9 +179,9 @@ class Run:
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
         wanted, run = models_filter(filter, criteria), self._facts
 
-        async def question(field_context: FieldContext) -> tuple[Ranking[ModelRun], Mapping[str, ModelFacts | None]]:
+        async def question(field_context: FieldContext) -> RankedInRun:
             ranking = await run_models.slowest_models_of_run(field_context, run, slowest_n, wanted)
-            return ranking, await run_models.applied_models(field_context, [entry.item for entry in ranking.entries])
+            return await run_models.with_applied_models(field_context, ranking)
 
         return self._client.ask(question, self._show_ranking, refresh=refresh)
 
@@ -233,11 +232,10 @@ class Run:
 
         return [Model.in_run(touched, applied, self._client) for touched, applied in found]
 
-    def _show_ranking(self, found: tuple[Ranking[ModelRun], Mapping[str, ModelFacts | None]]) -> RankedList[Model]:
+    def _show_ranking(self, found: RankedInRun) -> RankedList[Model]:
         from gateway.discovery_api.api.resources.model import Model  # models have runs, and runs have models
 
-        ranking, applied = found
-        return Model.ranked_in_run(ranking, applied, self._client)
+        return Model.ranked_in_run(found.ranking, found.applied, self._client)
 
     def __repr__(self) -> str:
         return f"Run({self.run_id!r})"
