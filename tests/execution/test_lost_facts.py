@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from gateway.caching.memory import Memory
-from gateway.concurrency.only_if_cached import is_only_if_cached
+from gateway.concurrency.only_if_cached import NotCached, is_only_if_cached, only_if_cached, run_sync
 from gateway.execution.fast_path.operations import Operations
+from gateway.loading.loaders import Loaders
 from tests.execution.pair import Pair, lasting_pair
 from tests.generated.demo import demo_values, read_schema
 from tests.generated.queries import QueryGenerator, Shape
@@ -108,3 +110,21 @@ async def test_details_that_no_cache_holds_are_never_attempted(
         for _ in range(3):
             await pair.same(f'{{ model(id: "{oracle.models[0].id}") {{ {fields} }} }}')
         assert len(attempts) == expected
+
+
+async def test_where_headers_are_missing_the_attempt_begins_no_reading_beside_them(pair: Pair) -> None:
+    await pair.same(HEADERS)
+    for memory in (memory_of(pair.fast), memory_of(pair.slow)):
+        for place in [place for place in memory.places if place[1] != "topology"]:
+            memory.forget(place)
+    began = notice_work(pair.fast)
+    assert "errors" not in await pair.same(RANKING)
+    assert began == []
+
+
+async def test_details_are_refused_before_dbt_is_asked_for_them(pair: Pair, oracle: Oracle) -> None:
+    model: Any = SimpleNamespace(environment_id=1, unique_id=oracle.models[0].id)
+    began = notice_work(pair.fast)
+    with only_if_cached(), pytest.raises(NotCached):
+        run_sync(Loaders(pair.fast.services).details(model))
+    assert began == []
