@@ -78,8 +78,8 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
         yield opened
 
 
-@pytest.fixture(scope="session")
-async def answers(settings: Settings) -> AsyncIterator[Gateway]:
-    """One gateway over the demo for all tests that ask for values only."""
-    async with serving(settings) as opened:
+@pytest.fixture(scope="session", params=["archive", "discovery"])
+async def answers(settings: Settings, request: pytest.FixtureRequest) -> AsyncIterator[Gateway]:
+    """One gateway over the demo for all tests that ask for values only: for each place where finished runs are read."""
+    async with serving(settings.model_copy(update={"history_source": request.param})) as opened:
         yield opened

@@ -146,8 +146,13 @@ class Gateway:
 
 @asynccontextmanager
 async def serving(settings: Settings, clock: Callable[[], float] = time.monotonic) -> AsyncIterator[Gateway]:
-    """A gateway with cold caches; its facts grow old by the clock."""
+    """A gateway with cold caches; its facts grow old by the clock.
+
+    What it asks passes the tap, finished runs too, as with dbt Cloud, unless the settings name a `history_source`.
+    """
     upstream = UpstreamTap()
+    if "history_source" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"history_source": "discovery"})
     app = create_app(settings, wrap_platform=upstream.wrap, clock=clock)
     async with (
         app.router.lifespan_context(app),

@@ -25,6 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "identity": {"hierarchy"},
     "caching": {"concurrency"},
     "services": {"hierarchy", "caching", "concurrency"},
+    "history": {"hierarchy", "services", "archive"},
     "loading": {"hierarchy", "services", "concurrency"},
     "queries": {"hierarchy", "services", "loading", "concurrency"},
     "schema": {"hierarchy", "queries", "loading", "concurrency"},
@@ -35,7 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "local_platform": {"archive", "concurrency"},
     "wiring": {
         *{"settings", "http", "identity", "services", "caching", "hierarchy"},
-        *{"local_platform", "ingest", "archive"},
+        *{"local_platform", "ingest", "archive", "history"},
     },
     "discovery_api": {"hierarchy", "services", "queries", "loading", "settings", "concurrency", "wiring"},
     "app": {

@@ -76,6 +76,11 @@ class Archive:
             raise ConfigurationError(f"The archive {archive._name} cannot be opened: {reason_of(error)}.") from error
         return archive
 
+    def read_only(self, connections: int) -> Archive:
+        """The same archive through connections of its own, at most so many, that cannot write. Closed apart."""
+        engine = _create_engine(self._engine.url, connections=connections, read_only=True)
+        return Archive(engine)
+
     def _check_encoding(self, connection: Connection) -> None:
         """A database without an encoding gives text back as bytes."""
         if not self._on_postgres:
@@ -193,7 +198,8 @@ def _require_file(url: str) -> None:
         )
 
 
-def _create_engine(url: str) -> Engine:
+def _create_engine(url: str | URL, connections: int = 5 + _MOST_CONNECTIONS, *, read_only: bool = False) -> Engine:
+    kept = min(5, connections)
     try:
         backend = make_url(url).get_backend_name()
         if backend == "sqlite" and make_url(url).database in (None, "", ":memory:"):
@@ -201,7 +207,9 @@ def _create_engine(url: str) -> Engine:
         # Text comes as text even where the database has no encoding, or nothing could be said of it.
         connect = {"client_encoding": "utf8"} if backend == "postgresql" else {}
         # A connection that was killed while it lay in the pool is replaced before it is used.
-        engine = create_engine(url, max_overflow=_MOST_CONNECTIONS, pool_pre_ping=True, connect_args=connect)
+        engine = create_engine(
+            url, pool_size=kept, max_overflow=connections - kept, pool_pre_ping=True, connect_args=connect
+        )
     except ModuleNotFoundError as error:
         if backend != "postgresql":
             raise ConfigurationError(_no_archive_address(url, f"there is no Python module {error.name}")) from error
@@ -214,10 +222,12 @@ def _create_engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        if read_only:
+            event.listen(engine, "connect", _forbid_writing)
     return engine
 
 
-def _no_archive_address(url: str, reason: str) -> str:
+def _no_archive_address(url: str | URL, reason: str) -> str:
     return (
         f"{_shown(url)} is no archive address ({reason}): "
         "use sqlite:///path/to/runs.db or postgresql+psycopg://host/name."
@@ -245,3 +255,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _forbid_writing(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA query_only = ON")

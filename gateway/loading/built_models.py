@@ -14,7 +14,7 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.model import BuiltModel
 from gateway.services.bundle import Services
-from gateway.services.job_service import RunModels
+from gateway.services.run_history import RunModels
 from gateway.services.run_rows import RunKey
 
 LOOK_BACK = 5

@@ -18,14 +18,22 @@ from gateway.hierarchy.job import Run
 from gateway.hierarchy.model import ModelRun
 from gateway.services.admin.admin_facts import RunListing
 from gateway.services.bundle import Services
-from gateway.services.job_service import RunModels
 from gateway.services.models.model_histories import HistoryKey, histories_per_document
+from gateway.services.run_history import RunModels
 from gateway.services.run_rows import RunKey, runs_per_document
 
 # A run's rows are its whole manifest, touched or not: requests are not spared at more than so many times the rows.
 _MOST_MORE_ROWS = 2
 
 Histories = dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRequest:
+    """The newest `count` runs of each of these models."""
+
+    keys: tuple[HistoryKey, ...]
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,9 @@ class RunsToRead:
 
 async def read_histories(services: Services, keys: Sequence[HistoryKey], count: int) -> Histories:
     """The newest `count` runs of each model, newest first, by any job of its environment."""
+    if services.figures.are_known:
+        # An archive has no documents that could be spared.
+        return await services.models.histories(keys, count)
     missing = await services.models.missing_histories(keys, count)
     by_environment: dict[int, list[HistoryKey]] = {}
     for key in missing:

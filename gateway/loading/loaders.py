@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.hierarchy.filters import ModelFilter
-from gateway.hierarchy.history import Commands, Told
+from gateway.hierarchy.history import Commands, HistoryScope, Told
 from gateway.hierarchy.ids import IdScope
 from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.hierarchy.lineage import Lineage
+from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.model_ids import names_meant
 from gateway.hierarchy.model_index import EnvironmentModels
@@ -23,17 +23,17 @@ from gateway.hierarchy.timed_models import EnvironmentRuntimes
 from gateway.hierarchy.visibility import EVERYTHING, Visibility
 from gateway.loading.batching import Batched, Departures
 from gateway.loading.built_models import Built, built_models
-from gateway.loading.histories import read_histories
+from gateway.loading.histories import Histories, HistoryRequest, read_histories
 from gateway.loading.project_map import ProjectMap, environments_of, map_projects
 from gateway.loading.projection import Projection
 from gateway.loading.visible_admin import visible_services
 from gateway.services.admin.admin_facts import Topology
 from gateway.services.bundle import Services
 from gateway.services.group_service import Owners
-from gateway.services.invocation_arguments import CommandKey, Witness
-from gateway.services.job_service import RunModels
+from gateway.services.invocation_arguments import Witness
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.models.pushdown import PushedFilter, push_down
+from gateway.services.run_history import CommandKey, RunModels
 from gateway.services.run_rows import RunKey
 from gateway.services.source_service import Sources
 
@@ -52,22 +52,10 @@ class _Wanted(NamedTuple):
         return self.pushed is None and self.names is None
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryRequest:
-    """The newest `count` runs of each of these models."""
-
-    keys: tuple[HistoryKey, ...]
-    count: int
-
-
 RankedModels = EnvironmentModels | EnvironmentRuntimes
 """A project's models, of each at least what a ranking by runtime shows."""
 
-Histories = Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]
-
-
 _NOTHING_MORE = Projection()
-
 # Of an id that names nothing the closest there are is told, which among thousands takes some hundredths of a second.
 _MOST_SUGGESTIONS = 5
 
@@ -105,6 +93,10 @@ class Loaders:
     @cached_property
     def _runtimes(self) -> Batched[Project, RankedModels]:
         return Batched(self._load_runtimes)
+
+    @cached_property
+    def _model_counts(self) -> Batched[Project, int]:
+        return Batched(self._load_model_counts, self.departures)
 
     @cached_property
     def _histories(self) -> Batched[HistoryRequest, Histories]:
@@ -219,6 +211,19 @@ class Loaders:
         pushed = push_down(criteria)
         return await self._models.load_all([_Wanted(project, pushed) for project in projects])
 
+    async def mean_runtimes(
+        self, projects: Sequence[Project], last_runs: int, scope: HistoryScope
+    ) -> list[MeanRuntimes | GatewayError] | None:
+        """Means over the last runs of every model of each project; None where there is no archive to add them up."""
+        if not self._services.figures.are_known:
+            return None
+        found = await self._services.figures.mean_runtimes([one.environment_id for one in projects], last_runs, scope)
+        return [found[one.environment_id] for one in projects]
+
+    async def model_count(self, project: Project) -> int:
+        """How many models a project's environment has: counted in the archive, or by reading them."""
+        return await self._model_counts.load(project)
+
     async def histories(self, request: HistoryRequest) -> Histories:
         """The histories asked for; a model whose environment cannot be read has its error."""
         return await self._histories.load(request)
@@ -301,7 +306,7 @@ class Loaders:
     def _begin_models(self, topology: Topology) -> None:
         """Has all models read beside the headers where they will be needed."""
         projection = self._projection
-        if projection.all_models_of is not None:
+        if projection.all_models_of is not None and not (projection.by_means and self._services.figures.are_known):
             soon = environments_of(topology, projection.all_models_of)
             self._services.models.begin(soon, projection.optional_fields, runtimes_only=projection.runtimes_only)
 
@@ -339,6 +344,14 @@ class Loaders:
     async def _load_runtimes(self, projects: list[Project]) -> Mapping[Project, RankedModels | GatewayError]:
         found = await self._services.models.runtimes(projects)
         return {project: _named_for(project, found[project.environment_id]) for project in projects}
+
+    async def _load_model_counts(self, projects: list[Project]) -> Mapping[Project, int | GatewayError]:
+        if self._services.figures.are_known:
+            known = await self._services.figures.model_counts([one.environment_id for one in projects])
+            return {one: known[one.environment_id] for one in projects}
+        read = await self._models.load_all([_Wanted(project, None) for project in projects])
+        counts = [one if isinstance(one, GatewayError) else len(one.models) for one in read]
+        return dict(zip(projects, counts, strict=True))
 
     async def _load_details(self, keys: list[HistoryKey]) -> Mapping[HistoryKey, ModelDetails | GatewayError]:
         return await self._services.models.details(keys, self._projection.details)

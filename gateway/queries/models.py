@@ -18,7 +18,8 @@ from gateway.hierarchy.model_orders import ModelOrders, RankableModel, models_in
 from gateway.hierarchy.project import DeploymentEnvironment, Project
 from gateway.hierarchy.runtimes import WITHIN_JOB
 from gateway.loading.field_context import FieldContext
-from gateway.loading.loaders import HistoryRequest, RankedModels
+from gateway.loading.histories import HistoryRequest
+from gateway.loading.loaders import RankedModels
 from gateway.loading.suggestions import ids_of, named_models, unknown
 from gateway.queries.projects import deployment_of
 from gateway.services.models.model_histories import HistoryKey

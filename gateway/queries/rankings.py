@@ -14,7 +14,9 @@ from gateway.hierarchy.filters import ModelFilter, SearchFilter
 from gateway.hierarchy.history import Counted, HistoryScope, LeftOutReason
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.list_filters import JobFilter
+from gateway.hierarchy.mean_runtimes import MeanRuntime, MeanRuntimes, added_up, candidates
 from gateway.hierarchy.model import Model
+from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.model_orders import ModelOrders, RankableModel
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.ranking import Measured, Ranking, rank
@@ -60,6 +62,10 @@ async def slowest_models(
 
     The filter chooses among models by their latest state; it does not look at the mean.
     """
+    ranking = await _by_means(context, projects, asked, criteria)
+    if ranking is not None:
+        _note(context, "slowestModels", ranking)
+        return ranking
     return await _slowest(context, projects, await narrowed_environments(context, projects, criteria), asked)
 
 
@@ -67,6 +73,10 @@ async def slowest_models_shown(
     context: FieldContext, projects: Sequence[Project], asked: RankingArguments, criteria: ModelFilter | None
 ) -> Ranking[ShownModel]:
     """The same for an operation that may show of models their ids and runtimes only: then no more is read of them."""
+    ranking = await _by_means(context, projects, asked, criteria)
+    if ranking is not None:
+        _note(context, "slowestModels", ranking)
+        return ranking
     if criteria is None and context.loaders.runtimes_only:
         return await _slowest(context, projects, await runtimes_of(context, projects), asked)
     return await _slowest(context, projects, await narrowed_environments(context, projects, criteria), asked)
@@ -106,6 +116,61 @@ async def _rank(measured: Sequence[Measured[M]], first: int) -> Ranking[M]:
     best = await sorted_in_pieces(rankable, lambda one: (-(one.runtimes.mean or 0.0), one.id))
     ranking = rank(best[:first], first)
     return replace(ranking, considered=len(measured), without_runtime=len(measured) - len(rankable))
+
+
+async def _by_means(
+    context: FieldContext, projects: Sequence[Project], asked: RankingArguments, criteria: ModelFilter | None
+) -> Ranking[Model] | None:
+    """The ranking from means that are known of all models without their runs (see RunHistory). The runs are read of the
+    first models alone; they give the exact figures.
+
+    None where no such means are known, and when a model among the first is not in its project any more.
+    """
+    if asked.is_of_last_success:
+        return None
+    known = await context.loaders.mean_runtimes(projects, asked.last_runs, asked.scope or HistoryScope())
+    if known is None:
+        return None
+    means = context.sort_out(projects, known)
+    if criteria is not None and not criteria.is_empty:
+        means = await _only(means, await narrowed_environments(context, projects, criteria))
+    await checkpoint(2 * asked.first)
+    first = candidates(means, asked.first)
+    models = await _models_of(context, projects, first)
+    if len(models) < len(first):
+        return None
+    exact, _ = await _measure_history(context, projects, models, asked)
+    considered, timed = sum(map(len, means)), sum(len(one.timed) for one in means)
+    return replace(
+        await _rank(exact, asked.first),
+        considered=considered,
+        without_runtime=considered - timed,
+        left_out=added_up(one.left_out_in_all for one in means),
+    )
+
+
+async def _only(means: Sequence[MeanRuntimes], environments: Sequence[EnvironmentModels]) -> list[MeanRuntimes]:
+    """The means of some of the models."""
+    chosen: dict[int, frozenset[str]] = {}
+    for one in environments:
+        await checkpoint(len(one.models) // 4)
+        chosen[one.environment_id] = frozenset(model.unique_id for model in one.models)
+    found = []
+    for some in means:
+        await checkpoint(len(some) // 4)
+        found.append(some.only(chosen.get(some.environment_id, frozenset())))
+    return found
+
+
+async def _models_of(context: FieldContext, projects: Sequence[Project], means: Sequence[MeanRuntime]) -> list[Model]:
+    """The models behind some means; of others in their environments nothing need be read."""
+    places = {one.environment_id for one in means}
+    here = [project for project in projects if project.environment_id in places]
+    names = ModelFilter(model_ids=tuple(sorted({one.unique_id for one in means})))
+    read = context.sort_out(here, await context.loaders.models_of_each(here, names))
+    by_environment = {one.environment_id: one.by_unique_id for one in read}
+    found = (by_environment.get(one.environment_id, {}).get(one.unique_id) for one in means)
+    return [model for model in found if model is not None]
 
 
 async def _measure_history(

@@ -166,7 +166,7 @@ class Project:
 
     @strawberry.field(description="How many models the project has.")
     async def model_count(self, parent: Parent, info: Info) -> int | None:
-        return len((await info.context.loaders.models(parent)).models)
+        return await info.context.loaders.model_count(parent)
 
     @strawberry.field(description="How many jobs run in the project's environment.")
     async def job_count(self, parent: Parent, info: Info) -> int | None:

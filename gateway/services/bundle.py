@@ -23,6 +23,7 @@ from gateway.services.admin.configured import ConfiguredProject
 from gateway.services.admin.inferred_admin import Discovery, InferredAdmin
 from gateway.services.base_query import BaseQuery
 from gateway.services.change_poller import ChangePoller
+from gateway.services.discovery_history import DiscoveryHistory
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.event_bus import EventBus
 from gateway.services.group_service import GroupService
@@ -32,6 +33,8 @@ from gateway.services.job_service import JobService
 from gateway.services.lineage_service import LineageService
 from gateway.services.models.model_service import ModelService
 from gateway.services.resilience.status import UpstreamStatus, untroubled
+from gateway.services.run_figures import RunFigures
+from gateway.services.run_history import RunHistory
 from gateway.services.source_service import SourceService
 from gateway.services.transport.graphql_transport import GuardedTransport
 from gateway.services.transport.http_transport import HttpTransport
@@ -51,7 +54,8 @@ class Upstream:
     Without an Admin API (`admin_url` None) the account is what `projects` say, and jobs and runs are inferred.
     `account_key` tells the account of this dbt from any other, and from whatever is served in the place of dbt Cloud:
     what is shared and kept lies under it. `link` is the way to the Redis that replicas share. `calls_per_operation` is
-    how many requests one operation may cause, to which the transport keeps; None: any number.
+    how many requests one operation may cause, to which the transport keeps; None: any number. `history` tells
+    of finished runs in Discovery's place.
     """
 
     transport: HttpTransport
@@ -63,6 +67,7 @@ class Upstream:
     account_key: str = ""
     link: RedisClient | None = None
     calls_per_operation: int | None = None
+    history: RunHistory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,10 @@ class CachePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything that can be asked of dbt."""
+    """Everything that can be asked of dbt, and of the archive where there is one."""
 
     environments: EnvironmentService
+    figures: RunFigures
     models: ModelService
     jobs: JobService
     arguments: InvocationArguments
@@ -169,15 +175,17 @@ def build_services(
     tiers = _tiers(policy, clock, shared, kept, counts or LookupCounts())
     events = EventBus()
     environments = EnvironmentService(query, interval, tiers, events)
-    models = ModelService(query, environments, tiers)
-    jobs = JobService(query, interval, tiers, reads_commands=upstream.admin_url is None)
+    history = upstream.history or DiscoveryHistory(query, reads_commands=upstream.admin_url is None)
+    models = ModelService(query, environments, tiers, history)
+    jobs = JobService(history, interval, tiers)
     admin = _admin(upstream, policy, Discovery(query, environments, models, jobs, tiers), tiers)
     invalidation = Invalidation(environments, jobs, admin, events, tiers)
     return Services(
         environments=environments,
         models=models,
         jobs=jobs,
-        arguments=InvocationArguments(query, tiers),
+        arguments=InvocationArguments(history, tiers),
+        figures=RunFigures(history, environments, tiers),
         lineage=LineageService(query, environments, tiers),
         groups=GroupService(query, environments, tiers),
         sources=SourceService(query, environments, tiers),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -12,15 +12,11 @@ from gateway.caching.generations import ACCOUNT
 from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import FINAL, Validity, for_seconds
-from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import BuiltModel, ModelRun
-from gateway.services.base_query import BaseQuery, BatchOperation
-from gateway.services.command_span import UNKNOWN_SPAN, CommandSpan, command_span
-from gateway.services.discovery_types import JobModels, JobOutline
-from gateway.services.mapping import Share, to_built_model, to_model_run, weigh_runs
-from gateway.services.models.model_histories import MODEL_RUN_FIELDS
-from gateway.services.run_rows import RunKey, read_rows, runs_per_document
+from gateway.services.mapping import weigh_runs
+from gateway.services.run_history import RunHistory, RunModels
+from gateway.services.run_rows import RunKey
 from gateway.telemetry.usage import current_usage
 
 T = TypeVar("T")
@@ -28,39 +24,6 @@ T = TypeVar("T")
 # A finished run without metadata may yet get some, less and less likely: it is asked for at growing intervals, up to
 # this many seconds.
 _LONGEST_PAUSE = 3600.0
-
-_FULL = BatchOperation(
-    "RunModels", f"fragment R on ModelNode {{ {MODEL_RUN_FIELDS} paginationCursor }}", JobModels, nullable=True
-)
-# Of a model that several commands of a run executed, the fields above are those of one of them.
-_EACH_COMMAND = BatchOperation(
-    "RunModels",
-    f"fragment R on ModelNode {{ {MODEL_RUN_FIELDS} runElapsedTime"
-    " runResults { runGeneratedAt runElapsedTime } paginationCursor }",
-    JobModels,
-    nullable=True,
-)
-
-# A job's list holds every node of the manifest. To know what a run built, this little of each is enough.
-_OUTLINE = BatchOperation(
-    "RunOutline",
-    "fragment R on ModelNode { uniqueId status tags materializedType executionTime paginationCursor }",
-    JobOutline,
-    nullable=True,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class RunModels(Generic[T]):
-    """The models a run touched, ordered by unique id. `ingested` is False while (or when) dbt has no metadata of it.
-
-    `commands` is the time from the start of the first command that executed a model to the end of the last; unknown
-    where it was not asked for (see JobService).
-    """
-
-    models: tuple[T, ...]
-    ingested: bool
-    commands: CommandSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +40,10 @@ Read = Callable[[list[RunKey]], Awaitable[Mapping[RunKey, RunModels[T] | Gateway
 
 
 class JobService:
-    """Models of runs. Those of a finished run never change and are kept for good, within the bound.
+    """Models of runs. Those of a finished run never change and are kept for good, within the bound."""
 
-    `reads_commands`: whether each command of a run is read too, for the run's times, where no Admin API tells them.
-    """
-
-    def __init__(self, query: BaseQuery, interval: float, tiers: Tiers, *, reads_commands: bool = False) -> None:
-        self._query = query
-        self._reads_commands = reads_commands
+    def __init__(self, history: RunHistory, interval: float, tiers: Tiers) -> None:
+        self._history = history
         self._interval = interval
         self._clock = tiers.clock
         full: Kind[RunKey, _RunFact[ModelRun]] = Kind(
@@ -112,7 +71,7 @@ class JobService:
         """
 
         async def read(missing: list[RunKey]) -> Mapping[RunKey, RunModels[ModelRun] | GatewayError]:
-            return await self._read_full(missing, runs_per_document(models))
+            return await self._history.run_models(missing, models)
 
         return await self._get(self._full, keys, finished, read)
 
@@ -130,7 +89,7 @@ class JobService:
         self, keys: Sequence[RunKey], finished: frozenset[RunKey]
     ) -> dict[RunKey, RunModels[BuiltModel] | GatewayError]:
         """The same in outline: which models each run touched and what a filter looks at, for a third of the bytes."""
-        return await self._get(self._outlines, keys, finished, self._read_outlines)
+        return await self._get(self._outlines, keys, finished, self._history.outlines)
 
     async def _get(
         self, cache: FactsCache[RunKey, _RunFact[T]], keys: Sequence[RunKey], finished: frozenset[RunKey], read: Read[T]
@@ -150,40 +109,9 @@ class JobService:
             return for_seconds(fact.read_at, min(_LONGEST_PAUSE, self._interval * 2**fact.value.tries), now)
 
         current_usage().environments.add(ACCOUNT)
+        current_usage().history_sources.add(self._history.source)
         facts = await cache.get_many(keys, fetch, validate)
         return {key: fact.models if isinstance(fact, _RunFact) else fact for key, fact in facts.items()}
-
-    async def _read_full(
-        self, keys: list[RunKey], per_document: int
-    ) -> Mapping[RunKey, RunModels[ModelRun] | GatewayError]:
-        operation = _EACH_COMMAND if self._reads_commands else _FULL
-        found = await read_rows(self._query, operation, keys, per_document)
-        share = Share()
-        read: dict[RunKey, RunModels[ModelRun] | GatewayError] = {}
-        for key, rows in found.items():
-            if isinstance(rows, GatewayError):
-                read[key] = rows
-                continue
-            models: list[ModelRun | None] = []
-            async for piece in pieces(rows.rows, steps=8):
-                models += [to_model_run(row, share) for row in piece]
-            commands = command_span(rows.rows) if self._reads_commands else UNKNOWN_SPAN
-            read[key] = RunModels(_touched(models), rows.known, commands)
-        return read
-
-    async def _read_outlines(self, keys: list[RunKey]) -> Mapping[RunKey, RunModels[BuiltModel] | GatewayError]:
-        found = await read_rows(self._query, _OUTLINE, keys)
-        share = Share()
-        read: dict[RunKey, RunModels[BuiltModel] | GatewayError] = {}
-        for key, rows in found.items():
-            if isinstance(rows, GatewayError):
-                read[key] = rows
-                continue
-            models: list[BuiltModel | None] = []
-            async for piece in pieces(rows.rows, steps=4):
-                models += [to_built_model(row, share) for row in piece]
-            read[key] = RunModels(_touched(models), rows.known, UNKNOWN_SPAN)
-        return read
 
 
 def _is_final(fact: _RunFact[T]) -> bool:
@@ -194,11 +122,3 @@ def _fact(models: RunModels[T], finished: bool, before: Fact[_RunFact[T]] | None
     final = finished and models.ingested
     missing_again = finished and not models.ingested and before is not None and not before.value.models.ingested
     return _RunFact(models, final, min(before.value.tries + 1, 20) if missing_again and before else 0)
-
-
-M = TypeVar("M", ModelRun, BuiltModel)
-
-
-def _touched(models: Iterable[M | None]) -> tuple[M, ...]:
-    by_unique_id = {model.unique_id: model for model in models if model is not None}
-    return tuple(by_unique_id[unique_id] for unique_id in sorted(by_unique_id))

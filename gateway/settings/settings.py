@@ -57,9 +57,7 @@ class Settings(BaseSettings):
     store_url: str | None = Field(
         default=None, description="SQL archive of runs to serve instead of dbt Cloud, e.g. sqlite:///runs.db."
     )
-    platform_token: SecretStr | None = Field(
-        default=None, description="The token that clients of gateway platform send."
-    )
+    platform_token: SecretStr | None = Field(default=None, description="The token clients of gateway platform send.")
     revision_interval: Seconds = Field(
         default=30.0, description="Seconds between two checks whether an environment's facts have changed."
     )
@@ -114,6 +112,9 @@ class Settings(BaseSettings):
     )
     cache_secret: SecretStr | None = Field(default=None, description="Signs shared facts; unset: service_token does.")
     cache_seconds: Seconds = Field(default=0.15, description="Seconds one call to Redis may take.")
+    history_source: Literal["archive", "discovery"] = Field(
+        default="archive", description="Where finished runs are read: archive, if one is served; or discovery, the API."
+    )
     history_url: SecretStr | None = Field(
         default=None, description="SQL database that keeps finished runs beyond dbt's two months, e.g. sqlite:///h.db."
     )

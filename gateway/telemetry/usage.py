@@ -23,6 +23,7 @@ class Usage(Struct):
     in it, 0 among them for the account's lists; `stale` that some may be out of date, for `stale_reasons`. `known` are
     the places of the facts that were in memory: each counts once, however often it was looked up. Who does not
     `sees_all` is not told how the shared cache was used: by that he would learn what happens in what is hidden.
+    `history_sources` names what told of finished runs: ARCHIVE, DISCOVERY.
     """
 
     discovery_requests: int = 0
@@ -45,6 +46,7 @@ class Usage(Struct):
     clock: Callable[[], float] = time.monotonic
     known: set[tuple[int, Hashable]] = field(default_factory=set)
     sees_all: bool = True
+    history_sources: set[str] = field(default_factory=set)
 
     def found_at(self, place: tuple[int, Hashable]) -> None:
         """Notes a fact that was in memory."""
@@ -58,6 +60,7 @@ class Usage(Struct):
         self.known |= other.known
         self.cache_hits += len(self.known) - before
         self.environments |= other.environments
+        self.history_sources |= other.history_sources
         if other.incomplete or other.notes or other.stale:
             self.incomplete += other.incomplete
             self.notes += other.notes
@@ -113,6 +116,7 @@ class Usage(Struct):
             "incomplete": self.incomplete,
             "notes": sorted(self.notes, key=_path) if self.notes else [],
             "inferred": list(self.inferred),
+            "historySources": sorted(self.history_sources),
         }
 
     def ages(self) -> dict[str, float]:

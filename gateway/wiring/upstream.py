@@ -13,9 +13,11 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from gateway.archive.archive import Archive
+from gateway.archive.reader import ArchiveReader
 from gateway.caching.redis_client import RedisClient
 from gateway.errors import ConfigurationError
 from gateway.hierarchy.project import DeploymentEnvironment, Environment
+from gateway.history.archive_history import ArchiveHistory
 from gateway.ingest.demo import unpack_demo
 from gateway.ingest.folders import IngestReport, ProgressCallback, ingest_folder
 from gateway.local_platform.app import create_platform
@@ -64,6 +66,8 @@ async def open_upstream(
             AiohttpTransport(None, limits, platform) if platform else _embedded(archive, wrap_platform, limits)
         )
         transport = ResilientTransport(local, policy, limits, _transport_dependencies(link, account_key))
+        reader = ArchiveReader(archive)
+        stack.callback(reader.close)
         yield Upstream(
             transport,
             f"{_LOCAL}/graphql",
@@ -73,6 +77,7 @@ async def open_upstream(
             account_key=account_key,
             link=link,
             calls_per_operation=policy.calls_per_operation,
+            history=ArchiveHistory(reader) if settings.history_source == "archive" else None,
         )
 
 

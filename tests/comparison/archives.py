@@ -27,8 +27,11 @@ async def compare_archive(folder: Path, place: Path, without_admin: bool = True)
     """An archive, read into a store below `place`."""
     place.mkdir(parents=True, exist_ok=True)
     store = stored(folder, place)
-    async with serving(Settings(store_url=store, query_cost=10**9)) as gateway:
-        found = await compare(gateway, folder)
+    found = Comparison()
+    for source in ("archive", "discovery"):
+        settings = Settings(store_url=store, query_cost=10**9, history_source=source)
+        async with serving(settings) as gateway:
+            found.add(await compare(gateway, folder), f"{source}: ")
     # The library waits for its answers, which a platform in this very loop could not give.
     found.add(await asyncio.to_thread(compare_library, folder, store))
     if without_admin and (folder / "account.json").exists():

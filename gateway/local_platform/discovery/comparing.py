@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from gateway.archive.artifacts import Node
 from gateway.archive.contents import manifest_members
+from gateway.archive.model_results import node_contents
 from gateway.archive.tables import invocations
 from gateway.local_platform.discovery import content
-from gateway.local_platform.discovery.reading import newest_invocation, node_contents, run_statuses
+from gateway.local_platform.discovery.reading import newest_invocation, run_statuses
 from gateway.local_platform.discovery.state_nodes import StateNode
 
 Part = Callable[[Node], Hashable]

@@ -15,7 +15,7 @@ from gateway.local_platform.discovery.history import request_of, resolve_history
 from gateway.local_platform.discovery.lineage import lineage
 from gateway.local_platform.discovery.run_node import RunNode
 from gateway.local_platform.discovery.session import EnvironmentState, Session
-from gateway.local_platform.discovery.state_lists import everything, kinds_of, package_names, state_page, tag_names
+from gateway.local_platform.discovery.state_lists import everything, kinds_of, state_page, tag_names
 from gateway.local_platform.discovery.state_nodes import AppliedNode, DefinitionNode, StateNode
 
 
@@ -73,7 +73,11 @@ def _exposure_tile(source: EnvironmentSource, _info: Info, arguments: Arguments)
 
 
 def _packages(source: EnvironmentSource, _info: Info, arguments: Arguments) -> list[str]:
-    return package_names(source.everything(arguments["resource"]))
+    defining = source.state.defining
+    if defining is None:
+        return []
+    names = source.session.packages(defining.manifest_id, arguments["resource"])
+    return list(names)
 
 
 def _owners(source: EnvironmentSource, _info: Info, arguments: Arguments) -> list[dict[str, str]]:

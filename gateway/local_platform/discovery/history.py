@@ -11,11 +11,12 @@ from graphql import GraphQLError
 from sqlalchemy import select
 
 from gateway.archive.contents import chunks
+from gateway.archive.model_results import node_contents
 from gateway.archive.rows import AnyRow
 from gateway.archive.tables import runs
 from gateway.local_platform.discovery.content import relation_identifier
 from gateway.local_platform.discovery.fields import Arguments, Info
-from gateway.local_platform.discovery.reading import history_rows, node_contents, resource_keys
+from gateway.local_platform.discovery.reading import history_rows, resource_keys
 from gateway.local_platform.discovery.run_node import RunBatch, RunNode
 from gateway.local_platform.discovery.selection import Found, arguments_of, selected_below, selected_fields
 from gateway.local_platform.discovery.session import Session

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
+from gateway.archive.node_content import materialization
 from gateway.archive.rows import AnyRow
 from gateway.local_platform.discovery import content
 from gateway.local_platform.discovery.catalog_fields import columns_of, stats_of
@@ -127,7 +128,7 @@ MODEL_NODE: Readers = {
     "args": of_text("args_id"),
     "dbtGroup": attrgetter("node.group"),
     "language": attrgetter("node.language"),
-    "materializedType": by_content(content.materialization),
+    "materializedType": by_content(materialization),
     "packages": lambda node: package_names(_listing(node).nodes("model")),
     "runResults": lambda node: [(node, row) for row in node.results],
 }

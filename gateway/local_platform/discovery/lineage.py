@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from gateway.local_platform.discovery import content
+from gateway.archive.node_content import materialization
 from gateway.local_platform.discovery.fields import Readers
 from gateway.local_platform.discovery.node_fields import MODEL_FIELDS, NODE_FIELDS
 from gateway.local_platform.discovery.relatives import test_statuses
@@ -59,7 +59,7 @@ LINEAGE_FIELDS: Readers = {
     **PLACE,
     "lastRunStatus": attrgetter("member.last_status"),
     "matchesMethod": lambda _node: True,
-    "materializationType": lambda node: content.materialization(node.node),
+    "materializationType": lambda node: materialization(node.node),
     "parentIds": _parent_ids,
     "publicParentIds": _public_parent_ids,
     "resourceType": lambda node: _TYPES[node.kind],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any
 
+from gateway.archive.node_content import materialization, tags_of
 from gateway.local_platform.discovery import content
 from gateway.local_platform.discovery.fields import Reader, Readers
 
@@ -28,7 +29,7 @@ NESTED_FIELDS: Readers = {
 NODE_FIELDS: Readers = {
     **NESTED_FIELDS,
     "meta": by_content(lambda node: content.parsed(node.meta)),
-    "tags": by_content(content.tags_of),
+    "tags": by_content(tags_of),
 }
 
 RELATION_FIELDS: Readers = {
@@ -55,7 +56,7 @@ MODEL_FIELDS: Readers = {
     "contractEnforced": by_content(content.contract_enforced),
     "group": attrgetter("node.group"),
     "latestVersion": by_content(lambda node: content.version_text(node.latest_version)),
-    "materializedType": by_content(content.materialization),
+    "materializedType": by_content(materialization),
     "releaseVersion": by_content(content.release_version),
     "version": by_content(lambda node: content.version_text(node.version)),
 }

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Table, and_, select
 
-from gateway.archive.artifacts import Node
+from gateway.archive.applied_state import NEWEST_DEPLOYING
 from gateway.archive.contents import chunks
 from gateway.archive.rows import AnyRow
 from gateway.archive.tables import (
@@ -27,8 +27,6 @@ SUCCESSFUL = ("success", "pass", "warn")
 # What a later command of the same run did counts instead, and what leaves no table with its data behind does not.
 _LAST_SUCCESS = (results.c.status.in_(SUCCESSFUL), results.c.final, results.c.builds)
 
-_decoder = msgspec.json.Decoder(Node)
-
 
 def environment_row(connection: Connection, environment_id: int) -> AnyRow | None:
     """The environment itself."""
@@ -37,9 +35,8 @@ def environment_row(connection: Connection, environment_id: int) -> AnyRow | Non
 
 def newest_invocation(connection: Connection, environment_id: int, *conditions: Any) -> AnyRow | None:
     """The newest invocation of the environment that meets the conditions; ones that deploy come before CI."""
-    order = (invocations.c.deploys.desc(), invocations.c.generated_at.desc(), invocations.c.run_id.desc())
     query = select(invocations).where(invocations.c.environment_id == environment_id, *conditions)
-    return connection.execute(query.order_by(*order).limit(1)).first()
+    return connection.execute(query.order_by(*NEWEST_DEPLOYING).limit(1)).first()
 
 
 def member_rows(
@@ -84,13 +81,22 @@ def _newest_result(deploys: bool, *conditions: Any) -> ScalarSelect[Any]:
     )
 
 
-def node_contents(connection: Connection, keys: Iterable[int]) -> dict[int, Node]:
-    """Manifest nodes by key."""
-    content_by_id: dict[int, Node] = {}
-    for part in chunks(keys):
-        query = select(nodes.c.id, nodes.c.content).where(nodes.c.id.in_(part))
-        content_by_id.update((key, _decoder.decode(content)) for key, content in connection.execute(query))
-    return content_by_id
+class _Package(msgspec.Struct, frozen=True):
+    package_name: str | None = None
+
+
+_package = msgspec.json.Decoder(_Package)
+
+
+def package_rows(connection: Connection, manifest_id: int, kind: str) -> list[str]:
+    """The packages that the nodes of a kind of a manifest come from, each once and in order."""
+    query = (
+        select(nodes.c.content)
+        .join(manifest_nodes, manifest_nodes.c.node_id == nodes.c.id)
+        .where(manifest_nodes.c.manifest_id == manifest_id, manifest_nodes.c.kind == kind)
+    )
+    found = {_package.decode(content).package_name for content in connection.scalars(query)}
+    return sorted(name for name in found if name)
 
 
 def text_bodies(connection: Connection, keys: Iterable[int | None]) -> dict[int, str]:

@@ -10,9 +10,10 @@ from functools import cached_property
 from typing import Any
 
 from gateway.archive.artifacts import Node
+from gateway.archive.model_results import node_contents
 from gateway.archive.rows import AnyRow
 from gateway.local_platform.discovery.graph import Graph
-from gateway.local_platform.discovery.reading import node_contents, run_result_rows, text_bodies
+from gateway.local_platform.discovery.reading import run_result_rows, text_bodies
 from gateway.local_platform.discovery.session import Session
 from gateway.local_platform.discovery.state_nodes import TELLING
 

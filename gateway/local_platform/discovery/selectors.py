@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from graphql import GraphQLError
 
+from gateway.archive.node_content import tags_of
 from gateway.local_platform.discovery import content
 from gateway.local_platform.discovery.comparing import STATE_VALUES, compares_as, ended_as
 from gateway.local_platform.discovery.graph import Graph
@@ -140,7 +141,7 @@ _METHODS: Mapping[str, Matcher] = {
     "result": ended_as,
     "source": _by_source,
     "state": _by_state,
-    "tag": lambda node, value: any(fnmatchcase(tag, value) for tag in content.tags_of(node.node)),
+    "tag": lambda node, value: any(fnmatchcase(tag, value) for tag in tags_of(node.node)),
 }
 
 

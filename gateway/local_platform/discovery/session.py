@@ -14,7 +14,7 @@ from gateway.archive.rows import AnyRow
 from gateway.archive.tables import invocations
 from gateway.concurrency.bounded_map import ComputedMap
 from gateway.local_platform.discovery.graph import Graph
-from gateway.local_platform.discovery.reading import environment_row, member_rows, newest_invocation
+from gateway.local_platform.discovery.reading import environment_row, member_rows, newest_invocation, package_rows
 
 _MOST_MEMBERS = 200_000
 
@@ -24,6 +24,7 @@ class DerivedCaches:
     """Derived facts kept between operations while they hold, in bounded room: some hundred thousand rows."""
 
     graphs: ComputedMap[Graph] = field(default_factory=lambda: ComputedMap(8))
+    packages: ComputedMap[Sequence[str]] = field(default_factory=lambda: ComputedMap(1_000))
     members: ComputedMap[Sequence[AnyRow]] = field(default_factory=lambda: ComputedMap(_MOST_MEMBERS, len))
 
 
@@ -83,6 +84,11 @@ class Session:
             lambda: member_rows(self.connection, state.row.id, manifest_id, kinds, deploys),
             state.row.revision,
         )
+
+    def packages(self, manifest_id: int, kind: str) -> Sequence[str]:
+        """The packages that the nodes of a kind of a manifest come from, each once."""
+        key = (manifest_id, kind)
+        return self._memory.packages.get(key, lambda: package_rows(self.connection, manifest_id, kind))
 
     def graph(self, manifest_id: int) -> Graph:
         """The dependency graph of a manifest."""

@@ -7,6 +7,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
+from gateway.archive.node_content import tags_of
 from gateway.local_platform.discovery import content
 from gateway.local_platform.discovery.catalog_fields import columns_of, row_count, table_of
 from gateway.local_platform.discovery.execution_info import run_status
@@ -50,7 +51,7 @@ def _among(reader: Callable[[Any], Any], values: Iterable[Any]) -> Criterion:
 
 def _any_tag(values: Iterable[str]) -> Criterion:
     wanted = set(values)
-    return lambda node: not wanted.isdisjoint(content.tags_of(node.node))
+    return lambda node: not wanted.isdisjoint(tags_of(node.node))
 
 
 def _any_column(names: Iterable[str]) -> Criterion:
@@ -133,7 +134,7 @@ _SORT_VALUES: Mapping[str, Callable[[StateNode], Any]] = {
 
 def tag_names(nodes: Iterable[StateNode]) -> list[dict[str, str]]:
     """Every tag these nodes bear, once, as the schema's Tag."""
-    return [{"name": name} for name in sorted({tag for node in nodes for tag in content.tags_of(node.node)})]
+    return [{"name": name} for name in sorted({tag for node in nodes for tag in tags_of(node.node)})]
 
 
 def package_names(nodes: Iterable[Any]) -> list[str]:

@@ -12,10 +12,11 @@ from functools import cached_property
 from sqlalchemy import Table
 
 from gateway.archive.artifacts import Node
+from gateway.archive.model_results import node_contents
 from gateway.archive.rows import AnyRow
 from gateway.archive.tables import catalog_tables, compilations, freshness
 from gateway.local_platform.discovery.graph import Graph
-from gateway.local_platform.discovery.reading import newest_by_resource, node_contents, result_rows, text_bodies
+from gateway.local_platform.discovery.reading import newest_by_resource, result_rows, text_bodies
 from gateway.local_platform.discovery.session import EnvironmentState, Session
 
 FAILED = frozenset({"error", "fail", "partial success", "runtime error"})

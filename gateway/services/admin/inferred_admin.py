@@ -27,10 +27,11 @@ from gateway.services.admin.job_traces import JobTrace, LastJobs, read_last_jobs
 from gateway.services.admin.visible_parts import VisibleParts
 from gateway.services.base_query import BaseQuery
 from gateway.services.environment_service import EnvironmentService
-from gateway.services.job_service import JobService, RunModels
+from gateway.services.job_service import JobService
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.models.model_service import ModelService
 from gateway.services.revisioned import Revisioned
+from gateway.services.run_history import RunModels
 from gateway.services.run_rows import RunKey
 from gateway.telemetry.usage import current_usage
 

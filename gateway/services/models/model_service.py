@@ -26,13 +26,15 @@ from gateway.services.environment_service import EnvironmentService, Environment
 from gateway.services.mapping import weigh_models, weigh_runs
 from gateway.services.models.kept_histories import lengthened
 from gateway.services.models.model_details import read_details
-from gateway.services.models.model_histories import HistoryKey, read_histories
+from gateway.services.models.model_histories import HistoryKey
 from gateway.services.models.model_pages import STATE, Marks
 from gateway.services.models.model_runtimes import ModelRuntimes
 from gateway.services.models.model_states import make_models, read_revised_states, read_states
 from gateway.services.models.named_models import MOST_UNIQUE_IDS, NamedModels, unique_ids
 from gateway.services.models.prefetcher import Prefetcher, RevisedModels
 from gateway.services.models.pushdown import PushedFilter
+from gateway.services.run_history import RunHistory
+from gateway.telemetry.usage import current_usage
 
 
 class _ModelsKey(NamedTuple):
@@ -89,8 +91,9 @@ _MODELS_CODEC: Codec[_ModelsFact] = Codec(_PackedModels, _pack, _unpack)
 class ModelService:
     """Facts about models. All are valid while their environment's revision stands (see EnvironmentService)."""
 
-    def __init__(self, query: BaseQuery, environments: EnvironmentService, tiers: Tiers) -> None:
+    def __init__(self, query: BaseQuery, environments: EnvironmentService, tiers: Tiers, history: RunHistory) -> None:
         self._query = query
+        self._history = history
         self._environments = environments
         self._kept = tiers.kept
         self._marks: Marks = {}
@@ -216,6 +219,7 @@ class ModelService:
         self, keys: Sequence[HistoryKey], count: int
     ) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
         """The newest `count` runs of each model, newest first, by any job of its environment; () for unknown models."""
+        current_usage().history_sources.add(self._history.source)
         readable, failed = await self._environments.sorted_out(_environments_of(keys))
 
         async def fetch(missing: list[HistoryKey]) -> Mapping[HistoryKey, _HistoryFact | GatewayError]:
@@ -244,7 +248,7 @@ class ModelService:
     async def _read_histories(
         self, keys: Sequence[HistoryKey], count: int
     ) -> Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
-        found = await read_histories(self._query, keys, count)
+        found = await self._history.model_runs(keys, count)
         return found if self._kept is None else {**found, **await lengthened(self._kept, found, count)}
 
     async def details(

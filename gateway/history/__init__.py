@@ -1,0 +1,1 @@
+"""What happened, as the archive tells it, in the hierarchy's words."""

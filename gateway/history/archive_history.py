@@ -1,0 +1,71 @@
+"""RunHistory asked of an archive by SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection
+
+from gateway.archive.applied_state import count_models
+from gateway.archive.reader import ArchiveReader
+from gateway.errors import GatewayError
+from gateway.hierarchy.history import HistoryScope, Told
+from gateway.hierarchy.mean_runtimes import MeanRuntimes
+from gateway.hierarchy.model import BuiltModel, ModelRun
+from gateway.history.mean_reading import read_means
+from gateway.history.run_reading import read_arguments, read_model_runs, read_outlines, read_run_models
+from gateway.services.discovery_history import told_by
+from gateway.services.models.model_histories import HistoryKey
+from gateway.services.run_history import CommandKey, RunModels
+from gateway.services.run_rows import RunKey
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class ArchiveHistory:
+    """Reads in threads, see ArchiveReader; see RunHistory for what it answers."""
+
+    source: Final = "ARCHIVE"
+
+    def __init__(self, reader: ArchiveReader) -> None:
+        self._reader = reader
+
+    async def model_runs(
+        self, keys: Sequence[HistoryKey], count: int
+    ) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
+        """Two statements for each environment's thousand models."""
+        return await self._read(keys, partial(read_model_runs, keys=keys, count=count))
+
+    async def run_models(self, keys: Sequence[RunKey], models: int) -> dict[RunKey, RunModels[ModelRun] | GatewayError]:
+        """Three statements for a thousand runs, and one for a thousand of their models' nodes."""
+        return await self._read(keys, partial(read_run_models, keys=keys))
+
+    async def outlines(self, keys: Sequence[RunKey]) -> dict[RunKey, RunModels[BuiltModel] | GatewayError]:
+        """The same."""
+        return await self._read(keys, partial(read_outlines, keys=keys))
+
+    async def commands(self, witnesses: Mapping[CommandKey, str]) -> dict[CommandKey, Told | GatewayError | None]:
+        """One statement for the commands of a thousand runs."""
+        found = await self._read(list(witnesses), partial(read_arguments, keys=list(witnesses)))
+        return {key: text if isinstance(text, GatewayError) else told_by(text) for key, text in found.items()}
+
+    async def mean_runtimes(
+        self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope
+    ) -> dict[int, MeanRuntimes | GatewayError]:
+        """Two statements for all environments."""
+        work = partial(read_means, environment_ids=environment_ids, last_runs=last_runs, scope=scope)
+        return await self._read(environment_ids, work)
+
+    async def model_counts(self, environment_ids: Sequence[int]) -> dict[int, int | GatewayError]:
+        """One statement for a thousand environments."""
+        return await self._read(environment_ids, partial(count_models, environment_ids=environment_ids))
+
+    async def _read(self, keys: Sequence[K], work: Callable[[Connection], Mapping[K, V]]) -> dict[K, V | GatewayError]:
+        """What `work` reads under these keys; where the archive cannot be read, why."""
+        try:
+            return dict(await self._reader.read(work))
+        except GatewayError as failure:
+            return dict.fromkeys(keys, failure)

@@ -1,0 +1,157 @@
+"""What models did in runs, read from the archive and told as Discovery tells it: times to the millisecond."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from gateway.archive.artifacts import Node
+from gateway.archive.model_results import (
+    arguments_of_runs,
+    last_results,
+    node_contents,
+    nodes_of_runs,
+    outlines_of_runs,
+    results_of_runs,
+    runs_with_artifacts,
+)
+from gateway.archive.node_content import materialization, tags_of
+from gateway.archive.rows import AnyRow
+from gateway.archive.times import from_micros
+from gateway.hierarchy.model import BuiltModel, ModelRun
+from gateway.services.discovery_types import OutlineRow, RunModel
+from gateway.services.mapping import Share, to_built_model, to_model_run
+from gateway.services.models.model_histories import HistoryKey
+from gateway.services.run_history import CommandKey, RunModels
+from gateway.services.run_rows import RunKey
+
+Named = Mapping[tuple[int, str], int]
+"""Keys of manifest nodes by run and unique id."""
+
+
+def read_model_runs(
+    connection: Connection, keys: Sequence[HistoryKey], count: int
+) -> dict[HistoryKey, tuple[ModelRun, ...]]:
+    """The newest `count` runs of each model, newest first."""
+    by_environment: dict[int, list[str]] = {}
+    for key in keys:
+        by_environment.setdefault(key.environment_id, []).append(key.unique_id)
+    rows = [
+        (HistoryKey(one, row.unique_id), row)
+        for one, names in by_environment.items()
+        for row in last_results(connection, one, names, count)
+    ]
+    contents = _contents(connection, (row.node_id for _, row in rows))
+    share = Share()
+    found: dict[HistoryKey, list[ModelRun]] = {key: [] for key in keys}
+    for key, row in rows:
+        run = to_model_run(_run_model(row, contents.get(row.node_id or 0), share), share)
+        if run is not None:
+            found[key].append(run)
+    return {key: tuple(sorted(runs, key=lambda run: run.recency, reverse=True)) for key, runs in found.items()}
+
+
+def read_run_models(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey, RunModels[ModelRun]]:
+    """What each model did in each run."""
+    rows = list(results_of_runs(connection, (key.run_id for key in keys)))
+    named = _unnamed(connection, rows)
+    contents = _contents(connection, _node_keys(rows, named))
+    share = Share()
+    by_run: dict[int, list[ModelRun]] = {}
+    for row in rows:
+        node = contents.get(_node_key(row, named) or 0)
+        run = to_model_run(_run_model(row, node, share), share)
+        if run is not None:
+            by_run.setdefault(row.run_id, []).append(run)
+    known = runs_with_artifacts(connection, (key.run_id for key in keys))
+    return {
+        key: RunModels(tuple(by_run.get(key.run_id, ())), ingested=True)
+        if known.get(key.run_id) == key.job_id
+        else RunModels((), ingested=False)
+        for key in keys
+    }
+
+
+def read_outlines(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey, RunModels[BuiltModel]]:
+    """The same in outline."""
+    rows = list(outlines_of_runs(connection, (key.run_id for key in keys)))
+    named = _unnamed(connection, rows)
+    contents = _contents(connection, _node_keys(rows, named))
+    share = Share()
+    by_run: dict[int, list[BuiltModel]] = {}
+    for row in rows:
+        node = contents.get(_node_key(row, named) or 0)
+        outline = OutlineRow(
+            row.unique_id,
+            row.status,
+            tags_of(node) if node else [],
+            materialization(node) if node else None,
+            row.execution_time,
+        )
+        model = to_built_model(outline, share)
+        if model is not None:
+            by_run.setdefault(row.run_id, []).append(model)
+    known = runs_with_artifacts(connection, (key.run_id for key in keys))
+    return {
+        key: RunModels(tuple(by_run.get(key.run_id, ())), ingested=True)
+        if known.get(key.run_id) == key.job_id
+        else RunModels((), ingested=False)
+        for key in keys
+    }
+
+
+def read_arguments(connection: Connection, keys: Iterable[CommandKey]) -> dict[CommandKey, str | None]:
+    """The arguments of each command as JSON text; None where there are none."""
+    wanted = list(keys)
+    found = arguments_of_runs(connection, (key.run_id for key in wanted))
+    return {key: found.get((key.run_id, key.invocation_id or "")) for key in wanted}
+
+
+def _contents(connection: Connection, keys: Iterable[int | None]) -> dict[int, Node]:
+    return node_contents(connection, sorted({key for key in keys if key is not None}))
+
+
+def _unnamed(connection: Connection, rows: Sequence[AnyRow]) -> Named:
+    """The nodes of results whose own command left no manifest, by the one that stands for their run."""
+    without = sorted({row.run_id for row in rows if row.node_id is None})
+    return nodes_of_runs(connection, without) if without else {}
+
+
+def _node_key(row: AnyRow, named: Named) -> int | None:
+    key: int | None = row.node_id
+    return key if key is not None else named.get((row.run_id, row.unique_id))
+
+
+def _node_keys(rows: Iterable[AnyRow], named: Named) -> Iterable[int | None]:
+    return (_node_key(row, named) for row in rows)
+
+
+def _run_model(row: AnyRow, node: Node | None, share: Share) -> RunModel:
+    return RunModel(
+        unique_id=row.unique_id,
+        run_id=row.run_id,
+        job_id=row.job_id,
+        environment_id=row.environment_id,
+        name=node.name if node else row.unique_id.rpartition(".")[2],
+        package_name=node.package_name if node else None,
+        tags=tags_of(node) if node else [],
+        materialized_type=materialization(node) if node else None,
+        status=row.status,
+        error=row.error,
+        execution_time=row.execution_time,
+        compile_started_at=_time(row.compile_started_at),
+        compile_completed_at=_time(row.compile_completed_at),
+        execute_started_at=_time(row.execute_started_at),
+        execute_completed_at=_time(row.execute_completed_at),
+        thread_id=row.thread,
+        invocation_id=row.uuid,
+        run_generated_at=share[_time(row.generated_at)],
+        run_elapsed_time=row.elapsed,
+    )
+
+
+def _time(micros: int | None) -> datetime | None:
+    """To the millisecond, as Discovery tells it."""
+    return None if micros is None else from_micros(micros - micros % 1000)

@@ -1,0 +1,146 @@
+"""RunHistory asked of the Discovery API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeVar
+
+import msgspec
+
+from gateway.concurrency.checkpoints import pieces
+from gateway.errors import GatewayError
+from gateway.hierarchy.history import HistoryScope, Told
+from gateway.hierarchy.model import BuiltModel, ModelRun
+from gateway.hierarchy.variants import variant_of_arguments
+from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
+from gateway.services.command_span import UNKNOWN_SPAN, command_span
+from gateway.services.discovery_types import JobArguments, JobModels, JobOutline
+from gateway.services.mapping import Share, to_built_model, to_model_run
+from gateway.services.models.model_histories import MODEL_RUN_FIELDS, HistoryKey, read_histories
+from gateway.services.run_history import CommandKey, RunModels
+from gateway.services.run_rows import RunKey, read_rows, runs_per_document
+
+_COMMANDS_PER_DOCUMENT = 100
+
+_ARGUMENTS = BatchOperation("InvocationArguments", "fragment A on ModelNode { args }", JobArguments, nullable=True)
+
+_FULL = BatchOperation(
+    "RunModels", f"fragment R on ModelNode {{ {MODEL_RUN_FIELDS} paginationCursor }}", JobModels, nullable=True
+)
+
+# Of a model that several commands of a run executed, the fields above are those of one of them.
+_EACH_COMMAND = BatchOperation(
+    "RunModels",
+    f"fragment R on ModelNode {{ {MODEL_RUN_FIELDS} runElapsedTime"
+    " runResults { runGeneratedAt runElapsedTime } paginationCursor }",
+    JobModels,
+    nullable=True,
+)
+
+# A job's list holds every node of the manifest. To know what a run built, this little of each is enough.
+_OUTLINE = BatchOperation(
+    "RunOutline",
+    "fragment R on ModelNode { uniqueId status tags materializedType executionTime paginationCursor }",
+    JobOutline,
+    nullable=True,
+)
+
+
+class DiscoveryHistory:
+    """Reads documents; see RunHistory for what they answer.
+
+    `reads_commands`: whether each command of a run is read too, for the run's times, where no Admin API tells them.
+    """
+
+    source: Final = "DISCOVERY"
+
+    def __init__(self, query: BaseQuery, *, reads_commands: bool = False) -> None:
+        self._query = query
+        self._reads_commands = reads_commands
+
+    async def model_runs(
+        self, keys: Sequence[HistoryKey], count: int
+    ) -> Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
+        """A hundred histories in a document."""
+        return await read_histories(self._query, keys, count)
+
+    async def run_models(
+        self, keys: Sequence[RunKey], models: int
+    ) -> Mapping[RunKey, RunModels[ModelRun] | GatewayError]:
+        """Up to twenty runs in a document; fewer where their projects have many models."""
+        operation = _EACH_COMMAND if self._reads_commands else _FULL
+        found = await read_rows(self._query, operation, keys, runs_per_document(models))
+        share = Share()
+        read: dict[RunKey, RunModels[ModelRun] | GatewayError] = {}
+        for key, rows in found.items():
+            if isinstance(rows, GatewayError):
+                read[key] = rows
+                continue
+            of_run: list[ModelRun | None] = []
+            async for piece in pieces(rows.rows, steps=8):
+                of_run += [to_model_run(row, share) for row in piece]
+            commands = command_span(rows.rows) if self._reads_commands else UNKNOWN_SPAN
+            read[key] = RunModels(_touched(of_run), rows.known, commands)
+        return read
+
+    async def outlines(self, keys: Sequence[RunKey]) -> Mapping[RunKey, RunModels[BuiltModel] | GatewayError]:
+        """The same, for a third of the bytes."""
+        found = await read_rows(self._query, _OUTLINE, keys)
+        share = Share()
+        read: dict[RunKey, RunModels[BuiltModel] | GatewayError] = {}
+        for key, rows in found.items():
+            if isinstance(rows, GatewayError):
+                read[key] = rows
+                continue
+            of_run: list[BuiltModel | None] = []
+            async for piece in pieces(rows.rows, steps=4):
+                of_run += [to_built_model(row, share) for row in piece]
+            read[key] = RunModels(_touched(of_run), rows.known)
+        return read
+
+    async def commands(self, witnesses: Mapping[CommandKey, str]) -> Mapping[CommandKey, Told | GatewayError | None]:
+        """A hundred commands in a document, each by one model that it executed."""
+        lookups = [_lookup(n, key, unique_id) for n, (key, unique_id) in enumerate(witnesses.items())]
+        answers = await self._query.look_up(_ARGUMENTS, lookups, _COMMANDS_PER_DOCUMENT)
+        found: dict[CommandKey, Told | GatewayError | None] = {}
+        for n, key in enumerate(witnesses):
+            answer = answers.get(f"j{n}")
+            found[key] = answer if isinstance(answer, GatewayError) else told_by(_arguments(answer))
+        return found
+
+    async def mean_runtimes(self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope) -> None:
+        """None: they would have to be computed from every model's history."""
+
+    async def model_counts(self, environment_ids: Sequence[int]) -> None:
+        """None: who counts models lists them too, as a rule, and they are read once for both."""
+
+
+M = TypeVar("M", ModelRun, BuiltModel)
+
+
+def _touched(models: Iterable[M | None]) -> tuple[M, ...]:
+    by_unique_id = {model.unique_id: model for model in models if model is not None}
+    return tuple(by_unique_id[unique_id] for unique_id in sorted(by_unique_id))
+
+
+def _lookup(n: int, key: CommandKey, unique_id: str) -> RootLookup:
+    variables: dict[str, tuple[str, object]] = {
+        f"j{n}": ("BigInt!", key.job_id),
+        f"r{n}": ("BigInt", key.run_id),
+        f"u{n}": ("String!", unique_id),
+    }
+    text = f"job(id: $j{n}, runId: $r{n}) {{ model(uniqueId: $u{n}) {{ ...A }} }}"
+    return RootLookup(f"j{n}", text, variables)
+
+
+def _arguments(answer: JobArguments | None) -> str | None:
+    return answer.model.args if answer and answer.model else None
+
+
+def told_by(arguments: str | None) -> Told | None:
+    """What the arguments of a command tell, as dbt wrote them; None where they are no object of JSON."""
+    try:
+        args = msgspec.json.decode(arguments) if arguments else None
+    except msgspec.MsgspecError:
+        return None
+    return Told(variant_of_arguments(args)) if isinstance(args, dict) else None

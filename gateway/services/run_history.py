@@ -1,0 +1,77 @@
+"""The one interface for what happened: finished runs, and what each model did in them.
+
+Two answer it: Discovery, document by document (DiscoveryHistory), and an archive, by SQL (see the room `history`). The
+same question gives the same answer where both hold the same runs. Neither keeps anything: what is read here is cached
+by the services, alike for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
+
+from gateway.errors import GatewayError
+from gateway.hierarchy.history import HistoryScope, Told
+from gateway.hierarchy.mean_runtimes import MeanRuntimes
+from gateway.hierarchy.model import BuiltModel, ModelRun
+from gateway.services.command_span import UNKNOWN_SPAN, CommandSpan
+from gateway.services.models.model_histories import HistoryKey
+from gateway.services.run_rows import RunKey
+
+T = TypeVar("T")
+
+
+class CommandKey(NamedTuple):
+    """One command of a run."""
+
+    job_id: int
+    run_id: int
+    invocation_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunModels(Generic[T]):
+    """The models a run touched, ordered by unique id. `ingested` is False while (or when) there is no metadata of it.
+
+    `commands` is the time from the start of the first command that executed a model to the end of the last; unknown
+    where it was not asked for (see DiscoveryHistory).
+    """
+
+    models: tuple[T, ...]
+    ingested: bool
+    commands: CommandSpan = UNKNOWN_SPAN
+
+
+class RunHistory(Protocol):
+    """What happened. What cannot be read is an error in its place."""
+
+    @property
+    def source(self) -> Literal["ARCHIVE", "DISCOVERY"]:
+        """What `extensions.gateway` calls it."""
+
+    async def model_runs(
+        self, keys: Sequence[HistoryKey], count: int
+    ) -> Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
+        """The newest `count` runs of each model, newest first, by any job of its environment; () for unknown models."""
+
+    async def run_models(
+        self, keys: Sequence[RunKey], models: int
+    ) -> Mapping[RunKey, RunModels[ModelRun] | GatewayError]:
+        """What each model did in each run. `models`: how many the runs' projects have; 0 where that is not known."""
+
+    async def outlines(self, keys: Sequence[RunKey]) -> Mapping[RunKey, RunModels[BuiltModel] | GatewayError]:
+        """The same in outline: which models each run touched, and what a filter looks at."""
+
+    async def commands(self, witnesses: Mapping[CommandKey, str]) -> Mapping[CommandKey, Told | GatewayError | None]:
+        """What the arguments of each command tell, with the unique id of a model that it executed; None where there are
+        no arguments of it."""
+
+    async def mean_runtimes(
+        self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope
+    ) -> Mapping[int, MeanRuntimes | GatewayError] | None:
+        """The mean of the last `last_runs` runs that count, for every model of each environment; None where the
+        history of every model would have to be read for it."""
+
+    async def model_counts(self, environment_ids: Sequence[int]) -> Mapping[int, int | GatewayError] | None:
+        """How many models each environment has; None where all of them would have to be read for it."""

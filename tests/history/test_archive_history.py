@@ -1,0 +1,132 @@
+"""Rankings and counts from the archive: the statements they take, what they read of dbt beside, what makes them new."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.account import Size, write_account
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import ingest_folder
+from gateway.settings import Settings
+from tests.authorisation.callers import Holder, known_to
+from tests.conftest import stored
+from tests.history.statements import noted_statements
+from tests.oracle.account import Oracle
+from tests.serving import Gateway, serving
+
+RANKING = "query($n: Int!) { account { slowestModels(first: 3, lastRuns: $n) { runtime runCount model { id } } } }"
+COUNTS = "{ account { projects { nodes { id modelCount jobCount } } } }"
+
+
+@pytest.fixture
+async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
+    async with serving(settings.model_copy(update={"history_source": "archive"})) as opened:
+        yield opened
+
+
+def ranking_of(oracle: Oracle, last_runs: int) -> list[dict[str, object]]:
+    return [
+        {"runtime": runtime, "runCount": runs, "model": {"id": model_id}}
+        for model_id, runtime, runs in oracle.slowest(oracle.models, last_runs, 3)
+    ]
+
+
+@pytest.mark.parametrize("last_runs", [3, 20])
+async def test_one_statement_tells_the_runs_of_all_models_of_the_account(
+    gateway: Gateway, oracle: Oracle, last_runs: int
+) -> None:
+    with noted_statements() as noted:
+        reply = await gateway.ask(RANKING, n=last_runs)
+    assert reply.data["account"]["slowestModels"] == ranking_of(oracle, last_runs)
+    sums = [one for one in noted if "recent_results" in one]
+    assert len(sums) == 1, "one statement tells of every run of the account"
+    assert len(noted) <= 9, "the others read the foremost models' runs, an environment at a time"
+    assert gateway.upstream.operations.keys().isdisjoint({"ModelHistories", "RunModels", "InvocationArguments"})
+
+
+async def test_of_all_models_the_foremost_alone_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "account"
+    write_account(folder, Size(environments=2, models=20, runs=6))
+    oracle = Oracle(folder)
+    async with serving(Settings(store_url=stored(folder, tmp_path), history_source="archive")) as gateway:
+        reply = await gateway.ask(RANKING, n=3)
+    assert reply.data["account"]["slowestModels"] == ranking_of(oracle, 3)
+    (asked,) = [call.variables for call in gateway.upstream.calls if call.operation == "EnvironmentModels"]
+    foremost = {oracle.model(model_id).unique_id for model_id, _, _ in oracle.slowest(oracle.models, 3, 3)}
+    assert set(asked["filter"]["uniqueIds"]) == foremost
+
+
+async def test_the_same_ranking_again_asks_for_nothing(gateway: Gateway) -> None:
+    first = await gateway.ask(RANKING, n=5)
+    gateway.upstream.calls.clear()
+    with noted_statements() as noted:
+        again = await gateway.ask(RANKING, n=5)
+    assert again.data == first.data
+    assert noted == gateway.upstream.calls == []
+
+
+async def test_models_are_counted_by_one_statement_and_none_is_read(gateway: Gateway, oracle: Oracle) -> None:
+    with noted_statements() as noted:
+        reply = await gateway.ask(COUNTS)
+    counts = {one["id"]: one["modelCount"] for one in reply.data["account"]["projects"]["nodes"]}
+    assert counts == {project.id: len(project.models) for project in oracle.production}
+    assert len(noted) == 1
+    assert "EnvironmentModels" not in gateway.upstream.operations
+    assert reply.gateway["historySources"] == ["ARCHIVE"]
+
+
+async def test_a_run_that_arrives_shows_when_its_environment_is_checked_again(
+    demo_folder: Path, oracle: Oracle, tmp_path: Path
+) -> None:
+    earlier = tmp_path / "earlier"
+    newest = max(oracle.runs, key=lambda run: run.created)
+    shutil.copytree(demo_folder, earlier, ignore=lambda _, names: [name for name in names if name == str(newest.id)])
+    store = stored(earlier, tmp_path)
+    impatient = Settings(
+        store_url=store, revision_interval=1e-9, topology_seconds=1e-9, stale_seconds=0, history_source="archive"
+    )
+    async with serving(impatient) as gateway:
+        before = await gateway.ask(RANKING, n=20)
+        assert before.data["account"]["slowestModels"] == ranking_of(Oracle(earlier), 20)
+        archive = Archive.open(store)
+        ingest_folder(archive, demo_folder)
+        archive.close()
+        with noted_statements() as noted:
+            after = await gateway.ask(RANKING, n=20)
+    assert after.data["account"]["slowestModels"] == ranking_of(oracle, 20)
+    assert any("recent_results" in one for one in noted)
+
+
+async def test_a_caller_of_one_project_ranks_its_models_alone(settings: Settings, oracle: Oracle) -> None:
+    """Facts are shared by all callers: what somebody else had added up before must not show."""
+    everything, finance = Holder("everything"), Holder("finance", ("finance",))
+    archive = settings.model_copy(update={"history_source": "archive"})
+    async with serving(known_to(archive, everything, finance)) as gateway:
+        whole = await everything.ask(gateway, RANKING, n=5)
+        part = await finance.ask(gateway, RANKING, n=5)
+        counted = await finance.ask(gateway, COUNTS)
+    assert whole.data["account"]["slowestModels"] == ranking_of(oracle, 5)
+    assert part.data["account"]["slowestModels"] == [
+        {"runtime": runtime, "runCount": runs, "model": {"id": model_id}}
+        for model_id, runtime, runs in oracle.slowest(oracle.project("finance").models, 5, 3)
+    ]
+    assert [one["id"] for one in counted.data["account"]["projects"]["nodes"]] == ["finance"]
+
+
+async def test_an_archive_that_cannot_be_read_is_named(demo_folder: Path, tmp_path: Path) -> None:
+    store = stored(demo_folder, tmp_path)
+    async with serving(Settings(store_url=store, history_source="archive")) as gateway:
+        await gateway.ask("{ account { name projects { nodes { id } } } }")
+        archive = Archive.open(store)
+        with archive.writing() as connection:
+            connection.exec_driver_sql("ALTER TABLE recent_results RENAME TO mislaid")
+        archive.close()
+        reply = await gateway.ask(RANKING, n=5)
+    assert reply.data == {"account": {"slowestModels": None}}
+    assert reply.codes == {"account.slowestModels": "UPSTREAM_UNAVAILABLE"}
+    assert "no such table" in reply.errors[0]["message"]
+    assert "archive" in reply.errors[0]["message"]

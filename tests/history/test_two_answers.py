@@ -1,0 +1,79 @@
+"""The archive and Discovery give the same answers to the same questions, and the archive leaves Discovery alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from gateway.settings import Settings
+from tests.authorisation.callers import comparable
+from tests.generated.demo import demo_values, read_schema
+from tests.generated.queries import QueryGenerator
+from tests.history.statements import noted_statements
+from tests.oracle.account import Oracle
+from tests.serving import Gateway, serving
+
+QUERIES = 60
+
+OF_HISTORY = {"ModelHistories", "RunModels", "RunOutline", "InvocationArguments"}
+"""The documents that ask Discovery for finished runs."""
+
+
+@pytest.fixture(scope="module")
+async def pair(settings: Settings) -> AsyncIterator[tuple[Gateway, Gateway]]:
+    """Over the archive, and over Discovery."""
+    async with AsyncExitStack() as stack:
+        opened = [
+            await stack.enter_async_context(serving(settings.model_copy(update={"history_source": source})))
+            for source in ("archive", "discovery")
+        ]
+        yield opened[0], opened[1]
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+async def test_generated_questions_have_the_same_answers(
+    pair: tuple[Gateway, Gateway], oracle: Oracle, seed: int
+) -> None:
+    archive, discovery = pair
+    generator = QueryGenerator(seed, read_schema(), demo_values(oracle))
+    for _ in range(QUERIES):
+        query, variables = generator.query()
+        told = comparable(await archive.ask(query, **variables))
+        assert told == comparable(await discovery.ask(query, **variables)), query
+
+
+@pytest.mark.parametrize(
+    ("question", "statements"),
+    [
+        (
+            "model(id: %r) { runs { nodes { run { id } runtime status startTime endTime error thread } } }",
+            2,
+        ),
+        ("model(id: %r) { lastRun { runtime } lastSuccess { runtime } }", 2),
+        ("model(id: %r) { jobs { nodes { id models { totalCount } } } }", 4),
+        ("job(id: %r) { averageModelRuntime(lastRuns: 10) { runtime runCount } }", 7),
+        ("job(id: %r) { runtimes(lastRuns: 5, byModel: true) { modelId runtime } }", 4),
+        ("run(id: %r) { modelCount modelRuns { nodes { id runtime thread } } slowestModels { rank runtime } }", 3),
+    ],
+)
+async def test_questions_about_runs_are_asked_of_the_archive_alone(
+    settings: Settings, oracle: Oracle, question: str, statements: int
+) -> None:
+    kind = question.partition("(")[0]
+    job = next(job for job in oracle.production_jobs if job.built)
+    place = {
+        "model": oracle.models[3].id,
+        "job": str(job.id),
+        "run": str(job.deciding_run.id if job.deciding_run else ""),
+    }
+    query = "{ " + (question % place[kind]).replace("'", '"') + " }"
+    async with serving(settings.model_copy(update={"history_source": "archive"})) as gateway:
+        with noted_statements() as noted:
+            reply = await gateway.ask(query)
+    assert reply.errors == []
+    assert reply.data[kind]
+    assert gateway.upstream.operations.keys().isdisjoint(OF_HISTORY)
+    assert len(noted) <= statements, noted
+    assert reply.gateway["historySources"] == ["ARCHIVE"]
