@@ -47,6 +47,7 @@ class ModelOrders(Generic[M_co]):
         self.models: Final = models
         self._runtimes = runtimes
         self._in_order: tuple[M_co, ...] | None = None
+        self._timed: int | None = None
         self._slowest: Sequence[M_co] = ()
 
     @property
@@ -70,8 +71,10 @@ class ModelOrders(Generic[M_co]):
 
     @property
     def timed(self) -> int:
-        """How many of them have a runtime."""
-        return len(self.runtimes) - self.runtimes.count(None)
+        """How many of them have a runtime, counted once: every ranking asks."""
+        if self._timed is None:
+            self._timed = len(self.runtimes) - self.runtimes.count(None)
+        return self._timed
 
     def slowest(self, first: int) -> Sequence[M_co]:
         """At least the `first` slowest of those that have a runtime, the slowest first, ties by id. Of the others no
