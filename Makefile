@@ -51,7 +51,7 @@ lock: $(VENV)/dev.stamp ## Resolve the dependencies of pyproject.toml and packag
 	@for group in build node clients orchestrators manifests; do $(LOCK) --group $$group -o requirements/$$group.lock || exit 1; done
 	@$(LOCK) pyproject.toml --all-extras -o requirements/run.lock
 	@$(LOCK) pyproject.toml --all-extras --group dev -c requirements/run.lock -o requirements/dev.lock
-	@if command -v npm >/dev/null; then npm install --package-lock-only && for folder in tests/clients tests/federation tests/live; do npm --prefix $$folder install --package-lock-only; done; fi
+	@if command -v npm >/dev/null; then npm install --package-lock-only && for folder in tests/contract tests/federation tests/streaming; do npm --prefix $$folder install --package-lock-only; done; fi
 LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
 

@@ -17,8 +17,8 @@ from gateway.http.limits.cost_model import read_cost_model
 from gateway.http.limits.query_limits import UNLIMITED
 from gateway.http.operation_cost import CostPolicy, Pricing
 from gateway.http.request.documents import DocumentLimits, Documents
-from tests.protocol.hostile_documents import COSTLY, GENERATORS, lying_variables
-from tests.protocol.steps import Counter
+from tests.http.hostile_documents import COSTLY, GENERATORS, lying_variables
+from tests.http.steps import Counter
 
 SIZES = (20, 50, 100, 300, 1_000, 6_000)
 OPEN = DocumentLimits(10**9, 10**9, 10**9, UNLIMITED)

@@ -1,6 +1,6 @@
 """Changes one thing at a time in a module and asks the tests whether they notice: how much they are worth.
 
-    python -m benchmarks.mutants gateway/http/guarded.py tests/authorisation [--most 50] [--seed 1]
+    python -m benchmarks.mutants gateway/http/guarded.py tests/identity [--most 50] [--seed 1]
 
 Works on a copy of the checkout. Prints the changes that nobody noticed, and the share of those that somebody did; a
 change that made the tests run far longer than without it counts as noticed, and is told apart. The tests run in the

@@ -7,13 +7,17 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from gateway.archive.archive import Archive
 from gateway.ingest.demo import unpack_demo
 from gateway.ingest.folders import ingest_folder
+from gateway.local_platform.app import create_platform
 from gateway.settings import Settings
+from tests.archive.postgres import Server, missing, running_server
+from tests.local_platform.reckoning import Reckoning
 from tests.oracle.account import Oracle
-from tests.platform.postgres import Server, missing, running_server
+from tests.served_platform import NewStore, Platform
 from tests.serving import Gateway, serving
 
 
@@ -83,3 +87,42 @@ async def answers(settings: Settings, request: pytest.FixtureRequest) -> AsyncIt
     """One gateway over the demo for all tests that ask for values only: for each place where finished runs are read."""
     async with serving(settings.model_copy(update={"history_source": request.param})) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's archive folder; tests must not change it."""
+    return unpack_demo(tmp_path_factory.mktemp("platform-demo"))
+
+
+@pytest.fixture(scope="session")
+def reckoning(runs_folder: Path) -> Reckoning:
+    """The right answers."""
+    return Reckoning(runs_folder)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def new_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewStore:
+    """Makes addresses of new archives on each engine in turn."""
+    if request.param == "sqlite":
+        return lambda: f"sqlite:///{tmp_path_factory.mktemp('store') / 'runs.db'}"
+    server: Server = request.getfixturevalue("postgres")
+    return server.new_database
+
+
+@pytest.fixture(scope="session")
+def platform(runs_folder: Path, new_store: NewStore) -> Iterator[Platform]:
+    """The platform over the demo."""
+    archive = Archive.open(new_store())
+    report = ingest_folder(archive, runs_folder)
+    assert not report.problems
+    yield Platform(TestClient(create_platform(archive)), archive)
+    archive.close()
+
+
+@pytest.fixture
+def empty_archive(new_store: NewStore) -> Iterator[Archive]:
+    """A new archive."""
+    archive = Archive.open(new_store())
+    yield archive
+    archive.close()

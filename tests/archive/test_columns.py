@@ -36,7 +36,7 @@ from tests.archive.written_runs import (
     write_account,
     write_run,
 )
-from tests.platform.conftest import NewStore
+from tests.served_platform import NewStore
 
 NEW_COLUMNS = {
     runs: ("trigger",),

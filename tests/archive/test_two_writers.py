@@ -13,7 +13,7 @@ from gateway.archive.tables import invocations, manifests, results, texts
 from gateway.ingest.folders import Progress, ingest_folder
 from tests.archive.rollup_checks import check_rollups
 from tests.archive.written_runs import BEGIN, CHANGES, DAILY, MODELS, Command, write_account, write_run
-from tests.platform.conftest import NewStore
+from tests.served_platform import NewStore
 
 
 def test_what_another_program_forgets_meanwhile_is_stored_again(new_store: NewStore, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from gateway.archive.archive import Archive
 from gateway.local_platform.app import create_platform
 from gateway.settings import load_settings
-from tests.platform.small_run import OWN_INVOCATION, small_artifacts
+from tests.archive.small_run import OWN_INVOCATION, small_artifacts
 from tests.serving import serving
 
 # Leaves what dbt would: `dbt NAME…` writes run results of that command; `wait` says that it waits for a signal.

@@ -17,7 +17,7 @@ from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.exceptions import DiscoveryApiError
 from gateway.errors import ConfigurationError
 from gateway.ingest.folders import ingest_folder
-from tests.platform.small_target import NOON, write_target
+from tests.archive.small_target import NOON, write_target
 
 
 def runs_served(address: str) -> int:

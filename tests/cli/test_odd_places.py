@@ -24,7 +24,7 @@ from gateway.settings import Settings, load_settings
 from gateway.settings.problems import warning_of_secrets
 from gateway.telemetry.logs import PlainFormatter
 from gateway.telemetry.printable import printable
-from tests.platform.small_target import NOON, write_target
+from tests.archive.small_target import NOON, write_target
 
 SCREEN = "\x1b]0;owned\x07\x1b[2Jrun\u202e"
 

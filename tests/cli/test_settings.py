@@ -9,9 +9,9 @@ import pytest
 from gateway.app import trouble_with_dbt
 from gateway.errors import ConfigurationError
 from gateway.settings import Settings, load_settings
-from tests.authorisation.test_own_tokens import ANNA
-from tests.matrix.faults import raw_server
-from tests.resilience.test_secrets import says
+from tests.chaos.faults import raw_server
+from tests.identity.test_own_tokens import ANNA
+from tests.services.test_secrets import says
 from tests.sharing.conftest import free_port
 
 

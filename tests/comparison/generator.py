@@ -2,7 +2,7 @@
 
 Left out, each with its reason: more than nine runs of a job and more than 500 of an account, because histories
 and look-backs are bounded, and those bounds have tests of their own; sources, tests and lineage, which `tests/oracle`
-compares over the demo; commands of another run beside a `run.json`, which `tests/platform` holds.
+compares over the demo; commands of another run beside a `run.json`, which `tests/local_platform` holds.
 """
 
 from __future__ import annotations

@@ -20,12 +20,12 @@ from gateway.loading import batching
 from gateway.schema.core_schema import core_schema
 from gateway.settings import Settings
 from gateway.telemetry.usage import Usage, measuring
-from tests.authorisation.callers import Holder, known_to
 from tests.clock import Clock
 from tests.execution.hostile_schema import conjure, hostile_schema, without_descriptions
 from tests.execution.test_hostile_facts import VALUES, slow
 from tests.freshness.conftest import Aging, ChangingDbt
 from tests.generated.queries import QueryGenerator, Shape
+from tests.identity.callers import Holder, known_to
 from tests.oracle.account import Oracle
 from tests.serving import Gateway, serving
 

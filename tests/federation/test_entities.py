@@ -9,8 +9,8 @@ import pytest
 from starlette.responses import Response
 
 from tests.oracle.account import Oracle
+from tests.services.faults import ANSWERS, on_environment
 from tests.serving import Call, Fault, Gateway
-from tests.upstream.faults import ANSWERS, on_environment
 
 ENTITIES = """query ($representations: [_Any!]!) { _entities(representations: $representations) {
     __typename

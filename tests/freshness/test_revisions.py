@@ -13,8 +13,8 @@ from gateway.settings import Settings
 from tests.clock import Clock
 from tests.freshness.conftest import Aging, ChangingDbt
 from tests.oracle.account import Oracle
+from tests.services.faults import errors, on, reply
 from tests.serving import Call, Reply, serving
-from tests.upstream.faults import errors, on, reply
 
 RUNTIMES = "{ account { models(first: 100) { nodes { id runtime } } } }"
 

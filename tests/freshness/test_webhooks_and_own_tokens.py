@@ -15,9 +15,9 @@ import pytest
 from gateway.settings import Settings
 from tests.clock import Clock
 from tests.freshness.conftest import ChangingDbt
-from tests.live.conftest import hear, live, subscribe, until
 from tests.oracle.account import Oracle
 from tests.serving import Gateway, serving
+from tests.streaming.conftest import hear, live, subscribe, until
 
 SECRET = "a webhook's secret"
 RUNTIMES = "{ account { models(first: 100) { nodes { id runtime } } } }"

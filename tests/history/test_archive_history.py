@@ -12,9 +12,9 @@ from benchmarks.account import Size, write_account
 from gateway.archive.archive import Archive
 from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
-from tests.authorisation.callers import Holder, known_to
 from tests.conftest import stored
 from tests.history.statements import noted_statements
+from tests.identity.callers import Holder, known_to
 from tests.oracle.account import Oracle
 from tests.serving import Gateway, serving
 

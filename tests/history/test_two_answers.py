@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack
 import pytest
 
 from gateway.settings import Settings
-from tests.authorisation.callers import comparable
 from tests.generated.demo import demo_values, read_schema
 from tests.generated.queries import QueryGenerator
 from tests.history.statements import noted_statements
+from tests.identity.callers import comparable
 from tests.oracle.account import Oracle
 from tests.serving import Gateway, serving
 

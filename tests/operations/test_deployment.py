@@ -22,8 +22,8 @@ from redis.exceptions import AuthenticationError
 from gateway.cli.options import build_parser
 from gateway.http.server.server import GRACE_SECONDS
 from gateway.settings import Settings, load_settings
-from tests.live.conftest import until
 from tests.node import unavailable
+from tests.streaming.conftest import until
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "deploy/compose.yaml"

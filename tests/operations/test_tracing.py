@@ -14,10 +14,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from gateway.settings import Settings
 from gateway.telemetry.tracing import Tracing, span
-from tests.live.conftest import hear, live, subscribe, until
-from tests.live.test_socket import FINISHED, finished
 from tests.oracle.account import Oracle
 from tests.serving import serving
+from tests.streaming.conftest import hear, live, subscribe, until
+from tests.streaming.test_socket import FINISHED, finished
 
 CANARY = "canary7f3a"
 TRACE = "0af7651916cd43dd8448eb211c80319c"

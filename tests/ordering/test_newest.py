@@ -27,9 +27,9 @@ from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
 from gateway.settings import Settings
 from gateway.settings.entries import ProjectSetting
-from tests.live.conftest import hear, live, subscribe, until
 from tests.ordering.shop import MIDNIGHT, Told, daily, text_of, write
 from tests.serving import serving
+from tests.streaming.conftest import hear, live, subscribe, until
 
 LISTS = """{ account {
   runs(first: 100) { nodes { id startTime runtime } }

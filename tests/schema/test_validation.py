@@ -25,8 +25,8 @@ from gateway.execution.validation import Validator
 from tests.generated.demo import demo_values, read_schema
 from tests.generated.mutations import Mutator
 from tests.generated.queries import QueryGenerator, Shape
+from tests.http.hostile_documents import GENERATORS
 from tests.oracle.account import Oracle
-from tests.protocol.hostile_documents import GENERATORS
 
 MOST = 5
 

@@ -16,9 +16,9 @@ from gateway.services.resilience.shared_token_bucket import SharedBuckets
 from gateway.services.resilience.token_bucket import TokenBucket
 from gateway.settings import Settings
 from tests.clock import Clock
+from tests.services.faults import on, reply
 from tests.serving import serving
 from tests.sharing.conftest import OwnRedis
-from tests.upstream.faults import on, reply
 
 POLICY = BudgetPolicy(per_minute=120)
 BURST, START, PER_SECOND = 12, 1, 2

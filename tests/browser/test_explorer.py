@@ -1,0 +1,141 @@
+"""The explorer in headless Chromium, over the demo: loads from us alone, answers, and keeps no token."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+
+from gateway.app import create_app
+from gateway.http.pages import page as explorer_page
+from gateway.http.pages.tabs import read_tabs
+from gateway.settings import Settings
+from tests.browser.browser import CHROMIUM, Browser, Page, running_browser
+from tests.http.raw_http import send
+from tests.sockets import listening
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian package: chromium)")
+
+RUN = "document.querySelector('.graphiql-execute-button')"
+ANSWER = "document.querySelector('.result-window .CodeMirror')?.CodeMirror.getValue()"
+EDITOR = "document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror"
+
+
+@pytest.fixture(scope="module")
+async def address(settings: Settings) -> AsyncIterator[str]:
+    """A gateway over the demo, behind a real server."""
+    async with listening(uvicorn.Config(create_app(settings), log_level="warning")) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="module")
+async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
+    async with running_browser(tmp_path_factory.mktemp("profile")) as running:
+        yield running
+
+
+@pytest.fixture
+async def page(address: str, browser: Browser) -> AsyncIterator[Page]:
+    """The explorer, loaded for the first time."""
+    async with browser.page() as opened:
+        await opened.open(f"{address}/")
+        await opened.wait_for(f"{RUN} !== null")
+        yield opened
+
+
+async def answer_to_the_shown_query(page: Page) -> dict[str, object]:
+    await page.run(f"{RUN}.click()")
+    text = await page.wait_for(f"({ANSWER} || '').includes('extensions') && {ANSWER}")
+    answer: dict[str, object] = json.loads(text)
+    return answer
+
+
+async def test_the_first_question_is_answered_from_this_server_alone(page: Page, address: str) -> None:
+    answer = await answer_to_the_shown_query(page)
+    assert "errors" not in answer
+    ranked = answer["data"]["account"]["slowestModels"]  # type: ignore[index]  # the shape is that of the query
+    assert [entry["rank"] for entry in ranked] == [1, 2, 3, 4, 5]
+    assert {url.split("/")[2] for url in page.requests if not url.startswith("data:")} == {address.split("/")[2]}
+    assert page.complaints == []
+
+
+async def test_a_breach_of_the_content_policy_would_be_noticed(page: Page) -> None:
+    await page.run("document.head.append(Object.assign(document.createElement('script'), {textContent: 'window.x=1'}))")
+    await page.run("document.head.append(Object.assign(document.createElement('style'), {textContent: 'p{}'}))")
+    await page.run("fetch('https://evil.example/').catch(() => 0)")
+    assert await page.run("window.x === undefined")
+    for directive in ("script-src", "style-src", "connect-src"):
+        assert any("Content Security Policy" in text and directive in text for text in page.complaints)
+
+
+async def test_the_page_is_titled_and_every_tab_is_named_by_its_question(page: Page) -> None:
+    assert await page.run("document.title") == "dbt gateway · GraphiQL"
+    names = await page.run("[...document.querySelectorAll('.graphiql-tab-button')].map((tab) => tab.textContent)")
+    assert len(names) == len(read_tabs())
+    for name, tab in zip(names, read_tabs(), strict=True):
+        assert f"query {name}" in tab.query
+
+
+async def test_a_tab_with_variables_shows_and_uses_them(page: Page) -> None:
+    number = next(index for index, tab in enumerate(read_tabs()) if tab.variables)
+    await page.run(f"document.querySelectorAll('.graphiql-tab-button')[{number}].click()")
+    shown = "document.querySelector('.graphiql-editor-tool .CodeMirror')?.CodeMirror.getValue()"
+    assert json.loads(await page.wait_for(shown)) == read_tabs()[number].variable_values()
+    # GraphiQL notes the operation of a new tab half a second after it is shown.
+    name = await page.run("document.querySelector('.graphiql-tab-active .graphiql-tab-button').textContent")
+    await page.wait_for(f"localStorage.getItem('graphiql:operationName') === '{name}'")
+    assert "errors" not in await answer_to_the_shown_query(page)
+
+
+async def test_the_documentation_can_be_read(page: Page) -> None:
+    await page.wait_for("document.querySelector('button[aria-label=\"Show Documentation Explorer\"]') !== null")
+    await page.run("document.querySelector('button[aria-label=\"Show Documentation Explorer\"]').click()")
+    await page.wait_for("document.querySelector('.graphiql-doc-explorer a') !== null")
+    await page.run("[...document.querySelectorAll('.graphiql-doc-explorer a')].find((a) => a.text === 'Query').click()")
+    await page.wait_for(
+        "document.querySelector('.graphiql-doc-explorer').textContent.includes('slowestModels') || "
+        "document.querySelector('.graphiql-doc-explorer').textContent.includes('account')"
+    )
+    assert page.complaints == []
+
+
+async def test_the_editor_completes_field_names(page: Page) -> None:
+    await page.wait_for("document.querySelector('button[aria-label=\"Show Documentation Explorer\"]') !== null")
+    await page.run(f"{EDITOR}.setValue('{{ acc }}'); {EDITOR}.focus(); {EDITOR}.setCursor({{line: 0, ch: 5}})")
+    for _ in range(100):
+        await page.run(f"{EDITOR}.showHint({{completeSingle: false}})")
+        if await page.run("document.querySelector('.CodeMirror-hints')?.textContent.includes('account')"):
+            break
+        await asyncio.sleep(0.1)
+    assert await page.run("document.querySelector('.CodeMirror-hints')?.textContent.includes('account')")
+    assert page.complaints == []
+
+
+async def test_a_token_typed_into_the_headers_is_sent_and_never_kept(page: Page) -> None:
+    tools = "[...document.querySelectorAll('.graphiql-editor-tools button')]"
+    await page.run(f"{tools}.find((button) => button.textContent === 'Headers').click()")
+    await page.wait_for("document.querySelectorAll('.graphiql-editor-tool .CodeMirror').length > 1")
+    headers = "[...document.querySelectorAll('.graphiql-editor-tool .CodeMirror')].at(-1).CodeMirror"
+    await page.run(f"{headers}.setValue(JSON.stringify({{Authorization: 'Bearer canary-4711'}}))")
+    await answer_to_the_shown_query(page)
+    await asyncio.sleep(1)  # GraphiQL writes what it keeps half a second after the last change.
+    kept = await page.run("JSON.stringify([localStorage, sessionStorage, document.cookie, location.href])")
+    assert "SlowestModels" in kept
+    assert "canary" not in kept
+
+
+async def test_where_graphiql_is_not_built_the_page_says_what_to_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(explorer_page, "files", lambda _package: tmp_path)
+    app = Starlette(routes=[*explorer_page.explorer_routes("dbt <gateway>", read_tabs())])
+    response = await send(app, "GET", "/")
+    assert response.status == 200
+    assert b"make explorer" in response.body
+    assert b"dbt &lt;gateway&gt;" in response.body
+    assert (await send(app, "GET", "/explorer/graphiql.js")).status == 404

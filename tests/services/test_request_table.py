@@ -1,0 +1,234 @@
+"""Twenty questions, what they cost in requests to dbt, and the fewest that would do.
+
+`python -m tests.services.test_request_table` writes docs/upstream-requests.md anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from benchmarks.account import ACCOUNT_ID, Size, write_account
+from gateway.archive.archive import Archive
+from gateway.execution.executor import GatewayExecutor
+from gateway.execution.incremental_delivery import StreamRunner
+from gateway.execution.operation_runner import OperationRunner
+from gateway.http.edge import EdgePolicy, create_edge
+from gateway.http.health import Readiness
+from gateway.local_platform.app import create_platform
+from gateway.schema.build import build_schema
+from gateway.services.bundle import CachePolicy, Upstream, open_services
+from gateway.services.transport.http_transport import AsgiTransport, TransportLimits
+from gateway.settings import Settings
+from tests.conftest import stored
+from tests.serving import Gateway, UpstreamTap, serving
+
+FILE = Path(__file__).parents[2] / "docs/upstream-requests.md"
+PROJECTS = (1, 10, 50)
+MODELS, RUNS, JOBS = 10, 4, 3
+
+# The generated account's first model, and the newest run of its first project.
+MODEL = "finance_01.int_sessions_daily_0000"
+RUN = "70437490100003"
+
+
+def jobs(projects: int) -> int:
+    """Pages of the list of jobs."""
+    return math.ceil(JOBS * projects / 100)
+
+
+def runs(projects: int) -> int:
+    """Pages of the list of runs."""
+    return math.ceil(RUNS * projects / 100)
+
+
+def models(projects: int) -> int:
+    """Documents with a page of models for each project; headers go with them."""
+    return math.ceil(projects / 20)
+
+
+def histories(projects: int) -> int:
+    """Documents with the histories of all models, or the lists of all runs and what they did: whichever are fewer."""
+    return min(math.ceil(MODELS * projects / 100), runs(projects) + math.ceil(RUNS * projects / 20))
+
+
+def outlines(projects: int) -> int:
+    """Documents with what the newest run of each job built."""
+    return math.ceil(JOBS * projects / 20)
+
+
+def shown(projects: int) -> int:
+    """Documents with the lineage of those projects whose models are among the first hundred."""
+    return math.ceil(min(projects, 100 // MODELS) / 5)
+
+
+Least = Callable[[int], int]
+
+# What is asked: the fewest requests for an account of so many projects. The list of environments comes first, always
+# but for a job or run that is asked for by its number: it says where to look.
+QUESTIONS: dict[str, Least] = {
+    "{ account { projects { nodes { id } } } }": lambda n: 1 + 1,
+    "{ account { projects { nodes { id modelCount jobCount } } } }": lambda n: 1 + models(n) + jobs(n),
+    "{ account { models(first: 100) { totalCount nodes { id runtime tags } } } }": lambda n: 1 + models(n),
+    '{ project(id: "finance_01") { models(first: 100) { nodes { id description } } } }': lambda n: 1 + 1 + 1,
+    f'{{ model(id: "{MODEL}") {{ runtime rawCode }} }}': lambda n: 1 + 1 + 1,
+    f'{{ model(id: "{MODEL}") {{ runs(first: 5) {{ nodes {{ runtime }} }} }} }}': lambda n: 1 + 1 + 1 + 1,
+    f'{{ model(id: "{MODEL}") {{ jobs {{ nodes {{ id name }} }} }} }}': lambda n: 1 + 1 + 1 + jobs(n) + 1,
+    "{ account { slowestModels(first: 10) { runtime model { id } } } }": lambda n: 1 + models(n),
+    '{ account { slowestModels(first: 10, filter: {tags: ["pii"]}) { model { id } } } }': lambda n: 1 + models(n),
+    "{ account { slowestModels(first: 2) { model { id jobs { nodes { name } } } } } }": (
+        lambda n: 1 + models(n) + jobs(n) + 1
+    ),
+    "{ account { slowestModels(first: 10, lastRuns: 3) { runtime model { id } } } }": (
+        lambda n: 1 + models(n) + histories(n)
+    ),
+    "{ account { longestRunningJobs(first: 10) { runtime job { id name } } } }": lambda n: 1 + jobs(n),
+    "{ account { longestRunningJobs(first: 10, lastRuns: 3) { runtime job { id } } } }": (
+        lambda n: 1 + jobs(n) + runs(n)
+    ),
+    "{ account { jobs(first: 100) { nodes { id name lastRun { status runtime } } } } }": lambda n: 1 + jobs(n),
+    "{ account { jobs(first: 100) { nodes { id runs(first: 3) { totalCount nodes { id } } } } } }": (
+        lambda n: 1 + jobs(n) + runs(n)
+    ),
+    '{ job(id: "700010") { name models { nodes { id } } } }': lambda n: 1 + 1,
+    f'{{ run(id: "{RUN}") {{ status job {{ name }} modelRuns {{ nodes {{ name runtime }} }} }} }}': lambda n: 1 + 1,
+    "{ account { projects { nodes { models { nodes { runs(first: 3) { nodes { runtime } } jobs { nodes { id } } } } } "
+    "} } }": lambda n: 1 + models(n) + histories(n) + jobs(n) + outlines(n),
+    "{ account { models(first: 100) { nodes { id upstream { id } } } } }": lambda n: 1 + models(n) + shown(n),
+    "{ account { models(first: 100) { nodes { id freshness { status } } } } }": (
+        lambda n: 1 + models(n) + shown(n) + 1
+    ),
+}
+
+HEAD = """# Requests to dbt
+
+What twenty questions cost in requests to dbt, in accounts of 1, 10 and 50 projects of ten models, three jobs and four
+runs each: asked of a gateway that knows nothing yet ("cold"), and asked again at once ("warm").
+`tests/services/test_request_table.py` asks them and holds this table; `python -m tests.services.test_request_table`
+writes it anew.
+
+"Least" is the fewest requests that would do, for somebody who knows nothing yet either, and only wants this answer:
+
+- Admin API: a page of a list holds 100 rows, and only lists that the answer cannot do without are read.
+- Discovery API: a document holds the models of 20 projects (a page of 500 each), 100 histories, what 20 runs did, the
+  lineage of 5 projects, or the sources of 20: as much as the gateway itself dares to ask at once. Names of projects go
+  with anything else.
+- What must be known before something can be asked is a request of its own: the list of environments before what they
+  hold, which of them is called `finance_01` before its models, a model's unique id before its history.
+
+What the gateway asks beyond that makes the next question cheap. The lists of projects and environments, and the names
+and revisions of all environments, are read first whatever is asked of projects and models, and serve all questions for
+`topology_seconds`; that is two requests more than this answer alone needs. The list of jobs is read, beside the others,
+for what hangs on it: jobs, what they built, and means over the last runs, which leave out those of CI jobs. A job or a
+run, which dbt would give by its number alone, costs up to five more. Code is never kept, hence the 1 when warm.
+
+One after the other there are no more rounds than these: the lists; names and revisions, and beside them all models
+where the operation lists or ranks them all; then what hangs on their unique ids. Pages behind the first are asked for
+with it where the last reading told where they begin. A ranking by runtime alone reads unique ids and runtimes; the
+first question for more reads those models again, once, and from then on they are read whole.
+
+A model that is asked for by its id is read alone, in one document, however many models its project has: its name is a
+unique id in each package of the project, and dbt filters by unique ids. Ten such models of an operation, or a hundred
+references of a router, are one document too. All models of the project are read instead where the operation needs them
+anyway (lists, counts, rankings, lineage), or names so many that they are more than 500 unique ids. They are read too
+where an id names nothing, to offer ids that are close.
+
+| question | cold: 1 / 10 / 50 | least: 1 / 10 / 50 | warm |
+|---|---|---|---|
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Requests to dbt, asked the first time and the second."""
+
+    cold: int
+    warm: int
+
+
+def made(projects: int, folder: Path) -> Settings:
+    """A stored account of so many projects."""
+    folder.mkdir(exist_ok=True)
+    write_account(folder / "account", Size(projects, MODELS, RUNS))
+    return Settings(store_url=stored(folder / "account", folder))
+
+
+async def costs(settings: Settings) -> list[Cost]:
+    """What each question costs a gateway without any facts: edge, schema and platform are the same for all of them."""
+    archive = Archive.open(str(settings.store_url))
+    schema = build_schema()
+    runner = OperationRunner(schema, settings.fast_path)
+    executor = GatewayExecutor(runner, StreamRunner(schema, runner), settings.request_seconds)
+    tap = UpstreamTap()
+    platform = AsgiTransport(tap.wrap(create_platform(archive)), None, TransportLimits())
+    upstream = Upstream(platform, "http://dbt/graphql", "http://dbt", ACCOUNT_ID)
+    edge = httpx2.ASGITransport(app=create_edge(executor, EdgePolicy(explorer=False), _ready))
+    found = []
+    async with httpx2.AsyncClient(transport=edge, base_url="http://localhost") as client:
+        gateway = Gateway(client, tap)
+        for question in QUESTIONS:
+            async with open_services(upstream, CachePolicy()) as services:
+                executor.start(services)
+                cold = sum((await gateway.count(question)).values())
+                found.append(Cost(cold, sum((await gateway.count(question)).values())))
+    archive.close()
+    return found
+
+
+async def _ready() -> Readiness:
+    return Readiness(True)
+
+
+def table(by_size: Sequence[Sequence[Cost]]) -> str:
+    """The whole page."""
+    rows = []
+    for number, (question, least) in enumerate(QUESTIONS.items()):
+        measured = [of_size[number] for of_size in by_size]
+        cold = " / ".join(str(one.cold) for one in measured)
+        fewest = " / ".join(str(least(projects)) for projects in PROJECTS)
+        warm = " / ".join(sorted({str(one.warm) for one in measured}))
+        rows.append(f"| `{question}` | {cold} | {fewest} | {warm} |")
+    return HEAD + "\n".join(rows) + "\n"
+
+
+@pytest.fixture(scope="module")
+def accounts(tmp_path_factory: pytest.TempPathFactory) -> list[Settings]:
+    return [made(projects, tmp_path_factory.mktemp(f"account-{projects}")) for projects in PROJECTS]
+
+
+async def test_twenty_questions_cost_what_the_table_says(accounts: list[Settings]) -> None:
+    by_size = [await costs(settings) for settings in accounts]
+
+    for projects, measured in zip(PROJECTS, by_size, strict=True):
+        for least, cost in zip(QUESTIONS.values(), measured, strict=True):
+            assert cost.cold >= least(projects), "a least number that is beaten is none"
+    assert FILE.read_text("utf-8") == table(by_size), "write it anew: python -m tests.services.test_request_table"
+
+
+async def test_five_hundred_identical_cold_requests_cost_as_much_as_one(accounts: list[Settings]) -> None:
+    question = "{ account { slowestModels(first: 10, lastRuns: 3) { runtime model { id jobs { nodes { name } } } } } }"
+    async with serving(accounts[1]) as gateway:
+        alone = await gateway.count(question)
+    patient = accounts[1].model_copy(update={"concurrent_operations": 500})
+    async with serving(patient) as gateway:
+        answers = await asyncio.gather(*(gateway.data(question) for _ in range(500)))
+        assert gateway.upstream.operations == alone
+    assert all(answer == answers[0] for answer in answers)
+    assert len(answers[0]["account"]["slowestModels"]) == 10
+
+
+async def _write() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        by_size = [await costs(made(projects, Path(folder) / str(projects))) for projects in PROJECTS]
+    FILE.write_text(table(by_size), "utf-8")
+
+
+if __name__ == "__main__":
+    asyncio.run(_write())
