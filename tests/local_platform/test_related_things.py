@@ -1,10 +1,8 @@
 """What real clients of dbt Cloud read of projects, environments, jobs and runs beyond their ids: times, versions,
-schedules, messages and logs. Expected values are read from the demo's files."""
+schedules and logs. Expected values are read from the demo's files."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,6 @@ from gateway.local_platform.app import create_platform
 from tests.archive.small_target import write_target
 from tests.local_platform.reckoning import Reckoning
 from tests.served_platform import ACCOUNT, Platform
-
-FAILED = {"error", "fail", "runtime error", "partial success"}
 
 
 def moment(text: str) -> datetime:
@@ -98,39 +94,11 @@ def test_runs_have_their_related_keys_asked_for_or_not(platform: Platform) -> No
     for run in platform.get("runs/", limit=5)["data"]:
         assert (run["trigger"], run["job"], run["environment"], run["run_steps"]) == (None, None, None, [])
         assert run["trigger_id"] == run["id"]
-        assert platform.http.get(run["href"]).json()["data"]["id"] == run["id"]
 
 
 def results_of(reckoning: Reckoning, run_id: int, folder: Path) -> list[Any]:
     files = sorted(folder.glob(f"*/*/{run_id}/step_*/run_results.json"))
     return [result for file in files for result in msgspec.json.decode(file.read_bytes())["results"]]
-
-
-def test_a_failed_run_says_what_failed(platform: Platform, reckoning: Reckoning, runs_folder: Path) -> None:
-    told = Counter[bool]()
-    for run in reckoning.runs:
-        message = platform.get(f"runs/{run['id']}/")["data"]["status_message"]
-        if run.get("status_message"):
-            assert message == run["status_message"]
-            continue
-        bad = {each["unique_id"] for each in results_of(reckoning, run["id"], runs_folder) if each["status"] in FAILED}
-        told[message is not None] += 1
-        if run["status"] == 20 and bad:
-            count, first = re.match(r"([\d,]+) nodes? failed, first ([^:]+)", message).groups()  # type: ignore[union-attr]
-            assert int(count) == len(bad)
-            assert first in bad
-        else:
-            assert message is None
-    assert min(told[True], told[False]) > 0
-
-
-def test_messages_of_failures_cost_a_page_of_runs_two_statements(platform: Platform) -> None:
-    with platform.counting_statements() as statements:
-        platform.get("runs/", status=20)
-    failed = len([statement for statement in statements if "FROM" in statement])
-    with platform.counting_statements() as statements:
-        platform.get("runs/", status=10)
-    assert failed == len([statement for statement in statements if "FROM" in statement]) + 2
 
 
 def test_a_step_logs_its_nodes_with_what_they_said(platform: Platform, reckoning: Reckoning, runs_folder: Path) -> None:
@@ -157,7 +125,9 @@ def test_a_log_is_bounded(tmp_path: Path, empty_archive: Archive) -> None:
     client = TestClient(create_platform(empty_archive))
     account = client.get("/api/v2/accounts/").json()["data"][0]["id"]
     [run] = client.get(f"/api/v2/accounts/{account}/runs/").json()["data"]
-    [step] = client.get(f"{run['href']}?include_related=[%22debug_logs%22]").json()["data"]["run_steps"]
+    [step] = client.get(f"/api/v2/accounts/{account}/runs/{run['id']}/?include_related=[%22debug_logs%22]").json()[
+        "data"
+    ]["run_steps"]
     lines = step["logs"].splitlines()
     assert len(lines) == 10_001
     assert lines[-1] == "… after 10,000 nodes the rest is left out."

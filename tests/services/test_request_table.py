@@ -116,7 +116,10 @@ writes it anew.
 
 "Least" is the fewest requests that would do, for somebody who knows nothing yet either, and only wants this answer:
 
-- Admin API: a page of a list holds 100 rows, and only lists that the answer cannot do without are read.
+- Admin API: a page of a list holds 100 rows, and only lists that the answer cannot do without are read. Pages are
+  asked a few at a time, and a list whose total changes while it is read is read anew. A row that is added and another
+  that is deleted between the same two pages leave the total as it was: that is not noticed, and a row may be missing
+  until the list is read again.
 - Discovery API: a document holds the models of 20 projects (a page of 500 each), 100 histories, what 20 runs did, the
   lineage of 5 projects, or the sources of 20: as much as the gateway itself dares to ask at once. Names of projects go
   with anything else.

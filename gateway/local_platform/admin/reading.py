@@ -12,7 +12,6 @@ from gateway.archive.artifacts import CATALOG, SOURCES
 from gateway.archive.command_variants import is_typed_in
 from gateway.archive.contents import chunks
 from gateway.archive.rows import AnyRow
-from gateway.archive.run_bundle import ERROR
 from gateway.archive.run_order import NEWEST_FIRST, created_after
 from gateway.archive.tables import environments, invocations, jobs, projects, run_files, runs, texts
 from gateway.local_platform.admin import shapes
@@ -33,7 +32,7 @@ from gateway.local_platform.admin.listing import (
     is_true,
     related,
 )
-from gateway.local_platform.admin.run_logs import failure_messages, step_logs
+from gateway.local_platform.admin.run_logs import step_logs
 
 FINISHED = 10
 MOST_ID = 2**63 - 1
@@ -201,8 +200,7 @@ def _shown_runs(connection: Connection, rows: Sequence[AnyRow]) -> Rows:
         query = select(run_files.c.run_id, run_files.c.name).where(run_files.c.run_id.in_(part))
         for run_id, name in connection.execute(query):
             files[run_id].add(name)
-    failures = failure_messages(connection, [row.id for row in rows if row.status == ERROR])
-    return [shapes.run(row, files[row.id], failures.get(row.id)) for row in rows]
+    return [shapes.run(row, files[row.id]) for row in rows]
 
 
 def _with_triggers(connection: Connection, rows: Sequence[AnyRow], shown: Rows) -> Rows:

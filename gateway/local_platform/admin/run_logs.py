@@ -1,15 +1,9 @@
-"""What a run and its steps logged, from the results of their nodes: dbt's own log is no artifact.
-
-A failed run says what failed, and a step has one line for each of its nodes.
-"""
+"""What the steps of a run logged: one line for each of its nodes. dbt's own log is no artifact."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sqlalchemy import Connection, func, null, select
 
-from gateway.archive.contents import chunks
 from gateway.archive.invocation import BAD_STATUSES
 from gateway.archive.rows import AnyRow
 from gateway.archive.tables import freshness, invocations, resources, results, texts
@@ -17,39 +11,6 @@ from gateway.archive.times import from_micros
 
 MOST_LINES = 10_000
 _LONGEST_MESSAGE = 2_000
-
-
-def failure_messages(connection: Connection, run_ids: Sequence[int]) -> dict[int, str]:
-    """By run: how many of its nodes failed, and the first of them with its message. Two statements for some hundred
-    runs; nothing of runs whose results tell no failure."""
-    first: dict[int, tuple[int, int]] = {}
-    for part in chunks(run_ids):
-        query = (
-            select(invocations.c.run_id, func.count(), func.min(results.c.id))
-            .join(results, results.c.invocation_id == invocations.c.id)
-            .where(invocations.c.run_id.in_(part), invocations.c.failed, results.c.status.in_(BAD_STATUSES))
-            .where(results.c.final)
-            .group_by(invocations.c.run_id)
-        )
-        first.update({run_id: (count, result_id) for run_id, count, result_id in connection.execute(query)})
-    described: dict[int, str] = {}
-    for part in chunks([result_id for _, result_id in first.values()]):
-        query_of = (
-            select(results.c.id, resources.c.unique_id, texts.c.body.label("message"))
-            .join(resources, resources.c.id == results.c.resource_id)
-            .outerjoin(texts, texts.c.id == results.c.message_id)
-            .where(results.c.id.in_(part))
-        )
-        described.update({row.id: _described(row) for row in connection.execute(query_of)})
-    return {
-        run_id: f"{count:,} node{'' if count == 1 else 's'} failed, first {described[result_id]}"
-        for run_id, (count, result_id) in first.items()
-    }
-
-
-def _described(row: AnyRow) -> str:
-    message = " ".join((row.message or "").split())[:_LONGEST_MESSAGE]
-    return f"{row.unique_id}: {message}" if message else str(row.unique_id)
 
 
 def step_logs(connection: Connection, run_id: int) -> dict[int, str]:

@@ -138,9 +138,8 @@ def job(row: AnyRow, lifetime: Lifetime) -> dict[str, Any]:
     }
 
 
-def run(row: AnyRow, files: Collection[str], failures: str | None) -> dict[str, Any]:
-    """A run whose related things nobody asked for; `files` are the names of the artifacts it left, `failures` says
-    what went wrong where its orchestrator does not."""
+def run(row: AnyRow, files: Collection[str]) -> dict[str, Any]:
+    """A run whose related things nobody asked for; `files` are the names of the artifacts it left."""
     details = msgspec.json.decode(row.details)
     return {
         "id": row.id,
@@ -150,8 +149,8 @@ def run(row: AnyRow, files: Collection[str], failures: str | None) -> dict[str, 
         "environment_id": row.environment_id,
         "job_definition_id": row.job_id,
         "job_id": row.job_id,
-        "status_message": details.get("status_message") or failures,
-        "href": details.get("href") or f"/api/v2/accounts/{row.account_id}/runs/{row.id}/",
+        "status_message": details.get("status_message"),
+        "href": details.get("href"),
         "dbt_version": row.dbt_version,
         "git_branch": row.git_branch,
         "git_sha": row.git_sha,
