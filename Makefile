@@ -10,16 +10,19 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 SOURCES := gateway tests benchmarks hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run platform test clients orchestrators manifests check format bench schema explorer lock demo clean
+.PHONY: help run platform test test-fast clients orchestrators manifests check format bench schema explorer lock demo clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp ## Start the gateway over the demo account (PORT=8000), or over what GATEWAY_* says
 	@$(BIN)/gateway serve --port $(PORT)
 
 test: $(VENV)/dev.stamp ## Run every test (ARGS="-k slowest" passes options to pytest)
 	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+
+test-fast: $(VENV)/dev.stamp ## Run the tests that need nothing but Python and take no time
+	@$(BIN)/python -m pytest --numprocesses auto -m "not slow and not external" $(ARGS)
 
 clients: $(VENV)/clients/done.stamp ## Install programs written for dbt Cloud, on which the local platform is tested
 

@@ -101,7 +101,7 @@ def reckoning(runs_folder: Path) -> Reckoning:
     return Reckoning(runs_folder)
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.external)])
 def new_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewStore:
     """Makes addresses of new archives on each engine in turn."""
     if request.param == "sqlite":

@@ -9,8 +9,12 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import pytest
+
 import gateway
 import hatch_build
+
+pytestmark = pytest.mark.external
 
 ROOT = Path(__file__).parents[1]
 

@@ -215,6 +215,7 @@ def test_retention_need_not_look_for_references_to_what_it_removes(empty_archive
     assert keys_to_contents(empty_archive) == []
 
 
+@pytest.mark.external
 def test_an_older_archive_on_postgresql_loses_its_foreign_keys_to_contents(postgres: Server) -> None:
     address = postgres.new_database()
     archive = Archive.open(address)

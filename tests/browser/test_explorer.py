@@ -19,7 +19,10 @@ from tests.browser.browser import CHROMIUM, Browser, Page, running_browser
 from tests.http.raw_http import send
 from tests.sockets import listening
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian package: chromium)")
+pytestmark = [
+    pytest.mark.external,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian package: chromium)"),
+]
 
 RUN = "document.querySelector('.graphiql-execute-button')"
 ANSWER = "document.querySelector('.result-window .CodeMirror')?.CodeMirror.getValue()"

@@ -7,6 +7,8 @@ import pytest
 from gateway.http.pages.tabs import Tab, read_tabs
 from tests.serving import Gateway
 
+pytestmark = pytest.mark.external
+
 
 def test_the_first_tab_is_the_question_everybody_asks() -> None:
     assert "slowestModels" in read_tabs()[0].query

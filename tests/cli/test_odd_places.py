@@ -236,6 +236,7 @@ def test_an_archive_that_somebody_changed_is_named(tmp_path: Path, statements: t
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.external
 def test_a_database_without_encoding_is_refused_by_name(postgres: object) -> None:
     folder = postgres.folder  # type: ignore[attr-defined]
     make = ["createdb", "-h", str(folder), "-E", "SQL_ASCII", "-T", "template0", "--lc-collate=C", "--lc-ctype=C"]
@@ -245,6 +246,7 @@ def test_a_database_without_encoding_is_refused_by_name(postgres: object) -> Non
         Archive.open(f"postgresql+psycopg://postgres@/plain_ascii?host={folder}")
 
 
+@pytest.mark.external
 def test_a_connection_that_was_killed_is_replaced(postgres: object) -> None:
     archive = Archive.open(postgres.new_database())  # type: ignore[attr-defined]
     other = Archive.open(postgres.new_database())  # type: ignore[attr-defined]

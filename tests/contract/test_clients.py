@@ -16,6 +16,8 @@ import pytest
 from tests.federation.programs import running
 from tests.node import install_packages, node
 
+pytestmark = pytest.mark.external
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PAGE = (ROOT / "docs/clients.md").read_text("utf-8")

@@ -16,6 +16,8 @@ from tests.generated.demo import read_schema
 from tests.identity.canaries import places, write_account
 from tests.serving import Gateway, serving
 
+pytestmark = pytest.mark.external
+
 ENTITIES = ("Account", "Project", "Model", "Job", "Run")
 
 

@@ -22,6 +22,8 @@ from gateway.hierarchy.model_ids import model_ids
 from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.hierarchy.status import RunStatus
 
+pytestmark = pytest.mark.external
+
 GENERATED = 100_000
 SIGNS = "ab_1.@~%/?&=,+ é\"'-"
 

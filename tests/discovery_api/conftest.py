@@ -47,8 +47,10 @@ def account(settings: Settings) -> Iterator[dbtAccount]:
 
 @pytest.fixture
 def tapped(settings: Settings) -> Iterator[Tapped]:
+    """What it asks passes the tap, finished runs too, as with dbt Cloud."""
     tap, clock = UpstreamTap(), Clock()
-    client = Client(ConnectionOptions(settings, TTL, clock, tap.wrap))
+    as_with_dbt = settings.model_copy(update={"history_source": "discovery"})
+    client = Client(ConnectionOptions(as_with_dbt, TTL, clock, tap.wrap))
     with dbtAccount(client=client) as opened:
         yield Tapped(opened, tap, clock)
 

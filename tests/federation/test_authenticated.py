@@ -14,6 +14,8 @@ from gateway.settings import Settings
 from tests.federation.programs import compose
 from tests.serving import serving
 
+pytestmark = pytest.mark.external
+
 DBT = ("dbt", "http://dbt.example/graphql")
 
 

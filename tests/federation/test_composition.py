@@ -25,7 +25,7 @@ extend type Job @key(fields: "id") {{ id: ID! onCall: String }}
 type PageInfo @shareable {{ {PAGE} }}
 """
 
-pytestmark = pytest.mark.usefixtures("packages")
+pytestmark = [pytest.mark.external, pytest.mark.usefixtures("packages")]
 
 
 @pytest.fixture(params=COMPOSERS)

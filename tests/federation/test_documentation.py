@@ -13,6 +13,8 @@ from tests.federation.programs import HERE, compose
 from tests.oracle.account import Oracle
 from tests.serving import Gateway
 
+pytestmark = pytest.mark.external
+
 PAGE = (ROOT / "docs/federation.md").read_text("utf-8")
 
 

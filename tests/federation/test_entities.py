@@ -12,6 +12,8 @@ from tests.oracle.account import Oracle
 from tests.services.faults import ANSWERS, on_environment
 from tests.serving import Call, Fault, Gateway
 
+pytestmark = pytest.mark.external
+
 ENTITIES = """query ($representations: [_Any!]!) { _entities(representations: $representations) {
     __typename
     ... on Account { id name }

@@ -13,6 +13,8 @@ from tests.federation.conftest import Router
 from tests.generated.demo import SCHEMA_FILE
 from tests.oracle.account import Model, Oracle
 
+pytestmark = pytest.mark.external
+
 OUR_MODELS_WITH_THEIR_FIELDS = """{ account { slowestModels(first: 3) {
     runtime model { id costPerMonth jobs { nodes { name onCall } } }
 } } }"""

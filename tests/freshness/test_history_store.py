@@ -20,7 +20,7 @@ RUNS = "query ($id: ID!) { model(id: $id) { runs(first: 20) { nodes { runtime st
 RUN = "query ($id: ID!) { run(id: $id) { status modelRuns { nodes { name status runtime } } } }"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.external)])
 def history(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a new database, on each engine in turn."""
     if request.param == "sqlite":

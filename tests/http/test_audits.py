@@ -24,6 +24,8 @@ from gateway.settings import Settings
 from tests.node import node
 from tests.sockets import listening
 
+pytestmark = pytest.mark.external
+
 ROOT = Path(__file__).parents[2]
 AUDITS = {"MUST": 13, "SHOULD": 23, "MAY": 25}
 

@@ -16,7 +16,10 @@ from tests.served_platform import ACCOUNT
 
 RUN = 70437490011508
 
-pytestmark = pytest.mark.skipif(missing(ORCHESTRATORS) is not None, reason=missing(ORCHESTRATORS) or "")
+pytestmark = [
+    pytest.mark.external,
+    pytest.mark.skipif(missing(ORCHESTRATORS) is not None, reason=missing(ORCHESTRATORS) or ""),
+]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.served_platform import ACCOUNT
 RUN = 70437490011508
 STEP = Path(f"finance/301001/{RUN}/step_2")
 
-pytestmark = pytest.mark.skipif(missing(CLIENTS) is not None, reason=missing(CLIENTS) or "")
+pytestmark = [pytest.mark.external, pytest.mark.skipif(missing(CLIENTS) is not None, reason=missing(CLIENTS) or "")]
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,8 @@ from tests.services.faults import on, reply
 from tests.serving import serving
 from tests.sharing.conftest import OwnRedis
 
+pytestmark = pytest.mark.external
+
 POLICY = BudgetPolicy(per_minute=120)
 BURST, START, PER_SECOND = 12, 1, 2
 QUESTION = "{ account { models(first: 100) { totalCount } } }"

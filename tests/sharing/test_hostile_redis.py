@@ -21,6 +21,8 @@ from gateway.settings import Settings, load_settings
 from tests.serving import Gateway, serving
 from tests.sharing.conftest import OwnRedis
 
+pytestmark = pytest.mark.external
+
 SECRET = "only the replicas know it"
 QUERY = "{ account { name projects { nodes { id models { totalCount } } } } }"
 COUNTS = {"finance": 16, "logistics": 13, "marketing": 12}

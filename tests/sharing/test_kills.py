@@ -14,6 +14,8 @@ from gateway.settings import Settings
 from tests.serving import Gateway, serving
 from tests.sharing.conftest import OwnRedis
 
+pytestmark = pytest.mark.external
+
 QUESTION = (
     "{ account { models(first: 100) { nodes { id runtime } } jobs { nodes { id runs(first: 2) { nodes { id } } } } } }"
 )

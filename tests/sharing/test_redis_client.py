@@ -8,10 +8,13 @@ import signal
 import time
 from collections.abc import Awaitable
 
+import pytest
 from redis.asyncio import Redis
 
 from gateway.caching.redis_client import RedisClient
 from tests.sharing.conftest import OwnRedis
+
+pytestmark = pytest.mark.external
 
 
 def ping(redis: Redis) -> Awaitable[bool]:

@@ -21,6 +21,8 @@ from tests.oracle.account import Oracle
 from tests.serving import Call, Gateway, serving
 from tests.sharing.conftest import OwnRedis
 
+pytestmark = pytest.mark.external
+
 QUESTION = """{ account {
   models(first: 100) { nodes { id runtime lastRunStatus } }
   jobs { nodes { id models { nodes { id } } runs(first: 3) { nodes { id status } } } }

@@ -17,6 +17,8 @@ from gateway.caching.shared_facts import SCHEMA, SharedFacts
 from gateway.caching.signer import Signer
 from tests.sharing.conftest import OwnRedis
 
+pytestmark = pytest.mark.external
+
 SEAL = Signer(b"known to replicas")
 PATIENCE = 20.0
 

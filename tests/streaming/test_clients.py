@@ -16,6 +16,8 @@ from tests.oracle.account import Oracle
 from tests.streaming.conftest import SECONDS, LiveGateway, until
 from tests.streaming.test_socket import FINISHED, finished
 
+pytestmark = pytest.mark.external
+
 HERE = Path(__file__).parent
 
 
