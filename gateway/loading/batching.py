@@ -66,7 +66,14 @@ class _HeldLoader(DataLoader[K, V]):
         future.add_done_callback(_look_at_error)
         self._queue.append(Loader(key=key, future=future))
         if len(self._queue) == 1:
-            self._departures.when_free(lambda: enqueue_post_future_job(self.loop, self))
+            self._departures.when_free(self._leave_soon)
+
+    def _leave_soon(self) -> None:
+        self.loop.call_soon(self._leave)
+
+    def _leave(self) -> None:
+        # Of those who go on from one batch together, some hold the next back from their turn of the loop on only.
+        self._departures.when_free(lambda: enqueue_post_future_job(self.loop, self))
 
 
 def _look_at_error(future: asyncio.Future[Any]) -> None:
@@ -106,14 +113,13 @@ class Batched(Generic[K, V]):
     async def load(self, key: K) -> V:
         """The value of a key; raises the GatewayError it met."""
         if not is_only_if_cached():
-            # One batch answers many, who would all go on in the same turn of the loop.
             try:
-                value = await asyncio.shield(self._loader.load(key))
-            except GatewayError:
-                await checkpoint(_STEPS_AFTER_A_LOAD)
-                raise
-            await checkpoint(_STEPS_AFTER_A_LOAD)
-            return value
+                return await asyncio.shield(self._loader.load(key))
+            finally:
+                # One batch answers many, who would all go on in the same turn of the loop. What they load next is one
+                # batch all the same.
+                with self._departures.held():
+                    await checkpoint(_STEPS_AFTER_A_LOAD)
         (answer,) = await self._load_cached([key])
         if isinstance(answer, GatewayError):
             raise answer

@@ -95,8 +95,8 @@ def package_rows(connection: Connection, manifest_id: int, kind: str) -> list[st
         .join(manifest_nodes, manifest_nodes.c.node_id == nodes.c.id)
         .where(manifest_nodes.c.manifest_id == manifest_id, manifest_nodes.c.kind == kind)
     )
-    found = {_package.decode(content).package_name for content in connection.scalars(query)}
-    return sorted(name for name in found if name)
+    packages = {_package.decode(content).package_name for content in connection.scalars(query)}
+    return sorted(name for name in packages if name)
 
 
 def text_bodies(connection: Connection, keys: Iterable[int | None]) -> dict[int, str]:

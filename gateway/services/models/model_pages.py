@@ -118,10 +118,10 @@ def _set(marks: Marks | None, readings: Sequence[PageReading[PagedEnvironment[R]
 def _filter_variables(pushed: Mapping[int, PushedFilter]) -> dict[int, FilterVariable]:
     """Each environment's filter; equal ones are one variable."""
     variables: dict[PushedFilter, FilterVariable] = {}
-    for one in pushed.values():
+    for pushed_filter in pushed.values():
         name = f"filter{len(variables) or ''}"
-        variables.setdefault(one, FilterVariable(name, "ModelAppliedFilter", one.variable))
-    return {environment_id: variables[one] for environment_id, one in pushed.items()}
+        variables.setdefault(pushed_filter, FilterVariable(name, "ModelAppliedFilter", pushed_filter.variable))
+    return {environment_id: variables[pushed_filter] for environment_id, pushed_filter in pushed.items()}
 
 
 def models_operation(optional_fields: frozenset[str]) -> BatchOperation[PagedEnvironment[DescribedRow]]:
