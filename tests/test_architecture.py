@@ -132,12 +132,14 @@ def test_a_module_imports_only_its_own_room_and_rooms_below_it(path: Path) -> No
     assert not foreign, f"{path.name} in room {room} imports {sorted(foreign)}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_module_knows_only_the_frameworks_of_its_room(path: Path) -> None:
     used = {name.split(".")[0] for name in imported_names(ast.parse(path.read_text("utf-8")))}
     assert not used & FOREIGN.get(room_of(path), set())
 
 
+@pytest.mark.slow
 def test_every_direction_that_is_allowed_is_used() -> None:
     used: dict[str, set[str]] = {}
     for path in modules():
@@ -150,6 +152,7 @@ def test_the_table_of_rooms_has_no_cycles() -> None:
     tuple(TopologicalSorter(ROOMS).static_order())
 
 
+@pytest.mark.slow
 def test_nobody_imports_the_composition_root_or_the_command_line() -> None:
     allowed = {"app": {"cli"}, "cli": {"__main__"}}
     for target, importers in allowed.items():
@@ -186,6 +189,7 @@ def test_no_file_is_a_drawer_for_odds_and_ends() -> None:
     assert not [str(path) for path in modules() if path.stem.strip("_") in DRAWERS]
 
 
+@pytest.mark.slow
 def test_modules_and_functions_stay_readable() -> None:
     faults = []
     for path in modules():
@@ -259,6 +263,7 @@ def test_one_class_owns_tasks_that_nobody_awaits() -> None:
     assert owners == OWN_TASKS.keys()
 
 
+@pytest.mark.slow
 def test_only_settings_reads_the_environment() -> None:
     readers = {
         str(path.relative_to(PACKAGE))
@@ -274,6 +279,7 @@ def attributes(path: Path) -> list[str]:
     return dotted + imported_names(tree)
 
 
+@pytest.mark.slow
 def test_nothing_is_written_into_what_is_frozen() -> None:
     """A frozen dataclass may fill its derived fields while it is made. Whatever is made later, and kept, belongs into a
     class that says so."""
@@ -321,6 +327,7 @@ def test_few_modules_know_that_a_run_is_synchronous() -> None:
 ONE_THING = {"client", "place", "counted"}
 
 
+@pytest.mark.slow
 def test_arguments_go_by_name_and_not_by_their_place_in_a_tuple() -> None:
     """The limit on positional parameters is no reason to put several into one."""
     grouped = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parent
 
 # The private name, where a public way is missing, and why none is made.
@@ -73,6 +75,7 @@ def is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__") and name not in _PUBLIC
 
 
+@pytest.mark.slow
 def test_a_test_that_reaches_for_a_private_name_says_why() -> None:
     found: dict[str, set[str]] = {}
     for path in TESTS.rglob("*.py"):

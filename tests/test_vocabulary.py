@@ -113,6 +113,7 @@ def test_things_that_have_a_standard_name_are_called_by_it(path: Path) -> None:
     assert not private, f"use the standard names: {private}"
 
 
+@pytest.mark.slow
 def test_a_class_name_means_one_thing() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in (ROOT / "gateway").rglob("*.py"):

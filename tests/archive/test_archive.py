@@ -72,6 +72,7 @@ print(archive.describe().runs)
 """
 
 
+@pytest.mark.slow
 def test_a_file_system_that_takes_no_more_bytes_is_one_line_and_costs_nothing_stored(
     tmp_path: Path, runs_folder: Path, folder: Path
 ) -> None:
@@ -113,6 +114,7 @@ def test_a_folder_that_may_only_be_read_is_read_and_one_line_says_that_no_archiv
     assert "\n" not in refused.value.message
 
 
+@pytest.mark.slow
 def test_an_archive_that_is_damaged_while_it_is_served_is_an_error_in_both_apis(
     tmp_path: Path, runs_folder: Path, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -141,6 +143,7 @@ def test_an_archive_that_is_damaged_while_it_is_served_is_an_error_in_both_apis(
     archive.close()
 
 
+@pytest.mark.slow
 def test_an_archive_that_another_program_writes_is_waited_for_and_then_named(
     new_store: NewStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +182,7 @@ def add_column(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN brand_new TEXT")
 
 
+@pytest.mark.slow
 def test_an_archive_of_the_first_version_opens_and_counts_as_before(new_store: Callable[[], str], folder: Path) -> None:
     address = new_store()
     archive = Archive.open(address)
@@ -215,6 +219,7 @@ def test_retention_need_not_look_for_references_to_what_it_removes(empty_archive
     assert keys_to_contents(empty_archive) == []
 
 
+@pytest.mark.slow
 @pytest.mark.external
 def test_an_older_archive_on_postgresql_loses_its_foreign_keys_to_contents(postgres: Server) -> None:
     address = postgres.new_database()

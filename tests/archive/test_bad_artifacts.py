@@ -149,6 +149,7 @@ def test_what_cannot_be_read_is_a_problem(outcome: Outcome) -> None:
     assert silent == []
 
 
+@pytest.mark.slow
 def test_the_good_run_beside_them_is_served(outcome: Outcome) -> None:
     platform = Platform(TestClient(create_platform(outcome.archive)), outcome.archive)
     found = platform.ask('{ job(id: 301001) { model(uniqueId: "model.finance.fct_invoices") { status } } }')
@@ -169,6 +170,7 @@ def test_nothing_is_half_stored(outcome: Outcome) -> None:
         assert [connection.exec_driver_sql(query).scalar() for query in orphans] == [0] * len(orphans)
 
 
+@pytest.mark.slow
 def test_what_was_read_leniently_can_be_asked_for(outcome: Outcome) -> None:
     """Values of a type nobody expects are served as they are or as null, never as a server error."""
     platform = Platform(TestClient(create_platform(outcome.archive)), outcome.archive)

@@ -121,6 +121,7 @@ def test_an_odd_value_costs_itself_and_is_named_with_its_place(outcome: Outcome)
     assert read == len(outcome.cases) - len(of_runs)
 
 
+@pytest.mark.slow
 def test_what_was_stored_can_be_listed(outcome: Outcome) -> None:
     for answer in admin_lists(outcome.platform.http):
         assert answer.status_code == 200, answer.text

@@ -145,6 +145,7 @@ def make_older(archive: Archive) -> None:
         connection.exec_driver_sql("INSERT INTO migrations VALUES (10, 'older', 0)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [True, False])
 def test_an_older_archive_gets_the_columns_from_its_rows_and_from_the_files_it_has_kept(
     new_store: NewStore, folder: Path, kept: bool

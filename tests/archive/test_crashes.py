@@ -9,9 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_crashes_between_any_two_statements_lose_nothing_and_count_nothing_twice() -> None:
     """In a process of its own, which forks: this one has threads."""
     command = [sys.executable, "-m", "tests.archive.crashes", "--count", "6"]

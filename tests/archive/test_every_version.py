@@ -59,6 +59,7 @@ def artifact_sets(public: Path) -> Iterator[dict[str, Path]]:
                 yield {match[1]: path}
 
 
+@pytest.mark.slow
 def test_every_public_artifact_is_read_and_answers_every_field(public: Path, tmp_path: Path) -> None:
     """Each set of files gets an account of its own, so that sets of one project do not become one state."""
     sets = one_of_each_version(public)

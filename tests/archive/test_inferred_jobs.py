@@ -18,6 +18,8 @@ from gateway.settings import Settings
 from tests.archive.small_target import NOON, change, write, write_target
 from tests.serving import serving
 
+pytestmark = pytest.mark.slow
+
 # Folders that dbt 1.7 and 1.11 wrote; see test_every_version.
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 

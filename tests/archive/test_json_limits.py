@@ -68,6 +68,7 @@ def _has_repeated_key(text: str) -> bool:
     return any(found)
 
 
+@pytest.mark.slow
 def test_it_agrees_with_the_standard_library_on_every_file_of_the_demo(
     runs_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +114,7 @@ def test_no_byte_is_read_often(text: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert _CountedBytes.read < 5 * len(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -56,6 +56,7 @@ RESULT = (
 FIRST, SECOND = ("success", 2.0, None, "Thread-1", None), ("success", 4.0, None, "Thread-1", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "first", "note"),
     [
@@ -134,6 +135,7 @@ def test_an_odd_value_elsewhere_is_named_with_its_file_and_place(
     assert [(each.path, each.reason) for each in report.notes] == [(str(target / file), f"{note}: left out")]
 
 
+@pytest.mark.slow
 def test_the_other_tags_and_the_rest_of_the_configuration_stay(tmp_path: Path, empty_archive: Archive) -> None:
     target = write_target(tmp_path / "target", "one", models=(("a", 2.0),))
     set_node(tags=["daily", None], config={"materialized": "table", "tags": ["daily", None], "group": 5})(target)

@@ -46,6 +46,7 @@ def runs_by_job(archive: Archive) -> dict[str, list[tuple[int, str | None, list[
 BUILD = (100, "00:00:10", ["dbt build"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["", "step_1"])
 @pytest.mark.parametrize("kind", ["catalog", "sources"])
 def test_yesterdays_file_is_a_run_of_its_own(tmp_path: Path, empty_archive: Archive, step: str, kind: str) -> None:
@@ -62,6 +63,7 @@ def test_yesterdays_file_is_a_run_of_its_own(tmp_path: Path, empty_archive: Arch
     assert empty_archive.describe().environments == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("record", "minutes", "env", "belongs"),
     [
@@ -96,6 +98,7 @@ def test_the_last_command_of_a_step_is_the_steps(tmp_path: Path, empty_archive: 
     assert runs_by_job(empty_archive) == {"Nightly": [(100, "00:01:10", ["dbt build", "dbt source freshness"])]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", [True, False])
 def test_a_command_that_was_read_beside_another_run_joins_the_run_that_is_described_later(
     tmp_path: Path, empty_archive: Archive, together: bool
@@ -119,6 +122,7 @@ def test_a_command_that_was_read_beside_another_run_joins_the_run_that_is_descri
     assert (again.runs, again.unchanged) == (0, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FIGURES.is_dir(), reason="the cases lie beside the project")
 @pytest.mark.parametrize("case", ["c7", "c7b"])
 def test_the_cases_that_were_found(empty_archive: Archive, case: str) -> None:

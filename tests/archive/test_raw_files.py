@@ -67,6 +67,7 @@ def url_of(path: Path, step: int) -> str:
     return f"/api/v2/accounts/{ACCOUNT}/runs/{path.parents[1].name}/artifacts/{path.name}?step={step}"
 
 
+@pytest.mark.slow
 def test_every_file_of_every_run_is_kept_byte_for_byte(runs_folder: Path, platform: Platform) -> None:
     files = [path for path in sorted(runs_folder.rglob("*.json")) if path.name in NAMES]
     assert len(files) > 250
@@ -74,6 +75,7 @@ def test_every_file_of_every_run_is_kept_byte_for_byte(runs_folder: Path, platfo
         assert sent(platform.archive, path.read_bytes()) == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_run_sends_its_files_when_its_folder_is_gone(
     runs_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
@@ -87,6 +89,7 @@ def test_a_run_sends_its_files_when_its_folder_is_gone(
         assert (answer.status_code, answer.content == path.read_bytes()) == (200, True)
 
 
+@pytest.mark.slow
 def test_what_a_pack_held_can_be_sent(runs_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
     shutil.copytree(runs_folder / RUN, tmp_path / "one" / RUN)
     shutil.copy(runs_folder / "account.json", tmp_path / "one")
@@ -143,6 +146,7 @@ def shared() -> Iterator[Archive]:
         archive.close()
 
 
+@pytest.mark.slow
 @given(FILES)
 @settings(max_examples=150, deadline=None)
 def test_any_bytes_come_back_as_they_were(shared: Archive, parts: list[bytes]) -> None:
@@ -163,6 +167,7 @@ def test_a_large_file_is_kept_and_sent_in_small_parts(empty_archive: Archive) ->
     assert b"".join(parts) == data
 
 
+@pytest.mark.slow
 def test_without_raw_files_nothing_is_kept_and_the_folder_must_stay(
     runs_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
@@ -178,6 +183,7 @@ def test_without_raw_files_nothing_is_kept_and_the_folder_must_stay(
     assert "was not kept" in client.get(address).json()["status"]["user_message"]
 
 
+@pytest.mark.slow
 def test_retention_removes_what_no_run_lists_and_nothing_else(
     runs_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
@@ -213,6 +219,7 @@ def test_a_file_forgotten_while_it_is_sent_ends_the_sending(runs_folder: Path, e
         list(read_kept(empty_archive, kept))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dump", OLDER, ids=lambda path: path.name.partition(".")[0])
 def test_an_archive_that_an_older_version_wrote_is_read_and_written_on(
     dump: Path, tmp_path: Path, runs_folder: Path

@@ -103,6 +103,7 @@ class Life:
         ingest_folder(self.archive, self.folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_roll_ups_equal_the_results_whatever_happens_to_these(
     empty_archive: Archive, tmp_path: Path, seed: int

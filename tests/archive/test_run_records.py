@@ -38,6 +38,7 @@ def the_only(archive: Archive, name: str) -> Any:
     return client.get(f"/api/v2/accounts/{account['id']}/{name}/{found['id']}/").json()["data"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
@@ -86,6 +87,7 @@ def test_a_record_that_comes_later_is_believed_and_leaves_the_rest(
     assert (run["status"], run["git_sha"], moment(run["finished_at"])) == (30, "dfc8170", moment(ENDED))
 
 
+@pytest.mark.slow
 def test_two_commands_beside_one_record_are_two_steps(results: Any, tmp_path: Path, empty_archive: Archive) -> None:
     """A target folder with a run.json in it: the next command replaces the results of the first."""
     (tmp_path / "run.json").write_text('{"id": 9, "status": 20}')
@@ -99,6 +101,7 @@ def test_two_commands_beside_one_record_are_two_steps(results: Any, tmp_path: Pa
     assert (run["status"], moment(run["finished_at"])) == (20, moment("2026-03-11T05:10:00Z"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told_by", ["run.json", "artifacts"])
 def test_runs_that_schedulers_call_alike_stay_apart(
     results: Any, tmp_path: Path, empty_archive: Archive, told_by: str
@@ -131,6 +134,7 @@ def test_runs_that_schedulers_call_alike_stay_apart(
     assert {run["job_id"] for run in runs} == set(jobs)
 
 
+@pytest.mark.slow
 def test_an_account_file_and_the_runs_agree_on_ids_that_are_texts(
     results: Any, tmp_path: Path, empty_archive: Archive
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select
 
 from gateway.archive.archive import Archive
@@ -47,6 +48,7 @@ def test_what_another_program_forgets_meanwhile_is_stored_again(new_store: NewSt
     theirs.close()
 
 
+@pytest.mark.slow
 def test_both_count_what_the_other_has_stored(new_store: NewStore, tmp_path: Path) -> None:
     address = new_store()
     archives = [Archive.open(address), Archive.open(address)]

@@ -6,11 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.archive.archive import Archive
 from gateway.ingest.folders import IngestReport, ingest_folder
 from gateway.settings import Settings
 from tests.archive.small_target import NOON, write_target
 from tests.serving import Gateway, serving
+
+pytestmark = pytest.mark.slow
 
 QUESTION = """{ project(id: "shop") { name models { nodes { id materialization lastRunStatus runtime } } }
   account { runs { nodes { runtime modelRuns { nodes { runtime } } } } } }"""

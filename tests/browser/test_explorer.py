@@ -58,6 +58,7 @@ async def answer_to_the_shown_query(page: Page) -> dict[str, object]:
     return answer
 
 
+@pytest.mark.slow
 async def test_the_first_question_is_answered_from_this_server_alone(page: Page, address: str) -> None:
     answer = await answer_to_the_shown_query(page)
     assert "errors" not in answer
@@ -119,6 +120,7 @@ async def test_the_editor_completes_field_names(page: Page) -> None:
     assert page.complaints == []
 
 
+@pytest.mark.slow
 async def test_a_token_typed_into_the_headers_is_sent_and_never_kept(page: Page) -> None:
     tools = "[...document.querySelectorAll('.graphiql-editor-tools button')]"
     await page.run(f"{tools}.find((button) => button.textContent === 'Headers').click()")

@@ -83,6 +83,7 @@ def test_what_unfolds_beyond_the_bound_is_not_taken() -> None:
         assert Signer(SECRET, most_unfolded=5_000).open(NAME, value) == (b"x" * size if size <= 5_000 else None)
 
 
+@pytest.mark.slow
 def test_eight_mebibytes_may_lie_there_and_sixty_four_unfold() -> None:
     zeros = bytes(64 * MIB)
     value = Signer(SECRET).close(NAME, zeros)

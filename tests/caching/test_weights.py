@@ -16,6 +16,8 @@ from gateway.services.discovery_types import DescribedRow, EnvironmentLineage, L
 from gateway.services.lineage_service import to_lineage, weigh_lineage
 from gateway.services.mapping import Share, to_model, to_model_run, weigh_models, weigh_runs
 
+pytestmark = pytest.mark.slow
+
 _START = datetime(2026, 3, 1, tzinfo=UTC)
 _DECODER = msgspec.json.Decoder(RunModel)
 

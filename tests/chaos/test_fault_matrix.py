@@ -40,6 +40,7 @@ def test_the_matrix_is_as_large_as_it_says() -> None:
     assert len(QUESTIONS) == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ALL_FAULTS)
 async def test_every_answer_is_right_or_says_why_not(
     matrix: Matrix, fault: str, caplog: pytest.LogCaptureFixture

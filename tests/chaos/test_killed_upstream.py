@@ -69,6 +69,7 @@ class Load:
                 await asyncio.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("way", "stale_if_error"), [("killed", 0), ("paused", 3600)])
 async def test_no_answer_is_wrong_while_dbt_comes_and_goes(
     platform: OwnPlatform, answers: Gateway, way: str, stale_if_error: float, monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from tests.chaos.worker import QUESTION, kill_workers
 from tests.cli.test_serving import serving
@@ -15,6 +16,7 @@ from tests.serving import Gateway
 TIMES = 2
 
 
+@pytest.mark.slow
 async def test_no_answer_is_wrong_when_workers_are_killed(demo_store: str, answers: Gateway, tmp_path: Path) -> None:
     right = await answers.data(QUESTION)
     temporary = tmp_path / "tmp"

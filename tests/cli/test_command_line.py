@@ -155,6 +155,7 @@ def test_comparing_with_a_file_that_is_no_schema_is_one_line(run: Run, tmp_path:
     assert_one_line_of_error(run("schema", "--check", str(tmp_path / "missing")), "missing")
 
 
+@pytest.mark.slow
 def test_output_into_a_closed_pipe_is_no_traceback() -> None:
     command = f"{sys.executable} -m gateway schema | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
@@ -172,6 +173,7 @@ def test_a_setting_that_does_not_exist_is_one_line_with_the_closest_name(
     assert_one_line_of_error(run("serve", "--port", "0"), "GATEWAY_DISCOVERY_URL")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("workers", "redis", "rates"),
     [("1", None, (450, 4500)), ("4", None, (112, 1125)), ("4", "redis://127.0.0.1:1/0", (450, 4500))],

@@ -21,6 +21,8 @@ from gateway.settings import load_settings
 from tests.archive.small_run import OWN_INVOCATION, small_artifacts
 from tests.serving import serving
 
+pytestmark = pytest.mark.slow
+
 # Leaves what dbt would: `dbt NAME…` writes run results of that command; `wait` says that it waits for a signal.
 DBT = """#!{python}
 import json, os, signal, sys, time, uuid

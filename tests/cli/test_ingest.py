@@ -11,7 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from gateway.archive.archive import Archive
+
+pytestmark = pytest.mark.slow
 
 PACK = Path(__file__).parents[2] / "gateway" / "ingest" / "demo" / "runs.tar.xz"
 RUNS = ("finance/301001/70437490011508", "finance/301001/70437490010823")

@@ -29,6 +29,7 @@ def runs_served(address: str) -> int:
     return found
 
 
+@pytest.mark.slow
 def test_new_runs_of_a_folder_are_served_and_told(tmp_path: Path) -> None:
     write_target(tmp_path / "1", "1")
     command = [sys.executable, "-m", "gateway", "serve", "--artifacts", str(tmp_path), "--port", "0"]
@@ -52,6 +53,7 @@ def test_new_runs_of_a_folder_are_served_and_told(tmp_path: Path) -> None:
             server.wait(30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["serve", "platform"])
 def test_an_archive_that_is_not_there_is_refused_and_not_made(tmp_path: Path, command: str) -> None:
     store = f"sqlite:///{tmp_path / 'missing.db'}"

@@ -37,6 +37,7 @@ def gateway(*arguments: str, shell: str = "", **environment: str) -> subprocess.
     return subprocess.run(command, capture_output=True, text=True, timeout=120, env=passed, check=False)
 
 
+@pytest.mark.slow
 def test_escape_sequences_in_names_of_files_do_not_reach_a_terminal(tmp_path: Path) -> None:
     folder = tmp_path / SCREEN
     folder.mkdir()
@@ -55,6 +56,7 @@ def test_a_log_line_stays_one_line() -> None:
     assert printable("caf\u00e9 \u4e2d\udc80") == "caf\u00e9 \u4e2d\\udc80"
 
 
+@pytest.mark.slow
 def test_a_closed_standard_output_is_no_crash(tmp_path: Path) -> None:
     (tmp_path / "target").mkdir()
     store = f"sqlite:///{tmp_path}/runs.db"
@@ -63,6 +65,7 @@ def test_a_closed_standard_output_is_no_crash(tmp_path: Path) -> None:
         assert (done.returncode, "Traceback" in done.stderr) == (2, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_a_gateway_without_standard_streams_serves(demo_store: str, shell: str) -> None:
     with socket.socket() as free:
@@ -86,6 +89,7 @@ def test_a_gateway_without_standard_streams_serves(demo_store: str, shell: str) 
     assert "Traceback" not in out + errors
 
 
+@pytest.mark.slow
 def test_a_gateway_whose_readers_leave_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "runs"
     folder.mkdir()
@@ -154,6 +158,7 @@ def test_secrets_that_everybody_may_read_are_warned_of(
     assert warning == (None if named is None else expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["serve", "platform"])
 def test_the_warning_stands_in_what_is_said_at_start(demo_store: str, tmp_path: Path, command: str) -> None:
     file = tmp_path / "gateway.toml"
@@ -192,6 +197,7 @@ def test_a_configuration_file_that_may_not_be_read_is_named(tmp_path: Path, monk
         load_settings({})
 
 
+@pytest.mark.slow
 def test_without_a_temporary_directory_one_line_says_so(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
@@ -216,6 +222,7 @@ def _archive(place: Path, *statements: str) -> str:
     return store
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statements", "reason"),
     [

@@ -18,6 +18,8 @@ import pytest
 
 from gateway.ingest.demo import unpack_demo
 
+pytestmark = pytest.mark.slow
+
 
 class Serving:
     """A running server: its greeting, and what comes back from its addresses."""

@@ -8,6 +8,8 @@ import pytest
 
 from tests.comparison.archives import compare_archive, compare_seed
 
+pytestmark = pytest.mark.slow
+
 # Two archives with `run.json` and one of bare `target` folders (5).
 SEEDS = (1, 5, 6)
 

@@ -70,6 +70,7 @@ def executions(folder: Path) -> Iterator[Execution]:
             yield Execution(ended, one["unique_id"], status, one["execution_time"], full_refresh, materialization)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("collection", ["mit-dbt-bouncer", "apache-dbt-artifacts-package"])
 async def test_models_did_what_their_run_results_say(public: Path, tmp_path: Path, collection: str) -> None:
     folder = public / collection

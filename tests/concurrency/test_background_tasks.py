@@ -10,6 +10,7 @@ import pytest
 from gateway.concurrency.background_tasks import BackgroundTasks
 
 
+@pytest.mark.slow
 async def test_a_task_is_held_until_it_has_ended() -> None:
     tasks, done = BackgroundTasks(), asyncio.Event()
     tasks.start(_set_later(done))

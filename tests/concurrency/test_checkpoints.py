@@ -113,6 +113,7 @@ def test_without_a_loop_work_is_given_up_beyond_a_bound() -> None:
         run_sync(count(MOST_STEPS + STEPS_PER_PIECE))
 
 
+@pytest.mark.slow
 async def test_pieces_that_are_left_early_begin_no_task_to_close_them() -> None:
     """As when an id in a long list names nothing. Within `only_if_cached` nothing may begin."""
     loop, begun = asyncio.get_running_loop(), []

@@ -64,6 +64,7 @@ async def test_long_lists_are_what_graphql_core_makes_of_them(schema: strawberry
     assert await told(schema, query, fast=True) == await told(schema, query, fast=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("query", ["{ items { number half } }", "{ strict(least: 10) { half } }"])
 async def test_a_neighbour_has_its_turns_while_a_long_list_is_completed(
@@ -93,6 +94,7 @@ async def test_introspection_lets_a_neighbour_on(gateway: Gateway) -> None:
     assert calls < 60_000
 
 
+@pytest.mark.slow
 async def test_thousands_of_references_let_a_neighbour_on(gateway: Gateway) -> None:
     keys = [{"__typename": "Job", "id": f"90000000{number}"} for number in range(5_000)]
     query = "query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }"

@@ -144,6 +144,7 @@ def without_types(found: Any) -> Any:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("client", ["apollo", "urql", "relay"])
 def test_a_page_that_switches_environment_and_filter_shows_what_the_server_says(
     folder: Path, compiled: Path, url: str, client: str
@@ -160,6 +161,7 @@ def test_a_page_that_switches_environment_and_filter_shows_what_the_server_says(
     assert production["runtime"] != staging["runtime"], "the pages differ where the environments do"
 
 
+@pytest.mark.slow
 def test_generated_types_name_every_scalar_and_pass_the_compiler(folder: Path, sdl: Path) -> None:
     (folder / "schema.graphql").write_text(sdl.read_text())
     pages = folder / "pages"

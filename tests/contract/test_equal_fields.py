@@ -119,6 +119,7 @@ DEMO_VIEWS = [
 ]
 
 
+@pytest.mark.slow
 async def test_equal_ids_have_equal_fields_over_the_demo(demo_store: str) -> None:
     cache = Cache()
     async with over(demo_store) as gateway:
@@ -130,6 +131,7 @@ async def test_equal_ids_have_equal_fields_over_the_demo(demo_store: str) -> Non
         assert len(cache.ids(kind)) >= least, kind
 
 
+@pytest.mark.slow
 async def test_equal_ids_have_equal_fields_where_projects_share_names(tmp_path: Path) -> None:
     """Two environments of one project, two projects of one name: the made-up account of the authorisation tests."""
     write_account(tmp_path / "account", places())

@@ -32,6 +32,7 @@ def text(random: Random, least: int = 1) -> str:
     return "".join(random.choices(SIGNS, k=random.randint(least, 4)))
 
 
+@pytest.mark.slow
 def test_generated_ids_of_projects_and_models_are_read_back_and_never_meet() -> None:
     random = Random(7)  # noqa: S311  # the same ids for ever, no secret
     made: dict[str, tuple[str, str | None, str]] = {}
@@ -99,6 +100,7 @@ def meaning(criteria: ProjectFilter | ModelFilter | None) -> Any:
     return (*said, meaning(criteria.models))
 
 
+@pytest.mark.slow
 def test_generated_ids_of_accounts_are_read_back_and_never_meet() -> None:
     random = Random(11)  # noqa: S311  # the same ids for ever, no secret
     made: dict[str, Any] = {}

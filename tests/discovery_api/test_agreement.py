@@ -109,6 +109,7 @@ async def test_scopes_agree(account: dbtAccount, answers: Gateway, scope: dict[s
     assert (note["runsLeftOut"], note["considered"]) == (ranking.left_out, ranking.considered)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("criteria", FILTERS)
 async def test_lists_agree(account: dbtAccount, answers: Gateway, criteria: dict[str, Any]) -> None:
     data = await answers.data(
@@ -272,6 +273,7 @@ def in_run(models: list[Any]) -> list[dict[str, Any]]:
 FRESHNESS = {"success": "FRESH", "warn": "WARN", "failure": "STALE", "unknown": "NEVER_CHECKED"}
 
 
+@pytest.mark.slow
 async def test_runs_of_the_account_and_freshness_agree(account: dbtAccount, answers: Gateway) -> None:
     data = await answers.data(
         """{ account { runs(first: 12, filter: {models: {tags: ["hourly"]}}) { nodes { id } }

@@ -47,6 +47,7 @@ QUESTIONS: dict[str, tuple[Callable[[dbtAccount], object], dict[str, int]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_question_costs_few_requests_and_the_same_one_again_none(tapped: Tapped, name: str) -> None:
     ask, cost = QUESTIONS[name]
@@ -102,6 +103,7 @@ def test_invalidate_forgets_everything(tapped: Tapped) -> None:
     assert tapped.asked() == {**TOPOLOGY, "runs": 1}
 
 
+@pytest.mark.slow
 def test_refresh_of_a_resource_reads_it_again(tapped: Tapped) -> None:
     job = tapped.account.job(301001)
     tapped.asked()
@@ -185,6 +187,7 @@ def test_closing_ends_the_thread(settings: Settings) -> None:
     assert threads_of_the_library() == before
 
 
+@pytest.mark.slow
 def test_an_account_that_is_forgotten_is_closed(settings: Settings) -> None:
     before = threads_of_the_library()
     account = dbtAccount(client=Client(ConnectionOptions(settings, TTL)))
@@ -201,6 +204,7 @@ print([project.project_id for project in account.projects])
 """
 
 
+@pytest.mark.slow
 def test_a_script_without_configuration_gets_the_demo_and_ends_cleanly() -> None:
     done = subprocess.run([sys.executable, "-W", "error", "-c", SCRIPT], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")

@@ -118,6 +118,7 @@ def test_unknown_ids_and_bad_arguments_are_named(
         ask(account)  # type: ignore[operator]  # each row is a call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "error"),
     [

@@ -14,6 +14,7 @@ from gateway.discovery_api.api import Job, Model, Project, Run, dbtAccount
 PAGE = Path(__file__).parents[2] / "docs/python.md"
 
 
+@pytest.mark.slow
 def test_a_newcomer_gets_what_the_page_shows() -> None:
     examples = doctest.DocTestParser().get_examples(PAGE.read_text("utf-8"))
     assert len(examples) > 25

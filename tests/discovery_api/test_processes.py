@@ -42,6 +42,7 @@ def in_child(work: Callable[[], str], seconds: int = 60) -> str:
     return answer if status == 0 else f"ended by {status}"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_process_is_answered_and_leaves_its_parent_alone(account: dbtAccount) -> None:
     assert len(account.get_models()) == MODELS
@@ -62,6 +63,7 @@ def test_an_account_that_was_closed_before_the_fork_stays_closed(account: dbtAcc
     assert in_child(lambda: str(len(account.get_models()))).startswith("ClosedError")
 
 
+@pytest.mark.slow
 def test_what_holds_a_connection_is_not_pickled(account: dbtAccount) -> None:
     for holding in (account, account.get_models()[0], account.get_jobs()[0], account.base_query()):
         for take in (pickle.dumps, copy.deepcopy):
@@ -79,6 +81,7 @@ def test_exceptions_come_out_of_a_pool_as_they_were() -> None:
     assert (back.answer, back.missing[0].project_id) == ([1, 2], "finance")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ask", "hint"),
     [

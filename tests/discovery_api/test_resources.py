@@ -172,6 +172,7 @@ def test_a_model_is_as_fresh_as_its_stalest_source(
 WORST = {"failure": "Error", "warn": "Warn", "success": "Pass", "unknown": "Skipped"}
 
 
+@pytest.mark.slow
 def test_one_stale_source_makes_all_models_behind_it_stale(tapped: Tapped, oracle: Oracle) -> None:
     told = {
         "source.finance.ledger.raw_customers": "failure",

@@ -25,6 +25,7 @@ async def pair(demo_store: str) -> AsyncIterator[Pair]:
         yield both
 
 
+@pytest.mark.slow
 async def test_generated_queries_get_the_same_bytes_for_the_same_requests(pair: Pair, oracle: Oracle) -> None:
     generator = QueryGenerator(11, read_schema(), demo_values(oracle), Shape(fields=25, depth=7))
     with_errors = 0
@@ -34,6 +35,7 @@ async def test_generated_queries_get_the_same_bytes_for_the_same_requests(pair: 
     assert 0 < with_errors < QUERIES / 2, "both kinds are among them"
 
 
+@pytest.mark.slow
 async def test_what_is_deferred_is_in_the_whole_answer_of_who_takes_no_parts(pair: Pair, oracle: Oracle) -> None:
     shape = Shape(fields=20, depth=6, deferred=0.5, undecided=0.2)
     generator, deferring = QueryGenerator(17, read_schema(), demo_values(oracle), shape), 0
@@ -57,6 +59,7 @@ async def test_operations_of_one_document_are_told_apart(pair: Pair) -> None:
     assert len(set(answers.values())) == 5, "only A does not count"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", ["EnvironmentHeaders", "Models", "ModelHistories", "RunModels", "runs", "jobs"])
 async def test_an_upstream_that_fails_midway_gives_the_same_errors(pair: Pair, oracle: Oracle, operation: str) -> None:
     async def broken(call: Call) -> Response | None:

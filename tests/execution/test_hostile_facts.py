@@ -73,6 +73,7 @@ async def slow(schema: GraphQLSchema, text: str, variables: dict[str, Any]) -> b
     return told(result if isinstance(result, ExecutionResult) else await result, calls)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hostility", [0.0, 0.005, 0.03, 0.2])
 async def test_generated_queries_come_to_the_same(
     schema: strawberry.Schema, hostility: float, caplog: pytest.LogCaptureFixture
@@ -86,6 +87,7 @@ async def test_generated_queries_come_to_the_same(
         assert await fast(schema, operations, text, variables) == await slow(core_schema(schema), text, variables), text
 
 
+@pytest.mark.slow
 def test_generated_queries_are_valid_and_of_every_kind(schema: strawberry.Schema) -> None:
     generator = QueryGenerator(0, without_descriptions(schema), VALUES, SHAPE)
     drawn = [generator.query() for _ in range(500)]
@@ -95,6 +97,7 @@ def test_generated_queries_are_valid_and_of_every_kind(schema: strawberry.Schema
     assert any(None in variables.values() for _, variables in drawn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [None, 1, 2, 5])
 @pytest.mark.parametrize("yes", [True, False])
 async def test_fragments_interfaces_and_deciding_variables(schema: strawberry.Schema, count: int, yes: bool) -> None:
@@ -176,6 +179,7 @@ async def test_what_is_no_single_query_is_left_to_graphql_core(schema: strawberr
     assert await Operations(schema).run(parse(text), None, {}, []) is None
 
 
+@pytest.mark.slow
 async def test_plans_are_kept_within_their_bound_and_go_with_their_documents(schema: strawberry.Schema) -> None:
     conjure(1, 0.0)
     operations = Operations(schema, most=3)
@@ -188,6 +192,7 @@ async def test_plans_are_kept_within_their_bound_and_go_with_their_documents(sch
     assert len(operations) == 0
 
 
+@pytest.mark.slow
 async def test_documents_that_ask_for_the_same_keys_share_a_class(schema: strawberry.Schema) -> None:
     """One that is made for each would stay, with others, until the garbage collector looks at what is old."""
     conjure(1, 0.0)

@@ -76,6 +76,7 @@ def notice_work(gateway: Gateway) -> list[str]:
     return began
 
 
+@pytest.mark.slow
 async def test_generated_queries_get_the_same_bytes_whatever_is_at_hand(pair: Pair, oracle: Oracle) -> None:
     generator = QueryGenerator(41, read_schema(), demo_values(oracle), Shape(fields=12, depth=6))
     chance, began = Random(41), notice_work(pair.fast)  # noqa: S311
@@ -86,6 +87,7 @@ async def test_generated_queries_get_the_same_bytes_whatever_is_at_hand(pair: Pa
     assert began == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", ['{ job(id: "301001") { name } }', HEADERS, RANKING])
 async def test_models_that_are_read_ahead_of_their_headers_are_not_begun_at_once(pair: Pair, before: str) -> None:
     began = notice_work(pair.fast)

@@ -31,6 +31,7 @@ async def pair(demo_store: str) -> AsyncIterator[Pair]:
         yield both
 
 
+@pytest.mark.slow
 async def test_questions_asked_again_and_again_get_the_same_bytes(pair: Pair, oracle: Oracle) -> None:
     generator = QueryGenerator(29, read_schema(), demo_values(oracle), Shape(fields=15, depth=6))
     for _ in range(QUERIES):
@@ -39,6 +40,7 @@ async def test_questions_asked_again_and_again_get_the_same_bytes(pair: Pair, or
         assert len(answers) == 1, query
 
 
+@pytest.mark.slow
 async def test_pages_that_overlap_and_variables_that_decide_get_the_same_bytes(pair: Pair) -> None:
     after = None
     for first in (3, 5, 3, 7, 100, 100, 100, 4):
@@ -84,6 +86,7 @@ def test_what_may_change_is_never_kept() -> None:
         assert kept.encode(frozen_first) is None
 
 
+@pytest.mark.slow
 def test_rows_and_their_objects_stay_within_the_room_and_go_when_it_is_cleared() -> None:
     room = Room(most_bytes=100_000)
     kept, most = [RowCache(room, rows_of) for _ in range(3)], 0
@@ -106,6 +109,7 @@ def test_rows_and_their_objects_stay_within_the_room_and_go_when_it_is_cleared()
     assert len(room) == 0
 
 
+@pytest.mark.slow
 async def test_rows_go_when_facts_have_changed(demo_store: str) -> None:
     others = rooms()
     async with serving(Settings(store_url=demo_store, response_cache_bytes=0)) as gateway:

@@ -59,6 +59,7 @@ async def answered(gateway: Gateway) -> Mapping[str, float]:
     return {way: float(count) for way, count in re.findall(r'gateway_answers_total\{way="(\w+)"\} ([0-9.]+)', shown)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hostility", [0.0, 0.01, 0.1])
 async def test_over_wrong_facts_only_right_answers_are_given_at_once(
     schema: strawberry.Schema, hostility: float, caplog: pytest.LogCaptureFixture
@@ -79,6 +80,7 @@ async def test_over_wrong_facts_only_right_answers_are_given_at_once(
     assert 5 < at_once < QUERIES, "some wait, or hold an error"
 
 
+@pytest.mark.slow
 async def test_what_is_at_hand_is_answered_at_once_and_the_metrics_say_so(settings: Settings) -> None:
     off = settings.model_copy(update={"fast_path": False})
     async with serving(settings) as fast, serving(off) as plain:
@@ -102,6 +104,7 @@ async def test_what_is_read_anew_each_time_is_asked_once_for_each_answer(gateway
     assert await answered(gateway) == {"compiled": 6}
 
 
+@pytest.mark.slow
 async def test_an_operation_that_fails_is_answered_in_the_usual_way(gateway: Gateway) -> None:
     await gateway.ask(MODELS)
     wrong = '{ account { id models(filter: { modelIds: ["nothing.here"] }) { nodes { id } } } }'

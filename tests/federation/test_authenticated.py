@@ -48,6 +48,7 @@ async def test_a_router_is_given_it_where_it_was_asked_for(
     assert capsys.readouterr().out == expected
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("packages")
 @pytest.mark.parametrize("composer", ["apollo", "guild"])
 def test_it_composes_and_the_supergraph_says_it_too(composer: str, gateway_sdl: str, tmp_path: Path) -> None:

@@ -38,10 +38,12 @@ async def test_the_gateway_gives_its_router_the_committed_schema(answers: Gatewa
     assert data["_service"]["sdl"].strip() == gateway_sdl.strip()
 
 
+@pytest.mark.slow
 def test_the_subgraph_composes_alone(composer: str, gateway_sdl: str, tmp_path: Path) -> None:
     composed(compose(composer, tmp_path, {DBT: gateway_sdl}))
 
 
+@pytest.mark.slow
 def test_it_composes_with_a_subgraph_that_extends_model_and_job_and_has_its_own_pages(
     composer: str, gateway_sdl: str, ownership_sdl: str, tmp_path: Path
 ) -> None:
@@ -54,12 +56,14 @@ def test_it_composes_with_a_subgraph_that_extends_model_and_job_and_has_its_own_
     assert fields(supergraph, "PageInfo") == {"hasNextPage", "hasPreviousPage", "startCursor", "endCursor"}
 
 
+@pytest.mark.slow
 def test_it_composes_with_a_subgraph_that_writes_extend(composer: str, gateway_sdl: str, tmp_path: Path) -> None:
     supergraph = composed(compose(composer, tmp_path, {DBT: gateway_sdl, OTHER: EXTENDING}))
     assert "costPerMonth" in fields(supergraph, "Model")
     assert "onCall" in fields(supergraph, "Job")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["hasNextPage: Boolean!", f"{PAGE} pageCount: Int"], ids=["fewer", "more"])
 def test_pages_of_other_fields_than_relays_would_not_compose(
     composer: str, page: str, gateway_sdl: str, tmp_path: Path
@@ -69,6 +73,7 @@ def test_pages_of_other_fields_than_relays_would_not_compose(
     assert compose(composer, tmp_path, {DBT: gateway_sdl, OTHER: theirs}).codes == {"SATISFIABILITY_ERROR"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["Account", "Project", "Model", "Job", "Run"])
 def test_every_entity_can_be_extended_by_its_id(composer: str, kind: str, gateway_sdl: str, tmp_path: Path) -> None:
     extending = EXTENDING.replace("type Model", f"type {kind}") if kind != "Job" else EXTENDING
@@ -90,12 +95,14 @@ def test_a_field_that_dbt_answers_cannot_be_answered_by_another_team(
     assert compose(composer, tmp_path, {DBT: gateway_sdl, OTHER: claiming}).codes == {"INVALID_FIELD_SHARING"}
 
 
+@pytest.mark.slow
 def test_an_entity_without_its_key_would_not_compose(composer: str, gateway_sdl: str, tmp_path: Path) -> None:
     keyless = gateway_sdl.replace('type Model @key(fields: "id")', "type Model")
     result = compose(composer, tmp_path, {DBT: keyless, OTHER: EXTENDING})
     assert result.supergraph is None
 
 
+@pytest.mark.slow
 def test_a_newer_version_would_shut_one_composer_out(gateway_sdl: str, tmp_path: Path) -> None:
     """Why the subgraph says 2.9. When this fails, the documentation and the version may move."""
     newer = gateway_sdl.replace("federation/v2.9", "federation/v2.10")

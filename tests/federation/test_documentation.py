@@ -22,6 +22,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("packages")
 @pytest.mark.parametrize("composer", ["apollo", "guild"])
 def test_the_example_of_another_team_composes(composer: str, gateway_sdl: str, tmp_path: Path) -> None:
@@ -35,6 +36,7 @@ def test_the_resolvers_are_those_of_the_program_that_runs() -> None:
     assert resolvers in (HERE / "ownership.py").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_the_query_is_answered_by_a_router(router: Router) -> None:
     _, query = blocks("graphql")
     data = router.data(query)

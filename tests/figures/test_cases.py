@@ -46,6 +46,7 @@ EXPECTED: list[tuple[str, str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "query", "expected"), EXPECTED, ids=[case for case, _, _ in EXPECTED])
 async def test_a_case_gives_the_expected_values(ask: Ask, case: str, query: str, expected: Any) -> None:
     async with ask(CASES / case).gateway() as gateway:
@@ -67,6 +68,7 @@ async def test_pages_of_equal_times_lose_no_run(ask: Ask) -> None:
     assert found == ["9", "8", "7", "6"]
 
 
+@pytest.mark.slow
 async def test_a_retry_thirty_hours_later_counts(tmp_path: Path, ask: Ask) -> None:
     with tarfile.open(CASES / "c13.tar.xz") as packed:
         packed.extractall(tmp_path / "c13", filter="data")
@@ -76,6 +78,7 @@ async def test_a_retry_thirty_hours_later_counts(tmp_path: Path, ask: Ask) -> No
     assert account == {"slowestModels": [{"runtime": 34.0}]}
 
 
+@pytest.mark.slow
 async def test_each_runtime_names_a_model_of_its_own(ask: Ask) -> None:
     async with ask(CASES / "c4b").gateway() as gateway:
         job = (await gateway.data('{ job(id: "1") { runtimes(byModel: true) { runId modelId } } }'))["job"]

@@ -29,6 +29,7 @@ def refreshed_last(small: SmallArchive, steps: list[str]) -> SmallArchive:
     return small
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["gateway", "without_admin"])
 @pytest.mark.parametrize("steps", [["dbt build"], []])
 async def test_full_refreshes_are_left_out_unless_asked_for(
@@ -85,6 +86,7 @@ async def test_a_job_in_an_unmarked_environment_says_that_its_models_are_not_kno
     assert "neither production nor staging" in note["note"]
 
 
+@pytest.mark.slow
 async def test_every_filter_on_a_job_looks_at_the_run_that_tells_what_it_builds(small: SmallArchive, ask: Ask) -> None:
     """Job 1 built m with the tag `old`; job 2 has built it since with the tag `new`."""
     small.account({1: {}, 2: {}})

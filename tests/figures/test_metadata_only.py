@@ -17,6 +17,7 @@ HOUR = timedelta(hours=1)
 JOBS = "{ account { jobs { nodes { id runs(first: 5) { nodes { id runtime } } } } } }"
 
 
+@pytest.mark.slow
 async def test_a_job_that_moved_to_another_environment_stands_where_it_ran_last(small: SmallArchive, ask: Ask) -> None:
     small.account({1: {}})
     small.run(100, 1, DAY, Command([Did("m")]), environment_id=STAGING)
@@ -40,6 +41,7 @@ async def test_a_run_lasts_from_its_first_command_even_if_a_later_one_ran_its_mo
     assert runs == [("101", 1200.0), ("100", 600.0)]
 
 
+@pytest.mark.slow
 async def test_nothing_of_single_commands_is_read_where_the_admin_api_tells_times(
     small: SmallArchive, ask: Ask
 ) -> None:

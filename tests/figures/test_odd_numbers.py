@@ -13,6 +13,7 @@ QUERY = """{ model(id: "shop.odd") { runtime lastRun { runtime status } runs(fir
     account { slowestModels(first: 5, lastRuns: 5) { runtime model { id } } } }"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["gateway", "without_admin"])
 @pytest.mark.parametrize("seconds", [1e308, -5.0])
 async def test_an_impossible_runtime_is_not_ranked(small: SmallArchive, ask: Ask, seconds: float, way: str) -> None:

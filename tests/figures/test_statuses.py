@@ -25,6 +25,7 @@ def after_a_success(small: SmallArchive, word: str, seconds: float) -> SmallArch
     return small.run(101, 1, DAY + timedelta(days=1), Command([Did("m", word, seconds)]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("word", "seconds", "status"), [*WORDS, UNKNOWN])
 @pytest.mark.parametrize("way", ["gateway", "without_admin"])
 async def test_what_was_not_executed_is_told_as_it_is_and_never_timed(
@@ -45,6 +46,7 @@ async def test_what_was_not_executed_is_told_as_it_is_and_never_timed(
     assert notes[0]["runsLeftOut"] == {reason: 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("word", "seconds", "status"), [*WORDS, UNKNOWN])
 def test_the_library_tells_the_same(small: SmallArchive, ask: Ask, word: str, seconds: float, status: str) -> None:
     with ask(after_a_success(small, word, seconds)).account() as account:
@@ -70,6 +72,7 @@ async def test_models_are_found_by_what_became_of_them(small: SmallArchive, ask:
     assert found == {"REUSED": ["shop.a"], "UNKNOWN": ["shop.b"], "SUCCESS": ["shop.c"]}
 
 
+@pytest.mark.slow
 async def test_the_words_of_last_attempts_cost_one_document_and_only_where_dbt_has_none(
     small: SmallArchive, ask: Ask
 ) -> None:
@@ -80,6 +83,7 @@ async def test_the_words_of_last_attempts_cost_one_document_and_only_where_dbt_h
         assert "RunWords" not in await gateway.count(query)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["gateway", "without_admin"])
 async def test_a_test_that_was_reused_is_reused(small: SmallArchive, ask: Ask, way: str) -> None:
     attached = {"attached_node": "model.shop.m", "depends_on": {"nodes": ["model.shop.m"]}}

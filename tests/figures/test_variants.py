@@ -33,6 +33,7 @@ def after_an_ordinary_run(small: SmallArchive, args: dict[str, Any]) -> SmallArc
     return small.run(101, 1, DAY + timedelta(days=1), Command([Did("m", "success", 90.0, node=INCREMENTAL)], args=args))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("args", "reason"), REASONS)
 @pytest.mark.parametrize("way", ["gateway", "without_admin"])
 async def test_a_run_is_left_out_of_means_for_what_its_own_arguments_say(
@@ -67,6 +68,7 @@ async def test_full_refreshes_count_when_they_are_asked_for_and_for_tables(small
     assert tables["account"]["slowestModels"] == [{"runtime": 6.0, "runCount": 2}]
 
 
+@pytest.mark.slow
 async def test_the_arguments_of_a_command_are_read_once(small: SmallArchive, ask: Ask) -> None:
     async with ask(after_an_ordinary_run(small, {"full_refresh": True})).gateway() as gateway:
         first = await gateway.count(RANKING)
@@ -138,6 +140,7 @@ async def test_a_job_that_also_runs_for_other_reasons_is_no_ci_job(
     assert data == {"job": {"kind": "OTHER"}, "model": {"lastRun": scheduled}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("category", "kind"),
     [("ci", "CI"), ("gitlab_merge_request", "CI"), ("circleci", "OTHER"), ("special", "OTHER"), ("", "OTHER")],

@@ -27,6 +27,7 @@ def long_run_among_many(small: SmallArchive) -> SmallArchive:
     return small
 
 
+@pytest.mark.slow
 async def test_a_run_of_more_than_a_day_stays_in_rankings_and_histories(small: SmallArchive, ask: Ask) -> None:
     query = """{ account { slowestModels(first: 1, lastRuns: 3) { runtime runCount model { id } }
         models(first: 250) { nodes { id runs(first: 3) { nodes { runtime } } } } } }"""
@@ -62,6 +63,7 @@ def test_the_library_speaks_of_one_run(small: SmallArchive, ask: Ask) -> None:
         assert (last.run_id, model.last_run_status, model.last_run_runtime) == ("100", "success", 2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["gateway", "without_admin"])
 async def test_an_execution_that_its_own_run_superseded_is_no_last_success(
     small: SmallArchive, ask: Ask, way: str

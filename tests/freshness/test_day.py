@@ -10,6 +10,7 @@ import pytest
 from tests.freshness.day import EVERY, Plan, simulate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("webhooks", [False, True])
 async def test_dashboards_cost_what_changes_and_not_what_is_looked_at(tmp_path: Path, webhooks: bool) -> None:
     plan = Plan(projects=4, hours=0.4, opened=(0.1, 0.4), between_runs=120, webhooks=webhooks)

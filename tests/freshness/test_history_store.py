@@ -51,6 +51,7 @@ def forget_all_but_newest(call: Call, answer: Any) -> Any:
     return answer
 
 
+@pytest.mark.slow
 async def test_a_finished_run_is_not_read_again_after_a_restart(demo_store: str, history: str, oracle: Oracle) -> None:
     settings = Settings(store_url=demo_store, history_url=history)
     run_id = str(oracle.production_jobs[0].runs[0].id)
@@ -61,6 +62,7 @@ async def test_a_finished_run_is_not_read_again_after_a_restart(demo_store: str,
         assert await after.data(RUN, id=run_id) == first
 
 
+@pytest.mark.slow
 async def test_a_history_outlives_what_dbt_tells(demo_store: str, history: str, oracle: Oracle) -> None:
     settings = Settings(store_url=demo_store, history_url=history)
     model = most_run(oracle)
@@ -77,6 +79,7 @@ async def test_a_history_outlives_what_dbt_tells(demo_store: str, history: str, 
         assert len((await without.data(RUNS, id=model.id))["model"]["runs"]["nodes"]) == 1
 
 
+@pytest.mark.slow
 async def test_other_accounts_in_one_database_do_not_meet(
     demo_store: str, demo_folder: Path, history: str, oracle: Oracle
 ) -> None:
@@ -122,6 +125,7 @@ async def test_several_processes_open_it_and_keep_the_same_at_once(history: str)
     await other.close()
 
 
+@pytest.mark.slow
 async def test_a_database_that_breaks_costs_its_facts_and_nothing_else(
     demo_store: str, history: str, oracle: Oracle
 ) -> None:

@@ -126,6 +126,7 @@ async def test_without_tolerance_everybody_waits_for_what_is_new(demo_store: str
         assert told(await gateway.ask(RUNTIMES)) == expected(oracle, dbt.seconds)
 
 
+@pytest.mark.slow
 async def test_while_dbt_is_down_the_last_facts_are_told_with_the_reason(aging: Aging, oracle: Oracle) -> None:
     await aging.gateway.ask(RUNTIMES)
     aging.gateway.upstream.fault = down
@@ -172,6 +173,7 @@ async def test_after_a_429_the_last_facts_are_told_and_dbt_is_left_alone(aging: 
     assert all(0 < error["extensions"]["retryAfter"] <= 60 for error in fresh.errors)
 
 
+@pytest.mark.slow
 async def test_a_slow_dbt_holds_nobody_up_who_can_be_told_something(aging: Aging, oracle: Oracle) -> None:
     await aging.gateway.ask(RUNTIMES)
     released = asyncio.Event()

@@ -130,6 +130,7 @@ MATRIX: dict[str, tuple[Callable[[dict[str, Any]], Any], int, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", MATRIX)
 async def test_what_is_signed_is_judged_by_what_it_says(aging: Aging, event: dict[str, Any], case: str) -> None:
     change, status, word = MATRIX[case]
@@ -257,6 +258,7 @@ async def test_an_event_of_a_known_environment_needs_no_answer_of_dbt(aging: Agi
     assert await deliver(aging, event) == (200, "done")
 
 
+@pytest.mark.slow
 async def test_dbt_is_answered_while_it_is_still_being_asked(aging: Aging, event: dict[str, Any]) -> None:
     released = asyncio.Event()
 

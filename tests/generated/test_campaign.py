@@ -29,6 +29,7 @@ from tests.sharing.conftest import own_redis
 VALID, MUTATED, SHARED = 500, 1_200, 60
 
 
+@pytest.mark.slow
 async def test_every_valid_query_is_answered_as_the_files_have_it(answers: Gateway, oracle: Oracle) -> None:
     findings = await Campaign(answers, oracle, seed=20).ask_valid(VALID)
     assert findings.faults == []
@@ -50,6 +51,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 async def test_replicas_that_share_a_redis_answer_the_same(settings: Settings, oracle: Oracle, tmp_path: Path) -> None:
     """The first fills Redis with facts of every kind, the second takes them from there."""
     async with own_redis(tmp_path) as redis:
@@ -71,6 +73,7 @@ async def test_replicas_that_share_a_redis_answer_the_same(settings: Settings, o
     assert kinds >= KINDS
 
 
+@pytest.mark.slow
 async def test_no_mutated_query_breaks_anything(answers: Gateway, oracle: Oracle) -> None:
     findings = await Campaign(answers, oracle, seed=21).ask_mutated(MUTATED)
     assert findings.faults == []

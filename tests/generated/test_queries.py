@@ -19,12 +19,14 @@ def queries(oracle: Oracle) -> list[str]:
     return [generator.query()[0] for _ in range(COUNT)]
 
 
+@pytest.mark.slow
 def test_every_generated_query_is_valid(queries: list[str]) -> None:
     schema = read_schema()
     for query in queries:
         assert validate(schema, parse(query)) == [], query
 
 
+@pytest.mark.slow
 def test_they_use_every_field_and_argument_that_a_query_can(queries: list[str]) -> None:
     schema, used = read_schema(), set[str]()
     types = TypeInfo(schema)

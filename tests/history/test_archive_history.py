@@ -79,6 +79,7 @@ async def test_models_are_counted_by_one_statement_and_none_is_read(gateway: Gat
     assert reply.gateway["historySources"] == ["ARCHIVE"]
 
 
+@pytest.mark.slow
 async def test_a_run_that_arrives_shows_when_its_environment_is_checked_again(
     demo_folder: Path, oracle: Oracle, tmp_path: Path
 ) -> None:
@@ -101,6 +102,7 @@ async def test_a_run_that_arrives_shows_when_its_environment_is_checked_again(
     assert any("recent_results" in one for one in noted)
 
 
+@pytest.mark.slow
 async def test_a_caller_of_one_project_ranks_its_models_alone(settings: Settings, oracle: Oracle) -> None:
     """Facts are shared by all callers: what somebody else had added up before must not show."""
     everything, finance = Holder("everything"), Holder("finance", ("finance",))
@@ -117,6 +119,7 @@ async def test_a_caller_of_one_project_ranks_its_models_alone(settings: Settings
     assert [one["id"] for one in counted.data["account"]["projects"]["nodes"]] == ["finance"]
 
 
+@pytest.mark.slow
 async def test_an_archive_that_cannot_be_read_is_named(demo_folder: Path, tmp_path: Path) -> None:
     store = stored(demo_folder, tmp_path)
     async with serving(Settings(store_url=store, history_source="archive")) as gateway:

@@ -32,6 +32,7 @@ async def pair(settings: Settings) -> AsyncIterator[tuple[Gateway, Gateway]]:
         yield opened[0], opened[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [11, 12])
 async def test_generated_questions_have_the_same_answers(
     pair: tuple[Gateway, Gateway], oracle: Oracle, seed: int

@@ -65,6 +65,7 @@ async def app(settings: Settings) -> AsyncIterator[Starlette]:
         yield created
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(node() is None, reason="Node is not installed")
 async def test_every_audit_passes(app: Starlette, suite: Path) -> None:
     results = await audit(app, suite)

@@ -310,6 +310,7 @@ def nesting(value: Any) -> int:
     return 0 if inner is None else 1 + max(map(nesting, inner), default=0)
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(
     st.recursive(

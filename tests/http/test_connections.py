@@ -129,6 +129,7 @@ async def test_a_handshake_that_cannot_be_read_is_refused_at_once(name: str) -> 
     assert app.scopes == []
 
 
+@pytest.mark.slow
 async def test_a_handshake_that_nobody_accepts_is_let_go() -> None:
     app = Seeing()
     app.accepts = False
@@ -137,6 +138,7 @@ async def test_a_handshake_that_nobody_accepts_is_let_go() -> None:
         assert len(context.limiter) == 0
 
 
+@pytest.mark.slow
 async def test_half_a_handshake_is_let_go() -> None:
     async with served(Seeing(), QUICK) as (port, _):
         assert await ask(port, OPENING) == b""
@@ -341,6 +343,7 @@ async def test_text_that_is_none_closes_the_socket_without_a_line_in_the_log(cap
     assert [one.getMessage() for one in caplog.records if one.levelname in ("WARNING", "ERROR")] == []
 
 
+@pytest.mark.slow
 async def test_pings_of_a_client_that_does_not_read_are_not_read_on() -> None:
     app = Seeing()
     ping = b"\x89\xfd\0\0\0\0" + b"p" * 125
@@ -366,6 +369,7 @@ async def test_pings_of_a_client_that_does_not_read_are_not_read_on() -> None:
         writer.transport.abort()
 
 
+@pytest.mark.slow
 async def test_a_client_that_reads_again_is_answered_on() -> None:
     ping = b"\x89\xfd\0\0\0\0" + b"p" * 125
     async with served(Seeing()) as (port, _):
@@ -380,6 +384,7 @@ async def test_a_client_that_reads_again_is_answered_on() -> None:
         writer.close()
 
 
+@pytest.mark.slow
 async def test_empty_lines_hold_no_connection() -> None:
     async with served(Seeing(), QUICK) as (port, context):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

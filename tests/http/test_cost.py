@@ -260,6 +260,7 @@ def input_objects(value: Any) -> int:
     return 1 + sum(input_objects(field) for field in value.values()) if isinstance(value, dict) else 0
 
 
+@pytest.mark.slow
 def test_costs_of_generated_queries_are_those_of_plain_recursion(oracle: Oracle) -> None:
     generator = QueryGenerator(11, read_schema(), demo_values(oracle))
     costs = set()

@@ -86,6 +86,7 @@ GUESSES = [
 ]
 
 
+@pytest.mark.slow
 async def test_a_word_list_finds_out_nothing(silent: Gateway, names: set[str]) -> None:
     """Right and wrong words at every place of a document: whatever is refused is refused in the same words."""
     words = [*sorted(names & WORDS), "modell", "nothing", "acount", "JobOrde", "Modle"]
@@ -140,6 +141,7 @@ NEARLY = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", NEARLY)
 async def test_suggestions_can_be_switched_off_alone(answers: Gateway, settings: Settings, query: str) -> None:
     assert "Did you mean" in (await answers.ask(query)).text
@@ -150,6 +152,7 @@ async def test_suggestions_can_be_switched_off_alone(answers: Gateway, settings:
         assert (await gateway.ask("{ __schema { queryType { name } } }")).data
 
 
+@pytest.mark.slow
 async def test_the_sdl_has_its_own_switch(settings: Settings) -> None:
     for changed, told in (
         ({"introspection": False}, False),

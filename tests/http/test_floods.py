@@ -6,6 +6,7 @@ import gc
 from collections import Counter
 from collections.abc import Iterator
 
+import pytest
 from graphql import DocumentNode, Token
 
 from gateway.http.request.documents import DocumentLimits
@@ -29,6 +30,7 @@ def kept() -> Counter[type]:
     return Counter(type(one) for one in gc.get_objects() if isinstance(one, DocumentNode | Token))
 
 
+@pytest.mark.slow
 async def test_a_flood_of_hostile_documents_leaves_nothing(settings: Settings) -> None:
     async with serving(settings) as gateway:
         answered = await gateway.client.post("/graphql", json={"query": "{ account { id } }"})

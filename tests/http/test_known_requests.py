@@ -98,6 +98,7 @@ async def test_facts_past_their_time_are_asked_about_once_and_then_known_again(q
         assert (await warm(connection, raw(PROJECTS)))["data"] == later["data"]
 
 
+@pytest.mark.slow
 async def test_a_document_that_is_let_go_is_not_kept_alive_for_requests_that_may_come_again(quick: Settings) -> None:
     opened = Opened(quick)
     async with opened.connect() as connection:
@@ -175,6 +176,7 @@ def ways(shown: str) -> dict[str, float]:
     return {way: float(n) for way, n in re.findall(r'gateway_answers_total\{way="(\w+)"\} ([0-9.]+)', shown)}
 
 
+@pytest.mark.slow
 async def test_no_more_requests_are_known_than_there_is_room_for(
     quick: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -107,6 +107,7 @@ def documents(draw: st.DrawFn) -> str:
     return " ".join(draw(st.permutations(parts)))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(documents())
 def test_the_figures_are_those_of_the_unfolded_document(text: str) -> None:
@@ -180,6 +181,7 @@ def test_the_largest_operation_counts() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [600, 6000])
 @pytest.mark.parametrize("name", GENERATORS)
 async def test_a_document_that_grows_without_end_is_refused(
@@ -240,6 +242,7 @@ def test_kept_documents_are_bounded_by_their_tokens_and_the_last_used_stay() -> 
     assert reader.read("{ field29 }") is not second
 
 
+@pytest.mark.slow
 def test_what_is_known_of_a_document_goes_with_it() -> None:
     known = PerDocument(lambda document, _: len(document.definitions))
     documents = [parse("{ a }") for _ in range(3)]
@@ -250,6 +253,7 @@ def test_what_is_known_of_a_document_goes_with_it() -> None:
     assert len(known) == 0
 
 
+@pytest.mark.slow
 def test_a_document_that_is_let_go_leaves_nothing_to_the_garbage_collector() -> None:
     """It looks at what has grown old rarely; until then every document that came once would stay."""
     reader = Documents(DocumentLimits())

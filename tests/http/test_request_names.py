@@ -73,6 +73,7 @@ async def told(port: int, request: bytes) -> tuple[bytes, Any]:
     return head.partition(b"\r\n")[0], codes or answer.get("data")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept_bytes", [0, 1_000_000])
 async def test_whatever_comes_is_answered_as_if_nothing_had_come_before(demo_store: str, kept_bytes: int) -> None:
     settings = Settings(store_url=demo_store, open=True, response_cache_bytes=kept_bytes)

@@ -324,6 +324,7 @@ def test_only_whole_answers_of_standing_facts_last() -> None:
     assert not fresh.holds()
 
 
+@pytest.mark.slow
 async def test_the_gateway_keeps_answers_while_their_facts_are_believed(settings: Settings) -> None:
     question = "{ account { models(first: 5) { nodes { id } } } }"
     async with serving(settings) as gateway:

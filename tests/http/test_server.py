@@ -54,6 +54,7 @@ async def converse(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
         writer.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parts",
     [
@@ -74,6 +75,7 @@ async def test_a_client_that_does_not_finish_its_request_is_let_go(app: Starlett
     assert answer == b""
 
 
+@pytest.mark.slow
 async def test_a_body_that_drips_on_after_the_answer_does_not_hold_the_connection(app: Starlette) -> None:
     head = HEAD.replace(b"application/json", b"text/plain").replace(str(len(BODY)).encode(), b"100000")
     async with served(app) as port:
@@ -81,6 +83,7 @@ async def test_a_body_that_drips_on_after_the_answer_does_not_hold_the_connectio
     assert b" 415 " in answer or answer == b""
 
 
+@pytest.mark.slow
 async def test_a_request_in_time_is_answered_and_the_connection_kept(app: Starlette) -> None:
     async with served(app) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -96,6 +99,7 @@ async def test_a_request_in_time_is_answered_and_the_connection_kept(app: Starle
         writer.close()
 
 
+@pytest.mark.slow
 async def test_the_next_request_on_a_connection_has_a_deadline_too(app: Starlette) -> None:
     async with served(app) as port:
         answer = await converse(port, HEAD + BODY, HEAD[:20], pause=0.1)
@@ -222,6 +226,7 @@ async def test_an_odd_request_is_refused_once_and_nothing_behind_it_is_answered(
     assert b"hello" not in answer
 
 
+@pytest.mark.slow
 async def test_a_client_that_does_not_read_is_let_go() -> None:
     finished = asyncio.Event()
 
@@ -315,6 +320,7 @@ async def test_a_start_that_fails_for_a_known_reason_is_one_line() -> None:
     assert lifespan.said == [{"type": "lifespan.startup.failed", "message": "error: The archive is empty."}]
 
 
+@pytest.mark.slow
 async def test_a_leaving_gateway_serves_on_says_no_when_asked_and_closes_connections(app: Starlette) -> None:
     left = asyncio.Event()
     before = signal.signal(signal.SIGTERM, lambda *_: left.set())

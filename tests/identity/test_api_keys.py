@@ -54,6 +54,7 @@ async def test_a_key_in_a_header_lets_its_holder_in(settings: Settings, headers:
     assert (await ask(create_app(known_to(settings, ANNA)), headers)).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "headers",
     [
@@ -113,6 +114,7 @@ async def test_nobody_is_read_before_he_is_known(settings: Settings) -> None:
     assert sent[0]["status"] == 401
 
 
+@pytest.mark.slow
 async def test_the_explorer_and_probes_need_no_key_and_metrics_need_theirs(settings: Settings) -> None:
     async with serving(known_to(settings, ANNA, BERT)) as gateway:
         for path, headers, status in (

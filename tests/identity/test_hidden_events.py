@@ -70,6 +70,7 @@ async def told(settings: Settings, oracle: Oracle, eventful: int | None) -> tupl
     return answers, calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stale_seconds", [0, 60])
 async def test_runs_in_hidden_projects_change_no_answer_count_or_age(
     demo_store: str, oracle: Oracle, stale_seconds: float

@@ -260,10 +260,12 @@ pytestmark = [
 ]
 
 
+@pytest.mark.slow
 async def test_nothing_hidden_is_told(leaky_store: str) -> None:
     await take(Walk(leaky_store, Random(SEED)), STEPS)  # noqa: S311  # the same walk for ever
 
 
+@pytest.mark.slow
 async def test_nothing_hidden_is_told_by_replicas_that_share_a_redis(leaky_store: str, tmp_path: Path) -> None:
     async with own_redis(tmp_path) as redis:
         walk = Walk(leaky_store, Random(SEED + 1), redis)  # noqa: S311

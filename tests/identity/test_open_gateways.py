@@ -34,6 +34,7 @@ async def ask(app: Starlette, peer: str | None, headers: Mapping[str, str] | Non
         return await caller.post("/graphql", json=QUESTION, headers=dict(headers or {}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
 async def test_its_own_machine_is_answered(settings: Settings, peer: str) -> None:
     assert (await ask(create_app(settings), peer)).status_code == 200
@@ -51,6 +52,7 @@ async def test_others_are_refused_before_anything_is_read(settings: Settings, pe
     assert "GATEWAY_OPEN" in error["message"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "header",
     ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host", "x-forwarded-proto", "Via", "CF-Connecting-IP"],

@@ -133,6 +133,7 @@ async def test_keys_say_who_may_come_and_the_token_what_is_read(settings: Settin
             assert (await ask(client, headers))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
+@pytest.mark.slow
 async def test_tokens_are_not_written_anywhere(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     platform = PerToken({ANNA: True})

@@ -53,6 +53,7 @@ async def parts(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         yield opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("holder", HOLDERS, ids=lambda one: one.name)
 async def test_a_caller_is_answered_as_if_there_were_nothing_else(
     holder: Holder, whole: Gateway, parts: Mapping[str, Gateway], oracle: Oracle
@@ -86,6 +87,7 @@ async def test_who_sees_nothing_finds_an_empty_account(whole: Gateway) -> None:
     assert all("at all" in error["message"] for error in reply.errors)
 
 
+@pytest.mark.slow
 async def test_who_sees_everything_sees_what_an_open_gateway_shows(
     whole: Gateway, answers: Gateway, oracle: Oracle
 ) -> None:

@@ -63,6 +63,7 @@ def test_the_archive_counts_what_the_files_hold(platform: Platform, reckoning: R
     )
 
 
+@pytest.mark.slow
 def test_reading_again_changes_nothing(runs_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
     folder = copy(runs_folder, tmp_path / "runs", DAILY)
     first = ingest_folder(empty_archive, folder)
@@ -82,6 +83,7 @@ def test_progress_is_told_after_each_folder(runs_folder: Path, tmp_path: Path, e
     assert [Path(each.folder).name for each in seen] == [LATE.name, DAILY.name]
 
 
+@pytest.mark.slow
 def test_a_step_that_arrives_later_completes_its_run(runs_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
     folder = copy(runs_folder, tmp_path / "runs", DAILY)
     kept = tmp_path / "kept"
@@ -96,6 +98,7 @@ def test_a_step_that_arrives_later_completes_its_run(runs_folder: Path, tmp_path
     assert empty_archive.describe().model_results == models
 
 
+@pytest.mark.slow
 def test_identical_nodes_are_stored_once(platform: Platform, reckoning: Reckoning) -> None:
     volatile = {
         "compiled",
@@ -117,6 +120,7 @@ def test_identical_nodes_are_stored_once(platform: Platform, reckoning: Reckonin
     assert stored <= len(distinct)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["manifest.json", "run_results.json"])
 @pytest.mark.parametrize(
     ("spoil", "reason"),
@@ -227,6 +231,7 @@ def strip_cloud(folder: Path) -> None:
             path.write_text(json.dumps(content))
 
 
+@pytest.mark.slow
 def test_a_run_that_nobody_numbered_gets_the_same_ids_everywhere(
     runs_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
@@ -253,6 +258,7 @@ def test_a_run_that_nobody_numbered_gets_the_same_ids_everywhere(
     assert all(0 < number < 2**48 for number in (account["id"], project["id"], environment["id"], job["id"], run["id"]))
 
 
+@pytest.mark.slow
 def test_production_is_the_environment_named_so_or_the_one_used_last(
     runs_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
@@ -275,6 +281,7 @@ def test_production_is_the_environment_named_so_or_the_one_used_last(
     assert arrive("prod", 2) == {"dev": None, "staging": "staging", "prod": "production"}
 
 
+@pytest.mark.slow
 def test_bare_folders_of_one_run_become_its_steps(runs_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
     for name in ("step_1", "step_2"):
         shutil.copytree(runs_folder / DAILY / name, tmp_path / "nested" / name / "target")
@@ -287,6 +294,7 @@ def test_bare_folders_of_one_run_become_its_steps(runs_folder: Path, tmp_path: P
     assert empty_archive.describe().runs == 1
 
 
+@pytest.mark.slow
 def test_an_older_run_that_arrives_late_moves_the_time_of_the_state(
     runs_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
@@ -317,6 +325,7 @@ def test_results_of_unknown_nodes_and_unknown_statuses_are_kept(
     assert found["job"]["model"] == {"name": "stranger", "status": "sparkling", "tags": []}
 
 
+@pytest.mark.slow
 def test_a_node_that_a_run_executed_twice_counts_once_and_its_last_execution_stands(
     runs_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
@@ -369,6 +378,7 @@ def test_a_link_that_leaves_the_folder_is_not_followed(
     assert report.runs == 2
 
 
+@pytest.mark.slow
 def test_a_crash_in_the_middle_of_a_run_leaves_nothing_of_it(
     runs_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
@@ -391,6 +401,7 @@ def test_a_crash_in_the_middle_of_a_run_leaves_nothing_of_it(
     assert (report.runs, report.unchanged) == (1, 1)
 
 
+@pytest.mark.slow
 def test_readers_see_whole_runs_while_others_are_written(
     runs_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
@@ -426,6 +437,7 @@ ingest_folder(archive, Path(folder))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "run"), [("INSERT INTO nodes", 0), ("INSERT INTO artifact_pieces", 1), ("INSERT INTO results", 1)]
 )

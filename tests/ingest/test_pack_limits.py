@@ -173,6 +173,7 @@ def _tar_of_headers(pack: Path) -> None:
             out.write(one + _header("some/other.txt", b"0", 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "write",
     [

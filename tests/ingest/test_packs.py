@@ -28,6 +28,7 @@ def small(runs_folder: Path, tmp_path: Path) -> Path:
     return tmp_path / "small"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["tar", "gztar", "bztar", "xztar", "zip"])
 def test_a_pack_is_read_like_the_folder_it_holds(
     small: Path, tmp_path: Path, empty_archive: Archive, form: str
@@ -86,6 +87,7 @@ def test_an_unsafe_or_foreign_pack_is_refused_and_writes_nothing(
     assert [path.name for path in tmp_path.rglob("*")] == ["inner", "pack"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["gztar", "xztar", "zip"])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.98])
 def test_a_pack_cut_short_is_refused(
@@ -98,6 +100,7 @@ def test_a_pack_cut_short_is_refused(
     assert empty_archive.describe().runs == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["xztar", "zip"])
 def test_a_bomb_is_stopped_while_it_unpacks(
     tmp_path: Path, empty_archive: Archive, form: str, monkeypatch: pytest.MonkeyPatch
@@ -112,6 +115,7 @@ def test_a_bomb_is_stopped_while_it_unpacks(
         ingest_folder(empty_archive, pack)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["tar", "zip"])
 def test_what_is_wrong_with_a_member_names_pack_and_member(
     small: Path, tmp_path: Path, empty_archive: Archive, form: str
@@ -134,6 +138,7 @@ def test_a_pack_that_holds_nothing_is_named_itself(tmp_path: Path, empty_archive
     assert refused.value.message.startswith(f"{pack} holds no dbt artifacts")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["tar", "zip"])
 def test_of_two_members_of_one_name_the_last_is_read_and_a_note_says_so(
     small: Path, tmp_path: Path, empty_archive: Archive, form: str

@@ -19,6 +19,8 @@ from gateway.archive.archive import Archive
 from gateway.local_platform.app import create_platform
 from tests.archive.small_run import OWN_INVOCATION, small_artifacts
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(__file__).parents[2] / "docs" / "local-platform.md").read_text("utf-8")
 RECIPES = PAGE[PAGE.index("### Send artifacts after each run") : PAGE.index("**An orchestrator that knows more")]
 CUSTOM = "DBT_ENV_CUSTOM_ENV_"

@@ -17,6 +17,8 @@ from gateway.ingest.folders import IngestReport
 from gateway.ingest.watching import watch_folder
 from tests.served_platform import NewStore
 
+pytestmark = pytest.mark.slow
+
 RUN = Path("finance/301001/70437490011508")
 PATIENCE = 60
 

@@ -77,6 +77,7 @@ async def test_an_error_comes_to_who_asked_for_it() -> None:
         await loads.load(13)
 
 
+@pytest.mark.slow
 async def test_an_error_that_nobody_waits_for_any_more_is_no_line_in_the_log() -> None:
     logged: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))

@@ -28,6 +28,7 @@ def test_the_account_is_listed(platform: Platform, reckoning: Reckoning) -> None
     assert platform.get("")["data"] == account
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["v2", "v3"])
 def test_projects_and_environments_are_those_of_the_account(
     platform: Platform, reckoning: Reckoning, version: str

@@ -26,6 +26,7 @@ def history(platform: Platform, environment_id: int, name: str, count: int | Non
     return found["environment"]["applied"]["modelHistoricalRuns"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment_id", [201001, 201002, 202001, 203001])
 @pytest.mark.parametrize("count", [1, 4, 100])
 def test_histories_hold_the_last_runs_newest_first(
@@ -67,6 +68,7 @@ def test_one_run_is_asked_for_unless_said_otherwise(platform: Platform) -> None:
     assert len(platform.ask(query)["environment"]["applied"]["modelHistoricalRuns"]) == 1
 
 
+@pytest.mark.slow
 def test_documentation_runs_are_no_runs_of_a_model(platform: Platform, reckoning: Reckoning) -> None:
     documented = {run["id"] for run in reckoning.runs if run["job_definition_id"] == 303003}
     for name in reckoning.models(203001):

@@ -26,6 +26,7 @@ def newest_run(reckoning: Reckoning, job_id: int) -> int:
     return max(runs, key=lambda run: (run["created_at"], run["id"]))["id"]
 
 
+@pytest.mark.slow
 def test_every_run_lists_the_models_of_its_manifest_and_what_it_executed(
     platform: Platform, reckoning: Reckoning
 ) -> None:

@@ -318,6 +318,7 @@ def lineage(platform: Platform, environment_id: int, **wanted: Any) -> dict[str,
     return {node["uniqueId"]: node for node in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment_id", ENVIRONMENTS)
 def test_lineage_shows_models_with_their_parents_at_once(
     platform: Platform, reckoning: Reckoning, environment_id: int

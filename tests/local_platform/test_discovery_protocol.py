@@ -100,6 +100,7 @@ def test_a_query_may_come_by_get(platform: Platform) -> None:
     assert answer.json() == {"data": {"environment": {"dbtProjectName": "finance"}}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", ["Token s3cret", "Bearer s3cret", "bearer s3cret"])
 def test_a_known_token_is_let_in(platform: Platform, header: str) -> None:
     client = TestClient(create_platform(platform.archive, token="s3cret"), headers={"Authorization": header})
@@ -108,6 +109,7 @@ def test_a_known_token_is_let_in(platform: Platform, header: str) -> None:
     assert client.get("/api/v3/accounts/").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "s3cret"}])
 def test_a_wrong_or_missing_token_is_401_in_both_apis(platform: Platform, headers: dict[str, str]) -> None:
     client = TestClient(create_platform(platform.archive, token="s3cret"), headers=headers)

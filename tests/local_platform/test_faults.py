@@ -157,6 +157,7 @@ def updated_at(reckoning: Reckoning, environment_id: int, behind: int) -> dateti
     return moment(millis(sorted(ends.values(), reverse=True)[behind].isoformat()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("behind", [0, 1, 2, 5])
 def test_discovery_may_be_some_runs_behind_the_admin_api(faulty: TestClient, reckoning: Reckoning, behind: int) -> None:
     query = "{ environment(id: 201001) { applied { lastUpdatedAt } } }"
@@ -192,6 +193,7 @@ def test_every_switch_is_described(empty_archive: Archive) -> None:
         assert ask(client, f"{name}{value}", "{ __typename }").status_code in {200, 400, 401, 403, 429, 502}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(SWITCHES))
 def test_every_switch_works_by_header_and_by_setting_and_is_off_by_default(platform: Platform, name: str) -> None:
     """Both ways give the same answer, which is not what is answered without."""
@@ -216,6 +218,7 @@ def test_requests_are_counted_by_client(platform: Platform) -> None:
     assert client.get("/platform/requests").status_code == 404
 
 
+@pytest.mark.slow
 def test_the_counts_can_be_read_and_set_to_zero_where_faults_are_on(platform: Platform) -> None:
     app = create_platform(platform.archive, faults=parse_faults("rate-limited"), token="s3cret")
     client = TestClient(app, headers={"Authorization": "Bearer s3cret", "X-dbt-partner-source": "mine"})

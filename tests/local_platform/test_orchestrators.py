@@ -35,6 +35,7 @@ def ids(rows: list[Any]) -> list[int]:
     return [row["id"] for row in rows]
 
 
+@pytest.mark.slow
 def test_airflows_hook(outside: Outside, reckoning: Reckoning) -> None:
     found = outside.session("airflow", str(ACCOUNT), str(RUN))
     told = reckoning.account
@@ -61,6 +62,7 @@ def test_airflows_hook(outside: Outside, reckoning: Reckoning) -> None:
         assert found[call] == "AirflowException: 403:Forbidden"
 
 
+@pytest.mark.slow
 def test_dagsters_client(outside: Outside, reckoning: Reckoning) -> None:
     found = outside.session("dagster", str(ACCOUNT), str(RUN))
     told = reckoning.account

@@ -25,6 +25,7 @@ def test_nothing_of_a_request_without_the_token_is_read(empty_archive: Archive) 
         assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (401, "UNAUTHENTICATED")
 
 
+@pytest.mark.slow
 async def test_a_body_is_not_received_before_the_token_fits(empty_archive: Archive) -> None:
     app = create_platform(empty_archive, token="s3cret")
     sent: list[Any] = []
@@ -40,6 +41,7 @@ async def test_a_body_is_not_received_before_the_token_fits(empty_archive: Archi
     assert sent[0]["status"] == 401
 
 
+@pytest.mark.slow
 def test_names_of_clients_are_cut_counted_and_not_believed_unasked(empty_archive: Archive) -> None:
     app = create_platform(empty_archive, token="s3cret")
     client = TestClient(app)
@@ -62,6 +64,7 @@ def test_a_body_has_a_bound(platform: Platform) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
 
 
+@pytest.mark.slow
 def test_a_document_has_a_bound(platform: Platform) -> None:
     answer = platform.post("{" + "__typename " * 20_000 + "}")
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "GRAPHQL_PARSE_FAILED")
@@ -94,6 +97,7 @@ def _platform(*arguments: str, **environment: str) -> subprocess.CompletedProces
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
 
 
+@pytest.mark.slow
 def test_it_does_not_start_open_on_a_network() -> None:
     done = _platform("--host", "::")
     assert done.returncode == 2

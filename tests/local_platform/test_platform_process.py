@@ -59,6 +59,7 @@ def eventually(holds: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_the_archive_is_served_by_another_process_whose_arguments_tell_no_store(store: str) -> None:
     with platform_process(store) as socket:
         assert answered(socket) == (200, {"data": {"__typename": "Query"}})
@@ -69,6 +70,7 @@ def test_the_archive_is_served_by_another_process_whose_arguments_tell_no_store(
     assert not socket.exists()
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_started_again(store: str) -> None:
     with platform_process(store) as socket:
         answered(socket)
@@ -78,6 +80,7 @@ def test_a_process_that_is_killed_is_started_again(store: str) -> None:
         assert children() != [first]
 
 
+@pytest.mark.slow
 def test_signals_to_the_whole_service_leave_it_answering(store: str) -> None:
     with platform_process(store) as socket:
         answered(socket)
@@ -88,6 +91,7 @@ def test_signals_to_the_whole_service_leave_it_answering(store: str) -> None:
         assert children() == [child]
 
 
+@pytest.mark.slow
 def test_it_ends_when_the_process_that_started_it_is_killed(store: str) -> None:
     program = (
         "import sys, time; from gateway.local_platform.process import platform_process\n"

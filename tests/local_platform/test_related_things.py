@@ -119,6 +119,7 @@ def test_a_step_logs_its_nodes_with_what_they_said(platform: Platform, reckoning
     assert platform.get(f"steps/{logged['id']}/")["data"]["logs"] == logged["logs"] == logged["debug_logs"]
 
 
+@pytest.mark.slow
 def test_a_log_is_bounded(tmp_path: Path, empty_archive: Archive) -> None:
     write_target(tmp_path / "target", "big", models=[(f"m{number}", 0.01) for number in range(10_050)])
     ingest_folder(empty_archive, tmp_path)

@@ -80,6 +80,7 @@ def test_dbtc_walks_through_the_pages_of_discovery(session: Any, reckoning: Reck
     assert session["beta"] == session["models"][:4]
 
 
+@pytest.mark.slow
 def test_dbt_cloud_cli_lists_runs_and_shows_one(outside: Outside, reckoning: Reckoning) -> None:
     listed = outside.run("dbt-cloud", "run", "list", "--job-id", "301001", "--limit", "3", "--order-by", "-id")
     of_job = sorted((run["id"] for run in reckoning.runs if run["job_definition_id"] == 301001), reverse=True)
@@ -88,6 +89,7 @@ def test_dbt_cloud_cli_lists_runs_and_shows_one(outside: Outside, reckoning: Rec
     assert (run["data"]["id"], run["data"]["status_humanized"]) == (RUN, "Error")
 
 
+@pytest.mark.slow
 def test_dbt_cloud_cli_fetches_artifacts(outside: Outside, runs_folder: Path) -> None:
     names = outside.run("dbt-cloud", "run", "list-artifacts", "--run-id", str(RUN))
     assert names["data"] == ["manifest.json", "run_results.json", "sources.json"]
@@ -97,6 +99,7 @@ def test_dbt_cloud_cli_fetches_artifacts(outside: Outside, runs_folder: Path) ->
     assert found == json.loads((runs_folder / STEP.with_name("step_1") / "manifest.json").read_text())
 
 
+@pytest.mark.slow
 def test_dbt_cloud_cli_asks_discovery(outside: Outside, tmp_path: Path) -> None:
     document = tmp_path / "query.graphql"
     document.write_text("{ job(id: 301001) { runId } }")

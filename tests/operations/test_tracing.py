@@ -55,6 +55,7 @@ async def traced(settings: Settings, exporter: InMemorySpanExporter) -> list[Rea
     return spans
 
 
+@pytest.mark.slow
 async def test_a_request_is_one_tree_below_its_callers_span(settings: Settings, exporter: InMemorySpanExporter) -> None:
     spans = await traced(settings, exporter)
     by_id = {one.context.span_id: one for one in spans}

@@ -8,8 +8,11 @@ import threading
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from tests.cli.test_serving import serving
+
+pytestmark = pytest.mark.slow
 
 
 def figure(text: str, name: str) -> float:

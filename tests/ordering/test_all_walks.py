@@ -151,6 +151,7 @@ async def read(gateway: Gateway, root: str, readers: Sequence[Steps]) -> None:
         reader.take(found[alias])
 
 
+@pytest.mark.slow
 async def test_every_page_of_every_list_in_every_order(ties: str) -> None:
     async with serving(Settings(store_url=ties)) as gateway:
         schema = (await gateway.data(INTROSPECTION))["__schema"]["types"]

@@ -93,6 +93,7 @@ VOLATILE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "order"), VOLATILE)
 async def test_a_run_between_two_pages_is_told(store: str, tmp_path: Path, what: str, order: str) -> None:
     """The item that was last is first now: the reader of the next pages would never meet it."""
@@ -118,6 +119,7 @@ async def test_what_is_missing_from_the_pages_is_what_moved(store: str, tmp_path
     assert moved(rest)
 
 
+@pytest.mark.slow
 async def test_a_run_between_two_pages_backwards_is_told(store: str, tmp_path: Path) -> None:
     order = "{field: RUNTIME, direction: ASC}"
     async with serving(impatient(store)) as gateway:
@@ -128,6 +130,7 @@ async def test_a_run_between_two_pages_backwards_is_told(store: str, tmp_path: P
         assert moved(await page(gateway, "models", order, f"last: 2, {start(last)}"))
 
 
+@pytest.mark.slow
 async def test_what_moves_among_the_pages_to_come_needs_no_word(store: str, tmp_path: Path) -> None:
     """Nothing is missed: models a and b, not read yet, change their places."""
     order = "{field: RUNTIME}"
@@ -154,6 +157,7 @@ async def test_the_cursor_of_every_edge_knows_its_sides(store: str) -> None:
             assert not moved(ahead)
 
 
+@pytest.mark.slow
 async def test_orders_that_runs_do_not_change_say_nothing(store: str, tmp_path: Path) -> None:
     async with serving(impatient(store)) as gateway:
         firsts = {what: await page(gateway, what, "{field: ID}", "first: 2") for what in ("models", "jobs", "runs")}

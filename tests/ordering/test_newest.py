@@ -91,6 +91,7 @@ async def test_the_ids_of_the_week_tell_no_order(week: str) -> None:
     assert ids not in (sorted(ids), sorted(ids, reverse=True))
 
 
+@pytest.mark.slow
 async def test_every_list_and_every_figure_takes_the_newest_by_time(week: str) -> None:
     async with serving(Settings(store_url=week)) as gateway:
         account = (await gateway.data(LISTS))["account"]
@@ -118,6 +119,7 @@ def test_the_library_takes_the_newest_by_time(week: str) -> None:
         assert job.last_run_runtime == 80.0
 
 
+@pytest.mark.slow
 async def test_without_the_admin_api_newest_is_by_time_too(week: str) -> None:
     archive = Archive.open(week)
     with TestClient(create_platform(archive)) as client:
@@ -154,6 +156,7 @@ def test_the_admin_api_means_creation_by_id(week: str) -> None:
         assert {run["id"] for run in ask(id__gt=str(unknown))} == {run["id"] for run in newest}
 
 
+@pytest.mark.slow
 async def test_of_620_runs_the_newest_500_are_the_true_ones(tmp_path: Path) -> None:
     hour = timedelta(hours=1)
     runs = [Told(f"run {n}", MIDNIGHT + n * hour, 10.0 + n, f"job {n % 3}") for n in range(620)]
@@ -188,11 +191,13 @@ async def runtimes(store: str) -> list[float | None]:
     return listed
 
 
+@pytest.mark.slow
 async def test_a_late_run_takes_the_place_of_its_time(tmp_path: Path) -> None:
     first, late, last = daily(3)
     assert await runtimes(stored(tmp_path, [first, last, late])) == [30.0, 20.0, 10.0]
 
 
+@pytest.mark.slow
 async def test_simultaneous_runs_stand_by_number(tmp_path: Path) -> None:
     """9, 8, 7, 6 and then 10 before 9: numbers, not texts."""
     times = {"created_at": text_of(MIDNIGHT), "started_at": text_of(MIDNIGHT), "status": 10}
@@ -228,6 +233,7 @@ async def test_a_clock_that_steps_back_moves_a_run_to_the_time_it_told(tmp_path:
     assert await runtimes(stored(tmp_path, [before, after, stepped])) == [20.0, 90.0, 10.0]
 
 
+@pytest.mark.slow
 async def test_runs_without_times_are_the_oldest(tmp_path: Path) -> None:
     """dbt has not started them, and nobody told when they were asked for: on a queue that was only named."""
     bare = tmp_path / "runs" / "bare"
@@ -276,6 +282,7 @@ def grown(store: str, folder: Path, runs: Sequence[Told]) -> None:
     archive.close()
 
 
+@pytest.mark.slow
 async def test_each_new_run_is_told_in_the_order_of_time(tmp_path: Path) -> None:
     runs = daily(11)
     store = stored(tmp_path, runs[:8])
@@ -284,6 +291,7 @@ async def test_each_new_run_is_told_in_the_order_of_time(tmp_path: Path) -> None
     assert told == [90.0, 100.0, 110.0]
 
 
+@pytest.mark.slow
 async def test_a_late_run_is_told_where_every_run_is_looked_at(tmp_path: Path) -> None:
     """Older than all that were seen, or between them."""
     oldest, first, between, last = daily(4)
@@ -294,6 +302,7 @@ async def test_a_late_run_is_told_where_every_run_is_looked_at(tmp_path: Path) -
     assert sorted(told) == [10.0, 30.0]
 
 
+@pytest.mark.slow
 async def test_more_new_runs_at_once_than_a_look_reads_are_all_told(tmp_path: Path) -> None:
     runs = [Told(f"run {n}", MIDNIGHT + timedelta(hours=n), 10.0 + n) for n in range(150)]
     store = stored(tmp_path, runs[:2])

@@ -95,6 +95,7 @@ def test_the_earlier_account_holds_a_job_whose_newest_run_tells_nothing(earlier_
     assert job.deciding_run == job.runs[1]
 
 
+@pytest.mark.slow
 async def test_what_a_job_builds_is_looked_up_behind_runs_that_tell_nothing(
     earlier_folder: Path, earlier_store: Path
 ) -> None:
@@ -102,6 +103,7 @@ async def test_what_a_job_builds_is_looked_up_behind_runs_that_tell_nothing(
         assert await answer(gateway) == expected(Oracle(earlier_folder))
 
 
+@pytest.mark.slow
 async def test_new_runs_are_seen_when_the_facts_have_been_checked_again_and_not_before(
     earlier_folder: Path, earlier_store: Path, demo_folder: Path, oracle: Oracle, tmp_path: Path
 ) -> None:
@@ -119,6 +121,7 @@ async def test_new_runs_are_seen_when_the_facts_have_been_checked_again_and_not_
         assert await answer(checking) == expected(oracle) != before
 
 
+@pytest.mark.slow
 async def test_what_cannot_have_changed_is_not_read_again(demo_store: str, oracle: Oracle) -> None:
     """Facts past their time cost a question for the revisions, not their reading anew. A run of which dbt has no
     metadata may yet get some: it is asked about again."""

@@ -59,6 +59,7 @@ async def page(answers: Gateway, oracle: Oracle, name: str, arguments: str) -> A
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 7])
 @pytest.mark.parametrize("name", LISTS)
 async def test_pages_read_forwards_hold_every_item_once(answers: Gateway, oracle: Oracle, name: str, size: int) -> None:
@@ -97,6 +98,7 @@ async def test_pages_read_backwards_hold_every_item_once(
     assert seen == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTS)
 async def test_every_cursor_is_a_place_to_go_on_from(answers: Gateway, oracle: Oracle, name: str) -> None:
     whole = expected(name, oracle)

@@ -109,6 +109,7 @@ COST = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", COST)
 async def test_an_answer_costs_exactly_these_requests_and_none_when_asked_again(
     gateway: Gateway, oracle: Oracle, query: str
@@ -168,6 +169,7 @@ async def large(large_store: str) -> AsyncIterator[Gateway]:
         yield opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("models", [10, 50, 200])
 async def test_only_batches_of_histories_grow_with_the_number_of_models(large: Gateway, models: int) -> None:
     asked = await large.count(NESTED.replace("50", str(models)))
@@ -175,6 +177,7 @@ async def test_only_batches_of_histories_grow_with_the_number_of_models(large: G
     assert asked == {**PROJECTS, **JOBS, "EnvironmentModels": 2, "RunOutline": 1}
 
 
+@pytest.mark.slow
 async def test_a_large_account_is_read_whole_and_ranked_right(large: Gateway, large_folder: Path) -> None:
     oracle = Oracle(large_folder)
     data = await large.data(

@@ -28,6 +28,8 @@ from tests.generated.queries import QueryGenerator, Shape
 from tests.http.hostile_documents import GENERATORS
 from tests.oracle.account import Oracle
 
+pytestmark = pytest.mark.slow
+
 MOST = 5
 
 

@@ -106,6 +106,7 @@ def histories_of(gateway: Gateway) -> list[int]:
     return [n for call in gateway.upstream.calls if (n := call.document.count("modelHistoricalRuns("))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["no answer", "504"])
 async def test_documents_that_are_too_slow_are_halved_and_the_size_is_kept(
     demo_store: str, oracle: Oracle, way: str
@@ -132,6 +133,7 @@ async def test_documents_that_are_too_slow_are_halved_and_the_size_is_kept(
         assert max(histories_of(gateway)) == 4, "no document is too slow any more"
 
 
+@pytest.mark.slow
 async def test_what_was_answered_in_time_is_not_asked_again(demo_store: str, oracle: Oracle) -> None:
     """Of all documents only those with one model are slow, until it is asked for alone."""
     slow = oracle.project("finance").models[0].unique_id

@@ -59,6 +59,7 @@ async def test_an_error_without_a_path_is_found_by_halving(disturbed: Gateway) -
     assert got.codes == {"account.projects.nodes.0.modelCount": "UPSTREAM_REJECTED"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [200, 400])
 async def test_a_document_too_complex_is_halved_until_it_passes(
     disturbed: Gateway, oracle: Oracle, status: int
@@ -82,6 +83,7 @@ async def test_a_document_too_complex_is_halved_until_it_passes(
     ]
 
 
+@pytest.mark.slow
 async def test_a_document_that_stays_too_complex_is_a_coded_error(disturbed: Gateway) -> None:
     disturbed.upstream.fault = complexity_always
     got = await disturbed.ask('{ project(id: "finance") { modelCount slowestModels(lastRuns: 3) { rank } } }')

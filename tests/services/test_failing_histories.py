@@ -53,6 +53,7 @@ async def check(gateway: Gateway, expected: dict[str, Any], failed: set[str]) ->
     assert got.codes == places
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("projects", [("finance",), ("finance", "marketing")])
 async def test_models_that_fail_cost_the_others_one_repeat(
     gateway: Gateway, answers: Gateway, oracle: Oracle, projects: tuple[str, ...]
@@ -67,6 +68,7 @@ async def test_models_that_fail_cost_the_others_one_repeat(
     assert not set(broken) & set(repeat.variables.values())
 
 
+@pytest.mark.slow
 async def test_what_was_read_beside_a_failure_is_kept(gateway: Gateway, answers: Gateway, oracle: Oracle) -> None:
     broken = of_projects(oracle, "finance")
     gateway.upstream.rewrite = failing(broken)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from gateway.settings import Settings
 from tests.identity.callers import Holder, known_to
 from tests.oracle.account import Oracle
@@ -14,6 +16,7 @@ CODE = "query ($id: ID!) { model(id: $id) { rawCode } }"
 CROWD = 200
 
 
+@pytest.mark.slow
 async def test_a_crowd_of_one_caller_does_not_stand_before_another(demo_store: str, oracle: Oracle) -> None:
     dashboard, person = Holder("dashboard"), Holder("person")
     settings = Settings(

@@ -32,6 +32,7 @@ WITHOUT_MODELS = {
 MODELS_PATHS = [f"account.projects.nodes.{place}.models" for place in range(3)]
 
 
+@pytest.mark.slow
 async def test_an_answer_that_is_none_becomes_a_code_at_every_field_it_leaves_empty(disturbed: Gateway) -> None:
     for name, (respond, code) in IN_A_ROW.items():
         disturbed.upstream.fault = on("EnvironmentModels", respond)
@@ -60,6 +61,7 @@ async def test_a_retry_after_is_passed_on(disturbed: Gateway) -> None:
     assert "7 s" in got.errors[0]["message"]
 
 
+@pytest.mark.slow
 async def test_an_upstream_that_does_not_answer_in_time_is_a_timeout(impatient: Gateway) -> None:
     impatient.upstream.fault = slow("EnvironmentModels", 30)
     got = await impatient.ask(EVERYTHING)
@@ -90,6 +92,7 @@ OPERATIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_every_operation_knows_every_fault(gateway_over_http: Gateway, operation: str) -> None:
     query, path = OPERATIONS[operation]
@@ -99,6 +102,7 @@ async def test_every_operation_knows_every_fault(gateway_over_http: Gateway, ope
         assert (await gateway_over_http.ask(query)).codes == {path: code}, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", ["EnvironmentModels", *OPERATIONS])
 async def test_a_token_that_comes_back_is_shown_to_nobody(
     gateway_over_http: Gateway, operation: str, caplog: pytest.LogCaptureFixture
@@ -117,6 +121,7 @@ def fail_at_once(call: Call) -> Response:
     raise ConnectionResetError(f"no platform here {TOKEN}")
 
 
+@pytest.mark.slow
 async def test_a_platform_that_breaks_down_in_process_is_unavailable(gateway: Gateway) -> None:
     async def fault(call: Call) -> Response | None:
         return fail_at_once(call) if call.operation == "EnvironmentModels" else None
@@ -130,6 +135,7 @@ async def test_a_platform_that_breaks_down_in_process_is_unavailable(gateway: Ga
 FINANCE = 201001
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["200 without permission", "an error without a path"])
 async def test_one_unreadable_project_leaves_the_others_whole(disturbed: Gateway, oracle: Oracle, answer: str) -> None:
     respond, code = ANSWERS[answer]

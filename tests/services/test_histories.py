@@ -58,6 +58,7 @@ def check(data: Any, oracle: Oracle) -> None:
     assert [one["runtime"] for one in ranked] == pytest.approx([mean for _, mean, _ in expected])
 
 
+@pytest.mark.slow
 async def test_runs_are_read_instead_of_histories_where_that_spares_requests(young: Made) -> None:
     async with serving(young.settings) as cold:
         check(await cold.data(SLOWEST), young.oracle)
@@ -68,6 +69,7 @@ async def test_runs_are_read_instead_of_histories_where_that_spares_requests(you
     assert "ModelHistories" not in operations
 
 
+@pytest.mark.slow
 async def test_runs_that_are_known_spare_every_request_but_the_list_of_runs(old: Made) -> None:
     async with serving(old.settings) as gateway:
         await gateway.data(FILL)
@@ -79,6 +81,7 @@ async def test_runs_that_are_known_spare_every_request_but_the_list_of_runs(old:
     assert operations == {"runs": 1, "InvocationArguments": 1}
 
 
+@pytest.mark.slow
 async def test_where_runs_would_bring_many_more_rows_models_are_read(old: Made) -> None:
     async with serving(old.settings) as cold:
         check(await cold.data(SLOWEST), old.oracle)
@@ -88,6 +91,7 @@ async def test_where_runs_would_bring_many_more_rows_models_are_read(old: Made) 
     assert operations["ModelHistories"] >= 4
 
 
+@pytest.mark.slow
 async def test_few_models_are_read_by_model(young: Made) -> None:
     async with serving(young.settings) as cold:
         asked = await cold.count("{ account { models(first: 50) { nodes { runs(first: 5) { nodes { runtime } } } } } }")

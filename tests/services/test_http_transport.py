@@ -87,6 +87,7 @@ async def test_what_is_no_http_is_no_answer_and_not_asked_for_again(what: str) -
     assert reply.gateway["upstreamRequests"] == 1
 
 
+@pytest.mark.slow
 async def test_a_body_that_comes_drop_by_drop_ends_with_the_deadline() -> None:
     async def drops(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()

@@ -68,6 +68,7 @@ def names(count: int) -> list[str]:
     return [f"model.finance.m_{number:03}" for number in range(0, count * 10, 10)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cursors", ["name", "place"])
 async def test_a_second_reading_asks_for_all_pages_at_once(aging: Aging, oracle: Oracle, cursors: str) -> None:  # noqa: F811
     pages = Pages(cursors)
@@ -90,6 +91,7 @@ CHANGES: Sequence[tuple[list[str], list[str], list[int]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("added", "removed", "asked"), CHANGES)
 async def test_behind_a_page_that_ends_elsewhere_it_is_read_on_in_turn(
     aging: Aging,  # noqa: F811

@@ -55,6 +55,7 @@ async def test_jobs_that_will_be_needed_are_asked_for_beside_the_projects(settin
         assert gateway.upstream.operations["jobs"] == 1
 
 
+@pytest.mark.slow
 async def test_headers_and_models_are_asked_side_by_side(settings: Settings, oracle: Oracle) -> None:
     under_way: set[str] = set()
     both = asyncio.Event()
@@ -125,6 +126,7 @@ def telling(revision: str) -> Any:
     return rewrite
 
 
+@pytest.mark.slow
 async def test_what_was_read_under_an_older_revision_than_the_headers_is_read_again(
     settings: Settings, oracle: Oracle
 ) -> None:

@@ -26,6 +26,8 @@ from gateway.settings import Settings
 from tests.conftest import stored
 from tests.serving import serving
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Path:

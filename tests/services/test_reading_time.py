@@ -22,6 +22,7 @@ async def test_a_reading_has_the_time_of_a_request(
         assert gateway.services.tiers.flight_seconds == reading_seconds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("timeout", "reading_seconds"), [(1.0, LEAST), (90.0, 90.0)])
 def test_a_reading_has_the_time_of_a_question_of_the_library(
     demo_folder: Path, timeout: float, reading_seconds: float

@@ -30,6 +30,8 @@ from gateway.settings import Settings
 from tests.conftest import stored
 from tests.serving import Gateway, UpstreamTap, serving
 
+pytestmark = pytest.mark.slow
+
 FILE = Path(__file__).parents[2] / "docs/upstream-requests.md"
 PROJECTS = (1, 10, 50)
 MODELS, RUNS, JOBS = 10, 4, 3

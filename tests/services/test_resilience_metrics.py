@@ -63,6 +63,7 @@ async def test_calls_to_dbt_are_told_by_what_came_of_them(aging: Gateway) -> Non
     assert BudgetPolicy(600).start - (len(calls) - admin) <= left <= 60
 
 
+@pytest.mark.slow
 async def test_a_dbt_in_trouble_shows(aging: Gateway) -> None:
     async def down(call: Call) -> Response | None:
         return Response("gone", 503) if call.document else None
@@ -131,6 +132,7 @@ async def checks(gateway: Gateway) -> tuple[int, Any]:
     return answer.status_code, answer.json()["checks"].get("cache")
 
 
+@pytest.mark.slow
 async def test_redis_shows_and_its_going_degrades_and_no_more(demo_store: str, redis: OwnRedis) -> None:
     settings = Settings(store_url=demo_store, cache_url=redis.url, cache_secret="the replicas know it", cache_seconds=1)
     async with serving(settings) as first, serving(settings) as second:

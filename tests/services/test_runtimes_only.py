@@ -45,6 +45,7 @@ async def test_a_ranking_reads_runtimes_only_and_a_list_reads_the_rest(settings:
 LISTED = "slowestModels(first: 50) { rank runtime model { id } }"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "criteria", ['{tags: ["pii"]}', '{materialization: "table"}', "{models: {statuses: [FAILURE]}}"]
 )
@@ -60,6 +61,7 @@ async def test_an_account_that_its_id_narrows_is_narrowed_by_what_its_models_are
     assert found["account"]["slowestModels"] == plain["account"]["slowestModels"]
 
 
+@pytest.mark.slow
 async def test_a_ranking_over_the_last_runs_reads_no_more_of_models_than_ids(settings: Settings) -> None:
     query = "{ account { slowestModels(first: 5, lastRuns: 3) { runtime model { id %s } } } }"
     async with serving(settings) as gateway:
@@ -92,6 +94,7 @@ NEEDING_MORE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", NEEDING_MORE)
 async def test_a_question_that_needs_more_reads_everything(settings: Settings, question: str) -> None:
     async with serving(settings) as gateway:
@@ -99,6 +102,7 @@ async def test_a_question_that_needs_more_reads_everything(settings: Settings, q
         assert read(gateway) == ["everything"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", NEEDING_MORE)
 async def test_after_a_ranking_every_answer_is_as_it_would_be_without(settings: Settings, question: str) -> None:
     async with serving(settings) as gateway:

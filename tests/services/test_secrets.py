@@ -137,6 +137,7 @@ async def answers(app: Starlette) -> list[str]:
     return [f"{answer.headers} {answer.text}" for answer in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_no_secret_is_shown(
     fault: str, redis: OwnRedis, spans: InMemorySpanExporter, tmp_path: Path, caplog: pytest.LogCaptureFixture

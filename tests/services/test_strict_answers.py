@@ -118,6 +118,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strict_decoder, "_SMALL_BYTES", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @settings(max_examples=60, deadline=None, database=None)
 @given(data=st.data(), seed=st.integers(0, 2**32), spoil=st.sampled_from([None, "same", "other", "null", "lacking"]))

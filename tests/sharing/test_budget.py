@@ -38,6 +38,7 @@ def two(redis: OwnRedis, seconds: float = 10) -> tuple[list[RedisClient], list[T
     return links, [SharedBuckets(link, "an account").tokens("discovery", POLICY) for link in links]
 
 
+@pytest.mark.slow
 async def test_two_replicas_never_exceed_the_rate_of_one(redis: OwnRedis) -> None:
     links, stores = two(redis)
     began = time.monotonic()
@@ -128,6 +129,7 @@ class Greedy:
         await asyncio.gather(*(link.close() for link in self._links))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["none", "restarted empty", "gone and back", "paused"])
 async def test_no_minute_sees_more_than_dbt_allows_whatever_befalls_redis(
     redis: OwnRedis, trouble: str, monkeypatch: pytest.MonkeyPatch
@@ -176,6 +178,7 @@ async def test_a_rate_limit_that_one_gateway_meets_keeps_the_other_from_asking(
         assert "EnvironmentHeaders" not in second.upstream.operations
 
 
+@pytest.mark.slow
 async def test_two_gateways_stay_within_one_budget(demo_store: str, redis: OwnRedis) -> None:
     settings = Settings(
         store_url=demo_store,

@@ -107,6 +107,7 @@ async def test_a_poisoned_budget_stops_nobody(redis: OwnRedis, poison: tuple[str
         await link.close()
 
 
+@pytest.mark.slow
 async def test_a_redis_without_scripts_still_shares_facts_and_says_what_it_refuses(
     demo_store: str, redis: OwnRedis, caplog: pytest.LogCaptureFixture
 ) -> None:

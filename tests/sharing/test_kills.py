@@ -50,6 +50,7 @@ class Load:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["killed", "paused"])
 async def test_no_answer_is_wrong_while_redis_comes_and_goes(
     demo_store: str, redis: OwnRedis, answers: Gateway, way: str

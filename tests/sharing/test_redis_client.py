@@ -21,6 +21,7 @@ def ping(redis: Redis) -> Awaitable[bool]:
     return redis.ping()
 
 
+@pytest.mark.slow
 async def test_a_process_that_was_busy_itself_does_not_hold_it_against_redis(redis: OwnRedis) -> None:
     """The reply lies there unread when the time of the call is over."""
     link = RedisClient(redis.url, 0.1)
@@ -57,6 +58,7 @@ async def test_a_redis_that_hangs_is_left_alone_and_found_again(redis: OwnRedis)
     await link.close()
 
 
+@pytest.mark.slow
 async def test_closing_leaves_nothing_behind(redis: OwnRedis) -> None:
     link = RedisClient(redis.url, 0.05)
     redis.signal(signal.SIGSTOP)

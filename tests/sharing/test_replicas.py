@@ -73,6 +73,7 @@ def things(call: Call) -> Iterator[tuple[Any, ...]]:
         yield (call.operation, tuple(sorted(call.variables.items())), tuple(sorted(call.query.items())))
 
 
+@pytest.mark.slow
 async def test_what_one_replica_has_read_the_other_does_not_ask_for(
     demo_store: str, redis: OwnRedis, right: Any
 ) -> None:
@@ -83,6 +84,7 @@ async def test_what_one_replica_has_read_the_other_does_not_ask_for(
         assert await second.data(QUESTION) == right
 
 
+@pytest.mark.slow
 async def test_what_both_ask_for_at_once_is_read_once(
     demo_store: str, redis: OwnRedis, answers: Gateway, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +106,7 @@ async def test_what_both_ask_for_at_once_is_read_once(
         assert {thing[1:3] for thing in histories} == {(one.environment_id, one.unique_id) for one in oracle.models}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own_tokens", [False, True])
 async def test_a_webhook_at_one_replica_outdates_the_facts_of_the_other(
     demo_store: str, redis: OwnRedis, oracle: Oracle, own_tokens: bool
@@ -145,6 +148,7 @@ async def test_a_webhook_at_one_replica_outdates_the_facts_of_the_other(
         assert told == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["cut", "changed", "swapped", "of another secret", "no bytes of ours"])
 async def test_values_that_are_not_what_was_written_are_not_believed(
     demo_store: str, redis: OwnRedis, right: Any, harm: str
@@ -172,6 +176,7 @@ async def test_values_that_are_not_what_was_written_are_not_believed(
         assert second.upstream.operations["EnvironmentModels"] >= 1
 
 
+@pytest.mark.slow
 async def test_two_accounts_in_one_redis_do_not_meet(
     demo_store: str, redis: OwnRedis, demo_folder: Any, right: Any
 ) -> None:
@@ -183,6 +188,7 @@ async def test_two_accounts_in_one_redis_do_not_meet(
         assert second.upstream.operations["EnvironmentModels"] >= 1
 
 
+@pytest.mark.slow
 async def test_a_replica_that_dies_while_reading_holds_the_other_up_for_a_while_only(
     demo_store: str, redis: OwnRedis, right: Any
 ) -> None:
@@ -202,12 +208,14 @@ async def test_a_replica_that_dies_while_reading_holds_the_other_up_for_a_while_
         dying.cancel()
 
 
+@pytest.mark.slow
 async def test_without_redis_each_replica_asks_for_itself(demo_store: str, redis: OwnRedis, right: Any) -> None:
     redis.kill()
     async with replicas(sharing(demo_store, redis)) as (first, second):
         assert await asyncio.gather(first.data(QUESTION), second.data(QUESTION)) == [right, right]
 
 
+@pytest.mark.slow
 async def test_a_lost_cancellation_keeps_no_gateway_from_leaving(
     demo_store: str, redis: OwnRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ async def test_who_is_not_known_is_sent_away(settings: Settings, payload: dict[s
         assert await closed(connection) == 4403
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bound", ["introductions", "introductions_per_address"])
 async def test_strangers_take_no_place_of_those_who_introduce_themselves(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, bound: str
@@ -84,6 +85,7 @@ async def test_a_credential_in_the_first_message_is_as_good_as_a_header_and_sees
             assert told["id"] == finished(oracle, own)[1]["id"], "the first that is told is the first he may see"
 
 
+@pytest.mark.slow
 async def test_a_connection_ends_with_its_credential(settings: Settings) -> None:
     bearer = {"authorization": f"Bearer {KEY}"}
     async with live(knowing(settings, seconds=4)) as gateway, gateway.connect() as connection:
@@ -98,6 +100,7 @@ async def test_a_connection_ends_with_its_credential(settings: Settings) -> None
         await until(lambda: gateway.services.poller.listeners == 0)
 
 
+@pytest.mark.slow
 async def test_a_silent_connection_ends_when_its_key_is_withdrawn(
     demo_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

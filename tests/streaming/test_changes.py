@@ -23,6 +23,8 @@ from tests.oracle.account import Oracle, Run
 from tests.serving import Call
 from tests.streaming.conftest import LiveGateway, hear, live, subscribe, until
 
+pytestmark = pytest.mark.slow
+
 LAST = 12
 
 

@@ -64,6 +64,7 @@ async def client(kind: str, url: str) -> AsyncIterator[Client]:
         await process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ws", "sse"])
 async def test_a_client_is_told_of_runs_and_of_the_end(
     packages: None, live_gateway: LiveGateway, oracle: Oracle, kind: str
@@ -82,6 +83,7 @@ async def test_a_client_is_told_of_runs_and_of_the_end(
             assert {"closed": 1001} in ends
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ws", "sse"])
 async def test_a_client_asks_queries_and_is_told_of_errors(
     packages: None, live_gateway: LiveGateway, kind: str

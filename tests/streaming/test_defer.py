@@ -154,6 +154,7 @@ async def test_a_deferred_failure_that_nulls_its_fragment_is_told_in_both_shapes
         assert found[-1]["hasNext"] is False
 
 
+@pytest.mark.slow
 async def test_when_the_client_leaves_the_work_stops(
     live_gateway: LiveGateway, http: httpx2.AsyncClient, oracle: Oracle
 ) -> None:
@@ -193,6 +194,7 @@ LONG = """{ short: __typename ... @defer(label: "long") {
 TOO_LONG = {"code": "QUERY_TOO_LARGE", "limit": "response_bytes", "most": 2_000}
 
 
+@pytest.mark.slow
 async def test_parts_that_are_too_long_together_are_an_error_where_they_would_be(settings: Settings) -> None:
     bounded = settings.model_copy(update={"response_bytes": 2_000})
     async with live(bounded) as gateway, httpx2.AsyncClient(timeout=SECONDS) as http:
@@ -214,6 +216,7 @@ async def test_parts_that_are_too_long_together_are_an_error_where_they_would_be
         assert end == ""
 
 
+@pytest.mark.slow
 async def test_a_first_part_that_is_too_long_is_the_only_one(settings: Settings) -> None:
     long_at_once = LONG.replace("short: __typename", "account { models(first: 41) { nodes { id uniqueId } } }")
     bounded = settings.model_copy(update={"response_bytes": 2_000})

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
+import pytest
 
 from gateway.http.streaming.live_connections import LivePolicy
 from gateway.settings import Settings
@@ -106,6 +107,7 @@ async def test_event_streams_take_places_and_give_them_back(settings: Settings) 
             await until(lambda: gateway.services.poller.listeners == 0)
 
 
+@pytest.mark.slow
 async def test_a_silent_stream_shows_that_it_lives(settings: Settings, monkeypatch: Any) -> None:
     monkeypatch.setattr("gateway.app.LivePolicy", lambda *_: LivePolicy(heartbeat_seconds=0.05))
     async with (
@@ -120,6 +122,7 @@ async def test_a_silent_stream_shows_that_it_lives(settings: Settings, monkeypat
                 break
 
 
+@pytest.mark.slow
 async def test_an_answer_that_is_too_long_is_an_error_and_the_next_is_told(settings: Settings) -> None:
     """As over HTTP (docs/edge.md)."""
     long = "{ account { models(first: 40) { nodes { id description rawCode } } } }"

@@ -128,6 +128,7 @@ async def test_what_breaks_the_protocol_closes_the_socket(
     await until(lambda: live_gateway.services.poller.listeners == 0)
 
 
+@pytest.mark.slow
 async def test_who_says_nothing_is_let_go(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.app.LivePolicy", lambda *_: LivePolicy(init_seconds=0.1))
     async with live(settings) as gateway, gateway.connect() as connection:
@@ -141,6 +142,7 @@ async def test_only_one_protocol_is_spoken(live_gateway: LiveGateway, subprotoco
         assert await closed(connection) == 4406
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("origin", "lets_in"),
     [
@@ -203,6 +205,7 @@ async def test_beyond_the_limit_a_socket_is_refused_before_its_handshake(setting
         assert full.value.response.status_code == 429
 
 
+@pytest.mark.slow
 async def test_a_flood_of_sockets_that_vanish_leaves_nothing_behind(live_gateway: LiveGateway) -> None:
     before = len(asyncio.all_tasks())
 

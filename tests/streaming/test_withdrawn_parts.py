@@ -28,6 +28,7 @@ def write(file: Path, *holders: Holder) -> None:
     os.utime(file, (later, later))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [(), (FINANCE_ONLY,), (BOTH,)], ids=["withdrawn", "reduced", "unchanged"])
 @pytest.mark.parametrize("accept", [OLDER, "multipart/mixed", "text/event-stream"])
 async def test_no_part_comes_for_a_key_that_grants_something_else(

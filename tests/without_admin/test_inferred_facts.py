@@ -147,6 +147,7 @@ async def test_a_run_that_touched_no_model_is_not_known(inferred: Gateway, oracl
     assert reply.codes == {"run": "NOT_FOUND"}
 
 
+@pytest.mark.slow
 async def test_what_stands_on_models_alone_is_the_same_as_with_the_admin_api(
     inferred: Gateway, answers: Gateway
 ) -> None:
@@ -161,6 +162,7 @@ async def test_what_stands_on_models_alone_is_the_same_as_with_the_admin_api(
     assert await inferred.data(query) == await answers.data(query)
 
 
+@pytest.mark.slow
 async def test_longest_jobs_are_ranked_by_what_their_models_tell(inferred: Gateway, oracle: Oracle) -> None:
     data = await inferred.data(
         "{ account { longestRunningJobs(first: 20, lastRuns: 5) { runtime runCount job { id } } } }"
@@ -176,6 +178,7 @@ async def test_longest_jobs_are_ranked_by_what_their_models_tell(inferred: Gatew
     assert [one["runtime"] for one in ranked] == pytest.approx(sorted(means.values(), reverse=True), abs=2e-3)
 
 
+@pytest.mark.slow
 async def test_the_answers_cost_a_bounded_number_of_requests(settings_without_admin: Settings) -> None:
     async with serving(settings_without_admin) as cold:
         reply = await cold.ask("{ account { longestRunningJobs(lastRuns: 5) { job { id } } } }")
@@ -197,6 +200,7 @@ async def test_models_cost_no_look_at_jobs(settings_without_admin: Settings, ora
         assert means.gateway["upstreamRequests"] <= 4, "histories, and what their commands were; nothing of jobs"
 
 
+@pytest.mark.slow
 async def test_a_gateway_is_ready_when_dbt_knows_its_environments(settings_without_admin: Settings) -> None:
     for url, status in ((settings_without_admin.discovery_url, 200), ("http://127.0.0.1:1/graphql", 503)):
         async with serving(settings_without_admin.model_copy(update={"discovery_url": url})) as gateway:
