@@ -1,9 +1,10 @@
-"""What models did in runs, read from the archive and told as Discovery tells it: times to the millisecond."""
+"""What models did in runs, read from the archive and given as Discovery gives it: times to the millisecond."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -26,6 +27,8 @@ from gateway.services.mapping import Share, to_built_model, to_model_run
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.run_history import CommandKey, RunModels
 from gateway.services.run_rows import RunKey
+
+T = TypeVar("T")
 
 Named = Mapping[tuple[int, str], int]
 """Keys of manifest nodes by run and unique id."""
@@ -55,42 +58,31 @@ def read_model_runs(
 
 def read_run_models(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey, RunModels[ModelRun]]:
     """What each model did in each run."""
-    rows = list(results_of_runs(connection, (key.run_id for key in keys)))
-    named = _unnamed(connection, rows)
-    contents = _contents(connection, _node_keys(rows, named))
     share = Share()
-    by_run: dict[int, list[ModelRun]] = {}
-    for row in rows:
-        node = contents.get(_node_key(row, named) or 0)
-        run = to_model_run(_run_model(row, node, share), share)
-        if run is not None:
-            by_run.setdefault(row.run_id, []).append(run)
-    known = runs_with_artifacts(connection, (key.run_id for key in keys))
-    return {
-        key: RunModels(tuple(by_run.get(key.run_id, ())), ingested=True)
-        if known.get(key.run_id) == key.job_id
-        else RunModels((), ingested=False)
-        for key in keys
-    }
+    rows = results_of_runs(connection, (key.run_id for key in keys))
+    return _read_runs(connection, keys, rows, lambda row, node: to_model_run(_run_model(row, node, share), share))
 
 
 def read_outlines(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey, RunModels[BuiltModel]]:
     """The same in outline."""
-    rows = list(outlines_of_runs(connection, (key.run_id for key in keys)))
+    share = Share()
+    rows = outlines_of_runs(connection, (key.run_id for key in keys))
+    return _read_runs(connection, keys, rows, lambda row, node: to_built_model(_outline(row, node), share))
+
+
+def _read_runs(
+    connection: Connection,
+    keys: Sequence[RunKey],
+    results: Iterable[AnyRow],
+    to_model: Callable[[AnyRow, Node | None], T | None],
+) -> dict[RunKey, RunModels[T]]:
+    """By run, what `to_model` makes of each result and of the node that it is of; results of no model are left out."""
+    rows = list(results)
     named = _unnamed(connection, rows)
     contents = _contents(connection, _node_keys(rows, named))
-    share = Share()
-    by_run: dict[int, list[BuiltModel]] = {}
+    by_run: dict[int, list[T]] = {}
     for row in rows:
-        node = contents.get(_node_key(row, named) or 0)
-        outline = OutlineRow(
-            row.unique_id,
-            row.status,
-            tags_of(node) if node else [],
-            materialization(node) if node else None,
-            row.execution_time,
-        )
-        model = to_built_model(outline, share)
+        model = to_model(row, contents.get(_node_key(row, named) or 0))
         if model is not None:
             by_run.setdefault(row.run_id, []).append(model)
     known = runs_with_artifacts(connection, (key.run_id for key in keys))
@@ -100,6 +92,16 @@ def read_outlines(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey
         else RunModels((), ingested=False)
         for key in keys
     }
+
+
+def _outline(row: AnyRow, node: Node | None) -> OutlineRow:
+    return OutlineRow(
+        row.unique_id,
+        row.status,
+        tags_of(node) if node else [],
+        materialization(node) if node else None,
+        row.execution_time,
+    )
 
 
 def read_arguments(connection: Connection, keys: Iterable[CommandKey]) -> dict[CommandKey, str | None]:
@@ -153,5 +155,5 @@ def _run_model(row: AnyRow, node: Node | None, share: Share) -> RunModel:
 
 
 def _time(micros: int | None) -> datetime | None:
-    """To the millisecond, as Discovery tells it."""
+    """To the millisecond, as Discovery does."""
     return None if micros is None else from_micros(micros - micros % 1000)
