@@ -21,7 +21,7 @@ run: $(VENV)/run.stamp ## Start the gateway over the demo account (PORT=8000), o
 test: $(VENV)/dev.stamp ## Run every test (ARGS="-k slowest" passes options to pytest)
 	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
-test-fast: $(VENV)/dev.stamp ## Run the tests that need nothing but Python and take no time
+test-fast: $(VENV)/dev.stamp ## Run the tests that are not slow and need nothing but Python (4 minutes)
 	@$(BIN)/python -m pytest --numprocesses auto -m "not slow and not external" $(ARGS)
 
 clients: $(VENV)/clients/done.stamp ## Install programs written for dbt Cloud, on which the local platform is tested
