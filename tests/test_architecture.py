@@ -22,6 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "concurrency": set(),
     "settings": set(),
     "hierarchy": set(),
+    "analysis": set(),
     "identity": {"hierarchy"},
     "caching": {"concurrency"},
     "services": {"hierarchy", "caching", "concurrency"},
@@ -51,6 +52,17 @@ OPEN_TO_ALL = {"errors", "telemetry"}
 # Frameworks that a room must not know, beyond its neighbours.
 FOREIGN: dict[str, set[str]] = {
     "hierarchy": {
+        "strawberry",
+        "starlette",
+        "graphql",
+        "gql",
+        "aiohttp",
+        "sqlalchemy",
+        "pydantic",
+        "msgspec",
+        "asyncio",
+    },
+    "analysis": {
         "strawberry",
         "starlette",
         "graphql",
