@@ -6,6 +6,7 @@ Equal filters have equal texts: the order of values, repeated ones and the case 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -28,9 +29,31 @@ def text_of_filter(criteria: ProjectFilter) -> str:
     models = criteria.models
     if models is not None:
         parameters |= {_MODELS + name: value for name, value in _of_models(models).items()}
-        lists = {"modelIds": models.model_ids, "packages": models.packages, "statuses": models.statuses}
-        parameters |= {_MODELS + name: _listed(values) for name, values in lists.items() if values is not None}
+        parameters |= {_MODELS + name: value for name, value in _beside_criteria(models).items()}
     return urlencode(sorted(parameters.items()), quote_via=quote, safe="")
+
+
+def _beside_criteria(models: ModelFilter) -> dict[str, str]:
+    lists: dict[str, Sequence[str] | None] = {
+        "modelIds": models.model_ids,
+        "packages": models.packages,
+        "statuses": models.statuses,
+        "groups": models.groups,
+        "owners": models.owners and [owner.casefold() for owner in models.owners],
+        "access": models.access,
+    }
+    texts: dict[str, str | None] = {
+        "nameContains": models.name_contains and models.name_contains.casefold(),
+        "folder": models.folder,
+        "lastRunSince": _utc(models.last_run_since),
+        "lastRunUntil": _utc(models.last_run_until),
+    }
+    parameters = {name: _listed(values) for name, values in lists.items() if values is not None}
+    return parameters | {name: text for name, text in texts.items() if text is not None}
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat()
 
 
 def _of_models(criteria: ProjectFilter | ModelFilter) -> dict[str, str]:
@@ -70,6 +93,13 @@ def _filter(parameters: Mapping[str, str]) -> ProjectFilter:
             model_ids=_values(below.get("modelIds")),
             packages=_values(below.get("packages")),
             statuses=_statuses(below.get("statuses")),
+            groups=_values(below.get("groups")),
+            owners=_values(below.get("owners")),
+            access=_values(below.get("access")),
+            name_contains=below.get("nameContains"),
+            folder=below.get("folder"),
+            last_run_since=_moment(below.get("lastRunSince")),
+            last_run_until=_moment(below.get("lastRunUntil")),
         )
     inclusion = Inclusion[parameters.get("includeOrExclude", Inclusion.INCLUDE.name)]
     return ProjectFilter(
@@ -97,3 +127,7 @@ def _values(text: str | None) -> tuple[str, ...] | None:
 def _statuses(text: str | None) -> tuple[RunStatus, ...] | None:
     values = _values(text)
     return None if values is None else tuple(map(RunStatus, values))
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from gateway.errors import BadUserInput
+from gateway.hierarchy.model import Model, Owner, owner_of
 from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.unique_ids import local_name, package_of
 
 
 class TagsMatch(StrEnum):
@@ -102,14 +105,31 @@ class SearchFilter:
 
 @dataclass(frozen=True, slots=True)
 class ModelFilter(SearchFilter):
-    """A SearchFilter that may also name models, by `project.model` or by unique id, packages, and outcomes.
+    """A SearchFilter that may also name models, by `project.model` or by unique id, packages, parts of names, outcomes,
+    and what is known of a model's latest state.
 
-    The outcome of a model is that of its last attempt; of a model in a run, how it ended there.
+    Of a model in a run most criteria look at what it was and how it ended there; `model_ids`, `folder`, `groups`,
+    `owners`, `access` and the times of the last attempt look at the model as its environment knows it now.
+    `name_contains` and `owners` are compared without case. Raises BadUserInput for an empty text, and for a window of
+    time that holds no moment.
     """
 
     model_ids: tuple[str, ...] | None = None
     packages: tuple[str, ...] | None = None
     statuses: tuple[RunStatus, ...] | None = None
+    name_contains: str | None = None
+    folder: str | None = None
+    groups: tuple[str, ...] | None = None
+    owners: tuple[str, ...] | None = None
+    access: tuple[str, ...] | None = None
+    last_run_since: datetime | None = None
+    last_run_until: datetime | None = None
+
+    def __post_init__(self) -> None:
+        SearchFilter.__post_init__(self)
+        ensure_text("nameContains", self.name_contains)
+        ensure_text("folder", self.folder and self.folder.strip("./\\"))
+        ensure_times("lastRunSince", self.last_run_since, "lastRunUntil", self.last_run_until)
 
     @property
     def criteria(self) -> ModelFilter:
@@ -117,16 +137,101 @@ class ModelFilter(SearchFilter):
         return replace(self, model_ids=None)
 
     @property
+    def in_run(self) -> ModelFilter:
+        """What of it looks at a model as it was in a run."""
+        return ModelFilter(
+            self.tags,
+            self.tags_match,
+            self.materialization,
+            self.min_runtime,
+            self.max_runtime,
+            packages=self.packages,
+            statuses=self.statuses,
+            name_contains=self.name_contains,
+        )
+
+    @property
+    def of_state(self) -> ModelFilter | None:
+        """What of it looks at models as their environment knows them now, ids included; None when nothing does."""
+        state = ModelFilter(
+            model_ids=self.model_ids,
+            folder=self.folder,
+            groups=self.groups,
+            owners=self.owners,
+            access=self.access,
+            last_run_since=self.last_run_since,
+            last_run_until=self.last_run_until,
+        )
+        return None if state.is_empty else state
+
+    @property
     def is_empty(self) -> bool:
-        return (self.model_ids, self.packages, self.statuses) == (None, None, None) and self._asks_nothing()
+        return self == ModelFilter(tags_match=self.tags_match)
 
     def matches(self, model: Filterable) -> bool:
-        """Whether one model meets every criterion but the ids, which have to be looked up."""
-        if self.packages is not None and model.unique_id.split(".")[1] not in self.packages:
+        """Whether one model meets what of the filter a run can tell; ids and state have to be looked up."""
+        if self.packages is not None and package_of(model.unique_id) not in self.packages:
             return False
         if self.statuses is not None and model.outcome not in self.statuses:
             return False
+        if self.name_contains is not None and not contains_text(local_name(model.unique_id), self.name_contains):
+            return False
         return SearchFilter.matches(self, model)
+
+    def admits(self, model: Model, owners: Mapping[str, Owner]) -> bool:
+        """Whether a model's latest state meets every criterion but the ids; `owners` own the groups of its project."""
+        return self.matches(model) and self._state_admits(model) and self._owned_by_one(owner_of(model, owners))
+
+    def _state_admits(self, model: Model) -> bool:
+        if self.folder is not None and not _is_within(model.file_path, self.folder):
+            return False
+        if self.groups is not None and model.group not in self.groups:
+            return False
+        if self.access is not None and model.access not in self.access:
+            return False
+        return self._attempted_within(model.last_run.generated_at if model.last_run else None)
+
+    def _attempted_within(self, ended: datetime | None) -> bool:
+        if self.last_run_since is not None and (ended is None or ended < self.last_run_since):
+            return False
+        return self.last_run_until is None or ended is None or ended < self.last_run_until
+
+    def _owned_by_one(self, owner: Owner | None) -> bool:
+        if self.owners is None:
+            return True
+        known = {text.casefold() for text in (owner.name, owner.email) if text} if owner else set()
+        return not known.isdisjoint(text.casefold() for text in self.owners)
+
+
+def _is_within(path: str | None, folder: str) -> bool:
+    """Whether a file lies in a folder or below it. Manifests that were written on Windows have backslashes."""
+    if path is None:
+        return False
+    place = folder.replace("\\", "/").removeprefix("./").strip("/")
+    return path.replace("\\", "/").startswith(f"{place}/")
+
+
+def contains_text(text: str, part: str) -> bool:
+    """Whether a name contains a text, compared without case."""
+    return part.casefold() in text.casefold()
+
+
+def ensure_text(name: str, text: str | None) -> None:
+    """Raises BadUserInput for a text without any character but spaces."""
+    if text is not None and not text.strip():
+        raise BadUserInput(
+            f"{name} is empty, so everything would match. Give some text or leave it out.", argument=name
+        )
+
+
+def ensure_times(since_name: str, since: datetime | None, until_name: str, until: datetime | None) -> None:
+    """Raises BadUserInput for a window of time that holds no moment."""
+    if since is not None and until is not None and since >= until:
+        raise BadUserInput(
+            f"{since_name} ({since.isoformat()}) is not before {until_name} ({until.isoformat()}): nothing can match "
+            "both. Swap them or leave one out.",
+            argument=since_name,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.hierarchy.durations import between
 from gateway.hierarchy.status import RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RunTrigger:
+    """Why a run was started: dbt's category (scheduled, ci, api, ui, other …) and its words for it."""
+
+    category: str | None
+    cause: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +24,7 @@ class Run:
 
     `inferred`: told by its models in Discovery, not by the Admin API; its times are those of the invocations that ran
     models, and a cancelled run passes for a success. `commands` are those that it ran in the place of its job's steps;
-    () where it ran those, or where nobody tells.
+    () where it ran those, or where nobody tells. `trigger` is told by lists that were asked for it, else None.
     """
 
     id: int
@@ -34,6 +42,8 @@ class Run:
     url: str | None
     inferred: bool = False
     commands: tuple[str, ...] = ()
+    # Not every list tells it: a run is the same run without.
+    trigger: RunTrigger | None = field(default=None, compare=False)
 
     @property
     def created_at(self) -> datetime | None:
@@ -64,14 +74,6 @@ def newest_first(runs: Iterable[Run]) -> tuple[Run, ...]:
     Ids alone tell no order: those of dbt Core runs are hashes, or texts that a scheduler gave.
     """
     return tuple(sorted(runs, key=lambda run: run.recency, reverse=True))
-
-
-@dataclass(frozen=True, slots=True)
-class RunTrigger:
-    """Why a run was started: dbt's category (scheduled, ci, api, ui, other …) and its words for it."""
-
-    category: str | None
-    cause: str | None
 
 
 @dataclass(frozen=True, slots=True)

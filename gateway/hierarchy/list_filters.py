@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.errors import BadUserInput
-from gateway.hierarchy.filters import ModelFilter
+from gateway.hierarchy.filters import ModelFilter, contains_text, ensure_text, ensure_times
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.triggers import TriggerCategory, trigger_category
 
 _KINDS = frozenset({"scheduled", "ci", "merge"})
 
@@ -22,11 +23,13 @@ class RunFilter:
     """Criteria of a run; all of them must match. `models` asks for a model that met it in the run.
 
     A run started at `started_since` or later and before `started_until`; one without a start, or without a duration
-    where that is asked for, does not match. Raises BadUserInput for bounds that make no sense.
+    where that is asked for, does not match, nor does one without a known trigger where `triggers` are asked for.
+    Raises BadUserInput for bounds that make no sense.
     """
 
     statuses: tuple[RunStatus, ...] | None = None
     job_ids: tuple[int, ...] | None = None
+    triggers: tuple[TriggerCategory, ...] | None = None
     git_branches: tuple[str, ...] | None = None
     started_since: datetime | None = None
     started_until: datetime | None = None
@@ -36,12 +39,15 @@ class RunFilter:
 
     def __post_init__(self) -> None:
         _ensure_bounds(self.min_seconds, self.max_seconds)
+        ensure_times("startedSince", self.started_since, "startedUntil", self.started_until)
 
     def admits(self, run: Run) -> bool:
         """Whether a run matches, its models aside."""
         if self.statuses is not None and run.status not in self.statuses:
             return False
         if self.job_ids is not None and run.job_id not in self.job_ids:
+            return False
+        if self.triggers is not None and _trigger(run) not in self.triggers:
             return False
         if self.git_branches is not None and run.git_branch not in self.git_branches:
             return False
@@ -72,10 +78,11 @@ class JobFilter:
 
     def __post_init__(self) -> None:
         _ensure_bounds(self.min_seconds, self.max_seconds)
+        ensure_text("nameContains", self.name_contains)
 
     def admits(self, job: Job) -> bool:
         """Whether a job matches, its models aside."""
-        if self.name_contains is not None and self.name_contains.casefold() not in (job.name or "").casefold():
+        if self.name_contains is not None and not contains_text(job.name or "", self.name_contains):
             return False
         if self.kinds is not None and _kind(job) not in self.kinds:
             return False
@@ -85,6 +92,10 @@ class JobFilter:
             return False
         finished = job.last_finished_run
         return _within(finished.runtime if finished else None, self.min_seconds, self.max_seconds)
+
+
+def _trigger(run: Run) -> TriggerCategory | None:
+    return trigger_category(run.trigger.category) if run.trigger else None
 
 
 def _kind(job: Job) -> str | None:

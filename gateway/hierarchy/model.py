@@ -79,6 +79,16 @@ class Owner:
     email: str | None
 
 
+def owner_of(model: Model, owners: Mapping[str, Owner]) -> Owner | None:
+    """The owner of the model's group; else the `owner` that its meta names; None when neither does. `owners` own the
+    groups of its project, by group name."""
+    owner = owners.get(model.group) if model.group is not None else None
+    if owner is not None:
+        return owner
+    named = (model.meta or {}).get("owner")
+    return Owner(named, None) if isinstance(named, str) else None
+
+
 @dataclass(frozen=True, slots=True)
 class ModelTest:
     """A test of a model and how it last ended. `failures` counts the rows it found; `runtime` is in seconds.

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from gateway.hierarchy.ids import plain_name
+from gateway.hierarchy.unique_ids import is_unique_id, local_name, qualified_name
 
 # No warehouse has longer names of tables.
 _LONGEST_NAME = 300
@@ -19,11 +20,6 @@ def model_ids(project_id: str, unique_ids: Iterable[str]) -> Mapping[str, str]:
         unique_id: f"{project_id}.{qualified_name(unique_id) if name in homonyms else name}"
         for unique_id, name in local.items()
     }
-
-
-def is_unique_id(model_id: str) -> bool:
-    """Whether it has the form of a model's unique id, `model.package.name`."""
-    return model_id.startswith("model.") and model_id.count(".") >= 2
 
 
 def names_meant(model_id: str, project_id: str) -> tuple[str, ...]:
@@ -42,18 +38,3 @@ def names_meant(model_id: str, project_id: str) -> tuple[str, ...]:
 def unique_ids_of_name(name: str, packages: Iterable[str]) -> list[str]:
     """The unique ids that a model of this name has in each of the packages."""
     return [f"model.{package}.{name}" for package in packages]
-
-
-def local_name(unique_id: str) -> str:
-    """`dim_customers.v2` of `model.finance.dim_customers.v2`."""
-    return unique_id.split(".", 2)[-1]
-
-
-def qualified_name(unique_id: str) -> str:
-    """`finance.dim_customers.v2` of `model.finance.dim_customers.v2`."""
-    return unique_id.split(".", 1)[-1]
-
-
-def package_of(unique_id: str) -> str:
-    """`finance` of `model.finance.dim_customers.v2`."""
-    return unique_id.split(".")[1]

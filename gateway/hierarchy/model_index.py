@@ -19,8 +19,8 @@ from gateway.errors import AmbiguousId, NotFound
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.ids import plain_name
 from gateway.hierarchy.model import Model
-from gateway.hierarchy.model_ids import local_name, qualified_name
 from gateway.hierarchy.model_orders import ModelOrders
+from gateway.hierarchy.unique_ids import local_name, qualified_name
 
 # Comparing one id with a hundred others takes some milliseconds, with thousands a quarter of a second.
 _MOST_COMPARED = 100

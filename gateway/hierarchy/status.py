@@ -91,3 +91,8 @@ def status_of_word(word: str) -> RunStatus:
 def status_of_admin_code(code: int) -> RunStatus:
     """The status behind a run's numeric code in the Admin API (1, 2, 3, 10, 20, 30); others are UNKNOWN."""
     return _ADMIN_CODES.get(code, RunStatus.UNKNOWN)
+
+
+def codes_of_status(status: RunStatus) -> tuple[int, ...]:
+    """The codes of the Admin API that stand for a status; none for what no run as a whole is."""
+    return tuple(code for code, known in _ADMIN_CODES.items() if known is status)

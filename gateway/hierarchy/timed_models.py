@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import overload
 
-from gateway.hierarchy.model_ids import local_name, model_ids
+from gateway.hierarchy.model_ids import model_ids
 from gateway.hierarchy.model_orders import ModelOrders
+from gateway.hierarchy.unique_ids import local_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,55 +5,41 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeVar, overload
+from typing import Any, Literal, TypeVar
 
 from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.history import Commands, HistoryScope, Told
 from gateway.hierarchy.ids import IdScope
-from gateway.hierarchy.job import Job, Run, RunDetails
+from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
 from gateway.hierarchy.lineage import Lineage
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.model_ids import names_meant
 from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.project import Project
-from gateway.hierarchy.timed_models import EnvironmentRuntimes
 from gateway.hierarchy.visibility import EVERYTHING, Visibility
 from gateway.loading.batching import Batched, Departures
 from gateway.loading.built_models import Built, built_models
 from gateway.loading.histories import Histories, HistoryRequest, read_histories
+from gateway.loading.model_reading import ModelReading, ModelsRequest, RankedModels
 from gateway.loading.project_map import ProjectMap, environments_of, map_projects
 from gateway.loading.projection import Projection
 from gateway.loading.visible_admin import visible_services
-from gateway.services.admin.admin_facts import Topology
+from gateway.services.admin.admin_facts import RunListing, Topology
+from gateway.services.admin.run_query import RunQuery
 from gateway.services.bundle import Services
 from gateway.services.group_service import Owners
 from gateway.services.invocation_arguments import Witness
 from gateway.services.models.model_histories import HistoryKey
-from gateway.services.models.pushdown import PushedFilter, push_down
+from gateway.services.models.pushdown import fields_looked_at, push_down
 from gateway.services.run_history import CommandKey, RunModels
 from gateway.services.run_rows import RunKey
 from gateway.services.source_service import Sources
 
 T = TypeVar("T")
 
-
-class _Wanted(NamedTuple):
-    """The models of a project: all, or at least those that meet a filter upstream, or those that have a name."""
-
-    project: Project
-    pushed: PushedFilter | None = None
-    names: tuple[str, ...] | None = None
-
-    @property
-    def is_whole(self) -> bool:
-        return self.pushed is None and self.names is None
-
-
-RankedModels = EnvironmentModels | EnvironmentRuntimes
-"""A project's models, of each at least what a ranking by runtime shows."""
 
 _NOTHING_MORE = Projection()
 # Of an id that names nothing the closest there are is told, which among thousands takes some hundredths of a second.
@@ -74,6 +60,7 @@ class Loaders:
         self._projection = projection
         self._visibility = visibility
         self._ids = ids
+        self._reading = ModelReading(self._services.models, projection.optional_fields)
         self._suggestions = 0
         self.departures = Departures()
 
@@ -87,12 +74,12 @@ class Loaders:
         return Batched(self._load_jobs, self.departures)
 
     @cached_property
-    def _models(self) -> Batched[_Wanted, EnvironmentModels]:
-        return Batched(self._load_models, self.departures)
+    def _models(self) -> Batched[ModelsRequest, EnvironmentModels]:
+        return Batched(self._reading.models, self.departures)
 
     @cached_property
     def _runtimes(self) -> Batched[Project, RankedModels]:
-        return Batched(self._load_runtimes)
+        return Batched(self._reading.runtimes)
 
     @cached_property
     def _model_counts(self) -> Batched[Project, int]:
@@ -184,13 +171,13 @@ class Loaders:
 
     async def models(self, project: Project) -> EnvironmentModels:
         """Every model of a project's environment."""
-        return await self._models.load(_Wanted(project))
+        return await self._models.load(ModelsRequest(project))
 
     async def models_named(self, project: Project, model_id: str) -> EnvironmentModels:
         """At least those models of a project that an id may name; all where the operation needs all of them anyway."""
         if self._projection.whole_projects:
             return await self.models(project)
-        return await self._models.load(_Wanted(project, names=names_meant(model_id, project.id)))
+        return await self._models.load(ModelsRequest(project, names=names_meant(model_id, project.id)))
 
     @property
     def runtimes_only(self) -> bool:
@@ -202,14 +189,16 @@ class Loaders:
         return await self._runtimes.load_all(projects)
 
     async def models_of_each(
-        self, projects: Sequence[Project], criteria: ModelFilter | None
+        self, projects: Sequence[Project], criteria: ModelFilter | None, *, whole: bool = False
     ) -> list[EnvironmentModels | GatewayError]:
-        """At least the models of each project that meet a filter, but for its ids; it has to be applied to them still.
+        """At least the models of each project that meet a filter, but for its ids, and all of them with `whole`. The
+        filter has to be applied to them still; what it looks at is read.
 
         What cannot be read is its error.
         """
-        pushed = push_down(criteria)
-        return await self._models.load_all([_Wanted(project, pushed) for project in projects])
+        pushed = None if whole else push_down(criteria)
+        fields = fields_looked_at(criteria) - self._projection.optional_fields
+        return await self._models.load_all([ModelsRequest(project, pushed, fields=fields) for project in projects])
 
     async def mean_runtimes(
         self, projects: Sequence[Project], last_runs: int, scope: HistoryScope
@@ -244,9 +233,19 @@ class Loaders:
         """The newest `count` runs of the account, newest first."""
         return await self._services.admin.newest_runs(count)
 
+    async def matching_runs(self, queries: Sequence[RunQuery], count: int) -> RunListing:
+        """At least the newest `count` runs that these queries ask for, newest first; others may be among them."""
+        listings = await gather(self._services.admin.matching_runs(query, count) for query in queries)
+        runs = newest_first({run.id: run for one in listings for run in one.runs}.values())
+        return RunListing(runs, complete=all(one.complete for one in listings))
+
     async def owners(self, environment_id: int) -> Owners:
         """Who owns the groups of an environment, by group name."""
         return await self._owners.load(environment_id)
+
+    async def owners_looked_at(self, environment_id: int, criteria: ModelFilter | None) -> Owners:
+        """The same as far as a filter asks for owners; none where it does not."""
+        return {} if criteria is None or criteria.owners is None else await self.owners(environment_id)
 
     async def run(self, run_id: int) -> Run:
         return await self._runs.load(run_id)
@@ -310,46 +309,11 @@ class Loaders:
             soon = environments_of(topology, projection.all_models_of)
             self._services.models.begin(soon, projection.optional_fields, runtimes_only=projection.runtimes_only)
 
-    async def _load_models(self, wanted: list[_Wanted]) -> Mapping[_Wanted, EnvironmentModels | GatewayError]:
-        whole = {one.project for one in wanted if one.is_whole}
-        # Where all models are read anyway, nothing is read twice.
-        asked = {one: _Wanted(one.project) if one.project in whole else one for one in wanted}
-        filtered, named = await gather_pair(
-            self._load_filtered([one for one in asked.values() if one.names is None]),
-            self._load_named([one for one in asked.values() if one.names is not None]),
-        )
-        found = filtered | named
-        return {one: _named_for(one.project, found[asked[one]]) for one in wanted}
-
-    async def _load_filtered(self, wanted: Sequence[_Wanted]) -> dict[_Wanted, EnvironmentModels | GatewayError]:
-        by_filter: dict[PushedFilter | None, list[Project]] = {}
-        for one in wanted:
-            by_filter.setdefault(one.pushed, []).append(one.project)
-        fields = self._projection.optional_fields
-        answers = await gather(
-            self._services.models.models(projects, fields, pushed) for pushed, projects in by_filter.items()
-        )
-        found = dict(zip(by_filter, answers, strict=True))
-        return {one: found[one.pushed][one.project.environment_id] for one in wanted}
-
-    async def _load_named(self, wanted: Sequence[_Wanted]) -> dict[_Wanted, EnvironmentModels | GatewayError]:
-        if not wanted:
-            return {}
-        names: dict[Project, set[str]] = {}
-        for one in wanted:
-            names.setdefault(one.project, set()).update(one.names or ())
-        found = await self._services.models.named(names, self._projection.optional_fields)
-        return {one: found[one.project.environment_id] for one in wanted}
-
-    async def _load_runtimes(self, projects: list[Project]) -> Mapping[Project, RankedModels | GatewayError]:
-        found = await self._services.models.runtimes(projects)
-        return {project: _named_for(project, found[project.environment_id]) for project in projects}
-
     async def _load_model_counts(self, projects: list[Project]) -> Mapping[Project, int | GatewayError]:
         if self._services.figures.are_known:
             known = await self._services.figures.model_counts([one.environment_id for one in projects])
             return {one: known[one.environment_id] for one in projects}
-        read = await self._models.load_all([_Wanted(project, None) for project in projects])
+        read = await self._models.load_all([ModelsRequest(project, None) for project in projects])
         counts = [one if isinstance(one, GatewayError) else len(one.models) for one in read]
         return dict(zip(projects, counts, strict=True))
 
@@ -387,14 +351,3 @@ class Loaders:
 
     async def _load_built_models(self, jobs: list[Job]) -> Mapping[Job, Built | GatewayError]:
         return await built_models(self._services, jobs)
-
-
-@overload
-def _named_for(project: Project, models: EnvironmentModels | GatewayError) -> EnvironmentModels | GatewayError: ...
-@overload
-def _named_for(project: Project, models: RankedModels | GatewayError) -> RankedModels | GatewayError: ...
-def _named_for(project: Project, models: RankedModels | GatewayError) -> RankedModels | GatewayError:
-    """The facts are shared; whether a project's id says its environment depends on what else the caller sees."""
-    if isinstance(models, GatewayError) or models.project_id == project.id:
-        return models
-    return models.of_project(project.id)

@@ -16,6 +16,7 @@ from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
 from gateway.hierarchy.visibility import Visibility
 from gateway.loading.batching import Batched
 from gateway.services.admin.admin_facts import AdminFacts, RunListing, Topology
+from gateway.services.admin.run_query import RunQuery
 from gateway.services.bundle import Services
 from gateway.services.environment_service import EnvironmentHeader, EnvironmentService
 from gateway.telemetry.usage import current_usage, uncounted
@@ -115,6 +116,18 @@ class VisibleAdmin:
             asked = (self._admin.environment_runs(one, count) for one in sorted(await self._seen()))
             listed = [run for listing in await gather(asked) for run in listing.runs[:count]]
         return newest_first(listed)[:count]
+
+    async def matching_runs(self, query: RunQuery, count: int) -> RunListing:
+        """The newest `count` runs of visible environments that a query asks for: one list for each of them, so that
+        nothing hidden is counted."""
+        if self.inferred:
+            runs = await self.newest_runs(count)
+            return RunListing(runs, complete=len(runs) < count)
+        seen = await self._seen()
+        asked = sorted(seen) if query.environment_id is None else sorted(seen & {query.environment_id})
+        listings = await gather(self._admin.matching_runs(query._replace(environment_id=one), count) for one in asked)
+        runs = newest_first(run for one in listings for run in one.runs)
+        return RunListing(runs, complete=all(one.complete for one in listings))
 
     async def environment_runs(self, environment_id: int, count: int = _LISTED) -> RunListing:
         """The newest `count` runs of a visible environment."""

@@ -30,7 +30,7 @@ MOST_RUNS = 500
 """The most runs of one job that are read for one answer."""
 
 Named = frozenset[HistoryKey] | None
-"""The models that a filter's ids name; None when it has no ids."""
+"""The models whose latest state meets a filter; None when it does not look at that."""
 
 
 async def jobs_of_project(context: FieldContext, project: Project) -> list[Job]:
@@ -78,18 +78,20 @@ async def _builds(
     return models is None or models.is_empty or bool(meeting(built, job.environment_id, models, named))
 
 
+async def named_in_projects(context: FieldContext, projects: Sequence[Project], models: ModelFilter | None) -> Named:
+    """The models of these projects whose latest state meets what a filter asks of it, ids included; None where it asks
+    nothing. Raises BadUserInput for an id that names none of them."""
+    asked = models.of_state if models is not None else None
+    if asked is None:
+        return None
+    found = await select_models(context, projects, asked)
+    return frozenset(HistoryKey(model.environment_id, model.unique_id) for model in found)
+
+
 async def named_models_of(context: FieldContext, environment_id: int, models: ModelFilter | None) -> Named:
-    """The models of one environment that a filter's ids name. Raises BadUserInput for an id that names none of them."""
+    """The same of one environment."""
     project = await project_of_environment(context, environment_id)
     return await named_in_projects(context, [project] if project else [], models)
-
-
-async def named_in_projects(context: FieldContext, projects: Sequence[Project], models: ModelFilter | None) -> Named:
-    """The models of these projects that a filter's ids name. Raises BadUserInput for an id that names none of them."""
-    if models is None or models.model_ids is None:
-        return None
-    found = await select_models(context, projects, ModelFilter(model_ids=models.model_ids))
-    return frozenset(HistoryKey(model.environment_id, model.unique_id) for model in found)
 
 
 def meeting(touched: Iterable[F], environment_id: int, models: ModelFilter | None, named: Named) -> list[F]:
@@ -98,7 +100,7 @@ def meeting(touched: Iterable[F], environment_id: int, models: ModelFilter | Non
         one
         for one in touched
         if (named is None or HistoryKey(environment_id, one.unique_id) in named)
-        and (models is None or models.criteria.matches(one))
+        and (models is None or models.in_run.matches(one))
     ]
 
 

@@ -11,15 +11,15 @@ from gateway.errors import BadUserInput, GatewayError, NotFound
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.history import Commands, Counted, HistoryScope, count_runs
 from gateway.hierarchy.ids import project_part
-from gateway.hierarchy.model import Model, ModelRun, ModelTest, Owner
-from gateway.hierarchy.model_ids import is_unique_id, package_of
+from gateway.hierarchy.model import Model, ModelRun, ModelTest, Owner, owner_of
 from gateway.hierarchy.model_index import EnvironmentModels, find_named
 from gateway.hierarchy.model_orders import ModelOrders, RankableModel, models_in_order
 from gateway.hierarchy.project import DeploymentEnvironment, Project
 from gateway.hierarchy.runtimes import WITHIN_JOB
+from gateway.hierarchy.unique_ids import is_unique_id, package_of
 from gateway.loading.field_context import FieldContext
 from gateway.loading.histories import HistoryRequest
-from gateway.loading.loaders import RankedModels
+from gateway.loading.model_reading import RankedModels
 from gateway.loading.suggestions import ids_of, named_models, unknown
 from gateway.queries.projects import deployment_of
 from gateway.services.models.model_histories import HistoryKey
@@ -32,14 +32,16 @@ MOST_HISTORY = 100
 
 
 async def environments_of(
-    context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None
+    context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None, *, whole: bool = False
 ) -> list[EnvironmentModels]:
-    """At least the models that meet a filter, but for its ids, of each project that could be read; see of_each."""
+    """At least the models that meet a filter, but for its ids, and all with `whole`, of each project that could be
+    read; see of_each."""
 
     async def read() -> list[EnvironmentModels]:
-        return context.sort_out(projects, await context.loaders.models_of_each(projects, criteria))
+        return context.sort_out(projects, await context.loaders.models_of_each(projects, criteria, whole=whole))
 
-    return await context.loaders.derived(_key("environments", projects, criteria), tuple(projects), read)
+    what = "whole environments" if whole else "environments"
+    return await context.loaders.derived(_key(what, projects, criteria), tuple(projects), read)
 
 
 async def select_models(
@@ -97,7 +99,7 @@ async def narrowed_environments(
         if context.own_failure:
             raise context.own_failure from None
         # What is asked for was read in part only, maybe; the error has to say what there is.
-        return await matching(context, await environments_of(context, projects, None), criteria)
+        return await matching(context, await environments_of(context, projects, criteria, whole=True), criteria)
 
 
 async def matching(
@@ -108,7 +110,7 @@ async def matching(
     if criteria is None:
         return list(environments)
     named = await named_models(context, environments, criteria)
-    met = [await _narrowed(one, criteria.criteria) for one in environments]
+    met = [await _narrowed(context, one, criteria.criteria) for one in environments]
     if named is None:
         return met
     return [_only(one, named) for one in met]
@@ -120,15 +122,19 @@ def _only(environment: EnvironmentModels, ids: frozenset[str]) -> EnvironmentMod
     return EnvironmentModels(environment.project_id, environment.environment_id, chosen)
 
 
-async def _narrowed(environment: EnvironmentModels, criteria: ModelFilter) -> EnvironmentModels:
+async def _narrowed(context: FieldContext, environment: EnvironmentModels, criteria: ModelFilter) -> EnvironmentModels:
     if criteria.is_empty:
         return environment
-    known = environment.narrowed(criteria)
+    known = environment.narrowed(criteria) if criteria.owners is None else None
     if known is not None:
         return known
+    owners = await context.loaders.owners_looked_at(environment.environment_id, criteria)
     met: list[Model] = []
     async for piece in pieces(environment.models):
-        met += filter(criteria.matches, piece)
+        met += (model for model in piece if criteria.admits(model, owners))
+    if criteria.owners is not None:
+        # Who owns a group is another fact, with an age of its own.
+        return EnvironmentModels(environment.project_id, environment.environment_id, met)
     return environment.keep_narrowed(criteria, met)
 
 
@@ -296,9 +302,4 @@ async def owner_of_model(context: FieldContext, model: Model) -> Owner | None:
 
     Needs the optional fields `group` and `meta` (see projection).
     """
-    if model.group is not None:
-        owner = (await context.loaders.owners(model.environment_id)).get(model.group)
-        if owner is not None:
-            return owner
-    named = (model.meta or {}).get("owner")
-    return Owner(named, None) if isinstance(named, str) else None
+    return owner_of(model, await context.loaders.owners(model.environment_id) if model.group is not None else {})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.concurrency.checkpoints import pieces
-from gateway.errors import BadUserInput, NotFound
+from gateway.errors import BadUserInput, GatewayError, NotFound
 from gateway.hierarchy.filters import ProjectFilter, contains_match
 from gateway.hierarchy.ids import AccountView, account_view
 from gateway.hierarchy.model_index import EnvironmentModels
@@ -115,22 +115,26 @@ async def select_projects(
         keeps_all = criteria.project_ids is None
         return projects if keeps_all and isinstance(projects, tuple) else tuple(admitted)
 
-    async def read(project: Project) -> tuple[Project, EnvironmentModels]:
-        return project, await context.loaders.models(project)
-
-    found = await context.of_each(admitted, read)
+    read = await context.loaders.models_of_each(admitted, criteria.models, whole=True)
+    found = context.sort_out(
+        admitted,
+        [one if isinstance(one, GatewayError) else (project, one) for project, one in zip(admitted, read, strict=True)],
+    )
     named = await named_models(context, [models for _, models in found], criteria.models)
-    return tuple([project for project, models in found if await _contains(models, criteria, named)])
+    return tuple([project for project, models in found if await _contains(context, models, criteria, named)])
 
 
-async def _contains(environment: EnvironmentModels, criteria: ProjectFilter, named: frozenset[str] | None) -> bool:
+async def _contains(
+    context: FieldContext, environment: EnvironmentModels, criteria: ProjectFilter, named: frozenset[str] | None
+) -> bool:
     """Whether a project holds a model that meets a filter's own criteria, and one that meets those of `models`."""
     own, models = criteria.criteria, criteria.models
     meets_own, meets_models = own.is_empty, models is None or models.is_empty
+    owners = await context.loaders.owners_looked_at(environment.environment_id, models)
     async for piece in pieces(environment.models, steps=2):
         meets_own = meets_own or contains_match(own, piece)
         if models is not None and not meets_models:
-            meets_models = any((named is None or one.id in named) and models.criteria.matches(one) for one in piece)
+            meets_models = any((named is None or one.id in named) and models.admits(one, owners) for one in piece)
         if meets_own and meets_models:
             return True
     return meets_own and meets_models

@@ -149,8 +149,8 @@ class Account:
 
     @strawberry.field(
         description="The newest runs of all projects, newest first. With models in its filter: those in which a model "
-        "matched, as it was in that run. The account's newest 500 runs are looked at; "
-        "totalCount is null unless those are all.",
+        "matched, as it was in that run. The account's newest 500 runs are looked at, or the newest 500 of "
+        "the statuses, jobs and times in the filter; totalCount is null unless those are all.",
         graphql_type=PartlyKnownConnection[Run] | None,
         directives=paged(10),
     )

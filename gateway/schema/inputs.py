@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from enum import Enum
 from typing import TypeVar
 
 import strawberry
 
 from gateway.errors import BadUserInput
 from gateway.hierarchy import filters, history, list_filters
+from gateway.hierarchy.triggers import TriggerCategory
 from gateway.queries.jobs import number_of
 from gateway.schema.enums import Inclusion, RunStatus, TagsMatch
-from gateway.schema.words import FreshnessStatus, JobKind, statuses_of_freshness
+from gateway.schema.words import FreshnessStatus, JobKind, ModelAccess, statuses_of_freshness
 
 T = TypeVar("T")
 
@@ -65,6 +67,30 @@ class ModelFilter:
         description="Only models whose last attempt has one of these statuses. On a run: whose result in that run "
         "has one.",
     )
+    name_contains: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Only models whose name contains this text, compared without case."
+    )
+    folder: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Only models whose file lies in this folder of the project or below it, such as models/marts.",
+    )
+    groups: list[str] | None = strawberry.field(
+        default=strawberry.UNSET, description="Only models of one of these dbt groups. Case counts."
+    )
+    owners: list[str] | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Only models of one of these owners, by name or address, compared without case.",
+    )
+    access: list[ModelAccess] | None = strawberry.field(
+        default=strawberry.UNSET, description="Only models with one of these access levels."
+    )
+    last_run_since: datetime | None = strawberry.field(
+        default=strawberry.UNSET, description="Only models whose last attempt ended at this time or later."
+    )
+    last_run_until: datetime | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Only models whose last attempt ended before this time, or that were never attempted.",
+    )
 
     def to_filter(self) -> filters.ModelFilter:
         """The hierarchy's filter. Raises BadUserInput."""
@@ -77,6 +103,13 @@ class ModelFilter:
             _values(self.model_ids, "modelIds"),
             _values(self.packages, "packages"),
             _values(self.statuses, "statuses"),
+            name_contains=_value(self.name_contains),
+            folder=_value(self.folder),
+            groups=_values(self.groups, "groups"),
+            owners=_values(self.owners, "owners"),
+            access=_words(self.access, "access"),
+            last_run_since=_moment(self.last_run_since),
+            last_run_until=_moment(self.last_run_until),
         )
 
 
@@ -163,11 +196,16 @@ class RunFilter:
     job_ids: list[strawberry.ID] | None = strawberry.field(
         default=strawberry.UNSET, description="Only runs of these jobs."
     )
+    triggers: list[TriggerCategory] | None = strawberry.field(
+        default=strawberry.UNSET, description="Only runs that were started for one of these reasons."
+    )
     git_branches: list[str] | None = strawberry.field(
         default=strawberry.UNSET, description="Only runs of one of these branches."
     )
     started_since: datetime | None = strawberry.field(
-        default=strawberry.UNSET, description="Only runs that started at this time or later."
+        default=strawberry.UNSET,
+        description="Only runs that started at this time or later. Runs that waited more than seven days before they "
+        "started are missing.",
     )
     started_until: datetime | None = strawberry.field(
         default=strawberry.UNSET, description="Only runs that started before this time."
@@ -188,6 +226,7 @@ class RunFilter:
         return list_filters.RunFilter(
             _values(self.statuses, "statuses"),
             None if job_ids is None else tuple(number_of(job_id, "job", "jobIds") for job_id in job_ids),
+            _values(self.triggers, "triggers"),
             _values(self.git_branches, "gitBranches"),
             _moment(self.started_since),
             _moment(self.started_until),
@@ -218,10 +257,9 @@ class JobFilter:
 
     def to_filter(self) -> list_filters.JobFilter:
         """The hierarchy's filter. Raises BadUserInput."""
-        kinds = _values(self.kinds, "kinds")
         return list_filters.JobFilter(
             _value(self.name_contains),
-            None if kinds is None else tuple(kind.value for kind in kinds),
+            _words(self.kinds, "kinds"),
             _values(self.last_run_statuses, "lastRunStatuses"),
             _value(self.min_seconds),
             _value(self.max_seconds),
@@ -245,6 +283,12 @@ def _values(values: Sequence[T] | None, argument: str) -> tuple[T, ...] | None:
     if len(values) > _LONGEST_LIST:
         raise BadUserInput(f"{argument} holds {len(values)} values; at most {_LONGEST_LIST}.", argument=argument)
     return tuple(values)
+
+
+def _words(words: Sequence[Enum] | None, argument: str) -> tuple[str, ...] | None:
+    """dbt's words that members of an enum stand for."""
+    members = _values(words, argument)
+    return None if members is None else tuple(str(word.value) for word in members)
 
 
 def search_filter(argument: SearchFilter | None) -> filters.SearchFilter | None:

@@ -11,6 +11,7 @@ from gateway.hierarchy import averages as average_facts
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy.ranking import Ranked
+from gateway.hierarchy.triggers import TriggerCategory, trigger_category
 from gateway.queries import averages, jobs, run_models
 from gateway.schema.arguments import MOST_RANKED, ModelsFilter, ModelsInRunFilter, Offset, Slowest, TopN
 from gateway.schema.connections import (
@@ -33,7 +34,6 @@ from gateway.schema.orders import BY_UNIQUE_ID, OrderModelsBy, order_of_models
 from gateway.schema.paging import Page, cut_in_order, ensure_count
 from gateway.schema.rankings import RankedModelRun, ensure_ranking
 from gateway.schema.statistics import ModelAverage
-from gateway.schema.words import TriggerCategory, trigger_category
 
 Parent = strawberry.Parent[job_facts.Run]
 

@@ -8,7 +8,7 @@ from gateway.hierarchy.job import Run
 from gateway.hierarchy.list_filters import RunFilter
 from gateway.hierarchy.project import Project
 from gateway.loading.field_context import FieldContext
-from gateway.queries.account_runs import newest_runs
+from gateway.queries.account_runs import are_all_looked_at, newest_runs
 from gateway.queries.jobs import MOST_RUNS
 from gateway.schema.orders import RunOrder, order_of_runs
 from gateway.schema.paging import Page, PageArguments, cut
@@ -28,6 +28,6 @@ async def page_of_runs(
 
     async def total() -> int | None:
         everything = await newest_runs(field_context, projects, MOST_RUNS, where=where)
-        return len(everything) if len(await field_context.loaders.newest_runs(MOST_RUNS)) < MOST_RUNS else None
+        return len(everything) if await are_all_looked_at(field_context, projects, where) else None
 
     return cut(runs, order_of_runs(order_by), page, total, place=field_context.place)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.triggers import TriggerCategory
 from gateway.schema.enums import describe
 
 
@@ -15,17 +16,6 @@ class JobKind(Enum):
     SCHEDULED = "scheduled"
     CI = "ci"
     MERGE = "merge"
-    OTHER = "other"
-
-
-class TriggerCategory(Enum):
-    SCHEDULE = "schedule"
-    CI = "ci"
-    MERGE = "merge"
-    JOB = "job"
-    API = "api"
-    UI = "ui"
-    RERUN = "rerun"
     OTHER = "other"
 
 
@@ -133,21 +123,6 @@ describe(
 
 E = TypeVar("E", JobKind, TestKind, ModelAccess, ModelLanguage)
 
-_TRIGGERS: Mapping[str, TriggerCategory] = {
-    "scheduled": TriggerCategory.SCHEDULE,
-    "schedule": TriggerCategory.SCHEDULE,
-    "ci": TriggerCategory.CI,
-    "github_pull_request": TriggerCategory.CI,
-    "gitlab_merge_request": TriggerCategory.CI,
-    "azure_pull_request": TriggerCategory.CI,
-    "merge": TriggerCategory.MERGE,
-    "job completion": TriggerCategory.JOB,
-    "job_completion": TriggerCategory.JOB,
-    "api": TriggerCategory.API,
-    "ui": TriggerCategory.UI,
-    "rerun": TriggerCategory.RERUN,
-    "retry": TriggerCategory.RERUN,
-}
 _FRESHNESS: Mapping[RunStatus, FreshnessStatus] = {
     RunStatus.SUCCESS: FreshnessStatus.FRESH,
     RunStatus.WARN: FreshnessStatus.WARN,
@@ -164,11 +139,6 @@ def word_of(enum: type[E], word: str | None) -> E | None:
     if word is None:
         return None
     return enum._value2member_map_.get(word.lower(), enum.OTHER)  # type: ignore[return-value]  # members of this enum
-
-
-def trigger_category(word: str | None) -> TriggerCategory | None:
-    """The category that dbt's word stands for; None where dbt says nothing."""
-    return None if word is None else _TRIGGERS.get(word.lower(), TriggerCategory.OTHER)
 
 
 def freshness_status(status: RunStatus) -> FreshnessStatus:

@@ -213,14 +213,18 @@ def to_run(row: AdminRun, job: AdminJob | None = None) -> Run:
         dbt_version=row.dbt_version,
         url=row.href,
         commands=tuple((row.trigger and row.trigger.steps_override) or ()),
+        trigger=_trigger(row),
     )
+
+
+def _trigger(row: AdminRun) -> RunTrigger | None:
+    return RunTrigger(row.trigger.cause_category, row.trigger.cause) if row.trigger else None
 
 
 def to_run_details(row: AdminRun) -> RunDetails:
     """A run's trigger and steps; steps in the order they ran."""
-    trigger = RunTrigger(row.trigger.cause_category, row.trigger.cause) if row.trigger else None
     steps = sorted(map(_step, row.run_steps or ()), key=lambda step: step.index)
-    return RunDetails(trigger, tuple(steps))
+    return RunDetails(_trigger(row), tuple(steps))
 
 
 def _step(row: AdminStep) -> RunStep:

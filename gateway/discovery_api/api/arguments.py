@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.discovery_api.models.filters import (
     Criteria,
     HistoryScope,
+    JobFilter,
     ModelFilter,
     ProjectCriteria,
     ProjectFilter,
+    RunFilter,
     SearchFilter,
     ensure_filter,
     models_chosen,
@@ -18,7 +21,7 @@ from gateway.discovery_api.models.filters import (
 )
 from gateway.discovery_api.models.reports import RunStatus
 from gateway.hierarchy import filters as hierarchy
-from gateway.hierarchy import history, status
+from gateway.hierarchy import history, list_filters, status
 from gateway.hierarchy.variants import ALL_VARIANTS, Variant
 
 MOST_RANKED = 1_000
@@ -72,11 +75,28 @@ def two_filters(
     )
     first = wanted.to_hierarchy() if wanted else None
     second = named.to_hierarchy() if named else None
-    if first is None or first.model_ids is None:
-        return (first.criteria if first else None), second
+    if first is None or first.of_state is None:
+        return first, second
     if second is not None:
-        raise InvalidArgumentError("Name models in model_filter, not in filter, when both are given.")
+        raise InvalidArgumentError(
+            "Name models, folders, groups, owners, access and times in model_filter, not in filter, when you give both."
+        )
     return None, first
+
+
+def runs_where(given: RunFilter | None, models: hierarchy.ModelFilter | None) -> list_filters.RunFilter | None:
+    """The hierarchy's filter for runs in which a model met `models`. Raises InvalidArgumentError for what is no
+    RunFilter."""
+    found = ensure_filter("where", given, RunFilter)
+    if found is None and models is None:
+        return None
+    return replace(found.to_hierarchy() if found else list_filters.RunFilter(), models=models)
+
+
+def jobs_where(given: JobFilter | None) -> list_filters.JobFilter | None:
+    """The same for jobs."""
+    found = ensure_filter("where", given, JobFilter)
+    return found.to_hierarchy() if found else None
 
 
 def variants_left_out(include_full_refresh: bool) -> frozenset[Variant]:

@@ -12,8 +12,10 @@ from gateway.discovery_api.api.arguments import (
     MOST_RUNS,
     ensure_count,
     history_wanted,
+    jobs_where,
     models_filter,
     projects_filter,
+    runs_where,
     statuses_wanted,
     two_filters,
     variants_left_out,
@@ -24,10 +26,12 @@ from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.discovery_api.models import (
     Criteria,
     HistoryScope,
+    JobFilter,
     ModelFilter,
     ProjectCriteria,
     ProjectFilter,
     RankedList,
+    RunFilter,
     RunStatus,
     SearchFilter,
     SourceReport,
@@ -125,12 +129,18 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         return self._ask(question, self._show_projects, refresh=refresh)
 
     def get_jobs(
-        self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
+        self,
+        filter: SearchFilter | None = None,
+        *,
+        where: JobFilter | None = None,
+        refresh: bool = False,
+        **criteria: Unpack[Criteria],
     ) -> list[Job]:
-        """The jobs of all its projects that build a model meeting the filter, ordered by id."""
-        wanted = models_filter(filter, criteria)
+        """The jobs of all its projects that build a model meeting the filter, ordered by id. `where` says what they are
+        themselves: name, kind, how they last ended and how long it took."""
+        wanted, own = models_filter(filter, criteria), jobs_where(where)
         return self._ask(
-            lambda field_context, projects: jobs.select_jobs(field_context, projects, models=wanted),
+            lambda field_context, projects: jobs.select_jobs(field_context, projects, models=wanted, where=own),
             lambda found: [Job.of(one, self.client) for one in found],
             refresh=refresh,
             within=filter,
@@ -153,16 +163,18 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
         limit: int = 10,
         filter: SearchFilter | None = None,
         *,
+        where: RunFilter | None = None,
         refresh: bool = False,
         **criteria: Unpack[Criteria],
     ) -> list[Run]:
         """The newest `limit` runs (1 to 500) of all its projects, newest first, whatever their status.
 
-        With a filter: those in which a model met it, as it was in that run. The account's newest 500 runs are looked
-        at; an IncompleteAnswerWarning says so when they do not hold enough.
+        With a filter: those in which a model met it, as it was in that run. `where` says what the runs are themselves:
+        status, job, trigger, branch, start, duration. The account's newest 500 runs are looked at, or the newest 500 of
+        the statuses, jobs and times in `where`; an IncompleteAnswerWarning says so when they do not hold enough.
         """
         ensure_count("limit", limit, MOST_RUNS)
-        wanted = models_filter(filter, criteria)
+        wanted = runs_where(where, models_filter(filter, criteria))
         return self._ask(
             lambda field_context, projects: account_runs.newest_runs(field_context, projects, limit, wanted),
             lambda found: [Run.of(one, self.client) for one in found],

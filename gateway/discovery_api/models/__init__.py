@@ -3,9 +3,11 @@
 from gateway.discovery_api.models.filters import (
     Criteria,
     HistoryScope,
+    JobFilter,
     ModelFilter,
     ProjectCriteria,
     ProjectFilter,
+    RunFilter,
     SearchFilter,
 )
 from gateway.discovery_api.models.reports import (
@@ -34,6 +36,7 @@ __all__ = [
     "Criteria",
     "HistoryScope",
     "Job",
+    "JobFilter",
     "Model",
     "ModelFilter",
     "ModelRun",
@@ -45,6 +48,7 @@ __all__ = [
     "Rank",
     "RankedList",
     "Run",
+    "RunFilter",
     "RunStatus",
     "RunStep",
     "RunTrigger",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Protocol, TypedDict, TypeVar, runtime_checkable
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.discovery_api.models.reports import RunStatus
 from gateway.hierarchy import filters as hierarchy
-from gateway.hierarchy import history, status
+from gateway.hierarchy import history, list_filters, status
+from gateway.hierarchy.triggers import TriggerCategory
 
 
 @runtime_checkable
@@ -35,10 +37,32 @@ def _listed(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is empty, so everything would match. Give some text or leave it out")
+    return text
+
+
+def _utc(moment: datetime) -> datetime:
+    """A time; one without an offset is UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _numbers(given: Any) -> Any:
+    return [given] if isinstance(given, str | int) else given
+
+
 Texts = Annotated[list[str], BeforeValidator(_listed)]
+Text = Annotated[str, AfterValidator(_filled)]
+Moment = Annotated[datetime, AfterValidator(_utc)]
+Statuses = Annotated[list[RunStatus], BeforeValidator(_listed)]
+Access = Literal["private", "protected", "public", "other"]
+JobKind = Literal["scheduled", "ci", "merge", "other"]
+Trigger = Literal["schedule", "ci", "merge", "job", "api", "ui", "rerun", "other"]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 F = TypeVar("F", bound=BaseModel)
+V = TypeVar("V")
 
 
 class Criteria(TypedDict, total=False):
@@ -52,6 +76,13 @@ class Criteria(TypedDict, total=False):
     model_ids: Sequence[str] | str | None
     packages: Sequence[str] | str | None
     statuses: Sequence[str] | str | None
+    name_contains: str | None
+    folder: str | None
+    groups: Sequence[str] | str | None
+    owners: Sequence[str] | str | None
+    access: Sequence[str] | str | None
+    last_run_since: datetime | None
+    last_run_until: datetime | None
 
 
 class ProjectCriteria(TypedDict, total=False):
@@ -119,16 +150,31 @@ class SearchFilter(Checked):
 
 
 class ModelFilter(SearchFilter):
-    """A SearchFilter that may also name models, packages and outcomes.
+    """A SearchFilter that may also name models, packages, outcomes, parts of names, folders, groups, owners and access.
 
     Models as objects or by id (`project.model` or dbt's unique id). The outcome of a model is that of its last attempt,
-    of a model in a run how it ended there.
+    of a model in a run how it ended there. `name_contains` and `owners` (names or addresses) are compared without case;
+    `folder` holds the model's file, directly or below it. `last_run_since` is met by models whose last attempt ended
+    then or later, `last_run_until` by those whose last attempt ended before it, or that were never attempted; times
+    without an offset are UTC. On jobs and runs folder, groups, owners, access and times look at the model as it is now.
     """
 
     models: list[NamesModel] | None = None
     model_ids: Texts | None = None
     packages: Texts | None = None
-    statuses: Annotated[list[RunStatus], BeforeValidator(_listed)] | None = None
+    statuses: Statuses | None = None
+    name_contains: Text | None = None
+    folder: Text | None = None
+    groups: Texts | None = None
+    owners: Texts | None = None
+    access: Annotated[list[Access], BeforeValidator(_listed)] | None = None
+    last_run_since: Moment | None = None
+    last_run_until: Moment | None = None
+
+    @model_validator(mode="after")
+    def _times_in_order(self) -> ModelFilter:
+        _ensure_order("last_run_since", self.last_run_since, "last_run_until", self.last_run_until)
+        return self
 
     @property
     def named_models(self) -> tuple[str, ...] | None:
@@ -141,8 +187,15 @@ class ModelFilter(SearchFilter):
         """The hierarchy's filter for models."""
         return replace(
             super().to_hierarchy(),
-            packages=None if self.packages is None else tuple(self.packages),
-            statuses=None if self.statuses is None else tuple(status.RunStatus(one.value) for one in self.statuses),
+            packages=_tuple(self.packages),
+            statuses=_statuses(self.statuses),
+            name_contains=self.name_contains,
+            folder=self.folder,
+            groups=_tuple(self.groups),
+            owners=_tuple(self.owners),
+            access=_tuple(self.access),
+            last_run_since=self.last_run_since,
+            last_run_until=self.last_run_until,
         )
 
 
@@ -174,6 +227,95 @@ class ProjectFilter(SearchFilter):
             found.max_runtime,
             self.named_projects,
             inclusion,
+        )
+
+
+class RunFilter(Checked):
+    """Criteria of a run itself, all of which must match. What is left out is no constraint, [] matches nothing.
+
+    `started_since` and `started_until` bound when it started, the latter exclusively; times without an offset are UTC.
+    The bounds of its duration are seconds, inclusive. A run without what is asked for does not match.
+    """
+
+    statuses: Statuses | None = None
+    job_ids: Annotated[list[int], BeforeValidator(_numbers)] | None = None
+    triggers: Annotated[list[Trigger], BeforeValidator(_listed)] | None = None
+    git_branches: Texts | None = None
+    started_since: Moment | None = None
+    started_until: Moment | None = None
+    min_seconds: Seconds | None = None
+    max_seconds: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> RunFilter:
+        _ensure_order("started_since", self.started_since, "started_until", self.started_until)
+        _ensure_bounds(self.min_seconds, self.max_seconds)
+        return self
+
+    def to_hierarchy(self) -> list_filters.RunFilter:
+        """The hierarchy's filter for runs."""
+        return list_filters.RunFilter(
+            _statuses(self.statuses),
+            _tuple(self.job_ids),
+            None if self.triggers is None else tuple(TriggerCategory(one) for one in self.triggers),
+            _tuple(self.git_branches),
+            self.started_since,
+            self.started_until,
+            self.min_seconds,
+            self.max_seconds,
+        )
+
+
+class JobFilter(Checked):
+    """Criteria of a job itself, all of which must match. What is left out is no constraint, [] matches nothing.
+
+    `name_contains` is compared without case. `last_run_statuses` are of its newest run, the bounds, in seconds and
+    inclusive, of its last finished one.
+    """
+
+    name_contains: Text | None = None
+    kinds: Annotated[list[JobKind], BeforeValidator(_listed)] | None = None
+    last_run_statuses: Statuses | None = None
+    min_seconds: Seconds | None = None
+    max_seconds: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> JobFilter:
+        _ensure_bounds(self.min_seconds, self.max_seconds)
+        return self
+
+    def to_hierarchy(self) -> list_filters.JobFilter:
+        """The hierarchy's filter for jobs."""
+        return list_filters.JobFilter(
+            self.name_contains,
+            _tuple(self.kinds),
+            _statuses(self.last_run_statuses),
+            self.min_seconds,
+            self.max_seconds,
+        )
+
+
+def _tuple(values: Sequence[V] | None) -> tuple[V, ...] | None:
+    return None if values is None else tuple(values)
+
+
+def _statuses(values: Sequence[RunStatus] | None) -> tuple[status.RunStatus, ...] | None:
+    return None if values is None else tuple(status.RunStatus(one.value) for one in values)
+
+
+def _ensure_bounds(least: float | None, most: float | None) -> None:
+    if least is not None and most is not None and least > most:
+        raise ValueError(
+            f"min_seconds ({least}) is greater than max_seconds ({most}): nothing can match both. Swap them or leave "
+            "one out."
+        )
+
+
+def _ensure_order(since_name: str, since: datetime | None, until_name: str, until: datetime | None) -> None:
+    if since is not None and until is not None and since >= until:
+        raise ValueError(
+            f"{since_name} ({since.isoformat()}) is not before {until_name} ({until.isoformat()}): nothing can match "
+            "both. Swap them or leave one out."
         )
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from gateway.errors import GatewayError
 from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.hierarchy.project import Environment
+from gateway.services.admin.run_query import RunQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,9 @@ class AdminFacts(Protocol):
 
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
         """The newest `count` runs of the account, newest first."""
+
+    async def matching_runs(self, query: RunQuery, count: int) -> RunListing:
+        """At least the newest `count` runs that a query asks for, newest first; others may be among them."""
 
     async def environment_runs(self, environment_id: int, count: int = 100) -> RunListing:
         """At least the newest `count` runs of an environment, by any job; none where runs cannot be listed."""

@@ -12,16 +12,21 @@ from gateway.caching.generations import ACCOUNT
 from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import FINAL, UNFIT, Validity, for_seconds
+from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import GatewayError, NotFound, UpstreamRejected
 from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
 from gateway.services.admin.admin_api import PAGE_SIZE, AdminApi
 from gateway.services.admin.admin_facts import RunListing, Topology
 from gateway.services.admin.admin_types import AdminAccount, AdminEnvironment, AdminJob, AdminProject, AdminRun
+from gateway.services.admin.run_query import RunQuery
 from gateway.services.admin.visible_parts import VisibleParts
 from gateway.services.mapping import to_environment, to_job, to_run, to_run_details
 from gateway.telemetry.usage import current_usage
 
 _ACTIVE = 1
+
+# Lists of runs that are known at once.
+_MOST_QUERIES = 1_000
 
 # Pages of the account's newest runs that are tried before jobs are asked one by one.
 _MOST_SHARED_PAGES = 10
@@ -80,6 +85,10 @@ class AdminService:
         self._listings: FactsCache[int, RunListing] = FactsCache(
             tiers, Kind("listing", lambda listing: 300 + _RUN_BYTES * len(listing.runs), codec=Codec(RunListing))
         )
+        self._matching: FactsCache[RunQuery, RunListing] = FactsCache(
+            tiers, Kind("matching", lambda listing: 300 + _RUN_BYTES * len(listing.runs), codec=Codec(RunListing))
+        )
+        self._queries: BoundedMap[RunQuery, None] = BoundedMap(_MOST_QUERIES)
         self._ended: FactsCache[int, RunListing] = FactsCache(
             tiers, Kind("ended", lambda listing: 300 + _RUN_BYTES * len(listing.runs), codec=Codec(RunListing))
         )
@@ -206,6 +215,22 @@ class AdminService:
 
         return await self._listings.get(environment_id, fetch, validate)
 
+    async def matching_runs(self, query: RunQuery, count: int) -> RunListing:
+        """At least the newest `count` runs that a query asks for: whole pages of a hundred."""
+        now = self._clock_of_account()
+        self._queries.put(query, None)
+
+        async def fetch() -> RunListing:
+            pages = -(-count // PAGE_SIZE)
+            rows, total = await self._api.list_first("v2", "/runs/", AdminRun, query.parameters, pages=pages)
+            return RunListing(newest_first(map(to_run, rows)), complete=len(rows) >= total)
+
+        def validate(fact: Fact[RunListing]) -> Validity:
+            holds = fact.value.complete or len(fact.value.runs) >= count
+            return for_seconds(fact.read_at, self._interval, now) if holds else UNFIT
+
+        return await self._matching.get(query, fetch, validate)
+
     async def ended_runs(self, environment_id: int) -> RunListing:
         """The hundred runs of an environment that ended last, by any job, the last first."""
         now = self._clock_of_account()
@@ -234,6 +259,9 @@ class AdminService:
         for key in self._parts.touched_by(environment_id):
             self._jobs.invalidate(key)
         self._newest.invalidate("newest")
+        for query, _ in self._queries.items():
+            if query.environment_id in (None, environment_id) and query.job_id in (None, job_id):
+                self._matching.invalidate(query)
         self._listings.invalidate(environment_id)
         self._ended.invalidate(environment_id)
         self._recent.invalidate(job_id)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.hierarchy.filters import ModelFilter, TagsMatch
-from gateway.hierarchy.model_ids import is_unique_id
 from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.unique_ids import is_unique_id
 
 # dbt's words for outcomes; it has no filter for the other ones.
 _STATUS_WORDS = {
@@ -17,6 +17,8 @@ _STATUS_WORDS = {
     RunStatus.WARN: "warn",
 }
 
+
+_ACCESS_LEVELS = frozenset({"private", "protected", "public"})
 
 _MOST_UNIQUE_IDS = 100
 
@@ -28,6 +30,8 @@ class PushedFilter:
     tag: str | None = None
     package: str | None = None
     status: str | None = None
+    group: str | None = None
+    access: str | None = None
     unique_ids: tuple[str, ...] | None = None
 
     @property
@@ -37,6 +41,8 @@ class PushedFilter:
             "tags": [self.tag] if self.tag else None,
             "packageName": self.package,
             "lastRunStatus": self.status,
+            "group": self.group,
+            "access": self.access,
             "uniqueIds": list(self.unique_ids) if self.unique_ids is not None else None,
         }
         return {name: value for name, value in fields.items() if value is not None}
@@ -52,8 +58,23 @@ def push_down(criteria: ModelFilter | None) -> PushedFilter | None:
         return None
     if criteria.model_ids is not None:
         return PushedFilter(unique_ids=criteria.model_ids) if _are_unique_ids(criteria.model_ids) else None
-    pushed = PushedFilter(_tag(criteria), _only(criteria.packages), _status(criteria))
+    pushed = PushedFilter(
+        _tag(criteria), _only(criteria.packages), _status(criteria), _only(criteria.groups), _access(criteria)
+    )
     return pushed if pushed.variable else None
+
+
+def fields_looked_at(criteria: ModelFilter | None) -> frozenset[str]:
+    """The optional fields (see model_pages) that have to be read to apply a filter."""
+    if criteria is None:
+        return frozenset()
+    needed = {
+        "filePath": criteria.folder is not None,
+        "group": criteria.groups is not None or criteria.owners is not None,
+        "meta": criteria.owners is not None,
+        "access": criteria.access is not None,
+    }
+    return frozenset(name for name, is_needed in needed.items() if is_needed)
 
 
 def _are_unique_ids(model_ids: Sequence[str]) -> bool:
@@ -68,6 +89,11 @@ def _tag(criteria: ModelFilter) -> str | None:
 
 def _only(values: tuple[str, ...] | None) -> str | None:
     return values[0] if values is not None and len(values) == 1 else None
+
+
+def _access(criteria: ModelFilter) -> str | None:
+    level = _only(criteria.access)
+    return level if level in _ACCESS_LEVELS else None
 
 
 def _status(criteria: ModelFilter) -> str | None:

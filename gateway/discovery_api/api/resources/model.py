@@ -10,7 +10,7 @@ from gateway.discovery_api.api.arguments import MOST_LAST_RUNS, ensure_count, mo
 from gateway.discovery_api.api.resources.model_state import ModelState
 from gateway.discovery_api.api.resources.run import Run
 from gateway.discovery_api.client import Client
-from gateway.discovery_api.exceptions import ModelNotFoundError
+from gateway.discovery_api.exceptions import InvalidArgumentError, ModelNotFoundError
 from gateway.discovery_api.models import Criteria, Rank, RankedList, RunStatus, SearchFilter, SourceFreshnessReport
 from gateway.discovery_api.models import resources as records
 from gateway.errors import NotFound
@@ -114,6 +114,10 @@ class Model(ModelState):
         """
         ensure_count("last_n", last_n, MOST_LAST_RUNS)
         wanted, known = models_filter(filter, criteria), self._facts
+        if wanted is not None and wanted.of_state is not None:
+            raise InvalidArgumentError(
+                "The runs of one model have no ids, folders, groups, owners, access or last run."
+            )
 
         async def question(field_context: FieldContext) -> list[tuple[ModelRun, RunFacts | None]]:
             found = await run_models.runs_of_model(field_context, known, last_n, wanted)
