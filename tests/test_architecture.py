@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "services": {"hierarchy", "caching", "concurrency"},
     "history": {"hierarchy", "services", "archive"},
     "loading": {"hierarchy", "services", "concurrency"},
-    "queries": {"hierarchy", "services", "loading", "concurrency"},
+    "queries": {"hierarchy", "analysis", "services", "loading", "concurrency"},
     "schema": {"hierarchy", "queries", "loading", "concurrency"},
     "execution": {"identity", "schema", "queries", "loading", "services", "caching", "concurrency"},
     "http": {"execution", "identity", "hierarchy", "concurrency"},

@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -19,6 +18,10 @@ LEAST_RUNS = 5
 """Runs on either side of a change."""
 MOST_RUNS = 100
 """Runs a series is looked at for."""
+SUSPECTED = 0.01
+"""The chance of a change by which it is suspected: over all places of a series, one without a change shows it."""
+CONFIRMED = 0.001
+"""The chance by which it is certain enough to alert on."""
 LEVEL_RUNS = 3
 """Newest runs that a hint looks at."""
 
@@ -27,21 +30,6 @@ _LEVEL_HISTORY = 30
 _LEAST_LEVEL_HISTORY = 10
 # Places whose squared score is that much below the best one's are as likely: the chi-square quantile .95 of 1.
 _RANGE = 3.84
-
-
-class Certainty(StrEnum):
-    """How certain a change is: the chance, over all places of a series, that one without a change shows it."""
-
-    SUSPECTED = "SUSPECTED"
-    CONFIRMED = "CONFIRMED"
-
-    @property
-    def alpha(self) -> float:
-        """That chance at most."""
-        return _ALPHA[self]
-
-
-_ALPHA = {Certainty.SUSPECTED: 0.01, Certainty.CONFIRMED: 0.001}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +63,9 @@ class ChangePoint:
     after: float
     p: float
 
-    @property
-    def certainty(self) -> Certainty:
-        return Certainty.CONFIRMED if self.p <= Certainty.CONFIRMED.alpha else Certainty.SUSPECTED
-
 
 def change_points(runtimes: Sequence[float], threshold: Threshold = DEFAULT_THRESHOLD) -> list[ChangePoint]:
-    """The lasting changes of a series of runtimes in seconds, oldest first: at least SUSPECTED ones.
+    """The lasting changes of a series of runtimes in seconds, oldest first: suspected ones at least.
 
     The best split has the greatest |z| of the rank sum (Mann-Whitney, ties corrected) with 5 runs or more on both
     sides; z is divided by sqrt((1 + r) / (1 - r)), r the lag-1 autocorrelation of the ranks within the two parts,
@@ -168,12 +152,12 @@ def _best_split(runtimes: Sequence[float]) -> tuple[int, float] | None:
     squared = max(scores)
     tests = count - 2 * LEAST_RUNS + 1 + 2 * math.log2(count)
     # Correlation only makes a change less certain: most series end here.
-    if tests * math.erfc(math.sqrt(squared / 2)) > Certainty.SUSPECTED.alpha:
+    if tests * math.erfc(math.sqrt(squared / 2)) > SUSPECTED:
         return None
     place = LEAST_RUNS + scores.index(squared)
     r = correlation([ranks[:place], ranks[place:]])
     p = tests * math.erfc(math.sqrt(squared * (1 - r) / (1 + r) / 2))
-    return (place, p) if p <= Certainty.SUSPECTED.alpha else None
+    return (place, p) if p <= SUSPECTED else None
 
 
 def _scores(ranks: Sequence[float], ties: float) -> list[float]:
@@ -189,7 +173,9 @@ def _scores(ranks: Sequence[float], ties: float) -> list[float]:
     if spread <= 0:
         return []
     sums = list(accumulate(ranks))
-    return [(sums[k - 1] - k * mean) ** 2 / (k * (count - k) * spread) for k in range(LEAST_RUNS, count - LEAST_RUNS + 1)]
+    return [
+        (sums[k - 1] - k * mean) ** 2 / (k * (count - k) * spread) for k in range(LEAST_RUNS, count - LEAST_RUNS + 1)
+    ]
 
 
 def correlation(parts: Sequence[Sequence[float]]) -> float:
@@ -210,10 +196,10 @@ def _large_enough(
     kept = list(splits)
     while kept:
         edges = [0, *(place for place, _ in kept), len(runtimes)]
-        levels = [median(runtimes[begin:end]) for begin, end in zip(edges, edges[1:], strict=False)]
+        levels = [median(runtimes[begin:end]) for begin, end in pairwise(edges)]
         small = [
             (_ratio(before, after), n)
-            for n, (before, after) in enumerate(zip(levels, levels[1:], strict=False))
+            for n, (before, after) in enumerate(pairwise(levels))
             if not threshold.is_met(before, after)
         ]
         if not small:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import NamedTuple
 
 from gateway.analysis.change_points import (
@@ -22,15 +23,15 @@ _DAY_SECONDS = 86_400
 
 
 class Sample(NamedTuple):
-    """One run that counts: when it ended (UTC; None where nobody tells), and its seconds."""
+    """One run that counts: when it ended (UTC), and its seconds."""
 
-    ended_at: datetime | None
+    ended_at: datetime
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesAnalysis:
-    """Places count the samples from 0. `trend` is that since the last change; `season` what was taken out first."""
+    """Places count the samples from 0. `season`: what was taken out first; `trend`: that since the last change."""
 
     change_points: tuple[ChangePoint, ...]
     trend: Trend | None
@@ -39,31 +40,40 @@ class SeriesAnalysis:
 
 
 def analyse(samples: Sequence[Sample], threshold: Threshold = DEFAULT_THRESHOLD) -> SeriesAnalysis:
-    """What these samples, oldest first, tell.
-
-    Where runtimes follow the weekday or the hour, changes, trend and hint are looked for in the runtimes without that;
-    the medians of a change are those of the runtimes as they were.
-    """
-    runtimes = [sample.seconds for sample in samples]
-    times = [sample.ended_at for sample in samples if sample.ended_at is not None]
-    dated = len(times) == len(samples)
-    season = season_of(times, runtimes) if dated else None
-    level = without_season(season, times, runtimes) if season else runtimes
-    points = changes_of(runtimes, level, threshold)
+    """What these samples, oldest first, tell. About 1 ms for 100 samples, most of it for the trend."""
+    level, season = seasonless(samples)
+    points = lasting_changes(samples, level, threshold)
     since = points[-1].place if points else 0
-    days = [time.timestamp() / _DAY_SECONDS for time in times[since:]]
-    slope = trend(days, level[since:]) if dated else None
-    return SeriesAnalysis(tuple(points), slope, season, is_elevated(level, threshold))
+    days = [sample.ended_at.timestamp() / _DAY_SECONDS for sample in samples[since:]]
+    return SeriesAnalysis(tuple(points), trend(days, level[since:]), season, is_elevated(level, threshold))
 
 
-def changes_of(runtimes: Sequence[float], level: Sequence[float], threshold: Threshold) -> list[ChangePoint]:
-    """The changes of `level`, with the medians of `runtimes` on both sides."""
+def seasonless(samples: Sequence[Sample]) -> tuple[list[float], Season | None]:
+    """The runtimes without their season, where they follow the weekday or the hour, and that season."""
+    runtimes = [sample.seconds for sample in samples]
+    times = [sample.ended_at for sample in samples]
+    season = season_of(times, runtimes)
+    return (without_season(season, times, runtimes) if season else runtimes), season
+
+
+def lasting_changes(
+    samples: Sequence[Sample], level: Sequence[float], threshold: Threshold = DEFAULT_THRESHOLD
+) -> list[ChangePoint]:
+    """The changes of `level` (see seasonless), with the medians of the runtimes as they were on both sides. About
+    0.1 ms for 100 samples."""
     points = change_points(level, threshold)
-    if level is runtimes or not points:
-        return points
-    edges = [0, *(point.place for point in points), len(runtimes)]
-    medians = [median(runtimes[begin:end]) for begin, end in zip(edges, edges[1:], strict=False)]
+    edges = [0, *(point.place for point in points), len(samples)]
+    medians = (
+        [median([sample.seconds for sample in samples[begin:end]]) for begin, end in pairwise(edges)] if points else []
+    )
     return [
         replace(point, before=before, after=after)
-        for point, before, after in zip(points, medians, medians[1:], strict=False)
+        for point, (before, after) in zip(points, pairwise(medians), strict=True)
     ]
+
+
+def seconds_per_day(samples: Sequence[Sample], before: float, after: float) -> float:
+    """What a change costs: (after - before) * runs a day, these being (n - 1) / days from the first of n samples to the
+    last; less than a day counts as one."""
+    days = (samples[-1].ended_at - samples[0].ended_at).total_seconds() / _DAY_SECONDS
+    return (after - before) * (len(samples) - 1) / max(1.0, days)

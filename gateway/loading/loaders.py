@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import GatewayError, UpstreamRejected
+from gateway.hierarchy.basis import FactSource
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.history import Commands, HistoryScope, Told
 from gateway.hierarchy.ids import IdScope
@@ -178,6 +179,11 @@ class Loaders:
         if self._projection.whole_projects:
             return await self.models(project)
         return await self._models.load(ModelsRequest(project, names=names_meant(model_id, project.id)))
+
+    @property
+    def history_source(self) -> FactSource:
+        """Where finished runs are read."""
+        return FactSource.ARCHIVE if self._services.figures.are_known else FactSource.DISCOVERY
 
     @property
     def runtimes_only(self) -> bool:

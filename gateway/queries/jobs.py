@@ -202,7 +202,7 @@ async def run_window(
     while True:
         runs = await context.loaders.recent_runs(job.id, count)
         ended = [run for run in runs if _counts(run)]
-        variants = await _variants(context, job, ended)
+        variants = await variants_of(context, job, ended)
         special = ordinary_or_all(ended, {run: one for run, one in variants.items() if one in leave_out})
         chosen = [run for run in ended if run not in special][:wanted]
         if len(chosen) == wanted or len(runs) < count or count >= MOST_RUNS:
@@ -212,7 +212,7 @@ async def run_window(
         count = min(MOST_RUNS, count * 4)
 
 
-async def _variants(context: FieldContext, job: Job, runs: Sequence[Run]) -> dict[Run, Variant | None]:
+async def variants_of(context: FieldContext, job: Job, runs: Sequence[Run]) -> dict[Run, Variant | None]:
     """What sets each run apart: by its commands or its job's, without the Admin API by the arguments dbt wrote."""
     inferred = [run for run in runs if run.inferred]
     found = {run: _typed(job, run) for run in runs if not run.inferred}

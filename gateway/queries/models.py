@@ -255,7 +255,7 @@ async def counted_runs(
     count = min(MOST_HISTORY, wanted + max(2, wanted // 4))
     while pending:
         histories = await context.loaders.histories(HistoryRequest(tuple(pending), count))
-        commands = await _commands_of(context, list(histories.values()), count)
+        commands = await commands_of(context, list(histories.values()), count)
         short = []
         async for piece in pieces(list(histories), steps=5 + count):
             for key in piece:
@@ -271,7 +271,7 @@ async def counted_runs(
     return found
 
 
-async def _commands_of(
+async def commands_of(
     context: FieldContext, histories: Sequence[tuple[ModelRun, ...] | GatewayError], count: int
 ) -> Commands:
     """What is told of the commands behind what was executed in these histories of at most `count` runs."""

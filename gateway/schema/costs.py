@@ -24,6 +24,11 @@ def sliced_by(argument: str, usual: int) -> Sequence[object]:
     return [_list_size(usual, [argument])]
 
 
+def holding(field: str, argument: str, usual: int) -> Sequence[object]:
+    """Of an object with a list `field`, as long as an argument of the object says, whose default is `usual`."""
+    return [_list_size(usual, [argument], [field])]
+
+
 def about(size: int) -> Sequence[object]:
     """Of a list whose length nobody can say beforehand."""
     return [_list_size(size)]

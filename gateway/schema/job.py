@@ -8,9 +8,10 @@ from gateway.hierarchy import averages as average_facts
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
+from gateway.hierarchy import runtime_series as series_facts
 from gateway.hierarchy import runtimes as runtime_facts
 from gateway.hierarchy.ranking import Ranked
-from gateway.queries import averages, jobs, projects, run_models, runtimes
+from gateway.queries import averages, jobs, projects, run_models, runtime_series, runtimes
 from gateway.schema.arguments import (
     MOST_RANKED,
     ByModel,
@@ -34,13 +35,22 @@ from gateway.schema.connections import (
     page_arguments,
 )
 from gateway.schema.context import Info, field_context
-from gateway.schema.costs import dear, paged, sliced_by
+from gateway.schema.costs import dear, holding, paged, sliced_by
 from gateway.schema.inputs import job_filter, model_filter
 from gateway.schema.lazy import LazyModel, LazyProject
 from gateway.schema.orders import OrderModelsBy, OrderRunsBy, order_of_models, order_of_runs
 from gateway.schema.paging import Page, cut, cut_in_order, ensure_count
 from gateway.schema.rankings import RankedModelRun, ensure_last_runs, ensure_ranking
 from gateway.schema.run import Run
+from gateway.schema.runtime_series import (
+    MOST_CHANGES,
+    ChangePoint,
+    FirstChanges,
+    LastRunsOfSeries,
+    LeastCertainty,
+    RuntimeSeries,
+    ensure_series,
+)
 from gateway.schema.statistics import JobAverage, ModelAverage, RuntimeReport
 from gateway.schema.words import JobKind, word_of
 
@@ -203,3 +213,30 @@ class Job:
             models=model_filter(filter),
             leave_out=variants_left_out(include_full_refresh),
         )
+
+    @strawberry.field(
+        description="The durations of its runs with segments, change points and trend; of the newest 500 at most.",
+        graphql_type=RuntimeSeries | None,
+        directives=[*dear(5), *holding("points", "lastRuns", 100)],
+    )
+    async def runtime_series(
+        self, parent: Parent, info: Info, last_runs: LastRunsOfSeries = 100
+    ) -> series_facts.RuntimeSeries:
+        ensure_series(last_runs)
+        return await runtime_series.series_of_job(field_context(info), parent, last_runs)
+
+    @strawberry.field(
+        description="When its duration changed for good within its last 100 runs, newest first: the points that "
+        "`runtimeSeries` marks.",
+        graphql_type=list[ChangePoint] | None,
+        directives=[*dear(5), *sliced_by("first", 2)],
+    )
+    async def change_points(
+        self,
+        parent: Parent,
+        info: Info,
+        certainty: LeastCertainty = series_facts.Certainty.SUSPECTED,
+        first: FirstChanges = 10,
+    ) -> list[series_facts.ChangePoint]:
+        ensure_count("first", first, MOST_CHANGES)
+        return await runtime_series.changes_of_job(field_context(info), parent, certainty, first)

@@ -10,9 +10,10 @@ from strawberry.scalars import JSON
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
+from gateway.hierarchy import runtime_series as series_facts
 from gateway.hierarchy import source as source_facts
 from gateway.hierarchy.timed_models import TimedModel
-from gateway.queries import freshness, jobs, lineage, models, projects, run_models
+from gateway.queries import freshness, jobs, lineage, models, projects, run_models, runtime_series
 from gateway.schema.arguments import RunsOfModelFilter
 from gateway.schema.connections import (
     DEFAULT_PAGE,
@@ -25,14 +26,25 @@ from gateway.schema.connections import (
     page_arguments,
 )
 from gateway.schema.context import Info, field_context
-from gateway.schema.costs import about, dear, paged
+from gateway.schema.costs import about, dear, holding, paged, sliced_by
 from gateway.schema.enums import RunStatus
 from gateway.schema.inputs import search_filter
 from gateway.schema.job import Job
 from gateway.schema.lazy import LazyFreshness, LazyModel, LazyProject
 from gateway.schema.model_run import ModelRun
 from gateway.schema.orders import NEWEST_MODEL_RUN, OrderJobsBy, order_of_jobs
-from gateway.schema.paging import Page, cut
+from gateway.schema.paging import Page, cut, ensure_count
+from gateway.schema.runtime_series import (
+    MOST_CHANGES,
+    ChangePoint,
+    FirstChanges,
+    LastRunsOfSeries,
+    LeastCertainty,
+    OfJob,
+    RuntimeSeries,
+    ensure_series,
+    number_of_job,
+)
 from gateway.schema.test import Test
 from gateway.schema.words import ModelAccess, ModelLanguage, word_of
 
@@ -228,3 +240,34 @@ class Model:
     )
     async def freshness(self, parent: Parent, info: Info) -> source_facts.Freshness:
         return await freshness.model_freshness(field_context(info), parent)
+
+    @strawberry.field(
+        description="Its runtimes in the runs of one job with segments, change points and trend: what a chart needs, "
+        "in one answer.",
+        graphql_type=RuntimeSeries | None,
+        directives=[*dear(5), *holding("points", "lastRuns", 100)],
+    )
+    async def runtime_series(
+        self, parent: Parent, info: Info, job_id: OfJob = strawberry.UNSET, last_runs: LastRunsOfSeries = 100
+    ) -> series_facts.RuntimeSeries:
+        ensure_series(last_runs)
+        return await runtime_series.series_of_model(field_context(info), parent, number_of_job(job_id), last_runs)
+
+    @strawberry.field(
+        description="When its runtime changed for good within the last 100 runs of one job, newest first: the points "
+        "that `runtimeSeries` marks.",
+        graphql_type=list[ChangePoint] | None,
+        directives=[*dear(5), *sliced_by("first", 2)],
+    )
+    async def change_points(
+        self,
+        parent: Parent,
+        info: Info,
+        job_id: OfJob = strawberry.UNSET,
+        certainty: LeastCertainty = series_facts.Certainty.SUSPECTED,
+        first: FirstChanges = 10,
+    ) -> list[series_facts.ChangePoint]:
+        ensure_count("first", first, MOST_CHANGES)
+        return await runtime_series.changes_of_model(
+            field_context(info), parent, number_of_job(job_id), certainty, first
+        )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 PROJECT, ENVIRONMENT, ACCOUNT = 11, 22, 33
@@ -60,8 +61,10 @@ def write_account(root: Path, kinds: Mapping[int, str], steps: Mapping[int, str]
     (root / "account.json").write_text(json.dumps(account))
 
 
-def write_run(root: Path, run: int, job: int, commands: Sequence[Command]) -> Path:
-    """A run's folder, written whole."""
+def write_run(
+    root: Path, run: int, job: int, commands: Sequence[Command], facts: Mapping[str, Any] = MappingProxyType({})
+) -> Path:
+    """A run's folder, written whole; `facts` stand in its run.json beside the usual ones."""
     folder = root / "shop" / str(job) / str(run)
     began, ended = min(one.ended for one in commands), max(one.ended for one in commands)
     record = {
@@ -75,6 +78,7 @@ def write_run(root: Path, run: int, job: int, commands: Sequence[Command]) -> Pa
         "started_at": stamp(began - timedelta(minutes=9)),
         "finished_at": stamp(ended),
         "trigger": {"cause_category": "scheduled"},
+        **facts,
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_text(json.dumps(record))

@@ -22,18 +22,29 @@ from gateway.discovery_api.models.filters import (
 from gateway.discovery_api.models.reports import RunStatus
 from gateway.hierarchy import filters as hierarchy
 from gateway.hierarchy import history, list_filters, status
+from gateway.hierarchy.runtime_series import Certainty
 from gateway.hierarchy.variants import ALL_VARIANTS, Variant
 
 MOST_RANKED = 1_000
 MOST_LAST_RUNS = 100
 MOST_RUNS = 500
+MOST_POINTS = 1_000
+LEAST_POINTS = 10
 
 
-def ensure_count(name: str, value: int, most: int) -> int:
-    """The value itself. Raises InvalidArgumentError unless it is a whole number from 1 to `most`."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise InvalidArgumentError(f"{name} is a whole number from 1 to {most}; it is {value!r}.")
+def ensure_count(name: str, value: int, most: int, least: int = 1) -> int:
+    """The value itself. Raises InvalidArgumentError unless it is a whole number from `least` to `most`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InvalidArgumentError(f"{name} is a whole number from {least} to {most}; it is {value!r}.")
     return value
+
+
+def certainty_wanted(given: str) -> Certainty:
+    """The hierarchy's certainty. Raises InvalidArgumentError for a word that is none."""
+    known = {one.value.lower(): one for one in Certainty}
+    if given not in known:
+        raise InvalidArgumentError(f"certainty is {' or '.join(known)}; it is {given!r}.")
+    return known[given]
 
 
 def models_filter(filter: SearchFilter | None, criteria: Criteria) -> hierarchy.ModelFilter | None:

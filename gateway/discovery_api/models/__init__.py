@@ -30,9 +30,11 @@ from gateway.discovery_api.models.resources import (
     RunStep,
     RunTrigger,
 )
+from gateway.discovery_api.models.series import ChangePoint, RuntimePoint, RuntimeSegment, RuntimeSeries
 
 __all__ = [
     "Average",
+    "ChangePoint",
     "Criteria",
     "HistoryScope",
     "Job",
@@ -52,7 +54,10 @@ __all__ = [
     "RunStatus",
     "RunStep",
     "RunTrigger",
+    "RuntimePoint",
     "RuntimeReport",
+    "RuntimeSegment",
+    "RuntimeSeries",
     "SearchFilter",
     "SourceFreshnessReport",
     "SourceReport",

@@ -6,9 +6,12 @@ from datetime import datetime
 from typing import Unpack
 
 from gateway.discovery_api.api.arguments import (
+    LEAST_POINTS,
     MOST_LAST_RUNS,
+    MOST_POINTS,
     MOST_RANKED,
     MOST_RUNS,
+    certainty_wanted,
     ensure_count,
     models_filter,
     two_filters,
@@ -19,12 +22,14 @@ from gateway.discovery_api.api.resources.run import Run
 from gateway.discovery_api.client import Client, DataSource
 from gateway.discovery_api.models import (
     Average,
+    ChangePoint,
     Criteria,
     ModelFilter,
     Rank,
     RankedList,
     RunStatus,
     RuntimeReport,
+    RuntimeSeries,
     SearchFilter,
 )
 from gateway.discovery_api.models import resources as records
@@ -32,7 +37,7 @@ from gateway.hierarchy.job import Job as Facts
 from gateway.hierarchy.job import Run as RunFacts
 from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.loading.field_context import FieldContext
-from gateway.queries import averages, jobs, run_models, runtimes
+from gateway.queries import averages, jobs, run_models, runtime_series, runtimes
 from gateway.queries.run_models import RankedInRun
 
 
@@ -201,6 +206,30 @@ class Job:
         return self._client.ask(
             lambda field_context: question(field_context, job, last_n),
             lambda found: [RuntimeReport.of(one) for one in found],
+            refresh=refresh,
+        )
+
+    def get_runtime_series(self, last_n: int = 100, *, refresh: bool = False) -> RuntimeSeries:
+        """The wall clocks of its newest `last_n` runs (10 to 1000; the newest 500 are looked at), with lasting changes
+        and trend. Completed runs count, successful or failed."""
+        ensure_count("last_n", last_n, MOST_POINTS, LEAST_POINTS)
+        job = self._facts
+        return self._client.ask(
+            lambda field_context: runtime_series.series_of_job(field_context, job, last_n),
+            RuntimeSeries.of,
+            refresh=refresh,
+        )
+
+    def get_change_points(
+        self, certainty: str = "suspected", first_n: int = 10, *, refresh: bool = False
+    ) -> list[ChangePoint]:
+        """When its runtime changed for good, newest first: `first_n` (1 to 100) of the changes that its series marks,
+        those that are at least as certain (suspected or confirmed)."""
+        ensure_count("first_n", first_n, MOST_LAST_RUNS)
+        job, least = self._facts, certainty_wanted(certainty)
+        return self._client.ask(
+            lambda field_context: runtime_series.changes_of_job(field_context, job, least, first_n),
+            lambda found: [ChangePoint.of(change) for change in found],
             refresh=refresh,
         )
 

@@ -6,12 +6,28 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Unpack
 
-from gateway.discovery_api.api.arguments import MOST_LAST_RUNS, ensure_count, models_filter
+from gateway.discovery_api.api.arguments import (
+    LEAST_POINTS,
+    MOST_LAST_RUNS,
+    MOST_POINTS,
+    certainty_wanted,
+    ensure_count,
+    models_filter,
+)
 from gateway.discovery_api.api.resources.model_state import ModelState
 from gateway.discovery_api.api.resources.run import Run
 from gateway.discovery_api.client import Client
 from gateway.discovery_api.exceptions import InvalidArgumentError, ModelNotFoundError
-from gateway.discovery_api.models import Criteria, Rank, RankedList, RunStatus, SearchFilter, SourceFreshnessReport
+from gateway.discovery_api.models import (
+    ChangePoint,
+    Criteria,
+    Rank,
+    RankedList,
+    RunStatus,
+    RuntimeSeries,
+    SearchFilter,
+    SourceFreshnessReport,
+)
 from gateway.discovery_api.models import resources as records
 from gateway.errors import NotFound
 from gateway.hierarchy.job import Run as RunFacts
@@ -20,7 +36,7 @@ from gateway.hierarchy.model import ModelDetails, ModelRun
 from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.loading.field_context import FieldContext
 from gateway.loading.projection import Projection
-from gateway.queries import freshness, jobs, lineage, models, run_models
+from gateway.queries import freshness, jobs, lineage, models, run_models, runtime_series
 from gateway.services.models.model_details import DETAIL_FIELDS
 
 if TYPE_CHECKING:
@@ -173,6 +189,41 @@ class Model(ModelState):
         return self._client.ask(
             lambda field_context: jobs.jobs_of_model(field_context, known),
             lambda found: [Job.of(one, self._client) for one in found],
+            refresh=refresh,
+        )
+
+    def get_runtime_series(
+        self, job_id: str | int | None = None, last_n: int = 100, *, refresh: bool = False
+    ) -> RuntimeSeries:
+        """Its runtimes in the newest `last_n` runs (10 to 1000) of one job, with lasting changes and trend.
+
+        Without `job_id` it is the job that builds the model most often, CI apart. Its newest 100 runs are looked at.
+        """
+        ensure_count("last_n", last_n, MOST_POINTS, LEAST_POINTS)
+        known = self._facts
+        number = None if job_id is None else jobs.number_of(str(job_id), "job", "job_id")
+        return self._client.ask(
+            lambda field_context: runtime_series.series_of_model(field_context, known, number, last_n),
+            RuntimeSeries.of,
+            refresh=refresh,
+        )
+
+    def get_change_points(
+        self,
+        job_id: str | int | None = None,
+        certainty: str = "suspected",
+        first_n: int = 10,
+        *,
+        refresh: bool = False,
+    ) -> list[ChangePoint]:
+        """When its runtime changed for good, newest first: `first_n` (1 to 100) of the changes that its series marks,
+        those that are at least as certain (suspected or confirmed)."""
+        ensure_count("first_n", first_n, MOST_LAST_RUNS)
+        known, least = self._facts, certainty_wanted(certainty)
+        number = None if job_id is None else jobs.number_of(str(job_id), "job", "job_id")
+        return self._client.ask(
+            lambda field_context: runtime_series.changes_of_model(field_context, known, number, least, first_n),
+            lambda found: [ChangePoint.of(change) for change in found],
             refresh=refresh,
         )
 

@@ -1,0 +1,117 @@
+"""The runtimes of a model or a job over time, and their lasting changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.hierarchy.basis import Basis
+from gateway.hierarchy.history import LeftOutReason
+from gateway.hierarchy.statistics import Summary
+from gateway.hierarchy.status import RunStatus
+
+
+class Certainty(StrEnum):
+    """How certain a lasting change is. Greater is more certain."""
+
+    SUSPECTED = "SUSPECTED"
+    CONFIRMED = "CONFIRMED"
+
+    def holds(self, least: Certainty) -> bool:
+        """Whether it is at least as certain as `least`."""
+        return self is Certainty.CONFIRMED or least is Certainty.SUSPECTED
+
+
+class ChangeCause(StrEnum):
+    """What most likely caused a change."""
+
+    CODE = "CODE"
+    UPSTREAM_CODE = "UPSTREAM_CODE"
+    ENGINE = "ENGINE"
+    DATA_VOLUME = "DATA_VOLUME"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimePoint:
+    """One run in a series. `runtime` in seconds, None when nothing was executed; `left_out`: why it does not count.
+
+    `start_time` and `end_time` (UTC) are the model's in a series of a model, the run's in one of a job; `ended_at` is
+    when its command ended, by which the series is in order.
+    """
+
+    run_id: int
+    job_id: int
+    start_time: datetime | None
+    ended_at: datetime | None
+    runtime: float | None
+    status: RunStatus
+    left_out: LeftOutReason | None
+    rows_affected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeSegment:
+    """A stretch without a lasting change. Places count all points of the series from 0; `runtimes` are of those that
+    count, in seconds."""
+
+    first_point: int
+    last_point: int
+    runtimes: Summary
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeTrend:
+    """A steady growth or decline: per cent in 30 days, and the chance that a series without slope shows it."""
+
+    percent_per_30_days: float
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesOwner:
+    """Whose runtimes a series holds: a model's in the runs of a job, or, without a model, the job's own.
+
+    `key` begins the ids of its changes: the model's id and the job's.
+    """
+
+    key: str
+    environment_id: int
+    job_id: int
+    unique_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePoint:
+    """A lasting change. `id` names the series, and the run that came first when it was found.
+
+    `before_seconds` and `after_seconds`: medians on both sides. `seconds_per_day`: what it costs, negative where it
+    saves. `first_run_id`: the first run after it, which may be any from `earliest_run_id` to `latest_run_id`.
+    `last_run_id`: the run before it. `since`: when the first run after it began (UTC).
+    """
+
+    id: str
+    owner: SeriesOwner
+    certainty: Certainty
+    before_seconds: float
+    after_seconds: float
+    seconds_per_day: float
+    last_run_id: int
+    first_run_id: int
+    earliest_run_id: int
+    latest_run_id: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeSeries:
+    """Points oldest first, stretches between changes, the changes, and the slope since the last one."""
+
+    owner: SeriesOwner
+    points: tuple[RuntimePoint, ...]
+    segments: tuple[RuntimeSegment, ...]
+    change_points: tuple[ChangePoint, ...]
+    trend: RuntimeTrend | None
+    is_elevated: bool
+    basis: Basis
