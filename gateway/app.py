@@ -95,23 +95,25 @@ def create_app(
     return create_edge(executor, policy, readiness, lifespan, tell=tell, samples=samples_of(lambda: executor.services))
 
 
-async def trouble_with_dbt(settings: Settings, seconds: float = 5.0) -> str | None:
-    """Why dbt would refuse a gateway of these settings, in one line; None where it answers, or is not asked.
+async def trouble_with_dbt(settings: Settings, seconds: float = 5.0) -> tuple[str, ...]:
+    """Why dbt would refuse a gateway of these settings, and what of the account it would leave out, a line each; none
+    where dbt answers whole, or is not asked.
 
     Both APIs are asked once, within so many seconds.
     """
     if not settings.uses_dbt_cloud or settings.service_token is None:
-        return None
+        return ()
     async with open_upstream(settings) as upstream, open_services(upstream, CachePolicy()) as services:
         try:
             with deadline_in(seconds):
                 await services.admin.account_name()
-                environments = (await services.admin.topology()).environments[:1]
-                headers = await services.environments.headers([one.id for one in environments])
+                topology = await services.admin.topology()
+                headers = await services.environments.headers([one.id for one in topology.environments[:1]])
         except GatewayError as failure:
-            return f"{failure.code}: {failure.message}"
+            return (f"{failure.code}: {failure.message}",)
     failures = [header for header in headers.values() if isinstance(header, GatewayError)]
-    return f"{failures[0].code}: {failures[0].message}" if failures else None
+    lines = [f"{failure.code}: {failure.message}" for failure in failures]
+    return (*lines, *(f"{note.code}: {note.message}" for note in topology.notes))
 
 
 @asynccontextmanager

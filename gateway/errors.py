@@ -51,6 +51,13 @@ class AmbiguousId(GatewayError):
     http_status = 400
 
 
+class EnvironmentNotChosen(GatewayError):
+    """A project of which neither dbt nor the configuration says which environment is its production."""
+
+    code = "ENVIRONMENT_NOT_CHOSEN"
+    http_status = 500
+
+
 class UnreadableArtifact(GatewayError):
     """A dbt artifact, archive or folder that cannot be read; the message names file and reason."""
 

@@ -88,8 +88,7 @@ def _tell_exposed_secrets(settings: Settings) -> None:
 
 def _tell_trouble(settings: Settings) -> None:
     """A wrong token, account or host shows at once, and not only in the first answers; dbt may be back by then."""
-    trouble = asyncio.run(trouble_with_dbt(settings))
-    if trouble is not None:
+    for trouble in asyncio.run(trouble_with_dbt(settings)):
         complain(f"dbt Cloud account {settings.account_id}: {trouble}")
 
 

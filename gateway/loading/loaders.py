@@ -25,7 +25,7 @@ from gateway.loading.batching import Batched, Departures
 from gateway.loading.built_models import Built, built_models
 from gateway.loading.histories import Histories, HistoryRequest, read_histories
 from gateway.loading.model_reading import ModelReading, ModelsRequest, RankedModels
-from gateway.loading.project_map import ProjectMap, environments_of, map_projects
+from gateway.loading.project_map import ProjectMap, environments_of, map_projects, note_unread
 from gateway.loading.projection import Projection
 from gateway.loading.visible_admin import visible_services
 from gateway.services.admin.admin_facts import RunListing, Topology
@@ -297,7 +297,7 @@ class Loaders:
         return dict.fromkeys(keys, await self._services.admin.jobs())
 
     async def _begin_jobs(self) -> None:
-        """Has the jobs read beside the projects where they will be needed; whoever needs them hears what went wrong."""
+        """Read beside the projects where they will be needed; whoever needs them hears what went wrong."""
         if self._projection.jobs or (self._projection.job_kinds and not self.infers_jobs):
             with suppress(GatewayError):
                 await self.jobs()
@@ -306,10 +306,10 @@ class Loaders:
         topology = await self._services.admin.topology()
         environment_ids = [one.id for one in topology.environments]
         headers = await self._services.environments.headers(environment_ids, lambda: self._begin_models(topology))
+        note_unread(topology, headers)
         return map_projects(self._services.admin.account_id, topology, headers, self._ids)
 
     def _begin_models(self, topology: Topology) -> None:
-        """Has all models read beside the headers where they will be needed."""
         projection = self._projection
         if projection.all_models_of is not None and not (projection.by_means and self._services.figures.are_known):
             soon = environments_of(topology, projection.all_models_of)

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gateway.errors import GatewayError
 from gateway.hierarchy.ids import AccountView, IdScope, project_name, through_environment
 from gateway.hierarchy.project import Account, DeploymentEnvironment, Environment, Project
 from gateway.services.admin.admin_facts import Topology
+from gateway.services.admin.deployments import NOT_CHOSEN
 from gateway.services.environment_service import EnvironmentHeader
+from gateway.telemetry.upstream_note import UpstreamNote
+from gateway.telemetry.usage import current_usage
+
+NAME_UNREAD = "PROJECT_NAME_UNREAD"
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectMap:
     """Every project in every deployment environment, with the account as each of these shows it. `unread` are
     environments that could not be asked their name: their projects carry the display name as id. `deployments` says
-    where a project's id belongs. `packages` are those with models in each environment that could be asked."""
+    where a project's id belongs. `packages` are those with models in each environment that could be asked. `undecided`
+    says by name why a project is left out (see deployments)."""
 
     accounts: Mapping[DeploymentEnvironment, Account]
     by_environment: Mapping[int, Project]
     unread: Mapping[int, GatewayError]
     deployments: Mapping[str, DeploymentEnvironment]
     packages: Mapping[int, frozenset[str]]
+    undecided: Mapping[str, UpstreamNote]
 
     def may_hold(self, project: Project, package: str) -> bool:
         """Whether the project has models of this package, as far as is known."""
@@ -57,14 +64,47 @@ def map_projects(
         packages={
             environment_id: header.packages
             for environment_id, header in headers.items()
-            if isinstance(header, EnvironmentHeader)
+            if isinstance(header, EnvironmentHeader) and header.packages is not None
         },
+        undecided=_undecided(topology, headers),
     )
+
+
+def note_unread(topology: Topology, headers: Mapping[int, EnvironmentHeader | GatewayError]) -> None:
+    """Notes the projects whose environment cannot be asked for its name: they go by the one of dbt Cloud."""
+    for environment in topology.environments:
+        header = headers.get(environment.id)
+        if environment.deployment is None or not isinstance(header, GatewayError):
+            continue
+        message = (
+            f"Environment {environment.id} cannot be asked for its project's name ({header.code}): the project has the "
+            f"id {_project(environment, topology, header).id!r} until it can. {header.message}"
+        )
+        current_usage().upstream_notes.add(UpstreamNote(NAME_UNREAD, message, (environment.id,)))
+
+
+def _undecided(
+    topology: Topology, headers: Mapping[int, EnvironmentHeader | GatewayError]
+) -> Mapping[str, UpstreamNote]:
+    """The notes of projects whose production nobody names, by each name that one of their environments has."""
+    by_environment = {
+        environment_id: note
+        for note in topology.notes
+        if note.code == NOT_CHOSEN
+        for environment_id in note.environment_ids
+    }
+    if not by_environment:
+        return {}
+    return {
+        _project(environment, topology, headers.get(environment.id)).id: by_environment[environment.id]
+        for environment in topology.environments
+        if environment.id in by_environment
+    }
 
 
 def environments_of(topology: Topology, deployment: DeploymentEnvironment) -> list[int]:
     """The environments of a deployment, by their numbers."""
-    return [environment.id for environment in _marked(topology.environments) if environment.deployment is deployment]
+    return [environment.id for environment in topology.environments if environment.deployment is deployment]
 
 
 def _projects(
@@ -73,9 +113,7 @@ def _projects(
     deployment: DeploymentEnvironment,
     scope: IdScope,
 ) -> list[Project]:
-    environments = [
-        environment for environment in _marked(topology.environments) if environment.deployment is deployment
-    ]
+    environments = [environment for environment in topology.environments if environment.deployment is deployment]
     projects = [_project(environment, topology, headers.get(environment.id)) for environment in environments]
     names = Counter(project.id for project in projects)
     elsewhere = scope is IdScope.ACCOUNT and deployment is not DeploymentEnvironment.PRODUCTION
@@ -84,18 +122,6 @@ def _projects(
         if elsewhere or names[project.id] > 1
         else project
         for project in projects
-    ]
-
-
-def _marked(environments: Iterable[Environment]) -> list[Environment]:
-    """A project's only deployment environment is its production when dbt does not mark it."""
-    all_of_them = list(environments)
-    alone = Counter(environment.dbt_cloud_project_id for environment in all_of_them)
-    return [
-        replace(environment, deployment=DeploymentEnvironment.PRODUCTION)
-        if environment.deployment is None and alone[environment.dbt_cloud_project_id] == 1
-        else environment
-        for environment in all_of_them
     ]
 
 

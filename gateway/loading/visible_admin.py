@@ -65,7 +65,9 @@ class VisibleAdmin:
 
     async def topology(self) -> Topology:
         """The visible environments with their projects."""
-        return await self._topology.load("all")
+        topology = await self._topology.load("all")
+        current_usage().upstream_notes.update(topology.notes)
+        return topology
 
     async def jobs(self, seen: frozenset[int] | None = None) -> Mapping[int, Job]:
         """The jobs that run in visible environments."""
@@ -233,6 +235,9 @@ def _reduced(topology: Topology, seen: frozenset[int]) -> Topology:
     return Topology(
         project_names={number: name for number, name in topology.project_names.items() if number in numbers},
         environments=environments,
+        reasons={one: reason for one, reason in topology.reasons.items() if one in seen},
+        # What is said of the account, or of environments that are hidden in part, is not for this caller.
+        notes=tuple(note for note in topology.notes if note.environment_ids and seen.issuperset(note.environment_ids)),
     )
 
 

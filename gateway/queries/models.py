@@ -21,7 +21,7 @@ from gateway.loading.field_context import FieldContext
 from gateway.loading.histories import HistoryRequest
 from gateway.loading.model_reading import RankedModels
 from gateway.loading.suggestions import ids_of, named_models, unknown
-from gateway.queries.projects import deployment_of
+from gateway.queries.projects import deployment_of, ensure_decided
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.run_rows import RunKey
 
@@ -154,6 +154,7 @@ async def find_model(context: FieldContext, given: str, deployment: DeploymentEn
         return found
     if context.own_failure:
         raise context.own_failure
+    ensure_decided(known, project_part(given))
     return await _find_among_all(context, given, spelled if spelled and package is None else projects)
 
 
@@ -178,6 +179,8 @@ async def model_with_id(context: FieldContext, model_id: str) -> Model:
     project_id = project_part(model_id)
     here = known.accounts[deployment_of(known, project_id, None)].projects
     named = next((project for project in here if project.id == project_id), None)
+    if named is None:
+        ensure_decided(known, project_id)
     found = (await context.loaders.models_named(named, model_id)).by_id.get(model_id) if named else None
     if found:
         return found

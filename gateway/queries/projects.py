@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.concurrency.checkpoints import pieces
-from gateway.errors import BadUserInput, GatewayError, NotFound
+from gateway.errors import BadUserInput, EnvironmentNotChosen, GatewayError, NotFound
 from gateway.hierarchy.filters import ProjectFilter, contains_match
 from gateway.hierarchy.ids import AccountView, account_view
 from gateway.hierarchy.model_index import EnvironmentModels
@@ -66,7 +66,15 @@ async def find_project(context: FieldContext, project_id: str, deployment: Deplo
     for project in here:
         if project.environment_id in projects.unread:
             raise projects.unread[project.environment_id]
+    ensure_decided(projects, project_id)
     raise await unknown(context, "project", project_id, [project.id for project in here])
+
+
+def ensure_decided(projects: ProjectMap, project_id: str) -> None:
+    """Raises EnvironmentNotChosen for the name of a project that is left out because its production is not known."""
+    note = projects.undecided.get(project_id.partition("@")[0])
+    if note is not None:
+        raise EnvironmentNotChosen(note.message, environments=list(map(str, note.environment_ids)))
 
 
 def deployment_of(
@@ -144,5 +152,6 @@ async def _ensure_known(context: FieldContext, criteria: ProjectFilter, projects
     known = {spelling for project in projects for spelling in project.spellings}
     for project_id in criteria.project_ids or ():
         if project_id not in known:
+            ensure_decided(await context.loaders.projects(), project_id)
             missing = await unknown(context, "project", project_id, [project.id for project in projects])
             raise BadUserInput(f"projectIds: {missing.message}", argument="projectIds")

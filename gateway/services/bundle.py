@@ -51,7 +51,8 @@ _NOTHING_WANTED = nullcontext()
 class Upstream:
     """Where dbt is: the transport, Discovery's full address, the Admin API's host, the account.
 
-    Without an Admin API (`admin_url` None) the account is what `projects` say, and jobs and runs are inferred.
+    Without an Admin API (`admin_url` None) the account is what `projects` say, and jobs and runs are inferred; beside
+    one they say which environments are production and staging.
     `account_key` tells the account of this dbt from any other, and from whatever is served in the place of dbt Cloud:
     what is shared and kept lies under it. `link` is the way to the Redis that replicas share. `calls_per_operation` is
     how many requests one operation may cause, to which the transport keeps; None: any number. `history` tells
@@ -222,4 +223,4 @@ def _admin(upstream: Upstream, policy: CachePolicy, discovery: Discovery, tiers:
     if upstream.admin_url is None:
         return InferredAdmin(upstream.account_id, upstream.projects, discovery, seconds, tiers)
     api = AdminApi(upstream.transport, upstream.admin_url, upstream.account_id, upstream.calls_per_operation)
-    return AdminService(api, seconds, policy.revision_interval, tiers)
+    return AdminService(api, seconds, policy.revision_interval, tiers, upstream.projects)

@@ -175,7 +175,7 @@ class RunModel(Wired, frozen=True):
 
 class AppliedState(Wired, frozen=True):
     last_updated_at: datetime | None
-    packages: list[str]
+    packages: list[str] | None
 
 
 class Environment(Wired, frozen=True):

@@ -14,9 +14,12 @@ from gateway.caching.tiers import Tiers
 from gateway.caching.validity import OUTDATED, Validity, for_seconds, oldest_acceptable
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.services.base_query import BaseQuery, BatchOperation, environment_lookups
-from gateway.services.discovery_types import Environment
+from gateway.services.discovery_types import AppliedState, Environment
 from gateway.services.event_bus import Change, ChangeKind, EventBus
+from gateway.telemetry.upstream_note import UpstreamNote
 from gateway.telemetry.usage import current_usage
+
+NO_APPLIED_STATE = "NO_APPLIED_STATE"
 
 # Headers are tiny: one document asks for many environments.
 _PER_DOCUMENT = 100
@@ -40,14 +43,14 @@ class EnvironmentHeader:
     """An environment's dbt project name and the revision of its applied state.
 
     `revision` is `applied.lastUpdatedAt`; every fact read under it is valid while it stands. `has_state` is False
-    until a deployment run has succeeded there. `packages` are those that have models.
+    until a deployment run has succeeded there. `packages` are those that have models; None where dbt does not tell.
     """
 
     dbt_project_name: str | None
     adapter_type: str | None
     revision: datetime | None
     has_state: bool
-    packages: frozenset[str]
+    packages: frozenset[str] | None
 
     def same_project(self, other: EnvironmentHeader) -> bool:
         """Whether it names the same project on the same warehouse."""
@@ -139,6 +142,9 @@ class EnvironmentService:
         headers = await self.headers(environment_ids)
         current_usage().environments.update(headers)
         readable = {one: self._standing(one, h) for one, h in headers.items() if isinstance(h, EnvironmentHeader)}
+        for one, standing in readable.items():
+            if not standing.header.has_state:
+                current_usage().upstream_notes.add(_without_state(one, standing.header))
         return readable, {one: header for one, header in headers.items() if isinstance(header, GatewayError)}
 
     def expect_change(self, environment_id: int) -> None:
@@ -200,6 +206,22 @@ class EnvironmentService:
         return {one: _header(answers.get(lookup.alias), one) for one, lookup in lookups.items()}
 
 
+def _packages(applied: AppliedState | None) -> frozenset[str] | None:
+    if applied is None:
+        return frozenset()
+    return None if applied.packages is None else frozenset(applied.packages)
+
+
+def _without_state(environment_id: int, header: EnvironmentHeader) -> UpstreamNote:
+    return UpstreamNote(
+        NO_APPLIED_STATE,
+        f"dbt has no applied state of environment {environment_id}"
+        + (f" (project {header.dbt_project_name})" if header.dbt_project_name else "")
+        + ": no deployment run has succeeded there, or its metadata has expired. Its models are not known.",
+        (environment_id,),
+    )
+
+
 def _header(answer: Environment | GatewayError | None, environment_id: int) -> EnvironmentHeader | GatewayError:
     if isinstance(answer, GatewayError):
         return answer
@@ -211,5 +233,5 @@ def _header(answer: Environment | GatewayError | None, environment_id: int) -> E
         adapter_type=answer.adapter_type,
         revision=applied.last_updated_at if applied else None,
         has_state=applied is not None,
-        packages=frozenset(applied.packages) if applied else frozenset(),
+        packages=_packages(applied),
     )

@@ -17,7 +17,12 @@ from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.services.mapping import weigh_runs
 from gateway.services.run_history import RunHistory, RunModels
 from gateway.services.run_rows import RunKey
+from gateway.telemetry.upstream_note import UpstreamNote
 from gateway.telemetry.usage import current_usage
+
+NO_RUN_METADATA = "NO_RUN_METADATA"
+
+_MOST_NAMED = 3
 
 T = TypeVar("T")
 
@@ -111,7 +116,22 @@ class JobService:
         current_usage().environments.add(ACCOUNT)
         current_usage().history_sources.add(self._history.source)
         facts = await cache.get_many(keys, fetch, validate)
+        _note_missing({key: fact for key, fact in facts.items() if key in finished})
         return {key: fact.models if isinstance(fact, _RunFact) else fact for key, fact in facts.items()}
+
+
+def _note_missing(facts: Mapping[RunKey, _RunFact[T] | GatewayError]) -> None:
+    """Notes finished runs of which dbt has no metadata: what they built is not known, which is not nothing."""
+    missing = [key for key, fact in facts.items() if isinstance(fact, _RunFact) and not fact.models.ingested]
+    if not missing:
+        return
+    named = ", ".join(str(key.run_id) for key in sorted(missing)[:_MOST_NAMED])
+    more = ", …" if len(missing) > _MOST_NAMED else ""
+    message = (
+        f"dbt has no metadata of {len(missing):,} finished runs ({named}{more}): "
+        "they ended before dbt wrote any, it is not taken in yet, or it has expired. What they built is not known."
+    )
+    current_usage().upstream_notes.add(UpstreamNote(NO_RUN_METADATA, message, missing=len(missing)))
 
 
 def _is_final(fact: _RunFact[T]) -> bool:

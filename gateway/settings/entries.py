@@ -58,7 +58,8 @@ Algorithms = Annotated[tuple[Algorithm, ...], NoDecode, BeforeValidator(listed)]
 
 
 class ProjectSetting(BaseModel):
-    """One `[[projects]]` entry of the configuration file, for use without the Admin API."""
+    """One `[[projects]]` entry of the configuration file: what takes the place of the Admin API's list of environments,
+    or beside it says which of a project's environments is production, and which staging."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -51,7 +51,8 @@ class Settings(BaseSettings):
         description="dbt service token that may read metadata and jobs. Falls back to DBT_SERVICE_TOKEN.",
     )
     projects: tuple[ProjectSetting, ...] = Field(
-        default=(), description="Projects and their environment ids, when no Admin API is at hand."
+        default=(),
+        description="Projects and their environment ids: without an Admin API, or where dbt marks no production.",
     )
     artifacts: Path | None = Field(default=None, description="Folder of dbt artifacts to serve instead of dbt Cloud.")
     store_url: str | None = Field(

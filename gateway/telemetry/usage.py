@@ -12,6 +12,8 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from gateway.telemetry.upstream_note import UpstreamNote, in_order
+
 
 class Usage(Struct):
     """Counters of one request. Upstream requests are counted for the request that caused them, not for those that
@@ -23,7 +25,7 @@ class Usage(Struct):
     in it, 0 among them for the account's lists; `stale` that some may be out of date, for `stale_reasons`. `known` are
     the places of the facts that were in memory: each counts once, however often it was looked up. Who does not
     `sees_all` is not told how the shared cache was used: by that he would learn what happens in what is hidden.
-    `history_sources` names what told of finished runs: ARCHIVE, DISCOVERY.
+    `history_sources` names what told of finished runs: ARCHIVE, DISCOVERY. `upstream_notes` are what dbt did not tell.
     """
 
     discovery_requests: int = 0
@@ -47,6 +49,7 @@ class Usage(Struct):
     known: set[tuple[int, Hashable]] = field(default_factory=set)
     sees_all: bool = True
     history_sources: set[str] = field(default_factory=set)
+    upstream_notes: set[UpstreamNote] = field(default_factory=set)
 
     def found_at(self, place: tuple[int, Hashable]) -> None:
         """Notes a fact that was in memory."""
@@ -61,6 +64,7 @@ class Usage(Struct):
         self.cache_hits += len(self.known) - before
         self.environments |= other.environments
         self.history_sources |= other.history_sources
+        self.upstream_notes |= other.upstream_notes
         if other.incomplete or other.notes or other.stale:
             self.incomplete += other.incomplete
             self.notes += other.notes
@@ -114,10 +118,16 @@ class Usage(Struct):
             "staleReasons": sorted(self.stale_reasons) if self.stale else [],
             "staleEnvironments": sorted(map(str, self.stale_environments)) if self.stale else [],
             "incomplete": self.incomplete,
-            "notes": sorted(self.notes, key=_path) if self.notes else [],
+            "notes": self._notes(),
             "inferred": list(self.inferred),
             "historySources": sorted(self.history_sources),
         }
+
+    def _notes(self) -> list[dict[str, Any]]:
+        """Those of dbt's gaps, then those of fields, each in order."""
+        if not self.notes and not self.upstream_notes:
+            return []
+        return [note.as_extension() for note in in_order(self.upstream_notes)] + sorted(self.notes, key=_path)
 
     def ages(self) -> dict[str, float]:
         """How old the oldest fact is, and how long ago the one longest unconfirmed was known to be true; seconds."""

@@ -98,17 +98,17 @@ def cloud(port: int) -> Settings:
 )
 async def test_what_dbt_refuses_is_told_at_start(status: str, body: str, code: str) -> None:
     async with raw_server(says(status, body)) as port:
-        told = await trouble_with_dbt(cloud(port))
+        (told,) = await trouble_with_dbt(cloud(port))
     assert told is not None
     assert told.startswith(code)
     assert ANNA not in told
 
 
 async def test_a_wrong_host_is_told_at_start() -> None:
-    told = await trouble_with_dbt(cloud(free_port()))
+    (told,) = await trouble_with_dbt(cloud(free_port()))
     assert told is not None
     assert told.startswith("UPSTREAM_UNAVAILABLE: dbt at 127.0.0.1:")
 
 
 async def test_local_runs_are_not_asked() -> None:
-    assert await trouble_with_dbt(Settings()) is None
+    assert await trouble_with_dbt(Settings()) == ()

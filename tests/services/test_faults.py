@@ -109,11 +109,15 @@ async def test_a_token_that_comes_back_is_shown_to_nobody(
 ) -> None:
     query, path = OPERATIONS.get(operation, ('{ project(id: "finance") { modelCount } }', "project.modelCount"))
     with caplog.at_level(logging.DEBUG):
-        for respond, _ in IN_A_ROW.values():
+        for name, (respond, _) in IN_A_ROW.items():
             gateway_over_http.upstream.fault = on(operation, respond)
             got = await gateway_over_http.ask(query)
-            assert path in got.codes
             assert TOKEN not in got.text
+            if operation == "environments" and name == "404":
+                # There is no such list: from then on environments are listed project by project.
+                assert got.codes == {}
+                break
+            assert path in got.codes
     assert TOKEN not in caplog.text
 
 

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TypeVar
 
 import msgspec
 
 from gateway.errors import NotFound, UpstreamInvalidResponse, UpstreamRejected
-from gateway.services.admin.admin_types import AdminPage, Single
-from gateway.services.admin.list_reading import Identified, ListReading
+from gateway.services.admin.admin_types import Single
+from gateway.services.admin.list_pages import AdminRows, read_one, read_page
+from gateway.services.admin.list_reading import FULL_PAGE, Identified, ListReading
 from gateway.services.transport.http_transport import HttpTransport, TransportRequest, TransportResponse
 from gateway.services.transport.strict_decoder import StrictDecoder
-from gateway.services.transport.upstream_errors import refusal_of_status
+from gateway.services.transport.upstream_errors import refusal_of_admin_body, refusal_of_status
 from gateway.telemetry.tracing import call_span
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Identified)
 
-PAGE_SIZE = 100
-"""The most rows dbt's Admin API gives on one page."""
+PAGE_SIZE = FULL_PAGE
 
 log = logging.getLogger(__name__)
 
 
 # A path names a kind of question, not one run.
 _DIGITS = re.compile(r"\d+")
+
+
+# How servers say that they have no such path, or have it no more.
+_NO_SUCH_PATH = frozenset({404, 405, 410})
+
+
+class UpstreamPathUnknown(UpstreamRejected):
+    """The Admin API has no such list."""
 
 
 class AdminApi:
@@ -52,15 +61,17 @@ class AdminApi:
         if response.status == 404:
             raise NotFound(f"dbt's Admin API knows nothing at {path}. Check the id, the configured account and URL.")
         body = _answered(response, path)
-        answer: Single[T] = await _decode(body, Single[row], path)  # type: ignore[valid-type]  # a type at run time
-        if answer.data is None:
-            raise NotFound(f"dbt knows nothing at {path}.")
-        return answer.data
+        with _readable(path):
+            answer = await StrictDecoder(Single).decode_aside(body)
+            if answer.data is not None:
+                return read_one(answer.data, row)
+        raise NotFound(f"dbt knows nothing at {path}.")
 
-    async def list_all(self, version: str, path: str, row: type[R], query: Mapping[str, str] | None = None) -> list[R]:
+    async def list_all(
+        self, version: str, path: str, row: type[R], query: Mapping[str, str] | None = None
+    ) -> ListReading[R]:
         """Every row (see ListReading)."""
-        rows, _ = await self.list_first(version, path, row, query or {}, pages=None)
-        return rows
+        return await self.list_first(version, path, row, query or {}, pages=None)
 
     async def list_first(
         self,
@@ -71,21 +82,27 @@ class AdminApi:
         *,
         pages: int | None,
         rows_wanted: int = PAGE_SIZE,
-    ) -> tuple[list[R], int]:
-        """The rows of the first `pages` pages (None: all) and how many rows there are in all."""
+    ) -> ListReading[R]:
+        """The rows of the first `pages` pages (None: all), and how many rows there are in all. Raises
+        UpstreamPathUnknown where dbt has no such list."""
         size = min(PAGE_SIZE, rows_wanted)
         reading: ListReading[R] = ListReading(path, None if pages is None else pages * size, self._most_calls)
 
-        async def read_page(offset: int) -> AdminPage[R]:
+        async def read(offset: int) -> AdminRows[R]:
             return await self._page(version, path, row, {**query, "limit": str(size), "offset": str(offset)})
 
-        await reading.read(read_page)
-        return list(reading.rows.values()), reading.total
+        await reading.read(read)
+        return reading
 
-    async def _page(self, version: str, path: str, row: type[R], query: Mapping[str, str]) -> AdminPage[R]:
-        body = _answered(await self._get(version, path, query), path)
-        page: AdminPage[R] = await _decode(body, AdminPage[row], path)  # type: ignore[valid-type]  # a type at run time
-        return page
+    async def _page(self, version: str, path: str, row: type[R], query: Mapping[str, str]) -> AdminRows[R]:
+        response = await self._get(version, path, query)
+        if response.status in _NO_SUCH_PATH:
+            raise UpstreamPathUnknown(
+                f"dbt's Admin API has no list at {path} (HTTP {response.status}). Check GATEWAY_ADMIN_URL and "
+                "GATEWAY_ACCOUNT_ID."
+            )
+        with _readable(path):
+            return await read_page(_answered(response, path), row, path)
 
     async def _get(self, version: str, path: str, query: Mapping[str, str]) -> TransportResponse:
         suffix = "" if path == "/" else path
@@ -101,15 +118,16 @@ def _answered(response: TransportResponse, path: str) -> bytes:
     """The body of an answer; a list, be it empty, is there wherever account and URL are right."""
     if response.status == 400:
         raise UpstreamRejected(f"dbt's Admin API refused the request for {path}.")
-    refusal = refusal_of_status(response)
+    refusal = refusal_of_status(response) or refusal_of_admin_body(response)
     if refusal is not None:
         raise refusal
     return response.body
 
 
-async def _decode(body: bytes, shape: Any, path: str) -> Any:
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
     try:
-        return await StrictDecoder(shape).decode_aside(body)
+        yield
     except (msgspec.MsgspecError, RecursionError, ValueError) as failure:
         log.warning("unreadable answer from dbt's Admin API at %s: %.300s", path, failure)
         raise UpstreamInvalidResponse(

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.errors import GatewayError
 from gateway.hierarchy.job import Job, Run, RunDetails
 from gateway.hierarchy.project import Environment
 from gateway.services.admin.run_query import RunQuery
+from gateway.telemetry.upstream_note import UpstreamNote
 
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The account's projects (id → name) and deployment environments."""
+    """The account's projects (id → name) and deployment environments.
+
+    `reasons` says by environment id why it is taken for production or staging; `notes` which projects are left out.
+    """
 
     project_names: Mapping[int, str]
     environments: tuple[Environment, ...]
+    reasons: Mapping[int, str] = field(default_factory=dict)
+    notes: tuple[UpstreamNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RunListing:
-    """The newest runs of an environment, newest first; `complete` when there are no others."""
+    """The newest runs of an environment, newest first; `complete` when there are no others. `notes` say what it lacks."""
 
     runs: tuple[Run, ...]
     complete: bool
+    notes: tuple[UpstreamNote, ...] = ()
 
 
 class AdminFacts(Protocol):

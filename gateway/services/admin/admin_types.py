@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
@@ -11,26 +11,44 @@ T = TypeVar("T")
 
 
 class Pagination(msgspec.Struct, frozen=True):
-    """`total_count` fits GraphQL's Int: what does not is no number of rows."""
+    """`total_count` fits GraphQL's Int: what does not is no number of rows. Old bodies have none."""
 
-    total_count: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+    total_count: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
 
 
 class Extra(msgspec.Struct, frozen=True):
-    pagination: Pagination
+    pagination: Pagination | None = None
+
+    @property
+    def total(self) -> int | None:
+        """How many rows the list has, where dbt says so."""
+        return self.pagination.total_count if self.pagination else None
+
+
+class Status(msgspec.Struct, frozen=True):
+    """What every envelope says of itself."""
+
+    is_success: bool | None = None
+    user_message: str | None = None
 
 
 class AdminPage(msgspec.Struct, Generic[T], frozen=True):
-    """The envelope of a list. Both parts are always there; an answer without them is no list, not an empty one."""
+    """The envelope of a list. Documented bodies have all three parts; some old ones have no `extra`."""
 
     data: list[T]
-    extra: Extra
+    extra: Extra | None = None
+    status: Status | None = None
+
+    @property
+    def total(self) -> int | None:
+        """How many rows the list has, where dbt says so."""
+        return self.extra.total if self.extra else None
 
 
-class Single(msgspec.Struct, Generic[T], frozen=True):
+class Single(msgspec.Struct, frozen=True):
     """The envelope of one thing."""
 
-    data: T | None = None
+    data: Any = None
 
 
 class AdminAccount(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from gateway.services.base_query import BaseQuery
 from gateway.services.discovery_types import RuntimeRow
 from gateway.services.environment_service import EnvironmentValidity
 from gateway.services.models.model_pages import Marks, read_pages, read_revised_pages, runtimes_operation
+from gateway.services.models.never_built import note_without_runtimes
 from gateway.services.models.prefetcher import Prefetcher, RevisedModels
 
 _NO_FIELDS: frozenset[str] = frozenset()
@@ -77,6 +78,9 @@ class ModelRuntimes:
             return headers[environment_id].validate(fact.value.revision)
 
         facts = await self._facts.get_many(list(projects), fetch, validate)
+        for found in facts.values():
+            if isinstance(found, _RuntimesFact):
+                note_without_runtimes(found.models)
         return {one: fact if isinstance(fact, GatewayError) else fact.models for one, fact in facts.items()}
 
     def begin(self, environment_ids: Sequence[int]) -> None:

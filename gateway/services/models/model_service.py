@@ -31,6 +31,7 @@ from gateway.services.models.model_pages import STATE, Marks
 from gateway.services.models.model_runtimes import ModelRuntimes
 from gateway.services.models.model_states import make_models, read_revised_states, read_states
 from gateway.services.models.named_models import MOST_UNIQUE_IDS, NamedModels, unique_ids
+from gateway.services.models.never_built import note_never_built
 from gateway.services.models.prefetcher import Prefetcher, RevisedModels
 from gateway.services.models.pushdown import PushedFilter
 from gateway.services.run_history import RunHistory
@@ -178,12 +179,13 @@ class ModelService:
         known = self._models.peek(_ModelsKey(project.environment_id, None))
         if known is not None and self._is_current(known, standing, fields):
             return True
-        return len(unique_ids(standing.header, names)) > MOST_UNIQUE_IDS
+        return standing.header.packages is None or len(unique_ids(standing.header, names)) > MOST_UNIQUE_IDS
 
     def _note_sizes(self, facts: Mapping[_ModelsKey, _ModelsFact | GatewayError]) -> None:
         for key, fact in facts.items():
             if key.pushed is None and isinstance(fact, _ModelsFact):
                 self._sizes[key.environment_id] = len(fact.models.models)
+                note_never_built(fact.models)
 
     def begin(
         self, environment_ids: Sequence[int], optional_fields: frozenset[str], *, runtimes_only: bool = False
@@ -264,7 +266,9 @@ class ModelService:
         may share a model's name."""
         whole = _ModelsKey(environment_id, None)
         known = self._models.peek(whole)
-        if pushed is None or len(standing.header.packages) > 1 or (known and self._is_current(known, standing, fields)):
+        packages = standing.header.packages
+        may_share_names = packages is None or len(packages) > 1
+        if pushed is None or may_share_names or (known and self._is_current(known, standing, fields)):
             return whole
         return _ModelsKey(environment_id, pushed)
 

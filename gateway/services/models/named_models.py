@@ -106,7 +106,7 @@ def unique_ids(header: EnvironmentHeader, names: Collection[str]) -> list[str]:
     """The unique ids that models of these names may have, in order: one for each package. The project is a package too,
     whether dbt lists it or not."""
     own = {header.dbt_project_name} if header.dbt_project_name else frozenset()
-    return sorted(one for name in names for one in unique_ids_of_name(name, header.packages | own))
+    return sorted(one for name in names for one in unique_ids_of_name(name, (header.packages or frozenset()) | own))
 
 
 def _by_environment(keys: Sequence[_NameKey]) -> dict[int, list[str]]:

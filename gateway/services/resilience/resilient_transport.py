@@ -26,7 +26,7 @@ from gateway.services.transport.http_transport import (
     TransportRequest,
     TransportResponse,
 )
-from gateway.services.transport.upstream_errors import rate_limit_seconds
+from gateway.services.transport.upstream_errors import exhausted_seconds, rate_limit_seconds
 from gateway.telemetry.usage import current_usage
 
 MakeBucket = Callable[[Api, BudgetPolicy], TokenBucket]
@@ -192,6 +192,10 @@ class ResilientTransport:
         else:
             attempt.answered()
         limited = rate_limit_seconds(response, line.cooldown)
+        exhausted = exhausted_seconds(response.headers) if limited is None else None
+        if exhausted and request.token is None:
+            # What was asked is answered; the next call would meet a 429, and a longer pause.
+            await line.budget.close_for(exhausted)
         if limited is not None:
             if request.token is None or line.closures.close_for(_hash(request.token), limited, proven=request.proven):
                 await line.budget.close_for(limited)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -22,12 +23,16 @@ from gateway.errors import (
     UpstreamUnavailable,
 )
 from gateway.services.transport.http_transport import TransportResponse
+from gateway.services.transport.refusal_words import (
+    REFUSAL_BYTES,
+    is_about_address,
+    refusal_words,
+    shown,
+    status_told,
+)
 
 # What dbt asks for is believed up to this many seconds; beyond, somebody has mistaken an hour for a year.
 _LONGEST_CLOSURE = 3600
-
-# Refusals are short. A larger body is an answer, and is not read twice.
-_REFUSAL_BYTES = 16 * 1024
 
 
 class UpstreamProblem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,11 +58,11 @@ def refusal_of_status(response: TransportResponse) -> UpstreamError | None:
     if status in (200, 400):
         return None
     if status == 401:
-        return _unauthenticated()
+        return _unauthenticated(refusal_words(response.body))
     if status == 403:
-        return _forbidden()
+        return _forbidden(refusal_words(response.body))
     if status == 429:
-        return _rate_limited(response.headers.get("retry-after"))
+        return _rate_limited(response.headers)
     if 300 <= status < 400:
         return UpstreamInvalidResponse(
             f"dbt answered with a redirect ({status}), which is not followed. Check the URL."
@@ -70,6 +75,15 @@ def refusal_of_status(response: TransportResponse) -> UpstreamError | None:
     if status >= 500:
         return UpstreamUnavailable(f"dbt answered with HTTP {status}. Try again later.")
     return UpstreamRejected(f"dbt answered with HTTP {status}. Check the configured URL and account.")
+
+
+def refusal_of_admin_body(response: TransportResponse) -> UpstreamError | None:
+    """The refusal that stands in an answer of the Admin API whose status is 200; None for an answer."""
+    told = status_told(response.body)
+    if told is not None and told >= 300:
+        return refusal_of_status(replace(response, status=told))
+    problems = _problems(response.body)
+    return refusal_of_problems(problems) if problems else None
 
 
 class PartsRejected(UpstreamRejected):
@@ -101,18 +115,61 @@ def rate_limit_seconds(response: TransportResponse, cooldown: float) -> float | 
     want that. It may say so with status 429, or with an error in an answer of another status."""
     if response.status != 429 and not _says_rate_limited(response.body):
         return None
-    seconds = _seconds_of(response.headers.get("retry-after"))
+    seconds = _pause_of(response.headers)
     return cooldown if seconds is None else max(1, seconds)
 
 
+def exhausted_seconds(headers: Mapping[str, str]) -> float | None:
+    """For how many seconds an answer that was given says that it is the last one: its `RateLimit-Remaining` is 0; None
+    for all others."""
+    remaining = headers.get("ratelimit-remaining") or headers.get("x-ratelimit-remaining")
+    if remaining is None and "ratelimit" in headers:
+        remaining = _parameters(headers["ratelimit"]).get("remaining") or _parameters(headers["ratelimit"]).get("r")
+    if remaining is None or remaining.strip() != "0":
+        return None
+    return _pause_of(headers)
+
+
+def _pause_of(headers: Mapping[str, str]) -> int | None:
+    """Whole seconds by the headers that are in use: Retry-After, dbt's own twin of it, and the drafts of RateLimit."""
+    for name in ("retry-after", "x-rate-limit-retry-after-seconds", "ratelimit-reset"):
+        seconds = _seconds_of(headers.get(name))
+        if seconds is not None:
+            return seconds
+    told = _parameters(headers.get("ratelimit", ""))
+    seconds = _seconds_of(told.get("reset") or told.get("t"))
+    return _until(headers.get("x-ratelimit-reset")) if seconds is None else seconds
+
+
+def _parameters(header: str) -> dict[str, str]:
+    """`limit=10, reset=5` or `"default";r=0;t=5`, as names and values."""
+    parts = (part.strip().partition("=") for part in header.replace(";", ",").split(","))
+    return {name.strip().lower(): value.strip() for name, equals, value in parts if equals}
+
+
+def _until(reset: str | None) -> int | None:
+    """Seconds until a reset that is told in seconds, or as a time since 1970."""
+    if not reset or not reset.isascii() or not reset.isdigit() or len(reset) > 12:
+        return None
+    number = int(reset)
+    if number < _LONGEST_CLOSURE * 24:
+        return min(number, _LONGEST_CLOSURE)
+    return min(max(0, math.ceil(number - datetime.now(UTC).timestamp())), _LONGEST_CLOSURE)
+
+
 def _says_rate_limited(body: bytes) -> bool:
-    if len(body) > _REFUSAL_BYTES or b'"errors"' not in body:
-        return False
-    try:
-        problems = msgspec.json.decode(body, type=_Refused).errors
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return False
+    problems = _problems(body)
     return bool(problems) and isinstance(refusal_of_problems(problems), UpstreamRateLimited)
+
+
+def _problems(body: bytes) -> list[UpstreamProblem]:
+    """The errors of a body that is short enough to be a refusal."""
+    if len(body) > REFUSAL_BYTES or b'"errors"' not in body:
+        return []
+    try:
+        return msgspec.json.decode(body, type=_Refused).errors
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return []
 
 
 def _seconds_of(retry_after: str | None) -> int | None:
@@ -136,11 +193,11 @@ def refusal_of_problems(problems: Sequence[UpstreamProblem]) -> UpstreamError:
         if problem.code == "COMPLEXITY_EXCEEDED" or "complexity limit" in text:
             return UpstreamComplexityExceeded("dbt refused a query as too complex. Ask for fewer fields or models.")
         if ("token" in text and "unexpected token" not in text) or problem.code == "UNAUTHENTICATED":
-            return _unauthenticated()
+            return _unauthenticated(shown(problem.message))
         if "rate limit" in text or "too many requests" in text:
-            return _rate_limited(None)
+            return _rate_limited({})
         if "permission" in text or problem.code == "FORBIDDEN":
-            return _forbidden()
+            return _forbidden(shown(problem.message))
     return UpstreamRejected("dbt could not answer this part of the query; the gateway's log holds its reason.")
 
 
@@ -153,19 +210,30 @@ def refusal_of_lookup(problems: Sequence[UpstreamProblem]) -> UpstreamError:
     return refusal
 
 
-def _unauthenticated() -> UpstreamUnauthenticated:
+def _unauthenticated(words: str | None) -> UpstreamUnauthenticated:
     return UpstreamUnauthenticated(
         "dbt does not accept the gateway's service token. The operator must set a valid GATEWAY_SERVICE_TOKEN."
+        + _said(words)
     )
 
 
-def _forbidden() -> UpstreamForbidden:
+def _forbidden(words: str | None) -> UpstreamForbidden:
+    if is_about_address(words):
+        return UpstreamForbidden(
+            "dbt does not let this gateway's address in. The operator must allow it in the account's IP restrictions."
+            + _said(words)
+        )
     return UpstreamForbidden(
-        "The gateway's service token may not read this part of dbt. The operator must give it metadata and job access."
+        "The gateway's service token may not read this part of dbt. The operator must give GATEWAY_SERVICE_TOKEN "
+        "metadata and job access (Metadata Only and Job Viewer, or Read-Only)." + _said(words)
     )
 
 
-def _rate_limited(retry_after: str | None) -> UpstreamRateLimited:
-    seconds = _seconds_of(retry_after)
+def _said(words: str | None) -> str:
+    return f" dbt says: {words}" if words else ""
+
+
+def _rate_limited(headers: Mapping[str, str]) -> UpstreamRateLimited:
+    seconds = _pause_of(headers)
     when = f"in {seconds} s" if seconds is not None else "in five minutes"
     return UpstreamRateLimited(f"dbt's request limit is used up. Try again {when}.", retryAfter=seconds)

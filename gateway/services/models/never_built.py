@@ -1,0 +1,33 @@
+"""Environments whose models, as dbt tells them, were all never built: noted, since more likely dbt does not tell."""
+
+from __future__ import annotations
+
+from gateway.hierarchy.model_index import EnvironmentModels
+from gateway.hierarchy.timed_models import EnvironmentRuntimes
+from gateway.telemetry.upstream_note import UpstreamNote
+from gateway.telemetry.usage import current_usage
+
+NO_EXECUTION_INFO = "NO_EXECUTION_INFO"
+
+
+def note_never_built(models: EnvironmentModels) -> None:
+    """Ephemeral models do not count: they are never built. Ends at the first model that was attempted."""
+    if any(one.last_run is not None or one.runtime is not None for one in models.models):
+        return
+    count = sum(one.materialization != "ephemeral" for one in models.models)
+    if count:
+        _note(models.environment_id, count)
+
+
+def note_without_runtimes(runtimes: EnvironmentRuntimes) -> None:
+    """The same where nothing but the runtimes of models was read."""
+    if len(runtimes.models) and all(runtime is None for runtime in runtimes.runtimes):
+        _note(runtimes.environment_id, len(runtimes.models))
+
+
+def _note(environment_id: int, count: int) -> None:
+    message = (
+        f"dbt tells of no run of any of the {count:,} models of environment {environment_id}: none was ever built "
+        "there, or dbt's metadata of it has expired. They have no runtime and stand in no ranking."
+    )
+    current_usage().upstream_notes.add(UpstreamNote(NO_EXECUTION_INFO, message, (environment_id,), missing=count))
