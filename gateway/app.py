@@ -18,7 +18,7 @@ from gateway.caching.shared_facts import SharedFacts
 from gateway.caching.signer import Signer
 from gateway.caching.validity import StalePolicy
 from gateway.concurrency.deadline import deadline_in
-from gateway.errors import ConfigurationError, GatewayError
+from gateway.errors import ConfigurationError, GatewayError, UpstreamRefused
 from gateway.execution.disclosure import Disclosure
 from gateway.execution.executor import GatewayExecutor
 from gateway.execution.incremental_delivery import StreamRunner
@@ -110,10 +110,15 @@ async def trouble_with_dbt(settings: Settings, seconds: float = 5.0) -> tuple[st
                 topology = await services.admin.topology()
                 headers = await services.environments.headers([one.id for one in topology.environments[:1]])
         except GatewayError as failure:
-            return (f"{failure.code}: {failure.message}",)
-    failures = [header for header in headers.values() if isinstance(header, GatewayError)]
-    lines = [f"{failure.code}: {failure.message}" for failure in failures]
+            return (_told(failure),)
+    lines = [_told(header) for header in headers.values() if isinstance(header, GatewayError)]
     return (*lines, *(f"{note.code}: {note.message}" for note in topology.notes))
+
+
+def _told(failure: GatewayError) -> str:
+    """With dbt's own sentence: whoever starts the gateway may read it."""
+    words = failure.words if isinstance(failure, UpstreamRefused) else None
+    return f"{failure.code}: {failure.message}" + (f" dbt says: {words}" if words else "")
 
 
 @asynccontextmanager

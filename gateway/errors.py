@@ -104,7 +104,16 @@ class UpstreamTimeout(UpstreamError):
         self.had_full_time = had_full_time
 
 
-class UpstreamUnauthenticated(UpstreamError):
+class UpstreamRefused(UpstreamError):
+    """dbt refuses the token or the gateway. `words` is its own sentence, for the operator: it may name what a caller
+    may not see."""
+
+    def __init__(self, message: str, *, words: str | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.words = words
+
+
+class UpstreamUnauthenticated(UpstreamRefused):
     """dbt does not know the service token (401, or 200 with its "No token" error)."""
 
     code = "UPSTREAM_UNAUTHENTICATED"
@@ -118,8 +127,8 @@ class CallerTokenRefused(GatewayError):
     http_status = 401
 
 
-class UpstreamForbidden(UpstreamError):
-    """The service token may not see this environment, job or account."""
+class UpstreamForbidden(UpstreamRefused):
+    """The service token may not see this environment, job or account; or dbt lets this gateway's address in nowhere."""
 
     code = "UPSTREAM_FORBIDDEN"
     transient = False

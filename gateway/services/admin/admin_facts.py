@@ -28,7 +28,7 @@ class Topology:
 
 @dataclass(frozen=True, slots=True)
 class RunListing:
-    """The newest runs of an environment, newest first; `complete` when there are no others. `notes` say what it lacks."""
+    """The newest runs of an environment, newest first; `complete` when there are no others, else `notes` may say so."""
 
     runs: tuple[Run, ...]
     complete: bool

@@ -16,7 +16,7 @@ from gateway.services.admin.configured import ConfiguredProject
 from gateway.telemetry.upstream_note import UpstreamNote
 
 NOT_CHOSEN = "ENVIRONMENT_NOT_CHOSEN"
-NO_PRODUCTION = "NO_PRODUCTION_ENVIRONMENT"
+NO_ENVIRONMENT = "NO_DEPLOYMENT_ENVIRONMENT"
 UNKNOWN_ENVIRONMENT = "CONFIGURED_ENVIRONMENT_UNKNOWN"
 
 # Jobs that build what is proposed, not what is deployed.
@@ -60,10 +60,8 @@ def choose_deployments(
             production[used[0].id] = "the only unmarked environment that jobs deploy to"
         else:
             notes.append(_not_chosen(project_names.get(project_id, str(project_id)), unmarked))
-    with_production = {one.dbt_cloud_project_id for one in marked if one.deployment is DeploymentEnvironment.PRODUCTION}
-    for project_id, name in project_names.items():
-        if project_id not in with_production and project_id not in candidates:
-            notes.append(_without(name, [one for one in marked if one.dbt_cloud_project_id == project_id]))
+    with_environments = {one.dbt_cloud_project_id for one in marked}
+    notes += [_without(name) for project_id, name in project_names.items() if project_id not in with_environments]
     chosen = tuple(
         replace(one, deployment=DeploymentEnvironment.PRODUCTION) if one.id in production else one for one in marked
     )
@@ -115,13 +113,9 @@ def _not_chosen(name: str, unmarked: Sequence[Environment]) -> UpstreamNote:
     )
 
 
-def _without(name: str, environments: Sequence[Environment]) -> UpstreamNote:
-    where = "is seen through staging only" if environments else "is left out"
+def _without(name: str) -> UpstreamNote:
     return UpstreamNote(
-        NO_PRODUCTION,
-        f"Project {name!r} {where}: it has no deployment environment that is production.",
-        tuple(sorted(one.id for one in environments)),
-        missing=1,
+        NO_ENVIRONMENT, f"Project {name!r} is left out: dbt lists no deployment environment of it.", missing=1
     )
 
 

@@ -1,4 +1,4 @@
-"""dbt's own sentence for a refusal, fit for callers: short, printable, without addresses and anything like a token."""
+"""dbt's own sentence for a refusal, fit for operators: short, printable, without addresses and what may be a token."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def refusal_words(body: bytes) -> str | None:
 
 
 def shown(said: str) -> str | None:
-    """A sentence of dbt's as callers may read it."""
+    """A sentence of dbt's as it may stand in a log or report."""
     text = _TOKEN.sub("…", _ADDRESS.sub("…", _SPACE.sub(" ", said))).strip()
     if not text or not text.isprintable():
         return None

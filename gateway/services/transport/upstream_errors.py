@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -33,6 +34,9 @@ from gateway.services.transport.refusal_words import (
 
 # What dbt asks for is believed up to this many seconds; beyond, somebody has mistaken an hour for a year.
 _LONGEST_CLOSURE = 3600
+
+
+log = logging.getLogger(__name__)
 
 
 class UpstreamProblem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -212,25 +216,30 @@ def refusal_of_lookup(problems: Sequence[UpstreamProblem]) -> UpstreamError:
 
 def _unauthenticated(words: str | None) -> UpstreamUnauthenticated:
     return UpstreamUnauthenticated(
-        "dbt does not accept the gateway's service token. The operator must set a valid GATEWAY_SERVICE_TOKEN."
-        + _said(words)
+        "dbt does not accept the gateway's service token. The operator must set a valid GATEWAY_SERVICE_TOKEN.",
+        words=_logged(words),
     )
 
 
 def _forbidden(words: str | None) -> UpstreamForbidden:
     if is_about_address(words):
         return UpstreamForbidden(
-            "dbt does not let this gateway's address in. The operator must allow it in the account's IP restrictions."
-            + _said(words)
+            "dbt does not let this gateway's address in. The operator must allow it in the account's IP restrictions; "
+            "the gateway's log holds dbt's sentence.",
+            words=_logged(words),
         )
     return UpstreamForbidden(
         "The gateway's service token may not read this part of dbt. The operator must give GATEWAY_SERVICE_TOKEN "
-        "metadata and job access (Metadata Only and Job Viewer, or Read-Only)." + _said(words)
+        "metadata and job access (Metadata Only and Job Viewer, or Read-Only); the gateway's log holds dbt's sentence.",
+        words=_logged(words),
     )
 
 
-def _said(words: str | None) -> str:
-    return f" dbt says: {words}" if words else ""
+def _logged(words: str | None) -> str | None:
+    """dbt's sentence may name what a caller may not see, so it is for the operator alone."""
+    if words:
+        log.warning("dbt refuses: %s", words)
+    return words
 
 
 def _rate_limited(headers: Mapping[str, str]) -> UpstreamRateLimited:
