@@ -128,6 +128,7 @@ class GatewayExecutor:
 
 
 def _answer(outcome: Outcome, request_scope: RequestScope) -> Answer:
+    request_scope.usage.upstream_notes.update(request_scope.services.notes())
     extensions = {"gateway": request_scope.usage.as_extension()} if outcome.executed else {}
     if outcome.errors:
         return Answer(outcome.data, outcome.errors, extensions, outcome.executed, way=outcome.way.value)

@@ -16,6 +16,7 @@ from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.model import ModelRun
+from gateway.loading.cut_histories import note_cut_histories
 from gateway.services.admin.admin_facts import RunListing
 from gateway.services.bundle import Services
 from gateway.services.models.model_histories import HistoryKey, histories_per_document
@@ -56,7 +57,9 @@ async def read_histories(services: Services, keys: Sequence[HistoryKey], count: 
     by_run = await gather(_by_run(services, one, some, count) for one, some in by_environment.items())
     found: Histories = {key: runs for some in by_run for key, runs in some.items()}
     rest = [key for key in keys if key not in found]
-    return found | (await services.models.histories(rest, count) if rest else {})
+    read = await services.models.histories(rest, count) if rest else {}
+    await note_cut_histories(services, read, count)
+    return found | read
 
 
 async def _by_run(services: Services, environment_id: int, keys: Sequence[HistoryKey], count: int) -> Histories:

@@ -223,6 +223,10 @@ class Loaders:
         """The histories asked for; a model whose environment cannot be read has its error."""
         return await self._histories.load(request)
 
+    def cuts_histories(self, length: int) -> bool:
+        """Whether dbt may have ended a history of this length that goes on."""
+        return self._services.models.history_limit.cuts(length)
+
     async def details(self, model: Model) -> ModelDetails:
         """Those details of a model that the projection names."""
         return await self._details.load(HistoryKey(model.environment_id, model.unique_id))

@@ -21,8 +21,10 @@ from gateway.errors import (
     UpstreamRejected,
 )
 from gateway.services.batch_sizes import BatchSizes, has_time_for_halves, is_too_heavy
+from gateway.services.history_limit import HistoryLimit
 from gateway.services.transport.graphql_transport import GuardedTransport, RenderedRequest, Reply
 from gateway.services.transport.upstream_errors import UpstreamProblem, excerpt, refusal_of_lookup, refusal_of_problems
+from gateway.telemetry.upstream_note import UpstreamNote
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -80,7 +82,9 @@ class BaseQuery:
     def __init__(self, transport: GuardedTransport, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = Client(transport=transport, fetch_schema_from_transport=False, execute_timeout=None)
         self._session: AsyncClientSession | None = None
+        self._schema_fit = transport.schema_fit
         self.batch_sizes = BatchSizes(clock=clock)
+        self.history_limit = HistoryLimit()
 
     async def __aenter__(self) -> BaseQuery:
         self._session = await self._client.connect_async(reconnecting=False)
@@ -90,6 +94,10 @@ class BaseQuery:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._client.close_async()
+
+    def notes(self) -> list[UpstreamNote]:
+        """What all answers lack."""
+        return self._schema_fit.notes()
 
     async def look_up(
         self, operation: BatchOperation[T], lookups: Sequence[RootLookup], per_document: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from gateway.services.admin.admin_facts import AdminFacts
 from gateway.services.admin.admin_service import AdminService
 from gateway.services.admin.configured import ConfiguredProject
 from gateway.services.admin.inferred_admin import Discovery, InferredAdmin
+from gateway.services.admin.permitted_admin import PermittedAdmin
 from gateway.services.base_query import BaseQuery
 from gateway.services.change_poller import ChangePoller
 from gateway.services.discovery_history import DiscoveryHistory
@@ -38,6 +39,7 @@ from gateway.services.run_history import RunHistory
 from gateway.services.source_service import SourceService
 from gateway.services.transport.graphql_transport import GuardedTransport
 from gateway.services.transport.http_transport import HttpTransport
+from gateway.telemetry.upstream_note import UpstreamNote
 
 T = TypeVar("T")
 
@@ -93,7 +95,7 @@ class CachePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything that can be asked of dbt, and of the archive where there is one."""
+    """Everything that can be asked of dbt, and of the archive where there is one. `notes` are what all answers lack."""
 
     environments: EnvironmentService
     figures: RunFigures
@@ -110,6 +112,7 @@ class Services:
     poller: ChangePoller
     least_max_age: float = 0.0
     upstream_status: Callable[[], UpstreamStatus] = untroubled
+    notes: Callable[[], Sequence[UpstreamNote]] = tuple
 
     @property
     def generations(self) -> Generations:
@@ -179,7 +182,7 @@ def build_services(
     history = upstream.history or DiscoveryHistory(query, reads_commands=upstream.admin_url is None)
     models = ModelService(query, environments, tiers, history)
     jobs = JobService(history, interval, tiers)
-    admin = _admin(upstream, policy, Discovery(query, environments, models, jobs, tiers), tiers)
+    admin = _admin(upstream, policy, Discovery(query, environments, models, jobs, tiers), tiers, history)
     invalidation = Invalidation(environments, jobs, admin, events, tiers)
     return Services(
         environments=environments,
@@ -197,6 +200,7 @@ def build_services(
         poller=ChangePoller(environments, admin, invalidation, tiers, interval),
         least_max_age=policy.least_max_age,
         upstream_status=upstream.status,
+        notes=query.notes,
     )
 
 
@@ -218,9 +222,21 @@ def _tiers(
     )
 
 
-def _admin(upstream: Upstream, policy: CachePolicy, discovery: Discovery, tiers: Tiers) -> AdminService | InferredAdmin:
+def _admin(
+    upstream: Upstream, policy: CachePolicy, discovery: Discovery, tiers: Tiers, history: RunHistory
+) -> PermittedAdmin | InferredAdmin:
     seconds = policy.topology_seconds
+
+    def infer(projects: Callable[[], Sequence[ConfiguredProject]]) -> InferredAdmin:
+        return InferredAdmin(upstream.account_id, projects, discovery, seconds, tiers)
+
     if upstream.admin_url is None:
-        return InferredAdmin(upstream.account_id, upstream.projects, discovery, seconds, tiers)
+        return infer(lambda: upstream.projects)
     api = AdminApi(upstream.transport, upstream.admin_url, upstream.account_id, upstream.calls_per_operation)
-    return AdminService(api, seconds, policy.revision_interval, tiers, upstream.projects)
+    admin = AdminService(api, seconds, policy.revision_interval, tiers, upstream.projects)
+    began = history.read_commands if isinstance(history, DiscoveryHistory) else _nothing
+    return PermittedAdmin(admin, infer, upstream.projects, seconds, tiers.clock, began)
+
+
+def _nothing() -> None:
+    return None

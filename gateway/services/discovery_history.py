@@ -58,6 +58,10 @@ class DiscoveryHistory:
         self._query = query
         self._reads_commands = reads_commands
 
+    def read_commands(self) -> None:
+        """From now on each command of a run is read too."""
+        self._reads_commands = True
+
     async def model_runs(
         self, keys: Sequence[HistoryKey], count: int
     ) -> Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from gateway.caching.codec import Codec
 from gateway.caching.facts import FactsCache, Kind
@@ -206,6 +206,13 @@ class EnvironmentService:
         return {one: _header(answers.get(lookup.alias), one) for one, lookup in lookups.items()}
 
 
+def _revision(applied: AppliedState | None) -> datetime | None:
+    """Without a time of dbt's every reading of the header is a new revision: nothing is believed for longer."""
+    if applied is None or applied.last_updated_at is not None:
+        return applied.last_updated_at if applied else None
+    return datetime.now(UTC)
+
+
 def _packages(applied: AppliedState | None) -> frozenset[str] | None:
     if applied is None:
         return frozenset()
@@ -231,7 +238,7 @@ def _header(answer: Environment | GatewayError | None, environment_id: int) -> E
     return EnvironmentHeader(
         dbt_project_name=answer.dbt_project_name,
         adapter_type=answer.adapter_type,
-        revision=applied.last_updated_at if applied else None,
+        revision=_revision(applied),
         has_state=applied is not None,
         packages=_packages(applied),
     )

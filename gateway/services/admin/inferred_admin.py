@@ -10,7 +10,7 @@ run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gateway.caching.codec import Codec
 from gateway.caching.facts import FactsCache, Kind
@@ -54,13 +54,13 @@ class InferredAdmin:
     def __init__(
         self,
         account_id: int,
-        projects: Sequence[ConfiguredProject],
+        projects: Callable[[], Sequence[ConfiguredProject]],
         discovery: Discovery,
         topology_seconds: float,
         tiers: Tiers,
     ) -> None:
         self.account_id = account_id
-        self._projects = tuple(projects)
+        self._projects = projects
         self._discovery = discovery
         self._topology_seconds = topology_seconds
         self._clock = tiers.clock
@@ -76,8 +76,8 @@ class InferredAdmin:
     async def topology(self) -> Topology:
         """The configured projects with their environments."""
         return Topology(
-            project_names={project.number: project.name for project in self._projects},
-            environments=tuple(environment for project in self._projects for environment in project.environments),
+            project_names={project.number: project.name for project in self._projects()},
+            environments=tuple(environment for project in self._projects() for environment in project.environments),
         )
 
     async def jobs(self, seen: frozenset[int] | None = None) -> Mapping[int, Job]:
@@ -98,7 +98,7 @@ class InferredAdmin:
 
     def known_environments(self) -> frozenset[int]:
         """The configured ones."""
-        return frozenset(environment.id for project in self._projects for environment in project.environments)
+        return frozenset(environment.id for project in self._projects() for environment in project.environments)
 
     async def runs(self, run_ids: Sequence[int]) -> Mapping[int, Run | GatewayError]:
         """Each run by its id, tried with every job; NotFound when no job had it or it has no metadata."""
@@ -119,7 +119,7 @@ class InferredAdmin:
     def _environments_beside(self, jobs: Sequence[Job]) -> list[int]:
         """All environments of the projects of these jobs: a job runs in any of them."""
         own = {job.environment_id for job in jobs}
-        by_project = [{environment.id for environment in project.environments} for project in self._projects]
+        by_project = [{environment.id for environment in project.environments} for project in self._projects()]
         return sorted(
             {environment_id for environments in by_project if environments & own for environment_id in environments}
         )

@@ -52,8 +52,23 @@ async def read_histories(
 
     Documents that are too complex, or too slow, are halved; what the others answered is kept. A history that fails
     costs its environment's others only a repeat: dbt leaves out all of them, since none of them may be null, and they
-    are asked again without it.
+    are asked again without it. Where dbt refuses all for their length, shorter ones are read.
     """
+    limit = query.history_limit
+    found = await _read_histories(query, keys, limit.count(count))
+    shorter = limit.smaller(limit.count(count))
+    while shorter is not None and found and all(isinstance(one, UpstreamRejected) for one in found.values()):
+        again = await _read_histories(query, keys, shorter)
+        if not all(isinstance(one, UpstreamRejected) for one in again.values()):
+            limit.accepted(shorter)
+            return again
+        shorter = limit.smaller(shorter)
+    return found
+
+
+async def _read_histories(
+    query: BaseQuery, keys: Sequence[HistoryKey], count: int
+) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
     sizes, most = query.batch_sizes, histories_per_document(count)
     per_document = sizes.size(_HISTORIES, most)
     found = await _read(query, sorted(keys), count, per_document)

@@ -94,6 +94,7 @@ class ModelService:
 
     def __init__(self, query: BaseQuery, environments: EnvironmentService, tiers: Tiers, history: RunHistory) -> None:
         self._query = query
+        self.history_limit = query.history_limit
         self._history = history
         self._environments = environments
         self._kept = tiers.kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Generic, NoReturn, TypeVar
@@ -13,6 +14,7 @@ from graphql import DocumentNode, ExecutionResult, parse
 
 from gateway.errors import UpstreamInvalidResponse
 from gateway.services.transport.http_transport import HttpTransport, TransportRequest, TransportResponse
+from gateway.services.transport.schema_fit import FittedDocument, SchemaFit
 from gateway.services.transport.strict_decoder import StrictDecoder
 from gateway.services.transport.upstream_errors import UpstreamProblem, excerpt, refusal_of_problems, refusal_of_status
 from gateway.telemetry.tracing import call_span
@@ -20,6 +22,9 @@ from gateway.telemetry.tracing import call_span
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+# Servers name all unknown fields of a document at once; those that name one at a time are asked a few times.
+_MOST_REFUSALS = 5
 
 
 class RenderedRequest(GraphQLRequest, Generic[T]):
@@ -62,6 +67,7 @@ class GuardedTransport(AsyncTransport):
         self._transport = transport
         self._url = url
         self._decoders: dict[type[Any], StrictDecoder[Any]] = {}
+        self.schema_fit = SchemaFit()
 
     async def connect(self) -> None:
         """Nothing to do: the transport connects when it is first used."""
@@ -72,7 +78,22 @@ class GuardedTransport(AsyncTransport):
     async def execute(self, request: GraphQLRequest, *_: Any, **__: Any) -> ExecutionResult:
         if not isinstance(request, RenderedRequest):
             raise TypeError("GuardedTransport sends RenderedRequest only")
-        body = msgspec.json.encode(request.payload)
+        for _attempt in range(_MOST_REFUSALS):
+            fitted = self.schema_fit.fit(request.text, request.variable_values or {}) if self.schema_fit else None
+            response = await self._send(request, fitted)
+            reply = await self._decode(response, request, fitted)
+            if not _is_rejected(response, reply):
+                return ExecutionResult(data=reply, errors=None)  # type: ignore[arg-type]  # typed, not a dict
+            log.warning("dbt rejected %s: %s", request.operation_name, excerpt(reply.errors))
+            if not self.schema_fit.learn(reply.errors):
+                break
+        raise refusal_of_problems(reply.errors)
+
+    async def _send(self, request: RenderedRequest[T], fitted: FittedDocument | None) -> TransportResponse:
+        payload = request.payload
+        if fitted is not None:
+            payload = {**payload, "query": fitted.text, "variables": fitted.variables}
+        body = msgspec.json.encode(payload)
         with call_span(f"dbt {request.operation_name}", api="discovery") as made:
             response = await self._transport.send(TransportRequest("POST", self._url, body=body))
             if made is not None:
@@ -80,25 +101,39 @@ class GuardedTransport(AsyncTransport):
         refusal = refusal_of_status(response)
         if refusal is not None:
             raise refusal
-        return ExecutionResult(data=await self._decode(response, request), errors=None)  # type: ignore[arg-type]  # typed, not a dict
+        return response
 
     def subscribe(self, request: GraphQLRequest) -> AsyncGenerator[ExecutionResult, None]:
         raise NotImplementedError("Discovery has no subscriptions")
 
-    async def _decode(self, response: TransportResponse, request: RenderedRequest[T]) -> Reply[T]:
+    async def _decode(
+        self, response: TransportResponse, request: RenderedRequest[T], fitted: FittedDocument | None
+    ) -> Reply[T]:
         try:
-            reply: Reply[T] = await self._decoder(request.root).decode_aside(response.body)
+            body = response.body if fitted is None else await asyncio.to_thread(self._filled, response.body, fitted)
+            reply: Reply[T] = await self._decoder(request.root).decode_aside(body)
         except (msgspec.MsgspecError, RecursionError, ValueError) as failure:
             _refuse_body(response, failure)
-        if response.status == 400 or (reply.data is None and not reply.errors):
-            log.warning("dbt rejected %s: %s", request.operation_name, excerpt(reply.errors))
-            raise refusal_of_problems(reply.errors)
         return reply
+
+    def _filled(self, body: bytes, fitted: FittedDocument) -> bytes:
+        """The answer to a fitted document as if it were that to the whole one."""
+        answer = msgspec.json.decode(body)
+        if isinstance(answer, dict):
+            self.schema_fit.fill(fitted.whole, answer.get("data"))
+        return msgspec.json.encode(answer)
 
     def _decoder(self, root: type[T]) -> StrictDecoder[Reply[T]]:
         if root not in self._decoders:
             self._decoders[root] = StrictDecoder(Reply[root])  # type: ignore[valid-type]  # a type at run time
         return self._decoders[root]
+
+
+def _is_rejected(response: TransportResponse, reply: Reply[Any]) -> bool:
+    """Whether a document was refused as a whole."""
+    if response.status == 400 or (reply.data is None and not reply.errors):
+        return True
+    return reply.data is None and any(problem.is_unknown_field for problem in reply.errors)
 
 
 def _refuse_body(response: TransportResponse, failure: BaseException) -> NoReturn:

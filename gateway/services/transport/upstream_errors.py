@@ -18,6 +18,7 @@ from gateway.errors import (
     UpstreamForbidden,
     UpstreamInvalidResponse,
     UpstreamRateLimited,
+    UpstreamRefused,
     UpstreamRejected,
     UpstreamTimeout,
     UpstreamUnauthenticated,
@@ -54,6 +55,10 @@ class UpstreamProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def code(self) -> str:
         return str((self.extensions or {}).get("code", ""))
+
+    @property
+    def is_unknown_field(self) -> bool:
+        return "Cannot query field" in self.message
 
 
 def refusal_of_status(response: TransportResponse) -> UpstreamError | None:
@@ -233,6 +238,11 @@ def _forbidden(words: str | None) -> UpstreamForbidden:
         "metadata and job access (Metadata Only and Job Viewer, or Read-Only); the gateway's log holds dbt's sentence.",
         words=_logged(words),
     )
+
+
+def is_about_token(refused: UpstreamRefused) -> bool:
+    """Whether a refusal is about what the token may, so that another question may be answered."""
+    return not is_about_address(refused.words)
 
 
 def _logged(words: str | None) -> str | None:

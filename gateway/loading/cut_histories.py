@@ -1,0 +1,64 @@
+"""Whether histories that are shorter than was asked for have ended, or were cut by dbt: run lists know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gateway.errors import GatewayError
+from gateway.hierarchy.job import Run
+from gateway.hierarchy.model import ModelRun
+from gateway.services.bundle import Services
+from gateway.services.history_limit import DOCUMENTED
+from gateway.services.models.model_histories import HistoryKey
+from gateway.services.run_history import RunModels
+from gateway.services.run_rows import RunKey
+from gateway.telemetry.usage import current_usage
+
+# So many of the runs before the oldest in a history are looked at.
+_PROBES = 3
+
+
+async def note_cut_histories(
+    services: Services, found: Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError], count: int
+) -> None:
+    """Looks into a history that may have been cut, one of each length, and notes whose histories are."""
+    limit = services.models.history_limit
+    read = {key: runs for key, runs in found.items() if isinstance(runs, tuple)}
+    for runs in read.values():
+        limit.saw(len(runs))
+    for key, runs in read.items():
+        if limit.may_cut(len(runs), count):
+            if await _is_cut(services, key, runs):
+                limit.cut(len(runs))
+            else:
+                limit.is_whole(len(runs))
+    cut = {key.environment_id for key, runs in read.items() if len(runs) < count and limit.cuts(len(runs))}
+    current_usage().upstream_notes.update(limit.note((one,)) for one in cut)
+
+
+async def _is_cut(services: Services, key: HistoryKey, runs: Sequence[ModelRun]) -> bool:
+    """Whether a run before the oldest of these built the model too. Without a list of runs nobody knows: then a history
+    of the documented length is taken to be cut."""
+    try:
+        listing = await services.admin.ended_runs(key.environment_id)
+    except GatewayError:
+        return len(runs) == DOCUMENTED
+    if not listing.runs:
+        return len(runs) == DOCUMENTED
+    older = [run for run in listing.runs if _is_before(run, runs)][:_PROBES]
+    keys = [RunKey(run.job_id, run.id) for run in older]
+    outlines = await services.jobs.outlines(keys, frozenset(keys)) if keys else {}
+    return any(
+        model.unique_id == key.unique_id
+        for outline in outlines.values()
+        if isinstance(outline, RunModels)
+        for model in outline.models
+    )
+
+
+def _is_before(run: Run, runs: Sequence[ModelRun]) -> bool:
+    """Whether one of the jobs in a history ran before its oldest run."""
+    oldest = runs[-1].ended_at
+    if run.end_time is None or oldest is None or run.end_time >= oldest or not run.status.ended_by_itself:
+        return False
+    return any(one.job_id == run.job_id for one in runs) and all(one.run_id != run.id for one in runs)

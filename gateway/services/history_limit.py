@@ -1,0 +1,66 @@
+"""How many runs of a model dbt tells at most. The documentation says 20, clients ask for 100, and nobody is told when a
+history is cut: so it is learnt, from refusals of longer ones and from what a run list knows beyond the end of one."""
+
+from __future__ import annotations
+
+from gateway.telemetry.upstream_note import UpstreamNote
+
+HISTORY_CUT = "HISTORY_CUT"
+
+DOCUMENTED = 20
+
+# Nobody cuts histories shorter than this.
+_LEAST = 10
+
+
+class HistoryLimit:
+    """`most` is the limit, None while none is known."""
+
+    def __init__(self) -> None:
+        self.most: int | None = None
+        self._longest = 0
+        self._whole: set[int] = set()
+
+    def count(self, wanted: int) -> int:
+        """How many runs to ask for, of so many that are wanted."""
+        return wanted if self.most is None else min(wanted, self.most)
+
+    def smaller(self, refused: int) -> int | None:
+        """What to ask for after so many were refused: the documented limit, then halves of it; None: no less."""
+        if refused > DOCUMENTED:
+            return DOCUMENTED
+        return refused // 2 if refused > _LEAST else None
+
+    def accepted(self, count: int) -> None:
+        """Notes that so many are told, and more were refused."""
+        self.most = count
+
+    def saw(self, length: int) -> None:
+        """Notes a history of this length: no shorter one was cut."""
+        self._longest = max(self._longest, length)
+
+    def may_cut(self, length: int, wanted: int) -> bool:
+        """Whether a history that is shorter than was wanted may have been cut at its length, and nobody has looked."""
+        if length >= wanted or length < _LEAST or self.most is not None:
+            return False
+        return length >= self._longest and length not in self._whole
+
+    def is_whole(self, length: int) -> None:
+        """Notes that a history of this length was seen to be whole."""
+        self._whole.add(length)
+
+    def cut(self, length: int) -> None:
+        """Notes that a history was cut at this length."""
+        self.most = length
+
+    def cuts(self, length: int) -> bool:
+        """Whether a history of this length may go on where dbt ends it."""
+        return self.most is not None and length >= self.most
+
+    def note(self, environment_ids: tuple[int, ...]) -> UpstreamNote:
+        """What is said of histories that were cut."""
+        message = (
+            f"dbt tells at most {self.most} runs of a model: older ones are missing from histories and means, and how "
+            "many there are is not known."
+        )
+        return UpstreamNote(HISTORY_CUT, message, environment_ids)
