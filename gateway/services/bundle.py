@@ -235,7 +235,7 @@ def _admin(
     api = AdminApi(upstream.transport, upstream.admin_url, upstream.account_id, upstream.calls_per_operation)
     admin = AdminService(api, seconds, policy.revision_interval, tiers, upstream.projects)
     began = history.read_commands if isinstance(history, DiscoveryHistory) else _nothing
-    return PermittedAdmin(admin, infer, upstream.projects, seconds, tiers.clock, began)
+    return PermittedAdmin(admin, infer, upstream.projects, seconds=seconds, clock=tiers.clock, began=began)
 
 
 def _nothing() -> None:

@@ -43,7 +43,7 @@ async def test_an_answer_that_is_none_becomes_a_code_at_every_field_it_leaves_em
 
 
 async def test_where_jobs_cannot_be_listed_projects_and_models_are_told(disturbed: Gateway) -> None:
-    disturbed.upstream.fault = on("jobs", reply(403))
+    disturbed.upstream.fault = on("jobs", reply(500))
     got = await disturbed.ask(EVERYTHING)
     assert [node["models"] for node in got.data["account"]["projects"]["nodes"]] == [
         {"totalCount": 16},
@@ -51,7 +51,7 @@ async def test_where_jobs_cannot_be_listed_projects_and_models_are_told(disturbe
         {"totalCount": 12},
     ]
     paths = ["job", *(f"account.projects.nodes.{place}.jobs" for place in range(3))]
-    assert got.codes == dict.fromkeys(paths, "UPSTREAM_FORBIDDEN")
+    assert got.codes == dict.fromkeys(paths, "UPSTREAM_UNAVAILABLE")
 
 
 async def test_a_retry_after_is_passed_on(disturbed: Gateway) -> None:
@@ -92,11 +92,30 @@ OPERATIONS = {
 }
 
 
+# What a token may not read of these is inferred from Discovery, or null, with a note (tests/dbt_cloud).
+INFERRED = ("jobs", "account", "runs/70437490011508", "runs")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("operation", INFERRED)
+@pytest.mark.parametrize("status", [401, 403])
+async def test_what_is_refused_is_inferred_with_a_note(gateway: Gateway, operation: str, status: int) -> None:
+    query, _ = OPERATIONS[operation]
+    gateway.upstream.fault = on(operation, reply(status))
+    got = await gateway.ask(query)
+    assert got.codes == {}
+    assert "NOT_PERMITTED" in [note["code"] for note in got.gateway["notes"]]
+    sent = gateway.upstream.operations[operation]
+    await gateway.ask(query)
+    assert gateway.upstream.operations[operation] == sent, "a refusal is remembered"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_every_operation_knows_every_fault(gateway_over_http: Gateway, operation: str) -> None:
     query, path = OPERATIONS[operation]
-    for name in ("401", "403", "500 with HTML", "redirect", "HTML", "cut off", "a list", "429"):
+    refusals = () if operation in INFERRED else ("401", "403")
+    for name in (*refusals, "500 with HTML", "redirect", "HTML", "cut off", "a list", "429"):
         respond, code = ANSWERS[name]
         gateway_over_http.upstream.fault = on(operation, respond)
         assert (await gateway_over_http.ask(query)).codes == {path: code}, name
@@ -117,7 +136,8 @@ async def test_a_token_that_comes_back_is_shown_to_nobody(
                 # There is no such list: from then on environments are listed project by project.
                 assert got.codes == {}
                 break
-            assert path in got.codes
+            notes = {note["code"] for note in got.gateway["notes"] if "code" in note}
+            assert path in got.codes or (operation in INFERRED and "NOT_PERMITTED" in notes), name
     assert TOKEN not in caplog.text
 
 

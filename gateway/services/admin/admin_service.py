@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from gateway.caching.codec import Codec
 from gateway.caching.facts import FactsCache, Kind
@@ -82,16 +83,10 @@ class AdminService:
         self._newest: FactsCache[str, RecentRuns] = FactsCache(
             tiers, Kind("newest", weigh_recent, codec=Codec(RecentRuns))
         )
-        self._listings: FactsCache[int, RunListing] = FactsCache(
-            tiers, Kind("listing", lambda listing: 300 + RUN_BYTES * len(listing.runs), codec=Codec(RunListing))
-        )
-        self._matching: FactsCache[RunQuery, RunListing] = FactsCache(
-            tiers, Kind("matching", lambda listing: 300 + RUN_BYTES * len(listing.runs), codec=Codec(RunListing))
-        )
+        self._listings: FactsCache[int, RunListing] = FactsCache(tiers, _kind_of_listing("listing"))
+        self._matching: FactsCache[RunQuery, RunListing] = FactsCache(tiers, _kind_of_listing("matching"))
         self._queries: BoundedMap[RunQuery, None] = BoundedMap(_MOST_QUERIES)
-        self._ended: FactsCache[int, RunListing] = FactsCache(
-            tiers, Kind("ended", lambda listing: 300 + RUN_BYTES * len(listing.runs), codec=Codec(RunListing))
-        )
+        self._ended: FactsCache[int, RunListing] = FactsCache(tiers, _kind_of_listing("ended"))
         self._counts: FactsCache[int, RunCount] = FactsCache(tiers, Kind("run count", codec=Codec(RunCount)))
         self._details: FactsCache[int, RunDetails] = FactsCache(
             tiers, Kind("details", weigh_details, codec=Codec(RunDetails))
@@ -370,6 +365,10 @@ class AdminService:
 def _listing(listed: ListReading[AdminRun], in_order: Callable[[Iterable[Run]], tuple[Run, ...]]) -> RunListing:
     runs = in_order(map(to_run, listed.rows.values()))
     return RunListing(runs, listed.complete and not listed.left_out, _notes_of_runs(listed))
+
+
+def _kind_of_listing(name: str) -> Kind[Any, RunListing]:
+    return Kind(name, lambda listing: 300 + RUN_BYTES * len(listing.runs), codec=Codec(RunListing))
 
 
 def _noted(listing: RunListing) -> RunListing:

@@ -41,6 +41,7 @@ class PermittedAdmin:
         admin: AdminService,
         infer: Callable[[Callable[[], Sequence[ConfiguredProject]]], InferredAdmin],
         configured: Sequence[ConfiguredProject],
+        *,
         seconds: float,
         clock: Callable[[], float],
         began: Callable[[], None],
@@ -52,7 +53,7 @@ class PermittedAdmin:
         self._seconds = seconds
         self._clock = clock
         self._began = began
-        self._refused: dict[str, float] = {}
+        self._refused: dict[str, tuple[UpstreamRefused, float]] = {}
 
     @property
     def account_id(self) -> int:
@@ -164,7 +165,7 @@ class PermittedAdmin:
             await self.topology()
 
     def _is_refused(self, what: str) -> bool:
-        return self._refused.get(what, 0.0) > self._clock()
+        return what in self._refused and self._refused[what][1] > self._clock()
 
     async def _permitted(self, what: str, ask: Callable[[], Awaitable[T]], infer: Callable[[], Awaitable[T]]) -> T:
         if not self._is_refused(what):
@@ -193,8 +194,9 @@ class PermittedAdmin:
             self._note_refusal(what, refusals[0])
         current_usage().upstream_notes.add(_note(what))
         await self._know_projects()
-        missing = [key for key in keys if isinstance(answers.get(key), UpstreamRefused | None)]
-        return {**answers, **await infer(missing)}
+        missing = [key for key in keys if key not in answers or isinstance(answers[key], UpstreamRefused)]
+        # Of what leaves no trace in Discovery nothing can be inferred.
+        return {**answers, **dict.fromkeys(missing, self._refused[what][0]), **await infer(missing)}
 
     def _note_refusal(self, what: str, refused: UpstreamRefused) -> None:
         """Raises a refusal that is about the gateway's address: Discovery would refuse as well."""
@@ -202,7 +204,7 @@ class PermittedAdmin:
             raise refused
         if what == "runs" and what not in self._refused:
             self._began()
-        self._refused[what] = self._clock() + self._seconds
+        self._refused[what] = refused, self._clock() + self._seconds
 
 
 def _note(what: str) -> UpstreamNote:
