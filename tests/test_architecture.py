@@ -39,12 +39,13 @@ ROOMS: dict[str, set[str]] = {
         *{"settings", "http", "identity", "services", "caching", "hierarchy"},
         *{"local_platform", "ingest", "archive", "history"},
     },
+    "doctor": {"hierarchy", "services"},
     "discovery_api": {"hierarchy", "services", "queries", "loading", "settings", "concurrency", "wiring"},
     "app": {
         *{"wiring", "settings", "http", "execution", "schema", "services"},
         *{"caching", "hierarchy", "concurrency"},
     },
-    "cli": {"app", "settings", "local_platform", "ingest", "archive", "http", "schema", "identity"},
+    "cli": {"app", "doctor", "wiring", "settings", "local_platform", "ingest", "archive", "http", "schema", "identity"},
     "__main__": {"cli"},
 }
 OPEN_TO_ALL = {"errors", "telemetry"}

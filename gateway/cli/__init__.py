@@ -1,4 +1,4 @@
-"""The command line: `gateway serve · ingest · exec · platform · schema · key`. A failure is a line and exit 2."""
+"""The command line: `gateway serve · ingest · exec · platform · archive · doctor · schema · key`. A failure: exit 2."""
 
 from __future__ import annotations
 

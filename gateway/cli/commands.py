@@ -25,6 +25,7 @@ from gateway.archive.archive import Archive
 from gateway.archive.retention import Retention, forget_old_runs
 from gateway.archive.rollups import rebuild
 from gateway.cli.data_source import following, opened, prepared, read_folder, tell_problems
+from gateway.cli.diagnosis import diagnose
 from gateway.cli.keys import make_key
 from gateway.cli.scheduled import given_facts
 from gateway.cli.shared_metrics import metrics_shared
@@ -252,6 +253,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "exec": run_and_ingest,
     "platform": _platform,
     "archive": _archive,
+    "doctor": diagnose,
     "schema": _schema,
     "key": make_key,
 }

@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_exec(commands)
     _add_platform(commands)
     _add_archive(commands)
+    _add_doctor(commands)
     _add_schema(commands)
     _add_key(commands)
     return parser
@@ -160,6 +161,17 @@ def _add_archive(commands: Commands) -> None:
         "damage, or when another program has changed results. Readers see the old ones until it is done; writers wait.",
     )
     rebuild.add_argument("--store", required=True, metavar="URL", help=_STORE_HELP)
+
+
+def _add_doctor(commands: Commands) -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what a dbt Cloud account answers",
+        description="Ask the dbt Cloud account of the settings for one of each thing the gateway needs, and print what "
+        "works: addresses, what the token may read, projects and their environments, limits, history, clock, costs. "
+        "Changes nothing and prints no secret. Exit code 1 where something is missing.",
+    )
+    doctor.add_argument("--json", action="store_true", help="print JSON, for programs and bug reports")
 
 
 def _add_schema(commands: Commands) -> None:

@@ -97,6 +97,7 @@ class StandIn:
         self.cap = cap
         self.calls: Counter[str] = Counter()
         self.histories: list[int] = []
+        self.methods: set[tuple[str, str]] = set()
         self.facts = facts or AccountFacts()
         self._change_facts()
         missing = frozenset(name for switch in self.on for name in _FIELDS.get(switch, ()))
@@ -107,6 +108,7 @@ class StandIn:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        self.methods.add((request.method, "discovery" if request.url.path == "/graphql" else "admin"))
         answer = self._refusal() or (
             await self._discovery(request) if request.url.path == "/graphql" else self._admin(request)
         )

@@ -1,0 +1,39 @@
+"""`gateway doctor`: asks dbt Cloud what it answers, and prints it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+
+from gateway.cli.terminal import say
+from gateway.doctor.examination import examine
+from gateway.doctor.report import Report
+from gateway.errors import ConfigurationError
+from gateway.settings import Settings, load_settings
+from gateway.wiring.upstream import open_upstream
+
+
+def diagnose(options: argparse.Namespace) -> int:
+    """0 where everything works, 1 where something is missing. Raises ConfigurationError for local runs."""
+    settings = load_settings({})
+    if not settings.uses_dbt_cloud or settings.service_token is None:
+        raise ConfigurationError(
+            "gateway doctor asks dbt Cloud: set GATEWAY_DISCOVERY_URL, GATEWAY_ADMIN_URL, GATEWAY_ACCOUNT_ID and "
+            "GATEWAY_SERVICE_TOKEN. Local runs need no doctor: gateway serve says what it could not read."
+        )
+    report = asyncio.run(_examine(settings))
+    secret = settings.service_token.get_secret_value()
+    text = json.dumps(report.as_json(), indent=2, ensure_ascii=False) if options.json else "\n".join(report.lines())
+    text = text.replace(secret, "[secret]") if secret else text
+    if options.json:
+        sys.stdout.write(f"{text}\n")
+    else:
+        say(text)
+    return 0 if report.works else 1
+
+
+async def _examine(settings: Settings) -> Report:
+    async with open_upstream(settings) as upstream:
+        return await examine(upstream)

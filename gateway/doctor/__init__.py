@@ -1,0 +1,1 @@
+"""What a live dbt Cloud account answers, permission by permission: asked once, changing nothing."""

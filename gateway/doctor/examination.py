@@ -1,0 +1,324 @@
+"""Asks dbt's two APIs for one of each thing the gateway needs, and says what came back.
+
+Nothing is changed: every request is a GET or a query. Nothing that is shown is secret: addresses, ids, names, counts,
+times, and dbt's own sentence where it refuses.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import gateway
+from gateway.doctor.report import Check, Report, State
+from gateway.errors import GatewayError, UpstreamRefused
+from gateway.hierarchy.project import DeploymentEnvironment, Environment
+from gateway.services.admin.admin_api import AdminApi
+from gateway.services.admin.admin_facts import Topology
+from gateway.services.admin.admin_types import AdminAccount, AdminJob, AdminProject, AdminRun
+from gateway.services.admin.environment_list import EnvironmentList
+from gateway.services.admin.list_reading import ListReading
+from gateway.services.base_query import BaseQuery, BatchOperation, environment_lookups
+from gateway.services.bundle import CachePolicy, Services, Upstream, build_services, open_query
+from gateway.services.discovery_types import PagedEnvironment, RuntimeRow
+from gateway.services.environment_service import EnvironmentHeader
+from gateway.services.models.model_histories import HistoryKey, read_histories
+from gateway.services.run_rows import RunKey
+from gateway.services.transport.http_transport import HttpTransport, TransportRequest, TransportResponse
+from gateway.telemetry.upstream_note import in_order
+from gateway.telemetry.usage import Usage, measuring
+
+_LONGEST_HISTORY = 100
+# dbt's clock may be a little off, and answers take their time.
+_CLOCK_SECONDS = 5.0
+_PAGE = 500
+
+_MODELS = BatchOperation(
+    "DoctorModels",
+    "fragment Page on ModelAppliedStateNodeConnection {"
+    " totalCount edges { node { uniqueId executionInfo { executionTime } } } }",
+    PagedEnvironment[RuntimeRow],
+)
+
+Look = Callable[[], Awaitable[tuple[str, Mapping[str, Any]]]]
+"""Makes a check: what to say of it, and details for programs. Raises GatewayError, or _Partly."""
+
+
+class _Partly(Exception):
+    def __init__(self, text: str, details: Mapping[str, Any]) -> None:
+        super().__init__(text)
+        self.text = text
+        self.details = details
+
+
+class _Watched:
+    """A transport that notes how far dbt's clock is from ours."""
+
+    def __init__(self, transport: HttpTransport) -> None:
+        self._transport = transport
+        self.clock_seconds: float | None = None
+
+    async def send(self, request: TransportRequest) -> TransportResponse:
+        response = await self._transport.send(request)
+        date = response.headers.get("date")
+        if date:
+            try:
+                self.clock_seconds = (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
+            except (ValueError, TypeError):
+                self.clock_seconds = None
+        return response
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+
+@dataclass(slots=True)
+class _Examination:
+    """What has been found so far."""
+
+    upstream: Upstream
+    services: Services
+    query: BaseQuery
+    usage: Usage = field(default_factory=Usage)
+    checks: list[Check] = field(default_factory=list)
+    newest_run: AdminRun | None = None
+    topology: Topology | None = None
+    models: dict[int, tuple[int, str | None]] = field(default_factory=dict)
+
+    async def look(self, name: str, look: Look) -> None:
+        """Makes one check and notes how it ended and what it cost."""
+        began = time.perf_counter()
+        before = self.usage.discovery_requests + self.usage.admin_requests
+        code: str | None = None
+        details: Mapping[str, Any] = {}
+        try:
+            text, details = await look()
+            state = State.OK
+        except _Partly as partly:
+            state, text, details = State.PARTLY, partly.text, partly.details
+        except GatewayError as failure:
+            state, code, text = State.FAILED, failure.code, told(failure)
+        requests = self.usage.discovery_requests + self.usage.admin_requests - before
+        self.checks.append(Check(name, state, text, code, requests, time.perf_counter() - began, details))
+
+    def skip(self, name: str, text: str) -> None:
+        self.checks.append(Check(name, State.SKIPPED, text))
+
+
+def told(failure: GatewayError) -> str:
+    """A failure with its code and dbt's own sentence."""
+    words = failure.words if isinstance(failure, UpstreamRefused) else None
+    return f"{failure.code}: {failure.message}" + (f" dbt says: {words}" if words else "")
+
+
+async def examine(upstream: Upstream) -> Report:
+    """Looks at everything, whatever fails on the way."""
+    watched = _Watched(upstream.transport)
+    upstream = replace(upstream, transport=watched)
+    async with open_query(upstream) as query:
+        found = _Examination(upstream, build_services(query, upstream, CachePolicy()), query)
+        with measuring(found.usage):
+            found.checks.append(_addresses(upstream))
+            await _look_at_admin(found)
+            await found.look("projects", lambda: _projects(found))
+            await _look_at_discovery(found)
+            found.checks.append(_clock(watched.clock_seconds))
+            found.checks.append(_costs(found))
+        notes = found.usage.upstream_notes | set(query.notes())
+        return Report(gateway.__version__, found.checks, in_order(notes))
+
+
+def _addresses(upstream: Upstream) -> Check:
+    discovery = urlsplit(upstream.discovery_url)
+    admin = urlsplit(upstream.admin_url).netloc if upstream.admin_url else None
+    text = f"Discovery {discovery.netloc}{discovery.path}, Admin {admin or 'none'}, account {upstream.account_id}"
+    return Check("addresses", State.OK, text)
+
+
+async def _look_at_admin(found: _Examination) -> None:
+    upstream = found.upstream
+    if upstream.admin_url is None:
+        found.skip("admin api", "GATEWAY_ADMIN_URL is not set: jobs and runs are inferred from Discovery")
+        return
+    api = AdminApi(upstream.transport, upstream.admin_url, upstream.account_id)
+    environments = EnvironmentList(api)
+
+    async def account() -> tuple[str, Mapping[str, Any]]:
+        return f"may be read: {(await api.get('v2', '/', AdminAccount)).name!r}", {}
+
+    async def projects() -> tuple[str, Mapping[str, Any]]:
+        return _listed(await api.list_all("v3", "/projects/", AdminProject), "projects")
+
+    async def listed_environments() -> tuple[str, Mapping[str, Any]]:
+        text, details = _listed(await environments.read(), "environments")
+        return f"{text}, at {environments.address}", details
+
+    async def jobs() -> tuple[str, Mapping[str, Any]]:
+        return _listed(await api.list_all("v2", "/jobs/", AdminJob), "jobs")
+
+    async def runs() -> tuple[str, Mapping[str, Any]]:
+        listed = await api.list_first("v2", "/runs/", AdminRun, {"order_by": "-id"}, pages=1)
+        found.newest_run = next((run for run in listed.rows.values() if run.status in (10, 20)), None)
+        return _listed(listed, "runs")
+
+    await found.look("token: account", account)
+    await found.look("token: projects", projects)
+    await found.look("token: environments", listed_environments)
+    await found.look("token: jobs", jobs)
+    await found.look("token: runs", runs)
+
+
+def _listed(listed: ListReading[Any], what: str) -> tuple[str, Mapping[str, Any]]:
+    count = len(listed.rows) if listed.total is None else listed.total
+    details = {"count": count, "leftOut": listed.left_out, "damaged": listed.damaged, "total": listed.total}
+    text = f"may be read: {count:,} {what}" + ("" if listed.total is not None else " (dbt tells no total)")
+    if listed.left_out or listed.damaged:
+        raise _Partly(f"{text}; {listed.left_out} rows cannot be read, {listed.damaged} in part", details)
+    return text, details
+
+
+async def _projects(found: _Examination) -> tuple[str, Mapping[str, Any]]:
+    found.topology = topology = await found.services.admin.topology()
+    chosen = [
+        f"{topology.project_names.get(one.dbt_cloud_project_id, one.dbt_cloud_project_id)}: {one.deployment.value} is "
+        f"environment {one.id} ({topology.reasons.get(one.id, 'named by [[projects]]')})"
+        for one in topology.environments
+        if one.deployment is not None
+    ]
+    details = {"environments": [_shown(one, topology) for one in topology.environments]}
+    text = "; ".join(chosen) or "none has a production or staging environment"
+    if topology.notes or not chosen:
+        raise _Partly(text, details)
+    return text, details
+
+
+def _shown(one: Environment, topology: Topology) -> dict[str, Any]:
+    return {
+        "project": topology.project_names.get(one.dbt_cloud_project_id),
+        "environment": str(one.id),
+        "deployment": one.deployment.value if one.deployment else None,
+        "reason": topology.reasons.get(one.id),
+    }
+
+
+async def _look_at_discovery(found: _Examination) -> None:
+    known = [one for one in (found.topology.environments if found.topology else ()) if one.deployment is not None]
+    if not known:
+        found.skip("discovery", "no environment is known that could be asked for")
+        return
+    await found.look("token: discovery", lambda: _headers(found, known))
+    await found.look("models", lambda: _models(found, known))
+    example = next(((one, model) for one, (_, model) in sorted(found.models.items()) if model), None)
+    if example is None:
+        found.skip("histories", "no model is known that could be asked for")
+        return
+    await found.look("histories", lambda: _history(found, HistoryKey(example[0], example[1] or "")))
+    await found.look("runs' models", lambda: _run(found))
+    await found.look("lineage", lambda: _others(found, example[0]))
+
+
+async def _headers(found: _Examination, known: list[Environment]) -> tuple[str, Mapping[str, Any]]:
+    headers = await found.services.environments.headers([one.id for one in known])
+    details = {"environments": {str(one): _header(header) for one, header in headers.items()}}
+    failures = [header for header in headers.values() if isinstance(header, GatewayError)]
+    if failures and len(failures) == len(headers):
+        raise failures[0]
+    read = [one for one in headers.values() if isinstance(one, EnvironmentHeader)]
+    text = f"{len(read)} of {len(headers)} environments may be read"
+    await found.services.environments.sorted_out([one.id for one in known])
+    if failures:
+        raise _Partly(f"{text}; the others: {told(failures[0])}", details)
+    if not all(one.has_state for one in read):
+        raise _Partly(f"{text}; some have no applied state", details)
+    return text, details
+
+
+def _header(header: EnvironmentHeader | GatewayError) -> dict[str, Any]:
+    if isinstance(header, GatewayError):
+        return {"code": header.code}
+    revision = header.revision.isoformat() if header.revision else None
+    return {"project": header.dbt_project_name, "adapter": header.adapter_type, "lastUpdatedAt": revision}
+
+
+async def _models(found: _Examination, known: list[Environment]) -> tuple[str, Mapping[str, Any]]:
+    lookups = environment_lookups([one.id for one in known], "applied { models(first: 1) { ...Page } }")
+    answers = await found.query.look_up(_MODELS, list(lookups.values()), per_document=20)
+    failures: list[GatewayError] = []
+    for one, lookup in lookups.items():
+        answer = answers.get(lookup.alias)
+        if isinstance(answer, GatewayError):
+            failures.append(answer)
+        elif answer is not None and answer.applied is not None and answer.applied.models is not None:
+            edges = answer.applied.models.edges
+            first = edges[0].node.unique_id if edges else None
+            found.models[one] = (answer.applied.models.total_count or 0, first)
+    if failures and not found.models:
+        raise failures[0]
+    text = f"{sum(count for count, _ in found.models.values()):,} in {len(found.models)} environments"
+    return text, {"models": {str(one): count for one, (count, _) in found.models.items()}}
+
+
+async def _history(found: _Examination, key: HistoryKey) -> tuple[str, Mapping[str, Any]]:
+    runs = (await read_histories(found.query, [key], _LONGEST_HISTORY))[key]
+    if isinstance(runs, GatewayError):
+        raise runs
+    times = [run.ended_at for run in runs if run.ended_at is not None]
+    since = f", the oldest of {min(times):%Y-%m-%d}" if times else ""
+    most = found.query.history_limit.most
+    details = {"runs": len(runs), "limit": most}
+    text = f"{key.unique_id} has {len(runs)} runs of at most {_LONGEST_HISTORY} asked for{since}"
+    if most is not None:
+        raise _Partly(f"{text}; dbt tells at most {most}", details)
+    return text, details
+
+
+async def _run(found: _Examination) -> tuple[str, Mapping[str, Any]]:
+    run = found.newest_run
+    if run is None or run.job_definition_id is None:
+        return "no finished run is known", {}
+    key = RunKey(run.job_definition_id, run.id)
+    read = (await found.services.jobs.run_models([key], frozenset([key])))[key]
+    if isinstance(read, GatewayError):
+        raise read
+    if not read.ingested:
+        raise _Partly(f"dbt has no metadata of run {run.id}", {})
+    return f"run {run.id} touched {len(read.models)} models", {"models": len(read.models)}
+
+
+async def _others(found: _Examination, environment_id: int) -> tuple[str, Mapping[str, Any]]:
+    services = found.services
+    reading = (services.lineage.lineages, services.sources.sources, services.groups.owners)
+    for read in reading:
+        answer = (await read([environment_id]))[environment_id]
+        if isinstance(answer, GatewayError):
+            raise answer
+    return f"lineage, sources and groups of environment {environment_id} may be read", {}
+
+
+def _clock(seconds: float | None) -> Check:
+    if seconds is None:
+        return Check("clock", State.OK, "dbt's answers tell no time")
+    state = State.OK if abs(seconds) <= _CLOCK_SECONDS else State.PARTLY
+    return Check("clock", state, f"dbt's is {seconds:+.0f} s from this machine's", details={"difference": seconds})
+
+
+def _costs(found: _Examination) -> Check:
+    """What questions over the whole account cost when nothing is known: pages of 500 models, twenty a document, and a
+    hundred histories a document."""
+    production = {
+        one.id
+        for one in (found.topology.environments if found.topology else ())
+        if one.deployment is DeploymentEnvironment.PRODUCTION
+    }
+    sizes = [count for one, (count, _) in found.models.items() if one in production]
+    pages = sum(max(1, -(-count // _PAGE)) for count in sizes)
+    models = 1 + -(-pages // 20) if sizes else 0
+    histories = models + sum(-(-count // 100) for count in sizes)
+    details = {"allModels": models, "allHistories": histories}
+    text = f"cold: all models about {models} documents, means over the last runs of all of them about {histories}"
+    return Check("costs", State.OK, text, details=details)
