@@ -39,17 +39,19 @@ _MAY_BE_ONE_LOOKUP = (UpstreamComplexityExceeded, UpstreamForbidden, UpstreamRej
 
 @dataclass(frozen=True, slots=True)
 class RootLookup:
-    """One aliased root field: its text, and the variables (name → GraphQL type and value) it uses."""
+    """One aliased root field: its text, and the variables (name → GraphQL type and value) it uses. `about` is the
+    environment or job that it asks for: some are heavier than others."""
 
     alias: str
     text: str
     variables: Mapping[str, tuple[str, Any]]
+    about: int | None = None
 
 
 def environment_lookups(environment_ids: Sequence[int], selection: str) -> dict[int, RootLookup]:
     """One lookup for each environment, all with the same selection."""
     return {
-        one: RootLookup(f"e{n}", f"environment(id: $e{n}) {{ {selection} }}", {f"e{n}": ("BigInt!", one)})
+        one: RootLookup(f"e{n}", f"environment(id: $e{n}) {{ {selection} }}", {f"e{n}": ("BigInt!", one)}, one)
         for n, one in enumerate(environment_ids)
     }
 
@@ -103,10 +105,9 @@ class BaseQuery:
         self, operation: BatchOperation[T], lookups: Sequence[RootLookup], per_document: int
     ) -> Answers[T]:
         """The lookups in documents of up to `per_document`, as `look_up_documents` answers them; in smaller ones for a
-        while after one of this operation was too complex or too slow."""
-        per_document = self.batch_sizes.size(operation.name, per_document)
-        chunks = [lookups[start : start + per_document] for start in range(0, len(lookups), per_document)]
-        return await self.look_up_documents(operation, chunks)
+        while after one of this operation about the same environment was too complex or too slow."""
+        documents = self.batch_sizes.documents(operation.name, per_document, lookups, lambda lookup: lookup.about)
+        return await self.look_up_documents(operation, documents)
 
     async def look_up_documents(
         self, operation: BatchOperation[T], documents: Sequence[Sequence[RootLookup]]
@@ -151,7 +152,7 @@ class BaseQuery:
         if len(lookups) > 1 and (is_too_heavy(failure) or isinstance(failure, halved)):
             half = (len(lookups) + 1) // 2
             if is_too_heavy(failure):
-                half = self.batch_sizes.refused(operation.name, len(lookups))
+                half = self.batch_sizes.refused(operation.name, len(lookups), {one.about for one in lookups})
             if has_time_for_halves():
                 return await self.look_up(operation, lookups, half)
         return {one.alias: failure for one in lookups}

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TypeVar
 
+from gateway.concurrency.bounded_map import BoundedMap
 from gateway.concurrency.deadline import seconds_left
 from gateway.errors import UpstreamComplexityExceeded, UpstreamTimeout
 
 # Less time than this is none: the halves of a document would only time out as well.
 _LEAST_SECONDS = 0.2
+
+_MOST_REMEMBERED = 10_000
+
+L = TypeVar("L")
 
 
 def is_too_heavy(failure: object) -> bool:
@@ -25,27 +31,39 @@ def has_time_for_halves() -> bool:
 
 
 class BatchSizes:
-    """Remembers for each operation the size that was not too heavy; it doubles again with every `patience` seconds
-    that pass, so that one heavy document does not make all later ones small."""
+    """Remembers for each operation, and each environment or job it is about, the size that was not too heavy; it
+    doubles again with every `patience` seconds that pass: one heavy document does not make all later ones small.
+
+    Of a document about several nobody knows which was the heavy one: it counts for all of them, until they are asked
+    apart.
+    """
 
     def __init__(self, patience: float = 300.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._patience = patience
         self._clock = clock
-        self._accepted: dict[str, tuple[int, float]] = {}
+        self._accepted: BoundedMap[tuple[str, Hashable], tuple[int, float]] = BoundedMap(_MOST_REMEMBERED)
 
-    def size(self, operation: str, wanted: int) -> int:
+    def size(self, operation: str, wanted: int, about: Hashable = None) -> int:
         """How many lookups to put into one document, at most `wanted`."""
-        if operation not in self._accepted:
+        accepted = self._accepted.get((operation, about))
+        if accepted is None:
             return wanted
-        size, since = self._accepted[operation]
+        size, since = accepted
         doublings = int((self._clock() - since) / self._patience)
-        grown = size << min(doublings, 32)
-        if grown >= wanted:
-            return wanted
-        return grown
+        return min(wanted, size << min(doublings, 32))
 
-    def refused(self, operation: str, size: int) -> int:
+    def refused(self, operation: str, size: int, about: Iterable[Hashable] = (None,)) -> int:
         """Notes that a document of so many lookups was too heavy; the size to try instead."""
         half = max(1, (size + 1) // 2)
-        self._accepted[operation] = (half, self._clock())
+        for one in about:
+            self._accepted.put((operation, one), (half, self._clock()))
         return half
+
+    def documents(
+        self, operation: str, wanted: int, lookups: Sequence[L], about: Callable[[L], Hashable]
+    ) -> list[Sequence[L]]:
+        """The lookups in documents, each of lookups that may have the same company, in their order."""
+        by_size: dict[int, list[L]] = {}
+        for lookup in lookups:
+            by_size.setdefault(self.size(operation, wanted, about(lookup)), []).append(lookup)
+        return [some[start : start + size] for size, some in by_size.items() for start in range(0, len(some), size)]

@@ -134,7 +134,7 @@ def _lookup(n: int, key: CommandKey, unique_id: str) -> RootLookup:
         f"u{n}": ("String!", unique_id),
     }
     text = f"job(id: $j{n}, runId: $r{n}) {{ model(uniqueId: $u{n}) {{ ...A }} }}"
-    return RootLookup(f"j{n}", text, variables)
+    return RootLookup(f"j{n}", text, variables, key.job_id)
 
 
 def _arguments(answer: JobArguments | None) -> str | None:

@@ -148,7 +148,7 @@ class PageReading(Generic[A, N]):
             variables[self.filter.name] = (self.filter.type, dict(self.filter.value))
         selection = self.paged.selection.replace("{first}", "" if place else self.beside_first)
         text = f"environment(id: $e{number}) {{ {selection.replace('{arguments}', arguments)} }}"
-        return RootLookup(f"e{number}", text, variables)
+        return RootLookup(f"e{number}", text, variables, self.environment_id)
 
     def take(self, answer: A | None) -> None:
         """Adds a page and notes where the next one begins."""

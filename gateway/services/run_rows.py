@@ -75,7 +75,7 @@ class Rows(Generic[R]):
             paging = f"(first: {_CAP}, after: $after{number})"
             variables[f"after{number}"] = ("String", place)
         text = f"job(id: $j{number}, runId: $r{number}) {{ id runId models{paging} {{ ...R }} }}"
-        return RootLookup(f"j{number}", text, variables)
+        return RootLookup(f"j{number}", text, variables, self.key.job_id)
 
     def take(self, answer: RowsOfJob[R] | None) -> None:
         """Adds what came back and notes where to go on."""

@@ -35,6 +35,15 @@ def test_a_size_halves_and_grows_back() -> None:
     assert sizes.size("A", 50) == 50
 
 
+def test_a_size_is_that_of_an_environment() -> None:
+    """Eight environments, of which the fourth is heavy: the others go together as before."""
+    sizes = BatchSizes(clock=Clock())
+    sizes.refused("A", 4, (4,))
+    assert (sizes.size("A", 20, 4), sizes.size("A", 20, 5)) == (2, 20)
+    assert sizes.documents("A", 20, list(range(8)), lambda one: one) == [[0, 1, 2, 3, 5, 6, 7], [4]]
+    assert sizes.documents("A", 20, [4, 4, 4], lambda one: one) == [[4, 4], [4]]
+
+
 def test_a_single_lookup_is_the_smallest_document() -> None:
     assert BatchSizes().refused("A", 1) == 1
 

@@ -64,7 +64,10 @@ def _lookup(n: int, group: Sequence[HistoryKey]) -> RootLookup:
     text = f"environment(id: $e{n}) {{ applied {{ models({arguments}) {{ ...Details }} }} }}"
     unique_ids = [key.unique_id for key in group]
     return RootLookup(
-        f"e{n}", text, {f"e{n}": ("BigInt!", group[0].environment_id), f"u{n}": ("[String!]", unique_ids)}
+        f"e{n}",
+        text,
+        {f"e{n}": ("BigInt!", group[0].environment_id), f"u{n}": ("[String!]", unique_ids)},
+        group[0].environment_id,
     )
 
 

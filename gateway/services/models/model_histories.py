@@ -70,23 +70,38 @@ async def _read_histories(
     query: BaseQuery, keys: Sequence[HistoryKey], count: int
 ) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
     sizes, most = query.batch_sizes, histories_per_document(count)
-    per_document = sizes.size(_HISTORIES, most)
-    found = await _read(query, sorted(keys), count, per_document)
-    while per_document > 1 and (refused := [k for k, a in found.items() if is_too_heavy(a)]) and has_time_for_halves():
-        per_document = sizes.refused(_HISTORIES, min(per_document, len(refused)))
-        found |= await _read(query, refused, count, per_document)
+    found = await _read(query, sorted(keys), count)
+    while (refused := _too_heavy(query, found, most)) and has_time_for_halves():
+        for environment_id, tried in refused.items():
+            sizes.refused(_HISTORIES, tried, (environment_id,))
+        again = [key for key, one in found.items() if is_too_heavy(one) and key.environment_id in refused]
+        found |= await _read(query, again, count)
     for _ in range(_MOST_REPEATS):
         lost = [key for key, answer in found.items() if isinstance(answer, PartsRejected)]
         if not lost:
             break
-        found |= await _read(query, lost, count, per_document)
+        found |= await _read(query, lost, count)
     return found
 
 
+def _too_heavy(
+    query: BaseQuery, found: Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError], most: int
+) -> dict[int, int]:
+    """The environments whose histories were too heavy for their documents, and how many those held; not those of which
+    one alone is."""
+    keys = [key for key, answer in found.items() if is_too_heavy(answer)]
+    sizes = {
+        one: min(len(keys), query.batch_sizes.size(_HISTORIES, most, one))
+        for one in {key.environment_id for key in keys}
+    }
+    return {one: size for one, size in sizes.items() if size > 1}
+
+
 async def _read(
-    query: BaseQuery, keys: Sequence[HistoryKey], count: int, per_document: int
+    query: BaseQuery, keys: Sequence[HistoryKey], count: int
 ) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
-    chunks = [keys[start : start + per_document] for start in range(0, len(keys), per_document)]
+    most = histories_per_document(count)
+    chunks = query.batch_sizes.documents(_HISTORIES, most, keys, lambda key: key.environment_id)
     groups_of = [_by_environment(chunk) for chunk in chunks]
     groups = [group for groups in groups_of for group in groups]
     lookups = iter([_lookup(n, group, count) for n, group in enumerate(groups)])
