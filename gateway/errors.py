@@ -104,7 +104,7 @@ class UpstreamTimeout(UpstreamError):
         self.had_full_time = had_full_time
 
 
-class UpstreamRefused(UpstreamError):
+class UpstreamRefused(GatewayError):
     """dbt refuses the token or the gateway. `words` is its own sentence, for the operator: it may name what a caller
     may not see."""
 
@@ -113,7 +113,7 @@ class UpstreamRefused(UpstreamError):
         self.words = words
 
 
-class UpstreamUnauthenticated(UpstreamRefused):
+class UpstreamUnauthenticated(UpstreamRefused, UpstreamError):
     """dbt does not know the service token (401, or 200 with its "No token" error)."""
 
     code = "UPSTREAM_UNAUTHENTICATED"
@@ -127,7 +127,7 @@ class CallerTokenRefused(GatewayError):
     http_status = 401
 
 
-class UpstreamForbidden(UpstreamRefused):
+class UpstreamForbidden(UpstreamRefused, UpstreamError):
     """The service token may not see this environment, job or account; or dbt lets this gateway's address in nowhere."""
 
     code = "UPSTREAM_FORBIDDEN"

@@ -98,8 +98,7 @@ class AdminApi:
         response = await self._get(version, path, query)
         if response.status in _NO_SUCH_PATH:
             raise UpstreamPathUnknown(
-                f"dbt's Admin API has no list at {path} (HTTP {response.status}). Check GATEWAY_ADMIN_URL and "
-                "GATEWAY_ACCOUNT_ID."
+                f"dbt's Admin API has no list at {path} (HTTP {response.status}). Check the configured URL and account."
             )
         with _readable(path):
             return await read_page(_answered(response, path), row, path)
