@@ -8,7 +8,7 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.model import ModelRun
 from gateway.services.bundle import Services
-from gateway.services.history_limit import DOCUMENTED
+from gateway.services.history_limit import DOCUMENTED, LIKELY
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.run_history import RunModels
 from gateway.services.run_rows import RunKey
@@ -19,15 +19,22 @@ _PROBES = 3
 
 
 async def note_cut_histories(
-    services: Services, found: Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError], count: int
+    services: Services,
+    found: Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError],
+    count: int,
+    likely: range = LIKELY,
 ) -> None:
-    """Looks into a history that may have been cut, one of each length, and notes whose histories are."""
+    """Looks into a history that may have been cut, one of each of the likely lengths, and notes whose are.
+
+    Where the number of runs is asked for, other limits than the documented one are thought of: looking costs a request
+    or two, which is too much for every mean.
+    """
     limit = services.models.history_limit
     read = {key: runs for key, runs in found.items() if isinstance(runs, tuple)}
     for runs in read.values():
         limit.saw(len(runs))
     for key, runs in read.items():
-        if limit.may_cut(len(runs), count):
+        if limit.may_cut(len(runs), count, likely):
             if await _is_cut(services, key, runs):
                 limit.cut(len(runs))
             else:

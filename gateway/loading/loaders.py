@@ -23,6 +23,7 @@ from gateway.hierarchy.project import Project
 from gateway.hierarchy.visibility import EVERYTHING, Visibility
 from gateway.loading.batching import Batched, Departures
 from gateway.loading.built_models import Built, built_models
+from gateway.loading.cut_histories import note_cut_histories
 from gateway.loading.histories import Histories, HistoryRequest, read_histories
 from gateway.loading.model_reading import ModelReading, ModelsRequest, RankedModels
 from gateway.loading.project_map import ProjectMap, environments_of, map_projects, note_unread
@@ -32,6 +33,7 @@ from gateway.services.admin.admin_facts import RunListing, Topology
 from gateway.services.admin.run_query import RunQuery
 from gateway.services.bundle import Services
 from gateway.services.group_service import Owners
+from gateway.services.history_limit import POSSIBLE
 from gateway.services.invocation_arguments import Witness
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.models.pushdown import fields_looked_at, push_down
@@ -223,9 +225,12 @@ class Loaders:
         """The histories asked for; a model whose environment cannot be read has its error."""
         return await self._histories.load(request)
 
-    def cuts_histories(self, length: int) -> bool:
-        """Whether dbt may have ended a history of this length that goes on."""
-        return self._services.models.history_limit.cuts(length)
+    async def is_whole(self, model: Model, runs: tuple[ModelRun, ...], count: int) -> bool:
+        """Whether a history of which `count` runs were asked for has ended, and was not cut."""
+        if len(runs) < count and not self._services.figures.are_known:
+            key = HistoryKey(model.environment_id, model.unique_id)
+            await note_cut_histories(self._services, {key: runs}, count, POSSIBLE)
+        return len(runs) < count and not self._services.models.history_limit.cuts(len(runs))
 
     async def details(self, model: Model) -> ModelDetails:
         """Those details of a model that the projection names."""

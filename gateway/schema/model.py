@@ -152,7 +152,7 @@ class Model:
 
         async def total() -> int | None:
             everything = await models.model_history(ask, parent, models.MOST_HISTORY)
-            known = len(everything) < models.MOST_HISTORY and not ask.loaders.cuts_histories(len(everything))
+            known = await ask.loaders.is_whole(parent, everything, models.MOST_HISTORY)
             return sum(criteria is None or criteria.matches(run) for run in everything) if known else None
 
         return cut(runs, NEWEST_MODEL_RUN, page, total)

@@ -9,8 +9,11 @@ HISTORY_CUT = "HISTORY_CUT"
 
 DOCUMENTED = 20
 
-# Nobody cuts histories shorter than this.
-_LEAST = 10
+LEAST = 10
+"""Nobody cuts histories shorter than this."""
+
+LIKELY = range(DOCUMENTED, DOCUMENTED + 1)
+POSSIBLE = range(LEAST, 100)
 
 
 class HistoryLimit:
@@ -29,7 +32,7 @@ class HistoryLimit:
         """What to ask for after so many were refused: the documented limit, then halves of it; None: no less."""
         if refused > DOCUMENTED:
             return DOCUMENTED
-        return refused // 2 if refused > _LEAST else None
+        return refused // 2 if refused > LEAST else None
 
     def accepted(self, count: int) -> None:
         """Notes that so many are told, and more were refused."""
@@ -39,9 +42,10 @@ class HistoryLimit:
         """Notes a history of this length: no shorter one was cut."""
         self._longest = max(self._longest, length)
 
-    def may_cut(self, length: int, wanted: int) -> bool:
-        """Whether a history that is shorter than was wanted may have been cut at its length, and nobody has looked."""
-        if length >= wanted or length < _LEAST or self.most is not None:
+    def may_cut(self, length: int, wanted: int, likely: range) -> bool:
+        """Whether a history that is shorter than was wanted may have been cut at its length, which is a likely one, and
+        nobody has looked."""
+        if length >= wanted or length not in likely or self.most is not None:
             return False
         return length >= self._longest and length not in self._whole
 

@@ -22,7 +22,10 @@ from gateway.telemetry.usage import current_usage
 
 NO_RUN_METADATA = "NO_RUN_METADATA"
 
-_MOST_NAMED = 3
+_NO_METADATA = (
+    "dbt has no metadata of some finished runs: they ended before dbt wrote any, it is not taken in yet, or it has "
+    "expired. What they built is not known."
+)
 
 T = TypeVar("T")
 
@@ -122,16 +125,9 @@ class JobService:
 
 def _note_missing(facts: Mapping[RunKey, _RunFact[T] | GatewayError]) -> None:
     """Notes finished runs of which dbt has no metadata: what they built is not known, which is not nothing."""
-    missing = [key for key, fact in facts.items() if isinstance(fact, _RunFact) and not fact.models.ingested]
-    if not missing:
-        return
-    named = ", ".join(str(key.run_id) for key in sorted(missing)[:_MOST_NAMED])
-    more = ", …" if len(missing) > _MOST_NAMED else ""
-    message = (
-        f"dbt has no metadata of {len(missing):,} finished runs ({named}{more}): "
-        "they ended before dbt wrote any, it is not taken in yet, or it has expired. What they built is not known."
-    )
-    current_usage().upstream_notes.add(UpstreamNote(NO_RUN_METADATA, message, missing=len(missing)))
+    if any(isinstance(fact, _RunFact) and not fact.models.ingested for fact in facts.values()):
+        # The same however runs are batched, so that answers do not depend on it.
+        current_usage().upstream_notes.add(UpstreamNote(NO_RUN_METADATA, _NO_METADATA))
 
 
 def _is_final(fact: _RunFact[T]) -> bool:
