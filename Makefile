@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 SOURCES := gateway tests benchmarks hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run platform test test-fast clients orchestrators manifests check format bench schema explorer lock demo clean
+.PHONY: help run platform test test-fast test-nightly clients orchestrators manifests check format bench schema explorer lock demo clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,11 +18,14 @@ help: ## Show this list
 run: $(VENV)/run.stamp ## Start the gateway over the demo account (PORT=8000), or over what GATEWAY_* says
 	@$(BIN)/gateway serve --port $(PORT)
 
-test: $(VENV)/dev.stamp ## Run every test (ARGS="-k slowest" passes options to pytest)
-	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+test: $(VENV)/dev.stamp ## Run the tests (ARGS="-k slowest" passes options to pytest)
+	@$(BIN)/python -m pytest --numprocesses auto -m "not nightly" $(ARGS)
 
 test-fast: $(VENV)/dev.stamp ## Run the tests that are not slow and need nothing but Python (4 minutes)
 	@$(BIN)/python -m pytest --numprocesses auto -m "not slow and not external" $(ARGS)
+
+test-nightly: $(VENV)/dev.stamp ## Run every test, the long repetitions of others too
+	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 clients: $(VENV)/clients/done.stamp ## Install programs written for dbt Cloud, on which the local platform is tested
 

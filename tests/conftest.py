@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -19,6 +20,10 @@ from tests.local_platform.reckoning import Reckoning
 from tests.oracle.account import Oracle
 from tests.served_platform import NewStore, Platform
 from tests.serving import Gateway, serving
+
+# Else every program that a test starts compiles the package and its libraries anew: 2 s of a processor each.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -86,6 +91,13 @@ async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
 async def answers(settings: Settings, request: pytest.FixtureRequest) -> AsyncIterator[Gateway]:
     """One gateway over the demo for all tests that ask for values only: for each place where finished runs are read."""
     async with serving(settings.model_copy(update={"history_source": request.param})) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def warm_gateway(settings: Settings) -> AsyncIterator[Gateway]:
+    """One gateway over the demo for all tests to which it is all the same where finished runs are read."""
+    async with serving(settings.model_copy(update={"history_source": "archive"})) as opened:
         yield opened
 
 

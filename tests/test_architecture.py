@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "gateway"
@@ -105,8 +105,25 @@ LONGEST_FUNCTION = 45
 MOST_POSITIONAL = 5
 
 
+@cache
 def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
+
+
+@cache
+def text_of(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """A module is read once for all tests of this file; they must not change what they get."""
+    return ast.parse(text_of(path))
+
+
+@cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    return list(ast.walk(tree_of(path)))
 
 
 def room_of(path: Path) -> str:
@@ -114,10 +131,14 @@ def room_of(path: Path) -> str:
     return first.removesuffix(".py")
 
 
-def imported_names(tree: ast.AST) -> list[str]:
+def imported_names(path: Path) -> list[str]:
     """Dotted names of everything a module imports, wherever in the module it does."""
+    return names_of_imports(nodes_of(path))
+
+
+def names_of_imports(nodes: Iterable[ast.AST]) -> list[str]:
     names: list[str] = []
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -125,34 +146,49 @@ def imported_names(tree: ast.AST) -> list[str]:
     return names
 
 
+@cache
 def imported_rooms(path: Path) -> set[str]:
-    parts = [name.split(".") for name in imported_names(ast.parse(path.read_text("utf-8")))]
+    parts = [name.split(".") for name in imported_names(path)]
     return {name[1] for name in parts if name[0] == "gateway" and len(name) > 1 and is_room(name[1])}
 
 
+@cache
 def is_room(name: str) -> bool:
     return (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_imports_only_its_own_room_and_rooms_below_it(path: Path) -> None:
-    room = room_of(path)
-    if room == "__init__":
-        assert imported_rooms(path) == set(), "importing the package must not import its rooms"
-        return
-    assert room in ROOMS, f"{room} is not in the table of rooms"
-    foreign = imported_rooms(path) - ROOMS[room] - OPEN_TO_ALL - {room}
-    assert not foreign, f"{path.name} in room {room} imports {sorted(foreign)}"
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_knows_only_the_frameworks_of_its_room(path: Path) -> None:
-    used = {name.split(".")[0] for name in imported_names(ast.parse(path.read_text("utf-8")))}
-    assert not used & FOREIGN.get(room_of(path), set())
+def test_importing_the_package_does_not_import_its_rooms() -> None:
+    assert imported_rooms(PACKAGE / "__init__.py") == set()
 
 
-@pytest.mark.slow
+def test_every_room_is_in_the_table() -> None:
+    strangers = [name_of(path) for path in modules() if room_of(path) not in {*ROOMS, "__init__"}]
+    assert not strangers, "in a room that is not in the table"
+
+
+def test_a_module_imports_only_its_own_room_and_rooms_below_it() -> None:
+    faults = []
+    for path in modules():
+        room = room_of(path)
+        foreign = imported_rooms(path) - ROOMS.get(room, set()) - OPEN_TO_ALL - {room}
+        if foreign:
+            faults.append(f"{name_of(path)} in room {room} imports {sorted(foreign)}")
+    assert not faults, "\n".join(faults)
+
+
+def test_a_module_knows_only_the_frameworks_of_its_room() -> None:
+    faults = []
+    for path in modules():
+        foreign = {name.split(".")[0] for name in imported_names(path)} & FOREIGN.get(room_of(path), set())
+        if foreign:
+            faults.append(f"{name_of(path)} in room {room_of(path)} imports {sorted(foreign)}")
+    assert not faults, "\n".join(faults)
+
+
 def test_every_direction_that_is_allowed_is_used() -> None:
     used: dict[str, set[str]] = {}
     for path in modules():
@@ -165,7 +201,6 @@ def test_the_table_of_rooms_has_no_cycles() -> None:
     tuple(TopologicalSorter(ROOMS).static_order())
 
 
-@pytest.mark.slow
 def test_nobody_imports_the_composition_root_or_the_command_line() -> None:
     allowed = {"app": {"cli"}, "cli": {"__main__"}}
     for target, importers in allowed.items():
@@ -184,16 +219,17 @@ def test_modules_of_one_room_do_not_import_each_other_in_circles() -> None:
 def runtime_imports(path: Path) -> set[str]:
     """Modules of the package that a module needs when it is loaded: not those under `if TYPE_CHECKING`."""
     found = set()
-    for node in ast.parse(path.read_text("utf-8")).body:
-        for name in imported_names(node) if isinstance(node, ast.Import | ast.ImportFrom) else []:
+    for node in tree_of(path).body:
+        for name in names_of_imports(ast.walk(node)) if isinstance(node, ast.Import | ast.ImportFrom) else []:
             parts = name.split(".")
-            longest = next((parts[:end] for end in range(len(parts), 1, -1) if is_module(parts[:end])), None)
+            longest = next((parts[:end] for end in range(len(parts), 1, -1) if is_module(*parts[:end])), None)
             if parts[0] == "gateway" and longest:
                 found.add(".".join(longest))
     return found
 
 
-def is_module(parts: list[str]) -> bool:
+@cache
+def is_module(*parts: str) -> bool:
     path = ROOT.joinpath(*parts)
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
@@ -202,16 +238,15 @@ def test_no_file_is_a_drawer_for_odds_and_ends() -> None:
     assert not [str(path) for path in modules() if path.stem.strip("_") in DRAWERS]
 
 
-@pytest.mark.slow
 def test_modules_and_functions_stay_readable() -> None:
     faults = []
     for path in modules():
-        text = path.read_text("utf-8")
-        if text.count("\n") > LONGEST_MODULE:
-            faults.append(f"{path.relative_to(ROOT)} has {text.count(chr(10))} lines")
-        for node in ast.walk(ast.parse(text)):
+        lines = text_of(path).count("\n")
+        if lines > LONGEST_MODULE:
+            faults.append(f"{name_of(path)} has {lines} lines")
+        for node in nodes_of(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                faults += [f"{path.relative_to(ROOT)}: {fault}" for fault in function_faults(node)]
+                faults += [f"{name_of(path)}: {fault}" for fault in function_faults(node)]
     assert not faults, "\n".join(faults)
 
 
@@ -232,10 +267,8 @@ def room_takes_names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def test_every_module_says_what_it_owns() -> None:
-    silent = [
-        p for p in modules() if p.read_text("utf-8").strip() and not ast.get_docstring(ast.parse(p.read_text("utf-8")))
-    ]
-    assert not [str(path.relative_to(ROOT)) for path in silent]
+    silent = [path for path in modules() if text_of(path).strip() and not ast.get_docstring(tree_of(path))]
+    assert not [name_of(path) for path in silent]
 
 
 # Who drops its oldest entries by itself, in place of gateway.concurrency.bounded_map, and why.
@@ -250,7 +283,7 @@ OWN_EVICTION = {
 
 def test_one_map_drops_its_oldest_entries() -> None:
     dropping = re.compile(r"\bOrderedDict\b|\.popitem\(|\bdel \S+\[next\(iter\(|\(next\(iter\(self\._")
-    owners = {str(path.relative_to(PACKAGE)) for path in modules() if dropping.search(path.read_text("utf-8"))}
+    owners = {str(path.relative_to(PACKAGE)) for path in modules() if dropping.search(text_of(path))}
     assert owners == OWN_EVICTION.keys()
 
 
@@ -272,11 +305,10 @@ OWN_TASKS = {
 
 def test_one_class_owns_tasks_that_nobody_awaits() -> None:
     begins = re.compile(r"\bcreate_task\(|\bensure_future\(")
-    owners = {str(path.relative_to(PACKAGE)) for path in modules() if begins.search(path.read_text("utf-8"))}
+    owners = {str(path.relative_to(PACKAGE)) for path in modules() if begins.search(text_of(path))}
     assert owners == OWN_TASKS.keys()
 
 
-@pytest.mark.slow
 def test_only_settings_reads_the_environment() -> None:
     readers = {
         str(path.relative_to(PACKAGE))
@@ -287,28 +319,30 @@ def test_only_settings_reads_the_environment() -> None:
 
 
 def attributes(path: Path) -> list[str]:
-    tree = ast.parse(path.read_text("utf-8"))
-    dotted = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
-    return dotted + imported_names(tree)
+    dotted = [
+        f"{node.value.id}.{node.attr}"
+        for node in nodes_of(path)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    ]
+    return dotted + imported_names(path)
 
 
-@pytest.mark.slow
 def test_nothing_is_written_into_what_is_frozen() -> None:
     """A frozen dataclass may fill its derived fields while it is made. Whatever is made later, and kept, belongs into a
     class that says so."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(path.read_text("utf-8"))
-        for outer in ast.walk(tree):
+    for path in modules():
+        nodes = nodes_of(path)
+        for outer in nodes:
             if isinstance(outer, ast.ClassDef) and _is_frozen(outer):
                 kept = [ast.unparse(one) for method in outer.body for one in getattr(method, "decorator_list", ())]
                 assert "cached_property" not in kept, f"{path.name}: {outer.name} keeps what it derives"
         making = {
             id(inner)
-            for outer in ast.walk(tree)
+            for outer in nodes
             if isinstance(outer, ast.FunctionDef) and outer.name in ("__init__", "__post_init__")
             for inner in ast.walk(outer)
         }
-        written = [one.lineno for one in ast.walk(tree) if _goes_round_a_class(one) and id(one) not in making]
+        written = [getattr(node, "lineno", 0) for node in nodes if _goes_round_a_class(node) and id(node) not in making]
         assert written == [], f"{path.name} writes past a class at {written}"
 
 
@@ -320,18 +354,16 @@ def _goes_round_a_class(node: ast.AST) -> bool:
     """`object.__setattr__`, or a change of a `__dict__` of its own."""
     if isinstance(node, ast.Subscript):
         return isinstance(node.ctx, ast.Store) and ast.unparse(node.value).endswith("__dict__")
-    changes = ("object.__setattr__", "self.__dict__.update", "self.__dict__.setdefault")
-    return isinstance(node, ast.Attribute) and ast.unparse(node) in changes
+    if not isinstance(node, ast.Attribute) or node.attr not in ("__setattr__", "update", "setdefault"):
+        return False
+    return ast.unparse(node) in ("object.__setattr__", "self.__dict__.update", "self.__dict__.setdefault")
 
 
 def test_few_modules_know_that_a_run_is_synchronous() -> None:
     knowing = {
         str(path.relative_to(PACKAGE))
         for path in modules()
-        if any(
-            name.startswith("gateway.concurrency.only_if_cached")
-            for name in imported_names(ast.parse(path.read_text("utf-8")))
-        )
+        if any(name.startswith("gateway.concurrency.only_if_cached") for name in imported_names(path))
     }
     assert knowing == SYNCHRONOUS
 
@@ -340,16 +372,15 @@ def test_few_modules_know_that_a_run_is_synchronous() -> None:
 ONE_THING = {"client", "place", "counted"}
 
 
-@pytest.mark.slow
 def test_arguments_go_by_name_and_not_by_their_place_in_a_tuple() -> None:
     """The limit on positional parameters is no reason to put several into one."""
     grouped = []
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes_of(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
                 tuples = [one.arg for one in arguments if one.annotation and _has_places(one.annotation)]
-                grouped += [f"{path.relative_to(ROOT)}: {node.name}({one})" for one in tuples if one not in ONE_THING]
+                grouped += [f"{name_of(path)}: {node.name}({one})" for one in tuples if one not in ONE_THING]
     assert not grouped
 
 

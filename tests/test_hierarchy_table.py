@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ class Row:
 
 def read_rows() -> list[Row]:
     rows: list[Row] = []
-    section, columns = "", []
+    section, columns = "", list[str]()
     for line in (ROOT / "docs" / "hierarchy.md").read_text("utf-8").splitlines():
         if line.startswith("## "):
             section, columns = line.removeprefix("## "), []
@@ -72,45 +73,64 @@ def names_in(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
-def ids(rows: list[Row]) -> list[str]:
-    return [f"{row.section}: {row.subject}" for row in rows]
+def test_every_graphql_name_of_a_row_exists() -> None:
+    faults = [f"{row.section}: {row.subject}: {fault}" for row in ROWS for fault in graphql_faults(row)]
+    assert not faults, "\n".join(faults)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=ids(ROWS))
-def test_every_graphql_name_of_a_row_exists(row: Row) -> None:
-    assert names_in(row.cells["GraphQL"])
-    for name in names_in(row.cells["GraphQL"]):
+def graphql_faults(row: Row) -> Iterator[str]:
+    names = names_in(row.cells["GraphQL"])
+    if not names:
+        yield "no name"
+    for name in names:
         found = re.fullmatch(r"(\w+)\.(\w+)(?:\(([\w, ]+)\))?", name)
-        assert found, name
-        kind = SCHEMA.type_map[found[1]]
-        if isinstance(kind, GraphQLEnumType):
-            assert found[2] in kind.values
-            continue
-        assert isinstance(kind, GraphQLObjectType | GraphQLInputObjectType)
-        field = kind.fields[found[2]]
-        for argument in (found[3] or "").replace(" ", "").split(","):
-            assert not argument or argument in field.args, f"{name} takes no {argument}"
+        kind = SCHEMA.type_map.get(found[1]) if found else None
+        if found is None:
+            yield f"{name} is no name"
+        elif isinstance(kind, GraphQLEnumType):
+            if found[2] not in kind.values:
+                yield f"{name} is no value"
+        elif not isinstance(kind, GraphQLObjectType | GraphQLInputObjectType) or found[2] not in kind.fields:
+            yield f"{name} is no field"
+        else:
+            arguments = set(filter(None, (found[3] or "").replace(" ", "").split(",")))
+            unknown = arguments - set(getattr(kind.fields[found[2]], "args", ()))
+            if unknown:
+                yield f"{name} takes no {sorted(unknown)}"
 
 
-@pytest.mark.parametrize("row", ROWS, ids=ids(ROWS))
-def test_every_python_name_of_a_row_exists(row: Row) -> None:
-    assert names_in(row.cells["Python"])
-    for name in names_in(row.cells["Python"]):
+def test_every_python_name_of_a_row_exists() -> None:
+    faults = [f"{row.section}: {row.subject}: {fault}" for row in ROWS for fault in python_faults(row)]
+    assert not faults, "\n".join(faults)
+
+
+def python_faults(row: Row) -> Iterator[str]:
+    names = names_in(row.cells["Python"])
+    if not names:
+        yield "no name"
+    for name in names:
         owner, _, member = name.partition(".")
-        holder = getattr(api, owner, None) or getattr(models, owner)
-        assert not member or hasattr(holder, member), name
+        holder = getattr(api, owner, None) or getattr(models, owner, None)
+        if holder is None or (member and not hasattr(holder, member)):
+            yield f"no {name}"
 
 
-@pytest.mark.parametrize("row", ROWS, ids=ids(ROWS))
-def test_every_test_of_a_row_exists(row: Row) -> None:
-    (name,) = names_in(row.cells["test"])
-    path, _, function = name.partition("::")
-    defined = {
-        node.name
-        for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
-    assert function in defined
+def test_every_test_of_a_row_exists() -> None:
+    faults = []
+    for row in ROWS:
+        names = names_in(row.cells["test"])
+        path, _, function = names[0].partition("::") if len(names) == 1 else ("", "", "")
+        if not function or function not in functions_of(path):
+            faults.append(f"{row.section}: {row.subject}: {names}")
+    assert not faults, "one test each, which exists:\n" + "\n".join(faults)
+
+
+@cache
+def functions_of(path: str) -> frozenset[str]:
+    """The functions of a file of tests; none of one that does not exist."""
+    if not (ROOT / path).is_file():
+        return frozenset()
+    return frozenset(re.findall(r"^\s*(?:async )?def (\w+)", (ROOT / path).read_text("utf-8"), re.MULTILINE))
 
 
 @pytest.mark.parametrize("owner", DESIGN)

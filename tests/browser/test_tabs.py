@@ -17,8 +17,8 @@ def test_the_first_tab_is_the_question_everybody_asks() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tab", read_tabs(), ids=lambda tab: tab.name)
-async def test_a_ready_question_has_a_whole_answer_with_something_in_it(tab: Tab, answers: Gateway) -> None:
-    data = await answers.data(tab.query, **tab.variable_values())
+async def test_a_ready_question_has_a_whole_answer_with_something_in_it(tab: Tab, warm_gateway: Gateway) -> None:
+    data = await warm_gateway.data(tab.query, **tab.variable_values())
     assert leaves(data) >= 8
 
 

@@ -17,8 +17,10 @@ TIMES = 2
 
 
 @pytest.mark.slow
-async def test_no_answer_is_wrong_when_workers_are_killed(demo_store: str, answers: Gateway, tmp_path: Path) -> None:
-    right = await answers.data(QUESTION)
+async def test_no_answer_is_wrong_when_workers_are_killed(
+    demo_store: str, warm_gateway: Gateway, tmp_path: Path
+) -> None:
+    right = await warm_gateway.data(QUESTION)
     temporary = tmp_path / "tmp"
     with serving(temporary, "serve", "--store", demo_store, "--workers", "2") as server:
         assert server.ask(QUESTION)["data"] == right

@@ -161,8 +161,8 @@ VIEWS_OF_A_MODEL = [
 
 
 @pytest.mark.parametrize(("root", "expected"), VIEWS_OF_A_MODEL)
-async def test_a_root_takes_every_form_of_an_id(answers: Gateway, root: str, expected: str) -> None:
-    data = await answers.data(f"{{ root: {root} {{ id }} }}")
+async def test_a_root_takes_every_form_of_an_id(warm_gateway: Gateway, root: str, expected: str) -> None:
+    data = await warm_gateway.data(f"{{ root: {root} {{ id }} }}")
     assert data["root"]["id"] == expected
 
 
@@ -176,15 +176,15 @@ async def test_a_root_takes_every_form_of_an_id(answers: Gateway, root: str, exp
         ('account(filter: {models: {tags: ["' + "a" * 5_000 + '"]}})', "filter"),
     ],
 )
-async def test_what_contradicts_an_id_is_refused(answers: Gateway, root: str, argument: str) -> None:
-    reply = await answers.ask(f"{{ root: {root} {{ id }} }}")
+async def test_what_contradicts_an_id_is_refused(warm_gateway: Gateway, root: str, argument: str) -> None:
+    reply = await warm_gateway.ask(f"{{ root: {root} {{ id }} }}")
     assert reply.codes == {"root": "BAD_USER_INPUT"}
     assert reply.errors[0]["extensions"]["argument"] == argument
 
 
-async def test_staging_is_named_by_either_spelling_in_filters(answers: Gateway) -> None:
+async def test_staging_is_named_by_either_spelling_in_filters(warm_gateway: Gateway) -> None:
     for spelling in ("finance", "finance@201002"):
-        data = await answers.data(
+        data = await warm_gateway.data(
             "query($id: ID!, $model: ID!) { account(environment: STAGING) { projects(filter: {projectIds: [$id]}) "
             "{ nodes { id } } models(filter: {modelIds: [$model]}) { nodes { id } } } }",
             id=spelling,

@@ -33,8 +33,8 @@ def composer(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-async def test_the_gateway_gives_its_router_the_committed_schema(answers: Gateway, gateway_sdl: str) -> None:
-    data = await answers.data("{ _service { sdl } }")
+async def test_the_gateway_gives_its_router_the_committed_schema(warm_gateway: Gateway, gateway_sdl: str) -> None:
+    data = await warm_gateway.data("{ _service { sdl } }")
     assert data["_service"]["sdl"].strip() == gateway_sdl.strip()
 
 

@@ -45,12 +45,12 @@ def test_the_query_is_answered_by_a_router(router: Router) -> None:
     assert costs == sorted(router.costs.values(), reverse=True)[:3]
 
 
-async def test_the_ids_in_the_table_are_ids(answers: Gateway, oracle: Oracle) -> None:
+async def test_the_ids_in_the_table_are_ids(warm_gateway: Gateway, oracle: Oracle) -> None:
     rows = re.findall(r"^\| `(\w+)` \| .* \| (`[^|]+`) \|$", PAGE, re.MULTILINE)
     assert [kind for kind, _ in rows] == ["Account", "Project", "Model", "Job", "Run"]
     examples = [(kind, key) for kind, keys in rows for key in re.findall(r"`(\S+?)`", keys)]
     query = "query ($all: [_Any!]!) { _entities(representations: $all) { __typename } }"
-    data = await answers.data(query, all=[{"__typename": kind, "id": key} for kind, key in examples])
+    data = await warm_gateway.data(query, all=[{"__typename": kind, "id": key} for kind, key in examples])
     assert data["_entities"] == [{"__typename": kind} for kind, _ in examples]
 
 

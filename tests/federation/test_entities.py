@@ -146,9 +146,9 @@ async def test_fields_behind_references_are_loaded_for_all_of_them_together(gate
     ids=lambda given: str(given)[:60],
 )
 async def test_a_reference_to_nothing_is_null_in_its_own_slot(
-    answers: Gateway, oracle: Oracle, nobody: object, code: str, hint: str
+    warm_gateway: Gateway, oracle: Oracle, nobody: object, code: str, hint: str
 ) -> None:
-    reply = await answers.ask(ENTITIES, representations=[GOOD, nobody, GOOD])
+    reply = await warm_gateway.ask(ENTITIES, representations=[GOOD, nobody, GOOD])
     assert reply.status == 200
     there = expected(oracle, "Model", GOOD["id"])
     assert reply.data["_entities"] == [there, None, there]
@@ -158,22 +158,22 @@ async def test_a_reference_to_nothing_is_null_in_its_own_slot(
     assert len(message) < 500
 
 
-async def test_a_whole_number_is_as_good_an_id_as_its_digits(answers: Gateway, oracle: Oracle) -> None:
-    data = await answers.data(ENTITIES, representations=[{"__typename": "Job", "id": 301001}])
+async def test_a_whole_number_is_as_good_an_id_as_its_digits(warm_gateway: Gateway, oracle: Oracle) -> None:
+    data = await warm_gateway.data(ENTITIES, representations=[{"__typename": "Job", "id": 301001}])
     assert data["_entities"] == [expected(oracle, "Job", "301001")]
 
 
-async def test_an_endless_number_in_the_query_is_no_id(answers: Gateway) -> None:
+async def test_an_endless_number_in_the_query_is_no_id(warm_gateway: Gateway) -> None:
     query = '{ _entities(representations: [{__typename: "Job", id: %s}]) { __typename } }' % ("1" * 5_000)
-    reply = await answers.ask(query)
+    reply = await warm_gateway.ask(query)
     assert reply.status == 200
     assert reply.data == {"_entities": [None]}
     assert reply.codes == {"_entities.0": "BAD_USER_INPUT"}
 
 
 @pytest.mark.parametrize("representations", [None, [None], [GOOD, None]])
-async def test_null_is_no_reference_and_refuses_the_request(answers: Gateway, representations: object) -> None:
-    reply = await answers.ask(ENTITIES, representations=representations)
+async def test_null_is_no_reference_and_refuses_the_request(warm_gateway: Gateway, representations: object) -> None:
+    reply = await warm_gateway.ask(ENTITIES, representations=representations)
     assert reply.status == 400
     assert reply.errors[0]["extensions"]["code"] == "BAD_USER_INPUT"
 

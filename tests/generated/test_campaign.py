@@ -74,8 +74,8 @@ async def test_replicas_that_share_a_redis_answer_the_same(settings: Settings, o
 
 
 @pytest.mark.slow
-async def test_no_mutated_query_breaks_anything(answers: Gateway, oracle: Oracle) -> None:
-    findings = await Campaign(answers, oracle, seed=21).ask_mutated(MUTATED)
+async def test_no_mutated_query_breaks_anything(warm_gateway: Gateway, oracle: Oracle) -> None:
+    findings = await Campaign(warm_gateway, oracle, seed=21).ask_mutated(MUTATED)
     assert findings.faults == []
     assert set(findings.statuses) == {200, 400}
     assert min(findings.statuses.values()) > MUTATED / 50, "both refused and answered ones are among them"

@@ -427,10 +427,10 @@ async def test_an_answer_that_is_too_long_is_refused(settings: Settings) -> None
         assert 'gateway_limits_exceeded_total{limit="response_bytes",refused="true"} 2.0' in figures
 
 
-async def test_a_long_answer_is_the_same_in_pieces(answers: Gateway) -> None:
+async def test_a_long_answer_is_the_same_in_pieces(warm_gateway: Gateway) -> None:
     pages = [
         (
-            await answers.client.post(
+            await warm_gateway.client.post(
                 "/graphql", json={"query": f"{{ account {{ models(first: {n}) {{ nodes {{ {STATE} }} }} }} }}"}
             )
         )
@@ -464,19 +464,19 @@ DEAR = sorted(COSTLY.keys() - {"inline_pages", "references"})
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 @pytest.mark.parametrize("name", DEAR)
-async def test_a_dear_request_is_refused_before_dbt_is_asked(answers: Gateway, name: str, method: str) -> None:
+async def test_a_dear_request_is_refused_before_dbt_is_asked(warm_gateway: Gateway, name: str, method: str) -> None:
     text, variables = COSTLY[name](40), {"v0": 2**31 - 1} | lying_variables(40)
-    answers.upstream.calls.clear()
+    warm_gateway.upstream.calls.clear()
     asked = {"query": text, "variables": variables}
     if method == "GET":
         params = {"query": text, "variables": json.dumps(variables)}
-        response = await answers.client.get("/graphql", params=params, headers={"GraphQL-Require-Preflight": "1"})
+        response = await warm_gateway.client.get("/graphql", params=params, headers={"GraphQL-Require-Preflight": "1"})
     else:
-        response = await answers.client.post("/graphql", json=asked)
+        response = await warm_gateway.client.post("/graphql", json=asked)
     assert response.status_code in (400, 413)
     assert response.json()["errors"][0]["extensions"]["code"] != "INTERNAL_SERVER_ERROR"
-    assert answers.upstream.calls == []
-    batch = await answers.client.post("/graphql", json=[asked] * 5)
+    assert warm_gateway.upstream.calls == []
+    batch = await warm_gateway.client.post("/graphql", json=[asked] * 5)
     assert batch.json()["errors"][0]["extensions"]["code"] == "BATCHING_NOT_SUPPORTED"
 
 

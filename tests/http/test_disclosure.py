@@ -143,8 +143,8 @@ NEARLY = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("query", NEARLY)
-async def test_suggestions_can_be_switched_off_alone(answers: Gateway, settings: Settings, query: str) -> None:
-    assert "Did you mean" in (await answers.ask(query)).text
+async def test_suggestions_can_be_switched_off_alone(warm_gateway: Gateway, settings: Settings, query: str) -> None:
+    assert "Did you mean" in (await warm_gateway.ask(query)).text
     async with serving(settings.model_copy(update={"suggestions": False})) as gateway:
         reply = await gateway.ask(query)
         assert "Did you mean" not in reply.text
@@ -165,10 +165,10 @@ async def test_the_sdl_has_its_own_switch(settings: Settings) -> None:
             assert (reply.data is not None) is told
 
 
-async def test_what_is_wrong_with_a_dear_document_is_told_before_its_price(answers: Gateway) -> None:
+async def test_what_is_wrong_with_a_dear_document_is_told_before_its_price(warm_gateway: Gateway) -> None:
     dear = "{ account { models(first: 2147483647) { nodes { %s } } } }"
-    assert (await answers.ask(dear % "nothing")).codes == {"": "GRAPHQL_VALIDATION_FAILED"}
-    assert (await answers.ask(dear % "id")).codes == {"": "QUERY_TOO_LARGE"}
+    assert (await warm_gateway.ask(dear % "nothing")).codes == {"": "GRAPHQL_VALIDATION_FAILED"}
+    assert (await warm_gateway.ask(dear % "id")).codes == {"": "QUERY_TOO_LARGE"}
 
 
 @pytest.mark.parametrize(
@@ -179,9 +179,9 @@ async def test_what_is_wrong_with_a_dear_document_is_told_before_its_price(answe
         ("{ account { models { edges { materialization } } } }", "'node { materialization }'"),
     ],
 )
-async def test_what_is_one_step_further_is_proposed(answers: Gateway, query: str, proposed: str) -> None:
-    reply = await answers.ask(query)
+async def test_what_is_one_step_further_is_proposed(warm_gateway: Gateway, query: str, proposed: str) -> None:
+    reply = await warm_gateway.ask(query)
     assert proposed in reply.errors[0]["message"]
     step, field = proposed.strip("'").split(" {", 1)
     wanted = query.replace("{ " + field.strip(" }") + " }", "{ " + step + " {" + field + " }")
-    assert (await answers.ask(wanted)).errors == []
+    assert (await warm_gateway.ask(wanted)).errors == []

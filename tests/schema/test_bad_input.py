@@ -12,10 +12,10 @@ from tests.serving import Gateway, Reply
 NEIGHBOUR = 'well: model(id: "finance.rpt_ar_aging") { id }'
 
 
-async def ask(answers: Gateway, query: str, **variables: Any) -> Reply:
+async def ask(warm_gateway: Gateway, query: str, **variables: Any) -> Reply:
     """Asks beside a field that must be answered whatever becomes of the other."""
     opening, _, rest = query.partition("{")
-    reply = await answers.ask(f"{opening}{{ {NEIGHBOUR} {rest}", **variables)
+    reply = await warm_gateway.ask(f"{opening}{{ {NEIGHBOUR} {rest}", **variables)
     assert reply.status == 200
     assert reply.data["well"] == {"id": "finance.rpt_ar_aging"}
     return reply
@@ -37,36 +37,38 @@ async def ask(answers: Gateway, query: str, **variables: Any) -> Reply:
     ],
 )
 async def test_an_unknown_id_is_null_with_an_error_that_says_what_exists(
-    answers: Gateway, query: str, path: str, hint: str
+    warm_gateway: Gateway, query: str, path: str, hint: str
 ) -> None:
-    reply = await ask(answers, query)
+    reply = await ask(warm_gateway, query)
     assert reply.data[path] is None
     assert reply.codes == {path: "NOT_FOUND"}
     assert hint in reply.errors[0]["message"]
 
 
-async def test_a_model_id_of_several_projects_lists_ids_that_each_name_one(answers: Gateway, oracle: Oracle) -> None:
-    reply = await ask(answers, '{ model(id: "model.common.dim_dates") { id } }')
+async def test_a_model_id_of_several_projects_lists_ids_that_each_name_one(
+    warm_gateway: Gateway, oracle: Oracle
+) -> None:
+    reply = await ask(warm_gateway, '{ model(id: "model.common.dim_dates") { id } }')
     assert reply.data["model"] is None
     assert reply.codes == {"model": "AMBIGUOUS_ID"}
     candidates = reply.errors[0]["extensions"]["candidates"]
     assert candidates == [model.id for model in oracle.models if model.unique_id == "model.common.dim_dates"]
     for candidate in candidates:
         assert candidate in reply.errors[0]["message"]
-        data = await answers.data("query($id: ID!) { model(id: $id) { id uniqueId } }", id=candidate)
+        data = await warm_gateway.data("query($id: ID!) { model(id: $id) { id uniqueId } }", id=candidate)
         assert data["model"] == {"id": candidate, "uniqueId": "model.common.dim_dates"}
 
 
 @pytest.mark.parametrize("given", ["finance.common.dim_dates", "finance.dim_dates"])
-async def test_a_package_may_be_named_where_it_need_not(answers: Gateway, given: str) -> None:
-    data = await answers.data("query($id: ID!) { model(id: $id) { id } }", id=given)
+async def test_a_package_may_be_named_where_it_need_not(warm_gateway: Gateway, given: str) -> None:
+    data = await warm_gateway.data("query($id: ID!) { model(id: $id) { id } }", id=given)
     assert data["model"] == {"id": "finance.dim_dates"}
 
 
 @pytest.mark.parametrize("given", ["x", "-1", "1.5", "0x10", "9" * 30, "٣٠١٠٠١", ""])
 @pytest.mark.parametrize("root", ["job", "run"])
-async def test_the_id_of_a_job_or_run_is_a_number(answers: Gateway, root: str, given: str) -> None:
-    reply = await ask(answers, f"query($id: ID!) {{ {root}(id: $id) {{ id }} }}", id=given)
+async def test_the_id_of_a_job_or_run_is_a_number(warm_gateway: Gateway, root: str, given: str) -> None:
+    reply = await ask(warm_gateway, f"query($id: ID!) {{ {root}(id: $id) {{ id }} }}", id=given)
     assert reply.codes == {root: "BAD_USER_INPUT"}
     assert reply.errors[0]["extensions"]["argument"] == "id"
 
@@ -94,9 +96,9 @@ FILTERED = [
 @pytest.mark.parametrize(("criteria", "argument"), FILTERS)
 @pytest.mark.parametrize(("query", "field"), FILTERED)
 async def test_bounds_that_make_no_sense_are_refused_wherever_they_are_given(
-    answers: Gateway, query: str, field: str, criteria: str, argument: str
+    warm_gateway: Gateway, query: str, field: str, criteria: str, argument: str
 ) -> None:
-    reply = await ask(answers, f"{{ {query % criteria} }}")
+    reply = await ask(warm_gateway, f"{{ {query % criteria} }}")
     path = f"account.{field}".rstrip(".")
     assert reply.codes == {path: "BAD_USER_INPUT"}
     assert reply.errors[0]["extensions"]["argument"] == argument
@@ -104,8 +106,8 @@ async def test_bounds_that_make_no_sense_are_refused_wherever_they_are_given(
 
 
 @pytest.mark.parametrize("literal", ["1e999", "-1e999"])
-async def test_an_infinite_bound_is_refused(answers: Gateway, literal: str) -> None:
-    reply = await answers.ask(f"{{ account {{ models(filter: {{minRuntime: {literal}}}) {{ totalCount }} }} }}")
+async def test_an_infinite_bound_is_refused(warm_gateway: Gateway, literal: str) -> None:
+    reply = await warm_gateway.ask(f"{{ account {{ models(filter: {{minRuntime: {literal}}}) {{ totalCount }} }} }}")
     assert reply.errors
     assert {error["extensions"]["code"] for error in reply.errors} <= {"BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"}
     assert reply.data is None or reply.data["account"]["models"] is None
@@ -130,15 +132,19 @@ async def test_an_infinite_bound_is_refused(answers: Gateway, literal: str) -> N
         ('account(filter: {projectIds: ["nothing"]}) { id }', "", "projectIds"),
     ],
 )
-async def test_an_unknown_id_in_a_filter_is_refused(answers: Gateway, query: str, path: str, argument: str) -> None:
-    reply = await ask(answers, f"{{ {query} }}")
+async def test_an_unknown_id_in_a_filter_is_refused(
+    warm_gateway: Gateway, query: str, path: str, argument: str
+) -> None:
+    reply = await ask(warm_gateway, f"{{ {query} }}")
     assert reply.codes == {f"account.{path}".rstrip("."): "BAD_USER_INPUT"}
     assert reply.errors[0]["extensions"]["argument"] == argument
     assert argument in reply.errors[0]["message"]
 
 
-async def test_an_ambiguous_id_in_a_filter_is_refused_with_its_candidates(answers: Gateway) -> None:
-    reply = await ask(answers, '{ account { models(filter: {modelIds: ["model.common.dim_dates"]}) { totalCount } } }')
+async def test_an_ambiguous_id_in_a_filter_is_refused_with_its_candidates(warm_gateway: Gateway) -> None:
+    reply = await ask(
+        warm_gateway, '{ account { models(filter: {modelIds: ["model.common.dim_dates"]}) { totalCount } } }'
+    )
     assert reply.codes == {"account.models": "AMBIGUOUS_ID"}
     assert "finance.dim_dates" in reply.errors[0]["extensions"]["candidates"]
 
@@ -154,18 +160,18 @@ PAGED = [
 
 
 @pytest.mark.parametrize(("query", "path", "most"), PAGED)
-async def test_the_size_of_a_page_has_bounds(answers: Gateway, query: str, path: str, most: int) -> None:
+async def test_the_size_of_a_page_has_bounds(warm_gateway: Gateway, query: str, path: str, most: int) -> None:
     for name in ("first", "last"):
         for size in (-1, most + 1):
-            reply = await ask(answers, f"{{ {query % f'{name}: {size}'} }}")
+            reply = await ask(warm_gateway, f"{{ {query % f'{name}: {size}'} }}")
             assert reply.codes == {path: "BAD_USER_INPUT"}
             assert reply.errors[0]["extensions"]["argument"] == name
-        assert (await ask(answers, f"{{ {query % f'{name}: {most}'} }}")).errors == []
+        assert (await ask(warm_gateway, f"{{ {query % f'{name}: {most}'} }}")).errors == []
 
 
 @pytest.mark.parametrize(("query", "path", "most"), PAGED)
-async def test_first_and_last_together_are_refused(answers: Gateway, query: str, path: str, most: int) -> None:
-    reply = await ask(answers, f"{{ {query % 'first: 1, last: 1'} }}")
+async def test_first_and_last_together_are_refused(warm_gateway: Gateway, query: str, path: str, most: int) -> None:
+    reply = await ask(warm_gateway, f"{{ {query % 'first: 1, last: 1'} }}")
     assert reply.codes == {path: "BAD_USER_INPUT"}
     assert reply.errors[0]["extensions"]["argument"] == "last"
 
@@ -190,21 +196,21 @@ CURSORS = {
 @pytest.mark.parametrize(("query", "path", "most"), PAGED)
 @pytest.mark.parametrize("name", ["after", "before"])
 async def test_what_was_never_a_cursor_is_refused(
-    answers: Gateway, query: str, path: str, most: int, name: str, cursor: str
+    warm_gateway: Gateway, query: str, path: str, most: int, name: str, cursor: str
 ) -> None:
-    reply = await ask(answers, f"query($cursor: String) {{ {query % f'{name}: $cursor'} }}", cursor=cursor)
+    reply = await ask(warm_gateway, f"query($cursor: String) {{ {query % f'{name}: $cursor'} }}", cursor=cursor)
     assert reply.codes == {path: "BAD_USER_INPUT"}
     assert reply.errors[0]["extensions"]["argument"] == name
 
 
-async def test_a_cursor_of_another_list_is_refused(answers: Gateway) -> None:
-    data = await answers.data(
+async def test_a_cursor_of_another_list_is_refused(warm_gateway: Gateway) -> None:
+    data = await warm_gateway.data(
         "{ account { models(first: 1) { pageInfo { endCursor } } jobs(first: 1) { pageInfo { endCursor } } } }"
     )
     of_models, of_jobs = (data["account"][name]["pageInfo"]["endCursor"] for name in ("models", "jobs"))
-    reply = await ask(answers, "query($c: String) { account { models(after: $c) { totalCount } } }", c=of_jobs)
+    reply = await ask(warm_gateway, "query($c: String) { account { models(after: $c) { totalCount } } }", c=of_jobs)
     assert reply.codes == {"account.models": "BAD_USER_INPUT"}
-    reply = await ask(answers, "query($c: String) { account { jobs(before: $c) { totalCount } } }", c=of_models)
+    reply = await ask(warm_gateway, "query($c: String) { account { jobs(before: $c) { totalCount } } }", c=of_models)
     assert reply.codes == {"account.jobs": "BAD_USER_INPUT"}
 
 
@@ -214,8 +220,10 @@ async def test_a_cursor_of_another_list_is_refused(answers: Gateway) -> None:
 )
 @pytest.mark.parametrize("ranking", ["slowestModels", "longestRunningJobs"])
 @pytest.mark.parametrize("place", ["account", 'account: project(id: "finance")'])
-async def test_a_ranking_has_bounds(answers: Gateway, place: str, ranking: str, arguments: str, argument: str) -> None:
-    reply = await ask(answers, f"{{ {place} {{ {ranking}({arguments}) {{ rank }} }} }}")
+async def test_a_ranking_has_bounds(
+    warm_gateway: Gateway, place: str, ranking: str, arguments: str, argument: str
+) -> None:
+    reply = await ask(warm_gateway, f"{{ {place} {{ {ranking}({arguments}) {{ rank }} }} }}")
     assert reply.codes == {f"account.{ranking}": "BAD_USER_INPUT"}
     assert reply.errors[0]["extensions"]["argument"] == argument
 
@@ -224,19 +232,19 @@ async def test_a_ranking_has_bounds(answers: Gateway, place: str, ranking: str, 
     "filter",
     [{"minRuntime": "soon"}, {"minRuntime": True}, {"tags": [1]}, {"tagsMatch": "SOME"}, {"modelIds": [{}]}, {"x": 1}],
 )
-async def test_variables_of_another_type_are_a_request_error(answers: Gateway, filter: dict[str, Any]) -> None:
-    reply = await answers.ask("query($f: ModelFilter) { account { models(filter: $f) { totalCount } } }", f=filter)
+async def test_variables_of_another_type_are_a_request_error(warm_gateway: Gateway, filter: dict[str, Any]) -> None:
+    reply = await warm_gateway.ask("query($f: ModelFilter) { account { models(filter: $f) { totalCount } } }", f=filter)
     assert reply.status == 400
     assert reply.data is None
     assert [error["extensions"]["code"] for error in reply.errors] == ["BAD_USER_INPUT"]
 
 
-async def test_a_list_of_too_many_values_is_refused_not_cut(answers: Gateway) -> None:
+async def test_a_list_of_too_many_values_is_refused_not_cut(warm_gateway: Gateway) -> None:
     query = "query($tags: [String!]) { account { models(filter: {tags: $tags}) { totalCount } } }"
-    reply = await ask(answers, query, tags=["daily"] * 1_001)
+    reply = await ask(warm_gateway, query, tags=["daily"] * 1_001)
     assert reply.codes == {"account.models": "BAD_USER_INPUT"}
     assert reply.errors[0]["extensions"]["argument"] == "tags"
-    assert (await ask(answers, query, tags=["daily"] * 1_000)).errors == []
+    assert (await ask(warm_gateway, query, tags=["daily"] * 1_000)).errors == []
 
 
 BOUNDED = [
@@ -256,8 +264,8 @@ BOUNDED = [
 
 
 @pytest.mark.parametrize(("question", "path", "argument"), BOUNDED)
-async def test_every_number_has_its_range(answers: Gateway, question: str, path: str, argument: str) -> None:
-    reply = await answers.ask(f"{{ {question} }}")
+async def test_every_number_has_its_range(warm_gateway: Gateway, question: str, path: str, argument: str) -> None:
+    reply = await warm_gateway.ask(f"{{ {question} }}")
     assert reply.codes == {path: "BAD_USER_INPUT"}
     assert reply.errors[0]["extensions"]["argument"] == argument
     assert " to " in reply.errors[0]["message"]
@@ -265,15 +273,15 @@ async def test_every_number_has_its_range(answers: Gateway, question: str, path:
 
 @pytest.mark.parametrize("default", ["", " = null", " = 3"])
 async def test_a_variable_that_is_null_where_only_a_missing_one_has_a_default_is_refused_at_its_field(
-    answers: Gateway, default: str
+    warm_gateway: Gateway, default: str
 ) -> None:
     query = f"query($n: Int{default}) {{ account {{ slowestModels(first: $n) {{ rank }} }} }}"
-    reply = await ask(answers, query, n=None)
+    reply = await ask(warm_gateway, query, n=None)
     assert reply.codes == {"account.slowestModels": "BAD_USER_INPUT"}
     assert reply.data["account"] == {"slowestModels": None}
 
 
-async def test_a_null_in_an_input_field_that_has_a_default_is_refused_at_its_field(answers: Gateway) -> None:
+async def test_a_null_in_an_input_field_that_has_a_default_is_refused_at_its_field(warm_gateway: Gateway) -> None:
     query = "query($m: TagsMatch) { account { models(filter: {tagsMatch: $m}) { totalCount } } }"
-    reply = await ask(answers, query, m=None)
+    reply = await ask(warm_gateway, query, m=None)
     assert reply.codes == {"account.models": "BAD_USER_INPUT"}

@@ -56,12 +56,12 @@ async def check(gateway: Gateway, expected: dict[str, Any], failed: set[str]) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("projects", [("finance",), ("finance", "marketing")])
 async def test_models_that_fail_cost_the_others_one_repeat(
-    gateway: Gateway, answers: Gateway, oracle: Oracle, projects: tuple[str, ...]
+    gateway: Gateway, warm_gateway: Gateway, oracle: Oracle, projects: tuple[str, ...]
 ) -> None:
     broken = of_projects(oracle, *projects)
     gateway.upstream.rewrite = failing(broken)
 
-    await check(gateway, await right_runs(answers), {m.id for m in oracle.models if m.unique_id in broken})
+    await check(gateway, await right_runs(warm_gateway), {m.id for m in oracle.models if m.unique_id in broken})
 
     first, repeat = [call for call in gateway.upstream.calls if call.operation == "ModelHistories"]
     assert set(broken) <= set(first.variables.values())
@@ -69,14 +69,14 @@ async def test_models_that_fail_cost_the_others_one_repeat(
 
 
 @pytest.mark.slow
-async def test_what_was_read_beside_a_failure_is_kept(gateway: Gateway, answers: Gateway, oracle: Oracle) -> None:
+async def test_what_was_read_beside_a_failure_is_kept(gateway: Gateway, warm_gateway: Gateway, oracle: Oracle) -> None:
     broken = of_projects(oracle, "finance")
     gateway.upstream.rewrite = failing(broken)
     await gateway.ask(HISTORIES)
     gateway.upstream.rewrite = None
     gateway.upstream.calls.clear()
 
-    await check(gateway, await right_runs(answers), set())
+    await check(gateway, await right_runs(warm_gateway), set())
 
     (again,) = [call for call in gateway.upstream.calls if call.operation == "ModelHistories"]
     assert [value for name, value in again.variables.items() if name[0] == "u"] == broken

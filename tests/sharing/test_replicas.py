@@ -52,9 +52,9 @@ async def replicas(settings: Settings, count: int = 2) -> AsyncIterator[list[Gat
 
 
 @pytest.fixture
-async def right(answers: Gateway) -> Any:
+async def right(warm_gateway: Gateway) -> Any:
     """The answer of a gateway that shares nothing."""
-    return await answers.data(QUESTION)
+    return await warm_gateway.data(QUESTION)
 
 
 def asked(*gateways: Gateway) -> Counter[tuple[Any, ...]]:
@@ -86,7 +86,7 @@ async def test_what_one_replica_has_read_the_other_does_not_ask_for(
 
 @pytest.mark.slow
 async def test_what_both_ask_for_at_once_is_read_once(
-    demo_store: str, redis: OwnRedis, answers: Gateway, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+    demo_store: str, redis: OwnRedis, warm_gateway: Gateway, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No thing is asked of dbt twice: the two together ask for what one gateway alone asks for. (Where questions need
     different amounts of the same list, as `QUESTION` does of runs, a replica may ask for its own amount beside the
@@ -95,7 +95,7 @@ async def test_what_both_ask_for_at_once_is_read_once(
     monkeypatch.setattr("gateway.caching.shared_facts._LEASE_WAIT", 3 * PATIENCE)
     monkeypatch.setattr("gateway.caching.shared_facts._LEASE_MILLISECONDS", int(4_000 * PATIENCE))
     question = "{ account { slowestModels(first: 100, lastRuns: 3) { runtime model { id jobs { nodes { id } } } } } }"
-    right = await answers.data(question)
+    right = await warm_gateway.data(question)
     async with replicas(sharing(demo_store, redis)) as (first, second), serving(Settings(store_url=demo_store)) as lone:
         await lone.data(question)
         assert await asyncio.gather(first.data(question), second.data(question)) == [right, right]
