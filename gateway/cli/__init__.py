@@ -31,11 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> int:
     """Runs one command and returns the exit code; a known failure is one line on stderr and 2."""
     # Only now: what stands behind the commands takes seconds to import; --help and a wrong option need not wait.
-    from gateway.cli.commands import COMMANDS
+    from gateway.cli.commands import command_of
     from gateway.cli.terminal import complain
 
     try:
-        return COMMANDS[options.command](options)
+        return command_of(options.command)(options)
     except GatewayError as problem:
         complain(f"error: {problem.message}")
         return 2

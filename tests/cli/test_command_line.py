@@ -186,6 +186,6 @@ def test_workers_that_share_nothing_share_out_the_requests_to_dbt(
     for name, value in {**given, "SERVICE_TOKEN": "t", **({"CACHE_URL": redis} if redis else {})}.items():
         monkeypatch.setenv(f"GATEWAY_{name}", value)
     served: list[Settings] = []
-    monkeypatch.setattr("gateway.cli.commands.serve", lambda create, *_: served.append(create.args[0]) or 0)
+    monkeypatch.setattr("gateway.cli.servers.serve", lambda create, *_: served.append(create.args[0]) or 0)
     assert run("serve", "--port", "0", "--workers", workers).returncode == 0
     assert served[0].rates == rates

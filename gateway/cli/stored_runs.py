@@ -1,0 +1,81 @@
+"""The commands that store runs in an archive, and keep what is derived of them."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from datetime import timedelta
+
+from gateway.archive.archive import Archive
+from gateway.archive.retention import Retention, forget_old_runs
+from gateway.archive.rollups import rebuild
+from gateway.cli.data_source import opened, read_folder, tell_problems
+from gateway.cli.scheduled import given_facts
+from gateway.cli.terminal import complain, counted, describe, say
+from gateway.errors import ConfigurationError, UnreadableArtifact
+from gateway.ingest.folders import IngestReport
+from gateway.ingest.layout import Problem
+from gateway.ingest.watching import watch_folder
+
+
+def ingest(options: argparse.Namespace) -> int:
+    """`gateway ingest`: reads a folder once, or watches it."""
+    with opened(options.store) as archive:
+        if options.watch is not None:
+            _watch(archive, options)
+            return 0
+        report = _ingest_once(archive, options)
+    if report.problems and not (report.runs or report.unchanged):
+        raise UnreadableArtifact(f"{options.folder} holds no run that could be read; see the lines above.")
+    return 0
+
+
+def _ingest_once(archive: Archive, options: argparse.Namespace) -> IngestReport:
+    report = read_folder(archive, options.folder, keep_raw=options.keep_raw, given=given_facts(options))
+    say(f"{options.folder}: {counted(report.runs, 'run')} stored, {report.unchanged:,} known already.")
+    _forget(archive, options)
+    say(f"The archive holds {describe(archive.describe())}.")
+    return report
+
+
+def _forget(archive: Archive, options: argparse.Namespace) -> None:
+    if options.keep_days is None and options.keep_runs is None:
+        return
+    age = None if options.keep_days is None else timedelta(days=options.keep_days)
+    forgotten = forget_old_runs(archive, Retention(age, options.keep_runs))
+    if forgotten.runs:
+        say(f"{counted(forgotten.runs, 'run')} forgotten with {counted(forgotten.results, 'result')}.")
+
+
+def _watch(archive: Archive, options: argparse.Namespace) -> None:
+    told: tuple[Problem, ...] = ()
+    try:
+        told = _ingest_once(archive, options).problems
+    except (UnreadableArtifact, ConfigurationError) as failed:
+        complain(f"not yet: {failed.message}")
+    say(f"Watching {options.folder} every {options.watch} s; Ctrl-C ends it.")
+    stop = threading.Event()
+
+    def tell(report: IngestReport) -> None:
+        tell_problems(report)
+        if report.runs:
+            say(f"{options.folder}: {counted(report.runs, 'run')} stored.")
+            try:
+                _forget(archive, options)
+            except ConfigurationError as busy:
+                complain(f"not forgotten yet: {busy.message}")
+
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: stop.set())
+    given = given_facts(options)
+    watch_folder(archive, options.folder, stop, tell, options.watch, keep_raw=options.keep_raw, told=told, given=given)
+
+
+def rebuild_rollups(options: argparse.Namespace) -> int:
+    """`gateway archive rebuild-rollups`."""
+    with opened(options.store, create=False) as archive:
+        with archive.writing() as connection:
+            resources = rebuild(connection)
+        say(f"The roll-ups of {counted(resources, 'resource')} are made anew from {describe(archive.describe())}.")
+    return 0
