@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 
 from gateway.analysis.change_points import CONFIRMED, MOST_RUNS, SUSPECTED, ChangePoint
-from gateway.analysis.series import Sample, lasting_changes, seasonless
+from gateway.analysis.series import TimedRuntime, lasting_changes, seasonless
 from tests.analysis.simulated_series import NOISES, Noise, simulated
 
 SAME_WITHIN = 3
@@ -22,7 +22,7 @@ DAYS = 365
 STEP = 60
 
 
-def looked_at(samples: Sequence[Sample], alpha: float) -> list[ChangePoint]:
+def looked_at(samples: Sequence[TimedRuntime], alpha: float) -> list[ChangePoint]:
     """The changes of at least this certainty."""
     return [one for one in lasting_changes(samples, seasonless(samples)[0]) if one.p <= alpha]
 

@@ -67,6 +67,7 @@ ONE_THING = {
     "an object of the hierarchy, and its face in GraphQL or in the Python library": {
         *{"Account", "Project", "Model", "Job", "Run", "ModelRun", "ModelTest", "Owner", "RunStatus", "RunStep"},
         *{"RunTrigger", "Source", "SourceFreshness", "JobAverage", "ModelAverage", "RuntimeReport"},
+        *{"RuntimeSeries", "RuntimePoint", "RuntimeSegment", "RuntimeTrend", "ChangePoint", "Basis"},
     },
     "a filter, as it is asked for and as it is applied": {
         *{"HistoryScope", "JobFilter", "ModelFilter", "ProjectFilter", "RunFilter", "SearchFilter"},

@@ -22,7 +22,7 @@ from gateway.analysis.trend import Trend, trend
 _DAY_SECONDS = 86_400
 
 
-class Sample(NamedTuple):
+class TimedRuntime(NamedTuple):
     """One run that counts: when it ended (UTC), and its seconds."""
 
     ended_at: datetime
@@ -39,7 +39,7 @@ class SeriesAnalysis:
     is_elevated: bool
 
 
-def analyse(samples: Sequence[Sample], threshold: Threshold = DEFAULT_THRESHOLD) -> SeriesAnalysis:
+def analyse(samples: Sequence[TimedRuntime], threshold: Threshold = DEFAULT_THRESHOLD) -> SeriesAnalysis:
     """What these samples, oldest first, tell. About 1 ms for 100 samples, most of it for the trend."""
     level, season = seasonless(samples)
     points = lasting_changes(samples, level, threshold)
@@ -48,7 +48,7 @@ def analyse(samples: Sequence[Sample], threshold: Threshold = DEFAULT_THRESHOLD)
     return SeriesAnalysis(tuple(points), trend(days, level[since:]), season, is_elevated(level, threshold))
 
 
-def seasonless(samples: Sequence[Sample]) -> tuple[list[float], Season | None]:
+def seasonless(samples: Sequence[TimedRuntime]) -> tuple[list[float], Season | None]:
     """The runtimes without their season, where they follow the weekday or the hour, and that season."""
     runtimes = [sample.seconds for sample in samples]
     times = [sample.ended_at for sample in samples]
@@ -57,7 +57,7 @@ def seasonless(samples: Sequence[Sample]) -> tuple[list[float], Season | None]:
 
 
 def lasting_changes(
-    samples: Sequence[Sample], level: Sequence[float], threshold: Threshold = DEFAULT_THRESHOLD
+    samples: Sequence[TimedRuntime], level: Sequence[float], threshold: Threshold = DEFAULT_THRESHOLD
 ) -> list[ChangePoint]:
     """The changes of `level` (see seasonless), with the medians of the runtimes as they were on both sides. About
     0.1 ms for 100 samples."""
@@ -72,7 +72,7 @@ def lasting_changes(
     ]
 
 
-def seconds_per_day(samples: Sequence[Sample], before: float, after: float) -> float:
+def seconds_per_day(samples: Sequence[TimedRuntime], before: float, after: float) -> float:
     """What a change costs: (after - before) * runs a day, these being (n - 1) / days from the first of n samples to the
     last; less than a day counts as one."""
     days = (samples[-1].ended_at - samples[0].ended_at).total_seconds() / _DAY_SECONDS

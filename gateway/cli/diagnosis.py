@@ -9,7 +9,7 @@ import sys
 
 from gateway.cli.terminal import say
 from gateway.doctor.examination import examine
-from gateway.doctor.report import Report
+from gateway.doctor.report import DoctorReport
 from gateway.errors import ConfigurationError
 from gateway.settings import Settings, load_settings
 from gateway.wiring.upstream import open_upstream
@@ -34,6 +34,6 @@ def diagnose(options: argparse.Namespace) -> int:
     return 0 if report.works else 1
 
 
-async def _examine(settings: Settings) -> Report:
+async def _examine(settings: Settings) -> DoctorReport:
     async with open_upstream(settings) as upstream:
         return await examine(upstream)

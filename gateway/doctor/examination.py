@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gateway
-from gateway.doctor.report import Check, Report, State
+from gateway.doctor.report import Check, DoctorReport, State
 from gateway.errors import GatewayError, UpstreamRefused
 from gateway.hierarchy.project import DeploymentEnvironment, Environment
 from gateway.services.admin.admin_api import AdminApi
@@ -116,7 +116,7 @@ def told(failure: GatewayError) -> str:
     return f"{failure.code}: {failure.message}" + (f" dbt says: {words}" if words else "")
 
 
-async def examine(upstream: Upstream) -> Report:
+async def examine(upstream: Upstream) -> DoctorReport:
     """Looks at everything, whatever fails on the way."""
     watched = _Watched(upstream.transport)
     upstream = replace(upstream, transport=watched)
@@ -130,7 +130,7 @@ async def examine(upstream: Upstream) -> Report:
             found.checks.append(_clock(watched.clock_seconds))
             found.checks.append(_costs(found))
         notes = found.usage.upstream_notes | set(query.notes())
-        return Report(gateway.__version__, found.checks, in_order(notes))
+        return DoctorReport(gateway.__version__, found.checks, in_order(notes))
 
 
 def _addresses(upstream: Upstream) -> Check:

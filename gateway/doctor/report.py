@@ -40,7 +40,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DoctorReport:
     """All checks, in the order they were made, and what answers would lack."""
 
     version: str

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 from gateway.analysis import change_points as changes
-from gateway.analysis.series import Sample, analyse, seconds_per_day
+from gateway.analysis.series import TimedRuntime, analyse, seconds_per_day
 from gateway.hierarchy.basis import Basis
 from gateway.hierarchy.runtime_series import (
     Certainty,
@@ -37,10 +37,10 @@ def analysed(owner: SeriesOwner, points: Sequence[RuntimePoint], basis: Basis) -
     )
 
 
-def _sample(point: RuntimePoint) -> Sample | None:
+def _sample(point: RuntimePoint) -> TimedRuntime | None:
     if point.runtime is None or point.ended_at is None:
         return None
-    return Sample(point.ended_at, point.runtime)
+    return TimedRuntime(point.ended_at, point.runtime)
 
 
 def _segments(points: Sequence[RuntimePoint], starts: Sequence[int]) -> tuple[RuntimeSegment, ...]:
@@ -56,7 +56,7 @@ def _segments(points: Sequence[RuntimePoint], starts: Sequence[int]) -> tuple[Ru
 
 
 def _change(
-    owner: SeriesOwner, counting: Sequence[RuntimePoint], samples: Sequence[Sample], found: changes.ChangePoint
+    owner: SeriesOwner, counting: Sequence[RuntimePoint], samples: Sequence[TimedRuntime], found: changes.ChangePoint
 ) -> ChangePoint:
     first = counting[found.place]
     return ChangePoint(

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from gateway.analysis.series import Sample
+from gateway.analysis.series import TimedRuntime
 
 BEGIN = datetime(2026, 1, 5, 4, tzinfo=UTC)
 """A Monday."""
@@ -36,7 +36,7 @@ NOISES = {
 
 def simulated(
     chance: random.Random, noise: Noise, runs: int = 100, *, step_at: int | None = None, factor: float = 1.0
-) -> list[Sample]:
+) -> list[TimedRuntime]:
     """Daily runs of about a minute; from the run `step_at` on (from 0) they take `factor` times as long."""
     fresh = math.sqrt(1 - noise.correlation**2)
     error = chance.gauss(0, noise.sigma)
@@ -50,5 +50,5 @@ def simulated(
             seconds *= noise.weekend
         if step_at is not None and run >= step_at:
             seconds *= factor
-        samples.append(Sample(BEGIN + timedelta(days=run), seconds))
+        samples.append(TimedRuntime(BEGIN + timedelta(days=run), seconds))
     return samples

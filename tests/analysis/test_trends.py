@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.analysis.season import Season, chi_square_tail, season_chance, season_of, without_season
-from gateway.analysis.series import Sample, analyse, seconds_per_day
+from gateway.analysis.series import TimedRuntime, analyse, seconds_per_day
 from gateway.analysis.trend import trend
 from tests.analysis.simulated_series import BEGIN, Noise, simulated
 
@@ -113,7 +113,7 @@ def test_a_step_behind_weekends_is_found_with_the_medians_that_were() -> None:
 
 
 def test_a_change_costs_its_seconds_as_often_as_runs_come() -> None:
-    twice_a_day = [Sample(BEGIN + timedelta(hours=12 * n), 60.0) for n in range(21)]
+    twice_a_day = [TimedRuntime(BEGIN + timedelta(hours=12 * n), 60.0) for n in range(21)]
     assert seconds_per_day(twice_a_day, 60, 90) == pytest.approx(60)
-    at_once = [Sample(BEGIN, 60.0)] * 11
+    at_once = [TimedRuntime(BEGIN, 60.0)] * 11
     assert seconds_per_day(at_once, 90, 60) == pytest.approx(-300)

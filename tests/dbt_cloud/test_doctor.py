@@ -17,7 +17,7 @@ from gateway.archive.archive import Archive
 from gateway.cli.commands import COMMANDS
 from gateway.cli.options import build_parser
 from gateway.doctor.examination import examine
-from gateway.doctor.report import Report
+from gateway.doctor.report import DoctorReport
 from gateway.errors import ConfigurationError
 from gateway.local_platform.app import create_platform
 from tests.dbt_cloud.account import ACCOUNT
@@ -27,11 +27,11 @@ from tests.dbt_cloud.stand_in import StandIn
 SECRET = "dbtc_not-for-reports-4711"
 
 
-async def report_on(*switches: str, configured: bool = False) -> Report:
+async def report_on(*switches: str, configured: bool = False) -> DoctorReport:
     return await examine(upstream_of(StandIn(*switches), CONFIGURED if configured else ()))
 
 
-def states(report: Report) -> dict[str, str]:
+def states(report: DoctorReport) -> dict[str, str]:
     return {check.name: check.state.value for check in report.checks if check.state.value != "ok"}
 
 
