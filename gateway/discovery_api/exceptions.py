@@ -82,6 +82,10 @@ class AmbiguousModelError(DiscoveryApiError, LookupError):
     """An id that several models share; `details["candidates"]` lists ids that name one each."""
 
 
+class AmbiguousJobError(DiscoveryApiError, LookupError):
+    """A name that several jobs share; `details["candidates"]` lists their ids."""
+
+
 class UpstreamError(DiscoveryApiError):
     """dbt could not be asked, or its answer cannot be used. Subclasses say which."""
 
@@ -168,6 +172,7 @@ _KINDS: Mapping[str, type[NotFoundError]] = {
     "run": RunNotFoundError,
     "projectIds": ProjectNotFoundError,
     "modelIds": ModelNotFoundError,
+    "jobIds": JobNotFoundError,
 }
 
 _NAMES: Mapping[type[errors.GatewayError], type[DiscoveryApiError]] = {
@@ -200,6 +205,8 @@ def named(error: errors.GatewayError) -> DiscoveryApiError:
     """The exception of this library that stands for a failure below it."""
     kind = str(error.details.get("kind") or error.details.get("argument") or "")
     cls = _KINDS.get(kind) or next((_NAMES[one] for one in type(error).__mro__ if one in _NAMES), DiscoveryApiError)
+    if isinstance(error, errors.AmbiguousId) and kind == "job":
+        cls = AmbiguousJobError
     message = _MESSAGES.get(type(error)) or error.message.removeprefix(f"{kind}: ")
     if cls is RunNotFoundError:
         message = f"No run has the id {error.details.get('id')!r}. account.get_runs() and job.get_runs() list runs."

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from heapq import nlargest
 from types import MappingProxyType
+from typing import NamedTuple
 
 from gateway.errors import AmbiguousId, NotFound
 from gateway.hierarchy.filters import ModelFilter
@@ -107,16 +108,25 @@ def find_named(given: str, environments: Iterable[EnvironmentModels]) -> Model |
     return found[0] if found else None
 
 
-def not_found(kind: str, given: str, existing: Sequence[str], close: Sequence[str]) -> NotFound:
-    """The error for an id that names nothing: it offers the closest ids, or the first few there are."""
+class Unknown(NamedTuple):
+    """What names nothing: an id, or what `what` says, of a kind of object."""
+
+    kind: str
+    given: str
+    what: str = "id"
+
+
+def not_found(unknown: Unknown, existing: Sequence[str], close: Sequence[str], labels: Mapping[str, str]) -> NotFound:
+    """The error for it: it offers the closest ids, or the first few there are, as `labels` word them."""
+    kind, given, what = unknown
     if close:
-        hint = f"Did you mean {', '.join(close)}?"
+        hint = f"Did you mean {', '.join(labels.get(one, one) for one in close)}?"
     elif existing:
-        shown = ", ".join(sorted(existing)[:10])
+        shown = ", ".join(labels.get(one, one) for one in sorted(existing)[:10])
         hint = f"There are {len(existing)}: {shown}{' …' if len(existing) > 10 else '.'}"
     else:
         hint = f"There is no {kind} here at all."
-    return NotFound(f"No {kind} has the id {given!r}. {hint}", id=given, kind=kind, closest=list(close))
+    return NotFound(f"No {kind} has the {what} {given!r}. {hint}", kind=kind, closest=list(close), **{what: given})
 
 
 def closest(given: str, candidates: Sequence[str]) -> list[str]:

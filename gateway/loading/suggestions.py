@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.errors import BadUserInput, NotFound
 from gateway.hierarchy.filters import ModelFilter
-from gateway.hierarchy.model_index import LONGEST_SHOWN, EnvironmentModels, closest, find_named, most_similar, not_found
+from gateway.hierarchy.model_index import (
+    LONGEST_SHOWN,
+    EnvironmentModels,
+    Unknown,
+    closest,
+    find_named,
+    most_similar,
+    not_found,
+)
 from gateway.loading.field_context import FieldContext
+
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 # Comparing two ids takes about 50 µs.
 _COMPARED_AT_ONCE = 20
 _STEPS_OF_A_COMPARISON = 50
 
 
-async def unknown(context: FieldContext, kind: str, given: str, existing: Sequence[str]) -> NotFound:
-    """The error for an id that names nothing: it offers the closest ids, or the first few there are. Of many such ids
-    in one request only the first few are compared; the others hear how many there are."""
+async def unknown(
+    context: FieldContext,
+    kind: str,
+    given: str,
+    existing: Sequence[str],
+    *,
+    labels: Mapping[str, str] = _NO_LABELS,
+    what: str = "id",
+) -> NotFound:
+    """The error for an id, or for a name as `what` says, that names nothing: it offers the closest there are, or the
+    first few, each as `labels` word it. Of many in one request only the first few are compared; the others hear how
+    many there are."""
     given = given[:LONGEST_SHOWN]
     if not context.loaders.may_suggest():
-        return NotFound(f"No {kind} has the id {given!r}. There are {len(existing)}.", id=given, kind=kind, closest=[])
+        told = f"No {kind} has the {what} {given!r}. There are {len(existing)}."
+        return NotFound(told, kind=kind, closest=[], **{what: given})
     similar: Sequence[str] = ()
     async for piece in pieces(existing, 1.5):
         similar = most_similar(given, [*similar, *piece])
@@ -29,7 +50,7 @@ async def unknown(context: FieldContext, kind: str, given: str, existing: Sequen
         some = similar[start : start + _COMPARED_AT_ONCE]
         await checkpoint(len(some) * _STEPS_OF_A_COMPARISON)
         close = closest(given, [*close, *some])
-    return not_found(kind, given, existing, close)
+    return not_found(Unknown(kind, given, what), existing, close, labels)
 
 
 async def named_models(

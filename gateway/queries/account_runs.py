@@ -11,7 +11,7 @@ from gateway.hierarchy.job import Run
 from gateway.hierarchy.list_filters import RunFilter
 from gateway.hierarchy.project import Project
 from gateway.loading.field_context import FieldContext
-from gateway.loading.suggestions import unknown
+from gateway.queries.job_names import unknown_job
 from gateway.queries.jobs import MOST_RUNS, executed_models, meeting, named_in_projects
 from gateway.services.admin.admin_facts import RunListing
 from gateway.services.admin.run_query import RunQuery, run_queries
@@ -73,7 +73,7 @@ async def _ensure_sensible(context: FieldContext, projects: Sequence[Project], w
     for job_id in where.job_ids or ():
         # A job that was deleted has left runs.
         if job_id not in known and not (await context.loaders.matching_runs([RunQuery(job_id=job_id)], 1)).runs:
-            missing = await unknown(context, "job", str(job_id), [str(one) for one in sorted(known)])
+            missing = await unknown_job(context, job_id)
             raise BadUserInput(f"jobIds: {missing.message}", argument="jobIds")
 
 

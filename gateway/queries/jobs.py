@@ -18,7 +18,6 @@ from gateway.hierarchy.model_orders import models_in_order
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.variants import ALL_VARIANTS, Variant, variant_of_commands
 from gateway.loading.field_context import FieldContext
-from gateway.loading.suggestions import unknown
 from gateway.queries.models import select_models
 from gateway.queries.projects import project_of_environment
 from gateway.services.models.model_histories import HistoryKey
@@ -109,14 +108,6 @@ def number_of(given: str, kind: str, argument: str = "id") -> int:
     if not (given.isascii() and given.isdigit() and len(given) <= 18):
         raise BadUserInput(f"The id of a {kind} is dbt's number for it; {given[:40]!r} is not one.", argument=argument)
     return int(given)
-
-
-async def find_job(context: FieldContext, job_id: int) -> Job:
-    """The job with this id. Raises NotFound that says which jobs exist."""
-    jobs = await context.loaders.jobs()
-    if job_id not in jobs:
-        raise await unknown(context, "job", str(job_id), [str(one) for one in sorted(jobs)])
-    return jobs[job_id]
 
 
 async def find_run(context: FieldContext, run_id: int) -> Run:

@@ -22,7 +22,8 @@ from gateway.hierarchy.runtime_series import (
     SeriesOwner,
 )
 from gateway.loading.field_context import FieldContext
-from gateway.queries.jobs import MOST_RUNS, find_job, variants_of
+from gateway.queries.job_names import find_job
+from gateway.queries.jobs import MOST_RUNS, variants_of
 from gateway.queries.models import MOST_HISTORY, commands_of, model_history
 from gateway.queries.series_analysis import analysed
 

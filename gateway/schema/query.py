@@ -10,7 +10,7 @@ from gateway.errors import BadUserInput
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
-from gateway.queries import jobs, models, projects
+from gateway.queries import job_names, jobs, models, projects
 from gateway.schema.account import Account
 from gateway.schema.arguments import ProjectsFilter
 from gateway.schema.context import Info, field_context
@@ -43,7 +43,18 @@ WantedEnvironment = Annotated[
         "contradiction is refused."
     ),
 ]
-JobId = Annotated[strawberry.ID, strawberry.argument(description="dbt's id of the job.")]
+JobId = Annotated[strawberry.ID | None, strawberry.argument(description="dbt's id of the job.")]
+JobName = Annotated[
+    str | None,
+    strawberry.argument(
+        description="The job's name in place of its id: as it is written, else compared without case. Several jobs of "
+        "one name are refused with their ids."
+    ),
+]
+ProjectOfJob = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(description="With a name: the project whose job it is, by id."),
+]
 RunId = Annotated[strawberry.ID, strawberry.argument(description="dbt's id of the run.")]
 
 
@@ -87,9 +98,20 @@ class Query:
     ) -> model_facts.Model:
         return await models.find_model(field_context(info), id, environment or None)
 
-    @strawberry.field(description="One job, of any environment.", graphql_type=Job | None)
-    async def job(self, info: Info, id: JobId) -> job_facts.Job:
-        return await jobs.find_job(field_context(info), jobs.number_of(id, "job"))
+    @strawberry.field(description="One job, of any environment, by its id or by its name.", graphql_type=Job | None)
+    async def job(
+        self,
+        info: Info,
+        id: JobId = strawberry.UNSET,
+        name: JobName = strawberry.UNSET,
+        project: ProjectOfJob = strawberry.UNSET,
+    ) -> job_facts.Job:
+        ask = field_context(info)
+        if bool(id) is bool(name) or (project and not name):
+            raise BadUserInput("Give a job's id, or its name, with which may go a project.", argument="id")
+        if id:
+            return await job_names.find_job(ask, jobs.number_of(id, "job"))
+        return await job_names.find_job_named(ask, name or "", project or None)
 
     @strawberry.field(description="One run, of any job.", graphql_type=Run | None)
     async def run(self, info: Info, id: RunId) -> job_facts.Run:

@@ -12,7 +12,7 @@ from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy.ranking import Ranked
 from gateway.hierarchy.triggers import TriggerCategory, trigger_category
-from gateway.queries import averages, jobs, run_models
+from gateway.queries import averages, job_names, jobs, run_models
 from gateway.schema.arguments import MOST_RANKED, ModelsFilter, ModelsInRunFilter, Offset, Slowest, TopN
 from gateway.schema.connections import (
     DEFAULT_PAGE,
@@ -99,7 +99,7 @@ class Run:
     )
     async def job(self, parent: Parent, info: Info) -> job_facts.Job | None:
         try:
-            return await jobs.find_job(field_context(info), parent.job_id)
+            return await job_names.find_job(field_context(info), parent.job_id)
         except NotFound:
             return None
 

@@ -13,7 +13,7 @@ from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import runtime_series as facts
 from gateway.hierarchy.history import LeftOutReason
 from gateway.hierarchy.runtime_series import Certainty
-from gateway.queries import jobs, models, projects, runtime_series
+from gateway.queries import job_names, jobs, models, projects, runtime_series
 from gateway.schema.basis import Basis
 from gateway.schema.context import Info, field_context
 from gateway.schema.costs import about
@@ -181,6 +181,6 @@ def number_of_job(given: strawberry.ID | None) -> int | None:
 
 async def _job_or_none(info: Info, job_id: int) -> job_facts.Job | None:
     try:
-        return await jobs.find_job(field_context(info), job_id)
+        return await job_names.find_job(field_context(info), job_id)
     except NotFound:
         return None

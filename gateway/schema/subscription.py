@@ -12,7 +12,7 @@ from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.loading.field_context import FieldContext
-from gateway.queries import jobs, projects, rankings
+from gateway.queries import job_names, jobs, projects, rankings
 from gateway.queries.live import Live, changed_rankings, finished_runs
 from gateway.queries.rankings import RankingArguments
 from gateway.schema.arguments import Environment, JobsFilter, LastRuns, ModelsFilter, TopN
@@ -47,7 +47,7 @@ class Subscription:
     ) -> AsyncGenerator[job_facts.Run, None]:
         ask = field_context(info)
         wanted = await _known_projects(ask, project_ids) if project_ids else None
-        job = (await jobs.find_job(ask, jobs.number_of(job_id, "job"))).id if job_id else None
+        job = (await job_names.find_job(ask, jobs.number_of(job_id, "job"))).id if job_id else None
         return finished_runs(_live(info), wanted, job)
 
     @strawberry.subscription(

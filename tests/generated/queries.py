@@ -34,7 +34,8 @@ from graphql import (
 
 SLICING = ("first", "last")
 # Of each of these groups at most one argument is given: the others would be nonsense beside it.
-EXCLUSIVE = (("first", "last"), ("orderBy", "after", "before"))
+EXCLUSIVE = (("first", "last"), ("orderBy", "after", "before"), ("id", "name"))
+NEEDED = {"Query.job": ("id", "id", "name")}
 SMALL_SLICES = (1, 2, 3)
 
 
@@ -218,6 +219,10 @@ class QueryGenerator:
             if len(rivals) > 1:
                 kept = self._random.choice(rivals)
                 chosen = [argument for argument in chosen if argument == kept or argument not in rivals]
+        # Of these a field needs one.
+        needed = NEEDED.get(f"{parent.name}.{name}", ())
+        if needed and not set(chosen) & set(needed) and self._chance(0.9):
+            chosen.append(self._random.choice(needed))
         given = []
         with self._slicing_to(SMALL_SLICES if lists else None):
             for argument in chosen:

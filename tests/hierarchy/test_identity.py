@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.errors import AmbiguousId, NotFound
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.model_ids import model_ids, names_meant
-from gateway.hierarchy.model_index import EnvironmentModels, closest, find_named, most_similar, not_found
+from gateway.hierarchy.model_index import EnvironmentModels, Unknown, closest, find_named, most_similar, not_found
 from gateway.hierarchy.unique_ids import local_name
 
 NAMES = st.sampled_from(["orders", "orders.v1", "orders.v2", "dates", "Orders"])
@@ -45,7 +45,7 @@ def resolve_model(given_id: str, searched: list[EnvironmentModels]) -> Model:
     found = find_named(given_id, searched)
     if found is None:
         known = [one for place in searched for one in place.ids]
-        raise not_found("model", given_id, known, closest(given_id, most_similar(given_id, known)))
+        raise not_found(Unknown("model", given_id), known, closest(given_id, most_similar(given_id, known)), {})
     return found
 
 

@@ -39,6 +39,7 @@ class Place:
     serial: Any = field(default_factory=lambda: count(1))
     models: list[str] = field(default_factory=list)
     jobs: list[int] = field(default_factory=list)
+    job_names: list[str] = field(default_factory=list)
     runs: list[int] = field(default_factory=list)
 
     @property
@@ -84,6 +85,7 @@ def write_account(out: Path, all_places: Sequence[Place]) -> None:
         for serial in (1, 2):
             jobs.append(_job(place, serial))
             place.jobs.append(jobs[-1]["id"])
+            place.job_names.append(jobs[-1]["name"])
     environments = [
         {
             "id": place.environment_id,

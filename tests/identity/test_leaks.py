@@ -98,6 +98,8 @@ def values(all_places: Sequence[Place]) -> Mapping[str, Sequence[Any]]:
         "Query.project(id)": [*projects, "zq3x0000z_shap", "twin"],
         "Query.model(id)": [*models, *ids, *(one[:-2] for one in ids), "m1"],
         "Query.job(id)": [*jobs, "12"],
+        "Query.job(name)": [*(name for place in all_places for name in place.job_names), "Job zq3x0014y"],
+        "Query.job(project)": projects,
         "Query.run(id)": [*runs, "12"],
         "Query._entities(representations)": [
             {"__typename": kind, "id": one} for kind in entities for one in entities[kind]
@@ -108,6 +110,13 @@ def values(all_places: Sequence[Place]) -> Mapping[str, Sequence[Any]]:
         "maxRuntime": [5, 100],
         "modelIds": [*ids, *models],
         "packages": projects,
+        "jobIds": [*jobs, "12"],
+        "nameContains": ["m1", "job", "zq3x"],
+        "folder": ["models"],
+        "groups": ["zq3x0014z"],
+        "owners": ["zq3x0014z@example.com"],
+        "lastRunSince": ["2026-03-02T00:00:00Z"],
+        "startedSince": ["2026-03-02T00:00:00Z"],
         "projectIds": projects,
         "first": [1, 2, 5, 40],
         "last": [1, 2, 5, 40],

@@ -12,6 +12,7 @@ from tests.oracle.interpreter import Refused
 
 Criteria = Mapping[str, Any] | None
 RUN_STATUSES = {10: "SUCCESS", 20: "FAILURE", 30: "CANCELLED"}
+TRIGGERS = {"scheduled": "SCHEDULE", "github_pull_request": "CI", "retry": "RERUN"}
 DEFAULT_PAGE = 100
 # From what asks for no attention to what asks for most, as the schema words it.
 SEVERITIES = ["SUCCESS", "REUSED", "SKIPPED", "QUEUED", "RUNNING", "UNKNOWN", "WARN", "CANCELLED", "FAILURE"]
@@ -51,6 +52,8 @@ def meets(thing: Model | Result, criteria: Criteria) -> bool:
         return False
     if (packages := wanted.get("packages")) is not None and node.package not in packages:
         return False
+    if (part := wanted.get("nameContains")) is not None and part.lower() not in thing.unique_id.split(".", 2)[2]:
+        return False
     return (statuses := wanted.get("statuses")) is None or outcome(thing) in statuses
 
 
@@ -60,12 +63,33 @@ def outcome(thing: Model | Result) -> str | None:
     return status_of(thing.last.result.status) if thing.last else None
 
 
+STATE = ("folder", "groups", "owners", "access", "lastRunSince", "lastRunUntil")
+
+
+def state_meets(model: Model, criteria: Criteria) -> bool:
+    """Whether what is known of a model now meets a filter."""
+    wanted, node = criteria or {}, model.node
+    folder, groups, owners, access, since, until = (wanted.get(name) for name in STATE)
+    ended = model.last.result.generated_at if model.last else None
+    return (
+        (folder is None or node.path.startswith(folder.rstrip("/") + "/"))
+        and (groups is None or node.group in groups)
+        # Of owners only [] is drawn, which matches nothing.
+        and owners is None
+        and (access is None or (node.access or "").upper() in access)
+        and (since is None or (ended is not None and ended >= moment(since)))
+        and (until is None or ended is None or ended < moment(until))
+    )
+
+
 def named(projects: Iterable[Project], criteria: Criteria) -> set[tuple[str, str]] | None:
-    """The (project, unique id) that a filter's ids name; None when it has none. An id must name one model."""
+    """The (project, unique id) of models that a filter's ids name and whose state it admits; None when it asks for
+    neither. An id must name one model."""
     ids = (criteria or {}).get("modelIds")
-    if ids is None:
-        return None
     everything = [model for project in projects for model in project.models]
+    met = {(model.project, model.unique_id) for model in everything if state_meets(model, criteria)}
+    if ids is None:
+        return met if any((criteria or {}).get(name) is not None for name in STATE) else None
     found = set()
     for one in ids:
         matches = {
@@ -76,7 +100,7 @@ def named(projects: Iterable[Project], criteria: Criteria) -> set[tuple[str, str
         if len(matches) != 1:
             raise Refused("AMBIGUOUS_ID" if matches else "BAD_USER_INPUT")
         found |= matches
-    return found
+    return found & met
 
 
 def _without_environment(model: Model) -> str:
@@ -181,6 +205,7 @@ def admits_run(run: Run, criteria: Criteria) -> bool:
     return (
         _one_of(RUN_STATUSES[run.record["status"]], wanted.get("statuses"))
         and _one_of(str(run.job_id), wanted.get("jobIds"))
+        and _one_of(TRIGGERS[run.record["trigger"]["cause_category"]], wanted.get("triggers"))
         and _one_of(run.record["git_branch"], wanted.get("gitBranches"))
         and (since is None or run.start >= moment(since))
         and (until is None or run.start < moment(until))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from statistics import fmean
 from typing import Any
 from urllib.parse import quote
@@ -157,7 +157,14 @@ class Hierarchy:
         return self._one(self._oracle.models, asked["id"])
 
     def query_job(self, _: None, asked: Arguments) -> Job:
-        return self._one(self._oracle.jobs, asked["id"])
+        key, name, project = (asked.get(one) for one in ("id", "name", "project"))
+        if bool(key) is bool(name) or (project and not name):
+            raise Refused("BAD_USER_INPUT")
+        if key:
+            return self._one(self._oracle.jobs, key)
+        place = self._one(self._oracle.production, project).environment_id if project else None
+        here = [job for job in self._oracle.jobs if place in (None, job.environment_id)]
+        return self._one([job for job in here if job.record["name"].lower() == name.lower()], None)
 
     def query_run(self, _: None, asked: Arguments) -> Run:
         return self._one(self._oracle.runs, asked["id"])
@@ -176,8 +183,9 @@ class Hierarchy:
         return self._one(lists.get(kind, oracle.production), key)
 
     @staticmethod
-    def _one(things: Iterable[Any], key: str) -> Any:
-        found = next((one for one in things if str(one.id) == key), None)
+    def _one(things: Iterable[Any], key: str | None) -> Any:
+        """The thing with this id, or the first where no id is asked for."""
+        found = next((one for one in things if key is None or str(one.id) == key), None)
         if found is None:
             raise Refused("NOT_FOUND")
         return found
@@ -450,13 +458,19 @@ def text_of(criteria: Criteria) -> str:
 def _told(criteria: Criteria) -> dict[str, Any]:
     """What a filter says of models."""
     wanted = criteria or {}
-    names = ("tags", "minRuntime", "maxRuntime", "modelIds", "packages")
+    names = ("tags", "minRuntime", "maxRuntime", "modelIds", "packages", "groups", "owners", "folder")
     told = {name: wanted[name] for name in names if wanted.get(name) is not None}
     told |= {name: f"{wanted[name]:g}" for name in ("minRuntime", "maxRuntime") if name in told}
     if wanted.get("materialization") is not None:
         told["materialization"] = wanted["materialization"].lower()
-    if wanted.get("statuses") is not None:
-        told["statuses"] = [one.lower() for one in wanted["statuses"]]
+    for name in ("statuses", "access"):
+        if wanted.get(name) is not None:
+            told[name] = [one.lower() for one in wanted[name]]
+    if wanted.get("nameContains") is not None:
+        told["nameContains"] = wanted["nameContains"].lower()
+    for name in ("lastRunSince", "lastRunUntil"):
+        if wanted.get(name) is not None:
+            told[name] = moment(wanted[name]).astimezone(UTC).isoformat()
     if "tags" in told and wanted.get("tagsMatch") == "ALL":
         told["tagsMatch"] = "ALL"
     return told

@@ -205,3 +205,11 @@ async def test_a_gateway_is_ready_when_dbt_knows_its_environments(settings_witho
     for url, status in ((settings_without_admin.discovery_url, 200), ("http://127.0.0.1:1/graphql", 503)):
         async with serving(settings_without_admin.model_copy(update={"discovery_url": url})) as gateway:
             assert (await gateway.client.get("/readyz")).status_code == status
+
+
+async def test_what_only_the_admin_api_tells_cannot_be_asked_for(inferred: Gateway) -> None:
+    reply = await inferred.ask(
+        '{ job(name: "Finance daily") { id } account { runs(filter: {triggers: [CI]}) { totalCount } } }'
+    )
+    assert set(reply.codes.values()) == {"BAD_USER_INPUT"}
+    assert set(reply.codes) == {"job", "account.runs"}

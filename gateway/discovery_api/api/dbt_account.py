@@ -42,7 +42,7 @@ from gateway.hierarchy.model import Model as ModelFacts
 from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.hierarchy.project import Project as ProjectFacts
 from gateway.loading.field_context import FieldContext
-from gateway.queries import account_runs, jobs, models, rankings, sources
+from gateway.queries import account_runs, job_names, jobs, models, rankings, sources
 from gateway.queries.projects import find_account, select_projects
 
 T = TypeVar("T")
@@ -106,9 +106,23 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
 
         return self.client.ask(question, lambda found: Model.of(found, self.client))
 
-    def job(self, job_id: int | str) -> Job:
-        """The job with this id. Raises JobNotFoundError."""
-        return Job(job_id, client=self.client).load()
+    def job(
+        self, job_id: int | str | None = None, *, name: str | None = None, project: str | Project | None = None
+    ) -> Job:
+        """The job with this id, or with this name: as it is written, else compared without case.
+
+        `project` is that of the job with the name. Raises JobNotFoundError with names that are close, AmbiguousJobError
+        with the ids of the jobs that share the name, and ProjectNotFoundError.
+        """
+        if (job_id is None) is (name is None) or (project is not None and name is None):
+            raise InvalidArgumentError("Give job_id, or name, with which may go a project.")
+        if name is None:
+            return Job(job_id or 0, client=self.client).load()
+        place = project.project_id if isinstance(project, Project) else project
+        return self.client.ask(
+            lambda field_context: job_names.find_job_named(field_context, name, place),
+            lambda found: Job.of(found, self.client),
+        )
 
     def run(self, run_id: int | str) -> Run:
         """The run with this id. Raises RunNotFoundError."""

@@ -37,7 +37,7 @@ from gateway.hierarchy.job import Job as Facts
 from gateway.hierarchy.job import Run as RunFacts
 from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.loading.field_context import FieldContext
-from gateway.queries import averages, jobs, run_models, runtime_series, runtimes
+from gateway.queries import averages, job_names, jobs, run_models, runtime_series, runtimes
 from gateway.queries.run_models import RankedInRun
 
 
@@ -75,7 +75,7 @@ class Job:
         return self._known
 
     async def _find(self, field_context: FieldContext) -> Facts:
-        return await jobs.find_job(field_context, jobs.number_of(self.job_id, "job"))
+        return await job_names.find_job(field_context, jobs.number_of(self.job_id, "job"))
 
     def load(self) -> Job:
         """This job, read if it was not yet. Raises JobNotFoundError."""
