@@ -12,7 +12,7 @@ from graphql import parse
 
 from tests.generated.conformance import faults_of_answer, faults_of_errors
 from tests.generated.cursors import Cursors
-from tests.generated.demo import SCHEMA_FILE, demo_values, read_schema
+from tests.generated.demo import SCHEMA_FILE, demo_values, read_schema, read_schema_of_oracle
 from tests.generated.mutations import Mutator
 from tests.generated.queries import QueryGenerator
 from tests.oracle.account import Oracle
@@ -45,7 +45,7 @@ class Campaign:
     def __init__(self, gateway: Gateway, oracle: Oracle, seed: int) -> None:
         self._gateway = gateway
         self._schema = read_schema()
-        self._generator = QueryGenerator(seed, self._schema, demo_values(oracle))
+        self._generator = QueryGenerator(seed, read_schema_of_oracle(), demo_values(oracle))
         self._mutator = Mutator(seed)
         sdl = SCHEMA_FILE.read_text("utf-8")
         hierarchy = Hierarchy(oracle, sdl)
