@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select, update
 
 from gateway.archive.artifacts import Manifest, ManifestEntry, Metadata
 from gateway.archive.contents import ContentStore
+from gateway.archive.node_names import name_of
 from gateway.archive.tables import invocations, manifest_files, resources
 
 _SECTIONS = {"source": "sources", "unit_test": "unit_tests", "exposure": "exposures", "saved_query": "saved_queries"}
@@ -61,12 +62,10 @@ def _entry(unique_id: str) -> ManifestEntry | None:
     package, _, name = rest.partition(".")
     if not name:
         return None
-    entry = ManifestEntry(unique_id=unique_id, name=name, resource_type=kind, package_name=package)
+    entry = ManifestEntry(unique_id=unique_id, name=name_of(unique_id), resource_type=kind, package_name=package)
     first, _, last = name.rpartition(".")
     if kind == "source":
-        entry.source_name, _, entry.name = name.partition(".")
-    elif kind == "test":
-        entry.name = name.partition(".")[0]
-    elif first and (version := _VERSION.fullmatch(last)):
-        entry.name, entry.version = first, int(version[1])
+        entry.source_name = name.partition(".")[0]
+    elif first and kind not in ("test", "unit_test") and (version := _VERSION.fullmatch(last)):
+        entry.version = int(version[1])
     return entry

@@ -37,8 +37,10 @@ _COLUMNS = (
     results.c.compile_completed_at,
     results.c.execute_started_at,
     results.c.execute_completed_at,
+    results.c.rows_affected,
     invocations.c.uuid,
     invocations.c.elapsed,
+    invocations.c.step,
     _threads.c.body.label("thread"),
     _messages.c.body.label("error"),
 )

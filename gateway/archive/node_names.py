@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
+
+_VERSION = re.compile(r"v\d+")
 
 
 def kind_of(unique_id: str) -> str:
     """The kind of a node: model, test, seed, operation …"""
     return unique_id.partition(".")[0][:32]
+
+
+def name_of(unique_id: str) -> str:
+    """The name of a node as far as its id tells: without the hash of a test, the version of a model, or the model of a
+    unit test. The whole id where it has too few parts."""
+    kind, *parts = unique_id.split(".", 2)
+    if len(parts) < 2:
+        return unique_id
+    name = parts[1]
+    first, _, rest = name.partition(".")
+    if kind == "test":
+        return first
+    if kind in ("source", "unit_test"):
+        return rest or name
+    before, _, last = name.rpartition(".")
+    return before if before and _VERSION.fullmatch(last) else name
 
 
 def package_of(unique_ids: Iterable[str]) -> str | None:

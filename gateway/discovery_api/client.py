@@ -101,7 +101,7 @@ class Client:
             with measuring(usage), deadline_in(self._timeout):
                 ask = FieldContext(Loaders(opened.services, projection, ids=IdScope.ENVIRONMENT))
                 answer = await question(ask)
-            return answer, [MissingPart(part.project_id, named(part.error)) for part in ask.failures]
+            return answer, [MissingPart(part.project_id or part.part, named(part.error)) for part in ask.failures]
 
         try:
             answer, missing = self._connection.run(field_context)

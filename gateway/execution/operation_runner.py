@@ -216,7 +216,7 @@ def _is_about_a_value(original: Exception) -> bool:
 def format_partial(failure: PartialFailure) -> dict[str, Any]:
     """A missing part in its public form."""
     extensions = {**failure.error.extensions, "project": failure.project_id, "partial": True}
-    message = f"Project {failure.project_id} is missing from this answer: {failure.error.message}"
+    message = f"{failure.subject} is missing from this answer: {failure.error.message}"
     return {"message": message, "path": list(failure.path), "extensions": extensions}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from gateway.hierarchy.resource_type import ResourceType
 from gateway.hierarchy.status import RunStatus
 
 
@@ -140,7 +141,8 @@ class ModelRun:
 
     `runtime` is the model's own execution time in seconds, None when it did not execute (skipped, cancelled before it
     began). `tags` and `materialization` are those of that run. `ended_at` is when its invocation ended. `superseded`: a
-    later step of the same run has a result for the model too.
+    later step of the same run has a result for the model too. `step` is the place of its invocation among the run's,
+    from 1, and `rows_affected` what the warehouse reports as written; only an archive knows them.
     """
 
     unique_id: str
@@ -161,6 +163,18 @@ class ModelRun:
     invocation_id: str | None
     ended_at: datetime | None
     superseded: bool = False
+    step: int | None = None
+    rows_affected: int | None = None
+
+    @property
+    def resource_type(self) -> ResourceType:
+        """What it is among the results of a run."""
+        return ResourceType.MODEL
+
+    @property
+    def message(self) -> str | None:
+        """What results of every type have: dbt's message where it ended in a failure or a warning."""
+        return self.error
 
     @property
     def id(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.model import Model, ModelRun
+from gateway.hierarchy.node_result import NodeResult
 from gateway.hierarchy.source import Source
 from gateway.hierarchy.status import RunStatus
 
@@ -63,6 +64,15 @@ class SourceOrderField(StrEnum):
 
     ID = "id"
     AGE = "age"
+
+
+class NodeResultOrderField(StrEnum):
+    """What results of a run can be ordered by."""
+
+    UNIQUE_ID = "unique_id"
+    RUNTIME = "runtime"
+    START_TIME = "start_time"
+    SEVERITY = "severity"
 
 
 @total_ordering
@@ -175,12 +185,23 @@ def source_order(field: SourceOrderField, direction: Direction) -> Order[Source]
     return Order(values[field], lambda source: source.place, direction, volatile=_is_volatile(field))
 
 
-OrderField = ModelOrderField | JobOrderField | RunOrderField | SourceOrderField
+def node_result_order(field: NodeResultOrderField, direction: Direction) -> Order[NodeResult]:
+    """Results of one run by unique id, runtime, start, or severity. They do not change once the run has ended."""
+    values: dict[NodeResultOrderField, Callable[[NodeResult], Value]] = {
+        NodeResultOrderField.UNIQUE_ID: lambda result: result.unique_id,
+        NodeResultOrderField.RUNTIME: lambda result: result.runtime,
+        NodeResultOrderField.START_TIME: lambda result: _moment(result.start_time),
+        NodeResultOrderField.SEVERITY: lambda result: result.status.severity,
+    }
+    return Order(values[field], lambda result: result.unique_id, direction)
+
+
+OrderField = ModelOrderField | JobOrderField | RunOrderField | SourceOrderField | NodeResultOrderField
 
 
 def usual_direction(field: OrderField) -> Direction:
     """What a reader expects without a word: ids and names from A, all else with the greatest first."""
-    return Direction.ASC if field.name in ("ID", "NAME") else Direction.DESC
+    return Direction.ASC if field.name in ("ID", "NAME", "UNIQUE_ID") else Direction.DESC
 
 
 def _is_volatile(field: OrderField) -> bool:

@@ -19,6 +19,7 @@ from gateway.archive.model_results import (
     runs_with_artifacts,
 )
 from gateway.archive.node_content import materialization, tags_of
+from gateway.archive.node_names import name_of
 from gateway.archive.rows import AnyRow
 from gateway.archive.times import from_micros
 from gateway.hierarchy.model import BuiltModel, ModelRun
@@ -136,24 +137,26 @@ def _run_model(row: AnyRow, node: Node | None, share: Share) -> RunModel:
         run_id=row.run_id,
         job_id=row.job_id,
         environment_id=row.environment_id,
-        name=node.name if node else row.unique_id.rpartition(".")[2],
+        name=node.name if node else name_of(row.unique_id),
         package_name=node.package_name if node else None,
         tags=tags_of(node) if node else [],
         materialized_type=materialization(node) if node else None,
         status=row.status,
         error=row.error,
         execution_time=row.execution_time,
-        compile_started_at=_time(row.compile_started_at),
-        compile_completed_at=_time(row.compile_completed_at),
-        execute_started_at=_time(row.execute_started_at),
-        execute_completed_at=_time(row.execute_completed_at),
+        compile_started_at=milliseconds_of(row.compile_started_at),
+        compile_completed_at=milliseconds_of(row.compile_completed_at),
+        execute_started_at=milliseconds_of(row.execute_started_at),
+        execute_completed_at=milliseconds_of(row.execute_completed_at),
         thread_id=row.thread,
         invocation_id=row.uuid,
-        run_generated_at=share[_time(row.generated_at)],
+        run_generated_at=share[milliseconds_of(row.generated_at)],
         run_elapsed_time=row.elapsed,
+        step=row.step,
+        rows_affected=row.rows_affected,
     )
 
 
-def _time(micros: int | None) -> datetime | None:
+def milliseconds_of(micros: int | None) -> datetime | None:
     """To the millisecond, as Discovery does."""
     return None if micros is None else from_micros(micros - micros % 1000)

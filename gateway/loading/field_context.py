@@ -21,11 +21,18 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class PartialFailure:
-    """A part of an answer that is missing: why, which project, and the path of the field whose answer it is."""
+    """A part of an answer that is missing: why, which project it is or is of, and the path of the field whose answer
+    it is. `part` names what is missing of the project; empty where all of it is."""
 
     error: GatewayError
-    project_id: str
+    project_id: str | None
     path: Path
+    part: str = ""
+
+    @property
+    def subject(self) -> str:
+        """What is missing, to begin a sentence with."""
+        return self.part or f"Project {self.project_id}"
 
 
 class FieldContext(Struct, frozen=True):
@@ -67,6 +74,13 @@ class FieldContext(Struct, frozen=True):
         """Notes that a project is missing from this field's answer."""
         self.failures.append(PartialFailure(error, project.id, self.path))
         current_usage().incomplete.append({"project": project.id, "code": error.code, "path": list(self.path)})
+
+    def report_part(self, error: GatewayError, part: str, project: Project | None) -> None:
+        """Notes that `part`, which a sentence can begin with, is missing from this field's answer."""
+        project_id = project.id if project else None
+        self.failures.append(PartialFailure(error, project_id, self.path, part))
+        missing = {"project": project_id, "part": part, "code": error.code, "path": list(self.path)}
+        current_usage().incomplete.append(missing)
 
 
 async def _caught(ask: Callable[[Project], Awaitable[T]], project: Project) -> T | GatewayError:

@@ -12,6 +12,7 @@ from gateway.schema.inputs import (
     HistoryScope,
     JobFilter,
     ModelFilter,
+    NodeResultFilter,
     ProjectFilter,
     RunFilter,
     SearchFilter,
@@ -62,6 +63,7 @@ RunsOfModelFilter = Annotated[
     SearchFilter | None,
     strawberry.argument(description="Only runs in which the model matched, as it was there."),
 ]
+ResultsFilter = Annotated[NodeResultFilter | None, strawberry.argument(description="Only results that match.")]
 SourcesFilter = Annotated[SourceFilter | None, strawberry.argument(description="Only sources that match.")]
 ProjectsFilter = Annotated[ProjectFilter | None, strawberry.argument(description="Only projects that match.")]
 

@@ -13,8 +13,12 @@ from strawberry.schema.types.base_scalars import DateTimeDefinition
 
 from gateway.schema.core_schema import core_schema
 from gateway.schema.entities import GatewaySchema
+from gateway.schema.node_result import NodeRun, TestRun
 from gateway.schema.query import Query
 from gateway.schema.subscription import Subscription
+
+# Nothing but the interface that they implement leads to them.
+RESULTS: Final = (TestRun, NodeRun)
 
 # The newest version that every composer in use accepts.
 FEDERATION_VERSION: Final = "2.9"
@@ -35,6 +39,7 @@ def build_schema(authenticated: bool = False) -> strawberry.Schema:
     schema = GatewaySchema(
         query=Query,
         subscription=Subscription,
+        types=RESULTS,
         federation_version=FEDERATION_VERSION,
         config=StrawberryConfig(scalar_map={datetime: _DATE_TIME}),
         authenticated=authenticated,

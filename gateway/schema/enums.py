@@ -9,9 +9,10 @@ import strawberry
 
 from gateway.hierarchy.filters import Inclusion, TagsMatch
 from gateway.hierarchy.project import DeploymentEnvironment
+from gateway.hierarchy.resource_type import ResourceType
 from gateway.hierarchy.status import RunStatus
 
-__all__ = ["DeploymentEnvironment", "Inclusion", "RunStatus", "TagsMatch"]
+__all__ = ["DeploymentEnvironment", "Inclusion", "ResourceType", "RunStatus", "TagsMatch"]
 
 
 def describe(enum: type[Enum], description: str, values: Mapping[str, str]) -> None:
@@ -34,6 +35,28 @@ describe(
         "QUEUED": "It waits to be started.",
         "RUNNING": "It is under way.",
         "UNKNOWN": "dbt reported something this gateway does not know yet; statusText holds its word.",
+    },
+)
+
+describe(
+    ResourceType,
+    "What dbt calls a resource type.",
+    {
+        "MODEL": "A model.",
+        "DATA_TEST": "A generic or singular data test.",
+        "UNIT_TEST": "A unit test.",
+        "SEED": "A seed.",
+        "SNAPSHOT": "A snapshot.",
+        "SOURCE": "A source table; in a run: its freshness check.",
+        "EXPOSURE": "An exposure.",
+        "METRIC": "A metric.",
+        "SEMANTIC_MODEL": "A semantic model.",
+        "SAVED_QUERY": "A saved query; in a run: its export.",
+        "FUNCTION": "A user-defined function.",
+        "ANALYSIS": "An analysis.",
+        "MACRO": "A macro.",
+        "OPERATION": "A hook or another operation; exists only in runs.",
+        "UNKNOWN": "A type that this gateway does not know yet.",
     },
 )
 

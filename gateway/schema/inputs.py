@@ -10,10 +10,10 @@ from typing import TypeVar
 import strawberry
 
 from gateway.errors import BadUserInput
-from gateway.hierarchy import filters, history, list_filters
+from gateway.hierarchy import filters, history, list_filters, node_result
 from gateway.hierarchy.triggers import TriggerCategory
 from gateway.queries.jobs import number_of
-from gateway.schema.enums import Inclusion, RunStatus, TagsMatch
+from gateway.schema.enums import Inclusion, ResourceType, RunStatus, TagsMatch
 from gateway.schema.words import FreshnessStatus, JobKind, ModelAccess, statuses_of_freshness
 
 T = TypeVar("T")
@@ -267,6 +267,27 @@ class JobFilter:
         )
 
 
+@strawberry.input(description="Criteria for a result. All of them must match.")
+class NodeResultFilter:
+    resource_types: list[ResourceType] | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Only results of these types. Leave out for no constraint; [] matches nothing. Types that never "
+        "have results, such as macros, are refused.",
+    )
+    statuses: list[RunStatus] | None = strawberry.field(
+        default=strawberry.UNSET, description="Only results with one of these statuses; [] matches nothing."
+    )
+    step: int | None = strawberry.field(
+        default=strawberry.UNSET, description="Only results of this step, from 1. Refused where no archive tells it."
+    )
+
+    def to_filter(self) -> node_result.NodeResultFilter:
+        """The hierarchy's filter. Raises BadUserInput."""
+        return node_result.NodeResultFilter(
+            _values(self.resource_types, "resourceTypes"), _values(self.statuses, "statuses"), _value(self.step)
+        )
+
+
 def _moment(moment: datetime | None) -> datetime | None:
     """A time; one without an offset is UTC."""
     moment = _value(moment)
@@ -308,6 +329,10 @@ def run_filter(argument: RunFilter | None) -> list_filters.RunFilter | None:
 
 
 def job_filter(argument: JobFilter | None) -> list_filters.JobFilter | None:
+    return argument.to_filter() if argument else None
+
+
+def node_result_filter(argument: NodeResultFilter | None) -> node_result.NodeResultFilter | None:
     return argument.to_filter() if argument else None
 
 

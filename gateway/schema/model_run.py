@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import strawberry
 
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.queries import jobs, models, projects
 from gateway.schema.context import Info, field_context
-from gateway.schema.enums import RunStatus
 from gateway.schema.lazy import LazyModel, LazyRun
+from gateway.schema.node_result import NodeResult
 
 Parent = strawberry.Parent[model_facts.ModelRun]
 
 
 @strawberry.type(description="One model in one run: what it did there and how long it took.")
-class ModelRun:
+class ModelRun(NodeResult):
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, model_facts.ModelRun)
+
     id: strawberry.ID = strawberry.field(
         description="run/unique_id; results of earlier steps of the same run end in /invocation_id."
     )
-    unique_id: str = strawberry.field(description="The model's unique id.")
-    name: str = strawberry.field(description="The model's name.")
-    status: RunStatus = strawberry.field(description="How the model ended in this run.")
-    status_text: str = strawberry.field(description="dbt's own word for it.")
-    runtime: float | None = strawberry.field(
-        description="Seconds spent on the model in this run; null when it was not executed."
-    )
-    start_time: datetime | None = strawberry.field(
-        description="When its execution began (UTC); null when it was not executed."
-    )
-    end_time: datetime | None = strawberry.field(
-        description="When its execution ended (UTC); null when it was not executed."
-    )
-    error: str | None = strawberry.field(description="dbt's message; null unless it failed.")
-    thread: str | None = strawberry.field(description="The dbt thread that worked on it; null where dbt does not say.")
-    run_id: strawberry.ID = strawberry.field(description="Id of the run.")
-    job_id: strawberry.ID = strawberry.field(description="Id of the run's job.")
+    error: str | None = strawberry.field(description="The same as `message`.")
     tags: list[str] = strawberry.field(description="The model's tags at that run.")
     materialization: str | None = strawberry.field(
         description="The model's materialization at that run; null where dbt does not say."

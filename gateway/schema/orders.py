@@ -9,10 +9,12 @@ import strawberry
 from gateway.hierarchy import ordering
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.model import Model, ModelRun
+from gateway.hierarchy.node_result import NodeResult
 from gateway.hierarchy.ordering import (
     Direction,
     JobOrderField,
     ModelOrderField,
+    NodeResultOrderField,
     Order,
     RunOrderField,
     SourceOrderField,
@@ -68,6 +70,17 @@ describe(
     },
 )
 
+describe(
+    NodeResultOrderField,
+    "What results of a run can be ordered by; ties by unique id.",
+    {
+        "UNIQUE_ID": "dbt's unique id.",
+        "RUNTIME": "Seconds spent on it.",
+        "START_TIME": "When its execution began.",
+        "SEVERITY": "How bad it is: FAILURE is the worst.",
+    },
+)
+
 _FIELD = "What to order by."
 _DIRECTION = "Which end comes first. Defaults to DESC for runtimes, times, age and severity, to ASC for ids and names."
 
@@ -96,6 +109,12 @@ class SourceOrder:
     direction: Direction | None = strawberry.field(default=strawberry.UNSET, description=_DIRECTION)
 
 
+@strawberry.input(description="An order of results.")
+class NodeResultOrder:
+    field: NodeResultOrderField = strawberry.field(description=_FIELD)
+    direction: Direction | None = strawberry.field(default=strawberry.UNSET, description=_DIRECTION)
+
+
 OrderModelsBy = Annotated[
     ModelOrder | None, strawberry.argument(description="The order of the list; by id, ascending, if left out.")
 ]
@@ -110,8 +129,13 @@ OrderSourcesBy = Annotated[
     SourceOrder | None, strawberry.argument(description="The order of the list; by project and unique id if left out.")
 ]
 
+OrderResultsBy = Annotated[
+    NodeResultOrder | None,
+    strawberry.argument(description="The order of the list; by unique id if left out."),
+]
 
-def _direction(order: ModelOrder | JobOrder | RunOrder | SourceOrder) -> Direction:
+
+def _direction(order: ModelOrder | JobOrder | RunOrder | SourceOrder | NodeResultOrder) -> Direction:
     return order.direction or usual_direction(order.field)
 
 
@@ -131,10 +155,15 @@ def order_of_sources(order: SourceOrder | None) -> Order[Source]:
     return ordering.source_order(order.field, _direction(order)) if order else BY_SOURCE_ID
 
 
+def order_of_results(order: NodeResultOrder | None) -> Order[NodeResult]:
+    return ordering.node_result_order(order.field, _direction(order)) if order else BY_UNIQUE_ID_OF_RESULT
+
+
 BY_MODEL_ID = ordering.model_order(ModelOrderField.ID, Direction.ASC)
 BY_JOB_ID = ordering.job_order(JobOrderField.ID, Direction.ASC)
 NEWEST_RUN = ordering.run_order(RunOrderField.ID, Direction.DESC)
 BY_SOURCE_ID = ordering.source_order(SourceOrderField.ID, Direction.ASC)
 BY_PROJECT_ID: Order[Project] = Order(lambda project: project.id, lambda project: project.id)
 BY_UNIQUE_ID: Order[ModelRun] = Order(lambda run: run.unique_id, lambda run: run.unique_id)
+BY_UNIQUE_ID_OF_RESULT = ordering.node_result_order(NodeResultOrderField.UNIQUE_ID, Direction.ASC)
 NEWEST_MODEL_RUN = ordering.model_run_order(Direction.DESC)

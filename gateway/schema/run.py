@@ -12,8 +12,8 @@ from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy.ranking import Ranked
 from gateway.hierarchy.triggers import TriggerCategory, trigger_category
-from gateway.queries import averages, job_names, jobs, run_models
-from gateway.schema.arguments import MOST_RANKED, ModelsFilter, ModelsInRunFilter, Offset, Slowest, TopN
+from gateway.queries import averages, job_names, jobs, run_models, run_results
+from gateway.schema.arguments import MOST_RANKED, ModelsFilter, ModelsInRunFilter, Offset, ResultsFilter, Slowest, TopN
 from gateway.schema.connections import (
     DEFAULT_PAGE,
     After,
@@ -27,10 +27,18 @@ from gateway.schema.connections import (
 from gateway.schema.context import Info, field_context
 from gateway.schema.costs import about, dear, paged, sliced_by
 from gateway.schema.enums import RunStatus
-from gateway.schema.inputs import model_filter, search_filter
+from gateway.schema.inputs import model_filter, node_result_filter, search_filter
 from gateway.schema.lazy import LazyJob, LazyModel
 from gateway.schema.model_run import ModelRun
-from gateway.schema.orders import BY_UNIQUE_ID, OrderModelsBy, order_of_models
+from gateway.schema.node_result import NodeResultConnection, ResultPage
+from gateway.schema.orders import (
+    BY_UNIQUE_ID,
+    BY_UNIQUE_ID_OF_RESULT,
+    OrderModelsBy,
+    OrderResultsBy,
+    order_of_models,
+    order_of_results,
+)
 from gateway.schema.paging import Page, cut_in_order, ensure_count
 from gateway.schema.rankings import RankedModelRun, ensure_ranking
 from gateway.schema.statistics import ModelAverage
@@ -142,6 +150,31 @@ class Run:
         page = page_arguments(first, after, last, before)
         touched = await jobs.executed_models(field_context(info), parent, search_filter(filter))
         return await cut_in_order(touched, BY_UNIQUE_ID, page)
+
+    @strawberry.field(
+        description="What happened to each resource in the run, of every type, ordered by unique id: models, tests, "
+        "seeds, snapshots, exposures, checks of sources, and, where an archive tells them, hooks, unit tests, "
+        "functions and exports. Of several results of one resource it is the last. Types that the filter leaves out "
+        "are not read.",
+        graphql_type=NodeResultConnection | None,
+        directives=[*dear(2), *paged(DEFAULT_PAGE)],
+    )
+    async def node_results(
+        self,
+        parent: Parent,
+        info: Info,
+        filter: ResultsFilter = strawberry.UNSET,
+        order_by: OrderResultsBy = strawberry.UNSET,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> ResultPage:
+        page = page_arguments(first, after, last, before)
+        found = await run_results.node_results(field_context(info), parent, node_result_filter(filter))
+        order = order_of_results(order_by)
+        cut = await cut_in_order(found, order, page, arrived_in=BY_UNIQUE_ID_OF_RESULT, place=info.path.as_list)
+        return ResultPage(cut, found)
 
     @strawberry.field(
         description="The models the run touched, as their environment knows them now, ordered by id. The filter looks "

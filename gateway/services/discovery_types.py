@@ -148,7 +148,8 @@ class CommandTimes(Wired, frozen=True):
 
 
 class RunModel(Wired, frozen=True):
-    """A ModelNode: one model in one run. `run_results` are the commands of the run that executed it."""
+    """A ModelNode: one model in one run. `run_results` are the commands of the run that executed it. What stands after
+    them only an archive tells."""
 
     unique_id: str
     run_id: BigInt
@@ -171,6 +172,8 @@ class RunModel(Wired, frozen=True):
     run_elapsed_time: float | None = None
     pagination_cursor: str | None = None
     run_results: list[CommandTimes] = []
+    step: int | None = None
+    rows_affected: int | None = None
 
 
 class AppliedState(Wired, frozen=True):
@@ -276,7 +279,7 @@ class EnvironmentHistories(Wired, frozen=True):
 class JobModels(Wired, frozen=True):
     id: BigInt
     run_id: BigInt
-    models: list[RunModel]
+    rows: list[RunModel]
 
 
 class OutlineRow(Wired, frozen=True):
@@ -311,8 +314,42 @@ class WordRow(Wired, frozen=True):
 class RunWords(Wired, frozen=True):
     id: BigInt
     run_id: BigInt
-    models: list[WordRow]
+    rows: list[WordRow]
 
 
 class JobOutline(Wired, frozen=True):
-    models: list[OutlineRow]
+    rows: list[OutlineRow]
+
+
+class RunNode(Wired, frozen=True):
+    """A TestNode, SeedNode, SnapshotNode, ExposureNode or SourceNode in one run.
+
+    Sources have a `state` and the age of their newest row in seconds, all others a `status`. What stands after
+    `pagination_cursor` only an archive tells, but for the invocation of tests.
+    """
+
+    unique_id: str
+    environment_id: BigInt
+    name: str | None
+    run_generated_at: datetime | None = None
+    status: str | None = None
+    state: str | None = None
+    error: str | None = None
+    execution_time: float | None = None
+    compile_started_at: datetime | None = None
+    compile_completed_at: datetime | None = None
+    execute_started_at: datetime | None = None
+    execute_completed_at: datetime | None = None
+    thread_id: str | None = None
+    max_loaded_at_time_ago_in_s: float | None = None
+    pagination_cursor: str | None = None
+    invocation_id: str | None = None
+    step: int | None = None
+    failures: int | None = None
+    rows_affected: int | None = None
+
+
+class JobNodes(Wired, frozen=True):
+    id: BigInt
+    run_id: BigInt
+    rows: list[RunNode]

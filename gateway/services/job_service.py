@@ -1,10 +1,10 @@
-"""JobService: what each model did in a run, in full or in outline."""
+"""JobService: what each model did in a run, in full or in outline, and what its other nodes did."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from gateway.caching.codec import Codec
 from gateway.caching.facts import FactsCache, Kind
@@ -15,7 +15,9 @@ from gateway.caching.validity import FINAL, Validity, for_seconds
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.services.mapping import weigh_runs
+from gateway.services.node_mapping import weigh_nodes
 from gateway.services.run_history import RunHistory, RunModels
+from gateway.services.run_nodes import NodeGroup, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey
 from gateway.telemetry.upstream_note import UpstreamNote
 from gateway.telemetry.usage import current_usage
@@ -27,7 +29,16 @@ _NO_METADATA = (
     "expired. What they built is not known."
 )
 
-T = TypeVar("T")
+
+class Ingested(Protocol):
+    """What was read of a run."""
+
+    @property
+    def ingested(self) -> bool: ...
+
+
+K = TypeVar("K", RunKey, NodesKey)
+R = TypeVar("R", bound=Ingested)
 
 # A finished run without metadata may yet get some, less and less likely: it is asked for at growing intervals, up to
 # this many seconds.
@@ -35,39 +46,46 @@ _LONGEST_PAUSE = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class _RunFact(Generic[T]):
+class _RunFact(Generic[R]):
     """`final`: the run had finished and was ingested when it was read, so that it will not change. `tries`: how often
     before a finished run was asked for and had no metadata."""
 
-    models: RunModels[T]
+    value: R
     final: bool
     tries: int = 0
 
 
-Read = Callable[[list[RunKey]], Awaitable[Mapping[RunKey, RunModels[T] | GatewayError]]]
+Read = Callable[[list[K]], Awaitable[Mapping[K, R | GatewayError]]]
 
 
 class JobService:
-    """Models of runs. Those of a finished run never change and are kept for good, within the bound."""
+    """Nodes of runs. Those of a finished run never change and are kept for good, within the bound."""
 
     def __init__(self, history: RunHistory, interval: float, tiers: Tiers) -> None:
         self._history = history
         self._interval = interval
         self._clock = tiers.clock
-        full: Kind[RunKey, _RunFact[ModelRun]] = Kind(
+        full: Kind[RunKey, _RunFact[RunModels[ModelRun]]] = Kind(
             "run models",
-            lambda fact: 500 + weigh_runs(fact.models.models),
-            codec=Codec(_RunFact[ModelRun]),
+            lambda fact: 500 + weigh_runs(fact.value.models),
+            codec=Codec(_RunFact[RunModels[ModelRun]]),
             is_final=_is_final,
         )
-        outline: Kind[RunKey, _RunFact[BuiltModel]] = Kind(
+        outline: Kind[RunKey, _RunFact[RunModels[BuiltModel]]] = Kind(
             "outline",
-            lambda fact: 500 + 250 * len(fact.models.models),
-            codec=Codec(_RunFact[BuiltModel]),
+            lambda fact: 500 + 250 * len(fact.value.models),
+            codec=Codec(_RunFact[RunModels[BuiltModel]]),
             is_final=_is_final,
         )
-        self._full: FactsCache[RunKey, _RunFact[ModelRun]] = FactsCache(tiers, full)
-        self._outlines: FactsCache[RunKey, _RunFact[BuiltModel]] = FactsCache(tiers, outline)
+        nodes: Kind[NodesKey, _RunFact[RunNodes]] = Kind(
+            "run nodes",
+            lambda fact: 500 + weigh_nodes(fact.value.nodes),
+            codec=Codec(_RunFact[RunNodes]),
+            is_final=_is_final,
+        )
+        self._full: FactsCache[RunKey, _RunFact[RunModels[ModelRun]]] = FactsCache(tiers, full)
+        self._outlines: FactsCache[RunKey, _RunFact[RunModels[BuiltModel]]] = FactsCache(tiers, outline)
+        self._nodes: FactsCache[NodesKey, _RunFact[RunNodes]] = FactsCache(tiers, nodes)
 
     async def run_models(
         self, keys: Sequence[RunKey], finished: frozenset[RunKey], models: int = 0
@@ -83,10 +101,24 @@ class JobService:
 
         return await self._get(self._full, keys, finished, read)
 
+    async def run_nodes(
+        self, keys: Sequence[NodesKey], finished: Collection[NodesKey]
+    ) -> dict[NodesKey, RunNodes | GatewayError]:
+        """The nodes beside models that each run touched, a group at a time. Those not in `finished` are asked again as
+        in run_models."""
+        return await self._get(self._nodes, keys, finished, self._history.run_nodes)
+
+    @property
+    def tells_everything(self) -> bool:
+        """Whether hooks, unit tests, functions and exports, steps and numbers of rows are told too."""
+        return self._history.source == "ARCHIVE"
+
     def invalidate(self, key: RunKey) -> None:
         """Has a run read again when it is asked for."""
         self._full.invalidate(key)
         self._outlines.invalidate(key)
+        for group in NodeGroup:
+            self._nodes.invalidate(NodesKey(*key, group))
 
     def unread(self, keys: Sequence[RunKey]) -> list[RunKey]:
         """Those of these runs whose models would have to be read now."""
@@ -100,18 +132,18 @@ class JobService:
         return await self._get(self._outlines, keys, finished, self._history.outlines)
 
     async def _get(
-        self, cache: FactsCache[RunKey, _RunFact[T]], keys: Sequence[RunKey], finished: frozenset[RunKey], read: Read[T]
-    ) -> dict[RunKey, RunModels[T] | GatewayError]:
+        self, cache: FactsCache[K, _RunFact[R]], keys: Sequence[K], finished: Collection[K], read: Read[K, R]
+    ) -> dict[K, R | GatewayError]:
         now = self._clock()
 
-        async def fetch(missing: list[RunKey]) -> Mapping[RunKey, _RunFact[T] | GatewayError]:
+        async def fetch(missing: list[K]) -> Mapping[K, _RunFact[R] | GatewayError]:
             found = await read(missing)
             return {
                 key: one if isinstance(one, GatewayError) else _fact(one, key in finished, cache.peek(key))
                 for key, one in found.items()
             }
 
-        def validate(_: RunKey, fact: Fact[_RunFact[T]]) -> Validity:
+        def validate(_: K, fact: Fact[_RunFact[R]]) -> Validity:
             if fact.value.final:
                 return FINAL
             return for_seconds(fact.read_at, min(_LONGEST_PAUSE, self._interval * 2**fact.value.tries), now)
@@ -120,21 +152,21 @@ class JobService:
         current_usage().history_sources.add(self._history.source)
         facts = await cache.get_many(keys, fetch, validate)
         _note_missing({key: fact for key, fact in facts.items() if key in finished})
-        return {key: fact.models if isinstance(fact, _RunFact) else fact for key, fact in facts.items()}
+        return {key: fact.value if isinstance(fact, _RunFact) else fact for key, fact in facts.items()}
 
 
-def _note_missing(facts: Mapping[RunKey, _RunFact[T] | GatewayError]) -> None:
+def _note_missing(facts: Mapping[K, _RunFact[R] | GatewayError]) -> None:
     """Notes finished runs of which dbt has no metadata: what they built is not known, which is not nothing."""
-    if any(isinstance(fact, _RunFact) and not fact.models.ingested for fact in facts.values()):
+    if any(isinstance(fact, _RunFact) and not fact.value.ingested for fact in facts.values()):
         # The same however runs are batched, so that answers do not depend on it.
         current_usage().upstream_notes.add(UpstreamNote(NO_RUN_METADATA, _NO_METADATA))
 
 
-def _is_final(fact: _RunFact[T]) -> bool:
+def _is_final(fact: _RunFact[R]) -> bool:
     return fact.final
 
 
-def _fact(models: RunModels[T], finished: bool, before: Fact[_RunFact[T]] | None) -> _RunFact[T]:
-    final = finished and models.ingested
-    missing_again = finished and not models.ingested and before is not None and not before.value.models.ingested
-    return _RunFact(models, final, min(before.value.tries + 1, 20) if missing_again and before else 0)
+def _fact(value: R, finished: bool, before: Fact[_RunFact[R]] | None) -> _RunFact[R]:
+    final = finished and value.ingested
+    missing_again = finished and not value.ingested and before is not None and not before.value.value.ingested
+    return _RunFact(value, final, min(before.value.tries + 1, 20) if missing_again and before else 0)

@@ -15,7 +15,15 @@ from gateway.hierarchy.model import BuiltModel, LastRun, Model, ModelRun
 from gateway.hierarchy.project import DeploymentEnvironment, Environment
 from gateway.hierarchy.status import RunStatus, status_of_admin_code, status_of_word
 from gateway.services.admin.admin_types import AdminEnvironment, AdminJob, AdminRun, AdminStep
-from gateway.services.discovery_types import BigInt, DescribedRow, ExecutionInfo, ModelRow, OutlineRow, RunModel
+from gateway.services.discovery_types import (
+    BigInt,
+    DescribedRow,
+    ExecutionInfo,
+    ModelRow,
+    OutlineRow,
+    RunModel,
+    RunNode,
+)
 
 T = TypeVar("T")
 
@@ -64,7 +72,7 @@ _NEVER_RUN = ExecutionInfo(*12 * (None,))
 def to_model(row: ModelRow, model_id: str, project_id: str, environment_id: int) -> Model:
     """A model's applied state."""
     info = row.execution_info or _NEVER_RUN
-    start, end = _interval(info)
+    start, end = timed_interval(info)
     return Model(
         id=model_id,
         unique_id=row.unique_id,
@@ -84,7 +92,8 @@ def to_model(row: ModelRow, model_id: str, project_id: str, environment_id: int)
     )
 
 
-def _interval(node: ExecutionInfo | RunModel) -> tuple[datetime | None, datetime | None]:
+def timed_interval(node: ExecutionInfo | RunModel | RunNode) -> tuple[datetime | None, datetime | None]:
+    """When the work on a node began and ended."""
     timings = Timings(
         time_or_none(node.compile_started_at),
         time_or_none(node.compile_completed_at),
@@ -144,7 +153,7 @@ def to_model_run(node: RunModel, share: Share) -> ModelRun | None:
     if node.status is None:
         return None
     status = status_of_word(node.status)
-    start, end = _interval(node) if status.executed else (None, None)
+    start, end = timed_interval(node) if status.executed else (None, None)
     return ModelRun(
         unique_id=share[node.unique_id],
         name=share[node.name or node.unique_id.split(".", 2)[-1]],
@@ -163,6 +172,8 @@ def to_model_run(node: RunModel, share: Share) -> ModelRun | None:
         thread=share[node.thread_id],
         invocation_id=share[node.invocation_id],
         ended_at=share[time_or_none(node.run_generated_at)],
+        step=node.step,
+        rows_affected=node.rows_affected,
     )
 
 

@@ -1,4 +1,4 @@
-"""The one interface for what happened: finished runs, and what each model did in them.
+"""The one interface for what happened: finished runs, and what each node did in them.
 
 Two answer it: Discovery, document by document (DiscoveryHistory), and an archive, by SQL (see the room `history`). The
 same question gives the same answer where both hold the same runs. Neither keeps anything: what is read here is cached
@@ -17,6 +17,7 @@ from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.services.command_span import UNKNOWN_SPAN, CommandSpan
 from gateway.services.models.model_histories import HistoryKey
+from gateway.services.run_nodes import NodesKey, RunNodes
 from gateway.services.run_rows import RunKey
 
 T = TypeVar("T")
@@ -62,6 +63,12 @@ class RunHistory(Protocol):
 
     async def outlines(self, keys: Sequence[RunKey]) -> Mapping[RunKey, RunModels[BuiltModel] | GatewayError]:
         """The same in outline: which models each run touched, and what a filter looks at."""
+
+    async def run_nodes(self, keys: Sequence[NodesKey]) -> Mapping[NodesKey, RunNodes | GatewayError]:
+        """What each group of other nodes did in its run.
+
+        Discovery has no list of hooks, unit tests, functions and exports, and tells neither steps nor numbers of rows.
+        """
 
     async def commands(self, witnesses: Mapping[CommandKey, str]) -> Mapping[CommandKey, Told | GatewayError | None]:
         """What the arguments of each command tell, with the unique id of a model that it executed; None where there are

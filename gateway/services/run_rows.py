@@ -1,4 +1,4 @@
-"""Reading the model rows of runs: several runs in one document, every row of each, whatever the upstream's cap."""
+"""Reading the lists of runs: several runs in one document, every row of each, whatever the upstream's cap."""
 
 from __future__ import annotations
 
@@ -45,14 +45,25 @@ class RowsOfJob(Protocol[R_co]):
     """The answer to one lookup."""
 
     @property
-    def models(self) -> Sequence[R_co]: ...
+    def rows(self) -> Sequence[R_co]: ...
+
+
+class JobList(NamedTuple):
+    """One of the lists that a job has of a run's nodes, and what is selected of each; that has `paginationCursor`."""
+
+    name: str
+    selection: str
+
+
+MODELS = JobList("models", "...R")
 
 
 @dataclass(slots=True)
 class Rows(Generic[R]):
-    """The rows of one run. `known` is False when dbt has no metadata of it, or not yet."""
+    """The rows of one list of a run. `known` is False when dbt has no metadata of it, or not yet."""
 
     key: RunKey
+    job_list: JobList = MODELS
     rows: list[R] = field(default_factory=list)
     known: bool = True
     cursor: Place = None
@@ -74,8 +85,11 @@ class Rows(Generic[R]):
         if place is not None:
             paging = f"(first: {_CAP}, after: $after{number})"
             variables[f"after{number}"] = ("String", place)
-        text = f"job(id: $j{number}, runId: $r{number}) {{ id runId models{paging} {{ ...R }} }}"
+        text = f"job(id: $j{number}, runId: $r{number}) {{ id runId {self._selection(paging)} }}"
         return RootLookup(f"j{number}", text, variables, self.key.job_id)
+
+    def _selection(self, paging: str) -> str:
+        return f"rows: {self.job_list.name}{paging} {{ {self.job_list.selection} }}"
 
     def take(self, answer: RowsOfJob[R] | None) -> None:
         """Adds what came back and notes where to go on."""
@@ -83,8 +97,8 @@ class Rows(Generic[R]):
             self.known = self.cursor is not None
             self.done = True
             return
-        self.rows.extend(answer.models)
-        cursor = answer.models[-1].pagination_cursor if len(answer.models) == _CAP else None
+        self.rows.extend(answer.rows)
+        cursor = answer.rows[-1].pagination_cursor if len(answer.rows) == _CAP else None
         if cursor is not None and cursor in self.seen:
             self.failure = UpstreamInvalidResponse(f"dbt repeats a page of run {self.key.run_id}. Try again.")
         self.done = cursor is None
@@ -99,7 +113,18 @@ async def read_rows(
     keys: Sequence[RunKey],
     per_document: int = _RUNS_PER_DOCUMENT,
 ) -> dict[RunKey, Rows[R] | GatewayError]:
-    """All rows of each run. The operation's fragment is named `R` and selects `paginationCursor`."""
-    readings: list[Rows[R]] = [Rows(key) for key in keys]
+    """All models of each run. The operation's fragment is named `R` and selects `paginationCursor`."""
+    found = await read_lists_of_runs(query, operation, [(key, MODELS) for key in keys], per_document)
+    return {key: rows for (key, _), rows in found.items()}
+
+
+async def read_lists_of_runs(
+    query: BaseQuery,
+    operation: BatchOperation[RowsOfJob[R]],
+    lists: Sequence[tuple[RunKey, JobList]],
+    per_document: int = _RUNS_PER_DOCUMENT,
+) -> dict[tuple[RunKey, JobList], Rows[R] | GatewayError]:
+    """All rows of each list."""
+    readings: list[Rows[R]] = [Rows(key, name) for key, name in lists]
     await read_to_end(query, operation, readings, per_document)
-    return {one.key: one.failure or one for one in readings}
+    return {(one.key, one.job_list): one.failure or one for one in readings}

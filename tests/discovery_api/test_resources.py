@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from gateway.discovery_api.api import Job, Model, Project, Run, dbtAccount
+from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.discovery_api.models import ModelFilter, RunStatus, SearchFilter
 from tests.discovery_api.conftest import Tapped
 from tests.oracle.account import Job as ExpectedJob
 from tests.oracle.account import Oracle, meets
 from tests.oracle.artifacts import Result
 from tests.oracle.artifacts import Run as ExpectedRun
+from tests.oracle.nodes import read_results
 from tests.serving import Call
 
 JOBS = [301001, 301002, 301003, 302001, 302002, 302003, 303001, 303002, 303003]
@@ -41,6 +43,27 @@ def names(oracle: Oracle, environment_id: int) -> dict[str, str]:
         if project.environment_id == environment_id
         for model in project.models
     }
+
+
+# Results of a run
+
+
+def test_the_results_of_a_run_are_those_of_the_files(account: dbtAccount, oracle: Oracle, demo_folder: Path) -> None:
+    run_id = next(run.id for run in reversed(oracle.runs) if run.record["status"] == 20)
+    (folder,) = demo_folder.glob(f"*/*/{run_id}")
+    expected = [one for _, one in sorted(read_results(folder).items())]
+    run = Run(str(run_id), client=account._client)
+    assert [
+        (one.unique_id, one.status.upper(), one.runtime, one.message, one.failing_rows, one.age_seconds)
+        for one in run.get_node_results()
+    ] == [(one.unique_id, one.status, one.runtime, one.message, one.failing_rows, one.age) for one in expected]
+    bad = run.get_node_results(["test", "model"], [RunStatus.failure])
+    assert [one.unique_id for one in bad] == [
+        one.unique_id for one in expected if one.resource_type in ("MODEL", "DATA_TEST") and one.status == "FAILURE"
+    ]
+    for wrong in ("test", ["tests"], ["macro"]):
+        with pytest.raises(InvalidArgumentError):
+            run.get_node_results(wrong)
 
 
 # Model

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
+from graphql import GraphQLObjectType, GraphQLSchema
 
 from gateway.settings import Settings
 from tests.generated.demo import demo_values, read_schema
@@ -19,6 +20,20 @@ QUERIES = 60
 
 OF_HISTORY = {"ModelHistories", "RunModels", "RunOutline", "InvocationArguments"}
 """The documents that ask Discovery for finished runs."""
+
+OF_THE_ARCHIVE_ALONE = {"ModelRun": ("step", "rowsAffected"), "Run": ("nodeResults",)}
+"""What Discovery does not know, or not all of; tests/schema/test_node_results.py compares what it knows."""
+
+
+def common_schema() -> GraphQLSchema:
+    """The schema without what only an archive tells."""
+    schema = read_schema()
+    for type_name, fields in OF_THE_ARCHIVE_ALONE.items():
+        kind = schema.type_map[type_name]
+        assert isinstance(kind, GraphQLObjectType)
+        for name in fields:
+            del kind.fields[name]
+    return schema
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +53,7 @@ async def test_generated_questions_have_the_same_answers(
     pair: tuple[Gateway, Gateway], oracle: Oracle, seed: int
 ) -> None:
     archive, discovery = pair
-    generator = QueryGenerator(seed, read_schema(), demo_values(oracle))
+    generator = QueryGenerator(seed, common_schema(), demo_values(oracle))
     for _ in range(QUERIES):
         query, variables = generator.query()
         told = comparable(await archive.ask(query, **variables))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gateway.discovery_api.exceptions import InvalidArgumentError
@@ -21,7 +21,8 @@ from gateway.discovery_api.models.filters import (
 )
 from gateway.discovery_api.models.reports import RunStatus
 from gateway.hierarchy import filters as hierarchy
-from gateway.hierarchy import history, list_filters, status
+from gateway.hierarchy import history, list_filters, node_result, status
+from gateway.hierarchy.resource_type import ResourceType
 from gateway.hierarchy.runtime_series import Certainty
 from gateway.hierarchy.variants import ALL_VARIANTS, Variant
 
@@ -68,6 +69,28 @@ def statuses_wanted(given: Sequence[RunStatus | str] | None) -> tuple[status.Run
     if wrong:
         raise InvalidArgumentError(f"statuses is a list of {', '.join(known)}; {wrong[0]!r} is not one of them.")
     return tuple(known[one] for one in given)
+
+
+def result_filter(
+    resource_types: Iterable[str] | None, statuses: Iterable[RunStatus | str] | None
+) -> node_result.NodeResultFilter:
+    """The filter for a question about results. Raises InvalidArgumentError for words that nobody knows."""
+    types = None if resource_types is None else tuple(map(_resource_type, _words("resource_types", resource_types)))
+    words = None if statuses is None else _words("statuses", statuses)
+    return node_result.NodeResultFilter(types, statuses_wanted(words))
+
+
+def _words(name: str, given: Iterable[str]) -> list[str]:
+    if isinstance(given, str):
+        raise InvalidArgumentError(f"{name} is a list of words, not one: [{given!r}].")
+    return list(given)
+
+
+def _resource_type(word: str) -> ResourceType:
+    known = {one.value: one for one in ResourceType}
+    if word not in known:
+        raise InvalidArgumentError(f"resource_types is a list of {', '.join(known)}; {word!r} is not one of them.")
+    return known[word]
 
 
 def history_wanted(given: HistoryScope | None) -> history.HistoryScope | None:

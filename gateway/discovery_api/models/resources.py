@@ -7,6 +7,7 @@ from datetime import datetime
 from gateway.discovery_api.models.reports import Report, RunStatus
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
+from gateway.hierarchy import node_result as result_facts
 from gateway.hierarchy import project as project_facts
 
 
@@ -102,6 +103,53 @@ class ModelRun(Report):
             thread=facts.thread,
             tags=list(facts.tags),
             materialization=facts.materialization,
+        )
+
+
+class NodeResult(Report):
+    """One resource of any type in one run; `resource_type` is what dbt calls it: model, test, seed and so on.
+
+    `runtime` is in seconds, None when it was not executed; `message` is dbt's about a failure or a warning.
+    `failing_rows` are the rows that break a test's rule. `step` (from 1), `failing_rows` and `rows_affected` are None
+    without an archive. `age_seconds` is how old the newest row of a source was when it was checked.
+    """
+
+    unique_id: str
+    name: str
+    resource_type: str
+    job_id: str
+    run_id: str
+    status: RunStatus
+    status_text: str
+    message: str | None
+    runtime: float | None
+    start_time: datetime | None
+    end_time: datetime | None
+    thread: str | None
+    step: int | None
+    rows_affected: int | None
+    failing_rows: int | None = None
+    age_seconds: float | None = None
+
+    @classmethod
+    def of(cls, facts: result_facts.NodeResult) -> NodeResult:
+        return cls(
+            unique_id=facts.unique_id,
+            name=facts.name,
+            resource_type=facts.resource_type.value,
+            job_id=str(facts.job_id),
+            run_id=str(facts.run_id),
+            status=RunStatus(facts.status.value),
+            status_text=facts.status_text,
+            message=facts.message,
+            runtime=facts.runtime,
+            start_time=facts.start_time,
+            end_time=facts.end_time,
+            thread=facts.thread,
+            step=facts.step,
+            rows_affected=facts.rows_affected,
+            failing_rows=facts.failing_rows if isinstance(facts, result_facts.TestRun) else None,
+            age_seconds=facts.age_seconds if isinstance(facts, result_facts.NodeRun) else None,
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.archive.artifacts import Node
 from gateway.archive.model_results import node_contents
+from gateway.archive.node_names import name_of
 from gateway.archive.rows import AnyRow
 from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.reading import run_result_rows, text_bodies
@@ -36,7 +37,7 @@ class RunNode:
     def node(self) -> Node:
         """The manifest's content in this run; only the id and name where no manifest tells more."""
         found = self.batch.contents.get(self.node_id or 0)
-        return found or Node(unique_id=self.unique_id, name=self.unique_id.rpartition(".")[2])
+        return found or Node(unique_id=self.unique_id, name=name_of(self.unique_id))
 
     @property
     def results(self) -> Sequence[AnyRow]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
 
-from gateway.discovery_api.api.arguments import MOST_RANKED, ensure_count, models_filter, two_filters
+from gateway.discovery_api.api.arguments import MOST_RANKED, ensure_count, models_filter, result_filter, two_filters
 from gateway.discovery_api.client import Client, DataSource
 from gateway.discovery_api.models import Average, Criteria, ModelFilter, RankedList, RunStatus, SearchFilter
 from gateway.discovery_api.models import resources as records
@@ -13,7 +14,7 @@ from gateway.hierarchy import job as facts
 from gateway.hierarchy.model import Model as ModelFacts
 from gateway.hierarchy.model import ModelRun
 from gateway.loading.field_context import FieldContext
-from gateway.queries import averages, jobs, run_models
+from gateway.queries import averages, jobs, run_models, run_results
 from gateway.queries.run_models import RankedInRun
 
 if TYPE_CHECKING:
@@ -160,6 +161,26 @@ class Run:
         return self._client.ask(
             lambda field_context: run_models.models_in_run(field_context, run, models=wanted),
             lambda touched: [records.ModelRun.of(one) for one in touched],
+            refresh=refresh,
+        )
+
+    def get_node_results(
+        self,
+        resource_types: Iterable[str] | None = None,
+        statuses: Iterable[RunStatus | str] | None = None,
+        *,
+        refresh: bool = False,
+    ) -> list[records.NodeResult]:
+        """What happened to each resource in this run, of every type, ordered by unique id.
+
+        `resource_types` are dbt's words (model, test, unit_test, seed, snapshot, source, operation …), `statuses` the
+        outcomes to keep; None keeps all. Types that are not asked for are not read. Without an archive hooks, unit
+        tests, functions and exports are missing: dbt's API does not list them.
+        """
+        wanted, run = result_filter(resource_types, statuses), self._facts
+        return self._client.ask(
+            lambda field_context: run_results.node_results(field_context, run, wanted),
+            lambda found: [records.NodeResult.of(one) for one in found],
             refresh=refresh,
         )
 

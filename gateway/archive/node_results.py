@@ -1,0 +1,98 @@
+"""What tests, seeds, snapshots, sources, hooks and all else but models did in runs.
+
+One statement for a thousand runs: results of commands and freshness checks in one list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, literal, null, select, union_all
+
+from gateway.archive.contents import chunks
+from gateway.archive.model_results import TELLING
+from gateway.archive.rows import AnyRow
+from gateway.archive.tables import freshness, invocations, nodes, resources, results, runs, texts
+
+_threads, _messages = texts.alias("threads"), texts.alias("messages")
+
+_ABOUT_RUN = (
+    resources.c.unique_id.label("unique_id"),
+    runs.c.environment_id,
+    runs.c.job_id,
+    runs.c.id.label("run_id"),
+    invocations.c.uuid,
+    invocations.c.step,
+    invocations.c.generated_at.label("generated_at"),
+)
+
+
+def node_results(connection: Connection, run_ids: Iterable[int], left_out: Collection[str]) -> Iterator[AnyRow]:
+    """The last result of each node in each run, its content beside it; ordered by run and unique id.
+
+    `left_out` are kinds of nodes that are not read: first parts of unique ids. A source has a row for each of its
+    checks, the last one last.
+    """
+    kept = resources.c.kind.not_in(left_out)
+    for part in chunks(sorted(set(run_ids))):
+        of_runs = invocations.c.run_id.in_(part)
+        both = union_all(_results().where(of_runs, kept), _checks().where(of_runs, kept))
+        yield from connection.execute(both.order_by("run_id", "unique_id", "is_check", "generated_at", "row_id"))
+
+
+def _results() -> Select[*tuple[Any, ...]]:
+    columns = (
+        literal(0).label("is_check"),
+        results.c.id.label("row_id"),
+        results.c.node_id,
+        results.c.status,
+        results.c.execution_time,
+        results.c.compile_started_at,
+        results.c.compile_completed_at,
+        results.c.execute_started_at,
+        results.c.execute_completed_at,
+        results.c.failures,
+        results.c.rows_affected,
+        null().label("age"),
+        _threads.c.body.label("thread"),
+        _messages.c.body.label("message"),
+        nodes.c.content,
+    )
+    tells = and_(_messages.c.id == results.c.message_id, results.c.status.in_(TELLING))
+    return _joined(results, columns, tells).where(invocations.c.executing, results.c.final)
+
+
+def _checks() -> Select[*tuple[Any, ...]]:
+    """Freshness checks in the columns of results."""
+    columns = (
+        literal(1).label("is_check"),
+        freshness.c.id.label("row_id"),
+        freshness.c.node_id,
+        freshness.c.status,
+        freshness.c.execution_time,
+        null().label("compile_started_at"),
+        null().label("compile_completed_at"),
+        freshness.c.started_at.label("execute_started_at"),
+        freshness.c.completed_at.label("execute_completed_at"),
+        null().label("failures"),
+        null().label("rows_affected"),
+        freshness.c.age,
+        _threads.c.body.label("thread"),
+        _messages.c.body.label("message"),
+        nodes.c.content,
+    )
+    return _joined(freshness, columns, _messages.c.id == freshness.c.error_id)
+
+
+def _joined(table: Any, columns: Iterable[Any], tells: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*_ABOUT_RUN, *columns)
+        .select_from(table)
+        .join(resources, resources.c.id == table.c.resource_id)
+        .join(invocations, invocations.c.id == table.c.invocation_id)
+        .join(runs, runs.c.id == table.c.run_id)
+        .outerjoin(nodes, nodes.c.id == table.c.node_id)
+        .outerjoin(_threads, _threads.c.id == table.c.thread_id)
+        .outerjoin(_messages, tells)
+    )

@@ -1,0 +1,92 @@
+"""What tests, seeds, snapshots, sources, hooks and all else but models did in runs, read from the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection
+
+from gateway.archive.model_results import runs_with_artifacts
+from gateway.archive.node_names import name_of
+from gateway.archive.node_results import node_results
+from gateway.archive.rows import AnyRow
+from gateway.hierarchy.node_result import NodeRun
+from gateway.hierarchy.resource_type import ResourceType, resource_type_of
+from gateway.history.run_reading import milliseconds_of
+from gateway.services.discovery_types import RunNode
+from gateway.services.mapping import Share
+from gateway.services.node_mapping import to_node_run
+from gateway.services.run_nodes import NodeGroup, NodesKey, RunNodes, group_of, nodes_of_run
+from gateway.services.run_rows import RunKey
+
+
+class _Named(msgspec.Struct):
+    name: str | None = None
+
+
+_named = msgspec.json.Decoder(_Named)
+
+
+def read_nodes(connection: Connection, keys: Sequence[NodesKey]) -> dict[NodesKey, RunNodes]:
+    """What each group of nodes did in its run."""
+    groups = {key.group for key in keys}
+    names = _Names()
+    share = Share()
+    found: dict[tuple[int, NodeGroup], list[NodeRun | None]] = {}
+    for row in node_results(connection, (key.run_id for key in keys), _beside(groups)):
+        group = group_of(resource_type_of(row.unique_id))
+        node = to_node_run(_run_node(row, names), RunKey(row.job_id, row.run_id), share)
+        found.setdefault((row.run_id, group), []).append(node)
+    known = runs_with_artifacts(connection, (key.run_id for key in keys))
+    return {
+        key: nodes_of_run(found.get((key.run_id, key.group), ()), ingested=True)
+        if known.get(key.run_id) == key.job_id
+        else RunNodes(ingested=False)
+        for key in keys
+    }
+
+
+class _Names:
+    """The names of nodes, each read out of its content once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, str | None] = {}
+
+    def of(self, row: AnyRow) -> str:
+        """A node's name; where its command left no manifest, what its id tells."""
+        if row.node_id is None:
+            return name_of(row.unique_id)
+        if row.node_id not in self._known:
+            self._known[row.node_id] = _named.decode(row.content).name
+        return self._known[row.node_id] or name_of(row.unique_id)
+
+
+def _beside(groups: set[NodeGroup]) -> list[str]:
+    """The kinds of nodes that are not asked for. A kind that nobody knows is never among them."""
+    known = [one for one in ResourceType if one is not ResourceType.UNKNOWN]
+    return [one.value for one in known if one is ResourceType.MODEL or group_of(one) not in groups]
+
+
+def _run_node(row: AnyRow, names: _Names) -> RunNode:
+    is_check = row.is_check
+    return RunNode(
+        unique_id=row.unique_id,
+        environment_id=row.environment_id,
+        name=names.of(row),
+        run_generated_at=milliseconds_of(row.generated_at),
+        status=None if is_check else row.status,
+        state=row.status if is_check else None,
+        error=row.message,
+        execution_time=row.execution_time,
+        compile_started_at=milliseconds_of(row.compile_started_at),
+        compile_completed_at=milliseconds_of(row.compile_completed_at),
+        execute_started_at=milliseconds_of(row.execute_started_at),
+        execute_completed_at=milliseconds_of(row.execute_completed_at),
+        thread_id=row.thread,
+        max_loaded_at_time_ago_in_s=row.age,
+        invocation_id=row.uuid,
+        step=row.step,
+        failures=row.failures,
+        rows_affected=row.rows_affected,
+    )

@@ -1,0 +1,63 @@
+"""Questions about what nodes of every type did in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from gateway.errors import BadUserInput
+from gateway.hierarchy.job import Run
+from gateway.hierarchy.node_result import RESULT_TYPES, NodeResult, NodeResultFilter
+from gateway.hierarchy.resource_type import ResourceType
+from gateway.loading.field_context import FieldContext
+from gateway.loading.run_results import FoundResults
+from gateway.queries.projects import project_of_environment
+from gateway.services.run_nodes import NOT_LISTED
+from gateway.telemetry.usage import current_usage
+
+_PARTS = {
+    "models": "The list of models",
+    "tests": "The list of tests",
+    "seeds": "The list of seeds",
+    "snapshots": "The list of snapshots",
+    "sources": "The list of sources",
+    "exposures": "The list of exposures",
+    "others": "The list of hooks, functions and exports",
+}
+_NOT_LISTED = (
+    "Hooks, unit tests, functions and exports are missing: dbt's API lists none of a run. An archive of its artifacts "
+    "does."
+)
+
+
+async def node_results(context: FieldContext, run: Run, criteria: NodeResultFilter | None = None) -> list[NodeResult]:
+    """The results of a run that match, ordered by unique id; resources that it did not touch have none.
+
+    Types that the criteria leave out are not read. A type that cannot be read is reported and the others are answered;
+    raises what went wrong where none can be read.
+    """
+    if criteria is not None and criteria.step is not None and not context.loaders.results.are_complete:
+        raise BadUserInput(
+            "dbt's API does not tell which step a result is of. Leave `step` out, or give the gateway an archive.",
+            argument="step",
+        )
+    types = criteria.wanted_types if criteria else RESULT_TYPES
+    found = await read_results(context, run, types)
+    return [one for one in found if criteria is None or criteria.admits(one)]
+
+
+async def read_results(context: FieldContext, run: Run, types: Collection[ResourceType]) -> tuple[NodeResult, ...]:
+    """All results of resources of these types; as in node_results."""
+    found = await context.loaders.results.of(run, types)
+    if found.failures:
+        await _report(context, run, found)
+    if not context.loaders.results.are_complete and not NOT_LISTED.isdisjoint(types):
+        current_usage().notes.append({"path": list(context.path), "note": _NOT_LISTED})
+    return found.results
+
+
+async def _report(context: FieldContext, run: Run, found: FoundResults) -> None:
+    if not found.results:
+        raise next(iter(found.failures.values()))
+    project = await project_of_environment(context, run.environment_id)
+    for name, error in found.failures.items():
+        context.report_part(error, f"{_PARTS[name]} of run {run.id}", project)

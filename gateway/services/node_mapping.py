@@ -1,0 +1,55 @@
+"""From what dbt tells of nodes in a run that are no models to the hierarchy's results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.hierarchy.durations import seconds_or_none
+from gateway.hierarchy.node_result import NodeRun, TestRun
+from gateway.hierarchy.resource_type import ResourceType, resource_type_of
+from gateway.hierarchy.status import status_of_word
+from gateway.services.discovery_types import RunNode
+from gateway.services.mapping import Share, time_or_none, timed_interval, whole
+from gateway.services.run_rows import RunKey
+
+_TESTS = frozenset({ResourceType.DATA_TEST, ResourceType.UNIT_TEST})
+
+
+def to_node_run(row: RunNode, key: RunKey, share: Share) -> NodeRun | None:
+    """One node in one run; None for a node that only stands in that run's manifest and was not touched."""
+    # dbt writes the outcome of a freshness check with a capital, and that of everything else without.
+    word = row.state.lower() if row.state is not None else row.status
+    if word is None:
+        return None
+    status = status_of_word(word)
+    start, end = timed_interval(row) if status.executed else (None, None)
+    resource_type = resource_type_of(row.unique_id)
+    told: dict[str, Any] = {
+        "unique_id": share[row.unique_id],
+        "name": share[row.name or row.unique_id.split(".", 2)[-1]],
+        "resource_type": resource_type,
+        "environment_id": share[whole(row.environment_id)],
+        "job_id": key.job_id,
+        "run_id": key.run_id,
+        "status": status,
+        "status_text": share[word],
+        "runtime": seconds_or_none(row.execution_time) if status.executed else None,
+        "start_time": start,
+        "end_time": end,
+        "message": share[row.error],
+        "thread": share[row.thread_id],
+        "invocation_id": share[row.invocation_id],
+        "ended_at": share[time_or_none(row.run_generated_at)],
+        "step": row.step,
+        "rows_affected": row.rows_affected,
+    }
+    if resource_type in _TESTS:
+        return TestRun(**told, failing_rows=row.failures if status.executed else None)
+    return NodeRun(**told, age_seconds=row.max_loaded_at_time_ago_in_s)
+
+
+def weigh_nodes(nodes: Sequence[NodeRun]) -> int:
+    """About how many bytes they take in memory. Runs are read several at once and share the nodes' names."""
+    names = sum(len(one.unique_id) + len(one.name) + 130 for one in nodes) // 4
+    return 380 * len(nodes) + names + sum(len(one.message) for one in nodes if one.message)

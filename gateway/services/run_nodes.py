@@ -1,0 +1,77 @@
+"""Groups of the nodes that a run has beside its models, each with a list of its own in dbt's API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from gateway.hierarchy.node_result import RESULT_TYPES, NodeRun, TestRun
+from gateway.hierarchy.resource_type import ResourceType
+
+
+class NodeGroup(StrEnum):
+    """What is read at once; `OTHERS` are those that no list of dbt's API holds."""
+
+    TESTS = "tests"
+    SEEDS = "seeds"
+    SNAPSHOTS = "snapshots"
+    SOURCES = "sources"
+    EXPOSURES = "exposures"
+    OTHERS = "others"
+
+
+_TYPES: dict[NodeGroup, frozenset[ResourceType]] = {
+    NodeGroup.TESTS: frozenset({ResourceType.DATA_TEST, ResourceType.UNIT_TEST}),
+    NodeGroup.SEEDS: frozenset({ResourceType.SEED}),
+    NodeGroup.SNAPSHOTS: frozenset({ResourceType.SNAPSHOT}),
+    NodeGroup.SOURCES: frozenset({ResourceType.SOURCE}),
+    NodeGroup.EXPOSURES: frozenset({ResourceType.EXPOSURE}),
+}
+_TYPES[NodeGroup.OTHERS] = RESULT_TYPES - {ResourceType.MODEL}.union(*_TYPES.values())
+
+NOT_LISTED = _TYPES[NodeGroup.OTHERS] - {ResourceType.UNKNOWN} | {ResourceType.UNIT_TEST}
+"""The types that have results in runs of which dbt's API has no list."""
+
+
+class NodesKey(NamedTuple):
+    """One group of the nodes of a run."""
+
+    job_id: int
+    run_id: int
+    group: NodeGroup
+
+
+@dataclass(frozen=True, slots=True)
+class RunNodes:
+    """The nodes of a group that a run touched: `tests` of a group of tests, else `others`; ordered by unique id.
+    `ingested` is False while (or when) there is no metadata of the run."""
+
+    ingested: bool
+    tests: tuple[TestRun, ...] = ()
+    others: tuple[NodeRun, ...] = ()
+
+    @property
+    def nodes(self) -> Sequence[NodeRun]:
+        """All of them."""
+        return self.tests or self.others
+
+
+def nodes_of_run(found: Iterable[NodeRun | None], *, ingested: bool) -> RunNodes:
+    """Those that were touched, in order; of two of one name the last."""
+    by_unique_id = {node.unique_id: node for node in found if node is not None}
+    nodes = [by_unique_id[one] for one in sorted(by_unique_id)]
+    tests = tuple(node for node in nodes if isinstance(node, TestRun))
+    return RunNodes(ingested, tests, tuple(node for node in nodes if not isinstance(node, TestRun)))
+
+
+def groups_of(types: Iterable[ResourceType]) -> list[NodeGroup]:
+    """The groups that hold these types; none holds models."""
+    wanted = frozenset(types)
+    return [group for group, held in _TYPES.items() if held & wanted]
+
+
+def group_of(resource_type: ResourceType) -> NodeGroup:
+    """The group of a type that is no model."""
+    return next((group for group, held in _TYPES.items() if resource_type in held), NodeGroup.OTHERS)
