@@ -52,7 +52,7 @@ def test_the_results_of_a_run_are_those_of_the_files(account: dbtAccount, oracle
     run_id = next(run.id for run in reversed(oracle.runs) if run.record["status"] == 20)
     (folder,) = demo_folder.glob(f"*/*/{run_id}")
     expected = [one for _, one in sorted(read_results(folder).items())]
-    run = Run(str(run_id), client=account._client)
+    (run,) = (one for one in account.get_runs(500) if one.run_id == str(run_id))
     assert [
         (one.unique_id, one.status.upper(), one.runtime, one.message, one.failing_rows, one.age_seconds)
         for one in run.get_node_results()

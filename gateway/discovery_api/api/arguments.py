@@ -87,9 +87,9 @@ def _words(name: str, given: Iterable[str]) -> list[str]:
 
 
 def _resource_type(word: str) -> ResourceType:
-    known = {one.value: one for one in ResourceType}
+    known = {one.value: one for one in sorted(node_result.RESULT_TYPES)}
     if word not in known:
-        raise InvalidArgumentError(f"resource_types is a list of {', '.join(known)}; {word!r} is not one of them.")
+        raise InvalidArgumentError(f"resource_types is a list of {', '.join(known)}; {word!r} has no results.")
     return known[word]
 
 
