@@ -68,6 +68,7 @@ ONE_THING = {
         *{"Account", "Project", "Model", "Job", "Run", "ModelRun", "ModelTest", "Owner", "RunStatus", "RunStep"},
         *{"RunTrigger", "Source", "SourceFreshness", "JobAverage", "ModelAverage", "RuntimeReport"},
         *{"RuntimeSeries", "RuntimePoint", "RuntimeSegment", "RuntimeTrend", "ChangePoint", "Basis"},
+        *{"NodeResult", "NodeResultFilter", "NodeRun", "TestRun", "StatusCount"},
     },
     "a filter, as it is asked for and as it is applied": {
         *{"HistoryScope", "JobFilter", "ModelFilter", "ProjectFilter", "RunFilter", "SearchFilter"},
@@ -76,6 +77,7 @@ ONE_THING = {
         *{"BaseQuery", "EnvironmentService", "JobService", "ModelService", "ConfigurationError", "UpstreamError"},
     },
     "of GraphQL's connections: dbt's and ours": {"Edge", "PageInfo"},
+    "rows of a run, as the platform serves them and as the services read them": {"RunNode", "RunNodes"},
     "where the data come from, for a command and for the library": {"DataSource"},
     "an environment: dbt's record of it, and what we make of it": {"Environment"},
     "why a command's times say little: the archive, which knows no hierarchy, stores the values": {"Variant"},

@@ -31,7 +31,7 @@ _named = msgspec.json.Decoder(_Named)
 def read_nodes(connection: Connection, keys: Sequence[NodesKey]) -> dict[NodesKey, RunNodes]:
     """What each group of nodes did in its run."""
     groups = {key.group for key in keys}
-    names = _Names()
+    names = _NodeNames()
     share = Share()
     found: dict[tuple[int, NodeGroup], list[NodeRun | None]] = {}
     for row in node_results(connection, (key.run_id for key in keys), _beside(groups)):
@@ -47,7 +47,7 @@ def read_nodes(connection: Connection, keys: Sequence[NodesKey]) -> dict[NodesKe
     }
 
 
-class _Names:
+class _NodeNames:
     """The names of nodes, each read out of its content once."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ def _beside(groups: set[NodeGroup]) -> list[str]:
     return [one.value for one in known if one is ResourceType.MODEL or group_of(one) not in groups]
 
 
-def _run_node(row: AnyRow, names: _Names) -> RunNode:
+def _run_node(row: AnyRow, names: _NodeNames) -> RunNode:
     is_check = row.is_check
     return RunNode(
         unique_id=row.unique_id,

@@ -28,7 +28,7 @@ from gateway.loading.histories import Histories, HistoryRequest, read_histories
 from gateway.loading.model_reading import ModelReading, ModelsRequest, RankedModels
 from gateway.loading.project_map import ProjectMap, environments_of, map_projects, note_unread
 from gateway.loading.projection import Projection
-from gateway.loading.run_results import RunResults
+from gateway.loading.run_results import RunResultLoaders
 from gateway.loading.visible_admin import visible_services
 from gateway.services.admin.admin_facts import RunListing, Topology
 from gateway.services.admin.run_query import RunQuery
@@ -130,9 +130,9 @@ class Loaders:
         return Batched(self._load_run_models, self.departures)
 
     @cached_property
-    def results(self) -> RunResults:
+    def results(self) -> RunResultLoaders:
         """What nodes of every type did in runs."""
-        return RunResults(self._services.jobs, self._run_models, self.departures)
+        return RunResultLoaders(self._services.jobs, self._run_models, self.departures)
 
     @cached_property
     def _told(self) -> Batched[Witness, Told | None]:

@@ -29,7 +29,7 @@ class FoundResults:
     failures: Mapping[str, GatewayError]
 
 
-class RunResults:
+class RunResultLoaders:
     """Loads results; for one request."""
 
     def __init__(self, jobs: JobService, models: Batched[Run, RunModels[ModelRun]], departures: Departures) -> None:

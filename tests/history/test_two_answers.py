@@ -21,7 +21,7 @@ QUERIES = 60
 OF_HISTORY = {"ModelHistories", "RunModels", "RunOutline", "InvocationArguments"}
 """The documents that ask Discovery for finished runs."""
 
-OF_THE_ARCHIVE_ALONE = {"ModelRun": ("step", "rowsAffected"), "Run": ("nodeResults",)}
+OF_THE_ARCHIVE_ALONE = {"ModelRun": ("step", "rowsAffected"), "Run": ("nodeResults",), "Basis": ("source", "missing")}
 """What Discovery does not know, or not all of; tests/schema/test_node_results.py compares what it knows."""
 
 

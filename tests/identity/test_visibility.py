@@ -11,7 +11,7 @@ import pytest
 
 from gateway.settings import Settings
 from tests.conftest import stored
-from tests.generated.demo import demo_values, read_schema
+from tests.generated.demo import demo_values, read_schema, read_schema_of_oracle
 from tests.generated.queries import QueryGenerator
 from tests.identity.callers import Holder, comparable, known_to, reduced
 from tests.oracle.account import Oracle
@@ -91,7 +91,7 @@ async def test_who_sees_nothing_finds_an_empty_account(whole: Gateway) -> None:
 async def test_who_sees_everything_sees_what_an_open_gateway_shows(
     whole: Gateway, warm_gateway: Gateway, oracle: Oracle
 ) -> None:
-    generator = QueryGenerator(3, read_schema(), demo_values(oracle))
+    generator = QueryGenerator(3, read_schema_of_oracle(), demo_values(oracle))
     for _ in range(50):
         query, variables = generator.query()
         shown = comparable(await warm_gateway.ask(query, **variables))
