@@ -55,14 +55,14 @@ class Metadata(msgspec.Struct, frozen=True):
     adapter_type: str | None = None
 
 
-class DependsOn(msgspec.Struct, frozen=True, omit_defaults=True):
+class DependsOn(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What a node refers to, as unique ids."""
 
     nodes: list[str] | None = None
     macros: list[str] | None = None
 
 
-class Node(msgspec.Struct, omit_defaults=True):
+class Node(msgspec.Struct, omit_defaults=True, gc=False):
     """Any entry of a manifest: what stays the same from run to run. Raw parts are JSON text, parsed at need."""
 
     unique_id: str = ""
@@ -155,7 +155,7 @@ class Manifest(msgspec.Struct, frozen=True):
     functions: Entries = None
 
 
-class Timing(msgspec.Struct, frozen=True):
+class Timing(msgspec.Struct, frozen=True, gc=False):
     """One interval of a result: `compile` or `execute`."""
 
     name: str | None = None
@@ -163,7 +163,7 @@ class Timing(msgspec.Struct, frozen=True):
     completed_at: str | None = None
 
 
-class Result(msgspec.Struct, frozen=True):
+class Result(msgspec.Struct, frozen=True, gc=False):
     """What happened to one node in one invocation."""
 
     unique_id: str

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Table, any_, func, insert, literal, select
 
 from gateway.archive.artifacts import Manifest, ManifestEntry, Node
 from gateway.archive.code_facts import code_facts
@@ -47,6 +47,15 @@ def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
     iterator = iter(items)
     while part := list(islice(iterator, size)):
         yield part
+
+
+def among(connection: Connection, column: ColumnElement[Any], keys: Iterable[int]) -> ColumnElement[bool]:
+    """Whether a column holds one of these keys, however many: they are one parameter of the statement, which takes
+    a tenth of the time of as many parameters."""
+    if connection.dialect.name == "sqlite":
+        each = func.json_each(msgspec.json.encode(list(keys)).decode()).table_valued("value")
+        return column.in_(select(each.c.value))
+    return column == any_(literal(list(keys), ARRAY(BigInteger)))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, Select, and_, select
 
 from gateway.archive.artifacts import Node
-from gateway.archive.contents import chunks
+from gateway.archive.contents import among, chunks
 from gateway.archive.rows import AnyRow
 from gateway.archive.tables import invocations, manifest_nodes, nodes, resources, results, runs, texts
 
@@ -137,11 +137,11 @@ def nodes_of_runs(connection: Connection, run_ids: Sequence[int]) -> dict[tuple[
 
 def node_contents(connection: Connection, keys: Iterable[int]) -> dict[int, Node]:
     """Manifest nodes by key."""
-    found: dict[int, Node] = {}
-    for part in chunks(keys):
-        query = select(nodes.c.id, nodes.c.content).where(nodes.c.id.in_(part))
-        found.update((key, _node.decode(content)) for key, content in connection.execute(query))
-    return found
+    known = set(keys)
+    if not known:
+        return {}
+    query = select(nodes.c.id, nodes.c.content).where(among(connection, nodes.c.id, known))
+    return {key: _node.decode(content) for key, content in connection.execute(query).all()}
 
 
 def arguments_of_runs(connection: Connection, run_ids: Iterable[int]) -> dict[tuple[int, str], str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC by definition; without an offset it prints ten times faster
 _MICROSECOND = timedelta(microseconds=1)
+_MINUTE = 60_000_000
 # As far as calendars go: what lies beyond could be stored but never shown.
 _EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
@@ -44,6 +46,22 @@ def from_micros(micros: int) -> datetime:
 def iso_millis(micros: int) -> str:
     """As the Discovery API prints times: `2026-03-11T05:00:20.644Z`; digits below a millisecond are cut."""
     return (_NAIVE_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="milliseconds") + "Z"
+
+
+def iso_millis_of(times: Iterable[int | None]) -> list[str | None]:
+    """The same of many; null stays null. Times of one run share their minutes, whose text is made once."""
+    minutes: dict[int, str] = {}
+    texts: list[str | None] = []
+    for micros in times:
+        if micros is None:
+            texts.append(None)
+            continue
+        minute, rest = divmod(micros, _MINUTE)
+        begin = minutes.get(minute)
+        if begin is None:
+            begin = minutes[minute] = (_NAIVE_EPOCH + timedelta(minutes=minute)).isoformat()[:-2]
+        texts.append("%s%06.3fZ" % (begin, rest // 1000 / 1000))  # noqa: UP031  # half the time of an f-string
+    return texts
 
 
 def iso_micros(micros: int | None) -> str | None:

@@ -25,6 +25,7 @@ from gateway.archive.archive import Archive
 from gateway.archive.retention import forget_newest_runs
 from gateway.concurrency.bounded_map import ComputedMap
 from gateway.errors import ConfigurationError
+from gateway.local_platform.discovery.column_executor import ColumnExecutor
 from gateway.local_platform.discovery.schema import create_schema
 from gateway.local_platform.discovery.selection import count_fields
 from gateway.local_platform.discovery.session import DerivedCaches, Session
@@ -97,6 +98,7 @@ class DiscoveryApi:
                     context_value=session,
                     variable_values=dict(variables or {}),
                     operation_name=operation,
+                    executor_class=ColumnExecutor,
                 )
         except ConfigurationError as unreadable:
             _log.error(unreadable.message)

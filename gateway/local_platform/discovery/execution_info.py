@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
-from gateway.local_platform.discovery.fields import Reader, Readers
+from gateway.local_platform.discovery.fields import Readers
 from gateway.local_platform.discovery.state_nodes import StateNode
 
 _RUN_STATUS = {
@@ -27,41 +27,62 @@ def run_status(status: str | None) -> str | None:
     return _RUN_STATUS.get((status or "").lower())
 
 
-def attempted(node: StateNode) -> StateNode | None:
-    """The node as the source of its execution info; None when it was never attempted."""
-    return node if node.member.last_id is not None else None
+class Execution:
+    """What stands behind a node's execution info: its last attempt and its last success, as far as there are any."""
+
+    __slots__ = ("last", "node", "success")
+
+    def __init__(self, node: StateNode) -> None:
+        self.node = node
+        self.last = node.last
+        self.success = node.success
 
 
-def always(node: StateNode) -> StateNode:
-    """The node as the source of its execution info, which the schema promises even where nothing was attempted."""
-    return node
+def execution(node: StateNode) -> Execution:
+    """A node's execution info, which the schema promises even where nothing was attempted."""
+    return Execution(node)
 
 
-def _of(which: Callable[[StateNode], Any], name: str) -> Reader:
-    def read(node: StateNode) -> Any:
-        result = which(node)
-        return None if result is None else getattr(result, name)
+def attempted(node: StateNode) -> Execution | None:
+    """A node's execution info; None when it was never attempted."""
+    return Execution(node) if node.member.last_id is not None else None
 
-    return read
+
+class _OfResult:
+    """Reads a column of one of the two results; None where there is none."""
+
+    __slots__ = ("_result", "_value")
+
+    def __init__(self, result: Callable[[Any], Any], name: str) -> None:
+        self._result = result
+        self._value = attrgetter(name)
+
+    def __call__(self, source: Execution) -> Any:
+        result = self._result(source)
+        return None if result is None else self._value(result)
+
+    def column(self, sources: Sequence[Execution]) -> list[Any]:
+        value = self._value
+        return [None if result is None else value(result) for result in map(self._result, sources)]
 
 
 _last, _success = attrgetter("last"), attrgetter("success")
 
 EXECUTION_FIELDS: Readers = {
-    "lastRunId": _of(_last, "run_id"),
-    "lastJobDefinitionId": _of(_last, "job_id"),
-    "lastRunGeneratedAt": _of(_last, "generated_at"),
-    "lastRunStatus": _of(_last, "status"),
-    "lastRunError": attrgetter("last_error"),
-    "lastSuccessRunId": _of(_success, "run_id"),
-    "lastSuccessJobDefinitionId": _of(_success, "job_id"),
-    "runGeneratedAt": _of(_success, "generated_at"),
-    "runElapsedTime": _of(_success, "elapsed"),
-    "executionTime": _of(_success, "execution_time"),
-    "compileStartedAt": _of(_success, "compile_started_at"),
-    "compileCompletedAt": _of(_success, "compile_completed_at"),
-    "executeStartedAt": _of(_success, "execute_started_at"),
-    "executeCompletedAt": _of(_success, "execute_completed_at"),
+    "lastRunId": _OfResult(_last, "run_id"),
+    "lastJobDefinitionId": _OfResult(_last, "job_id"),
+    "lastRunGeneratedAt": _OfResult(_last, "generated_at"),
+    "lastRunStatus": _OfResult(_last, "status"),
+    "lastRunError": attrgetter("node.last_error"),
+    "lastSuccessRunId": _OfResult(_success, "run_id"),
+    "lastSuccessJobDefinitionId": _OfResult(_success, "job_id"),
+    "runGeneratedAt": _OfResult(_success, "generated_at"),
+    "runElapsedTime": _OfResult(_success, "elapsed"),
+    "executionTime": _OfResult(_success, "execution_time"),
+    "compileStartedAt": _OfResult(_success, "compile_started_at"),
+    "compileCompletedAt": _OfResult(_success, "compile_completed_at"),
+    "executeStartedAt": _OfResult(_success, "execute_started_at"),
+    "executeCompletedAt": _OfResult(_success, "execute_completed_at"),
 }
 
 MODEL_EXECUTION_FIELDS: Readers = {
@@ -74,4 +95,4 @@ SEED_EXECUTION_FIELDS: Readers = {
     "lastRunSkip": lambda node: node.last.status == "skipped" if node.last else None,
 }
 
-TEST_EXECUTION_FIELDS: Readers = {**EXECUTION_FIELDS, "lastRunFailures": _of(_last, "failures")}
+TEST_EXECUTION_FIELDS: Readers = {**EXECUTION_FIELDS, "lastRunFailures": _OfResult(_last, "failures")}

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Table, and_, select
 
 from gateway.archive.applied_state import NEWEST_DEPLOYING
-from gateway.archive.contents import chunks
+from gateway.archive.contents import among, chunks
 from gateway.archive.rows import AnyRow
 from gateway.archive.tables import (
     environments,
@@ -101,11 +101,11 @@ def package_rows(connection: Connection, manifest_id: int, kind: str) -> list[st
 
 def text_bodies(connection: Connection, keys: Iterable[int | None]) -> dict[int, str]:
     """Texts by key."""
-    bodies: dict[int, str] = {}
-    for part in chunks(sorted({key for key in keys if key is not None})):
-        query = select(texts.c.id, texts.c.body).where(texts.c.id.in_(part))
-        bodies.update((key, body) for key, body in connection.execute(query))
-    return bodies
+    known = {key for key in keys if key is not None}
+    if not known:
+        return {}
+    query = select(texts.c.id, texts.c.body).where(among(connection, texts.c.id, known))
+    return dict(connection.execute(query).all())
 
 
 def manifest_edges(connection: Connection, manifest_id: int) -> Sequence[AnyRow]:
@@ -139,13 +139,33 @@ def result_query() -> Select[*tuple[Any, ...]]:
     return select(*_RESULT_COLUMNS).join(invocations, invocations.c.id == results.c.invocation_id)
 
 
+_STATE_COLUMNS = (
+    results.c.id,
+    results.c.run_id,
+    results.c.generated_at,
+    results.c.status,
+    results.c.execution_time,
+    results.c.compile_started_at,
+    results.c.compile_completed_at,
+    results.c.execute_started_at,
+    results.c.execute_completed_at,
+    results.c.failures,
+    results.c.message_id,
+    results.c.compiled_id,
+    invocations.c.elapsed,
+    invocations.c.job_id,
+    invocations.c.dbt_version,
+)
+
+
 def result_rows(connection: Connection, keys: Iterable[int | None]) -> dict[int, AnyRow]:
-    """Results by key."""
-    rows_by_id: dict[int, AnyRow] = {}
-    for part in chunks(key for key in keys if key is not None):
-        rows = connection.execute(result_query().where(results.c.id.in_(part)))
-        rows_by_id.update((row.id, row) for row in rows)
-    return rows_by_id
+    """What an environment's state tells of results, by key."""
+    known = {key for key in keys if key is not None}
+    if not known:
+        return {}
+    query = select(*_STATE_COLUMNS).join(invocations, invocations.c.id == results.c.invocation_id)
+    query = query.where(among(connection, results.c.id, known))
+    return {row.id: row for row in connection.execute(query).all()}
 
 
 def history_rows(connection: Connection, resource_ids: Iterable[int], count: int) -> dict[int, list[AnyRow]]:

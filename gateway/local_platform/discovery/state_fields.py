@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.local_platform.discovery import content, relatives
 from gateway.local_platform.discovery.catalog_fields import catalogued
-from gateway.local_platform.discovery.execution_info import always, attempted
+from gateway.local_platform.discovery.execution_info import attempted, execution
 from gateway.local_platform.discovery.exposure_fields import EXPOSURE_FIELDS, upstream_freshness
 from gateway.local_platform.discovery.fields import Readers
 from gateway.local_platform.discovery.macro_fields import MACRO_FIELDS
@@ -109,18 +109,18 @@ APPLIED_MODEL: Readers = {
     "testStatuses": relatives.test_statuses,
     "versions": _versions,
 }
-APPLIED_SEED: Readers = {**_BUILT, "executionInfo": always}
+APPLIED_SEED: Readers = {**_BUILT, "executionInfo": execution}
 APPLIED_SNAPSHOT: Readers = _BUILT
 APPLIED_SOURCE: Readers = {
     **_BUILT,
     **SOURCE_FIELDS,
-    "freshness": always,
+    "freshness": lambda node: node,
     "testStatuses": relatives.test_statuses,
 }
 APPLIED_TEST: Readers = {
     **_BUILT,
     **WHOLE_TEST_FIELDS,
-    "executionInfo": always,
+    "executionInfo": execution,
     "lastKnownResult": last_known_result,
 }
 APPLIED_EXPOSURE: Readers = {**_DEFINED, **EXPOSURE_FIELDS}

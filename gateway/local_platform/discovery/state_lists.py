@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from gateway.archive.node_content import tags_of
+from gateway.archive.rows import AnyRow
 from gateway.local_platform.discovery import content
 from gateway.local_platform.discovery.catalog_fields import columns_of, row_count, table_of
 from gateway.local_platform.discovery.execution_info import run_status
@@ -104,13 +105,22 @@ def state_page(
     session: Session, state: EnvironmentState, kinds: Sequence[str], view: type[StateNode], arguments: Arguments
 ) -> dict[str, Any]:
     """The connection that `filter`, `sort`, `first` and `after` ask for; its nodes form a batch of their own."""
-    nodes = filtered(everything(session, state, kinds, view), arguments.get("filter"))
-    nodes = _sorted(nodes, arguments.get("sort"))
-    start = rows_after(nodes, arguments.get("after"), lambda node: node.unique_id)
-    stop = start + page_size(arguments.get("first"), ENVIRONMENT_PAGE)
-    members = [node.member for node in nodes[start:stop]]
-    batch = StateBatch(session, state, members, view)
-    return ConnectionPage(batch.nodes, [member.unique_id for member in members], start, len(nodes)).connection()
+    members = _members_in_order(session, state, kinds, view, arguments)
+    start = rows_after(members, arguments.get("after"), attrgetter("unique_id"))
+    page = members[start : start + page_size(arguments.get("first"), ENVIRONMENT_PAGE)]
+    batch = StateBatch(session, state, page, view)
+    return ConnectionPage(batch.nodes, [member.unique_id for member in page], start, len(members)).connection()
+
+
+def _members_in_order(
+    session: Session, state: EnvironmentState, kinds: Sequence[str], view: type[StateNode], arguments: Arguments
+) -> Sequence[AnyRow]:
+    """The rows of the whole list: as they are known, where it is neither filtered nor sorted."""
+    wanted, sort = arguments.get("filter"), arguments.get("sort")
+    if not wanted and sort is None:
+        return session.members(state, *kinds)
+    nodes = _sorted(filtered(everything(session, state, kinds, view), wanted), sort)
+    return [node.member for node in nodes]
 
 
 def _sorted(nodes: Sequence[StateNode], sort: Mapping[str, Any] | None) -> Sequence[StateNode]:
