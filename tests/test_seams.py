@@ -57,6 +57,7 @@ INTERNALS: dict[str, tuple[str, set[str]]] = {
             *(f"execution/fast_path/{name}.py" for name in ("compiled_executor", "operations", "plans")),
             *(f"execution/fast_path/{name}.py" for name in ("resolvers", "synchronous")),
             *{"execution/piecewise_executor.py", "execution/suggestions.py", "execution/validation.py"},
+            "local_platform/discovery/column_executor.py",
         },
     ),
     "strawberry-graphql": (
