@@ -163,7 +163,7 @@ def with_text_ids(value: Any, name: str = "") -> Any:
 async def test_a_status_nobody_knew_is_unknown_with_its_word(disturbed: Gateway) -> None:
     def change(_: Call, body: Any) -> Any:
         for root in body["data"].values():
-            for model in root["models"]:
+            for model in root["rows"]:
                 model["status"] = model["status"] and "teleported"
         return body
 
@@ -218,7 +218,7 @@ async def test_a_capped_list_of_a_run_is_read_to_its_end(disturbed: Gateway) -> 
         if call.operation != "RunModels":
             return None
         start = next((n for n, row in enumerate(rows, 1) if row["paginationCursor"] in call.variables.values()), 0)
-        root = {"id": 301001, "runId": 70437490011508, "models": rows[start : start + 100]}
+        root = {"id": 301001, "runId": 70437490011508, "rows": rows[start : start + 100]}
         return Response(json.dumps({"data": {"j0": root}}))
 
     disturbed.upstream.fault = capped
