@@ -23,7 +23,7 @@ class ModelRun(NodeResult):
     id: strawberry.ID = strawberry.field(
         description="run/unique_id; results of earlier steps of the same run end in /invocation_id."
     )
-    error: str | None = strawberry.field(description="The same as `message`.")
+    error: str | None = strawberry.field(description="The same as `message`; null where that is.")
     tags: list[str] = strawberry.field(description="The model's tags at that run.")
     materialization: str | None = strawberry.field(
         description="The model's materialization at that run; null where dbt does not say."

@@ -98,7 +98,7 @@ NULL_ONLY_WITH_AN_ERROR = {
     "Model": "runs jobs tests upstream downstream freshness runtimeSeries changePoints",
     "Job": "runs models slowestModels runtimes averageRuntime averageModelRuntime runtimeSeries changePoints",
     "ChangePoint": "firstRunRange",
-    "Run": "steps modelCount modelRuns models slowestModels averageModelRuntime",
+    "Run": "steps modelCount modelRuns nodeResults models slowestModels averageModelRuntime",
     "Source": "models",
     "Query": "account project model job run",
 }
