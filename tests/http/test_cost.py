@@ -251,7 +251,7 @@ class Reckoning:
 
 INPUTS = {
     *("SearchFilter", "ModelFilter", "ProjectFilter", "SourceFilter", "HistoryScope", "JobFilter", "RunFilter"),
-    *("ModelOrder", "JobOrder", "RunOrder", "SourceOrder"),
+    *("ModelOrder", "JobOrder", "RunOrder", "SourceOrder", "NodeResultFilter", "NodeResultOrder"),
 }
 
 
