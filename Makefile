@@ -10,12 +10,13 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 SOURCES := gateway tests benchmarks hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run platform test test-fast test-nightly clients orchestrators manifests check format bench schema explorer lock demo clean
+.PHONY: help run platform test test-fast test-nightly clients orchestrators manifests check format bench schema pages lock demo clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp ## Start the gateway over the demo account (PORT=8000), or over what GATEWAY_* says
+	@$(BIN)/python hatch_build.py || true
 	@$(BIN)/gateway serve --port $(PORT)
 
 test: $(VENV)/dev.stamp ## Run the tests (ARGS="-k slowest" passes options to pytest)
@@ -49,7 +50,7 @@ bench: $(VENV)/dev.stamp ## Measure the gateway beside its contenders (ARGS="--o
 schema: $(VENV)/run.stamp ## Write schema.graphql anew from the code
 	@$(BIN)/gateway schema > schema.graphql.new && mv schema.graphql.new schema.graphql
 
-explorer: $(VENV)/run.stamp ## Fetch the explorer's files again (done by itself at installation)
+pages: $(VENV)/run.stamp ## Build the pages and GraphiQL's files where their sources changed (done by itself at installation)
 	@$(BIN)/python hatch_build.py
 
 lock: $(VENV)/dev.stamp ## Resolve the dependencies of pyproject.toml and package.json anew into the lock files
@@ -57,7 +58,7 @@ lock: $(VENV)/dev.stamp ## Resolve the dependencies of pyproject.toml and packag
 	@for group in build node clients orchestrators manifests; do $(LOCK) --group $$group -o requirements/$$group.lock || exit 1; done
 	@$(LOCK) pyproject.toml --all-extras -o requirements/run.lock
 	@$(LOCK) pyproject.toml --all-extras --group dev -c requirements/run.lock -o requirements/dev.lock
-	@if command -v npm >/dev/null; then npm install --package-lock-only && for folder in tests/contract tests/federation tests/streaming; do npm --prefix $$folder install --package-lock-only; done; fi
+	@if command -v npm >/dev/null; then npm install --package-lock-only && for folder in dashboard tests/contract tests/federation tests/streaming; do npm --prefix $$folder install --package-lock-only; done; fi
 LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
@@ -67,7 +68,7 @@ demo: ## Make the demo account again by really running dbt (11 minutes; needs De
 	build/demo/bin/python -m demo.build
 
 clean: ## Remove the environment and everything built
-	rm -rf $(VENV) build dist gateway/http/pages/assets .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist gateway/http/pages/assets gateway/http/pages/dashboard .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/run.stamp: requirements/run.lock requirements/build.lock hatch_build.py package-lock.json
 	@if [ -z "$(PYTHON)" ]; then \

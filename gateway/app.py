@@ -226,6 +226,7 @@ def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None, models: 
     return EdgePolicy(
         allowed_hosts=settings.allowed_hosts,
         allowed_origins=settings.cors_origins,
+        pages=settings.pages,
         explorer=settings.explorer,
         metrics=settings.metrics,
         open_metrics=settings.open_metrics,

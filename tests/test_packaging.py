@@ -20,7 +20,11 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_lock_files_name_hashes_and_no_place_to_download_from() -> None:
-    node_locks = [ROOT / "package-lock.json", *sorted(ROOT.glob("tests/*/package-lock.json"))]
+    node_locks = [
+        ROOT / "package-lock.json",
+        ROOT / "dashboard/package-lock.json",
+        *sorted(ROOT.glob("tests/*/package-lock.json")),
+    ]
     locks = [*ROOT.glob("requirements/*.lock"), *node_locks]
     assert len(locks) >= 7
     for lock in locks:
@@ -79,6 +83,8 @@ def test_the_wheel_holds_everything_the_package_reads(tmp_path: Path) -> None:
         held = {name.removeprefix("gateway/") for name in wheel.namelist()}
     queries = {f"http/pages/queries/{file.name}" for file in (ROOT / "gateway/http/pages/queries").iterdir()}
     assets = {f"http/pages/assets/{name}" for files in hatch_build.WANTED.values() for name in files.values()}
+    pages = {f"http/pages/dashboard/{name}" for name in ("main.js", "main.css", hatch_build.LICENSES)}
+    screens = {f"http/pages/screens/{file.name}" for file in (ROOT / "gateway/http/pages/screens").iterdir()}
     read = {"http/pages/boot.js", "http/pages/page.css", "ingest/demo/runs.tar.xz", "py.typed"}
-    assert queries | assets | read <= held
+    assert queries | assets | pages | screens | read <= held
     assert not [name for name in held if name.startswith(("tests", "benchmarks")) or "__pycache__" in name]

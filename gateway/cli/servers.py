@@ -44,8 +44,7 @@ def serve_gateway(options: argparse.Namespace) -> int:
         say(f"dbt gateway {gateway.__version__}")
         _tell_exposed_secrets(settings)
         say(f"  GraphQL   {address}/graphql")
-        if source.settings.explorer:
-            say(f"  GraphiQL  {address}/")
+        _tell_pages(source.settings, address)
         say(f"  Data      {source.told}")
         for line in source.advice:
             say(f"            {line}")
@@ -58,6 +57,13 @@ def serve_gateway(options: argparse.Namespace) -> int:
             policy = replace(_serving_policy(served, options.workers), metrics=metrics_directory)
             application = partial(create_app, served.for_one_of(options.workers), platform=platform)
             return serve(application, listening, policy)
+
+
+def _tell_pages(settings: Settings, address: str) -> None:
+    if settings.pages:
+        say(f"  Pages     {address}/")
+    if settings.explorer:
+        say(f"  GraphiQL  {address}/graphiql")
 
 
 def _platform_beside(settings: Settings) -> AbstractContextManager[Path | None]:

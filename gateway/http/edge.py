@@ -24,7 +24,9 @@ from gateway.http.health import ReadinessCheck, health_routes
 from gateway.http.negotiation import MediaType
 from gateway.http.observability.metrics import Metrics
 from gateway.http.observability.operation_log import OperationLog
-from gateway.http.pages.page import explorer_routes
+from gateway.http.pages.dashboard import dashboard_routes
+from gateway.http.pages.documents import PageDocument, read_documents
+from gateway.http.pages.explorer import explorer_routes
 from gateway.http.pages.tabs import read_tabs
 from gateway.http.request.csrf import PREFLIGHT_HEADERS
 from gateway.http.request.hosts import HostGuard
@@ -54,6 +56,7 @@ class EdgePolicy:
     title: str = "dbt gateway"
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    pages: bool = True
     explorer: bool = True
     metrics: bool = True
     open_metrics: bool = False
@@ -81,8 +84,9 @@ def create_edge(
     slots = LiveConnectionLimiter(policy.live, metrics.refresh)
     metrics.watch_connections(slots.open)
     response_bytes = policy.endpoint.response_bytes
+    documents = read_documents() if policy.pages else []
     live = LiveAnswers(executor, policy.authenticator, slots, policy.live, response_bytes)
-    endpoint = GraphQLEndpoint(executor, live, policy.authenticator, _endpoint_policy(policy), observers)
+    endpoint = GraphQLEndpoint(executor, live, policy.authenticator, _endpoint_policy(policy, documents), observers)
     metrics.watch_in_flight(endpoint.in_flight)
     websockets = WebSocketContext(
         endpoint, policy.authenticator, slots, policy.live, policy.endpoint.json, response_bytes
@@ -90,7 +94,7 @@ def create_edge(
     socket = WebSocketRoute("/graphql", LiveSocket(websockets, policy.allowed_origins))
     webhooks = [Route(WEBHOOKS, WebhookEndpoint(policy.webhooks, tell))] if policy.webhooks and tell else []
     app = Starlette(
-        routes=[socket, *_routes(endpoint, metrics, policy, readiness), *webhooks],
+        routes=[socket, *_routes(endpoint, metrics, policy, readiness), *_page_routes(policy, documents), *webhooks],
         middleware=[*_middleware(policy), *_cached_responses(endpoint, policy), _turns(endpoint, policy, observers)],
         exception_handlers={HTTPException: _refuse},
         lifespan=lifespan,
@@ -100,9 +104,12 @@ def create_edge(
     return app
 
 
-def _endpoint_policy(policy: EdgePolicy) -> EndpointPolicy:
+def _endpoint_policy(policy: EdgePolicy, documents: Sequence[PageDocument]) -> EndpointPolicy:
     return replace(
-        policy.endpoint, allowed_origins=policy.allowed_origins, explorer_path="graphiql" if policy.explorer else None
+        policy.endpoint,
+        allowed_origins=policy.allowed_origins,
+        explorer_path="graphiql" if policy.explorer else None,
+        built_in_documents=tuple(document.text for document in documents),
     )
 
 
@@ -130,9 +137,14 @@ def _turns(endpoint: GraphQLEndpoint, policy: EdgePolicy, observers: Sequence[Ob
 def _routes(
     endpoint: GraphQLEndpoint, metrics: Metrics, policy: EdgePolicy, readiness: ReadinessCheck
 ) -> list[BaseRoute]:
-    explorer = explorer_routes(policy.title, read_tabs()) if policy.explorer else []
     shown_metrics = [_metrics_route(metrics, policy)] if policy.metrics else []
-    return [Route("/graphql", endpoint), *health_routes(readiness), *shown_metrics, *explorer]
+    return [Route("/graphql", endpoint), *health_routes(readiness), *shown_metrics]
+
+
+def _page_routes(policy: EdgePolicy, documents: Sequence[PageDocument]) -> list[BaseRoute]:
+    pages = dashboard_routes(policy.title, documents, has_explorer=policy.explorer) if policy.pages else []
+    explorer = explorer_routes(policy.title, read_tabs(), documents) if policy.explorer else []
+    return [*pages, *explorer]
 
 
 def _metrics_route(metrics: Metrics, policy: EdgePolicy) -> Route:

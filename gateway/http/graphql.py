@@ -26,7 +26,7 @@ from gateway.http.request.csrf import check_cross_site
 from gateway.http.request.documents import Document, DocumentLimits, Documents
 from gateway.http.request.max_age import max_age_of
 from gateway.http.request.parameters import Parameters, parameters_of_body, parameters_of_query_string
-from gateway.http.request.persisted import PersistedDocuments, TrustedDocuments
+from gateway.http.request.persisted import PersistedDocuments, TrustedDocuments, manifest_of_texts
 from gateway.http.request.strict_json import JsonBounds, read_json
 from gateway.http.response_cache.replay import Answered, Dependencies, Replay
 from gateway.http.response_cache.response_cache import ResponseCache
@@ -53,6 +53,7 @@ class EndpointPolicy:
     """What the endpoint lets in.
 
     `response_bytes` bounds an answer; None: no bound. `trusted_documents` is a manifest file, see `persisted`.
+    `built_in_documents` are the texts of documents trusted beside those of the file: the pages'.
     `explorer_path` is where a browser that opens the endpoint is sent; None: nowhere. `tracing` says
     where spans go; None: there are none. `response_cache_bytes` of answers are kept to be given again (see
     response_cache).
@@ -65,6 +66,7 @@ class EndpointPolicy:
     response_bytes: int | None = None
     trusted_documents: Path | None = None
     only_trusted_documents: bool = False
+    built_in_documents: tuple[str, ...] = ()
     automatic_documents: bool = True
     concurrent_operations: int = 200
     allowed_origins: Collection[str] = ()
@@ -92,7 +94,12 @@ class GraphQLEndpoint:
         self._documents = Documents(policy.documents)
         self._pricing = Pricing(policy.cost)
         trusted = TrustedDocuments(policy.trusted_documents) if policy.trusted_documents else None
-        self._persisted = PersistedDocuments(trusted, policy.automatic_documents, policy.only_trusted_documents)
+        self._persisted = PersistedDocuments(
+            trusted,
+            policy.automatic_documents,
+            policy.only_trusted_documents,
+            built_in=manifest_of_texts(policy.built_in_documents),
+        )
         self._in_flight = 0
         dependencies = Dependencies(
             *(executor, authenticator, self._persisted, observers),

@@ -31,13 +31,14 @@ _SECONDS = 30.0
 
 
 class Page:
-    """One tab. `requests` holds every address it asked for, `complaints` its console errors and what was refused it."""
+    """One tab. `requests` holds every address it asked for and `bodies` what it sent there, `complaints` its console errors and what was refused it."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._reader = asyncio.create_task(self._read())
         self.requests: list[str] = []
+        self.bodies: list[str] = []
         self.complaints: list[str] = []
 
     async def close(self) -> None:
@@ -55,6 +56,7 @@ class Page:
     def _note(self, event: str, params: dict[str, Any]) -> None:
         if event == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
+            self.bodies.append(params["request"].get("postData", ""))
         elif event == "Runtime.exceptionThrown":
             self.complaints.append(json.dumps(params["exceptionDetails"])[:500])
         elif event == "Runtime.consoleAPICalled" and params["type"] in ("error", "assert"):

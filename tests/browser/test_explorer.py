@@ -8,16 +8,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 
-from gateway.app import create_app
-from gateway.http.pages import page as explorer_page
+from gateway.http.pages import explorer
 from gateway.http.pages.tabs import read_tabs
-from gateway.settings import Settings
-from tests.browser.browser import CHROMIUM, Browser, Page, running_browser
+from tests.browser.browser import CHROMIUM, Browser, Page
 from tests.http.raw_http import send
-from tests.sockets import listening
 
 pytestmark = [
     pytest.mark.external,
@@ -29,24 +25,11 @@ ANSWER = "document.querySelector('.result-window .CodeMirror')?.CodeMirror.getVa
 EDITOR = "document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror"
 
 
-@pytest.fixture(scope="module")
-async def address(settings: Settings) -> AsyncIterator[str]:
-    """A gateway over the demo, behind a real server."""
-    async with listening(uvicorn.Config(create_app(settings), log_level="warning")) as port:
-        yield f"http://127.0.0.1:{port}"
-
-
-@pytest.fixture(scope="module")
-async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
-    async with running_browser(tmp_path_factory.mktemp("profile")) as running:
-        yield running
-
-
 @pytest.fixture
 async def page(address: str, browser: Browser) -> AsyncIterator[Page]:
     """The explorer, loaded for the first time."""
     async with browser.page() as opened:
-        await opened.open(f"{address}/")
+        await opened.open(f"{address}/graphiql")
         await opened.wait_for(f"{RUN} !== null")
         yield opened
 
@@ -137,10 +120,10 @@ async def test_a_token_typed_into_the_headers_is_sent_and_never_kept(page: Page)
 async def test_where_graphiql_is_not_built_the_page_says_what_to_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(explorer_page, "files", lambda _package: tmp_path)
-    app = Starlette(routes=[*explorer_page.explorer_routes("dbt <gateway>", read_tabs())])
-    response = await send(app, "GET", "/")
+    monkeypatch.setattr(explorer, "files", lambda _package: tmp_path)
+    app = Starlette(routes=[*explorer.explorer_routes("dbt <gateway>", read_tabs())])
+    response = await send(app, "GET", "/graphiql")
     assert response.status == 200
-    assert b"make explorer" in response.body
+    assert b"make pages" in response.body
     assert b"dbt &lt;gateway&gt;" in response.body
     assert (await send(app, "GET", "/explorer/graphiql.js")).status == 404

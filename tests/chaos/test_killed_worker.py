@@ -34,7 +34,7 @@ async def test_no_answer_is_wrong_when_workers_are_killed(
         last = workers(server.process.pid)
         assert len(last) == 2
         assert last != first
-        text = httpx2.get(server.address("GraphiQL") + "metrics", timeout=60).text
+        text = httpx2.get(server.address("Pages") + "metrics", timeout=60).text
         assert figure(text, "gateway_operations_in_flight") == 0, "the dead are not counted"
         assert figure(text, "gateway_requests_total") >= len(found.load.answered_at), "what they counted is"
         code, errors = server.stop()

@@ -80,8 +80,9 @@ def test_serve_without_configuration_serves_the_demo_and_says_so(tmp_path: Path)
         assert "--artifacts" in server.greeting
         answer = server.ask("{ account { slowestModels(first: 2) { rank model { id } } } }")
         assert [ranked["rank"] for ranked in answer["data"]["account"]["slowestModels"]] == [1, 2]
-        root = server.address("GraphiQL")
-        assert "<title>dbt gateway · GraphiQL</title>" in server.get(root).text
+        root = server.address("Pages")
+        assert "<title>dbt gateway</title>" in server.get(root).text
+        assert "<title>dbt gateway · GraphiQL</title>" in server.get(server.address("GraphiQL")).text
         assert server.get(f"{root}livez").json() == {"status": "live"}
         assert server.get(f"{root}readyz").status_code == 200
         # On this machine only, and so under this machine's names only.
@@ -186,7 +187,7 @@ def test_what_is_under_way_is_answered_after_hanging_up(demo_store: str, tmp_pat
         server = Serving(process, greeting)
         server.ask("{ __typename }")
         process.send_signal(signal.SIGHUP)
-        ready = server.address("GraphiQL") + "readyz"
+        ready = server.address("Pages") + "readyz"
         while server.get(ready).status_code != 503:
             time.sleep(0.02)
         assert server.ask("{ account { __typename } }")["data"] == {"account": {"__typename": "Account"}}

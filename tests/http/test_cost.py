@@ -30,6 +30,7 @@ from gateway.http.limits.cost import CEILING, Estimator
 from gateway.http.limits.cost_model import CostModel, read_cost_model
 from gateway.http.limits.query_limits import UNLIMITED, QueryLimits
 from gateway.http.operation_cost import CostPolicy, Pricing
+from gateway.http.pages.documents import read_documents
 from gateway.http.pages.tabs import read_tabs
 from gateway.http.request.documents import DocumentLimits, Documents
 from gateway.settings import Settings
@@ -396,6 +397,8 @@ def documented() -> Iterator[tuple[str, dict[str, Any]]]:
                 yield block, {"representations": [{}] * 100, "first": 100}
     for block in re.findall(r"`(\{ [^`]*\})`", (ROOT / "docs/federation.md").read_text("utf-8")):
         yield block, {}
+    for screen in read_documents():
+        yield screen.text, {}
     for tab in read_tabs():
         yield tab.query, tab.variable_values()
 

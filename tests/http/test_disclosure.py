@@ -16,7 +16,7 @@ from tests.serving import Gateway, serving
 
 @pytest.fixture(scope="module")
 async def silent(settings: Settings) -> AsyncIterator[Gateway]:
-    changed = {"introspection": False, "suggestions": False, "explorer": False}
+    changed = {"introspection": False, "suggestions": False, "explorer": False, "pages": False}
     async with serving(settings.model_copy(update=changed)) as gateway:
         yield gateway
 
@@ -61,7 +61,7 @@ async def test_a_type_may_still_be_named_by_what_has_it(silent: Gateway) -> None
     }
 
 
-async def test_the_explorer_can_be_taken_away(silent: Gateway) -> None:
+async def test_pages_and_explorer_can_be_taken_away(silent: Gateway) -> None:
     for path in ("/", "/graphiql"):
         assert (await silent.client.get(path)).status_code == 404
 

@@ -23,7 +23,7 @@ def figure(text: str, name: str) -> float:
 def test_a_scrape_of_any_worker_tells_of_all(demo_store: str, tmp_path: Path) -> None:
     asked = 40
     with serving(tmp_path / "tmp", "serve", "--store", demo_store, "--workers", "2") as server:
-        address, metrics = server.address("GraphQL"), server.address("GraphiQL") + "metrics"
+        address, metrics = server.address("GraphQL"), server.address("Pages") + "metrics"
         for _ in range(asked):
             # A new connection each: any worker may take it.
             assert server.ask("{ account { projects { nodes { id } } } }")["data"]["account"]
@@ -66,7 +66,7 @@ def test_workers_are_replaced_one_by_one_and_nobody_is_dropped(demo_store: str, 
                     lost.append(repr(problem))
 
     with serving(tmp_path / "tmp", "serve", "--store", demo_store, "--workers", "2") as server:
-        address, metrics = server.address("GraphQL"), server.address("GraphiQL") + "metrics"
+        address, metrics = server.address("GraphQL"), server.address("Pages") + "metrics"
         server.ask("{ account { id } }")
         askers = [threading.Thread(target=ask_on, args=(address,)) for _ in range(3)]
         for asker in askers:

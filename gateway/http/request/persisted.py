@@ -1,6 +1,6 @@
 """Documents known by an id instead of their text: trusted ones from a manifest, and those clients register by hash.
 
-A trusted document comes from a file that the team's own build wrote; it skips the limits for strangers, and with
+A trusted document comes from a file that the team's own build wrote, or is one of the gateway's own pages; it skips the limits for strangers, and with
 `only_trusted` nothing else is run. Automatic persisted queries spare clients from sending a text twice; the hash is
 always checked, so nobody can register a text under another one's id.
 """
@@ -13,7 +13,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,12 @@ class OperationManifest:
         """The text of an id, given as the manifest has it or as the hash of the text with or without `sha256:`."""
         bare = document_id.removeprefix(_HASH_PREFIX)
         return self.texts.get(document_id) or self.texts.get(bare) or self.texts.get(_HASH_PREFIX + bare)
+
+
+def manifest_of_texts(texts: Iterable[str]) -> OperationManifest:
+    """A manifest of documents that are known by the hashes of their texts alone."""
+    by_hash = {hash_of(text): text for text in texts}
+    return OperationManifest(by_hash, frozenset(by_hash))
 
 
 def read_manifest(file: Path) -> OperationManifest:
@@ -116,6 +122,9 @@ class TrustedDocuments:
         return status.st_mtime_ns, status.st_size
 
 
+_NO_DOCUMENTS = OperationManifest({}, frozenset())
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """The text a request means. `register` tells to remember it by its hash once it has proved to be a document."""
@@ -129,11 +138,18 @@ class PersistedDocuments:
     """Finds the text that a request means, by its text or by an id."""
 
     def __init__(
-        self, trusted: TrustedDocuments | None, automatic: bool, only_trusted: bool, kept_characters: int = 2**22
+        self,
+        trusted: TrustedDocuments | None,
+        automatic: bool,
+        only_trusted: bool,
+        *,
+        built_in: OperationManifest = _NO_DOCUMENTS,
+        kept_characters: int = 2**22,
     ) -> None:
         self._trusted = trusted
         self._automatic = automatic and not only_trusted
         self._only_trusted = only_trusted
+        self._built_in = built_in
         self._registered: BoundedMap[str, str] = BoundedMap(kept_characters, lambda _, text: len(text))
 
     def edition(self) -> object:
@@ -144,26 +160,30 @@ class PersistedDocuments:
         """The request's document. Raises BadRequest, PersistedQueryNotFound, -NotSupported or DocumentNotTrusted."""
         claimed = _claimed_hash(parameters)
         document_id = parameters.document_id or claimed
-        manifest = self._trusted.current() if self._trusted else None
         if parameters.query is None:
             if document_id is None:
                 raise BadRequest('The request needs a "query": the text of a GraphQL document.')
-            return self._find(document_id, manifest)
+            return self._find(document_id)
         text = parameters.query
         if parameters.document_id is not None:
             raise BadRequest('Send either "query" or "documentId".')
         if claimed is not None and claimed != hash_of(text):
             raise BadRequest("The sha256Hash is not that of the query.")
-        if manifest and hash_of(text) in manifest.hashes:
+        if any(hash_of(text) in manifest.hashes for manifest in self._manifests()):
             return Chosen(text, is_trusted=True)
         if self._only_trusted:
             raise DocumentNotTrusted("Only the documents that this gateway trusts are run; send one's documentId.")
         return Chosen(text, register=claimed is not None and self._automatic)
 
-    def _find(self, document_id: str, manifest: OperationManifest | None) -> Chosen:
-        text = manifest.find(document_id) if manifest else None
-        if text is not None:
-            return Chosen(text, is_trusted=True)
+    def _manifests(self) -> Iterable[OperationManifest]:
+        """The team's own first: an id of theirs means their document."""
+        return (self._trusted.current(), self._built_in) if self._trusted else (self._built_in,)
+
+    def _find(self, document_id: str) -> Chosen:
+        for manifest in self._manifests():
+            text = manifest.find(document_id)
+            if text is not None:
+                return Chosen(text, is_trusted=True)
         if self._only_trusted:
             raise DocumentNotTrusted("This gateway trusts no document of that id.")
         if not self._automatic:

@@ -1,0 +1,132 @@
+// One run: what it did when, what failed.
+import { computed } from "@preact/signals";
+import { useMemo } from "preact/hooks";
+import { href } from "../address";
+import { useScreen } from "../api";
+import { count, duration, words } from "../format";
+import type { RunPageQuery, RunPageQueryVariables } from "../operations";
+import { GanttChart, type GanttResult } from "../parts/gantt";
+import { Duration, Fact, Name, StatusMark, Time } from "../parts/marks";
+import { Gone, ScreenView, Section } from "../parts/screen";
+import { Table, type Column } from "../parts/table";
+import { useTitle } from "../parts/title";
+
+type Run = NonNullable<RunPageQuery["run"]>;
+type Result = NonNullable<Run["nodeResults"]>["nodes"][number];
+
+export function RunPage({ id }: { id: string }) {
+  const variables = useMemo(() => computed<RunPageQueryVariables>(() => ({ id })), [id]);
+  const screen = useScreen<RunPageQuery, RunPageQueryVariables>("run", variables);
+  const run = screen.value.answer?.data?.run;
+  const title = run?.job?.name ?? `Run ${id}`;
+  useTitle(`${title}, run ${id}`);
+  return (
+    <>
+      <div class="head">
+        <h1><bdi>{title}</bdi></h1>
+        {run && <StatusMark status={run.status} />}
+        <p class="quiet">Run {id}{run?.job && <>, <a href={href({ job: run.job.id })}>all runs of this job</a></>}</p>
+      </div>
+      <ScreenView screen={screen}>
+        {(data) => (data.run ? <RunView run={data.run} /> : <Gone what="run" id={id} />)}
+      </ScreenView>
+    </>
+  );
+}
+
+function RunView({ run }: { run: Run }) {
+  const results = run.nodeResults?.nodes ?? [];
+  const bars = useMemo(() => results.map(ganttResult), [results]);
+  const failures = results.filter((result) => result.status === "FAILURE" || result.status === "WARN");
+  const query = { document: "run", variables: { id: run.id } };
+  const total = run.nodeResults?.totalCount ?? results.length;
+  return (
+    <>
+      <Section title="This run" query={query}><Facts run={run} /></Section>
+      <Section title="Failures and warnings" query={query}><Failures failures={failures} error={run.error} /></Section>
+      <Section title="Timeline" note={total > results.length ? `the first ${results.length} of ${total} results` : count(total, "result")} query={query}>
+        <ul class="tiles" aria-label="Results by outcome">
+          {run.nodeResults?.byStatus.map(({ status, count: number }) => <li><strong>{number}</strong><StatusMark status={status} /></li>)}
+        </ul>
+        <GanttChart results={bars} runStart={run.startTime} />
+        <Table caption="Results" columns={resultColumns(run.startTime)} rows={results} empty="dbt recorded no result of this run." />
+      </Section>
+      <Section title="Steps" query={query}>
+        <Table caption="Steps" columns={STEP_COLUMNS} rows={run.steps ?? []} empty="The steps of this run are not known." />
+      </Section>
+    </>
+  );
+}
+
+function ganttResult(result: Result): GanttResult {
+  return { ...result, modelId: modelId(result) };
+}
+
+function modelId(result: Result): string | null {
+  return result.__typename === "ModelRun" ? (result.model?.id ?? null) : null;
+}
+
+function Facts({ run }: { run: Run }) {
+  return (
+    <dl class="facts">
+      <Fact name="Started"><Time at={run.startTime} /></Fact>
+      <Fact name="Ended"><Time at={run.endTime} /></Fact>
+      <Fact name="Duration"><Duration seconds={run.runtime} /></Fact>
+      <Fact name="In the queue"><Duration seconds={run.queueSeconds} /></Fact>
+      <Fact name="Project">{run.job?.project ? <a href={href({ project: run.job.project.id })}><bdi>{run.job.project.name}</bdi></a> : "–"}</Fact>
+      <Fact name="Started by">{run.trigger?.category ? words(run.trigger.category) : "–"}{run.trigger?.cause && <span class="quiet"> ({run.trigger.cause})</span>}</Fact>
+      <Fact name="Commit">{run.gitSha ? <code title={run.gitSha}>{run.gitSha.slice(0, 7)}</code> : "–"}{run.gitBranch && <span class="quiet"> on {run.gitBranch}</span>}</Fact>
+      <Fact name="dbt">{run.dbtVersion ?? "–"}</Fact>
+      {run.url && <Fact name="In dbt Cloud"><a href={run.url} rel="noreferrer">Open this run</a></Fact>}
+      {run.inferred && <Fact name="Source">derived from its models: without the Admin API times cover models only</Fact>}
+    </dl>
+  );
+}
+
+function Failures({ failures, error }: { failures: readonly Result[]; error: string | null }) {
+  if (failures.length === 0 && !error) return <p class="empty">✓ Nothing failed.</p>;
+  return (
+    <>
+      {error && <p class="message"><bdi>{error}</bdi></p>}
+      <ul class="failures">
+        {failures.slice(0, 50).map((result) => (
+          <li class={result.status}>
+            <div class="line">
+              <StatusMark status={result.status} />
+              <span>{words(result.resourceType)}</span>
+              <ResultName result={result} />
+              {result.__typename === "TestRun" && result.failingRows !== null && <span>{count(result.failingRows, "failing row")}</span>}
+              <Duration seconds={result.runtime} />
+            </div>
+            {result.message && <pre class="message"><bdi>{result.message}</bdi></pre>}
+          </li>
+        ))}
+      </ul>
+      {failures.length > 50 && <p class="quiet">{failures.length - 50} more are in the table below.</p>}
+    </>
+  );
+}
+
+function ResultName({ result }: { result: Result }) {
+  const model = modelId(result);
+  return model ? <Name text={result.name} href={href({ model })} /> : <Name text={result.name} />;
+}
+
+function resultColumns(runStart: string | null): Column<Result>[] {
+  const after = (time: string | null) => (time && runStart ? (Date.parse(time) - Date.parse(runStart)) / 1000 : null);
+  return [
+  { head: "Name", value: ({ name }) => name, cell: (result) => <ResultName result={result} /> },
+  { head: "Type", value: ({ resourceType }) => words(resourceType) },
+  { head: "Outcome", value: ({ status }) => status, cell: ({ status }) => <StatusMark status={status} /> },
+  { head: "Began after", value: ({ startTime }) => after(startTime), cell: ({ startTime }) => <span title={startTime ?? ""}><Duration seconds={after(startTime)} /></span>, isNumber: true },
+  { head: "Duration", value: ({ runtime }) => runtime, cell: ({ runtime }) => <Duration seconds={runtime} />, isNumber: true },
+  { head: "Thread", value: ({ thread }) => thread?.replace(/ \(worker\)$/, "") ?? null },
+  ];
+}
+
+const STEP_COLUMNS: Column<NonNullable<Run["steps"]>[number]>[] = [
+  { head: "Step", value: ({ index }) => index, isNumber: true },
+  { head: "Command", value: ({ name }) => name, cell: ({ name }) => <code>{name}</code> },
+  { head: "Outcome", value: ({ status }) => status, cell: ({ status }) => <StatusMark status={status} /> },
+  { head: "Duration", value: ({ runtime }) => runtime, cell: ({ runtime }) => <span title={duration(runtime)}><Duration seconds={runtime} /></span>, isNumber: true },
+];

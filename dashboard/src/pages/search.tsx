@@ -1,0 +1,71 @@
+// Models and jobs by a part of their name, a run by its id.
+import { computed } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { href, page, change } from "../address";
+import { useScreen } from "../api";
+import { count } from "../format";
+import type { SearchPageQuery, SearchPageQueryVariables } from "../operations";
+import { Name } from "../parts/marks";
+import { ScreenView, Section } from "../parts/screen";
+import { Table, type Column } from "../parts/table";
+import { useTitle } from "../parts/title";
+
+type Hits = NonNullable<SearchPageQuery["account"]>;
+interface Hit { id: string; name: string | null; project: { id: string } | null }
+
+const variables = computed<SearchPageQueryVariables>(() => ({ text: page.value.id.trim() }));
+const PAUSE = 250;
+
+export function SearchPage() {
+  const field = useRef<HTMLInputElement>(null);
+  const timer = useRef(0);
+  const screen = useScreen<SearchPageQuery, SearchPageQueryVariables>("search", variables);
+  useTitle("Search");
+  useEffect(() => field.current?.focus(), []);
+  const onInput = (event: Event) => {
+    const text = (event.target as HTMLInputElement).value;
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => change({ search: text }, true), PAUSE);
+  };
+  const text = variables.value.text;
+  return (
+    <>
+      <div class="head"><h1>Search</h1></div>
+      <form class="filters" role="search" onSubmit={(event) => event.preventDefault()}>
+        <label>
+          Part of a name, or the id of a run{" "}
+          <input ref={field} type="search" defaultValue={page.value.id} onInput={onInput} size={40} autocomplete="off" spellcheck={false} />
+        </label>
+      </form>
+      {/^[0-9a-f-]{4,}$/i.test(text) && <p><a href={href({ run: text })}>Open run <bdi>{text}</bdi></a></p>}
+      <ScreenView screen={screen}>{(data) => (data.account ? <Results hits={data.account} /> : null)}</ScreenView>
+    </>
+  );
+}
+
+function Results({ hits }: { hits: Hits }) {
+  const models = hits.models?.nodes ?? [];
+  const jobs = hits.jobs?.nodes ?? [];
+  const query = { document: "search", variables: variables.value };
+  return (
+    <div class="pair">
+      <Section title="Models" note={note(models.length, hits.models?.totalCount)} query={query}>
+        <Table caption="Models" columns={columnsTo("model")} rows={models} first={20} empty="No model has this in its name." />
+      </Section>
+      <Section title="Jobs" note={note(jobs.length, hits.jobs?.totalCount)} query={query}>
+        <Table caption="Jobs" columns={columnsTo("job")} rows={jobs} first={20} empty="No job has this in its name." />
+      </Section>
+    </div>
+  );
+}
+
+function note(shown: number, total: number | undefined): string {
+  return total !== undefined && total > shown ? `the first ${shown} of ${count(total, "hit")}` : "";
+}
+
+function columnsTo(target: "model" | "job"): Column<Hit>[] {
+  return [
+    { head: "Name", value: ({ name, id }) => name ?? id, cell: ({ name, id }) => <Name text={name ?? id} href={href({ [target]: id })} /> },
+    { head: "Project", value: ({ project }) => project?.id ?? null },
+  ];
+}

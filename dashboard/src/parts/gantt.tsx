@@ -1,0 +1,181 @@
+// A run's results in lanes, on a canvas. Arrow keys walk the bars, Enter opens the model, + and − zoom.
+import { useComputed, useSignal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { scaleLinear } from "d3-scale";
+import { go, href } from "../address";
+import { count, duration, statusText, words } from "../format";
+import { barAt, ganttLayout, type Bar, type Gantt, type TimedResult } from "../layout/gantt";
+import { onTheme, prepared, themeColours } from "./canvas";
+import { useWidth } from "./width";
+
+export interface GanttResult extends TimedResult {
+  name: string;
+  resourceType: string;
+  status: string;
+  runtime: number | null;
+  modelId: string | null;
+}
+
+interface View {
+  from: number;
+  until: number;
+}
+
+const LANE = 22;
+const TOP = 24;
+const LABEL = 110;
+
+export function GanttChart({ results, runStart }: { results: readonly GanttResult[]; runStart: string | null }) {
+  const [place, width] = useWidth<HTMLDivElement>();
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const gantt = useMemoGantt(results, runStart);
+  const view = useSignal<View>({ from: 0, until: gantt.seconds });
+  const chosen = useSignal<number | null>(null);
+  const label = useComputed(() => Math.min(LABEL, width.value / 4));
+  const height = TOP + gantt.lanes.length * LANE + 4;
+  const draw = () => {
+    const context = canvas.current && width.value ? prepared(canvas.current, width.value, height) : null;
+    if (context) paint(context, { gantt, results, view: view.value, chosen: chosen.value, width: width.value, label: label.value });
+  };
+  useLayoutEffect(draw, [results, width.value, view.value, chosen.value]);
+  useLayoutEffect(() => onTheme(draw), [results]);
+  if (gantt.bars.length === 0) return <p class="empty">No result of this run has times.</p>;
+  const zoom = (factor: number) => (view.value = zoomed(view.value, factor, gantt, chosen.value));
+  const onMove = (event: MouseEvent) => {
+    const box = (event.currentTarget as Element).getBoundingClientRect();
+    const scale = timeScale(view.value, label.value, width.value);
+    const lane = Math.floor((event.clientY - box.top - TOP) / LANE);
+    const second = scale.invert(event.clientX - box.left);
+    const bar = barAt(gantt.bars, lane, second, (scale.invert(2) - scale.invert(0)) as number);
+    chosen.value = bar ? gantt.bars.indexOf(bar) : null;
+  };
+  const picked = chosen.value === null ? undefined : gantt.bars[chosen.value];
+  const result = picked && results[picked.index];
+  const open = () => result?.modelId && go(href({ model: result.modelId }));
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === "ArrowRight") chosen.value = Math.min(gantt.bars.length - 1, (chosen.value ?? -1) + 1);
+    else if (event.key === "ArrowLeft") chosen.value = Math.max(0, (chosen.value ?? 1) - 1);
+    else if (event.key === "Enter") open();
+    else if (event.key === "+" || event.key === "=") zoom(0.5);
+    else if (event.key === "-") zoom(2);
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <div>
+      <div ref={place} class="chart" tabIndex={0} role="application" onKeyDown={onKeyDown}
+        aria-label={`Timeline of ${gantt.bars.length} results in ${gantt.lanes.length} lanes. Arrow keys walk the bars, Enter opens the model, plus and minus zoom; the table below has each.`}>
+        <canvas ref={canvas} aria-hidden="true" onMouseMove={onMove} onMouseLeave={() => (chosen.value = null)} onClick={open} />
+        <p class="readout" aria-live="polite">{picked && result ? readout(picked, result) : <span class="quiet">{note(gantt)}</span>}</p>
+      </div>
+      <p class="tools">
+        <button type="button" onClick={() => zoom(0.5)}>Zoom in</button>
+        <button type="button" onClick={() => zoom(2)}>Zoom out</button>
+        <button type="button" onClick={() => (view.value = moved(view.value, -0.5, gantt))}>← Earlier</button>
+        <button type="button" onClick={() => (view.value = moved(view.value, 0.5, gantt))}>Later →</button>
+      </p>
+    </div>
+  );
+}
+
+function useMemoGantt(results: readonly GanttResult[], runStart: string | null): Gantt {
+  const kept = useRef<{ results: readonly GanttResult[]; gantt: Gantt } | null>(null);
+  if (kept.current?.results !== results) kept.current = { results, gantt: ganttLayout(results, runStart) };
+  return kept.current.gantt;
+}
+
+function timeScale(view: View, label: number, width: number) {
+  return scaleLinear([view.from, Math.max(view.until, view.from + 0.001)], [label, Math.max(label + 1, width - 8)]);
+}
+
+function zoomed(view: View, factor: number, gantt: Gantt, chosen: number | null): View {
+  const bar = chosen === null ? undefined : gantt.bars[chosen];
+  const middle = bar ? (bar.start + bar.end) / 2 : (view.from + view.until) / 2;
+  const span = Math.min(gantt.seconds, (view.until - view.from) * factor);
+  const from = Math.max(0, Math.min(gantt.seconds - span, middle - span / 2));
+  return { from, until: from + span };
+}
+
+function moved(view: View, share: number, gantt: Gantt): View {
+  const span = view.until - view.from;
+  const from = Math.max(0, Math.min(gantt.seconds - span, view.from + span * share));
+  return { from, until: from + span };
+}
+
+interface Picture {
+  gantt: Gantt;
+  results: readonly GanttResult[];
+  view: View;
+  chosen: number | null;
+  width: number;
+  label: number;
+}
+
+function paint(context: CanvasRenderingContext2D, picture: Picture): void {
+  const { gantt, results, view, chosen, width, label } = picture;
+  const colour = themeColours();
+  const scale = timeScale(view, label, width);
+  context.font = "12px system-ui, sans-serif";
+  context.textBaseline = "middle";
+  paintGrid(context, picture, scale, colour);
+  context.save();
+  context.beginPath();
+  context.rect(label, 0, width - label, TOP + gantt.lanes.length * LANE);
+  context.clip();
+  gantt.bars.forEach((bar, place) => {
+    const result = results[bar.index];
+    if (!result || bar.end < view.from || bar.start > view.until) return;
+    const x = scale(bar.start);
+    const wide = Math.max(1.5, scale(bar.end) - x);
+    const y = TOP + bar.lane * LANE + 2;
+    const isSolid = result.resourceType === "MODEL" || result.status === "FAILURE";
+    context.globalAlpha = isSolid ? 1 : 0.45;
+    context.fillStyle = colour(result.status);
+    context.fillRect(x, y, wide, LANE - 5);
+    context.globalAlpha = 1;
+    if (wide > 40) paintLabel(context, `${statusText(result.status)[0]} ${result.name}`, x, y, wide, colour(isSolid ? "ground" : "text"));
+    else if (result.status === "FAILURE") paintLabel(context, "✕", x, y, 14, colour("FAILURE"), wide + 2);
+    if (place === chosen) {
+      context.strokeStyle = colour("text");
+      context.lineWidth = 2;
+      context.strokeRect(x - 1, y - 1, wide + 2, LANE - 3);
+    }
+  });
+  context.restore();
+}
+
+function paintGrid(context: CanvasRenderingContext2D, { gantt, width, label }: Picture, scale: ReturnType<typeof timeScale>, colour: (name: string) => string): void {
+  context.clearRect(0, 0, width, TOP + gantt.lanes.length * LANE + 4);
+  context.strokeStyle = colour("line");
+  context.fillStyle = colour("quiet");
+  context.lineWidth = 1;
+  for (const tick of scale.ticks(Math.max(2, (width - label) / 90))) {
+    const x = Math.round(scale(tick)) + 0.5;
+    context.beginPath();
+    context.moveTo(x, TOP - 4);
+    context.lineTo(x, TOP + gantt.lanes.length * LANE);
+    context.stroke();
+    context.fillText(tick < 60 ? `${Number(tick.toFixed(2))} s` : duration(tick), x + 3, 10);
+  }
+  gantt.lanes.forEach((lane, index) => context.fillText(lane, 0, TOP + index * LANE + LANE / 2, label - 8));
+}
+
+function paintLabel(context: CanvasRenderingContext2D, text: string, x: number, y: number, wide: number, colour: string, offset = 4): void {
+  context.save();
+  context.beginPath();
+  context.rect(x, y, offset === 4 ? wide - 3 : wide + offset, LANE - 5);
+  context.clip();
+  context.fillStyle = colour;
+  context.fillText(text, x + offset, y + (LANE - 5) / 2);
+  context.restore();
+}
+
+function readout(bar: Bar, result: GanttResult): string {
+  const status = statusText(result.status)[1].toLowerCase();
+  return `${words(result.resourceType)} ${result.name}: ${status}, ${duration(result.runtime)}, from ${duration(bar.start)} to ${duration(bar.end)} after the start`;
+}
+
+function note(gantt: Gantt): string {
+  const out = gantt.leftOut ? ` Without times, and so in the table only: ${count(gantt.leftOut, "result")}.` : "";
+  return `Models are solid, tests and the rest pale. Seconds count from the start of the run.${out}`;
+}

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { changeText, duration } from "../src/format";
+import { bucketRuns, periodOf, usualPeriod, within } from "../src/layout/buckets";
+import { groupByCause, shortMessage } from "../src/layout/causes";
+import { csv } from "../src/layout/csv";
+import { barAt, ganttLayout } from "../src/layout/gantt";
+import { heatLayout, median, ratioScale } from "../src/layout/heat";
+
+process.env["TZ"] = "Asia/Kolkata"; // no whole number of hours from UTC
+
+const at = (time: string) => `2026-03-${time}Z`;
+const run = (startTime: string | null, status = "SUCCESS") => ({ startTime, status });
+const result = (start: string | null, end: string | null, thread: string | null = null, step: number | null = null) => ({
+  startTime: start, endTime: end, thread, step,
+});
+
+test("durations carry their unit, and round into it", () => {
+  const texts = [0, 0.394, 9.994, 9.996, 59.94, 59.96, 245, 3599.6, 7320, 172_800, -3, NaN, null].map((seconds) => duration(seconds));
+  assert.deepEqual(texts, [
+    "0.00 s", "0.39 s", "9.99 s", "10.0 s", "59.9 s", "1 min 00 s", "4 min 05 s", "1 h 00 min", "2 h 02 min", "2 days", "−3.00 s", "–", "–",
+  ]);
+  assert.deepEqual([changeText(2, 5), changeText(5, 2), changeText(0, 2)], ["+150 %", "−60 %", ""]);
+});
+
+test("hours are those of the reader's clock, and every run falls into one", () => {
+  const runs = [run(at("11T05:29:59")), run(at("11T05:30:00"), "FAILURE"), run(at("11T06:29:59")), run(null)];
+  const buckets = bucketRuns(runs, new Date(at("11T04:50:00")), new Date(at("11T06:40:00")));
+  assert.deepEqual(buckets.map((bucket) => bucket.start.toISOString().slice(11, 16)), ["04:30", "05:30", "06:30"]);
+  assert.deepEqual(buckets.map((bucket) => bucket.counts), [{ SUCCESS: 1 }, { FAILURE: 1, SUCCESS: 1 }, {}]);
+});
+
+test("longer periods are counted by day", () => {
+  const buckets = bucketRuns([run(at("11T18:29:59")), run(at("11T18:30:00"))], new Date(at("09T00:00:00")), new Date(at("12T00:00:00")));
+  assert.deepEqual(buckets.map((bucket) => bucket.total), [0, 0, 1, 1]);
+});
+
+test("a period ends now, or at the newest run where that is long ago", () => {
+  const now = new Date(at("20T12:00:00"));
+  const old = [run(at("11T05:00:00")), run(at("10T05:00:00"))];
+  assert.deepEqual(periodOf(old, 24, now), { from: new Date(at("10T05:00:00")), until: new Date(at("11T05:00:00")), isPast: true });
+  assert.equal(periodOf([run(at("20T01:00:00"))], 24, now).until.getTime(), now.getTime());
+  assert.equal(periodOf(old, Infinity, now).from.toISOString(), "2026-03-10T05:00:00.000Z");
+  assert.equal(periodOf([], 24, now).isPast, false);
+  assert.equal(within(run(null), new Date(0), now), false);
+});
+
+test("the shortest period with ten runs is shown first", () => {
+  const now = new Date(at("20T12:00:00"));
+  const hourly = Array.from({ length: 12 }, (_, hour) => run(at(`20T${String(hour).padStart(2, "0")}:00:00`)));
+  assert.equal(usualPeriod(hourly, now), "24h");
+  assert.equal(usualPeriod(hourly.slice(0, 9), now), "all");
+  assert.equal(usualPeriod([], now), "all");
+});
+
+test("bars lie in the lane of their step and thread, in natural order", () => {
+  const gantt = ganttLayout(
+    [
+      result(at("11T05:00:10"), at("11T05:00:12"), "Thread-10 (worker)", 2),
+      result(at("11T05:00:04"), at("11T05:00:05"), "Thread-2 (worker)", 2),
+      result(null, null, "Thread-2 (worker)", 2),
+    ],
+    at("11T05:00:00"),
+  );
+  assert.deepEqual(gantt.lanes, ["step 2, thread 2", "step 2, thread 10"]);
+  assert.deepEqual(gantt.bars, [{ index: 1, lane: 0, start: 4, end: 5 }, { index: 0, lane: 1, start: 10, end: 12 }]);
+  assert.deepEqual([gantt.seconds, gantt.leftOut], [12, 1]);
+  assert.equal(barAt(gantt.bars, 1, 11, 0)?.index, 0);
+  assert.equal(barAt(gantt.bars, 0, 11, 0), undefined);
+});
+
+test("without threads no two bars of a lane overlap, and no lane is spare", () => {
+  const results = Array.from({ length: 5000 }, (_, index) => {
+    const start = Date.parse(at("11T05:00:00")) + (index * 7919) % 600_000;
+    return result(new Date(start).toISOString(), new Date(start + 1000 + (index % 7) * 1000).toISOString());
+  });
+  const { bars, lanes } = ganttLayout(results, null);
+  const ends = new Map<number, number>();
+  for (const bar of bars) {
+    assert.ok(bar.start >= (ends.get(bar.lane) ?? 0));
+    ends.set(bar.lane, bar.end);
+  }
+  const moments = bars.flatMap(({ start, end }) => [[start, 1], [end, -1]] as const).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  let open = 0;
+  const most = Math.max(...moments.map(([, step]) => (open += step)));
+  assert.equal(lanes.length, most);
+});
+
+test("a heat map has runs oldest first, and models by the time they took", () => {
+  const cell = (modelId: string | null, runId: string, runtime: number) => ({ modelId, runId, runtime, startTime: null, status: "SUCCESS" });
+  const runs = [{ id: "3", startTime: null }, { id: "2", startTime: null }, { id: "1", startTime: null }];
+  const heat = heatLayout([cell("a", "1", 1), cell("b", "1", 9), cell("a", "3", 2), cell("a", "gone", 50), cell(null, "1", 5)], runs);
+  assert.deepEqual(heat.runs.map(({ id }) => id), ["1", "3"]);
+  assert.deepEqual(heat.rows.map((row) => [row.modelId, row.median, row.last, row.cells.map((one) => one?.runtime)]), [
+    ["b", 9, 9, [9, undefined]],
+    ["a", 1.5, 2, [1, 2]],
+  ]);
+  assert.deepEqual([median([3, 1, 2]), ratioScale(4, 1), ratioScale(1, 4), ratioScale(1, 1), ratioScale(1, 0)], [2, 1, -1, 0, 0]);
+});
+
+test("failures with one cause are one item, whatever job they befell", () => {
+  const failed = (id: string, job: string, message: string | null) => ({
+    id, status: "FAILURE", error: null, job: { id: job, name: job },
+    nodeResults: { totalCount: 1, nodes: [{ uniqueId: "model.p.m", name: "m", resourceType: "MODEL", message }] },
+  });
+  const cancelled = { id: "9", status: "CANCELLED", error: null, job: { id: "j", name: "j" }, nodeResults: null };
+  const causes = groupByCause([failed("3", "a", "x\n\n  compiled code at t.sql"), failed("2", "b", "x"), cancelled, failed("1", "a", null)]);
+  assert.deepEqual(causes.map(({ message, runs }) => [message, runs.map(({ id }) => id)]), [["x", ["3", "2"]], ["", ["9"]], ["", ["1"]]]);
+  assert.equal(shortMessage("a\n   b\n\n ^^^\nc\nd"), "a\nb\nc");
+});
+
+test("a copied table can be read back, and runs no formula", () => {
+  assert.equal(csv([["a,b", 'say "x"', null], ["=1+1", -2, "two\nlines"]]), '"a,b","say ""x""",\r\n\'=1+1,-2,"two\nlines"\r\n');
+});

@@ -1,0 +1,329 @@
+"""The pages in headless Chromium, over the demo: what they show is what the API says, in every state.
+
+The gateway they run against trusts no document but the pages' own and those of a manifest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import re
+import subprocess
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+import hatch_build
+from gateway.app import create_app
+from gateway.http.pages.documents import read_documents
+from gateway.settings import Settings
+from tests.browser.browser import CHROMIUM, Browser, Page
+from tests.browser.conftest import ROOT
+from tests.identity.callers import Holder, known_to
+from tests.node import install_packages, node
+from tests.serving import Call, Gateway, UpstreamTap
+from tests.sockets import listening
+
+pytestmark = [
+    pytest.mark.external,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian package: chromium)"),
+]
+
+DASHBOARD = ROOT / "dashboard"
+FAILED_RUN = "70437490011508"
+PAGES = {
+    "account": "",
+    "run": f"?run={FAILED_RUN}",
+    "model": "?model=finance.fct_invoices",
+    "job": "?job=302001",
+    "search": "?search=fct",
+}
+SHOWN = "document.querySelector('main section') !== null"
+TEXT = "document.querySelector('main').innerText"
+
+
+@pytest.fixture(scope="module")
+async def strict_address(settings: Settings, built_pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A gateway that runs trusted documents only, below a path that a proxy takes off."""
+    manifest = tmp_path_factory.mktemp("trusted") / "documents.json"
+    manifest.write_text('{"theirs": "{ __typename }"}', "utf-8")
+    strict = {"only_trusted_documents": True, "trusted_documents": manifest, "introspection": False}
+    app = below("/dbt/metadata", create_app(settings.model_copy(update=strict)))
+    async with listening(uvicorn.Config(app, log_level="warning")) as port:
+        yield f"http://127.0.0.1:{port}/dbt/metadata/"
+
+
+def below(prefix: str, app: ASGIApp) -> ASGIApp:
+    """What a proxy does that serves an application below a path."""
+
+    async def proxied(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"].removeprefix(prefix)
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+        await app(scope, receive, send)
+
+    return proxied
+
+
+@asynccontextmanager
+async def opened(browser: Browser, address: str, ready: str = SHOWN) -> AsyncIterator[Page]:
+    async with browser.page() as page:
+        await page.call("Emulation.setTimezoneOverride", timezoneId="America/New_York")
+        await page.open(address)
+        await page.wait_for(ready)
+        yield page
+
+
+async def cells(page: Page, caption: str) -> list[list[str]]:
+    """The rows of a table as they are read."""
+    rows: list[list[str]] = await page.run(
+        f"[...[...document.querySelectorAll('table')].find((t) => t.caption.textContent === '{caption}').tBodies[0].rows]"
+        ".map((row) => [...row.cells].map((cell) => cell.textContent))"
+    )
+    return rows
+
+
+async def test_the_account_page_shows_what_the_api_says(
+    browser: Browser, strict_address: str, warm_gateway: Gateway
+) -> None:
+    said = await warm_gateway.data(
+        "{ account { name runs(first: 500) { nodes { status } } slowestModels(first: 10, lastRuns: 5) "
+        "{ runtime model { id } } longestRunningJobs(first: 10, lastRuns: 5) { runtime job { name } } } }"
+    )
+    account = said["account"]
+    async with opened(browser, f"{strict_address}?period=all") as page:
+        assert await page.run("document.title") == f"{account['name']} · dbt gateway"
+        tiles = await page.run("document.querySelector('.tiles').textContent")
+        counts = Counter(run["status"] for run in account["runs"]["nodes"])
+        assert re.findall(r"\d+", tiles) == [str(counts[one]) for one in ("SUCCESS", "FAILURE", "CANCELLED")]
+        models = [row[:2] for row in await cells(page, "Slowest models")]
+        assert models == [[one["model"]["id"], f"{one['runtime']:.2f} s"] for one in account["slowestModels"]]
+        jobs = [row[0] for row in await cells(page, "Longest jobs")]
+        assert jobs == [one["job"]["name"] for one in account["longestRunningJobs"]]
+        assert "Could not convert string" in await page.run(TEXT)
+        # The night of 11 March, as New York's clocks (still on winter time on the 6th, not on the 11th) had it.
+        assert "11 Mar, 01:00 05:00 UTC" in await page.run(TEXT)
+        sent = [json.loads(body) for body in page.bodies if body]
+        assert [one["documentId"] for one in sent] == [f"sha256:{document_id('account')}"], "one request a screen"
+        assert {url.split("/")[2] for url in page.requests if not url.startswith("data:")} == {
+            strict_address.split("/")[2]
+        }
+        assert page.complaints == []
+
+
+def document_id(name: str) -> str:
+    return next(document.id for document in read_documents() if document.name == name)
+
+
+async def test_filters_live_in_the_address_and_the_back_button_undoes_them(
+    browser: Browser, strict_address: str
+) -> None:
+    async with opened(browser, strict_address) as page:
+        await page.run("[...document.querySelectorAll('fieldset input')].at(0).click()")
+        await page.wait_for("location.search === '?project=finance'")
+        of_finance = (
+            "[...document.querySelectorAll('section[aria-label=\"Slowest models\"] td:first-child')]"
+            ".every((cell) => cell.textContent.startsWith('finance.'))"
+        )
+        await page.wait_for(f"{SHOWN} && {of_finance}")
+        await page.run("history.back()")
+        await page.wait_for(f"{SHOWN} && location.search === '' && !({of_finance})")
+        assert not await page.run("document.querySelector('fieldset input').checked")
+    async with opened(browser, f"{strict_address}?project=finance&period=30d", f"{SHOWN} && {of_finance}") as page:
+        assert await page.run("document.querySelector('fieldset input').checked")
+        assert await page.run("document.querySelector('.filters select').value") == "30d"
+
+
+async def test_the_run_page_is_walked_by_keys_and_leads_to_the_model(
+    browser: Browser, strict_address: str, warm_gateway: Gateway
+) -> None:
+    said = await warm_gateway.data(
+        '{ run(id: "%s") { nodeResults { totalCount nodes { name startTime } } } }' % FAILED_RUN  # noqa: UP031
+    )
+    results = said["run"]["nodeResults"]
+    earliest = min((one for one in results["nodes"] if one["startTime"]), key=lambda one: one["startTime"])
+    async with opened(browser, f"{strict_address}?run={FAILED_RUN}") as page:
+        text = await page.run(TEXT)
+        assert f"{results['totalCount']} results" in text
+        assert 'Could not convert string "n/a" to DECIMAL(18,2)' in text
+        await page.run("document.querySelector('.chart').focus()")
+        await page.press("ArrowRight", 39)
+        readout = "document.querySelector('.chart .readout').textContent"
+        await page.wait_for(f"{readout}.startsWith('source {earliest['name']}: success')")
+        while "model stg_customers" not in await page.run(readout):
+            await page.press("ArrowRight", 39)
+        await page.press("Enter", 13)
+        await page.wait_for("location.search === '?model=finance.stg_customers'")
+        await page.wait_for(f"{SHOWN} && document.querySelector('h1').textContent === 'stg_customers'")
+        assert "Runtime over time" in await page.run(TEXT)
+        await page.press("k", 75, modifiers=2)
+        await page.wait_for("document.activeElement.type === 'search'")
+        await page.call("Input.insertText", text="daily")
+        await page.wait_for("[...document.querySelectorAll('td')].some((cell) => cell.textContent === 'Finance daily')")
+        assert page.complaints == []
+
+
+async def test_a_picture_leads_to_its_query_in_graphiql(browser: Browser, address: str) -> None:
+    async with opened(browser, f"{address}/?run={FAILED_RUN}") as page:
+        await page.run("document.querySelector('section .query').click()")
+        editor = "document.querySelector('.graphiql-query-editor .CodeMirror')?.CodeMirror.getValue()"
+        await page.wait_for(f"({editor} || '').includes('query RunPage')")
+        variables = "document.querySelector('.graphiql-editor-tool .CodeMirror')?.CodeMirror.getValue()"
+        assert json.loads(await page.wait_for(variables)) == {"id": FAILED_RUN}
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The accessibility checker, as a script."""
+    install_packages(DASHBOARD)
+    return (DASHBOARD / "node_modules/axe-core/axe.min.js").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_nothing_stands_in_the_way_of_a_reader(
+    browser: Browser, strict_address: str, axe: str, name: str
+) -> None:
+    """Light and dark, on a desk and on a telephone: no finding of axe, and nothing wider than the screen."""
+    async with opened(browser, strict_address + PAGES[name]) as page:
+        await page.run(axe + "; 0")
+        await page.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        for width, scheme in ((1400, "light"), (390, "dark")):
+            await page.call(
+                "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
+            )
+            await page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+            found = await page.run(
+                "axe.run().then(({violations}) => violations.map((v) => v.id + ' ' + v.nodes[0].html))"
+            )
+            assert found == [], (width, scheme)
+            assert await page.run("document.documentElement.scrollWidth <= innerWidth"), (width, scheme)
+
+
+@asynccontextmanager
+async def disturbed(settings: Settings, tap: UpstreamTap) -> AsyncIterator[str]:
+    app = create_app(settings.model_copy(update={"history_source": "discovery"}), wrap_platform=tap.wrap)
+    async with listening(uvicorn.Config(app, log_level="warning")) as port:
+        yield f"http://127.0.0.1:{port}/"
+
+
+def without_finance(call: Call) -> bool:
+    return "201001" in json.dumps(call.variables) or call.query.get("environment_id") == "201001"
+
+
+async def test_a_project_that_fails_is_named_and_the_rest_is_shown(
+    browser: Browser, settings: Settings, built_pages: Path
+) -> None:
+    tap = UpstreamTap()
+
+    async def refuse(call: Call) -> JSONResponse | None:
+        refused = {"data": None, "errors": [{"message": "You do not have permission"}]}
+        return JSONResponse(refused) if without_finance(call) and call.document else None
+
+    tap.fault = refuse
+    async with disturbed(settings, tap) as address, opened(browser, address) as page:
+        notice = await page.wait_for("document.querySelector('.notice.warn')?.textContent")
+        assert "Missing from this page: finance." in notice
+        assert "marketing.rpt_ltv" in [row[0] for row in await cells(page, "Slowest models")]
+
+
+async def test_names_are_text_whatever_they_hold(browser: Browser, settings: Settings, built_pages: Path) -> None:
+    hostile = '<img src=x onerror="window.hit=1">\u202eevil ' + "x" * 500
+    tap = UpstreamTap()
+    tap.rewrite = lambda _call, body: json.loads(json.dumps(body).replace('"Finance daily"', json.dumps(hostile)))
+    async with disturbed(settings, tap) as address, opened(browser, f"{address}?job=301001") as page:
+        assert await page.run("document.querySelector('h1').textContent") == hostile
+        assert await page.run("document.images.length === 0 && window.hit === undefined")
+        assert await page.run("document.documentElement.scrollWidth <= innerWidth")
+
+
+def failing(app: ASGIApp, answer: Callable[[], JSONResponse | None]) -> ASGIApp:
+    async def failed(scope: Scope, receive: Receive, send: Send) -> None:
+        reply = answer() if scope["type"] == "http" and scope["path"] == "/graphql" else None
+        await (reply or app)(scope, receive, send)
+
+    return failed
+
+
+async def test_a_gateway_in_trouble_is_told_and_recovered_from(
+    browser: Browser, settings: Settings, built_pages: Path
+) -> None:
+    body = {"errors": [{"message": "The gateway is busy.", "extensions": {"code": "OVERLOADED"}}]}
+    answers = [JSONResponse(body, 503, {"Retry-After": "1"}), JSONResponse(body, 429, {"Retry-After": "1"})]
+    app = failing(create_app(settings), lambda: answers.pop(0) if answers else None)
+    async with listening(uvicorn.Config(app, log_level="warning")) as port:
+        failed = "document.querySelector('[role=alert]')?.textContent"
+        async with opened(browser, f"http://127.0.0.1:{port}/", failed) as page:
+            assert re.search(r"busy\..*OVERLOADED.*Trying again in 1", await page.run(failed))
+            await page.wait_for(f"{SHOWN} && !document.querySelector('[role=alert]')")
+            answers.append(
+                JSONResponse({"errors": [{"message": "x", "extensions": {"code": "DOCUMENT_NOT_TRUSTED"}}]}, 403)
+            )
+            await page.run("document.querySelector('.filters select').value")
+            await page.run("[...document.querySelectorAll('fieldset input')].at(0).click()")
+            assert "Load it again" in await page.wait_for(failed)
+
+
+async def test_a_missing_object_is_said_to_be_missing(browser: Browser, strict_address: str) -> None:
+    for kind in ("run", "model", "job"):
+        missing = f"{TEXT}.includes('There is no {kind} 4711')"
+        async with opened(browser, f"{strict_address}?{kind}=4711", missing):
+            pass
+
+
+async def test_a_key_is_typed_once_and_stays_in_memory(browser: Browser, settings: Settings, built_pages: Path) -> None:
+    anna = Holder("anna", ("finance",))
+    app = create_app(known_to(settings, anna))
+    async with listening(uvicorn.Config(app, log_level="warning")) as port:
+        asked = "document.querySelector('input[type=password]') !== null"
+        async with opened(browser, f"http://127.0.0.1:{port}/", asked) as page:
+            await page.call("Input.insertText", text=anna.key)
+            await page.press("Enter", 13)
+            await page.wait_for(SHOWN)
+            assert [row[0] for row in await cells(page, "Projects")] == ["finance"]
+            await page.run("document.querySelector('section[aria-label=\"Slowest models\"] td a').click()")
+            await page.wait_for(f"{TEXT}.includes('Runtime over time')")
+            kept = await page.run("JSON.stringify([localStorage, sessionStorage, document.cookie, location.href])")
+            assert anna.key not in kept
+
+
+def first_load(folder: Path) -> set[str]:
+    """The script that is loaded before anything is shown: the first file and what it imports, all the way down."""
+    wanted, seen = ["main.js"], set[str]()
+    while wanted:
+        name = wanted.pop()
+        seen.add(name)
+        text = (folder / name).read_text("utf-8")
+        wanted += [one for one in re.findall(r'(?:from|import)"\./([^"]+)"', text) if one not in seen]
+    return seen
+
+
+def test_the_pages_are_small(built_pages: Path) -> None:
+    sizes = {file.name: len(gzip.compress(file.read_bytes(), 9)) for file in built_pages.iterdir()}
+    at_first = first_load(built_pages)
+    assert len(at_first) > 1
+    assert sum(sizes[name] for name in at_first) <= 90_000
+    assert sizes["main.css"] <= 10_000
+    lazy = {name for name in sizes if name.endswith(".js")} - at_first
+    assert lazy
+    assert max(sizes[name] for name in lazy) <= 40_000
+
+
+@pytest.mark.slow
+def test_the_sources_are_typed_against_the_schema_and_their_layouts_are_right() -> None:
+    install_packages(DASHBOARD)
+    program = node()
+    assert program
+    npm = hatch_build.npm()
+    for script in ("check", "test"):
+        done = subprocess.run(
+            [*npm, "run", "--silent", script], cwd=DASHBOARD, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
