@@ -31,7 +31,8 @@ _SECONDS = 30.0
 
 
 class Page:
-    """One tab. `requests` holds every address it asked for and `bodies` what it sent there, `complaints` its console errors and what was refused it."""
+    """One tab. `requests` holds every address it asked for and `bodies` what it sent there, `complaints` its console
+    errors and what was refused it."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -97,10 +98,10 @@ class Page:
 
     async def press(self, key: str, code: int, modifiers: int = 0) -> None:
         """One key; `modifiers` as DevTools counts them: 2 is Ctrl."""
-        for kind in ("keyDown", "keyUp"):
-            await self.call(
-                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, modifiers=modifiers
-            )
+        typed = {"text": "\r"} if key == "Enter" else {}
+        pressed = {"key": key, "code": key, "windowsVirtualKeyCode": code, "modifiers": modifiers}
+        await self.call("Input.dispatchKeyEvent", type="keyDown", **pressed, **typed)
+        await self.call("Input.dispatchKeyEvent", type="keyUp", **pressed)
 
     async def screenshot(self, file: Path) -> None:
         result = await self.call("Page.captureScreenshot", format="png")

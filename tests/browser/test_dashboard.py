@@ -5,7 +5,6 @@ The gateway they run against trusts no document but the pages' own and those of 
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 import re
@@ -47,7 +46,7 @@ PAGES = {
     "search": "?search=fct",
 }
 SHOWN = "document.querySelector('main section') !== null"
-TEXT = "document.querySelector('main').innerText"
+TEXT = "(document.querySelector('main')?.innerText ?? '')"
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +84,8 @@ async def opened(browser: Browser, address: str, ready: str = SHOWN) -> AsyncIte
 async def cells(page: Page, caption: str) -> list[list[str]]:
     """The rows of a table as they are read."""
     rows: list[list[str]] = await page.run(
-        f"[...[...document.querySelectorAll('table')].find((t) => t.caption.textContent === '{caption}').tBodies[0].rows]"
-        ".map((row) => [...row.cells].map((cell) => cell.textContent))"
+        f"[...[...document.querySelectorAll('table')].find((t) => t.caption.textContent === '{caption}')"
+        ".tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.textContent))"
     )
     return rows
 

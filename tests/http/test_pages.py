@@ -23,13 +23,14 @@ from tests.http.conftest import Readable, SmallExecutor
 from tests.http.raw_http import post, send
 from tests.serving import Gateway, serving
 
-# What each screen is asked of the demo, and the requests to dbt that it costs with cold caches beside an archive.
-SCREENS: dict[str, tuple[dict[str, Any], int]] = {
-    "account": ({}, 14),
-    "job": ({"id": "302001"}, 8),
-    "model": ({"id": "finance.fct_invoices"}, 10),
-    "run": ({"id": "70437490011508"}, 8),
-    "search": ({"text": "daily"}, 6),
+# What each screen is asked of the demo, and the requests to dbt that it costs beside an archive: with cold caches, and
+# again. A model's code and details are read each time.
+SCREENS: dict[str, tuple[dict[str, Any], int, int]] = {
+    "account": ({}, 10, 0),
+    "job": ({"id": "302001"}, 6, 0),
+    "model": ({"id": "finance.fct_invoices"}, 10, 1),
+    "run": ({"id": "70437490011508"}, 7, 0),
+    "search": ({"text": "daily"}, 5, 0),
 }
 
 
@@ -131,16 +132,16 @@ def test_a_screen_is_one_named_operation_that_the_schema_takes(document: PageDoc
 @pytest.mark.slow
 @pytest.mark.parametrize("document", read_documents(), ids=lambda document: document.name)
 async def test_a_screen_has_a_whole_answer_at_a_stated_price(settings: Settings, document: PageDocument) -> None:
-    variables, cost = SCREENS[document.name]
+    variables, cold, warm = SCREENS[document.name]
     async with serving(settings.model_copy(update={"history_source": "archive"})) as gateway:
         reply = await ask(gateway, document, variables)
         assert reply["data"]
         assert "errors" not in reply
         assert reply["extensions"]["gateway"]["incomplete"] == []
-        assert len(gateway.upstream.calls) == cost
+        assert (document.name, len(gateway.upstream.calls)) == (document.name, cold)
         gateway.upstream.calls.clear()
         assert (await ask(gateway, document, variables))["data"] == reply["data"]
-        assert gateway.upstream.calls == [], "the second look costs dbt nothing"
+        assert len(gateway.upstream.calls) == warm
 
 
 async def ask(gateway: Gateway, document: PageDocument, variables: dict[str, Any]) -> Any:

@@ -73,7 +73,7 @@ function Facts({ model }: { model: Model }) {
         <Fact name="Owner">{model.owner?.name ?? model.owner?.email ?? "–"}</Fact>
         <Fact name="Relation"><code>{model.relationName ?? "–"}</code></Fact>
       </dl>
-      {model.lastRun?.error && <pre class="message"><bdi>{model.lastRun.error}</bdi></pre>}
+      {model.lastRun?.error && <pre class="message" tabIndex={0}><bdi>{model.lastRun.error}</bdi></pre>}
     </>
   );
 }

@@ -98,7 +98,7 @@ function Failures({ failures, error }: { failures: readonly Result[]; error: str
               {result.__typename === "TestRun" && result.failingRows !== null && <span>{count(result.failingRows, "failing row")}</span>}
               <Duration seconds={result.runtime} />
             </div>
-            {result.message && <pre class="message"><bdi>{result.message}</bdi></pre>}
+            {result.message && <pre class="message" tabIndex={0}><bdi>{result.message}</bdi></pre>}
           </li>
         ))}
       </ul>

@@ -37,7 +37,7 @@ export function Table<Row>({ caption, columns, rows, first = 10, empty = "Nothin
   };
   return (
     <div class="table">
-      <div class="scroll" tabIndex={0} role="region" aria-label={caption}>
+      <div class="scroll" tabIndex={0} role="group" aria-label={caption}>
         <table>
           <caption class="unseen">{caption}</caption>
           <thead>

@@ -51,6 +51,7 @@ def _page_without_files(title: str) -> str:
         head="",
         body="<h1>The pages are not built here</h1>\n"
         "<p>They are built from <code>dashboard/</code> when the gateway is installed, and that did not work. In a "
-        "checkout run <code>make pages</code> (or <code>python hatch_build.py</code>) and start the gateway again.</p>\n"
+        "checkout run <code>make pages</code> (or <code>python hatch_build.py</code>), then start the gateway "
+        "again.</p>\n"
         '<p>The rest works without them: <code>POST /graphql</code>, and <a href="graphiql">GraphiQL</a>.</p>',
     )

@@ -1,8 +1,8 @@
 """Documents known by an id instead of their text: trusted ones from a manifest, and those clients register by hash.
 
-A trusted document comes from a file that the team's own build wrote, or is one of the gateway's own pages; it skips the limits for strangers, and with
-`only_trusted` nothing else is run. Automatic persisted queries spare clients from sending a text twice; the hash is
-always checked, so nobody can register a text under another one's id.
+A trusted document comes from a file that the team's own build wrote, or is one of the gateway's own pages; it skips
+the limits for strangers, and with `only_trusted` nothing else is run. Automatic persisted queries spare clients from
+sending a text twice; the hash is always checked, so nobody can register a text under another one's id.
 """
 
 from __future__ import annotations
