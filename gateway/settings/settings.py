@@ -211,8 +211,7 @@ class Settings(BaseSettings):
         default=True, description="Whether clients may register queries by hash (automatic persisted queries)."
     )
     trusted_documents: Path | None = Field(
-        default=None,
-        description="Manifest of trusted documents (JSON of id and document, or Apollo's); no limits apply.",
+        default=None, description="Manifest of trusted documents (ids and texts, or Apollo's); no limits apply."
     )
     only_trusted_documents: bool = Field(default=False, description="Whether nothing but trusted documents is run.")
     response_cache_bytes: int = Field(
