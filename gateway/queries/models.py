@@ -128,7 +128,7 @@ async def _narrowed(context: FieldContext, environment: EnvironmentModels, crite
     known = environment.narrowed(criteria) if criteria.owners is None else None
     if known is not None:
         return known
-    owners = await context.loaders.owners_looked_at(environment.environment_id, criteria)
+    owners = {} if criteria.owners is None else await context.loaders.owners(environment.environment_id)
     met: list[Model] = []
     async for piece in pieces(environment.models):
         met += (model for model in piece if criteria.admits(model, owners))

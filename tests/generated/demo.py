@@ -27,6 +27,8 @@ COMPUTED_ELSEWHERE = {
         *{"observedChain", "utilization", "weightedSeconds", "whatIf", "compare"},
     },
     "RunStep": {"error"},
+    # The archive tells them, dbt's Discovery API does not: the oracle has one answer for both.
+    "ModelRun": {"step", "rowsAffected"},
 }
 
 

@@ -89,6 +89,7 @@ class QueryGenerator:
         self._values = values
         self._shape = shape or Shape()
         self._draft = _Draft(0)
+        self._selected: set[tuple[str, str]] = set()
 
     def query(self) -> tuple[str, dict[str, Any]]:
         """The next document, of one operation, and its variables."""
@@ -142,7 +143,10 @@ class QueryGenerator:
         if not fields or self._chance(0.04):
             return f"{self._draft.name('t')}: __typename" if apart or self._chance(0.3) else "__typename"
         leaves = [name for name, one in fields.items() if is_leaf_type(get_named_type(one.type))]
-        name = self._random.choice(leaves if leaves and self._chance(0.55) else list(fields))
+        choice = leaves if leaves and self._chance(0.55) else list(fields)
+        # Rare places are reached seldom: what was never selected there comes first.
+        name = self._random.choice([one for one in choice if (parent.name, one) not in self._selected] or choice)
+        self._selected.add((parent.name, name))
         self._draft.left -= 1
         definition = fields[name]
         kind = get_named_type(definition.type)

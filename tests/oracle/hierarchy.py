@@ -628,6 +628,8 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "startTime": lambda one: iso(one.result.start),
         "endTime": lambda one: iso(one.result.end),
         "error": lambda one: one.result.error,
+        "message": lambda one: one.result.error,
+        "resourceType": lambda one: "MODEL",
         "thread": lambda one: one.result.thread,
         "runId": lambda one: str(one.run.id),
         "jobId": lambda one: str(one.run.job_id),
