@@ -7,7 +7,7 @@ import hashlib
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,19 +99,22 @@ class SharedFacts:
         for some in _chunks(names):
             await self.link.run(_releasing(some, self._me), None)
 
-    async def wait_for(self, names: Sequence[str]) -> dict[str, SharedValue]:
-        """What another replica reads, as it comes; without what does not come because that one gave up or is slow."""
-        found: dict[str, SharedValue] = {}
+    async def wait_for(
+        self, names: Sequence[str], take: Callable[[Mapping[str, SharedValue]], Collection[str]]
+    ) -> None:
+        """Hands what another replica reads to `take`, as it comes, until that one gave up or is slow.
+
+        `take` returns the names whose values will do: under the others may still lie what was there before.
+        """
         waiting = list(names)
         give_up = time.monotonic() + _LEASE_WAIT
         while waiting and time.monotonic() < give_up and self.link.is_open:
             held = await self.link.run(_held(waiting), 0)
-            found |= await self.read(waiting)
-            waiting = [name for name in waiting if name not in found]
+            taken = take(await self.read(waiting))
+            waiting = [name for name in waiting if name not in taken]
             if not held:
                 break
             await asyncio.sleep(_POLL_SECONDS)
-        return found
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Does something that nobody has to wait for."""

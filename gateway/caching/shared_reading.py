@@ -50,8 +50,19 @@ class SharedReading(Generic[K, V]):
             self.shared.later(self.shared.release(sorted(leased)))
         theirs = {key: names[key] for key in missing if names[key] not in leased}
         if theirs:
-            facts |= self._accepted(theirs, await self.shared.wait_for(list(theirs.values())))
+            facts |= await self._wait(theirs)
             facts |= await self._fetch([key for key in theirs if key not in facts], names)
+        return facts
+
+    async def _wait(self, names: Mapping[K, str]) -> Facts[K, V]:
+        facts: Facts[K, V] = {}
+
+        def take(values: Mapping[str, SharedValue]) -> set[str]:
+            accepted = self._accepted({key: name for key, name in names.items() if name in values}, values)
+            facts.update(accepted)
+            return {names[key] for key in accepted}
+
+        await self.shared.wait_for(list(names.values()), take)
         return facts
 
     def _accepted(self, names: Mapping[K, str], values: Mapping[str, SharedValue]) -> Facts[K, V]:

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from starlette.types import ASGIApp
 
 from gateway.archive.archive import Archive
-from gateway.cli.commands import COMMANDS
+from gateway.cli.commands import command_of
 from gateway.cli.options import build_parser
 from gateway.doctor.examination import examine
 from gateway.doctor.report import DoctorReport
@@ -115,7 +115,7 @@ async def diagnosed(url: str, account: int, monkeypatch: pytest.MonkeyPatch, *op
     monkeypatch.setenv("GATEWAY_ADMIN_URL", url)
     monkeypatch.setenv("GATEWAY_ACCOUNT_ID", str(account))
     monkeypatch.setenv("GATEWAY_SERVICE_TOKEN", SECRET)
-    return await asyncio.to_thread(COMMANDS["doctor"], build_parser().parse_args(["doctor", *options]))
+    return await asyncio.to_thread(command_of("doctor"), build_parser().parse_args(["doctor", *options]))
 
 
 async def test_the_command_over_the_local_platform(
@@ -151,4 +151,4 @@ async def test_the_command_over_a_dbt_that_lacks_something(
 
 def test_local_runs_have_nothing_to_ask() -> None:
     with pytest.raises(ConfigurationError, match="gateway doctor asks dbt Cloud"):
-        COMMANDS["doctor"](build_parser().parse_args(["doctor"]))
+        command_of("doctor")(build_parser().parse_args(["doctor"]))

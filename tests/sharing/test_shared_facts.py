@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from gateway.caching import shared_facts
 from gateway.caching.redis_client import RedisClient
-from gateway.caching.shared_facts import SCHEMA, SharedFacts
+from gateway.caching.shared_facts import SCHEMA, SharedFacts, SharedValue
 from gateway.caching.signer import Signer
 from tests.sharing.conftest import OwnRedis
 
@@ -50,6 +50,19 @@ def long_leases(monkeypatch: pytest.MonkeyPatch) -> None:
 async def two(redis: OwnRedis) -> AsyncIterator[list[Replica]]:
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(Replica(redis)) for _ in range(2)]
+
+
+async def waited_for(facts: SharedFacts, *names: str, old: bytes = b"") -> dict[str, bytes]:
+    """What came, without what lay there before."""
+    found: dict[str, bytes] = {}
+
+    def take(values: Mapping[str, SharedValue]) -> set[str]:
+        new = {name: value.payload for name, value in values.items() if value.payload != old}
+        found.update(new)
+        return set(new)
+
+    await facts.wait_for(names, take)
+    return found
 
 
 async def until(is_so: Callable[[], bool], step: Callable[[], Any]) -> None:
@@ -150,12 +163,26 @@ async def test_what_another_one_reads_is_waited_for(two: list[Replica], monkeypa
     monkeypatch.setattr(shared_facts, "_LEASE_WAIT", 60.0)
     first, second = two
     await first.facts.lease(["a", "b"])
-    waiting = asyncio.create_task(second.facts.wait_for(["a", "b"]))
+    waiting = asyncio.create_task(waited_for(second.facts, "a", "b"))
     await first.facts.write({"a": b"alpha"}, 0, 100)
     await asyncio.sleep(0.1)
     assert not waiting.done()
     await first.facts.write({"b": b"beta"}, 0, 100)
-    assert {name: value.payload for name, value in (await waiting).items()} == {"a": b"alpha", "b": b"beta"}
+    assert await waiting == {"a": b"alpha", "b": b"beta"}
+
+
+@pytest.mark.usefixtures("long_leases")
+async def test_what_will_not_do_ends_no_waiting(two: list[Replica], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as five runs of a model of which twenty are being read."""
+    monkeypatch.setattr(shared_facts, "_LEASE_WAIT", 60.0)
+    first, second = two
+    await first.facts.write({"a": b"five"}, 0, 100)
+    await first.facts.lease(["a"])
+    waiting = asyncio.create_task(waited_for(second.facts, "a", old=b"five"))
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    await first.facts.write({"a": b"twenty"}, 0, 100)
+    assert await waiting == {"a": b"twenty"}
 
 
 @pytest.mark.usefixtures("long_leases")
@@ -164,7 +191,7 @@ async def test_who_gave_up_is_not_waited_for(two: list[Replica], monkeypatch: py
     first, second = two
     await first.facts.lease(["a", "b"])
     await first.facts.write({"a": b"alpha"}, 0, 100)
-    waiting = asyncio.create_task(second.facts.wait_for(["a", "b"]))
+    waiting = asyncio.create_task(waited_for(second.facts, "a", "b"))
     await asyncio.sleep(0.1)
     assert not waiting.done()
     await first.facts.release(["a", "b"])
@@ -177,7 +204,7 @@ async def test_who_is_slow_is_waited_for_a_while(two: list[Replica], monkeypatch
     monkeypatch.setattr(shared_facts, "_LEASE_WAIT", 0.2)
     await two[0].facts.lease(["a"])
     async with asyncio.timeout(60):
-        assert await two[1].facts.wait_for(["a"]) == {}
+        assert await waited_for(two[1].facts, "a") == {}
 
 
 async def test_replicas_hear_each_other_and_not_themselves_or_strangers(redis: OwnRedis, two: list[Replica]) -> None:
@@ -205,7 +232,7 @@ async def test_without_redis_nothing_is_there_and_every_lease_is_granted(redis: 
     assert await one.read(["a"]) == {}
     assert await one.lease(names) == names
     assert await one.answers() is False
-    assert await one.wait_for(["a"]) == {}
+    assert await waited_for(one, "a") == {}
     await one.write({"a": b"alpha"}, 0, 100)
     await one.release(["a"])
     await one.tell(b"hello")
