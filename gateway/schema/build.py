@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Final
 
 import strawberry
@@ -31,8 +32,9 @@ _DATE_TIME: Final = replace(
 )
 
 
+@cache
 def build_schema(authenticated: bool = False) -> strawberry.Schema:
-    """The executable schema. Costs some milliseconds: build it once per process.
+    """The executable schema: one object for all gateways of a process, which is not to be changed.
 
     `authenticated` marks what belongs to callers in the SDL that routers are given.
     """
@@ -50,6 +52,7 @@ def build_schema(authenticated: bool = False) -> strawberry.Schema:
     return schema
 
 
+@cache
 def print_sdl(schema: strawberry.Schema) -> str:
     """The schema in SDL, ending with a newline, as committed in schema.graphql."""
     return schema.as_str().rstrip("\n") + "\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from graphql import (
@@ -77,6 +78,7 @@ class CostModel:
     roots: Mapping[OperationType, str]
 
 
+@lru_cache(maxsize=2)
 def read_cost_model(sdl: str) -> CostModel:
     """The costs that an SDL declares. Scalars and enums are free, objects cost 1, unless a directive says otherwise."""
     definitions = parse(sdl).definitions

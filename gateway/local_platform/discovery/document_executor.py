@@ -12,7 +12,6 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     GraphQLError,
-    GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
     execute_sync,
@@ -70,8 +69,7 @@ class DiscoveryApi:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._schema: GraphQLSchema = create_schema()
-        self._text_schemas: ComputedMap[GraphQLSchema] = ComputedMap(1)
+        self._schema = create_schema()
         self._documents: ComputedMap[ValidatedDocument] = ComputedMap(_KEPT_DOCUMENTS)
         self._memory = DerivedCaches()
 
@@ -89,7 +87,7 @@ class DiscoveryApi:
         budget = faults.value("complexity")
         if budget is not None and count_fields(checked.document) > budget:
             return DiscoveryAnswer(400, {"errors": [_TOO_COMPLEX]})
-        schema = self._text_schema() if "big-int-text" in faults else self._schema
+        schema = create_schema(big_ints_as_text=True) if "big-int-text" in faults else self._schema
         try:
             with self._session(faults) as session:
                 result = execute_sync(
@@ -116,9 +114,6 @@ class DiscoveryApi:
         else:
             with self._archive.reading() as connection:
                 yield Session(connection, self._memory, capped=capped)
-
-    def _text_schema(self) -> GraphQLSchema:
-        return self._text_schemas.get("text", lambda: create_schema(big_ints_as_text=True))
 
     def operation_name(self, query: str) -> str | None:
         """The name of the document's first named operation."""

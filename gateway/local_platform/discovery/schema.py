@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -117,8 +118,10 @@ def published_sdl() -> str:
     return files("gateway.local_platform").joinpath("discovery.graphql").read_text(encoding="utf-8")
 
 
+@cache
 def create_schema(*, big_ints_as_text: bool = False) -> GraphQLSchema:
-    """The published schema, executable over a `Session` as its context."""
+    """The published schema, executable over a `Session` as its context: one object for all platforms of a process,
+    which is not to be changed."""
     schema = build_schema(published_sdl())
     bind_scalars(schema, big_ints_as_text)
     for type_name, readers in READERS.items():
