@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -58,10 +60,18 @@ def stored(folder: Path, directory: Path) -> str:
     url = f"sqlite:///{directory / 'runs.db'}"
     archive = Archive.open(url)
     try:
-        ingest_folder(archive, folder)
+        assert not ingest_folder(archive, folder).problems
     finally:
         archive.close()
     return url
+
+
+def copied(store: str, directory: Path) -> str:
+    """The address of a copy of a SQLite archive below `directory`, for a test that changes what is in it."""
+    place = directory / "runs.db"
+    with closing(sqlite3.connect(store.removeprefix("sqlite:///"))) as source, closing(sqlite3.connect(place)) as copy:
+        source.backup(copy)
+    return f"sqlite:///{place}"
 
 
 @pytest.fixture(scope="session")
@@ -123,11 +133,16 @@ def new_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture(scope="session")
-def platform(runs_folder: Path, new_store: NewStore) -> Iterator[Platform]:
+def platform(
+    runs_folder: Path, demo_store: str, new_store: NewStore, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Platform]:
     """The platform over the demo."""
-    archive = Archive.open(new_store())
-    report = ingest_folder(archive, runs_folder)
-    assert not report.problems
+    store = new_store()
+    if store.startswith("sqlite"):
+        archive = Archive.open(copied(demo_store, tmp_path_factory.mktemp("platform")))
+    else:
+        archive = Archive.open(store)
+        assert not ingest_folder(archive, runs_folder).problems
     yield Platform(TestClient(create_platform(archive)), archive)
     archive.close()
 

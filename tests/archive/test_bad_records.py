@@ -24,6 +24,8 @@ from tests.archive.test_bad_artifacts import not_as_root
 from tests.served_platform import Platform
 
 STRANGE = (None, 10**30, -5, 1.5, "", "text", [None], {"key": 1}, "0001-01-01", "9999-12-31T23:59:59.999999Z")
+# In so many of them each place is tried daily: all places meet something, and every value some places.
+DAILY = 3
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,17 @@ def places(content: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
             yield from places(value, (*above, key))
 
 
-def cases(run: Any, account: Any) -> Iterator[Case]:
+def cases(run: Any, account: Any, values: int) -> Iterator[Case]:
+    """Each place takes `values` of the strange values, the next place the next ones."""
     for file, content in (("run.json", run), ("account.json", account)):
         whole = json.dumps(content).encode()
         yield from (Case(file, whole[: len(whole) * part // 20]) for part in range(20))
         yield Case(file, b'{"run_steps": ' + b"[" * 50_000 + b"]" * 50_000 + b"}")
         yield Case(file, b'{"id": 5, "account": {}, "id": 6}')
-        for place in places(content):
-            yield from (Case(file, with_value(content, place, value)) for value in STRANGE)
+        for number, place in enumerate(places(content)):
+            for turn in range(values):
+                strange = STRANGE[(number * values + turn) % len(STRANGE)]
+                yield Case(file, with_value(content, place, strange))
 
 
 @dataclass(frozen=True)
@@ -71,15 +76,18 @@ class Outcome:
     platform: Platform
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[DAILY, pytest.param(len(STRANGE), marks=pytest.mark.nightly)])
 def outcome(
-    runs_folder: Path, tmp_path_factory: pytest.TempPathFactory, new_store: Callable[[], str]
+    runs_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    new_store: Callable[[], str],
+    request: pytest.FixtureRequest,
 ) -> Iterator[Outcome]:
     root = tmp_path_factory.mktemp("bad-records")
     results = small_artifacts(runs_folder)["run_results"]
     run = json.loads((runs_folder / "finance/301001/70437490011508/run.json").read_text())
     account = json.loads((runs_folder / "account.json").read_text())
-    every = list(cases(run, account))
+    every = list(cases(run, account, request.param))
     for number, case in enumerate(every):
         folder = root / f"{number:04d}"
         write_artifact(folder / "job" / "run" / "step_1", "run_results", results, f"invocation-{number}")
@@ -95,7 +103,7 @@ def outcome(
 
 
 def test_there_are_hundreds_of_cases(outcome: Outcome) -> None:
-    assert len(outcome.cases) > 600
+    assert len(outcome.cases) > 200
 
 
 def test_each_problem_names_its_file_and_one_reason(outcome: Outcome) -> None:
@@ -113,7 +121,7 @@ def test_an_odd_value_costs_itself_and_is_named_with_its_place(outcome: Outcome)
     """Only what is no JSON object costs a file, and only a file that cannot be read costs a run."""
     of_values = [note for note in outcome.report.notes if "no manifest" not in note.reason]
     assert {Path(note.path).name for note in of_values} == {"run.json", "account.json"}
-    assert len(of_values) > 100
+    assert len(of_values) > 50
     assert all(", at $." in note.reason for note in of_values)
     of_runs = [problem for problem in outcome.report.problems if problem.path.endswith("run.json")]
     with outcome.platform.archive.reading() as connection:
@@ -130,7 +138,7 @@ def test_what_was_stored_can_be_listed(outcome: Outcome) -> None:
 def test_what_was_stored_can_be_asked_for(outcome: Outcome) -> None:
     with outcome.platform.archive.reading() as connection:
         jobs = list(connection.exec_driver_sql("SELECT DISTINCT environment_id, job_id FROM invocations"))
-    assert len(jobs) > 10
+    assert len(jobs) > 5
     for environment, job in jobs:
         answer = outcome.platform.post(
             "query ($e: BigInt!, $j: BigInt!) { environment(id: $e) { applied { lastUpdatedAt latestGitSha } }"

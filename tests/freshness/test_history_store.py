@@ -13,6 +13,7 @@ from gateway.caching.kept import KeptFacts, KeptModelRun
 from gateway.errors import ConfigurationError
 from gateway.settings import Settings
 from tests.archive.postgres import Server
+from tests.conftest import copied
 from tests.oracle.account import Model, Oracle
 from tests.serving import Call, serving
 
@@ -81,12 +82,12 @@ async def test_a_history_outlives_what_dbt_tells(demo_store: str, history: str, 
 
 @pytest.mark.slow
 async def test_other_accounts_in_one_database_do_not_meet(
-    demo_store: str, demo_folder: Path, history: str, oracle: Oracle
+    demo_store: str, tmp_path: Path, history: str, oracle: Oracle
 ) -> None:
     model = most_run(oracle)
     async with serving(Settings(store_url=demo_store, history_url=history)) as first:
         await first.data(RUNS, id=model.id)
-    async with serving(Settings(artifacts=demo_folder, history_url=history)) as second:
+    async with serving(Settings(store_url=copied(demo_store, tmp_path), history_url=history)) as second:
         second.upstream.rewrite = forget_all_but_newest
         assert len((await second.data(RUNS, id=model.id))["model"]["runs"]["nodes"]) == 1
 

@@ -12,7 +12,7 @@ from benchmarks.account import Size, write_account
 from gateway.archive.archive import Archive
 from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
-from tests.conftest import stored
+from tests.conftest import copied, stored
 from tests.history.statements import noted_statements
 from tests.identity.callers import Holder, known_to
 from tests.oracle.account import Oracle
@@ -120,8 +120,8 @@ async def test_a_caller_of_one_project_ranks_its_models_alone(settings: Settings
 
 
 @pytest.mark.slow
-async def test_an_archive_that_cannot_be_read_is_named(demo_folder: Path, tmp_path: Path) -> None:
-    store = stored(demo_folder, tmp_path)
+async def test_an_archive_that_cannot_be_read_is_named(demo_store: str, tmp_path: Path) -> None:
+    store = copied(demo_store, tmp_path)
     async with serving(Settings(store_url=store, history_source="archive")) as gateway:
         await gateway.ask("{ account { name projects { nodes { id } } } }")
         archive = Archive.open(store)

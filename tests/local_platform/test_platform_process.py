@@ -14,19 +14,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.archive.archive import Archive
-from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.process import platform_process
 from gateway.services.transport.http_transport import AiohttpTransport, TransportLimits, TransportRequest
+from tests.conftest import copied
 
 
 @pytest.fixture
-def store(demo_folder: Path, tmp_path: Path) -> str:
-    address = f"sqlite:///{tmp_path}/runs.db"
-    archive = Archive.open(address)
-    ingest_folder(archive, demo_folder, keep_raw=False)
-    archive.close()
-    return address
+def store(demo_store: str, tmp_path: Path) -> str:
+    return copied(demo_store, tmp_path)
 
 
 def answered(socket: Path) -> object:

@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.asyncio import Connection, Redis
 
 from gateway.settings import Settings
+from tests.conftest import copied
 from tests.freshness.conftest import ChangingDbt
 from tests.freshness.test_webhooks import SECRET, signature
 from tests.oracle.account import Oracle
@@ -178,12 +180,11 @@ async def test_values_that_are_not_what_was_written_are_not_believed(
 
 @pytest.mark.slow
 async def test_two_accounts_in_one_redis_do_not_meet(
-    demo_store: str, redis: OwnRedis, demo_folder: Any, right: Any
+    demo_store: str, redis: OwnRedis, tmp_path: Path, right: Any
 ) -> None:
     async with serving(sharing(demo_store, redis)) as first:
         await first.data(QUESTION)
-    other = sharing(demo_store, redis).model_copy(update={"store_url": None, "artifacts": demo_folder})
-    async with serving(other) as second:
+    async with serving(sharing(copied(demo_store, tmp_path), redis)) as second:
         assert await second.data(QUESTION) == right
         assert second.upstream.operations["EnvironmentModels"] >= 1
 
