@@ -17,6 +17,12 @@ from gateway.errors import UnreadableArtifact
 FILE = Path("manifest.json")
 
 
+@pytest.fixture
+def never_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short texts are walked through too."""
+    monkeypatch.setattr(json_limits, "_QUICK_BYTES", 0)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -32,6 +38,9 @@ FILE = Path("manifest.json")
     ],
 )
 def test_a_repeated_key_is_found(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnreadableArtifact, match=r"manifest\.json: the key .* stands twice in one object"):
+        check_json(text.encode(), FILE)
+    monkeypatch.setattr(json_limits, "_QUICK_BYTES", 0)
     for size in (1, 2, 3, 7, 2**20):
         monkeypatch.setattr(json_limits, "_PIECE", size)
         with pytest.raises(UnreadableArtifact, match=r"manifest\.json: the key .* stands twice in one object"):
@@ -53,6 +62,8 @@ def test_a_repeated_key_is_found(text: str, monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_other_texts_pass(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_json(text.encode(), FILE)
+    monkeypatch.setattr(json_limits, "_QUICK_BYTES", 0)
     for size in (1, 2, 3, 7, 2**20):
         monkeypatch.setattr(json_limits, "_PIECE", size)
         check_json(text.encode(), FILE)
@@ -76,13 +87,17 @@ def test_it_agrees_with_the_standard_library_on_every_file_of_the_demo(
     for path in sorted(runs_folder.glob("finance/301001/*/step_*/*.json"))[:40]:
         text = path.read_text()
         assert not _has_repeated_key(text)
-        check_json(text.encode(), path)
+        for size in (8 * 2**20, 0):
+            monkeypatch.setattr(json_limits, "_QUICK_BYTES", size)
+            check_json(text.encode(), path)
         # The last object of the file, with its first key written once more.
         spoilt = text[: text.rindex("{")] + '{"again": 1, "again": 2, ' + text[text.rindex("{") + 1 :]
         if '"again": 2, }' not in spoilt:
             assert _has_repeated_key(spoilt)
-            with pytest.raises(UnreadableArtifact, match="'again' stands twice"):
-                check_json(spoilt.encode(), path)
+            for size in (8 * 2**20, 0):
+                monkeypatch.setattr(json_limits, "_QUICK_BYTES", size)
+                with pytest.raises(UnreadableArtifact, match="'again' stands twice"):
+                    check_json(spoilt.encode(), path)
 
 
 class _CountedBytes(bytes):
@@ -96,6 +111,7 @@ class _CountedBytes(bytes):
         return part
 
 
+@pytest.mark.usefixtures("never_quick")
 @pytest.mark.parametrize(
     "text",
     [
