@@ -20,7 +20,7 @@ from gateway.settings import Settings
 from tests.archive.postgres import Server, missing, running_server
 from tests.local_platform.reckoning import Reckoning
 from tests.oracle.account import Oracle
-from tests.served_platform import NewStore, Platform
+from tests.served_platform import CopyStore, NewStore, Platform
 from tests.serving import Gateway, serving
 
 # Else every program that a test starts compiles the package and its libraries anew: 2 s of a processor each.
@@ -133,16 +133,25 @@ def new_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture(scope="session")
-def platform(
-    runs_folder: Path, demo_store: str, new_store: NewStore, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Platform]:
+def copy_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> CopyStore:
+    """Makes addresses of copies of an archive that is closed, on its own engine."""
+
+    def copy(store: str) -> str:
+        if store.startswith("sqlite"):
+            return copied(store, tmp_path_factory.mktemp("copy"))
+        server: Server = request.getfixturevalue("postgres")
+        return server.copy(store)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def platform(runs_folder: Path, demo_store: str, new_store: NewStore, copy_store: CopyStore) -> Iterator[Platform]:
     """The platform over the demo."""
     store = new_store()
-    if store.startswith("sqlite"):
-        archive = Archive.open(copied(demo_store, tmp_path_factory.mktemp("platform")))
-    else:
-        archive = Archive.open(store)
-        assert not ingest_folder(archive, runs_folder).problems
+    archive = Archive.open(copy_store(demo_store) if store.startswith("sqlite") else store)
+    # Of a copy everything is there already.
+    assert not ingest_folder(archive, runs_folder).problems
     yield Platform(TestClient(create_platform(archive)), archive)
     archive.close()
 

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from gateway.archive.archive import Archive
 
 NewStore = Callable[[], str]
+CopyStore = Callable[[str], str]
 ACCOUNT = 70403103900042
 
 

@@ -41,8 +41,15 @@ class Server:
 
     def new_database(self) -> str:
         """The address of a fresh, empty database."""
+        return self._create()
+
+    def copy(self, database: str) -> str:
+        """The address of a copy of a database, to which nobody may be connected."""
+        return self._create("--template", database.partition("@/")[2].partition("?")[0])
+
+    def _create(self, *options: str) -> str:
         name = f"archive_{next(self._numbers)}"
-        _run("createdb", "-h", str(self.folder), name)
+        _run("createdb", "-h", str(self.folder), *options, name)
         return f"postgresql+psycopg://{NOBODY_ELSE}@/{name}?host={self.folder}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from gateway.archive.retention import Forgotten, Retention, forget_old_runs
 from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
 from tests.local_platform.reckoning import Reckoning, moment
-from tests.served_platform import Platform
+from tests.served_platform import CopyStore, NewStore, Platform
 
 NOW = moment("2026-03-11T06:00:00Z").timestamp()
 
@@ -36,11 +37,22 @@ def reckoning(finance: Path) -> Reckoning:
     return Reckoning(finance)
 
 
+@pytest.fixture(scope="module")
+def finance_store(new_store: NewStore, finance: Path) -> str:
+    """The address of an archive of one project; tests must not change it."""
+    store = new_store()
+    archive = Archive.open(store)
+    ingest_folder(archive, finance)
+    archive.close()
+    return store
+
+
 @pytest.fixture
-def filled(empty_archive: Archive, finance: Path) -> Archive:
+def filled(finance_store: str, copy_store: CopyStore) -> Iterator[Archive]:
     """An archive of one project, of this test alone."""
-    ingest_folder(empty_archive, finance)
-    return empty_archive
+    archive = Archive.open(copy_store(finance_store))
+    yield archive
+    archive.close()
 
 
 def run_ids(archive: Archive) -> set[int]:

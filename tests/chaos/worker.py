@@ -107,7 +107,8 @@ def _kill_one(server: Serving, temporary: Path, killings: Killings) -> None:
     os.kill(victim, signal.SIGKILL)
     _until(lambda: killings.load.answered_at[-1] > killed_at)
     killings.until_answer.append(next(at for at in killings.load.answered_at if at > killed_at) - killed_at)
-    _until(lambda: any(_counts(temporary, one) for one in workers(server.process.pid) - before))
+    # Each look starts a process.
+    _until(lambda: any(_counts(temporary, one) for one in workers(server.process.pid) - before), every=0.25)
     killings.until_successor.append(time.monotonic() - killed_at)
 
 
@@ -116,11 +117,11 @@ def _counts(temporary: Path, worker: int) -> bool:
     return any(temporary.glob(f"gateway-metrics-*/counter_{worker}.db"))
 
 
-def _until(happened: Callable[[], bool]) -> None:
+def _until(happened: Callable[[], bool], every: float = 0.02) -> None:
     give_up = time.monotonic() + 600
     while not happened():
         assert time.monotonic() < give_up
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from gateway.hierarchy.status import RunStatus
 
 pytestmark = pytest.mark.external
 
-GENERATED = 100_000
+GENERATED = pytest.mark.parametrize("generated", [10_000, pytest.param(100_000, marks=pytest.mark.nightly)])
 SIGNS = "ab_1.@~%/?&=,+ é\"'-"
 
 
@@ -32,11 +32,11 @@ def text(random: Random, least: int = 1) -> str:
     return "".join(random.choices(SIGNS, k=random.randint(least, 4)))
 
 
-@pytest.mark.slow
-def test_generated_ids_of_projects_and_models_are_read_back_and_never_meet() -> None:
+@GENERATED
+def test_generated_ids_of_projects_and_models_are_read_back_and_never_meet(generated: int) -> None:
     random = Random(7)  # noqa: S311  # the same ids for ever, no secret
     made: dict[str, tuple[str, str | None, str]] = {}
-    while len(made) < GENERATED:
+    while len(made) < generated:
         name, environment = text(random), text(random) if random.random() < 0.7 else None
         plain = project_name(name)
         project_id = plain if environment is None else through_environment(plain, environment)
@@ -100,11 +100,11 @@ def meaning(criteria: ProjectFilter | ModelFilter | None) -> Any:
     return (*said, meaning(criteria.models))
 
 
-@pytest.mark.slow
-def test_generated_ids_of_accounts_are_read_back_and_never_meet() -> None:
+@GENERATED
+def test_generated_ids_of_accounts_are_read_back_and_never_meet(generated: int) -> None:
     random = Random(11)  # noqa: S311  # the same ids for ever, no secret
     made: dict[str, Any] = {}
-    for _ in range(20_000):
+    for _ in range(generated // 5):
         view = AccountView(704, random.choice(list(DeploymentEnvironment)), generated_filter(random))
         meant = (view.deployment, meaning(view.criteria))
         assert made.setdefault(view.id, meant) == meant
@@ -112,7 +112,7 @@ def test_generated_ids_of_accounts_are_read_back_and_never_meet() -> None:
         assert read is not None
         assert read.id == view.id
         assert (read.deployment, meaning(read.criteria or ProjectFilter())) == meant
-    assert len(made) > 10_000
+    assert len(made) > generated / 10
     assert len(set(made.values())) == len(made), "equal filters have equal ids"
 
 
