@@ -21,6 +21,7 @@ REASONS = {
     "_MOST_REMEMBERED": "10,000 callers",
     "_PATIENCE_SECONDS": "seconds for which a probe waits for dbt",
     "_PIECE": "size of the pieces that JSON is scanned in: a boundary has to fall on every byte",
+    "_QUICK_BYTES": "up to which size another scanner looks first: short texts have to reach the walk as well",
     "_SMALL_BYTES": "size from which answers are decoded in a thread",
     # Faults that no caller can cause.
     "_engine": "SQL statements are counted, and a process dies between two of them; the archive hands out no engine",
