@@ -64,11 +64,11 @@ class DerivedCache:
         batch of a DataLoader counts them for whichever field came first."""
         if not is_only_if_cached():
             return await make()
-        found = self._find(key)
-        if found is None:
-            found = await self._make(key, about, make)
-        current_usage().include(found.usage)
-        value: V = found.value
+        derived = self._find(key)
+        if derived is None:
+            derived = await self._make(key, about, make)
+        current_usage().include(derived.usage)
+        value: V = derived.value
         return value
 
     def _find(self, key: Hashable) -> _DerivedValue | None:
@@ -76,19 +76,19 @@ class DerivedCache:
             self._forgotten = self._memory.forgotten
             self._kept.clear()
             return None
-        found = self._kept.peek(key)
-        if found is None:
+        derived = self._kept.peek(key)
+        if derived is None:
             return None
-        now, usage = self._clock(), found.usage
-        holds = now < usage.valid_until and found.total == self._generations.total
+        now, usage = self._clock(), derived.usage
+        holds = now < usage.valid_until and derived.total == self._generations.total
         if not holds or (usage.oldest_confirmation or 0.0) < oldest_acceptable():
             return None
-        if now - found.touched_at >= _TOUCH_SECONDS:
-            found.touched_at = now
+        if now - derived.touched_at >= _TOUCH_SECONDS:
+            derived.touched_at = now
             self._kept.get(key)
             for place in usage.known:
                 self._memory.use(place)
-        return found
+        return derived
 
     async def _make(self, key: Hashable, about: object, make: Callable[[], Awaitable[Any]]) -> _DerivedValue:
         total, request = self._generations.total, current_usage()

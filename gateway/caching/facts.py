@@ -85,9 +85,9 @@ class FactsCache(Generic[K, V]):
         self._flights: dict[K, Flight[K, V]] = {}
         self._absent: BoundedMap[K, tuple[NotFound, float]] = BoundedMap(_MOST_NOTED)
         self._invalidated: BoundedMap[K, float] = BoundedMap(_MOST_NOTED)
-        given = tiers.stale_policy
-        patience = given.patience if kind.patience is None else kind.patience
-        self._stale_policy = StalePolicy(given.while_reading, given.on_error, patience)
+        policy = tiers.stale_policy
+        patience = policy.patience if kind.patience is None else kind.patience
+        self._stale_policy = StalePolicy(policy.while_reading, policy.on_error, patience)
 
     async def get_many(
         self, keys: Sequence[K], fetch: Fetch[K, V], validate: Validate[K, V]
@@ -234,17 +234,17 @@ class FactsCache(Generic[K, V]):
         if not flight.task.done():
             self._answer_instead(key, None, lookup)
             return True
-        found = flight.outcome(key)
-        if isinstance(found, UpstreamCallsExceeded) and key not in lookup.mine:
+        outcome = flight.outcome(key)
+        if isinstance(outcome, UpstreamCallsExceeded) and key not in lookup.mine:
             # Another operation has come to the end of its calls, not this one.
             return False
-        if isinstance(found, GatewayError):
-            self._answer_instead(key, found, lookup)
+        if isinstance(outcome, GatewayError):
+            self._answer_instead(key, outcome, lookup)
             return True
         if key in lookup.mine:
-            self._answer(key, found, lookup, lookup.validate(key, found).until)
+            self._answer(key, outcome, lookup, lookup.validate(key, outcome).until)
             return True
-        return self._take(key, found, lookup)
+        return self._take(key, outcome, lookup)
 
     def _answer_instead(self, key: K, error: GatewayError | None, lookup: _Lookup[K, V]) -> None:
         """What is at hand in the place of an error, or of a flight (None) that takes too long; else the error."""
@@ -275,9 +275,9 @@ class FactsCache(Generic[K, V]):
         with deadline_of_its_own(self._tiers.flight_seconds):
             known = await self._read_kept(keys)
             missing = [key for key in keys if key not in known]
-            found = await self._read(missing, fetch, validate) if missing else {}
-        self._keep_for_good(found)
-        return {**known, **found}
+            fetched = await self._read(missing, fetch, validate) if missing else {}
+        self._keep_for_good(fetched)
+        return {**known, **fetched}
 
     async def _read(self, keys: list[K], fetch: Fetch[K, V], validate: Validate[K, V]) -> FetchResult[K, V]:
         codec, shared = self._kind.codec, self._tiers.shared
@@ -303,11 +303,11 @@ class FactsCache(Generic[K, V]):
         now = self._tiers.clock()
         return {key: Fact(value, now) for key, value in values.items() if value is not None}
 
-    def _keep_for_good(self, found: FetchResult[K, V]) -> None:
+    def _keep_for_good(self, fetched: FetchResult[K, V]) -> None:
         kept, codec, is_final = self._tiers.kept, self._kind.codec, self._kind.is_final
         if kept is None or codec is None or is_final is None:
             return
-        facts = {key: fact for key, fact in found.items() if isinstance(fact, Fact) and is_final(fact.value)}
+        facts = {key: fact for key, fact in fetched.items() if isinstance(fact, Fact) and is_final(fact.value)}
         if facts:
             payloads = {key_text(key): codec.to_bytes(fact.value) for key, fact in facts.items()}
             kept.later(kept.write(self._kind.name, payloads))
@@ -339,9 +339,9 @@ class FactsCache(Generic[K, V]):
             del self._flights[key]
         if flight.failure is not None:
             return
-        found = flight.task.result()
+        fetched = flight.task.result()
         for key in own:
-            fact = found.get(key)
+            fact = fetched.get(key)
             if isinstance(fact, Fact):
                 self._keep(key, fact)
             elif isinstance(fact, NotFound):

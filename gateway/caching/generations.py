@@ -19,10 +19,10 @@ class Generations:
 
     def of(self, environment_ids: Collection[int]) -> tuple[int, ...]:
         """The counts of these environments, in the order of their ids."""
-        return tuple(self._counts.get(one, 0) for one in sorted(environment_ids))
+        return tuple(self._counts.get(environment_id, 0) for environment_id in sorted(environment_ids))
 
     def advance(self, environment_ids: Iterable[int]) -> None:
         """Notes that facts of these environments changed."""
-        for one in set(environment_ids):
-            self._counts[one] = self._counts.get(one, 0) + 1
+        for environment_id in set(environment_ids):
+            self._counts[environment_id] = self._counts.get(environment_id, 0) + 1
         self.total += 1

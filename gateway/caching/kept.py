@@ -108,12 +108,12 @@ class KeptFacts:
         """The payloads of those names that are kept."""
 
         def work(connection: Connection) -> dict[str, bytes]:
-            found: dict[str, bytes] = {}
+            payloads: dict[str, bytes] = {}
             for some in _chunks(names):
-                given = {"account": self._account, "kind": kind, "names": some}
-                rows = connection.execute(_READ, given)
-                found.update((name, bytes(payload)) for name, payload in rows)
-            return found
+                parameters = {"account": self._account, "kind": kind, "names": some}
+                rows = connection.execute(_READ, parameters)
+                payloads.update((name, bytes(payload)) for name, payload in rows)
+            return payloads
 
         return await self._run(work, {})
 
@@ -126,12 +126,12 @@ class KeptFacts:
         """The newest `count` kept runs of each model, newest first; and all whose time was not kept with them, last."""
 
         def work(connection: Connection) -> dict[str, list[bytes]]:
-            found: dict[str, list[bytes]] = {}
+            payloads: dict[str, list[bytes]] = {}
             for some in _chunks(unique_ids):
-                given = {"account": self._account, "environment": environment_id, "count": count, "names": some}
-                for unique_id, payload in connection.execute(_READ_RUNS, given):
-                    found.setdefault(unique_id, []).append(bytes(payload))
-            return found
+                parameters = {"account": self._account, "environment": environment_id, "count": count, "names": some}
+                for unique_id, payload in connection.execute(_READ_RUNS, parameters):
+                    payloads.setdefault(unique_id, []).append(bytes(payload))
+            return payloads
 
         return await self._run(work, {})
 
@@ -140,13 +140,13 @@ class KeptFacts:
         rows = [
             {
                 "account": self._account,
-                "environment": one[0],
-                "unique_id": one[1],
-                "run": one[2],
+                "environment": key[0],
+                "unique_id": key[1],
+                "run": key[2],
                 "payload": run.payload,
                 "ended": run.ended_at,
             }
-            for one, run in runs.items()
+            for key, run in runs.items()
         ]
         await self._insert(_WRITE_RUNS, rows)
 

@@ -122,7 +122,7 @@ _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary
 
 
 def _turns_of(loop: asyncio.AbstractEventLoop) -> _Turns:
-    found = _turns.get(loop)
-    if found is None:
-        found = _turns[loop] = _Turns(loop)
-    return found
+    turns = _turns.get(loop)
+    if turns is None:
+        turns = _turns[loop] = _Turns(loop)
+    return turns

@@ -72,10 +72,10 @@ class Streams:
         poller = request_scope.services.poller
         request_scope.context.live = Live(poller, lambda: self._asking(params, caller, poller))
         with measuring(request_scope.usage), deadline_in(self._seconds):
-            found = await self._runner.events(asked, request_scope.context)
-        if isinstance(found, Outcome):
-            return Answer(None, found.errors, executed=False)
-        return self._answers(asked, params, caller, SubscriptionSource(poller, found))
+            events = await self._runner.events(asked, request_scope.context)
+        if isinstance(events, Outcome):
+            return Answer(None, events.errors, executed=False)
+        return self._answers(asked, params, caller, SubscriptionSource(poller, events))
 
     @asynccontextmanager
     async def _asking(self, params: GraphQLParams, caller: Caller, poller: ChangePoller) -> AsyncIterator[FieldContext]:
@@ -119,11 +119,11 @@ class Streams:
             deadline_in(self._seconds),
             request_scope.services.max_age_of(params.max_age),
         ):
-            found = await self._runner.parts(_asked(params), request_scope.context)
+            parts = await self._runner.parts(_asked(params), request_scope.context)
         return (
-            _answer(found, request_scope.usage)
-            if isinstance(found, Outcome)
-            else self._parts(found, request_scope.usage, until)
+            _answer(parts, request_scope.usage)
+            if isinstance(parts, Outcome)
+            else self._parts(parts, request_scope.usage, until)
         )
 
     async def _parts(self, parts: AsyncGenerator[Part, None], usage: Usage, until: float) -> AsyncGenerator[Part, None]:

@@ -60,8 +60,8 @@ class StreamRunner:
         if isinstance(executor, list):
             return self._runner.outcome(ExecutionResult(None, executor), ())
         stream = create_source_event_stream(executor)
-        found = await stream if isawaitable(stream) else stream
-        return self._runner.outcome(found, context.failures) if isinstance(found, ExecutionResult) else found
+        events = await stream if isawaitable(stream) else stream
+        return self._runner.outcome(events, context.failures) if isinstance(events, ExecutionResult) else events
 
     async def on_event(self, asked: OperationArguments, event: Any, context: GatewayContext) -> Outcome:
         """The answer to a subscription for one event of its stream."""
@@ -121,28 +121,28 @@ class _Parts:
         errors = [*map(self._formatted, first.errors or ()), *map(format_partial, self._failures[: self._told])]
         if errors:
             part["errors"] = errors
-        self._paths = {one.id: one.path for one in first.pending}
-        return {**part, "pending": [one.formatted for one in first.pending], "hasNext": first.has_next}
+        self._paths = {pending.id: pending.path for pending in first.pending}
+        return {**part, "pending": [pending.formatted for pending in first.pending], "hasNext": first.has_next}
 
     def _later(self, later: SubsequentIncrementalExecutionResult) -> Part:
         part: Part = {"hasNext": later.has_next}
         if later.pending:
-            self._paths |= {one.id: one.path for one in later.pending}
-            part["pending"] = [one.formatted for one in later.pending]
-        deferred = [one for one in later.incremental or () if isinstance(one, IncrementalDeferResult)]
+            self._paths |= {record.id: record.path for record in later.pending}
+            part["pending"] = [record.formatted for record in later.pending]
+        deferred = [record for record in later.incremental or () if isinstance(record, IncrementalDeferResult)]
         if deferred:
             part["incremental"] = self._delivered(deferred)
         if later.completed:
-            part["completed"] = [{"id": one.id, **self._errors(one.errors)} for one in later.completed]
+            part["completed"] = [{"id": record.id, **self._errors(record.errors)} for record in later.completed]
         return part
 
     def _delivered(self, deferred: list[IncrementalDeferResult]) -> list[dict[str, Any]]:
         incremental = [
-            {"id": one.id, "data": one.data, **({"subPath": one.sub_path} if one.sub_path else {})}
-            | self._errors(one.errors)
-            for one in deferred
+            {"id": record.id, "data": record.data, **({"subPath": record.sub_path} if record.sub_path else {})}
+            | self._errors(record.errors)
+            for record in deferred
         ]
-        prefixes = [[*self._paths[one.id], *(one.sub_path or ())] for one in deferred]
+        prefixes = [[*self._paths[record.id], *(record.sub_path or ())] for record in deferred]
         for failure in map(format_partial, self._failures[self._told :]):
             incremental[_home(failure["path"], prefixes)].setdefault("errors", []).append(failure)
         self._told = len(self._failures)

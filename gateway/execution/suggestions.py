@@ -39,8 +39,8 @@ def _steps(parent: GraphQLObjectType, name: str) -> list[str]:
     """Fields of the type, `nodes` before others, whose own type has the wanted field; none where a typo explains it."""
     if suggestion_list(name, parent.fields):
         return []
-    found = [step for step, field in parent.fields.items() if _reaches(field, name)]
-    return sorted(found, key=lambda step: step != "nodes")[:_MOST]
+    steps = [step for step, field in parent.fields.items() if _reaches(field, name)]
+    return sorted(steps, key=lambda step: step != "nodes")[:_MOST]
 
 
 def _reaches(field: GraphQLField, name: str) -> bool:

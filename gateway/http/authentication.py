@@ -69,18 +69,18 @@ def read_credentials(scope: Mapping[str, Any]) -> Credentials:
 
     HTTP/1.0 is what proxies speak that were told nothing (nginx before 1.29.7); clients of today do not.
     """
-    found: dict[bytes, bytes | None] = {}
+    sent: dict[bytes, bytes | None] = {}
     is_forwarded = scope.get("http_version") == "1.0"
     for name, value in scope["headers"]:
         if name in (b"authorization", b"x-api-key", b"x-dbt-token"):
-            found[name] = None if name in found else value
+            sent[name] = None if name in sent else value
         elif name in _FORWARDED or name.startswith(_FORWARDED_PREFIX):
             is_forwarded = True
     client = scope.get("client")
     return Credentials(
-        authorization=found.get(b"authorization"),
-        api_key=found.get(b"x-api-key"),
-        dbt_token=found.get(b"x-dbt-token"),
+        authorization=sent.get(b"authorization"),
+        api_key=sent.get(b"x-api-key"),
+        dbt_token=sent.get(b"x-dbt-token"),
         peer=client[0] if client and not is_forwarded else None,
     )
 

@@ -63,16 +63,16 @@ def _pieces(value: Any, levels: int) -> Iterator[bytes | memoryview]:
     """The same bytes as in one piece: objects are opened down to some level, long lists are taken item by item."""
     if levels and isinstance(value, Mapping) and value:
         opening = b"{"
-        for name, one in value.items():
+        for name, item in value.items():
             yield opening + msgspec.json.encode(name) + b":"
-            yield from _pieces(one, levels - 1)
+            yield from _pieces(item, levels - 1)
             opening = b","
         yield b"}"
     elif isinstance(value, Sequence) and not isinstance(value, str) and len(value) >= _LONG:
         opening = b"["
-        for one in value:
+        for item in value:
             yield opening
-            yield msgspec.json.encode(one)
+            yield msgspec.json.encode(item)
             opening = b","
         yield b"]"
     elif isinstance(value, msgspec.Raw):

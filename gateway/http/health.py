@@ -36,11 +36,11 @@ def health_routes(readiness: ReadinessCheck) -> list[Route]:
     async def ready(_request: Request) -> Response:
         try:
             async with asyncio.timeout(_SECONDS):
-                found = await readiness()
+                readiness_now = await readiness()
         except TimeoutError:
-            found = Readiness(False, {"gateway": f"no answer within {_SECONDS:g} seconds"})
-        status = "ready" if found.ready else "not ready"
-        return _reply({"status": status, "checks": dict(found.checks)}, 200 if found.ready else 503)
+            readiness_now = Readiness(False, {"gateway": f"no answer within {_SECONDS:g} seconds"})
+        status = "ready" if readiness_now.ready else "not ready"
+        return _reply({"status": status, "checks": dict(readiness_now.checks)}, 200 if readiness_now.ready else 503)
 
     return [Route("/livez", live), Route("/readyz", ready)]
 

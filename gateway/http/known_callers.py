@@ -62,30 +62,30 @@ class KnownCallers:
         if known is not None:
             return known
         generation = self._keys.generation if self._keys else 0
-        told, expires = await self._tell(credentials)
+        caller, expires = await self._tell(credentials)
         if expires is not None:
-            told = replace(told, until=time.monotonic() + expires - time.time())
+            caller = replace(caller, until=time.monotonic() + expires - time.time())
         seconds = _REMEMBERED_SECONDS if expires is None else min(_REMEMBERED_SECONDS, expires - time.time())
-        self._remembered.put(_digest(credentials), _Known(told, time.monotonic() + seconds, generation))
-        return told
+        self._remembered.put(_digest(credentials), _Known(caller, time.monotonic() + seconds, generation))
+        return caller
 
     async def _tell(self, credentials: Credentials) -> tuple[Caller, float | None]:
         """The caller, and the Unix time at which what he brought ends."""
         if self._keys is None and self._tokens is None:
             return self._with_dbt_token(Caller(scopes=frozenset()), credentials), None
-        told, expires = await self._tell_by_key_or_token(credentials)
-        return (self._with_dbt_token(told, credentials) if self._pass_through else told), expires
+        caller, expires = await self._tell_by_key_or_token(credentials)
+        return (self._with_dbt_token(caller, credentials) if self._pass_through else caller), expires
 
     async def _tell_by_key_or_token(self, credentials: Credentials) -> tuple[Caller, float | None]:
-        given = credentials.api_key if credentials.api_key is not None else _bearer(credentials.authorization)
-        if given is None:
+        secret = credentials.api_key if credentials.api_key is not None else _bearer(credentials.authorization)
+        if secret is None:
             raise Unauthenticated(
                 "Say who you are: send an API key or a token as Authorization: Bearer …, or a key as X-API-Key."
             )
-        if self._tokens is not None and credentials.api_key is None and given.count(b".") == 2:
-            verified = await self._tokens.verify(given)
+        if self._tokens is not None and credentials.api_key is None and secret.count(b".") == 2:
+            verified = await self._tokens.verify(secret)
             return verified.caller, verified.expires
-        key = self._keys.find(given) if self._keys else None
+        key = self._keys.find(secret) if self._keys else None
         if key is None:
             raise Unauthenticated("This gateway does not know the key or token, or it has ended.")
         return key.caller, key.expires.timestamp() if key.expires else None

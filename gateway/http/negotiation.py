@@ -121,7 +121,9 @@ def accepted_streams(accept: Accept) -> AcceptedStreams:
             continue
         if name == EVENTS_TYPE:
             events = True
-        elif name == "multipart/mixed" and not any(one.startswith("subscriptionspec") for one in parameters):
+        elif name == "multipart/mixed" and not any(
+            parameter.startswith("subscriptionspec") for parameter in parameters
+        ):
             parts = PartsFormat.OF_2022 if "deferspec=20220824" in parameters else PartsFormat.NEWER
         elif name in _RANGES:
             whole = True

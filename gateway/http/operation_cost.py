@@ -100,9 +100,9 @@ class Pricing:
         """What the schema's directives say, and how often all models are looked at."""
         depends_on, known = document.prices.get(operation_name, ((), {}))
         key = _key_of(depends_on, variables)
-        found = known.get(key) if key is not None else None
-        if found is not None:
-            return found
+        price = known.get(key) if key is not None else None
+        if price is not None:
+            return price
         estimate = estimator.estimate(document.operation(operation_name), document.inner_first, variables)
         depends_on = tuple(sorted(estimate.variables))
         key = _key_of(depends_on, variables)

@@ -131,13 +131,15 @@ class WebhookEndpoint:
 
     async def _run(self, event: _Event) -> bool:
         data = event.data
-        told = RunEvent(event.account_id, data.environment_id, data.job_id, data.run_id, _FINISHED[event.event_type])
+        run_event = RunEvent(
+            event.account_id, data.environment_id, data.job_id, data.run_id, _FINISHED[event.event_type]
+        )
         try:
-            concerned = await self._tell(told)
+            concerned = await self._tell(run_event)
         except EventNotOurs:
             raise
         except Exception as failure:
-            log.warning("webhook event of run %d could not be acted upon: %s", told.run_id, type(failure).__name__)
+            log.warning("webhook event of run %d could not be acted upon: %s", run_event.run_id, type(failure).__name__)
             raise
         finally:
             self._under_way.pop(event.event_id, None)
@@ -147,9 +149,11 @@ class WebhookEndpoint:
 
 def check_signature(headers: Headers, body: bytes, secret: bytes) -> None:
     """Raises SignatureRefused unless the one Authorization header is the hex HMAC-SHA256 of the body."""
-    given = headers.getlist("authorization")
+    signatures = headers.getlist("authorization")
     expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
-    if len(given) != 1 or not hmac.compare_digest(given[0].strip().lower().encode("latin-1"), expected.encode()):
+    if len(signatures) != 1 or not hmac.compare_digest(
+        signatures[0].strip().lower().encode("latin-1"), expected.encode()
+    ):
         raise SignatureRefused("The Authorization header is not this body's signature with the webhook's secret.")
 
 

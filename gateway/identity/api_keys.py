@@ -75,13 +75,13 @@ class ApiKeys:
     def find(self, key: bytes) -> ApiKey | None:
         """The key that this is, unless it has expired. Takes as long for any key as for any other."""
         digest = hashlib.sha256(key).hexdigest().encode()
-        found = None
-        for one in self._keys:
-            if hmac.compare_digest(one.sha256.encode(), digest):
-                found = one
-        if found is not None and found.expires is not None and found.expires <= datetime.now(UTC):
+        matching = None
+        for api_key in self._keys:
+            if hmac.compare_digest(api_key.sha256.encode(), digest):
+                matching = api_key
+        if matching is not None and matching.expires is not None and matching.expires <= datetime.now(UTC):
             return None
-        return found
+        return matching
 
     def _reload(self) -> None:
         try:

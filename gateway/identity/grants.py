@@ -22,10 +22,10 @@ def visibility_of(projects: Iterable[str], environments: Iterable[str | int]) ->
     )
 
 
-def environment_number(given: str | int) -> int:
+def environment_number(value: str | int) -> int:
     """dbt's number of an environment. Raises ValueError for anything else."""
-    text = str(given)
-    if isinstance(given, bool) or not (text.isascii() and text.isdigit() and len(text) <= 18):
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise ValueError("an environment is dbt's number for it")
     return int(text)
 
@@ -36,7 +36,7 @@ def words_of(claim: Any) -> list[str | int] | None:
         return list(claim.split())
     if isinstance(claim, int) and not isinstance(claim, bool):
         return [claim]
-    if isinstance(claim, list) and all(isinstance(one, str | int) and not isinstance(one, bool) for one in claim):
+    if isinstance(claim, list) and all(isinstance(entry, str | int) and not isinstance(entry, bool) for entry in claim):
         return list(claim)
     return None
 

@@ -77,16 +77,16 @@ class KeySet:
 
         Raises IdentityUnavailable while no keys are known at all.
         """
-        found = self._known(key_id, algorithm)
-        if found is not None and self._is_fresh():
-            return found
+        known = self._known(key_id, algorithm)
+        if known is not None and self._is_fresh():
+            return known
         if self._may_read():
             reading = self._read_once()
-            if found is not None:
+            if known is not None:
                 # The key was good a moment ago: nobody waits for the provider.
-                return found
+                return known
             await asyncio.shield(reading)
-        elif self._reading is not None and found is None:
+        elif self._reading is not None and known is None:
             await asyncio.shield(self._reading)
         if self._read_at is None:
             raise IdentityUnavailable("The keys of the identity provider cannot be read now. Try again in a moment.")
@@ -136,14 +136,14 @@ def keys_of(document: bytes, algorithms: Sequence[str]) -> Keys:
     listed = content.get("keys") if isinstance(content, dict) else None
     if not isinstance(listed, list) or len(listed) > _MOST_KEYS:
         raise KeysUnreadable(f"it is no JSON Web Key Set of at most {_MOST_KEYS} keys")
-    found: dict[str | None, dict[str, PyJWK]] = {}
+    keys: dict[str | None, dict[str, PyJWK]] = {}
     for entry in listed:
         usable = _usable(entry, algorithms)
         if usable:
-            found.setdefault(entry.get("kid"), usable)
-    if not found:
+            keys.setdefault(entry.get("kid"), usable)
+    if not keys:
         raise KeysUnreadable(f"it holds no key for {', '.join(algorithms)}")
-    return found
+    return keys
 
 
 def _usable(entry: Any, algorithms: Sequence[str]) -> dict[str, PyJWK]:
@@ -153,9 +153,13 @@ def _usable(entry: Any, algorithms: Sequence[str]) -> dict[str, PyJWK]:
     operations = entry.get("key_ops", ["verify"])
     if entry.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
         return {}
-    fitting = [one for one in algorithms if entry.get("kty") == _KEY_TYPES[one[:2]] and entry.get("alg", one) == one]
-    keys = {one: _key(entry, one) for one in fitting}
-    return {one: key for one, key in keys.items() if key is not None}
+    fitting = [
+        algorithm
+        for algorithm in algorithms
+        if entry.get("kty") == _KEY_TYPES[algorithm[:2]] and entry.get("alg", algorithm) == algorithm
+    ]
+    keys = {algorithm: _key(entry, algorithm) for algorithm in fitting}
+    return {algorithm: key for algorithm, key in keys.items() if key is not None}
 
 
 def _key(entry: Mapping[str, Any], algorithm: str) -> PyJWK | None:

@@ -39,16 +39,16 @@ NetworkSetting = Annotated[str, AfterValidator(_checked_network)]
 """An IP address, or a network of them."""
 
 
-def listed(given: Any) -> Any:
+def listed(value: Any) -> Any:
     """A list as it may be written in the environment: as JSON, or its entries with commas between them."""
-    if not isinstance(given, str):
-        return given
-    if given.strip().startswith("["):
+    if not isinstance(value, str):
+        return value
+    if value.strip().startswith("["):
         try:
-            return json.loads(given)
+            return json.loads(value)
         except ValueError as broken:
             raise ValueError(f"is no JSON ({broken}); write the entries with commas between them: a,b") from None
-    return [entry.strip() for entry in given.split(",") if entry.strip()]
+    return [entry.strip() for entry in value.split(",") if entry.strip()]
 
 
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)]

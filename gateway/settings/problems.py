@@ -72,9 +72,9 @@ def _explained(problem: Mapping[str, Any], fields: Mapping[str, FieldInfo], give
     if problem["type"] == "extra_forbidden":
         close = [] if rest else get_close_matches(name, fields, n=1)
         return f"{place} is no setting of the gateway. {_hint(close)}"
-    told = _shown(problem["input"], is_secret=name not in fields or _is_secret(fields[name]))
+    shown = _shown(problem["input"], is_secret=name not in fields or _is_secret(fields[name]))
     meaning = "" if rest or name not in fields else f" Its meaning: {fields[name].description}"
-    return f"{place}{told}: {message}.{meaning}"
+    return f"{place}{shown}: {message}.{meaning}"
 
 
 def _hint(close: Sequence[str]) -> str:
@@ -97,7 +97,7 @@ def _is_secret(field: FieldInfo) -> bool:
 
 def _aliases(field: FieldInfo) -> list[str]:
     choices = getattr(field.validation_alias, "choices", [])
-    return [one for one in choices if isinstance(one, str)]
+    return [choice for choice in choices if isinstance(choice, str)]
 
 
 def _field_name(loc: str, fields: Mapping[str, FieldInfo]) -> str:
@@ -111,20 +111,20 @@ def line_of(file: Path, path: Sequence[str | int]) -> int | None:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return None
-    found, start = None, 0
+    found_at, start = None, 0
     key, *rest = path
-    for one in [key, *rest]:
-        if isinstance(one, int):
+    for step in [key, *rest]:
+        if isinstance(step, int):
             tables = [n for n, line in enumerate(lines) if re.match(rf"\s*\[\[\s*{re.escape(str(key))}\s*\]\]", line)]
-            place = tables[one] if one < len(tables) else None
+            place = tables[step] if step < len(tables) else None
         else:
-            word = re.escape(one)
+            word = re.escape(step)
             pattern = rf"\s*(\"?{word}\"?\s*=|\[+\s*{word}\s*\]+)"
             place = next((n for n in range(start, len(lines)) if re.match(pattern, lines[n])), None)
         if place is None:
             break
-        found = start = place
-    return None if found is None else found + 1
+        found_at = start = place
+    return None if found_at is None else found_at + 1
 
 
 def problem_with_tables(environment: Mapping[str, str]) -> str:
@@ -145,11 +145,11 @@ def warning_of_secrets(file: Path | None, fields: Mapping[str, FieldInfo]) -> st
     try:
         if file is None or not file.stat().st_mode & stat.S_IROTH:
             return None
-        given = tomllib.loads(file.read_text("utf-8"))
+        content = tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
         return None  # told where the file is read
-    names = {_field_name(name, fields) for name, value in given.items() if _holds_password(value)}
-    secret = sorted(names | {name for name in given if name in fields and _is_secret(fields[name])})
+    names = {_field_name(name, fields) for name, value in content.items() if _holds_password(value)}
+    secret = sorted(names | {name for name in content if name in fields and _is_secret(fields[name])})
     if not secret:
         return None
     return f"warning: every user of this machine may read {file}, which holds {', '.join(secret)}: chmod 600 {file}"

@@ -314,16 +314,16 @@ class Settings(BaseSettings):
     @property
     def sharing_secret(self) -> str:
         """What facts in Redis are signed with; empty where there is nothing to sign them with."""
-        given = (self.cache_secret, self.service_token)
-        return next((one.get_secret_value() for one in given if one and one.get_secret_value()), "")
+        secrets = (self.cache_secret, self.service_token)
+        return next((secret.get_secret_value() for secret in secrets if secret and secret.get_secret_value()), "")
 
     @property
     def rates(self) -> tuple[int | None, int | None]:
         """Requests a minute to the Discovery API and to the Admin API; None: any number. Unset: a tenth below what dbt
         allows, and no bounds for local runs."""
         usual = (450, 4500) if self.uses_dbt_cloud else (0, 0)
-        given = (self.discovery_requests_per_minute, self.admin_requests_per_minute)
-        discovery, admin = (usual[n] if one is None else one for n, one in enumerate(given))
+        rates = (self.discovery_requests_per_minute, self.admin_requests_per_minute)
+        discovery, admin = (usual[n] if rate is None else rate for n, rate in enumerate(rates))
         return discovery or None, admin or None
 
     def for_one_of(self, workers: int) -> Settings:

@@ -42,11 +42,11 @@ def codes_of(errors: Sequence[Mapping[str, Any]]) -> list[str]:
 def traced(request: RequestRecord) -> dict[str, str | int]:
     """What a trace tells of a request: never a name or a text that a caller chose."""
     usage = request.usage
-    told: dict[str, str | int] = {
+    attributes: dict[str, str | int] = {
         "graphql.operation.type": request.kind or "none",
         "graphql.document.id": request.document or "none",
         "gateway.caller": request.caller or "nobody",
         "gateway.codes": ",".join(request.codes),
     }
     counts = ("upstreamRequests", "cacheHits", "cacheMisses")
-    return told | {f"gateway.{name}": int(usage.get(name, 0)) for name in counts}
+    return attributes | {f"gateway.{name}": int(usage.get(name, 0)) for name in counts}

@@ -35,7 +35,7 @@ def _keys(settings: Settings) -> ApiKeys | None:
 
 
 def _api_keys(configured: Sequence[ApiKeySetting]) -> list[ApiKey]:
-    return [ApiKey(one.sha256, _holder(one), one.expires) for one in configured]
+    return [ApiKey(key.sha256, _holder(key), key.expires) for key in configured]
 
 
 def _holder(key: ApiKeySetting) -> Caller:

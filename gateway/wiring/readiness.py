@@ -92,7 +92,7 @@ async def _ask_for_projects(services: Services) -> None:
     if not services.admin.inferred:
         return
     # They are configured; dbt has to know at least one of their environments.
-    headers = await services.environments.headers([one.id for one in topology.environments])
+    headers = await services.environments.headers([environment.id for environment in topology.environments])
     failures = [header for header in headers.values() if isinstance(header, GatewayError)]
     if failures and len(failures) == len(headers):
         raise failures[0]

@@ -164,8 +164,8 @@ def _nothing_to_serve(settings: Settings, report: IngestReport | None) -> str:
         problems = report.problems if report else ()
         reasons = [f"{problem.path}: {problem.reason.rstrip('.')}" for problem in problems[:_MOST_REASONS]]
         left = len(problems) - len(reasons)
-        told = [*reasons, f"and {left} more"] if left else reasons
-        return f"{settings.artifacts} holds no run that could be read" + (f": {'; '.join(told)}." if told else ".")
+        shown = [*reasons, f"and {left} more"] if left else reasons
+        return f"{settings.artifacts} holds no run that could be read" + (f": {'; '.join(shown)}." if shown else ".")
     return "The archive is empty: fill it with `gateway ingest DIR --store URL` first."
 
 

@@ -160,8 +160,8 @@ class CompiledExecutor(PiecewiseExecutor):
 
 def _joined(selection: SelectionPlan, plain: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
     """All fields in the order in which they were asked for."""
-    found = plain | rest
-    return {name: found[name] for name in selection.names}
+    values = plain | rest
+    return {name: values[name] for name in selection.names}
 
 
 async def _joined_later(

@@ -100,11 +100,11 @@ class Operations:
         plan.attempts.succeeded()
         return data
 
-    def _variables(self, operation: _Operation, given: Mapping[str, Any] | None) -> VariableValues | None:
+    def _variables(self, operation: _Operation, variables: Mapping[str, Any] | None) -> VariableValues | None:
         definitions = operation.definition.variable_definitions
         if not definitions:
             return _NO_VARIABLES
-        values = get_variable_values(core_schema(self._schema), definitions, dict(given or {}), max_errors=1)
+        values = get_variable_values(core_schema(self._schema), definitions, dict(variables or {}), max_errors=1)
         if not isinstance(values, VariableValues):
             return None
         # A null where a default would have stood: an error that belongs to wherever the directive is come upon.
@@ -143,7 +143,7 @@ def _operation_of(document: DocumentNode, name: str | None) -> _Operation | None
         return None
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     # A document's other operations have variables of their own.
-    own = {one.variable.name.value for one in meant[0].variable_definitions or ()}
+    own = {variable.variable.name.value for variable in meant[0].variable_definitions or ()}
     return _Operation(meant[0], fragments, tuple(sorted(directives.deciding & own)))
 
 

@@ -60,12 +60,12 @@ class SelectionPlan:
 
         Columns walk over all objects once each, so long lists are taken in parts that stay in the processor's cache.
         """
-        found: list[Any] = []
+        rows: list[Any] = []
         for start in range(0, len(sources), _PART):
             part = sources[start : start + _PART]
             self.check(part)
-            found += map(self.row, *[column(part) for column in self.columns.values()])
-        return found
+            rows += map(self.row, *[column(part) for column in self.columns.values()])
+        return rows
 
     def check(self, sources: Values) -> None:
         """Raises Unlike unless the objects are of the selection's type. One of each class is looked at: a type's
@@ -164,12 +164,12 @@ class Plan:
     def collected(self, type_: GraphQLObjectType, details: FieldDetailsList) -> CollectedFields:
         """The fields that are asked of an object of this type, as graphql-core collects them."""
         key = (type_, id(details))
-        found = self._collected.get(key)
-        if found is None:
-            found = self._collected[key] = collect_subfields(
+        fields = self._collected.get(key)
+        if fields is None:
+            fields = self._collected[key] = collect_subfields(
                 self.schema, self.fragments, self._variables, self.operation, type_, details
             )
-        return found
+        return fields
 
     def selection(self, type_: GraphQLObjectType, details: FieldDetailsList) -> SelectionPlan | None:
         """The same, compiled; None when none of the fields is plain."""
@@ -216,10 +216,10 @@ class Plan:
 
     def leaf(self, type_: GraphQLLeafType) -> Column:
         """What values of a scalar or an enum become; none of them may be null."""
-        found = self._leaves.get(type_)
-        if found is None:
-            found = self._leaves[type_] = leaf_column(type_, nullable=False)
-        return found
+        column = self._leaves.get(type_)
+        if column is None:
+            column = self._leaves[type_] = leaf_column(type_, nullable=False)
+        return column
 
     def resolved(self, type_: GraphQLObjectType, details: FieldDetailsList) -> ResolvedField | None:
         """The coroutine function behind a field of this type; None for fields that are answered otherwise."""
@@ -263,7 +263,7 @@ class Plan:
         return sparse(selection.rows, nullable) if selection and not selection.rest else None
 
     def _find_resolver(self, type_: GraphQLObjectType, details: FieldDetailsList) -> ResolvedField | None:
-        nodes = [one.node for one in details]
+        nodes = [detail.node for detail in details]
         definition = type_.fields.get(nodes[0].name.value)
         resolver = async_resolver(self._strawberry, definition) if definition else None
         if definition is None or resolver is None:

@@ -23,19 +23,19 @@ Read = Callable[[Any], Any]
 
 def definition_of(field: GraphQLField) -> StrawberryField | None:
     """Strawberry's description of a field; None for a field that is not Strawberry's, or that extensions wrap."""
-    found = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-    return found if isinstance(found, StrawberryField) and not found.extensions else None
+    definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    return definition if isinstance(definition, StrawberryField) and not definition.extensions else None
 
 
 def plain_reader(field: GraphQLField) -> Read | None:
     """How to read a field that is an attribute, or a function of its object alone; None for every other field."""
-    found = definition_of(field)
-    if found is None or field.args:
+    definition = definition_of(field)
+    if definition is None or field.args:
         return None
-    if found.is_basic_field:
-        return attrgetter(found.python_name)
-    resolver = found.base_resolver
-    if resolver is None or found.is_async or resolver.info_parameter or resolver.root_parameter:
+    if definition.is_basic_field:
+        return attrgetter(definition.python_name)
+    resolver = definition.base_resolver
+    if resolver is None or definition.is_async or resolver.info_parameter or resolver.root_parameter:
         return None
     function: Callable[..., Any] = resolver.wrapped_func  # type: ignore[assignment]  # callable, or the schema is broken
     if resolver.parent_parameter is None:
@@ -70,9 +70,9 @@ class AsyncResolver:
         self, definition: GraphQLField, node: FieldNode, variables: VariableValues | None
     ) -> Mapping[str, Any]:
         """The field's arguments as its function takes them. Raises what graphql-core and Strawberry raise."""
-        given = get_argument_values(definition, node, variables)
+        values = get_argument_values(definition, node, variables)
         converter = self.schema.schema_converter
-        return convert_arguments(given, self.field.arguments, converter.scalar_registry, converter.config)
+        return convert_arguments(values, self.field.arguments, converter.scalar_registry, converter.config)
 
 
 def async_resolver(schema: Schema, definition: GraphQLField) -> AsyncResolver | None:

@@ -33,7 +33,7 @@ class Room:
     @property
     def bytes_kept(self) -> int:
         """What rows take, with the objects they hold."""
-        return sum(one.bytes for one in self._kept)
+        return sum(cache.bytes for cache in self._kept)
 
     def add(self, kept: RowCache) -> None:
         """Counts the rows of one more selection."""
@@ -41,8 +41,8 @@ class Room:
 
     def clear(self) -> None:
         """Lets go of all rows and of their objects."""
-        for one in self._kept:
-            one.clear()
+        for cache in self._kept:
+            cache.clear()
 
     def bound(self) -> None:
         """Lets go of all when there are too many."""
@@ -75,10 +75,10 @@ class RowCache:
         try:
             texts = list(map(self._texts.__getitem__, map(id, objects)))
         except KeyError:
-            found = self._keep(objects) if self._came_before(objects[0]) else None
-            if found is None:
+            made = self._keep(objects) if self._came_before(objects[0]) else None
+            if made is None:
                 return None
-            texts = found
+            texts = made
         if not texts:
             return None
         texts[0] = b"[" + texts[0]
@@ -93,7 +93,7 @@ class RowCache:
         return False
 
     def _keep(self, objects: Sequence[object]) -> list[bytes] | None:
-        if not all(map(_never_changes, {type(one): one for one in objects}.values())):
+        if not all(map(_never_changes, {type(item): item for item in objects}.values())):
             return None
         # Line breaks within texts are escaped in JSON, so lines and rows are the same.
         texts = msgspec.json.Encoder().encode_lines(self._rows(objects)).split(b"\n")[:-1]
@@ -101,14 +101,14 @@ class RowCache:
         if len(texts) != len(objects) or size > self._room.most_bytes // 2:
             return None
         known = self._texts
-        self._held += [one for one in objects if id(one) not in known]
+        self._held += [item for item in objects if id(item) not in known]
         known.update(zip(map(id, objects), texts, strict=True))
         self.bytes += size
         self._room.bound()
         return texts
 
 
-def _never_changes(one: object) -> bool:
+def _never_changes(item: object) -> bool:
     """Whether it is of a frozen dataclass."""
-    kind = type(one)
+    kind = type(item)
     return is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]  # all of them have it

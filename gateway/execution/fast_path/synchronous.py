@@ -75,11 +75,11 @@ def _object(plan: Plan, type_: GraphQLObjectType, fields: GroupedFieldSet) -> _M
     order, type_name = tuple(fields), type_.name
 
     def make(asked: _RequestValues, source: Any, path: Path | None) -> dict[str, Any]:
-        one = (source,)
-        found = {name: column(one)[0] for name, column in columns} if columns else {}
+        sources = (source,)
+        values = {name: column(sources)[0] for name, column in columns} if columns else {}
         for name, field in makes:
-            found[name] = field(asked, source, Path(path, name, type_name))
-        return {name: found[name] for name in order} if columns and makes else found
+            values[name] = field(asked, source, Path(path, name, type_name))
+        return {name: values[name] for name in order} if columns and makes else values
 
     return make
 

@@ -133,13 +133,13 @@ class Estimator:
         return Estimate(cost, frozenset(walk.asked), walk.surveys)
 
 
-def _with_defaults(operation: OperationDefinitionNode, given: Mapping[str, Any]) -> Mapping[str, Any]:
+def _with_defaults(operation: OperationDefinitionNode, values: Mapping[str, Any]) -> Mapping[str, Any]:
     defaults = {
-        one.variable.name.value: value_from_ast_untyped(one.default_value)
-        for one in operation.variable_definitions or ()
-        if one.default_value is not None
+        variable.variable.name.value: value_from_ast_untyped(variable.default_value)
+        for variable in operation.variable_definitions or ()
+        if variable.default_value is not None
     }
-    return {**defaults, **given} if defaults else given
+    return {**defaults, **values} if defaults else values
 
 
 class _CostWalk:
@@ -183,9 +183,9 @@ class _CostWalk:
         surveying = SURVEYS.get(kind, {}).get(node.name.value)
         if surveying is None:
             return
-        given = {one.name.value: one.value for one in node.arguments or ()}
-        runs = (self._length_of(given["lastRuns"]) if "lastRuns" in given else None) or 1
-        times = 1 if surveying is ALWAYS else sum(name in given for name in surveying)
+        arguments = {argument.name.value: argument.value for argument in node.arguments or ()}
+        runs = (self._length_of(arguments["lastRuns"]) if "lastRuns" in arguments else None) or 1
+        times = 1 if surveying is ALWAYS else sum(name in arguments for name in surveying)
         self.surveys = min(CEILING, self.surveys + times * (runs + 1 if runs > 1 else 1))
 
     def _close(self, frame: _Frame, parent: _Sum) -> None:
@@ -221,13 +221,13 @@ class _CostWalk:
         size = priced.size
         if not size.slicing:
             return size.assumed
-        found = dict(size.defaults)
+        lengths = dict(size.defaults)
         for argument in node.arguments or ():
             name = argument.name.value
             length = self._length_of(argument.value) if name in size.slicing else None
             if length is not None:
-                found[name] = length
-        return max(found.values(), default=size.assumed)
+                lengths[name] = length
+        return max(lengths.values(), default=size.assumed)
 
     def _length_of(self, value: ValueNode) -> int | None:
         if isinstance(value, IntValueNode):
@@ -257,7 +257,7 @@ class _CostWalk:
             return self._weighed[key]
         if isinstance(value, ObjectValueNode) and known.kind:
             inner = self._model.inputs[known.kind]
-            entries = ((one.value, inner.get(one.name.value)) for one in value.fields)
+            entries = ((field.value, inner.get(field.name.value)) for field in value.fields)
             return known.weight + sum(self._weight(entry, cost) for entry, cost in entries if cost)
         return known.weight if not known.kind else 0
 
@@ -287,7 +287,7 @@ def _is_left_out(node: FieldNode) -> bool:
     for directive in node.directives or ():
         for argument in directive.arguments or ():
             if isinstance(argument.value, BooleanValueNode) and argument.name.value == "if":
-                name, given = directive.name.value, argument.value.value
-                if (name, given) in (("skip", True), ("include", False)):
+                name, condition = directive.name.value, argument.value.value
+                if (name, condition) in (("skip", True), ("include", False)):
                     return True
     return False

@@ -32,8 +32,8 @@ def introspection_fields(definitions: Iterable[Any]) -> Mapping[str, Mapping[str
     """The fields of introspection that hold objects, by type; those of the root are under the empty name."""
     nodes = list(definitions)
     types = [node for node in nodes if node.kind.endswith("_type_definition")]
-    fields = [one for node in types for one in getattr(node, "fields", None) or ()]
-    arguments = sum(len(getattr(one, "arguments", None) or ()) for one in fields)
+    fields = [member for node in types for member in getattr(node, "fields", None) or ()]
+    arguments = sum(len(getattr(member, "arguments", None) or ()) for member in fields)
     values = sum(len(getattr(node, "values", None) or ()) for node in types)
     directives = sum(node.kind == "directive_definition" for node in nodes)
     count = len(types) + _BUILT_IN

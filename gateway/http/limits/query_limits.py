@@ -135,7 +135,7 @@ def _walk(definition: Definition, limits: QueryLimits) -> _Walked:
     depth = count = roots = aliases = 0
     directives = len(definition.directives or ())
     arguments = _arguments_of(definition)
-    found = _Walked()
+    walked = _Walked()
     pending: list[tuple[int, Iterable[SelectionNode]]] = [(0, definition.selection_set.selections)]
     while pending:
         level, selections = pending.pop()
@@ -153,21 +153,21 @@ def _walk(definition: Definition, limits: QueryLimits) -> _Walked:
             elif isinstance(node, InlineFragmentNode):
                 pending.append((level, node.selection_set.selections))
             elif isinstance(node, FragmentSpreadNode):
-                found.add_spread(node.name.value, level)
+                walked.add_spread(node.name.value, level)
             arguments += _arguments_of(node)
-    found.own = QuerySize(depth, count, roots, aliases, directives, arguments)
-    return found
+    walked.own = QuerySize(depth, count, roots, aliases, directives, arguments)
+    return walked
 
 
 def _arguments_of(node: Definition | SelectionNode) -> int:
     """Arguments of a node and of its directives, and the fields of the objects in them and in variables' defaults."""
-    given = list(node.arguments or ()) if isinstance(node, FieldNode) else []
+    arguments = list(node.arguments or ()) if isinstance(node, FieldNode) else []
     for directive in node.directives or ():
-        given += directive.arguments or ()
-    values = [argument.value for argument in given]
+        arguments += directive.arguments or ()
+    values = [argument.value for argument in arguments]
     if isinstance(node, OperationDefinitionNode):
         values += [variable.default_value for variable in node.variable_definitions or () if variable.default_value]
-    count = len(given)
+    count = len(arguments)
     while values:
         value = values.pop()
         if isinstance(value, ObjectValueNode):

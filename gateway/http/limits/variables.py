@@ -22,9 +22,9 @@ def check_variables(operation: OperationDefinitionNode, variables: Mapping[str, 
     """Raises LimitExceeded when the variables that the operation declares hold more values than that, lists and objects
     among them, or more references. Looks no further than the limit."""
     pending: list[Any] = []
-    for one in operation.variable_definitions or ():
-        value = variables.get(one.variable.name.value)
-        if _named(one.type) != _REFERENCES:
+    for variable in operation.variable_definitions or ():
+        value = variables.get(variable.variable.name.value)
+        if _named(variable.type) != _REFERENCES:
             pending.append(value)
         elif isinstance(value, list) and len(value) > MOST_REFERENCES:
             raise _exceeded("references", MOST_REFERENCES)

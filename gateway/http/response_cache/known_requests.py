@@ -102,7 +102,7 @@ def weak_params(params: GraphQLParams) -> Callable[[], GraphQLParams | None]:
     )
 
     def again() -> GraphQLParams | None:
-        found = document()
-        return None if found is None else rest(document=found)
+        known = document()
+        return None if known is None else rest(document=known)
 
     return again

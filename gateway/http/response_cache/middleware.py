@@ -105,14 +105,14 @@ class CachedResponses:
 
 def _deciding(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...] | None:
     """What of a head goes into the key; None for a request whose answer is never kept."""
-    found = []
+    deciding = []
     for header in headers:
         name = header[0]
         if name in _DECIDING:
-            found.append(header)
+            deciding.append(header)
         elif name in _BYPASSING or (name == b"content-length" and len(header[1]) > _MOST_LENGTH_DIGITS):
             return None
-    return tuple(found)
+    return tuple(deciding)
 
 
 async def _read(receive: Receive) -> tuple[bytes | None, Receive]:

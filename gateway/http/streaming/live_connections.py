@@ -79,7 +79,7 @@ class LiveConnectionLimiter:
         them, or of this address, the oldest is ended: who means it says who they are at once. Raises TooManyStreams
         while those who have introduced themselves hold all places."""
         self._check_open()
-        of_address = [one for one in self._introductions if one.address == address]
+        of_address = [waiting for waiting in self._introductions if waiting.address == address]
         if len(of_address) >= self._policy.introductions_per_address:
             self._end_introduction(of_address[0])
         elif len(self._introductions) >= self._policy.introductions:
