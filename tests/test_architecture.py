@@ -20,11 +20,12 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "telemetry": set(),
     "concurrency": set(),
+    "sql": set(),
     "settings": set(),
     "hierarchy": set(),
     "analysis": set(),
     "identity": {"hierarchy"},
-    "caching": {"concurrency"},
+    "caching": {"concurrency", "sql"},
     "services": {"hierarchy", "caching", "concurrency"},
     "history": {"hierarchy", "services", "archive"},
     "loading": {"hierarchy", "services", "concurrency"},
@@ -32,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "schema": {"hierarchy", "queries", "loading", "concurrency"},
     "execution": {"identity", "schema", "queries", "loading", "services", "caching", "concurrency"},
     "http": {"execution", "identity", "hierarchy", "concurrency"},
-    "archive": {"concurrency"},
+    "archive": {"concurrency", "sql"},
     "ingest": {"archive"},
     "local_platform": {"archive", "concurrency"},
     "wiring": {
@@ -285,6 +286,12 @@ def test_one_map_drops_its_oldest_entries() -> None:
     dropping = re.compile(r"\bOrderedDict\b|\.popitem\(|\bdel \S+\[next\(iter\(|\(next\(iter\(self\._")
     owners = {str(path.relative_to(PACKAGE)) for path in modules() if dropping.search(text_of(path))}
     assert owners == OWN_EVICTION.keys()
+
+
+def test_one_module_makes_sql_engines_and_begins_their_transactions() -> None:
+    making = re.compile(r"\bcreate_engine\b|PRAGMA busy_timeout|pg_advisory")
+    makers = {str(path.relative_to(PACKAGE)) for path in modules() if making.search(text_of(path))}
+    assert makers == {"sql/transactions.py"}
 
 
 # Who begins a task in place of gateway.concurrency.background_tasks: each holds the one task, and awaits or ends it.

@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, Table, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 
@@ -21,6 +20,7 @@ from gateway.archive.migrations import migrate
 from gateway.archive.tables import accounts, environments, invocations, jobs, projects, runs
 from gateway.archive.times import from_micros
 from gateway.errors import ConfigurationError
+from gateway.sql.transactions import Writers, open_engine, writing
 
 _BUSY_SECONDS = 30
 _MOST_CONNECTIONS = 40  # as many as there are worker threads, so that none waits for another's connection
@@ -134,10 +134,7 @@ class Archive:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-            if self._on_postgres:
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, _BUSY_SECONDS * 1000)}")
-                connection.execute(select(func.pg_advisory_xact_lock(_WRITERS_LOCK)))
+        with writing(self._engine, _writers()) as connection:
             yield connection
 
     def describe(self) -> ArchiveSummary:
@@ -198,18 +195,16 @@ def _require_file(url: str) -> None:
         )
 
 
+def _writers() -> Writers:
+    return Writers(_WRITERS_LOCK, _BUSY_SECONDS)
+
+
 def _create_engine(url: str | URL, connections: int = 5 + _MOST_CONNECTIONS, *, read_only: bool = False) -> Engine:
-    kept = min(5, connections)
     try:
         backend = make_url(url).get_backend_name()
         if backend == "sqlite" and make_url(url).database in (None, "", ":memory:"):
             raise ConfigurationError("An archive in memory cannot be shared between threads: name a file.")
-        # Text comes as text even where the database has no encoding, or nothing could be said of it.
-        connect = {"client_encoding": "utf8"} if backend == "postgresql" else {}
-        # A connection that was killed while it lay in the pool is replaced before it is used.
-        engine = create_engine(
-            url, pool_size=kept, max_overflow=connections - kept, pool_pre_ping=True, connect_args=connect
-        )
+        return open_engine(url, _writers(), connections, read_only=read_only)
     except ModuleNotFoundError as error:
         if backend != "postgresql":
             raise ConfigurationError(_no_archive_address(url, f"there is no Python module {error.name}")) from error
@@ -219,12 +214,6 @@ def _create_engine(url: str | URL, connections: int = 5 + _MOST_CONNECTIONS, *, 
         ) from error
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigurationError(_no_archive_address(url, str(error))) from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        if read_only:
-            event.listen(engine, "connect", _forbid_writing)
-    return engine
 
 
 def _no_archive_address(url: str | URL, reason: str) -> str:
@@ -240,22 +229,3 @@ def _shown(url: str | URL) -> str:
         return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
         return "The given text"
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # transactions are begun below, so that readers and writers begin differently
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.execute("PRAGMA temp_store = MEMORY")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _forbid_writing(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA query_only = ON")

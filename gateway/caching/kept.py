@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, TextClause, bindparam, create_engine, event, text
+from sqlalchemy import Connection, Engine, TextClause, bindparam, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.concurrency.background_tasks import BackgroundTasks
 from gateway.errors import ConfigurationError
+from gateway.sql.transactions import Writers, open_engine, writing
 
 T = TypeVar("T")
 
@@ -51,9 +51,9 @@ _WRITE_RUNS = text(
 )
 
 _CHUNK = 400
-_BUSY_SECONDS = 5
-# Among PostgreSQL's advisory locks, which all programs of a database share, this one is ours.
-_WRITERS_LOCK = 0x64677761_6B657074
+# Several workers open the database at the same moment, and what two of them keep at once may be the same. Among
+# PostgreSQL's advisory locks, which all programs of a database share, this one is ours.
+_WRITERS = Writers(lock=0x64677761_6B657074, seconds=5)
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +85,9 @@ class KeptFacts:
         Raises ConfigurationError, in one line, when it cannot be read or comes from a newer gateway.
         """
         try:
-            engine = _create_engine(url)
+            engine = open_engine(url, _WRITERS)
             try:
-                with _writing(engine) as connection:
+                with writing(engine, _WRITERS) as connection:
                     _migrate(connection)
             except BaseException:
                 engine.dispose()
@@ -163,7 +163,7 @@ class KeptFacts:
 
     async def _run(self, work: Callable[[Connection], T], otherwise: T, *, writes: bool = False) -> T:
         def in_thread() -> T:
-            with _writing(self._engine) if writes else self._engine.begin() as connection:
+            with writing(self._engine, _WRITERS) if writes else self._engine.begin() as connection:
                 return work(connection)
 
         try:
@@ -171,39 +171,6 @@ class KeptFacts:
         except SQLAlchemyError as failure:
             log.warning("the kept history cannot be used now: %s", _reason(failure))
             return otherwise
-
-
-def _create_engine(url: str) -> Engine:
-    # A server that was restarted leaves dead connections in the pool.
-    engine = create_engine(url, pool_pre_ping=True)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # transactions are begun below, so that readers and writers begin differently
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-@contextmanager
-def _writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that writes. Writers, of whatever process, wait for each other: several workers open the database
-    at the same moment, and what two of them keep at once may be the same."""
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITERS_LOCK})
-        yield connection
 
 
 def _reason(failure: Exception) -> str:

@@ -1,0 +1,1 @@
+"""SQL databases: engines whose readers see one state and whose writers wait for each other."""
