@@ -113,7 +113,10 @@ class Outcome:
     archive: Archive
 
 
-@pytest.fixture(scope="module", params=[DAILY, pytest.param(len(WRONG), marks=pytest.mark.nightly)])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(DAILY, marks=pytest.mark.slow), pytest.param(len(WRONG), marks=pytest.mark.nightly)],
+)
 def outcome(
     runs_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -156,7 +159,6 @@ def test_what_cannot_be_read_is_a_problem(outcome: Outcome) -> None:
     assert silent == []
 
 
-@pytest.mark.slow
 def test_the_good_run_beside_them_is_served(outcome: Outcome) -> None:
     platform = Platform(TestClient(create_platform(outcome.archive)), outcome.archive)
     found = platform.ask('{ job(id: 301001) { model(uniqueId: "model.finance.fct_invoices") { status } } }')

@@ -76,7 +76,10 @@ class Outcome:
     platform: Platform
 
 
-@pytest.fixture(scope="module", params=[DAILY, pytest.param(len(STRANGE), marks=pytest.mark.nightly)])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(DAILY, marks=pytest.mark.slow), pytest.param(len(STRANGE), marks=pytest.mark.nightly)],
+)
 def outcome(
     runs_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -129,7 +132,6 @@ def test_an_odd_value_costs_itself_and_is_named_with_its_place(outcome: Outcome)
     assert read == len(outcome.cases) - len(of_runs)
 
 
-@pytest.mark.slow
 def test_what_was_stored_can_be_listed(outcome: Outcome) -> None:
     for answer in admin_lists(outcome.platform.http):
         assert answer.status_code == 200, answer.text

@@ -19,6 +19,8 @@ from gateway.local_platform.app import create_platform
 from tests.local_platform.reckoning import Reckoning, moment
 from tests.served_platform import CopyStore, NewStore, Platform
 
+pytestmark = pytest.mark.slow
+
 NOW = moment("2026-03-11T06:00:00Z").timestamp()
 
 
@@ -67,7 +69,6 @@ def newest_of_each_job(reckoning: Reckoning) -> dict[int, int]:
     return found
 
 
-@pytest.mark.slow
 def test_runs_beyond_an_age_are_forgotten_but_never_the_newest_of_a_job(filled: Archive, reckoning: Reckoning) -> None:
     forgotten = forget_old_runs(filled, Retention(age=timedelta(days=1)), NOW)
     young = {run["id"] for run in reckoning.runs if moment(run["created_at"]).timestamp() >= NOW - 86400}
@@ -76,7 +77,6 @@ def test_runs_beyond_an_age_are_forgotten_but_never_the_newest_of_a_job(filled: 
     assert forgotten.runs == len(reckoning.runs) - len(kept)
 
 
-@pytest.mark.slow
 def test_only_the_newest_runs_of_each_job_are_kept(filled: Archive, reckoning: Reckoning) -> None:
     forget_old_runs(filled, Retention(runs_per_job=3), NOW)
     jobs = {run["id"]: run["job_definition_id"] for run in reckoning.runs}
@@ -107,7 +107,6 @@ def sizes(archive: Archive) -> dict[str, int]:
         return {name: connection.exec_driver_sql(count + name).scalar() for name in names}
 
 
-@pytest.mark.slow
 def test_what_stays_is_answered_as_before(filled: Archive, reckoning: Reckoning) -> None:
     forget_old_runs(filled, Retention(runs_per_job=2), NOW)
     platform = Platform(TestClient(create_platform(filled)), filled)
@@ -122,7 +121,6 @@ def test_what_stays_is_answered_as_before(filled: Archive, reckoning: Reckoning)
         ]
 
 
-@pytest.mark.slow
 def test_a_state_that_lost_runs_has_a_new_time(filled: Archive) -> None:
     query = "{ environment(id: 201001) { applied { lastUpdatedAt } } }"
     platform = Platform(TestClient(create_platform(filled)), filled)
@@ -131,7 +129,6 @@ def test_a_state_that_lost_runs_has_a_new_time(filled: Archive) -> None:
     assert json.dumps(platform.ask(query)) > before
 
 
-@pytest.mark.slow
 def test_forgotten_runs_do_not_come_back_when_their_folder_is_read_again(filled: Archive, finance: Path) -> None:
     forget_old_runs(filled, Retention(runs_per_job=1), NOW)
     left = run_ids(filled)
