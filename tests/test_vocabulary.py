@@ -68,7 +68,7 @@ ONE_THING = {
         *{"Account", "Project", "Model", "Job", "Run", "ModelRun", "ModelTest", "Owner", "RunStatus", "RunStep"},
         *{"RunTrigger", "Source", "SourceFreshness", "JobAverage", "ModelAverage", "RuntimeReport"},
         *{"RuntimeSeries", "RuntimePoint", "RuntimeSegment", "RuntimeTrend", "ChangePoint", "Basis"},
-        *{"NodeResult", "NodeResultFilter", "NodeRun", "TestRun", "StatusCount"},
+        *{"NodeResult", "NodeResultFilter", "NodeRun", "RunFailure", "TestRun", "StatusCount"},
     },
     "a filter, as it is asked for and as it is applied": {
         *{"HistoryScope", "JobFilter", "ModelFilter", "ProjectFilter", "RunFilter", "SearchFilter"},

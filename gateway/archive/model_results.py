@@ -16,7 +16,10 @@ from gateway.archive.contents import among, chunks
 from gateway.archive.rows import AnyRow
 from gateway.archive.tables import invocations, manifest_nodes, nodes, resources, results, runs, texts
 
-TELLING = ("error", "fail", "partial success", "runtime error", "warn")
+FAILED = ("error", "fail", "partial success", "runtime error")
+"""How a result ended that failed."""
+
+TELLING = (*FAILED, "warn")
 """How a result ended whose message says what is wrong."""
 
 _threads, _messages = texts.alias("threads"), texts.alias("messages")
@@ -42,7 +45,7 @@ _COLUMNS = (
     invocations.c.elapsed,
     invocations.c.step,
     _threads.c.body.label("thread"),
-    _messages.c.body.label("error"),
+    _messages.c.body.label("message"),
 )
 
 
@@ -141,7 +144,12 @@ def node_contents(connection: Connection, keys: Iterable[int]) -> dict[int, Node
     if not known:
         return {}
     query = select(nodes.c.id, nodes.c.content).where(among(connection, nodes.c.id, known))
-    return {key: _node.decode(content) for key, content in connection.execute(query).all()}
+    return {key: node_of(content) for key, content in connection.execute(query).all()}
+
+
+def node_of(content: bytes) -> Node:
+    """A manifest node by its content."""
+    return _node.decode(content)
 
 
 def arguments_of_runs(connection: Connection, run_ids: Iterable[int]) -> dict[tuple[int, str], str]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, literal, null, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, literal, null, select, union_all
 
 from gateway.archive.contents import chunks
-from gateway.archive.model_results import TELLING
+from gateway.archive.model_results import FAILED, TELLING
 from gateway.archive.rows import AnyRow
 from gateway.archive.tables import freshness, invocations, nodes, resources, results, runs, texts
 
@@ -25,6 +25,7 @@ _ABOUT_RUN = (
     invocations.c.uuid,
     invocations.c.step,
     invocations.c.generated_at.label("generated_at"),
+    invocations.c.elapsed,
 )
 
 
@@ -39,6 +40,62 @@ def node_results(connection: Connection, run_ids: Iterable[int], left_out: Colle
         of_runs = invocations.c.run_id.in_(part)
         both = union_all(_results().where(of_runs, kept), _checks().where(of_runs, kept))
         yield from connection.execute(both.order_by("run_id", "unique_id", "is_check", "generated_at", "row_id"))
+
+
+def failed_results(connection: Connection, run_ids: Iterable[int]) -> Iterator[AnyRow]:
+    """The failed ones among the last results of each run's nodes, models too; as in node_results, one statement for
+    five hundred runs. A row without `unique_id` stands for each run that left artifacts."""
+    for part in chunks(sorted(set(run_ids))):
+        of_runs = invocations.c.run_id.in_(part)
+        failed = _results().where(of_runs, func.lower(results.c.status).in_(FAILED))
+        checks = _checks().where(of_runs, func.lower(freshness.c.status).in_(FAILED), ~_checked_later())
+        known = _runs_with_artifacts().where(runs.c.id.in_(part))
+        yield from connection.execute(union_all(failed, checks, known).order_by("run_id", "unique_id"))
+
+
+def statuses_in_runs(
+    connection: Connection, run_ids: Iterable[int], unique_ids: Collection[str]
+) -> Iterator[tuple[int, str, str]]:
+    """The run, unique id and status of the last result of each of these nodes in each of these runs; a check of a
+    source behind its other results. One statement for five hundred runs and as many nodes."""
+    for part in chunks(sorted(set(run_ids))):
+        for names in chunks(sorted(set(unique_ids))):
+            told = [
+                _statuses(results, 0).where(invocations.c.executing, results.c.final),
+                _statuses(freshness, 1),
+            ]
+            asked = [one.where(runs.c.id.in_(part), resources.c.unique_id.in_(names)) for one in told]
+            rows = connection.execute(union_all(*asked).order_by("run_id", "unique_id", "is_check", "generated_at"))
+            yield from ((row.run_id, row.unique_id, row.status) for row in rows if row.status is not None)
+
+
+def _statuses(table: Any, is_check: int) -> Select[*tuple[Any, ...]]:
+    told = (resources.c.unique_id, table.c.status, table.c.generated_at)
+    columns = (runs.c.id.label("run_id"), *(one.label(one.name) for one in told))
+    return (
+        select(literal(is_check).label("is_check"), *columns)
+        .select_from(table)
+        .join(resources, resources.c.id == table.c.resource_id)
+        .join(invocations, invocations.c.id == table.c.invocation_id)
+        .join(runs, and_(runs.c.id == table.c.run_id, runs.c.environment_id == resources.c.environment_id))
+    )
+
+
+def _checked_later() -> ColumnElement[bool]:
+    later = freshness.alias("later")
+    return exists().where(
+        later.c.run_id == freshness.c.run_id,
+        later.c.resource_id == freshness.c.resource_id,
+        later.c.generated_at > freshness.c.generated_at,
+    )
+
+
+def _runs_with_artifacts() -> Select[*tuple[Any, ...]]:
+    """Rows that say no more than which job a run is of."""
+    told = {"environment_id": runs.c.environment_id, "job_id": runs.c.job_id, "run_id": runs.c.id}
+    names = [column.name for column in _results().selected_columns]
+    left = exists().where(invocations.c.run_id == runs.c.id)
+    return select(*(told.get(name, null()).label(name) for name in names)).where(left)
 
 
 def _results() -> Select[*tuple[Any, ...]]:

@@ -15,12 +15,12 @@ from gateway.hierarchy.history import HistoryScope, Told
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.history.mean_reading import read_means
-from gateway.history.node_reading import read_nodes
+from gateway.history.node_reading import read_attempts, read_failed, read_nodes, read_parents
 from gateway.history.run_reading import read_arguments, read_model_runs, read_outlines, read_run_models
 from gateway.services.discovery_history import told_by
 from gateway.services.models.model_histories import HistoryKey
-from gateway.services.run_history import CommandKey, RunModels
-from gateway.services.run_nodes import NodesKey, RunNodes
+from gateway.services.run_history import CommandKey, RunModels, RunParents
+from gateway.services.run_nodes import FailedResults, NodeInRun, NodeOutcome, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey
 
 K = TypeVar("K", bound=Hashable)
@@ -52,6 +52,18 @@ class ArchiveHistory:
     async def run_nodes(self, keys: Sequence[NodesKey]) -> dict[NodesKey, RunNodes | GatewayError]:
         """Two statements for five hundred runs."""
         return await self._read(keys, partial(read_nodes, keys=keys))
+
+    async def failed_results(self, keys: Sequence[RunKey]) -> dict[RunKey, FailedResults | GatewayError]:
+        """One statement for five hundred runs."""
+        return await self._read(keys, partial(read_failed, keys=keys))
+
+    async def attempts(self, keys: Sequence[NodeInRun]) -> dict[NodeInRun, NodeOutcome | GatewayError]:
+        """Two statements for five hundred runs and as many nodes."""
+        return await self._read(keys, partial(read_attempts, keys=keys))
+
+    async def parents(self, keys: Sequence[RunKey]) -> dict[RunKey, RunParents | GatewayError]:
+        """Two statements for five hundred runs."""
+        return await self._read(keys, partial(read_parents, keys=keys))
 
     async def commands(self, witnesses: Mapping[CommandKey, str]) -> dict[CommandKey, Told | GatewayError | None]:
         """One statement for the commands of a thousand runs."""

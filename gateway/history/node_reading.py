@@ -9,15 +9,27 @@ from sqlalchemy import Connection
 
 from gateway.archive.model_results import runs_with_artifacts
 from gateway.archive.node_names import name_of
-from gateway.archive.node_results import node_results
+from gateway.archive.node_results import failed_results, node_results, statuses_in_runs
 from gateway.archive.rows import AnyRow
+from gateway.archive.run_parents import parents_of_runs
+from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.node_result import NodeRun
 from gateway.hierarchy.resource_type import ResourceType, resource_type_of
-from gateway.history.run_reading import milliseconds_of
+from gateway.history.run_reading import milliseconds_of, model_runs_of
 from gateway.services.discovery_types import RunNode
 from gateway.services.mapping import Share
 from gateway.services.node_mapping import to_node_run
-from gateway.services.run_nodes import NodeGroup, NodesKey, RunNodes, group_of, nodes_of_run
+from gateway.services.run_history import RunParents
+from gateway.services.run_nodes import (
+    FailedResults,
+    NodeGroup,
+    NodeInRun,
+    NodeOutcome,
+    NodesKey,
+    RunNodes,
+    group_of,
+    nodes_of_run,
+)
 from gateway.services.run_rows import RunKey
 
 
@@ -45,6 +57,54 @@ def read_nodes(connection: Connection, keys: Sequence[NodesKey]) -> dict[NodesKe
         else RunNodes(ingested=False)
         for key in keys
     }
+
+
+def read_failed(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey, FailedResults]:
+    """What failed in each run: one statement, and two more where a failed model's command left no manifest."""
+    rows = list(failed_results(connection, (key.run_id for key in keys)))
+    known = {row.run_id: row.job_id for row in rows if row.unique_id is None}
+    names, share = _NodeNames(), Share()
+    models: dict[int, list[ModelRun]] = {}
+    for model in model_runs_of(connection, [row for row in rows if _is_model(row)], share):
+        models.setdefault(model.run_id, []).append(model)
+    others: dict[int, list[NodeRun | None]] = {}
+    for row in rows:
+        if row.unique_id is not None and not _is_model(row):
+            node = to_node_run(_run_node(row, names), RunKey(row.job_id, row.run_id), share)
+            others.setdefault(row.run_id, []).append(node)
+    found: dict[RunKey, FailedResults] = {}
+    for key in keys:
+        nodes = nodes_of_run(others.get(key.run_id, ()), ingested=known.get(key.run_id) == key.job_id)
+        found[key] = FailedResults(nodes.ingested, tuple(models.get(key.run_id, ())), nodes.tests, nodes.others)
+    return found
+
+
+def read_attempts(connection: Connection, keys: Sequence[NodeInRun]) -> dict[NodeInRun, NodeOutcome]:
+    """How each node ended in its run."""
+    runs = [key.run_id for key in keys]
+    told = statuses_in_runs(connection, runs, {key.unique_id for key in keys})
+    words = {(run_id, unique_id): word for run_id, unique_id, word in told}
+    known = runs_with_artifacts(connection, runs)
+    return {
+        key: NodeOutcome(words.get((key.run_id, key.unique_id)), known.get(key.run_id) == key.job_id) for key in keys
+    }
+
+
+def read_parents(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey, RunParents]:
+    """What the resources of each run were built from: two statements for five hundred runs."""
+    found = parents_of_runs(connection, (key.run_id for key in keys))
+    known = runs_with_artifacts(connection, (key.run_id for key in keys))
+    return {
+        key: RunParents(
+            {name: tuple(parents) for name, parents in found.get(key.run_id, {}).items()},
+            known.get(key.run_id) == key.job_id,
+        )
+        for key in keys
+    }
+
+
+def _is_model(row: AnyRow) -> bool:
+    return row.unique_id is not None and resource_type_of(row.unique_id) is ResourceType.MODEL
 
 
 class _NodeNames:

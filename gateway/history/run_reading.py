@@ -13,6 +13,7 @@ from gateway.archive.model_results import (
     arguments_of_runs,
     last_results,
     node_contents,
+    node_of,
     nodes_of_runs,
     outlines_of_runs,
     results_of_runs,
@@ -62,6 +63,17 @@ def read_run_models(connection: Connection, keys: Sequence[RunKey]) -> dict[RunK
     share = Share()
     rows = results_of_runs(connection, (key.run_id for key in keys))
     return _read_runs(connection, keys, rows, lambda row, node: to_model_run(_run_model(row, node, share), share))
+
+
+def model_runs_of(connection: Connection, rows: Sequence[AnyRow], share: Share) -> Iterable[ModelRun]:
+    """What these rows of results tell of models, their contents beside them; a node that has none is looked for."""
+    named = _unnamed(connection, rows)
+    contents = _contents(connection, (named.get((row.run_id, row.unique_id)) for row in rows if row.node_id is None))
+    for row in rows:
+        node = node_of(row.content) if row.content is not None else contents.get(_node_key(row, named) or 0)
+        model = to_model_run(_run_model(row, node, share), share)
+        if model is not None:
+            yield model
 
 
 def read_outlines(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey, RunModels[BuiltModel]]:
@@ -142,7 +154,7 @@ def _run_model(row: AnyRow, node: Node | None, share: Share) -> RunModel:
         tags=tags_of(node) if node else [],
         materialized_type=materialization(node) if node else None,
         status=row.status,
-        error=row.error,
+        error=row.message,
         execution_time=row.execution_time,
         compile_started_at=milliseconds_of(row.compile_started_at),
         compile_completed_at=milliseconds_of(row.compile_completed_at),

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
-from gateway.concurrency.gathering import gather_pair
+from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import GatewayError
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.node_result import NodeResult
-from gateway.hierarchy.resource_type import ResourceType
+from gateway.hierarchy.resource_type import ResourceType, resource_type_of
+from gateway.hierarchy.run_failure import FAILING_TYPES
+from gateway.hierarchy.status import RunStatus, status_of_word
 from gateway.loading.batching import Batched, Departures
 from gateway.services.job_service import JobService
-from gateway.services.run_history import RunModels
-from gateway.services.run_nodes import NodeGroup, NodesKey, RunNodes, groups_of
+from gateway.services.run_history import RunModels, RunParents
+from gateway.services.run_nodes import FailedResults, NodeGroup, NodeInRun, NodeOutcome, NodesKey, RunNodes, groups_of
+from gateway.services.run_rows import RunKey
 
 MODELS = "models"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,18 @@ class RunResultLoaders:
     @cached_property
     def _nodes(self) -> Batched[tuple[Run, NodeGroup], RunNodes]:
         return Batched(self._load_nodes, self._departures)
+
+    @cached_property
+    def _failed(self) -> Batched[Run, FailedResults]:
+        return Batched(self._load_failed, self._departures)
+
+    @cached_property
+    def _parents(self) -> Batched[Run, RunParents]:
+        return Batched(self._load_parents, self._departures)
+
+    @cached_property
+    def _attempts(self) -> Batched[tuple[Run, str], NodeOutcome]:
+        return Batched(self._load_attempts, self._departures)
 
     @property
     def are_complete(self) -> bool:
@@ -66,6 +84,48 @@ class RunResultLoaders:
                 results += (node for node in part.nodes if node.resource_type in types)
         return FoundResults(tuple(sorted(results, key=lambda one: one.unique_id)), failures)
 
+    async def failed(self, run: Run) -> FoundResults:
+        """The failed ones among the results of a run. Where an archive tells them no others are read."""
+        if self.are_complete:
+            found = await self._failed.load(run)
+            return FoundResults(tuple(sorted(found.results, key=lambda one: one.unique_id)), {})
+        everything = await self.of(run, FAILING_TYPES)
+        failed = (one for one in everything.results if one.status is RunStatus.FAILURE)
+        return FoundResults(tuple(failed), everything.failures)
+
+    async def parents(self, run: Run) -> Mapping[str, tuple[str, ...]]:
+        """The parents of what was skipped in a run, of tests that failed in it, and of what left no results."""
+        return (await self._parents.load(run)).parents
+
+    async def statuses(self, runs: Sequence[Run], unique_ids: Collection[str]) -> list[Mapping[str, RunStatus]]:
+        """How these resources ended in each of these runs; those that a run did not touch are not among them. Raises
+        what went wrong."""
+        if not self.are_complete:
+            types = {resource_type_of(one) for one in unique_ids}
+            return [_statuses_in(found, unique_ids) for found in await gather(self.of(run, types) for run in runs)]
+        asked = [(run, name) for run in runs for name in unique_ids]
+        told: dict[Run, dict[str, RunStatus]] = {run: {} for run in runs}
+        for (run, name), attempt in zip(asked, await self._attempts.load_all(asked), strict=True):
+            if isinstance(attempt, GatewayError):
+                raise attempt
+            if attempt.word is not None:
+                told[run][name] = status_of_word(attempt.word)
+        return [told[run] for run in runs]
+
+    async def _load_attempts(
+        self, asked: list[tuple[Run, str]]
+    ) -> Mapping[tuple[Run, str], NodeOutcome | GatewayError]:
+        keys = {(run, name): NodeInRun(run.job_id, run.id, name) for run, name in asked}
+        finished = frozenset(key for (run, _), key in keys.items() if run.status.is_final)
+        found = await self._jobs.attempts(list(keys.values()), finished)
+        return {one: found[key] for one, key in keys.items()}
+
+    async def _load_failed(self, runs: list[Run]) -> Mapping[Run, FailedResults | GatewayError]:
+        return await _of_runs(runs, self._jobs.failed_results)
+
+    async def _load_parents(self, runs: list[Run]) -> Mapping[Run, RunParents | GatewayError]:
+        return await _of_runs(runs, self._jobs.parents)
+
     async def _load_nodes(
         self, groups: list[tuple[Run, NodeGroup]]
     ) -> Mapping[tuple[Run, NodeGroup], RunNodes | GatewayError]:
@@ -73,3 +133,19 @@ class RunResultLoaders:
         finished = frozenset(key for (run, _), key in keys.items() if run.status.is_final)
         found = await self._jobs.run_nodes(list(keys.values()), finished)
         return {asked: found[key] for asked, key in keys.items()}
+
+
+async def _of_runs(
+    runs: list[Run],
+    read: Callable[[list[RunKey], frozenset[RunKey]], Awaitable[Mapping[RunKey, T | GatewayError]]],
+) -> Mapping[Run, T | GatewayError]:
+    keys = {run: RunKey(run.job_id, run.id) for run in runs}
+    finished = frozenset(key for run, key in keys.items() if run.status.is_final)
+    found = await read(list(keys.values()), finished)
+    return {run: found[key] for run, key in keys.items()}
+
+
+def _statuses_in(found: FoundResults, unique_ids: Collection[str]) -> Mapping[str, RunStatus]:
+    for error in found.failures.values():
+        raise error
+    return {one.unique_id: one.status for one in found.results if one.unique_id in unique_ids}

@@ -47,7 +47,14 @@ async def node_results(context: FieldContext, run: Run, criteria: NodeResultFilt
 
 async def read_results(context: FieldContext, run: Run, types: Collection[ResourceType]) -> tuple[NodeResult, ...]:
     """All results of resources of these types; as in node_results."""
-    found = await context.loaders.results.of(run, types)
+    return await reported(context, run, await context.loaders.results.of(run, types), types)
+
+
+async def reported(
+    context: FieldContext, run: Run, found: FoundResults, types: Collection[ResourceType]
+) -> tuple[NodeResult, ...]:
+    """The results that were found; what could not be read of these types, and what nobody lists, is said beside the
+    answer. Raises what went wrong where nothing was found."""
     if found.failures:
         await _report(context, run, found)
     if not context.loaders.results.are_complete and not NOT_LISTED.isdisjoint(types):

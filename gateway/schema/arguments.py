@@ -20,6 +20,8 @@ from gateway.schema.inputs import (
 )
 
 TopN = Annotated[int, strawberry.argument(description="How many to return, 1 to 1000.")]
+FirstFailures = Annotated[int, strawberry.argument(description="Return at most this many, 1 to 1000.")]
+FirstSkipped = Annotated[int, strawberry.argument(description="Return at most this many, 1 to 1000.")]
 Offset = Annotated[
     int, strawberry.argument(description="Leave out so many from the top, 0 to 100000: a rank is a position.")
 ]

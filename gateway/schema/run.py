@@ -10,10 +10,20 @@ from gateway.errors import NotFound
 from gateway.hierarchy import averages as average_facts
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
+from gateway.hierarchy import node_result as result_facts
 from gateway.hierarchy.ranking import Ranked
-from gateway.hierarchy.triggers import TriggerCategory, trigger_category
-from gateway.queries import averages, job_names, jobs, run_models, run_results
-from gateway.schema.arguments import MOST_RANKED, ModelsFilter, ModelsInRunFilter, Offset, ResultsFilter, Slowest, TopN
+from gateway.hierarchy.run_failure import RunFailure as RunFailureFacts
+from gateway.queries import averages, job_names, jobs, run_failures, run_models, run_recovery, run_results
+from gateway.schema.arguments import (
+    MOST_RANKED,
+    FirstFailures,
+    ModelsFilter,
+    ModelsInRunFilter,
+    Offset,
+    ResultsFilter,
+    Slowest,
+    TopN,
+)
 from gateway.schema.connections import (
     DEFAULT_PAGE,
     After,
@@ -30,7 +40,7 @@ from gateway.schema.enums import RunStatus
 from gateway.schema.inputs import model_filter, node_result_filter, search_filter
 from gateway.schema.lazy import LazyJob, LazyModel
 from gateway.schema.model_run import ModelRun
-from gateway.schema.node_result import NodeResultConnection, ResultPage
+from gateway.schema.node_result import NodeResult, NodeResultConnection, ResultPage
 from gateway.schema.orders import (
     BY_UNIQUE_ID,
     BY_UNIQUE_ID_OF_RESULT,
@@ -41,35 +51,11 @@ from gateway.schema.orders import (
 )
 from gateway.schema.paging import Page, cut_in_order, ensure_count
 from gateway.schema.rankings import RankedModelRun, ensure_ranking
+from gateway.schema.run_failure import RunFailure
+from gateway.schema.run_step import RunStep, RunTrigger
 from gateway.schema.statistics import ModelAverage
 
 Parent = strawberry.Parent[job_facts.Run]
-
-
-@strawberry.type(description="Why a run was started.")
-class RunTrigger:
-    @strawberry.field(description="The category; null where dbt does not say.")
-    def category(self, parent: strawberry.Parent[job_facts.RunTrigger]) -> TriggerCategory | None:
-        return trigger_category(parent.category)
-
-    cause: str | None = strawberry.field(description="dbt's words for it; null where there are none.")
-
-
-@strawberry.type(description="One command of a run.")
-class RunStep:
-    index: int = strawberry.field(description="Place among the run's steps, from 1.")
-
-    @strawberry.field(description="The command.")
-    def name(self, parent: strawberry.Parent[job_facts.RunStep]) -> str:
-        return parent.name or f"Step {parent.index}"
-
-    status: RunStatus = strawberry.field(
-        description="How the step ended; SKIPPED when an earlier one kept it from starting."
-    )
-    status_text: str = strawberry.field(description="dbt's own word for it.")
-    runtime: float | None = strawberry.field(description="Duration in seconds; null when it did not run to an end.")
-    start_time: datetime | None = strawberry.field(description="When it started (UTC); null when it has not.")
-    end_time: datetime | None = strawberry.field(description="When it ended (UTC); null when it has not.")
 
 
 @strawberry.federation.type(keys=["id"], description="One run of a job.")
@@ -90,7 +76,6 @@ class Run:
     queued_at: datetime | None = strawberry.field(description="When it was created (UTC); null where dbt does not say.")
     start_time: datetime | None = strawberry.field(description="When it started (UTC); null until then.")
     end_time: datetime | None = strawberry.field(description="When it ended (UTC); null when it has not.")
-    error: str | None = strawberry.field(description="dbt's message about the run's outcome; null when there is none.")
     git_sha: str | None = strawberry.field(description="Commit of the project; null where dbt does not say.")
     git_branch: str | None = strawberry.field(description="Branch of the project; null where dbt does not say.")
     dbt_version: str | None = strawberry.field(description="Version of dbt; null where dbt does not say.")
@@ -100,6 +85,54 @@ class Run:
         description="True when the gateway has no Admin API and derives the run from its models. Times then cover only "
         "the steps that ran models, and a cancelled run shows as SUCCESS."
     )
+
+    @strawberry.field(description="A short name for people: the job's name, and when the run started.")
+    async def title(self, parent: Parent, info: Info) -> str:
+        return await run_failures.title(field_context(info), parent)
+
+    @strawberry.field(
+        description="dbt's message about the run's outcome; where it gives none of a run that failed, what failed "
+        "first in a sentence or two. Null for a run that is fine, and where dbt does not say."
+    )
+    async def error(self, parent: Parent, info: Info) -> str | None:
+        return await run_failures.error_of_run(field_context(info), parent)
+
+    @strawberry.field(
+        description="Why the run is not fine: each result that failed, models, seeds, snapshots, sources and hooks "
+        "before tests, then by unique id. Empty for a run that succeeded, never empty for one that failed or was "
+        "cancelled.",
+        graphql_type=list[RunFailure] | None,
+        directives=[*dear(2), *sliced_by("first", 10)],
+    )
+    async def failures(self, parent: Parent, info: Info, first: FirstFailures = 10) -> tuple[RunFailureFacts, ...]:
+        ensure_count("first", first, MOST_RANKED)
+        return (await run_failures.failures(field_context(info), parent))[:first]
+
+    @strawberry.field(description="How many reasons `failures` has in all.", directives=dear(1))
+    async def failure_count(self, parent: Parent, info: Info) -> int | None:
+        return len(await run_failures.failures(field_context(info), parent))
+
+    @strawberry.field(
+        description="The results that failed here and were fine at their last attempt, in the order of `failures`. An "
+        "attempt is one of the twenty runs of the same job before that executed the resource.",
+        graphql_type=list[NodeResult] | None,
+        directives=[*dear(5), *sliced_by("first", 10)],
+    )
+    async def newly_broken(
+        self, parent: Parent, info: Info, first: FirstFailures = 10
+    ) -> list[result_facts.NodeResult]:
+        ensure_count("first", first, MOST_RANKED)
+        return (await run_recovery.newly_broken(field_context(info), parent))[:first]
+
+    @strawberry.field(
+        description="The results that were fine here and failed at their last attempt, ordered by unique id; attempts "
+        "are those of `newlyBroken`.",
+        graphql_type=list[NodeResult] | None,
+        directives=[*dear(5), *sliced_by("first", 10)],
+    )
+    async def recovered(self, parent: Parent, info: Info, first: FirstFailures = 10) -> list[result_facts.NodeResult]:
+        ensure_count("first", first, MOST_RANKED)
+        return (await run_recovery.recovered(field_context(info), parent))[:first]
 
     @strawberry.field(
         description="The job; null when it has been deleted since.",
@@ -124,8 +157,8 @@ class Run:
         graphql_type=list[RunStep] | None,
         directives=[*dear(2), *about(5)],
     )
-    async def steps(self, parent: Parent, info: Info) -> tuple[job_facts.RunStep, ...]:
-        return (await info.context.loaders.run_details(parent.id)).steps
+    async def steps(self, parent: Parent, info: Info) -> list[run_failures.StepOfRun]:
+        return run_failures.steps_of(parent, (await info.context.loaders.run_details(parent.id)).steps)
 
     @strawberry.field(description="How many models had a result in this run.", directives=dear(1))
     async def model_count(self, parent: Parent, info: Info) -> int | None:

@@ -15,11 +15,12 @@ from gateway.hierarchy.variants import variant_of_arguments
 from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
 from gateway.services.command_span import UNKNOWN_SPAN, command_span
 from gateway.services.discovery_nodes import read_nodes
+from gateway.services.discovery_parents import read_parents
 from gateway.services.discovery_types import JobArguments, JobModels, JobOutline
 from gateway.services.mapping import Share, to_built_model, to_model_run
 from gateway.services.models.model_histories import MODEL_RUN_FIELDS, HistoryKey, read_histories
-from gateway.services.run_history import CommandKey, RunModels
-from gateway.services.run_nodes import NodesKey, RunNodes
+from gateway.services.run_history import CommandKey, RunModels, RunParents
+from gateway.services.run_nodes import NodeInRun, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey, read_rows, runs_per_document
 
 _COMMANDS_PER_DOCUMENT = 100
@@ -107,6 +108,16 @@ class DiscoveryHistory:
     async def run_nodes(self, keys: Sequence[NodesKey]) -> Mapping[NodesKey, RunNodes | GatewayError]:
         """Five lists of up to twenty runs in a document."""
         return await read_nodes(self._query, keys)
+
+    async def failed_results(self, keys: Sequence[RunKey]) -> None:
+        """None: a list holds all results of a run, and is read once for all questions."""
+
+    async def attempts(self, keys: Sequence[NodeInRun]) -> None:
+        """None: as for failed results."""
+
+    async def parents(self, keys: Sequence[RunKey]) -> Mapping[RunKey, RunParents | GatewayError]:
+        """Four lists of up to twenty-five runs in a document."""
+        return await read_parents(self._query, keys)
 
     async def commands(self, witnesses: Mapping[CommandKey, str]) -> Mapping[CommandKey, Told | GatewayError | None]:
         """A hundred commands in a document, each by one model that it executed."""

@@ -15,9 +15,9 @@ from gateway.caching.validity import FINAL, Validity, for_seconds
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.services.mapping import weigh_runs
-from gateway.services.node_mapping import weigh_nodes
-from gateway.services.run_history import RunHistory, RunModels
-from gateway.services.run_nodes import NodeGroup, NodesKey, RunNodes
+from gateway.services.node_mapping import weigh_nodes, weigh_parents
+from gateway.services.run_history import RunHistory, RunModels, RunParents
+from gateway.services.run_nodes import FailedResults, NodeGroup, NodeInRun, NodeOutcome, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey
 from gateway.telemetry.upstream_note import UpstreamNote
 from gateway.telemetry.usage import current_usage
@@ -37,7 +37,7 @@ class Ingested(Protocol):
     def ingested(self) -> bool: ...
 
 
-K = TypeVar("K", RunKey, NodesKey)
+K = TypeVar("K", RunKey, NodesKey, NodeInRun)
 R = TypeVar("R", bound=Ingested)
 
 # A finished run without metadata may yet get some, less and less likely: it is asked for at growing intervals, up to
@@ -83,6 +83,24 @@ class JobService:
             codec=Codec(_RunFact[RunNodes]),
             is_final=_is_final,
         )
+        failed: Kind[RunKey, _RunFact[FailedResults]] = Kind(
+            "failed results",
+            lambda fact: 500 + weigh_runs(fact.value.models) + weigh_nodes((*fact.value.tests, *fact.value.others)),
+            codec=Codec(_RunFact[FailedResults]),
+            is_final=_is_final,
+        )
+        parents: Kind[RunKey, _RunFact[RunParents]] = Kind(
+            "run parents",
+            lambda fact: 500 + weigh_parents(fact.value.parents),
+            codec=Codec(_RunFact[RunParents]),
+            is_final=_is_final,
+        )
+        attempts: Kind[NodeInRun, _RunFact[NodeOutcome]] = Kind(
+            "attempt", lambda _: 400, codec=Codec(_RunFact[NodeOutcome]), is_final=_is_final
+        )
+        self._attempts: FactsCache[NodeInRun, _RunFact[NodeOutcome]] = FactsCache(tiers, attempts)
+        self._failed: FactsCache[RunKey, _RunFact[FailedResults]] = FactsCache(tiers, failed)
+        self._parents: FactsCache[RunKey, _RunFact[RunParents]] = FactsCache(tiers, parents)
         self._full: FactsCache[RunKey, _RunFact[RunModels[ModelRun]]] = FactsCache(tiers, full)
         self._outlines: FactsCache[RunKey, _RunFact[RunModels[BuiltModel]]] = FactsCache(tiers, outline)
         self._nodes: FactsCache[NodesKey, _RunFact[RunNodes]] = FactsCache(tiers, nodes)
@@ -108,6 +126,32 @@ class JobService:
         in run_models."""
         return await self._get(self._nodes, keys, finished, self._history.run_nodes)
 
+    async def failed_results(
+        self, keys: Sequence[RunKey], finished: Collection[RunKey]
+    ) -> dict[RunKey, FailedResults | GatewayError]:
+        """What failed in each run, where `tells_everything`; asked again as in run_models."""
+
+        async def read(missing: list[RunKey]) -> Mapping[RunKey, FailedResults | GatewayError]:
+            return await self._history.failed_results(missing) or {}
+
+        return await self._get(self._failed, keys, finished, read)
+
+    async def attempts(
+        self, keys: Sequence[NodeInRun], finished: Collection[NodeInRun]
+    ) -> dict[NodeInRun, NodeOutcome | GatewayError]:
+        """How each node ended in its run, where `tells_everything`; asked again as in run_models."""
+
+        async def read(missing: list[NodeInRun]) -> Mapping[NodeInRun, NodeOutcome | GatewayError]:
+            return await self._history.attempts(missing) or {}
+
+        return await self._get(self._attempts, keys, finished, read)
+
+    async def parents(
+        self, keys: Sequence[RunKey], finished: Collection[RunKey]
+    ) -> dict[RunKey, RunParents | GatewayError]:
+        """What the resources of each run were built from (see RunHistory); asked again as in run_models."""
+        return await self._get(self._parents, keys, finished, self._history.parents)
+
     @property
     def tells_everything(self) -> bool:
         """Whether hooks, unit tests, functions and exports, steps and numbers of rows are told too."""
@@ -117,6 +161,8 @@ class JobService:
         """Has a run read again when it is asked for."""
         self._full.invalidate(key)
         self._outlines.invalidate(key)
+        self._failed.invalidate(key)
+        self._parents.invalidate(key)
         for group in NodeGroup:
             self._nodes.invalidate(NodesKey(*key, group))
 

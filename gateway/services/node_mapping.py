@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.hierarchy.durations import seconds_or_none
@@ -53,3 +53,8 @@ def weigh_nodes(nodes: Sequence[NodeRun]) -> int:
     """About how many bytes they take in memory. Runs are read several at once and share the nodes' names."""
     names = sum(len(one.unique_id) + len(one.name) + 130 for one in nodes) // 4
     return 380 * len(nodes) + names + sum(len(one.message) for one in nodes if one.message)
+
+
+def weigh_parents(parents: Mapping[str, tuple[str, ...]]) -> int:
+    """About how many bytes the parents of a run's resources take in memory."""
+    return 230 * len(parents) + 25 * sum(map(len, parents.values()))

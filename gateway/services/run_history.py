@@ -17,7 +17,7 @@ from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.services.command_span import UNKNOWN_SPAN, CommandSpan
 from gateway.services.models.model_histories import HistoryKey
-from gateway.services.run_nodes import NodesKey, RunNodes
+from gateway.services.run_nodes import FailedResults, NodeInRun, NodeOutcome, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey
 
 T = TypeVar("T")
@@ -42,6 +42,14 @@ class RunModels(Generic[T]):
     models: tuple[T, ...]
     ingested: bool
     commands: CommandSpan = UNKNOWN_SPAN
+
+
+@dataclass(frozen=True, slots=True)
+class RunParents:
+    """The direct parents of a run's resources by unique id, of any type. `ingested` as in RunModels."""
+
+    parents: Mapping[str, tuple[str, ...]]
+    ingested: bool
 
 
 class RunHistory(Protocol):
@@ -69,6 +77,16 @@ class RunHistory(Protocol):
 
         Discovery has no list of hooks, unit tests, functions and exports, and tells neither steps nor numbers of rows.
         """
+
+    async def failed_results(self, keys: Sequence[RunKey]) -> Mapping[RunKey, FailedResults | GatewayError] | None:
+        """What failed in each run, of every type; None where all results would have to be read for it."""
+
+    async def attempts(self, keys: Sequence[NodeInRun]) -> Mapping[NodeInRun, NodeOutcome | GatewayError] | None:
+        """How each node ended in its run; None where all results would have to be read for it."""
+
+    async def parents(self, keys: Sequence[RunKey]) -> Mapping[RunKey, RunParents | GatewayError]:
+        """What the resources of each run were built from, as far as it tells why some were skipped: the parents of
+        those that were skipped, of tests that failed, and of models that leave no results."""
 
     async def commands(self, witnesses: Mapping[CommandKey, str]) -> Mapping[CommandKey, Told | GatewayError | None]:
         """What the arguments of each command tell, with the unique id of a model that it executed; None where there are

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from gateway.hierarchy.node_result import RESULT_TYPES, NodeRun, TestRun
+from gateway.hierarchy.model import ModelRun
+from gateway.hierarchy.node_result import RESULT_TYPES, NodeResult, NodeRun, TestRun
 from gateway.hierarchy.resource_type import ResourceType
 
 
@@ -56,6 +57,37 @@ class RunNodes:
     def nodes(self) -> Sequence[NodeRun]:
         """All of them."""
         return self.tests or self.others
+
+
+@dataclass(frozen=True, slots=True)
+class FailedResults:
+    """What failed in a run, of every type; each part ordered by unique id. `ingested` as in RunNodes."""
+
+    ingested: bool
+    models: tuple[ModelRun, ...] = ()
+    tests: tuple[TestRun, ...] = ()
+    others: tuple[NodeRun, ...] = ()
+
+    @property
+    def results(self) -> tuple[NodeResult, ...]:
+        """All of them."""
+        return (*self.models, *self.tests, *self.others)
+
+
+class NodeInRun(NamedTuple):
+    """One node in one run."""
+
+    job_id: int
+    run_id: int
+    unique_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOutcome:
+    """How a node ended in a run, in dbt's word; None where the run did not touch it. `ingested` as in RunNodes."""
+
+    word: str | None
+    ingested: bool
 
 
 def nodes_of_run(found: Iterable[NodeRun | None], *, ingested: bool) -> RunNodes:

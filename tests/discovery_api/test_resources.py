@@ -18,6 +18,7 @@ from tests.oracle.account import Job as ExpectedJob
 from tests.oracle.account import Oracle, meets
 from tests.oracle.artifacts import Result
 from tests.oracle.artifacts import Run as ExpectedRun
+from tests.oracle.failures import read_failures, sentence
 from tests.oracle.nodes import read_results
 from tests.serving import Call
 
@@ -64,6 +65,22 @@ def test_the_results_of_a_run_are_those_of_the_files(account: dbtAccount, oracle
     for wrong in ("test", ["tests"], ["macro"]):
         with pytest.raises(InvalidArgumentError):
             run.get_node_results(wrong)
+
+
+def test_a_run_says_why_it_failed(account: dbtAccount, demo_folder: Path) -> None:
+    folders = {int(path.parent.name): path.parent for path in demo_folder.glob("*/*/*/run.json")}
+    run = next(one for one in account.get_runs(500) if one.status == RunStatus.failure and one.get_newly_broken())
+    expected = read_failures(folders[int(run.run_id)], read_results(folders[int(run.run_id)]))
+    found = run.get_failures()
+    assert [(one.message, [skipped.unique_id for skipped in one.skipped]) for one in found] == [
+        (one.message, list(one.skipped)) for one in expected
+    ]
+    assert run.error == sentence(expected)
+    broken = [one.unique_id for one in run.get_newly_broken()]
+    assert broken == [one.result.unique_id for one in found if one.result and one.is_new]
+    assert {one.failing_since for one in found if one.is_new} == {run.run_id}
+    assert isinstance(run.get_recovered(), list)
+    assert run.title.endswith(" UTC")
 
 
 # Model

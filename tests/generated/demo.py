@@ -23,7 +23,17 @@ COMPUTED_ELSEWHERE = {
     "Model": {"changePoints", "runtimeSeries"},
     "Job": {"changePoints", "runtimeSeries"},
     "Run": {
-        *{"nodeResults", "failures", "failureCount", "newlyBroken", "recovered", "title", "timeline", "criticalPath"},
+        *{
+            "nodeResults",
+            "error",
+            "failures",
+            "failureCount",
+            "newlyBroken",
+            "recovered",
+            "title",
+            "timeline",
+            "criticalPath",
+        },
         *{"observedChain", "utilization", "weightedSeconds", "whatIf", "compare"},
     },
     "RunStep": {"error"},

@@ -98,7 +98,9 @@ NULL_ONLY_WITH_AN_ERROR = {
     "Model": "runs jobs tests upstream downstream freshness runtimeSeries changePoints",
     "Job": "runs models slowestModels runtimes averageRuntime averageModelRuntime runtimeSeries changePoints",
     "ChangePoint": "firstRunRange",
-    "Run": "steps modelCount modelRuns nodeResults models slowestModels averageModelRuntime",
+    "Run": "steps modelCount modelRuns nodeResults failures failureCount newlyBroken recovered models slowestModels"
+    " averageModelRuntime",
+    "RunFailure": "isNew skippedCount skipped",
     "Source": "models",
     "Query": "account project model job run",
 }

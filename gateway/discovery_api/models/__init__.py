@@ -28,6 +28,7 @@ from gateway.discovery_api.models.resources import (
     Owner,
     Project,
     Run,
+    RunFailure,
     RunStep,
     RunTrigger,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "Rank",
     "RankedList",
     "Run",
+    "RunFailure",
     "RunFilter",
     "RunStatus",
     "RunStep",

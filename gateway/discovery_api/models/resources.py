@@ -9,6 +9,7 @@ from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import node_result as result_facts
 from gateway.hierarchy import project as project_facts
+from gateway.hierarchy import run_failure as failure_facts
 
 
 class Project(Report):
@@ -150,6 +151,32 @@ class NodeResult(Report):
             rows_affected=facts.rows_affected,
             failing_rows=facts.failing_rows if isinstance(facts, result_facts.TestRun) else None,
             age_seconds=facts.age_seconds if isinstance(facts, result_facts.NodeRun) else None,
+        )
+
+
+class RunFailure(Report):
+    """One reason for which a run is not fine. `message` has at most 500 characters on one line; `result` is None when
+    the run failed outside of any resource. `skipped` is what the run skipped because of it, nearest first.
+
+    `is_new`: the last attempt of the resource was fine, among the twenty runs of the same job before. `failing_since`
+    is the id of the run in which it first failed without having recovered; None where that lies further back.
+    """
+
+    message: str
+    result: NodeResult | None
+    skipped: list[NodeResult]
+    is_new: bool
+    failing_since: str | None
+
+    @classmethod
+    def of(cls, known: failure_facts.KnownFailure) -> RunFailure:
+        failure = known.failure
+        return cls(
+            message=failure.message,
+            result=NodeResult.of(failure.result) if failure.result else None,
+            skipped=[NodeResult.of(one) for one in known.skipped],
+            is_new=known.is_new,
+            failing_since=str(known.failing_since.id) if known.failing_since else None,
         )
 
 

@@ -13,8 +13,10 @@ from gateway.discovery_api.models import resources as records
 from gateway.hierarchy import job as facts
 from gateway.hierarchy.model import Model as ModelFacts
 from gateway.hierarchy.model import ModelRun
+from gateway.hierarchy.node_result import NodeResult
+from gateway.hierarchy.status import RunStatus as FactStatus
 from gateway.loading.field_context import FieldContext
-from gateway.queries import averages, jobs, run_models, run_results
+from gateway.queries import averages, jobs, run_failures, run_models, run_recovery, run_results
 from gateway.queries.run_models import RankedInRun
 
 if TYPE_CHECKING:
@@ -98,8 +100,20 @@ class Run:
 
     @property
     def error(self) -> str | None:
-        """dbt's message about its outcome."""
-        return self._facts.error
+        """dbt's message about its outcome; where it gives none of a run that failed, what failed first in a sentence or
+        two, read when it is asked for. None for a run that is fine, and where dbt does not say."""
+        run = self._facts
+        if run.error or run.status is not FactStatus.FAILURE:
+            return run.error
+        return self._client.ask(
+            lambda field_context: run_failures.error_of_run(field_context, run), lambda found: found
+        )
+
+    @property
+    def title(self) -> str:
+        """A short name for people: the name of its job, and when it started."""
+        run = self._facts
+        return self._client.ask(lambda field_context: run_failures.title(field_context, run), lambda found: found)
 
     @property
     def git_sha(self) -> str | None:
@@ -180,8 +194,37 @@ class Run:
         wanted, run = result_filter(resource_types, statuses), self._facts
         return self._client.ask(
             lambda field_context: run_results.node_results(field_context, run, wanted),
-            lambda found: [records.NodeResult.of(one) for one in found],
+            _show_results,
             refresh=refresh,
+        )
+
+    def get_failures(self, *, refresh: bool = False) -> list[records.RunFailure]:
+        """Why this run is not fine, with what it skipped because of each and since when each fails: models, seeds,
+        snapshots, sources and hooks that failed before tests, then by unique id.
+
+        Empty for a run that succeeded, never for one that failed or was cancelled. Without an archive hooks, unit
+        tests, functions and exports are missing, as in `get_node_results`.
+        """
+        run = self._facts
+        return self._client.ask(
+            lambda field_context: run_recovery.known_failures(field_context, run),
+            lambda found: [records.RunFailure.of(one) for one in found],
+            refresh=refresh,
+        )
+
+    def get_newly_broken(self, *, refresh: bool = False) -> list[records.NodeResult]:
+        """The results that failed in this run and were fine at their last attempt, in the order of `get_failures`. An
+        attempt is one of the twenty runs of the same job before that executed the resource."""
+        run = self._facts
+        return self._client.ask(
+            lambda field_context: run_recovery.newly_broken(field_context, run), _show_results, refresh=refresh
+        )
+
+    def get_recovered(self, *, refresh: bool = False) -> list[records.NodeResult]:
+        """The results that were fine in this run and failed at their last attempt, ordered by unique id."""
+        run = self._facts
+        return self._client.ask(
+            lambda field_context: run_recovery.recovered(field_context, run), _show_results, refresh=refresh
         )
 
     def get_slowest_models(
@@ -266,3 +309,7 @@ class Run:
 
     def __hash__(self) -> int:
         return hash(self.run_id)
+
+
+def _show_results(found: Iterable[NodeResult]) -> list[records.NodeResult]:
+    return [records.NodeResult.of(one) for one in found]

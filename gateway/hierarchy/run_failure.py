@@ -1,0 +1,114 @@
+"""Why a run is not fine: its results that failed, in the order of how serious they are, and a sentence of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway.hierarchy.job import Run
+from gateway.hierarchy.node_result import RESULT_TYPES, NodeResult, NodeRun
+from gateway.hierarchy.resource_type import ResourceType
+from gateway.hierarchy.status import RunStatus
+
+MOST_CHARACTERS = 500
+"""How long a message is at most."""
+
+FAILING_TYPES = RESULT_TYPES - {ResourceType.EXPOSURE}
+"""The types whose results can fail: exposures are never executed."""
+
+# Of a message of a megabyte no more is looked at.
+_LOOKED_AT = 20_000
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+_TESTS = frozenset({ResourceType.DATA_TEST, ResourceType.UNIT_TEST})
+_NAMES = {
+    ResourceType.DATA_TEST: "Test",
+    ResourceType.UNIT_TEST: "Unit test",
+    ResourceType.OPERATION: "Hook",
+    ResourceType.SAVED_QUERY: "Export",
+    ResourceType.UNKNOWN: "Resource",
+}
+
+_CANCELLED = "The run was cancelled."
+_OUTSIDE = (
+    "The run ended in an error, and no result of it failed: a command that could not compile or connect leaves none. "
+    "Its steps say which command it was, dbt's log says why."
+)
+_NOT_LISTED = (
+    "The run ended in an error, and no result that dbt's API lists failed: it was a hook, a unit test, a function or "
+    "an export, or a command that could not compile or connect. Its steps say which command it was, dbt's log says why."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailure:
+    """One reason for which a run is not fine. `result` is what failed; None when the run failed outside of any
+    resource. `message` has at most 500 characters on one line."""
+
+    run: Run
+    result: NodeResult | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFailure:
+    """A failure with what it held up and since when there is one (see RunFailure in the schema)."""
+
+    failure: RunFailure
+    skipped: tuple[NodeResult, ...]
+    is_new: bool
+    failing_since: Run | None
+
+
+def failures_of_run(run: Run, failed: Iterable[NodeResult], *, complete: bool) -> tuple[RunFailure, ...]:
+    """Why a run is not fine, most serious first; never empty for one that failed or was cancelled.
+
+    `failed` are its failed results. Tests come behind what others are built from; then it goes by unique id.
+    `complete`: whether results of every type are among them.
+    """
+    ordered = sorted(failed, key=lambda one: (one.resource_type in _TESTS, one.unique_id))
+    if ordered:
+        return tuple(RunFailure(run, one, message_of(one)) for one in ordered)
+    if run.status not in (RunStatus.FAILURE, RunStatus.CANCELLED):
+        return ()
+    told = on_one_line(run.error)
+    if run.status is RunStatus.CANCELLED:
+        return (RunFailure(run, None, told or _CANCELLED),)
+    return (RunFailure(run, None, told or (_OUTSIDE if complete else _NOT_LISTED)),)
+
+
+def message_of(result: NodeResult) -> str:
+    """dbt's message about a result on one line; where it wrote none, what the status tells."""
+    told = on_one_line(result.message)
+    if told:
+        return told
+    age = result.age_seconds if isinstance(result, NodeRun) else None
+    if age is not None:
+        return f"Its newest row was {age / 3600:.1f} hours old when it was checked, more than its freshness allows."
+    return f"It ended with '{on_one_line(result.status_text)}', and dbt wrote no message."
+
+
+def on_one_line(message: str | None) -> str:
+    """A message without escape sequences and control characters, on one line of at most 500 characters."""
+    if not message:
+        return ""
+    plain = _CONTROLS.sub("", _ESCAPES.sub("", message[:_LOOKED_AT].replace("\r", "\n")))
+    words = " ".join(plain.split())
+    return words if len(words) <= MOST_CHARACTERS else words[: MOST_CHARACTERS - 1].rstrip() + "…"
+
+
+def sentence_about(failures: Sequence[RunFailure]) -> str | None:
+    """What failed first and how many others did, in a sentence or two; None where nothing did."""
+    if not failures:
+        return None
+    first, others = failures[0], len(failures) - 1
+    if first.result is None:
+        return first.message
+    kind = first.result.resource_type
+    name = _NAMES.get(kind, kind.value.capitalize())
+    sentence = f"{name} {on_one_line(first.result.name)} failed: {first.message}"
+    if not others:
+        return sentence
+    return f"{sentence} ({others} other {'resource' if others == 1 else 'resources'} failed too.)"

@@ -1,0 +1,152 @@
+"""Questions about what broke in a run and what recovered, by the runs of its job before it.
+
+An attempt is a run of the job that executed the resource. At most twenty runs are looked back upon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway.concurrency.gathering import gather
+from gateway.hierarchy.job import Run
+from gateway.hierarchy.node_result import NodeResult
+from gateway.hierarchy.run_failure import KnownFailure, RunFailure
+from gateway.hierarchy.status import RunStatus
+from gateway.loading.field_context import FieldContext
+from gateway.queries.jobs import MOST_RUNS
+from gateway.queries.run_failures import failures, skipped_because_of
+from gateway.queries.run_results import read_results
+
+RUNS_BEFORE = 20
+"""How many runs are looked back upon."""
+
+# Most of what fails was fine a run or two before: those are read first.
+_FIRST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierAttempt:
+    """A run that executed a resource, and how that ended."""
+
+    run: Run
+    status: RunStatus
+
+    @property
+    def failed(self) -> bool:
+        return self.status is RunStatus.FAILURE
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The attempts before a run by unique id, newest first, as far as they were read. `reaches_back`: no earlier run
+    of the job is known than those that were looked at."""
+
+    attempts: dict[str, list[EarlierAttempt]]
+    reaches_back: bool
+
+    def failed_last(self, unique_id: str) -> bool | None:
+        """Whether the last attempt failed; None where there is none."""
+        attempts = self.attempts[unique_id]
+        return attempts[0].failed if attempts else None
+
+
+async def is_new(context: FieldContext, failure: RunFailure) -> bool:
+    """Whether the last attempt of what failed was fine; of a run that failed outside of any resource, whether the last
+    run of its job was. False where there is no attempt before."""
+    if failure.result is None:
+        return next((run.status is not RunStatus.FAILURE for run in await _ended_before(context, failure.run)), False)
+    name = failure.result.unique_id
+    return (await _before(context, failure.run, [name], bool)).failed_last(name) is False
+
+
+async def failing_since(context: FieldContext, failure: RunFailure) -> Run | None:
+    """The first run in which it failed without having recovered since; None where that lies behind the runs that are
+    looked back upon."""
+    if failure.result is None:
+        runs = await _ended_before(context, failure.run)
+        attempts = [EarlierAttempt(run, run.status) for run in runs]
+        return _first_failed(failure.run, attempts, reaches_back=len(runs) < RUNS_BEFORE)
+    name = failure.result.unique_id
+    found = await _before(context, failure.run, [name], _has_been_fine)
+    return _first_failed(failure.run, found.attempts[name], reaches_back=found.reaches_back)
+
+
+async def known_failures(context: FieldContext, run: Run) -> list[KnownFailure]:
+    """All failures of a run, with what each held up and since when there is one."""
+
+    async def known(failure: RunFailure) -> KnownFailure:
+        skipped = await skipped_because_of(context, failure)
+        return KnownFailure(failure, skipped, await is_new(context, failure), await failing_since(context, failure))
+
+    return list(await gather(known(failure) for failure in await failures(context, run)))
+
+
+async def newly_broken(context: FieldContext, run: Run) -> list[NodeResult]:
+    """The results that failed in a run and were fine at their last attempt, in the order of failures."""
+    failed = [one.result for one in await failures(context, run) if one.result is not None]
+    found = await _before(context, run, [one.unique_id for one in failed], bool)
+    return [one for one in failed if found.failed_last(one.unique_id) is False]
+
+
+async def recovered(context: FieldContext, run: Run) -> list[NodeResult]:
+    """The results that were fine in a run and failed at their last attempt, ordered by unique id."""
+    earlier = await _runs_before(context, run)
+    told = await gather(context.loaders.results.failed(one) for one in earlier)
+    for found in told:
+        for error in found.failures.values():
+            raise error
+    once_failed = {one.unique_id: one.resource_type for found in told for one in found.results}
+    results = await read_results(context, run, frozenset(once_failed.values())) if once_failed else ()
+    fine = [one for one in results if one.unique_id in once_failed and _is_fine(one.status)]
+    before = await _before(context, run, [one.unique_id for one in fine], bool)
+    return [one for one in fine if before.failed_last(one.unique_id)]
+
+
+async def _before(
+    context: FieldContext, run: Run, unique_ids: Iterable[str], enough: Callable[[list[EarlierAttempt]], bool]
+) -> Before:
+    """The attempts of these resources before a run, as far back as is `enough` for each of them."""
+    attempts: dict[str, list[EarlierAttempt]] = {name: [] for name in unique_ids}
+    runs = await _runs_before(context, run) if attempts else []
+    for part in (runs[:_FIRST], runs[_FIRST:]):
+        pending = [name for name, known in attempts.items() if not enough(known)]
+        if not pending or not part:
+            break
+        for earlier, statuses in zip(part, await context.loaders.results.statuses(part, pending), strict=True):
+            for name, status in statuses.items():
+                if status.executed:
+                    attempts[name].append(EarlierAttempt(earlier, status))
+    return Before(attempts, reaches_back=len(runs) < RUNS_BEFORE)
+
+
+async def _runs_before(context: FieldContext, run: Run) -> list[Run]:
+    """The newest runs of a job before one of them that dbt will not change any more, newest first."""
+    count = RUNS_BEFORE + 5
+    while True:
+        runs = await context.loaders.recent_runs(run.job_id, count)
+        older = [one for one in runs if one.recency < run.recency and one.status.is_final]
+        if len(older) >= RUNS_BEFORE or len(runs) < count or count >= MOST_RUNS:
+            return older[:RUNS_BEFORE]
+        count = min(MOST_RUNS, count * 4)
+
+
+async def _ended_before(context: FieldContext, run: Run) -> list[Run]:
+    return [one for one in await _runs_before(context, run) if one.status.ended_by_itself]
+
+
+def _first_failed(run: Run, attempts: Sequence[EarlierAttempt], *, reaches_back: bool) -> Run | None:
+    since = run
+    for attempt in attempts:
+        if not attempt.failed:
+            return since
+        since = attempt.run
+    return since if reaches_back else None
+
+
+def _has_been_fine(attempts: list[EarlierAttempt]) -> bool:
+    return any(not one.failed for one in attempts)
+
+
+def _is_fine(status: RunStatus) -> bool:
+    return status in (RunStatus.SUCCESS, RunStatus.WARN)

@@ -1,0 +1,67 @@
+"""The RunFailure type: one reason for which a run is not fine, and what it held up."""
+
+from __future__ import annotations
+
+import strawberry
+
+from gateway.hierarchy import job as job_facts
+from gateway.hierarchy import node_result as result_facts
+from gateway.hierarchy import run_failure as facts
+from gateway.queries import run_failures, run_recovery
+from gateway.schema.arguments import MOST_RANKED, FirstSkipped
+from gateway.schema.context import Info, field_context
+from gateway.schema.costs import dear, sliced_by
+from gateway.schema.lazy import LazyRun
+from gateway.schema.node_result import NodeResult
+from gateway.schema.paging import ensure_count
+
+Parent = strawberry.Parent[facts.RunFailure]
+
+
+@strawberry.type(description="One reason for which a run is not fine, and what it held up.")
+class RunFailure:
+    message: str = strawberry.field(
+        description="What went wrong, on one line: dbt's message without escape sequences, cut to 500 characters, or "
+        "what the status tells."
+    )
+    result: NodeResult | None = strawberry.field(
+        description="The result that failed; null when the run failed outside of any resource, by a lost connection or "
+        "a compilation error, and where dbt's API does not list what failed."
+    )
+
+    @strawberry.field(
+        description="True when the last attempt of the resource was fine: the last run of the same job that executed "
+        "it, of the twenty before. False where none of them did. Of a run that failed outside of any resource: when "
+        "the last run of the job was fine.",
+        graphql_type=bool | None,
+        directives=dear(5),
+    )
+    async def is_new(self, parent: Parent, info: Info) -> bool:
+        return await run_recovery.is_new(field_context(info), parent)
+
+    @strawberry.field(
+        description="The run of the same job in which it first failed without having recovered since: this one, or one "
+        "of the twenty before. Null when it has failed in all of them and there are earlier ones.",
+        graphql_type=LazyRun | None,
+        directives=dear(5),
+    )
+    async def failing_since(self, parent: Parent, info: Info) -> job_facts.Run | None:
+        return await run_recovery.failing_since(field_context(info), parent)
+
+    @strawberry.field(
+        description="How many resources the run skipped because of it.", graphql_type=int | None, directives=dear(5)
+    )
+    async def skipped_count(self, parent: Parent, info: Info) -> int:
+        return len(await run_failures.skipped_because_of(field_context(info), parent))
+
+    @strawberry.field(
+        description="The resources that the run skipped because of it, nearest first, then by unique id. One that "
+        "several failures lead to is listed under each.",
+        graphql_type=list[NodeResult] | None,
+        directives=[*dear(5), *sliced_by("first", 10)],
+    )
+    async def skipped(
+        self, parent: Parent, info: Info, first: FirstSkipped = 10
+    ) -> tuple[result_facts.NodeResult, ...]:
+        ensure_count("first", first, MOST_RANKED)
+        return (await run_failures.skipped_because_of(field_context(info), parent))[:first]
