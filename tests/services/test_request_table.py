@@ -1,4 +1,4 @@
-"""Twenty questions, what they cost in requests to dbt, and the fewest that would do.
+"""Thirty questions, what they cost in requests to dbt, and the fewest that would do.
 
 `python -m tests.services.test_request_table` writes docs/upstream-requests.md anew.
 """
@@ -71,6 +71,17 @@ def shown(projects: int) -> int:
     return math.ceil(min(projects, 100 // MODELS) / 5)
 
 
+def failures(projects: int) -> int:
+    """Documents with the models and with the other nodes of those of the newest twenty runs that failed; in the
+    smallest account none did."""
+    return 2 if projects > 1 else 0
+
+
+def earlier(projects: int) -> int:
+    """A list of the runs before them, and documents with what they built from what and what earlier runs did."""
+    return 1 + 1 + 1 if projects > 1 else 0
+
+
 Least = Callable[[int], int]
 
 # What is asked: the fewest requests for an account of so many projects. The list of environments comes first, always
@@ -107,11 +118,27 @@ QUESTIONS: dict[str, Least] = {
     "{ account { models(first: 100) { nodes { id freshness { status } } } } }": (
         lambda n: 1 + models(n) + shown(n) + 1
     ),
+    "{ account { runs(first: 20) { nodes { status failures(first: 5) { message } } } } }": lambda n: 1 + 1 + failures(n),
+    "{ account { runs(first: 20) { nodes { title error failureCount } } } }": lambda n: 1 + 1 + jobs(n) + failures(n),
+    "{ account { runs(first: 20, filter: {statuses: [FAILURE]}) { nodes { id error } } } }": lambda n: 1 + 1 + failures(n),
+    f'{{ run(id: "{RUN}") {{ nodeResults(first: 100) {{ totalCount byStatus {{ status count }} }} }} }}': (
+        lambda n: 1 + 2
+    ),
+    f'{{ run(id: "{RUN}") {{ nodeResults(filter: {{resourceTypes: [DATA_TEST]}}) {{ totalCount }} }} }}': (
+        lambda n: 1 + 1
+    ),
+    "{ account { runs(first: 20) { nodes { failures { isNew skippedCount } newlyBroken { id } } } } }": (
+        lambda n: 1 + 1 + failures(n) + earlier(n)
+    ),
+    f'{{ run(id: "{RUN}") {{ recovered {{ id message }} }} }}': lambda n: 1 + 1,
+    f'{{ run(id: "{RUN}") {{ title steps {{ name status error }} }} }}': lambda n: 1 + 1,
+    '{ account { models(first: 100, filter: {nameContains: "int_"}) { nodes { id } } } }': lambda n: 1 + models(n),
+    '{ account { jobs(first: 100, filter: {nameContains: "daily"}) { nodes { id } } } }': lambda n: 1 + jobs(n),
 }
 
 HEAD = """# Requests to dbt
 
-What twenty questions cost in requests to dbt, in accounts of 1, 10 and 50 projects of ten models, three jobs and four
+What thirty questions cost in requests to dbt, in accounts of 1, 10 and 50 projects of ten models, three jobs and four
 runs each: asked of a gateway that knows nothing yet ("cold"), and asked again at once ("warm").
 `tests/services/test_request_table.py` asks them and holds this table; `python -m tests.services.test_request_table`
 writes it anew.
@@ -208,7 +235,7 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> list[Settings]:
     return [made(projects, tmp_path_factory.mktemp(f"account-{projects}")) for projects in PROJECTS]
 
 
-async def test_twenty_questions_cost_what_the_table_says(accounts: list[Settings]) -> None:
+async def test_thirty_questions_cost_what_the_table_says(accounts: list[Settings]) -> None:
     by_size = [await costs(settings) for settings in accounts]
 
     for projects, measured in zip(PROJECTS, by_size, strict=True):
