@@ -69,6 +69,8 @@ ONE_THING = {
         *{"RunTrigger", "Source", "SourceFreshness", "JobAverage", "ModelAverage", "RuntimeReport"},
         *{"RuntimeSeries", "RuntimePoint", "RuntimeSegment", "RuntimeTrend", "ChangePoint", "Basis"},
         *{"NodeResult", "NodeResultFilter", "NodeRun", "RunFailure", "TestRun", "StatusCount"},
+        *{"Resource", "ResourceFilter", "OtherResource", "Seed", "Snapshot", "Exposure"},
+        *{"LineageLink", "LineageResource", "ModelLineage"},
     },
     "a filter, as it is asked for and as it is applied": {
         *{"HistoryScope", "JobFilter", "ModelFilter", "ProjectFilter", "RunFilter", "SearchFilter"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, Literal, TypeVar
@@ -20,6 +20,8 @@ from gateway.hierarchy.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.model_ids import names_meant
 from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.project import Project
+from gateway.hierarchy.resource import Definitions
+from gateway.hierarchy.resource_type import ResourceType
 from gateway.hierarchy.visibility import EVERYTHING, Visibility
 from gateway.loading.batching import Batched, Departures
 from gateway.loading.built_models import Built, built_models
@@ -38,6 +40,7 @@ from gateway.services.history_limit import POSSIBLE
 from gateway.services.invocation_arguments import Witness
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.models.pushdown import fields_looked_at, push_down
+from gateway.services.resource_service import ResourceGroup, groups_of
 from gateway.services.run_history import CommandKey, RunModels
 from gateway.services.run_rows import RunKey
 from gateway.services.source_service import Sources
@@ -104,6 +107,10 @@ class Loaders:
     @cached_property
     def _sources(self) -> Batched[int, Sources]:
         return Batched(self._services.sources.sources, self.departures)
+
+    @cached_property
+    def _definitions(self) -> Batched[tuple[int, tuple[ResourceGroup, ...]], Definitions]:
+        return Batched(self._load_definitions, self.departures)
 
     @cached_property
     def _owners(self) -> Batched[int, Owners]:
@@ -250,6 +257,10 @@ class Loaders:
         """Every source of an environment with its freshness, by unique id."""
         return await self._sources.load(environment_id)
 
+    async def definitions(self, project: Project, types: Collection[ResourceType]) -> Definitions:
+        """The resources that an environment defines, by unique id: all of the groups that hold these types."""
+        return await self._definitions.load((project.environment_id, tuple(groups_of(types))))
+
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
         """The newest `count` runs of the account, newest first."""
         return await self._services.admin.newest_runs(count)
@@ -337,6 +348,18 @@ class Loaders:
         read = await self._models.load_all([ModelsRequest(project, None) for project in projects])
         counts = [one if isinstance(one, GatewayError) else len(one.models) for one in read]
         return dict(zip(projects, counts, strict=True))
+
+    async def _load_definitions(
+        self, keys: list[tuple[int, tuple[ResourceGroup, ...]]]
+    ) -> Mapping[tuple[int, tuple[ResourceGroup, ...]], Definitions | GatewayError]:
+        by_groups: dict[tuple[ResourceGroup, ...], list[int]] = {}
+        for environment_id, groups in keys:
+            by_groups.setdefault(groups, []).append(environment_id)
+        answers = await gather(
+            self._services.resources.definitions(environments, groups) for groups, environments in by_groups.items()
+        )
+        found = dict(zip(by_groups, answers, strict=True))
+        return {(environment_id, groups): found[groups][environment_id] for environment_id, groups in keys}
 
     async def _load_details(self, keys: list[HistoryKey]) -> Mapping[HistoryKey, ModelDetails | GatewayError]:
         return await self._services.models.details(keys, self._projection.details)

@@ -45,10 +45,13 @@ _OF_RANKINGS = frozenset(
     }
 )
 # What hangs on the list of jobs.
-_OF_JOBS = frozenset({"job", "jobs", "jobCount", "longestRunningJobs", "longestRunningJobsChanged"})
+_OF_JOBS = frozenset({"job", "jobs", "jobCount", "longestRunningJobs", "longestRunningJobsChanged", "title"})
 # What needs every model of a project, even where one model is asked for.
 _OF_WHOLE_PROJECTS = frozenset(
-    {"models", "modelCount", "slowestModels", "upstream", "downstream", "runtimes", "averageModelRuntime"}
+    {
+        *{"models", "modelCount", "slowestModels", "upstream", "downstream", "runtimes", "averageModelRuntime"},
+        *{"lineage", "resources"},
+    }
 )
 # `name` is read of these, whatever else is; a model's is not.
 _NAMED = frozenset({"account", "project"})

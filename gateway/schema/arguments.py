@@ -14,6 +14,7 @@ from gateway.schema.inputs import (
     ModelFilter,
     NodeResultFilter,
     ProjectFilter,
+    ResourceFilter,
     RunFilter,
     SearchFilter,
     SourceFilter,
@@ -65,6 +66,7 @@ RunsOfModelFilter = Annotated[
     SearchFilter | None,
     strawberry.argument(description="Only runs in which the model matched, as it was there."),
 ]
+ResourcesFilter = Annotated[ResourceFilter | None, strawberry.argument(description="Only resources that match.")]
 ResultsFilter = Annotated[NodeResultFilter | None, strawberry.argument(description="Only results that match.")]
 SourcesFilter = Annotated[SourceFilter | None, strawberry.argument(description="Only sources that match.")]
 ProjectsFilter = Annotated[ProjectFilter | None, strawberry.argument(description="Only projects that match.")]

@@ -16,10 +16,11 @@ from gateway.schema.core_schema import core_schema
 from gateway.schema.entities import GatewaySchema
 from gateway.schema.node_result import NodeRun, TestRun
 from gateway.schema.query import Query
+from gateway.schema.resource import Exposure, OtherResource, Seed, Snapshot
 from gateway.schema.subscription import Subscription
 
-# Nothing but the interface that they implement leads to them.
-RESULTS: Final = (TestRun, NodeRun)
+# Nothing but the interfaces that they implement leads to them.
+IMPLEMENTATIONS: Final = (TestRun, NodeRun, Seed, Snapshot, Exposure, OtherResource)
 
 # The newest version that every composer in use accepts.
 FEDERATION_VERSION: Final = "2.9"
@@ -41,7 +42,7 @@ def build_schema(authenticated: bool = False) -> strawberry.Schema:
     schema = GatewaySchema(
         query=Query,
         subscription=Subscription,
-        types=RESULTS,
+        types=IMPLEMENTATIONS,
         federation_version=FEDERATION_VERSION,
         config=StrawberryConfig(scalar_map={datetime: _DATE_TIME}),
         authenticated=authenticated,

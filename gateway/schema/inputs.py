@@ -10,7 +10,7 @@ from typing import TypeVar
 import strawberry
 
 from gateway.errors import BadUserInput
-from gateway.hierarchy import filters, history, list_filters, node_result
+from gateway.hierarchy import filters, history, list_filters, node_result, resource
 from gateway.hierarchy.triggers import TriggerCategory
 from gateway.queries.jobs import number_of
 from gateway.schema.enums import Inclusion, ResourceType, RunStatus, TagsMatch
@@ -288,6 +288,25 @@ class NodeResultFilter:
         )
 
 
+@strawberry.input(description="Criteria for a resource. All of them must match.")
+class ResourceFilter:
+    resource_types: list[ResourceType] | None = strawberry.field(
+        default=strawberry.UNSET, description="Only resources of these types; [] matches nothing."
+    )
+    name_contains: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Only resources whose name contains this text, compared without case."
+    )
+    tags: list[str] | None = strawberry.field(
+        default=strawberry.UNSET, description="Only resources with one of these tags; [] matches nothing."
+    )
+
+    def to_filter(self) -> resource.ResourceFilter:
+        """The hierarchy's filter. Raises BadUserInput."""
+        return resource.ResourceFilter(
+            _values(self.resource_types, "resourceTypes"), _value(self.name_contains), _values(self.tags, "tags")
+        )
+
+
 def _moment(moment: datetime | None) -> datetime | None:
     """A time; one without an offset is UTC."""
     moment = _value(moment)
@@ -333,6 +352,10 @@ def job_filter(argument: JobFilter | None) -> list_filters.JobFilter | None:
 
 
 def node_result_filter(argument: NodeResultFilter | None) -> node_result.NodeResultFilter | None:
+    return argument.to_filter() if argument else None
+
+
+def resource_filter(argument: ResourceFilter | None) -> resource.ResourceFilter | None:
     return argument.to_filter() if argument else None
 
 

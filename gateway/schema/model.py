@@ -12,8 +12,9 @@ from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import runtime_series as series_facts
 from gateway.hierarchy import source as source_facts
+from gateway.hierarchy.resource import ALWAYS_SHOWN, LineageDirection, Walk, ensure_walk
 from gateway.hierarchy.timed_models import TimedModel
-from gateway.queries import freshness, jobs, lineage, models, projects, run_models, runtime_series
+from gateway.queries import freshness, jobs, lineage, models, projects, resources, run_models, runtime_series
 from gateway.schema.arguments import RunsOfModelFilter
 from gateway.schema.connections import (
     DEFAULT_PAGE,
@@ -27,13 +28,15 @@ from gateway.schema.connections import (
 )
 from gateway.schema.context import Info, field_context
 from gateway.schema.costs import about, dear, holding, paged, sliced_by
-from gateway.schema.enums import RunStatus
+from gateway.schema.enums import ResourceType, RunStatus
 from gateway.schema.inputs import search_filter
 from gateway.schema.job import Job
 from gateway.schema.lazy import LazyFreshness, LazyModel, LazyProject
 from gateway.schema.model_run import ModelRun
 from gateway.schema.orders import NEWEST_MODEL_RUN, OrderJobsBy, order_of_jobs
 from gateway.schema.paging import Page, cut, ensure_count
+from gateway.schema.resource import Depth, FirstResources, ListedTypes, ModelLineage, Resource
+from gateway.schema.resource import Direction as LineageWay
 from gateway.schema.runtime_series import (
     MOST_CHANGES,
     ChangePoint,
@@ -61,7 +64,7 @@ class Owner:
     keys=["id"],
     description="A dbt model in one deployment environment: its latest state, its last runs, and what builds it.",
 )
-class Model:
+class Model(Resource):
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
         return isinstance(value, model_facts.Model | TimedModel)
@@ -120,6 +123,29 @@ class Model:
     @strawberry.field(description="What the model is written in; null where dbt does not say.")
     def language(self, parent: Parent) -> ModelLanguage | None:
         return word_of(ModelLanguage, parent.language)
+
+    @strawberry.field(description="Always MODEL.")
+    def resource_type(self, parent: Parent) -> ResourceType:
+        return ResourceType.MODEL
+
+    @strawberry.field(
+        description="The resources around the model, any number of levels at once. Costs one request to dbt for each "
+        "project, whatever the depth.",
+        graphql_type=ModelLineage | None,
+        directives=[*dear(5), *holding("resources", "first", 100)],
+    )
+    async def lineage(
+        self,
+        parent: Parent,
+        info: Info,
+        direction: LineageWay = LineageDirection.BOTH,
+        depth: Depth = 1,
+        resource_types: ListedTypes = list(ALWAYS_SHOWN),  # noqa: B006  # Strawberry reads it once
+        first: FirstResources = 500,
+    ) -> resources.ModelLineage:
+        ensure_walk(depth, first)
+        walk = Walk(direction, depth, frozenset(resource_types), first)
+        return await resources.lineage_of_model(field_context(info), parent, walk)
 
     @strawberry.field(
         description="The project the model belongs to.",

@@ -22,6 +22,7 @@ from gateway.hierarchy.ordering import (
 )
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.source import Source
+from gateway.queries.resources import Resource
 from gateway.schema.enums import describe
 
 describe(
@@ -167,3 +168,4 @@ BY_PROJECT_ID: Order[Project] = Order(lambda project: project.id, lambda project
 BY_UNIQUE_ID: Order[ModelRun] = Order(lambda run: run.unique_id, lambda run: run.unique_id)
 BY_UNIQUE_ID_OF_RESULT = ordering.node_result_order(NodeResultOrderField.UNIQUE_ID, Direction.ASC)
 NEWEST_MODEL_RUN = ordering.model_run_order(Direction.DESC)
+BY_RESOURCE: Order[Resource] = Order(lambda resource: resource.unique_id, lambda resource: resource.unique_id)

@@ -9,14 +9,16 @@ from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import source as source_facts
 from gateway.hierarchy.ranking import Ranked
-from gateway.queries import jobs, models, rankings, sources
+from gateway.queries import jobs, models, rankings, resources, sources
 from gateway.queries.rankings import RankingArguments, ShownModel
+from gateway.queries.resources import Resource as AnyResource
 from gateway.schema.arguments import (
     IncludeFullRefresh,
     JobsFilter,
     LastRuns,
     ModelsFilter,
     Offset,
+    ResourcesFilter,
     RunsFilter,
     Scope,
     SourcesFilter,
@@ -34,12 +36,13 @@ from gateway.schema.connections import (
     page_arguments,
 )
 from gateway.schema.context import Info, field_context
-from gateway.schema.costs import paged, sliced_by
-from gateway.schema.inputs import history_scope, job_filter, model_filter, run_filter, source_statuses
+from gateway.schema.costs import dear, paged, sliced_by
+from gateway.schema.inputs import history_scope, job_filter, model_filter, resource_filter, run_filter, source_statuses
 from gateway.schema.job import Job
 from gateway.schema.model import Model
 from gateway.schema.orders import (
     BY_MODEL_ID,
+    BY_RESOURCE,
     BY_SOURCE_ID,
     OrderJobsBy,
     OrderModelsBy,
@@ -51,6 +54,7 @@ from gateway.schema.orders import (
 )
 from gateway.schema.paging import Page, cut, cut_in_order
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
+from gateway.schema.resource import Resource
 from gateway.schema.run import Run
 from gateway.schema.runs import page_of_runs
 from gateway.schema.source import Source
@@ -100,6 +104,27 @@ class Project:
         return await cut_in_order(
             found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID, place=info.path.as_list
         )
+
+    @strawberry.field(
+        description="Everything the project defines, ordered by unique id, and so by type: models, seeds, snapshots, "
+        "sources, exposures, metrics, semantic models, saved queries, tests and macros. Types that the filter leaves "
+        "out are not read.",
+        graphql_type=Connection[Resource] | None,
+        directives=[*dear(5), *paged(DEFAULT_PAGE)],
+    )
+    async def resources(
+        self,
+        parent: Parent,
+        info: Info,
+        filter: ResourcesFilter = strawberry.UNSET,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[AnyResource]:
+        page = page_arguments(first, after, last, before)
+        found = await resources.select_resources(field_context(info), parent, resource_filter(filter))
+        return cut(found, BY_RESOURCE, page, arrived_in=BY_RESOURCE)
 
     @strawberry.field(
         description="The project's jobs, ordered by id.",

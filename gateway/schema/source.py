@@ -11,21 +11,31 @@ from gateway.queries import sources
 from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
 from gateway.schema.context import Info, field_context
 from gateway.schema.costs import paged
+from gateway.schema.enums import ResourceType
 from gateway.schema.freshness import SourceFreshness
 from gateway.schema.lazy import LazyModel, LazyProject
 from gateway.schema.orders import BY_MODEL_ID
 from gateway.schema.paging import Page, cut
+from gateway.schema.resource import Resource
 
 Parent = strawberry.Parent[source_facts.Source]
 
 
 @strawberry.type(description="A source table of one project: dbt reads it and does not build it.")
-class Source:
+class Source(Resource):
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, source_facts.Source)
+
     id: strawberry.ID = strawberry.field(description="project/unique_id.")
     unique_id: str = strawberry.field(description="dbt's unique id of the table.")
     source_name: str = strawberry.field(description="The source.")
     name: str = strawberry.field(description="The table in it.")
     freshness: SourceFreshness = strawberry.field(description="What the last freshness check found.")
+
+    @strawberry.field(description="Always SOURCE.")
+    def resource_type(self, parent: Parent) -> ResourceType:
+        return ResourceType.SOURCE
 
     @strawberry.field(description="The project that declares it.", graphql_type=LazyProject)
     def project(self, parent: Parent) -> project_facts.Project:

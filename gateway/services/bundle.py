@@ -34,6 +34,7 @@ from gateway.services.job_service import JobService
 from gateway.services.lineage_service import LineageService
 from gateway.services.models.model_service import ModelService
 from gateway.services.resilience.status import UpstreamStatus, untroubled
+from gateway.services.resource_service import ResourceService
 from gateway.services.run_figures import RunFigures
 from gateway.services.run_history import RunHistory
 from gateway.services.source_service import SourceService
@@ -105,6 +106,7 @@ class Services:
     lineage: LineageService
     groups: GroupService
     sources: SourceService
+    resources: ResourceService
     admin: AdminFacts
     events: EventBus
     invalidation: Invalidation
@@ -193,6 +195,7 @@ def build_services(
         lineage=LineageService(query, environments, tiers),
         groups=GroupService(query, environments, tiers),
         sources=SourceService(query, environments, tiers),
+        resources=ResourceService(query, environments, tiers),
         admin=admin,
         events=events,
         invalidation=invalidation,

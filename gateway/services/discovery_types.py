@@ -374,3 +374,18 @@ class JobDependencies(Wired, frozen=True):
     id: BigInt
     run_id: BigInt
     rows: list[DependentNode]
+
+
+class DefinedNode(Wired, frozen=True):
+    unique_id: str
+    name: str | None
+    tags: list[str] | None
+    parent_ids: list[str]
+
+
+class DefinitionsState(Wired, frozen=True):
+    lineage: list[DefinedNode]
+
+
+class EnvironmentDefinitions(Wired, frozen=True):
+    applied: DefinitionsState | None

@@ -83,6 +83,25 @@ def test_a_run_says_why_it_failed(account: dbtAccount, demo_folder: Path) -> Non
     assert run.title.endswith(" UTC")
 
 
+def test_a_project_and_a_model_have_resources_around_them(account: dbtAccount, oracle: Oracle) -> None:
+    project = account.project("finance")
+    seeds = project.get_resources(["seed"])
+    assert seeds
+    assert [(one.resource_id, one.resource_type) for one in seeds] == [
+        (f"finance/{one.unique_id}", "seed") for one in sorted(seeds, key=lambda one: one.unique_id)
+    ]
+    assert [one.unique_id for one in project.get_resources(["model"])] == sorted(
+        model.unique_id for model in oracle.project("finance").models
+    )
+    model = next(one for one in project.models if one.get_upstream_models())
+    around = model.get_lineage("upstream", 1, ["model"])
+    assert (around[0].level, around[0].resource.resource_id) == (0, model.model_id)
+    assert [one.resource.resource_id for one in around[1:]] == [one.model_id for one in model.get_upstream_models()]
+    for wrong in ({"direction": "sideways"}, {"depth": 51}, {"resource_types": ["table"]}):
+        with pytest.raises(InvalidArgumentError):
+            model.get_lineage(**wrong)  # type: ignore[arg-type]
+
+
 # Model
 
 

@@ -52,7 +52,7 @@ def test_every_field_of_the_schema_is_known_to_strawberry_and_plain_or_a_corouti
 
 def test_types_tell_their_objects_by_class_alone() -> None:
     judging = [kind for kind in object_types() if kind.is_type_of is not None]
-    results = {"ModelRun", "TestRun", "NodeRun"}
+    results = {"ModelRun", "TestRun", "NodeRun", "Source", "Seed", "Snapshot", "Exposure", "OtherResource"}
     assert {kind.name for kind in judging} == {"Account", "Project", "Model", "Job", "Run"} | results
     for kind in judging:
         source = inspect.getsource(kind.is_type_of)  # type: ignore[arg-type]  # not None, see above

@@ -20,7 +20,8 @@ def read_schema() -> GraphQLSchema:
 
 # Fields with tests of their own, against computations of their own: the oracle of the hierarchy does not know them.
 COMPUTED_ELSEWHERE = {
-    "Model": {"changePoints", "runtimeSeries"},
+    "Project": {"resources"},
+    "Model": {"changePoints", "lineage", "runtimeSeries"},
     "Job": {"changePoints", "runtimeSeries"},
     "Run": {
         *{
@@ -96,5 +97,6 @@ def demo_values(oracle: Oracle) -> Mapping[str, Sequence[Any]]:
         "gitBranches": sorted({run.record["git_branch"] for run in oracle.runs}),
         "startedSince": ["2026-02-28T00:00:00Z", "2026-03-08T05:00:00+00:00"],
         "startedUntil": ["2026-03-09T00:00:00Z", "2026-03-13T12:30:00+01:00"],
+        "depth": [1, 2, 50],
         "lastRuns": [1, 2, 3, 5, 10, 100],
     }

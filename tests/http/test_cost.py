@@ -252,7 +252,7 @@ class Reckoning:
 
 INPUTS = {
     *("SearchFilter", "ModelFilter", "ProjectFilter", "SourceFilter", "HistoryScope", "JobFilter", "RunFilter"),
-    *("ModelOrder", "JobOrder", "RunOrder", "SourceOrder", "NodeResultFilter", "NodeResultOrder"),
+    *("ModelOrder", "JobOrder", "RunOrder", "SourceOrder", "NodeResultFilter", "NodeResultOrder", "ResourceFilter"),
 }
 
 

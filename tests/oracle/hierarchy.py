@@ -565,6 +565,7 @@ FIELDS: dict[str, dict[str, Getter]] = {
     },
     "Model": {
         "id": lambda one: one.id,
+        "resourceType": lambda one: "MODEL",
         "uniqueId": lambda one: one.unique_id,
         "name": lambda one: one.node.name,
         "packageName": lambda one: one.node.package,
@@ -612,6 +613,7 @@ FIELDS: dict[str, dict[str, Getter]] = {
     "Source": {
         **{name: (lambda one, name=name: one.facts[name]) for name in ("uniqueId", "sourceName", "name")},  # type: ignore[misc]
         "freshness": lambda one: one.facts,
+        "resourceType": lambda one: "SOURCE",
         "id": lambda one: "/".join(one.id),
     },
     "SourceFreshness": _plain(

@@ -94,8 +94,8 @@ def test_strawberrys_own_schema_object_is_where_the_runner_expects_it(schema: st
 
 NULL_ONLY_WITH_AN_ERROR = {
     "Account": "projects models jobs sources slowestModels longestRunningJobs",
-    "Project": "models jobs sources modelCount jobCount slowestModels longestRunningJobs",
-    "Model": "runs jobs tests upstream downstream freshness runtimeSeries changePoints",
+    "Project": "models resources jobs sources modelCount jobCount slowestModels longestRunningJobs",
+    "Model": "runs lineage jobs tests upstream downstream freshness runtimeSeries changePoints",
     "Job": "runs models slowestModels runtimes averageRuntime averageModelRuntime runtimeSeries changePoints",
     "ChangePoint": "firstRunRange",
     "Run": "steps modelCount modelRuns nodeResults failures failureCount newlyBroken recovered models slowestModels"

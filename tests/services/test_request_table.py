@@ -118,9 +118,13 @@ QUESTIONS: dict[str, Least] = {
     "{ account { models(first: 100) { nodes { id freshness { status } } } } }": (
         lambda n: 1 + models(n) + shown(n) + 1
     ),
-    "{ account { runs(first: 20) { nodes { status failures(first: 5) { message } } } } }": lambda n: 1 + 1 + failures(n),
+    "{ account { runs(first: 20) { nodes { status failures(first: 5) { message } } } } }": lambda n: (
+        1 + 1 + failures(n)
+    ),
     "{ account { runs(first: 20) { nodes { title error failureCount } } } }": lambda n: 1 + 1 + jobs(n) + failures(n),
-    "{ account { runs(first: 20, filter: {statuses: [FAILURE]}) { nodes { id error } } } }": lambda n: 1 + 1 + failures(n),
+    "{ account { runs(first: 20, filter: {statuses: [FAILURE]}) { nodes { id error } } } }": lambda n: (
+        1 + 1 + failures(n)
+    ),
     f'{{ run(id: "{RUN}") {{ nodeResults(first: 100) {{ totalCount byStatus {{ status count }} }} }} }}': (
         lambda n: 1 + 2
     ),

@@ -22,6 +22,7 @@ from gateway.discovery_api.models.filters import (
 from gateway.discovery_api.models.reports import RunStatus
 from gateway.hierarchy import filters as hierarchy
 from gateway.hierarchy import history, list_filters, node_result, status
+from gateway.hierarchy.resource import LineageDirection
 from gateway.hierarchy.resource_type import ResourceType
 from gateway.hierarchy.runtime_series import Certainty
 from gateway.hierarchy.variants import ALL_VARIANTS, Variant
@@ -91,6 +92,26 @@ def _resource_type(word: str) -> ResourceType:
     if word not in known:
         raise InvalidArgumentError(f"resource_types is a list of {', '.join(known)}; {word!r} has no results.")
     return known[word]
+
+
+def types_wanted(resource_types: Iterable[str] | None) -> tuple[ResourceType, ...] | None:
+    """What dbt calls types of resources. Raises InvalidArgumentError for words that nobody knows."""
+    if resource_types is None:
+        return None
+    known = {one.value: one for one in ResourceType}
+    words = _words("resource_types", resource_types)
+    unknown = [word for word in words if word not in known]
+    if unknown:
+        raise InvalidArgumentError(f"resource_types is a list of {', '.join(known)}; {unknown[0]!r} is none of them.")
+    return tuple(known[word] for word in words)
+
+
+def direction_wanted(direction: str) -> LineageDirection:
+    """Which way to walk. Raises InvalidArgumentError for a word that is none."""
+    known = [one.value for one in LineageDirection]
+    if direction not in known:
+        raise InvalidArgumentError(f"direction is one of {', '.join(known)}; {direction!r} is none of them.")
+    return LineageDirection(direction)
 
 
 def history_wanted(given: HistoryScope | None) -> history.HistoryScope | None:

@@ -10,6 +10,8 @@ from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import node_result as result_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import run_failure as failure_facts
+from gateway.hierarchy.resource_type import resource_type_of
+from gateway.queries import resources
 
 
 class Project(Report):
@@ -62,6 +64,35 @@ class Model(Report):
             last_run_status=RunStatus(facts.last_run_status.value) if facts.last_run_status else None,
             last_run_error=facts.last_run_error,
         )
+
+
+class Resource(Report):
+    """Anything a project defines; `resource_type` is what dbt calls it: model, seed, exposure, macro and so on."""
+
+    resource_id: str
+    unique_id: str
+    name: str
+    resource_type: str
+
+    @classmethod
+    def of(cls, facts: resources.Resource) -> Resource:
+        return cls(
+            resource_id=facts.id,
+            unique_id=facts.unique_id,
+            name=facts.name,
+            resource_type=resource_type_of(facts.unique_id).value,
+        )
+
+
+class LineageResource(Report):
+    """A resource in a lineage; `level` is negative upstream, 0 for the model itself."""
+
+    level: int
+    resource: Resource
+
+    @classmethod
+    def of(cls, facts: resources.LineageResource) -> LineageResource:
+        return cls(level=facts.level, resource=Resource.of(facts.resource))
 
 
 class Owner(Report):

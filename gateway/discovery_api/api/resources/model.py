@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Unpack
 
 from gateway.discovery_api.api.arguments import (
@@ -11,8 +11,10 @@ from gateway.discovery_api.api.arguments import (
     MOST_LAST_RUNS,
     MOST_POINTS,
     certainty_wanted,
+    direction_wanted,
     ensure_count,
     models_filter,
+    types_wanted,
 )
 from gateway.discovery_api.api.resources.model_state import ModelState
 from gateway.discovery_api.api.resources.run import Run
@@ -34,9 +36,10 @@ from gateway.hierarchy.job import Run as RunFacts
 from gateway.hierarchy.model import Model as Facts
 from gateway.hierarchy.model import ModelDetails, ModelRun
 from gateway.hierarchy.ranking import Ranked, Ranking
+from gateway.hierarchy.resource import ALWAYS_SHOWN, MOST_LEVELS, MOST_RESOURCES, Walk
 from gateway.loading.field_context import FieldContext
 from gateway.loading.projection import Projection
-from gateway.queries import freshness, jobs, lineage, models, run_models, runtime_series
+from gateway.queries import freshness, jobs, lineage, models, resources, run_models, runtime_series
 from gateway.services.models.model_details import DETAIL_FIELDS
 
 if TYPE_CHECKING:
@@ -156,6 +159,31 @@ class Model(ModelState):
         known = self._facts
         return self._client.ask(
             lambda field_context: field_context.loaders.details(known), lambda found: found, projection=_DETAILED
+        )
+
+    def get_lineage(
+        self,
+        direction: str = "both",
+        depth: int = 1,
+        resource_types: Iterable[str] | None = None,
+        *,
+        first: int = 500,
+        refresh: bool = False,
+    ) -> list[records.LineageResource]:
+        """What stands around it, nearest first, itself included: `direction` is upstream, downstream or both, `depth`
+        how many levels are walked (1 to 50), `first` how many resources are returned at most (1 to 5000).
+
+        `resource_types` are dbt's words for what to list; the walk passes through the others. None lists models,
+        sources, seeds, snapshots and exposures.
+        """
+        types, known = types_wanted(resource_types), self._facts
+        ensure_count("depth", depth, MOST_LEVELS)
+        ensure_count("first", first, MOST_RESOURCES)
+        walk = Walk(direction_wanted(direction), depth, frozenset(ALWAYS_SHOWN if types is None else types), first)
+        return self._client.ask(
+            lambda field_context: resources.lineage_of_model(field_context, known, walk),
+            lambda found: [records.LineageResource.of(one) for one in found.resources],
+            refresh=refresh,
         )
 
     def freshness(self, *, refresh: bool = False) -> RunStatus:

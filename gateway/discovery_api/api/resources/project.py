@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Unpack
 
 from gateway.discovery_api.api.arguments import (
@@ -13,6 +13,7 @@ from gateway.discovery_api.api.arguments import (
     models_filter,
     statuses_wanted,
     two_filters,
+    types_wanted,
     variants_left_out,
 )
 from gateway.discovery_api.api.resources.job import Job
@@ -30,8 +31,9 @@ from gateway.discovery_api.models import (
 from gateway.discovery_api.models import resources as records
 from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.hierarchy.project import Project as Facts
+from gateway.hierarchy.resource import ResourceFilter
 from gateway.loading.field_context import FieldContext
-from gateway.queries import jobs, models, rankings, sources
+from gateway.queries import jobs, models, rankings, resources, sources
 from gateway.queries.projects import find_project
 
 
@@ -140,6 +142,28 @@ class Project:
         return self._client.ask(
             lambda field_context: sources.select_sources(field_context, [project], wanted),
             lambda found: [SourceReport.of_project(one) for one in found],
+            refresh=refresh,
+        )
+
+    def get_resources(
+        self,
+        resource_types: Iterable[str] | None = None,
+        *,
+        name_contains: str | None = None,
+        tags: Iterable[str] | None = None,
+        refresh: bool = False,
+    ) -> list[records.Resource]:
+        """Everything it defines, ordered by unique id: models, seeds, snapshots, sources, exposures, metrics, semantic
+        models, saved queries, tests and macros.
+
+        `resource_types` are dbt's words (model, test, seed, macro …), `name_contains` is compared without case, one of
+        the `tags` is enough; None is no constraint. Types that are not asked for are not read.
+        """
+        tags = None if tags is None else tuple(tags)
+        wanted, project = ResourceFilter(types_wanted(resource_types), name_contains, tags), self._facts
+        return self._client.ask(
+            lambda field_context: resources.select_resources(field_context, project, wanted),
+            lambda found: [records.Resource.of(one) for one in found],
             refresh=refresh,
         )
 

@@ -1,0 +1,90 @@
+"""Questions about everything that a project defines, and what stands around a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gateway.concurrency.checkpoints import checkpoint, pieces
+from gateway.hierarchy.model import Model
+from gateway.hierarchy.project import Project
+from gateway.hierarchy.resource import Definition, LineageLink, OtherResource, ResourceFilter, Walk, resource_of
+from gateway.hierarchy.resource_type import ResourceType
+from gateway.hierarchy.source import Source
+from gateway.loading.field_context import FieldContext
+from gateway.queries.projects import project_of_environment
+
+Resource: TypeAlias = Model | Source | OtherResource
+"""Anything that a project defines. All have: id, unique_id, name, resource_type."""
+
+# Microseconds of walking from a node to the next.
+_STEPS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LineageResource:
+    """A resource and its level: negative upstream, 0 for the start."""
+
+    level: int
+    resource: Resource
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLineage:
+    """What stands around a model, nearest first; the links name resources by their ids. `left_out` says how many
+    lie further away than the depth, or behind the most that were asked for."""
+
+    resources: tuple[LineageResource, ...]
+    links: tuple[LineageLink, ...]
+    left_out: int
+
+
+async def select_resources(
+    context: FieldContext, project: Project, criteria: ResourceFilter | None = None
+) -> list[Resource]:
+    """The resources of a project that match, ordered by unique id. Groups of types that the criteria leave out are not
+    read."""
+    criteria = criteria or ResourceFilter()
+    types = criteria.wanted_types
+    if not types:
+        return []
+    found = await context.loaders.definitions(project, types)
+    kept: list[Definition] = []
+    async for piece in pieces(list(found.values())):
+        kept += filter(criteria.admits, piece)
+    return await _shown(context, project, kept)
+
+
+async def lineage_of_model(context: FieldContext, model: Model, walk: Walk) -> ModelLineage:
+    """What stands around a model."""
+    project = await project_of_environment(context, model.environment_id)
+    if project is None:
+        return ModelLineage((LineageResource(0, model),), (), 0)
+    found = await context.loaders.definitions(project, walk.types | {ResourceType.MODEL})
+    await checkpoint(_STEPS * len(found))
+    around = walk.around(found, model.unique_id)
+    others = [found[name] for name in around.levels if name != model.unique_id]
+    by_unique_id = {one.unique_id: one for one in await _shown(context, project, others)}
+    resources = {**by_unique_id, model.unique_id: model}
+    ids = {name: resource.id for name, resource in resources.items()}
+    return ModelLineage(
+        tuple(LineageResource(level, resources[name]) for name, level in around.levels.items()),
+        tuple(LineageLink(ids[one.parent_id], ids[one.child_id], one.indirect) for one in around.links),
+        around.left_out,
+    )
+
+
+async def _shown(context: FieldContext, project: Project, definitions: Iterable[Definition]) -> list[Resource]:
+    """Models and sources with all that is known of them, where their own lists hold them."""
+    listed = list(definitions)
+    types = {one.resource_type for one in listed}
+    models = (await context.loaders.models(project)).by_unique_id if ResourceType.MODEL in types else {}
+    sources = await context.loaders.sources(project.environment_id) if ResourceType.SOURCE in types else {}
+    shown: list[Resource] = []
+    async for piece in pieces(listed):
+        for one in piece:
+            source = sources.get(one.unique_id)
+            known = models.get(one.unique_id) or (Source(project, source) if source else None)
+            shown.append(known or resource_of(project, one))
+    return shown
