@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -85,9 +86,11 @@ async def open_upstream(
 def _temporary_directory() -> Iterator[Path]:
     """A folder for the block. A process that was forked meanwhile leaves it to the one that made it."""
     owner = os.getpid()
-    place = tempfile.mkdtemp(prefix="gateway-")
+    # Named before it is made: a signal may end the process at the moment after.
+    place = Path(tempfile.gettempdir()) / f"gateway-{secrets.token_hex(8)}"
     try:
-        yield Path(place)
+        place.mkdir(mode=0o700)
+        yield place
     finally:
         if os.getpid() == owner:
             shutil.rmtree(place, ignore_errors=True)
