@@ -23,7 +23,8 @@ export interface Heat {
 
 /** Runs oldest first, models by the time they took altogether, the longest first. */
 export function heatLayout(cells: readonly Cell[], runs: readonly { id: string; startTime: string | null }[]): Heat {
-  const columns = runs.filter((run) => cells.some((cell) => cell.runId === run.id)).reverse();
+  const executed = new Set(cells.map((cell) => cell.runId));
+  const columns = runs.filter((run) => executed.has(run.id)).reverse();
   const places = new Map(columns.map((run, place) => [run.id, place]));
   const byModel = new Map<string, (Cell | undefined)[]>();
   for (const cell of cells) {

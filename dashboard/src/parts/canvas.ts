@@ -35,3 +35,12 @@ export function onTheme(draw: () => void): () => void {
     dark.removeEventListener("change", draw);
   };
 }
+
+/** A colour between two, both written as #rrggbb: 0 is the first, 1 the second. */
+export function mixed(from: string, to: string, share: number): string {
+  const channel = (place: number) => {
+    const [a, b] = [from, to].map((colour) => parseInt(colour.slice(place, place + 2), 16)) as [number, number];
+    return Math.round(a + (b - a) * share);
+  };
+  return `rgb(${channel(1)} ${channel(3)} ${channel(5)})`;
+}

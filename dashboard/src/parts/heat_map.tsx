@@ -4,7 +4,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { go, href } from "../address";
 import { changeText, duration, localTime, statusText } from "../format";
 import { ratioScale, type Heat } from "../layout/heat";
-import { onTheme, prepared, themeColours } from "./canvas";
+import { mixed, onTheme, prepared, themeColours } from "./canvas";
 import { useWidth } from "./width";
 
 const ROW = 20;
@@ -22,12 +22,23 @@ export function HeatMap({ heat }: { heat: Heat }) {
   const rows = heat.rows.slice(0, MOST_ROWS);
   const label = Math.min(260, width.value * 0.35);
   const step = Math.min(36, (width.value - label) / Math.max(1, heat.runs.length));
-  const draw = () => {
-    const context = canvas.current && width.value ? prepared(canvas.current, width.value, rows.length * ROW) : null;
-    if (context) paint(context, { ...heat, rows }, { label, step, chosen: chosen.value });
+  const base = useRef<HTMLCanvasElement | null>(null);
+  const drawAll = () => {
+    base.current = width.value ? picture({ ...heat, rows }, { width: width.value, label, step }) : null;
+    drawChoice();
   };
-  useLayoutEffect(draw, [heat, width.value, chosen.value]);
-  useLayoutEffect(() => onTheme(draw), [heat]);
+  const drawChoice = () => {
+    if (!canvas.current || !base.current) return;
+    const context = prepared(canvas.current, width.value, rows.length * ROW);
+    context?.drawImage(base.current, 0, 0, width.value, rows.length * ROW);
+    if (!context || !chosen.value) return;
+    context.strokeStyle = themeColours()("text");
+    context.lineWidth = 2;
+    context.strokeRect(label + chosen.value.column * step, chosen.value.row * ROW, step - 1, ROW - 1);
+  };
+  useLayoutEffect(drawAll, [heat, width.value]);
+  useLayoutEffect(drawChoice, [chosen.value]);
+  useLayoutEffect(() => onTheme(drawAll), [heat, width.value]);
   const choose = (row: number, column: number) => {
     const isInside = row >= 0 && row < rows.length && column >= 0 && column < heat.runs.length;
     if (isInside) chosen.value = { row, column };
@@ -62,51 +73,49 @@ const NOTE = "Columns are runs, oldest left; rows are models. Blue ran faster th
 const MOVES: Record<string, [number, number]> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 interface Measures {
+  width: number;
   label: number;
   step: number;
-  chosen: Choice | null;
 }
 
-function paint(context: CanvasRenderingContext2D, heat: Heat, { label, step, chosen }: Measures): void {
+/** The whole picture, drawn once; what is chosen is drawn over it. */
+function picture(heat: Heat, { width, label, step }: Measures): HTMLCanvasElement {
+  const canvas = document.createElement("canvas");
+  const context = prepared(canvas, width, heat.rows.length * ROW);
+  if (!context) return canvas;
   const colour = themeColours();
-  context.clearRect(0, 0, 1e5, heat.rows.length * ROW);
   context.font = "12px system-ui, sans-serif";
   context.textBaseline = "middle";
-  heat.rows.forEach((row, y) => {
-    context.fillStyle = colour("text");
-    context.fillText(shortened(context, row.modelId, label - 10), 0, y * ROW + ROW / 2);
+  context.fillStyle = colour("text");
+  heat.rows.forEach((row, y) => context.fillText(shortened(context, row.modelId, label - 10), 0, y * ROW + ROW / 2));
+  for (const [level, places] of byLevel(heat)) {
+    context.fillStyle = mixed(colour("even"), colour(level > 0 ? "hot" : "cold"), Math.abs(level) / LEVELS);
+    for (const [x, y] of places) context.fillRect(label + x * step, y * ROW, Math.max(1, step - 1), ROW - 1);
+  }
+  context.fillStyle = colour("text");
+  heat.rows.forEach((row, y) =>
+    row.cells.forEach((cell, x) => {
+      if (cell?.status === "FAILURE") context.fillText("✕", label + x * step + step / 2 - 4, y * ROW + ROW / 2);
+    }),
+  );
+  return canvas;
+}
+
+const LEVELS = 12;
+
+/** Cells of one colour together: setting a colour costs more than filling a cell. */
+function byLevel(heat: Heat): Map<number, [number, number][]> {
+  const levels = new Map<number, [number, number][]>();
+  heat.rows.forEach((row, y) =>
     row.cells.forEach((cell, x) => {
       if (!cell) return;
-      const ratio = ratioScale(cell.runtime, row.median);
-      fill(context, { x: label + x * step, y: y * ROW, width: Math.max(1, step - 1), height: ROW - 1 }, ratio, colour);
-      if (cell.status === "FAILURE") {
-        context.fillStyle = colour("FAILURE");
-        context.fillText("✕", label + x * step + step / 2 - 4, y * ROW + ROW / 2);
-      }
-    });
-  });
-  if (chosen) {
-    context.strokeStyle = colour("text");
-    context.lineWidth = 2;
-    context.strokeRect(label + chosen.column * step, chosen.row * ROW, step - 1, ROW - 1);
-  }
-}
-
-interface Box {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
-}
-
-function fill(context: CanvasRenderingContext2D, box: Box, ratio: number, colour: (name: string) => string): void {
-  context.fillStyle = colour("even");
-  context.fillRect(box.x, box.y, box.width, box.height);
-  if (ratio === 0) return;
-  context.globalAlpha = Math.abs(ratio);
-  context.fillStyle = colour(ratio > 0 ? "hot" : "cold");
-  context.fillRect(box.x, box.y, box.width, box.height);
-  context.globalAlpha = 1;
+      const level = Math.round(ratioScale(cell.runtime, row.median) * LEVELS);
+      const places = levels.get(level) ?? [];
+      places.push([x, y]);
+      levels.set(level, places);
+    }),
+  );
+  return levels;
 }
 
 function shortened(context: CanvasRenderingContext2D, text: string, room: number): string {
