@@ -15,6 +15,7 @@ const LAZY: Record<Exclude<PageName, "account">, () => Promise<PageOf>> = {
   run: () => import("./pages/run").then((module) => module.RunPage),
   model: () => import("./pages/model").then((module) => module.ModelPage),
   job: () => import("./pages/job").then((module) => module.JobPage),
+  calendar: () => import("./pages/calendar").then((module) => module.CalendarPage),
   search: () => import("./pages/search").then((module) => module.SearchPage),
 };
 const loaded = signal<Partial<Record<PageName, PageOf>>>({ account: AccountPage });
@@ -46,6 +47,7 @@ function App() {
       <a class="unseen" href="#main">Skip to the page</a>
       <header class="bar">
         <a class="brand" href="?">{given.title}</a>
+        <a href="?calendar=">Calendar</a>
         <button type="button" class="search" onClick={openSearch}>
           Search <kbd>{/Mac|iPhone|iPad/.test(navigator.platform) ? "⌘K" : "Ctrl K"}</kbd>
         </button>

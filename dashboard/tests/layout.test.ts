@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { changeText, duration } from "../src/format";
 import { bucketRuns, periodOf, usualPeriod, within } from "../src/layout/buckets";
+import { calendarOf } from "../src/layout/calendar";
 import { groupByCause, shortMessage } from "../src/layout/causes";
 import { csv } from "../src/layout/csv";
 import { barAt, ganttLayout } from "../src/layout/gantt";
@@ -96,6 +97,21 @@ test("a heat map has runs oldest first, and models by the time they took", () =>
     ["a", 1.5, 2, [1, 2]],
   ]);
   assert.deepEqual([median([3, 1, 2]), ratioScale(4, 1), ratioScale(1, 4), ratioScale(1, 1), ratioScale(1, 0)], [2, 1, -1, 0, 0]);
+});
+
+test("a calendar counts runs at once in every hour they touch", () => {
+  const timed = (startTime: string | null, runtime: number | null, queueSeconds = 0) => ({ startTime, runtime, queueSeconds });
+  const days = calendarOf([
+    timed(at("10T18:20:00"), 3600, 5), // 23:50 to 00:50 in India
+    timed(at("10T18:30:00"), 60), // midnight
+    timed(at("10T18:31:00"), null, 7), // as the one before ends
+    timed(null, 9),
+  ]);
+  assert.deepEqual(days.map((day) => day.hours.flatMap((hour, place) => (hour.peak ? [[place, hour.peak, hour.began, hour.queueSeconds]] : []))), [
+    [[23, 1, 1, 5]],
+    [[0, 2, 2, 7]],
+  ]);
+  assert.deepEqual(calendarOf([]), []);
 });
 
 test("failures with one cause are one item, whatever job they befell", () => {

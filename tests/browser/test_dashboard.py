@@ -44,6 +44,7 @@ PAGES = {
     "model": "?model=finance.fct_invoices",
     "job": "?job=302001",
     "search": "?search=fct",
+    "calendar": "?calendar=",
 }
 SHOWN = "document.querySelector('main section') !== null"
 TEXT = "(document.querySelector('main')?.innerText ?? '')"

@@ -27,6 +27,7 @@ from tests.serving import Gateway, serving
 # again. A model's code and details are read each time.
 SCREENS: dict[str, tuple[dict[str, Any], int, int]] = {
     "account": ({}, 10, 0),
+    "calendar": ({}, 4, 0),
     "job": ({"id": "302001"}, 6, 0),
     "model": ({"id": "finance.fct_invoices"}, 10, 1),
     "run": ({"id": "70437490011508"}, 7, 0),
