@@ -190,8 +190,7 @@ def _require_file(url: str) -> None:
     names_file = address.get_backend_name() == "sqlite" and address.database not in (None, "", ":memory:")
     if names_file and not Path(str(address.database)).exists():
         raise ConfigurationError(
-            f"{_shown(url)} does not exist: correct the address, or make it with `gateway ingest DIR --store URL` "
-            "or --create."
+            f"{_shown(url)} does not exist: correct the address, or make it with `gateway ingest DIR --store URL`."
         )
 
 

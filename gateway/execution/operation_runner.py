@@ -26,7 +26,7 @@ from gateway.execution.fast_path.compiled_executor import Compiled
 from gateway.execution.fast_path.operations import Operations
 from gateway.execution.per_document import PerDocument
 from gateway.execution.piecewise_executor import PiecewiseExecutor
-from gateway.execution.validation import Validator
+from gateway.execution.validation import Validator, explained
 from gateway.loading.field_context import PartialFailure
 from gateway.loading.projection import Projection, projection_of
 from gateway.schema.context import GatewayContext
@@ -124,7 +124,7 @@ class OperationRunner:
         invalid = self._validated.of(document)
         if not invalid:
             return None
-        errors = [_with_code(error, "GRAPHQL_VALIDATION_FAILED") for error in invalid]
+        errors = [_with_code(explained(error), "GRAPHQL_VALIDATION_FAILED") for error in invalid]
         return Outcome(None, self._disclosure.told(errors, _NO_SUCH_DOCUMENT), executed=False)
 
     async def _execute(

@@ -36,6 +36,23 @@ class Validator:
         return validate(self._schema, document, [self._rules], most, hide_suggestions=hide_suggestions)
 
 
+ABORTED = {
+    "Validation aborted.": (
+        "Checking the document takes too long: it selects fields of one name, or spreads fragments, too often. Select"
+        " each field once, spread each fragment once, or split the document."
+    ),
+    "Too many validation errors, error limit reached. Validation aborted.": (
+        "The document has more errors than are listed. Correct those, then send it again."
+    ),
+}
+"""What a caller can do where graphql-core gives up, by its words for it."""
+
+
+def explained(error: GraphQLError) -> GraphQLError:
+    """A validation error that says what to do; most are graphql-core's own."""
+    return GraphQLError(ABORTED[error.message]) if error.message in ABORTED else error
+
+
 class _RuleVisitor(NamedTuple):
     """A rule, by its place, that does something with a kind of node: by which of its methods."""
 

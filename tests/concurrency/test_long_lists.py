@@ -103,3 +103,16 @@ async def test_thousands_of_references_let_a_neighbour_on(gateway: Gateway) -> N
     assert reply.data == {"_entities": [None] * 5_000}
     assert {error["extensions"]["code"] for error in reply.errors} == {"NOT_FOUND"}
     assert calls < 180_000
+
+
+@pytest.mark.slow
+async def test_runs_that_are_asked_for_one_by_one_let_a_neighbour_on(gateway: Gateway) -> None:
+    """dbt's list names none of them, so each is asked alone: requests begin a few in a turn, not all in one."""
+    keys = [{"__typename": "Run", "id": f"90000000{number}"} for number in range(300)]
+    query = "query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }"
+    await gateway.data("{ account { jobs { totalCount } } }")
+    reply, calls = await longest_stretch(gateway.ask(query, r=keys))
+    assert {error["extensions"]["code"] for error in reply.errors} == {"NOT_FOUND"}
+    assert sum(gateway.upstream.operations.values()) >= 300
+    # 25,000 where all requests of a list begin in the same turn.
+    assert calls < 21_000

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +58,22 @@ async def test_facts_are_never_signed_with_nothing(
             pass
 
 
-async def test_other_types_under_our_names_cost_themselves_only(demo_store: str, redis: OwnRedis) -> None:
+async def test_forgeries_under_our_names_cost_themselves_only(demo_store: str, redis: OwnRedis) -> None:
     async with serving(settings_for(demo_store, redis)) as first:
         assert await counts(first) == COUNTS
     async with Redis.from_url(redis.url) as store:
         names = [name async for name in store.scan_iter("dbt-gateway:*") if b":header:" in name or b":account:" in name]
         assert names
+        signed = [await store.get(name) for name in names]
         for place, name in enumerate(names):
+            poison: list[Callable[[bytes], Any]] = [
+                lambda one: store.lpush(one, "x"),
+                lambda one: store.hset(one, "a", "b"),
+                lambda one: store.set(one, b"\0" * 100),
+                lambda one, other=signed[place - 1]: store.set(one, other),
+            ]
             await store.delete(name, name + b":lease")
-            await (store.lpush(name, "x") if place % 2 else store.hset(name, "a", "b"))  # type: ignore[misc]
+            await poison[place % 4](name)
             await store.set(name + b":lease", "somebody who never ends")
     async with serving(settings_for(demo_store, redis)) as second:
         assert await counts(second) == COUNTS

@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from graphql import (
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLError,
     GraphQLField,
     GraphQLList,
     GraphQLObjectType,
     GraphQLOutputType,
+    InlineFragmentNode,
+    SelectionNode,
+    SelectionSetNode,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -33,6 +39,9 @@ from gateway.local_platform.discovery.fields import PlainField
 # To compile a selection takes as long as a few objects by graphql-core.
 _FEW = 8
 
+MOST_ANSWERED = 5_000_000
+"""Fields of rows in one answer; what the archive holds may be more than was estimated. 100,000 models of 40 fit."""
+
 
 class ColumnExecutor(Executor[Any]):
     """Executes one operation. Values, errors and their places are graphql-core's."""
@@ -40,13 +49,19 @@ class ColumnExecutor(Executor[Any]):
     def __init__(self, *parts: Any, **named_parts: Any) -> None:
         super().__init__(*parts, **named_parts)
         self._columns: dict[tuple[int, tuple[int, ...]], Column | None] = {}
+        self._sizes: dict[int, int] = {}
+        self._left = MOST_ANSWERED
 
     def complete_list_value(
         self, return_type: GraphQLList[GraphQLOutputType], field_details_list: FieldDetailsList, *where_and_what: Any
     ) -> Any:
-        """A long list of plain objects in one go. Whatever goes wrong there, graphql-core does over."""
+        """A long list of plain objects in one go. Whatever goes wrong there, graphql-core does over.
+
+        Raises where all lists together have more than an answer may.
+        """
         result = where_and_what[2]
         if type(result) in (list, tuple) and len(result) >= _FEW:
+            self._spend(len(result), field_details_list)
             column = self._items(return_type.of_type, field_details_list)
             if column is not None:
                 try:
@@ -54,6 +69,28 @@ class ColumnExecutor(Executor[Any]):
                 except Exception:  # noqa: S110  # graphql-core meets it again, and knows what error belongs where
                     pass
         return super().complete_list_value(return_type, field_details_list, *where_and_what)
+
+    def _spend(self, rows: int, details: FieldDetailsList) -> None:
+        """Counts the fields of rows that are about to be answered."""
+        self._left -= rows * sum(self._size(each.node.selection_set) for each in details)
+        if self._left < 0:
+            message = f"The answer has more than {MOST_ANSWERED:,} values. Ask for fewer fields, runs or rows at once."
+            raise GraphQLError(message, extensions={"code": "COMPLEXITY_EXCEEDED"})
+
+    def _size(self, selections: SelectionSetNode | None) -> int:
+        """How many fields a selection set has, those within them included. Looked at once."""
+        if selections is None:
+            return 0
+        key = id(selections)
+        if key not in self._sizes:
+            self._sizes[key] = sum(map(self._size_of, selections.selections))
+        return self._sizes[key]
+
+    def _size_of(self, selection: SelectionNode) -> int:
+        if isinstance(selection, FragmentSpreadNode):
+            return self._size(self.fragment_definitions[selection.name.value].selection_set)
+        own = isinstance(selection, FieldNode)
+        return own + self._size(selection.selection_set) if isinstance(selection, FieldNode | InlineFragmentNode) else 0
 
     def _items(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Column | None:
         """From a list's items to what is encoded as them. The same field of other objects has the same column."""

@@ -25,6 +25,7 @@ from gateway.archive.retention import forget_newest_runs
 from gateway.concurrency.bounded_map import ComputedMap
 from gateway.errors import ConfigurationError
 from gateway.local_platform.discovery.column_executor import ColumnExecutor
+from gateway.local_platform.discovery.complexity import TooComplex, check_complexity
 from gateway.local_platform.discovery.schema import create_schema
 from gateway.local_platform.discovery.selection import count_fields
 from gateway.local_platform.discovery.session import DerivedCaches, Session
@@ -42,6 +43,10 @@ _TOO_COMPLEX = {
     "message": "Error: This query exceeds the complexity limit. Ask for fewer fields or fewer nodes at once.",
     "extensions": {"code": "COMPLEXITY_EXCEEDED"},
 }
+_ABORTED = (
+    "Checking the document was given up here: it has more errors than are listed, or selects fields of one name too often."
+    " Correct what is listed, select each field once, or split the document."
+)
 _UNREADABLE = {
     "message": "The archive cannot be read; the platform's log says why.",
     "extensions": {"code": "INTERNAL_SERVER_ERROR"},
@@ -49,8 +54,8 @@ _UNREADABLE = {
 
 
 @dataclass(frozen=True)
-class ValidatedDocument:
-    """A document that was parsed and validated, or the errors that forbid its execution."""
+class ReadDocument:
+    """A document that was parsed, or validated as well, or the errors that forbid its execution."""
 
     document: DocumentNode | None
     errors: tuple[GraphQLError, ...]
@@ -70,7 +75,8 @@ class DiscoveryApi:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._schema = create_schema()
-        self._documents: ComputedMap[ValidatedDocument] = ComputedMap(_KEPT_DOCUMENTS)
+        self._parses: ComputedMap[ReadDocument] = ComputedMap(_KEPT_DOCUMENTS)
+        self._documents: ComputedMap[ReadDocument] = ComputedMap(_KEPT_DOCUMENTS)
         self._memory = DerivedCaches()
 
     def answer(
@@ -81,7 +87,10 @@ class DiscoveryApi:
         faults: Faults = _NO_FAULTS,
     ) -> DiscoveryAnswer:
         """Executes one operation. A request that cannot be executed is 400, an executed one 200."""
-        checked = self._checked(query)
+        try:
+            checked = self._checked(query, variables or {})
+        except TooComplex:
+            return DiscoveryAnswer(400, {"errors": [_TOO_COMPLEX]})
         if checked.document is None:
             return DiscoveryAnswer(400, {"errors": [_formatted(error) for error in checked.errors]})
         budget = faults.value("complexity")
@@ -117,29 +126,47 @@ class DiscoveryApi:
 
     def operation_name(self, query: str) -> str | None:
         """The name of the document's first named operation."""
-        named = (operation.name for operation in _operations(self._checked(query)) if operation.name)
+        named = (operation.name for operation in _operations(self._parsed(query)) if operation.name)
         return next((name.value for name in named), None)
 
-    def _checked(self, query: str) -> ValidatedDocument:
+    def _parsed(self, query: str) -> ReadDocument:
         if len(query) > _LONGEST_KEPT:
-            return self._check(query)
-        return self._documents.get(query, lambda: self._check(query))
+            return _parse(query)
+        return self._parses.get(query, lambda: _parse(query))
 
-    def _check(self, query: str) -> ValidatedDocument:
-        try:
-            document = parse(query, no_location=False, max_tokens=_MAX_TOKENS)
-        except GraphQLSyntaxError as error:
-            return ValidatedDocument(None, (_coded(error, "GRAPHQL_PARSE_FAILED"),))
-        except RecursionError:
-            return ValidatedDocument(
-                None, (_coded(GraphQLError("The document is nested too deeply."), "GRAPHQL_PARSE_FAILED"),)
-            )
+    def _checked(self, query: str, variables: Mapping[str, Any]) -> ReadDocument:
+        """The document as it may be executed, or why not. Raises TooComplex, before it is validated."""
+        parsed = self._parsed(query)
+        if parsed.document is None:
+            return parsed
+        check_complexity(self._schema, parsed.document, variables)
+        document = parsed.document
+        if len(query) > _LONGEST_KEPT:
+            return self._validate(document)
+        return self._documents.get(query, lambda: self._validate(document))
+
+    def _validate(self, document: DocumentNode) -> ReadDocument:
         errors = validate(self._schema, document)
-        coded = tuple(_coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
-        return ValidatedDocument(None if coded else document, coded)
+        coded = tuple(_coded(_explained(error), "GRAPHQL_VALIDATION_FAILED") for error in errors)
+        return ReadDocument(None if coded else document, coded)
 
 
-def _operations(checked: ValidatedDocument) -> list[OperationDefinitionNode]:
+def _explained(error: GraphQLError) -> GraphQLError:
+    """A validation error, with what to do where graphql-core gave up."""
+    return GraphQLError(_ABORTED) if error.message.endswith("Validation aborted.") else error
+
+
+def _parse(query: str) -> ReadDocument:
+    try:
+        return ReadDocument(parse(query, no_location=False, max_tokens=_MAX_TOKENS), ())
+    except GraphQLSyntaxError as error:
+        return ReadDocument(None, (_coded(error, "GRAPHQL_PARSE_FAILED"),))
+    except RecursionError:
+        nested = GraphQLError("The document is nested too deeply.")
+        return ReadDocument(None, (_coded(nested, "GRAPHQL_PARSE_FAILED"),))
+
+
+def _operations(checked: ReadDocument) -> list[OperationDefinitionNode]:
     definitions = checked.document.definitions if checked.document else ()
     return [definition for definition in definitions if isinstance(definition, OperationDefinitionNode)]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from gateway.concurrency.checkpoints import checkpoint
 from gateway.errors import GatewayError, NotFound, UpstreamRejected
 from gateway.hierarchy.job import Run, RunDetails
 from gateway.services.admin.admin_api import PAGE_SIZE, AdminApi
 from gateway.services.admin.admin_types import AdminRun
 from gateway.services.mapping import to_run, to_run_details
+
+_STEPS_OF_A_REQUEST = 200
 
 
 async def read_runs(api: AdminApi, run_ids: Sequence[int]) -> dict[int, Run | GatewayError]:
@@ -51,6 +54,7 @@ async def _list_runs(api: AdminApi, run_ids: Sequence[int]) -> list[Run]:
 
 
 async def _read_run(api: AdminApi, run_id: int) -> Run | GatewayError:
+    await checkpoint(_STEPS_OF_A_REQUEST)
     try:
         return to_run(await api.get("v2", f"/runs/{run_id}/", AdminRun))
     except GatewayError as failure:
