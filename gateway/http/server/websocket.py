@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -41,10 +42,18 @@ class GuardedSocket(WebSocketsSansIOProtocol):
         self._events = 0
 
     def open(self, transport: asyncio.Transport, head: bytes, client: tuple[str, int] | None) -> None:
-        """Takes a connection over, with the head of its handshake; `client` is whom it is for."""
+        """Takes a connection over, with the head of its handshake; `client` is whom it is for.
+
+        A handshake takes as long as a few requests: when many arrive at once, a few are read in each turn of the loop.
+        """
         self.connection_made(transport)
         self.client = client
         self._handshake_deadline = self.loop.call_later(self._context.limits.head_seconds, transport.abort)
+        self._context.reads.add(partial(self._begin, transport, head), self.loop)
+
+    def _begin(self, transport: asyncio.Transport, head: bytes) -> None:
+        if transport.is_closing():
+            return
         self.conn.receive_data(head)
         self.handle_events()
         if not self.handshake_initiated:

@@ -44,8 +44,8 @@ _TOO_COMPLEX = {
     "extensions": {"code": "COMPLEXITY_EXCEEDED"},
 }
 _ABORTED = (
-    "Checking the document was given up here: it has more errors than are listed, or selects fields of one name too often."
-    " Correct what is listed, select each field once, or split the document."
+    "Checking the document was given up here: it has more errors than are listed, or selects fields of one name too"
+    " often. Correct what is listed, select each field once, or split the document."
 )
 _UNREADABLE = {
     "message": "The archive cannot be read; the platform's log says why.",
