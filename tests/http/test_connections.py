@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.http.server.connections import ConnectionLimiter, forwarded_address
 from gateway.http.server.context import ReceivingLimits, ServerContext
 from gateway.http.server.http_protocol import GuardedProtocol
-from gateway.http.server.slices import SLICE_BYTES, TURN_EVENTS
+from gateway.http.server.slices import SLICE_BYTES, TURN_EVENTS, TURNS_AT_ONCE
 from gateway.http.server.websocket import FRAGMENTS, GuardedSocket
 from tests.sockets import listening
 
@@ -155,6 +156,36 @@ async def test_frames_behind_the_handshake_wait_until_it_is_accepted() -> None:
                 await asyncio.sleep(0.001)
         writer.close()
     assert app.heard[0]["text"] == "hi"
+
+
+async def test_of_many_handshakes_a_few_begin_in_each_turn() -> None:
+    app = Seeing()
+    begun = [0]
+    async with served(app) as (port, _):
+        writers = [(await asyncio.open_connection("127.0.0.1", port))[1] for _ in range(100)]
+        for writer in writers:
+            writer.write(OPENING + b"\r\n")
+        async with asyncio.timeout(20):
+            while begun[-1] < len(writers):
+                await asyncio.sleep(0)
+                begun.append(len(app.scopes))
+        for writer in writers:
+            writer.close()
+    steps = [after - before for before, after in itertools.pairwise(begun)]
+    assert max(steps) <= TURNS_AT_ONCE
+
+
+async def test_a_handshake_whose_client_has_left_begins_nothing() -> None:
+    app = Seeing()
+    async with served(app) as (port, context):
+        for _ in range(20):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(OPENING + b"\r\n")
+            writer.transport.abort()
+        assert (await ask(port, GET + b"Connection: close\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        async with asyncio.timeout(20):
+            while len(context.limiter):
+                await asyncio.sleep(0.001)
 
 
 @pytest.mark.parametrize("upgrade", [b"h2c", b"foo", b"websocket2"])
