@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
 from gateway.hierarchy.job import Run
@@ -25,6 +26,10 @@ from gateway.services.run_rows import RunKey, runs_per_document
 
 # A run's rows are its whole manifest, touched or not: requests are not spared at more than so many times the rows.
 _MOST_MORE_ROWS = 2
+
+_STEPS_OF_A_HISTORY = 5
+# Whole documents: their number stays what it is.
+_HISTORIES_AT_ONCE = 2_000
 
 Histories = dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]
 
@@ -57,9 +62,24 @@ async def read_histories(services: Services, keys: Sequence[HistoryKey], count: 
     by_run = await gather(_by_run(services, one, some, count) for one, some in by_environment.items())
     found: Histories = {key: runs for some in by_run for key, runs in some.items()}
     rest = [key for key in keys if key not in found]
-    read = await services.models.histories(rest, count) if rest else {}
+    read = await _by_model(services, rest, count)
     await note_cut_histories(services, read, count)
     return found | read
+
+
+async def _by_model(services: Services, keys: Sequence[HistoryKey], count: int) -> Histories:
+    """The histories as dbt tells them model by model. A few thousand at a time are looked up, read and kept: what is
+    done with all of them in one go keeps everybody else waiting."""
+
+    async def some(start: int) -> Histories:
+        part = keys[start : start + _HISTORIES_AT_ONCE]
+        await checkpoint(len(part) * _STEPS_OF_A_HISTORY)
+        return await services.models.histories(part, count)
+
+    found: Histories = {}
+    for part in await gather(some(start) for start in range(0, len(keys), _HISTORIES_AT_ONCE)):
+        found |= part
+    return found
 
 
 async def _by_run(services: Services, environment_id: int, keys: Sequence[HistoryKey], count: int) -> Histories:
@@ -79,7 +99,7 @@ async def _by_run(services: Services, environment_id: int, keys: Sequence[Histor
     read = await services.jobs.run_models(run_keys, frozenset(run_keys), models)
     if any(isinstance(answer, GatewayError) for answer in read.values()):
         return {}
-    return _assemble([one for one in read.values() if isinstance(one, RunModels)], keys, count, window)
+    return await _assemble([one for one in read.values() if isinstance(one, RunModels)], keys, count, window)
 
 
 def window_of(listing: RunListing, count: int) -> RunsToRead | None:
@@ -102,17 +122,19 @@ def window_of(listing: RunListing, count: int) -> RunsToRead | None:
     return RunsToRead(tuple(run for run in ended if run.end_time is not None and run.end_time > since), since)
 
 
-def _assemble(
+async def _assemble(
     read: Sequence[RunModels[ModelRun]], keys: Sequence[HistoryKey], count: int, window: RunsToRead
 ) -> Histories:
     by_model: dict[str, list[ModelRun]] = {}
     for of_run in read:
-        for one in of_run.models:
-            if window.since is None or (one.ended_at is not None and one.ended_at > window.since):
-                by_model.setdefault(one.unique_id, []).append(one)
+        async for models in pieces(of_run.models):
+            for one in models:
+                if window.since is None or (one.ended_at is not None and one.ended_at > window.since):
+                    by_model.setdefault(one.unique_id, []).append(one)
     found: Histories = {}
-    for key in keys:
-        runs = sorted(by_model.get(key.unique_id, ()), key=lambda run: run.recency, reverse=True)
-        if window.since is None or len(runs) >= count:
-            found[key] = tuple(runs[:count])
+    async for some in pieces(keys, steps=_STEPS_OF_A_HISTORY):
+        for key in some:
+            runs = sorted(by_model.get(key.unique_id, ()), key=lambda run: run.recency, reverse=True)
+            if window.since is None or len(runs) >= count:
+                found[key] = tuple(runs[:count])
     return found

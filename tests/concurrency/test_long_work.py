@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
-from gateway.hierarchy.model import Model
+from gateway.hierarchy.model import Model, ModelRun
 from gateway.hierarchy.model_index import EnvironmentModels, closest, most_similar
 from gateway.hierarchy.ordering import Direction, ModelOrderField, model_order
+from gateway.hierarchy.status import RunStatus
 from gateway.loading.field_context import FieldContext
+from gateway.loading.histories import RunsToRead, _assemble
 from gateway.loading.loaders import Loaders
 from gateway.loading.suggestions import unknown
 from gateway.queries.models import matching
 from gateway.schema.paging import PageArguments, cut_in_order
+from gateway.services.models.model_histories import HistoryKey
+from gateway.services.run_history import RunModels
 from tests.serving import Gateway
 
 MODELS = 20_000
@@ -110,6 +115,24 @@ async def test_ids_are_compared_in_pieces_and_for_a_few_of_a_request_only(enviro
     assert await turns_of_a_neighbour(work()) <= 2
     assert errors[0].details["closest"] == closest("shop.m0001x", most_similar("shop.m0001x", environment.ids))
     assert errors[1].message == "No model has the id 'shop.m0001x'. There are 20000."
+
+
+async def test_histories_are_put_together_of_runs_in_pieces() -> None:
+    def run_of(number: int, run_id: int) -> ModelRun:
+        ended = datetime(2026, 3, run_id, tzinfo=UTC)
+        plain = (f"model.p.m{number}", f"m{number}", "p", 1, 7, run_id, (), "table", RunStatus.SUCCESS, "success")
+        return ModelRun(*plain, 1.5, None, None, None, None, None, ended)
+
+    read = [RunModels(tuple(run_of(number, run_id) for number in range(4_000)), ingested=True) for run_id in (1, 3, 2)]
+    keys = [HistoryKey(1, f"model.p.m{number}") for number in range(4_001)]
+    found: dict[HistoryKey, Any] = {}
+
+    async def work() -> None:
+        found.update(await _assemble(read, keys, 2, RunsToRead((), None)))
+
+    assert await turns_of_a_neighbour(work()) >= 3 * 4_000 // 3_000 + 4_000 * 5 // 3_000
+    assert [run.run_id for run in found[keys[17]]] == [3, 2]
+    assert found[keys[4_000]] == ()
 
 
 async def test_aliased_rankings_look_at_the_models_once_for_all_of_them(

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.account import Size, write_account
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.status import RunStatus
+from gateway.loading import histories
 from gateway.loading.histories import window_of
 from gateway.services.admin.admin_facts import RunListing
 from gateway.settings import Settings
@@ -82,13 +83,17 @@ async def test_runs_that_are_known_spare_every_request_but_the_list_of_runs(old:
 
 
 @pytest.mark.slow
-async def test_where_runs_would_bring_many_more_rows_models_are_read(old: Made) -> None:
+@pytest.mark.parametrize("at_once", [2_000, 100])
+async def test_where_runs_would_bring_many_more_rows_models_are_read(
+    old: Made, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(histories, "_HISTORIES_AT_ONCE", at_once)
     async with serving(old.settings) as cold:
         check(await cold.data(SLOWEST), old.oracle)
         operations = cold.upstream.operations
 
     assert "RunModels" not in operations
-    assert operations["ModelHistories"] >= 4
+    assert operations["ModelHistories"] == 4, "340 models, a hundred in a document"
 
 
 @pytest.mark.slow

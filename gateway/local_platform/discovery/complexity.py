@@ -114,7 +114,7 @@ class _Pricing:
             return 1
         if get_named_type(definition.type).name.startswith("__"):
             return len(self.schema.type_map) if name == "types" else _OF_TYPES
-        return ENVIRONMENT_PAGE if definition.args else _NESTED
+        return ENVIRONMENT_PAGE if definition.args and name != "ancestors" else _NESTED
 
     def _count(self, value: Any) -> float:
         """A number of rows that is written out or in a variable; a whole page where it is neither."""

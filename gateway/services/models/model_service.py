@@ -14,6 +14,7 @@ from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import UNFIT, Validity
+from gateway.concurrency.checkpoints import pieces
 from gateway.concurrency.gathering import gather_pair
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import Model, ModelDetails, ModelRun
@@ -215,8 +216,11 @@ class ModelService:
     async def missing_histories(self, keys: Sequence[HistoryKey], count: int) -> list[HistoryKey]:
         """Those models whose newest `count` runs would have to be read now. Unreadable environments miss nothing."""
         readable, _ = await self._environments.sorted_out(_environments_of(keys))
-        known = {key: self._histories.peek(key) for key in keys if key.environment_id in readable}
-        return [key for key, fact in known.items() if fact is None or not _holds(key, fact, count, readable)]
+        missing: list[HistoryKey] = []
+        async for some in pieces(keys):
+            known = {key: self._histories.peek(key) for key in some if key.environment_id in readable}
+            missing += [key for key, fact in known.items() if fact is None or not _holds(key, fact, count, readable)]
+        return missing
 
     async def histories(
         self, keys: Sequence[HistoryKey], count: int
