@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import lzma
 import struct
 import subprocess
 import sys
@@ -143,6 +144,16 @@ def test_what_nobody_wants_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         unpack(pack, tmp_path / "out")
 
 
+def test_members_of_a_zip_count_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacking, "MAX_UNPACKED_BYTES", 3 * 1024**2)
+    pack = tmp_path / "pack"
+    with zipfile.ZipFile(pack, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(4):
+            archive.writestr(f"{number}/manifest.json", bytes(1024**2))
+    with pytest.raises(UnreadableArtifact, match="unpacks to more than 3 MB"):
+        unpack(pack, tmp_path / "out")
+
+
 _PEAK = """
 import resource, sys
 from pathlib import Path
@@ -232,3 +243,27 @@ def test_a_directory_that_lies_is_refused(tmp_path: Path, patch: Callable[[bytes
     pack.write_bytes(patch(pack.read_bytes()))
     with pytest.raises(UnreadableArtifact, match=reason):
         unpack(pack, tmp_path / "out")
+
+
+def _lzma_alone(pack: Path) -> None:
+    """The older form of .lzma: properties, a dictionary of 2 GB, a length that is not told."""
+    data = lzma.compress(b"x" * 600, lzma.FORMAT_ALONE)
+    pack.write_bytes(data[:1] + struct.pack("<L", 2**31) + data[5:])
+
+
+def _lzma_member(pack: Path) -> None:
+    with zipfile.ZipFile(pack, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("manifest.json", b"{}")
+    whole = bytearray(pack.read_bytes())
+    at = 30 + len("manifest.json") + 5
+    whole[at : at + 4] = b"\xff" * 4
+    pack.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"), [(_lzma_alone, "Memory usage limit"), (_lzma_member, "properties that this reader")]
+)
+def test_a_dictionary_of_gigabytes_is_not_made(tmp_path: Path, write: Callable[[Path], None], reason: str) -> None:
+    write(tmp_path / "pack")
+    with pytest.raises(UnreadableArtifact, match=reason):
+        unpack(tmp_path / "pack", tmp_path / "out")
