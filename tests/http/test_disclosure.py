@@ -185,3 +185,13 @@ async def test_what_is_one_step_further_is_proposed(warm_gateway: Gateway, query
     step, field = proposed.strip("'").split(" {", 1)
     wanted = query.replace("{ " + field.strip(" }") + " }", "{ " + step + " {" + field + " }")
     assert (await warm_gateway.ask(wanted)).errors == []
+
+
+async def test_where_checking_ends_early_the_error_says_what_to_do(settings: Settings) -> None:
+    clashing = "{ account { " + "id " * 990 + "} }"
+    async with serving(settings) as gateway:
+        reply = await gateway.client.post("/graphql", json={"query": clashing})
+    [error] = reply.json()["errors"]
+    assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    assert "Select each field once" in error["message"]
+    assert "aborted" not in reply.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -14,6 +14,7 @@ import pytest
 from starlette.types import ASGIApp, Message
 
 from gateway.app import create_app
+from gateway.http.response_cache import middleware
 from gateway.settings import Settings
 from tests.identity.callers import Holder, known_to
 
@@ -109,3 +110,33 @@ async def test_a_body_that_is_read_further_out_is_held_to_the_same_limit(demo_st
         await post(application, [QUERY])
         status, answer, _ = await post(application, [QUERY + b" " * 1_024])
     assert (status, answer["errors"][0]["extensions"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "end"),
+    [
+        ([b"x"] * 150_000, "http.request"),
+        ([b"x" * 60_000] * 3, "http.request"),
+        ([b""] * 1_000 + [b"x"] * 10, "http.disconnect"),
+        ([], "http.disconnect"),
+    ],
+    ids=["many small", "few large", "empty ones, and gone", "gone"],
+)
+async def test_a_body_that_is_no_key_is_held_in_one_piece_and_given_on(pieces: list[bytes], end: str) -> None:
+    incoming: list[Message] = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+    last: Message = {"type": end} if end == "http.disconnect" else {"type": end, "body": b"!", "more_body": False}
+    messages = deque([*incoming, last])
+
+    async def receive() -> Message:
+        return messages.popleft()
+
+    body, again = await middleware._read(receive)
+    assert body is None
+    left = len(messages)
+    given = [await again()]
+    while given[-1].get("more_body"):
+        given.append(await again())
+    held = len(given) - left
+    assert held <= 2
+    assert given[-1] == last
+    assert b"".join(one.get("body", b"") for one in given[:-1]) == b"".join(pieces)

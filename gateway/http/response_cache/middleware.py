@@ -116,17 +116,24 @@ def _deciding(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[bytes, byte
 
 
 async def _read(receive: Receive) -> tuple[bytes | None, Receive]:
-    """The body, and what comes after it. None for one that is too large, or never comes, which is given once more."""
-    taken: list[Message] = []
-    body, more = b"", True
+    """The body, and what comes after it. None for one that is too large, or never comes, which is given once more.
+
+    Holds no more than such a body and the piece that was one too many, in however many messages it comes.
+    """
+    body, more = bytearray(), True
     while more and len(body) <= _MOST_BODY:
         message = await receive()
-        taken.append(message)
+        if message["type"] != "http.request":
+            break
         body += message.get("body", b"")
         more = message.get("more_body", False)
+    if message["type"] == "http.request" and not more:
+        return bytes(body), receive
+    taken: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": more}] if body else []
+    if message["type"] != "http.request":
+        taken.append(message)
 
     async def again() -> Message:
         return taken.pop(0) if taken else await receive()
 
-    is_whole = not more and message["type"] == "http.request"
-    return (body, receive) if is_whole else (None, again)
+    return None, again
