@@ -42,10 +42,10 @@ from gateway.settings import Settings
 from gateway.settings.problems import UNSIGNED
 from gateway.telemetry.exporting import open_tracing
 from gateway.telemetry.tracing import Tracing
-from gateway.wiring.authentication import authenticator_of
+from gateway.wiring.authenticator import authenticator_of
 from gateway.wiring.readiness import UpstreamReadiness
-from gateway.wiring.samples import samples_of
 from gateway.wiring.upstream import WrapPlatform, open_upstream
+from gateway.wiring.upstream_samples import samples_of
 
 
 def create_app(

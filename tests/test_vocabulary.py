@@ -78,7 +78,7 @@ ONE_THING = {
     "the library's paths of import are its users'": {
         *{"BaseQuery", "EnvironmentService", "JobService", "ModelService", "ConfigurationError", "UpstreamError"},
     },
-    "of GraphQL's connections: dbt's and ours": {"Edge", "PageInfo"},
+    "GraphQL's page information: dbt's and ours": {"PageInfo"},
     "rows of a run, as the platform serves them and as the services read them": {"RunNode", "RunNodes"},
     "where the data come from, for a command and for the library": {"DataSource"},
     "an environment: dbt's record of it, and what we make of it": {"Environment"},

@@ -33,7 +33,7 @@ from gateway.services.invocation_arguments import InvocationArguments
 from gateway.services.job_service import JobService
 from gateway.services.lineage_service import LineageService
 from gateway.services.models.model_service import ModelService
-from gateway.services.resilience.status import UpstreamStatus, untroubled
+from gateway.services.resilience.api_status import UpstreamStatus, untroubled
 from gateway.services.resource_service import ResourceService
 from gateway.services.run_figures import RunFigures
 from gateway.services.run_history import RunHistory

@@ -71,7 +71,7 @@ def _is_unfinished(reading: Reading[A]) -> bool:
     return not reading.done and reading.failure is None
 
 
-class Edge(Protocol[N_co]):
+class ListEdge(Protocol[N_co]):
     """A place in a page."""
 
     @property
@@ -88,7 +88,7 @@ class ListPage(Protocol[N_co]):
     def total_count(self) -> int | None: ...
 
     @property
-    def edges(self) -> Sequence[Edge[N_co]]: ...
+    def edges(self) -> Sequence[ListEdge[N_co]]: ...
 
 
 @dataclass(frozen=True, slots=True)

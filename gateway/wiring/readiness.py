@@ -9,7 +9,7 @@ from collections.abc import Callable
 from gateway.errors import GatewayError, UpstreamForbidden, UpstreamUnauthenticated
 from gateway.http.health import Readiness
 from gateway.services.bundle import Services
-from gateway.services.resilience.status import ApiStatus
+from gateway.services.resilience.api_status import ApiStatus
 
 _CHECK_SECONDS = 5.0
 _PATIENCE_SECONDS = 1.0

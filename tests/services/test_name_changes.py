@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import unused_port
 
-from gateway.services.transport.connections import Connections
+from gateway.services.transport.connection_pool import ConnectionPool
 from gateway.services.transport.http_transport import AiohttpTransport, TransportLimits, TransportRequest
 from tests.clock import Clock
 
@@ -81,7 +81,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     return found
 
 
-async def asked(connections: Connections, url: str) -> str:
+async def asked(connections: ConnectionPool, url: str) -> str:
     async with connections.session() as session, session.get(url) as response:
         address: str = await response.json()
         return address
@@ -90,7 +90,7 @@ async def asked(connections: Connections, url: str) -> str:
 async def test_connections_are_replaced_after_some_time(names: Names) -> None:
     clock = Clock()
     async with servers() as found:
-        connections = Connections(aiohttp.TCPConnector, 300.0, clock)
+        connections = ConnectionPool(aiohttp.TCPConnector, 300.0, clock)
         url = f"http://dbt.example:{found.port}/"
         assert await asked(connections, url) == OLD
         names.address = NEW
@@ -108,7 +108,7 @@ async def test_connections_are_replaced_after_some_time(names: Names) -> None:
 async def test_a_call_under_way_ends_where_it_began(names: Names) -> None:
     clock = Clock()
     async with servers() as found:
-        connections = Connections(aiohttp.TCPConnector, 300.0, clock)
+        connections = ConnectionPool(aiohttp.TCPConnector, 300.0, clock)
         url = f"http://dbt.example:{found.port}"
         slow = [asyncio.create_task(asked(connections, f"{url}/slow")) for _ in range(3)]
         await found.arrived.wait()

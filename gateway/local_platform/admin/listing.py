@@ -20,7 +20,7 @@ Condition = Callable[[str], ColumnElement[bool]]
 
 
 @dataclass(frozen=True)
-class Resource:
+class ListedTable:
     """A table that is listed: the filters it knows by parameter name, and the columns it can be ordered by.
 
     Ties go by id, so that every order is total. `id` may stand for another column that clients mean by it.
@@ -41,7 +41,7 @@ class Found:
     order_by: str
 
 
-def find(connection: Connection, resource: Resource, params: QueryParams, *scope: ColumnElement[bool]) -> Found:
+def find(connection: Connection, resource: ListedTable, params: QueryParams, *scope: ColumnElement[bool]) -> Found:
     """The page of rows that the query string asks for. Raises AdminError (400) for a value that makes no sense."""
     conditions = [
         *scope,
@@ -155,7 +155,7 @@ def _whole(params: QueryParams, name: str, default: int) -> int:
     return value
 
 
-def _order(resource: Resource, order_by: str) -> list[ColumnElement[Any]]:
+def _order(resource: ListedTable, order_by: str) -> list[ColumnElement[Any]]:
     orders = {"id": resource.table.c.id, **resource.orders}
     column = orders.get(order_by.removeprefix("-"))
     if column is None:

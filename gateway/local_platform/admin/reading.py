@@ -18,7 +18,7 @@ from gateway.local_platform.admin import shapes
 from gateway.local_platform.admin.envelope import not_found
 from gateway.local_platform.admin.lifetimes import Lifetime, lifetimes, project_lifetimes
 from gateway.local_platform.admin.listing import (
-    Resource,
+    ListedTable,
     above,
     after,
     contains_text,
@@ -44,7 +44,7 @@ def _left(name: str) -> ColumnElement[bool]:
     return exists().where(run_files.c.run_id == runs.c.id, run_files.c.name == name)
 
 
-PROJECTS = Resource(
+PROJECTS = ListedTable(
     projects,
     {
         "state": is_active,
@@ -56,7 +56,7 @@ PROJECTS = Resource(
     {"name": projects.c.name},
 )
 
-ENVIRONMENTS = Resource(
+ENVIRONMENTS = ListedTable(
     environments,
     {
         "state": is_active,
@@ -74,7 +74,7 @@ ENVIRONMENTS = Resource(
     {"name": environments.c.name, "project_id": environments.c.project_id},
 )
 
-JOBS = Resource(
+JOBS = ListedTable(
     jobs,
     {
         "state": is_active,
@@ -90,7 +90,7 @@ JOBS = Resource(
     {"name": jobs.c.name, "project_id": jobs.c.project_id, "environment_id": jobs.c.environment_id},
 )
 
-RUNS = Resource(
+RUNS = ListedTable(
     runs,
     {
         "job_definition_id": equals(runs.c.job_id),

@@ -20,7 +20,7 @@ from gateway.errors import ConfigurationError
 from gateway.local_platform.admin import shapes
 from gateway.local_platform.admin.artifacts import artifact_names, send_artifact
 from gateway.local_platform.admin.envelope import AdminError, Listed, many, one
-from gateway.local_platform.admin.listing import Found, Resource, find, related
+from gateway.local_platform.admin.listing import Found, ListedTable, find, related
 from gateway.local_platform.admin.reading import (
     ENVIRONMENTS,
     JOBS,
@@ -123,7 +123,7 @@ def _listed(page: Found, rows: list[dict[str, Any]]) -> Response:
     return many(Listed(rows, page.total, page.filters, page.order_by))
 
 
-def _find(connection: Connection, request: Request, resource: Resource) -> Found:
+def _find(connection: Connection, request: Request, resource: ListedTable) -> Found:
     scope = [_scope(connection, request, resource.table)]
     if "project_id" in request.path_params:
         scope.append(resource.table.c.project_id == request.path_params["project_id"])

@@ -12,11 +12,11 @@ from pydantic import SecretStr
 
 from gateway.concurrency.deadline import deadline_in, seconds_left
 from gateway.errors import UpstreamCallsExceeded, UpstreamError, UpstreamTimeout, UpstreamUnavailable
+from gateway.services.resilience.api_status import ApiCounts, ApiStatus, UpstreamStatus
 from gateway.services.resilience.circuit_breaker import Attempt, Breaker
 from gateway.services.resilience.policy import BudgetPolicy, ResiliencePolicy
 from gateway.services.resilience.request_budget import FairBudget, Sleep, closed_for
 from gateway.services.resilience.retries import RetryBudget, is_transient
-from gateway.services.resilience.status import ApiCounts, ApiStatus, UpstreamStatus
 from gateway.services.resilience.token_bucket import LocalTokenBucket, TokenBucket
 from gateway.services.resilience.token_closures import TokenClosures
 from gateway.services.transport.http_transport import (

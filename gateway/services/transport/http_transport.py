@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from gateway.concurrency.deadline import seconds_left
 from gateway.errors import UpstreamError, UpstreamInvalidResponse, UpstreamTimeout, UpstreamUnavailable
-from gateway.services.transport.connections import Connections
+from gateway.services.transport.connection_pool import ConnectionPool
 from gateway.telemetry.tracing import headers_for_dbt
 from gateway.telemetry.usage import current_usage
 
@@ -90,7 +90,7 @@ class AiohttpTransport:
         self._token = token
         self._limits = limits
         self._unix_socket = unix_socket
-        self._connections = Connections(self._connector, limits.connection_seconds)
+        self._connections = ConnectionPool(self._connector, limits.connection_seconds)
 
     async def send(self, request: TransportRequest) -> TransportResponse:
         token = self._token if request.token is None else request.token

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
 from gateway.services.bundle import Services
-from gateway.services.resilience.status import ApiStatus
+from gateway.services.resilience.api_status import ApiStatus
 from gateway.telemetry.samples import ReadSamples, Sample, SampleKind
 
 _CALLS = SampleKind("gateway_upstream_calls", "Calls to dbt, by what came of them.", ("api", "outcome"))

@@ -19,7 +19,7 @@ class _Pool:
     calls: int = 0
 
 
-class Connections:
+class ConnectionPool:
     """A pool of connections that takes new calls for `seconds`; the next call after that opens another one.
 
     A busy connection stays open for ever, to the address that its host's name had once, so age has to end it. Calls
