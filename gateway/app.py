@@ -34,6 +34,7 @@ from gateway.http.request.body import BodyLimits
 from gateway.http.request.documents import DocumentLimits
 from gateway.http.streaming.live_connections import LivePolicy
 from gateway.http.webhooks import WebhookPolicy
+from gateway.identity.caller import Caller
 from gateway.schema.build import build_schema, print_sdl
 from gateway.services.bundle import CachePolicy, Services, Upstream, open_services
 from gateway.services.token_proofs import TokenProofs
@@ -200,7 +201,7 @@ def _disclosure(settings: Settings) -> Disclosure:
     return Disclosure(settings.introspection, sdl, settings.suggestions)
 
 
-def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None, models: Callable[[], int]) -> EdgePolicy:
+def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None, models: Callable[[Caller], int]) -> EdgePolicy:
     gate = QueryLimits(
         depth=settings.query_depth,
         fields=settings.query_fields,

@@ -53,9 +53,13 @@ class GatewayExecutor:
             raise UpstreamUnavailable("The gateway is starting or stopping. Try again in a moment.")
         return self._services
 
-    def known_models(self) -> int:
-        """How many models the account has, as far as they have been read."""
-        return self._services.models.known_models() if self._services else 0
+    def known_models(self, caller: Caller) -> int:
+        """How many models the caller may see, as far as they have been read. Hidden ones do not count: a price that
+        held them would tell their number."""
+        services = self._services
+        if caller.dbt_token is not None:
+            services = self._by_token.opened(caller.dbt_token) if self._by_token else None
+        return services.models.known_models(caller.visibility) if services else 0
 
     async def services_for(self, caller: Caller) -> Services:
         """The services that may be asked for this caller: those of his own dbt token, or everybody's."""

@@ -168,7 +168,7 @@ class GraphQLEndpoint:
             caller = await caller_of(scope, self._authenticator)
             seen.caller = caller.name
             received = await self._receive(scope, headers, receive)
-            params, price = self._understand(received, seen, max_age_of(headers))
+            params, price = self._understand(received, seen, caller, max_age_of(headers))
             await _before_long(params.query)
             answer = self._refused(params, price) or await self._deliver(
                 params, caller, scope, accept=accept, seen=seen
@@ -190,7 +190,7 @@ class GraphQLEndpoint:
         return reply
 
     def _understand(
-        self, parameters: Parameters, seen: RequestRecord, max_age: float | None
+        self, parameters: Parameters, seen: RequestRecord, caller: Caller, max_age: float | None = None
     ) -> tuple[GraphQLParams, OperationCost | None]:
         """The operation to run, and its price. Raises what stands against it: unknown ids, syntax, limits, no such
         operation, GET."""
@@ -207,7 +207,7 @@ class GraphQLEndpoint:
             raise MethodRefused("Mutations are not answered over GET; use POST.", "POST")
         name, variables = parameters.operation_name, parameters.variables
         check_variables(operation, variables or {})
-        price = self._pricing.price(document, name, variables or {})
+        price = self._pricing.price(document, name, variables or {}, caller)
         seen.exceeded = document.exceeded
         if price is not None:
             seen.cost = price.cost
@@ -258,7 +258,7 @@ class GraphQLEndpoint:
     ) -> Answer | AsyncGenerator[Answer, None] | GatewayError:
         seen.caller = caller.name
         try:
-            params, price = self._understand(parameters, seen, None)
+            params, price = self._understand(parameters, seen, caller)
             run = self._executor.subscribe if seen.kind == OperationType.SUBSCRIPTION.value else self._execute
             answer = self._refused(params, price) or await run(params, caller)
         except GatewayError as refusal:

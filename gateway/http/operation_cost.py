@@ -11,6 +11,7 @@ from gateway.http.errors import LimitExceeded
 from gateway.http.limits.cost import Estimator
 from gateway.http.limits.cost_model import CostModel
 from gateway.http.request.documents import Document
+from gateway.identity.caller import ANYBODY, Caller
 
 COST = "cost"
 MODELS_OF_A_COST = 100
@@ -19,15 +20,19 @@ _REMEMBERED_PRICES = 16
 _MISSING = object()
 
 
+def _no_models(_: Caller) -> int:
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class CostPolicy:
     """What an operation may cost. `measure` estimates without refusing; without a model, or `off`, nothing is done.
-    `models` tells how many models the account is known to have: whoever has all of them looked at pays for them."""
+    `models` returns how many models that a caller may see are known: who has all of them looked at pays for those."""
 
     model: CostModel | None = None
     most: int = 100_000
     mode: Literal["enforce", "measure", "off"] = "enforce"
-    models: Callable[[], int] = int
+    models: Callable[[Caller], int] = _no_models
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +89,14 @@ class Pricing:
         self._estimator = Estimator(policy.model) if is_on and policy.model else None
 
     def price(
-        self, document: Document, operation_name: str | None, variables: Mapping[str, Any]
+        self, document: Document, operation_name: str | None, variables: Mapping[str, Any], caller: Caller = ANYBODY
     ) -> OperationCost | None:
-        """The price of one operation; None when costs are off. Trusted documents have no limit."""
+        """The price of one operation for a caller; None when costs are off. Trusted documents have no limit."""
         if self._estimator is None:
             return None
         cost, surveys = self._cost(self._estimator, document, operation_name, variables)
-        cost += surveys * (self._policy.models() // MODELS_OF_A_COST)
+        if surveys:
+            cost += surveys * (self._policy.models(caller) // MODELS_OF_A_COST)
         return OperationCost(cost, self._policy.most, self._policy.mode == "enforce" and not document.is_trusted)
 
     @staticmethod

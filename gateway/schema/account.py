@@ -27,10 +27,14 @@ from gateway.schema.arguments import (
 )
 from gateway.schema.connections import (
     DEFAULT_PAGE,
+    PROJECTS_PAGE,
+    RUNS_PAGE,
     After,
     Before,
     Connection,
     First,
+    FirstProjects,
+    FirstRuns,
     Last,
     PartlyKnownConnection,
     page_arguments,
@@ -86,19 +90,19 @@ class Account:
     @strawberry.field(
         description="The account's projects, ordered by id.",
         graphql_type=Connection[Project] | None,
-        directives=paged(20),
+        directives=paged(PROJECTS_PAGE),
     )
     async def projects(
         self,
         parent: Parent,
         info: Info,
         filter: ProjectsFilter = strawberry.UNSET,
-        first: First = strawberry.UNSET,
+        first: FirstProjects = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
         before: Before = strawberry.UNSET,
     ) -> Page[project_facts.Project]:
-        page = page_arguments(first, after, last, before)
+        page = page_arguments(first, after, last, before, default=PROJECTS_PAGE)
         found = await select_projects(field_context(info), parent.projects, project_filter(filter))
         return cut(found, BY_PROJECT_ID, page)
 
@@ -152,7 +156,7 @@ class Account:
         "matched, as it was in that run. The account's newest 500 runs are looked at, or the newest 500 of "
         "the statuses, jobs and times in the filter; totalCount is null unless those are all.",
         graphql_type=PartlyKnownConnection[Run] | None,
-        directives=paged(10),
+        directives=paged(RUNS_PAGE),
     )
     async def runs(
         self,
@@ -160,12 +164,12 @@ class Account:
         info: Info,
         filter: RunsFilter = strawberry.UNSET,
         order_by: OrderRunsBy = strawberry.UNSET,
-        first: First = strawberry.UNSET,
+        first: FirstRuns = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
         before: Before = strawberry.UNSET,
     ) -> Page[job_facts.Run]:
-        page = page_arguments(first, after, last, before, jobs.MOST_RUNS, default=10)
+        page = page_arguments(first, after, last, before, jobs.MOST_RUNS, default=RUNS_PAGE)
         return await page_of_runs(field_context(info), parent.projects, run_filter(filter), order_by, page)
 
     @strawberry.field(

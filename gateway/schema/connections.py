@@ -6,22 +6,39 @@ from typing import Annotated, Generic, TypeVar
 
 import strawberry
 from strawberry import UNSET
+from strawberry.types.arguments import StrawberryArgumentAnnotation
 
 from gateway.schema import paging
 
 T = TypeVar("T")
 
-First = Annotated[
-    int | None,
-    strawberry.argument(
-        description="Return at most this many items, from the start or after `after`; 0 to 5000. Defaults to 100, to "
-        "10 for the runs of an account or a project."
-    ),
-]
+DEFAULT_PAGE = 100
+PROJECTS_PAGE = 25
+"""So that the whole hierarchy, every list of it with `first` left out, is within the limit on costs: 25 projects, their
+100 models and 100 jobs with 10 runs each."""
+RUNS_PAGE = 10
+JOBS_OF_A_MODEL = 10
+LARGEST_PAGE = 5_000
+
+
+def _first(usual: int, most: int = LARGEST_PAGE) -> StrawberryArgumentAnnotation:
+    return strawberry.argument(
+        description=f"Return at most this many items, from the start or after `after`; 0 to {most}. "
+        f"Returns {usual} if left out."
+    )
+
+
+First = Annotated[int | None, _first(DEFAULT_PAGE)]
+FirstProjects = Annotated[int | None, _first(PROJECTS_PAGE)]
+FirstRuns = Annotated[int | None, _first(RUNS_PAGE, 500)]
+FirstRunsOfModel = Annotated[int | None, _first(RUNS_PAGE, 100)]
+FirstJobsOfModel = Annotated[int | None, _first(JOBS_OF_A_MODEL)]
 After = Annotated[str | None, strawberry.argument(description="Return items after this cursor.")]
 Last = Annotated[
     int | None,
-    strawberry.argument(description="Return at most this many items, back from the end or from `before`; 0 to 5000."),
+    strawberry.argument(
+        description="Return at most this many items, back from the end or from `before`; as many as `first` may be."
+    ),
 ]
 Before = Annotated[str | None, strawberry.argument(description="Return items before this cursor.")]
 
@@ -29,9 +46,6 @@ _PAGE = "A page of an ordered list. Ask for nodes, or for edges when you need ev
 _NODES = "The items on this page."
 _EDGES = "The items on this page with their cursors."
 _PAGE_INFO = "Whether there is more, and the cursors of this page's ends."
-
-DEFAULT_PAGE = 100
-LARGEST_PAGE = 5_000
 
 
 @strawberry.federation.type(

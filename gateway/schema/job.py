@@ -26,10 +26,12 @@ from gateway.schema.arguments import (
 )
 from gateway.schema.connections import (
     DEFAULT_PAGE,
+    RUNS_PAGE,
     After,
     Before,
     Connection,
     First,
+    FirstRuns,
     Last,
     PartlyKnownConnection,
     page_arguments,
@@ -90,19 +92,19 @@ class Job:
     @strawberry.field(
         description="The job's runs, newest first; the newest 500 can be paged through.",
         graphql_type=PartlyKnownConnection[Run] | None,
-        directives=paged(DEFAULT_PAGE),
+        directives=paged(RUNS_PAGE),
     )
     async def runs(
         self,
         parent: Parent,
         info: Info,
         order_by: OrderRunsBy = strawberry.UNSET,
-        first: First = strawberry.UNSET,
+        first: FirstRuns = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
         before: Before = strawberry.UNSET,
     ) -> Page[job_facts.Run]:
-        page = page_arguments(first, after, last, before, jobs.MOST_RUNS)
+        page = page_arguments(first, after, last, before, jobs.MOST_RUNS, default=RUNS_PAGE)
         newest = None if order_by else page.from_the_start
         count = min(jobs.MOST_RUNS, newest + 1) if newest is not None else jobs.MOST_RUNS
         loaders = info.context.loaders

@@ -17,11 +17,13 @@ from gateway.hierarchy.timed_models import TimedModel
 from gateway.queries import freshness, jobs, lineage, models, projects, resources, run_models, runtime_series
 from gateway.schema.arguments import RunsOfModelFilter
 from gateway.schema.connections import (
-    DEFAULT_PAGE,
+    JOBS_OF_A_MODEL,
+    RUNS_PAGE,
     After,
     Before,
     Connection,
-    First,
+    FirstJobsOfModel,
+    FirstRunsOfModel,
     Last,
     PartlyKnownConnection,
     page_arguments,
@@ -159,19 +161,19 @@ class Model(Resource):
     @strawberry.field(
         description="The model's runs, newest first, by any job of its environment; at most 100.",
         graphql_type=PartlyKnownConnection[ModelRun] | None,
-        directives=paged(DEFAULT_PAGE),
+        directives=paged(RUNS_PAGE),
     )
     async def runs(
         self,
         parent: Parent,
         info: Info,
         filter: RunsOfModelFilter = strawberry.UNSET,
-        first: First = strawberry.UNSET,
+        first: FirstRunsOfModel = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.ModelRun]:
-        page = page_arguments(first, after, last, before, models.MOST_HISTORY)
+        page = page_arguments(first, after, last, before, models.MOST_HISTORY, default=RUNS_PAGE)
         ask, criteria, newest = field_context(info), search_filter(filter), page.from_the_start
         count = min(models.MOST_HISTORY, newest + 1) if newest is not None else models.MOST_HISTORY
         runs = await run_models.runs_of_model(ask, parent, count, criteria)
@@ -187,19 +189,19 @@ class Model(Resource):
         description="The jobs that build the model, ordered by id: those whose newest completed run, among their last "
         "five, had a result for it.",
         graphql_type=Connection[Job] | None,
-        directives=paged(10),
+        directives=paged(JOBS_OF_A_MODEL),
     )
     async def jobs(
         self,
         parent: Parent,
         info: Info,
         order_by: OrderJobsBy = strawberry.UNSET,
-        first: First = strawberry.UNSET,
+        first: FirstJobsOfModel = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
         before: Before = strawberry.UNSET,
     ) -> Page[job_facts.Job]:
-        page = page_arguments(first, after, last, before)
+        page = page_arguments(first, after, last, before, default=JOBS_OF_A_MODEL)
         found = await jobs.jobs_of_model(field_context(info), parent)
         return cut(found, order_of_jobs(order_by), page, place=info.path.as_list)
 

@@ -27,10 +27,12 @@ from gateway.schema.arguments import (
 )
 from gateway.schema.connections import (
     DEFAULT_PAGE,
+    RUNS_PAGE,
     After,
     Before,
     Connection,
     First,
+    FirstRuns,
     Last,
     PartlyKnownConnection,
     page_arguments,
@@ -153,7 +155,7 @@ class Project:
         "matched, as it was in that run. The account's newest 500 runs are looked at, or the newest 500 of "
         "the statuses, jobs and times in the filter; totalCount is null unless those are all.",
         graphql_type=PartlyKnownConnection[Run] | None,
-        directives=paged(10),
+        directives=paged(RUNS_PAGE),
     )
     async def runs(
         self,
@@ -161,12 +163,12 @@ class Project:
         info: Info,
         filter: RunsFilter = strawberry.UNSET,
         order_by: OrderRunsBy = strawberry.UNSET,
-        first: First = strawberry.UNSET,
+        first: FirstRuns = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
         before: Before = strawberry.UNSET,
     ) -> Page[job_facts.Run]:
-        page = page_arguments(first, after, last, before, jobs.MOST_RUNS, default=10)
+        page = page_arguments(first, after, last, before, jobs.MOST_RUNS, default=RUNS_PAGE)
         return await page_of_runs(field_context(info), [parent], run_filter(filter), order_by, page)
 
     @strawberry.field(

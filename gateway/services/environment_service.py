@@ -13,6 +13,7 @@ from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import OUTDATED, Validity, for_seconds, oldest_acceptable
 from gateway.errors import GatewayError, UpstreamRejected
+from gateway.hierarchy.visibility import Visibility
 from gateway.services.base_query import BaseQuery, BatchOperation, environment_lookups
 from gateway.services.discovery_types import AppliedState, Environment
 from gateway.services.event_bus import Change, ChangeKind, EventBus
@@ -127,6 +128,11 @@ class EnvironmentService:
         found = await self._cache.get_many(missing, self._fetch_alone, lambda one, fact: self._validate(one, fact, now))
         self._notice({one: header for one, header in found.items() if isinstance(header, EnvironmentHeader)})
         return known | found
+
+    def is_shown(self, environment_id: int, visibility: Visibility) -> bool:
+        """Whether the environment is visible, by the last header that was read of it; False for one never read."""
+        header = self._seen.get(environment_id)
+        return header is not None and visibility.shows(header.dbt_project_name or "", environment_id)
 
     def long_unseen(self, environment_ids: Sequence[int]) -> list[int]:
         """Those whose header was not read for so long, if ever, that their other facts had better be read at once."""

@@ -92,6 +92,11 @@ class TokenServices:
         await self._let_go(key)
         return kept.services
 
+    def opened(self, token: SecretStr) -> Services | None:
+        """The services of this token if they are open; that does not count as a use."""
+        kept = self._kept.get(hash_of_token(token))
+        return kept.services if kept else None
+
     def take(self, event: RunEvent) -> None:
         """Takes an event of a run in for every token: what each has read of it is outdated, and who listens is told."""
         for kept in self._kept.values():

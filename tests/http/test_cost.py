@@ -60,6 +60,12 @@ def cost_of(query: str, variables: Mapping[str, Any] | None = None, name: str | 
     return price.cost
 
 
+WHOLE_HIERARCHY = """{ account { projects { nodes {
+    models { nodes { id runs { nodes { runtime } } jobs { nodes { id } } } }
+    jobs { nodes { id runs { nodes { id } } } }
+    runs { nodes { id } }
+} } } }"""
+
 BY_HAND = [
     ("{ __typename }", {}, 0),
     ("{ account { id name } }", {}, 1),
@@ -70,6 +76,11 @@ BY_HAND = [
     ("{ account { models { nodes { id } } } }", {}, 1 + 1 + 100),
     ("{ account { models { totalCount pageInfo { hasNextPage } } } }", {}, 1 + 1 + 1),
     ("{ account { models(first: 7) { nodes { id } edges { cursor node { id } } } } }", {}, 1 + 1 + 7 + 7 * 2),
+    ("{ account { projects { nodes { id } } } }", {}, 1 + 1 + 25),
+    ("{ account { runs { nodes { id } } } }", {}, 1 + 1 + 10),
+    ('{ job(id: "1") { runs { nodes { id } } models { nodes { id } } } }', {}, 1 + 1 + 10 + 1 + 100),
+    ('{ model(id: "a") { runs { nodes { runId } } jobs { nodes { id } } } }', {}, 1 + 1 + 10 + 1 + 10),
+    (WHOLE_HIERARCHY, {}, 1 + 1 + 25 * (1 + 1 + 100 * (1 + 1 + 10 + 1 + 10) + 1 + 100 * (1 + 1 + 10) + 1 + 10)),
     ("{ account { jobs(first: 2) { nodes { runs(first: 3) { nodes { id } } } } } }", {}, 1 + 1 + 2 * (1 + 1 + 3)),
     ("{ account { slowestModels { rank model { id } } } }", {}, 1 + 5 * (1 + 1)),
     ("{ account { slowestModels(first: 20) { rank model { id } } } }", {}, 1 + 20 * (1 + 1)),
@@ -403,6 +414,12 @@ def documented() -> Iterator[tuple[str, dict[str, Any]]]:
         yield tab.query, tab.variable_values()
 
 
+async def test_the_whole_hierarchy_is_answered_with_every_first_left_out(warm_gateway: Gateway) -> None:
+    reply = await warm_gateway.ask(WHOLE_HIERARCHY)
+    assert reply.errors == []
+    assert cost_of(WHOLE_HIERARCHY) == 87_852 <= CostPolicy().most
+
+
 @pytest.mark.parametrize(("query", "variables"), list(documented()))
 def test_what_is_documented_passes_with_twice_the_headroom(query: str, variables: dict[str, Any]) -> None:
     document = Documents(DocumentLimits()).read(query)
@@ -503,7 +520,7 @@ RANKINGS = [
 def test_who_has_all_models_looked_at_pays_for_them(query: str, looks: int) -> None:
     """However few are asked for: 100 models that are looked at cost 1."""
     known = 0
-    pricing = Pricing(CostPolicy(model_of(SDL), most=5_000, models=lambda: known))
+    pricing = Pricing(CostPolicy(model_of(SDL), most=5_000, models=lambda _: known))
     document = Documents(OPEN).read(query)
 
     def price() -> int:
@@ -520,7 +537,7 @@ def test_who_has_all_models_looked_at_pays_for_them(query: str, looks: int) -> N
 
 
 def test_the_runs_that_a_ranking_looks_at_may_come_as_a_variable() -> None:
-    pricing = Pricing(CostPolicy(model_of(SDL), most=5_000, models=lambda: 20_000))
+    pricing = Pricing(CostPolicy(model_of(SDL), most=5_000, models=lambda _: 20_000))
     document = Documents(OPEN).read("query ($n: Int!) { account { slowestModels(first: 1, lastRuns: $n) { rank } } }")
     prices = [pricing.price(document, None, {"n": runs}) for runs in (1, 100, 1)]
     costs = [price.cost for price in prices if price is not None]

@@ -194,7 +194,7 @@ class Hierarchy:
 
     def place_projects(self, account: Account, asked: Arguments) -> Listing:
         projects = projects_of(account.projects, asked.get("filter"))
-        return Listing(projects, lambda some: sorted(some, key=lambda one: one.id), lambda one: one.id)
+        return Listing(projects, lambda some: sorted(some, key=lambda one: one.id), lambda one: one.id, default=25)
 
     def place_models(self, place: Account | Project, asked: Arguments) -> Listing:
         models = models_of(projects_in(place), asked.get("filter"))
@@ -298,10 +298,10 @@ class Hierarchy:
 
     def model_runs(self, model: Model, asked: Arguments) -> Listing:
         found = [one for one in model.history if meets(one.result, asked.get("filter"))]
-        return Listing(found, lambda some: sorted(some, key=_ended, reverse=True), _ended)
+        return Listing(found, lambda some: sorted(some, key=_ended, reverse=True), _ended, default=10)
 
     def model_jobs(self, model: Model, asked: Arguments) -> Listing:
-        return listing(self._oracle.jobs_building(model), asked.get("orderBy"), JOB_ORDERS, "ASC")
+        return listing(self._oracle.jobs_building(model), asked.get("orderBy"), JOB_ORDERS, "ASC", default=10)
 
     def model_tests(self, model: Model, _: Arguments) -> list[dict[str, Any]]:
         graph = self._graphs[model.environment_id]
@@ -368,7 +368,7 @@ class Hierarchy:
     # A job
 
     def job_runs(self, job: Job, asked: Arguments) -> Listing:
-        return listing(job.runs, asked.get("orderBy"), RUN_ORDERS, "DESC")
+        return listing(job.runs, asked.get("orderBy"), RUN_ORDERS, "DESC", default=10)
 
     def job_models(self, job: Job, asked: Arguments) -> Listing:
         return listing(self._built(job, asked.get("filter")), asked.get("orderBy"), MODEL_ORDERS, "ASC")

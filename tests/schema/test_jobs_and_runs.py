@@ -53,7 +53,9 @@ async def test_every_job_shows_its_definition_and_its_newest_run(answers: Gatewa
 
 
 async def test_the_runs_of_every_job_are_complete_and_newest_first(answers: Gateway, oracle: Oracle) -> None:
-    data = await answers.data(f"{{ account {{ jobs {{ nodes {{ id runs {{ totalCount nodes {{ {RUN} }} }} }} }} }} }}")
+    data = await answers.data(
+        f"{{ account {{ jobs {{ nodes {{ id runs(first: 500) {{ totalCount nodes {{ {RUN} }} }} }} }} }} }}"
+    )
     assert data["account"]["jobs"]["nodes"] == [
         {"id": str(job.id), "runs": {"totalCount": len(job.runs), "nodes": [facts(run) for run in job.runs]}}
         for job in oracle.production_jobs

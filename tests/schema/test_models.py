@@ -126,7 +126,8 @@ async def test_code_is_shown_as_written_and_as_compiled(answers: Gateway, oracle
 
 async def test_the_history_of_every_model_is_complete_and_newest_first(answers: Gateway, oracle: Oracle) -> None:
     data = await answers.data(
-        f"{{ account {{ models(first: 100) {{ nodes {{ id runs {{ totalCount nodes {{ {ATTEMPT} }} }} }} }} }} }}"
+        f"{{ account {{ models(first: 100) {{ nodes {{ id runs(first: 100) {{ "
+        f"totalCount nodes {{ {ATTEMPT} }} }} }} }} }} }}"
     )
     assert data["account"]["models"]["nodes"] == [
         {

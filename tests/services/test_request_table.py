@@ -87,8 +87,8 @@ Least = Callable[[int], int]
 # What is asked: the fewest requests for an account of so many projects. The list of environments comes first, always
 # but for a job or run that is asked for by its number: it says where to look.
 QUESTIONS: dict[str, Least] = {
-    "{ account { projects { nodes { id } } } }": lambda n: 1 + 1,
-    "{ account { projects { nodes { id modelCount jobCount } } } }": lambda n: 1 + models(n) + jobs(n),
+    "{ account { projects(first: 50) { nodes { id } } } }": lambda n: 1 + 1,
+    "{ account { projects(first: 50) { nodes { id modelCount jobCount } } } }": lambda n: 1 + models(n) + jobs(n),
     "{ account { models(first: 100) { totalCount nodes { id runtime tags } } } }": lambda n: 1 + models(n),
     '{ project(id: "finance_01") { models(first: 100) { nodes { id description } } } }': lambda n: 1 + 1 + 1,
     f'{{ model(id: "{MODEL}") {{ runtime rawCode }} }}': lambda n: 1 + 1 + 1,
@@ -112,8 +112,8 @@ QUESTIONS: dict[str, Least] = {
     ),
     '{ job(id: "700010") { name models { nodes { id } } } }': lambda n: 1 + 1,
     f'{{ run(id: "{RUN}") {{ status job {{ name }} modelRuns {{ nodes {{ name runtime }} }} }} }}': lambda n: 1 + 1,
-    "{ account { projects { nodes { models { nodes { runs(first: 3) { nodes { runtime } } jobs { nodes { id } } } } } "
-    "} } }": lambda n: 1 + models(n) + histories(n) + jobs(n) + outlines(n),
+    "{ account { projects(first: 50) { nodes { models { nodes { runs(first: 3) { nodes { runtime } } "
+    "jobs { nodes { id } } } } } } } }": lambda n: 1 + models(n) + histories(n) + jobs(n) + outlines(n),
     "{ account { models(first: 100) { nodes { id upstream { id } } } } }": lambda n: 1 + models(n) + shown(n),
     "{ account { models(first: 100) { nodes { id freshness { status } } } } }": (
         lambda n: 1 + models(n) + shown(n) + 1

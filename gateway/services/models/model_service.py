@@ -21,6 +21,7 @@ from gateway.hierarchy.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.timed_models import EnvironmentRuntimes
+from gateway.hierarchy.visibility import EVERYTHING, Visibility
 from gateway.services.base_query import BaseQuery
 from gateway.services.discovery_types import ModelRow
 from gateway.services.environment_service import EnvironmentService, EnvironmentValidity
@@ -209,9 +210,11 @@ class ModelService:
         fact = self._models.peek(_ModelsKey(environment_id, None))
         return len(fact.value.models.models) if fact else self._runtimes.known_size(environment_id)
 
-    def known_models(self) -> int:
-        """How many models all environments had when each was last read whole."""
-        return sum(self._sizes.values())
+    def known_models(self, visibility: Visibility = EVERYTHING) -> int:
+        """How many models all visible environments had when each was last read whole."""
+        if visibility.is_everything:
+            return sum(self._sizes.values())
+        return sum(size for one, size in self._sizes.items() if self._environments.is_shown(one, visibility))
 
     async def missing_histories(self, keys: Sequence[HistoryKey], count: int) -> list[HistoryKey]:
         """Those models whose newest `count` runs would have to be read now. Unreadable environments miss nothing."""
