@@ -23,6 +23,7 @@ from gateway.execution.disclosure import Disclosure
 from gateway.execution.executor import GatewayExecutor
 from gateway.execution.incremental_delivery import StreamRunner
 from gateway.execution.operation_runner import OperationRunner
+from gateway.execution.request import Caller
 from gateway.hierarchy.run_event import RunEvent
 from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.errors import EventNotOurs
@@ -34,7 +35,6 @@ from gateway.http.request.body import BodyLimits
 from gateway.http.request.documents import DocumentLimits
 from gateway.http.streaming.live_connections import LivePolicy
 from gateway.http.webhooks import WebhookPolicy
-from gateway.identity.caller import Caller
 from gateway.schema.build import build_schema, print_sdl
 from gateway.services.bundle import CachePolicy, Services, Upstream, open_services
 from gateway.services.token_proofs import TokenProofs
