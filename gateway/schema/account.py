@@ -45,6 +45,7 @@ from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import history_scope, job_filter, model_filter, project_filter, run_filter, source_statuses
 from gateway.schema.job import Job
 from gateway.schema.model import Model
+from gateway.schema.nullability import NON_NULL
 from gateway.schema.orders import (
     BY_MODEL_ID,
     BY_PROJECT_ID,
@@ -90,7 +91,7 @@ class Account:
     @strawberry.field(
         description="The account's projects, ordered by id.",
         graphql_type=Connection[Project] | None,
-        directives=paged(PROJECTS_PAGE),
+        directives=[NON_NULL, *paged(PROJECTS_PAGE)],
     )
     async def projects(
         self,
@@ -109,7 +110,7 @@ class Account:
     @strawberry.field(
         description="The models of all projects, ordered by id.",
         graphql_type=Connection[Model] | None,
-        directives=paged(DEFAULT_PAGE),
+        directives=[NON_NULL, *paged(DEFAULT_PAGE)],
     )
     async def models(
         self,
@@ -131,7 +132,7 @@ class Account:
     @strawberry.field(
         description="The jobs of all projects, ordered by id.",
         graphql_type=Connection[Job] | None,
-        directives=paged(DEFAULT_PAGE),
+        directives=[NON_NULL, *paged(DEFAULT_PAGE)],
     )
     async def jobs(
         self,
@@ -175,7 +176,7 @@ class Account:
     @strawberry.field(
         description="The sources of all projects with their last freshness check, ordered by project and unique id.",
         graphql_type=Connection[Source] | None,
-        directives=paged(DEFAULT_PAGE),
+        directives=[NON_NULL, *paged(DEFAULT_PAGE)],
     )
     async def sources(
         self,
@@ -196,7 +197,7 @@ class Account:
         description="The slowest models over all projects, by the runtime of the last successful run or by the mean "
         "over the last N. Models without a runtime are left out and counted in extensions.gateway.",
         graphql_type=list[RankedModel] | None,
-        directives=sliced_by("first", 5),
+        directives=[NON_NULL, *sliced_by("first", 5)],
     )
     async def slowest_models(
         self,
@@ -217,7 +218,7 @@ class Account:
         description="The longest jobs over all projects, by mean duration over the last N completed runs "
         "(succeeded or failed, not cancelled).",
         graphql_type=list[RankedJob] | None,
-        directives=sliced_by("first", 5),
+        directives=[NON_NULL, *sliced_by("first", 5)],
     )
     async def longest_running_jobs(
         self,

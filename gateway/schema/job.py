@@ -40,6 +40,7 @@ from gateway.schema.context import Info, field_context
 from gateway.schema.costs import dear, holding, paged, sliced_by
 from gateway.schema.inputs import job_filter, model_filter
 from gateway.schema.lazy import LazyModel, LazyProject
+from gateway.schema.nullability import NON_NULL
 from gateway.schema.orders import OrderModelsBy, OrderRunsBy, order_of_models, order_of_runs
 from gateway.schema.paging import Page, cut, cut_in_order, ensure_count
 from gateway.schema.rankings import RankedModelRun, ensure_last_runs, ensure_ranking
@@ -92,7 +93,7 @@ class Job:
     @strawberry.field(
         description="The job's runs, newest first; the newest 500 can be paged through.",
         graphql_type=PartlyKnownConnection[Run] | None,
-        directives=paged(RUNS_PAGE),
+        directives=[NON_NULL, *paged(RUNS_PAGE)],
     )
     async def runs(
         self,
@@ -115,7 +116,7 @@ class Job:
         description="The models the job builds, in their current state, ordered by id: every model with a result in "
         "the newest completed run among the job's last five.",
         graphql_type=Connection[LazyModel] | None,
-        directives=paged(DEFAULT_PAGE),
+        directives=[NON_NULL, *paged(DEFAULT_PAGE)],
     )
     async def models(
         self,
@@ -136,7 +137,7 @@ class Job:
         description="The models that took longest in the job's newest completed run that executed a model. Models "
         "that failed or did not run are left out.",
         graphql_type=list[RankedModelRun] | None,
-        directives=sliced_by("first", 5),
+        directives=[NON_NULL, *sliced_by("first", 5)],
     )
     async def slowest_models(
         self,
@@ -156,7 +157,7 @@ class Job:
         description="Single runtimes from the job's most recent completed runs, newest first: of the runs, or with "
         "byModel of each model in them.",
         graphql_type=list[RuntimeReport] | None,
-        directives=sliced_by("lastRuns", 5),
+        directives=[NON_NULL, *sliced_by("lastRuns", 5)],
     )
     async def runtimes(
         self, parent: Parent, info: Info, last_runs: LastRuns = 5, by_model: ByModel = False
@@ -169,7 +170,7 @@ class Job:
         description="Mean duration, in seconds, of the job's most recent completed runs (succeeded or failed, not "
         "cancelled). Filters do not select runs: there is no average unless the job builds a matching model.",
         graphql_type=JobAverage | None,
-        directives=dear(5),
+        directives=[NON_NULL, *dear(5)],
     )
     async def average_runtime(
         self,
@@ -194,7 +195,7 @@ class Job:
         description="The average runtime of the slowest models the job builds: the mean of each model's own mean over "
         "the job's most recent completed runs.",
         graphql_type=ModelAverage | None,
-        directives=dear(10),
+        directives=[NON_NULL, *dear(10)],
     )
     async def average_model_runtime(
         self,
@@ -219,7 +220,7 @@ class Job:
     @strawberry.field(
         description="The durations of its runs with segments, change points and trend; of the newest 500 at most.",
         graphql_type=RuntimeSeries | None,
-        directives=[*dear(5), *holding("points", "lastRuns", 100)],
+        directives=[NON_NULL, *dear(5), *holding("points", "lastRuns", 100)],
     )
     async def runtime_series(
         self, parent: Parent, info: Info, last_runs: LastRunsOfSeries = 100
@@ -231,7 +232,7 @@ class Job:
         description="When its duration changed for good within its last 100 runs, newest first: the points that "
         "`runtimeSeries` marks.",
         graphql_type=list[ChangePoint] | None,
-        directives=[*dear(5), *sliced_by("first", 2)],
+        directives=[NON_NULL, *dear(5), *sliced_by("first", 2)],
     )
     async def change_points(
         self,

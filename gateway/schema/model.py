@@ -35,6 +35,7 @@ from gateway.schema.inputs import search_filter
 from gateway.schema.job import Job
 from gateway.schema.lazy import LazyFreshness, LazyModel, LazyProject
 from gateway.schema.model_run import ModelRun
+from gateway.schema.nullability import NON_NULL
 from gateway.schema.orders import NEWEST_MODEL_RUN, OrderJobsBy, order_of_jobs
 from gateway.schema.paging import Page, cut, ensure_count
 from gateway.schema.resource import Depth, FirstResources, ListedTypes, ModelLineage, Resource
@@ -161,7 +162,7 @@ class Model(Resource):
     @strawberry.field(
         description="The model's runs, newest first, by any job of its environment; at most 100.",
         graphql_type=PartlyKnownConnection[ModelRun] | None,
-        directives=paged(RUNS_PAGE),
+        directives=[NON_NULL, *paged(RUNS_PAGE)],
     )
     async def runs(
         self,
@@ -189,7 +190,7 @@ class Model(Resource):
         description="The jobs that build the model, ordered by id: those whose newest completed run, among their last "
         "five, had a result for it.",
         graphql_type=Connection[Job] | None,
-        directives=paged(JOBS_OF_A_MODEL),
+        directives=[NON_NULL, *paged(JOBS_OF_A_MODEL)],
     )
     async def jobs(
         self,
@@ -218,7 +219,7 @@ class Model(Resource):
     @strawberry.field(
         description="The model's tests with their last status, ordered by unique id.",
         graphql_type=list[Test] | None,
-        directives=about(10),
+        directives=[NON_NULL, *about(10)],
     )
     async def tests(self, parent: Parent, info: Info) -> tuple[model_facts.ModelTest, ...]:
         return await models.tests_of_model(field_context(info), parent)
@@ -241,7 +242,7 @@ class Model(Resource):
     @strawberry.field(
         description="The models it is built from directly, ordered by unique id.",
         graphql_type=list[LazyModel] | None,
-        directives=about(5),
+        directives=[NON_NULL, *about(5)],
     )
     async def upstream(self, parent: Parent, info: Info) -> list[model_facts.Model]:
         return await lineage.upstream_models(field_context(info), parent)
@@ -249,7 +250,7 @@ class Model(Resource):
     @strawberry.field(
         description="The models that are built from it directly, ordered by unique id.",
         graphql_type=list[LazyModel] | None,
-        directives=about(5),
+        directives=[NON_NULL, *about(5)],
     )
     async def downstream(self, parent: Parent, info: Info) -> list[model_facts.Model]:
         return await lineage.downstream_models(field_context(info), parent)
@@ -264,7 +265,7 @@ class Model(Resource):
     @strawberry.field(
         description="How fresh the sources are that the model stands on, directly or through others.",
         graphql_type=LazyFreshness | None,
-        directives=dear(5),
+        directives=[NON_NULL, *dear(5)],
     )
     async def freshness(self, parent: Parent, info: Info) -> source_facts.Freshness:
         return await freshness.model_freshness(field_context(info), parent)
@@ -273,7 +274,7 @@ class Model(Resource):
         description="Its runtimes in the runs of one job with segments, change points and trend: what a chart needs, "
         "in one answer.",
         graphql_type=RuntimeSeries | None,
-        directives=[*dear(5), *holding("points", "lastRuns", 100)],
+        directives=[NON_NULL, *dear(5), *holding("points", "lastRuns", 100)],
     )
     async def runtime_series(
         self, parent: Parent, info: Info, job_id: OfJob = strawberry.UNSET, last_runs: LastRunsOfSeries = 100
@@ -285,7 +286,7 @@ class Model(Resource):
         description="When its runtime changed for good within the last 100 runs of one job, newest first: the points "
         "that `runtimeSeries` marks.",
         graphql_type=list[ChangePoint] | None,
-        directives=[*dear(5), *sliced_by("first", 2)],
+        directives=[NON_NULL, *dear(5), *sliced_by("first", 2)],
     )
     async def change_points(
         self,

@@ -10,6 +10,7 @@ from gateway.queries import jobs, models, projects
 from gateway.schema.context import Info, field_context
 from gateway.schema.lazy import LazyModel, LazyRun
 from gateway.schema.node_result import NodeResult
+from gateway.schema.nullability import NON_NULL
 
 Parent = strawberry.Parent[model_facts.ModelRun]
 
@@ -39,7 +40,9 @@ class ModelRun(NodeResult):
         return await models.applied_model(ask, project, parent.unique_id)
 
     @strawberry.field(
-        description="The run; null, with an error, when dbt does not list it any more.", graphql_type=LazyRun | None
+        description="The run; null, with an error, when dbt does not list it any more.",
+        graphql_type=LazyRun | None,
+        directives=[NON_NULL],
     )
     async def run(self, parent: Parent, info: Info) -> job_facts.Run | None:
         return await jobs.find_run(field_context(info), parent.run_id)

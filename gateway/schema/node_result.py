@@ -15,6 +15,7 @@ from gateway.schema.connections import Connection
 from gateway.schema.context import Info, field_context
 from gateway.schema.enums import ResourceType, RunStatus
 from gateway.schema.lazy import LazyRun
+from gateway.schema.nullability import NON_NULL
 from gateway.schema.paging import Page, PageEdge, PageInfo
 
 
@@ -61,7 +62,9 @@ class TestRun(NodeResult):
     )
 
     @strawberry.field(
-        description="The run; null, with an error, when dbt does not list it any more.", graphql_type=LazyRun | None
+        description="The run; null, with an error, when dbt does not list it any more.",
+        graphql_type=LazyRun | None,
+        directives=[NON_NULL],
     )
     async def run(self, parent: strawberry.Parent[facts.NodeRun], info: Info) -> job_facts.Run | None:
         return await jobs.find_run(field_context(info), parent.run_id)
@@ -79,7 +82,9 @@ class NodeRun(NodeResult):
     )
 
     @strawberry.field(
-        description="The run; null, with an error, when dbt does not list it any more.", graphql_type=LazyRun | None
+        description="The run; null, with an error, when dbt does not list it any more.",
+        graphql_type=LazyRun | None,
+        directives=[NON_NULL],
     )
     async def run(self, parent: strawberry.Parent[facts.NodeRun], info: Info) -> job_facts.Run | None:
         return await jobs.find_run(field_context(info), parent.run_id)

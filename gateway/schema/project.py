@@ -42,6 +42,7 @@ from gateway.schema.costs import dear, paged, sliced_by
 from gateway.schema.inputs import history_scope, job_filter, model_filter, resource_filter, run_filter, source_statuses
 from gateway.schema.job import Job
 from gateway.schema.model import Model
+from gateway.schema.nullability import NON_NULL
 from gateway.schema.orders import (
     BY_MODEL_ID,
     BY_RESOURCE,
@@ -88,7 +89,7 @@ class Project:
     @strawberry.field(
         description="The project's models, ordered by id.",
         graphql_type=Connection[Model] | None,
-        directives=paged(DEFAULT_PAGE),
+        directives=[NON_NULL, *paged(DEFAULT_PAGE)],
     )
     async def models(
         self,
@@ -131,7 +132,7 @@ class Project:
     @strawberry.field(
         description="The project's jobs, ordered by id.",
         graphql_type=Connection[Job] | None,
-        directives=paged(DEFAULT_PAGE),
+        directives=[NON_NULL, *paged(DEFAULT_PAGE)],
     )
     async def jobs(
         self,
@@ -174,7 +175,7 @@ class Project:
     @strawberry.field(
         description="The project's sources with their last freshness check, ordered by unique id.",
         graphql_type=Connection[Source] | None,
-        directives=paged(DEFAULT_PAGE),
+        directives=[NON_NULL, *paged(DEFAULT_PAGE)],
     )
     async def sources(
         self,
@@ -191,11 +192,11 @@ class Project:
         found = await sources.select_sources(field_context(info), [parent], source_statuses(filter))
         return cut(found, order_of_sources(order_by), page, arrived_in=BY_SOURCE_ID, place=info.path.as_list)
 
-    @strawberry.field(description="How many models the project has.")
+    @strawberry.field(description="How many models the project has.", directives=[NON_NULL])
     async def model_count(self, parent: Parent, info: Info) -> int | None:
         return await info.context.loaders.model_count(parent)
 
-    @strawberry.field(description="How many jobs run in the project's environment.")
+    @strawberry.field(description="How many jobs run in the project's environment.", directives=[NON_NULL])
     async def job_count(self, parent: Parent, info: Info) -> int | None:
         return len(await jobs.jobs_of_project(field_context(info), parent))
 
@@ -203,7 +204,7 @@ class Project:
         description="The project's slowest models by the runtime of the last successful run, or by the mean over the "
         "last N. Models without a runtime are left out and counted in extensions.gateway.",
         graphql_type=list[RankedModel] | None,
-        directives=sliced_by("first", 5),
+        directives=[NON_NULL, *sliced_by("first", 5)],
     )
     async def slowest_models(
         self,
@@ -224,7 +225,7 @@ class Project:
         description="The project's longest jobs, by mean duration over the last N completed runs (succeeded or failed, "
         "not cancelled).",
         graphql_type=list[RankedJob] | None,
-        directives=sliced_by("first", 5),
+        directives=[NON_NULL, *sliced_by("first", 5)],
     )
     async def longest_running_jobs(
         self,

@@ -18,6 +18,7 @@ from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import project_filter
 from gateway.schema.job import Job
 from gateway.schema.model import Model
+from gateway.schema.nullability import NON_NULL
 from gateway.schema.project import Project
 from gateway.schema.run import Run
 
@@ -61,7 +62,9 @@ RunId = Annotated[strawberry.ID, strawberry.argument(description="dbt's id of th
 @strawberry.type(description="Where every question starts.")
 class Query:
     @strawberry.field(
-        description="The account, with all its projects or those that a filter keeps.", graphql_type=Account | None
+        description="The account, with all its projects or those that a filter keeps.",
+        graphql_type=Account | None,
+        directives=[NON_NULL],
     )
     async def account(
         self,
@@ -86,19 +89,23 @@ class Query:
             )
         return account
 
-    @strawberry.field(description="One project.", graphql_type=Project | None)
+    @strawberry.field(description="One project.", graphql_type=Project | None, directives=[NON_NULL])
     async def project(
         self, info: Info, id: ProjectId, environment: WantedEnvironment = strawberry.UNSET
     ) -> project_facts.Project:
         return await projects.find_project(field_context(info), id, environment or None)
 
-    @strawberry.field(description="One model.", graphql_type=Model | None)
+    @strawberry.field(description="One model.", graphql_type=Model | None, directives=[NON_NULL])
     async def model(
         self, info: Info, id: ModelId, environment: WantedEnvironment = strawberry.UNSET
     ) -> model_facts.Model:
         return await models.find_model(field_context(info), id, environment or None)
 
-    @strawberry.field(description="One job, of any environment, by its id or by its name.", graphql_type=Job | None)
+    @strawberry.field(
+        description="One job, of any environment, by its id or by its name.",
+        graphql_type=Job | None,
+        directives=[NON_NULL],
+    )
     async def job(
         self,
         info: Info,
@@ -113,6 +120,6 @@ class Query:
             return await job_names.find_job(ask, jobs.number_of(id, "job"))
         return await job_names.find_job_named(ask, name or "", project or None)
 
-    @strawberry.field(description="One run, of any job.", graphql_type=Run | None)
+    @strawberry.field(description="One run, of any job.", graphql_type=Run | None, directives=[NON_NULL])
     async def run(self, info: Info, id: RunId) -> job_facts.Run:
         return await jobs.find_run(field_context(info), jobs.number_of(id, "run"))

@@ -41,6 +41,7 @@ from gateway.schema.inputs import model_filter, node_result_filter, search_filte
 from gateway.schema.lazy import LazyJob, LazyModel
 from gateway.schema.model_run import ModelRun
 from gateway.schema.node_result import NodeResult, NodeResultConnection, ResultPage
+from gateway.schema.nullability import NON_NULL
 from gateway.schema.orders import (
     BY_UNIQUE_ID,
     BY_UNIQUE_ID_OF_RESULT,
@@ -155,12 +156,12 @@ class Run:
     @strawberry.field(
         description="The run's commands in order. Costs one request to dbt for each run.",
         graphql_type=list[RunStep] | None,
-        directives=[*dear(2), *about(5)],
+        directives=[NON_NULL, *dear(2), *about(5)],
     )
     async def steps(self, parent: Parent, info: Info) -> list[run_failures.StepOfRun]:
         return run_failures.steps_of(parent, (await info.context.loaders.run_details(parent.id)).steps)
 
-    @strawberry.field(description="How many models had a result in this run.", directives=dear(1))
+    @strawberry.field(description="How many models had a result in this run.", directives=[NON_NULL, *dear(1)])
     async def model_count(self, parent: Parent, info: Info) -> int | None:
         return len(await jobs.executed_models(field_context(info), parent, None))
 
@@ -168,7 +169,7 @@ class Run:
         description="What each model did in this run, ordered by unique id. Models it did not touch are not listed; a "
         "skipped one is, with status SKIPPED.",
         graphql_type=PartlyKnownConnection[ModelRun] | None,
-        directives=paged(DEFAULT_PAGE),
+        directives=[NON_NULL, *paged(DEFAULT_PAGE)],
     )
     async def model_runs(
         self,
@@ -190,7 +191,7 @@ class Run:
         "functions and exports. Of several results of one resource it is the last. Types that the filter leaves out "
         "are not read.",
         graphql_type=NodeResultConnection | None,
-        directives=[*dear(2), *paged(DEFAULT_PAGE)],
+        directives=[NON_NULL, *dear(2), *paged(DEFAULT_PAGE)],
     )
     async def node_results(
         self,
@@ -213,7 +214,7 @@ class Run:
         description="The models the run touched, as their environment knows them now, ordered by id. The filter looks "
         "at each model as it was in that run; models removed since are not listed.",
         graphql_type=Connection[LazyModel] | None,
-        directives=paged(DEFAULT_PAGE),
+        directives=[NON_NULL, *paged(DEFAULT_PAGE)],
     )
     async def models(
         self,
@@ -236,7 +237,7 @@ class Run:
     @strawberry.field(
         description="The models that took longest in this run. Models that failed or did not run are left out.",
         graphql_type=list[RankedModelRun] | None,
-        directives=sliced_by("first", 5),
+        directives=[NON_NULL, *sliced_by("first", 5)],
     )
     async def slowest_models(
         self,
@@ -255,7 +256,7 @@ class Run:
     @strawberry.field(
         description="The average runtime of the slowest models of this run. Filters look at models as they were in it.",
         graphql_type=ModelAverage | None,
-        directives=dear(5),
+        directives=[NON_NULL, *dear(5)],
     )
     async def average_model_runtime(
         self,

@@ -19,6 +19,7 @@ from gateway.schema.context import Info, field_context
 from gateway.schema.costs import about
 from gateway.schema.enums import RunStatus, describe
 from gateway.schema.lazy import LazyJob, LazyModel, LazyRun
+from gateway.schema.nullability import NON_NULL
 from gateway.schema.paging import ensure_count
 from gateway.schema.statistics import RuntimeSummary
 
@@ -129,7 +130,7 @@ class ChangePoint:
     @strawberry.field(
         description="The earliest and the latest run that may be the first one; one run where there is no doubt.",
         graphql_type=list[LazyRun] | None,
-        directives=about(2),
+        directives=[NON_NULL, *about(2)],
     )
     async def first_run_range(self, parent: Change, info: Info) -> list[job_facts.Run]:
         return await runtime_series.runs_of_range(field_context(info), parent)

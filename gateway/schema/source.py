@@ -14,6 +14,7 @@ from gateway.schema.costs import paged
 from gateway.schema.enums import ResourceType
 from gateway.schema.freshness import SourceFreshness
 from gateway.schema.lazy import LazyModel, LazyProject
+from gateway.schema.nullability import NON_NULL
 from gateway.schema.orders import BY_MODEL_ID
 from gateway.schema.paging import Page, cut
 from gateway.schema.resource import Resource
@@ -44,7 +45,7 @@ class Source(Resource):
     @strawberry.field(
         description="The models of its project that stand on it, directly or through others, ordered by id.",
         graphql_type=Connection[LazyModel] | None,
-        directives=paged(DEFAULT_PAGE),
+        directives=[NON_NULL, *paged(DEFAULT_PAGE)],
     )
     async def models(
         self,
