@@ -49,6 +49,20 @@ def faults_of_answer(schema: GraphQLSchema, document: DocumentNode, variables: A
     return list(_Check(schema, document, variables, answer).faults())
 
 
+def null_only_with_an_error(schema: GraphQLSchema) -> Mapping[str, frozenset[str]]:
+    """The fields that carry @semanticNonNull, by type."""
+    return {
+        name: frozenset(
+            field
+            for field, definition in kind.fields.items()
+            if definition.ast_node
+            and any(one.name.value == "semanticNonNull" for one in definition.ast_node.directives or ())
+        )
+        for name, kind in schema.type_map.items()
+        if isinstance(kind, GraphQLObjectType)
+    }
+
+
 def faults_of_errors(errors: Any) -> Iterator[str]:
     """What is wrong with a list of errors, whatever it is about."""
     if not isinstance(errors, list) or not errors:
@@ -66,6 +80,7 @@ class _Check:
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Any, answer: Any) -> None:
         self._schema, self._answer, self._variables = schema, answer, variables or {}
         nodes = document.definitions
+        self._marked = null_only_with_an_error(schema)
         self._fragments = {node.name.value: node for node in nodes if isinstance(node, FragmentDefinitionNode)}
         self._operations = [node for node in nodes if isinstance(node, OperationDefinitionNode)]
         for definition in self._operations[0].variable_definitions or ():
@@ -95,7 +110,14 @@ class _Check:
             yield f"{path}: keys {list(value) if isinstance(value, dict) else value} instead of {list(grouped)}"
             return
         for key, nodes in grouped.items():
+            if value[key] is None and self._needs_an_error(kind, nodes[0], (*path, key)):
+                yield f"{(*path, key)} is null without an error"
             yield from self._value(self._type(kind, nodes[0]), nodes, value[key], (*path, key))
+
+    def _needs_an_error(self, kind: GraphQLObjectType, node: FieldNode, path: tuple[Any, ...]) -> bool:
+        """Whether the schema says that the field is null only with an error, at it or below it, and there is none."""
+        marked = node.name.value in self._marked.get(kind.name, ())
+        return marked and not any(error[: len(path)] == path for error in self._paths)
 
     def _type(self, kind: GraphQLObjectType, node: FieldNode) -> Any:
         if node.name.value == "__typename":
