@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from gateway.archive.invocation import Invocation
-from gateway.archive.records import RunRecord
+from gateway.archive.records import PULL_REQUEST, RunRecord, TriggerRecord
 
 # The words that may be ignored, and what `args.which` or the files call these commands.
 COMMANDS = {
@@ -28,11 +28,13 @@ COMMANDS = {
 
 @dataclass(frozen=True)
 class Commit:
-    """What a scheduler tells of the run it started; `url` is where it shows the run."""
+    """What a scheduler tells of the run it started; `url` is where it shows the run. `is_proposed`: whether a pull or
+    merge request started it."""
 
     sha: str | None = None
     branch: str | None = None
     url: str | None = None
+    is_proposed: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class GivenFacts:
             git_sha=self.commit.sha,
             git_branch=self.commit.branch,
             href=self.commit.url,
+            trigger=TriggerRecord(cause_category=PULL_REQUEST) if self.commit.is_proposed else TriggerRecord(),
         )
 
     def without_commit(self) -> GivenFacts:

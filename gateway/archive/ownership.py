@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.archive.invocation import Invocation
-from gateway.archive.records import Identifier, RunRecord
+from gateway.archive.records import PULL_REQUEST, Identifier, RunRecord
 
 _CLOUD = "DBT_CLOUD_"
 LOCAL_ACCOUNT = "Local dbt"
@@ -90,7 +90,7 @@ def owner_of(
     given_environment = known(record.environment_id, "ENVIRONMENT_ID", project_id)
     environment = given_environment or stable_id(project_id, "environment", environment_name)
     given_job = told(record.job_definition_id or record.job_id, "JOB_ID")
-    job_name = record.job_name or _name_in(given_job) or invocation.title
+    job_name = record.job_name or _name_in(given_job) or _title(invocation, record)
     job = numeric(given_job, project_id, "JOB_ID") or stable_id(environment, "job", job_name)
     return Owner(
         account_id=account,
@@ -101,10 +101,23 @@ def owner_of(
         job_id=job,
         job_name=job_name,
         run_id=known(record.id, "RUN_ID", job) or stable_id(environment, "run", invocation.uuid),
-        trigger=record.trigger.cause_category or cloud.get("RUN_REASON_CATEGORY"),
+        trigger=_trigger(record, cloud.get("RUN_REASON_CATEGORY"), is_described=described is not False),
         inferred=not (record != RunRecord() if described is None else described),
         named=_named(record, named_project),
     )
+
+
+def _trigger(record: RunRecord, in_artifacts: str | None, *, is_described: bool) -> str | None:
+    """Why the run started: by its own description, else by its artifacts, else by the scheduler of who reads it."""
+    told = record.trigger.cause_category
+    return (told or in_artifacts) if is_described else (in_artifacts or told)
+
+
+def _title(invocation: Invocation, record: RunRecord) -> str:
+    """What a job without a name is called. Runs that a pull request started are a job of their own, which is a CI job:
+    figures of the other leave them out."""
+    proposed = record.trigger.cause_category == PULL_REQUEST
+    return f"{invocation.title} (pull request)" if proposed else invocation.title
 
 
 def _named(record: RunRecord, project: str | None) -> frozenset[str]:

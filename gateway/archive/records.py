@@ -24,6 +24,10 @@ class StepRecord(msgspec.Struct, frozen=True):
     finished_at: str | None = None
 
 
+PULL_REQUEST = "pull_request"
+"""The category of a run that a proposed change started, as a scheduler's variables tell it."""
+
+
 class TriggerRecord(msgspec.Struct, frozen=True):
     """Why a run started."""
 

@@ -23,13 +23,15 @@ def given_facts(options: argparse.Namespace) -> GivenFacts:
 
 
 def commit_of(variables: Mapping[str, str]) -> Commit:
-    """Commit, branch and address of the run; of each the first that is told. A tag is no branch."""
+    """Commit, branch and address of the run; of each the first that is told. A tag is no branch. Whether a pull request
+    started it is told by any of them."""
     known = {name: value.strip() for name, value in variables.items() if value.strip() and _is_text(value)}
     told = [read(known) for read in _SCHEDULERS]
     return Commit(
         sha=next((one.sha for one in told if one.sha), None),
         branch=next((one.branch for one in told if one.branch), None),
         url=next((one.url for one in told if one.url), None),
+        is_proposed=any(one.is_proposed for one in told),
     )
 
 
@@ -41,13 +43,17 @@ def _is_text(value: str) -> bool:
 def _github(env: Mapping[str, str]) -> Commit:
     branch = env.get("GITHUB_REF_NAME") if env.get("GITHUB_REF_TYPE") != "tag" else None
     url = _filled(env, "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}")
-    return Commit(env.get("GITHUB_SHA"), env.get("GITHUB_HEAD_REF") or branch, url)
+    event = env.get("GITHUB_EVENT_NAME", "")
+    is_proposed = event.startswith("pull_request") or event == "merge_group"
+    return Commit(env.get("GITHUB_SHA"), env.get("GITHUB_HEAD_REF") or branch, url, is_proposed)
 
 
 def _gitlab(env: Mapping[str, str]) -> Commit:
     ref = env.get("CI_COMMIT_REF_NAME") if "CI_COMMIT_TAG" not in env else None
     branch = env.get("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME") or env.get("CI_COMMIT_BRANCH") or ref
-    return Commit(env.get("CI_COMMIT_SHA"), branch, env.get("CI_JOB_URL") or env.get("CI_PIPELINE_URL"))
+    is_proposed = "CI_MERGE_REQUEST_IID" in env or "CI_EXTERNAL_PULL_REQUEST_IID" in env
+    url = env.get("CI_JOB_URL") or env.get("CI_PIPELINE_URL")
+    return Commit(env.get("CI_COMMIT_SHA"), branch, url, is_proposed)
 
 
 def _azure(env: Mapping[str, str]) -> Commit:
@@ -59,16 +65,30 @@ def _azure(env: Mapping[str, str]) -> Commit:
     project = quote(env.get("SYSTEM_TEAMPROJECT", ""))
     url = _filled(env, "/_build/results?buildId={BUILD_BUILDID}")
     address = f"{collection}/{project}{url}" if collection and project and url else None
-    return Commit(env.get("BUILD_SOURCEVERSION"), branch, address)
+    is_proposed = "SYSTEM_PULLREQUEST_PULLREQUESTID" in env or env.get("BUILD_REASON") == "PullRequest"
+    return Commit(env.get("BUILD_SOURCEVERSION"), branch, address, is_proposed)
 
 
 def _circleci(env: Mapping[str, str]) -> Commit:
-    return Commit(env.get("CIRCLE_SHA1"), env.get("CIRCLE_BRANCH"), env.get("CIRCLE_BUILD_URL"))
+    is_proposed = "CIRCLE_PULL_REQUEST" in env or "CIRCLE_PR_NUMBER" in env
+    return Commit(env.get("CIRCLE_SHA1"), env.get("CIRCLE_BRANCH"), env.get("CIRCLE_BUILD_URL"), is_proposed)
 
 
 def _jenkins(env: Mapping[str, str]) -> Commit:
     branch = env.get("CHANGE_BRANCH") or env.get("GIT_BRANCH", "").removeprefix("origin/") or None
-    return Commit(env.get("GIT_COMMIT"), branch, env.get("BUILD_URL"))
+    return Commit(env.get("GIT_COMMIT"), branch, env.get("BUILD_URL"), is_proposed="CHANGE_ID" in env)
+
+
+def _buildkite(env: Mapping[str, str]) -> Commit:
+    """Of a build without a pull request the variable says "false"."""
+    is_proposed = env.get("BUILDKITE_PULL_REQUEST", "false") != "false"
+    branch = env.get("BUILDKITE_BRANCH") if "BUILDKITE_TAG" not in env else None
+    return Commit(env.get("BUILDKITE_COMMIT"), branch, env.get("BUILDKITE_BUILD_URL"), is_proposed)
+
+
+def _bitbucket(env: Mapping[str, str]) -> Commit:
+    url = _filled(env, "{BITBUCKET_GIT_HTTP_ORIGIN}/pipelines/results/{BITBUCKET_BUILD_NUMBER}")
+    return Commit(env.get("BITBUCKET_COMMIT"), env.get("BITBUCKET_BRANCH"), url, "BITBUCKET_PR_ID" in env)
 
 
 def _airflow(env: Mapping[str, str]) -> Commit:
@@ -90,7 +110,10 @@ def _prefect(env: Mapping[str, str]) -> Commit:
 
 
 _AIRFLOW_RUN = ("AIRFLOW_CTX_DAG_ID", "AIRFLOW_CTX_DAG_RUN_ID")
-_SCHEDULERS = (_github, _gitlab, _azure, _circleci, _jenkins, _airflow, _dagster, _prefect)
+_SCHEDULERS = (
+    *(_github, _gitlab, _azure, _circleci, _jenkins, _buildkite, _bitbucket),
+    *(_airflow, _dagster, _prefect),
+)
 
 
 def _filled(env: Mapping[str, str], template: str) -> str | None:

@@ -23,6 +23,8 @@ _WORDS: Mapping[str, TriggerCategory] = {
     "scheduled": TriggerCategory.SCHEDULE,
     "schedule": TriggerCategory.SCHEDULE,
     "ci": TriggerCategory.CI,
+    "pull_request": TriggerCategory.CI,
+    "merge_request": TriggerCategory.CI,
     "github_pull_request": TriggerCategory.CI,
     "gitlab_merge_request": TriggerCategory.CI,
     "azure_pull_request": TriggerCategory.CI,

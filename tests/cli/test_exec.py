@@ -55,7 +55,10 @@ if not os.environ.get("DBT_SILENT"):
 print(" ".join(sys.argv[1:]))
 sys.exit(int(os.environ.get("DBT_EXIT", "0")))
 """
-SCHEDULERS = ("GITHUB_", "CI_", "AIRFLOW", "DAGSTER", "PREFECT", "GIT_", "BUILD_", "SYSTEM_", "CIRCLE_", "GATEWAY_")
+SCHEDULERS = (
+    *("GITHUB_", "CI_", "AIRFLOW", "DAGSTER", "PREFECT", "GIT_", "BUILD_", "SYSTEM_", "CIRCLE_", "CHANGE_"),
+    *("BUILDKITE_", "BITBUCKET_", "GATEWAY_"),
+)
 
 
 class Machine:
@@ -108,8 +111,8 @@ class Machine:
         return sorted(each["name"] for each in found)
 
 
-QUERY = """{ account { jobs(first: 5) { nodes { name project { name }
-  runs(first: 5) { nodes { gitSha gitBranch url status steps { name } } } } } } }"""
+QUERY = """{ account { jobs(first: 5) { nodes { name kind project { name }
+  runs(first: 5) { nodes { gitSha gitBranch url status trigger { category } steps { name } } } } } } }"""
 
 
 @pytest.fixture
@@ -155,6 +158,28 @@ def test_ingest_takes_the_same_names(machine: Machine) -> None:
     [job] = machine.jobs()
     assert (job["name"], job["runs"]["nodes"][0]["gitSha"]) == ("finance daily", "dfc8170")
     assert machine.environments() == ["nightly"]
+
+
+BUILD = "dbt build --select tag:daily tag:shared"
+PULL_REQUEST = GITHUB | {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_HEAD_REF": "fix/x"}
+
+
+def test_what_a_pull_request_started_is_a_ci_job_of_its_own(machine: Machine) -> None:
+    """Its runs are not mixed with those of the job that deploys, whichever came first."""
+    for variables in (PULL_REQUEST, GITHUB, PULL_REQUEST):
+        assert machine.exec("--", "dbt", "build", **variables).returncode == 0
+    jobs = {job["name"]: job for job in machine.jobs()}
+    assert {name: (job["kind"], len(job["runs"]["nodes"])) for name, job in jobs.items()} == {
+        BUILD: ("OTHER", 1),
+        f"{BUILD} (pull request)": ("CI", 2),
+    }
+    assert {run["trigger"]["category"] for run in jobs[f"{BUILD} (pull request)"]["runs"]["nodes"]} == {"CI"}
+
+
+def test_a_job_with_a_name_is_ci_when_only_pull_requests_start_it(machine: Machine) -> None:
+    for name, variables in (("checks", PULL_REQUEST), ("daily", PULL_REQUEST), ("daily", GITHUB)):
+        machine.exec("--job", name, "--", "dbt", "build", **variables)
+    assert {job["name"]: job["kind"] for job in machine.jobs()} == {"checks": "CI", "daily": "OTHER"}
 
 
 def test_a_folder_of_many_runs_is_not_of_the_commit_of_now(machine: Machine) -> None:

@@ -87,6 +87,33 @@ CASES = {
         {"PREFECT__FLOW_RUN_ID": "9f", "PREFECT_UI_URL": "https://prefect.acme.com"},
         Commit(url="https://prefect.acme.com/runs/flow-run/9f"),
     ),
+    "GitLab, a merge request": (
+        {
+            "CI_COMMIT_SHA": "b2",
+            "CI_COMMIT_REF_NAME": "fix/x",
+            "CI_MERGE_REQUEST_IID": "7",
+            "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "fix/x",
+        },
+        Commit("b2", "fix/x", is_proposed=True),
+    ),
+    "Buildkite": (
+        {
+            "BUILDKITE_COMMIT": "g7",
+            "BUILDKITE_BRANCH": "main",
+            "BUILDKITE_BUILD_URL": "https://buildkite.com/acme/finance/builds/9",
+            "BUILDKITE_PULL_REQUEST": "false",
+        },
+        Commit("g7", "main", "https://buildkite.com/acme/finance/builds/9"),
+    ),
+    "Bitbucket": (
+        {
+            "BITBUCKET_COMMIT": "h8",
+            "BITBUCKET_BRANCH": "main",
+            "BITBUCKET_GIT_HTTP_ORIGIN": "https://bitbucket.org/acme/finance",
+            "BITBUCKET_BUILD_NUMBER": "3",
+        },
+        Commit("h8", "main", "https://bitbucket.org/acme/finance/pipelines/results/3"),
+    ),
     "nothing": ({"HOME": "/root", "GITHUB_SHA": " ", "GIT_BRANCH": "\udcff"}, Commit()),
 }
 
@@ -95,6 +122,42 @@ CASES = {
 def test_the_commit_comes_from_the_variables_of_a_scheduler(case: str) -> None:
     variables, expected = CASES[case]
     assert scheduled.commit_of(variables) == expected
+
+
+PROPOSALS = [
+    {"GITHUB_EVENT_NAME": "pull_request"},
+    {"GITHUB_EVENT_NAME": "pull_request_target"},
+    {"GITHUB_EVENT_NAME": "merge_group"},
+    {"CI_MERGE_REQUEST_IID": "7"},
+    {"CI_EXTERNAL_PULL_REQUEST_IID": "7"},
+    {"SYSTEM_PULLREQUEST_PULLREQUESTID": "7"},
+    {"BUILD_REASON": "PullRequest"},
+    {"CIRCLE_PULL_REQUEST": "https://github.com/acme/finance/pull/7"},
+    {"CIRCLE_PR_NUMBER": "7"},
+    {"CHANGE_ID": "7"},
+    {"BUILDKITE_PULL_REQUEST": "7"},
+    {"BITBUCKET_PR_ID": "7"},
+]
+DEPLOYMENTS = [
+    {"GITHUB_EVENT_NAME": "push"},
+    {"GITHUB_EVENT_NAME": "schedule"},
+    {"CI_PIPELINE_SOURCE": "schedule", "CI_MERGE_REQUEST_IID": ""},
+    {"BUILD_REASON": "Schedule"},
+    {"CIRCLE_PULL_REQUEST": " "},
+    {"BUILDKITE_PULL_REQUEST": "false"},
+    {"BUILD_URL": "https://ci.acme.com/job/f/5/"},
+    {"CI": "true"},
+]
+
+
+@pytest.mark.parametrize("variables", PROPOSALS, ids=str)
+def test_a_pipeline_of_a_pull_request_is_told_by_its_variables(variables: dict[str, str]) -> None:
+    assert scheduled.commit_of(variables).is_proposed
+
+
+@pytest.mark.parametrize("variables", DEPLOYMENTS, ids=str)
+def test_other_pipelines_are_no_pull_requests(variables: dict[str, str]) -> None:
+    assert not scheduled.commit_of(variables).is_proposed
 
 
 def test_the_help_names_every_command_that_may_be_ignored() -> None:
