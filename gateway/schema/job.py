@@ -157,6 +157,7 @@ class Job:
         description="Single runtimes from the job's most recent completed runs, newest first: of the runs, or with "
         "byModel of each model in them.",
         graphql_type=list[RuntimeReport] | None,
+        deprecation_reason="Use runtimeSeries; of single models runtimeSeries(jobId:) of each. Removed in 1.2.",
         directives=[NON_NULL, *sliced_by("lastRuns", 5)],
     )
     async def runtimes(
