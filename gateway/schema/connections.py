@@ -6,7 +6,6 @@ from typing import Annotated, Generic, TypeVar
 
 import strawberry
 from strawberry import UNSET
-from strawberry.types.arguments import StrawberryArgumentAnnotation
 
 from gateway.schema import paging
 
@@ -21,18 +20,15 @@ JOBS_OF_A_MODEL = 10
 LARGEST_PAGE = 5_000
 
 
-def _first(usual: int, most: int = LARGEST_PAGE) -> StrawberryArgumentAnnotation:
-    return strawberry.argument(
-        description=f"Return at most this many items, from the start or after `after`; 0 to {most}. "
-        f"Returns {usual} if left out."
-    )
+def _first(usual: int, most: int = LARGEST_PAGE) -> str:
+    return f"Return at most this many items, from the start or after `after`; 0 to {most}. Returns {usual} if left out."
 
 
-First = Annotated[int | None, _first(DEFAULT_PAGE)]
-FirstProjects = Annotated[int | None, _first(PROJECTS_PAGE)]
-FirstRuns = Annotated[int | None, _first(RUNS_PAGE, 500)]
-FirstRunsOfModel = Annotated[int | None, _first(RUNS_PAGE, 100)]
-FirstJobsOfModel = Annotated[int | None, _first(JOBS_OF_A_MODEL)]
+First = Annotated[int | None, strawberry.argument(description=_first(DEFAULT_PAGE))]
+FirstProjects = Annotated[int | None, strawberry.argument(description=_first(PROJECTS_PAGE))]
+FirstRuns = Annotated[int | None, strawberry.argument(description=_first(RUNS_PAGE, 500))]
+FirstRunsOfModel = Annotated[int | None, strawberry.argument(description=_first(RUNS_PAGE, 100))]
+FirstJobsOfModel = Annotated[int | None, strawberry.argument(description=_first(JOBS_OF_A_MODEL))]
 After = Annotated[str | None, strawberry.argument(description="Return items after this cursor.")]
 Last = Annotated[
     int | None,
