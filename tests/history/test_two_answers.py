@@ -70,7 +70,7 @@ async def test_generated_questions_have_the_same_answers(
     ("question", "statements"),
     [
         (
-            "model(id: %r) { runs { nodes { run { id } runtime status startTime endTime error thread } } }",
+            "model(id: %r) { runs(first: 100) { nodes { run { id } runtime status startTime endTime error thread } } }",
             2,
         ),
         ("model(id: %r) { lastRun { runtime } lastSuccess { runtime } }", 2),

@@ -182,7 +182,7 @@ async def test_pages_of_the_admin_api_smaller_than_asked_for_are_all_read(
         return body
 
     disturbed.upstream.rewrite = shorten
-    data = await disturbed.data("{ account { jobs { nodes { id runs { totalCount nodes { id } } } } } }")
+    data = await disturbed.data("{ account { jobs { nodes { id runs(first: 500) { totalCount nodes { id } } } } } }")
     assert data["account"]["jobs"]["nodes"] == [
         {
             "id": str(job.id),
