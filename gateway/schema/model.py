@@ -135,7 +135,7 @@ class Model(Resource):
         description="The resources around the model, any number of levels at once. Costs one request to dbt for each "
         "project, whatever the depth.",
         graphql_type=ModelLineage | None,
-        directives=[*dear(5), *holding("resources", "first", 100)],
+        directives=[NON_NULL, *dear(5), *holding("resources", "first", 100)],
     )
     async def lineage(
         self,

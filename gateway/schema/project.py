@@ -113,7 +113,7 @@ class Project:
         "sources, exposures, metrics, semantic models, saved queries, tests and macros. Types that the filter leaves "
         "out are not read.",
         graphql_type=Connection[Resource] | None,
-        directives=[*dear(5), *paged(DEFAULT_PAGE)],
+        directives=[NON_NULL, *dear(5), *paged(DEFAULT_PAGE)],
     )
     async def resources(
         self,

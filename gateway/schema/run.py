@@ -103,13 +103,13 @@ class Run:
         "before tests, then by unique id. Empty for a run that succeeded, never empty for one that failed or was "
         "cancelled.",
         graphql_type=list[RunFailure] | None,
-        directives=[*dear(2), *sliced_by("first", 10)],
+        directives=[NON_NULL, *dear(2), *sliced_by("first", 10)],
     )
     async def failures(self, parent: Parent, info: Info, first: FirstFailures = 10) -> tuple[RunFailureFacts, ...]:
         ensure_count("first", first, MOST_RANKED)
         return (await run_failures.failures(field_context(info), parent))[:first]
 
-    @strawberry.field(description="How many reasons `failures` has in all.", directives=dear(1))
+    @strawberry.field(description="How many reasons `failures` has in all.", directives=[NON_NULL, *dear(1)])
     async def failure_count(self, parent: Parent, info: Info) -> int | None:
         return len(await run_failures.failures(field_context(info), parent))
 
@@ -117,7 +117,7 @@ class Run:
         description="The results that failed here and were fine at their last attempt, in the order of `failures`. An "
         "attempt is one of the twenty runs of the same job before that executed the resource.",
         graphql_type=list[NodeResult] | None,
-        directives=[*dear(5), *sliced_by("first", 10)],
+        directives=[NON_NULL, *dear(5), *sliced_by("first", 10)],
     )
     async def newly_broken(
         self, parent: Parent, info: Info, first: FirstFailures = 10
@@ -129,7 +129,7 @@ class Run:
         description="The results that were fine here and failed at their last attempt, ordered by unique id; attempts "
         "are those of `newlyBroken`.",
         graphql_type=list[NodeResult] | None,
-        directives=[*dear(5), *sliced_by("first", 10)],
+        directives=[NON_NULL, *dear(5), *sliced_by("first", 10)],
     )
     async def recovered(self, parent: Parent, info: Info, first: FirstFailures = 10) -> list[result_facts.NodeResult]:
         ensure_count("first", first, MOST_RANKED)

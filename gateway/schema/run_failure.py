@@ -13,6 +13,7 @@ from gateway.schema.context import Info, field_context
 from gateway.schema.costs import dear, sliced_by
 from gateway.schema.lazy import LazyRun
 from gateway.schema.node_result import NodeResult
+from gateway.schema.nullability import NON_NULL
 from gateway.schema.paging import ensure_count
 
 Parent = strawberry.Parent[facts.RunFailure]
@@ -34,7 +35,7 @@ class RunFailure:
         "it, of the twenty before. False where none of them did. Of a run that failed outside of any resource: when "
         "the last run of the job was fine.",
         graphql_type=bool | None,
-        directives=dear(5),
+        directives=[NON_NULL, *dear(5)],
     )
     async def is_new(self, parent: Parent, info: Info) -> bool:
         return await run_recovery.is_new(field_context(info), parent)
@@ -49,7 +50,9 @@ class RunFailure:
         return await run_recovery.failing_since(field_context(info), parent)
 
     @strawberry.field(
-        description="How many resources the run skipped because of it.", graphql_type=int | None, directives=dear(5)
+        description="How many resources the run skipped because of it.",
+        graphql_type=int | None,
+        directives=[NON_NULL, *dear(5)],
     )
     async def skipped_count(self, parent: Parent, info: Info) -> int:
         return len(await run_failures.skipped_because_of(field_context(info), parent))
@@ -58,7 +61,7 @@ class RunFailure:
         description="The resources that the run skipped because of it, nearest first, then by unique id. One that "
         "several failures lead to is listed under each.",
         graphql_type=list[NodeResult] | None,
-        directives=[*dear(5), *sliced_by("first", 10)],
+        directives=[NON_NULL, *dear(5), *sliced_by("first", 10)],
     )
     async def skipped(
         self, parent: Parent, info: Info, first: FirstSkipped = 10

@@ -13,12 +13,14 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLEnumType,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
     OperationDefinitionNode,
+    is_abstract_type,
     value_from_ast_untyped,
 )
 
@@ -134,7 +136,7 @@ class _Check:
             inner: Any = self._fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
             condition = inner.type_condition
             wider = self._schema.type_map[condition.name.value] if condition else kind
-            if wider is kind or (isinstance(wider, GraphQLUnionType) and kind in wider.types):
+            if wider is kind or (is_abstract_type(wider) and kind in self._schema.get_possible_types(wider)):
                 yield from self._fields(kind, inner.selection_set)
 
     def _holds(self, directive: Any) -> bool:
@@ -157,7 +159,7 @@ class _Check:
         elif isinstance(kind, GraphQLEnumType):
             if not isinstance(value, str) or value not in kind.values:
                 yield f"{path}: {value!r} is no {kind}"
-        elif isinstance(kind, GraphQLUnionType):
+        elif isinstance(kind, GraphQLUnionType | GraphQLInterfaceType):
             yield from self._member(kind, nodes, value, path)
         elif isinstance(kind, GraphQLObjectType):
             yield from self._object(kind, [node.selection_set for node in nodes], value, path)
@@ -165,10 +167,11 @@ class _Check:
             yield f"{path}: {value!r} is no {kind}"
 
     def _member(
-        self, kind: GraphQLUnionType, nodes: list[FieldNode], value: Any, path: tuple[Any, ...]
+        self, kind: GraphQLUnionType | GraphQLInterfaceType, nodes: list[FieldNode], value: Any, path: tuple[Any, ...]
     ) -> Iterator[str]:
-        """Of a union: one of its types accounts for the value."""
+        """Of a union or an interface: one of its types accounts for the value."""
         sets = [node.selection_set for node in nodes]
-        named = [one for one in kind.types if one.name == value.get("__typename")] if isinstance(value, dict) else []
-        tried = [list(self._object(one, sets, value, path)) for one in named or kind.types]
+        kinds = self._schema.get_possible_types(kind)
+        named = [one for one in kinds if one.name == value.get("__typename")] if isinstance(value, dict) else []
+        tried = [list(self._object(one, sets, value, path)) for one in named or kinds]
         yield from min(tried, key=len)
