@@ -6,6 +6,7 @@ import { calendarOf } from "../src/layout/calendar";
 import { groupByCause, shortMessage } from "../src/layout/causes";
 import { csv } from "../src/layout/csv";
 import { barAt, ganttLayout } from "../src/layout/gantt";
+import { lineageLayout } from "../src/layout/lineage";
 import { heatLayout, median, ratioScale } from "../src/layout/heat";
 
 process.env["TZ"] = "Asia/Kolkata"; // no whole number of hours from UTC
@@ -112,6 +113,17 @@ test("a calendar counts runs at once in every hour they touch", () => {
     [[0, 2, 2, 7]],
   ]);
   assert.deepEqual(calendarOf([]), []);
+});
+
+test("everything stands right of what it is built from, however long the chain", () => {
+  const chain = Array.from({ length: 3000 }, (_, index) => String(index));
+  const links = chain.slice(1).map((childId, index) => ({ parentId: chain[index] ?? "", childId }));
+  const placed = lineageLayout([...chain].reverse(), links);
+  assert.deepEqual(placed.map(({ id, layer, row }) => [id, layer, row]), chain.map((id, index) => [id, index, 0]));
+  const diamond = lineageLayout(["d", "c", "b", "a"], [["a", "b"], ["b", "c"], ["c", "d"], ["a", "d"], ["gone", "a"], ["a", "away"]].map(([parentId, childId]) => ({ parentId: parentId!, childId: childId! })));
+  assert.deepEqual(diamond.map(({ id, layer }) => id + layer), ["a0", "b1", "c2", "d3"]);
+  const crossed = lineageLayout(["a", "b", "y", "x"], [{ parentId: "a", childId: "x" }, { parentId: "b", childId: "y" }]);
+  assert.deepEqual(crossed.map(({ id, row }) => id + row), ["a0", "b1", "x0", "y1"]);
 });
 
 test("failures with one cause are one item, whatever job they befell", () => {

@@ -29,7 +29,7 @@ SCREENS: dict[str, tuple[dict[str, Any], int, int]] = {
     "account": ({}, 10, 0),
     "calendar": ({}, 4, 0),
     "job": ({"id": "302001"}, 6, 0),
-    "model": ({"id": "finance.fct_invoices"}, 10, 1),
+    "model": ({"id": "finance.fct_invoices"}, 11, 1),
     "run": ({"id": "70437490011508"}, 7, 0),
     "search": ({"text": "daily"}, 5, 0),
 }

@@ -1,11 +1,12 @@
-// One model: how long it takes and since when, its tests, freshness, neighbours, code.
+// One model: how long it takes and since when, its tests, freshness, lineage, code.
 import { computed } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { change, href, parameters } from "../address";
 import { useScreen } from "../api";
-import { duration, words } from "../format";
+import { words } from "../format";
 import type { ModelPageQuery, ModelPageQueryVariables } from "../operations";
 import { History } from "../parts/history";
+import { LineageView } from "../parts/lineage";
 import { Duration, Fact, Name, StatusMark, Time } from "../parts/marks";
 import { Gone, ScreenView, Section } from "../parts/screen";
 import { CopyButton, Table, type Column } from "../parts/table";
@@ -13,10 +14,9 @@ import { useTitle } from "../parts/title";
 
 type Model = NonNullable<ModelPageQuery["model"]>;
 type Test = NonNullable<Model["tests"]>[number];
-type Neighbour = NonNullable<Model["upstream"]>[number];
 
 export function ModelPage({ id }: { id: string }) {
-  const variables = useMemo(() => computed<ModelPageQueryVariables>(() => ({ id, job: parameters.value.get("of") })), [id]);
+  const variables = useMemo(() => computed<ModelPageQueryVariables>(() => ({ id, job: parameters.value.get("of"), depth: depth() })), [id]);
   const screen = useScreen<ModelPageQuery, ModelPageQueryVariables>("model", variables);
   const model = screen.value.answer?.data?.model;
   useTitle(id);
@@ -46,10 +46,10 @@ function ModelView({ model, query }: { model: Model; query: { document: string; 
         <Section title="Tests" query={query}><Table caption="Tests" columns={TEST_COLUMNS} rows={model.tests ?? []} empty="No test looks at this model." /></Section>
         <Section title="Freshness of its sources" query={query}><Freshness model={model} /></Section>
       </div>
-      <div class="pair">
-        <Section title="Built from" query={query}><Table caption="Built from" columns={NEIGHBOUR_COLUMNS} rows={model.upstream ?? []} empty="No other model." /></Section>
-        <Section title="Used by" query={query}><Table caption="Used by" columns={NEIGHBOUR_COLUMNS} rows={model.downstream ?? []} empty="No other model." /></Section>
-      </div>
+      <Section title="Lineage" note="sources on the left; the bar is a model's runtime" query={query}>
+        <DepthChoice />
+        {model.lineage && model.lineage.resources.length > 0 ? <LineageView lineage={model.lineage} start={model.id} /> : <p class="empty">Nothing is known around it.</p>}
+      </Section>
       <Section title="Code" note={model.filePath} query={query}>
         <Code title="Source" text={model.rawCode} isOpen />
         <Code title="Compiled" text={model.compiledCode} isOpen={false} />
@@ -75,6 +75,24 @@ function Facts({ model }: { model: Model }) {
       </dl>
       {model.lastRun?.error && <pre class="message" tabIndex={0}><bdi>{model.lastRun.error}</bdi></pre>}
     </>
+  );
+}
+
+const DEPTHS = [1, 2, 3, 5, 50];
+
+function depth(): number {
+  const asked = Number(parameters.value.get("depth"));
+  return DEPTHS.includes(asked) ? asked : 2;
+}
+
+function DepthChoice() {
+  return (
+    <label class="quiet">
+      Levels each way{" "}
+      <select value={depth()} onChange={(event) => change({ depth: event.currentTarget.value })}>
+        {DEPTHS.map((levels) => <option value={levels}>{levels === 50 ? "all" : levels}</option>)}
+      </select>
+    </label>
   );
 }
 
@@ -117,10 +135,4 @@ const SOURCE_COLUMNS: Column<NonNullable<Model["freshness"]>["sources"][number]>
   { head: "Source", value: (source) => `${source.sourceName}.${source.name}`, cell: (source) => <Name text={`${source.sourceName}.${source.name}`} /> },
   { head: "State", value: ({ freshness }) => words(freshness.status) },
   { head: "Age when checked", value: ({ freshness }) => freshness.ageSeconds, cell: ({ freshness }) => <Duration seconds={freshness.ageSeconds} />, isNumber: true },
-];
-
-const NEIGHBOUR_COLUMNS: Column<Neighbour>[] = [
-  { head: "Model", value: ({ id }) => id, cell: ({ id }) => <Name text={id} href={href({ model: id })} /> },
-  { head: "Last attempt", value: ({ lastRunStatus }) => lastRunStatus, cell: ({ lastRunStatus }) => (lastRunStatus ? <StatusMark status={lastRunStatus} /> : <span class="quiet">never</span>) },
-  { head: "Runtime", value: ({ runtime }) => runtime, cell: ({ runtime }) => <span title={duration(runtime)}><Duration seconds={runtime} /></span>, isNumber: true },
 ];
