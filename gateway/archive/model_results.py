@@ -19,6 +19,9 @@ from gateway.archive.tables import invocations, manifest_nodes, nodes, resources
 FAILED = ("error", "fail", "partial success", "runtime error")
 """How a result ended that failed."""
 
+SKIPPED = ("skipped",)
+"""How a result ended that something kept from starting."""
+
 TELLING = (*FAILED, "warn")
 """How a result ended whose message says what is wrong."""
 

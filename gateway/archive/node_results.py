@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, literal, null, select, union_all
 
 from gateway.archive.contents import chunks
-from gateway.archive.model_results import FAILED, TELLING
+from gateway.archive.model_results import TELLING
 from gateway.archive.rows import AnyRow
 from gateway.archive.tables import freshness, invocations, nodes, resources, results, runs, texts
 
@@ -42,15 +42,16 @@ def node_results(connection: Connection, run_ids: Iterable[int], left_out: Colle
         yield from connection.execute(both.order_by("run_id", "unique_id", "is_check", "generated_at", "row_id"))
 
 
-def failed_results(connection: Connection, run_ids: Iterable[int]) -> Iterator[AnyRow]:
-    """The failed ones among the last results of each run's nodes, models too; as in node_results, one statement for
-    five hundred runs. A row without `unique_id` stands for each run that left artifacts."""
+def results_ending(connection: Connection, run_ids: Iterable[int], words: Collection[str]) -> Iterator[AnyRow]:
+    """Those among the last results of each run's nodes, models too, that ended with one of these words; as in
+    node_results, one statement for five hundred runs. A row without `unique_id` stands for each run that left
+    artifacts."""
     for part in chunks(sorted(set(run_ids))):
         of_runs = invocations.c.run_id.in_(part)
-        failed = _results().where(of_runs, func.lower(results.c.status).in_(FAILED))
-        checks = _checks().where(of_runs, func.lower(freshness.c.status).in_(FAILED), ~_checked_later())
+        ended = _results().where(of_runs, func.lower(results.c.status).in_(words))
+        checks = _checks().where(of_runs, func.lower(freshness.c.status).in_(words), ~_checked_later())
         known = _runs_with_artifacts().where(runs.c.id.in_(part))
-        yield from connection.execute(union_all(failed, checks, known).order_by("run_id", "unique_id"))
+        yield from connection.execute(union_all(ended, checks, known).order_by("run_id", "unique_id"))
 
 
 def statuses_in_runs(

@@ -24,7 +24,7 @@ class Skipping:
     through. A skipped resource counts for every failure that leads to it.
     """
 
-    results: Mapping[str, NodeResult]
+    results: Mapping[str, NodeResult]  # at least those that failed or were skipped, and of what `parents` holds
     parents: Parents
     _below: dict[str, list[str]] = field(init=False)
 
@@ -65,11 +65,16 @@ class Skipping:
 
     def _is_skipped_or_untold(self, unique_id: str) -> bool:
         result = self.results.get(unique_id)
-        return result is None or result.status is RunStatus.SKIPPED
+        return result is None or _is_skipped(result)
 
     def _by_a_hook(self, failed: NodeResult) -> tuple[NodeResult, ...]:
         """A hook before all others that fails alone keeps everything from starting."""
         others = (one for one in self.results.values() if one.status is RunStatus.FAILURE)
         if _BEFORE_ALL not in failed.unique_id or any(one.unique_id != failed.unique_id for one in others):
             return ()
-        return tuple(one for _, one in sorted(self.results.items()) if one.status is RunStatus.SKIPPED)
+        return tuple(one for _, one in sorted(self.results.items()) if _is_skipped(one))
+
+
+def _is_skipped(result: NodeResult) -> bool:
+    """dbt has other words, no-op among them, for what it had no need to execute."""
+    return result.status_text.lower() == "skipped"

@@ -15,12 +15,12 @@ from gateway.hierarchy.history import HistoryScope, Told
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.history.mean_reading import read_means
-from gateway.history.node_reading import read_attempts, read_failed, read_nodes, read_parents
+from gateway.history.node_reading import read_attempts, read_failed, read_nodes, read_parents, read_skipped
 from gateway.history.run_reading import read_arguments, read_model_runs, read_outlines, read_run_models
 from gateway.services.discovery_history import told_by
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.run_history import CommandKey, RunModels, RunParents
-from gateway.services.run_nodes import FailedResults, NodeInRun, NodeOutcome, NodesKey, RunNodes
+from gateway.services.run_nodes import EndedResults, NodeInRun, NodeOutcome, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey
 
 K = TypeVar("K", bound=Hashable)
@@ -53,9 +53,13 @@ class ArchiveHistory:
         """Two statements for five hundred runs."""
         return await self._read(keys, partial(read_nodes, keys=keys))
 
-    async def failed_results(self, keys: Sequence[RunKey]) -> dict[RunKey, FailedResults | GatewayError]:
+    async def failed_results(self, keys: Sequence[RunKey]) -> dict[RunKey, EndedResults | GatewayError]:
         """One statement for five hundred runs."""
         return await self._read(keys, partial(read_failed, keys=keys))
+
+    async def skipped_results(self, keys: Sequence[RunKey]) -> dict[RunKey, EndedResults | GatewayError]:
+        """The same."""
+        return await self._read(keys, partial(read_skipped, keys=keys))
 
     async def attempts(self, keys: Sequence[NodeInRun]) -> dict[NodeInRun, NodeOutcome | GatewayError]:
         """Two statements for five hundred runs and as many nodes."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from gateway.archive.model_results import runs_with_artifacts
+from gateway.archive.model_results import FAILED, SKIPPED, runs_with_artifacts
 from gateway.archive.node_names import name_of
-from gateway.archive.node_results import failed_results, node_results, statuses_in_runs
+from gateway.archive.node_results import node_results, results_ending, statuses_in_runs
 from gateway.archive.rows import AnyRow
 from gateway.archive.run_parents import parents_of_runs
 from gateway.hierarchy.model import ModelRun
@@ -21,7 +21,7 @@ from gateway.services.mapping import Share
 from gateway.services.node_mapping import to_node_run
 from gateway.services.run_history import RunParents
 from gateway.services.run_nodes import (
-    FailedResults,
+    EndedResults,
     NodeGroup,
     NodeInRun,
     NodeOutcome,
@@ -59,9 +59,19 @@ def read_nodes(connection: Connection, keys: Sequence[NodesKey]) -> dict[NodesKe
     }
 
 
-def read_failed(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey, FailedResults]:
-    """What failed in each run: one statement, and two more where a failed model's command left no manifest."""
-    rows = list(failed_results(connection, (key.run_id for key in keys)))
+def read_failed(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey, EndedResults]:
+    """What failed in each run."""
+    return _read_ended(connection, keys, FAILED)
+
+
+def read_skipped(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey, EndedResults]:
+    """What was skipped in each run."""
+    return _read_ended(connection, keys, SKIPPED)
+
+
+def _read_ended(connection: Connection, keys: Sequence[RunKey], words: Sequence[str]) -> dict[RunKey, EndedResults]:
+    """One statement, and two more where a model's command left no manifest."""
+    rows = list(results_ending(connection, (key.run_id for key in keys), words))
     known = {row.run_id: row.job_id for row in rows if row.unique_id is None}
     names, share = _NodeNames(), Share()
     models: dict[int, list[ModelRun]] = {}
@@ -72,10 +82,10 @@ def read_failed(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey, 
         if row.unique_id is not None and not _is_model(row):
             node = to_node_run(_run_node(row, names), RunKey(row.job_id, row.run_id), share)
             others.setdefault(row.run_id, []).append(node)
-    found: dict[RunKey, FailedResults] = {}
+    found: dict[RunKey, EndedResults] = {}
     for key in keys:
         nodes = nodes_of_run(others.get(key.run_id, ()), ingested=known.get(key.run_id) == key.job_id)
-        found[key] = FailedResults(nodes.ingested, tuple(models.get(key.run_id, ())), nodes.tests, nodes.others)
+        found[key] = EndedResults(nodes.ingested, tuple(models.get(key.run_id, ())), nodes.tests, nodes.others)
     return found
 
 

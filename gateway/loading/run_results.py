@@ -11,14 +11,14 @@ from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import GatewayError
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.model import ModelRun
-from gateway.hierarchy.node_result import NodeResult
+from gateway.hierarchy.node_result import RESULT_TYPES, NodeResult
 from gateway.hierarchy.resource_type import ResourceType, resource_type_of
 from gateway.hierarchy.run_failure import FAILING_TYPES
 from gateway.hierarchy.status import RunStatus, status_of_word
 from gateway.loading.batching import Batched, Departures
 from gateway.services.job_service import JobService
 from gateway.services.run_history import RunModels, RunParents
-from gateway.services.run_nodes import FailedResults, NodeGroup, NodeInRun, NodeOutcome, NodesKey, RunNodes, groups_of
+from gateway.services.run_nodes import EndedResults, NodeGroup, NodeInRun, NodeOutcome, NodesKey, RunNodes, groups_of
 from gateway.services.run_rows import RunKey
 
 MODELS = "models"
@@ -48,8 +48,12 @@ class RunResultLoaders:
         return Batched(self._load_nodes, self._departures)
 
     @cached_property
-    def _failed(self) -> Batched[Run, FailedResults]:
+    def _failed(self) -> Batched[Run, EndedResults]:
         return Batched(self._load_failed, self._departures)
+
+    @cached_property
+    def _skipped(self) -> Batched[Run, EndedResults]:
+        return Batched(self._load_skipped, self._departures)
 
     @cached_property
     def _parents(self) -> Batched[Run, RunParents]:
@@ -93,6 +97,13 @@ class RunResultLoaders:
         failed = (one for one in everything.results if one.status is RunStatus.FAILURE)
         return FoundResults(tuple(failed), everything.failures)
 
+    async def stopped(self, run: Run) -> FoundResults:
+        """The results of a run that failed or were skipped; all of them where no archive tells those alone."""
+        if not self.are_complete:
+            return await self.of(run, RESULT_TYPES)
+        failed, skipped = await gather_pair(self._failed.load(run), self._skipped.load(run))
+        return FoundResults(tuple(sorted((*failed.results, *skipped.results), key=lambda one: one.unique_id)), {})
+
     async def parents(self, run: Run) -> Mapping[str, tuple[str, ...]]:
         """The parents of what was skipped in a run, of tests that failed in it, and of what left no results."""
         return (await self._parents.load(run)).parents
@@ -120,8 +131,11 @@ class RunResultLoaders:
         found = await self._jobs.attempts(list(keys.values()), finished)
         return {one: found[key] for one, key in keys.items()}
 
-    async def _load_failed(self, runs: list[Run]) -> Mapping[Run, FailedResults | GatewayError]:
+    async def _load_failed(self, runs: list[Run]) -> Mapping[Run, EndedResults | GatewayError]:
         return await _of_runs(runs, self._jobs.failed_results)
+
+    async def _load_skipped(self, runs: list[Run]) -> Mapping[Run, EndedResults | GatewayError]:
+        return await _of_runs(runs, self._jobs.skipped_results)
 
     async def _load_parents(self, runs: list[Run]) -> Mapping[Run, RunParents | GatewayError]:
         return await _of_runs(runs, self._jobs.parents)

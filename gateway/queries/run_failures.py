@@ -13,7 +13,7 @@ from gateway.hierarchy.run_failure import FAILING_TYPES, RunFailure, failures_of
 from gateway.hierarchy.skipping import Skipping
 from gateway.hierarchy.status import RunStatus
 from gateway.loading.field_context import FieldContext
-from gateway.queries.run_results import read_results, reported
+from gateway.queries.run_results import reported
 
 
 async def failures(context: FieldContext, run: Run) -> tuple[RunFailure, ...]:
@@ -72,7 +72,7 @@ async def skipped_because_of(context: FieldContext, failure: RunFailure) -> tupl
     run, failed = failure.run, failure.result
     if failed is None:
         return ()
-    results = await read_results(context, run, RESULT_TYPES)
+    results = await reported(context, run, await context.loaders.results.stopped(run), RESULT_TYPES)
     if not any(one.status is RunStatus.SKIPPED for one in results):
         return ()
     skipping = Skipping.of(results, await context.loaders.results.parents(run))

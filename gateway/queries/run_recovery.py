@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from gateway.concurrency.gathering import gather
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.node_result import NodeResult
+from gateway.hierarchy.resource_type import resource_type_of
 from gateway.hierarchy.run_failure import KnownFailure, RunFailure
 from gateway.hierarchy.status import RunStatus
 from gateway.loading.field_context import FieldContext
@@ -96,11 +97,15 @@ async def recovered(context: FieldContext, run: Run) -> list[NodeResult]:
     for found in told:
         for error in found.failures.values():
             raise error
-    once_failed = {one.unique_id: one.resource_type for found in told for one in found.results}
-    results = await read_results(context, run, frozenset(once_failed.values())) if once_failed else ()
-    fine = [one for one in results if one.unique_id in once_failed and _is_fine(one.status)]
-    before = await _before(context, run, [one.unique_id for one in fine], bool)
-    return [one for one in fine if before.failed_last(one.unique_id)]
+    once_failed = sorted({one.unique_id for found in told for one in found.results})
+    (statuses,) = await context.loaders.results.statuses([run], once_failed) if once_failed else ({},)
+    fine = [name for name, status in statuses.items() if _is_fine(status)]
+    before = await _before(context, run, fine, bool)
+    healed = {name for name in fine if before.failed_last(name)}
+    if not healed:
+        return []
+    results = await read_results(context, run, {resource_type_of(name) for name in healed})
+    return [one for one in results if one.unique_id in healed]
 
 
 async def _before(

@@ -112,6 +112,9 @@ class DiscoveryHistory:
     async def failed_results(self, keys: Sequence[RunKey]) -> None:
         """None: a list holds all results of a run, and is read once for all questions."""
 
+    async def skipped_results(self, keys: Sequence[RunKey]) -> None:
+        """None: as for failed results."""
+
     async def attempts(self, keys: Sequence[NodeInRun]) -> None:
         """None: as for failed results."""
 

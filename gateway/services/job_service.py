@@ -17,7 +17,7 @@ from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.services.mapping import weigh_runs
 from gateway.services.node_mapping import weigh_nodes, weigh_parents
 from gateway.services.run_history import RunHistory, RunModels, RunParents
-from gateway.services.run_nodes import FailedResults, NodeGroup, NodeInRun, NodeOutcome, NodesKey, RunNodes
+from gateway.services.run_nodes import EndedResults, NodeGroup, NodeInRun, NodeOutcome, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey
 from gateway.telemetry.upstream_note import UpstreamNote
 from gateway.telemetry.usage import current_usage
@@ -83,12 +83,6 @@ class JobService:
             codec=Codec(_RunFact[RunNodes]),
             is_final=_is_final,
         )
-        failed: Kind[RunKey, _RunFact[FailedResults]] = Kind(
-            "failed results",
-            lambda fact: 500 + weigh_runs(fact.value.models) + weigh_nodes((*fact.value.tests, *fact.value.others)),
-            codec=Codec(_RunFact[FailedResults]),
-            is_final=_is_final,
-        )
         parents: Kind[RunKey, _RunFact[RunParents]] = Kind(
             "run parents",
             lambda fact: 500 + weigh_parents(fact.value.parents),
@@ -99,7 +93,8 @@ class JobService:
             "attempt", lambda _: 400, codec=Codec(_RunFact[NodeOutcome]), is_final=_is_final
         )
         self._attempts: FactsCache[NodeInRun, _RunFact[NodeOutcome]] = FactsCache(tiers, attempts)
-        self._failed: FactsCache[RunKey, _RunFact[FailedResults]] = FactsCache(tiers, failed)
+        self._failed: FactsCache[RunKey, _RunFact[EndedResults]] = FactsCache(tiers, _ended("failed results"))
+        self._skipped: FactsCache[RunKey, _RunFact[EndedResults]] = FactsCache(tiers, _ended("skipped results"))
         self._parents: FactsCache[RunKey, _RunFact[RunParents]] = FactsCache(tiers, parents)
         self._full: FactsCache[RunKey, _RunFact[RunModels[ModelRun]]] = FactsCache(tiers, full)
         self._outlines: FactsCache[RunKey, _RunFact[RunModels[BuiltModel]]] = FactsCache(tiers, outline)
@@ -128,13 +123,23 @@ class JobService:
 
     async def failed_results(
         self, keys: Sequence[RunKey], finished: Collection[RunKey]
-    ) -> dict[RunKey, FailedResults | GatewayError]:
+    ) -> dict[RunKey, EndedResults | GatewayError]:
         """What failed in each run, where `tells_everything`; asked again as in run_models."""
 
-        async def read(missing: list[RunKey]) -> Mapping[RunKey, FailedResults | GatewayError]:
+        async def read(missing: list[RunKey]) -> Mapping[RunKey, EndedResults | GatewayError]:
             return await self._history.failed_results(missing) or {}
 
         return await self._get(self._failed, keys, finished, read)
+
+    async def skipped_results(
+        self, keys: Sequence[RunKey], finished: Collection[RunKey]
+    ) -> dict[RunKey, EndedResults | GatewayError]:
+        """The same for what was skipped."""
+
+        async def read(missing: list[RunKey]) -> Mapping[RunKey, EndedResults | GatewayError]:
+            return await self._history.skipped_results(missing) or {}
+
+        return await self._get(self._skipped, keys, finished, read)
 
     async def attempts(
         self, keys: Sequence[NodeInRun], finished: Collection[NodeInRun]
@@ -162,6 +167,7 @@ class JobService:
         self._full.invalidate(key)
         self._outlines.invalidate(key)
         self._failed.invalidate(key)
+        self._skipped.invalidate(key)
         self._parents.invalidate(key)
         for group in NodeGroup:
             self._nodes.invalidate(NodesKey(*key, group))
@@ -206,6 +212,15 @@ def _note_missing(facts: Mapping[K, _RunFact[R] | GatewayError]) -> None:
     if any(isinstance(fact, _RunFact) and not fact.value.ingested for fact in facts.values()):
         # The same however runs are batched, so that answers do not depend on it.
         current_usage().upstream_notes.add(UpstreamNote(NO_RUN_METADATA, _NO_METADATA))
+
+
+def _ended(name: str) -> Kind[RunKey, _RunFact[EndedResults]]:
+    return Kind(
+        name,
+        lambda fact: 500 + weigh_runs(fact.value.models) + weigh_nodes((*fact.value.tests, *fact.value.others)),
+        codec=Codec(_RunFact[EndedResults]),
+        is_final=_is_final,
+    )
 
 
 def _is_final(fact: _RunFact[R]) -> bool:

@@ -17,7 +17,7 @@ from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.services.command_span import UNKNOWN_SPAN, CommandSpan
 from gateway.services.models.model_histories import HistoryKey
-from gateway.services.run_nodes import FailedResults, NodeInRun, NodeOutcome, NodesKey, RunNodes
+from gateway.services.run_nodes import EndedResults, NodeInRun, NodeOutcome, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey
 
 T = TypeVar("T")
@@ -78,8 +78,11 @@ class RunHistory(Protocol):
         Discovery has no list of hooks, unit tests, functions and exports, and tells neither steps nor numbers of rows.
         """
 
-    async def failed_results(self, keys: Sequence[RunKey]) -> Mapping[RunKey, FailedResults | GatewayError] | None:
+    async def failed_results(self, keys: Sequence[RunKey]) -> Mapping[RunKey, EndedResults | GatewayError] | None:
         """What failed in each run, of every type; None where all results would have to be read for it."""
+
+    async def skipped_results(self, keys: Sequence[RunKey]) -> Mapping[RunKey, EndedResults | GatewayError] | None:
+        """The same for what was skipped."""
 
     async def attempts(self, keys: Sequence[NodeInRun]) -> Mapping[NodeInRun, NodeOutcome | GatewayError] | None:
         """How each node ended in its run; None where all results would have to be read for it."""

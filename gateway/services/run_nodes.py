@@ -60,8 +60,8 @@ class RunNodes:
 
 
 @dataclass(frozen=True, slots=True)
-class FailedResults:
-    """What failed in a run, of every type; each part ordered by unique id. `ingested` as in RunNodes."""
+class EndedResults:
+    """What failed, or was skipped, in a run, of every type; each part by unique id. `ingested` as in RunNodes."""
 
     ingested: bool
     models: tuple[ModelRun, ...] = ()
