@@ -89,7 +89,9 @@ async def test_twenty_runs_cost_one_statement(settings: Settings) -> None:
 async def test_what_twenty_runs_skipped_costs_four_statements(settings: Settings) -> None:
     async with serving(settings.model_copy(update={"history_source": "archive"})) as gateway:
         with noted_statements() as noted:
-            reply = await gateway.ask("{ account { runs(first: 20) { nodes { failures(first: 5) { skippedCount } } } } }")
+            reply = await gateway.ask(
+                "{ account { runs(first: 20) { nodes { failures(first: 5) { skippedCount } } } } }"
+            )
     assert reply.errors == []
     # What failed, what was skipped, what that was built from, and which runs left artifacts.
     assert len(noted) <= 4, noted
