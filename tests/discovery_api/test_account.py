@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 
 from gateway.discovery_api.api import dbtAccount
@@ -220,3 +224,15 @@ def test_filters_that_make_no_sense_are_refused(account: dbtAccount, criteria: d
     for make in (SearchFilter.model_validate, lambda given: account.get_models(**given)):
         with pytest.raises(ValueError, match=r"min_runtime|max_runtime|tags?"):
             make(criteria)
+
+
+def test_a_folder_of_runs_is_answered_from(demo_folder: Path, tmp_path: Path) -> None:
+    (run,) = demo_folder.glob("finance/301001/70437490011508")
+    shutil.copy(demo_folder / "account.json", tmp_path)
+    shutil.copytree(run, tmp_path / run.relative_to(demo_folder))
+    with dbtAccount(artifacts=tmp_path) as account:
+        models = {model.unique_id for model in account.project("finance").get_models()}
+        built = {one["unique_id"] for one in json.loads((run / "step_2" / "run_results.json").read_text())["results"]}
+    assert models
+    assert models <= set(json.loads((run / "step_2" / "manifest.json").read_text())["nodes"])
+    assert {unique_id for unique_id in built if unique_id.startswith("model.")} <= models

@@ -7,7 +7,6 @@ import os
 import pickle
 import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,8 +17,8 @@ MODELS = 41
 
 
 @pytest.fixture
-def account(demo_folder: Path) -> Iterator[dbtAccount]:
-    with dbtAccount(artifacts=demo_folder, timeout=30) as opened:
+def account(demo_store: str) -> Iterator[dbtAccount]:
+    with dbtAccount(store_url=demo_store, timeout=30) as opened:
         yield opened
 
 

@@ -3,8 +3,6 @@ need who wait for it too."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from gateway.discovery_api.api import dbtAccount
@@ -25,9 +23,9 @@ async def test_a_reading_has_the_time_of_a_request(
 @pytest.mark.slow
 @pytest.mark.parametrize(("timeout", "reading_seconds"), [(1.0, LEAST), (90.0, 90.0)])
 def test_a_reading_has_the_time_of_a_question_of_the_library(
-    demo_folder: Path, timeout: float, reading_seconds: float
+    demo_store: str, timeout: float, reading_seconds: float
 ) -> None:
-    with dbtAccount(artifacts=demo_folder, timeout=timeout) as account:
+    with dbtAccount(store_url=demo_store, timeout=timeout) as account:
         assert len(account.get_projects()) == 3
         opened = account.client._connection._opened
         assert opened is not None
