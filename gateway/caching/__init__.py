@@ -1,1 +1,1 @@
-"""The facts cache: what was read from dbt, until when it may be believed, and one flight for many who ask."""
+"""The facts cache: what was read from dbt, until when it is fresh, and one reading for many requests."""

@@ -1,4 +1,4 @@
-"""Whether an answer may be given again, told by what its making used."""
+"""Whether an answer may be given again, by what was used to make it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CacheValidator:
     counts: tuple[int, ...]
 
     def holds(self) -> bool:
-        """Whether every fact behind the answer is still believed without asking, and none has changed."""
+        """Whether every fact behind the answer is still fresh, and none has changed."""
         usage, generations = self.usage, self.generations
         if generations.ended or usage.clock() >= usage.valid_until:
             return False

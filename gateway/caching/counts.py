@@ -13,7 +13,7 @@ Tier = Literal["memory", "redis", "database"]
 class LookupCounts:
     """Of one process. A fact in memory counts once for each answer it is in. What memory does not hold is looked for in
     the tiers after it, if there are any, and then asked of dbt; `joined` counts facts that somebody else was reading
-    already, `stale` outdated ones that were told, by reason."""
+    already, `stale` outdated ones that were returned, by reason."""
 
     found: Counter[Tier] = field(default_factory=Counter)
     missed: Counter[Tier] = field(default_factory=Counter)

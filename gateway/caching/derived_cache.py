@@ -1,6 +1,6 @@
-"""What was made of facts at hand, kept as long as those facts are: lists in order, filtered lists, maps of projects.
+"""What was made of cached facts, kept as long as those facts are: lists in order, filtered lists, maps of projects.
 
-It is told again without looking its facts up one by one, and the usage of who asks says what it would say otherwise.
+It is returned without looking its facts up one by one, and the usage of the request is what it would be otherwise.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Facts of one kind under their keys: told while they are believed, read in batches, each key by one flight only."""
+"""Facts of one kind under their keys: returned while they are fresh, read in batches, each key by one flight only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 REVALIDATING = "REVALIDATING"
-"""Why an outdated fact is told: it is being read again."""
+"""Why an outdated fact is returned: it is being read again."""
 
 _MOST_NOTED = 10_000
 
@@ -44,7 +44,7 @@ def _of_no_environment(_: object) -> None:
 class Kind(Generic[K, V]):
     """What the facts of one cache have in common: a name, their bytes in memory, whose environment a key belongs to.
 
-    `patience` replaces the stale policy's: seconds to wait for a new fact while an outdated one is at hand. Without
+    `patience` replaces the stale policy's: seconds to wait for a new fact while there is an outdated one. Without
     `codec` they are not shared with other replicas. The name must be no other cache's. What
     `is_final` is kept for good where there is a place for it.
     """
@@ -74,7 +74,7 @@ class FactsCache(Generic[K, V]):
     """Facts in the memory of `tiers`, with single flight per key.
 
     Errors are handed to everybody who waited and are never kept, except that something does not exist, for some
-    seconds. Whether and how long an outdated fact is told in the place of a new one, or of an error, says the
+    seconds. Whether and how long an outdated fact is returned in place of a new one, or of an error, says the
     stale policy; it is marked in the usage of who asked.
     """
 
@@ -92,8 +92,8 @@ class FactsCache(Generic[K, V]):
     async def get_many(
         self, keys: Sequence[K], fetch: Fetch[K, V], validate: Validate[K, V]
     ) -> dict[K, V | GatewayError]:
-        """A value or an error for every key: from memory where `judge` finds it current, from a flight under way, or
-        by one `fetch` of all that is left. What a flight of others brings is judged too, and fetched again where it
+        """A value or an error for every key: from memory where `validate` finds it current, from a flight under way, or
+        by one `fetch` of all that is left. What a flight of others brings is validated too, and fetched again where it
         does not do: they may have asked for less. Waits no longer than the caller's deadline. Within `only_if_cached`
         raises NotCached for what is not in memory and current."""
         lookup = _Lookup(validate, current_usage(), oldest_acceptable(), seconds_left(math.inf))
@@ -140,7 +140,7 @@ class FactsCache(Generic[K, V]):
     def invalidate(self, key: K) -> None:
         """What is known under a key, or being read, is not current any more: it is read again when it is asked for.
 
-        It may still be told in the place of an error.
+        It may still be returned in place of an error.
         """
         self._flights.pop(key, None)
         self._absent.pop(key)
@@ -200,7 +200,7 @@ class FactsCache(Generic[K, V]):
         return self._tiers.clock() - fact.confirmed_at < self._stale_policy.while_reading
 
     def _refresh(self, keys: list[K], fetch: Fetch[K, V], lookup: _Lookup[K, V]) -> None:
-        """Answers with what is at hand, and has it read again for those who come next."""
+        """Answers with what is cached, and has it read again for those who come next."""
         for key in keys:
             self._answer_stale(key, lookup.fallback[key], lookup, REVALIDATING)
             lookup.usage.found_at((self._room, key))
@@ -223,7 +223,7 @@ class FactsCache(Generic[K, V]):
         return flights
 
     async def _wait(self, flights: Mapping[K, Flight[K, V]], lookup: _Lookup[K, V]) -> None:
-        """Waits for the flights; not long for those whose keys all have something recent at hand."""
+        """Waits for the flights; not long for those whose keys all have something recent cached."""
         recent = {key for key in flights if key in lookup.fallback and self._is_recent(lookup.fallback[key])}
         needed = {flight for key, flight in flights.items() if key not in recent}
         await wait_for(set(flights.values()), self._stale_policy.patience if recent else math.inf)
@@ -247,7 +247,7 @@ class FactsCache(Generic[K, V]):
         return self._take(key, outcome, lookup)
 
     def _answer_instead(self, key: K, error: GatewayError | None, lookup: _Lookup[K, V]) -> None:
-        """What is at hand in the place of an error, or of a flight (None) that takes too long; else the error."""
+        """What is cached in place of an error, or of a flight (None) that takes too long; else the error."""
         fact = lookup.fallback.get(key)
         if fact is not None and error is None and self._is_recent(fact):
             self._answer_stale(key, fact, lookup, REVALIDATING)

@@ -1,4 +1,4 @@
-"""Facts that never change, in a SQL database across restarts: finished runs outlive what dbt still tells of them."""
+"""Facts that never change, in a SQL database across restarts: finished runs outlive what dbt keeps of them."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class RedisClient:
 
     async def run(self, command: Command[T], otherwise: T) -> T:
         """What a command answers; `otherwise` when Redis does not in time: the link's seconds, or what the caller has
-        left of his own."""
+        left of theirs."""
         if not self.is_open:
             return otherwise
         self._probing = True
@@ -130,7 +130,7 @@ class RedisClient:
         self._pause, self._closed_until, self._probing = 0.0, 0.0, False
 
     def _note_refusal(self, refusal: ResponseError) -> None:
-        """It answers, and does not do this one thing: the others go on. Each reason is told once."""
+        """It answers, and does not do this one thing: the others go on. Each reason is logged once."""
         self._note_answer()
         reason = _reason(refusal)
         if reason not in self._refusals:

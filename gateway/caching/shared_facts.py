@@ -44,7 +44,7 @@ class SharedValue:
 
 
 class SharedFacts:
-    """Facts under names. `account` tells upstream and account apart from others in the same Redis.
+    """Facts under names. `account` keeps upstream and account apart from others in the same Redis.
 
     When Redis is gone everything is a miss and every lease is granted: replicas then ask dbt each for itself.
     """
@@ -136,7 +136,7 @@ class SharedFacts:
             await self.link.run(lambda redis: redis.publish(channel, closed), None)
 
     async def listen(self, heard: Callable[[bytes], None]) -> None:
-        """Hands over what other replicas tell, for good; what is told while Redis is gone is not heard."""
+        """Hands over what other replicas publish, for good; what is published while Redis is gone is lost."""
         channel = f"{self._prefix}:news"
         while True:
             try:
@@ -175,7 +175,7 @@ def _reading(names: Sequence[str]) -> Callable[[Redis], Awaitable[list[bytes | i
             for name in names:
                 pipeline.get(name)
                 pipeline.pttl(name)
-            # A name under which something of another type lies tells nothing, and takes nothing from the others.
+            # A name that holds something of another type is a miss, and costs the others nothing.
             return list(await pipeline.execute(raise_on_error=False))
 
     return read

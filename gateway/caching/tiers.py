@@ -20,7 +20,7 @@ class Tiers:
     """The memory of the process, the clock by which facts grow old, and how outdated ones are treated.
 
     `flight_seconds` is how long one reading of facts may take, however long those who wait for it are willing to;
-    `negative_seconds` for how long it is believed that something does not exist. `shared` is what replicas share,
+    `negative_seconds` how long a missing thing counts as missing. `shared` is what replicas share,
     `kept` what outlives the process, `recalled` what was made of facts in memory. `counts` takes in where facts were
     found.
     """

@@ -1,4 +1,4 @@
-"""What is thought of a fact at the moment it is asked for, and for how long an outdated one may still be told."""
+"""Whether a fact is fresh at the moment it is used, and for how long a stale one may still be returned."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gateway.telemetry.usage import current_usage
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """`current`: told without a mark. `usable`: it holds what is asked for, though it may be out of date.
+    """`current`: returned without a mark. `usable`: it holds what is asked for, though it may be out of date.
 
     `until` is the clock's time up to which it stays current without asking; `confirmed_at` the last time at which it
     was known to be true, None: when it was read.
@@ -33,13 +33,13 @@ UNFIT = Validity(current=False, usable=False)
 
 
 def for_seconds(read_at: float, seconds: float, now: float) -> Validity:
-    """Of a fact that is believed for some seconds after it was read, and in any case by the operation that read it."""
+    """Of a fact that is fresh for some seconds after it was read, and in any case for the operation that read it."""
     return Validity(now - read_at < seconds or read_at >= current_usage().began, until=read_at + seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class StalePolicy:
-    """How old, in seconds since it was last known to be true, an outdated fact may be and still be told, marked stale.
+    """How old, in seconds since it was last confirmed, an outdated fact may be and still be returned, marked stale.
 
     `while_reading`: while it is read again; who asks waits for the new one for `patience` seconds at most.
     `on_error`: when dbt cannot be asked. 0: never.
@@ -56,7 +56,7 @@ _wanted_since: ContextVar[float] = ContextVar("gateway_wanted_since", default=-m
 class max_age_of:  # noqa: N801  # a context manager, as in telemetry.usage
     """Within the block only facts count that were known to be true at `since` (the caches' clock) or later.
 
-    Older ones are read again, and are not told in the place of an error.
+    Older ones are read again, and are not returned in place of an error.
     """
 
     __slots__ = ("_since", "_token")

@@ -1,1 +1,1 @@
-"""Who asks: API keys, signed tokens, and what each of them lets its holder see. Knows no HTTP server and no GraphQL."""
+"""Who asks: API keys, signed tokens, and what their holders may see. Imports no HTTP server and no GraphQL."""

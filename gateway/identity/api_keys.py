@@ -42,7 +42,7 @@ def new_key() -> str:
 
 
 def hash_of_key(key: str) -> str:
-    """What is kept of a key. Keys are random, so a plain hash tells nothing about them."""
+    """What is kept of a key. Keys are random, so a plain hash reveals nothing about them."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 

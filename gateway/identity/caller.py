@@ -12,7 +12,7 @@ from gateway.hierarchy.visibility import EVERYTHING, Visibility
 
 
 class Scope(StrEnum):
-    """What a caller may do beside asking about what he sees."""
+    """What a caller may do beside reading what they see."""
 
     INTROSPECTION = "introspection"
     METRICS = "metrics"
@@ -23,11 +23,11 @@ ALL_SCOPES = frozenset(Scope)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, and what exists for him.
+    """Who asks, and what exists for them.
 
     `name` goes into logs and shares the budget of requests fairly; None is a caller nobody asked to identify.
-    `dbt_token` is his own token for dbt, with which alone his facts are read; None: the gateway's is used.
-    `until` is the `time.monotonic()` at which his credential ends; None: it does not, or nobody knows when.
+    `dbt_token` is their own token for dbt, with which alone their facts are read; None: the gateway's is used.
+    `until` is the `time.monotonic()` at which their credential ends; None: it does not, or nobody knows when.
     """
 
     name: str | None = None

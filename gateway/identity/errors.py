@@ -6,7 +6,7 @@ from gateway.errors import GatewayError
 
 
 class Unauthenticated(GatewayError):
-    """Nobody can be told from the request's credentials; the answer carries `WWW-Authenticate`."""
+    """The request's credentials identify nobody; the answer carries `WWW-Authenticate`."""
 
     code = "UNAUTHENTICATED"
     http_status = 401
@@ -20,7 +20,7 @@ class Forbidden(GatewayError):
 
 
 class IdentityUnavailable(GatewayError):
-    """Who asks cannot be told now, because the keys of the identity provider could not be read."""
+    """The caller cannot be identified now, because the keys of the identity provider could not be read."""
 
     code = "IDENTITY_UNAVAILABLE"
     http_status = 503

@@ -56,7 +56,7 @@ class ClaimNames:
 
 @dataclass(frozen=True, slots=True)
 class TokenPolicy:
-    """Which tokens are believed. `algorithms` are of one asymmetric family; `leeway` is in seconds."""
+    """Which tokens are accepted. `algorithms` are of one asymmetric family; `leeway` is in seconds."""
 
     issuer: str
     audience: str
@@ -92,7 +92,7 @@ class SignedTokens:
         return Verified(self._caller(claims), float(claims["exp"]))
 
     def _read_header(self, token: bytes) -> tuple[str, str | None]:
-        """The algorithm and the key's id that a token claims; nothing of it is believed yet."""
+        """The algorithm and the key's id that a token claims; nothing of it is verified yet."""
         try:
             header = jwt.get_unverified_header(token)
         except (PyJWTError, ValueError, RecursionError):

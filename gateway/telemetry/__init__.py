@@ -1,1 +1,1 @@
-"""What the gateway tells about its own work. Stands on nothing, so every room may report here."""
+"""Metrics, logs and traces of the gateway's own work. Imports no other room, so every room may report here."""

@@ -40,7 +40,7 @@ def codes_of(errors: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def traced(request: RequestRecord) -> dict[str, str | int]:
-    """What a trace tells of a request: never a name or a text that a caller chose."""
+    """What a trace says of a request: never a name or a text that a caller chose."""
     usage = request.usage
     attributes: dict[str, str | int] = {
         "graphql.operation.type": request.kind or "none",

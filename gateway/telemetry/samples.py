@@ -1,4 +1,4 @@
-"""Figures that the rooms below the edge show to whoever watches the gateway: their names, and what they mean."""
+"""Metrics of the rooms below the edge: their names, and what they mean."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ class Usage(Struct):
 
     `caller` is who asked, for fair shares. `began` is when the operation began (time of `clock`, the caches' clock):
     what was read since is current for all of it, so that nothing is asked twice for one answer. `valid_until` is the
-    time up to which every fact behind the answer is believed without asking; `environments` are those whose facts are
+    time up to which every fact behind the answer is fresh without asking dbt; `environments` are those whose facts are
     in it, 0 among them for the account's lists; `stale` that some may be out of date, for `stale_reasons`. `known` are
     the places of the facts that were in memory: each counts once, however often it was looked up. Who does not
-    `sees_all` is not told how the shared cache was used: by that he would learn what happens in what is hidden.
+    `sees_all` is not told how the shared cache was used: by that they would learn what happens in what is hidden.
     `history_sources` names what told of finished runs: ARCHIVE, DISCOVERY. `upstream_notes` are what dbt did not tell.
     """
 

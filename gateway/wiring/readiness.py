@@ -18,7 +18,7 @@ _BELIEVED_SECONDS = 30.0
 
 
 class UpstreamReadiness:
-    """Ready from the moment dbt has told once which projects there are, and from then on.
+    """Ready from the moment dbt has once listed its projects, and from then on.
 
     A process that has never read anything is of no use, and a rollout that brings a wrong address or token should stop
     at it. Later, when dbt is down, it still tells what it knows, and has a coded error for the rest: taken out of the

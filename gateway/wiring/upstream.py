@@ -173,7 +173,7 @@ def _nothing_to_serve(settings: Settings, report: IngestReport | None) -> str:
 
 
 def configured_projects(settings: Sequence[ProjectSetting]) -> tuple[ConfiguredProject, ...]:
-    """The `[[projects]]` of the configuration; they are numbered from 1, as no API tells their numbers."""
+    """The `[[projects]]` of the configuration; they are numbered from 1, as no API lists their numbers."""
     return tuple(
         ConfiguredProject(number, setting.name, tuple(_environments(number, setting)))
         for number, setting in enumerate(settings, start=1)
