@@ -1,0 +1,166 @@
+"""Which node of one command had to wait for which: parents among the nodes that were executed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple, TypeVar
+
+from gateway.analysis.intervals import NodeInterval
+
+K = TypeVar("K", bound=Hashable)
+
+# So many nodes' descendants are found at once, as bits of one number: a block of 40,000 nodes takes 40 MB.
+_BLOCK = 8192
+
+Parents = list[list[int]]
+"""Of each node the places of its parents, ascending."""
+
+
+class Dependencies(NamedTuple):
+    """`parents` of each node; `order`: all places, each behind its parents; `cut`: how many dependencies were left out
+    because they run in a circle, which only spoilt artifacts hold."""
+
+    parents: Parents
+    order: list[int]
+    cut: int
+
+
+def dependencies(nodes: Sequence[NodeInterval], parents: Mapping[str, Iterable[str]]) -> Dependencies:
+    """What the nodes of one command waited for. `parents` are those of its manifest: of all nodes, executed or not.
+
+    Parents are reached through nodes that were not executed, such as ephemeral models. In a command that executes
+    models and tests, as `dbt build` does, a node also waits for each test whose parents are all upstream of it
+    (dbt-core's add_test_edges; only tests all of whose parents were executed), and a model for its unit tests, which
+    wait for the model's parents. In a circle, what started later waits for what started earlier.
+    """
+    places = {node.unique_id: place for place, node in enumerate(nodes)}
+    found = [
+        sorted({places[one] for one in _nearest(parents, node.unique_id, places.__contains__)} - {place})
+        for place, node in enumerate(nodes)
+    ]
+    straight = _without_circles(nodes, found)
+    cut = sum(map(len, found)) - sum(map(len, straight))
+    whole = [
+        all(one in places for one in parents.get(node.unique_id, ())) and node.unique_id.startswith("test.")
+        for node in nodes
+    ]
+    _wait_for_tests(nodes, straight, whole)
+    _turn_unit_tests(nodes, straight)
+    return Dependencies(straight, in_order(straight), cut)
+
+
+def without(parents: Parents, dropped: frozenset[int]) -> Parents:
+    """The parents when some nodes are left out: what waited for them waits for what they waited for. Nodes that are
+    left out have none."""
+    known = dict(enumerate(parents))
+    return [
+        [] if place in dropped else sorted(_nearest(known, place, lambda one: one not in dropped))
+        for place in range(len(parents))
+    ]
+
+
+def in_order(parents: Parents) -> list[int]:
+    """The places of all nodes that are in no circle, each behind its parents, lower places first."""
+    left = [len(of_node) for of_node in parents]
+    children = children_of(parents)
+    ready = [place for place, count in enumerate(left) if not count]
+    heapify(ready)
+    order = []
+    while ready:
+        place = heappop(ready)
+        order.append(place)
+        for child in children[place]:
+            left[child] -= 1
+            if not left[child]:
+                heappush(ready, child)
+    return order
+
+
+def children_of(parents: Parents) -> list[list[int]]:
+    """The places of each node's children, ascending."""
+    children: list[list[int]] = [[] for _ in parents]
+    for place, of_node in enumerate(parents):
+        for parent in of_node:
+            children[parent].append(place)
+    return children
+
+
+def _nearest(parents: Mapping[K, Iterable[K]], start: K, is_kept: Callable[[K], bool]) -> set[K]:
+    """The nearest ancestors that are kept, reached through those that are not."""
+    found: set[K] = set()
+    seen = {start}
+    pending = list(parents.get(start, ()))
+    while pending:
+        one = pending.pop()
+        if is_kept(one):
+            found.add(one)
+        elif one not in seen:
+            seen.add(one)
+            pending.extend(parents.get(one, ()))
+    return found
+
+
+def _without_circles(nodes: Sequence[NodeInterval], parents: Parents) -> Parents:
+    order = in_order(parents)
+    if len(order) == len(nodes):
+        return [list(of_node) for of_node in parents]
+    circling = set(range(len(nodes))).difference(order)
+    began = [(node.start, node.unique_id) for node in nodes]
+    return [
+        [one for one in of_node if not {one, place} <= circling or began[one] < began[place]]
+        for place, of_node in enumerate(parents)
+    ]
+
+
+def _wait_for_tests(nodes: Sequence[NodeInterval], parents: Parents, whole: Sequence[bool]) -> None:
+    """Adds to nodes the tests that they wait for: the first nodes downstream of all that a test looks at."""
+    is_test = [node.unique_id.startswith(("test.", "unit_test.")) for node in nodes]
+    children = [[child for child in of_node if not is_test[child]] for of_node in children_of(parents)]
+    tests = [place for place, counts in enumerate(whole) if counts and parents[place]]
+    waiting = {test: children[parents[test][0]] for test in tests if len(parents[test]) == 1}
+    waiting |= _downstream_of_all(children, in_order(parents), {t: parents[t] for t in tests if t not in waiting})
+    for test, held in waiting.items():
+        for place in held:
+            parents[place].append(test)
+    for of_node in parents:
+        of_node.sort()
+
+
+def _downstream_of_all(
+    children: list[list[int]], order: Sequence[int], wanted: Mapping[int, Sequence[int]]
+) -> dict[int, list[int]]:
+    """Under each key the first nodes that are downstream of all places wanted; those downstream of these follow."""
+    found: dict[int, list[int]] = {key: [] for key in wanted}
+    for begin in range(0, len(order) if wanted else 0, _BLOCK):
+        block = order[begin : begin + _BLOCK]
+        bits = {place: 1 << bit for bit, place in enumerate(block)}
+        downstream = [0] * len(children)
+        for place in reversed(order[: begin + _BLOCK]):
+            for child in children[place]:
+                downstream[place] |= downstream[child] | bits.get(child, 0)
+        for key, places in wanted.items():
+            common = downstream[places[0]]
+            for place in places[1:]:
+                common &= downstream[place]
+            for known in found[key]:
+                common &= ~downstream[known]
+            while common:
+                first = block[(common & -common).bit_length() - 1]
+                found[key].append(first)
+                common &= ~(downstream[first] | bits[first])
+    return found
+
+
+def _turn_unit_tests(nodes: Sequence[NodeInterval], parents: Parents) -> None:
+    """Has each model wait for its unit tests, and these for the model's other parents."""
+    tested = {
+        place: parents[place][0]
+        for place, node in enumerate(nodes)
+        if node.unique_id.startswith("unit_test.") and len(parents[place]) == 1
+    }
+    before = {model: list(parents[model]) for model in tested.values()}
+    for test, model in tested.items():
+        parents[test] = before[model]
+    for test, model in tested.items():
+        parents[model] = sorted({*parents[model], test})

@@ -1,0 +1,67 @@
+"""One command of a run: the nodes it executed, and what each of them waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.analysis.dependencies import Dependencies
+from gateway.analysis.intervals import NodeInterval, lanes, peak
+
+
+@dataclass(frozen=True)
+class Step:
+    """One node or more that a command executed. `threads`: how many it was allowed; None where nobody tells.
+    `dependencies`: None without a manifest. `width`: threads, or the most nodes at once where that is more or threads
+    are not known. `lanes`: of each node, from 1 (see intervals.lanes)."""
+
+    nodes: Sequence[NodeInterval]
+    threads: int | None = None
+    dependencies: Dependencies | None = None
+    width: int = field(init=False)
+    lanes: Sequence[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "width", max(self.threads or 0, peak(self.nodes)))
+        object.__setattr__(self, "lanes", lanes(self.nodes, self.threads))
+
+    @property
+    def start(self) -> float:
+        """When its first node began."""
+        return min(node.start for node in self.nodes)
+
+    @property
+    def end(self) -> float:
+        """When its last node ended."""
+        return max(node.end for node in self.nodes)
+
+    @property
+    def work(self) -> float:
+        """Seconds of all nodes together."""
+        return sum(node.seconds for node in self.nodes)
+
+    def before_on_lane(self) -> list[int | None]:
+        """Of each node the place of the one before it on its lane; None of the first."""
+        latest: dict[int, int] = {}
+        before: list[int | None] = [None] * len(self.nodes)
+        for place in self.by_start():
+            before[place] = latest.get(self.lanes[place])
+            latest[self.lanes[place]] = place
+        return before
+
+    def by_start(self) -> list[int]:
+        """The places of the nodes by when they began."""
+        return sorted(range(len(self.nodes)), key=lambda place: (self.nodes[place].start, place))
+
+    def ready_at(self) -> list[float] | None:
+        """When each node could have begun: as the last of its parents ended, or the step began; None without a
+        manifest."""
+        if self.dependencies is None:
+            return None
+        begin = self.start
+        return [max((self.nodes[one].end for one in of_node), default=begin) for of_node in self.dependencies.parents]
+
+
+def in_time(steps: Sequence[Step]) -> list[Step]:
+    """Steps by when their first nodes began."""
+    return sorted(steps, key=lambda step: step.start)

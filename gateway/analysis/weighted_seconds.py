@@ -1,0 +1,34 @@
+"""Where the time of a run went, so that it adds up: each instant is shared among the nodes that run in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from gateway.analysis.intervals import NodeInterval
+
+
+def weighted_seconds(nodes: Sequence[NodeInterval]) -> list[float]:
+    """The share of each node: the integral of 1 / (number of nodes that run) over its interval (the weight of
+    Chromium's summary of ninja's log). The sum over all nodes is the time in which any ran."""
+    moments = sorted({moment for node in nodes for moment in (node.start, node.end)})
+    change = dict.fromkeys(moments, 0)
+    for node in nodes:
+        change[node.start] += 1
+        change[node.end] -= 1
+    shared, total, running = {}, 0.0, 0
+    for moment, following in pairwise([*moments, *moments[-1:]]):
+        shared[moment] = total
+        running += change[moment]
+        if running:
+            total += (following - moment) / running
+    return [shared[node.end] - shared[node.start] for node in nodes]
+
+
+def busy_seconds(nodes: Sequence[NodeInterval]) -> float:
+    """The time in which any of the nodes ran."""
+    total, until = 0.0, float("-inf")
+    for node in sorted(nodes, key=lambda one: one.start):
+        total += max(0.0, node.end - max(node.start, until))
+        until = max(until, node.end)
+    return total
