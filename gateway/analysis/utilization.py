@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -30,8 +30,8 @@ def utilization(steps: Sequence[Step], begin: float, end: float) -> Utilization:
     parents of what starts next. Without a manifest all of that is SCHEDULER.
     """
     ordered = in_time([step for step in steps if step.nodes])
-    idle: Counter[WaitReason] = Counter()
-    blockers: Counter[str] = Counter()
+    idle: defaultdict[WaitReason, float] = defaultdict(float)
+    blockers: defaultdict[str, float] = defaultdict(float)
     work = total = 0.0
     for n, step in enumerate(ordered):
         until = max(end, step.end) if n == len(ordered) - 1 else step.end

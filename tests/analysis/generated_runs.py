@@ -32,8 +32,7 @@ def numbered(kinds: Sequence[str], times: Sequence[tuple[float, float]]) -> list
 def graphs(draw: st.DrawFn, most: int = 8) -> list[list[int]]:
     """Parents of each node, all of them at lower places."""
     count = draw(st.integers(1, most))
-    links = draw(st.integers(0, 2 ** (count * count) - 1))
-    return [[parent for parent in range(place) if links >> (place * count + parent) & 1] for place in range(count)]
+    return [sorted(draw(st.sets(st.integers(0, max(0, place - 1)), max_size=min(place, 3)))) for place in range(count)]
 
 
 def as_dependencies(parents: list[list[int]]) -> Dependencies:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+from collections import defaultdict
 
 import pytest
 from hypothesis import given, settings
@@ -113,8 +113,8 @@ def reason_by_hand(found: Step, at: float) -> tuple[WaitReason, list[str]]:
 @given(steps())
 def test_idle_threads_by_reason_instant_by_instant(found: Step) -> None:
     begin, end = found.start - 2, found.end + 3
-    idle: Counter[WaitReason] = Counter({WaitReason.HEAD: 2 * found.width, WaitReason.TAIL: 3 * found.width})
-    blockers: Counter[str] = Counter()
+    idle = defaultdict(float, {WaitReason.HEAD: 2.0 * found.width, WaitReason.TAIL: 3.0 * found.width})
+    blockers: defaultdict[str, float] = defaultdict(float)
     for quarter in range(int(found.start * QUARTERS), int(found.end * QUARTERS)):
         at = quarter / QUARTERS
         free = found.width - sum(node.start <= at < node.end for node in found.nodes)
