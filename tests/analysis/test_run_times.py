@@ -150,3 +150,9 @@ def test_a_run_of_nothing() -> None:
     assert weighted_seconds([]) == []
     assert utilization([], 0, 5).share == 0
     assert observed_chain([Step([], None, Dependencies([], [], 0))]) == []
+
+
+def test_only_what_still_runs_is_waited_for() -> None:
+    used = utilization([step([(0, 2), (0, 5), (5, 6)], [[], [], [0, 1]], 2)], 0, 6)
+    assert used.blockers == {"model.shop.n1": 3}
+    assert used.idle == {"HEAD": 0, "DEPENDENCY": 3, "TAIL": 1}
