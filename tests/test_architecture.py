@@ -30,7 +30,7 @@ ROOMS: dict[str, set[str]] = {
     "history": {"hierarchy", "services", "archive"},
     "loading": {"hierarchy", "services", "concurrency"},
     "queries": {"hierarchy", "analysis", "services", "loading", "concurrency"},
-    "schema": {"hierarchy", "queries", "loading", "concurrency"},
+    "schema": {"hierarchy", "analysis", "queries", "loading", "concurrency"},
     "execution": {"identity", "schema", "queries", "loading", "services", "caching", "concurrency"},
     "http": {"execution", "identity", "hierarchy", "concurrency"},
     "archive": {"concurrency", "sql"},
@@ -41,7 +41,7 @@ ROOMS: dict[str, set[str]] = {
         *{"local_platform", "ingest", "archive", "history"},
     },
     "doctor": {"hierarchy", "services"},
-    "discovery_api": {"hierarchy", "services", "queries", "loading", "settings", "concurrency", "wiring"},
+    "discovery_api": {"hierarchy", "analysis", "services", "queries", "loading", "settings", "concurrency", "wiring"},
     "app": {
         *{"wiring", "settings", "http", "execution", "schema", "services"},
         *{"caching", "hierarchy", "concurrency"},

@@ -71,7 +71,13 @@ ONE_THING = {
         *{"NodeResult", "NodeResultFilter", "NodeRun", "RunFailure", "TestRun", "StatusCount"},
         *{"Resource", "ResourceFilter", "OtherResource", "Seed", "Snapshot", "Exposure"},
         *{"LineageLink", "LineageResource", "ModelLineage"},
+        *{"Timeline", "TimelineBar", "ObservedChain", "IdleTime", "Blocker", "WeightedSeconds", "WhatIf"},
+        *{"NodeDifference", "RunComparison"},
     },
+    "what analysis computes of plain rows, and the same of the hierarchy's objects": {
+        *{"ChainLink", "CriticalPath", "Utilization"},
+    },
+    "a change of a run, as it is asked for and as it is applied": {"SpeedUp", "WhatIfChange"},
     "a filter, as it is asked for and as it is applied": {
         *{"HistoryScope", "JobFilter", "ModelFilter", "ProjectFilter", "RunFilter", "SearchFilter"},
     },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.analysis.dependencies import Dependencies, children_of
+from gateway.analysis.dependencies import NodeDependencies, children_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class CriticalPath:
     slack: tuple[float, ...]
 
 
-def critical_path(seconds: Sequence[float], found: Dependencies) -> CriticalPath:
+def critical_path(seconds: Sequence[float], found: NodeDependencies) -> CriticalPath:
     """The longest path by seconds. Slack = its length - that of the longest path through the node. Of equal paths it
     is the one whose last nodes stand first."""
     if not seconds:

@@ -17,7 +17,7 @@ Parents = list[list[int]]
 """Of each node the places of its parents, ascending."""
 
 
-class Dependencies(NamedTuple):
+class NodeDependencies(NamedTuple):
     """`parents` of each node; `order`: all places, each behind its parents; `cut`: how many dependencies were left out
     because they run in a circle, which only spoilt artifacts hold."""
 
@@ -26,7 +26,7 @@ class Dependencies(NamedTuple):
     cut: int
 
 
-def dependencies(nodes: Sequence[NodeInterval], parents: Mapping[str, Iterable[str]]) -> Dependencies:
+def dependencies(nodes: Sequence[NodeInterval], parents: Mapping[str, Iterable[str]]) -> NodeDependencies:
     """What the nodes of one command waited for. `parents` are those of its manifest: of all nodes, executed or not.
 
     Parents are reached through nodes that were not executed, such as ephemeral models. In a command that executes
@@ -47,7 +47,7 @@ def dependencies(nodes: Sequence[NodeInterval], parents: Mapping[str, Iterable[s
     ]
     _wait_for_tests(nodes, straight, whole)
     _turn_unit_tests(nodes, straight)
-    return Dependencies(straight, in_order(straight), cut)
+    return NodeDependencies(straight, in_order(straight), cut)
 
 
 def without(parents: Parents, dropped: frozenset[int]) -> Parents:
@@ -119,7 +119,7 @@ def _wait_for_tests(nodes: Sequence[NodeInterval], parents: Parents, whole: Sequ
     children = [[child for child in of_node if not is_test[child]] for of_node in children_of(parents)]
     tests = [place for place, counts in enumerate(whole) if counts and parents[place]]
     waiting = {test: children[parents[test][0]] for test in tests if len(parents[test]) == 1}
-    waiting |= _downstream_of_all(children, in_order(parents), {t: parents[t] for t in tests if t not in waiting})
+    waiting |= downstream_of_all(children, in_order(parents), {t: parents[t] for t in tests if t not in waiting})
     for test, held in waiting.items():
         for place in held:
             parents[place].append(test)
@@ -127,16 +127,16 @@ def _wait_for_tests(nodes: Sequence[NodeInterval], parents: Parents, whole: Sequ
         of_node.sort()
 
 
-def _downstream_of_all(
-    children: list[list[int]], order: Sequence[int], wanted: Mapping[int, Sequence[int]]
+def downstream_of_all(
+    children: list[list[int]], order: Sequence[int], wanted: Mapping[int, Sequence[int]], block_size: int = _BLOCK
 ) -> dict[int, list[int]]:
     """Under each key the first nodes that are downstream of all places wanted; those downstream of these follow."""
     found: dict[int, list[int]] = {key: [] for key in wanted}
-    for begin in range(0, len(order) if wanted else 0, _BLOCK):
-        block = order[begin : begin + _BLOCK]
+    for begin in range(0, len(order) if wanted else 0, block_size):
+        block = order[begin : begin + block_size]
         bits = {place: 1 << bit for bit, place in enumerate(block)}
         downstream = [0] * len(children)
-        for place in reversed(order[: begin + _BLOCK]):
+        for place in reversed(order[: begin + block_size]):
             for child in children[place]:
                 downstream[place] |= downstream[child] | bits.get(child, 0)
         for key, places in wanted.items():

@@ -39,7 +39,7 @@ class SpeedUp(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Change:
+class RunChange:
     """What would be different. `threads`: None leaves them; `speed_ups` by unique id; `drop`: unique ids of nodes that
     would not run."""
 
@@ -70,10 +70,10 @@ class Outlook:
         return TRUSTED[0] <= self.calibration <= TRUSTED[1]
 
 
-AS_IT_WAS = Change(None, {}, frozenset(), ScheduleOrder.AS_DBT)
+AS_IT_WAS = RunChange(None, {}, frozenset(), ScheduleOrder.AS_DBT)
 
 
-def outlook(steps: Sequence[Step], change: Change) -> Outlook:
+def outlook(steps: Sequence[Step], change: RunChange) -> Outlook:
     """What a change of a run would come to. Time between steps is not looked at. Raises ValueError for a step without
     dependencies."""
     now = then = observed = lower_bound = 0.0
@@ -87,7 +87,7 @@ def outlook(steps: Sequence[Step], change: Change) -> Outlook:
     return Outlook(now, then, observed, lower_bound)
 
 
-def _simulated(step: Step, change: Change) -> tuple[float, float]:
+def _simulated(step: Step, change: RunChange) -> tuple[float, float]:
     """Seconds that a step would take, and its lower bound."""
     if step.dependencies is None:
         raise ValueError("nothing can be told without dependencies")
@@ -105,7 +105,7 @@ def _simulated(step: Step, change: Change) -> tuple[float, float]:
     ranks = _ranks(step, seconds, parents, order, change.order)
     longest = max(lengths(seconds, parents, order), default=0.0)
     least, _ = bounds(longest, sum(seconds), threads)
-    return makespan(seconds, parents, ranks, threads, _gap(step), dropped), least
+    return makespan(seconds, parents, ranks, threads, gap=_gap(step), dropped=dropped), least
 
 
 def _ranks(
@@ -140,7 +140,8 @@ def makespan(
     parents: Parents,
     ranks: Sequence[int],
     threads: int,
-    gap: float,
+    *,
+    gap: float = 0.0,
     dropped: frozenset[int] = frozenset(),
 ) -> float:
     """When the last node ends if a free thread always takes the ready node of the least rank, and is free again `gap`

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gateway.analysis.dependencies import Dependencies
+from gateway.analysis.dependencies import NodeDependencies
 from gateway.analysis.intervals import NodeInterval, lanes, peak
 
 
@@ -17,7 +17,7 @@ class Step:
 
     nodes: Sequence[NodeInterval]
     threads: int | None = None
-    dependencies: Dependencies | None = None
+    dependencies: NodeDependencies | None = None
     width: int = field(init=False)
     lanes: Sequence[int] = field(init=False)
 

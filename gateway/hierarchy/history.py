@@ -45,9 +45,10 @@ _NEVER_COUNTED = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the arguments of an invocation tell; `variant` is None for an ordinary one."""
+    """What the arguments of an invocation tell: `variant` is None for an ordinary one, `threads` where none is told."""
 
     variant: Variant | None
+    threads: int | None = None
 
 
 ToldVariant = Told | None

@@ -14,11 +14,14 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.history import HistoryScope, Told
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
+from gateway.hierarchy.run_graph import RunGraph
+from gateway.history.graph_reading import read_graphs
 from gateway.history.mean_reading import read_means
 from gateway.history.node_reading import read_attempts, read_failed, read_nodes, read_parents, read_skipped
 from gateway.history.run_reading import read_arguments, read_model_runs, read_outlines, read_run_models
 from gateway.services.discovery_history import told_by
 from gateway.services.models.model_histories import HistoryKey
+from gateway.services.run_graphs import GraphKey
 from gateway.services.run_history import CommandKey, RunModels, RunParents
 from gateway.services.run_nodes import EndedResults, NodeInRun, NodeOutcome, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey
@@ -68,6 +71,10 @@ class ArchiveHistory:
     async def parents(self, keys: Sequence[RunKey]) -> dict[RunKey, RunParents | GatewayError]:
         """Two statements for five hundred runs."""
         return await self._read(keys, partial(read_parents, keys=keys))
+
+    async def run_graphs(self, keys: Sequence[GraphKey]) -> dict[GraphKey, RunGraph | GatewayError]:
+        """Two statements for a thousand runs, and one for contents of nodes."""
+        return await self._read(keys, partial(read_graphs, keys=keys))
 
     async def commands(self, witnesses: Mapping[CommandKey, str]) -> dict[CommandKey, Told | GatewayError | None]:
         """One statement for the commands of a thousand runs."""

@@ -14,9 +14,11 @@ from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.node_result import RESULT_TYPES, NodeResult
 from gateway.hierarchy.resource_type import ResourceType, resource_type_of
 from gateway.hierarchy.run_failure import FAILING_TYPES
+from gateway.hierarchy.run_graph import RunGraph
 from gateway.hierarchy.status import RunStatus, status_of_word
 from gateway.loading.batching import Batched, Departures
 from gateway.services.job_service import JobService
+from gateway.services.run_graphs import GraphKey
 from gateway.services.run_history import RunModels, RunParents
 from gateway.services.run_nodes import EndedResults, NodeGroup, NodeInRun, NodeOutcome, NodesKey, RunNodes, groups_of
 from gateway.services.run_rows import RunKey
@@ -62,6 +64,10 @@ class RunResultLoaders:
     @cached_property
     def _attempts(self) -> Batched[tuple[Run, str], NodeOutcome]:
         return Batched(self._load_attempts, self._departures)
+
+    @cached_property
+    def _graphs(self) -> Batched[tuple[Run, bool], RunGraph]:
+        return Batched(self._load_graphs, self._departures)
 
     @property
     def are_complete(self) -> bool:
@@ -139,6 +145,16 @@ class RunResultLoaders:
 
     async def _load_parents(self, runs: list[Run]) -> Mapping[Run, RunParents | GatewayError]:
         return await _of_runs(runs, self._jobs.parents)
+
+    async def graph(self, run: Run, *, whole: bool) -> RunGraph:
+        """Who depended on whom in a run. `whole`: with tags, materializations, groups and files too."""
+        return await self._graphs.load((run, whole))
+
+    async def _load_graphs(self, asked: list[tuple[Run, bool]]) -> Mapping[tuple[Run, bool], RunGraph | GatewayError]:
+        keys = {(run, whole): GraphKey(run.job_id, run.id, whole) for run, whole in asked}
+        finished = frozenset(key for (run, _), key in keys.items() if run.status.is_final)
+        found = await self._jobs.run_graphs(list(keys.values()), finished)
+        return {one: found[key] for one, key in keys.items()}
 
     async def _load_nodes(
         self, groups: list[tuple[Run, NodeGroup]]

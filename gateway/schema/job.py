@@ -8,10 +8,11 @@ from gateway.hierarchy import averages as average_facts
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
+from gateway.hierarchy import run_analysis as analysis_facts
 from gateway.hierarchy import runtime_series as series_facts
 from gateway.hierarchy import runtimes as runtime_facts
 from gateway.hierarchy.ranking import Ranked
-from gateway.queries import averages, jobs, projects, run_models, runtime_series, runtimes
+from gateway.queries import averages, jobs, projects, run_models, run_what_if, runtime_series, runtimes
 from gateway.schema.arguments import (
     MOST_RANKED,
     ByModel,
@@ -45,6 +46,7 @@ from gateway.schema.orders import OrderModelsBy, OrderRunsBy, order_of_models, o
 from gateway.schema.paging import Page, cut, cut_in_order, ensure_count
 from gateway.schema.rankings import RankedModelRun, ensure_last_runs, ensure_ranking
 from gateway.schema.run import Run
+from gateway.schema.run_analysis import TheChange, WhatIf, change_of
 from gateway.schema.runtime_series import (
     MOST_CHANGES,
     ChangePoint,
@@ -244,3 +246,12 @@ class Job:
     ) -> list[series_facts.ChangePoint]:
         ensure_count("first", first, MOST_CHANGES)
         return await runtime_series.changes_of_job(field_context(info), parent, certainty, first)
+
+    @strawberry.field(
+        description="How long its typical run would take if something were different: the run whose wall clock is the "
+        "median of its last 20 successful ones. Null when there is none with times.",
+        graphql_type=WhatIf | None,
+        directives=dear(20),
+    )
+    async def what_if(self, parent: Parent, info: Info, change: TheChange) -> analysis_facts.WhatIf | None:
+        return await run_what_if.what_if_of_job(field_context(info), parent, change_of(change))

@@ -11,9 +11,21 @@ from gateway.hierarchy import averages as average_facts
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import node_result as result_facts
+from gateway.hierarchy import run_analysis as analysis_facts
 from gateway.hierarchy.ranking import Ranked
+from gateway.hierarchy.run_analysis import Baseline, TimeDimension
 from gateway.hierarchy.run_failure import RunFailure as RunFailureFacts
-from gateway.queries import averages, job_names, jobs, run_failures, run_models, run_recovery, run_results
+from gateway.queries import (
+    averages,
+    job_names,
+    jobs,
+    run_analysis,
+    run_failures,
+    run_models,
+    run_recovery,
+    run_results,
+    run_what_if,
+)
 from gateway.schema.arguments import (
     MOST_RANKED,
     FirstFailures,
@@ -35,7 +47,7 @@ from gateway.schema.connections import (
     page_arguments,
 )
 from gateway.schema.context import Info, field_context
-from gateway.schema.costs import about, dear, paged, sliced_by
+from gateway.schema.costs import about, dear, holding, paged, sliced_by
 from gateway.schema.enums import RunStatus
 from gateway.schema.inputs import model_filter, node_result_filter, search_filter
 from gateway.schema.lazy import LazyJob, LazyModel
@@ -52,6 +64,27 @@ from gateway.schema.orders import (
 )
 from gateway.schema.paging import Page, cut_in_order, ensure_count
 from gateway.schema.rankings import RankedModelRun, ensure_ranking
+from gateway.schema.run_analysis import (
+    MOST_BARS,
+    MOST_GROUPS,
+    CriticalPath,
+    FirstBars,
+    FirstGroups,
+    GroupedBy,
+    LeastSeconds,
+    ObservedChain,
+    OfStep,
+    RunComparison,
+    TheChange,
+    Timeline,
+    To,
+    ToRun,
+    Utilization,
+    WeightedSeconds,
+    WhatIf,
+    change_of,
+    ensure_min_seconds,
+)
 from gateway.schema.run_failure import RunFailure
 from gateway.schema.run_step import RunStep, RunTrigger
 from gateway.schema.statistics import ModelAverage
@@ -267,3 +300,77 @@ class Run:
     ) -> average_facts.ModelAverage[model_facts.ModelRun]:
         ensure_count("first", first, MOST_RANKED)
         return await averages.average_model_runtime(field_context(info), parent, first, models=model_filter(filter))
+
+    @strawberry.field(
+        description="When which resource ran, by lane. Null when no result of the run has times.",
+        graphql_type=Timeline | None,
+        directives=[*dear(10), *holding("bars", "first", 500)],
+    )
+    async def timeline(
+        self, parent: Parent, info: Info, step: OfStep = None, min_seconds: LeastSeconds = 0.0, first: FirstBars = 5000
+    ) -> analysis_facts.Timeline | None:
+        ensure_count("first", first, MOST_BARS)
+        ensure_min_seconds(min_seconds)
+        return await run_analysis.timeline_of(field_context(info), parent, step, min_seconds, first)
+
+    @strawberry.field(
+        description="The longest chain of dependencies by runtime: no number of threads makes the run shorter. Null "
+        "without a manifest or times.",
+        graphql_type=CriticalPath | None,
+        directives=dear(10),
+    )
+    async def critical_path(
+        self, parent: Parent, info: Info, step: OfStep = None
+    ) -> analysis_facts.CriticalPath | None:
+        return await run_analysis.critical_path_of(field_context(info), parent, step)
+
+    @strawberry.field(
+        description="What the run's end waited for, link by link. Links and gaps add up to the time from the first "
+        "start to the last end. Null when no result has times.",
+        graphql_type=ObservedChain | None,
+        directives=dear(10),
+    )
+    async def observed_chain(
+        self, parent: Parent, info: Info, step: OfStep = None
+    ) -> analysis_facts.ObservedChain | None:
+        return await run_analysis.observed_chain_of(field_context(info), parent, step)
+
+    @strawberry.field(
+        description="How well the run used its threads, and what idle threads waited for. Null when no result has "
+        "times.",
+        graphql_type=Utilization | None,
+        directives=dear(10),
+    )
+    async def utilization(self, parent: Parent, info: Info, step: OfStep = None) -> analysis_facts.Utilization | None:
+        return await run_analysis.utilization_of(field_context(info), parent, step)
+
+    @strawberry.field(
+        description="Where the run's busy time went, greatest group first. Each instant is shared among the resources "
+        "that run in it, so the groups add up. Empty when no result has times.",
+        graphql_type=list[WeightedSeconds] | None,
+        directives=[*dear(10), *sliced_by("first", 50)],
+    )
+    async def weighted_seconds(
+        self, parent: Parent, info: Info, by: GroupedBy = TimeDimension.NODE, first: FirstGroups = 50
+    ) -> list[analysis_facts.WeightedSeconds]:
+        ensure_count("first", first, MOST_GROUPS)
+        return await run_analysis.weighted_seconds_of(field_context(info), parent, by, first)
+
+    @strawberry.field(
+        description="How long the run would take if something were different. Null when no result has times.",
+        graphql_type=WhatIf | None,
+        directives=dear(20),
+    )
+    async def what_if(self, parent: Parent, info: Info, change: TheChange) -> analysis_facts.WhatIf | None:
+        return await run_what_if.what_if(field_context(info), parent, change_of(change))
+
+    @strawberry.field(
+        description="This run against another run of the same job. Null when there is none to compare with.",
+        graphql_type=RunComparison | None,
+        directives=dear(10),
+    )
+    async def compare(
+        self, parent: Parent, info: Info, to: To = Baseline.PREVIOUS, run_id: ToRun = None
+    ) -> analysis_facts.RunComparison | None:
+        other = jobs.number_of(run_id, "run", "runId") if run_id is not None else None
+        return await run_what_if.compare(field_context(info), parent, to, other)

@@ -11,6 +11,7 @@ from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError
 from gateway.hierarchy.history import HistoryScope, Told
 from gateway.hierarchy.model import BuiltModel, ModelRun
+from gateway.hierarchy.run_graph import RunGraph
 from gateway.hierarchy.variants import variant_of_arguments
 from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
 from gateway.services.command_span import UNKNOWN_SPAN, command_span
@@ -19,6 +20,7 @@ from gateway.services.discovery_parents import read_parents
 from gateway.services.discovery_types import JobArguments, JobModels, JobOutline
 from gateway.services.mapping import Share, to_built_model, to_model_run
 from gateway.services.models.model_histories import MODEL_RUN_FIELDS, HistoryKey, read_histories
+from gateway.services.run_graphs import GraphKey, read_graphs
 from gateway.services.run_history import CommandKey, RunModels, RunParents
 from gateway.services.run_nodes import NodeInRun, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey, read_rows, runs_per_document
@@ -122,6 +124,10 @@ class DiscoveryHistory:
         """Four lists of up to twenty-five runs in a document."""
         return await read_parents(self._query, keys)
 
+    async def run_graphs(self, keys: Sequence[GraphKey]) -> Mapping[GraphKey, RunGraph | GatewayError]:
+        """Three lists of up to twenty runs in a document."""
+        return await read_graphs(self._query, keys)
+
     async def commands(self, witnesses: Mapping[CommandKey, str]) -> Mapping[CommandKey, Told | GatewayError | None]:
         """A hundred commands in a document, each by one model that it executed."""
         lookups = [_lookup(n, key, unique_id) for n, (key, unique_id) in enumerate(witnesses.items())]
@@ -167,4 +173,7 @@ def told_by(arguments: str | None) -> Told | None:
         args = msgspec.json.decode(arguments) if arguments else None
     except msgspec.MsgspecError:
         return None
-    return Told(variant_of_arguments(args)) if isinstance(args, dict) else None
+    if not isinstance(args, dict):
+        return None
+    threads = args.get("threads")
+    return Told(variant_of_arguments(args), threads if type(threads) is int and threads > 0 else None)

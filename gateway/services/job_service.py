@@ -14,8 +14,10 @@ from gateway.caching.tiers import Tiers
 from gateway.caching.validity import FINAL, Validity, for_seconds
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import BuiltModel, ModelRun
+from gateway.hierarchy.run_graph import RunGraph
 from gateway.services.mapping import weigh_runs
 from gateway.services.node_mapping import weigh_nodes, weigh_parents
+from gateway.services.run_graphs import GraphKey, weigh_graph
 from gateway.services.run_history import RunHistory, RunModels, RunParents
 from gateway.services.run_nodes import EndedResults, NodeGroup, NodeInRun, NodeOutcome, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey
@@ -37,7 +39,7 @@ class Ingested(Protocol):
     def ingested(self) -> bool: ...
 
 
-K = TypeVar("K", RunKey, NodesKey, NodeInRun)
+K = TypeVar("K", RunKey, NodesKey, NodeInRun, GraphKey)
 R = TypeVar("R", bound=Ingested)
 
 # A finished run without metadata may yet get some, less and less likely: it is asked for at growing intervals, up to
@@ -96,9 +98,13 @@ class JobService:
         self._failed: FactsCache[RunKey, _RunFact[EndedResults]] = FactsCache(tiers, _ended("failed results"))
         self._skipped: FactsCache[RunKey, _RunFact[EndedResults]] = FactsCache(tiers, _ended("skipped results"))
         self._parents: FactsCache[RunKey, _RunFact[RunParents]] = FactsCache(tiers, parents)
+        graphs: Kind[GraphKey, _RunFact[RunGraph]] = Kind(
+            "run graph", lambda fact: weigh_graph(fact.value), codec=Codec(_RunFact[RunGraph]), is_final=_is_final
+        )
         self._full: FactsCache[RunKey, _RunFact[RunModels[ModelRun]]] = FactsCache(tiers, full)
         self._outlines: FactsCache[RunKey, _RunFact[RunModels[BuiltModel]]] = FactsCache(tiers, outline)
         self._nodes: FactsCache[NodesKey, _RunFact[RunNodes]] = FactsCache(tiers, nodes)
+        self._graphs: FactsCache[GraphKey, _RunFact[RunGraph]] = FactsCache(tiers, graphs)
 
     async def run_models(
         self, keys: Sequence[RunKey], finished: frozenset[RunKey], models: int = 0
@@ -157,6 +163,12 @@ class JobService:
         """What the resources of each run were built from (see RunHistory); asked again as in run_models."""
         return await self._get(self._parents, keys, finished, self._history.parents)
 
+    async def run_graphs(
+        self, keys: Sequence[GraphKey], finished: Collection[GraphKey]
+    ) -> dict[GraphKey, RunGraph | GatewayError]:
+        """Who depended on whom in each run. Those not in `finished` are asked again as in run_models."""
+        return await self._get(self._graphs, keys, finished, self._history.run_graphs)
+
     @property
     def tells_everything(self) -> bool:
         """Whether hooks, unit tests, functions and exports, steps and numbers of rows are told too."""
@@ -171,6 +183,8 @@ class JobService:
         self._parents.invalidate(key)
         for group in NodeGroup:
             self._nodes.invalidate(NodesKey(*key, group))
+        for whole in (False, True):
+            self._graphs.invalidate(GraphKey(*key, whole))
 
     def unread(self, keys: Sequence[RunKey]) -> list[RunKey]:
         """Those of these runs whose models would have to be read now."""

@@ -15,8 +15,10 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.history import HistoryScope, Told
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
+from gateway.hierarchy.run_graph import RunGraph
 from gateway.services.command_span import UNKNOWN_SPAN, CommandSpan
 from gateway.services.models.model_histories import HistoryKey
+from gateway.services.run_graphs import GraphKey
 from gateway.services.run_nodes import EndedResults, NodeInRun, NodeOutcome, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey
 
@@ -90,6 +92,9 @@ class RunHistory(Protocol):
     async def parents(self, keys: Sequence[RunKey]) -> Mapping[RunKey, RunParents | GatewayError]:
         """What the resources of each run were built from, as far as it tells why some were skipped: the parents of
         those that were skipped, of tests that failed, and of models that leave no results."""
+
+    async def run_graphs(self, keys: Sequence[GraphKey]) -> Mapping[GraphKey, RunGraph | GatewayError]:
+        """Who depended on whom in each run. Discovery tells neither threads nor checksums nor files."""
 
     async def commands(self, witnesses: Mapping[CommandKey, str]) -> Mapping[CommandKey, Told | GatewayError | None]:
         """What the arguments of each command tell, with the unique id of a model that it executed; None where there are

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from gateway.analysis.dependencies import Dependencies
+from gateway.analysis.dependencies import NodeDependencies
 from gateway.analysis.intervals import NodeInterval
 from gateway.analysis.step import Step
 
@@ -35,9 +35,9 @@ def graphs(draw: st.DrawFn, most: int = 8) -> list[list[int]]:
     return [sorted(draw(st.sets(st.integers(0, max(0, place - 1)), max_size=min(place, 3)))) for place in range(count)]
 
 
-def as_dependencies(parents: list[list[int]]) -> Dependencies:
+def as_dependencies(parents: list[list[int]]) -> NodeDependencies:
     """Parents at lower places, as dependencies."""
-    return Dependencies(parents, list(range(len(parents))), 0)
+    return NodeDependencies(parents, list(range(len(parents))), 0)
 
 
 @st.composite

@@ -1,16 +1,14 @@
-"""Dependencies among executed nodes, against dbt's own definitions tried out on small graphs."""
+"""NodeDependencies among executed nodes, against dbt's own definitions tried out on small graphs."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.analysis import dependencies as subject
-from gateway.analysis.dependencies import Parents, dependencies, in_order, without
+from gateway.analysis.dependencies import Parents, children_of, dependencies, downstream_of_all, in_order, without
 from gateway.analysis.intervals import NodeInterval
 from tests.analysis.generated_runs import graphs, numbered
 
@@ -69,12 +67,10 @@ def test_a_build_waits_as_dbts_linker_has_it(parents: Parents, kinds: list[str],
 @settings(max_examples=50)
 @given(graphs(7))
 def test_blocks_of_any_size_give_the_same(parents: Parents) -> None:
-    children = subject.children_of(parents)
-    wanted = {pair: list(pair) for pair in itertools.combinations(range(len(parents)), 2)}
-    whole = subject._downstream_of_all(children, in_order(parents), wanted)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subject, "_BLOCK", 2)
-        assert subject._downstream_of_all(children, in_order(parents), wanted) == whole
+    children = children_of(parents)
+    wanted = dict(enumerate(itertools.combinations(range(len(parents)), 2)))
+    whole = downstream_of_all(children, in_order(parents), wanted)
+    assert downstream_of_all(children, in_order(parents), wanted, block_size=2) == whole
 
 
 def test_a_model_waits_for_its_unit_tests_and_they_for_its_parents() -> None:

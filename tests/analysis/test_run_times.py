@@ -8,7 +8,7 @@ from collections import defaultdict
 import pytest
 from hypothesis import given, settings
 
-from gateway.analysis.dependencies import Dependencies
+from gateway.analysis.dependencies import NodeDependencies
 from gateway.analysis.intervals import NodeInterval
 from gateway.analysis.observed_chain import WaitReason, observed_chain
 from gateway.analysis.step import Step
@@ -149,7 +149,7 @@ def test_a_run_of_nothing() -> None:
     assert observed_chain([]) == []
     assert weighted_seconds([]) == []
     assert utilization([], 0, 5).share == 0
-    assert observed_chain([Step([], None, Dependencies([], [], 0))]) == []
+    assert observed_chain([Step([], None, NodeDependencies([], [], 0))]) == []
 
 
 def test_only_what_still_runs_is_waited_for() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from enum import StrEnum
+from typing import TypedDict, TypeVar
 
+from gateway.analysis.schedule import RunChange, ScheduleOrder
 from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.discovery_api.models.filters import (
     Criteria,
@@ -20,17 +23,22 @@ from gateway.discovery_api.models.filters import (
     projects_chosen,
 )
 from gateway.discovery_api.models.reports import RunStatus
+from gateway.errors import BadUserInput
 from gateway.hierarchy import filters as hierarchy
 from gateway.hierarchy import history, list_filters, node_result, status
 from gateway.hierarchy.resource import LineageDirection
 from gateway.hierarchy.resource_type import ResourceType
 from gateway.hierarchy.runtime_series import Certainty
 from gateway.hierarchy.variants import ALL_VARIANTS, Variant
+from gateway.queries.run_what_if import changed
+
+E = TypeVar("E", bound=StrEnum)
 
 MOST_RANKED = 1_000
 MOST_LAST_RUNS = 100
 MOST_RUNS = 500
 MOST_POINTS = 1_000
+MOST_BARS = 20_000
 LEAST_POINTS = 10
 
 
@@ -39,6 +47,41 @@ def ensure_count(name: str, value: int, most: int, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise InvalidArgumentError(f"{name} is a whole number from {least} to {most}; it is {value!r}.")
     return value
+
+
+class WhatIfChange(TypedDict, total=False):
+    """What would be different in a run: the number of threads (1 to 1000); new runtimes by unique id, as `factors` of
+    the old ones or in `seconds`; unique ids to `drop`; whether the longest remaining chain starts first."""
+
+    threads: int | None
+    factors: Mapping[str, float]
+    seconds: Mapping[str, float]
+    drop: Sequence[str]
+    longest_tail_first: bool
+
+
+def change_wanted(given: WhatIfChange) -> RunChange:
+    """The change of a run. Raises InvalidArgumentError for nothing, and for what no run can have."""
+    unknown = sorted(given.keys() - WhatIfChange.__annotations__.keys())
+    if unknown:
+        raise InvalidArgumentError(f"A change has {', '.join(WhatIfChange.__annotations__)}; not {unknown[0]}.")
+    speed_ups: list[tuple[str, float | None, float | None]] = [
+        *((unique_id, factor, None) for unique_id, factor in given.get("factors", {}).items()),
+        *((unique_id, None, seconds) for unique_id, seconds in given.get("seconds", {}).items()),
+    ]
+    order = ScheduleOrder.LONGEST_TAIL_FIRST if given.get("longest_tail_first") else ScheduleOrder.AS_DBT
+    try:
+        return changed(given.get("threads"), speed_ups, list(given.get("drop", ())), order)
+    except BadUserInput as error:
+        raise InvalidArgumentError(error.message) from error
+
+
+def word_of(kind: type[E], name: str, given: str) -> E:
+    """The value that a word stands for. Raises InvalidArgumentError for one that is none."""
+    known = {one.value.lower(): one for one in kind}
+    if given not in known:
+        raise InvalidArgumentError(f"{name} is {', '.join(known)}; {given!r} is not one of them.")
+    return known[given]
 
 
 def certainty_wanted(given: str) -> Certainty:

@@ -34,12 +34,26 @@ from gateway.discovery_api.models.resources import (
     RunStep,
     RunTrigger,
 )
+from gateway.discovery_api.models.run_analysis import (
+    ChainLink,
+    CriticalPath,
+    NodeDifference,
+    ObservedChain,
+    RunComparison,
+    Timeline,
+    TimelineBar,
+    Utilization,
+    WeightedSeconds,
+    WhatIf,
+)
 from gateway.discovery_api.models.series import ChangePoint, RuntimePoint, RuntimeSegment, RuntimeSeries
 
 __all__ = [
     "Average",
+    "ChainLink",
     "ChangePoint",
     "Criteria",
+    "CriticalPath",
     "HistoryScope",
     "Job",
     "JobFilter",
@@ -48,7 +62,9 @@ __all__ = [
     "ModelFilter",
     "ModelRun",
     "ModelTest",
+    "NodeDifference",
     "NodeResult",
+    "ObservedChain",
     "Owner",
     "Project",
     "ProjectCriteria",
@@ -57,6 +73,7 @@ __all__ = [
     "RankedList",
     "Resource",
     "Run",
+    "RunComparison",
     "RunFailure",
     "RunFilter",
     "RunStatus",
@@ -69,4 +86,9 @@ __all__ = [
     "SearchFilter",
     "SourceFreshnessReport",
     "SourceReport",
+    "Timeline",
+    "TimelineBar",
+    "Utilization",
+    "WeightedSeconds",
+    "WhatIf",
 ]

@@ -11,7 +11,9 @@ from gateway.discovery_api.api.arguments import (
     MOST_POINTS,
     MOST_RANKED,
     MOST_RUNS,
+    WhatIfChange,
     certainty_wanted,
+    change_wanted,
     ensure_count,
     models_filter,
     two_filters,
@@ -33,11 +35,12 @@ from gateway.discovery_api.models import (
     SearchFilter,
 )
 from gateway.discovery_api.models import resources as records
+from gateway.discovery_api.models.run_analysis import WhatIf
 from gateway.hierarchy.job import Job as Facts
 from gateway.hierarchy.job import Run as RunFacts
 from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.loading.field_context import FieldContext
-from gateway.queries import averages, job_names, jobs, run_models, runtime_series, runtimes
+from gateway.queries import averages, job_names, jobs, run_models, run_what_if, runtime_series, runtimes
 from gateway.queries.run_models import RankedInRun
 
 
@@ -230,6 +233,16 @@ class Job:
         return self._client.ask(
             lambda field_context: runtime_series.changes_of_job(field_context, job, least, first_n),
             lambda found: [ChangePoint.of(change) for change in found],
+            refresh=refresh,
+        )
+
+    def what_if(self, *, refresh: bool = False, **change: Unpack[WhatIfChange]) -> WhatIf | None:
+        """How long its typical run, that of the median wall clock of its last 20 successful ones, would take if
+        something were different: see WhatIfChange. None where there is none with times."""
+        job, wanted = self._facts, change_wanted(change)
+        return self._client.ask(
+            lambda field_context: run_what_if.what_if_of_job(field_context, job, wanted),
+            lambda found: WhatIf.of(found) if found else None,
             refresh=refresh,
         )
 

@@ -1,0 +1,190 @@
+"""Questions about when the nodes of a run ran, what its end waited for, and where its time went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+from gateway.analysis.critical_path import CriticalPath as Path
+from gateway.analysis.critical_path import bounds, critical_path
+from gateway.analysis.step import Step
+from gateway.analysis.utilization import utilization
+from gateway.analysis.weighted_seconds import weighted_seconds
+from gateway.hierarchy.job import Run
+from gateway.hierarchy.model import Owner
+from gateway.hierarchy.node_result import NodeResult
+from gateway.hierarchy.run_analysis import (
+    Blocker,
+    ChainLink,
+    CriticalPath,
+    IdleTime,
+    ObservedChain,
+    TimeDimension,
+    Timeline,
+    TimelineBar,
+    Utilization,
+    WeightedSeconds,
+)
+from gateway.hierarchy.run_graph import GraphNode
+from gateway.loading.field_context import FieldContext
+from gateway.queries.run_steps import RunSteps, aside, run_steps
+
+_MOST_BLOCKERS = 20
+_OF_GRAPH = frozenset({TimeDimension.TAG, TimeDimension.FOLDER, TimeDimension.GROUP, TimeDimension.OWNER})
+
+
+async def timeline_of(
+    context: FieldContext, run: Run, step: int | None, min_seconds: float, first: int
+) -> Timeline | None:
+    """When which resource ran; the `first` longest bars of at least `min_seconds`. None where nothing has times."""
+    found = await run_steps(context, run, step)
+    if found is None:
+        return None
+    return await aside(len(found.results), lambda: _timeline(found, step is not None, min_seconds, first))
+
+
+async def critical_path_of(context: FieldContext, run: Run, step: int | None) -> CriticalPath | None:
+    """The longest chain of dependencies by runtime; None without a manifest or times."""
+    found = await run_steps(context, run, step)
+    if found is None or not found.has_graph:
+        return None
+    return await aside(len(found.results), lambda: _critical_path(found))
+
+
+async def observed_chain_of(context: FieldContext, run: Run, step: int | None) -> ObservedChain | None:
+    """What the run's end waited for; None where nothing has times."""
+    found = await run_steps(context, run, step)
+    if found is None:
+        return None
+    chain = await aside(len(found.results), found.chain)
+    links = [ChainLink(found.results[one.unique_id], one.seconds, one.waited_for, one.gap) for one in chain]
+    head, tail = found.margins(step is not None)
+    overlap = sum(one.overlap for one in chain)
+    return ObservedChain(found.wall, head, tail, overlap, tuple(links), found.basis)
+
+
+async def utilization_of(context: FieldContext, run: Run, step: int | None) -> Utilization | None:
+    """How well the run used its threads; None where nothing has times."""
+    found = await run_steps(context, run, step)
+    if found is None:
+        return None
+    head, tail = found.margins(step is not None)
+    used = await aside(len(found.results), lambda: utilization(found.steps, -(head or 0.0), found.wall + (tail or 0.0)))
+    idle = sorted(used.idle.items(), key=lambda one: (-one[1], one[0]))
+    blockers = sorted(used.blockers.items(), key=lambda one: (-one[1], one[0]))[:_MOST_BLOCKERS]
+    return Utilization(
+        used.threads,
+        used.share,
+        tuple(IdleTime(reason, seconds) for reason, seconds in idle if seconds > 0),
+        tuple(Blocker(found.results[one], seconds) for one, seconds in blockers),
+        found.basis,
+    )
+
+
+async def weighted_seconds_of(context: FieldContext, run: Run, by: TimeDimension, first: int) -> list[WeightedSeconds]:
+    """The run's busy time by groups, greatest first; their sum is the time in which anything ran."""
+    found = await run_steps(context, run, whole=by in _OF_GRAPH or by is TimeDimension.MATERIALIZATION)
+    if found is None:
+        return []
+    owners = await context.loaders.owners(run.environment_id) if by is TimeDimension.OWNER else {}
+    return await aside(len(found.results), lambda: _grouped(found, by, owners)[:first])
+
+
+def _timeline(found: RunSteps, of_step: bool, min_seconds: float, first: int) -> Timeline:
+    shares = _shares(found)
+    chain = found.chain()
+    on_chain = {link.unique_id for link in chain}
+    bars = []
+    for step in found.steps:
+        path = _path(step)
+        on_path = frozenset(path.places) if path else frozenset()
+        for place, node in enumerate(step.nodes):
+            bars.append(
+                TimelineBar(
+                    result=found.results[node.unique_id],
+                    lane=step.lanes[place],
+                    start_seconds=node.start,
+                    runtime=node.seconds,
+                    slack_seconds=path.slack[place] if path else None,
+                    weighted_seconds=shares[node.unique_id],
+                    on_critical_path=place in on_path if path else None,
+                    on_observed_chain=node.unique_id in on_chain,
+                )
+            )
+    longest = sorted((one for one in bars if one.runtime >= min_seconds), key=lambda one: -one.runtime)[:first]
+    head, tail = found.margins(of_step)
+    return Timeline(
+        start_time=found.origin,
+        wall_seconds=found.wall,
+        head_seconds=head,
+        tail_seconds=tail,
+        overlap_seconds=sum(link.overlap for link in chain),
+        lanes=max(max(step.lanes) for step in found.steps),
+        threads=found.threads,
+        bars=tuple(sorted(longest, key=lambda one: (one.start_seconds, one.result.unique_id))),
+        left_out=len(bars) - len(longest),
+        basis=found.basis,
+    )
+
+
+def _path(step: Step) -> Path | None:
+    if step.dependencies is None:
+        return None
+    return critical_path([node.seconds for node in step.nodes], step.dependencies)
+
+
+def _critical_path(found: RunSteps) -> CriticalPath:
+    results: list[NodeResult] = []
+    length = lower = upper = 0.0
+    for step in found.steps:
+        path = _path(step)
+        if path is None:
+            continue
+        least, most = bounds(path.seconds, step.work, step.width)
+        length, lower, upper = length + path.seconds, lower + least, upper + most
+        results += [found.results[step.nodes[place].unique_id] for place in path.places]
+    return CriticalPath(length, tuple(results), lower, upper, found.basis)
+
+
+def _shares(found: RunSteps) -> dict[str, float]:
+    nodes = [node for step in found.steps for node in step.nodes]
+    return {node.unique_id: share for node, share in zip(nodes, weighted_seconds(nodes), strict=True)}
+
+
+def _grouped(found: RunSteps, by: TimeDimension, owners: Mapping[str, Owner]) -> list[WeightedSeconds]:
+    graph = {node.unique_id: node for node in found.graph.nodes}
+    seconds = {node.unique_id: node.seconds for step in found.steps for node in step.nodes}
+    sums: dict[str | None, list[float]] = {}
+    for unique_id, share in _shares(found).items():
+        keys = _keys(found.results[unique_id], graph.get(unique_id), by, owners)
+        for key in keys:
+            group = sums.setdefault(key, [0.0, 0.0, 0.0])
+            group[0] += share / len(keys)
+            group[1] += seconds[unique_id] / len(keys)
+            group[2] += 1
+    groups = [WeightedSeconds(key, share, plain, int(count)) for key, (share, plain, count) in sums.items()]
+    return sorted(groups, key=lambda one: (-one.weighted_seconds, one.key is None, one.key or ""))
+
+
+def _keys(
+    result: NodeResult, node: GraphNode | None, by: TimeDimension, owners: Mapping[str, Owner]
+) -> Sequence[str | None]:
+    """The groups that a result belongs to; [None] for none."""
+    if by is TimeDimension.NODE:
+        return [result.unique_id]
+    if by is TimeDimension.PACKAGE:
+        return [result.unique_id.split(".")[1] if result.unique_id.count(".") > 1 else None]
+    if by is TimeDimension.RESOURCE_TYPE:
+        return [result.resource_type.name]
+    if node is None:
+        return [None]
+    if by is TimeDimension.TAG:
+        return list(dict.fromkeys(node.tags)) or [None]
+    if by is TimeDimension.MATERIALIZATION:
+        return [node.materialization]
+    if by is TimeDimension.FOLDER:
+        return [str(PurePosixPath(node.path.replace("\\", "/")).parent) if node.path else None]
+    if by is TimeDimension.GROUP:
+        return [node.group]
+    owner = owners.get(node.group) if node.group else None
+    return [owner.name or owner.email if owner else None]

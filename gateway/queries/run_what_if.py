@@ -1,0 +1,201 @@
+"""How long a run would take if something of it were different, and what differs between two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
+
+from gateway.analysis.change_points import median
+from gateway.analysis.observed_chain import ChainLink
+from gateway.analysis.schedule import TRUSTED, Outlook, RunChange, ScheduleOrder, SpeedUp, outlook
+from gateway.concurrency.gathering import gather_pair
+from gateway.errors import BadUserInput
+from gateway.hierarchy.averages import reason_to_leave_out
+from gateway.hierarchy.basis import Basis
+from gateway.hierarchy.durations import LONGEST_SECONDS
+from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.run_analysis import (
+    Baseline,
+    NodeDifference,
+    RunComparison,
+    WhatIf,
+    WhatIfVerdict,
+)
+from gateway.hierarchy.status import RunStatus
+from gateway.loading.field_context import FieldContext
+from gateway.queries.jobs import find_run
+from gateway.queries.run_steps import RunSteps, aside, run_steps
+
+LAST_RUNS = 20
+"""How many of a job's newest runs tell what is usual."""
+
+MOST_THREADS = 1000
+MOST_CHANGED = 1000
+
+_LEAST_RUNS = 5
+_SHOWN = 5
+
+
+def changed(
+    threads: int | None,
+    speed_ups: Sequence[tuple[str, float | None, float | None]],
+    drop: Sequence[str],
+    order: ScheduleOrder,
+) -> RunChange:
+    """What would be different: of each speed-up the unique id, and the factor or the new seconds. Raises BadUserInput
+    for nothing, and for what no run can have."""
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise BadUserInput(f"threads must be from 1 to {MOST_THREADS}; it is {threads}.", argument="threads")
+    if threads is None and not speed_ups and not drop and order is ScheduleOrder.AS_DBT:
+        raise BadUserInput("Nothing would be different. Set threads, speedUps, drop or order.", argument="change")
+    if max(len(speed_ups), len(drop)) > MOST_CHANGED:
+        raise BadUserInput(f"A change names at most {MOST_CHANGED} resources in a list.", argument="change")
+    named = {unique_id: _new_seconds(unique_id, factor, seconds) for unique_id, factor, seconds in speed_ups}
+    if len(named) < len(speed_ups):
+        raise BadUserInput("A resource stands twice in speedUps. Name each once.", argument="speedUps")
+    return RunChange(threads, named, frozenset(drop), order)
+
+
+def _new_seconds(unique_id: str, factor: float | None, seconds: float | None) -> SpeedUp:
+    if (factor is None) == (seconds is None):
+        raise BadUserInput(f"Give {unique_id[:100]} either a factor or seconds.", argument="speedUps")
+    given = factor if seconds is None else seconds
+    if not (given is not None and 0 <= given <= LONGEST_SECONDS):
+        raise BadUserInput(
+            f"The factor or seconds of {unique_id[:100]} must be from 0 to {LONGEST_SECONDS:g}; it is {given}.",
+            argument="speedUps",
+        )
+    return SpeedUp(factor, seconds)
+
+
+async def what_if(context: FieldContext, run: Run, change: RunChange) -> WhatIf | None:
+    """What a change would make of a run; None where nothing of it has times. Raises BadUserInput for resources that
+    the run did not execute."""
+    found = await run_steps(context, run)
+    if found is None:
+        return None
+    _ensure_known([*change.speed_ups, *sorted(change.drop)], found.results)
+    noise = noise_of(await _successes(context, run.job_id))
+    if not found.has_graph:
+        return _answer(found, None, noise)
+    return _answer(found, await aside(len(found.results), lambda: outlook(found.steps, change)), noise)
+
+
+async def what_if_of_job(context: FieldContext, job: Job, change: RunChange) -> WhatIf | None:
+    """The same of the job's typical run, the one whose wall clock is the median of the last 20 successful ones."""
+    run = typical(await _successes(context, job.id))
+    return None if run is None else await what_if(context, run, change)
+
+
+def noise_of(runs: Sequence[Run]) -> float | None:
+    """The median distance of wall clocks from their median; None of fewer than five."""
+    clocks = [run.runtime for run in runs if run.runtime is not None]
+    if len(clocks) < _LEAST_RUNS:
+        return None
+    middle = median(clocks)
+    return median([abs(clock - middle) for clock in clocks])
+
+
+def typical(runs: Sequence[Run]) -> Run | None:
+    """The run whose wall clock is the median, of an even number the lower; the newest of equal ones."""
+    timed = sorted((run for run in runs if run.runtime is not None), key=lambda run: run.runtime or 0.0)
+    return timed[(len(timed) - 1) // 2] if timed else None
+
+
+async def compare(context: FieldContext, run: Run, to: Baseline, run_id: int | None) -> RunComparison | None:
+    """A run against another of the same job; None where there is none to compare with. Raises BadUserInput for a run
+    of another job, and NotFound for an unknown one."""
+    base = await _base_of(context, run, to, run_id)
+    if base is None:
+        return None
+    here, there = await gather_pair(run_steps(context, run), run_steps(context, base))
+    ours, theirs = run.runtime, base.runtime
+    difference = None if ours is None or theirs is None else ours - theirs
+    size = len(here.results if here else ()) + len(there.results if there else ())
+    differences = await aside(size, lambda: _differences(here, there))
+    missing = [
+        f"{which}: {what}"
+        for which, found in (("this run", here), ("the other run", there))
+        for what in (found.basis.missing if found else ("times",))
+    ]
+    began = [one.start_time for one in (run, base) if one.start_time]
+    basis = Basis(context.loaders.history_source, 2, min(began, default=None), tuple(missing))
+    return RunComparison(base, difference, tuple(differences), basis)
+
+
+async def _successes(context: FieldContext, job_id: int) -> list[Run]:
+    runs = await context.loaders.recent_runs(job_id, LAST_RUNS)
+    return [run for run in runs if run.status is RunStatus.SUCCESS]
+
+
+def _ensure_known(named: Sequence[str], known: Collection[str]) -> None:
+    unknown = [one for one in named if one not in known]
+    if unknown:
+        close = get_close_matches(unknown[0], known, _SHOWN) or sorted(known)[:_SHOWN]
+        raise BadUserInput(
+            f"The run did not execute '{unknown[0][:100]}'. Resources that it did, by unique id: {', '.join(close)}.",
+            argument="change",
+        )
+
+
+def _answer(found: RunSteps, told: Outlook | None, noise: float | None) -> WhatIf:
+    """`then` = now - (simulated now - simulated then), and never less than the lower bound."""
+    head, tail = found.margins(of_step=False)
+    now = found.wall + (head or 0.0) + (tail or 0.0)
+    missing = list(found.basis.missing)
+    if noise is None:
+        missing.append(f"the usual difference between two runs: fewer than {_LEAST_RUNS} successful runs are known")
+    if told is not None and not told.is_trusted:
+        missing.append(f"a simulation that takes {TRUSTED[0]} to {TRUSTED[1]} times as long as the run took")
+    basis = Basis(found.basis.source, found.basis.run_count, found.basis.since, tuple(missing))
+    if told is None or not told.is_trusted:
+        least, calibration = (told.lower_bound, told.calibration) if told else (0.0, 0.0)
+        verdict = WhatIfVerdict.CANNOT_TELL
+        return WhatIf(found.run, verdict, now, None, None, least, calibration, noise, basis)
+    least = now - told.observed + told.lower_bound
+    then = max(least, now - (told.now - told.then))
+    within = noise is not None and abs(now - then) < noise
+    verdict = WhatIfVerdict.WITHIN_NOISE if within else WhatIfVerdict.CLEAR
+    return WhatIf(found.run, verdict, now, then, now - then, least, told.calibration, noise, basis)
+
+
+async def _base_of(context: FieldContext, run: Run, to: Baseline, run_id: int | None) -> Run | None:
+    if run_id is not None:
+        base = await find_run(context, run_id)
+        if base.job_id != run.job_id:
+            raise BadUserInput(
+                f"Run {run_id} is of job {base.job_id}, this one of job {run.job_id}. Compare runs of one job.",
+                argument="runId",
+            )
+        return base
+    runs = await context.loaders.recent_runs(run.job_id, 500)
+    earlier = [one for one in runs if one.recency < run.recency and reason_to_leave_out(one) is None]
+    successes = [one for one in earlier if one.status is RunStatus.SUCCESS]
+    if to is Baseline.TYPICAL:
+        return typical(successes[:LAST_RUNS])
+    return next(iter(earlier if to is Baseline.PREVIOUS else successes), None)
+
+
+def _differences(here: RunSteps | None, there: RunSteps | None) -> list[NodeDifference]:
+    ours, theirs = (found.results if found else {} for found in (here, there))
+    moved = _by_node(here.chain() if here else [])
+    for unique_id, seconds in _by_node(there.chain() if there else []).items():
+        moved[unique_id] = moved.get(unique_id, 0.0) - seconds
+    codes = [{node.unique_id: node.code for node in found.graph.nodes} if found else {} for found in (here, there)]
+    found = []
+    for unique_id in sorted({*ours, *theirs}):
+        code, before = (known.get(unique_id) for known in codes)
+        changed = None if code is None or before is None else code != before
+        found.append(
+            NodeDifference(unique_id, theirs.get(unique_id), ours.get(unique_id), moved.get(unique_id, 0.0), changed)
+        )
+    return sorted(found, key=lambda one: (-abs(one.contribution_seconds), -_change(one), one.unique_id))
+
+
+def _by_node(chain: Sequence[ChainLink]) -> dict[str, float]:
+    return {link.unique_id: link.seconds + link.gap for link in chain}
+
+
+def _change(one: NodeDifference) -> float:
+    after, before = (result.runtime or 0.0 if result else 0.0 for result in (one.after, one.before))
+    return abs(after - before)

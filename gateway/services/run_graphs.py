@@ -1,0 +1,70 @@
+"""Reading of Discovery who depended on whom in runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from gateway.errors import GatewayError
+from gateway.hierarchy.run_graph import GraphNode, RunGraph
+from gateway.services.base_query import BaseQuery, BatchOperation
+from gateway.services.discovery_types import GraphRow, JobGraph
+from gateway.services.mapping import Share
+from gateway.services.run_rows import JobList, Rows, RunKey, read_lists_of_runs
+
+_LISTS_PER_DOCUMENT = 60
+_OPERATION = BatchOperation("RunGraphs", "", JobGraph, nullable=True)
+
+_DEPENDENT = "uniqueId dependsOn paginationCursor"
+_BELONGING = "tags materializedType dbtGroup"
+_TESTS = JobList("tests", _DEPENDENT)
+_SNAPSHOTS = JobList(
+    "snapshots", "uniqueId parentsModels { uniqueId } parentsSources { uniqueId } tags paginationCursor"
+)
+
+
+class GraphKey(NamedTuple):
+    """The graph of a run. `whole`: with tags, materializations, groups and files of its nodes."""
+
+    job_id: int
+    run_id: int
+    whole: bool
+
+
+async def read_graphs(query: BaseQuery, keys: Sequence[GraphKey]) -> dict[GraphKey, RunGraph | GatewayError]:
+    """The graph of each run: its models, tests and snapshots in one document, of up to twenty runs. dbt tells neither
+    threads nor checksums nor files here, and lists no hooks, unit tests, functions and exports."""
+    lists = {key: _lists_of(key) for key in keys}
+    asked = [(RunKey(key.job_id, key.run_id), one) for key, of_run in lists.items() for one in of_run]
+    found = await read_lists_of_runs(query, _OPERATION, list(dict.fromkeys(asked)), _LISTS_PER_DOCUMENT)
+    share = Share()
+    return {key: _graph([found[RunKey(key.job_id, key.run_id), one] for one in lists[key]], share) for key in keys}
+
+
+def _lists_of(key: GraphKey) -> Sequence[JobList]:
+    return JobList("models", f"{_DEPENDENT} {_BELONGING}" if key.whole else _DEPENDENT), _TESTS, _SNAPSHOTS
+
+
+def _graph(lists: Sequence[Rows[GraphRow] | GatewayError], share: Share) -> RunGraph | GatewayError:
+    failure = next((one for one in lists if isinstance(one, GatewayError)), None)
+    if failure is not None:
+        return failure
+    read = [one for one in lists if not isinstance(one, GatewayError)]
+    nodes: Mapping[str, GraphNode] = {row.unique_id: _node(row, share) for of_list in read for row in of_list.rows}
+    return RunGraph(all(one.known for one in read), tuple(nodes[one] for one in sorted(nodes)))
+
+
+def _node(row: GraphRow, share: Share) -> GraphNode:
+    parents = [*row.depends_on, *(one.unique_id for one in (*row.parents_models, *row.parents_sources))]
+    return GraphNode(
+        unique_id=share[row.unique_id],
+        parents=tuple(share[one] for one in sorted(set(parents)) if not one.startswith("macro.")),
+        tags=tuple(share[one] for one in row.tags or ()),
+        materialization=share[row.materialized_type],
+        group=share[row.dbt_group],
+    )
+
+
+def weigh_graph(graph: RunGraph) -> int:
+    """About how many bytes it takes in memory."""
+    return 500 + sum(300 + 2 * len(one.unique_id) + 8 * len(one.parents) for one in graph.nodes)
