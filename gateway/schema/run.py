@@ -348,7 +348,7 @@ class Run:
         description="Where the run's busy time went, greatest group first. Each instant is shared among the resources "
         "that run in it, so the groups add up. Empty when no result has times.",
         graphql_type=list[WeightedSeconds] | None,
-        directives=[*dear(10), *sliced_by("first", 50)],
+        directives=[NON_NULL, *dear(10), *sliced_by("first", 50)],
     )
     async def weighted_seconds(
         self, parent: Parent, info: Info, by: GroupedBy = TimeDimension.NODE, first: FirstGroups = 50

@@ -353,25 +353,6 @@ class NamedNode(Wired, frozen=True):
     unique_id: str
 
 
-class GraphRow(Wired, frozen=True):
-    """A node and its parents, which snapshots tell by type. The rest as far as it is selected."""
-
-    unique_id: str
-    depends_on: list[str] = []
-    parents_models: list[NamedNode] = []
-    parents_sources: list[NamedNode] = []
-    tags: list[str] | None = None
-    materialized_type: str | None = None
-    dbt_group: str | None = None
-    pagination_cursor: str | None = None
-
-
-class JobGraph(Wired, frozen=True):
-    id: BigInt
-    run_id: BigInt
-    rows: list[GraphRow]
-
-
 class JobNodes(Wired, frozen=True):
     id: BigInt
     run_id: BigInt

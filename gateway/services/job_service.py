@@ -98,13 +98,10 @@ class JobService:
         self._failed: FactsCache[RunKey, _RunFact[EndedResults]] = FactsCache(tiers, _ended("failed results"))
         self._skipped: FactsCache[RunKey, _RunFact[EndedResults]] = FactsCache(tiers, _ended("skipped results"))
         self._parents: FactsCache[RunKey, _RunFact[RunParents]] = FactsCache(tiers, parents)
-        graphs: Kind[GraphKey, _RunFact[RunGraph]] = Kind(
-            "run graph", lambda fact: weigh_graph(fact.value), codec=Codec(_RunFact[RunGraph]), is_final=_is_final
-        )
         self._full: FactsCache[RunKey, _RunFact[RunModels[ModelRun]]] = FactsCache(tiers, full)
         self._outlines: FactsCache[RunKey, _RunFact[RunModels[BuiltModel]]] = FactsCache(tiers, outline)
         self._nodes: FactsCache[NodesKey, _RunFact[RunNodes]] = FactsCache(tiers, nodes)
-        self._graphs: FactsCache[GraphKey, _RunFact[RunGraph]] = FactsCache(tiers, graphs)
+        self._graphs = _graph_cache(tiers)
 
     async def run_models(
         self, keys: Sequence[RunKey], finished: frozenset[RunKey], models: int = 0
@@ -219,6 +216,13 @@ class JobService:
         facts = await cache.get_many(keys, fetch, validate)
         _note_missing({key: fact for key, fact in facts.items() if key in finished})
         return {key: fact.value if isinstance(fact, _RunFact) else fact for key, fact in facts.items()}
+
+
+def _graph_cache(tiers: Tiers) -> FactsCache[GraphKey, _RunFact[RunGraph]]:
+    kind: Kind[GraphKey, _RunFact[RunGraph]] = Kind(
+        "run graph", lambda fact: weigh_graph(fact.value), codec=Codec(_RunFact[RunGraph]), is_final=_is_final
+    )
+    return FactsCache(tiers, kind)
 
 
 def _note_missing(facts: Mapping[K, _RunFact[R] | GatewayError]) -> None:

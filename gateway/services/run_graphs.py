@@ -8,9 +8,29 @@ from typing import NamedTuple
 from gateway.errors import GatewayError
 from gateway.hierarchy.run_graph import GraphNode, RunGraph
 from gateway.services.base_query import BaseQuery, BatchOperation
-from gateway.services.discovery_types import GraphRow, JobGraph
+from gateway.services.discovery_types import BigInt, NamedNode, Wired
 from gateway.services.mapping import Share
 from gateway.services.run_rows import JobList, Rows, RunKey, read_lists_of_runs
+
+
+class GraphRow(Wired, frozen=True):
+    """A node and its parents, which snapshots tell by type. The rest as far as it is selected."""
+
+    unique_id: str
+    depends_on: list[str] | None = None
+    parents_models: list[NamedNode] | None = None
+    parents_sources: list[NamedNode] | None = None
+    tags: list[str] | None = None
+    materialized_type: str | None = None
+    dbt_group: str | None = None
+    pagination_cursor: str | None = None
+
+
+class JobGraph(Wired, frozen=True):
+    id: BigInt
+    run_id: BigInt
+    rows: list[GraphRow]
+
 
 _LISTS_PER_DOCUMENT = 60
 _OPERATION = BatchOperation("RunGraphs", "", JobGraph, nullable=True)
@@ -55,7 +75,8 @@ def _graph(lists: Sequence[Rows[GraphRow] | GatewayError], share: Share) -> RunG
 
 
 def _node(row: GraphRow, share: Share) -> GraphNode:
-    parents = [*row.depends_on, *(one.unique_id for one in (*row.parents_models, *row.parents_sources))]
+    named = (*(row.parents_models or ()), *(row.parents_sources or ()))
+    parents = [*(row.depends_on or ()), *(one.unique_id for one in named)]
     return GraphNode(
         unique_id=share[row.unique_id],
         parents=tuple(share[one] for one in sorted(set(parents)) if not one.startswith("macro.")),
