@@ -57,11 +57,15 @@ function Overview({ account }: { account: Account }) {
     <>
       <Section title={HEADINGS[period]} note={periodNote(from, until, isPast, account, runs)} query={query}>
         <Outcomes runs={recent} />
-        <RunsChart buckets={bucketRuns(recent, from, until)} />
-        <details>
-          <summary>{count(recent.length, "run")} as a table</summary>
-          <Table caption="Runs" columns={RUN_COLUMNS} rows={recent} empty="No run began in this period." />
-        </details>
+        {recent.length === 0 ? <p class="empty">No run began in this period.</p> : (
+          <>
+            <RunsChart buckets={bucketRuns(recent, from, until)} />
+            <details>
+              <summary>{count(recent.length, "run")} as a table</summary>
+              <Table caption="Runs" columns={RUN_COLUMNS} rows={recent} />
+            </details>
+          </>
+        )}
       </Section>
       <Section title="What failed and why" note={failed.length ? count(failed.length, "run") : null} query={query}>
         <Failures runs={failed} isCut={(account.failed?.nodes.length ?? 0) >= 20} />

@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { ReadonlySignal } from "@preact/signals";
 import { key, reload, type Answer, type Screen } from "../api";
 import { given } from "../given";
-import { duration } from "../format";
+import { count, duration } from "../format";
 
 interface ScreenProps<Data> {
   screen: ReadonlySignal<Screen<Data>>;
@@ -41,7 +41,7 @@ function Failed({ message, code, retrySeconds }: { message: string; code: string
         <strong>{message}</strong> {code && <code>{code}</code>}
       </p>
       <p>
-        {retrySeconds !== null && `Trying again in ${duration(retrySeconds)}. `}
+        {retrySeconds !== null && `Trying again in ${count(Math.ceil(retrySeconds), "second")}. `}
         <button type="button" onClick={() => (reload.value += 1)}>Try again</button>
       </p>
     </div>
