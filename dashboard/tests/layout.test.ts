@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { changeText, duration } from "../src/format";
 import { bucketRuns, periodOf, usualPeriod, within } from "../src/layout/buckets";
 import { calendarOf } from "../src/layout/calendar";
-import { groupByCause, shortMessage } from "../src/layout/causes";
+import { groupByCause } from "../src/layout/causes";
 import { csv } from "../src/layout/csv";
 import { barAt, ganttLayout } from "../src/layout/gantt";
 import { lineageLayout } from "../src/layout/lineage";
@@ -127,14 +127,13 @@ test("everything stands right of what it is built from, however long the chain",
 });
 
 test("failures with one cause are one item, whatever job they befell", () => {
-  const failed = (id: string, job: string, message: string | null) => ({
-    id, status: "FAILURE", error: null, job: { id: job, name: job },
-    nodeResults: { totalCount: 1, nodes: [{ uniqueId: "model.p.m", name: "m", resourceType: "MODEL", message }] },
-  });
-  const cancelled = { id: "9", status: "CANCELLED", error: null, job: { id: "j", name: "j" }, nodeResults: null };
-  const causes = groupByCause([failed("3", "a", "x\n\n  compiled code at t.sql"), failed("2", "b", "x"), cancelled, failed("1", "a", null)]);
-  assert.deepEqual(causes.map(({ message, runs }) => [message, runs.map(({ id }) => id)]), [["x", ["3", "2"]], ["", ["9"]], ["", ["1"]]]);
-  assert.equal(shortMessage("a\n   b\n\n ^^^\nc\nd"), "a\nb\nc");
+  const failure = (message: string) => ({ message, isNew: null, skippedCount: 0, failingSince: null, result: { uniqueId: "model.p.m", name: "m", resourceType: "MODEL" } });
+  const failed = (id: string, job: string, ...messages: string[]) => ({ id, status: "FAILURE", job: { id: job, name: job }, failureCount: 1, failures: messages.map(failure) });
+  const cancelled = { id: "9", status: "CANCELLED", job: { id: "j", name: "j" }, failureCount: null, failures: null };
+  const causes = groupByCause([failed("3", "a", "x", "y"), failed("2", "b", "x"), cancelled, failed("1", "a")]);
+  assert.deepEqual(causes.map((cause) => [cause.failure?.message, cause.runs.map(({ id }) => id)]), [
+    ["x", ["3", "2"]], ["y", ["3"]], [undefined, ["9"]], [undefined, ["1"]],
+  ]);
 });
 
 test("a copied table can be read back, and runs no formula", () => {

@@ -1,26 +1,26 @@
 // Failures by their cause: the same resource with the same message, however many runs it spoilt.
 
-export interface FailedResult {
-  uniqueId: string;
-  name: string;
-  resourceType: string;
-  message: string | null;
+export interface Failure {
+  message: string;
+  isNew: boolean | null;
+  skippedCount: number | null;
+  failingSince: { id: string; startTime: string | null } | null;
+  result: { uniqueId: string; name: string; resourceType: string } | null;
 }
 
 export interface FailedRun {
   id: string;
   status: string;
-  error: string | null;
   job: { id: string; name: string | null } | null;
-  nodeResults: { totalCount: number; nodes: readonly FailedResult[] } | null;
+  failureCount: number | null;
+  failures: readonly Failure[] | null;
 }
 
 export interface Cause<Run extends FailedRun> {
   key: string;
   status: string;
-  /** Null where dbt names no resource: the run itself was cancelled or could not start. */
-  result: FailedResult | null;
-  message: string;
+  /** As the newest run tells it; null where the answer has none of this run. */
+  failure: Failure | null;
   /** Newest first, as they came. */
   runs: Run[];
 }
@@ -29,25 +29,13 @@ export interface Cause<Run extends FailedRun> {
 export function groupByCause<Run extends FailedRun>(runs: readonly Run[]): Cause<Run>[] {
   const causes = new Map<string, Cause<Run>>();
   for (const run of runs) {
-    const results = run.nodeResults?.nodes ?? [];
-    for (const result of results.length ? results : [null]) {
-      const message = shortMessage(result ? (result.message ?? "") : (run.error ?? ""));
-      const key = JSON.stringify([run.status, result?.uniqueId ?? run.job?.id ?? run.id, message]);
-      const cause = causes.get(key) ?? { key, status: run.status, result, message, runs: [] };
+    const failures = run.failures ?? [];
+    for (const failure of failures.length ? failures : [null]) {
+      const key = JSON.stringify([run.status, failure?.result?.uniqueId ?? run.job?.id ?? run.id, failure?.message ?? null]);
+      const cause = causes.get(key) ?? { key, status: run.status, failure, runs: [] };
       cause.runs.push(run);
       causes.set(key, cause);
     }
   }
   return [...causes.values()];
-}
-
-const MOST_LINES = 3;
-
-/** What went wrong, in three lines: without the paths of compiled code, empty lines and common indentation. */
-export function shortMessage(message: string): string {
-  const lines = message
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line && !line.startsWith("compiled code at") && !/^\^+$/.test(line));
-  return lines.slice(0, MOST_LINES).join("\n");
 }

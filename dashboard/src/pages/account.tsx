@@ -6,6 +6,7 @@ import { changeText, count, duration, localTime, statusText, words } from "../fo
 import { groupByCause, type Cause } from "../layout/causes";
 import { PERIODS, bucketRuns, periodOf, usualPeriod, within, type Period } from "../layout/buckets";
 import type { AccountPageQuery, AccountPageQueryVariables } from "../operations";
+import { Consequences } from "../parts/consequences";
 import { Duration, Name, StatusMark, Time } from "../parts/marks";
 import { RunsChart } from "../parts/runs_chart";
 import { ScreenView, Section } from "../parts/screen";
@@ -130,23 +131,25 @@ function Failures({ runs, isCut }: { runs: readonly FailedRun[]; isCut: boolean 
 }
 
 function CauseItem({ cause }: { cause: Cause<FailedRun> }) {
-  const { status, result, message, runs } = cause;
+  const { status, failure, runs } = cause;
+  const result = failure?.result;
+  const hidden = Math.max(...runs.map((run) => (run.failureCount ?? 0) - (run.failures?.length ?? 0)));
   return (
     <li class={status}>
       <div class="line">
         <StatusMark status={status} />
         {result && <span>{words(result.resourceType)} <strong><bdi>{result.name}</bdi></strong></span>}
         {runs.length > 1 && <span>{runs.length} times</span>}
-        {!result && status === "FAILURE" && !message && <span class="quiet">dbt recorded no failing resource</span>}
+        {failure && <Consequences failure={{ ...failure, isNew: failure.isNew && runs.length === 1 }} />}
       </div>
-      {message && <p class="message"><bdi>{message}</bdi></p>}
+      {failure && <p class="message brief"><bdi>{failure.message.replace(/[\s^]+$/, "")}</bdi></p>}
       <ul class="runs">
         {runs.slice(0, MOST_SHOWN).map((run) => (
           <li><a href={href({ run: run.id })}><bdi>{run.job?.name ?? `run ${run.id}`}</bdi></a> <Time at={run.startTime} /></li>
         ))}
         {runs.length > MOST_SHOWN && <li class="quiet">and {count(runs.length - MOST_SHOWN, "more run")}</li>}
       </ul>
-      {runs.some((run) => (run.nodeResults?.totalCount ?? 0) > 5) && <p class="quiet">These runs have more failures than are shown here.</p>}
+      {hidden > 0 && <p class="quiet">{count(hidden, "more failure")} in these runs.</p>}
     </li>
   );
 }

@@ -5,6 +5,7 @@ import { href } from "../address";
 import { useScreen } from "../api";
 import { count, duration, words } from "../format";
 import type { RunPageQuery, RunPageQueryVariables } from "../operations";
+import { Consequences } from "../parts/consequences";
 import { GanttChart, type GanttResult } from "../parts/gantt";
 import { Duration, Fact, Name, StatusMark, Time } from "../parts/marks";
 import { Gone, ScreenView, Section } from "../parts/screen";
@@ -43,7 +44,7 @@ function RunView({ run }: { run: Run }) {
   return (
     <>
       <Section title="This run" query={query}><Facts run={run} /></Section>
-      <Section title="Failures and warnings" query={query}><Failures failures={failures} error={run.error} /></Section>
+      <Section title="Failures and warnings" query={query}><Failures results={failures} run={run} /></Section>
       <Section title="Timeline" note={total > results.length ? `the first ${results.length} of ${total} results` : count(total, "result")} query={query}>
         <ul class="tiles" aria-label="Results by outcome">
           {run.nodeResults?.byStatus.map(({ status, count: number }) => <li><strong>{number}</strong><StatusMark status={status} /></li>)}
@@ -83,13 +84,17 @@ function Facts({ run }: { run: Run }) {
   );
 }
 
-function Failures({ failures, error }: { failures: readonly Result[]; error: string | null }) {
-  if (failures.length === 0 && !error) return <p class="empty">✓ Nothing failed.</p>;
+function Failures({ results, run }: { results: readonly Result[]; run: Run }) {
+  const failures = run.failures ?? [];
+  const known = new Map(failures.map((failure) => [failure.result?.id ?? "", failure]));
+  const elsewhere = failures.filter(({ result }) => !result);
+  if (results.length === 0 && failures.length === 0 && !run.error) return <p class="empty">✓ Nothing failed.</p>;
   return (
     <>
-      {error && <p class="message"><bdi>{error}</bdi></p>}
+      {run.error && <p class="message"><bdi>{run.error}</bdi></p>}
+      {elsewhere.map((failure) => <p class="message"><bdi>{failure.message}</bdi> <Consequences failure={failure} /></p>)}
       <ul class="failures">
-        {failures.slice(0, 50).map((result) => (
+        {results.slice(0, 50).map((result) => (
           <li class={result.status}>
             <div class="line">
               <StatusMark status={result.status} />
@@ -97,12 +102,13 @@ function Failures({ failures, error }: { failures: readonly Result[]; error: str
               <ResultName result={result} />
               {result.__typename === "TestRun" && result.failingRows !== null && <span>{count(result.failingRows, "failing row")}</span>}
               <Duration seconds={result.runtime} />
+              {known.has(result.id) && <Consequences failure={known.get(result.id)!} />}
             </div>
             {result.message && <pre class="message" tabIndex={0}><bdi>{result.message}</bdi></pre>}
           </li>
         ))}
       </ul>
-      {failures.length > 50 && <p class="quiet">{failures.length - 50} more are in the table below.</p>}
+      {results.length > 50 && <p class="quiet">{results.length - 50} more are in the table below.</p>}
     </>
   );
 }

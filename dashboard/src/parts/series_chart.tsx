@@ -22,7 +22,7 @@ export interface Series {
 }
 
 const HEIGHT = 240;
-const EDGE = { left: 56, right: 12, top: 18, bottom: 26 };
+const EDGE = { left: 64, right: 12, top: 18, bottom: 26 };
 
 export function SeriesChart({ series, label }: { series: Series; label: string }) {
   const [place, width] = useWidth<HTMLDivElement>();
@@ -107,7 +107,9 @@ function Axes({ scales, width }: { scales: Scales; width: number }) {
 }
 
 function axisDuration(seconds: number): string {
-  return seconds < 60 ? `${Number(seconds.toPrecision(3))} s` : duration(seconds).replace(" 00 s", "").replace(" 00 min", "");
+  if (seconds < 60) return `${Number(seconds.toPrecision(3))} s`;
+  const [whole, unit] = seconds < 3600 ? [Math.round(seconds), "min"] : [Math.round(seconds / 60), "h"];
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")} ${unit}`;
 }
 
 function Segment({ segment, scales }: { segment: Series["segments"][number]; scales: Scales }) {
