@@ -171,6 +171,25 @@ async def test_the_run_page_is_walked_by_keys_and_leads_to_the_model(
         assert page.complaints == []
 
 
+async def test_sliders_ask_what_if(browser: Browser, strict_address: str, warm_gateway: Gateway) -> None:
+    said = await warm_gateway.data(
+        "query ($id: ID!, $change: WhatIfChange!) { run(id: $id) { utilization { threads } "
+        "whatIf(change: $change) { thenSeconds savedSeconds } } }",
+        id=FAILED_RUN,
+        change={"threads": 1},
+    )
+    simulated = said["run"]["whatIf"]
+    section = "document.querySelector('section[aria-label=\"What if\"]')"
+    async with opened(browser, f"{strict_address}?run={FAILED_RUN}", f"{section} !== null") as page:
+        await page.run(f"{section}.querySelector('input').focus()")
+        for _ in range(said["run"]["utilization"]["threads"] - 1):
+            await page.press("ArrowLeft", 37)
+        shown = await page.wait_for(f"{section}.querySelector('.tiles')?.textContent")
+        assert shown.startswith(f"{simulated['thenSeconds']:.1f} sin place of 16.2 s")
+        assert f"{abs(simulated['savedSeconds']):.2f} ssaved" in shown
+        assert page.complaints == []
+
+
 async def test_a_picture_leads_to_its_query_in_graphiql(browser: Browser, address: str) -> None:
     async with opened(browser, f"{address}/?run={FAILED_RUN}") as page:
         await page.run("document.querySelector('section .query').click()")

@@ -32,6 +32,7 @@ SCREENS: dict[str, tuple[dict[str, Any], int, int]] = {
     "model": ({"id": "finance.fct_invoices"}, 11, 1),
     "run": ({"id": "70437490011508"}, 8, 0),
     "search": ({"text": "daily"}, 5, 0),
+    "whatif": ({"id": "70437490011508", "change": {"threads": 4}}, 2, 0),
 }
 
 

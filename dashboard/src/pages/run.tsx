@@ -10,6 +10,8 @@ import { GanttChart, type GanttResult } from "../parts/gantt";
 import { Duration, Fact, Name, StatusMark, Time } from "../parts/marks";
 import { Gone, ScreenView, Section } from "../parts/screen";
 import { Table, type Column } from "../parts/table";
+import { WhatIf } from "../parts/what_if";
+import { Differences, Signed, Why } from "../parts/why";
 import { useTitle } from "../parts/title";
 
 type Run = NonNullable<RunPageQuery["run"]>;
@@ -37,7 +39,7 @@ export function RunPage({ id }: { id: string }) {
 
 function RunView({ run }: { run: Run }) {
   const results = run.nodeResults?.nodes ?? [];
-  const bars = useMemo(() => results.map(ganttResult), [results]);
+  const bars = useMemo(() => ganttResults(run), [run]);
   const failures = results.filter((result) => result.status === "FAILURE" || result.status === "WARN");
   const query = { document: "run", variables: { id: run.id } };
   const total = run.nodeResults?.totalCount ?? results.length;
@@ -52,6 +54,13 @@ function RunView({ run }: { run: Run }) {
         <GanttChart results={bars} runStart={run.startTime} />
         <Table caption="Results" columns={resultColumns(run.startTime)} rows={results} empty="dbt recorded no result of this run." />
       </Section>
+      <Section title="Why it took this long" query={query}><Why run={run} /></Section>
+      {run.utilization && (
+        <Section title="What if" note="simulated by the gateway">
+          <WhatIf runId={run.id} threads={run.utilization.threads} models={longest(results)} />
+        </Section>
+      )}
+      <Section title="Beside the last success before it" note={comparisonNote(run)} query={query}><Differences comparison={run.compare} /></Section>
       <Section title="Steps" query={query}>
         <Table caption="Steps" columns={STEP_COLUMNS} rows={run.steps ?? []} empty="The steps of this run are not known." />
       </Section>
@@ -59,8 +68,32 @@ function RunView({ run }: { run: Run }) {
   );
 }
 
-function ganttResult(result: Result): GanttResult {
-  return { ...result, modelId: modelId(result) };
+function ganttResults(run: Run): GanttResult[] {
+  const analysed = new Map(run.timeline?.bars.map((bar) => [bar.resultId, bar]));
+  return (run.nodeResults?.nodes ?? []).map((result) => {
+    const bar = analysed.get(result.id);
+    return {
+      ...result,
+      modelId: modelId(result),
+      slackSeconds: bar?.slackSeconds ?? null,
+      isCritical: bar?.onCriticalPath ?? false,
+      isOnChain: bar?.onObservedChain ?? false,
+    };
+  });
+}
+
+/** The models of the run, the longest first. */
+function longest(results: readonly Result[]): Result[] {
+  return results.filter(({ resourceType, runtime }) => resourceType === "MODEL" && runtime !== null).sort((a, b) => (b.runtime ?? 0) - (a.runtime ?? 0)).slice(0, 200);
+}
+
+function comparisonNote({ compare }: Run) {
+  if (!compare) return null;
+  return (
+    <>
+      <a href={href({ run: compare.base.id })}>run {compare.base.id}</a>, <Time at={compare.base.startTime} />, <Duration seconds={compare.base.runtime} />; this one <Signed seconds={compare.differenceSeconds} />
+    </>
+  );
 }
 
 function modelId(result: Result): string | null {
@@ -91,7 +124,7 @@ function Failures({ results, run }: { results: readonly Result[]; run: Run }) {
   if (results.length === 0 && failures.length === 0 && !run.error) return <p class="empty">✓ Nothing failed.</p>;
   return (
     <>
-      {run.error && <p class="message"><bdi>{run.error}</bdi></p>}
+      {run.error && failures.length === 0 && <p class="message"><bdi>{run.error}</bdi></p>}
       {elsewhere.map((failure) => <p class="message"><bdi>{failure.message}</bdi> <Consequences failure={failure} /></p>)}
       <ul class="failures">
         {results.slice(0, 50).map((result) => (

@@ -14,6 +14,9 @@ export interface GanttResult extends TimedResult {
   status: string;
   runtime: number | null;
   modelId: string | null;
+  slackSeconds: number | null;
+  isCritical: boolean;
+  isOnChain: boolean;
 }
 
 interface View {
@@ -135,13 +138,35 @@ function paint(context: CanvasRenderingContext2D, picture: Picture): void {
     context.globalAlpha = 1;
     if (wide > 40) paintLabel(context, `${statusText(result.status)[0]} ${result.name}`, x, y, wide, colour(isSolid ? "ground" : "text"));
     else if (result.status === "FAILURE") paintLabel(context, "✕", x, y, 14, colour("FAILURE"), wide + 2);
+    if (result.isCritical) {
+      context.fillStyle = colour("text");
+      context.fillRect(x, y + LANE - 5, wide, 2);
+    }
     if (place === chosen) {
       context.strokeStyle = colour("text");
       context.lineWidth = 2;
       context.strokeRect(x - 1, y - 1, wide + 2, LANE - 3);
     }
   });
+  paintChain(context, picture, scale, colour);
   context.restore();
+}
+
+/** Joins what the end of the run waited for, bar to bar. */
+function paintChain(context: CanvasRenderingContext2D, { gantt, results }: Picture, scale: ReturnType<typeof timeScale>, colour: (name: string) => string): void {
+  const chain = gantt.bars.filter((bar) => results[bar.index]?.isOnChain);
+  context.strokeStyle = colour("slower");
+  context.lineWidth = 1.5;
+  context.beginPath();
+  chain.forEach((bar, place) => {
+    const y = TOP + bar.lane * LANE + LANE / 2;
+    const before = chain[place - 1];
+    if (before) {
+      context.moveTo(scale(before.end), TOP + before.lane * LANE + LANE / 2);
+      context.lineTo(scale(bar.start), y);
+    }
+  });
+  context.stroke();
 }
 
 function paintGrid(context: CanvasRenderingContext2D, { gantt, width, label }: Picture, scale: ReturnType<typeof timeScale>, colour: (name: string) => string): void {
@@ -172,10 +197,12 @@ function paintLabel(context: CanvasRenderingContext2D, text: string, x: number, 
 
 function readout(bar: Bar, result: GanttResult): string {
   const status = statusText(result.status)[1].toLowerCase();
-  return `${words(result.resourceType)} ${result.name}: ${status}, ${duration(result.runtime)}, from ${duration(bar.start)} to ${duration(bar.end)} after the start`;
+  const slack = result.slackSeconds === null ? "" : `, slack ${duration(result.slackSeconds)}`;
+  const paths = `${result.isCritical ? ", on the critical path" : ""}${result.isOnChain ? ", the end waited for it" : ""}`;
+  return `${words(result.resourceType)} ${result.name}: ${status}, ${duration(result.runtime)}, from ${duration(bar.start)} to ${duration(bar.end)} after the start${slack}${paths}`;
 }
 
 function note(gantt: Gantt): string {
   const out = gantt.leftOut ? ` Without times, and so in the table only: ${count(gantt.leftOut, "result")}.` : "";
-  return `Models are solid, tests and the rest pale. Seconds count from the start of the run.${out}`;
+  return `Models are solid, tests and the rest pale; underlined: the critical path; joined by lines: what the end waited for. Seconds count from the start of the run.${out}`;
 }

@@ -9,16 +9,18 @@ import { count, duration } from "../format";
 interface ScreenProps<Data> {
   screen: ReadonlySignal<Screen<Data>>;
   children: (data: Data) => ComponentChildren;
+  /** Part of a page: waiting is one line. */
+  isSmall?: boolean;
 }
 
-export function ScreenView<Data>({ screen, children }: ScreenProps<Data>) {
+export function ScreenView<Data>({ screen, children, isSmall = false }: ScreenProps<Data>) {
   const now = screen.value;
   if (now.state === "key") return <KeyForm message={now.message} />;
   const data = now.answer?.data ?? null;
   return (
     <>
       {now.state === "failed" && <Failed message={now.message} code={now.code} retrySeconds={now.retrySeconds} />}
-      {now.state === "loading" && data === null && <Waiting />}
+      {now.state === "loading" && data === null && (isSmall ? <p role="status">Loading …</p> : <Waiting />)}
       {now.answer && <Missing answer={now.answer} />}
       {data !== null && children(data)}
     </>
