@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import importlib.util
 import logging
 import random
@@ -29,7 +30,8 @@ if __name__ == "__main__" and importlib.util.find_spec("atheris"):
 
     # Only modules that are imported within are watched.
     with atheris.instrument_imports(include=["gateway.http.server", "uvicorn.protocols", "websockets"]):
-        pass
+        importlib.import_module("gateway.http.server.http_protocol")
+        importlib.import_module("gateway.http.server.websocket")
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
