@@ -37,6 +37,7 @@ DEEP_FIELDS = "parentsModels { " * 9 + "name" + " }" * 9
 DEEP_INLINE = "... on Query { " * 60 + "__typename" + " }" * 60
 ALIASED_INTROSPECTION = " ".join(f"s{n}: __schema {{ types {{ fields {{ type {{ name }} }} }} }}" for n in range(400))
 LINEAGES = " ".join(f'l{n}: lineage(filter: {{select: "+{n}"}}) {{ uniqueId }}' for n in range(100))
+TAGS = " ".join(f"t{n}: tags {{ name }}" for n in range(100))
 JOBS = " ".join(f"j{n}: job(id: {JOB}) {{ models {{ name parentsModels {{ name }} }} }}" for n in range(100))
 
 
@@ -49,9 +50,10 @@ JOBS = " ".join(f"j{n}: job(id: {JOB}) {{ models {{ name parentsModels {{ name }
         f"{{ {DEEP_INLINE} }}",
         f"{{ {ALIASED_INTROSPECTION} }}",
         f"{{ environment(id: {ENVIRONMENT}) {{ applied {{ {LINEAGES} }} }} }}",
+        f"{{ environment(id: {ENVIRONMENT}) {{ applied {{ {TAGS} }} }} }}",
         f"{{ {JOBS} }}",
     ],
-    ids=["pages", "doubled fragments", "deep lists", "deep fragments", "introspection", "lineages", "jobs"],
+    ids=["pages", "doubled fragments", "deep lists", "deep fragments", "introspection", "lineages", "tags", "jobs"],
 )
 def test_what_asks_for_too_much_is_refused_before_it_is_executed(platform: Platform, query: str) -> None:
     assert _is_refused(platform, query)

@@ -41,8 +41,9 @@ MOST_VALUES = 1_500_000
 DEEPEST = 40
 """Selections within one another, fragments among them."""
 
-# What takes as long as so many values: what an argument has looked up, by SQL; a row; a selection from a whole graph.
+# What takes as long as so many values: what an argument has looked up, by SQL; a row; what looks at every node.
 _LOOKUP, _ROW, _GRAPH = 100, 10, 20_000
+_FROM_ALL = frozenset({"LineageNode", "Tag"})
 _NESTED = 10  # rows of a list that belongs to one row: parents, columns, tests
 _OF_TYPES = 5  # fields, arguments and values of a type in this schema, on average
 _PAGED = frozenset({"first", "lastRunCount"})
@@ -94,10 +95,11 @@ class _Pricing:
         definition = fields.get(name) or _META.get(name)
         if definition is None:
             return 1 + self.selections(None, node.selection_set, level)
-        own = _GRAPH if name == "lineage" else _LOOKUP if definition.args else 1
+        kind = get_named_type(definition.type)
+        own = _GRAPH if kind.name in _FROM_ALL else _LOOKUP if definition.args else 1
         if node.selection_set is None:
             return own
-        below = self.selections(get_named_type(definition.type), node.selection_set, level)
+        below = self.selections(kind, node.selection_set, level)
         rows = self._rows(name, definition, node)
         return own + (below if rows == 1 else rows * (_ROW + below))
 
