@@ -40,7 +40,11 @@ def lengths(seconds: Sequence[float], before: Sequence[Sequence[int]], order: Se
     each, which precede it in `order`."""
     until = [0.0] * len(seconds)
     for place in order:
-        until[place] = seconds[place] + max((until[one] for one in before[place]), default=0.0)
+        longest = 0.0
+        for one in before[place]:
+            if until[one] > longest:
+                longest = until[one]
+        until[place] = seconds[place] + longest
     return until
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from heapq import heapify, heappop, heappush
 from typing import NamedTuple, TypeVar
 
 from gateway.analysis.intervals import NodeInterval
@@ -35,16 +34,19 @@ def dependencies(nodes: Sequence[NodeInterval], parents: Mapping[str, Iterable[s
     wait for the model's parents. In a circle, what started later waits for what started earlier.
     """
     places = {node.unique_id: place for place, node in enumerate(nodes)}
-    found = [
-        sorted({places[one] for one in _nearest(parents, node.unique_id, places.__contains__)} - {place})
-        for place, node in enumerate(nodes)
-    ]
-    straight = _without_circles(nodes, found)
-    cut = sum(map(len, found)) - sum(map(len, straight))
-    whole = [
-        all(one in places for one in parents.get(node.unique_id, ())) and node.unique_id.startswith("test.")
-        for node in nodes
-    ]
+    found: Parents = []
+    whole = []
+    for place, node in enumerate(nodes):
+        own = parents.get(node.unique_id, ())
+        direct = {places[one] for one in own if one in places}
+        if len(direct) < len(set(own)):
+            direct = {places[one] for one in _nearest(parents, node.unique_id, places.__contains__)}
+        elif direct and node.unique_id.startswith("test."):
+            whole.append(place)
+        found.append(sorted(direct - {place}))
+    order = in_order(found)
+    straight = found if len(order) == len(nodes) else _without_circles(nodes, found, order)
+    cut = 0 if straight is found else sum(map(len, found)) - sum(map(len, straight))
     _wait_for_tests(nodes, straight, whole)
     _turn_unit_tests(nodes, straight)
     return NodeDependencies(straight, in_order(straight), cut)
@@ -61,19 +63,15 @@ def without(parents: Parents, dropped: frozenset[int]) -> Parents:
 
 
 def in_order(parents: Parents) -> list[int]:
-    """The places of all nodes that are in no circle, each behind its parents, lower places first."""
+    """The places of all nodes that are in no circle, each behind its parents."""
     left = [len(of_node) for of_node in parents]
     children = children_of(parents)
-    ready = [place for place, count in enumerate(left) if not count]
-    heapify(ready)
-    order = []
-    while ready:
-        place = heappop(ready)
-        order.append(place)
+    order = [place for place, count in enumerate(left) if not count]
+    for place in order:  # which grows meanwhile
         for child in children[place]:
             left[child] -= 1
             if not left[child]:
-                heappush(ready, child)
+                order.append(child)
     return order
 
 
@@ -101,10 +99,8 @@ def _nearest(parents: Mapping[K, Iterable[K]], start: K, is_kept: Callable[[K], 
     return found
 
 
-def _without_circles(nodes: Sequence[NodeInterval], parents: Parents) -> Parents:
-    order = in_order(parents)
-    if len(order) == len(nodes):
-        return [list(of_node) for of_node in parents]
+def _without_circles(nodes: Sequence[NodeInterval], parents: Parents, order: Sequence[int]) -> Parents:
+    """The parents without those by which nodes that are not in `order` would wait for what began later."""
     circling = set(range(len(nodes))).difference(order)
     began = [(node.start, node.unique_id) for node in nodes]
     return [
@@ -113,18 +109,18 @@ def _without_circles(nodes: Sequence[NodeInterval], parents: Parents) -> Parents
     ]
 
 
-def _wait_for_tests(nodes: Sequence[NodeInterval], parents: Parents, whole: Sequence[bool]) -> None:
+def _wait_for_tests(nodes: Sequence[NodeInterval], parents: Parents, tests: Sequence[int]) -> None:
     """Adds to nodes the tests that they wait for: the first nodes downstream of all that a test looks at."""
     is_test = [node.unique_id.startswith(("test.", "unit_test.")) for node in nodes]
     children = [[child for child in of_node if not is_test[child]] for of_node in children_of(parents)]
-    tests = [place for place, counts in enumerate(whole) if counts and parents[place]]
     waiting = {test: children[parents[test][0]] for test in tests if len(parents[test]) == 1}
-    waiting |= downstream_of_all(children, in_order(parents), {t: parents[t] for t in tests if t not in waiting})
+    wanted = {test: parents[test] for test in tests if test not in waiting}
+    waiting |= downstream_of_all(children, in_order(parents) if wanted else (), wanted)
     for test, held in waiting.items():
         for place in held:
             parents[place].append(test)
-    for of_node in parents:
-        of_node.sort()
+    for place in {place for held in waiting.values() for place in held}:
+        parents[place].sort()
 
 
 def downstream_of_all(
@@ -132,7 +128,7 @@ def downstream_of_all(
 ) -> dict[int, list[int]]:
     """Under each key the first nodes that are downstream of all places wanted; those downstream of these follow."""
     found: dict[int, list[int]] = {key: [] for key in wanted}
-    for begin in range(0, len(order) if wanted else 0, block_size):
+    for begin in range(0, len(order), block_size):
         block = order[begin : begin + block_size]
         bits = {place: 1 << bit for bit, place in enumerate(block)}
         downstream = [0] * len(children)
