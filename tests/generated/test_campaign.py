@@ -26,15 +26,21 @@ from tests.oracle.interpreter import Interpreter
 from tests.serving import Gateway, serving
 from tests.sharing.conftest import own_redis
 
-VALID, MUTATED, SHARED = 500, 1_200, 60
+SHARED = 60
+
+
+def by_night(daily: int, nightly: int) -> pytest.MarkDecorator:
+    """How many queries are asked daily, and how many by night."""
+    return pytest.mark.parametrize("count", [daily, pytest.param(nightly, marks=pytest.mark.nightly)])
 
 
 @pytest.mark.slow
-async def test_every_valid_query_is_answered_as_the_files_have_it(answers: Gateway, oracle: Oracle) -> None:
-    findings = await Campaign(answers, oracle, seed=20).ask_valid(VALID)
+@by_night(300, 2_000)
+async def test_every_valid_query_is_answered_as_the_files_have_it(answers: Gateway, oracle: Oracle, count: int) -> None:
+    findings = await Campaign(answers, oracle, seed=20).ask_valid(count)
     assert findings.faults == []
-    assert findings.statuses == {200: VALID}
-    assert findings.turned > VALID / 10, "many begin at a cursor of an earlier answer"
+    assert findings.statuses == {200: count}
+    assert findings.turned > count / 10, "many begin at a cursor of an earlier answer"
     # Names of jobs that no project, or another one, has are among the arguments.
     assert set(findings.codes) <= {"BAD_USER_INPUT", "AMBIGUOUS_ID", "NOT_FOUND"}
 
@@ -75,11 +81,12 @@ async def test_replicas_that_share_a_redis_answer_the_same(settings: Settings, o
 
 
 @pytest.mark.slow
-async def test_no_mutated_query_breaks_anything(warm_gateway: Gateway, oracle: Oracle) -> None:
-    findings = await Campaign(warm_gateway, oracle, seed=21).ask_mutated(MUTATED)
+@by_night(600, 5_000)
+async def test_no_mutated_query_breaks_anything(warm_gateway: Gateway, oracle: Oracle, count: int) -> None:
+    findings = await Campaign(warm_gateway, oracle, seed=21).ask_mutated(count)
     assert findings.faults == []
     assert set(findings.statuses) == {200, 400}
-    assert min(findings.statuses.values()) > MUTATED / 50, "both refused and answered ones are among them"
+    assert min(findings.statuses.values()) > count / 50, "both refused and answered ones are among them"
     assert {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"} <= set(findings.codes)
 
 
