@@ -14,6 +14,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLInputObjectType,
     OperationDefinitionNode,
     build_schema,
     get_introspection_query,
@@ -230,7 +231,11 @@ class Reckoning:
         if "[" in str(field.type):
             items = given if node.name.value in sized and given is not None else length
             items = 10 if items is None else items
-        objects = [one for one in node.arguments or () if str(field.args[one.name.value].type) in INPUTS]
+        objects = [
+            one
+            for one in node.arguments or ()
+            if isinstance(get_named_type(field.args[one.name.value].type), GraphQLInputObjectType)
+        ]
         assert items is not None
         keys = self.value((node.arguments or ())[0].value) if node.name.value == "_entities" else ()
         runs = sum(key["__typename"] == "Run" for key in keys)
@@ -259,12 +264,6 @@ class Reckoning:
     @staticmethod
     def arguments(directive: Any) -> dict[str, Any]:
         return {one.name.value: value_from_ast_untyped(one.value) for one in directive.arguments}
-
-
-INPUTS = {
-    *("SearchFilter", "ModelFilter", "ProjectFilter", "SourceFilter", "HistoryScope", "JobFilter", "RunFilter"),
-    *("ModelOrder", "JobOrder", "RunOrder", "SourceOrder", "NodeResultFilter", "NodeResultOrder", "ResourceFilter"),
-}
 
 
 def input_objects(value: Any) -> int:
