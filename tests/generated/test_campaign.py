@@ -63,7 +63,12 @@ async def test_replicas_that_share_a_redis_answer_the_same(settings: Settings, o
     """The first fills Redis with facts of every kind, the second takes them from there."""
     async with own_redis(tmp_path) as redis:
         sharing = settings.model_copy(
-            update={"cache_url": SecretStr(redis.url), "cache_secret": SecretStr("theirs"), "cache_seconds": 300.0}
+            update={
+                "cache_url": SecretStr(redis.url),
+                "cache_secret": SecretStr("theirs"),
+                "cache_seconds": 600.0,
+                "revision_interval": 600.0,
+            }
         )
         asked = []
         for _ in range(2):
