@@ -43,11 +43,11 @@ def variant_of_arguments(args: Mapping[str, Any]) -> Variant | None:
 def variant_of_commands(commands: Iterable[str]) -> Variant | None:
     """The variant of a run of these commands; `clone` only where no other command builds anything."""
     typed = [command.split() for command in commands]
+    building = [words for words in typed if {"build", "run", "seed", "snapshot", "clone"} & set(words)]
+    if building and all("clone" in words for words in building):
+        # Also with --full-refresh, which `dbt clone` takes: who asks for full refreshes does not ask for clones.
+        return Variant.CLONE
     options = {
         _OPTIONS[word.partition("=")[0]] for words in typed for word in words if word.partition("=")[0] in _OPTIONS
     }
-    told = next((variant for _, variant in _ARGUMENTS if variant in options), None)
-    if told is not None:
-        return told
-    building = [words for words in typed if {"build", "run", "seed", "snapshot", "clone"} & set(words)]
-    return Variant.CLONE if building and all("clone" in words for words in building) else None
+    return next((variant for _, variant in _ARGUMENTS if variant in options), None)

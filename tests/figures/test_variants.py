@@ -99,6 +99,9 @@ def test_arguments_tell_a_variant(args: dict[str, Any], variant: Variant | None)
         (["dbt deps", "dbt build --full-refresh"], Variant.FULL_REFRESH),
         (["dbt run --sample=3d"], Variant.SAMPLE),
         (["dbt clone --state x"], Variant.CLONE),
+        (["dbt clone --state x --full-refresh"], Variant.CLONE),
+        (["dbt clone --state x", "dbt retry --full-refresh"], Variant.CLONE),
+        (["dbt clone --state x", "dbt build --full-refresh"], Variant.FULL_REFRESH),
         (["dbt clone --state x", "dbt build"], None),
     ],
 )
