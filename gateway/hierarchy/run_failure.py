@@ -95,7 +95,8 @@ def on_one_line(message: str | None) -> str:
     if not message:
         return ""
     plain = _CONTROLS.sub("", _ESCAPES.sub("", message[:_LOOKED_AT].replace("\r", "\n")))
-    words = " ".join(plain.split())
+    # A line of ^ points at the line above: on one line it points at nothing.
+    words = " ".join(word for word in plain.split() if word.strip("^"))
     return words if len(words) <= MOST_CHARACTERS else words[: MOST_CHARACTERS - 1].rstrip() + "…"
 
 

@@ -35,7 +35,8 @@ def read_failures(run_folder: Path, results: Mapping[str, NodeResult]) -> list[F
 
 def one_line(result: NodeResult) -> str:
     """The message as it is shown."""
-    words = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", result.message or "").split())
+    text = re.sub(r"\x1b\[[0-9;]*m", "", result.message or "")
+    words = " ".join(re.sub(r"(?m)^ *\^+ *$", "", text).split())
     if words:
         return words if len(words) <= 500 else words[:499].rstrip() + "…"
     if result.age is not None:
