@@ -22,20 +22,10 @@ def read_schema() -> GraphQLSchema:
 COMPUTED_ELSEWHERE = {
     "Project": {"resources"},
     "Model": {"changePoints", "lineage", "runtimeSeries"},
-    "Job": {"changePoints", "runtimeSeries"},
+    "Job": {"changePoints", "runtimeSeries", "whatIf"},
     "Run": {
-        *{
-            "nodeResults",
-            "error",
-            "failures",
-            "failureCount",
-            "newlyBroken",
-            "recovered",
-            "title",
-            "timeline",
-            "criticalPath",
-        },
-        *{"observedChain", "utilization", "weightedSeconds", "whatIf", "compare"},
+        *{"nodeResults", "error", "failures", "failureCount", "newlyBroken", "recovered", "title", "timeline"},
+        *{"criticalPath", "observedChain", "utilization", "weightedSeconds", "whatIf", "compare"},
     },
     "RunStep": {"error"},
     # The archive tells them, dbt's Discovery API does not: the oracle has one answer for both.
@@ -99,4 +89,7 @@ def demo_values(oracle: Oracle) -> Mapping[str, Sequence[Any]]:
         "startedUntil": ["2026-03-09T00:00:00Z", "2026-03-13T12:30:00+01:00"],
         "depth": [1, 2, 50],
         "lastRuns": [1, 2, 3, 5, 10, 100],
+        "SpeedUp.uniqueId": sorted({model.unique_id for model in oracle.models}),
+        "SpeedUp.factor": [0.5, 0.8, 1.5],
+        "threads": [1, 2, 8],
     }
