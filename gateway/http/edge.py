@@ -28,6 +28,7 @@ from gateway.http.pages.dashboard import dashboard_routes
 from gateway.http.pages.documents import PageDocument, read_documents
 from gateway.http.pages.explorer import explorer_routes
 from gateway.http.pages.tabs import read_tabs
+from gateway.http.paths import GRAPHQL_PATHS
 from gateway.http.request.csrf import PREFLIGHT_HEADERS
 from gateway.http.request.hosts import HostGuard
 from gateway.http.response_cache.middleware import CachedResponses
@@ -91,10 +92,11 @@ def create_edge(
     websockets = WebSocketContext(
         endpoint, policy.authenticator, slots, policy.live, policy.endpoint.json, response_bytes
     )
-    socket = WebSocketRoute("/graphql", LiveSocket(websockets, policy.allowed_origins))
+    live_socket = LiveSocket(websockets, policy.allowed_origins)
+    sockets = [WebSocketRoute(path, live_socket) for path in GRAPHQL_PATHS]
     webhooks = [Route(WEBHOOKS, WebhookEndpoint(policy.webhooks, tell))] if policy.webhooks and tell else []
     app = Starlette(
-        routes=[socket, *_routes(endpoint, metrics, policy, readiness), *_page_routes(policy, documents), *webhooks],
+        routes=[*sockets, *_routes(endpoint, metrics, policy, readiness), *_page_routes(policy, documents), *webhooks],
         middleware=[*_middleware(policy), *_cached_responses(endpoint, policy), _turns(endpoint, policy, observers)],
         exception_handlers={HTTPException: _refuse},
         lifespan=lifespan,
@@ -138,7 +140,8 @@ def _routes(
     endpoint: GraphQLEndpoint, metrics: Metrics, policy: EdgePolicy, readiness: ReadinessCheck
 ) -> list[BaseRoute]:
     shown_metrics = [_metrics_route(metrics, policy)] if policy.metrics else []
-    return [Route("/graphql", endpoint), *health_routes(readiness), *shown_metrics]
+    graphql = [Route(path, endpoint) for path in GRAPHQL_PATHS]
+    return [*graphql, *health_routes(readiness), *shown_metrics]
 
 
 def _page_routes(policy: EdgePolicy, documents: Sequence[PageDocument]) -> list[BaseRoute]:

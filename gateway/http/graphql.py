@@ -117,7 +117,9 @@ class GraphQLEndpoint:
         headers = Headers(scope=scope)
         accept = read_accept(headers.get("accept"))
         if self._is_a_browser_looking_around(scope, accept):
-            await RedirectResponse(self._policy.explorer_path or "", status_code=303)(scope, receive, send)
+            # Relative, so that it is right behind a prefix of a proxy too.
+            up = "../" if scope["path"].endswith("/") else ""
+            await RedirectResponse(f"{up}{self._policy.explorer_path}", status_code=303)(scope, receive, send)
             return
         seen = RequestRecord(scope["method"])
         start = time.perf_counter()

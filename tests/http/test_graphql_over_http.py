@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 import pytest
 from starlette.applications import Starlette
@@ -38,6 +38,18 @@ async def test_response_keys_keep_the_order_of_the_selection(app: Starlette) -> 
 async def test_null_parameters_are_absent_ones(app: Starlette) -> None:
     response = await post(app, {"query": "{ greeting }", "operationName": None, "variables": None, "extensions": None})
     assert response.json == {"data": {"greeting": "hello world"}}
+
+
+async def test_empty_parameters_are_absent_ones(app: Starlette, executor: SmallExecutor) -> None:
+    """As many clients send them where there is nothing to say."""
+    posted = await post(app, {"query": "query A { greeting }", "operationName": "", "variables": ""})
+    for empty in ("variables=", "variables=%22%22", "variables=&extensions="):
+        got = await send(app, "GET", f"/graphql?query=%7Bgreeting%7D&operationName=&{empty}")
+        assert (got.status, got.json) == (200, posted.json)
+    assert posted.json == {"data": {"greeting": "hello world"}}
+    assert {(one.operation_name, one.variables) for one in executor.seen} == {(None, None)}
+    several = await post(app, {"query": "query A { greeting } query B { greeting }", "operationName": ""})
+    assert (several.status, several.codes) == (400, ["OPERATION_RESOLUTION_FAILURE"])
 
 
 async def test_a_query_is_answered_over_get(app: Starlette) -> None:
@@ -194,10 +206,22 @@ async def test_an_unknown_path_is_a_coded_404_that_repeats_nothing(app: Starlett
     assert b"script" not in response.body
 
 
-async def test_a_slash_too_many_redirects_nowhere(app: Starlette) -> None:
-    response = await send(app, "GET", "/graphql/", {"Host": "evil.example"})
+@pytest.mark.parametrize("target", ["/graphql//", "/livez/", "/graphiql/"])
+async def test_a_slash_too_many_redirects_nowhere(app: Starlette, target: str) -> None:
+    response = await send(app, "GET", target, {"Host": "evil.example"})
     assert response.status == 404
     assert "location" not in response.headers
+
+
+async def test_graphql_is_answered_with_a_slash_behind_it_too(app: Starlette) -> None:
+    posted = await send(app, "POST", "/graphql/", {"Content-Type": "application/json"}, b'{"query": "{ greeting }"}')
+    got = await send(app, "GET", "/graphql/?query=%7Bgreeting%7D")
+    assert (posted.status, posted.json) == (got.status, got.json) == (200, {"data": {"greeting": "hello world"}})
+    page = await send(app, "GET", "/graphql/", {"Accept": "text/html"})
+    assert (page.status, urljoin("https://host.test/dbt/graphql/", page.headers["location"])) == (
+        303,
+        "https://host.test/dbt/graphiql",
+    )
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY", "GEt"])

@@ -225,6 +225,11 @@ async def test_get_is_kept_too_and_head_is_refused(app: Starlette, executor: Cou
     assert (await send(app, "GET", target, foreign)).status == 403
 
 
+async def test_an_answer_is_kept_at_the_path_with_a_slash_too(app: Starlette, executor: Counting) -> None:
+    target = "/graphql/?query=%7Bgreeting%7D"
+    assert await executions(executor, lambda: send(app, "GET", target, {"X-API-Key": "ada"})) == 2
+
+
 async def test_a_body_in_pieces_is_one_question_and_a_large_one_is_none(app: Starlette, executor: Counting) -> None:
     headers = {"Content-Type": "application/json", "X-API-Key": "ada"}
     body = json.dumps(GREETING).encode()

@@ -197,7 +197,6 @@ ODD_REQUESTS: dict[str, bytes] = {
         for path in (
             *(
                 b"//graphql",
-                b"/graphql/",
                 b"/graphql%00",
                 b"/./graphql",
                 b"/x/../graphql",
@@ -206,7 +205,8 @@ ODD_REQUESTS: dict[str, bytes] = {
             ),
             *(
                 b"/graphql%c0%af",
-                b"/graphql%2f",
+                b"/graphql/%2f",
+                b"/graphql//",
                 b"/%zz%1",
                 b"*",
                 b"/explorer/..%2f..%2fetc/passwd",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import websockets
+from websockets.typing import Subprotocol
 
 from gateway.http.streaming.live_connections import LivePolicy
 from gateway.services.event_bus import Change, ChangeKind
@@ -133,6 +134,15 @@ async def test_who_says_nothing_is_let_go(settings: Settings, monkeypatch: pytes
     monkeypatch.setattr("gateway.app.LivePolicy", lambda *_: LivePolicy(init_seconds=0.1))
     async with live(settings) as gateway, gateway.connect() as connection:
         assert await closed(connection) == 4408
+
+
+async def test_a_socket_opens_with_a_slash_behind_the_path_too(live_gateway: LiveGateway) -> None:
+    url = f"ws://127.0.0.1:{live_gateway.port}/graphql/"
+    async with websockets.connect(url, subprotocols=[Subprotocol("graphql-transport-ws")]) as connection:
+        await say(connection, type="connection_init")
+        assert (await hear(connection))["type"] == "connection_ack"
+        await say(connection, type="subscribe", id="1", payload={"query": "{ __typename }", "operationName": ""})
+        assert (await hear(connection))["payload"]["data"] == {"__typename": "Query"}
 
 
 @pytest.mark.parametrize("subprotocols", [None, ["graphql-ws"], ["soap", "wamp"]])

@@ -17,7 +17,8 @@ _NAMES = ("query", "documentId", "operationName", "variables", "extensions")
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What the request says, before its document is known. `None` is null and absent alike."""
+    """What the request says, before its document is known. `None` is null and absent alike, and so are an empty
+    `operationName` and empty text for `variables`."""
 
     query: str | None
     document_id: str | None
@@ -57,8 +58,9 @@ def _checked(members: Mapping[str, Any]) -> Parameters:
     return Parameters(
         query=_text(members, "query"),
         document_id=_text(members, "documentId"),
-        operation_name=_text(members, "operationName"),
-        variables=_map(members, "variables"),
+        # Many clients send an empty name where they mean none; no operation can have it.
+        operation_name=_text(members, "operationName") or None,
+        variables=None if members.get("variables") == "" else _map(members, "variables"),
         extensions=_map(members, "extensions"),
     )
 

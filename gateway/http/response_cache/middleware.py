@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.authentication import Authenticator, Credentials, credentials_of, known_caller_of
+from gateway.http.paths import GRAPHQL_PATHS
 from gateway.http.request.body import BODY
 from gateway.http.request.csrf import PREFLIGHT_HEADERS
 from gateway.http.response_cache.replay import Replay
@@ -21,7 +22,6 @@ from gateway.identity.caller import Caller
 from gateway.telemetry.request_record import traced
 from gateway.telemetry.tracing import Tracing, operation_span
 
-_PATH = "/graphql"
 _METHODS = ("POST", "GET")
 
 # Everything in a head that the answer, or whether there is one, depends on; callers stand in the key by their audience.
@@ -93,7 +93,7 @@ class CachedResponses:
 
     def _request_head(self, scope: Scope) -> _RequestHead | None:
         """None for a request whose answer is never kept."""
-        if scope["type"] != "http" or scope["path"] != _PATH or scope["method"] not in _METHODS:
+        if scope["type"] != "http" or scope["path"] not in GRAPHQL_PATHS or scope["method"] not in _METHODS:
             return None
         head = _deciding(scope["headers"])
         if head is None:

@@ -11,11 +11,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http.errors import NothingAcceptable, Overloaded
 from gateway.http.negotiation import MediaType, negotiate, read_accept
+from gateway.http.paths import GRAPHQL_PATHS
 from gateway.http.responses import refusal_reply
 from gateway.http.server.raw_hook import ARRIVED
 from gateway.telemetry.request_record import Observer, RequestRecord
 
-_PATH = "/graphql"
 # So many operations may always run.
 _LEAST = 16
 # Seconds of waits that are judged together, and by what the number then shrinks or grows.
@@ -90,7 +90,7 @@ class AdaptiveConcurrencyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         arrived: float | None = scope.get(ARRIVED)
-        if arrived is None or scope["path"] != _PATH:
+        if arrived is None or scope["path"] not in GRAPHQL_PATHS:
             await self._app(scope, receive, send)
             return
         now, in_flight = self._clock(), self._in_flight()
