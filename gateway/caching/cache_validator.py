@@ -28,6 +28,10 @@ class CacheValidator:
             return False
         return generations.total == self.total or generations.of(usage.environments) == self.counts
 
+    def seconds(self) -> float:
+        """For how many seconds every fact behind the answer is still believed without asking."""
+        return self.usage.valid_until - self.usage.clock()
+
     def extensions(self) -> Mapping[str, Any]:
         """What the answer cost, given now: nothing; and how old it is."""
         return {"gateway": {**self.extension, **self.usage.ages()}}

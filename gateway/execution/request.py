@@ -40,6 +40,9 @@ class Lasting(Protocol):
     def holds(self) -> bool:
         """Whether every fact behind it is still believed without asking, and none has changed."""
 
+    def seconds(self) -> float:
+        """For how many seconds from now on it holds at most, if nothing changes; infinite where no fact ends."""
+
     def extensions(self) -> Mapping[str, Any]:
         """Its extensions, were it given now."""
 

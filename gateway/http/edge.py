@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Lifespan
 
 from gateway.execution.request import Executor
-from gateway.http.authentication import Authenticator, ThisMachineAuthenticator
+from gateway.http.authentication import Authenticator, EverybodyAuthenticator, ThisMachineAuthenticator
 from gateway.http.error_middleware import ErrorMiddleware
 from gateway.http.errors import MethodRefused, PathUnknown
 from gateway.http.graphql import EndpointPolicy, GraphQLEndpoint
@@ -110,6 +110,7 @@ def _endpoint_policy(policy: EdgePolicy, documents: Sequence[PageDocument]) -> E
     return replace(
         policy.endpoint,
         allowed_origins=policy.allowed_origins,
+        public_answers=isinstance(policy.authenticator, EverybodyAuthenticator),
         explorer_path="graphiql" if policy.explorer else None,
         built_in_documents=tuple(document.text for document in documents),
     )

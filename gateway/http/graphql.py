@@ -28,6 +28,7 @@ from gateway.http.request.max_age import max_age_of
 from gateway.http.request.parameters import Parameters, parameters_of_body, parameters_of_query_string
 from gateway.http.request.persisted import PersistedDocuments, TrustedDocuments, manifest_of_texts
 from gateway.http.request.strict_json import JsonBounds, read_json
+from gateway.http.response_cache.freshness import CacheControl, condition_of, fixed_headers, is_unmodified
 from gateway.http.response_cache.replay import Answered, Dependencies, Replay
 from gateway.http.response_cache.response_cache import ResponseCache
 from gateway.http.responses import answer_reply, refusal_reply
@@ -56,7 +57,7 @@ class EndpointPolicy:
     `built_in_documents` are the texts of documents trusted beside those of the file: the pages'.
     `explorer_path` is where a browser that opens the endpoint is sent; None: nowhere. `tracing` says
     where spans go; None: there are none. `response_cache_bytes` of answers are kept to be given again (see
-    response_cache).
+    response_cache). `public_answers` are the same for everybody, and may be kept by caches that several people share.
     """
 
     body: BodyLimits = field(default_factory=BodyLimits)
@@ -73,6 +74,7 @@ class EndpointPolicy:
     explorer_path: str | None = None
     tracing: Tracing | None = None
     response_cache_bytes: int = 0
+    public_answers: bool = False
 
 
 class GraphQLEndpoint:
@@ -100,12 +102,14 @@ class GraphQLEndpoint:
             policy.only_trusted_documents,
             built_in=manifest_of_texts(policy.built_in_documents),
         )
+        self._freshness = CacheControl(policy.public_answers)
         self._in_flight = 0
         dependencies = Dependencies(
             *(executor, authenticator, self._persisted, observers),
             response_bytes=policy.response_bytes,
             has_room=lambda: self._in_flight < policy.concurrent_operations,
             tracing=policy.tracing,
+            freshness=self._freshness,
         )
         self.replay = Replay(dependencies, ResponseCache(policy.response_cache_bytes, self._persisted))
 
@@ -188,8 +192,12 @@ class GraphQLEndpoint:
         self._forget_invalid(params, answer)
         seen.codes = codes_of(answer.errors) if answer.errors else ()
         seen.way = answer.way if answer.executed else None
+        is_get = seen.method == "GET" and reply.status_code == 200
+        if is_get:
+            given = self._freshness.headers(answer, bytes(reply.body), media_type.header.encode())
+            reply.raw_headers = [*fixed_headers(reply.raw_headers), *given]
         self.replay.remember(scope, Answered(params, price, caller, answer, reply), seen)
-        return reply
+        return (_unmodified(reply, headers) if is_get else None) or reply
 
     def _understand(
         self, parameters: Parameters, seen: RequestRecord, caller: Caller, max_age: float | None = None
@@ -314,3 +322,13 @@ class GraphQLEndpoint:
         content = read_json(body, policy.json)
         await _before_long(body)
         return parameters_of_body(content)
+
+
+def _unmodified(reply: Response, headers: Headers) -> Response | None:
+    """What a client hears that holds the answer already; None for others."""
+    given = {name: value for name, value in reply.raw_headers if name in (b"cache-control", b"etag", b"vary")}
+    if not is_unmodified(condition_of(headers.raw), given.get(b"etag")):
+        return None
+    unmodified = Response(status_code=304)
+    unmodified.raw_headers = list(given.items())
+    return unmodified

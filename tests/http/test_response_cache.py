@@ -47,9 +47,13 @@ class Believed:
 
     true: bool = True
     age: float = 1.5
+    left: float = 20.9
 
     def holds(self) -> bool:
         return self.true
+
+    def seconds(self) -> float:
+        return self.left
 
     def extensions(self) -> Mapping[str, Any]:
         return {"gateway": {"upstreamRequests": 0, "oldestFactSeconds": self.age}}

@@ -51,13 +51,14 @@ class KnownRequest:
     """A request that was parsed before: the credentials in it and the audience that they had.
 
     `key` finds its answer in the response cache; None: its answer is never kept. `operation` is what it asks; None
-    where only a kept answer can be replayed.
+    where only a kept answer can be replayed. `condition` is its `If-None-Match`.
     """
 
     credentials: Credentials
     audience: Hashable
     key: Key | None
     operation: KnownOperation | None = None
+    condition: bytes | None = None
 
 
 class KnownRequests:

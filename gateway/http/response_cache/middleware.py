@@ -16,8 +16,9 @@ from gateway.http.authentication import Authenticator, Credentials, credentials_
 from gateway.http.paths import GRAPHQL_PATHS
 from gateway.http.request.body import BODY
 from gateway.http.request.csrf import PREFLIGHT_HEADERS
+from gateway.http.response_cache.freshness import condition_of, is_unmodified, validators_of
 from gateway.http.response_cache.replay import Replay
-from gateway.http.response_cache.response_cache import KEY, Key
+from gateway.http.response_cache.response_cache import KEY, KeptAnswer, Key
 from gateway.identity.caller import Caller
 from gateway.telemetry.request_record import traced
 from gateway.telemetry.tracing import Tracing, operation_span
@@ -77,12 +78,15 @@ class CachedResponses:
             scope[KEY] = key
             await self._app(scope, receive, send)
             return
+        if kept.tag is not None and is_unmodified(condition_of(scope["headers"]), kept.tag):
+            await self._send_unmodified(kept, request.caller, scope, send, began)
+            return
         with operation_span(self._tracing, Headers(scope=scope)) as span:
             tail, record = self._replay.render(kept, request.caller, began)
             if span is not None:
                 span.set_attributes(traced(record))
         length = record.response_bytes
-        headers = [*kept.headers, (b"content-length", b"%d" % length)]
+        headers = [*kept.headers, *self._replay.cache_control(kept), (b"content-length", b"%d" % length)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         if length > _LONG:
             # Joining them would copy the answer once more.
@@ -90,6 +94,15 @@ class CachedResponses:
             await send({"type": "http.response.body", "body": tail})
         else:
             await send({"type": "http.response.body", "body": kept.body + tail})
+
+    async def _send_unmodified(self, kept: KeptAnswer, caller: Caller, scope: Scope, send: Send, began: float) -> None:
+        with operation_span(self._tracing, Headers(scope=scope)) as span:
+            record = self._replay.render_unmodified(kept, caller, began)
+            if span is not None:
+                span.set_attributes(traced(record))
+        headers = [*validators_of(kept.headers), *self._replay.cache_control(kept)]
+        await send({"type": "http.response.start", "status": 304, "headers": headers})
+        await send({"type": "http.response.body"})
 
     def _request_head(self, scope: Scope) -> _RequestHead | None:
         """None for a request whose answer is never kept."""

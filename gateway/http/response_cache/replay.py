@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 from starlette.responses import Response
@@ -21,6 +21,7 @@ from gateway.execution.request import SYNCHRONOUS, Answer, Executor, GraphQLPara
 from gateway.http.authentication import Authenticator, Credentials, credentials_of
 from gateway.http.operation_cost import OperationCost, priced
 from gateway.http.request.persisted import PersistedDocuments
+from gateway.http.response_cache.freshness import CacheControl, condition_of, fixed_headers, is_unmodified
 from gateway.http.response_cache.known_requests import (
     KnownOperation,
     KnownRequest,
@@ -28,7 +29,7 @@ from gateway.http.response_cache.known_requests import (
     RawRequest,
     weak_params,
 )
-from gateway.http.response_cache.response_cache import KeptAnswer, Key, ResponseCache, key_of
+from gateway.http.response_cache.response_cache import KeptAnswer, Key, ResponseCache, key_of, lines_of
 from gateway.http.responses import answer_bytes
 from gateway.http.server.raw_hook import EXACT, ExactRequest, RawAnswer
 from gateway.identity.caller import Caller
@@ -50,6 +51,7 @@ class Dependencies:
     response_bytes: int | None
     has_room: Callable[[], bool]
     tracing: Tracing | None = None
+    freshness: CacheControl = field(default_factory=CacheControl)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +85,37 @@ class Replay:
             return None
         kept = self.responses.find(known.key) if known.key is not None else None
         if kept is not None:
-            tail, record = self.render(kept, caller, began)
-            return RawAnswer(kept.header_lines, record.response_bytes, kept.body, tail)
-        return self._run(known.operation, known.key, caller, began) if known.operation is not None else None
+            return self._repeated(kept, known, caller, began)
+        return self._run(known.operation, known, caller, began) if known.operation is not None else None
 
     def kept_answer(self, scope: Scope, key: Key, credentials: Credentials) -> KeptAnswer | None:
         """The kept answer under a key; its request is known by its bytes from now on."""
         kept = self.responses.find(key)
         raw = self._raw_request(scope) if kept is not None else None
         if raw is not None:
-            self._remember(raw, KnownRequest(credentials, key.audience, key))
+            condition = condition_of(scope["headers"])
+            self._remember(raw, KnownRequest(credentials, key.audience, key, condition=condition))
         return kept
 
     def render(self, kept: KeptAnswer, caller: Caller, began: float) -> tuple[bytes, RequestRecord]:
         """The end of a kept answer's body, and the record of its request, once every observer has seen it."""
         extensions, tail = kept.extensions()
-        first = kept.seen
-        record = RequestRecord(first.method, first.document, first.kind, caller.name, 200)
+        record = _record(kept, caller, 200)
         record.seconds, record.response_bytes = time.perf_counter() - began, len(kept.body) + len(tail)
-        record.cost, record.exceeded, record.usage = first.cost, first.exceeded, extensions["gateway"]
-        record.way = _WAY
+        record.usage = extensions["gateway"]
         self._observe(record)
         return tail, record
+
+    def render_unmodified(self, kept: KeptAnswer, caller: Caller, began: float) -> RequestRecord:
+        """The record of a request whose client holds the kept answer already, once every observer has seen it."""
+        record = _record(kept, caller, 304)
+        record.seconds = time.perf_counter() - began
+        self._observe(record)
+        return record
+
+    def cache_control(self, kept: KeptAnswer) -> list[tuple[bytes, bytes]]:
+        """How long a kept answer to a GET is fresh elsewhere from now on; the answer to a POST has its own word."""
+        return [] if kept.tag is None else [self._on.freshness.cache_control(kept.lasting)]
 
     def remember(self, scope: Scope, answered: Answered, record: RequestRecord) -> None:
         """Keeps an answer that may be replayed, and what a request asks that may come again to the last byte."""
@@ -121,13 +132,25 @@ class Replay:
         operation = KnownOperation(
             weak_params(answered.params),
             answered.price,
-            headers,
+            fixed_headers(headers) if record.method == "GET" else headers,
             record=replace(record, status=200),
             edition=self._on.persisted.edition(),
         )
-        self._remember(raw, KnownRequest(credentials_of(scope), caller.audience, key, operation))
+        condition = condition_of(scope["headers"])
+        self._remember(raw, KnownRequest(credentials_of(scope), caller.audience, key, operation, condition))
 
-    def _run(self, operation: KnownOperation, key: Key | None, caller: Caller, began: float) -> RawAnswer | None:
+    def _repeated(self, kept: KeptAnswer, known: KnownRequest, caller: Caller, began: float) -> RawAnswer:
+        if kept.tag is None:
+            tail, record = self.render(kept, caller, began)
+            return RawAnswer(kept.header_lines, record.response_bytes, kept.body, tail)
+        lines = lines_of(self.cache_control(kept))
+        if is_unmodified(known.condition, kept.tag):
+            self.render_unmodified(kept, caller, began)
+            return RawAnswer(kept.validator_lines + lines, None, b"", b"")
+        tail, record = self.render(kept, caller, began)
+        return RawAnswer(kept.header_lines + lines, record.response_bytes, kept.body, tail)
+
+    def _run(self, operation: KnownOperation, known: KnownRequest, caller: Caller, began: float) -> RawAnswer | None:
         if operation.edition is not self._on.persisted.edition() or not self._on.has_room():
             return None
         params = operation.params()
@@ -149,10 +172,25 @@ class Replay:
             usage=usage,
             way=answer.way,
         )
-        if key is not None:
-            self.responses.offer(key, answer, body, operation.headers, record)
+        if first.method == "GET":
+            return self._run_get(operation, known, answer, body, record)
+        if known.key is not None:
+            self.responses.offer(known.key, answer, body, operation.headers, record)
         self._observe(record)
         return RawAnswer(operation.header_lines, len(body), body, b"")
+
+    def _run_get(
+        self, operation: KnownOperation, known: KnownRequest, answer: Answer, body: bytes, record: RequestRecord
+    ) -> RawAnswer:
+        """The answer of a known operation with what caches elsewhere may do with it."""
+        given = self._on.freshness.headers(answer, body, dict(operation.headers)[b"content-type"])
+        if known.key is not None:
+            self.responses.offer(known.key, answer, body, [*operation.headers, *given], record)
+        if is_unmodified(known.condition, dict(given).get(b"etag")):
+            self._observe(replace(record, status=304, response_bytes=0))
+            return RawAnswer(lines_of(given), None, b"", b"")
+        self._observe(record)
+        return RawAnswer(operation.header_lines + lines_of(given), len(body), body, b"")
 
     def _raw_request(self, scope: Scope) -> ExactRequest | None:
         """The request as it came, if it came whole and its answer is the same wherever it is from: the answer to a
@@ -169,3 +207,10 @@ class Replay:
     def _observe(self, record: RequestRecord) -> None:
         for observe in self._on.observers:
             observe(record)
+
+
+def _record(kept: KeptAnswer, caller: Caller, status: int) -> RequestRecord:
+    first = kept.seen
+    record = RequestRecord(first.method, first.document, first.kind, caller.name, status)
+    record.cost, record.exceeded, record.way = first.cost, first.exceeded, _WAY
+    return record

@@ -15,6 +15,7 @@ from starlette.types import Scope
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.execution.request import Answer, Lasting
 from gateway.http.request.persisted import PersistedDocuments
+from gateway.http.response_cache.freshness import end_of_data, lasting_headers, validators_of
 from gateway.telemetry.request_record import RequestRecord
 
 KEY = "gateway.repeated"
@@ -39,7 +40,8 @@ class Key(NamedTuple):
 class KeptAnswer:
     """An answer without its extensions, and what tells them and whether it may still be given.
 
-    `seen` is what was known of the request that it was made for, `fixed` are extensions that stay as they are.
+    `seen` is what was known of the request that it was made for, `fixed` are extensions that stay as they are. The
+    answer to a GET has a `tag`, and no Cache-Control among its headers: that is another each time (see freshness).
     """
 
     key: Key
@@ -50,9 +52,13 @@ class KeptAnswer:
     fixed: Mapping[str, Any]
     edition: object
     header_lines: bytes = field(init=False)
+    tag: bytes | None = field(init=False)
+    validator_lines: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         self.header_lines = lines_of(self.headers)
+        self.tag = dict(self.headers).get(b"etag")
+        self.validator_lines = lines_of(validators_of(self.headers))
 
     def extensions(self) -> tuple[Mapping[str, Any], bytes]:
         """The extensions of the answer given now, and the end of its body that says them."""
@@ -92,11 +98,13 @@ class ResponseCache:
         if lasting is None:
             self._asked_once.put(hash(key), True)
             return
-        start = _without_extensions(body, answer)
-        if start is None or len(start) > self._most_bytes // _LARGEST_SHARE:
+        end = end_of_data(body, answer)
+        if end is None or end > self._most_bytes // _LARGEST_SHARE:
             return
         fixed = {name: value for name, value in answer.extensions.items() if name != "gateway"}
-        self._answers.put(key, KeptAnswer(key, start, headers, lasting, seen, fixed, self._persisted.edition()))
+        self._answers.put(
+            key, KeptAnswer(key, body[:end], lasting_headers(headers), lasting, seen, fixed, self._persisted.edition())
+        )
 
     def _still_holds(self, kept: KeptAnswer) -> bool:
         if kept.edition is self._persisted.edition() and kept.lasting.holds():
@@ -120,12 +128,6 @@ def lines_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 def _weight(kept: KeptAnswer) -> int:
     return len(kept.body) + len(kept.key.question) + _OVERHEAD
-
-
-def _without_extensions(body: bytes, answer: Answer) -> bytes | None:
-    """The answer up to its extensions, which stand last; None when they do not."""
-    tail = b',"extensions":' + msgspec.json.encode(answer.extensions) + b"}"
-    return body[: -len(tail)] if body.endswith(tail) else None
 
 
 def key_of(scope: Scope) -> Key | None:

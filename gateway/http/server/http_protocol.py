@@ -321,11 +321,12 @@ class GuardedProtocol(HttpToolsProtocol):
             # That of the first request on the connection, which has come.
             self._expect_nothing()
         self.has_asked = True
-        head = [_STATUS_OK]
+        length = answer.length
+        head = [_STATUS_NOT_MODIFIED if length is None else _STATUS_OK]
         for name, value in self.server_state.default_headers:
             head += (name, b": ", value, b"\r\n")
-        head += (answer.headers, b"content-length: %d\r\n\r\n" % answer.length)
-        if answer.length <= _LONG:
+        head += (answer.headers, b"\r\n" if length is None else b"content-length: %d\r\n\r\n" % length)
+        if length is None or length <= _LONG:
             self.transport.write(b"".join((*head, answer.start, answer.end)))
         else:
             # Joining them would copy the answer once more.
@@ -360,4 +361,5 @@ _PROBES = (b"/livez", b"/readyz")
 # Up to here copying takes less than sending twice.
 _LONG = 64 * 1024
 _STATUS_OK = b"HTTP/1.1 200 OK\r\n"
+_STATUS_NOT_MODIFIED = b"HTTP/1.1 304 Not Modified\r\n"
 _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"

@@ -19,10 +19,11 @@ ARRIVED = "gateway.arrived"
 
 
 class RawAnswer(NamedTuple):
-    """An answer of status 200: its headers without the length, as lines; the body's length, the body in two parts."""
+    """An answer of status 200: its headers without the length, as lines; the body's length, the body in two parts. One
+    without a length is 304: the client holds it already."""
 
     headers: bytes
-    length: int
+    length: int | None
     start: bytes
     end: bytes
 

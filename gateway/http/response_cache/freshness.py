@@ -1,0 +1,96 @@
+"""What browsers and caches in front may do with the answer to a GET: for how long it is fresh, and the tag by which
+they learn that it still is what they hold (RFC 9111; RFC 9110, 8.8.3 and 13.1.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import msgspec
+
+from gateway.execution.request import Answer, Lasting
+
+Header = tuple[bytes, bytes]
+
+NO_STORE = (b"cache-control", b"no-store")
+LONGEST_SECONDS = 60
+"""What changes before its time (a webhook, a new revision) ends here at once and elsewhere is not heard of."""
+
+# What the answer depends on beside its address. A public one is the same for everybody.
+_VARY_PUBLIC = b"Accept, Origin"
+_VARY_PRIVATE = b"Accept, Origin, Authorization, X-API-Key, X-dbt-Token"
+_VALIDATORS = (b"etag", b"vary")
+# Hashing takes about a millisecond for each MiB, and nobody else runs meanwhile.
+_LARGEST_TAGGED = 4 * 1024 * 1024
+# What `extensions.gateway` says of the data; the rest, counts and ages, differs each time.
+_TOLD = ("stale", "staleReasons", "staleEnvironments", "incomplete", "notes", "inferred", "historySources")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheControl:
+    """`is_public` where nobody is asked who they are, and caches shared by several people may keep answers."""
+
+    is_public: bool = False
+
+    def headers(self, answer: Answer, body: bytes, media_type: bytes) -> list[Header]:
+        """Cache-Control, ETag and Vary of a whole answer to a GET; only the former for one that nobody may keep.
+
+        One of facts that were read for it, or may be out of date, may be kept, and is asked for again each time.
+        """
+        if answer.errors or not answer.executed or len(body) > _LARGEST_TAGGED:
+            return [NO_STORE]
+        vary = _VARY_PUBLIC if self.is_public else _VARY_PRIVATE
+        tag = _tag_of(answer, body, media_type)
+        return [self.cache_control(answer.lasting()), (b"etag", tag), (b"vary", vary)]
+
+    def cache_control(self, lasting: Lasting | None) -> Header:
+        """How long an answer is fresh from now on: while its facts are believed, and no longer than a minute."""
+        seconds = int(min(lasting.seconds(), LONGEST_SECONDS)) if lasting is not None else 0
+        scope = b"public" if self.is_public else b"private"
+        return b"cache-control", b"%b, max-age=%d" % (scope, seconds) if seconds > 0 else scope + b", no-cache"
+
+
+def _tag_of(answer: Answer, body: bytes, media_type: bytes) -> bytes:
+    """Weak, since what the answer says of its own making differs each time."""
+    gateway = answer.extensions.get("gateway", {})
+    digest = blake2b(memoryview(body)[: end_of_data(body, answer)], digest_size=16)
+    digest.update(msgspec.json.encode([gateway.get(name) for name in _TOLD]))
+    digest.update(media_type)
+    return b'W/"%b"' % digest.hexdigest().encode()
+
+
+def end_of_data(body: bytes, answer: Answer) -> int | None:
+    """Where an answer's extensions begin, which stand last; None when they do not."""
+    tail = b',"extensions":' + msgspec.json.encode(answer.extensions) + b"}"
+    return len(body) - len(tail) if body.endswith(tail) else None
+
+
+def condition_of(headers: Iterable[Header]) -> bytes | None:
+    """The `If-None-Match` of a request; None where it has none."""
+    given = [value for name, value in headers if name == b"if-none-match"]
+    return b",".join(given) if given else None
+
+
+def is_unmodified(condition: bytes | None, tag: bytes | None) -> bool:
+    """Whether a client holds the answer of this tag already. Tags are compared weakly, as GET has it."""
+    if condition is None or tag is None:
+        return False
+    held = [one.strip() for one in condition.split(b",")]
+    return held == [b"*"] or tag.removeprefix(b"W/") in [one.removeprefix(b"W/") for one in held]
+
+
+def fixed_headers(headers: Iterable[Header]) -> list[Header]:
+    """Those headers of an answer to a GET that are the same for every answer of its operation."""
+    return [header for header in headers if header[0] not in (b"cache-control", *_VALIDATORS)]
+
+
+def lasting_headers(headers: Sequence[Header]) -> list[Header]:
+    """Those headers of an answer that stay as they are while it is kept: of one with a tag not how long it is fresh."""
+    has_tag = any(name == b"etag" for name, _ in headers)
+    return [header for header in headers if header[0] != b"cache-control" or not has_tag]
+
+
+def validators_of(headers: Iterable[Header]) -> list[Header]:
+    """Those headers that stand in a 304 too, but for Cache-Control."""
+    return [header for header in headers if header[0] in _VALIDATORS]
