@@ -46,7 +46,10 @@ ROOMS: dict[str, set[str]] = {
         *{"wiring", "settings", "http", "execution", "schema", "services"},
         *{"caching", "hierarchy", "concurrency"},
     },
-    "cli": {"app", "doctor", "wiring", "settings", "local_platform", "ingest", "archive", "http", "schema", "identity"},
+    "cli": {
+        *{"app", "doctor", "wiring", "settings", "local_platform", "ingest", "archive", "http", "schema", "identity"},
+        "discovery_api",
+    },
     "__main__": {"cli"},
 }
 OPEN_TO_ALL = {"errors", "telemetry"}

@@ -47,4 +47,20 @@ def command_of(name: str) -> Command:
             from gateway.cli.keys import make_key
 
             return make_key
+        case "slowest":
+            from gateway.cli.questions.rankings import slowest
+
+            return slowest
+        case "longest":
+            from gateway.cli.questions.rankings import longest
+
+            return longest
+        case "failures":
+            from gateway.cli.questions.runs import failures
+
+            return failures
+        case "run":
+            from gateway.cli.questions.runs import show_run
+
+            return show_run
     raise ValueError(f"no command {name}")

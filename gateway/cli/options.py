@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 import gateway
+from gateway.cli.questions.options import add_questions
+from gateway.cli.whole_numbers import whole_number
 
 # The words of --ignore, as `gateway.archive.given_facts` knows them; --help does not wait for its import.
 COMMANDS = (
@@ -35,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"gateway {gateway.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     _add_serve(commands)
+    add_questions(commands)
     _add_ingest(commands)
     _add_exec(commands)
     _add_platform(commands)
@@ -231,26 +234,20 @@ def _commands(text: str) -> frozenset[str]:
 
 
 def _port(text: str) -> int:
-    return _whole_number(text, 0, 65535, "a port")
+    return whole_number(text, 0, 65535, "a port")
 
 
 def _count(text: str) -> int:
-    return _whole_number(text, 1, 64, "a number of workers")
+    return whole_number(text, 1, 64, "a number of workers")
 
 
 def _seconds(text: str) -> int:
-    return _whole_number(text, 1, 86_400, "a number of seconds")
+    return whole_number(text, 1, 86_400, "a number of seconds")
 
 
 def _environment(text: str) -> int:
-    return _whole_number(text, 1, 999_999_999_999_999_999, "an environment's id")
+    return whole_number(text, 1, 999_999_999_999_999_999, "an environment's id")
 
 
 def _kept(text: str) -> int:
-    return _whole_number(text, 1, 999_999_999, "how many to keep")
-
-
-def _whole_number(text: str, least: int, most: int, what: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most):
-        raise argparse.ArgumentTypeError(f"{text!r} is not {what}: it is a whole number from {least} to {most}")
-    return int(text)
+    return whole_number(text, 1, 999_999_999, "how many to keep")

@@ -1,0 +1,128 @@
+"""What all questions of the terminal share: which account is asked, how the answer is written, and the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+
+from gateway.cli.questions.answer import Answer, Limit, Measure
+from gateway.cli.questions.formats import as_csv, as_json, as_markdown, as_text
+from gateway.cli.terminal import complain
+from gateway.discovery_api.api import Job, Run, dbtAccount
+from gateway.discovery_api.client import DataSource
+from gateway.discovery_api.exceptions import (
+    AuthenticationError,
+    DiscoveryApiError,
+    IncompleteAnswerError,
+    IncompleteAnswerWarning,
+    RunNotFoundError,
+)
+from gateway.discovery_api.models import ProjectFilter, RunFilter
+from gateway.errors import BadUserInput, NotFound
+
+Question = Callable[[dbtAccount, argparse.Namespace], Answer]
+
+OVER_THE_LIMIT = 3
+
+_ADVICE = {
+    RunNotFoundError: "No run has this id. `gateway run latest` shows the newest one, `gateway model NAME` those of a "
+    "model.",
+    AuthenticationError: "dbt does not accept the service token. Set DBT_SERVICE_TOKEN to a valid one.",
+}
+
+
+def answered(options: argparse.Namespace, question: Question) -> int:
+    """Asks, and writes the whole answer at once: 0, or 3 where it is over the limit of `--fail-over`.
+
+    A failure is one line on standard error and 2, and nothing is written. Raises GatewayError.
+    """
+    try:
+        with warnings.catch_warnings(record=True) as noted, _account(options) as account:
+            warnings.simplefilter("always", IncompleteAnswerWarning)
+            answer = question(account, options)
+    except IncompleteAnswerError as incomplete:
+        parts = "; ".join(f"{part.project_id}: {part.error.message}" for part in incomplete.missing)
+        complain(f"error: Not everything could be read: {parts} Name the projects to read with --project.")
+        return 2
+    except DiscoveryApiError as failure:
+        complain(f"error: {_ADVICE.get(type(failure), failure.message)}")
+        return 2
+    answer = replace(answer, notes=(*answer.notes, *(str(one.message) for one in noted)))
+    _ensure_measured(options, answer)
+    _write(options, answer)
+    if options.format != "json":
+        for note in answer.notes:
+            complain(f"note: {note}")
+    return _verdict(getattr(options, "fail_over", None), answer.measure)
+
+
+def job_named(account: dbtAccount, options: argparse.Namespace) -> Job:
+    """The job that `--job` names: a number is its id, anything else its name. Raises JobNotFoundError and others."""
+    if options.job.isdecimal():
+        return account.job(options.job)
+    projects = options.project or [None]
+    if len(projects) > 1:
+        raise BadUserInput("--job names a job of one project: give --project once, or the job's id.")
+    return account.job(name=options.job, project=projects[0])
+
+
+def run_named(account: dbtAccount, options: argparse.Namespace, word: str) -> Run:
+    """The run with this id, or the newest run for `latest`. Raises RunNotFoundError, and NotFound where none ran."""
+    if word != "latest":
+        return account.run(word)
+    where = RunFilter(job_ids=[int(job_named(account, options).job_id)]) if options.job else None
+    newest = account.get_runs(1, where=where)
+    if not newest:
+        raise NotFound("There is no run yet. Leave --project and --job out, or wait for the first one.")
+    return newest[0]
+
+
+def _account(options: argparse.Namespace) -> dbtAccount:
+    source = DataSource()
+    if options.artifacts is not None:
+        source["artifacts"] = options.artifacts
+    if options.store is not None:
+        source["store_url"] = options.store
+    projects = ProjectFilter(project_ids=options.project) if options.project else None
+    return dbtAccount(options.environment, projects, **source)
+
+
+def _ensure_measured(options: argparse.Namespace, answer: Answer) -> None:
+    """A limit that cannot be looked at must not pass as one that holds."""
+    limit: Limit | None = getattr(options, "fail_over", None)
+    if limit is None:
+        return
+    measure = answer.measure
+    if measure is None:
+        raise NotFound("--fail-over has nothing to compare with: nothing was found. Check the filters.")
+    if (measure.percent if limit.is_percent else measure.seconds) is None:
+        unit = "nothing to take percent of" if limit.is_percent else "no runtime"
+        raise NotFound(f"--fail-over has nothing to compare with: {measure.what} has {unit}.")
+
+
+def _write(options: argparse.Namespace, answer: Answer) -> None:
+    if sys.stdout is None:  # closed by the caller: `gateway … >&-`
+        return
+    text = {"json": as_json, "csv": as_csv, "markdown": as_markdown}.get(options.format, _for_people)(answer)
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.flush()
+
+
+def _for_people(answer: Answer) -> str:
+    blocks = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return as_text(answer, shutil.get_terminal_size().columns if sys.stdout.isatty() else None, blocks=blocks)
+
+
+def _verdict(limit: Limit | None, measure: Measure | None) -> int:
+    if limit is None or measure is None:
+        return 0
+    figure = (measure.percent if limit.is_percent else measure.seconds) or 0.0
+    if figure <= limit.value:
+        return 0
+    complain(f"over the limit: {measure.what}: {figure:,.2f} {'%' if limit.is_percent else 's'}, more than {limit}.")
+    return OVER_THE_LIMIT

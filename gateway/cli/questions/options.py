@@ -1,0 +1,102 @@
+"""The options of the questions."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.cli.questions.answer import Limit
+from gateway.cli.whole_numbers import whole_number
+
+if TYPE_CHECKING:
+    from gateway.cli.options import Commands
+
+_EPILOG = (
+    "Data: the demo; or --artifacts DIR, --store URL, or what the GATEWAY_* settings name, dbt Cloud among them. "
+    "Exit codes: 0; 2 when the question could not be answered; 3 over the limit of --fail-over."
+)
+
+
+def add_questions(commands: Commands) -> None:
+    """Adds a command for each question."""
+    slowest = _add(commands, "slowest", "the slowest models, by their last successful run or the mean of several")
+    _add_ranking(slowest, "models", "the mean over the last N runs that count")
+    slowest.add_argument("--job", metavar="NAME|ID", help="rank what models took in the newest run of this job")
+    _add_limit(slowest, _seconds_limit, "SECONDS", "the slowest model took more than this")
+
+    longest = _add(commands, "longest", "the longest jobs, by their wall clock or the mean of several")
+    _add_ranking(longest, "jobs", "the mean over the last N runs that ended by themselves")
+    _add_limit(longest, _seconds_limit, "SECONDS", "the longest job took more than this")
+
+    failures = _add(commands, "failures", "what failed in the newest runs of each job, and since when")
+    _add_ranking(failures, "failures", "look at the newest N runs of each job", first=50)
+    failures.add_argument("--job", metavar="NAME|ID", help="look at this job only")
+
+    run = _add(commands, "run", "how a run went, its slowest models, and what failed")
+    run.add_argument("run", metavar="ID|latest", help="a run's id, or the newest run")
+    run.add_argument("--job", metavar="NAME|ID", help="latest: the newest run of this job")
+    _add_first(run, "models and failures", 10)
+    _add_limit(run, _limit, "SECONDS|PERCENT", "it took more than this, or (20%%) so much more than a typical run")
+
+
+def _add(commands: Commands, name: str, told: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=told, description=f"Show {told}.", epilog=_EPILOG)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--artifacts", type=Path, metavar="DIR", help="a dbt target folder, or a folder of such folders"
+    )
+    source.add_argument("--store", metavar="URL", help="an archive of runs, e.g. sqlite:///runs.db")
+    parser.add_argument(
+        "--environment", choices=("production", "staging"), default="production", help="of each project"
+    )
+    parser.add_argument("--project", action="append", metavar="P", help="look at this project only; repeatable")
+    formats = parser.add_mutually_exclusive_group()
+    for one, what in (("json", "JSON"), ("csv", "CSV: the first table"), ("markdown", "Markdown")):
+        formats.add_argument(f"--{one}", dest="format", action="store_const", const=one, help=f"print {what}")
+    return parser
+
+
+def _add_ranking(parser: argparse.ArgumentParser, what: str, over: str, first: int = 10) -> None:
+    _add_first(parser, what, first)
+    parser.add_argument("--last-runs", type=_runs, default=1, metavar="N", help=f"{over} (default: 1; at most 100)")
+    parser.add_argument(
+        "--tag", action="append", metavar="T", help="only models with this tag, or jobs of them; repeatable"
+    )
+
+
+def _add_first(parser: argparse.ArgumentParser, what: str, default: int) -> None:
+    parser.add_argument(
+        "--first", type=_first, default=default, metavar="N", help=f"{what} to show (default: {default})"
+    )
+
+
+def _add_limit(parser: argparse.ArgumentParser, kind: Callable[[str], Limit], metavar: str, when: str) -> None:
+    parser.add_argument("--fail-over", type=kind, metavar=metavar, help=f"end with exit code 3 when {when}")
+
+
+def _first(text: str) -> int:
+    return whole_number(text, 1, 1000, "how many to show")
+
+
+def _runs(text: str) -> int:
+    return whole_number(text, 1, 100, "a number of runs")
+
+
+def _seconds_limit(text: str) -> Limit:
+    if text.endswith("%"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds; percent are for gateway run and diff")
+    return _limit(text)
+
+
+def _limit(text: str) -> Limit:
+    number = text.removesuffix("%").removesuffix("s")
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no limit: it is a number of seconds, 90, or of percent, 20%")
+    return Limit(value, text.endswith("%"))

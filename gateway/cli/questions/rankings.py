@@ -1,0 +1,86 @@
+"""`gateway slowest` and `gateway longest`."""
+
+from __future__ import annotations
+
+import argparse
+
+from gateway.cli.questions.answer import Answer, Cell, Column, Measure, Table
+from gateway.cli.questions.asking import answered, job_named
+from gateway.discovery_api.api import Job, Model, dbtAccount
+from gateway.discovery_api.models import RankedList, SearchFilter
+from gateway.discovery_api.models.reports import Rank
+from gateway.errors import BadUserInput
+
+_RUNTIME = Column("runtime_seconds", "runtime", "s", bar=True)
+_SPREAD = (
+    Column("p50_seconds", "p50", "s"),
+    Column("p95_seconds", "p95", "s"),
+    Column("runs", "runs"),
+)
+_MODELS = (
+    *(Column("rank", "rank"), Column("model", "model"), Column("materialization", "materialization")),
+    *(_RUNTIME, *_SPREAD),
+)
+_JOBS = (Column("rank", "rank"), Column("job_id", "job"), Column("name", "name"), _RUNTIME, *_SPREAD)
+
+
+def slowest(options: argparse.Namespace) -> int:
+    """`gateway slowest`: the slowest models."""
+    return answered(options, _slowest)
+
+
+def longest(options: argparse.Namespace) -> int:
+    """`gateway longest`: the longest jobs."""
+    return answered(options, _longest)
+
+
+def _slowest(account: dbtAccount, options: argparse.Namespace) -> Answer:
+    models = _ranked_models(account, options)
+    rows = tuple(_row(one.ranked, one.model_id, _materialization(one)) for one in models)
+    measure = Measure(f"model {models[0].model_id}", _runtime(models[0])) if models else None
+    return Answer((Table("models", _MODELS, rows, "No model has a runtime."),), (), _notes(models, "model"), measure)
+
+
+def _ranked_models(account: dbtAccount, options: argparse.Namespace) -> RankedList[Model]:
+    criteria = SearchFilter(tags=options.tag)
+    if options.job is None:
+        return account.slowest_models(options.first, options.last_runs, criteria)
+    if options.last_runs > 1:
+        raise BadUserInput("--job ranks the models of one run of the job: leave --last-runs out.")
+    return job_named(account, options).get_slowest_models(options.first, criteria)
+
+
+def _longest(account: dbtAccount, options: argparse.Namespace) -> Answer:
+    jobs = account.longest_running_jobs(options.first, options.last_runs, SearchFilter(tags=options.tag))
+    rows = tuple(_row(one.ranked, one.job_id, one.name) for one in jobs)
+    measure = Measure(f"job {jobs[0].name or jobs[0].job_id}", _runtime(jobs[0])) if jobs else None
+    return Answer((Table("jobs", _JOBS, rows, "No job has a runtime."),), (), _notes(jobs, "job"), measure)
+
+
+def _row(ranked: Rank | None, name: str, what: str | None) -> tuple[Cell, ...]:
+    if ranked is None:
+        return (None, name, what, None, None, None, None)
+    return (ranked.rank, name, what, ranked.runtime, ranked.p50, ranked.p95, ranked.runs)
+
+
+def _runtime(one: Model | Job) -> float | None:
+    return one.ranked.runtime if one.ranked else None
+
+
+def _materialization(model: Model) -> str | None:
+    return model.model_run.materialization if model.model_run else model.materialization
+
+
+def _notes(ranking: RankedList[Model] | RankedList[Job], noun: str) -> tuple[str, ...]:
+    notes = []
+    if ranking.without_runtime:
+        notes.append(f"{ranking.without_runtime} of {ranking.considered} {noun}s have no runtime.")
+    if ranking.left_out:
+        counts = ", ".join(f"{count} {_words(reason)}" for reason, count in ranking.left_out.items())
+        notes.append(f"Runs that do not count: {counts}.")
+    return tuple(notes)
+
+
+def _words(reason: str) -> str:
+    """`fullRefresh` as a person writes it."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in reason)

@@ -1,0 +1,102 @@
+"""`gateway run` and `gateway failures`: what one run did, and what is broken now."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from gateway.cli.questions.answer import Answer, Cell, Column, Fact, Limit, Measure, Table
+from gateway.cli.questions.asking import answered, job_named, run_named
+from gateway.discovery_api.api import Job, Run, dbtAccount
+from gateway.discovery_api.models import SearchFilter
+from gateway.discovery_api.models.resources import RunFailure
+
+_FAILED = (
+    Column("resource", "resource"),
+    Column("type", "type"),
+    Column("is_new", "new"),
+    Column("failing_since_run", "failing since run"),
+    Column("skipped", "skipped"),
+    Column("message", "message"),
+)
+_FAILED_OF_JOBS = (Column("job", "job"), Column("run", "run"), *_FAILED)
+_SLOWEST = (Column("rank", "rank"), Column("model", "model"), Column("runtime_seconds", "runtime", "s", bar=True))
+
+
+def failures(options: argparse.Namespace) -> int:
+    """`gateway failures`: what failed in the newest runs of each job."""
+    return answered(options, _failures)
+
+
+def show_run(options: argparse.Namespace) -> int:
+    """`gateway run ID|latest`: how a run went, its slowest models, and what failed."""
+    return answered(options, _run)
+
+
+def _failures(account: dbtAccount, options: argparse.Namespace) -> Answer:
+    jobs = [job_named(account, options)] if options.job else account.get_jobs(SearchFilter(tags=options.tag))
+    rows: list[tuple[Cell, ...]] = []
+    for job in jobs:
+        for run in _newest_runs(job, options.last_runs):
+            rows += [(job.name or job.job_id, run.run_id, *_row(one)) for one in run.get_failures()]
+    first = tuple(rows[: options.first])
+    notes = (f"{len(rows) - len(first)} more failures are left out: raise --first.",) if len(rows) > len(first) else ()
+    return Answer((Table("failures", _FAILED_OF_JOBS, first, "Nothing failed."),), (), notes)
+
+
+def _newest_runs(job: Job, count: int) -> list[Run]:
+    if count > 1:
+        return job.get_runs(count)
+    last = job.get_last_run()
+    return [last] if last else []
+
+
+def _row(failure: RunFailure) -> tuple[Cell, ...]:
+    result = failure.result
+    return (
+        result.unique_id if result else None,
+        result.resource_type if result else None,
+        failure.is_new,
+        failure.failing_since,
+        len(failure.skipped),
+        failure.message,
+    )
+
+
+def _run(account: dbtAccount, options: argparse.Namespace) -> Answer:
+    run = run_named(account, options, options.run)
+    slowest = run.get_slowest_models(options.first)
+    ranked = ((one.ranked.rank, one.model_id, one.ranked.runtime) for one in slowest if one.ranked)
+    failed = tuple(_row(one) for one in run.get_failures()[: options.first])
+    tables = (
+        Table("slowest_models", _SLOWEST, tuple(ranked), "No model succeeded in it."),
+        Table("failures", _FAILED, failed, "Nothing failed."),
+    )
+    return Answer(tables, tuple(_facts(run)), (), _measure(account, run, options.fail_over))
+
+
+def _facts(run: Run) -> Iterator[Fact]:
+    trigger, path = run.get_trigger(), run.get_critical_path()
+    yield Fact(Column("run", "run"), run.run_id)
+    yield Fact(Column("title", "title"), run.title)
+    yield Fact(Column("status", "status"), run.status.value)
+    yield Fact(Column("started_at", "started at (UTC)"), run.start_time)
+    yield Fact(Column("runtime_seconds", "runtime", "s"), run.runtime)
+    yield Fact(Column("queue_seconds", "queued", "s"), run.queue_seconds)
+    yield Fact(Column("critical_path_seconds", "critical path", "s"), path.runtime if path else None)
+    yield Fact(Column("models", "models"), run.model_count)
+    yield Fact(Column("trigger", "trigger"), trigger.category if trigger else None)
+    yield Fact(Column("git_branch", "branch"), run.git_branch)
+    yield Fact(Column("git_sha", "commit"), run.git_sha)
+    yield Fact(Column("error", "error"), run.error)
+    yield Fact(Column("url", "page"), run.url)
+
+
+def _measure(account: dbtAccount, run: Run, limit: Limit | None) -> Measure:
+    """The typical run of the job is read only where percent of it are asked for."""
+    if limit is None or not limit.is_percent or run.runtime is None:
+        return Measure(f"run {run.run_id}", run.runtime)
+    compared = run.compare("typical")
+    usual = account.run(compared.base_run_id).runtime if compared else None
+    percent = (run.runtime / usual - 1) * 100 if usual else None
+    return Measure(f"run {run.run_id} against a typical one", run.runtime, percent)

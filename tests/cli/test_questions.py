@@ -1,0 +1,196 @@
+"""Questions in a terminal: the figures are those of the files, whatever the format, and a failure writes nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.cli import run as run_command
+from gateway.cli.options import build_parser
+from tests.oracle.account import Oracle, meets
+from tests.oracle.failures import read_failures
+from tests.oracle.nodes import read_results
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        assert self.returncode == 0, self
+        return json.loads(self.stdout)
+
+
+Ask = Callable[..., Done]
+
+
+@pytest.fixture
+def ask(demo_store: str, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Asks a question of the demo in this process: starting one costs seconds."""
+
+    def ask_here(*arguments: str, store: str = demo_store) -> Done:
+        code = run_command(build_parser().parse_args([*arguments, "--store", store]))
+        return Done(code, *capsys.readouterr())
+
+    return ask_here
+
+
+@pytest.mark.parametrize(
+    ("options", "last_runs", "first"), [((), 1, 10), (("--last-runs", "5", "--first", "100"), 5, 100)]
+)
+def test_the_slowest_models_are_those_of_the_files(
+    ask: Ask, oracle: Oracle, options: tuple[str, ...], last_runs: int, first: int
+) -> None:
+    shown = ask("slowest", *options, "--json").json["models"]
+    told = [(one["model"], pytest.approx(one["runtime_seconds"]), one["runs"]) for one in shown]
+    assert told == oracle.slowest(oracle.models, last_runs, first)
+    assert [one["rank"] for one in shown] == list(range(1, len(shown) + 1))
+
+
+def test_rankings_are_narrowed_by_project_tag_and_job(ask: Ask, oracle: Oracle) -> None:
+    models = [one for one in oracle.project("marketing").models if meets(one, tags=["daily"])]
+    assert models
+    shown = ask("slowest", "--project", "marketing", "--tag", "daily", "--first", "100", "--json").json["models"]
+    assert [one["model"] for one in shown] == [name for name, *_ in oracle.slowest(models, 1, 100)]
+
+    decided = oracle.job(301001).deciding_run
+    assert decided is not None
+    took = sorted(((-(one.runtime or 0), name) for name, one in decided.results.items() if one.succeeded))
+    by_name = ask("slowest", "--job", "finance daily", "--project", "finance", "--json").json["models"]
+    assert by_name == ask("slowest", "--job", "301001", "--json").json["models"]
+    assert [one["runtime_seconds"] for one in by_name] == [pytest.approx(-seconds) for seconds, _ in took[:10]]
+
+
+def test_the_longest_jobs_are_those_of_the_files(ask: Ask, oracle: Oracle) -> None:
+    shown = ask("longest", "--first", "4", "--json").json["jobs"]
+    told = [(int(one["job_id"]), pytest.approx(one["runtime_seconds"]), one["runs"]) for one in shown]
+    assert told == oracle.longest(oracle.production_jobs, 1, 4)
+
+
+def test_what_failed_in_the_newest_run_of_each_job(ask: Ask, oracle: Oracle, demo_folder: Path) -> None:
+    folders = {int(path.parent.name): path.parent for path in demo_folder.glob("*/*/*/run.json")}
+    expected = []
+    for job in oracle.production_jobs:
+        folder = folders[job.runs[0].id]
+        for failed in read_failures(folder, read_results(folder)):
+            name = failed.result.unique_id
+            expected.append((job.record["name"], str(job.runs[0].id), name, len(failed.skipped), failed.message))
+    assert expected
+    shown = ask("failures", "--json").json["failures"]
+    assert [(o["job"], o["run"], o["resource"], o["skipped"], o["message"]) for o in shown] == expected
+    assert len(ask("failures", "--last-runs", "5", "--json").json["failures"]) > len(expected)
+
+
+@pytest.mark.parametrize("word", ["latest", "id"])
+def test_a_run_with_its_slowest_models_and_failures(ask: Ask, oracle: Oracle, word: str) -> None:
+    places = {project.environment_id for project in oracle.production}
+    newest = max((run for run in oracle.runs if run.environment_id in places), key=lambda run: (run.created, run.id))
+    shown = ask("run", "latest" if word == "latest" else str(newest.id), "--first", "100", "--json").json
+    assert (shown["run"], shown["runtime_seconds"]) == (str(newest.id), pytest.approx(newest.runtime))
+    took = sorted((one.runtime or 0 for one in newest.results.values() if one.succeeded), reverse=True)
+    assert [one["runtime_seconds"] for one in shown["slowest_models"]] == [pytest.approx(one) for one in took]
+
+
+def test_every_format_has_the_same_rows(ask: Ask) -> None:
+    plain = ask("slowest", "--first", "3")
+    rows = ask("slowest", "--first", "3", "--json").json["models"]
+    of_csv = list(csv.DictReader(io.StringIO(ask("slowest", "--first", "3", "--csv").stdout)))
+    assert [(one["model"], float(one["runtime_seconds"])) for one in of_csv] == [
+        (one["model"], one["runtime_seconds"]) for one in rows
+    ]
+    markdown = ask("slowest", "--first", "3", "--markdown").stdout.splitlines()
+    assert len(markdown) == 5
+    assert len(plain.stdout.splitlines()) == 4
+    for one, line, aligned in zip(rows, markdown[2:], plain.stdout.splitlines()[1:], strict=True):
+        told = f"{one['runtime_seconds']:.2f} s"
+        assert all(f" {one['model']} " in text and f" {told} " in text for text in (line, aligned))
+
+
+@pytest.mark.parametrize(
+    ("question", "limit", "code"),
+    [
+        (("slowest",), "0.001", 3),
+        (("slowest",), "10000", 0),
+        (("longest",), "1s", 3),
+        (("run", "latest"), "1", 3),
+        (("run", "latest"), "100000", 0),
+        (("run", "latest"), "100000%", 0),
+    ],
+)
+def test_a_limit_decides_the_exit_code(ask: Ask, question: tuple[str, ...], limit: str, code: int) -> None:
+    done = ask(*question, "--fail-over", limit)
+    assert done.returncode == code
+    assert done.stdout
+    assert ("over the limit" in done.stderr) is (code == 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("slowest", "--project", "fnance"), "finance"),
+        (("slowest", "--tag", "nothing has it", "--fail-over", "1"), "nothing to compare"),
+        (("slowest", "--job", "nothing"), "nothing"),
+        (("slowest", "--job", "301001", "--last-runs", "3"), "--last-runs"),
+        (("run", "999"), "run latest"),
+        (("run", "../etc"), "../etc"),
+        (("failures", "--job", "9"), "9"),
+    ],
+    ids=" ".join,
+)
+def test_a_question_that_cannot_be_answered_is_one_line_and_2(ask: Ask, arguments: tuple[str, ...], said: str) -> None:
+    done = ask(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["slowest", "--first", "0"], "from 1 to 1000"),
+        (["slowest", "--last-runs", "101"], "from 1 to 100"),
+        (["slowest", "--fail-over", "20%"], "percent"),
+        (["run", "latest", "--fail-over", "nan"], "no limit"),
+        (["run", "latest", "--fail-over", "-1"], "--fail-over"),
+        (["run"], "ID|latest"),
+        (["longest", "--json", "--csv"], "not allowed"),
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_option_is_one_line_and_2(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        build_parser().parse_args(arguments)
+    shown = capsys.readouterr()
+    assert (leaving.value.code, shown.out, shown.err.count("\n")) == (2, "", 1)
+    assert said in shown.err
+
+
+def test_a_folder_that_holds_no_run_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for place in (tmp_path, tmp_path / "missing"):
+        assert run_command(build_parser().parse_args(["slowest", "--artifacts", str(place)])) == 2
+        shown = capsys.readouterr()
+        assert (shown.out, shown.err.count("\n")) == ("", 1)
+        assert str(place) in shown.err
+
+
+@pytest.mark.slow
+def test_the_command_answers_over_the_demo_without_any_option() -> None:
+    command = [sys.executable, "-m", "gateway", "slowest", "--first", "1", "--csv"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("rank,model,")
+    assert "marketing.rpt_ltv" in done.stdout
