@@ -105,6 +105,51 @@ def test_a_run_with_its_slowest_models_and_failures(ask: Ask, oracle: Oracle, wo
     assert [one["runtime_seconds"] for one in shown["slowest_models"]] == [pytest.approx(one) for one in took]
 
 
+def test_a_model_by_its_name_alone_with_its_last_runs(ask: Ask, oracle: Oracle) -> None:
+    for expected in (oracle.model("marketing.rpt_ltv"), oracle.model("finance.rpt_ar_aging")):
+        shown = ask("model", expected.node.name, "--last-runs", "100", "--json").json
+        assert (shown["model"], shown["runtime_seconds"]) == (expected.id, pytest.approx(expected.runtime))
+        attempts = [(str(one.run.id), str(one.run.job_id)) for one in expected.history][:100]
+        assert [(one["run"], one["job_id"]) for one in shown["runs"]] == attempts
+        assert shown == ask("model", expected.id, "--last-runs", "100", "--json").json
+
+
+def test_models_and_jobs_are_found_by_a_part_of_their_name(ask: Ask, oracle: Oracle) -> None:
+    models = [one.id for one in oracle.models if "daily" in one.node.name]
+    jobs = [str(one.id) for one in oracle.production_jobs if "daily" in one.record["name"].lower()]
+    assert models
+    assert jobs
+    shown = ask("search", "DAILY", "--json").json["found"]
+    assert [one["id"] for one in shown] == [*models, *jobs]
+    few = ask("search", "daily", "--first", "1", "--json").json
+    assert [one["id"] for one in few["found"]] == [models[0], jobs[0]]
+    assert "raise --first" in few["notes"][0]
+
+
+def test_a_run_against_another_of_its_job(ask: Ask, oracle: Oracle, demo_folder: Path) -> None:
+    folders = {int(path.parent.name): path.parent for path in demo_folder.glob("*/*/*/run.json")}
+    after, before = oracle.job(301001).runs[:2]
+    shown = ask("diff", str(before.id), str(after.id), "--first", "1000", "--json").json
+    assert shown["difference_seconds"] == pytest.approx(after.runtime - before.runtime)
+    assert (shown["base_run"], shown["run"]) == (str(before.id), str(after.id))
+    was, now = (read_results(folders[run.id]) for run in (before, after))
+    took = {one["resource"]: (one["before_seconds"], one["after_seconds"]) for one in shown["differences"]}
+    assert set(took) <= {*was, *now}
+    for name in ("model.finance.rpt_ar_aging", "model.finance.stg_customers"):
+        expected = tuple(results[name].runtime if name in results else None for results in (was, now))
+        assert took[name] == tuple(one if one is None else pytest.approx(one) for one in expected)
+    assert ask("diff", "previous", "latest", "--job", "301001", "--first", "1000", "--json").json == shown
+
+
+def test_a_typical_run_with_a_change(ask: Ask, oracle: Oracle) -> None:
+    clocks = sorted(one.runtime for one in oracle.job(301001).runs if one.record["status"] == 10)
+    (shown,) = ask("what-if", "--job", "301001", "--threads", "1000", "--json").json["what_if"]
+    assert shown["now_seconds"] in [pytest.approx(one) for one in clocks[len(clocks) // 2 - 1 : len(clocks) // 2 + 1]]
+    assert shown["lower_bound_seconds"] <= shown["then_seconds"] < shown["now_seconds"]
+    (newest,) = ask("what-if", "--run", "latest", "--drop", "model.marketing.rpt_ltv", "--json").json["what_if"]
+    assert newest["run"] == ask("run", "latest", "--json").json["run"]
+
+
 def test_every_format_has_the_same_rows(ask: Ask) -> None:
     plain = ask("slowest", "--first", "3")
     rows = ask("slowest", "--first", "3", "--json").json["models"]
@@ -129,6 +174,8 @@ def test_every_format_has_the_same_rows(ask: Ask) -> None:
         (("run", "latest"), "1", 3),
         (("run", "latest"), "100000", 0),
         (("run", "latest"), "100000%", 0),
+        (("diff", "previous", "latest", "--job", "301001"), "1", 3),
+        (("diff", "previous", "latest", "--job", "301001"), "1000%", 0),
     ],
 )
 def test_a_limit_decides_the_exit_code(ask: Ask, question: tuple[str, ...], limit: str, code: int) -> None:
@@ -148,6 +195,12 @@ def test_a_limit_decides_the_exit_code(ask: Ask, question: tuple[str, ...], limi
         (("run", "999"), "run latest"),
         (("run", "../etc"), "../etc"),
         (("failures", "--job", "9"), "9"),
+        (("model", "rpt_ar_agin"), "No model"),
+        (("model", "dim_customers"), "finance.dim_customers.v1"),
+        (("search", " "), "empty"),
+        (("diff", "1", "latest"), "run latest"),
+        (("what-if",), "--threads"),
+        (("what-if", "--drop", "nothing"), "did not execute"),
     ],
     ids=" ".join,
 )
@@ -168,6 +221,9 @@ def test_a_question_that_cannot_be_answered_is_one_line_and_2(ask: Ask, argument
         (["run", "latest", "--fail-over", "nan"], "no limit"),
         (["run", "latest", "--fail-over", "-1"], "--fail-over"),
         (["run"], "ID|latest"),
+        (["diff", "previous"], "B"),
+        (["what-if", "--factor", "model=x"], "no new runtime"),
+        (["what-if", "--threads", "0"], "number of threads"),
         (["longest", "--json", "--csv"], "not allowed"),
     ],
     ids=" ".join,

@@ -41,6 +41,44 @@ def add_questions(commands: Commands) -> None:
     _add_first(run, "models and failures", 10)
     _add_limit(run, _limit, "SECONDS|PERCENT", "it took more than this, or (20%%) so much more than a typical run")
 
+    model = _add(commands, "model", "what a model is, how it stands, and its last runs")
+    model.add_argument("name", metavar="NAME", help="project.model, dbt's unique id, or the name alone")
+    model.add_argument(
+        "--last-runs", type=_runs, default=10, metavar="N", help="runs to show (default: 10; at most 100)"
+    )
+
+    search = _add(commands, "search", "models and jobs with a text in their name")
+    search.add_argument("text", metavar="TEXT", help="a part of the name, in any case")
+    _add_first(search, "models, and jobs,", 20)
+
+    diff = _add(commands, "diff", "what a run took against another run of its job, by resource")
+    diff.add_argument("base", metavar="A", help="the run before: an id, previous, previous_success or typical")
+    diff.add_argument("run", metavar="B", help="the run after: an id, or latest")
+    diff.add_argument("--job", metavar="NAME|ID", help="latest: the newest run of this job")
+    _add_first(diff, "resources", 10)
+    _add_limit(diff, _limit, "SECONDS|PERCENT", "B took so much more than A")
+    _add_what_if(commands)
+
+
+def _add_what_if(commands: Commands) -> None:
+    change = _add(commands, "what-if", "how long a run, or a job's typical run, would take with a change")
+    change.add_argument("--run", metavar="ID|latest", help="the run that is changed (default: latest)")
+    change.add_argument(
+        "--job", metavar="NAME|ID", help="the typical run of this job; with --run latest its newest run"
+    )
+    change.add_argument("--threads", type=_threads, metavar="N", help="as many threads")
+    for name, unit, what in (("factor", "0.5", "as a factor of the old"), ("seconds", "3", "in seconds")):
+        change.add_argument(
+            f"--{name}",
+            type=_new_runtime,
+            action="append",
+            default=[],
+            metavar=f"UNIQUE_ID={unit}",
+            help=f"a resource's new runtime, {what}; repeatable",
+        )
+    change.add_argument("--drop", action="append", default=[], metavar="UNIQUE_ID", help="leave it out; repeatable")
+    change.add_argument("--longest-first", action="store_true", help="start the longest remaining chain first")
+
 
 def _add(commands: Commands, name: str, told: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=told, description=f"Show {told}.", epilog=_EPILOG)
@@ -100,3 +138,18 @@ def _limit(text: str) -> Limit:
     if not (math.isfinite(value) and value >= 0):
         raise argparse.ArgumentTypeError(f"{text!r} is no limit: it is a number of seconds, 90, or of percent, 20%")
     return Limit(value, text.endswith("%"))
+
+
+def _threads(text: str) -> int:
+    return whole_number(text, 1, 1000, "a number of threads")
+
+
+def _new_runtime(text: str) -> tuple[str, float]:
+    name, _, number = text.rpartition("=")
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if not (name and math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no new runtime: write model.project.name=0.5")
+    return name, value

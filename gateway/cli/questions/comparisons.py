@@ -1,0 +1,114 @@
+"""`gateway diff` and `gateway what-if`: one run against another, and a run as it would be with a change."""
+
+from __future__ import annotations
+
+import argparse
+
+from gateway.cli.questions.answer import Answer, Cell, Column, Fact, Measure, Table
+from gateway.cli.questions.asking import answered, job_named, run_named
+from gateway.discovery_api.api import dbtAccount
+from gateway.discovery_api.api.arguments import WhatIfChange
+from gateway.discovery_api.models.resources import NodeResult
+from gateway.discovery_api.models.run_analysis import NodeDifference, WhatIf
+from gateway.errors import BadUserInput, NotFound
+
+_DIFFERENCES = (
+    Column("contribution_seconds", "change", "s"),
+    Column("resource", "resource"),
+    Column("before_seconds", "before", "s"),
+    Column("after_seconds", "after", "s"),
+    Column("before_status", "was"),
+    Column("after_status", "is"),
+    Column("code_changed", "code changed"),
+)
+_WHAT_IF = (
+    Column("run", "run"),
+    Column("verdict", "verdict"),
+    Column("now_seconds", "now", "s"),
+    Column("then_seconds", "then", "s"),
+    Column("saved_seconds", "saved", "s"),
+    Column("lower_bound_seconds", "at least", "s"),
+    Column("noise_seconds", "noise", "s"),
+)
+_CHANGES = ("threads", "factor", "seconds", "drop")
+_BASELINES = ("previous", "previous_success", "typical")
+
+
+def diff(options: argparse.Namespace) -> int:
+    """`gateway diff A B`: what run B took against run A, by resource."""
+    return answered(options, _diff)
+
+
+def what_if(options: argparse.Namespace) -> int:
+    """`gateway what-if`: how long a run, or a job's typical one, would take with a change."""
+    return answered(options, _what_if)
+
+
+def _diff(account: dbtAccount, options: argparse.Namespace) -> Answer:
+    run = run_named(account, options, options.run)
+    named = options.base not in _BASELINES
+    found = run.compare(run_id=options.base) if named else run.compare(options.base)
+    if found is None:
+        raise NotFound(f"Run {run.run_id} has no other run of its job to compare with.")
+    before, after = account.run(found.base_run_id).runtime, run.runtime
+    facts = (
+        Fact(Column("base_run", "from run"), found.base_run_id),
+        Fact(Column("run", "to run"), run.run_id),
+        Fact(Column("before_seconds", "before", "s"), before),
+        Fact(Column("after_seconds", "after", "s"), after),
+        Fact(Column("difference_seconds", "difference", "s"), found.difference_seconds),
+    )
+    grown = found.difference_seconds
+    percent = grown / before * 100 if grown is not None and before else None
+    measure = Measure(f"run {run.run_id} against {found.base_run_id}", grown, percent)
+    rows = tuple(_row(one) for one in found.differences[: options.first])
+    table = Table("differences", _DIFFERENCES, rows, "No resource was executed in either.")
+    return Answer((table,), facts, _missing(found.missing), measure)
+
+
+def _row(one: NodeDifference) -> tuple[Cell, ...]:
+    return (
+        one.contribution_seconds,
+        one.unique_id,
+        one.before.runtime if one.before else None,
+        one.after.runtime if one.after else None,
+        _status(one.before),
+        _status(one.after),
+        one.code_changed,
+    )
+
+
+def _status(result: NodeResult | None) -> str | None:
+    return result.status.value if result else None
+
+
+def _missing(parts: list[str]) -> tuple[str, ...]:
+    return tuple(f"missing: {part}." for part in parts)
+
+
+def _what_if(account: dbtAccount, options: argparse.Namespace) -> Answer:
+    if not options.longest_first and not any(getattr(options, name) for name in _CHANGES):
+        raise BadUserInput(
+            "Nothing would be different: give --threads, --factor, --seconds, --drop or --longest-first."
+        )
+    change = WhatIfChange(
+        threads=options.threads,
+        factors=dict(options.factor),
+        seconds=dict(options.seconds),
+        drop=options.drop,
+        longest_tail_first=options.longest_first,
+    )
+    found = _outlook(account, options, change)
+    if found is None:
+        raise NotFound("No resource of the run has times, or the job never succeeded: there is nothing to change.")
+    row = (
+        *(found.run_id, found.verdict.replace("_", " "), found.now_seconds, found.then_seconds),
+        *(found.saved_seconds, found.lower_bound_seconds, found.noise_seconds),
+    )
+    return Answer((Table("what_if", _WHAT_IF, (row,), ""),), (), _missing(found.missing))
+
+
+def _outlook(account: dbtAccount, options: argparse.Namespace, change: WhatIfChange) -> WhatIf | None:
+    if options.run is None and options.job:
+        return job_named(account, options).what_if(**change)
+    return run_named(account, options, options.run or "latest").what_if(**change)
