@@ -47,36 +47,6 @@ def command_of(name: str) -> Command:
             from gateway.cli.keys import make_key
 
             return make_key
-        case "slowest":
-            from gateway.cli.questions.rankings import slowest
+    from gateway.cli.questions.commands import QUESTIONS
 
-            return slowest
-        case "longest":
-            from gateway.cli.questions.rankings import longest
-
-            return longest
-        case "failures":
-            from gateway.cli.questions.runs import failures
-
-            return failures
-        case "run":
-            from gateway.cli.questions.runs import show_run
-
-            return show_run
-        case "model":
-            from gateway.cli.questions.models import show_model
-
-            return show_model
-        case "search":
-            from gateway.cli.questions.models import search
-
-            return search
-        case "diff":
-            from gateway.cli.questions.comparisons import diff
-
-            return diff
-        case "what-if":
-            from gateway.cli.questions.comparisons import what_if
-
-            return what_if
-    raise ValueError(f"no command {name}")
+    return QUESTIONS[name]

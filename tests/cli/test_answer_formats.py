@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.cli.options import build_parser
-from gateway.cli.questions.answer import Answer, Cell, Column, Fact, Table
+from gateway.cli.questions.answer import Cell, Column, LabelledValue, Table, TerminalAnswer
 from gateway.cli.questions.asking import answered
 from gateway.cli.questions.formats import as_csv, as_json, as_markdown, as_text
 
@@ -19,8 +19,8 @@ HOSTILE = "a\x1b[2J|b\r\nc `<script>` \u202eevil"
 COLUMNS = (Column("name", "name"), Column("seconds", "runtime", "s", bar=True), Column("message", "message"))
 
 
-def an_answer(*rows: tuple[Cell, ...]) -> Answer:
-    return Answer((Table("rows", COLUMNS, rows, "Nothing."),))
+def an_answer(*rows: tuple[Cell, ...]) -> TerminalAnswer:
+    return TerminalAnswer((Table("rows", COLUMNS, rows, "Nothing."),))
 
 
 def test_columns_are_aligned_by_what_a_terminal_shows() -> None:
@@ -34,7 +34,7 @@ def test_columns_are_aligned_by_what_a_terminal_shows() -> None:
 
 def test_bars_fill_what_a_terminal_has_left_and_are_left_out_elsewhere() -> None:
     columns = (Column("name", "name"), Column("seconds", "runtime", "s", bar=True))
-    answer = Answer((Table("rows", columns, (("a", 8.0), ("b", 3.0), ("c", 0.0), ("d", None)), ""),))
+    answer = TerminalAnswer((Table("rows", columns, (("a", 8.0), ("b", 3.0), ("c", 0.0), ("d", None)), ""),))
     assert as_text(answer, 25).splitlines() == [
         "name  runtime",
         "a      8.00 s  ██████████",
@@ -69,9 +69,9 @@ def test_nothing_from_elsewhere_is_obeyed_or_breaks_a_line() -> None:
 
 def test_empty_tables_facts_and_missing_values() -> None:
     when = datetime(2026, 3, 1, 4, 5, tzinfo=UTC)
-    answer = Answer(
+    answer = TerminalAnswer(
         (Table("rows", COLUMNS, (), "Nothing failed."),),
-        (Fact(Column("started_at", "started at"), when), Fact(Column("error", "error"), None)),
+        (LabelledValue(Column("started_at", "started at"), when), LabelledValue(Column("error", "error"), None)),
     )
     assert as_text(answer) == "started at  2026-03-01 04:05\n\nRows\nNothing failed.\n"
     assert as_csv(answer) == "name,seconds,message\n"

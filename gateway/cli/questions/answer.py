@@ -20,7 +20,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class LabelledValue:
     """One thing that an answer says beside its tables."""
 
     column: Column
@@ -59,10 +59,10 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TerminalAnswer:
     """At least one table; the first is the one that CSV, which holds one only, shows. `notes` say what is not in it."""
 
     tables: tuple[Table, ...]
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[LabelledValue, ...] = ()
     notes: tuple[str, ...] = ()
     measure: Measure | None = None

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
-from gateway.cli.questions.answer import Answer, Limit, Measure
+from gateway.cli.questions.answer import Limit, Measure, TerminalAnswer
 from gateway.cli.questions.formats import as_csv, as_json, as_markdown, as_text
 from gateway.cli.terminal import complain
 from gateway.discovery_api.api import Job, Run, dbtAccount
@@ -24,7 +24,7 @@ from gateway.discovery_api.exceptions import (
 from gateway.discovery_api.models import ProjectFilter, RunFilter
 from gateway.errors import BadUserInput, NotFound
 
-Question = Callable[[dbtAccount, argparse.Namespace], Answer]
+Question = Callable[[dbtAccount, argparse.Namespace], TerminalAnswer]
 
 OVER_THE_LIMIT = 3
 
@@ -91,7 +91,7 @@ def _account(options: argparse.Namespace) -> dbtAccount:
     return dbtAccount(options.environment, projects, **source)
 
 
-def _ensure_measured(options: argparse.Namespace, answer: Answer) -> None:
+def _ensure_measured(options: argparse.Namespace, answer: TerminalAnswer) -> None:
     """A limit that cannot be looked at must not pass as one that holds."""
     limit: Limit | None = getattr(options, "fail_over", None)
     if limit is None:
@@ -104,7 +104,7 @@ def _ensure_measured(options: argparse.Namespace, answer: Answer) -> None:
         raise NotFound(f"--fail-over has nothing to compare with: {measure.what} has {unit}.")
 
 
-def _write(options: argparse.Namespace, answer: Answer) -> None:
+def _write(options: argparse.Namespace, answer: TerminalAnswer) -> None:
     if sys.stdout is None:  # closed by the caller: `gateway … >&-`
         return
     text = {"json": as_json, "csv": as_csv, "markdown": as_markdown}.get(options.format, _for_people)(answer)
@@ -113,7 +113,7 @@ def _write(options: argparse.Namespace, answer: Answer) -> None:
     sys.stdout.flush()
 
 
-def _for_people(answer: Answer) -> str:
+def _for_people(answer: TerminalAnswer) -> str:
     blocks = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     return as_text(answer, shutil.get_terminal_size().columns if sys.stdout.isatty() else None, blocks=blocks)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from gateway.cli.questions.answer import Answer, Cell, Column, Fact, Measure, Table
+from gateway.cli.questions.answer import Cell, Column, LabelledValue, Measure, Table, TerminalAnswer
 from gateway.cli.questions.asking import answered, job_named, run_named
 from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.api.arguments import WhatIfChange
@@ -44,7 +44,7 @@ def what_if(options: argparse.Namespace) -> int:
     return answered(options, _what_if)
 
 
-def _diff(account: dbtAccount, options: argparse.Namespace) -> Answer:
+def _diff(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     run = run_named(account, options, options.run)
     named = options.base not in _BASELINES
     found = run.compare(run_id=options.base) if named else run.compare(options.base)
@@ -52,18 +52,18 @@ def _diff(account: dbtAccount, options: argparse.Namespace) -> Answer:
         raise NotFound(f"Run {run.run_id} has no other run of its job to compare with.")
     before, after = account.run(found.base_run_id).runtime, run.runtime
     facts = (
-        Fact(Column("base_run", "from run"), found.base_run_id),
-        Fact(Column("run", "to run"), run.run_id),
-        Fact(Column("before_seconds", "before", "s"), before),
-        Fact(Column("after_seconds", "after", "s"), after),
-        Fact(Column("difference_seconds", "difference", "s"), found.difference_seconds),
+        LabelledValue(Column("base_run", "from run"), found.base_run_id),
+        LabelledValue(Column("run", "to run"), run.run_id),
+        LabelledValue(Column("before_seconds", "before", "s"), before),
+        LabelledValue(Column("after_seconds", "after", "s"), after),
+        LabelledValue(Column("difference_seconds", "difference", "s"), found.difference_seconds),
     )
     grown = found.difference_seconds
     percent = grown / before * 100 if grown is not None and before else None
     measure = Measure(f"run {run.run_id} against {found.base_run_id}", grown, percent)
     rows = tuple(_row(one) for one in found.differences[: options.first])
     table = Table("differences", _DIFFERENCES, rows, "No resource was executed in either.")
-    return Answer((table,), facts, _missing(found.missing), measure)
+    return TerminalAnswer((table,), facts, _missing(found.missing), measure)
 
 
 def _row(one: NodeDifference) -> tuple[Cell, ...]:
@@ -86,7 +86,7 @@ def _missing(parts: list[str]) -> tuple[str, ...]:
     return tuple(f"missing: {part}." for part in parts)
 
 
-def _what_if(account: dbtAccount, options: argparse.Namespace) -> Answer:
+def _what_if(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     if not options.longest_first and not any(getattr(options, name) for name in _CHANGES):
         raise BadUserInput(
             "Nothing would be different: give --threads, --factor, --seconds, --drop or --longest-first."
@@ -105,7 +105,7 @@ def _what_if(account: dbtAccount, options: argparse.Namespace) -> Answer:
         *(found.run_id, found.verdict.replace("_", " "), found.now_seconds, found.then_seconds),
         *(found.saved_seconds, found.lower_bound_seconds, found.noise_seconds),
     )
-    return Answer((Table("what_if", _WHAT_IF, (row,), ""),), (), _missing(found.missing))
+    return TerminalAnswer((Table("what_if", _WHAT_IF, (row,), ""),), (), _missing(found.missing))
 
 
 def _outlook(account: dbtAccount, options: argparse.Namespace, change: WhatIfChange) -> WhatIf | None:

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from gateway.cli.questions.answer import Answer, Cell, Column, Fact, Table
+from gateway.cli.questions.answer import Cell, Column, LabelledValue, Table, TerminalAnswer
 from gateway.telemetry.printable import printable
 
 _GAP = "  "
@@ -20,7 +20,7 @@ _LEAST_OF_THE_LAST = 20
 _EIGHTHS = "▏▎▍▌▋▊▉█"
 
 
-def as_text(answer: Answer, columns: int | None = None, *, blocks: bool = True) -> str:
+def as_text(answer: TerminalAnswer, columns: int | None = None, *, blocks: bool = True) -> str:
     """Aligned lines for a person, ending with a new line.
 
     `columns` is the width of a terminal: bars fill what is left of it, and a last column of text that would not fit is
@@ -33,7 +33,7 @@ def as_text(answer: Answer, columns: int | None = None, *, blocks: bool = True) 
     return "\n".join(parts)
 
 
-def as_json(answer: Answer) -> str:
+def as_json(answer: TerminalAnswer) -> str:
     """One object: a member per fact, and per table a list of objects. ASCII only, times in ISO 8601."""
     shown: dict[str, object] = {fact.column.key: _plain(fact.value) for fact in answer.facts}
     for table in answer.tables:
@@ -42,7 +42,7 @@ def as_json(answer: Answer) -> str:
     return json.dumps({**shown, "notes": list(answer.notes)}, indent=2) + "\n"
 
 
-def as_csv(answer: Answer) -> str:
+def as_csv(answer: TerminalAnswer) -> str:
     """The first table, with a line of keys; no value is an empty field."""
     table = answer.tables[0]
     text = io.StringIO()
@@ -52,7 +52,7 @@ def as_csv(answer: Answer) -> str:
     return text.getvalue()
 
 
-def as_markdown(answer: Answer) -> str:
+def as_markdown(answer: TerminalAnswer) -> str:
     """Facts as a list, tables as tables of GitHub's Markdown."""
     parts = ["".join(f"- {fact.column.title}: {_escaped(_told(fact.column, fact.value))}\n" for fact in answer.facts)]
     for table in answer.tables:
@@ -67,7 +67,7 @@ def as_markdown(answer: Answer) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _facts(facts: Sequence[Fact]) -> str:
+def _facts(facts: Sequence[LabelledValue]) -> str:
     shown = [fact for fact in facts if fact.value is not None]
     width = max((_width(fact.column.title) for fact in shown), default=0)
     return "".join(f"{_padded(fact.column.title, width)}{_GAP}{_told(fact.column, fact.value)}\n" for fact in shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from gateway.cli.questions.answer import Answer, Cell, Column, Fact, Table
+from gateway.cli.questions.answer import Cell, Column, LabelledValue, Table, TerminalAnswer
 from gateway.cli.questions.asking import answered
 from gateway.discovery_api.api import Model, Run, dbtAccount
 from gateway.discovery_api.models import JobFilter
@@ -37,10 +37,10 @@ def search(options: argparse.Namespace) -> int:
     return answered(options, _search)
 
 
-def _model(account: dbtAccount, options: argparse.Namespace) -> Answer:
+def _model(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     model = _named(account, options.name)
     rows = tuple(_row(run) for run in model.get_runs(options.last_runs))
-    return Answer((Table("runs", _RUNS, rows, "It never ran."),), tuple(_facts(model)))
+    return TerminalAnswer((Table("runs", _RUNS, rows, "It never ran."),), tuple(_facts(model)))
 
 
 def _named(account: dbtAccount, name: str) -> Model:
@@ -55,18 +55,20 @@ def _named(account: dbtAccount, name: str) -> Model:
     return found[0] if found else account.model(name)
 
 
-def _facts(model: Model) -> Iterator[Fact]:
+def _facts(model: Model) -> Iterator[LabelledValue]:
     owner, last = model.get_owner(), model.last_run_status
-    yield Fact(Column("model", "model"), model.model_id)
-    yield Fact(Column("unique_id", "unique id"), model.unique_id)
-    yield Fact(Column("materialization", "materialization"), model.materialization)
-    yield Fact(Column("tags", "tags"), ", ".join(model.tags) or None)
-    yield Fact(Column("owner", "owner"), (owner.name or owner.email) if owner else None)
-    yield Fact(Column("jobs", "built by"), ", ".join(job.name or job.job_id for job in model.get_jobs()) or None)
-    yield Fact(Column("runtime_seconds", "runtime", "s"), model.runtime)
-    yield Fact(Column("last_run_status", "last run"), last.value if last else None)
-    yield Fact(Column("last_run_error", "error"), model.last_run_error)
-    yield Fact(Column("freshness", "freshness"), model.freshness().value)
+    yield LabelledValue(Column("model", "model"), model.model_id)
+    yield LabelledValue(Column("unique_id", "unique id"), model.unique_id)
+    yield LabelledValue(Column("materialization", "materialization"), model.materialization)
+    yield LabelledValue(Column("tags", "tags"), ", ".join(model.tags) or None)
+    yield LabelledValue(Column("owner", "owner"), (owner.name or owner.email) if owner else None)
+    yield LabelledValue(
+        Column("jobs", "built by"), ", ".join(job.name or job.job_id for job in model.get_jobs()) or None
+    )
+    yield LabelledValue(Column("runtime_seconds", "runtime", "s"), model.runtime)
+    yield LabelledValue(Column("last_run_status", "last run"), last.value if last else None)
+    yield LabelledValue(Column("last_run_error", "error"), model.last_run_error)
+    yield LabelledValue(Column("freshness", "freshness"), model.freshness().value)
 
 
 def _row(run: Run) -> tuple[Cell, ...]:
@@ -76,7 +78,7 @@ def _row(run: Run) -> tuple[Cell, ...]:
     return (run.run_id, did.job_id, did.start_time, did.status.value, did.runtime)
 
 
-def _search(account: dbtAccount, options: argparse.Namespace) -> Answer:
+def _search(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     if not options.text.strip():
         raise BadUserInput("The text to search for is empty: give a part of a name.")
     models = account.get_models(name_contains=options.text)
@@ -90,4 +92,4 @@ def _search(account: dbtAccount, options: argparse.Namespace) -> Answer:
         rows.append(("job", job.job_id, job.name, status.value if status else None, job.last_run_runtime))
     left = len(models) + len(jobs) - len(rows)
     notes = (f"{left} more are left out: raise --first.",) if left else ()
-    return Answer((Table("found", _FOUND, tuple(rows), "No model or job has this in its name."),), (), notes)
+    return TerminalAnswer((Table("found", _FOUND, tuple(rows), "No model or job has this in its name."),), (), notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from gateway.cli.questions.answer import Answer, Cell, Column, Measure, Table
+from gateway.cli.questions.answer import Cell, Column, Measure, Table, TerminalAnswer
 from gateway.cli.questions.asking import answered, job_named
 from gateway.discovery_api.api import Job, Model, dbtAccount
 from gateway.discovery_api.models import RankedList, SearchFilter
@@ -34,11 +34,13 @@ def longest(options: argparse.Namespace) -> int:
     return answered(options, _longest)
 
 
-def _slowest(account: dbtAccount, options: argparse.Namespace) -> Answer:
+def _slowest(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     models = _ranked_models(account, options)
     rows = tuple(_row(one.ranked, one.model_id, _materialization(one)) for one in models)
     measure = Measure(f"model {models[0].model_id}", _runtime(models[0])) if models else None
-    return Answer((Table("models", _MODELS, rows, "No model has a runtime."),), (), _notes(models, "model"), measure)
+    return TerminalAnswer(
+        (Table("models", _MODELS, rows, "No model has a runtime."),), (), _notes(models, "model"), measure
+    )
 
 
 def _ranked_models(account: dbtAccount, options: argparse.Namespace) -> RankedList[Model]:
@@ -50,11 +52,11 @@ def _ranked_models(account: dbtAccount, options: argparse.Namespace) -> RankedLi
     return job_named(account, options).get_slowest_models(options.first, criteria)
 
 
-def _longest(account: dbtAccount, options: argparse.Namespace) -> Answer:
+def _longest(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     jobs = account.longest_running_jobs(options.first, options.last_runs, SearchFilter(tags=options.tag))
     rows = tuple(_row(one.ranked, one.job_id, one.name) for one in jobs)
     measure = Measure(f"job {jobs[0].name or jobs[0].job_id}", _runtime(jobs[0])) if jobs else None
-    return Answer((Table("jobs", _JOBS, rows, "No job has a runtime."),), (), _notes(jobs, "job"), measure)
+    return TerminalAnswer((Table("jobs", _JOBS, rows, "No job has a runtime."),), (), _notes(jobs, "job"), measure)
 
 
 def _row(ranked: Rank | None, name: str, what: str | None) -> tuple[Cell, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from gateway.cli.questions.answer import Answer, Cell, Column, Fact, Limit, Measure, Table
+from gateway.cli.questions.answer import Cell, Column, LabelledValue, Limit, Measure, Table, TerminalAnswer
 from gateway.cli.questions.asking import answered, job_named, run_named
 from gateway.discovery_api.api import Job, Run, dbtAccount
 from gateway.discovery_api.models import SearchFilter
@@ -33,7 +33,7 @@ def show_run(options: argparse.Namespace) -> int:
     return answered(options, _run)
 
 
-def _failures(account: dbtAccount, options: argparse.Namespace) -> Answer:
+def _failures(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     jobs = [job_named(account, options)] if options.job else account.get_jobs(SearchFilter(tags=options.tag))
     rows: list[tuple[Cell, ...]] = []
     for job in jobs:
@@ -41,7 +41,7 @@ def _failures(account: dbtAccount, options: argparse.Namespace) -> Answer:
             rows += [(job.name or job.job_id, run.run_id, *_row(one)) for one in run.get_failures()]
     first = tuple(rows[: options.first])
     notes = (f"{len(rows) - len(first)} more failures are left out: raise --first.",) if len(rows) > len(first) else ()
-    return Answer((Table("failures", _FAILED_OF_JOBS, first, "Nothing failed."),), (), notes)
+    return TerminalAnswer((Table("failures", _FAILED_OF_JOBS, first, "Nothing failed."),), (), notes)
 
 
 def _newest_runs(job: Job, count: int) -> list[Run]:
@@ -63,7 +63,7 @@ def _row(failure: RunFailure) -> tuple[Cell, ...]:
     )
 
 
-def _run(account: dbtAccount, options: argparse.Namespace) -> Answer:
+def _run(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     run = run_named(account, options, options.run)
     slowest = run.get_slowest_models(options.first)
     ranked = ((one.ranked.rank, one.model_id, one.ranked.runtime) for one in slowest if one.ranked)
@@ -72,24 +72,24 @@ def _run(account: dbtAccount, options: argparse.Namespace) -> Answer:
         Table("slowest_models", _SLOWEST, tuple(ranked), "No model succeeded in it."),
         Table("failures", _FAILED, failed, "Nothing failed."),
     )
-    return Answer(tables, tuple(_facts(run)), (), _measure(account, run, options.fail_over))
+    return TerminalAnswer(tables, tuple(_facts(run)), (), _measure(account, run, options.fail_over))
 
 
-def _facts(run: Run) -> Iterator[Fact]:
+def _facts(run: Run) -> Iterator[LabelledValue]:
     trigger, path = run.get_trigger(), run.get_critical_path()
-    yield Fact(Column("run", "run"), run.run_id)
-    yield Fact(Column("title", "title"), run.title)
-    yield Fact(Column("status", "status"), run.status.value)
-    yield Fact(Column("started_at", "started at (UTC)"), run.start_time)
-    yield Fact(Column("runtime_seconds", "runtime", "s"), run.runtime)
-    yield Fact(Column("queue_seconds", "queued", "s"), run.queue_seconds)
-    yield Fact(Column("critical_path_seconds", "critical path", "s"), path.runtime if path else None)
-    yield Fact(Column("models", "models"), run.model_count)
-    yield Fact(Column("trigger", "trigger"), trigger.category if trigger else None)
-    yield Fact(Column("git_branch", "branch"), run.git_branch)
-    yield Fact(Column("git_sha", "commit"), run.git_sha)
-    yield Fact(Column("error", "error"), run.error)
-    yield Fact(Column("url", "page"), run.url)
+    yield LabelledValue(Column("run", "run"), run.run_id)
+    yield LabelledValue(Column("title", "title"), run.title)
+    yield LabelledValue(Column("status", "status"), run.status.value)
+    yield LabelledValue(Column("started_at", "started at (UTC)"), run.start_time)
+    yield LabelledValue(Column("runtime_seconds", "runtime", "s"), run.runtime)
+    yield LabelledValue(Column("queue_seconds", "queued", "s"), run.queue_seconds)
+    yield LabelledValue(Column("critical_path_seconds", "critical path", "s"), path.runtime if path else None)
+    yield LabelledValue(Column("models", "models"), run.model_count)
+    yield LabelledValue(Column("trigger", "trigger"), trigger.category if trigger else None)
+    yield LabelledValue(Column("git_branch", "branch"), run.git_branch)
+    yield LabelledValue(Column("git_sha", "commit"), run.git_sha)
+    yield LabelledValue(Column("error", "error"), run.error)
+    yield LabelledValue(Column("url", "page"), run.url)
 
 
 def _measure(account: dbtAccount, run: Run, limit: Limit | None) -> Measure:

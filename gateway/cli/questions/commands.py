@@ -1,0 +1,22 @@
+"""The commands that are questions, by name."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+
+from gateway.cli.questions.comparisons import diff, what_if
+from gateway.cli.questions.models import search, show_model
+from gateway.cli.questions.rankings import longest, slowest
+from gateway.cli.questions.runs import failures, show_run
+
+QUESTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "slowest": slowest,
+    "longest": longest,
+    "failures": failures,
+    "run": show_run,
+    "model": show_model,
+    "search": search,
+    "diff": diff,
+    "what-if": what_if,
+}
