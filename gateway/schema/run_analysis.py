@@ -296,7 +296,7 @@ class RunComparison:
         graphql_type=list[NodeDifference],
         directives=sliced_by("first", 20),
     )
-    def differences(
+    async def differences(
         self,
         parent: strawberry.Parent[facts.RunComparison],
         first: Annotated[int, strawberry.argument(description="Return at most this many, 1 to 1000.")] = 20,

@@ -226,6 +226,7 @@ class StandIn:
             "runId": run.id,
             "models": lambda info, first=None, after=None, **_: _rows(models, first, after),
             "model": lambda info, **which: next((one for one in models if one["uniqueId"] == which["uniqueId"]), None),
+            **{name: lambda info, **_: [] for name in ("tests", "seeds", "snapshots", "sources")},
         }
 
     def _models_of(self, run: Run) -> list[shapes.Node]:

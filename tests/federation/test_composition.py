@@ -97,7 +97,8 @@ def test_a_field_that_dbt_answers_cannot_be_answered_by_another_team(
 
 @pytest.mark.slow
 def test_an_entity_without_its_key_would_not_compose(composer: str, gateway_sdl: str, tmp_path: Path) -> None:
-    keyless = gateway_sdl.replace('type Model @key(fields: "id")', "type Model")
+    keyless = gateway_sdl.replace('type Model implements Resource @key(fields: "id")', "type Model implements Resource")
+    assert keyless != gateway_sdl
     result = compose(composer, tmp_path, {DBT: keyless, OTHER: EXTENDING})
     assert result.supergraph is None
 
