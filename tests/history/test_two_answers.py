@@ -23,12 +23,16 @@ OF_HISTORY = {"ModelHistories", "RunModels", "RunOutline", "InvocationArguments"
 
 OF_THE_ARCHIVE_ALONE = {
     "ModelRun": ("step", "rowsAffected"),
-    "Run": ("nodeResults", "failures", "failureCount", "error", "newlyBroken", "recovered"),
+    "Job": ("whatIf",),
+    "Run": (
+        *("nodeResults", "failures", "failureCount", "error", "newlyBroken", "recovered", "timeline", "criticalPath"),
+        *("observedChain", "utilization", "weightedSeconds", "whatIf", "compare"),
+    ),
     "RunStep": ("error",),
     "Basis": ("source", "missing"),
 }
 """What Discovery does not know, or not all of; tests/schema compares what it knows (test_node_results, test_failures,
-test_recovery)."""
+test_recovery, test_run_analysis)."""
 
 
 def common_schema() -> GraphQLSchema:
