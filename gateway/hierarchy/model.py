@@ -29,6 +29,7 @@ class Model:
 
     `runtime` (seconds), `start_time` and `end_time` belong to the last *successful* run, `last_run` to the last
     attempt; each is None where there was none. Fields from `description` on are filled only when they were asked for.
+    `removed`: its environment no longer holds it, and only its runs tell of it.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Model:
     file_path: str | None = None
     contract_enforced: bool | None = None
     meta: Mapping[str, Any] | None = field(default=None, hash=False)
+    removed: bool = False
 
     @property
     def last_run_status(self) -> RunStatus | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from gateway.hierarchy.ids import plain_name
-from gateway.hierarchy.unique_ids import is_unique_id, local_name, qualified_name
+from gateway.hierarchy.unique_ids import is_unique_id, local_name, package_of, qualified_name
 
 # No warehouse has longer names of tables.
 _LONGEST_NAME = 300
@@ -33,6 +33,17 @@ def names_meant(model_id: str, project_id: str) -> tuple[str, ...]:
             name = model_id.removeprefix(prefix)
             names += [name, name.partition(".")[2]]
     return tuple(dict.fromkeys(name for name in names if 0 < len(name) <= _LONGEST_NAME))
+
+
+def unique_ids_meant(model_id: str, project_id: str, packages: Collection[str]) -> list[str]:
+    """The unique ids of which a model of this project has one if `model_id` names it, in any form: of the project's
+    packages, and of the package that the id itself says."""
+    names = names_meant(model_id, project_id)
+    found = {one for name in names for one in unique_ids_of_name(name, packages)}
+    found.update(f"model.{name}" for name in names if "." in name)
+    if names and is_unique_id(model_id) and len(package_of(model_id)) <= _LONGEST_NAME:
+        found.add(model_id)
+    return sorted(found)
 
 
 def unique_ids_of_name(name: str, packages: Iterable[str]) -> list[str]:

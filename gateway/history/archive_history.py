@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
-from gateway.archive.applied_state import count_models
+from gateway.archive.applied_state import count_models, models_gone
 from gateway.archive.reader import ArchiveReader
 from gateway.errors import GatewayError
 from gateway.hierarchy.history import HistoryScope, Told
@@ -91,6 +91,10 @@ class ArchiveHistory:
     async def model_counts(self, environment_ids: Sequence[int]) -> dict[int, int | GatewayError]:
         """One statement for a thousand environments."""
         return await self._read(environment_ids, partial(count_models, environment_ids=environment_ids))
+
+    async def models_gone(self, environment_ids: Sequence[int]) -> dict[int, tuple[str, ...] | GatewayError]:
+        """The same."""
+        return await self._read(environment_ids, partial(models_gone, environment_ids=environment_ids))
 
     async def _read(self, keys: Sequence[K], work: Callable[[Connection], Mapping[K, V]]) -> dict[K, V | GatewayError]:
         """What `work` reads under these keys; where the archive cannot be read, why."""

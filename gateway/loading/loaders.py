@@ -139,7 +139,7 @@ class Loaders:
     @cached_property
     def results(self) -> RunResultLoaders:
         """What nodes of every type did in runs."""
-        return RunResultLoaders(self._services.jobs, self._run_models, self.departures)
+        return RunResultLoaders(self._services, self._run_models, self.departures)
 
     @cached_property
     def _told(self) -> Batched[Witness, Told | None]:

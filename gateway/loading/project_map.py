@@ -37,6 +37,10 @@ class ProjectMap:
         packages = self.packages.get(project.environment_id)
         return packages is None or package in packages or package in project.spellings
 
+    def packages_of(self, project: Project) -> frozenset[str]:
+        """The packages of a project as far as they are known, its own among them."""
+        return self.packages.get(project.environment_id, frozenset()).union(project.spellings)
+
 
 def map_projects(
     account_id: int,

@@ -50,7 +50,7 @@ _OF_JOBS = frozenset({"job", "jobs", "jobCount", "longestRunningJobs", "longestR
 _OF_WHOLE_PROJECTS = frozenset(
     {
         *{"models", "modelCount", "slowestModels", "upstream", "downstream", "runtimes", "averageModelRuntime"},
-        *{"lineage", "resources"},
+        *{"lineage", "resources", "removedModels"},
     }
 )
 # `name` is read of these, whatever else is; a model's is not.

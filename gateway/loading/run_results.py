@@ -17,13 +17,18 @@ from gateway.hierarchy.run_failure import FAILING_TYPES
 from gateway.hierarchy.run_graph import RunGraph
 from gateway.hierarchy.status import RunStatus, status_of_word
 from gateway.loading.batching import Batched, Departures
-from gateway.services.job_service import JobService
+from gateway.services.bundle import Services
 from gateway.services.run_graphs import GraphKey
 from gateway.services.run_history import RunModels, RunParents
 from gateway.services.run_nodes import EndedResults, NodeGroup, NodeInRun, NodeOutcome, NodesKey, RunNodes, groups_of
 from gateway.services.run_rows import RunKey
 
 MODELS = "models"
+
+_RUNS_THAT_TELL = 20
+"""What one document of dbt's API holds."""
+
+_MOST_LOOKED_BACK = 100
 
 T = TypeVar("T")
 
@@ -40,10 +45,17 @@ class FoundResults:
 class RunResultLoaders:
     """Loads results; for one request."""
 
-    def __init__(self, jobs: JobService, models: Batched[Run, RunModels[ModelRun]], departures: Departures) -> None:
-        self._jobs = jobs
+    def __init__(self, services: Services, models: Batched[Run, RunModels[ModelRun]], departures: Departures) -> None:
+        self._jobs = services.jobs
+        self._admin = services.admin
+        self._figures = services.figures
+        self._looked_back = 0
         self._models = models
         self._departures = departures
+
+    @cached_property
+    def _seen(self) -> Batched[int, frozenset[str]]:
+        return Batched(self._load_seen, self._departures)
 
     @cached_property
     def _nodes(self) -> Batched[tuple[Run, NodeGroup], RunNodes]:
@@ -156,6 +168,31 @@ class RunResultLoaders:
         found = await self._jobs.run_graphs(list(keys.values()), finished)
         return {one: found[key] for one, key in keys.items()}
 
+    def may_look_back(self) -> bool:
+        """Whether the histories of what an unknown id may name are read: for the first hundred ids of a request. Each
+        may be of any package, and so a history for each package."""
+        self._looked_back += 1
+        return self._looked_back <= _MOST_LOOKED_BACK
+
+    async def models_seen(self, environment_id: int) -> frozenset[str]:
+        """The unique ids of models that runs of an environment had, and that it may no longer hold: of all runs in an
+        archive, without those that it holds; through dbt's API of the newest 20 completed ones."""
+        return await self._seen.load(environment_id)
+
+    async def _load_seen(self, environment_ids: list[int]) -> Mapping[int, frozenset[str] | GatewayError]:
+        if self._figures.are_known:
+            return await self._figures.models_gone(environment_ids)
+        found = await gather(self._seen_in_runs(one) for one in environment_ids)
+        return dict(zip(environment_ids, found, strict=True))
+
+    async def _seen_in_runs(self, environment_id: int) -> frozenset[str] | GatewayError:
+        try:
+            listing = await self._admin.ended_runs(environment_id)
+        except GatewayError as failure:
+            return failure
+        newest = [run for run in listing.runs if run.status.is_final][:_RUNS_THAT_TELL]
+        return _models_of(await self._models.load_all(newest))
+
     async def _load_nodes(
         self, groups: list[tuple[Run, NodeGroup]]
     ) -> Mapping[tuple[Run, NodeGroup], RunNodes | GatewayError]:
@@ -179,3 +216,11 @@ def _statuses_in(found: FoundResults, unique_ids: Collection[str]) -> Mapping[st
     for error in found.failures.values():
         raise error
     return {one.unique_id: one.status for one in found.results if one.unique_id in unique_ids}
+
+
+def _models_of(runs: Sequence[RunModels[ModelRun] | GatewayError]) -> frozenset[str] | GatewayError:
+    """The models of all these runs; the error of one that cannot be read."""
+    failed = next((one for one in runs if isinstance(one, GatewayError)), None)
+    if failed is not None:
+        return failed
+    return frozenset(model.unique_id for one in runs if isinstance(one, RunModels) for model in one.models)

@@ -22,6 +22,7 @@ from gateway.loading.histories import HistoryRequest
 from gateway.loading.model_reading import RankedModels
 from gateway.loading.suggestions import ids_of, named_models, unknown
 from gateway.queries.projects import deployment_of, ensure_decided
+from gateway.queries.removed_models import find_removed
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.run_rows import RunKey
 
@@ -159,13 +160,18 @@ async def find_model(context: FieldContext, given: str, deployment: DeploymentEn
 
 
 async def _find_among_all(context: FieldContext, given: str, projects: Sequence[Project]) -> Model:
-    """The model that an id names among all models of these projects, should dbt not have listed its package; else the
-    error with the ids that are close is raised."""
+    """The model that an id names among all models of these projects, should dbt not have listed its package; else
+    among those that were removed from them; else the error with the ids that are close is raised."""
     environments = await context.of_each(projects, context.loaders.models)
     found = find_named(given, environments)
     if found is not None:
         return found
-    raise context.own_failure or await unknown(context, "model", given, ids_of(environments))
+    if context.own_failure:
+        raise context.own_failure
+    removed = await find_removed(context, given, projects)
+    if removed is not None:
+        return removed
+    raise await unknown(context, "model", given, ids_of(environments))
 
 
 async def model_with_id(context: FieldContext, model_id: str) -> Model:
@@ -182,7 +188,9 @@ async def model_with_id(context: FieldContext, model_id: str) -> Model:
     if named is None:
         ensure_decided(known, project_id)
     found = (await context.loaders.models_named(named, model_id)).by_id.get(model_id) if named else None
-    if found:
+    if found is None and named is not None:
+        found = await find_removed(context, model_id, [named])
+    if found is not None and found.id == model_id:
         return found
     unread = [known.unread[one.environment_id] for one in here if one.environment_id in known.unread]
     if unread and not named:

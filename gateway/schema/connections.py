@@ -17,6 +17,7 @@ PROJECTS_PAGE = 25
 100 models and 100 jobs with 10 runs each."""
 RUNS_PAGE = 10
 JOBS_OF_A_MODEL = 10
+REMOVED_PAGE = 20
 LARGEST_PAGE = 5_000
 
 
@@ -29,6 +30,7 @@ FirstProjects = Annotated[int | None, strawberry.argument(description=_first(PRO
 FirstRuns = Annotated[int | None, strawberry.argument(description=_first(RUNS_PAGE, 500))]
 FirstRunsOfModel = Annotated[int | None, strawberry.argument(description=_first(RUNS_PAGE, 100))]
 FirstJobsOfModel = Annotated[int | None, strawberry.argument(description=_first(JOBS_OF_A_MODEL))]
+FirstRemoved = Annotated[int | None, strawberry.argument(description=_first(REMOVED_PAGE))]
 After = Annotated[str | None, strawberry.argument(description="Return items after this cursor.")]
 Last = Annotated[
     int | None,

@@ -14,7 +14,17 @@ from gateway.hierarchy import runtime_series as series_facts
 from gateway.hierarchy import source as source_facts
 from gateway.hierarchy.resource import ALWAYS_SHOWN, LineageDirection, Walk, ensure_walk
 from gateway.hierarchy.timed_models import TimedModel
-from gateway.queries import freshness, jobs, lineage, models, projects, resources, run_models, runtime_series
+from gateway.queries import (
+    freshness,
+    jobs,
+    lineage,
+    models,
+    projects,
+    removed_models,
+    resources,
+    run_models,
+    runtime_series,
+)
 from gateway.schema.arguments import RunsOfModelFilter
 from gateway.schema.connections import (
     JOBS_OF_A_MODEL,
@@ -33,7 +43,7 @@ from gateway.schema.costs import about, dear, holding, paged, sliced_by
 from gateway.schema.enums import ResourceType, RunStatus
 from gateway.schema.inputs import search_filter
 from gateway.schema.job import Job
-from gateway.schema.lazy import LazyFreshness, LazyModel, LazyProject
+from gateway.schema.lazy import LazyFreshness, LazyModel, LazyProject, LazyRun
 from gateway.schema.model_run import ModelRun
 from gateway.schema.nullability import NON_NULL
 from gateway.schema.orders import NEWEST_MODEL_RUN, OrderJobsBy, order_of_jobs
@@ -118,6 +128,10 @@ class Model(Resource):
         description="Whether dbt enforces the model's contract; null where dbt does not say."
     )
     meta: JSON | None = strawberry.field(description="The model's meta, verbatim; null when it has none.")
+    removed: bool = strawberry.field(
+        description="True when the project no longer defines the model. Only `model(id:)`, `removedModels` and "
+        "references lead to such models, and all that is known of them is what their runs left."
+    )
 
     @strawberry.field(description="Who may refer to the model; null where dbt does not say.")
     def access(self, parent: Parent) -> ModelAccess | None:
@@ -230,6 +244,14 @@ class Model(Resource):
     )
     async def last_run(self, parent: Parent, info: Info) -> model_facts.ModelRun | None:
         return await models.last_model_run(field_context(info), parent)
+
+    @strawberry.field(
+        description="The run of its last attempt, whatever its outcome: of a removed model the last that had it. Null "
+        "when it never ran, or dbt no longer lists the run.",
+        graphql_type=LazyRun | None,
+    )
+    async def last_seen_run(self, parent: Parent, info: Info) -> job_facts.Run | None:
+        return await removed_models.last_seen_run(field_context(info), parent)
 
     @strawberry.field(
         description="The last successful run of the model: its runtime, start and end belong together; null when it "

@@ -9,7 +9,7 @@ from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import source as source_facts
 from gateway.hierarchy.ranking import Ranked
-from gateway.queries import jobs, models, rankings, resources, sources
+from gateway.queries import jobs, models, rankings, removed_models, resources, sources
 from gateway.queries.rankings import RankingArguments, ShownModel
 from gateway.queries.resources import Resource as AnyResource
 from gateway.schema.arguments import (
@@ -27,11 +27,13 @@ from gateway.schema.arguments import (
 )
 from gateway.schema.connections import (
     DEFAULT_PAGE,
+    REMOVED_PAGE,
     RUNS_PAGE,
     After,
     Before,
     Connection,
     First,
+    FirstRemoved,
     FirstRuns,
     Last,
     PartlyKnownConnection,
@@ -107,6 +109,25 @@ class Project:
         return await cut_in_order(
             found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID, place=info.path.as_list
         )
+
+    @strawberry.field(
+        description="Models the project once had, last seen first. An archive reaches back to its first run, dbt's API "
+        "to the environment's newest 20 completed runs. What only CI built is left out.",
+        graphql_type=Connection[Model] | None,
+        directives=[NON_NULL, *dear(5), *paged(REMOVED_PAGE)],
+    )
+    async def removed_models(
+        self,
+        parent: Parent,
+        info: Info,
+        first: FirstRemoved = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[model_facts.Model]:
+        page = page_arguments(first, after, last, before, default=REMOVED_PAGE)
+        found = await removed_models.removed_models(field_context(info), parent)
+        return cut(found, removed_models.LAST_SEEN, page, arrived_in=removed_models.LAST_SEEN, place=info.path.as_list)
 
     @strawberry.field(
         description="Everything the project defines, ordered by unique id, and so by type: models, seeds, snapshots, "

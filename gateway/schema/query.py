@@ -95,7 +95,11 @@ class Query:
     ) -> project_facts.Project:
         return await projects.find_project(field_context(info), id, environment or None)
 
-    @strawberry.field(description="One model.", graphql_type=Model | None, directives=[NON_NULL])
+    @strawberry.field(
+        description="One model; of one that was renamed or removed what its runs left (see Model.removed).",
+        graphql_type=Model | None,
+        directives=[NON_NULL],
+    )
     async def model(
         self, info: Info, id: ModelId, environment: WantedEnvironment = strawberry.UNSET
     ) -> model_facts.Model:

@@ -144,6 +144,9 @@ class DiscoveryHistory:
     async def model_counts(self, environment_ids: Sequence[int]) -> None:
         """None: who counts models lists them too, as a rule, and they are read once for both."""
 
+    async def models_gone(self, environment_ids: Sequence[int]) -> None:
+        """None: an environment lists the models that it holds, and a history is that of one model."""
+
 
 M = TypeVar("M", ModelRun, BuiltModel)
 

@@ -39,6 +39,10 @@ class RunFigures:
         counts: Kind[int, int] = Kind("model count", environment_of=lambda one: one)
         self._means: FactsCache[_MeansKey, Stamped[MeanRuntimes]] = FactsCache(tiers, means)
         self._counts: Revisioned[int] = Revisioned(environments, self._count_models, tiers, counts)
+        gone: Kind[int, tuple[str, ...]] = Kind(
+            "models gone", lambda found: 100 + sum(map(len, found)) + 60 * len(found), lambda one: one
+        )
+        self._gone: Revisioned[tuple[str, ...]] = Revisioned(environments, self._read_gone, tiers, gone)
         self.are_known = history.source == "ARCHIVE"
 
     async def mean_runtimes(
@@ -71,6 +75,15 @@ class RunFigures:
         """See RunHistory."""
         current_usage().history_sources.add(self._history.source)
         return await self._counts.get(environment_ids)
+
+    async def models_gone(self, environment_ids: Sequence[int]) -> dict[int, frozenset[str] | GatewayError]:
+        """See RunHistory."""
+        current_usage().history_sources.add(self._history.source)
+        found = await self._gone.get(environment_ids)
+        return {one: names if isinstance(names, GatewayError) else frozenset(names) for one, names in found.items()}
+
+    async def _read_gone(self, environment_ids: list[int]) -> Mapping[int, tuple[str, ...] | GatewayError]:
+        return await self._history.models_gone(environment_ids) or {}
 
     async def _count_models(self, environment_ids: list[int]) -> Mapping[int, int | GatewayError]:
         return await self._history.model_counts(environment_ids) or {}

@@ -108,3 +108,7 @@ class RunHistory(Protocol):
 
     async def model_counts(self, environment_ids: Sequence[int]) -> Mapping[int, int | GatewayError] | None:
         """How many models each environment has; None where all of them would have to be read for it."""
+
+    async def models_gone(self, environment_ids: Sequence[int]) -> Mapping[int, tuple[str, ...] | GatewayError] | None:
+        """The unique ids of models that ran in each environment and that it no longer holds, ordered; None where the
+        models of all runs would have to be read for it."""

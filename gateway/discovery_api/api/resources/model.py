@@ -39,7 +39,7 @@ from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.hierarchy.resource import ALWAYS_SHOWN, MOST_LEVELS, MOST_RESOURCES, Walk
 from gateway.loading.field_context import FieldContext
 from gateway.loading.projection import Projection
-from gateway.queries import freshness, jobs, lineage, models, resources, run_models, runtime_series
+from gateway.queries import freshness, jobs, lineage, models, removed_models, resources, run_models, runtime_series
 from gateway.services.models.model_details import DETAIL_FIELDS
 
 if TYPE_CHECKING:
@@ -117,6 +117,15 @@ class Model(ModelState):
             return [(last, await _run_or_none(field_context, last))] if last else []
 
         return next(iter(self._client.ask(question, self._show_runs)), None)
+
+    def get_last_seen_run(self) -> Run | None:
+        """The run of its last attempt: of a removed model the last that had it. None when it never ran, or dbt no
+        longer lists the run."""
+        known = self._facts
+        return self._client.ask(
+            lambda field_context: removed_models.last_seen_run(field_context, known),
+            lambda found: Run.of(found, self._client) if found else None,
+        )
 
     def get_runs(
         self,

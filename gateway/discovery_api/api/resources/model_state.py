@@ -17,6 +17,7 @@ from gateway.loading.field_context import FieldContext
 from gateway.loading.projection import Projection
 from gateway.queries import models
 from gateway.queries.projects import project_of_environment
+from gateway.queries.removed_models import find_removed
 from gateway.services.models.model_pages import OPTIONAL_FIELDS
 
 _DESCRIBED = Projection(OPTIONAL_FIELDS)
@@ -62,6 +63,8 @@ class ModelState:
             return await models.find_model(field_context, self.model_id, self._environment)
         project = await project_of_environment(field_context, self._known.environment_id)
         found = await models.applied_model_alone(field_context, project, self._known.unique_id)
+        if found is None and project is not None:
+            found = await find_removed(field_context, self._known.unique_id, [project])
         if found is None:
             raise NotFound(f"{self.model_id} has been removed from its environment.", kind="model", id=self.model_id)
         return found
@@ -70,6 +73,11 @@ class ModelState:
     def unique_id(self) -> str:
         """dbt's unique id, model.package.name; packages repeat across projects."""
         return self._facts.unique_id
+
+    @property
+    def removed(self) -> bool:
+        """Whether its project no longer defines it; all that is known of it then is what its runs left."""
+        return self._facts.removed
 
     @property
     def name(self) -> str:

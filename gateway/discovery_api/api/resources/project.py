@@ -33,7 +33,7 @@ from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.hierarchy.project import Project as Facts
 from gateway.hierarchy.resource import ResourceFilter
 from gateway.loading.field_context import FieldContext
-from gateway.queries import jobs, models, rankings, resources, sources
+from gateway.queries import jobs, models, rankings, removed_models, resources, sources
 from gateway.queries.projects import find_project
 
 
@@ -114,6 +114,19 @@ class Project:
         wanted, project = models_filter(filter, criteria), self._facts
         return self._client.ask(
             lambda field_context: models.select_models(field_context, [project], wanted),
+            lambda found: [Model.of(one, self._client) for one in found],
+            refresh=refresh,
+        )
+
+    def get_removed_models(self, *, refresh: bool = False) -> list[Model]:
+        """The models that it once had, last seen first: `last_run_…` of each is the last run that had it.
+
+        An archive reaches back to its first run, dbt's API to the environment's newest 20 completed runs. What only CI
+        built is left out.
+        """
+        project = self._facts
+        return self._client.ask(
+            lambda field_context: removed_models.removed_models(field_context, project),
             lambda found: [Model.of(one, self._client) for one in found],
             refresh=refresh,
         )

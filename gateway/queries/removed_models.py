@@ -1,0 +1,103 @@
+"""Questions about models that their environment no longer holds: renamed or removed ones, by what their runs left."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from gateway.errors import GatewayError, NotFound
+from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.model import Model, ModelRun
+from gateway.hierarchy.model_ids import model_ids, unique_ids_meant
+from gateway.hierarchy.model_index import EnvironmentModels, find_named
+from gateway.hierarchy.ordering import Direction, ModelOrderField, model_order
+from gateway.hierarchy.project import Project
+from gateway.hierarchy.removed_model import removed_model
+from gateway.hierarchy.unique_ids import package_of, qualified_name
+from gateway.loading.field_context import FieldContext
+from gateway.loading.histories import HistoryRequest
+from gateway.services.models.model_histories import HistoryKey
+
+_RUNS_LOOKED_AT = 10
+"""Of each model, for the newest that was no CI and the last success."""
+
+
+LAST_SEEN = model_order(ModelOrderField.LAST_RUN_TIME, Direction.DESC)
+
+
+async def find_removed(context: FieldContext, given: str, projects: Sequence[Project]) -> Model | None:
+    """The removed model that an id names, in any of its forms; None when no history of these projects has it.
+
+    The history of every unique id that may be meant is read: one document, or two SQL statements for each project; for
+    the first hundred ids of a request. Raises AmbiguousId, or the error of a history that cannot be read.
+    """
+
+    if not context.loaders.results.may_look_back():
+        return None
+
+    async def of_project(project: Project) -> EnvironmentModels:
+        applied = (await context.loaders.models_named(project, given)).by_unique_id
+        packages = (await context.loaders.projects()).packages_of(project)
+        return await _removed(context, project, unique_ids_meant(given, project.id, packages), applied)
+
+    found = find_named(given, await context.of_each(projects, of_project))
+    if found is None and context.own_failure:
+        raise context.own_failure
+    return found
+
+
+async def removed_models(context: FieldContext, project: Project) -> list[Model]:
+    """The models that a project once had, last seen first, then by id. An archive has all that ever ran in the
+    environment, Discovery those of its newest 20 runs (see RunResultLoaders.models_seen)."""
+    applied = (await context.loaders.models(project)).by_unique_id
+    seen = await context.loaders.results.models_seen(project.environment_id)
+    return LAST_SEEN.sort((await _removed(context, project, sorted(seen), applied)).models)
+
+
+async def last_seen_run(context: FieldContext, model: Model) -> Run | None:
+    """The run of a model's last attempt; None when it never ran, or the run is no longer listed."""
+    if model.last_run is None or model.last_run.run_id is None:
+        return None
+    try:
+        return await context.loaders.run(model.last_run.run_id)
+    except NotFound:
+        return None
+
+
+async def _removed(
+    context: FieldContext, project: Project, unique_ids: Iterable[str], applied: Collection[str]
+) -> EnvironmentModels:
+    """Those of the unique ids that the environment does not hold, and that a run other than one of CI had."""
+    histories = await _histories(context, project.environment_id, [one for one in unique_ids if one not in applied])
+    jobs = await context.loaders.jobs() if any(histories.values()) else {}
+    seen = {one: _outside_ci(runs, jobs) for one, runs in histories.items()}
+    gone = {one: runs for one, runs in seen.items() if runs}
+    packages = (await context.loaders.projects()).packages_of(project)
+    ids = model_ids(project.id, {*gone, *applied})
+    models = [
+        # A short id would not lead back to a package that the environment no longer has.
+        removed_model(
+            ids[one] if package_of(one) in packages else f"{project.id}.{qualified_name(one)}", project.id, runs
+        )
+        for one, runs in gone.items()
+    ]
+    return EnvironmentModels(project.id, project.environment_id, models)
+
+
+async def _histories(
+    context: FieldContext, environment_id: int, unique_ids: Sequence[str]
+) -> Mapping[str, tuple[ModelRun, ...]]:
+    if not unique_ids:
+        return {}
+    keys = tuple(HistoryKey(environment_id, one) for one in unique_ids)
+    found = await context.loaders.histories(HistoryRequest(keys, _RUNS_LOOKED_AT))
+    histories: dict[str, tuple[ModelRun, ...]] = {}
+    for key, runs in found.items():
+        if isinstance(runs, GatewayError):
+            raise runs
+        histories[key.unique_id] = runs
+    return histories
+
+
+def _outside_ci(runs: Sequence[ModelRun], jobs: Mapping[int, Job]) -> list[ModelRun]:
+    """What a proposed change builds was never part of the project."""
+    return [run for run in runs if not (run.job_id in jobs and jobs[run.job_id].is_ci)]
