@@ -114,7 +114,8 @@ async def test_unknown_references_cost_one_document_and_no_more_models(
     reply = await large.ask(REFERENCES, refs=refs)
     assert set(reply.codes.values()) == {"NOT_FOUND"}
     assert len(reply.codes) == 50
-    assert large.upstream.operations == {**PROJECTS, "EnvironmentModels": 1}
+    # None of them was a model once: their histories, as those of a model of the package of each project, are one more.
+    assert large.upstream.operations == {**PROJECTS, "EnvironmentModels": 1, "ModelHistories": 1}
     assert rows == []
 
 
@@ -145,13 +146,13 @@ async def test_every_model_of_the_demo_is_found_by_each_of_its_names(gateway: Ga
     assert sorted(rows) == sorted(model.unique_id for model in oracle.models), "each is read once"
 
 
-async def test_an_unknown_id_reads_one_document_more_for_ids_that_are_close(gateway: Gateway) -> None:
+async def test_an_unknown_id_reads_all_ids_and_the_history_of_a_model_that_may_be_gone(gateway: Gateway) -> None:
     reply = await gateway.ask(ONE, id="finance.rpt_ar_agin")
     assert reply.codes == {"model": "NOT_FOUND"}
     assert "Did you mean finance.rpt_ar_aging" in reply.errors[0]["message"]
-    assert gateway.upstream.operations == {**PROJECTS, "EnvironmentModels": 2}
+    assert gateway.upstream.operations == {**PROJECTS, "EnvironmentModels": 2, "ModelHistories": 1}
     assert (await gateway.ask(ONE, id="finance.rpt_ar_agin")).errors == reply.errors
-    assert gateway.upstream.operations == {**PROJECTS, "EnvironmentModels": 2}
+    assert gateway.upstream.operations == {**PROJECTS, "EnvironmentModels": 2, "ModelHistories": 1}
 
 
 @pytest.mark.parametrize("model_id", ["finance." + "x" * 5_000, "finance.", "model.finance." + "y" * 301])
