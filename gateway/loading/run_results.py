@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import GatewayError
-from gateway.hierarchy.job import Run
+from gateway.hierarchy.job import Run, newest_first
 from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.node_result import RESULT_TYPES, NodeResult
 from gateway.hierarchy.resource_type import ResourceType, resource_type_of
@@ -187,11 +187,20 @@ class RunResultLoaders:
 
     async def _seen_in_runs(self, environment_id: int) -> frozenset[str] | GatewayError:
         try:
-            listing = await self._admin.ended_runs(environment_id)
+            listed = await self._listed_runs(environment_id)
         except GatewayError as failure:
             return failure
-        newest = [run for run in listing.runs if run.status.is_final][:_RUNS_THAT_TELL]
+        newest = [run for run in listed if run.status.is_final][:_RUNS_THAT_TELL]
         return _models_of(await self._models.load_all(newest))
+
+    async def _listed_runs(self, environment_id: int) -> Sequence[Run]:
+        """The last runs of an environment; without the Admin API those of its jobs, which bear the only traces."""
+        if not self._admin.inferred:
+            return (await self._admin.ended_runs(environment_id)).runs
+        jobs = [one.id for one in (await self._admin.jobs()).values() if one.environment_id == environment_id]
+        recent = (await self._admin.recent_runs(jobs, _RUNS_THAT_TELL)).values()
+        runs = (run for some in recent if isinstance(some, tuple) for run in some)
+        return newest_first(run for run in runs if run.environment_id == environment_id)
 
     async def _load_nodes(
         self, groups: list[tuple[Run, NodeGroup]]

@@ -7,11 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from benchmarks.platform_process import run_platform
 from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.client import Client
 from gateway.discovery_api.connection import ConnectionOptions
 from gateway.settings import Settings
+from gateway.settings.entries import ProjectSetting
 from tests.conftest import stored
 from tests.figures.small_archive import DAY, STAGING, Command, Did, SmallArchive
 from tests.history.statements import noted_statements
@@ -252,3 +255,24 @@ def test_python_finds_the_same(store: str, source: str) -> None:
         assert (model.removed, run.run_id if run else None) == (True, run_of(RENAMED - 1))
         assert model.refresh().runtime == seconds_of(RENAMED - 1)
         assert len(model.get_runs(100)) == RENAMED + 1
+
+
+@pytest.mark.slow
+async def test_without_the_admin_api_nobody_says_what_was_ci(store: str) -> None:
+    with run_platform(store) as platform:
+        settings = Settings(
+            discovery_url=f"{platform.url}/graphql",
+            account_id=platform.account_id,
+            service_token=SecretStr("metadata only"),
+            projects=(ProjectSetting(name="Shop", production_environment_id=11),),
+        )
+        async with serving(settings) as gateway:
+            listed = (await gateway.data(GONE))["project"]["removedModels"]["nodes"]
+    assert {one["id"]: one["lastSeenRun"]["id"] for one in listed} == {
+        "shop.old_orders": "900",
+        "shop.proposal": "900",
+        "shop.left.only": run_of(LAST_OF_TWINS),
+        "shop.shop.twin": run_of(LAST_OF_TWINS),
+        "shop.util.twin": run_of(LAST_OF_TWINS),
+        "shop.legacy": run_of(LAST_OF_LEGACY),
+    }
