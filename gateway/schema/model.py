@@ -130,7 +130,7 @@ class Model(Resource):
     meta: JSON | None = strawberry.field(description="The model's meta, verbatim; null when it has none.")
     removed: bool = strawberry.field(
         description="True when the project no longer defines the model. Only `model(id:)`, `removedModels` and "
-        "references lead to such models, and all that is known of them is what their runs left."
+        "references lead to such models, and all that is known of them is what their newest ten runs left."
     )
 
     @strawberry.field(description="Who may refer to the model; null where dbt does not say.")
