@@ -25,8 +25,9 @@ SCHEMA = read_schema()
 QUESTIONS = (
     '{ account { projects(filter: {tags: ["daily"]}) { totalCount } models(first: 1) { totalCount } jobs { totalCount }'
     "  sources { nodes { id } } slowestModels { rank } longestRunningJobs { rank } } }",
-    '{ project(id: "finance") { models { totalCount } resources { totalCount } jobs { totalCount }'
-    "  sources { totalCount } modelCount jobCount slowestModels { rank } longestRunningJobs { rank } } }",
+    '{ project(id: "finance") { models { totalCount } resources { totalCount } removedModels { totalCount }'
+    "  jobs { totalCount } sources { totalCount } modelCount jobCount slowestModels { rank }"
+    "  longestRunningJobs { rank } } }",
     '{ model(id: "MODEL") { runs { nodes { run { id } } } jobs { totalCount } tests { id } upstream { id }'
     "  downstream { id } lineage { leftOut } freshness { status } runtimeSeries { points { runtime } }"
     "  changePoints { id } } }",
