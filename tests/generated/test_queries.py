@@ -15,7 +15,7 @@ COUNT = 2_500
 
 @pytest.fixture(scope="module")
 def queries(oracle: Oracle) -> list[str]:
-    generator = QueryGenerator(7, read_schema(), demo_values(oracle))
+    generator = QueryGenerator(8, read_schema(), demo_values(oracle))
     return [generator.query()[0] for _ in range(COUNT)]
 
 
