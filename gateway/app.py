@@ -223,6 +223,7 @@ def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None, models: 
         concurrent_operations=settings.concurrent_operations,
         tracing=tracing,
         response_cache_bytes=settings.response_cache_bytes,
+        compression=settings.compression,
     )
     return EdgePolicy(
         allowed_hosts=settings.allowed_hosts,

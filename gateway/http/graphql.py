@@ -17,6 +17,8 @@ from gateway.concurrency.checkpoints import STEPS_PER_TURN, checkpoint
 from gateway.errors import GatewayError
 from gateway.execution.request import Answer, Caller, Executor, GraphQLParams
 from gateway.http.authentication import Authenticator, caller_of
+from gateway.http.compression import HEADERS as COMPRESSED
+from gateway.http.compression import SHORTEST, compress
 from gateway.http.errors import LimitExceeded, MethodRefused, OperationUnresolved, Overloaded
 from gateway.http.limits.variables import check_variables
 from gateway.http.negotiation import Accept, MediaType, accepted_streams, negotiate, read_accept
@@ -28,7 +30,7 @@ from gateway.http.request.max_age import max_age_of
 from gateway.http.request.parameters import Parameters, parameters_of_body, parameters_of_query_string
 from gateway.http.request.persisted import PersistedDocuments, TrustedDocuments, manifest_of_texts
 from gateway.http.request.strict_json import JsonBounds, read_json
-from gateway.http.response_cache.freshness import CacheControl, condition_of, fixed_headers, is_unmodified
+from gateway.http.response_cache.freshness import CacheControl, condition_of, end_of_data, fixed_headers, is_unmodified
 from gateway.http.response_cache.replay import Answered, Dependencies, Replay
 from gateway.http.response_cache.response_cache import ResponseCache
 from gateway.http.responses import answer_reply, refusal_reply
@@ -58,6 +60,7 @@ class EndpointPolicy:
     `explorer_path` is where a browser that opens the endpoint is sent; None: nowhere. `tracing` says
     where spans go; None: there are none. `response_cache_bytes` of answers are kept to be given again (see
     response_cache). `public_answers` are the same for everybody, and may be kept by caches that several people share.
+    With `compression` clients that take gzip get answers in it.
     """
 
     body: BodyLimits = field(default_factory=BodyLimits)
@@ -75,6 +78,7 @@ class EndpointPolicy:
     tracing: Tracing | None = None
     response_cache_bytes: int = 0
     public_answers: bool = False
+    compression: bool = False
 
 
 class GraphQLEndpoint:
@@ -110,6 +114,7 @@ class GraphQLEndpoint:
             has_room=lambda: self._in_flight < policy.concurrent_operations,
             tracing=policy.tracing,
             freshness=self._freshness,
+            compression=policy.compression,
         )
         self.replay = Replay(dependencies, ResponseCache(policy.response_cache_bytes, self._persisted))
 
@@ -192,12 +197,21 @@ class GraphQLEndpoint:
         self._forget_invalid(params, answer)
         seen.codes = codes_of(answer.errors) if answer.errors else ()
         seen.way = answer.way if answer.executed else None
+        return await self._finish(scope, headers, Answered(params, price, caller, answer, reply), seen)
+
+    async def _finish(self, scope: Scope, headers: Headers, answered: Answered, seen: RequestRecord) -> Response:
+        """The response as it leaves, once what may be given again of it is kept."""
+        answer, reply = answered.answer, answered.response
         is_get = seen.method == "GET" and reply.status_code == 200
         if is_get:
-            given = self._freshness.headers(answer, bytes(reply.body), media_type.header.encode())
+            given = self._freshness.headers(answer, bytes(reply.body), reply.headers["content-type"].encode())
             reply.raw_headers = [*fixed_headers(reply.raw_headers), *given]
-        self.replay.remember(scope, Answered(params, price, caller, answer, reply), seen)
-        return (_unmodified(reply, headers) if is_get else None) or reply
+        self.replay.remember(scope, answered, seen)
+        unmodified = _unmodified(reply, headers) if is_get else None
+        if unmodified is not None:
+            return unmodified
+        is_whole = answer.executed and not answer.errors and len(reply.body) >= SHORTEST
+        return await _compressed(reply, answer) if is_whole and self.replay.compresses(headers.raw) else reply
 
     def _understand(
         self, parameters: Parameters, seen: RequestRecord, caller: Caller, max_age: float | None = None
@@ -332,3 +346,13 @@ def _unmodified(reply: Response, headers: Headers) -> Response | None:
     unmodified = Response(status_code=304)
     unmodified.raw_headers = list(given.items())
     return unmodified
+
+
+async def _compressed(reply: Response, answer: Answer) -> Response:
+    body = bytes(reply.body)
+    end = end_of_data(body, answer) or len(body)
+    start = await compress(body[:end])
+    sent = Response(start.data + start.end(body[end:]), reply.status_code)
+    length = (b"content-length", b"%d" % len(sent.body))
+    sent.raw_headers = [*(one for one in reply.raw_headers if one[0] != b"content-length"), *COMPRESSED, length]
+    return sent

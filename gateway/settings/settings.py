@@ -217,6 +217,7 @@ class Settings(BaseSettings):
     response_cache_bytes: int = Field(
         default=64 * 1024 * 1024, ge=0, description="Bytes of answers kept to be given again as they are; 0: none."
     )
+    compression: bool = Field(default=True, description="Whether answers from 1 KiB on are sent as gzip where taken.")
     concurrent_operations: int = Field(
         default=200, ge=1, description="Operations one process executes at once; more are refused with 503."
     )
@@ -225,9 +226,7 @@ class Settings(BaseSettings):
         description="Seconds requests may wait for their turn in a busy process, on average; beyond that fewer "
         "operations run at once, and more requests are refused with 503.",
     )
-    fast_path: bool = Field(
-        default=True, description="Whether operations are compiled; answers are the same without, and slower."
-    )
+    fast_path: bool = Field(default=True, description="Whether operations are compiled; answers are the same without.")
     connections: int = Field(default=1000, ge=1, description="Connections one process holds; more get 503.")
     connections_per_address: int | None = Field(
         default=None,

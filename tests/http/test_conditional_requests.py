@@ -72,7 +72,7 @@ async def test_an_answer_is_fresh_while_its_facts_are_believed(app: Starlette, e
 async def test_each_caller_and_media_type_has_its_own(app: Starlette) -> None:
     replies = [await get(app) for _ in range(KEPT_TIMES)]
     varying = {one.strip().lower() for one in replies[-1].headers["vary"].split(",")}
-    assert varying == {"accept", "origin", "authorization", "x-api-key", "x-dbt-token"}
+    assert varying == {"accept", "accept-encoding", "origin", "authorization", "x-api-key", "x-dbt-token"}
     assert len({one.headers["etag"] for one in replies}) == 1
     other = await get(app, accept="application/graphql-response+json")
     assert other.headers["etag"] != replies[0].headers["etag"]
@@ -81,7 +81,10 @@ async def test_each_caller_and_media_type_has_its_own(app: Starlette) -> None:
 async def test_an_open_gateway_lets_shared_caches_keep_answers(executor: Changing) -> None:
     policy = EdgePolicy(endpoint=EndpointPolicy(), authenticator=EverybodyAuthenticator())
     reply = await send(create_edge(executor, policy, Readable()), "GET", GREETING)
-    assert (reply.headers["cache-control"], reply.headers["vary"]) == ("public, max-age=20", "Accept, Origin")
+    assert (reply.headers["cache-control"], reply.headers["vary"]) == (
+        "public, max-age=20",
+        "Accept, Accept-Encoding, Origin",
+    )
 
 
 async def test_who_holds_the_answer_hears_so_without_it(app: Starlette, executor: Changing) -> None:

@@ -26,6 +26,8 @@ async def events(http: httpx2.AsyncClient, url: str, query: str, **headers: str)
         assert response.status_code == 200, await response.aread()
         assert response.headers["content-type"] == "text/event-stream"
         assert response.headers["cache-control"] == "no-store"
+        assert "gzip" in response.request.headers["accept-encoding"]
+        assert "content-encoding" not in response.headers, "an event that waits for more to compress is late"
         yield _read(response)
 
 

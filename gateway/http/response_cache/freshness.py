@@ -18,8 +18,8 @@ LONGEST_SECONDS = 60
 """What changes before its time (a webhook, a new revision) ends here at once and elsewhere is not heard of."""
 
 # What the answer depends on beside its address. A public one is the same for everybody.
-_VARY_PUBLIC = b"Accept, Origin"
-_VARY_PRIVATE = b"Accept, Origin, Authorization, X-API-Key, X-dbt-Token"
+_VARY_PUBLIC = b"Accept, Accept-Encoding, Origin"
+_VARY_PRIVATE = b"Accept, Accept-Encoding, Origin, Authorization, X-API-Key, X-dbt-Token"
 _VALIDATORS = (b"etag", b"vary")
 # Hashing takes about a millisecond for each MiB, and nobody else runs meanwhile.
 _LARGEST_TAGGED = 4 * 1024 * 1024

@@ -51,7 +51,8 @@ class KnownRequest:
     """A request that was parsed before: the credentials in it and the audience that they had.
 
     `key` finds its answer in the response cache; None: its answer is never kept. `operation` is what it asks; None
-    where only a kept answer can be replayed. `condition` is its `If-None-Match`.
+    where only a kept answer can be replayed. `condition` is its `If-None-Match`; `takes_gzip` where
+    its answer is compressed.
     """
 
     credentials: Credentials
@@ -59,6 +60,7 @@ class KnownRequest:
     key: Key | None
     operation: KnownOperation | None = None
     condition: bytes | None = None
+    takes_gzip: bool = False
 
 
 class KnownRequests:

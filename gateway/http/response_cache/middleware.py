@@ -13,6 +13,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.authentication import Authenticator, Credentials, credentials_of, known_caller_of
+from gateway.http.compression import HEADERS as COMPRESSED
+from gateway.http.compression import SHORTEST
 from gateway.http.paths import GRAPHQL_PATHS
 from gateway.http.request.body import BODY
 from gateway.http.request.csrf import PREFLIGHT_HEADERS
@@ -73,7 +75,7 @@ class CachedResponses:
             scope[BODY] = question
         audience = request.caller.audience
         key = Key(scope["method"], request.head, question, audience) if question is not None else None
-        kept = self._replay.kept_answer(scope, key, request.credentials) if key else None
+        kept = self._replay.kept_answer(scope, key) if key else None
         if kept is None:
             scope[KEY] = key
             await self._app(scope, receive, send)
@@ -81,19 +83,26 @@ class CachedResponses:
         if kept.tag is not None and is_unmodified(condition_of(scope["headers"]), kept.tag):
             await self._send_unmodified(kept, request.caller, scope, send, began)
             return
+        await self._send_kept(kept, request.caller, scope, send, began)
+
+    async def _send_kept(self, kept: KeptAnswer, caller: Caller, scope: Scope, send: Send, began: float) -> None:
+        is_compressed = len(kept.body) >= SHORTEST and self._replay.compresses(scope["headers"])
+        compressed = await self._replay.responses.compress(kept) if is_compressed else None
         with operation_span(self._tracing, Headers(scope=scope)) as span:
-            tail, record = self._replay.render(kept, request.caller, began)
+            tail, record = self._replay.render(kept, caller, began, compressed)
             if span is not None:
                 span.set_attributes(traced(record))
         length = record.response_bytes
-        headers = [*kept.headers, *self._replay.cache_control(kept), (b"content-length", b"%d" % length)]
+        start = kept.body if compressed is None else compressed.data
+        headers = [*kept.headers, *self._replay.cache_control(kept), *(COMPRESSED if compressed else ())]
+        headers.append((b"content-length", b"%d" % length))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         if length > _LONG:
             # Joining them would copy the answer once more.
-            await send({"type": "http.response.body", "body": kept.body, "more_body": True})
+            await send({"type": "http.response.body", "body": start, "more_body": True})
             await send({"type": "http.response.body", "body": tail})
         else:
-            await send({"type": "http.response.body", "body": kept.body + tail})
+            await send({"type": "http.response.body", "body": start + tail})
 
     async def _send_unmodified(self, kept: KeptAnswer, caller: Caller, scope: Scope, send: Send, began: float) -> None:
         with operation_span(self._tracing, Headers(scope=scope)) as span:

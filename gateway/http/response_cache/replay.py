@@ -9,7 +9,7 @@ all its facts are in memory. Everything else takes the way through the applicati
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -18,7 +18,9 @@ from starlette.types import Scope
 
 from gateway.errors import GatewayError
 from gateway.execution.request import SYNCHRONOUS, Answer, Executor, GraphQLParams
-from gateway.http.authentication import Authenticator, Credentials, credentials_of
+from gateway.http.authentication import Authenticator, credentials_of
+from gateway.http.compression import HEADERS as COMPRESSED
+from gateway.http.compression import SHORTEST, Compressed, takes_gzip
 from gateway.http.operation_cost import OperationCost, priced
 from gateway.http.request.persisted import PersistedDocuments
 from gateway.http.response_cache.freshness import CacheControl, condition_of, fixed_headers, is_unmodified
@@ -52,6 +54,7 @@ class Dependencies:
     has_room: Callable[[], bool]
     tracing: Tracing | None = None
     freshness: CacheControl = field(default_factory=CacheControl)
+    compression: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +91,28 @@ class Replay:
             return self._repeated(kept, known, caller, began)
         return self._run(known.operation, known, caller, began) if known.operation is not None else None
 
-    def kept_answer(self, scope: Scope, key: Key, credentials: Credentials) -> KeptAnswer | None:
+    def compresses(self, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+        """Whether the answer to a request is compressed, if it is long enough."""
+        return self._on.compression and takes_gzip(headers)
+
+    def kept_answer(self, scope: Scope, key: Key) -> KeptAnswer | None:
         """The kept answer under a key; its request is known by its bytes from now on."""
         kept = self.responses.find(key)
         raw = self._raw_request(scope) if kept is not None else None
         if raw is not None:
-            condition = condition_of(scope["headers"])
-            self._remember(raw, KnownRequest(credentials, key.audience, key, condition=condition))
+            self._remember(raw, self._known(scope, key.audience, key))
         return kept
 
-    def render(self, kept: KeptAnswer, caller: Caller, began: float) -> tuple[bytes, RequestRecord]:
+    def render(
+        self, kept: KeptAnswer, caller: Caller, began: float, compressed: Compressed | None = None
+    ) -> tuple[bytes, RequestRecord]:
         """The end of a kept answer's body, and the record of its request, once every observer has seen it."""
         extensions, tail = kept.extensions()
+        start = kept.body
+        if compressed is not None:
+            start, tail = compressed.data, compressed.end(tail)
         record = _record(kept, caller, 200)
-        record.seconds, record.response_bytes = time.perf_counter() - began, len(kept.body) + len(tail)
+        record.seconds, record.response_bytes = time.perf_counter() - began, len(start) + len(tail)
         record.usage = extensions["gateway"]
         self._observe(record)
         return tail, record
@@ -136,19 +147,34 @@ class Replay:
             record=replace(record, status=200),
             edition=self._on.persisted.edition(),
         )
-        condition = condition_of(scope["headers"])
-        self._remember(raw, KnownRequest(credentials_of(scope), caller.audience, key, operation, condition))
+        known = self._known(scope, caller.audience, key, operation)
+        # What is run before it is parsed goes out as it is.
+        if not (known.takes_gzip and len(response.body) >= SHORTEST):
+            self._remember(raw, known)
 
-    def _repeated(self, kept: KeptAnswer, known: KnownRequest, caller: Caller, began: float) -> RawAnswer:
-        if kept.tag is None:
-            tail, record = self.render(kept, caller, began)
-            return RawAnswer(kept.header_lines, record.response_bytes, kept.body, tail)
-        lines = lines_of(self.cache_control(kept))
+    def _known(
+        self, scope: Scope, audience: Hashable, key: Key | None, operation: KnownOperation | None = None
+    ) -> KnownRequest:
+        headers = scope["headers"]
+        return KnownRequest(
+            credentials_of(scope), audience, key, operation, condition_of(headers), self.compresses(headers)
+        )
+
+    def _repeated(self, kept: KeptAnswer, known: KnownRequest, caller: Caller, began: float) -> RawAnswer | None:
+        lines = b"" if kept.tag is None else lines_of(self.cache_control(kept))
         if is_unmodified(known.condition, kept.tag):
             self.render_unmodified(kept, caller, began)
             return RawAnswer(kept.validator_lines + lines, None, b"", b"")
-        tail, record = self.render(kept, caller, began)
-        return RawAnswer(kept.header_lines + lines, record.response_bytes, kept.body, tail)
+        if not known.takes_gzip or len(kept.body) < SHORTEST:
+            tail, record = self.render(kept, caller, began)
+            return RawAnswer(kept.header_lines + lines, record.response_bytes, kept.body, tail)
+        compressed = kept.compressed
+        if compressed is None:
+            # That takes turns of the event loop: the middleware does it.
+            return None
+        end, record = self.render(kept, caller, began, compressed)
+        lines += lines_of(COMPRESSED)
+        return RawAnswer(kept.header_lines + lines, record.response_bytes, compressed.data, end)
 
     def _run(self, operation: KnownOperation, known: KnownRequest, caller: Caller, began: float) -> RawAnswer | None:
         if operation.edition is not self._on.persisted.edition() or not self._on.has_room():

@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.execution.request import Answer, Lasting
+from gateway.http.compression import THOROUGH, Compressed, compress
 from gateway.http.request.persisted import PersistedDocuments
 from gateway.http.response_cache.freshness import end_of_data, lasting_headers, validators_of
 from gateway.telemetry.request_record import RequestRecord
@@ -54,6 +55,7 @@ class KeptAnswer:
     header_lines: bytes = field(init=False)
     tag: bytes | None = field(init=False)
     validator_lines: bytes = field(init=False)
+    compressed: Compressed | None = None
 
     def __post_init__(self) -> None:
         self.header_lines = lines_of(self.headers)
@@ -87,6 +89,19 @@ class ResponseCache:
         """The answer to give again; None when there is none, or it holds no longer."""
         kept = self._answers.peek(key)
         return kept if kept is not None and self._still_holds(kept) else None
+
+    async def compress(self, kept: KeptAnswer) -> Compressed:
+        """A kept answer's body, compressed once."""
+        if kept.compressed is None:
+            compressed = await compress(kept.body, THOROUGH)
+            still_kept = self._answers.peek(kept.key) is kept
+            if not still_kept:
+                return compressed
+            # What it weighs changes, so it is taken out meanwhile.
+            self._answers.pop(kept.key)
+            kept.compressed = compressed
+            self._answers.put(kept.key, kept)
+        return kept.compressed
 
     def offer(
         self, key: Key, answer: Answer, body: bytes, headers: Sequence[tuple[bytes, bytes]], seen: RequestRecord
@@ -127,7 +142,8 @@ def lines_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 
 def _weight(kept: KeptAnswer) -> int:
-    return len(kept.body) + len(kept.key.question) + _OVERHEAD
+    compressed = len(kept.compressed.data) if kept.compressed is not None else 0
+    return len(kept.body) + compressed + len(kept.key.question) + _OVERHEAD
 
 
 def key_of(scope: Scope) -> Key | None:
