@@ -112,7 +112,7 @@ class SharedFacts:
             held = await self.link.run(_held(waiting), 0)
             taken = take(await self.read(waiting))
             waiting = [name for name in waiting if name not in taken]
-            if not held:
+            if not held or not waiting:
                 break
             await asyncio.sleep(_POLL_SECONDS)
 
