@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +18,10 @@ import pytest
 
 from gateway.cli import run as run_command
 from gateway.cli.options import build_parser
+from gateway.cli.questions.answer import TerminalAnswer
+from gateway.cli.questions.asking import answered
+from gateway.discovery_api.api import dbtAccount
+from gateway.discovery_api.exceptions import IncompleteAnswerError, MissingPart, PermissionDeniedError
 from tests.oracle.account import Oracle, meets
 from tests.oracle.failures import read_failures
 from tests.oracle.nodes import read_results
@@ -242,6 +248,61 @@ def test_a_folder_that_holds_no_run_is_one_line(tmp_path: Path, capsys: pytest.C
         shown = capsys.readouterr()
         assert (shown.out, shown.err.count("\n")) == ("", 1)
         assert str(place) in shown.err
+
+
+def test_a_folder_of_which_a_part_cannot_be_read_is_answered_and_the_rest_named(
+    demo_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = next(path.parent for path in sorted(demo_folder.glob("*/*/*/run.json")))
+    shutil.copytree(one, tmp_path / "good")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad/run_results.json").write_text('{"metadata": {"dbt_schema')
+    assert run_command(build_parser().parse_args(["run", "latest", "--artifacts", str(tmp_path), "--json"])) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["run"] == str(json.loads((one / "run.json").read_text("utf-8"))["id"])
+    assert f"not used: {tmp_path / 'bad/run_results.json'}" in shown.err
+
+
+def test_a_dbt_that_cannot_be_reached_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    given = {"DISCOVERY_URL": "http://127.0.0.1:1/graphql", "ADMIN_URL": "http://127.0.0.1:1", "ACCOUNT_ID": "1"}
+    for name, value in {**given, "SERVICE_TOKEN": "dbts_of_the_test", "UPSTREAM_RETRIES": "0"}.items():
+        monkeypatch.setenv(f"GATEWAY_{name}", value)
+    assert run_command(build_parser().parse_args(["longest"])) == 2
+    shown = capfd.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert "127.0.0.1:1 could not be reached" in shown.err
+
+
+def test_an_answer_that_lacks_a_project_is_no_answer(demo_store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What passes a limit in CI must be the whole."""
+
+    def failing(_account: dbtAccount, _options: argparse.Namespace) -> TerminalAnswer:
+        refused = PermissionDeniedError("The token may not read it.", code="UPSTREAM_FORBIDDEN")
+        raise IncompleteAnswerError([], [MissingPart("finance", refused)])
+
+    assert answered(build_parser().parse_args(["slowest", "--store", demo_store]), failing) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert "finance: The token may not read it." in shown.err
+
+
+def test_a_terminal_gets_bars_and_a_pipe_none(ask: Ask, demo_store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        encoding = "utf-8"
+
+        def isatty(self) -> bool:
+            return True
+
+    assert "█" not in ask("slowest").stdout
+    terminal = Terminal()
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert run_command(build_parser().parse_args(["slowest", "--store", demo_store])) == 0
+    lines = terminal.getvalue().splitlines()
+    assert lines[1].endswith("█" * 24)
+    assert all(len(line) <= 120 for line in lines)
 
 
 @pytest.mark.slow

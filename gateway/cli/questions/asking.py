@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import shutil
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
+from gateway.cli.data_source import prepared
 from gateway.cli.questions.answer import Limit, Measure, TerminalAnswer
 from gateway.cli.questions.formats import as_csv, as_json, as_markdown, as_text
 from gateway.cli.terminal import complain
 from gateway.discovery_api.api import Job, Run, dbtAccount
-from gateway.discovery_api.client import DataSource
+from gateway.discovery_api.client import DEFAULT_TIMEOUT, DEFAULT_TTL, Client
+from gateway.discovery_api.connection import ConnectionOptions
 from gateway.discovery_api.exceptions import (
     AuthenticationError,
     DiscoveryApiError,
@@ -23,6 +27,7 @@ from gateway.discovery_api.exceptions import (
 )
 from gateway.discovery_api.models import ProjectFilter, RunFilter
 from gateway.errors import BadUserInput, NotFound
+from gateway.settings import load_settings
 
 Question = Callable[[dbtAccount, argparse.Namespace], TerminalAnswer]
 
@@ -41,7 +46,7 @@ def answered(options: argparse.Namespace, question: Question) -> int:
     A failure is one line on standard error and 2, and nothing is written. Raises GatewayError.
     """
     try:
-        with warnings.catch_warnings(record=True) as noted, _account(options) as account:
+        with _quiet_logs(), warnings.catch_warnings(record=True) as noted, _account(options) as account:
             warnings.simplefilter("always", IncompleteAnswerWarning)
             answer = question(account, options)
     except IncompleteAnswerError as incomplete:
@@ -81,14 +86,28 @@ def run_named(account: dbtAccount, options: argparse.Namespace, word: str) -> Ru
     return newest[0]
 
 
-def _account(options: argparse.Namespace) -> dbtAccount:
-    source = DataSource()
-    if options.artifacts is not None:
-        source["artifacts"] = options.artifacts
-    if options.store is not None:
-        source["store_url"] = options.store
+@contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """Holds back warnings for operators of servers: the one line of the failure says the same."""
+    logger = logging.getLogger("gateway")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def _account(options: argparse.Namespace) -> Iterator[dbtAccount]:
+    """The account that is asked. Files of a folder that could not be used are named on standard error."""
+    settings = load_settings({"artifacts": options.artifacts, "store_url": options.store})
     projects = ProjectFilter(project_ids=options.project) if options.project else None
-    return dbtAccount(options.environment, projects, **source)
+    with ExitStack() as stack:
+        if settings.artifacts is not None:
+            settings = stack.enter_context(prepared(settings)).settings
+        client = Client(ConnectionOptions(settings, DEFAULT_TTL, reading_seconds=DEFAULT_TIMEOUT), DEFAULT_TIMEOUT)
+        yield stack.enter_context(dbtAccount(options.environment, projects, client=client))
 
 
 def _ensure_measured(options: argparse.Namespace, answer: TerminalAnswer) -> None:
