@@ -6,6 +6,7 @@ import argparse
 import csv
 import io
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -275,10 +276,13 @@ def test_a_dbt_that_cannot_be_reached_is_one_line(
     assert "127.0.0.1:1 could not be reached" in shown.err
 
 
-def test_an_answer_that_lacks_a_project_is_no_answer(demo_store: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_answer_that_lacks_a_project_is_no_answer(
+    demo_store: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     """What passes a limit in CI must be the whole."""
 
     def failing(_account: dbtAccount, _options: argparse.Namespace) -> TerminalAnswer:
+        logging.getLogger("gateway.services").warning("dbt refuses, for operators of servers")
         refused = PermissionDeniedError("The token may not read it.", code="UPSTREAM_FORBIDDEN")
         raise IncompleteAnswerError([], [MissingPart("finance", refused)])
 
@@ -286,6 +290,7 @@ def test_an_answer_that_lacks_a_project_is_no_answer(demo_store: str, capsys: py
     shown = capsys.readouterr()
     assert (shown.out, shown.err.count("\n")) == ("", 1)
     assert "finance: The token may not read it." in shown.err
+    assert caplog.records == []
 
 
 def test_a_terminal_gets_bars_and_a_pipe_none(ask: Ask, demo_store: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,8 +311,8 @@ def test_a_terminal_gets_bars_and_a_pipe_none(ask: Ask, demo_store: str, monkeyp
 
 
 @pytest.mark.slow
-def test_the_command_answers_over_the_demo_without_any_option() -> None:
-    command = [sys.executable, "-m", "gateway", "slowest", "--first", "1", "--csv"]
+def test_the_command_answers_in_a_process_of_its_own(demo_store: str) -> None:
+    command = [sys.executable, "-m", "gateway", "slowest", "--first", "1", "--csv", "--store", demo_store]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.startswith("rank,model,")
     assert "marketing.rpt_ltv" in done.stdout
