@@ -23,6 +23,7 @@ OF_HISTORY = {"ModelHistories", "RunModels", "RunOutline", "InvocationArguments"
 
 OF_THE_ARCHIVE_ALONE = {
     "ModelRun": ("step", "rowsAffected"),
+    "Project": ("removedModels",),
     "Job": ("whatIf",),
     "Run": (
         *("nodeResults", "failures", "failureCount", "error", "newlyBroken", "recovered", "timeline", "criticalPath"),
@@ -32,7 +33,7 @@ OF_THE_ARCHIVE_ALONE = {
     "Basis": ("source", "missing"),
 }
 """What Discovery does not know, or not all of; tests/schema compares what it knows (test_node_results, test_failures,
-test_recovery, test_run_analysis)."""
+test_recovery, test_run_analysis), and so does tests/history/test_removed_models."""
 
 
 def common_schema() -> GraphQLSchema:
