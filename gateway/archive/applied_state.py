@@ -65,15 +65,16 @@ def models_gone(connection: Connection, environment_ids: Sequence[int]) -> dict[
     statement for a thousand environments."""
     found: dict[int, list[str]] = {one: [] for one in environment_ids}
     for part in chunks(environment_ids):
+        # Joined, SQLite would look through all of them for each: 16 s where there are 20,000.
         applied = applied_models(part)
+        held = select(applied.c.resource_id).where(applied.c.resource_id.is_not(None))
         query = (
             select(recent_results.c.environment_id, resources.c.unique_id)
             .join(resources, resources.c.id == recent_results.c.resource_id)
-            .outerjoin(applied, applied.c.resource_id == recent_results.c.resource_id)
             .where(
                 recent_results.c.environment_id.in_(part),
                 recent_results.c.kind == "model",
-                applied.c.unique_id.is_(None),
+                recent_results.c.resource_id.not_in(held),
             )
             .order_by(resources.c.unique_id)
         )
