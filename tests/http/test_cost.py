@@ -283,6 +283,14 @@ def test_costs_of_generated_queries_are_those_of_plain_recursion(oracle: Oracle)
     assert len(costs) > 50
 
 
+@pytest.mark.parametrize("kind", ["Resource", "Source"])
+def test_what_is_selected_on_an_interface_costs_as_on_its_types(kind: str) -> None:
+    inner = "project { resources { totalCount } }"
+    query = f'{{ project(id: "a") {{ resources(first: 2) {{ nodes {{ ... on {kind} {{ {inner} }} }} }} }} }}'
+    # The project and its resources at 5; two nodes, each with a project that has resources again: 6 + 2 * (1 + 6).
+    assert cost_of(query) == 20
+
+
 SMALL_SDL = """
 type Query { one(a: Int, b: Int): One }
 type One { id: ID! colour: Colour }

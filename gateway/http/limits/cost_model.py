@@ -17,6 +17,7 @@ from graphql import (
     FieldDefinitionNode,
     InputObjectTypeDefinitionNode,
     InputValueDefinitionNode,
+    InterfaceTypeDefinitionNode,
     IntValueNode,
     ListTypeNode,
     NamedTypeNode,
@@ -93,7 +94,7 @@ def read_cost_model(sdl: str) -> CostModel:
     own = {
         node.name.value: {member.name.value: _field(member, weights, objects) for member in node.fields or ()}
         for node in definitions
-        if isinstance(node, ObjectTypeDefinitionNode)
+        if isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode)
     }
     query = roots.get(OperationType.QUERY, "")
     own[query] = {**own.get(query, {}), **introspection.pop("")}
