@@ -90,11 +90,20 @@ class Page:
         return result["result"].get("value")
 
     async def wait_for(self, script: str) -> Any:
-        """The value of an expression once it is true."""
+        """The value of an expression once it is true, on this page or the one that it leads to."""
         async with asyncio.timeout(_SECONDS):
-            while not (value := await self.run(script)):
+            while not (value := await self._run_if_there(script)):
                 await asyncio.sleep(0.05)
         return value
+
+    async def _run_if_there(self, script: str) -> Any:
+        try:
+            return await self.run(script)
+        except AssertionError as failure:
+            # Between two pages there is none to ask.
+            if not any(word in str(failure) for word in ("navigated", "context")):
+                raise
+        return None
 
     async def press(self, key: str, code: int, modifiers: int = 0) -> None:
         """One key; `modifiers` as DevTools counts them: 2 is Ctrl."""
