@@ -1,4 +1,8 @@
-"""The fast path against graphql-core alone, over the demo: query by query the same bytes for the same requests."""
+"""The fast path against graphql-core alone, over the demo: query by query the same bytes for the same requests.
+
+Without run analysis: it reads several facts one after the other, and which of them share a batch depends on time.
+tests/schema/test_run_analysis.py holds its answers against the artifacts.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from graphql.execution.executor import Executor
 from starlette.responses import Response
 
 from tests.execution.pair import Pair, lasting_pair
-from tests.generated.demo import demo_values, read_schema
+from tests.generated.demo import demo_values, read_schema_of_oracle
 from tests.generated.queries import QueryGenerator, Shape
 from tests.oracle.account import Oracle
 from tests.serving import Call
@@ -27,7 +31,7 @@ async def pair(demo_store: str) -> AsyncIterator[Pair]:
 
 @pytest.mark.slow
 async def test_generated_queries_get_the_same_bytes_for_the_same_requests(pair: Pair, oracle: Oracle) -> None:
-    generator = QueryGenerator(11, read_schema(), demo_values(oracle), Shape(fields=25, depth=7))
+    generator = QueryGenerator(11, read_schema_of_oracle(), demo_values(oracle), Shape(fields=25, depth=7))
     with_errors = 0
     for _ in range(QUERIES):
         query, variables = generator.query()
@@ -38,7 +42,7 @@ async def test_generated_queries_get_the_same_bytes_for_the_same_requests(pair: 
 @pytest.mark.slow
 async def test_what_is_deferred_is_in_the_whole_answer_of_who_takes_no_parts(pair: Pair, oracle: Oracle) -> None:
     shape = Shape(fields=20, depth=6, deferred=0.5, undecided=0.2)
-    generator, deferring = QueryGenerator(17, read_schema(), demo_values(oracle), shape), 0
+    generator, deferring = QueryGenerator(17, read_schema_of_oracle(), demo_values(oracle), shape), 0
     for _ in range(QUERIES // 10):
         query, variables = generator.query()
         deferring += "@defer" in query
@@ -67,7 +71,7 @@ async def test_an_upstream_that_fails_midway_gives_the_same_errors(pair: Pair, o
         return Response("not yours", 403) if operation in call.operation else None
 
     pair.fast.upstream.fault = pair.slow.upstream.fault = broken
-    generator = QueryGenerator(len(operation), read_schema(), demo_values(oracle), Shape(fields=25, depth=6))
+    generator = QueryGenerator(len(operation), read_schema_of_oracle(), demo_values(oracle), Shape(fields=25, depth=6))
     for _ in range(25):
         query, variables = generator.query()
         await pair.same(query, **variables)
