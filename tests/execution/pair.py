@@ -35,6 +35,16 @@ class Pair:
         assert asked[0] == asked[1], query
         return answers[0]
 
+    async def same_errors(self, query: str, **variables: object) -> None:
+        """Fails when their data or errors differ. What shares a batch depends on time: no call is counted."""
+        answers = [
+            json.loads(_ordered(_timeless((await gateway.ask(query, **variables)).text)))
+            for gateway in (self.fast, self.slow)
+        ]
+        for answer in answers:
+            answer.pop("extensions", None)
+        assert answers[0] == answers[1], query
+
 
 def _ordered(text: str) -> str:
     """The text with its errors in an order of their own: fields that fail side by side fail in any order."""
