@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import NoReturn, TypeAlias
 
 import gateway
+from gateway.cli.one_line_parser import Commands, OneLineParser
 from gateway.cli.questions.options import add_questions
 from gateway.cli.whole_numbers import whole_number
 
@@ -17,16 +17,6 @@ COMMANDS = (
 )
 _STORE_HELP = "an archive of runs, e.g. sqlite:///runs.db or postgresql+psycopg://user@host/name"
 _FOLDER_HELP = "a dbt target folder, or a folder of such folders"
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong in one line instead of repeating its usage."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
-
-
-Commands: TypeAlias = "argparse._SubParsersAction[OneLineParser]"
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -42,16 +42,13 @@ class Resource:
     )
     name: str = strawberry.field(description="The resource's name.")
 
-    @strawberry.field(description="What it is.")
-    def resource_type(self) -> ResourceType:
-        raise NotImplementedError
+    @strawberry.field(description="The resource's type.")
+    def resource_type(self, parent: strawberry.Parent[facts.OtherResource]) -> ResourceType:
+        return parent.resource_type
 
     @strawberry.field(description="The project that defines it.", graphql_type=LazyProject)
-    def project(self) -> project_facts.Project:
-        raise NotImplementedError
-
-
-Parent = strawberry.Parent[facts.OtherResource]
+    def project(self, parent: strawberry.Parent[facts.OtherResource]) -> project_facts.Project:
+        return parent.project
 
 
 @strawberry.type(description="A CSV file that dbt loads into the warehouse.")
@@ -62,14 +59,6 @@ class Seed(Resource):
 
     tags: list[str] = strawberry.field(description="Tags, in the order dbt lists them.")
 
-    @strawberry.field(description="Always SEED.")
-    def resource_type(self, parent: Parent) -> ResourceType:
-        return parent.resource_type
-
-    @strawberry.field(description="The project that defines it.", graphql_type=LazyProject)
-    def project(self, parent: Parent) -> project_facts.Project:
-        return parent.project
-
 
 @strawberry.type(description="A table that keeps the history of rows that change.")
 class Snapshot(Resource):
@@ -78,14 +67,6 @@ class Snapshot(Resource):
         return isinstance(value, facts.Snapshot)
 
     tags: list[str] = strawberry.field(description="Tags, in the order dbt lists them.")
-
-    @strawberry.field(description="Always SNAPSHOT.")
-    def resource_type(self, parent: Parent) -> ResourceType:
-        return parent.resource_type
-
-    @strawberry.field(description="The project that defines it.", graphql_type=LazyProject)
-    def project(self, parent: Parent) -> project_facts.Project:
-        return parent.project
 
 
 @strawberry.type(description="A dashboard, notebook or application that uses models.")
@@ -96,18 +77,10 @@ class Exposure(Resource):
 
     tags: list[str] = strawberry.field(description="Tags, in the order dbt lists them.")
 
-    @strawberry.field(description="Always EXPOSURE.")
-    def resource_type(self, parent: Parent) -> ResourceType:
-        return parent.resource_type
-
-    @strawberry.field(description="The project that defines it.", graphql_type=LazyProject)
-    def project(self, parent: Parent) -> project_facts.Project:
-        return parent.project
-
 
 @strawberry.type(
     description="A resource of any other type: a test, metric, semantic model, saved query, function, analysis or "
-    "macro; and a model or source that its project's lists do not hold yet."
+    "macro; and a model or source that the project does not list yet."
 )
 class OtherResource(Resource):
     @classmethod
@@ -115,14 +88,6 @@ class OtherResource(Resource):
         return type(value) is facts.OtherResource
 
     tags: list[str] = strawberry.field(description="Tags, in the order dbt lists them.")
-
-    @strawberry.field(description="What it is.")
-    def resource_type(self, parent: Parent) -> ResourceType:
-        return parent.resource_type
-
-    @strawberry.field(description="The project that defines it.", graphql_type=LazyProject)
-    def project(self, parent: Parent) -> project_facts.Project:
-        return parent.project
 
 
 @strawberry.type(description="A resource in a lineage.")

@@ -6,13 +6,10 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from gateway.cli.one_line_parser import Commands
 from gateway.cli.questions.answer import Limit
 from gateway.cli.whole_numbers import whole_number
-
-if TYPE_CHECKING:
-    from gateway.cli.options import Commands
 
 _EPILOG = (
     "Data: the demo; or --artifacts DIR, --store URL, or what the GATEWAY_* settings name, dbt Cloud among them. "
