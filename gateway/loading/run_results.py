@@ -123,8 +123,12 @@ class RunResultLoaders:
         return FoundResults(tuple(sorted((*failed.results, *skipped.results), key=lambda one: one.unique_id)), {})
 
     async def parents(self, run: Run) -> Mapping[str, tuple[str, ...]]:
-        """The parents of what was skipped in a run, of tests that failed in it, and of what left no results."""
-        return (await self._parents.load(run)).parents
+        """The parents of what was skipped in a run, of tests that failed in it, and of what left no results; of
+        everything where no archive tells those alone."""
+        if self.are_complete:
+            return (await self._parents.load(run)).parents
+        graph = await self.graph(run, whole=False)
+        return {node.unique_id: node.parents for node in graph.nodes}
 
     async def statuses(self, runs: Sequence[Run], unique_ids: Collection[str]) -> list[Mapping[str, RunStatus]]:
         """How these resources ended in each of these runs; those that a run did not touch are not among them. Raises

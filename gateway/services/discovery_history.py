@@ -16,12 +16,11 @@ from gateway.hierarchy.variants import variant_of_arguments
 from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
 from gateway.services.command_span import UNKNOWN_SPAN, command_span
 from gateway.services.discovery_nodes import read_nodes
-from gateway.services.discovery_parents import read_parents
 from gateway.services.discovery_types import JobArguments, JobModels, JobOutline
 from gateway.services.mapping import Share, to_built_model, to_model_run
 from gateway.services.models.model_histories import MODEL_RUN_FIELDS, HistoryKey, read_histories
 from gateway.services.run_graphs import GraphKey, read_graphs
-from gateway.services.run_history import CommandKey, RunModels, RunParents
+from gateway.services.run_history import CommandKey, RunModels
 from gateway.services.run_nodes import NodeInRun, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey, read_rows, runs_per_document
 
@@ -120,12 +119,11 @@ class DiscoveryHistory:
     async def attempts(self, keys: Sequence[NodeInRun]) -> None:
         """None: as for failed results."""
 
-    async def parents(self, keys: Sequence[RunKey]) -> Mapping[RunKey, RunParents | GatewayError]:
-        """Four lists of up to twenty-five runs in a document."""
-        return await read_parents(self._query, keys)
+    async def parents(self, keys: Sequence[RunKey]) -> None:
+        """None: the graph of a run holds them, and is read once for all questions."""
 
     async def run_graphs(self, keys: Sequence[GraphKey]) -> Mapping[GraphKey, RunGraph | GatewayError]:
-        """Three lists of up to twenty runs in a document."""
+        """Four lists of up to twenty runs in a document."""
         return await read_graphs(self._query, keys)
 
     async def commands(self, witnesses: Mapping[CommandKey, str]) -> Mapping[CommandKey, Told | GatewayError | None]:

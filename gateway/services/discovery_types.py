@@ -359,23 +359,6 @@ class JobNodes(Wired, frozen=True):
     rows: list[RunNode]
 
 
-class DependentNode(Wired, frozen=True):
-    """A node in one run and what it stands on: all of it by `depends_on`, or the models and sources."""
-
-    unique_id: str
-    status: str | None = None
-    depends_on: list[str] = []
-    parents_models: list[NamedNode] = []
-    parents_sources: list[NamedNode] = []
-    pagination_cursor: str | None = None
-
-
-class JobDependencies(Wired, frozen=True):
-    id: BigInt
-    run_id: BigInt
-    rows: list[DependentNode]
-
-
 class DefinedNode(Wired, frozen=True):
     unique_id: str
     name: str | None

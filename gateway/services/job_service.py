@@ -157,8 +157,12 @@ class JobService:
     async def parents(
         self, keys: Sequence[RunKey], finished: Collection[RunKey]
     ) -> dict[RunKey, RunParents | GatewayError]:
-        """What the resources of each run were built from (see RunHistory); asked again as in run_models."""
-        return await self._get(self._parents, keys, finished, self._history.parents)
+        """What the resources of each run were built from, where `tells_everything`; asked again as in run_models."""
+
+        async def read(missing: list[RunKey]) -> Mapping[RunKey, RunParents | GatewayError]:
+            return await self._history.parents(missing) or {}
+
+        return await self._get(self._parents, keys, finished, read)
 
     async def run_graphs(
         self, keys: Sequence[GraphKey], finished: Collection[GraphKey]

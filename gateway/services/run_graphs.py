@@ -32,12 +32,15 @@ class JobGraph(Wired, frozen=True):
     rows: list[GraphRow]
 
 
-_LISTS_PER_DOCUMENT = 60
+# The lists of twenty runs.
+_LISTS_PER_DOCUMENT = 80
 _OPERATION = BatchOperation("RunGraphs", "", JobGraph, nullable=True)
 
 _DEPENDENT = "uniqueId dependsOn paginationCursor"
 _BELONGING = "tags materializedType dbtGroup"
 _TESTS = JobList("tests", _DEPENDENT)
+# Never executed, but listed as skipped because of what they stand on.
+_EXPOSURES = JobList("exposures", _DEPENDENT)
 _SNAPSHOTS = JobList(
     "snapshots", "uniqueId parentsModels { uniqueId } parentsSources { uniqueId } tags paginationCursor"
 )
@@ -52,8 +55,8 @@ class GraphKey(NamedTuple):
 
 
 async def read_graphs(query: BaseQuery, keys: Sequence[GraphKey]) -> dict[GraphKey, RunGraph | GatewayError]:
-    """The graph of each run: its models, tests and snapshots in one document, of up to twenty runs. dbt tells neither
-    threads nor checksums nor files here, and lists no hooks, unit tests, functions and exports."""
+    """The graph of each run: its models, tests, snapshots and exposures; up to twenty runs in one document. dbt's
+    API has no threads, checksums and files here, and no list of hooks, unit tests, functions and exports."""
     lists = {key: _lists_of(key) for key in keys}
     asked = [(RunKey(key.job_id, key.run_id), one) for key, of_run in lists.items() for one in of_run]
     found = await read_lists_of_runs(query, _OPERATION, list(dict.fromkeys(asked)), _LISTS_PER_DOCUMENT)
@@ -62,7 +65,7 @@ async def read_graphs(query: BaseQuery, keys: Sequence[GraphKey]) -> dict[GraphK
 
 
 def _lists_of(key: GraphKey) -> Sequence[JobList]:
-    return JobList("models", f"{_DEPENDENT} {_BELONGING}" if key.whole else _DEPENDENT), _TESTS, _SNAPSHOTS
+    return JobList("models", f"{_DEPENDENT} {_BELONGING}" if key.whole else _DEPENDENT), _TESTS, _SNAPSHOTS, _EXPOSURES
 
 
 def _graph(lists: Sequence[Rows[GraphRow] | GatewayError], share: Share) -> RunGraph | GatewayError:

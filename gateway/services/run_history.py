@@ -89,9 +89,10 @@ class RunHistory(Protocol):
     async def attempts(self, keys: Sequence[NodeInRun]) -> Mapping[NodeInRun, NodeOutcome | GatewayError] | None:
         """How each node ended in its run; None where all results would have to be read for it."""
 
-    async def parents(self, keys: Sequence[RunKey]) -> Mapping[RunKey, RunParents | GatewayError]:
+    async def parents(self, keys: Sequence[RunKey]) -> Mapping[RunKey, RunParents | GatewayError] | None:
         """What the resources of each run were built from, as far as it tells why some were skipped: the parents of
-        those that were skipped, of tests that failed, and of models that leave no results."""
+        those that were skipped, of tests that failed, and of models that leave no results. None where the graphs of
+        the runs would have to be read for it."""
 
     async def run_graphs(self, keys: Sequence[GraphKey]) -> Mapping[GraphKey, RunGraph | GatewayError]:
         """Who depended on whom in each run. Discovery tells neither threads nor checksums nor files."""

@@ -18,6 +18,8 @@ from tests.serving import Gateway, serving
 
 WHY = """query($id: ID!) { run(id: $id) { status error failureCount failures(first: 50) { message skippedCount
   result { __typename id uniqueId } skipped(first: 100) { uniqueId status } } } }"""
+RUN_WITH_SKIPPED = "70437490011508"  # int_gl_balances fails, what stands on it is skipped
+
 LAST_NIGHT = "{ account { runs(first: 20) { nodes { status failures(first: 5) { message } } } } }"
 
 NOT_IN_DBTS_API = {"OPERATION", "UNIT_TEST", "FUNCTION", "SAVED_QUERY"}
@@ -105,6 +107,16 @@ async def test_twenty_runs_cost_one_batch_of_documents(settings: Settings) -> No
         assert reply.errors == []
         more = {name: n - before.get(name, 0) for name, n in gateway.upstream.operations.items()}
         assert {name: n for name, n in more.items() if n} == {"RunModels": 1, "RunNodes": 1}
+
+
+async def test_dependencies_of_a_run_are_read_once_for_all_that_stands_on_them(settings: Settings) -> None:
+    query = "query($id: ID!) { run(id: $id) { failures(first: 5) { skippedCount } criticalPath { runtime } } }"
+    async with serving(settings.model_copy(update={"history_source": "discovery"})) as gateway:
+        found = await gateway.data(query, id=RUN_WITH_SKIPPED)
+        assert sum(one["skippedCount"] for one in found["run"]["failures"]) > 0
+        assert found["run"]["criticalPath"]["runtime"] > 0
+        named = {name: n for name, n in gateway.upstream.operations.items() if name.startswith("Run")}
+    assert named == {"RunModels": 1, "RunNodes": 1, "RunGraphs": 1}
 
 
 async def test_nothing_is_read_of_runs_that_succeeded(settings: Settings, oracle: Oracle) -> None:
