@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RunWindow:
-    """The newest runs of a job that ended by themselves and have a wall clock, newest first.
+    """The newest runs of a job that completed and have a wall clock, newest first.
 
     `left_out` counts the runs among and above them that do not count, by reason.
     """

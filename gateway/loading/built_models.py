@@ -1,7 +1,7 @@
 """Which models a job builds.
 
-They are the models with a result (of any status) in the job's newest run that ended by itself and executed a model,
-looking back over its last five that ended by themselves. A run that was cancelled, or that stopped before it came to
+They are the models with a result (of any status) in the job's newest run that completed and executed a model,
+looking back over its last five that completed. A run that was cancelled, or that stopped before it came to
 its models, says nothing about what the job builds.
 """
 
@@ -18,7 +18,7 @@ from gateway.services.run_history import RunModels
 from gateway.services.run_rows import RunKey
 
 LOOK_BACK = 5
-"""How many runs that ended by themselves are looked at."""
+"""How many runs that completed are looked at."""
 
 # Runs that were cancelled may stand before them; so far back they are looked for, one page of dbt's.
 _FARTHEST = 100

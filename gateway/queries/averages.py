@@ -24,7 +24,7 @@ async def average_job_runtime(
     where: JobFilter | None = None,
     leave_out: frozenset[Variant] = ALL_VARIANTS,
 ) -> JobAverage:
-    """The mean wall clock of the job's newest `last_runs` runs that ended by themselves (see run_window).
+    """The mean wall clock of the job's newest `last_runs` runs that completed (see run_window).
 
     The filters ask whether the job matches `where`, and builds a model meeting `criteria` and one meeting `models`; if
     not, there is no average. They do not pick among its runs, so the figure is the one longest_running_jobs ranks the
@@ -50,7 +50,7 @@ async def average_historical_model_runtime(
     """The mean over the job's `slowest` models (None: all) of each one's mean over the job's last runs.
 
     Taken are the models the job builds that meet both filters, see models_of_job; the runs are its newest `last_runs`
-    that ended by themselves. See average_of_models.
+    that completed. See average_of_models.
     """
     taken = {model.unique_id: model for model in await models_of_job(context, job, models, also=criteria)}
     window = await run_window(context, job, last_runs, leave_out)

@@ -173,7 +173,7 @@ async def executed_models(context: FieldContext, run: Run, criteria: SearchFilte
 async def ended_runs(
     context: FieldContext, job: Job, wanted: int, leave_out: frozenset[Variant] = ALL_VARIANTS
 ) -> list[Run]:
-    """The newest `wanted` runs of a job that ended by themselves and have a wall clock, newest first."""
+    """The newest `wanted` runs of a job that completed and have a wall clock, newest first."""
     last = job.last_finished_run
     # What it ran by its own steps is ordinary for the job.
     ordinary = last is not None and (not last.commands or variant_of_commands(last.commands) not in leave_out)

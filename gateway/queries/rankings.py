@@ -209,7 +209,7 @@ async def longest_running_jobs(
     where: JobFilter | None = None,
     leave_out: frozenset[Variant] = ALL_VARIANTS,
 ) -> Ranking[Job]:
-    """The longest jobs by their mean wall clock over the last `last_runs` runs that ended by themselves."""
+    """The longest jobs by their mean wall clock over the last `last_runs` runs that completed."""
     jobs = await select_jobs(context, projects, criteria, models, where)
 
     async def measure(project: Project) -> list[Measured[Job]]:

@@ -12,13 +12,13 @@ from gateway.queries.projects import project_of_environment
 
 
 async def job_runtimes(context: FieldContext, job: Job, last_runs: int) -> list[Runtime]:
-    """The wall clocks of the job's newest `last_runs` runs that ended by themselves, newest first."""
+    """The wall clocks of the job's newest `last_runs` runs that completed, newest first."""
     window = await run_window(context, job, last_runs, frozenset())
     return [runtime for runtime in map(runtime_of_run, window.runs) if runtime is not None]
 
 
 async def model_runtimes(context: FieldContext, job: Job, last_runs: int) -> list[Runtime]:
-    """What each model took in each of the job's newest `last_runs` runs that ended by themselves.
+    """What each model took in each of the job's newest `last_runs` runs that completed.
 
     Newest run first, by model id within a run. Models that were not executed, failed or were cancelled in a run have no
     runtime of it. One document per twenty runs; finished runs are read once.

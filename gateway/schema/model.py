@@ -130,7 +130,7 @@ class Model(Resource):
     meta: JSON | None = strawberry.field(description="The model's meta, verbatim; null when it has none.")
     removed: bool = strawberry.field(
         description="True when the project no longer defines the model. Only `model(id:)`, `removedModels` and "
-        "references lead to such models, and all that is known of them is what their newest ten runs left."
+        "entity references return such models; their state comes from their newest ten runs."
     )
 
     @strawberry.field(description="Who may refer to the model; null where dbt does not say.")
@@ -246,8 +246,8 @@ class Model(Resource):
         return await models.last_model_run(field_context(info), parent)
 
     @strawberry.field(
-        description="The run of its last attempt, whatever its outcome: of a removed model the last that had it. Null "
-        "when it never ran, or dbt no longer lists the run.",
+        description="The run of the last attempt, with any outcome; for a removed model the last run that had it. "
+        "Null when the model never ran, or dbt no longer lists the run.",
         graphql_type=LazyRun | None,
     )
     async def last_seen_run(self, parent: Parent, info: Info) -> job_facts.Run | None:

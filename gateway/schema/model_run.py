@@ -24,7 +24,7 @@ class ModelRun(NodeResult):
     id: strawberry.ID = strawberry.field(
         description="run/unique_id; results of earlier steps of the same run end in /invocation_id."
     )
-    error: str | None = strawberry.field(description="The same as `message`; null where that is.")
+    error: str | None = strawberry.field(description="The same as `message`; null where `message` is null.")
     tags: list[str] = strawberry.field(description="The model's tags at that run.")
     materialization: str | None = strawberry.field(
         description="The model's materialization at that run; null where dbt does not say."

@@ -111,8 +111,8 @@ class Project:
         )
 
     @strawberry.field(
-        description="Models the project once had, last seen first. An archive reaches back to its first run, dbt's API "
-        "to the environment's newest 20 completed runs. What only CI built is left out.",
+        description="Models that the project no longer has, last seen first. An archive reaches back to its first "
+        "run, dbt's API to the environment's newest 20 completed runs. Models that only CI built are excluded.",
         graphql_type=Connection[Model] | None,
         directives=[NON_NULL, *dear(5), *paged(REMOVED_PAGE)],
     )

@@ -96,7 +96,7 @@ class Query:
         return await projects.find_project(field_context(info), id, environment or None)
 
     @strawberry.field(
-        description="One model; of one that was renamed or removed what its runs left (see Model.removed).",
+        description="One model. Models that were renamed or removed are found too (see Model.removed).",
         graphql_type=Model | None,
         directives=[NON_NULL],
     )

@@ -125,16 +125,16 @@ class Run:
         return await run_failures.title(field_context(info), parent)
 
     @strawberry.field(
-        description="dbt's message about the run's outcome; where it gives none of a run that failed, what failed "
-        "first in a sentence or two. Null for a run that is fine, and where dbt does not say."
+        description="dbt's message about the run's outcome; without one, what failed first, in one or two sentences. "
+        "Null for a run that succeeded, and when dbt gives no reason."
     )
     async def error(self, parent: Parent, info: Info) -> str | None:
         return await run_failures.error_of_run(field_context(info), parent)
 
     @strawberry.field(
-        description="Why the run is not fine: each result that failed, models, seeds, snapshots, sources and hooks "
-        "before tests, then by unique id. Empty for a run that succeeded, never empty for one that failed or was "
-        "cancelled.",
+        description="Why the run did not succeed: each result that failed; models, seeds, snapshots, sources and "
+        "hooks before tests, then by unique id. Empty for a run that succeeded, never empty for one that failed or "
+        "was cancelled.",
         graphql_type=list[RunFailure] | None,
         directives=[NON_NULL, *dear(2), *sliced_by("first", 10)],
     )
@@ -147,8 +147,8 @@ class Run:
         return len(await run_failures.failures(field_context(info), parent))
 
     @strawberry.field(
-        description="The results that failed here and were fine at their last attempt, in the order of `failures`. An "
-        "attempt is one of the twenty runs of the same job before that executed the resource.",
+        description="Results that failed in this run and succeeded at their previous attempt, in the order of "
+        "`failures`. Attempts are searched in the previous 20 runs of the same job; warnings count as success.",
         graphql_type=list[NodeResult] | None,
         directives=[NON_NULL, *dear(5), *sliced_by("first", 10)],
     )
@@ -159,8 +159,8 @@ class Run:
         return (await run_recovery.newly_broken(field_context(info), parent))[:first]
 
     @strawberry.field(
-        description="The results that were fine here and failed at their last attempt, ordered by unique id; attempts "
-        "are those of `newlyBroken`.",
+        description="Results that succeeded in this run and failed at their previous attempt, ordered by unique id. "
+        "Attempts are searched in the previous 20 runs of the same job; warnings count as success.",
         graphql_type=list[NodeResult] | None,
         directives=[NON_NULL, *dear(5), *sliced_by("first", 10)],
     )
@@ -302,7 +302,7 @@ class Run:
         return await averages.average_model_runtime(field_context(info), parent, first, models=model_filter(filter))
 
     @strawberry.field(
-        description="When which resource ran, by lane. Null when no result of the run has times.",
+        description="When each resource executed, by lane. Null when no result of the run has times.",
         graphql_type=Timeline | None,
         directives=[*dear(10), *holding("bars", "first", 500)],
     )

@@ -26,9 +26,10 @@ describe(
     {
         "DEPENDENCY": "For a resource it depends on.",
         "THREAD": "For a free thread.",
-        "SCHEDULER": "For dbt to start it, although all is ready; without a manifest for a dependency, too.",
+        "SCHEDULER": "For dbt to start it, although its dependencies and a thread were ready. Without a manifest "
+        "this includes waits for a dependency.",
         "HEAD": "For the first resource of the run, or of one of its steps.",
-        "TAIL": "For the end of the run, or of one of its steps, after the last start.",
+        "TAIL": "For the end of the run or of one of its steps, after the last resource has started.",
     },
 )
 describe(
@@ -37,7 +38,7 @@ describe(
     {
         "NODE": "By resource: its unique id.",
         "TAG": "By tag; a resource with two tags counts half for each.",
-        "FOLDER": "By folder of the file; only an archive tells files.",
+        "FOLDER": "By folder of the file; only an archive has files.",
         "GROUP": "By dbt group.",
         "OWNER": "By owner of the dbt group.",
         "MATERIALIZATION": "By materialization.",
@@ -49,7 +50,7 @@ describe(
     ScheduleOrder,
     "In which order ready resources start.",
     {
-        "AS_DBT": "As dbt orders them: by how many are before them, then by unique id.",
+        "AS_DBT": "dbt's order: by the number of resources before them, then by unique id.",
         "LONGEST_TAIL_FIRST": "Longest remaining chain first.",
     },
 )
@@ -57,7 +58,7 @@ describe(
     WhatIfVerdict,
     "Whether a what-if can be trusted.",
     {
-        "CLEAR": "The saving is larger than the usual difference between two runs, or that is not known.",
+        "CLEAR": "The saving is larger than the usual difference between two runs, or that difference is unknown.",
         "WITHIN_NOISE": "The saving is smaller than the usual difference between two runs.",
         "CANNOT_TELL": "The simulation does not reproduce the run well enough, or there is no manifest.",
     },
@@ -79,7 +80,7 @@ MOST_DIFFERENCES = 1000
 OfStep = Annotated[
     int | None,
     strawberry.argument(
-        name="step", description="Only this step, from 1; only an archive tells steps. Defaults to the whole run."
+        name="step", description="Only this step, from 1; only an archive has steps. Defaults to the whole run."
     ),
 ]
 LeastSeconds = Annotated[
@@ -142,11 +143,11 @@ class _Span:
         "`Run.runtime`, is longer by `headSeconds` and `tailSeconds`."
     )
     head_seconds: float | None = strawberry.field(
-        description="Seconds from the run's start to that of the first resource. Null of a single step, and where the "
-        "run's times are not known or do not hold its resources."
+        description="Seconds from the start of the run to the start of its first resource. Null for a single step, "
+        "and when the run's times are unknown or do not cover its resources."
     )
     tail_seconds: float | None = strawberry.field(
-        description="Seconds from the end of the last resource to the run's end. Null as `headSeconds` is."
+        description="Seconds from the end of the last resource to the end of the run. Null where `headSeconds` is null."
     )
     overlap_seconds: float = strawberry.field(
         description="Seconds in which links of the observed chain overlap: a lane or a clock that steps back. Counted "
@@ -154,12 +155,12 @@ class _Span:
     )
 
 
-@strawberry.type(description="When which resource of a run ran.")
+@strawberry.type(description="When each resource of a run executed.")
 class Timeline(_Span):
     start_time: datetime = strawberry.field(description="When the first bar begins (UTC).")
     lanes: int = strawberry.field(description="How many lanes the bars fill.")
     threads: int | None = strawberry.field(
-        description="dbt's number of threads, the most of any step. Null where none is told."
+        description="dbt's number of threads, the largest of any step. Null when unknown."
     )
     bars: list[TimelineBar] = strawberry.field(description="The bars, ordered by start.")
     left_out: int = strawberry.field(description="Number of bars omitted because of `first` and `minSeconds`.")
@@ -185,10 +186,12 @@ class CriticalPath:
 class ChainLink:
     result: NodeResult = strawberry.field(description="The result that was executed.")
     runtime: float = strawberry.field(
-        description="Seconds it was executed, until the next link began where that is sooner."
+        description="Seconds it was executed, or until the next link began if that was sooner."
     )
     waited_for: WaitReason = strawberry.field(description="What it waited for before it started.")
-    gap_seconds: float = strawberry.field(description="Seconds between the end of that and its own start.")
+    gap_seconds: float = strawberry.field(
+        description="Seconds between the end of what it waited for and its own start."
+    )
 
 
 @strawberry.type(description="What the end of a run waited for. Links and gaps add up to `wallSeconds`.")
@@ -214,7 +217,8 @@ class Blocker:
 @strawberry.type(description="How well a run used its threads.")
 class Utilization:
     threads: int = strawberry.field(
-        description="Threads it had, or the most resources at once where that is more or none is told."
+        description="The run's threads, or the most resources that ran at once if that is more or the threads are "
+        "unknown."
     )
     share: float = strawberry.field(description="Busy thread time over all thread time, 0 to 1.")
     idle: list[IdleTime] = strawberry.field(
@@ -229,10 +233,10 @@ class Utilization:
 @strawberry.type(description="The time of one group.")
 class WeightedSeconds:
     key: str | None = strawberry.field(
-        description="The group's name. Null for what belongs to none: no tag, no owner, no manifest that tells."
+        description="The group's name. Null for resources without a tag, owner or other group, and without a manifest."
     )
     weighted_seconds: float = strawberry.field(
-        description="Its share of the busy wall clock, in seconds; all groups add up to that."
+        description="Its share of the busy wall clock, in seconds; all groups add up to the busy wall clock."
     )
     runtime: float = strawberry.field(
         description="Plain sum of runtimes, in seconds; parallel work counts several times."
@@ -247,9 +251,11 @@ class WhatIf:
     now_seconds: float = strawberry.field(
         description="Seconds it took: its wall clock, or from first start to last end where that is not known."
     )
-    then_seconds: float | None = strawberry.field(description="Seconds it would take. Null when it cannot be told.")
+    then_seconds: float | None = strawberry.field(
+        description="Seconds the run would take. Null when the verdict is CANNOT_TELL."
+    )
     saved_seconds: float | None = strawberry.field(
-        description="Seconds saved; negative when it would take longer. Null when it cannot be told."
+        description="Seconds saved; negative when the run would take longer. Null when the verdict is CANNOT_TELL."
     )
     lower_bound_seconds: float = strawberry.field(
         description="No order of execution is shorter than this many seconds. 0 without a manifest."
@@ -275,11 +281,12 @@ class NodeDifference:
         description="Its result in this run. Null when it was not executed here."
     )
     contribution_seconds: float = strawberry.field(
-        description="Seconds by which it moved the end of the observed chain; 0 when it lies on neither. All of them "
-        "add up to the difference of both `wallSeconds`."
+        description="Seconds by which it moved the end of the observed chain; 0 when it lies on neither run's chain. "
+        "The contributions add up to the difference of both `wallSeconds`."
     )
     code_changed: bool | None = strawberry.field(
-        description="Whether its code changed between the two. Null where no checksum is known: dbt's API tells none."
+        description="Whether its code changed between the two runs. Null when a checksum is unknown; dbt's API has "
+        "none."
     )
 
 

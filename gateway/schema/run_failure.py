@@ -19,21 +19,21 @@ from gateway.schema.paging import ensure_count
 Parent = strawberry.Parent[facts.RunFailure]
 
 
-@strawberry.type(description="One reason for which a run is not fine, and what it held up.")
+@strawberry.type(description="One reason why a run did not succeed, and what was skipped because of it.")
 class RunFailure:
     message: str = strawberry.field(
         description="What went wrong, on one line: dbt's message without escape sequences, cut to 500 characters, or "
-        "what the status tells."
+        "else a sentence about the status."
     )
     result: NodeResult | None = strawberry.field(
-        description="The result that failed; null when the run failed outside of any resource, by a lost connection or "
-        "a compilation error, and where dbt's API does not list what failed."
+        description="The result that failed. Null when the run failed outside of any resource (a lost connection, a "
+        "compilation error), and when dbt's API does not list what failed."
     )
 
     @strawberry.field(
-        description="True when the last attempt of the resource was fine: the last run of the same job that executed "
-        "it, of the twenty before. False where none of them did. Of a run that failed outside of any resource: when "
-        "the last run of the job was fine.",
+        description="True when the resource succeeded at its previous attempt: in the newest of the previous 20 runs "
+        "of the same job that executed it. False when none of them did. For a run that failed outside of any "
+        "resource: true when the previous run of the job did not fail.",
         graphql_type=bool | None,
         directives=[NON_NULL, *dear(5)],
     )
@@ -41,8 +41,8 @@ class RunFailure:
         return await run_recovery.is_new(field_context(info), parent)
 
     @strawberry.field(
-        description="The run of the same job in which it first failed without having recovered since: this one, or one "
-        "of the twenty before. Null when it has failed in all of them and there are earlier ones.",
+        description="The run of the same job in which it first failed and has not recovered since: this run, or one "
+        "of the previous 20. Null when it failed in all of them and there are earlier runs.",
         graphql_type=LazyRun | None,
         directives=dear(5),
     )

@@ -40,8 +40,8 @@ class RunStep:
     end_time: datetime | None = strawberry.field(description="When it ended (UTC); null when it has not.")
 
     @strawberry.field(
-        description="What failed in it, in a sentence or two; null where nothing did, and where dbt does not tell "
-        "which of several failed steps it was in.",
+        description="What failed in the step, in one or two sentences. Null when nothing failed, and when dbt does "
+        "not report in which of several failed steps a result failed.",
         directives=dear(1),
     )
     async def error(self, parent: strawberry.Parent[run_failures.StepOfRun], info: Info) -> str | None:

@@ -25,7 +25,7 @@ def add_questions(commands: Commands) -> None:
     _add_limit(slowest, _seconds_limit, "SECONDS", "the slowest model took more than this")
 
     longest = _add(commands, "longest", "the longest jobs, by their wall clock or the mean of several")
-    _add_ranking(longest, "jobs", "the mean over the last N runs that ended by themselves")
+    _add_ranking(longest, "jobs", "the mean over the last N runs that completed")
     _add_limit(longest, _seconds_limit, "SECONDS", "the longest job took more than this")
 
     failures = _add(commands, "failures", "what failed in the newest runs of each job, and since when")

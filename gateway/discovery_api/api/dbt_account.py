@@ -254,7 +254,7 @@ class dbtAccount:  # noqa: N801 - the name is given by the design this library f
     ) -> RankedList[Job]:
         """The longest jobs over all its projects, longest first.
 
-        Ranked by Job.get_average_job_runtime over the last `last_n_runs` runs (up to 100) that ended by themselves, in
+        Ranked by Job.get_average_job_runtime over the last `last_n_runs` runs (up to 100) that completed, in
         seconds. Only jobs that build a model meeting `filter`, and one meeting `model_filter`. `ranked` of each job
         holds place, figure and runs behind it; jobs without a runtime are counted in `.without_runtime`.
         """

@@ -149,7 +149,7 @@ class Job:
     ) -> list[Model]:
         """The models it builds, as they are now, ordered by id; the filter looks at what they were in that run.
 
-        It builds what has a result in its newest run that ended by itself and executed a model, of its last five.
+        It builds what has a result in its newest run that completed and executed a model, of its last five.
         """
         wanted, job = models_filter(filter, criteria), self._facts
         return self._client.ask(
@@ -181,7 +181,7 @@ class Job:
         refresh: bool = False,
         **criteria: Unpack[Criteria],
     ) -> RankedList[Model]:
-        """The slowest models of its newest run that ended by itself and executed a model (of its last five).
+        """The slowest models of its newest run that completed and executed a model (of its last five).
 
         Ranked by their own execution time in that run, in seconds; see Run.get_slowest_models. Nothing when no run
         qualifies.
@@ -198,7 +198,7 @@ class Job:
         )
 
     def get_runtimes(self, last_n: int = 5, by_model: bool = False, *, refresh: bool = False) -> list[RuntimeReport]:
-        """The runtimes of its newest `last_n` runs (1 to 100) that ended by themselves, newest first.
+        """The runtimes of its newest `last_n` runs (1 to 100) that completed, newest first.
 
         By job: the wall clock of each of those runs. By model: what each model took in each of them, its own execution
         time, by model id within a run; models that were not executed, failed or were cancelled in a run are left out.
@@ -255,7 +255,7 @@ class Job:
         include_full_refresh: bool = False,
         refresh: bool = False,
     ) -> Average | None:
-        """Its mean wall clock, in seconds, over its newest `last_n` runs (1 to 100) that ended by themselves.
+        """Its mean wall clock, in seconds, over its newest `last_n` runs (1 to 100) that completed.
 
         Formula: fsum(end − start of each run) / number of runs. Failed runs count, cancelled ones do not, and neither
         does time in the queue. Full refreshes, `--empty` and `--sample` are left out where it has ordinary runs too;

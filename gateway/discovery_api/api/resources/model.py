@@ -218,7 +218,7 @@ class Model(ModelState):
     def get_jobs(self, *, refresh: bool = False) -> list[Job]:
         """The jobs of its environment that build it, ordered by id.
 
-        A job builds what has a result in its newest run that ended by itself and executed a model, of its last five.
+        A job builds what has a result in its newest run that completed and executed a model, of its last five.
         """
         from gateway.discovery_api.api.resources.job import Job  # jobs have models, and models have jobs
 
