@@ -41,9 +41,9 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_serve(commands: Commands) -> None:
     serve = commands.add_parser(
         "serve",
-        help="serve GraphQL and the explorer",
-        description="Serve GraphQL and the explorer over dbt Cloud, a folder of dbt artifacts or an archive of runs. "
-        "With nothing configured the demo account is served. Further settings: GATEWAY_* variables, or a TOML file "
+        help="serve GraphQL, the pages and GraphiQL",
+        description="Serve GraphQL, the pages and GraphiQL over dbt Cloud, a folder of dbt artifacts or an archive. "
+        "Without configuration the demo is served. Further settings: GATEWAY_* variables, or a TOML file "
         "named by GATEWAY_CONFIG.",
     )
     _add_address(serve, 8000)
@@ -79,7 +79,7 @@ def _add_ingest(commands: Commands) -> None:
 def _add_exec(commands: Commands) -> None:
     wrapped = commands.add_parser(
         "exec",
-        help="run dbt and read what it left into an archive",
+        help="run dbt and read its artifacts into an archive",
         usage="gateway exec [options] -- dbt build …",
         description="Run a command, pass signals on to it, read the dbt artifacts that it wrote into an archive, "
         "also when it failed, and end with its exit code. What goes wrong while reading is said on stderr and does not "
@@ -144,7 +144,7 @@ def _add_platform(commands: Commands) -> None:
 
 
 def _add_archive(commands: Commands) -> None:
-    archive = commands.add_parser("archive", help="look after an archive", description="Look after an archive of runs.")
+    archive = commands.add_parser("archive", help="maintain an archive", description="Maintain an archive of runs.")
     actions = archive.add_subparsers(metavar="ACTION", dest="action", required=True)
     rebuild = actions.add_parser(
         "rebuild-rollups",
@@ -159,7 +159,7 @@ def _add_archive(commands: Commands) -> None:
 def _add_doctor(commands: Commands) -> None:
     doctor = commands.add_parser(
         "doctor",
-        help="say what a dbt Cloud account answers",
+        help="check access to a dbt Cloud account",
         description="Ask the dbt Cloud account of the settings for one of each thing the gateway needs, and print what "
         "works: addresses, what the token may read, projects and their environments, limits, history, clock, costs. "
         "Changes nothing and prints no secret. Exit code 1 where something is missing.",
@@ -184,15 +184,17 @@ def _add_key(commands: Commands) -> None:
         "in. Nothing is stored.",
     )
     new.add_argument("name", metavar="NAME", help="who holds it, for logs")
-    new.add_argument("--project", action="append", metavar="P", help="a project he may see (default: all); repeatable")
+    new.add_argument(
+        "--project", action="append", metavar="P", help="a project they may see (default: all); repeatable"
+    )
     new.add_argument(
         "--environment",
         action="append",
         type=_environment,
         metavar="ID",
-        help="an environment he may see (default: all)",
+        help="an environment they may see (default: all)",
     )
-    new.add_argument("--scope", action="append", choices=("introspection", "metrics"), help="what he may do besides")
+    new.add_argument("--scope", action="append", choices=("introspection", "metrics"), help="what else they may do")
     new.add_argument("--days", type=_kept, metavar="N", help="days until it ends (default: it does not)")
 
 

@@ -36,7 +36,7 @@ def reason_to_leave_out(run: Run) -> LeftOutReason | None:
         return LeftOutReason.CANCELLED
     if run.status is RunStatus.SKIPPED:
         return LeftOutReason.NOT_EXECUTED
-    if not run.status.ended_by_itself or run.runtime is None:
+    if not run.status.is_completed or run.runtime is None:
         return LeftOutReason.UNFINISHED
     return None
 

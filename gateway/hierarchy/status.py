@@ -19,7 +19,7 @@ class RunStatus(StrEnum):
     UNKNOWN = "unknown"
 
     @property
-    def ended_by_itself(self) -> bool:
+    def is_completed(self) -> bool:
         """True for runs that came to their own end; cancelled and unfinished ones say nothing about duration."""
         return self in (RunStatus.SUCCESS, RunStatus.FAILURE, RunStatus.WARN)
 

@@ -77,7 +77,7 @@ def _deciding(runs: Sequence[Run]) -> list[Run]:
 
 
 def _decides(run: Run) -> bool:
-    return run.status.ended_by_itself
+    return run.status.is_completed
 
 
 async def _first_with_models(

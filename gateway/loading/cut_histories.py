@@ -66,6 +66,6 @@ async def _is_cut(services: Services, key: HistoryKey, runs: Sequence[ModelRun])
 def _is_before(run: Run, runs: Sequence[ModelRun]) -> bool:
     """Whether one of the jobs in a history ran before its oldest run."""
     oldest = runs[-1].ended_at
-    if run.end_time is None or oldest is None or run.end_time >= oldest or not run.status.ended_by_itself:
+    if run.end_time is None or oldest is None or run.end_time >= oldest or not run.status.is_completed:
         return False
     return any(one.job_id == run.job_id for one in runs) and all(one.run_id != run.id for one in runs)

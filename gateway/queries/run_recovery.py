@@ -137,7 +137,7 @@ async def _runs_before(context: FieldContext, run: Run) -> list[Run]:
 
 
 async def _ended_before(context: FieldContext, run: Run) -> list[Run]:
-    return [one for one in await _runs_before(context, run) if one.status.ended_by_itself]
+    return [one for one in await _runs_before(context, run) if one.status.is_completed]
 
 
 def _first_failed(run: Run, attempts: Sequence[EarlierAttempt], *, reaches_back: bool) -> Run | None:

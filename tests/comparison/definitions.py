@@ -110,7 +110,7 @@ class Job:
 
     @property
     def deciding_run(self) -> Run | None:
-        return next((run for run in self.runs[:LOOK_BACK] if run.ended_by_itself and run.results), None)
+        return next((run for run in self.runs[:LOOK_BACK] if run.is_completed and run.results), None)
 
     @property
     def built(self) -> Mapping[str, Result]:
@@ -118,7 +118,7 @@ class Job:
 
     def ended(self, wanted: int) -> list[Run]:
         """The newest runs that ended by themselves and have a wall clock."""
-        return [run for run in self.runs if run.ended_by_itself and run.runtime is not None][:wanted]
+        return [run for run in self.runs if run.is_completed and run.runtime is not None][:wanted]
 
     def window(self, wanted: int, full_refresh: bool = False) -> list[Run]:
         """The newest runs that count: special ones only where there are no others."""

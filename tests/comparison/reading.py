@@ -145,7 +145,7 @@ class Run:
         return RUN_STATUSES.get(self.code, "UNKNOWN")
 
     @property
-    def ended_by_itself(self) -> bool:
+    def is_completed(self) -> bool:
         return self.status in ("SUCCESS", "FAILURE")
 
     @property

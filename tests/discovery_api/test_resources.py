@@ -33,7 +33,7 @@ def counting(run: ExpectedRun) -> dict[str, Result]:
 
 
 def ended(job: ExpectedJob, last: int) -> list[ExpectedRun]:
-    return [run for run in job.runs if run.ended_by_itself][:last]
+    return [run for run in job.runs if run.is_completed][:last]
 
 
 def names(oracle: Oracle, environment_id: int) -> dict[str, str]:

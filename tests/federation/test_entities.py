@@ -53,7 +53,7 @@ def expected(oracle: Oracle, kind: str, key: str) -> dict[str, Any]:
 
 def hundred_mixed(oracle: Oracle) -> list[dict[str, Any]]:
     """A hundred different references, the kinds mixed up: every model, job and project, the account, and runs."""
-    ended = [run for run in oracle.runs if run.ended_by_itself]
+    ended = [run for run in oracle.runs if run.is_completed]
     kinds = [
         [reference("Model", model.id) for model in oracle.models],
         [reference("Run", run.id) for run in ended],

@@ -42,7 +42,7 @@ def test_any_code_has_a_status(code: int) -> None:
 
 
 def test_only_runs_that_came_to_their_own_end_say_how_long_they_take() -> None:
-    assert {status for status in RunStatus if status.ended_by_itself} == {
+    assert {status for status in RunStatus if status.is_completed} == {
         RunStatus.SUCCESS,
         RunStatus.FAILURE,
         RunStatus.WARN,

@@ -113,7 +113,7 @@ class Job:
     @property
     def deciding_run(self) -> Run | None:
         """The newest of the last five runs that ended by itself and executed a model."""
-        return next((run for run in self.runs[:LOOK_BACK] if run.ended_by_itself and run.results), None)
+        return next((run for run in self.runs[:LOOK_BACK] if run.is_completed and run.results), None)
 
     @property
     def built(self) -> dict[str, Result]:
@@ -121,7 +121,7 @@ class Job:
 
     def mean_of_last(self, wanted: int) -> tuple[float, int] | None:
         """Mean wall clock of the last runs that ended by themselves, and how many there were."""
-        times = [run.runtime for run in self.runs if run.ended_by_itself][:wanted]
+        times = [run.runtime for run in self.runs if run.is_completed][:wanted]
         return (fmean(times), len(times)) if times else None
 
 

@@ -108,7 +108,7 @@ class Run:
         return int(self.record["environment_id"])
 
     @property
-    def ended_by_itself(self) -> bool:
+    def is_completed(self) -> bool:
         return self.record["status"] in (10, 20)
 
     @property

@@ -110,7 +110,7 @@ def ranks(items: Iterable[tuple[Any, Any, Sequence[float]]], asked: Arguments) -
 
 def window(job: Job, wanted: int) -> tuple[list[Run], Mapping[str, int]]:
     """The newest runs that ended by themselves, and how many others lie among and above them, by reason."""
-    ended = [place for place, run in enumerate(job.runs) if run.ended_by_itself][:wanted]
+    ended = [place for place, run in enumerate(job.runs) if run.is_completed][:wanted]
     looked_at = ended[-1] + 1 if len(ended) == wanted else len(job.runs)
     others = (job.runs[place] for place in range(looked_at) if place not in ended)
     reasons = Counter("CANCELLED" if run.record["status"] == 30 else "UNFINISHED" for run in others)

@@ -19,7 +19,7 @@ JOBS = [301001, 302002, 302003, 303001, 303003]
 
 def window(job: Job, last_runs: int) -> tuple[list[Run], int]:
     """The newest runs that ended by themselves, and how many others lie among and above them: cancelled ones."""
-    ended = [place for place, run in enumerate(job.runs) if run.ended_by_itself][:last_runs]
+    ended = [place for place, run in enumerate(job.runs) if run.is_completed][:last_runs]
     looked_at = ended[-1] + 1 if len(ended) == last_runs else len(job.runs)
     return [job.runs[place] for place in ended], looked_at - len(ended)
 

@@ -91,7 +91,7 @@ def test_the_earlier_account_holds_a_job_whose_newest_run_tells_nothing(earlier_
     """Otherwise the tests below could not fail."""
     job = Oracle(earlier_folder).job(302003)
     assert job.runs[0].results
-    assert not job.runs[0].ended_by_itself
+    assert not job.runs[0].is_completed
     assert job.deciding_run == job.runs[1]
 
 

@@ -12,8 +12,8 @@ from gateway.cli.questions.answer import Limit
 from gateway.cli.whole_numbers import whole_number
 
 _EPILOG = (
-    "Data: the demo; or --artifacts DIR, --store URL, or what the GATEWAY_* settings name, dbt Cloud among them. "
-    "Exit codes: 0; 2 when the question could not be answered; 3 over the limit of --fail-over."
+    "Reads the demo, unless --artifacts, --store or GATEWAY_* settings name another source, dbt Cloud for example. "
+    "Exit codes: 0 success, 2 failure, 3 a value exceeds --fail-over."
 )
 
 
@@ -21,7 +21,7 @@ def add_questions(commands: Commands) -> None:
     """Adds a command for each question."""
     slowest = _add(commands, "slowest", "the slowest models, by their last successful run or the mean of several")
     _add_ranking(slowest, "models", "the mean over the last N runs that count")
-    slowest.add_argument("--job", metavar="NAME|ID", help="rank what models took in the newest run of this job")
+    slowest.add_argument("--job", metavar="NAME|ID", help="rank models by their runtime in the newest run of this job")
     _add_limit(slowest, _seconds_limit, "SECONDS", "the slowest model took more than this")
 
     longest = _add(commands, "longest", "the longest jobs, by their wall clock or the mean of several")
@@ -29,26 +29,26 @@ def add_questions(commands: Commands) -> None:
     _add_limit(longest, _seconds_limit, "SECONDS", "the longest job took more than this")
 
     failures = _add(commands, "failures", "what failed in the newest runs of each job, and since when")
-    _add_ranking(failures, "failures", "look at the newest N runs of each job", first=50)
-    failures.add_argument("--job", metavar="NAME|ID", help="look at this job only")
+    _add_ranking(failures, "failures", "the newest N runs of each job", first=50)
+    failures.add_argument("--job", metavar="NAME|ID", help="only this job")
 
-    run = _add(commands, "run", "how a run went, its slowest models, and what failed")
+    run = _add(commands, "run", "the facts of a run, its slowest models, and what failed")
     run.add_argument("run", metavar="ID|latest", help="a run's id, or the newest run")
     run.add_argument("--job", metavar="NAME|ID", help="latest: the newest run of this job")
     _add_first(run, "models and failures", 10)
     _add_limit(run, _limit, "SECONDS|PERCENT", "it took more than this, or (20%%) so much more than a typical run")
 
-    model = _add(commands, "model", "what a model is, how it stands, and its last runs")
+    model = _add(commands, "model", "the facts of a model, and its last runs")
     model.add_argument("name", metavar="NAME", help="project.model, dbt's unique id, or the name alone")
     model.add_argument(
         "--last-runs", type=_runs, default=10, metavar="N", help="runs to show (default: 10; at most 100)"
     )
 
-    search = _add(commands, "search", "models and jobs with a text in their name")
+    search = _add(commands, "search", "models and jobs whose name contains a text")
     search.add_argument("text", metavar="TEXT", help="a part of the name, in any case")
     _add_first(search, "models, and jobs,", 20)
 
-    diff = _add(commands, "diff", "what a run took against another run of its job, by resource")
+    diff = _add(commands, "diff", "a run compared with another run of its job, by resource")
     diff.add_argument("base", metavar="A", help="the run before: an id, previous, previous_success or typical")
     diff.add_argument("run", metavar="B", help="the run after: an id, or latest")
     diff.add_argument("--job", metavar="NAME|ID", help="latest: the newest run of this job")
@@ -85,9 +85,9 @@ def _add(commands: Commands, name: str, told: str) -> argparse.ArgumentParser:
     )
     source.add_argument("--store", metavar="URL", help="an archive of runs, e.g. sqlite:///runs.db")
     parser.add_argument(
-        "--environment", choices=("production", "staging"), default="production", help="of each project"
+        "--environment", choices=("production", "staging"), default="production", help="each project's environment"
     )
-    parser.add_argument("--project", action="append", metavar="P", help="look at this project only; repeatable")
+    parser.add_argument("--project", action="append", metavar="P", help="only this project; repeatable")
     formats = parser.add_mutually_exclusive_group()
     for one, what in (("json", "JSON"), ("csv", "CSV: the first table"), ("markdown", "Markdown")):
         formats.add_argument(f"--{one}", dest="format", action="store_const", const=one, help=f"print {what}")
@@ -109,7 +109,7 @@ def _add_first(parser: argparse.ArgumentParser, what: str, default: int) -> None
 
 
 def _add_limit(parser: argparse.ArgumentParser, kind: Callable[[str], Limit], metavar: str, when: str) -> None:
-    parser.add_argument("--fail-over", type=kind, metavar=metavar, help=f"end with exit code 3 when {when}")
+    parser.add_argument("--fail-over", type=kind, metavar=metavar, help=f"exit with code 3 when {when}")
 
 
 def _first(text: str) -> int:
@@ -122,7 +122,7 @@ def _runs(text: str) -> int:
 
 def _seconds_limit(text: str) -> Limit:
     if text.endswith("%"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds; percent are for gateway run and diff")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds; percentages are for gateway run and diff")
     return _limit(text)
 
 
@@ -133,7 +133,7 @@ def _limit(text: str) -> Limit:
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no limit: it is a number of seconds, 90, or of percent, 20%")
+        raise argparse.ArgumentTypeError(f"{text!r} is no limit: give seconds (90) or a percentage (20%)")
     return Limit(value, text.endswith("%"))
 
 
