@@ -133,7 +133,7 @@ def _ensure_known(named: Sequence[str], known: Collection[str]) -> None:
     if unknown:
         close = get_close_matches(unknown[0], known, _SHOWN) or sorted(known)[:_SHOWN]
         raise BadUserInput(
-            f"The run did not execute '{unknown[0][:100]}'. Resources that it did, by unique id: {', '.join(close)}.",
+            f"The run did not execute '{unknown[0][:100]}'. It executed {', '.join(close)} and others.",
             argument="change",
         )
 
