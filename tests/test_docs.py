@@ -20,7 +20,7 @@ from gateway.services.resilience.policy import BudgetPolicy, ResiliencePolicy
 from gateway.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 ERRORS = (ROOT / "docs/errors.md").read_text("utf-8")
