@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, insert, select
 
@@ -19,8 +19,9 @@ from gateway.archive.contents import chunks, digest_of, ensure_rows, find_keys
 from gateway.archive.invocation import ArtifactFile
 from gateway.archive.tables import artifact_pieces, artifacts, pieces
 
-if TYPE_CHECKING:
-    from gateway.archive.archive import Archive  # opening it migrates, and migrations read kept files
+# Opens one consistent view of the archive: `Archive.reading`, which this module cannot import, since opening an archive
+# migrates it and migrations read kept files.
+Reading = Callable[[], AbstractContextManager[Connection]]
 
 # On 282 files of real runs one key in 32 gave the smallest sum of pieces and references to them.
 _KEYS_PER_PIECE = 32
@@ -65,16 +66,16 @@ def find_kept(connection: Connection, digest: bytes) -> KeptFile | None:
     return KeptFile(row.size, keys, row.numbers_id)
 
 
-def read_kept(archive: Archive, file: KeptFile) -> Iterator[bytes]:
-    """The file's bytes in order, a little at a time; every part is read in a transaction of its own, so that a slow
-    reader holds up nobody. Raises KeyError when the file is forgotten meanwhile.
+def read_kept(reading: Reading, file: KeptFile) -> Iterator[bytes]:
+    """The file's bytes in order, at most 64 pieces in memory; every part is read in a transaction of its own, so that a
+    slow reader holds up nobody. Raises KeyError when the file is forgotten meanwhile.
     """
-    numbers = iter(_read_numbers(archive, file))
+    numbers = iter(_read_numbers(reading, file))
     for part in chunks(file.piece_ids, _BATCH):
-        with archive.reading() as connection:
-            found = _bodies(connection, part)
+        with reading() as connection:
+            bodies = _bodies(connection, part)
         for key in part:
-            yield found[key] if file.numbers_id is None else _unmasked(found[key], numbers)
+            yield bodies[key] if file.numbers_id is None else _unmasked(bodies[key], numbers)
 
 
 def kept_bytes(connection: Connection, digest: bytes) -> bytes | None:
@@ -85,14 +86,14 @@ def kept_bytes(connection: Connection, digest: bytes) -> bytes | None:
     numbers = [] if file.numbers_id is None else _bodies(connection, [file.numbers_id])[file.numbers_id].split(b" ")
     bodies = {key: body for part in chunks(file.piece_ids) for key, body in _bodies(connection, part).items()}
     parsed_at = iter(numbers)
-    found = (bodies[key] for key in file.piece_ids)
-    return b"".join(found if file.numbers_id is None else (_unmasked(body, parsed_at) for body in found))
+    parts = (bodies[key] for key in file.piece_ids)
+    return b"".join(parts if file.numbers_id is None else (_unmasked(part, parsed_at) for part in parts))
 
 
-def _read_numbers(archive: Archive, file: KeptFile) -> list[bytes]:
+def _read_numbers(reading: Reading, file: KeptFile) -> list[bytes]:
     if file.numbers_id is None:
         return []
-    with archive.reading() as connection:
+    with reading() as connection:
         return _bodies(connection, [file.numbers_id])[file.numbers_id].split(b" ")
 
 
@@ -129,10 +130,10 @@ def _unmasked(piece: bytes, numbers: Iterator[bytes]) -> bytes:
 
 def _pieces(data: bytes) -> Iterator[bytes]:
     start = 0
-    for found in _KEY.finditer(data):
-        if zlib.crc32(found[0]) % _KEYS_PER_PIECE == 0:
-            yield from _bounded(data, start, found.start())
-            start = found.start()
+    for key in _KEY.finditer(data):
+        if zlib.crc32(key[0]) % _KEYS_PER_PIECE == 0:
+            yield from _bounded(data, start, key.start())
+            start = key.start()
     yield from _bounded(data, start, len(data))
 
 

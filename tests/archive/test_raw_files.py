@@ -43,7 +43,7 @@ def sent(archive: Archive, data: bytes) -> bytes:
         kept = find_kept(connection, digest_of(data))
     assert kept is not None
     assert kept.size == len(data)
-    return b"".join(read_kept(archive, kept))
+    return b"".join(read_kept(archive.reading, kept))
 
 
 def keep(archive: Archive, data: bytes) -> int:
@@ -162,7 +162,7 @@ def test_a_large_file_is_kept_and_sent_in_small_parts(empty_archive: Archive) ->
     with empty_archive.reading() as connection:
         kept = find_kept(connection, digest_of(data))
     assert kept is not None
-    parts = list(read_kept(empty_archive, kept))
+    parts = list(read_kept(empty_archive.reading, kept))
     assert max(map(len, parts)) <= 1024**2
     assert b"".join(parts) == data
 
@@ -216,7 +216,7 @@ def test_a_file_forgotten_while_it_is_sent_ends_the_sending(runs_folder: Path, e
     with empty_archive.writing() as connection:
         connection.execute(pieces.delete())
     with pytest.raises(KeyError):
-        list(read_kept(empty_archive, kept))
+        list(read_kept(empty_archive.reading, kept))
 
 
 @pytest.mark.slow

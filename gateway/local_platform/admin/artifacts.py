@@ -42,7 +42,7 @@ def send_artifact(archive: Archive, connection: Connection, run_id: int, name: s
 
 
 def _sent(archive: Archive, kept: KeptFile) -> SentFile:
-    return SentFile(kept.size, read_kept(archive, kept))
+    return SentFile(kept.size, read_kept(archive.reading, kept))
 
 
 def _files(connection: Connection, run_id: int, step: int | None) -> dict[str, AnyRow]:
