@@ -43,7 +43,7 @@ PACKAGE = ROOT / "gateway"
 INTERNALS: dict[str, tuple[str, set[str]]] = {
     "uvicorn": (
         r"from uvicorn\.(protocols|config|supervisors)",
-        {"http/server/http_protocol.py", "http/server/server.py", "http/server/websocket.py"},
+        {"http/server/uvicorn_internals.py"},
     ),
     "websockets": (r"(from|import) websockets", {"http/server/websocket.py"}),
     "uvloop": (r"import uvloop|from uvloop", {"http/server/accept_loop.py"}),
@@ -52,13 +52,8 @@ INTERNALS: dict[str, tuple[str, set[str]]] = {
         {"http/observability/counters.py", "http/observability/metrics.py"},
     ),
     "graphql-core": (
-        r"from graphql\.(execution\.(?!__)|pyutils|language\.visitor)",
-        {
-            *(f"execution/fast_path/{name}.py" for name in ("compiled_executor", "operations", "plans")),
-            *(f"execution/fast_path/{name}.py" for name in ("resolvers", "synchronous")),
-            *{"execution/piecewise_executor.py", "execution/suggestions.py", "execution/validation.py"},
-            "local_platform/discovery/column_executor.py",
-        },
+        r"from graphql\.|import graphql\b",
+        {"execution/graphql_internals.py"},
     ),
     "strawberry-graphql": (
         r"from strawberry\.(schema\.schema_converter|types\.(arguments|field))|\._schema\._|schema\._schema\b",
@@ -79,6 +74,33 @@ def test_internals_are_used_in_the_modules_of_the_seam_alone(package: str) -> No
     assert users == modules
 
 
+# The modules that extend a library's class: they rely on METHODS and ATTRIBUTES below.
+EXTENDING = {
+    "Executor[Any]": {"execution/piecewise_executor.py", "local_platform/discovery/column_executor.py"},
+    "HttpToolsProtocol": {"http/server/http_protocol.py"},
+    "FlowControl": {"http/server/http_protocol.py"},
+    "WebSocketsSansIOProtocol": {"http/server/websocket.py"},
+    "Multiprocess": {"http/server/server.py"},
+}
+
+
+EXTENDED_OF = {
+    "graphql-core": EXTENDING["Executor[Any]"],
+    "uvicorn": EXTENDING["HttpToolsProtocol"] | EXTENDING["WebSocketsSansIOProtocol"] | EXTENDING["Multiprocess"],
+}
+
+
+@pytest.mark.parametrize("base", EXTENDING)
+def test_a_class_of_a_library_is_extended_in_the_modules_of_the_table_alone(base: str) -> None:
+    extending = re.compile(rf"^class \w+\((.*, )?{re.escape(base)}[,)]", re.MULTILINE)
+    users = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if extending.search(path.read_text("utf-8"))
+    }
+    assert users == EXTENDING[base]
+
+
 @pytest.mark.parametrize("package", INTERNALS)
 def test_a_library_whose_internals_are_used_has_an_upper_bound_and_a_row_in_the_documentation(package: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -87,7 +109,7 @@ def test_a_library_whose_internals_are_used_has_an_upper_bound_and_a_row_in_the_
     page = (ROOT / "docs/dependencies.md").read_text("utf-8")
     section = page.split("## Where we stand on internals")[1].split("\n## ")[0]
     rows = re.findall(rf"^\| `{re.escape(package)}` \| `gateway/([^`]+)` \|", section, re.MULTILINE)
-    modules = INTERNALS[package][1]
+    modules = INTERNALS[package][1] | EXTENDED_OF.get(package, set())
     assert rows
     assert all(any(module.startswith(row) for module in modules) for row in rows)
     assert all(any(module.startswith(row) for row in rows) for module in modules)

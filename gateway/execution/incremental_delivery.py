@@ -11,13 +11,15 @@ import strawberry
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    Executor,
     ExperimentalIncrementalExecutionResults,
     GraphQLError,
+    IncrementalDeferResult,
     InitialIncrementalExecutionResult,
+    SubsequentIncrementalExecutionResult,
     create_source_event_stream,
     experimental_execute_incrementally,
 )
-from graphql.execution import Executor, IncrementalDeferResult, SubsequentIncrementalExecutionResult
 
 from gateway.execution.operation_runner import OperationRunner, Outcome, format_partial
 from gateway.schema.context import GatewayContext

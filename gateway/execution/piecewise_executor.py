@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import ValuesView
 from typing import Any
 
-from graphql import GraphQLOutputType, GraphQLResolveInfo, get_named_type
-from graphql.execution import Executor
-from graphql.execution.collect_fields import FieldDetailsList
-from graphql.pyutils import Path
+from graphql import Executor, GraphQLOutputType, GraphQLResolveInfo, ResponsePath, get_named_type
 
 from gateway.concurrency.checkpoints import pieces
+from gateway.execution.graphql_internals import FieldDetailsList
 from gateway.loading.batching import Departures
 
 # Microseconds that graphql-core takes for an item whose fields are resolved, to start what such an item waits for, and
@@ -46,7 +44,7 @@ class PiecewiseExecutor(Executor[Any]):
         item_type: GraphQLOutputType,
         details: FieldDetailsList,
         info: GraphQLResolveInfo[Any],
-        path: Path,
+        path: ResponsePath,
         position: Any,
     ) -> list[Any]:
         """What graphql-core's `complete_iterable_value` makes of a list, with others let on in between."""

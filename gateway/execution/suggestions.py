@@ -13,7 +13,8 @@ from graphql import (
     get_named_type,
     is_required_argument,
 )
-from graphql.pyutils import suggestion_list
+
+from gateway.execution.graphql_internals import suggestion_list
 
 _MOST = 3
 

@@ -21,7 +21,8 @@ from graphql import (
     Visitor,
     validate,
 )
-from graphql.language.visitor import EnterLeaveVisitor
+
+from gateway.execution.graphql_internals import EnterLeaveVisitor
 
 
 class Validator:

@@ -16,15 +16,16 @@ from graphql import (
     GraphQLList,
     GraphQLObjectType,
     GraphQLOutputType,
+    ResponsePath,
+    VariableValues,
+    default_field_resolver,
+    default_type_resolver,
 )
-from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, GroupedFieldSet
-from graphql.execution.execute import default_field_resolver, default_type_resolver
-from graphql.execution.values import VariableValues
-from graphql.pyutils import Path
 
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.execution.fast_path.columns import WholeList
 from gateway.execution.fast_path.plans import Plan, SelectionPlan
+from gateway.execution.graphql_internals import CollectedFields, FieldDetailsList, GroupedFieldSet
 from gateway.execution.piecewise_executor import PiecewiseExecutor
 
 # Plain objects in a list that are completed at once, and microseconds for each of more.
@@ -115,7 +116,7 @@ class CompiledExecutor(PiecewiseExecutor):
         self,
         parent_type: GraphQLObjectType,
         source_value: Any,
-        path: Path | None,
+        path: ResponsePath | None,
         grouped_field_set: GroupedFieldSet,
         position_context: None,
     ) -> Any:
@@ -140,7 +141,7 @@ class CompiledExecutor(PiecewiseExecutor):
         parent_type: GraphQLObjectType,
         source: Any,
         field_details_list: FieldDetailsList,
-        path: Path,
+        path: ResponsePath,
         position_context: None,
     ) -> Any:
         """A coroutine function is called as it is; what it gives, raises or waits for is graphql-core's again."""

@@ -13,10 +13,11 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     VariableNode,
+    VariableValues,
+    Visitor,
+    get_variable_values,
     visit,
 )
-from graphql.execution.values import VariableValues, get_variable_values
-from graphql.language import Visitor
 from strawberry import Schema
 
 from gateway.concurrency.bounded_map import BoundedMap

@@ -18,13 +18,20 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     OperationDefinitionNode,
+    VariableValues,
     get_named_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
     is_object_type,
 )
-from graphql.execution.collect_fields import (
+from strawberry import Schema
+
+from gateway.execution.fast_path.columns import Column, Unsupported, Values, WholeList, leaf_column, list_column, sparse
+from gateway.execution.fast_path.resolvers import AsyncResolver, Read, async_resolver, names_variables, plain_reader
+from gateway.execution.fast_path.row_cache import Room, RowCache
+from gateway.execution.fast_path.row_classes import Row, RowClasses
+from gateway.execution.graphql_internals import (
     CollectedFields,
     FieldDetailsList,
     FragmentDetails,
@@ -32,13 +39,6 @@ from graphql.execution.collect_fields import (
     collect_fields,
     collect_subfields,
 )
-from graphql.execution.values import VariableValues
-from strawberry import Schema
-
-from gateway.execution.fast_path.columns import Column, Unsupported, Values, WholeList, leaf_column, list_column, sparse
-from gateway.execution.fast_path.resolvers import AsyncResolver, Read, async_resolver, names_variables, plain_reader
-from gateway.execution.fast_path.row_cache import Room, RowCache
-from gateway.execution.fast_path.row_classes import Row, RowClasses
 from gateway.schema.core_schema import core_schema
 
 

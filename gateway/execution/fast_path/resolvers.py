@@ -10,9 +10,15 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from graphql import FieldNode, GraphQLField, VariableNode, visit
-from graphql.execution.values import VariableValues, get_argument_values
-from graphql.language import Visitor
+from graphql import (
+    FieldNode,
+    GraphQLField,
+    VariableNode,
+    VariableValues,
+    Visitor,
+    get_argument_values,
+    visit,
+)
 from strawberry import Schema
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import convert_arguments

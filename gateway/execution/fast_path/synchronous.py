@@ -15,26 +15,26 @@ from typing import Any
 from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
+    ResponsePath,
+    VariableValues,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
     is_object_type,
 )
-from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
-from graphql.execution.values import VariableValues
-from graphql.pyutils import Path
 from msgspec import Struct
 
 from gateway.concurrency.only_if_cached import run_sync, spend
 from gateway.execution.fast_path.columns import Unsupported
 from gateway.execution.fast_path.plans import Plan, ensure_object
+from gateway.execution.graphql_internals import FieldDetailsList, GroupedFieldSet
 
 
 class ResolveInfo(Struct, frozen=True):
     """What a resolver gets to know of its field: the request's context and where in the answer it stands."""
 
     context: object
-    path: Path | None
+    path: ResponsePath | None
 
 
 class _RequestValues(Struct, frozen=True):
@@ -47,7 +47,7 @@ class _RequestValues(Struct, frozen=True):
 _STEPS_OF_AN_ITEM = 20
 """What an item of a list takes whose fields are resolved one by one, in microseconds at least."""
 
-_Make = Callable[[_RequestValues, Any, Path | None], Any]
+_Make = Callable[[_RequestValues, Any, ResponsePath | None], Any]
 """From a request, an object or a value, and its place to what stands in the answer."""
 
 
@@ -74,11 +74,11 @@ def _object(plan: Plan, type_: GraphQLObjectType, fields: GroupedFieldSet) -> _M
     columns = list(selection.columns.items()) if selection else []
     order, type_name = tuple(fields), type_.name
 
-    def make(asked: _RequestValues, source: Any, path: Path | None) -> dict[str, Any]:
+    def make(asked: _RequestValues, source: Any, path: ResponsePath | None) -> dict[str, Any]:
         sources = (source,)
         values = {name: column(sources)[0] for name, column in columns} if columns else {}
         for name, field in makes:
-            values[name] = field(asked, source, Path(path, name, type_name))
+            values[name] = field(asked, source, ResponsePath(path, name, type_name))
         return {name: values[name] for name in order} if columns and makes else values
 
     return make
@@ -92,7 +92,7 @@ def _field(plan: Plan, type_: GraphQLObjectType, details: FieldDetailsList) -> _
     complete = _completed(plan, resolved.definition.type, details)
     resolver, constant, arguments_of = resolved.resolver, resolved.constant, resolved.arguments
 
-    def make(asked: _RequestValues, source: Any, path: Path | None) -> Any:
+    def make(asked: _RequestValues, source: Any, path: ResponsePath | None) -> Any:
         arguments = arguments_of(asked.variables) if constant is None else constant
         return complete(asked, run_sync(resolver(source, ResolveInfo(asked.context, path), arguments)), path)
 
@@ -112,7 +112,7 @@ def _completed(plan: Plan, type_: GraphQLOutputType, details: FieldDetailsList) 
     if is_non_null_type(type_):
         present = _present(plan, type_.of_type, details)
 
-        def make(asked: _RequestValues, value: Any, path: Path | None) -> Any:
+        def make(asked: _RequestValues, value: Any, path: ResponsePath | None) -> Any:
             if value is None:
                 raise Unsupported
             return present(asked, value, path)
@@ -137,7 +137,7 @@ def _checked_object(plan: Plan, type_: GraphQLObjectType, details: FieldDetailsL
     # One of each class is looked at, as in Selection.check.
     known: set[type] = set()
 
-    def checked(asked: _RequestValues, value: Any, path: Path | None) -> Any:
+    def checked(asked: _RequestValues, value: Any, path: ResponsePath | None) -> Any:
         if type(value) not in known:
             ensure_object(type_, value)
             known.add(type(value))
@@ -150,18 +150,18 @@ def _list(plan: Plan, item_type: GraphQLOutputType, details: FieldDetailsList) -
     column = plan.list_of(item_type, details)
     complete = _completed(plan, item_type, details) if column is None else _unlike
 
-    def make(asked: _RequestValues, values: Any, path: Path | None) -> Any:
+    def make(asked: _RequestValues, values: Any, path: ResponsePath | None) -> Any:
         if type(values) not in (list, tuple):
             raise Unsupported
         if column is not None:
             spend(len(values))
             return column(values)
         spend(_STEPS_OF_AN_ITEM * len(values))
-        return [complete(asked, value, Path(path, place, None)) for place, value in enumerate(values)]
+        return [complete(asked, value, ResponsePath(path, place, None)) for place, value in enumerate(values)]
 
     return make
 
 
-def _unlike(_asked: _RequestValues, _value: Any, _path: Path | None) -> Any:
+def _unlike(_asked: _RequestValues, _value: Any, _path: ResponsePath | None) -> Any:
     """A field or a value that is left to the compiled executor."""
     raise Unsupported

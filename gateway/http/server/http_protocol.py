@@ -1,7 +1,7 @@
 """The HTTP protocol with deadlines and bounds: who sends slowly, sends too much in one go, or does not read, is let go.
 
 uvicorn itself waits for a request as long as the client likes, and no ASGI middleware can see a request that has not
-arrived. A request that the application has asked to be shown first (see front) is answered before it is parsed.
+arrived. A request that the application has asked to be shown first (see `raw_hook`) is answered before it is parsed.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.http.server.connections import forwarded_address
 from gateway.http.server.context import ServerContext
@@ -23,6 +21,7 @@ from gateway.http.server.heads import handshake_refusal, head_refusal, refuse_su
 from gateway.http.server.raw_hook import ARRIVED, EXACT, ExactRequest, RawAnswer
 from gateway.http.server.request_names import unnamed
 from gateway.http.server.slices import Intake
+from gateway.http.server.uvicorn_internals import FlowControl, HttpToolsProtocol
 
 _log = logging.getLogger("gateway.http")
 

@@ -16,8 +16,6 @@ from typing import Any
 import uvicorn
 from prometheus_client.multiprocess import mark_process_dead
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.http.server.connections import Network
@@ -25,6 +23,7 @@ from gateway.http.server.context import ReceivingLimits, ServerContext
 from gateway.http.server.draining import Draining
 from gateway.http.server.http_protocol import GuardedProtocol
 from gateway.http.server.raw_hook import RawHook
+from gateway.http.server.uvicorn_internals import STARTUP_FAILURE, Multiprocess
 from gateway.http.server.websocket import GuardedSocket
 
 BACKLOG = 1024

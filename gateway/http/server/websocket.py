@@ -6,12 +6,12 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 
 from gateway.http.server.context import ServerContext
 from gateway.http.server.slices import Intake
+from gateway.http.server.uvicorn_internals import WebSocketsSansIOProtocol
 
 FRAGMENTS = 1000
 """Most frames of one message."""

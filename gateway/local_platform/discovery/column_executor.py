@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphql import (
+    Executor,
     FieldNode,
     FragmentSpreadNode,
     GraphQLError,
@@ -20,8 +21,6 @@ from graphql import (
     is_non_null_type,
     is_object_type,
 )
-from graphql.execution import Executor
-from graphql.execution.collect_fields import FieldDetailsList
 
 from gateway.local_platform.discovery.columns import (
     Column,
@@ -35,6 +34,9 @@ from gateway.local_platform.discovery.columns import (
     required,
 )
 from gateway.local_platform.discovery.fields import PlainField
+
+_Details = list[Any]
+"""graphql-core's account of a field: each place in the document that selects it."""
 
 # To compile a selection takes as long as a few objects by graphql-core.
 _FEW = 8
@@ -53,7 +55,7 @@ class ColumnExecutor(Executor[Any]):
         self._left = MOST_ANSWERED
 
     def complete_list_value(
-        self, return_type: GraphQLList[GraphQLOutputType], field_details_list: FieldDetailsList, *where_and_what: Any
+        self, return_type: GraphQLList[GraphQLOutputType], field_details_list: _Details, *where_and_what: Any
     ) -> Any:
         """A long list of plain objects in one go. Whatever goes wrong there, graphql-core does over.
 
@@ -70,7 +72,7 @@ class ColumnExecutor(Executor[Any]):
                     pass
         return super().complete_list_value(return_type, field_details_list, *where_and_what)
 
-    def _spend(self, rows: int, details: FieldDetailsList) -> None:
+    def _spend(self, rows: int, details: _Details) -> None:
         """Counts the fields of rows that are about to be answered."""
         self._left -= rows * sum(self._size(each.node.selection_set) for each in details)
         if self._left < 0:
@@ -92,14 +94,14 @@ class ColumnExecutor(Executor[Any]):
         own = isinstance(selection, FieldNode)
         return own + self._size(selection.selection_set) if isinstance(selection, FieldNode | InlineFragmentNode) else 0
 
-    def _items(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Column | None:
+    def _items(self, type_: GraphQLOutputType, details: _Details) -> Column | None:
         """From a list's items to what is encoded as them. The same field of other objects has the same column."""
         key = (id(type_), tuple(id(each.node) for each in details))
         if key not in self._columns:
             self._columns[key] = self._column(type_, details)
         return self._columns[key]
 
-    def _column(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Column | None:
+    def _column(self, type_: GraphQLOutputType, details: _Details) -> Column | None:
         """The column of a type's values; None for one that takes more than reading."""
         if is_non_null_type(type_):
             column = self._bare_column(type_.of_type, details)
@@ -108,7 +110,7 @@ class ColumnExecutor(Executor[Any]):
         # Leaves take nulls as they are.
         return column if column is None or is_leaf_type(type_) or is_list_type(type_) else nullable(column)
 
-    def _bare_column(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Column | None:
+    def _bare_column(self, type_: GraphQLOutputType, details: _Details) -> Column | None:
         if is_leaf_type(type_):
             return leaf_column(type_)
         if is_list_type(type_):
@@ -116,13 +118,13 @@ class ColumnExecutor(Executor[Any]):
             return list_column(items) if items else None
         return self._object_column(type_, details) if is_object_type(type_) else None
 
-    def _object_column(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Column | None:
+    def _object_column(self, type_: GraphQLObjectType, details: _Details) -> Column | None:
         fields = self.collect_subfields(type_, details).grouped_field_set
         columns = {name: self._field_column(type_, found) for name, found in fields.items()}
         plain = {name: column for name, column in columns.items() if column is not None}
         return object_column(plain) if len(plain) == len(columns) else None
 
-    def _field_column(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Column | None:
+    def _field_column(self, type_: GraphQLObjectType, details: _Details) -> Column | None:
         name = details[0].node.name.value
         if name == "__typename":
             return lambda sources: [type_.name] * len(sources)

@@ -9,16 +9,18 @@ from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLIncludeDirective,
     GraphQLObjectType,
     GraphQLSkipDirective,
+    InlineFragmentNode,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
     get_argument_values,
     get_directive_values,
     get_named_type,
 )
-from graphql.language import FragmentSpreadNode, InlineFragmentNode, SelectionNode
 
 from gateway.local_platform.discovery.fields import Info
 
