@@ -116,6 +116,12 @@ def test_links_lead_to_a_heading(page: Path) -> None:
             assert there.suffix != ".md" or anchor in anchors(there), f"{target}#{anchor}"
 
 
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs/index.md").read_text("utf-8")
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert pages == set(re.findall(r"^\| \[[^\]]+\]\(([\w-]+\.md)\)", index, re.MULTILINE))
+
+
 FILES = {
     path.relative_to(ROOT).as_posix() for top in ("gateway", "tests", "benchmarks") for path in (ROOT / top).rglob("*")
 }
@@ -151,7 +157,7 @@ def test_commands_of_the_readme_are_understood() -> None:
 
 def test_queries_of_the_readme_are_valid_and_within_the_limits() -> None:
     queries = re.findall(r"```graphql\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    assert len(queries) == 3
+    assert len(queries) >= 4
     schema = build_schema(print_sdl(build_executable_schema()), assume_valid_sdl=True)
     for query in queries:
         assert validate(schema, Documents(DocumentLimits()).read(query).ast) == []

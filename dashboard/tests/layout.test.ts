@@ -136,6 +136,18 @@ test("failures with one cause are one item, whatever job they befell", () => {
   ]);
 });
 
+test("a cause fails since its first failure in any job, and is new only where it is new in all", () => {
+  const failed = (id: string, isNew: boolean, since: string) => ({
+    id, status: "FAILURE", job: { id, name: id }, failureCount: 1,
+    failures: [{
+      message: "x", isNew, skippedCount: 0, failingSince: { id: since, startTime: at(`${since}T05:00:00`) },
+      result: { uniqueId: "model.p.m", name: "m", resourceType: "MODEL" },
+    }],
+  });
+  const [cause] = groupByCause([failed("3", true, "10"), failed("2", false, "08"), failed("1", true, "09")]);
+  assert.deepEqual([cause?.failure?.failingSince?.id, cause?.failure?.isNew, cause?.runs.length], ["08", false, 3]);
+});
+
 test("a copied table can be read back, and runs no formula", () => {
   assert.equal(csv([["a,b", 'say "x"', null], ["=1+1", -2, "two\nlines"]]), '"a,b","say ""x""",\r\n\'=1+1,-2,"two\nlines"\r\n');
 });

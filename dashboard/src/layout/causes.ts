@@ -19,7 +19,7 @@ export interface FailedRun {
 export interface Cause<Run extends FailedRun> {
   key: string;
   status: string;
-  /** As the newest run tells it; null where the answer has none of this run. */
+  /** Of the newest run, but failing since the earliest of all runs; null where the answer has no failures of this run. */
   failure: Failure | null;
   /** Newest first, as they came. */
   runs: Run[];
@@ -32,10 +32,22 @@ export function groupByCause<Run extends FailedRun>(runs: readonly Run[]): Cause
     const failures = run.failures ?? [];
     for (const failure of failures.length ? failures : [null]) {
       const key = JSON.stringify([run.status, failure?.result?.uniqueId ?? run.job?.id ?? run.id, failure?.message ?? null]);
-      const cause = causes.get(key) ?? { key, status: run.status, failure, runs: [] };
+      const cause = causes.get(key) ?? { key, status: run.status, failure: null, runs: [] };
+      cause.failure = cause.failure && failure ? joined(cause.failure, failure) : failure;
       cause.runs.push(run);
       causes.set(key, cause);
     }
   }
   return [...causes.values()];
+}
+
+/** Several jobs may build one resource, and each has its own first failure. */
+function joined(newer: Failure, older: Failure): Failure {
+  const isNew = newer.isNew === null || older.isNew === null ? null : newer.isNew && older.isNew;
+  return { ...newer, isNew, failingSince: earlier(newer.failingSince, older.failingSince) };
+}
+
+function earlier(one: Failure["failingSince"], other: Failure["failingSince"]): Failure["failingSince"] {
+  if (!one?.startTime || !other?.startTime) return one ?? other;
+  return other.startTime < one.startTime ? other : one;
 }
