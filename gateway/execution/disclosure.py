@@ -1,4 +1,4 @@
-"""What strangers are told of the schema: introspection, the SDL for routers, suggestions and details in errors."""
+"""What strangers may learn of the schema: introspection, the SDL for routers, suggestions and details in errors."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Disclosure:
             rules.append(NoSdlRule)
         return rules
 
-    def told(self, errors: Sequence[dict[str, Any]], message: str) -> list[dict[str, Any]]:
+    def disclosed(self, errors: Sequence[dict[str, Any]], message: str) -> list[dict[str, Any]]:
         """These errors as a stranger may read them; where nothing may be learnt, `message` instead of them all."""
         if self.is_silent and errors:
             return [{"message": message, "extensions": {"code": errors[0]["extensions"]["code"]}}]
@@ -80,4 +80,4 @@ class NoSdlRule(ASTValidationRule):
     def enter_field(self, node: FieldNode, *_: object) -> None:
         """Called for every field of a document."""
         if node.name.value == _SDL_FIELD:
-            self.report_error(GraphQLError("The schema's text is not told here.", node))
+            self.report_error(GraphQLError("The text of the schema is not public here.", node))

@@ -125,7 +125,7 @@ class OperationRunner:
         if not invalid:
             return None
         errors = [_with_code(explained(error), "GRAPHQL_VALIDATION_FAILED") for error in invalid]
-        return Outcome(None, self._disclosure.told(errors, _NO_SUCH_DOCUMENT), executed=False)
+        return Outcome(None, self._disclosure.disclosed(errors, _NO_SUCH_DOCUMENT), executed=False)
 
     async def _execute(
         self,
@@ -153,15 +153,15 @@ class OperationRunner:
 
     def _validate(self, document: DocumentNode, _name: str | None) -> tuple[GraphQLError, ...]:
         hidden = not self._disclosure.suggestions
-        found = self._validator.errors(document, _MOST_VALIDATION_ERRORS, hide_suggestions=hidden)
-        return tuple(found[:_MOST_VALIDATION_ERRORS])
+        errors = self._validator.errors(document, _MOST_VALIDATION_ERRORS, hide_suggestions=hidden)
+        return tuple(errors[:_MOST_VALIDATION_ERRORS])
 
     def outcome(self, result: ExecutionResult, failures: Sequence[PartialFailure]) -> Outcome:
         """A result in its public form; `failures` are the parts that are missing from it."""
         errors = result.errors or []
         if result.data is None and errors and all(error.path is None for error in errors):
             refused = [_with_code(error, "BAD_USER_INPUT") for error in errors]
-            return Outcome(None, self._disclosure.told(refused, _NO_SUCH_VALUE), executed=False)
+            return Outcome(None, self._disclosure.disclosed(refused, _NO_SUCH_VALUE), executed=False)
         formatted = [*map(self.formatted, errors), *map(format_partial, failures)]
         return Outcome(result.data, formatted, executed=True, way=_way(result))
 

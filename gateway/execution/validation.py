@@ -87,23 +87,25 @@ class _SideBySide(Visitor):
         return [_RuleVisitor(place, *gather_pair) for place, gather_pair in enumerate(methods) if any(gather_pair)]
 
     def _enter(self, concerned: Sequence[_RuleVisitor]) -> Callable[..., Any] | None:
-        acts = [(one.place, getattr(self._rules[one.place], one.enter)) for one in concerned if one.enter]
+        acts = [(rule.place, getattr(self._rules[rule.place], rule.enter)) for rule in concerned if rule.enter]
         skipped = self._skipped
 
         def enter(node: Any, *args: Any) -> None:
             for place, act in acts:
                 if skipped[place] is None:
-                    told = act(node, *args)
-                    if told is SKIP or told is False:
+                    verdict = act(node, *args)
+                    if verdict is SKIP or verdict is False:
                         skipped[place] = node
-                    elif told is BREAK or told is True:
+                    elif verdict is BREAK or verdict is True:
                         skipped[place] = BREAK
 
         return enter if acts else None
 
     def _leave(self, concerned: Sequence[_RuleVisitor]) -> Callable[..., Any] | None:
         # Who is asked at the beginning of a node may skip it, and has to be woken at its end.
-        acts = [(one.place, getattr(self._rules[one.place], one.leave) if one.leave else None) for one in concerned]
+        acts = [
+            (rule.place, getattr(self._rules[rule.place], rule.leave) if rule.leave else None) for rule in concerned
+        ]
         skipped = self._skipped
 
         def leave(node: Any, *args: Any) -> None:
@@ -111,8 +113,8 @@ class _SideBySide(Visitor):
                 if skipped[place] is node:
                     skipped[place] = None
                 elif act is not None and skipped[place] is None:
-                    told = act(node, *args)
-                    if told is BREAK or told is True:
+                    verdict = act(node, *args)
+                    if verdict is BREAK or verdict is True:
                         skipped[place] = BREAK
 
         return leave if acts else None

@@ -19,14 +19,14 @@ _NO_TEXT = '""'
 """An empty text among the values of a list: no values at all are empty."""
 
 
-def text_of_filter(criteria: ProjectFilter) -> str:
+def text_of_filter(filter: ProjectFilter) -> str:
     """The canonical text; empty for a filter that keeps everything."""
-    parameters = _of_models(criteria)
-    if criteria.project_ids is not None:
-        parameters["projectIds"] = _listed(criteria.project_ids)
-        if criteria.inclusion is Inclusion.EXCLUDE:
+    parameters = _of_models(filter)
+    if filter.project_ids is not None:
+        parameters["projectIds"] = _listed(filter.project_ids)
+        if filter.inclusion is Inclusion.EXCLUDE:
             parameters["includeOrExclude"] = Inclusion.EXCLUDE.name
-    models = criteria.models
+    models = filter.models
     if models is not None:
         parameters |= {_MODELS + name: value for name, value in _of_models(models).items()}
         parameters |= {_MODELS + name: value for name, value in _beside_criteria(models).items()}
@@ -56,15 +56,15 @@ def _utc(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat()
 
 
-def _of_models(criteria: ProjectFilter | ModelFilter) -> dict[str, str]:
+def _of_models(filter: ProjectFilter | ModelFilter) -> dict[str, str]:
     parameters: dict[str, str] = {}
-    if criteria.tags is not None:
-        parameters["tags"] = _listed(criteria.tags)
-        if criteria.tags_match is TagsMatch.ALL:
+    if filter.tags is not None:
+        parameters["tags"] = _listed(filter.tags)
+        if filter.tags_match is TagsMatch.ALL:
             parameters["tagsMatch"] = TagsMatch.ALL.name
-    if criteria.materialization is not None:
-        parameters["materialization"] = criteria.materialization.casefold()
-    for name, bound in (("minRuntime", criteria.min_runtime), ("maxRuntime", criteria.max_runtime)):
+    if filter.materialization is not None:
+        parameters["materialization"] = filter.materialization.casefold()
+    for name, bound in (("minRuntime", filter.min_runtime), ("maxRuntime", filter.max_runtime)):
         if bound is not None:
             parameters[name] = repr(bound + 0.0).removesuffix(".0")
     return parameters
@@ -78,10 +78,10 @@ def filter_of_text(text: str) -> ProjectFilter | None:
     """The filter that a canonical text stands for; None for any other text."""
     try:
         parameters = dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict"))
-        criteria = _filter(parameters)
+        filter = _filter(parameters)
     except (ValueError, KeyError, BadUserInput):
         return None
-    return criteria if text_of_filter(criteria) == text else None
+    return filter if text_of_filter(filter) == text else None
 
 
 def _filter(parameters: Mapping[str, str]) -> ProjectFilter:

@@ -44,14 +44,11 @@ _NEVER_COUNTED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What the arguments of an invocation tell: `variant` is None for an ordinary one, `threads` where none is told."""
+class CommandFacts:
+    """What the arguments of an invocation say: `variant` is None for an ordinary one, `threads` where unknown."""
 
     variant: Variant | None
     threads: int | None = None
-
-
-ToldVariant = Told | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ class HistoryScope:
 
     What a command was its own arguments tell: `dbt clone`, `--empty` and `--sample` never count. A full refresh counts
     as one only for incremental models, which it builds in another way than their other runs do; where the arguments of
-    an invocation are not told, it is a run of a job with `--full-refresh` among its steps. CI are jobs of dbt's kinds
+    an invocation are unknown, it is a run of a job with `--full-refresh` among its steps. CI are jobs of dbt's kinds
     ci and merge.
     """
 
@@ -68,9 +65,9 @@ class HistoryScope:
     include_ci: bool = False
     include_failed: bool = False
 
-    def reason(self, run: ModelRun, job: Job | None, told: ToldVariant = None) -> LeftOutReason | None:
-        """Why a run does not count; None when it does. `job` is None when it has been deleted, `told` when nobody has
-        told what the command was."""
+    def reason(self, run: ModelRun, job: Job | None, command: CommandFacts | None = None) -> LeftOutReason | None:
+        """Why a run does not count; None when it does. `job` is None when it has been deleted, `command` when its
+        arguments are unknown."""
         not_executed = _NOT_EXECUTED.get(run.status)
         if not_executed is not None:
             return not_executed
@@ -78,7 +75,7 @@ class HistoryScope:
             return LeftOutReason.NOT_EXECUTED
         if run.status is RunStatus.FAILURE and not self.include_failed:
             return LeftOutReason.FAILED
-        variant = told.variant if told else _by_steps(job)
+        variant = command.variant if command else _by_steps(job)
         if variant in _NEVER_COUNTED:
             return _NEVER_COUNTED[variant]
         if job is not None and job.is_ci and not self.include_ci:
@@ -100,7 +97,7 @@ class Counted:
     left_out: Mapping[LeftOutReason, int]
 
 
-Commands = Mapping[tuple[int, str | None], Told]
+Commands = Mapping[tuple[int, str | None], CommandFacts]
 """What is told of commands, by run and invocation."""
 
 

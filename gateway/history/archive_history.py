@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from gateway.archive.applied_state import count_models, models_gone
 from gateway.archive.reader import ArchiveReader
 from gateway.errors import GatewayError
-from gateway.hierarchy.history import HistoryScope, Told
+from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
@@ -19,7 +19,7 @@ from gateway.history.graph_reading import read_graphs
 from gateway.history.mean_reading import read_means
 from gateway.history.node_reading import read_attempts, read_failed, read_nodes, read_parents, read_skipped
 from gateway.history.run_reading import read_arguments, read_model_runs, read_outlines, read_run_models
-from gateway.services.discovery_history import told_by
+from gateway.services.discovery_history import command_facts_of
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.run_graphs import GraphKey
 from gateway.services.run_history import CommandKey, RunModels, RunParents
@@ -76,10 +76,12 @@ class ArchiveHistory:
         """Two statements for a thousand runs, and one for contents of nodes."""
         return await self._read(keys, partial(read_graphs, keys=keys))
 
-    async def commands(self, witnesses: Mapping[CommandKey, str]) -> dict[CommandKey, Told | GatewayError | None]:
+    async def commands(
+        self, witnesses: Mapping[CommandKey, str]
+    ) -> dict[CommandKey, CommandFacts | GatewayError | None]:
         """One statement for the commands of a thousand runs."""
         found = await self._read(list(witnesses), partial(read_arguments, keys=list(witnesses)))
-        return {key: text if isinstance(text, GatewayError) else told_by(text) for key, text in found.items()}
+        return {key: text if isinstance(text, GatewayError) else command_facts_of(text) for key, text in found.items()}
 
     async def mean_runtimes(
         self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope

@@ -61,11 +61,11 @@ async def compress(body: bytes, level: int = QUICK) -> Compressed:
 
 def takes_gzip(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Whether a client takes gzip, and would not rather have an answer as it is (RFC 9110, 12.5.3)."""
-    given = [value for name, value in headers if name == b"accept-encoding"]
-    if not given:
+    accepted = [value for name, value in headers if name == b"accept-encoding"]
+    if not accepted:
         return False
     weights: dict[bytes, float] = {}
-    for item in b",".join(given).lower().split(b","):
+    for item in b",".join(accepted).lower().split(b","):
         name, *parameters = (part.strip() for part in item.split(b";"))
         weights[name] = min((_weight(parameter) for parameter in parameters), default=1.0)
     of_any = weights.get(b"*", 0.0)

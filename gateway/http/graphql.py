@@ -204,8 +204,8 @@ class GraphQLEndpoint:
         answer, reply = answered.answer, answered.response
         is_get = seen.method == "GET" and reply.status_code == 200
         if is_get:
-            given = self._freshness.headers(answer, bytes(reply.body), reply.headers["content-type"].encode())
-            reply.raw_headers = [*fixed_headers(reply.raw_headers), *given]
+            validators = self._freshness.headers(answer, bytes(reply.body), reply.headers["content-type"].encode())
+            reply.raw_headers = [*fixed_headers(reply.raw_headers), *validators]
         self.replay.remember(scope, answered, seen)
         unmodified = _unmodified(reply, headers) if is_get else None
         if unmodified is not None:
@@ -340,11 +340,13 @@ class GraphQLEndpoint:
 
 def _unmodified(reply: Response, headers: Headers) -> Response | None:
     """What a client hears that holds the answer already; None for others."""
-    given = {name: value for name, value in reply.raw_headers if name in (b"cache-control", b"etag", b"vary")}
-    if not is_unmodified(condition_of(headers.raw), given.get(b"etag")):
+    headers_of_reply = {
+        name: value for name, value in reply.raw_headers if name in (b"cache-control", b"etag", b"vary")
+    }
+    if not is_unmodified(condition_of(headers.raw), headers_of_reply.get(b"etag")):
         return None
     unmodified = Response(status_code=304)
-    unmodified.raw_headers = list(given.items())
+    unmodified.raw_headers = list(headers_of_reply.items())
     return unmodified
 
 
@@ -354,5 +356,9 @@ async def _compressed(reply: Response, answer: Answer) -> Response:
     start = await compress(body[:end])
     sent = Response(start.data + start.end(body[end:]), reply.status_code)
     length = (b"content-length", b"%d" % len(sent.body))
-    sent.raw_headers = [*(one for one in reply.raw_headers if one[0] != b"content-length"), *COMPRESSED, length]
+    sent.raw_headers = [
+        *(header for header in reply.raw_headers if header[0] != b"content-length"),
+        *COMPRESSED,
+        length,
+    ]
     return sent

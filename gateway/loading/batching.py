@@ -140,10 +140,10 @@ class Batched(Generic[K, V]):
         if not self._cached:
             raise NotCached
         # Not remembered: whatever is made of these facts, and kept, has to know all of them.
-        found = await self._load_many(list(dict.fromkeys(keys)))
-        return [found[key] for key in keys]
+        values = await self._load_many(list(dict.fromkeys(keys)))
+        return [values[key] for key in keys]
 
     async def _batch(self, keys: Sequence[K]) -> list[V]:
         with span(f"batch {self._name}", keys=len(keys)):
-            found = await self._load_many(list(keys))
-        return [found[key] for key in keys]  # type: ignore[misc]  # the DataLoader raises values that are exceptions
+            values = await self._load_many(list(keys))
+        return [values[key] for key in keys]  # type: ignore[misc]  # the DataLoader raises values that are exceptions

@@ -58,14 +58,14 @@ async def built_models(services: Services, jobs: Sequence[Job]) -> dict[Job, Bui
 
 async def _recent_runs(services: Services, jobs: Sequence[Job]) -> dict[Job, tuple[Run, ...] | GatewayError]:
     """The newest runs of each job: as many as hold five that decide, or the newest hundred."""
-    found: dict[Job, tuple[Run, ...] | GatewayError] = {}
+    runs_of_jobs: dict[Job, tuple[Run, ...] | GatewayError] = {}
     pending, count = list(jobs), LOOK_BACK
     while pending:
         recent = await services.admin.recent_runs([job.id for job in pending], count)
-        found |= {job: recent[job.id] for job in pending}
+        runs_of_jobs |= {job: recent[job.id] for job in pending}
         pending = [job for job in pending if count < _FARTHEST and _is_short(recent[job.id], count)]
         count = _FARTHEST
-    return found
+    return runs_of_jobs
 
 
 def _is_short(runs: tuple[Run, ...] | GatewayError, count: int) -> bool:
@@ -84,17 +84,19 @@ async def _first_with_models(
     services: Services, candidates: Mapping[Job, Sequence[Run]]
 ) -> dict[Job, Built | GatewayError]:
     asked = [_key(run) for runs in candidates.values() for run in runs]
-    found = await services.jobs.outlines(asked, frozenset(asked)) if asked else {}
-    return {job: _newest(found, runs) for job, runs in candidates.items()}
+    outlines = await services.jobs.outlines(asked, frozenset(asked)) if asked else {}
+    return {job: _newest(outlines, runs) for job, runs in candidates.items()}
 
 
 def _key(run: Run) -> RunKey:
     return RunKey(run.job_id, run.id)
 
 
-def _newest(found: Mapping[RunKey, RunModels[BuiltModel] | GatewayError], runs: Sequence[Run]) -> Built | GatewayError:
+def _newest(
+    outlines: Mapping[RunKey, RunModels[BuiltModel] | GatewayError], runs: Sequence[Run]
+) -> Built | GatewayError:
     for run in runs:
-        answer = found[_key(run)]
+        answer = outlines[_key(run)]
         if isinstance(answer, GatewayError):
             return answer
         if answer.models:

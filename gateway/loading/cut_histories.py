@@ -20,7 +20,7 @@ _PROBES = 3
 
 async def note_cut_histories(
     services: Services,
-    found: Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError],
+    histories: Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError],
     count: int,
     likely: range = LIKELY,
 ) -> None:
@@ -30,7 +30,7 @@ async def note_cut_histories(
     or two, which is too much for every mean.
     """
     limit = services.models.history_limit
-    read = {key: runs for key, runs in found.items() if isinstance(runs, tuple)}
+    read = {key: runs for key, runs in histories.items() if isinstance(runs, tuple)}
     for runs in read.values():
         limit.saw(len(runs))
     for key, runs in read.items():
@@ -40,7 +40,7 @@ async def note_cut_histories(
             else:
                 limit.is_whole(len(runs))
     cut = {key.environment_id for key, runs in read.items() if len(runs) < count and limit.cuts(len(runs))}
-    current_usage().upstream_notes.update(limit.note((one,)) for one in cut)
+    current_usage().upstream_notes.update(limit.note((environment_id,)) for environment_id in cut)
 
 
 async def _is_cut(services: Services, key: HistoryKey, runs: Sequence[ModelRun]) -> bool:
@@ -68,4 +68,4 @@ def _is_before(run: Run, runs: Sequence[ModelRun]) -> bool:
     oldest = runs[-1].ended_at
     if run.end_time is None or oldest is None or run.end_time >= oldest or not run.status.is_completed:
         return False
-    return any(one.job_id == run.job_id for one in runs) and all(one.run_id != run.id for one in runs)
+    return any(other.job_id == run.job_id for other in runs) and all(other.run_id != run.id for other in runs)

@@ -59,12 +59,14 @@ async def read_histories(services: Services, keys: Sequence[HistoryKey], count: 
     by_environment: dict[int, list[HistoryKey]] = {}
     for key in missing:
         by_environment.setdefault(key.environment_id, []).append(key)
-    by_run = await gather(_by_run(services, one, some, count) for one, some in by_environment.items())
-    found: Histories = {key: runs for some in by_run for key, runs in some.items()}
-    rest = [key for key in keys if key not in found]
+    by_run = await gather(
+        _by_run(services, environment_id, some, count) for environment_id, some in by_environment.items()
+    )
+    histories: Histories = {key: runs for some in by_run for key, runs in some.items()}
+    rest = [key for key in keys if key not in histories]
     read = await _by_model(services, rest, count)
     await note_cut_histories(services, read, count)
-    return found | read
+    return histories | read
 
 
 async def _by_model(services: Services, keys: Sequence[HistoryKey], count: int) -> Histories:
@@ -76,10 +78,10 @@ async def _by_model(services: Services, keys: Sequence[HistoryKey], count: int) 
         await checkpoint(len(part) * _STEPS_OF_A_HISTORY)
         return await services.models.histories(part, count)
 
-    found: Histories = {}
+    histories: Histories = {}
     for part in await gather(some(start) for start in range(0, len(keys), _HISTORIES_AT_ONCE)):
-        found |= part
-    return found
+        histories |= part
+    return histories
 
 
 async def _by_run(services: Services, environment_id: int, keys: Sequence[HistoryKey], count: int) -> Histories:
@@ -99,7 +101,9 @@ async def _by_run(services: Services, environment_id: int, keys: Sequence[Histor
     read = await services.jobs.run_models(run_keys, frozenset(run_keys), models)
     if any(isinstance(answer, GatewayError) for answer in read.values()):
         return {}
-    return await _assemble([one for one in read.values() if isinstance(one, RunModels)], keys, count, window)
+    return await _assemble(
+        [run_models for run_models in read.values() if isinstance(run_models, RunModels)], keys, count, window
+    )
 
 
 def window_of(listing: RunListing, count: int) -> RunsToRead | None:
@@ -128,13 +132,13 @@ async def _assemble(
     by_model: dict[str, list[ModelRun]] = {}
     for of_run in read:
         async for models in pieces(of_run.models):
-            for one in models:
-                if window.since is None or (one.ended_at is not None and one.ended_at > window.since):
-                    by_model.setdefault(one.unique_id, []).append(one)
-    found: Histories = {}
+            for model in models:
+                if window.since is None or (model.ended_at is not None and model.ended_at > window.since):
+                    by_model.setdefault(model.unique_id, []).append(model)
+    histories: Histories = {}
     async for some in pieces(keys, steps=_STEPS_OF_A_HISTORY):
         for key in some:
             runs = sorted(by_model.get(key.unique_id, ()), key=lambda run: run.recency, reverse=True)
             if window.since is None or len(runs) >= count:
-                found[key] = tuple(runs[:count])
-    return found
+                histories[key] = tuple(runs[:count])
+    return histories

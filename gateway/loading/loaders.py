@@ -11,7 +11,7 @@ from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import GatewayError, UpstreamRejected
 from gateway.hierarchy.basis import FactSource
 from gateway.hierarchy.filters import ModelFilter
-from gateway.hierarchy.history import Commands, HistoryScope, Told
+from gateway.hierarchy.history import CommandFacts, Commands, HistoryScope
 from gateway.hierarchy.ids import IdScope
 from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
 from gateway.hierarchy.lineage import Lineage
@@ -47,9 +47,8 @@ from gateway.services.source_service import Sources
 
 T = TypeVar("T")
 
-
 _NOTHING_MORE = Projection()
-# Of an id that names nothing the closest there are is told, which among thousands takes some hundredths of a second.
+# To find the names closest to an unknown id takes some hundredths of a second among thousands.
 _MOST_SUGGESTIONS = 5
 
 
@@ -142,8 +141,8 @@ class Loaders:
         return RunResultLoaders(self._services, self._run_models, self.departures)
 
     @cached_property
-    def _told(self) -> Batched[Witness, Told | None]:
-        return Batched(self._services.arguments.told, self.departures)
+    def _commands(self) -> Batched[Witness, CommandFacts | None]:
+        return Batched(self._services.arguments.commands, self.departures)
 
     @cached_property
     def _ended_run_models(self) -> Batched[RunKey, RunModels[ModelRun]]:
@@ -180,9 +179,9 @@ class Loaders:
         return self.derived(("projects", self._visibility), None, lambda: self._projects.load("all"))
 
     def derived(self, key: Hashable, about: object, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
-        """What `make` makes of these loads; where only what is at hand may be told, made once as long as the facts
-        behind it stay what they are. `key` says what it depends on beside facts and projection; `about` are objects in
-        the key by their identity, held so that it stays theirs."""
+        """What `make` makes of these loads; in a synchronous run made once as long as the facts behind it
+        are the same. `key` says what it depends on beside facts and projection; `about` are objects in the key by their
+        identity, held so that it stays theirs."""
         return self._services.derived((key, self._projection), about, make)
 
     async def models(self, project: Project) -> EnvironmentModels:
@@ -210,15 +209,15 @@ class Loaders:
         return await self._runtimes.load_all(projects)
 
     async def models_of_each(
-        self, projects: Sequence[Project], criteria: ModelFilter | None, *, whole: bool = False
+        self, projects: Sequence[Project], filter: ModelFilter | None, *, whole: bool = False
     ) -> list[EnvironmentModels | GatewayError]:
         """At least the models of each project that meet a filter, but for its ids, and all of them with `whole`. The
         filter has to be applied to them still; what it looks at is read.
 
         What cannot be read is its error.
         """
-        pushed = None if whole else push_down(criteria)
-        fields = fields_looked_at(criteria) - self._projection.optional_fields
+        pushed = None if whole else push_down(filter)
+        fields = fields_looked_at(filter) - self._projection.optional_fields
         return await self._models.load_all([ModelsRequest(project, pushed, fields=fields) for project in projects])
 
     async def mean_runtimes(
@@ -227,8 +226,10 @@ class Loaders:
         """Means over the last runs of every model of each project; None where there is no archive to add them up."""
         if not self._services.figures.are_known:
             return None
-        found = await self._services.figures.mean_runtimes([one.environment_id for one in projects], last_runs, scope)
-        return [found[one.environment_id] for one in projects]
+        means = await self._services.figures.mean_runtimes(
+            [project.environment_id for project in projects], last_runs, scope
+        )
+        return [means[project.environment_id] for project in projects]
 
     async def model_count(self, project: Project) -> int:
         """How many models a project's environment has: counted in the archive, or by reading them."""
@@ -268,16 +269,16 @@ class Loaders:
     async def matching_runs(self, queries: Sequence[RunQuery], count: int) -> RunListing:
         """At least the newest `count` runs that these queries ask for, newest first; others may be among them."""
         listings = await gather(self._services.admin.matching_runs(query, count) for query in queries)
-        runs = newest_first({run.id: run for one in listings for run in one.runs}.values())
-        return RunListing(runs, complete=all(one.complete for one in listings))
+        runs = newest_first({run.id: run for listing in listings for run in listing.runs}.values())
+        return RunListing(runs, complete=all(listing.complete for listing in listings))
 
     async def owners(self, environment_id: int) -> Owners:
         """Who owns the groups of an environment, by group name."""
         return await self._owners.load(environment_id)
 
-    async def owners_looked_at(self, environment_id: int, criteria: ModelFilter | None) -> Owners:
+    async def owners_looked_at(self, environment_id: int, filter: ModelFilter | None) -> Owners:
         """The same as far as a filter asks for owners; none where it does not."""
-        return {} if criteria is None or criteria.owners is None else await self.owners(environment_id)
+        return {} if filter is None or filter.owners is None else await self.owners(environment_id)
 
     async def run(self, run_id: int) -> Run:
         return await self._runs.load(run_id)
@@ -301,15 +302,15 @@ class Loaders:
     async def model_in_run(self, key: RunKey, unique_id: str) -> ModelRun | None:
         """What a model did in a run that has ended; None when it was not in it."""
         touched = await self._ended_run_models.load(key)
-        return next((one for one in touched.models if one.unique_id == unique_id), None)
+        return next((model for model in touched.models if model.unique_id == unique_id), None)
 
     async def commands(self, executed: Sequence[ModelRun]) -> Commands:
-        """What is told of the commands that executed these models, by run and invocation; those are missing of which
-        nothing is told, or nothing can be read."""
-        by_command = {CommandKey(one.job_id, one.run_id, one.invocation_id): one.unique_id for one in executed}
-        told = await self._told.load_all([Witness(key, unique_id) for key, unique_id in by_command.items()])
-        found = zip(by_command, told, strict=True)
-        return {(key.run_id, key.invocation_id): one for key, one in found if isinstance(one, Told)}
+        """The commands that executed these models, by run and invocation, without those whose arguments are unknown
+        or cannot be read."""
+        by_command = {CommandKey(run.job_id, run.run_id, run.invocation_id): run.unique_id for run in executed}
+        facts = await self._commands.load_all([Witness(key, unique_id) for key, unique_id in by_command.items()])
+        pairs = zip(by_command, facts, strict=True)
+        return {(key.run_id, key.invocation_id): fact for key, fact in pairs if isinstance(fact, CommandFacts)}
 
     async def built_models(self, job: Job) -> Built:
         """What a job builds: see built_models."""
@@ -330,7 +331,7 @@ class Loaders:
 
     async def _map_projects(self) -> ProjectMap:
         topology = await self._services.admin.topology()
-        environment_ids = [one.id for one in topology.environments]
+        environment_ids = [environment.id for environment in topology.environments]
         headers = await self._services.environments.headers(environment_ids, lambda: self._begin_models(topology))
         note_unread(topology, headers)
         return map_projects(self._services.admin.account_id, topology, headers, self._ids)
@@ -343,10 +344,10 @@ class Loaders:
 
     async def _load_model_counts(self, projects: list[Project]) -> Mapping[Project, int | GatewayError]:
         if self._services.figures.are_known:
-            known = await self._services.figures.model_counts([one.environment_id for one in projects])
-            return {one: known[one.environment_id] for one in projects}
+            known = await self._services.figures.model_counts([project.environment_id for project in projects])
+            return {project: known[project.environment_id] for project in projects}
         read = await self._models.load_all([ModelsRequest(project, None) for project in projects])
-        counts = [one if isinstance(one, GatewayError) else len(one.models) for one in read]
+        counts = [answer if isinstance(answer, GatewayError) else len(answer.models) for answer in read]
         return dict(zip(projects, counts, strict=True))
 
     async def _load_definitions(
@@ -358,8 +359,8 @@ class Loaders:
         answers = await gather(
             self._services.resources.definitions(environments, groups) for groups, environments in by_groups.items()
         )
-        found = dict(zip(by_groups, answers, strict=True))
-        return {(environment_id, groups): found[groups][environment_id] for environment_id, groups in keys}
+        by_group = dict(zip(by_groups, answers, strict=True))
+        return {(environment_id, groups): by_group[groups][environment_id] for environment_id, groups in keys}
 
     async def _load_details(self, keys: list[HistoryKey]) -> Mapping[HistoryKey, ModelDetails | GatewayError]:
         return await self._services.models.details(keys, self._projection.details)
@@ -370,25 +371,27 @@ class Loaders:
             by_count.setdefault(request.count, {}).update(dict.fromkeys(request.keys))
         counts = list(by_count)
         answers = await gather(read_histories(self._services, list(by_count[count]), count) for count in counts)
-        found = dict(zip(counts, answers, strict=True))
-        return {request: {key: found[request.count][key] for key in request.keys} for request in requests}
+        histories = dict(zip(counts, answers, strict=True))
+        return {request: {key: histories[request.count][key] for key in request.keys} for request in requests}
 
     async def _load_recent_runs(
         self, keys: list[tuple[int, int]]
     ) -> Mapping[tuple[int, int], tuple[Run, ...] | GatewayError]:
         most = max(count for _, count in keys)
-        found = await self._services.admin.recent_runs(list({job_id for job_id, _ in keys}), most)
+        runs_of_jobs = await self._services.admin.recent_runs(list({job_id for job_id, _ in keys}), most)
         answers: dict[tuple[int, int], tuple[Run, ...] | GatewayError] = {}
         for job_id, count in keys:
-            runs = found[job_id]
+            runs = runs_of_jobs[job_id]
             answers[job_id, count] = runs if isinstance(runs, GatewayError) else runs[:count]
         return answers
 
     async def _load_run_models(self, runs: list[Run]) -> Mapping[Run, RunModels[ModelRun] | GatewayError]:
         keys = {run: RunKey(run.job_id, run.id) for run in runs}
         finished = frozenset(key for run, key in keys.items() if run.status.is_final)
-        found = await self._services.jobs.run_models(list(keys.values()), finished)
-        return {run: found.get(key) or UpstreamRejected(f"Run {run.id} was not read.") for run, key in keys.items()}
+        run_models = await self._services.jobs.run_models(list(keys.values()), finished)
+        return {
+            run: run_models.get(key) or UpstreamRejected(f"Run {run.id} was not read.") for run, key in keys.items()
+        }
 
     async def _load_ended_run_models(self, keys: list[RunKey]) -> Mapping[RunKey, RunModels[ModelRun] | GatewayError]:
         return await self._services.jobs.run_models(keys, frozenset(keys))

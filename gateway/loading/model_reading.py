@@ -42,46 +42,48 @@ class ModelReading:
         """What each asks for, or the error that its reading met. Where all models of a project are asked for, nothing
         of it is read twice."""
         whole: dict[Project, frozenset[str]] = {}
-        for one in requests:
-            if one.is_whole:
-                whole[one.project] = whole.get(one.project, frozenset()) | one.fields
+        for request in requests:
+            if request.is_whole:
+                whole[request.project] = whole.get(request.project, frozenset()) | request.fields
         asked = {
-            one: ModelsRequest(one.project, fields=whole[one.project] | one.fields) if one.project in whole else one
-            for one in requests
+            request: ModelsRequest(request.project, fields=whole[request.project] | request.fields)
+            if request.project in whole
+            else request
+            for request in requests
         }
         filtered, named = await gather_pair(
-            self._filtered([one for one in asked.values() if one.names is None]),
-            self._named([one for one in asked.values() if one.names is not None]),
+            self._filtered([request for request in asked.values() if request.names is None]),
+            self._named([request for request in asked.values() if request.names is not None]),
         )
-        found = filtered | named
-        return {one: _named_for(one.project, found[asked[one]]) for one in requests}
+        models = filtered | named
+        return {request: _named_for(request.project, models[asked[request]]) for request in requests}
 
     async def runtimes(self, projects: list[Project]) -> Mapping[Project, RankedModels | GatewayError]:
         """The ids and runtimes of all models of each project."""
-        found = await self._models.runtimes(projects)
-        return {project: _named_for(project, found[project.environment_id]) for project in projects}
+        runtimes = await self._models.runtimes(projects)
+        return {project: _named_for(project, runtimes[project.environment_id]) for project in projects}
 
     async def _filtered(
         self, requests: Sequence[ModelsRequest]
     ) -> dict[ModelsRequest, EnvironmentModels | GatewayError]:
         by_filter: dict[tuple[PushedFilter | None, frozenset[str]], list[Project]] = {}
-        for one in requests:
-            by_filter.setdefault((one.pushed, one.fields), []).append(one.project)
+        for request in requests:
+            by_filter.setdefault((request.pushed, request.fields), []).append(request.project)
         answers = await gather(
             self._models.models(projects, self._shown | fields, pushed)
             for (pushed, fields), projects in by_filter.items()
         )
-        found = dict(zip(by_filter, answers, strict=True))
-        return {one: found[one.pushed, one.fields][one.project.environment_id] for one in requests}
+        read = dict(zip(by_filter, answers, strict=True))
+        return {request: read[request.pushed, request.fields][request.project.environment_id] for request in requests}
 
     async def _named(self, requests: Sequence[ModelsRequest]) -> dict[ModelsRequest, EnvironmentModels | GatewayError]:
         if not requests:
             return {}
         names: dict[Project, set[str]] = {}
-        for one in requests:
-            names.setdefault(one.project, set()).update(one.names or ())
-        found = await self._models.named(names, self._shown)
-        return {one: found[one.project.environment_id] for one in requests}
+        for request in requests:
+            names.setdefault(request.project, set()).update(request.names or ())
+        named = await self._models.named(names, self._shown)
+        return {request: named[request.project.environment_id] for request in requests}
 
 
 @overload

@@ -128,24 +128,26 @@ def _ranks_by_means(field: FieldNode) -> bool:
 
 def _plain_fields(selected: SelectionSetNode | None, names: Collection[str]) -> list[FieldNode]:
     """The fields of these names that no directive and no filter can keep from being answered whole."""
-    fields = [one for one in selected.selections if isinstance(one, FieldNode)] if selected else []
+    fields = [selection for selection in selected.selections if isinstance(selection, FieldNode)] if selected else []
     return [
-        one
-        for one in fields
-        if one.name.value in names
-        and not one.directives
-        and not any(argument.name.value == "filter" for argument in one.arguments or ())
+        field
+        for field in fields
+        if field.name.value in names
+        and not field.directives
+        and not any(argument.name.value == "filter" for argument in field.arguments or ())
     ]
 
 
 def _deployment_of(account: FieldNode) -> DeploymentEnvironment | None:
     if any(argument.name.value == "id" for argument in account.arguments or ()):
         return None
-    given = next((one.value for one in account.arguments or () if one.name.value == "environment"), None)
-    if given is None:
+    environment = next(
+        (argument.value for argument in account.arguments or () if argument.name.value == "environment"), None
+    )
+    if environment is None:
         return DeploymentEnvironment.PRODUCTION
-    named = given.value if isinstance(given, EnumValueNode) else None
-    return next((one for one in DeploymentEnvironment if one.name == named), None)
+    named = environment.value if isinstance(environment, EnumValueNode) else None
+    return next((deployment for deployment in DeploymentEnvironment if deployment.name == named), None)
 
 
 class _FieldNames(Visitor):

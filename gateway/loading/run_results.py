@@ -94,25 +94,25 @@ class RunResultLoaders:
         )
         results: list[NodeResult] = []
         failures: dict[str, GatewayError] = {}
-        for found in models:
-            if isinstance(found, GatewayError):
-                failures[MODELS] = found
+        for answer in models:
+            if isinstance(answer, GatewayError):
+                failures[MODELS] = answer
             else:
-                results += found.models
+                results += answer.models
         for group, part in zip(groups_of(types), nodes, strict=True):
             if isinstance(part, GatewayError):
                 failures[group.value] = part
             else:
                 results += (node for node in part.nodes if node.resource_type in types)
-        return FoundResults(tuple(sorted(results, key=lambda one: one.unique_id)), failures)
+        return FoundResults(tuple(sorted(results, key=lambda result: result.unique_id)), failures)
 
     async def failed(self, run: Run) -> FoundResults:
         """The failed ones among the results of a run. Where an archive tells them no others are read."""
         if self.are_complete:
-            found = await self._failed.load(run)
-            return FoundResults(tuple(sorted(found.results, key=lambda one: one.unique_id)), {})
+            ended = await self._failed.load(run)
+            return FoundResults(tuple(sorted(ended.results, key=lambda result: result.unique_id)), {})
         everything = await self.of(run, FAILING_TYPES)
-        failed = (one for one in everything.results if one.status is RunStatus.FAILURE)
+        failed = (result for result in everything.results if result.status is RunStatus.FAILURE)
         return FoundResults(tuple(failed), everything.failures)
 
     async def stopped(self, run: Run) -> FoundResults:
@@ -120,7 +120,7 @@ class RunResultLoaders:
         if not self.are_complete:
             return await self.of(run, RESULT_TYPES)
         failed, skipped = await gather_pair(self._failed.load(run), self._skipped.load(run))
-        return FoundResults(tuple(sorted((*failed.results, *skipped.results), key=lambda one: one.unique_id)), {})
+        return FoundResults(tuple(sorted((*failed.results, *skipped.results), key=lambda result: result.unique_id)), {})
 
     async def parents(self, run: Run) -> Mapping[str, tuple[str, ...]]:
         """The parents of what was skipped in a run, of tests that failed in it, and of what left no results; of
@@ -134,24 +134,24 @@ class RunResultLoaders:
         """How these resources ended in each of these runs; those that a run did not touch are not among them. Raises
         what went wrong."""
         if not self.are_complete:
-            types = {resource_type_of(one) for one in unique_ids}
-            return [_statuses_in(found, unique_ids) for found in await gather(self.of(run, types) for run in runs)]
+            types = {resource_type_of(unique_id) for unique_id in unique_ids}
+            return [_statuses_in(results, unique_ids) for results in await gather(self.of(run, types) for run in runs)]
         asked = [(run, name) for run in runs for name in unique_ids]
-        told: dict[Run, dict[str, RunStatus]] = {run: {} for run in runs}
+        statuses: dict[Run, dict[str, RunStatus]] = {run: {} for run in runs}
         for (run, name), attempt in zip(asked, await self._attempts.load_all(asked), strict=True):
             if isinstance(attempt, GatewayError):
                 raise attempt
             if attempt.word is not None:
-                told[run][name] = status_of_word(attempt.word)
-        return [told[run] for run in runs]
+                statuses[run][name] = status_of_word(attempt.word)
+        return [statuses[run] for run in runs]
 
     async def _load_attempts(
         self, asked: list[tuple[Run, str]]
     ) -> Mapping[tuple[Run, str], NodeOutcome | GatewayError]:
         keys = {(run, name): NodeInRun(run.job_id, run.id, name) for run, name in asked}
         finished = frozenset(key for (run, _), key in keys.items() if run.status.is_final)
-        found = await self._jobs.attempts(list(keys.values()), finished)
-        return {one: found[key] for one, key in keys.items()}
+        outcomes = await self._jobs.attempts(list(keys.values()), finished)
+        return {attempt: outcomes[key] for attempt, key in keys.items()}
 
     async def _load_failed(self, runs: list[Run]) -> Mapping[Run, EndedResults | GatewayError]:
         return await _of_runs(runs, self._jobs.failed_results)
@@ -169,8 +169,8 @@ class RunResultLoaders:
     async def _load_graphs(self, asked: list[tuple[Run, bool]]) -> Mapping[tuple[Run, bool], RunGraph | GatewayError]:
         keys = {(run, whole): GraphKey(run.job_id, run.id, whole) for run, whole in asked}
         finished = frozenset(key for (run, _), key in keys.items() if run.status.is_final)
-        found = await self._jobs.run_graphs(list(keys.values()), finished)
-        return {one: found[key] for one, key in keys.items()}
+        graphs = await self._jobs.run_graphs(list(keys.values()), finished)
+        return {request: graphs[key] for request, key in keys.items()}
 
     def may_look_back(self) -> bool:
         """Whether the histories of what an unknown id may name are read: for the first hundred ids of a request. Each
@@ -186,8 +186,8 @@ class RunResultLoaders:
     async def _load_seen(self, environment_ids: list[int]) -> Mapping[int, frozenset[str] | GatewayError]:
         if self._figures.are_known:
             return await self._figures.models_gone(environment_ids)
-        found = await gather(self._seen_in_runs(one) for one in environment_ids)
-        return dict(zip(environment_ids, found, strict=True))
+        names = await gather(self._seen_in_runs(environment_id) for environment_id in environment_ids)
+        return dict(zip(environment_ids, names, strict=True))
 
     async def _seen_in_runs(self, environment_id: int) -> frozenset[str] | GatewayError:
         try:
@@ -201,7 +201,7 @@ class RunResultLoaders:
         """The last runs of an environment; without the Admin API those of its jobs, which bear the only traces."""
         if not self._admin.inferred:
             return (await self._admin.ended_runs(environment_id)).runs
-        jobs = [one.id for one in (await self._admin.jobs()).values() if one.environment_id == environment_id]
+        jobs = [job.id for job in (await self._admin.jobs()).values() if job.environment_id == environment_id]
         recent = (await self._admin.recent_runs(jobs, _RUNS_THAT_TELL)).values()
         runs = (run for some in recent if isinstance(some, tuple) for run in some)
         return newest_first(run for run in runs if run.environment_id == environment_id)
@@ -211,8 +211,8 @@ class RunResultLoaders:
     ) -> Mapping[tuple[Run, NodeGroup], RunNodes | GatewayError]:
         keys = {(run, group): NodesKey(run.job_id, run.id, group) for run, group in groups}
         finished = frozenset(key for (run, _), key in keys.items() if run.status.is_final)
-        found = await self._jobs.run_nodes(list(keys.values()), finished)
-        return {asked: found[key] for asked, key in keys.items()}
+        nodes = await self._jobs.run_nodes(list(keys.values()), finished)
+        return {asked: nodes[key] for asked, key in keys.items()}
 
 
 async def _of_runs(
@@ -221,19 +221,19 @@ async def _of_runs(
 ) -> Mapping[Run, T | GatewayError]:
     keys = {run: RunKey(run.job_id, run.id) for run in runs}
     finished = frozenset(key for run, key in keys.items() if run.status.is_final)
-    found = await read(list(keys.values()), finished)
-    return {run: found[key] for run, key in keys.items()}
+    answers = await read(list(keys.values()), finished)
+    return {run: answers[key] for run, key in keys.items()}
 
 
-def _statuses_in(found: FoundResults, unique_ids: Collection[str]) -> Mapping[str, RunStatus]:
-    for error in found.failures.values():
+def _statuses_in(results: FoundResults, unique_ids: Collection[str]) -> Mapping[str, RunStatus]:
+    for error in results.failures.values():
         raise error
-    return {one.unique_id: one.status for one in found.results if one.unique_id in unique_ids}
+    return {result.unique_id: result.status for result in results.results if result.unique_id in unique_ids}
 
 
 def _models_of(runs: Sequence[RunModels[ModelRun] | GatewayError]) -> frozenset[str] | GatewayError:
     """The models of all these runs; the error of one that cannot be read."""
-    failed = next((one for one in runs if isinstance(one, GatewayError)), None)
+    failed = next((run for run in runs if isinstance(run, GatewayError)), None)
     if failed is not None:
         return failed
-    return frozenset(model.unique_id for one in runs if isinstance(one, RunModels) for model in one.models)
+    return frozenset(model.unique_id for run in runs if isinstance(run, RunModels) for model in run.models)

@@ -29,7 +29,7 @@ _STEPS_OF_A_COMPARISON = 50
 async def unknown(
     context: FieldContext,
     kind: str,
-    given: str,
+    name: str,
     existing: Sequence[str],
     *,
     labels: Mapping[str, str] = _NO_LABELS,
@@ -38,39 +38,39 @@ async def unknown(
     """The error for an id, or for a name as `what` says, that names nothing: it offers the closest there are, or the
     first few, each as `labels` word it. Of many in one request only the first few are compared; the others hear how
     many there are."""
-    given = given[:LONGEST_SHOWN]
+    name = name[:LONGEST_SHOWN]
     if not context.loaders.may_suggest():
-        told = f"No {kind} has the {what} {given!r}. There are {len(existing)}."
-        return NotFound(told, kind=kind, closest=[], **{what: given})
+        message = f"No {kind} has the {what} {name!r}. There are {len(existing)}."
+        return NotFound(message, kind=kind, closest=[], **{what: name})
     similar: Sequence[str] = ()
     async for piece in pieces(existing, 1.5):
-        similar = most_similar(given, [*similar, *piece])
+        similar = most_similar(name, [*similar, *piece])
     close: list[str] = []
     for start in range(0, len(similar), _COMPARED_AT_ONCE):
         some = similar[start : start + _COMPARED_AT_ONCE]
         await checkpoint(len(some) * _STEPS_OF_A_COMPARISON)
-        close = closest(given, [*close, *some])
-    return not_found(Unknown(kind, given, what), existing, close, labels)
+        close = closest(name, [*close, *some])
+    return not_found(Unknown(kind, name, what), existing, close, labels)
 
 
 async def named_models(
-    context: FieldContext, environments: Sequence[EnvironmentModels], criteria: ModelFilter | None
+    context: FieldContext, environments: Sequence[EnvironmentModels], filter: ModelFilter | None
 ) -> frozenset[str] | None:
     """The ids of the models that a filter's ids name; None when it has none. Raises BadUserInput for an id that names
     no model, AmbiguousId for one that names several."""
-    if criteria is None or criteria.model_ids is None:
+    if filter is None or filter.model_ids is None:
         return None
-    found: set[str] = set()
-    async for piece in pieces(criteria.model_ids, steps=len(environments) or 1):
-        for given in piece:
-            model = find_named(given, environments)
+    ids: set[str] = set()
+    async for piece in pieces(filter.model_ids, steps=len(environments) or 1):
+        for named in piece:
+            model = find_named(named, environments)
             if model is None:
-                missing = await unknown(context, "model", given, ids_of(environments))
+                missing = await unknown(context, "model", named, ids_of(environments))
                 raise BadUserInput(f"modelIds: {missing.message}", argument="modelIds")
-            found.add(model.id)
-    return frozenset(found)
+            ids.add(model.id)
+    return frozenset(ids)
 
 
 def ids_of(environments: Sequence[EnvironmentModels]) -> list[str]:
     """The ids of all their models."""
-    return [one for environment in environments for one in environment.ids]
+    return [id_ for environment in environments for id_ in environment.ids]

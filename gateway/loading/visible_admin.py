@@ -72,7 +72,7 @@ class VisibleAdmin:
     async def jobs(self, seen: frozenset[int] | None = None) -> Mapping[int, Job]:
         """The jobs that run in visible environments."""
         jobs = await self._jobs.load("all")
-        return jobs if seen is None else {one: job for one, job in jobs.items() if job.environment_id in seen}
+        return jobs if seen is None else {job_id: job for job_id, job in jobs.items() if job.environment_id in seen}
 
     def known_environments(self) -> frozenset[int]:
         """Those that a caller may see are told by `topology` alone."""
@@ -81,15 +81,15 @@ class VisibleAdmin:
     async def runs(self, run_ids: Sequence[int]) -> Mapping[int, Run | GatewayError]:
         """Each run by its id; NotFound for one that does not exist, or not for the caller."""
         with uncounted() as apart:
-            found = await self._admin.runs(run_ids)
+            runs = await self._admin.runs(run_ids)
         seen = await self._seen()
-        if any(isinstance(run, Run) and run.environment_id in seen for run in found.values()):
+        if any(isinstance(run, Run) and run.environment_id in seen for run in runs.values()):
             current_usage().take_ages(apart)
         return {
             run_id: answer
             if isinstance(answer, GatewayError) or answer.environment_id in seen
             else NotFound(f"dbt lists no run {run_id}.")
-            for run_id, answer in found.items()
+            for run_id, answer in runs.items()
         }
 
     async def run_details(self, run_ids: Sequence[int]) -> Mapping[int, RunDetails | GatewayError]:
@@ -100,11 +100,11 @@ class VisibleAdmin:
         """The newest `count` runs of each visible job, newest first."""
         jobs = await self.jobs()
         asked = [job_id for job_id in job_ids if job_id in jobs]
-        found: dict[int, RunsOrError] = dict.fromkeys(job_ids, ())
-        found |= await self._listed_runs([jobs[job_id] for job_id in asked], count) if len(asked) > 1 else {}
-        rest = [job_id for job_id in asked if not found[job_id]]
+        recent: dict[int, RunsOrError] = dict.fromkeys(job_ids, ())
+        recent |= await self._listed_runs([jobs[job_id] for job_id in asked], count) if len(asked) > 1 else {}
+        rest = [job_id for job_id in asked if not recent[job_id]]
         alone = await gather(self._runs_of_job(job_id, count) for job_id in rest)
-        return found | dict(zip(rest, alone, strict=True))
+        return recent | dict(zip(rest, alone, strict=True))
 
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
         """The newest `count` runs of the visible environments, newest first."""
@@ -115,7 +115,9 @@ class VisibleAdmin:
                 raise failed
             listed = [run for runs in recent.values() if isinstance(runs, tuple) for run in runs]
         else:
-            asked = (self._admin.environment_runs(one, count) for one in sorted(await self._seen()))
+            asked = (
+                self._admin.environment_runs(environment_id, count) for environment_id in sorted(await self._seen())
+            )
             listed = [run for listing in await gather(asked) for run in listing.runs[:count]]
         return newest_first(listed)[:count]
 
@@ -127,9 +129,11 @@ class VisibleAdmin:
             return RunListing(runs, complete=len(runs) < count)
         seen = await self._seen()
         asked = sorted(seen) if query.environment_id is None else sorted(seen & {query.environment_id})
-        listings = await gather(self._admin.matching_runs(query._replace(environment_id=one), count) for one in asked)
-        runs = newest_first(run for one in listings for run in one.runs)
-        return RunListing(runs, complete=all(one.complete for one in listings))
+        listings = await gather(
+            self._admin.matching_runs(query._replace(environment_id=environment_id), count) for environment_id in asked
+        )
+        runs = newest_first(run for listing in listings for run in listing.runs)
+        return RunListing(runs, complete=all(listing.complete for listing in listings))
 
     async def environment_runs(self, environment_id: int, count: int = _LISTED) -> RunListing:
         """The newest `count` runs of a visible environment."""
@@ -150,22 +154,22 @@ class VisibleAdmin:
         return dict.fromkeys(job_ids) | dict(counts)
 
     async def _seen(self) -> frozenset[int]:
-        return frozenset(one.id for one in (await self.topology()).environments)
+        return frozenset(environment.id for environment in (await self.topology()).environments)
 
     async def _listed_runs(self, jobs: Sequence[Job], count: int) -> dict[int, RunsOrError]:
         """The runs of jobs that share an environment, as far as the environment's newest runs tell them."""
         by_environment: dict[int, list[Job]] = {}
         for job in jobs:
             by_environment.setdefault(job.environment_id, []).append(job)
-        shared = {one: of_it for one, of_it in by_environment.items() if len(of_it) > 1}
-        listings = await gather(self._listing(one) for one in shared)
-        found: dict[int, RunsOrError] = {}
+        shared = {environment_id: of_it for environment_id, of_it in by_environment.items() if len(of_it) > 1}
+        listings = await gather(self._listing(environment_id) for environment_id in shared)
+        runs_of_jobs: dict[int, RunsOrError] = {}
         for of_it, listing in zip(shared.values(), listings, strict=True):
             for job in of_it:
                 runs = tuple(run for run in listing.runs if run.job_id == job.id)[:count]
                 if len(runs) == count:
-                    found[job.id] = runs
-        return found
+                    runs_of_jobs[job.id] = runs
+        return runs_of_jobs
 
     async def _listing(self, environment_id: int) -> RunListing:
         try:
@@ -194,28 +198,33 @@ class VisibleAdmin:
         seen = await self._seen()
         with uncounted():
             jobs = await self._admin.jobs(seen)
-        visible = {one: _without_hidden_runs(job, seen) for one, job in jobs.items() if job.environment_id in seen}
+        visible = {
+            job_id: _without_hidden_runs(job, seen) for job_id, job in jobs.items() if job.environment_id in seen
+        }
         return dict.fromkeys(keys, visible)
 
     async def _visible_environments(self, topology: Topology) -> frozenset[int]:
-        admitted = [one for one in topology.environments if self._visibility.admits(one.id)]
+        admitted = [environment for environment in topology.environments if self._visibility.admits(environment.id)]
         projects = self._visibility.projects
         if projects is None:
-            return frozenset(one.id for one in admitted)
-        headers = await self._environments.names([one.id for one in admitted])
+            return frozenset(environment.id for environment in admitted)
+        headers = await self._environments.names([environment.id for environment in admitted])
         names = {
-            one.id: _name(headers[one.id], topology.project_names.get(one.dbt_cloud_project_id)) for one in admitted
+            environment.id: _name(headers[environment.id], topology.project_names.get(environment.dbt_cloud_project_id))
+            for environment in admitted
         }
-        seen = frozenset(one for one, name in names.items() if self._visibility.shows(name, one))
+        seen = frozenset(
+            environment_id for environment_id, name in names.items() if self._visibility.shows(name, environment_id)
+        )
         if any(map(_may_pass, headers.values())):
-            _ensure_nothing_is_missed(projects, {names[one] for one in seen})
+            _ensure_nothing_is_missed(projects, {names[environment_id] for environment_id in seen})
         return seen
 
 
 def _name(header: EnvironmentHeader | GatewayError, display: str | None) -> str:
     """What a project is called; by the name it has in dbt Cloud where its environment does not tell."""
-    told = header.dbt_project_name if isinstance(header, EnvironmentHeader) else None
-    return told or display or ""
+    name = header.dbt_project_name if isinstance(header, EnvironmentHeader) else None
+    return name or display or ""
 
 
 def _may_pass(header: EnvironmentHeader | GatewayError) -> bool:
@@ -223,19 +232,21 @@ def _may_pass(header: EnvironmentHeader | GatewayError) -> bool:
     return isinstance(header, GatewayError) and not isinstance(header, UpstreamForbidden | UpstreamRejected)
 
 
-def _ensure_nothing_is_missed(wanted: frozenset[str], found: set[str]) -> None:
+def _ensure_nothing_is_missed(project_names: frozenset[str], visible_names: set[str]) -> None:
     """While environments cannot be asked their names, a project that is not found may be one of them."""
-    if not {name.split("@")[0] for name in wanted} <= found:
+    if not {name.split("@")[0] for name in project_names} <= visible_names:
         raise UpstreamUnavailable("dbt does not tell what all projects are called just now. Try again in a moment.")
 
 
 def _reduced(topology: Topology, seen: frozenset[int]) -> Topology:
-    environments = tuple(one for one in topology.environments if one.id in seen)
-    numbers = {one.dbt_cloud_project_id for one in environments}
+    environments = tuple(environment for environment in topology.environments if environment.id in seen)
+    numbers = {environment.dbt_cloud_project_id for environment in environments}
     return Topology(
         project_names={number: name for number, name in topology.project_names.items() if number in numbers},
         environments=environments,
-        reasons={one: reason for one, reason in topology.reasons.items() if one in seen},
+        reasons={
+            environment_id: reason for environment_id, reason in topology.reasons.items() if environment_id in seen
+        },
         # What is said of the account, or of environments that are hidden in part, is not for this caller.
         notes=tuple(note for note in topology.notes if note.environment_ids and seen.issuperset(note.environment_ids)),
     )

@@ -65,7 +65,7 @@ def _counts_endpoint(log: RequestLog) -> Callable[[Request], Awaitable[Response]
     async def endpoint(request: Request) -> Response:
         if request.method == "DELETE":
             log.clear()
-        return JSONResponse(log.told())
+        return JSONResponse(log.counts())
 
     return endpoint
 

@@ -61,7 +61,7 @@ class RequestLog:
         self._noted.clear()
         self.by_client.clear()
 
-    def told(self) -> dict[str, Any]:
+    def counts(self) -> dict[str, Any]:
         """The counts as JSON: in all, of each client, and of each client and operation (or path) among the latest."""
         latest: dict[str, Counter[str]] = {}
         for each in self._noted:

@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError
-from gateway.hierarchy.history import HistoryScope, Told
+from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
 from gateway.hierarchy.variants import variant_of_arguments
@@ -126,14 +126,16 @@ class DiscoveryHistory:
         """Four lists of up to twenty runs in a document."""
         return await read_graphs(self._query, keys)
 
-    async def commands(self, witnesses: Mapping[CommandKey, str]) -> Mapping[CommandKey, Told | GatewayError | None]:
+    async def commands(
+        self, witnesses: Mapping[CommandKey, str]
+    ) -> Mapping[CommandKey, CommandFacts | GatewayError | None]:
         """A hundred commands in a document, each by one model that it executed."""
         lookups = [_lookup(n, key, unique_id) for n, (key, unique_id) in enumerate(witnesses.items())]
         answers = await self._query.look_up(_ARGUMENTS, lookups, _COMMANDS_PER_DOCUMENT)
-        found: dict[CommandKey, Told | GatewayError | None] = {}
+        found: dict[CommandKey, CommandFacts | GatewayError | None] = {}
         for n, key in enumerate(witnesses):
             answer = answers.get(f"j{n}")
-            found[key] = answer if isinstance(answer, GatewayError) else told_by(_arguments(answer))
+            found[key] = answer if isinstance(answer, GatewayError) else command_facts_of(_arguments(answer))
         return found
 
     async def mean_runtimes(self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope) -> None:
@@ -168,7 +170,7 @@ def _arguments(answer: JobArguments | None) -> str | None:
     return answer.model.args if answer and answer.model else None
 
 
-def told_by(arguments: str | None) -> Told | None:
+def command_facts_of(arguments: str | None) -> CommandFacts | None:
     """What the arguments of a command tell, as dbt wrote them; None where they are no object of JSON."""
     try:
         args = msgspec.json.decode(arguments) if arguments else None
@@ -177,4 +179,4 @@ def told_by(arguments: str | None) -> Told | None:
     if not isinstance(args, dict):
         return None
     threads = args.get("threads")
-    return Told(variant_of_arguments(args), threads if type(threads) is int and threads > 0 else None)
+    return CommandFacts(variant_of_arguments(args), threads if type(threads) is int and threads > 0 else None)

@@ -12,7 +12,7 @@ from gateway.caching.generations import ACCOUNT
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import FINAL
 from gateway.errors import GatewayError
-from gateway.hierarchy.history import Told
+from gateway.hierarchy.history import CommandFacts
 from gateway.services.run_history import CommandKey, RunHistory
 from gateway.telemetry.usage import current_usage
 
@@ -26,9 +26,9 @@ class Witness(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Fact:
-    """`told` is None where dbt has no arguments of the command."""
+    """`command` is None where dbt has no arguments of the command."""
 
-    told: Told | None
+    command: CommandFacts | None
 
 
 class InvocationArguments:
@@ -39,7 +39,7 @@ class InvocationArguments:
         kind: Kind[CommandKey, _Fact] = Kind("command", lambda _: 200, codec=Codec(_Fact))
         self._facts: FactsCache[CommandKey, _Fact] = FactsCache(tiers, kind)
 
-    async def told(self, witnesses: Sequence[Witness]) -> dict[Witness, Told | GatewayError | None]:
+    async def commands(self, witnesses: Sequence[Witness]) -> dict[Witness, CommandFacts | GatewayError | None]:
         """What the command of each witness is; None where dbt has no arguments of it."""
         by_command = {one.command: one.unique_id for one in witnesses}
 
@@ -48,12 +48,12 @@ class InvocationArguments:
 
         current_usage().environments.add(ACCOUNT)
         found = await self._facts.get_many(list(by_command), fetch, lambda _, __: FINAL)
-        return {one: _told_or_failure(found[one.command]) for one in witnesses}
+        return {one: _command_or_failure(found[one.command]) for one in witnesses}
 
     async def _read(self, witnesses: Mapping[CommandKey, str]) -> dict[CommandKey, _Fact | GatewayError]:
         found = await self._history.commands(witnesses)
         return {key: one if isinstance(one, GatewayError) else _Fact(one) for key, one in found.items()}
 
 
-def _told_or_failure(found: _Fact | GatewayError) -> Told | GatewayError | None:
-    return found.told if isinstance(found, _Fact) else found
+def _command_or_failure(found: _Fact | GatewayError) -> CommandFacts | GatewayError | None:
+    return found.command if isinstance(found, _Fact) else found

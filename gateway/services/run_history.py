@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from gateway.errors import GatewayError
-from gateway.hierarchy.history import HistoryScope, Told
+from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
@@ -97,7 +97,9 @@ class RunHistory(Protocol):
     async def run_graphs(self, keys: Sequence[GraphKey]) -> Mapping[GraphKey, RunGraph | GatewayError]:
         """Who depended on whom in each run. Discovery tells neither threads nor checksums nor files."""
 
-    async def commands(self, witnesses: Mapping[CommandKey, str]) -> Mapping[CommandKey, Told | GatewayError | None]:
+    async def commands(
+        self, witnesses: Mapping[CommandKey, str]
+    ) -> Mapping[CommandKey, CommandFacts | GatewayError | None]:
         """What the arguments of each command tell, with the unique id of a model that it executed; None where there are
         no arguments of it."""
 

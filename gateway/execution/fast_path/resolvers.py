@@ -101,16 +101,16 @@ def async_resolver(schema: Schema, definition: GraphQLField) -> AsyncResolver | 
 
 def names_variables(node: FieldNode) -> bool:
     """Whether an argument of a field depends on a variable."""
-    seen = _Variables()
+    variables = _Variables()
     for argument in node.arguments or ():
-        visit(argument, seen)
-    return seen.found
+        visit(argument, variables)
+    return variables.any
 
 
 class _Variables(Visitor):
     def __init__(self) -> None:
         super().__init__()
-        self.found = False
+        self.any = False
 
     def enter_variable(self, _node: VariableNode, *_: object) -> None:
-        self.found = True
+        self.any = True

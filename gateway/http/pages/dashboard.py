@@ -20,12 +20,12 @@ def dashboard_routes(title: str, documents: Sequence[PageDocument], *, has_explo
     contents = _read_files()
     if _SCRIPT not in contents:
         return [page_route("/", _page_without_files(title)), file_route(_FOLDER, {})]
-    given = {
+    page_data = {
         "title": title,
         "explorer": has_explorer,
         "documents": {document.name: document.id for document in documents},
     }
-    return [page_route("/", _page(title, given, contents)), file_route(_FOLDER, contents)]
+    return [page_route("/", _page(title, page_data, contents)), file_route(_FOLDER, contents)]
 
 
 def _read_files() -> dict[str, bytes]:
@@ -35,14 +35,14 @@ def _read_files() -> dict[str, bytes]:
     return {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.name.endswith((".js", ".css"))}
 
 
-def _page(title: str, given: Mapping[str, Any], contents: Mapping[str, bytes]) -> str:
+def _page(title: str, page_data: Mapping[str, Any], contents: Mapping[str, bytes]) -> str:
     styles = f'<link rel="stylesheet" href="{address(_FOLDER, _STYLES, contents[_STYLES])}">\n'
     script = f'<script type="module" src="{address(_FOLDER, _SCRIPT, contents[_SCRIPT])}"></script>\n'
     body = (
         '<div id="app"><p class="notice">Loading …</p></div>\n'
         "<noscript><p>These pages need JavaScript. GraphQL is at <code>graphql</code>.</p></noscript>\n"
     )
-    return html_page(title, head=styles + script, body=body + data_block(given))
+    return html_page(title, head=styles + script, body=body + data_block(page_data))
 
 
 def _page_without_files(title: str) -> str:

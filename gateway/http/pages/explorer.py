@@ -38,12 +38,12 @@ def _page(title: str, tabs: Sequence[Tab], documents: Sequence[PageDocument], co
     addresses = {name: address(_FOLDER, name, content) for name, content in contents.items()}
     styles = "".join(f'<link rel="stylesheet" href="{addresses[name]}">\n' for name in _STYLES)
     scripts = "".join(f'<script src="{addresses[name]}" defer></script>\n' for name in _SCRIPTS)
-    given = {
+    page_data = {
         "title": title,
         "tabs": [{"query": tab.query, "variables": tab.variables} for tab in tabs],
         "documents": {document.name: document.text for document in documents},
     }
-    body = f'<div id="graphiql"><p class="notice">Loading GraphiQL …</p></div>\n{data_block(given)}'
+    body = f'<div id="graphiql"><p class="notice">Loading GraphiQL …</p></div>\n{data_block(page_data)}'
     return html_page(f"{title} · GraphiQL", head=styles + scripts, body=body)
 
 

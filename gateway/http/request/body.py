@@ -28,9 +28,9 @@ def check_media_type(headers: Headers) -> None:
 
     Also what keeps foreign pages out: a browser sends this media type across origins only after a CORS preflight.
     """
-    given = headers.getlist("content-type")
-    media_type, *parameters = ",".join(given).lower().split(";")
-    if media_type.strip() != "application/json" or len(given) > 1:
+    content_types = headers.getlist("content-type")
+    media_type, *parameters = ",".join(content_types).lower().split(";")
+    if media_type.strip() != "application/json" or len(content_types) > 1:
         raise MediaTypeRefused("A POST needs the header Content-Type: application/json.")
     for parameter in parameters:
         name, _, value = parameter.strip().partition("=")

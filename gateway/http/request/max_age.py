@@ -15,5 +15,5 @@ def max_age_of(headers: Headers) -> float | None:
     Other directives, and what cannot be read, mean nothing, as the RFC has it.
     """
     directives = [part.strip().lower() for value in headers.getlist("cache-control") for part in value.split(",")]
-    ages = [float(found[1]) for one in directives if (found := _MAX_AGE.fullmatch(one))]
+    ages = [float(age[1]) for directive in directives if (age := _MAX_AGE.fullmatch(directive))]
     return 0.0 if "no-cache" in directives else min(ages, default=None)

@@ -205,7 +205,7 @@ def _claimed_hash(parameters: Parameters) -> str | None:
     claim = (parameters.extensions or {}).get("persistedQuery")
     if claim is None:
         return None
-    found = claim.get("sha256Hash") if isinstance(claim, dict) and claim.get("version") == 1 else None
-    if not isinstance(found, str) or not _HASH.fullmatch(found):
+    digest = claim.get("sha256Hash") if isinstance(claim, dict) and claim.get("version") == 1 else None
+    if not isinstance(digest, str) or not _HASH.fullmatch(digest):
         raise BadRequest('"extensions.persistedQuery" must be {"version": 1, "sha256Hash": "<64 hexadecimal digits>"}.')
-    return found.lower()
+    return digest.lower()

@@ -12,7 +12,7 @@ from typing import Any
 from gateway.http.errors import BadRequest
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_OTHERS = bytes(one for one in range(256) if one not in b"[]{},")
+_OTHERS = bytes(byte for byte in range(256) if byte not in b"[]{},")
 _STEPS = bytes.maketrans(b"[{]},", b"\x01\x01\xff\xff\x00")
 _OPENS, _STAYS = b"\x01", b"\x00"
 

@@ -68,16 +68,16 @@ def end_of_data(body: bytes, answer: Answer) -> int | None:
 
 def condition_of(headers: Iterable[Header]) -> bytes | None:
     """The `If-None-Match` of a request; None where it has none."""
-    given = [value for name, value in headers if name == b"if-none-match"]
-    return b",".join(given) if given else None
+    conditions = [value for name, value in headers if name == b"if-none-match"]
+    return b",".join(conditions) if conditions else None
 
 
 def is_unmodified(condition: bytes | None, tag: bytes | None) -> bool:
     """Whether a client holds the answer of this tag already. Tags are compared weakly, as GET has it."""
     if condition is None or tag is None:
         return False
-    held = [one.strip() for one in condition.split(b",")]
-    return held == [b"*"] or tag.removeprefix(b"W/") in [one.removeprefix(b"W/") for one in held]
+    held = [held_tag.strip() for held_tag in condition.split(b",")]
+    return held == [b"*"] or tag.removeprefix(b"W/") in [held_tag.removeprefix(b"W/") for held_tag in held]
 
 
 def fixed_headers(headers: Iterable[Header]) -> list[Header]:

@@ -209,14 +209,14 @@ class Replay:
         self, operation: KnownOperation, known: KnownRequest, answer: Answer, body: bytes, record: RequestRecord
     ) -> RawAnswer:
         """The answer of a known operation with what caches elsewhere may do with it."""
-        given = self._on.freshness.headers(answer, body, dict(operation.headers)[b"content-type"])
+        validators = self._on.freshness.headers(answer, body, dict(operation.headers)[b"content-type"])
         if known.key is not None:
-            self.responses.offer(known.key, answer, body, [*operation.headers, *given], record)
-        if is_unmodified(known.condition, dict(given).get(b"etag")):
+            self.responses.offer(known.key, answer, body, [*operation.headers, *validators], record)
+        if is_unmodified(known.condition, dict(validators).get(b"etag")):
             self._observe(replace(record, status=304, response_bytes=0))
-            return RawAnswer(lines_of(given), None, b"", b"")
+            return RawAnswer(lines_of(validators), None, b"", b"")
         self._observe(record)
-        return RawAnswer(operation.header_lines + lines_of(given), len(body), body, b"")
+        return RawAnswer(operation.header_lines + lines_of(validators), len(body), body, b"")
 
     def _raw_request(self, scope: Scope) -> ExactRequest | None:
         """The request as it came, if it came whole and its answer is the same wherever it is from: the answer to a

@@ -90,7 +90,7 @@ class ConnectionLimiter:
         return True
 
     def _evictable(self, newcomer: ClientConnection, address: str | None) -> ClientConnection | None:
-        longest, found = _IDLE_SECONDS, None
+        longest, candidate = _IDLE_SECONDS, None
         for connection, held_by in self._held.items():
             if connection is newcomer or (address is not None and held_by != address):
                 continue
@@ -98,8 +98,8 @@ class ConnectionLimiter:
                 return connection
             idle = connection.idle_seconds
             if idle is not None and idle >= longest:
-                longest, found = idle, connection
-        return found
+                longest, candidate = idle, connection
+        return candidate
 
 
 def is_within(address: str, networks: Iterable[Network]) -> bool:

@@ -71,7 +71,7 @@ def handshake_refusal(method: bytes, url: bytes, headers: Headers, version: str)
 
 def values_of(headers: Headers, name: bytes) -> Iterable[bytes]:
     """The values of a header, in their order."""
-    return (value for given, value in headers if given == name)
+    return (value for header, value in headers if header == name)
 
 
 def _is_framed_oddly(headers: Headers, version: str) -> bool:

@@ -29,9 +29,9 @@ _log = logging.getLogger("gateway.http")
 class _ReadFlow(FlowControl):
     """uvicorn's flow of a connection, whose reading we hold too: it goes on when nobody has paused it."""
 
-    def __init__(self, transport: asyncio.Transport, wanted: Callable[[], None]) -> None:
+    def __init__(self, transport: asyncio.Transport, on_wanted: Callable[[], None]) -> None:
         super().__init__(transport)
-        self._wanted = wanted
+        self._wanted = on_wanted
         self._is_held = False
 
     def hold(self, is_held: bool) -> None:
@@ -57,8 +57,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     flow: _ReadFlow
 
-    def __init__(self, context: ServerContext, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, context: ServerContext, **arguments: Any) -> None:
+        super().__init__(**arguments)
         self._context = context
         self._limits = context.limits
         self._raw_hook = context.raw_hook
@@ -232,12 +232,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refusal(self) -> Any:
         version, method = self.parser.get_http_version(), self.parser.get_method()
-        found = head_refusal(self.url, self.headers, version, self._limits.headers)
-        if found is None and self._is_surplus and self.url not in _PROBES:
-            found = refuse_surplus()
-        if found is None and self.parser.should_upgrade() and super()._should_upgrade():
-            found = handshake_refusal(method, self.url, self.headers, version)
-        return found
+        refusal = head_refusal(self.url, self.headers, version, self._limits.headers)
+        if refusal is None and self._is_surplus and self.url not in _PROBES:
+            refusal = refuse_surplus()
+        if refusal is None and self.parser.should_upgrade() and super()._should_upgrade():
+            refusal = handshake_refusal(method, self.url, self.headers, version)
+        return refusal
 
     def on_message_complete(self) -> None:
         self._in_message = False

@@ -32,8 +32,8 @@ class GuardedSocket(WebSocketsSansIOProtocol):
     idle_seconds = None
     """Places of live connections are bounded by themselves, see `live.slots`."""
 
-    def __init__(self, context: ServerContext, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, context: ServerContext, **arguments: Any) -> None:
+        super().__init__(**arguments)
         self._context = context
         self._intake = Intake(context.reads, self.loop, self._feed, self._may_feed, self._pause_or_resume)
         self._handshake_deadline: asyncio.TimerHandle | None = None

@@ -89,16 +89,16 @@ class LiveAnswers:
         """
         with ExitStack() as places:
             places.enter_context(place())
-            found = await self._executor.execute_in_parts(params, caller)
-            if isinstance(found, Answer):
+            answer = await self._executor.execute_in_parts(params, caller)
+            if isinstance(answer, Answer):
                 if not (streams.events and streams.only):
-                    return found
-                return Stream(EVENTS_TYPE, event_of_answer(found, self._response_bytes))
-            found = parts_while_admitted(found, Admission(self._authenticator, credentials_of(scope), caller))
+                    return answer
+                return Stream(EVENTS_TYPE, event_of_answer(answer, self._response_bytes))
+            parts = parts_while_admitted(answer, Admission(self._authenticator, credentials_of(scope), caller))
             if streams.parts is not None:
-                body = multipart(found, streams.parts, self._response_bytes)
+                body = multipart(parts, streams.parts, self._response_bytes)
                 return Stream(parts_type(streams.parts), body, opening=OPENING_PART, places=places.pop_all())
-            events = events_of_parts(found, self._response_bytes)
+            events = events_of_parts(parts, self._response_bytes)
             seconds = self._policy.heartbeat_seconds
             return Stream(EVENTS_TYPE, events, HEARTBEAT, seconds, places=places.pop_all())
 
@@ -112,8 +112,8 @@ async def parts_while_admitted(parts: AsyncGenerator[Part, None], admission: Adm
             if not await admission.holds():
                 yield _ended(pending, is_first="data" in part)
                 return
-            pending |= {one["id"] for one in part.get("pending", ())}
-            pending -= {one["id"] for one in part.get("completed", ())}
+            pending |= {announced["id"] for announced in part.get("pending", ())}
+            pending -= {completed["id"] for completed in part.get("completed", ())}
             yield part
 
 
@@ -123,7 +123,7 @@ def _ended(pending: set[str], *, is_first: bool) -> Part:
     )
     if is_first:
         return {"data": None, "errors": [refusal], "hasNext": False}
-    return {"completed": [{"id": one, "errors": [refusal]} for one in sorted(pending)], "hasNext": False}
+    return {"completed": [{"id": part_id, "errors": [refusal]} for part_id in sorted(pending)], "hasNext": False}
 
 
 async def _while_admitted(answers: AsyncGenerator[Answer, None], admission: Admission) -> AsyncGenerator[Answer, None]:

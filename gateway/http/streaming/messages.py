@@ -57,16 +57,16 @@ def read_message(frame: Mapping[str, Any], bounds: JsonBounds) -> Message:
     if text is None:
         raise Closing(CloseCode.BAD_REQUEST, "Messages are text")
     try:
-        found = read_json_text(text, bounds)
+        frame_data = read_json_text(text, bounds)
     except GatewayError:
         raise Closing(CloseCode.BAD_REQUEST, "A message is not the JSON it should be") from None
-    if not isinstance(found, dict):
+    if not isinstance(frame_data, dict):
         raise Closing(CloseCode.BAD_REQUEST, "A message is a JSON object")
-    return _checked(found)
+    return _checked(frame_data)
 
 
-def _checked(found: Mapping[str, Any]) -> Message:
-    kind, message_id, payload = found.get("type"), found.get("id"), found.get("payload")
+def _checked(frame_data: Mapping[str, Any]) -> Message:
+    kind, message_id, payload = frame_data.get("type"), frame_data.get("id"), frame_data.get("payload")
     if kind not in ("connection_init", "ping", "pong", "subscribe", "complete"):
         raise Closing(CloseCode.BAD_REQUEST, "A message has an unknown type")
     if payload is not None and not isinstance(payload, dict):

@@ -241,10 +241,10 @@ class TransportWsHandler:
 def _authorization(message: Message) -> str | None:
     """The credential in the first message, where browsers have to put it: they cannot set headers on a WebSocket."""
     payload: Any = message.payload or {}
-    given = payload.get("authorization", payload.get("Authorization"))
-    if given is not None and not isinstance(given, str):
+    credential = payload.get("authorization", payload.get("Authorization"))
+    if credential is not None and not isinstance(credential, str):
         raise Closing(CloseCode.BAD_REQUEST, "authorization is a string")
-    return given
+    return credential
 
 
 async def _never() -> None:
