@@ -167,6 +167,41 @@ def test_an_exposure_tile_tells_the_health_of_what_lies_upstream(
         assert (tile["upstreamStats"], tile["autoBiProvider"]) == (None, None)
 
 
+EXPOSED = """query ($id: BigInt!, $names: [String!]) { environment(id: $id) {
+  applied { exposures(filter: {uniqueIds: $names}) { totalCount edges { node { uniqueId } } } }
+  definition { exposures(filter: {uniqueIds: $names}) { totalCount edges { node { uniqueId } } } } } }"""
+
+
+@pytest.mark.parametrize("environment_id", [201001, 202001, 203001])
+def test_exposures_are_found_by_what_they_depend_on(
+    platform: Platform, reckoning: Reckoning, environment_id: int
+) -> None:
+    """dbt documents `exposures` and `exposureTile` for the unique id of a model: what lies downstream of it."""
+    manifest = reckoning.manifest(environment_id)
+    parents = {
+        name: set((node.get("depends_on") or {}).get("nodes") or ())
+        for section in ("nodes", "sources", "exposures")
+        for name, node in manifest[section].items()
+    }
+    above = {name: everything_above(parents, name) for name in manifest["exposures"]}
+    models = sorted(name for name in parents if name.startswith("model."))
+    seen = set()
+    for model in models[::3]:
+        expected = {name for name, upstream in above.items() if model in upstream}
+        seen.add(len(expected))
+        environment = platform.ask(EXPOSED, id=environment_id, names=[model])["environment"]
+        for state in ("applied", "definition"):
+            found = environment[state]["exposures"]
+            assert {edge["node"]["uniqueId"] for edge in found["edges"]} == expected
+            assert found["totalCount"] == len(expected)
+        tile = platform.ask(TILE, id=environment_id, filter={"uniqueId": model})["environment"]["applied"]
+        found = tile["exposureTile"]
+        assert (found["uniqueId"] in expected) if expected else found is None
+        direct = {name for name in expected if model in parents[name]}
+        assert not direct or found["uniqueId"] in direct
+    assert len(seen) > 1, "some models have exposures, some have none"
+
+
 def everything_above(parents: dict[str, set[str]], name: str) -> set[str]:
     found: set[str] = set()
     edge = set(parents[name])

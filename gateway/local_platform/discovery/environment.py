@@ -66,10 +66,29 @@ def _lineage(source: EnvironmentSource, _info: Info, arguments: Arguments) -> Se
     return lineage(source.session, source.state, source.view, arguments["filter"])
 
 
+def _exposures(source: EnvironmentSource, info: Info, arguments: Arguments) -> dict[str, Any]:
+    """The list of exposures. Unique ids of its filter may be those of exposures, or of what exposures depend on."""
+    filters = arguments.get("filter") or {}
+    if filters.get("uniqueIds") is not None:
+        unique_ids = _with_exposures_of(source, filters["uniqueIds"])
+        arguments = {**arguments, "filter": {**filters, "uniqueIds": unique_ids}}
+    return _list_of("exposure")(source, info, arguments)
+
+
+def _with_exposures_of(source: EnvironmentSource, unique_ids: Sequence[str]) -> list[str]:
+    """These ids, and those of the exposures that depend on them, near ones first."""
+    defining = source.state.defining
+    graph = source.session.graph(defining.manifest_id) if defining else None
+    return [*unique_ids, *(graph.dependents_of(unique_ids, ("exposure",)) if graph else ())]
+
+
 def _exposure_tile(source: EnvironmentSource, _info: Info, arguments: Arguments) -> StateNode | None:
-    """The exposure of this id. No artifact knows exposures by their dashboard in a BI tool."""
-    wanted = arguments["filter"].get("uniqueId")
-    return next((node for node in source.everything("exposure") if node.unique_id == wanted), None)
+    """The exposure of this id, or the one nearest to the node of this id. No artifact knows exposures by their
+    dashboard in a BI tool."""
+    unique_id = arguments["filter"].get("uniqueId")
+    exposures = {node.unique_id: node for node in source.everything("exposure")} if unique_id else {}
+    nearest = _with_exposures_of(source, [unique_id]) if exposures else []
+    return next((exposures[name] for name in nearest if name in exposures), None)
 
 
 def _packages(source: EnvironmentSource, _info: Info, arguments: Arguments) -> list[str]:
@@ -146,7 +165,7 @@ DEFINITION_STATE_FIELDS: Readers = {
 }
 
 _LISTS: dict[str, Resolver] = {
-    "exposures": _list_of("exposure"),
+    "exposures": _exposures,
     "lineage": _lineage,
     "models": _list_of("model"),
     "packages": _packages,

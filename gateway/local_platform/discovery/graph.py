@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -42,8 +42,15 @@ class Graph:
 
     def ancestors_of(self, unique_id: str, kinds: Iterable[str]) -> list[str]:
         """Every node this one depends on, near ones first, of these kinds."""
-        wanted, seen, found = set(kinds), {unique_id}, []
-        queue = deque(self.parents_of(unique_id))
+        return self._reached([unique_id], self.parents, kinds)
+
+    def dependents_of(self, unique_ids: Iterable[str], kinds: Iterable[str]) -> list[str]:
+        """Every node that depends on any of these, near ones first, of these kinds."""
+        return self._reached(unique_ids, self.children, kinds)
+
+    def _reached(self, starts: Iterable[str], edges: Mapping[str, Sequence[str]], kinds: Iterable[str]) -> list[str]:
+        wanted, seen, found = set(kinds), set(starts), []
+        queue = deque(name for start in seen for name in edges.get(start, ()))
         while queue:
             name = queue.popleft()
             if name in seen:
@@ -51,5 +58,5 @@ class Graph:
             seen.add(name)
             if self.kinds.get(name) in wanted:
                 found.append(name)
-            queue.extend(self.parents_of(name))
+            queue.extend(edges.get(name, ()))
         return found
