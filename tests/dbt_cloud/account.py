@@ -40,8 +40,24 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Other:
+    """A test, seed, snapshot, source or exposure."""
+
+    unique_id: str
+    parents: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        return self.unique_id.split(".")[0]
+
+    @property
+    def name(self) -> str:
+        return self.unique_id.split(".")[3 if self.kind == "source" else 2]
+
+
+@dataclass(frozen=True)
 class Result:
-    """What a model did in a run: dbt's word, and seconds."""
+    """What a node did in a run: dbt's word, and seconds; of a source how old its newest row was."""
 
     unique_id: str
     status: str
@@ -60,6 +76,7 @@ class Run:
     day: int
     results: tuple[Result, ...] = ()
     message: str | None = None
+    others: tuple[Result, ...] = ()
 
     @property
     def started(self) -> datetime | None:
@@ -88,6 +105,7 @@ class Environment:
     deployment: str | None = None
     dbt_project: str | None = None
     models: tuple[Model, ...] = ()
+    others: tuple[Other, ...] = ()
 
 
 FINANCE_MODELS = (
@@ -97,6 +115,15 @@ FINANCE_MODELS = (
     ),
     Model("model.finance.dim_users", "table", ("core",), ("model.finance.stg_orders",)),
     Model("model.finance.eph_dates", "ephemeral"),
+)
+NOT_NULL, RATES = "test.finance.not_null_fct_orders.a1b2c3", "seed.finance.rates"
+KEPT_ORDERS, SHOP_ORDERS = "snapshot.finance.kept_orders", "source.finance.shop.orders"
+FINANCE_OTHERS = (
+    Other(NOT_NULL, ("model.finance.fct_orders", "macro.dbt.test_not_null")),
+    Other(RATES),
+    Other(KEPT_ORDERS, ("model.finance.stg_orders",)),
+    Other(SHOP_ORDERS),
+    Other("exposure.finance.orders_board", ("model.finance.fct_orders",)),
 )
 GROWTH_MODELS = (
     Model("model.growth.fct_leads", "table", ("daily",)),
@@ -121,10 +148,25 @@ def daily_results(day: int) -> tuple[Result, ...]:
     )
 
 
+def other_results(day: int) -> tuple[Result, ...]:
+    """The test of fct_orders fails on day 10, and is skipped on day 20, when fct_orders fails itself."""
+    word = {10: "fail", 20: "skipped"}.get(day, "pass")
+    return (
+        Result(NOT_NULL, word, 0.25, "Got 3 results, configured to fail if != 0" if word == "fail" else None),
+        Result(RATES, "success", 0.5),
+        Result(KEPT_ORDERS, "success", 2.0),
+        Result(SHOP_ORDERS, "Warn" if day == 23 else "Pass", 3600.0 * (day + 1)),
+    )
+
+
 def _runs() -> list[Run]:
-    code = {20: ERROR}
+    code = {10: ERROR, 20: ERROR}
     daily = [
-        Run(FIRST_RUN + day, DAILY, PRODUCTION, FINANCE, code.get(day, SUCCESS), day, daily_results(day))
+        Run(
+            FIRST_RUN + day,
+            *(DAILY, PRODUCTION, FINANCE, code.get(day, SUCCESS), day, daily_results(day)),
+            others=other_results(day),
+        )
         for day in range(24)
     ]
     timed_out = Run(
@@ -144,7 +186,10 @@ class AccountFacts:
 
     environments: list[Environment] = field(
         default_factory=lambda: [
-            Environment(PRODUCTION, "Production", FINANCE, "deployment", "production", "finance", FINANCE_MODELS),
+            Environment(
+                *(PRODUCTION, "Production", FINANCE, "deployment", "production", "finance"),
+                *(FINANCE_MODELS, FINANCE_OTHERS),
+            ),
             Environment(STAGING, "Staging", FINANCE, "deployment", "staging", "finance", FINANCE_MODELS[:1]),
             Environment(DEVELOPMENT, "Development", FINANCE, "development"),
             Environment(GROWTH_PRODUCTION, "Prod", GROWTH, "deployment", "production", "growth", GROWTH_MODELS),

@@ -23,7 +23,7 @@ async def cloud() -> AsyncIterator[CloudGateway]:
 
 @pytest.fixture(scope="session")
 async def undisturbed(cloud: CloudGateway) -> Mapping[str, Any]:
-    """The fourteen answers of a healthy dbt; test_figures holds them against sums by hand."""
+    """The eighteen answers of a healthy dbt; test_figures holds them against sums by hand."""
     answers: dict[str, Any] = {}
     async with cloud.over(StandIn()):
         for name, query in QUESTIONS.items():

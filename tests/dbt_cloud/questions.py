@@ -1,4 +1,4 @@
-"""Fourteen questions, and what an answer of a disturbed dbt is worth beside that of an undisturbed one."""
+"""Eighteen questions, and what an answer of a disturbed dbt is worth beside that of an undisturbed one."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ QUESTIONS: Mapping[str, str] = {
     " models { nodes { id } } } }",
     "a run": f'{{ run(id: "{FIRST_RUN + 22}") {{ status runtime'
     " modelRuns { nodes { uniqueId status statusText runtime } } } }",
+    "failures": f'{{ model: run(id: "{FIRST_RUN + 20}") {{ ...F }} test: run(id: "{FIRST_RUN + 10}") {{ ...F }} }}'
+    " fragment F on Run { failureCount failures { message result { uniqueId } skippedCount skipped { uniqueId } } }",
+    "all of a run": f'{{ run(id: "{FIRST_RUN + 20}") {{ nodeResults {{ totalCount'
+    " nodes { uniqueId status runtime } } } }",
+    "sources": '{ project(id: "finance") { sources { nodes { uniqueId freshness { status ageSeconds } } } } }',
+    "resources": '{ project(id: "finance") { resources(first: 50) { totalCount nodes { uniqueId resourceType } } } }',
     "runs": "{ account { runs(first: 50) { nodes { id status statusText startTime error } } } }",
 }
 

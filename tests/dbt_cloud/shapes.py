@@ -120,7 +120,6 @@ def applied_model(facts: AccountFacts, environment: Environment, model: Model) -
         "resourceType": "model",
         "rawCode": "select 1",
         "compiledCode": None,
-        "tests": [],
         "accountId": ACCOUNT,
         "environmentId": environment.id,
         "projectId": environment.project,

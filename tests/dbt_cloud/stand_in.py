@@ -32,7 +32,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from tests.dbt_cloud import shapes
+from tests.dbt_cloud import other_nodes, shapes
 from tests.dbt_cloud.account import (
     ACCOUNT,
     FINANCE,
@@ -186,19 +186,20 @@ class StandIn:
         }
 
     def _applied(self, one: Environment) -> shapes.Node:
-        models = [shapes.applied_model(self.facts, one, model) for model in one.models]
-        if "never built" in self.on:
-            models = [model | {"executionInfo": None} for model in models]
-        lineage = [
-            {"__typename": "ModelLineageNode", "uniqueId": model.unique_id, "parentIds": list(model.parents)}
+        models = [
+            shapes.applied_model(self.facts, one, model)
+            | {"tests": other_nodes.nested_tests(self.facts, one, model.unique_id)}
             for model in one.models
         ]
+        if "never built" in self.on:
+            models = [model | {"executionInfo": None} for model in models]
+        sources = other_nodes.applied_sources(self.facts, one)
         return {
             "lastUpdatedAt": "2026-10-01T00:00:00.000Z",
             "packages": lambda info, **_: sorted({model.package for model in one.models}),
             "models": lambda info, **arguments: shapes.connection(models, arguments),
-            "sources": lambda info, **arguments: shapes.connection([], arguments),
-            "lineage": lambda info, **_: lineage,
+            "sources": lambda info, **arguments: shapes.connection(sources, arguments),
+            "lineage": lambda info, filter: other_nodes.lineage(one, filter.get("types")),
             "modelHistoricalRuns": self._historical_runs(one),
         }
 
@@ -224,10 +225,17 @@ class StandIn:
         return {
             "id": run.job,
             "runId": run.id,
-            "models": lambda info, first=None, after=None, **_: _rows(models, first, after),
+            "models": self._listed(models),
             "model": lambda info, **which: next((one for one in models if one["uniqueId"] == which["uniqueId"]), None),
-            **{name: lambda info, **_: [] for name in ("tests", "seeds", "snapshots", "sources")},
+            **{name: self._listed(nodes) for name, nodes in self._others_of(run).items()},
         }
+
+    def _others_of(self, run: Run) -> Mapping[str, list[shapes.Node]]:
+        (environment,) = [one for one in self.facts.environments if one.id == run.environment]
+        return other_nodes.listed_nodes(run, environment)
+
+    def _listed(self, nodes: list[shapes.Node]) -> Callable[..., list[shapes.Node]]:
+        return lambda info, first=None, after=None, **_: _rows(nodes, first, after)
 
     def _models_of(self, run: Run) -> list[shapes.Node]:
         done = {result.unique_id: result for result in run.results}

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from tests.dbt_cloud.account import DAILY, FIRST_RUN
+from tests.dbt_cloud.account import (
+    DAILY,
+    FINANCE_MODELS,
+    FINANCE_OTHERS,
+    FIRST_RUN,
+    KEPT_ORDERS,
+    NOT_NULL,
+    RATES,
+    SHOP_ORDERS,
+)
 from tests.dbt_cloud.gateways import CloudGateway
 from tests.dbt_cloud.stand_in import StandIn
 
@@ -82,5 +91,40 @@ async def test_times_and_ids_in_every_spelling(
     async with cloud.over(StandIn(switch)):
         reply = await cloud.ask("{ account { runs(first: 50) { nodes { id status statusText startTime error } } } }")
     assert reply.data == undisturbed["runs"]
-    # Why a run failed may be a hook, which dbt's API lists for no run.
-    assert [note["path"][-1] for note in reply.gateway["notes"]] == ["error"]
+    # Why a run failed may be a hook, which dbt's API lists for no run. Two failed.
+    assert [note["path"][-1] for note in reply.gateway["notes"]] == ["error"] * 2
+
+
+async def test_what_failed_and_what_was_skipped_for_it(undisturbed: Mapping[str, Any]) -> None:
+    """On day 20 fct_orders failed, and so its test was skipped; on day 10 the test itself failed."""
+    first, second = (undisturbed["failures"][name] for name in ("model", "test"))
+    assert (first["failureCount"], second["failureCount"]) == (1, 1)
+    (of_model,) = first["failures"]
+    assert of_model["result"] == {"uniqueId": "model.finance.fct_orders"}
+    assert of_model["message"] == "Database Error: out of space"
+    assert (of_model["skippedCount"], of_model["skipped"]) == (1, [{"uniqueId": NOT_NULL}])
+    (of_test,) = second["failures"]
+    assert of_test["result"] == {"uniqueId": NOT_NULL}
+    assert of_test["message"] == "Got 3 results, configured to fail if != 0"
+    assert of_test["skippedCount"] == 0
+
+
+async def test_every_list_of_a_run(undisturbed: Mapping[str, Any]) -> None:
+    results = undisturbed["all of a run"]["run"]["nodeResults"]
+    assert {one["uniqueId"]: (one["status"], one["runtime"]) for one in results["nodes"]} == {
+        "model.finance.stg_orders": ("SUCCESS", 1.5),
+        "model.finance.fct_orders": ("FAILURE", 60.0),
+        "model.finance.dim_users": ("SUCCESS", 10.0),
+        NOT_NULL: ("SKIPPED", None),
+        RATES: ("SUCCESS", 0.5),
+        KEPT_ORDERS: ("SUCCESS", 2.0),
+        SHOP_ORDERS: ("SUCCESS", None),
+    }
+
+
+async def test_sources_and_what_a_project_defines(undisturbed: Mapping[str, Any]) -> None:
+    (source,) = undisturbed["sources"]["project"]["sources"]["nodes"]
+    assert source == {"uniqueId": SHOP_ORDERS, "freshness": {"status": "WARN", "ageSeconds": 24 * 3600.0}}
+    resources = undisturbed["resources"]["project"]["resources"]
+    named = [one.unique_id for one in (*FINANCE_MODELS, *FINANCE_OTHERS)]
+    assert sorted(one["uniqueId"] for one in resources["nodes"]) == sorted(named)

@@ -1,4 +1,4 @@
-"""Fourteen questions of a dbt that answers otherwise: right, noted, or an error with a code; never silently less."""
+"""Eighteen questions of a dbt that answers otherwise: right, noted, or an error with a code; never silently less."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ CONFIGURING = ("admin forbidden", "admin unknown token", "environments forbidden
 async def ask_all(
     cloud: CloudGateway, undisturbed: Mapping[str, Any], *switches: str
 ) -> tuple[Counter[Worth], set[str], set[str]]:
-    """What the fourteen answers are worth, and which notes and codes they bear. Nothing is known before the first."""
+    """What the eighteen answers are worth, and which notes and codes they bear. Nothing is known before the first."""
     found: Counter[Worth] = Counter()
     notes: set[str] = set()
     codes: set[str] = set()
