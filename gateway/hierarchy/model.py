@@ -10,10 +10,13 @@ from typing import Any
 from gateway.hierarchy.resource_type import ResourceType
 from gateway.hierarchy.status import RunStatus
 
+UNTOLD = "unknown"
+"""Stands for dbt's word of a status where dbt has none, or does not tell it."""
+
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """The latest attempt to build a model, whatever its outcome. `status_text` is dbt's own word."""
+    """The latest attempt to build a model, whatever its outcome. `status_text` is dbt's own word, or UNTOLD."""
 
     run_id: int | None
     job_id: int | None

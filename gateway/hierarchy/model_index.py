@@ -19,7 +19,7 @@ from typing import NamedTuple
 from gateway.errors import AmbiguousId, NotFound
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.ids import plain_name
-from gateway.hierarchy.model import Model
+from gateway.hierarchy.model import UNTOLD, Model
 from gateway.hierarchy.model_orders import ModelOrders
 from gateway.hierarchy.unique_ids import local_name, qualified_name
 
@@ -48,6 +48,11 @@ class EnvironmentModels(ModelOrders[Model]):
     @cached_property
     def by_id(self) -> Mapping[str, Model]:
         return MappingProxyType({model.id: model for model in self.models})
+
+    @cached_property
+    def of_unknown_outcome(self) -> int:
+        """How many were attempted in a run of which nobody tells how it ended."""
+        return sum(one.last_run is not None and one.last_run.status_text == UNTOLD for one in self.models)
 
     def of_project(self, project_id: str) -> EnvironmentModels:
         """The same models, if the project's id were this; made once for the last id that was asked for."""

@@ -40,6 +40,10 @@ _NOT_LISTED = (
     "The run ended in an error, and no result that dbt's API lists failed: it was a hook, a unit test, a function or "
     "an export, or a command that could not compile or connect. Its steps say which command it was, dbt's log says why."
 )
+_NO_METADATA = (
+    "The run ended in an error, and dbt has no metadata of it: it failed before dbt wrote any, it is not taken in yet, "
+    "or it has expired. Its steps say which command failed, dbt's log says why."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,11 @@ class KnownFailure:
     failing_since: Run | None
 
 
-def failures_of_run(run: Run, failed: Iterable[NodeResult], *, complete: bool) -> tuple[RunFailure, ...]:
+def failures_of_run(run: Run, failed: Iterable[NodeResult], *, complete: bool, known: bool) -> tuple[RunFailure, ...]:
     """Why a run is not fine, most serious first; never empty for one that failed or was cancelled.
 
     `failed` are its failed results. Tests come behind what others are built from; then it goes by unique id.
-    `complete`: whether results of every type are among them.
+    `complete`: whether results of every type are among them. `known`: whether there is metadata of the run at all.
     """
     ordered = sorted(failed, key=lambda one: (one.resource_type in _TESTS, one.unique_id))
     if ordered:
@@ -76,7 +80,7 @@ def failures_of_run(run: Run, failed: Iterable[NodeResult], *, complete: bool) -
     told = on_one_line(run.error)
     if run.status is RunStatus.CANCELLED:
         return (RunFailure(run, None, told or _CANCELLED),)
-    return (RunFailure(run, None, told or (_OUTSIDE if complete else _NOT_LISTED)),)
+    return (RunFailure(run, None, told or (_OUTSIDE if complete else _NOT_LISTED if known else _NO_METADATA)),)
 
 
 def message_of(result: NodeResult) -> str:

@@ -36,10 +36,11 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class FoundResults:
     """The results of a run, ordered by unique id, and what could not be read: models or a group of the others, with
-    the error it met."""
+    the error it met. `known`: whether there is metadata of the run, or was when it was looked for."""
 
     results: tuple[NodeResult, ...]
     failures: Mapping[str, GatewayError]
+    known: bool = True
 
 
 class RunResultLoaders:
@@ -94,6 +95,7 @@ class RunResultLoaders:
         )
         results: list[NodeResult] = []
         failures: dict[str, GatewayError] = {}
+        parts = [*models, *nodes]
         for answer in models:
             if isinstance(answer, GatewayError):
                 failures[MODELS] = answer
@@ -104,7 +106,8 @@ class RunResultLoaders:
                 failures[group.value] = part
             else:
                 results += (node for node in part.nodes if node.resource_type in types)
-        return FoundResults(tuple(sorted(results, key=lambda result: result.unique_id)), failures)
+        known = all(isinstance(part, GatewayError) or part.ingested for part in parts)
+        return FoundResults(tuple(sorted(results, key=lambda result: result.unique_id)), failures, known)
 
     async def failed(self, run: Run) -> FoundResults:
         """The failed ones among the results of a run. Where an archive tells them no others are read."""
@@ -113,7 +116,7 @@ class RunResultLoaders:
             return FoundResults(tuple(sorted(ended.results, key=lambda result: result.unique_id)), {})
         everything = await self.of(run, FAILING_TYPES)
         failed = (result for result in everything.results if result.status is RunStatus.FAILURE)
-        return FoundResults(tuple(failed), everything.failures)
+        return FoundResults(tuple(failed), everything.failures, everything.known)
 
     async def stopped(self, run: Run) -> FoundResults:
         """The results of a run that failed or were skipped; all of them where no archive tells those alone."""

@@ -26,7 +26,7 @@ async def failures(context: FieldContext, run: Run) -> tuple[RunFailure, ...]:
         return ()
     found = await context.loaders.results.failed(run)
     failed = await reported(context, run, found, FAILING_TYPES)
-    return failures_of_run(run, failed, complete=context.loaders.results.are_complete)
+    return failures_of_run(run, failed, complete=context.loaders.results.are_complete, known=found.known)
 
 
 async def error_of_run(context: FieldContext, run: Run) -> str | None:

@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.hierarchy.durations import Timings, interval, seconds_or_none
 from gateway.hierarchy.job import Job, Run, RunDetails, RunStep, RunTrigger
-from gateway.hierarchy.model import BuiltModel, LastRun, Model, ModelRun
+from gateway.hierarchy.model import UNTOLD, BuiltModel, LastRun, Model, ModelRun
 from gateway.hierarchy.project import DeploymentEnvironment, Environment
 from gateway.hierarchy.status import RunStatus, status_of_admin_code, status_of_word
 from gateway.services.admin.admin_types import AdminEnvironment, AdminJob, AdminRun, AdminStep
@@ -129,7 +129,7 @@ def _last_run(info: ExecutionInfo) -> LastRun | None:
         run_id=whole_or_none(info.last_run_id),
         job_id=whole_or_none(info.last_job_definition_id),
         status=status_of_word(word or ""),
-        status_text=word or "unknown",
+        status_text=word or UNTOLD,
         error=info.last_run_error,
         generated_at=time_or_none(info.last_run_generated_at),
     )

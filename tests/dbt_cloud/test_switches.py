@@ -10,8 +10,9 @@ import pytest
 
 from tests.dbt_cloud.account import GROWTH_PRODUCTION, PRODUCTION, AccountFacts
 from tests.dbt_cloud.gateways import CONFIGURED, CloudGateway
-from tests.dbt_cloud.questions import QUESTIONS, Worth, worth
+from tests.dbt_cloud.questions import QUESTIONS
 from tests.dbt_cloud.stand_in import SWITCHES, StandIn
+from tests.dbt_cloud.worth import Worth, worth
 from tests.serving import Reply
 
 RIGHT: tuple[str, ...] = (
@@ -28,7 +29,7 @@ NOTED: Mapping[str, set[str]] = {
     "one project": {"PROJECT_NAME_UNREAD"},
     "no applied state": {"NO_APPLIED_STATE"},
     "never built": {"NO_EXECUTION_INFO"},
-    "no metadata of runs": {"NO_RUN_METADATA"},
+    "no metadata of runs": {"NO_RUN_METADATA", "NO_LAST_STATUS"},
     "admin forbidden": {"NOT_PERMITTED", "NO_RUN_METADATA"},
     "admin unknown token": {"NOT_PERMITTED", "NO_RUN_METADATA"},
     "jobs forbidden": {"NOT_PERMITTED"},

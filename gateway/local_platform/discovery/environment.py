@@ -66,13 +66,13 @@ def _lineage(source: EnvironmentSource, _info: Info, arguments: Arguments) -> Se
     return lineage(source.session, source.state, source.view, arguments["filter"])
 
 
-def _exposures(source: EnvironmentSource, info: Info, arguments: Arguments) -> dict[str, Any]:
+def _exposures(source: EnvironmentSource, _info: Info, arguments: Arguments) -> dict[str, Any]:
     """The list of exposures. Unique ids of its filter may be those of exposures, or of what exposures depend on."""
     filters = arguments.get("filter") or {}
     if filters.get("uniqueIds") is not None:
         unique_ids = _with_exposures_of(source, filters["uniqueIds"])
         arguments = {**arguments, "filter": {**filters, "uniqueIds": unique_ids}}
-    return _list_of("exposure")(source, info, arguments)
+    return state_page(source.session, source.state, ("exposure",), source.view, arguments)
 
 
 def _with_exposures_of(source: EnvironmentSource, unique_ids: Sequence[str]) -> list[str]:

@@ -21,8 +21,8 @@ from gateway.services.base_query import BaseQuery
 from gateway.services.discovery_types import RuntimeRow
 from gateway.services.environment_service import EnvironmentValidity
 from gateway.services.models.model_pages import Marks, read_pages, read_revised_pages, runtimes_operation
-from gateway.services.models.never_built import note_without_runtimes
 from gateway.services.models.prefetcher import Prefetcher, RevisedModels
+from gateway.services.models.untold import note_without_runtimes
 
 _NO_FIELDS: frozenset[str] = frozenset()
 

@@ -33,9 +33,9 @@ from gateway.services.models.model_pages import STATE, Marks
 from gateway.services.models.model_runtimes import ModelRuntimes
 from gateway.services.models.model_states import make_models, read_revised_states, read_states
 from gateway.services.models.named_models import MOST_UNIQUE_IDS, NamedModels, unique_ids
-from gateway.services.models.never_built import note_never_built
 from gateway.services.models.prefetcher import Prefetcher, RevisedModels
 from gateway.services.models.pushdown import PushedFilter
+from gateway.services.models.untold import note_never_built, note_unknown_outcomes
 from gateway.services.run_history import RunHistory
 from gateway.telemetry.usage import current_usage
 
@@ -189,6 +189,7 @@ class ModelService:
             if key.pushed is None and isinstance(fact, _ModelsFact):
                 self._sizes[key.environment_id] = len(fact.models.models)
                 note_never_built(fact.models)
+                note_unknown_outcomes(fact.models)
 
     def begin(
         self, environment_ids: Sequence[int], optional_fields: frozenset[str], *, runtimes_only: bool = False

@@ -1,4 +1,5 @@
-"""Environments whose models, as dbt tells them, were all never built: noted, since more likely dbt does not tell."""
+"""What dbt does not tell of models: noted for environments whose models, as dbt tells them, were all never built, and
+for models of which nobody tells how their last run ended."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from gateway.telemetry.upstream_note import UpstreamNote
 from gateway.telemetry.usage import current_usage
 
 NO_EXECUTION_INFO = "NO_EXECUTION_INFO"
+NO_LAST_STATUS = "NO_LAST_STATUS"
 
 
 def note_never_built(models: EnvironmentModels) -> None:
@@ -17,6 +19,18 @@ def note_never_built(models: EnvironmentModels) -> None:
     count = sum(one.materialization != "ephemeral" for one in models.models)
     if count:
         _note(models.environment_id, count)
+
+
+def note_unknown_outcomes(models: EnvironmentModels) -> None:
+    """Models without a status of their last run: dbt's enum has no word for it, and the run cannot be read."""
+    count = models.of_unknown_outcome
+    if count:
+        message = (
+            f"dbt does not tell how the last run of {count:,} models of environment {models.environment_id} ended: "
+            "their status is UNKNOWN, and filters by other statuses leave them out."
+        )
+        note = UpstreamNote(NO_LAST_STATUS, message, (models.environment_id,), missing=count)
+        current_usage().upstream_notes.add(note)
 
 
 def note_without_runtimes(runtimes: EnvironmentRuntimes) -> None:
