@@ -72,7 +72,7 @@ ONE_THING = {
         *{"Resource", "ResourceFilter", "OtherResource", "Seed", "Snapshot", "Exposure"},
         *{"LineageLink", "LineageResource", "ModelLineage"},
         *{"Timeline", "TimelineBar", "ObservedChain", "IdleTime", "Blocker", "WeightedSeconds", "WhatIf"},
-        *{"NodeDifference", "RunComparison"},
+        *{"NodeDifference", "RunComparison", "WastedBuild", "WastedBuilds", "ReuseReport", "CostEstimate"},
     },
     "what analysis computes of plain rows, and the same of the hierarchy's objects": {
         *{"ChainLink", "CriticalPath", "Utilization"},

@@ -11,10 +11,12 @@ from sqlalchemy import Connection
 from gateway.archive.applied_state import count_models, models_gone
 from gateway.archive.reader import ArchiveReader
 from gateway.errors import GatewayError
+from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
+from gateway.history.execution_reading import read_executions
 from gateway.history.graph_reading import read_graphs
 from gateway.history.mean_reading import read_means
 from gateway.history.node_reading import read_attempts, read_failed, read_nodes, read_parents, read_skipped
@@ -97,6 +99,10 @@ class ArchiveHistory:
     async def models_gone(self, environment_ids: Sequence[int]) -> dict[int, tuple[str, ...] | GatewayError]:
         """The same."""
         return await self._read(environment_ids, partial(models_gone, environment_ids=environment_ids))
+
+    async def executions(self, keys: Sequence[ExecutionsKey]) -> dict[ExecutionsKey, Executions | GatewayError]:
+        """Four to six statements for the environments of a window."""
+        return await self._read(keys, partial(read_executions, keys=keys))
 
     async def _read(self, keys: Sequence[K], work: Callable[[Connection], Mapping[K, V]]) -> dict[K, V | GatewayError]:
         """What `work` reads under these keys; where the archive cannot be read, why."""

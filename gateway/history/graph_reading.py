@@ -28,7 +28,7 @@ def read_graphs(connection: Connection, keys: Sequence[GraphKey]) -> dict[GraphK
         commands.setdefault(row.run_id, []).append(row)
     whole = {row.manifest_id for key in keys if key.whole for row in commands.get(key.run_id, ())} - {None}
     plain = {row.manifest_id for of_run in commands.values() for row in of_run} - {None} - whole
-    manifests = _read_manifests(connection, plain, whole=False) | _read_manifests(connection, whole, whole=True)
+    manifests = read_manifests(connection, plain, whole=False) | read_manifests(connection, whole, whole=True)
     return {
         key: _graph([row for row in commands.get(key.run_id, ()) if row.job_id == key.job_id], manifests)
         for key in keys
@@ -47,7 +47,8 @@ def _graph(commands: Sequence[AnyRow], manifests: Manifests) -> RunGraph:
     )
 
 
-def _read_manifests(connection: Connection, manifest_ids: set[int], *, whole: bool) -> Manifests:
+def read_manifests(connection: Connection, manifest_ids: set[int], *, whole: bool) -> Manifests:
+    """The nodes of manifests that commands can execute. `whole`: with tags, groups and files, by one statement more."""
     if not manifest_ids:
         return {}
     share = Share()

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import GatewayError
+from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.job import Run, newest_first
 from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.node_result import RESULT_TYPES, NodeResult
@@ -44,12 +45,14 @@ class FoundResults:
 
 
 class RunResultLoaders:
-    """Loads results; for one request."""
+    """Loads results; for one request. `cost_rate`: what time and bytes cost by the settings, None where these say
+    nothing."""
 
     def __init__(self, services: Services, models: Batched[Run, RunModels[ModelRun]], departures: Departures) -> None:
         self._jobs = services.jobs
         self._admin = services.admin
         self._figures = services.figures
+        self.cost_rate = services.cost_rate
         self._looked_back = 0
         self._models = models
         self._departures = departures
@@ -174,6 +177,12 @@ class RunResultLoaders:
         finished = frozenset(key for (run, _), key in keys.items() if run.status.is_final)
         graphs = await self._jobs.run_graphs(list(keys.values()), finished)
         return {request: graphs[key] for request, key in keys.items()}
+
+    async def executions(
+        self, keys: Sequence[ExecutionsKey]
+    ) -> Mapping[ExecutionsKey, Executions | GatewayError] | None:
+        """What each environment executed in a window of time; None where there is no archive that tells it."""
+        return await self._figures.executions(keys) if self._figures.are_known else None
 
     def may_look_back(self) -> bool:
         """Whether the histories of what an unknown id may name are read: for the first hundred ids of a request. Each

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import strawberry
 
+from gateway.hierarchy import account_analysis as analysis_facts
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import source as source_facts
 from gateway.hierarchy.ranking import Ranked
-from gateway.queries import jobs, models, rankings, sources
+from gateway.queries import jobs, models, rankings, sources, wasted_builds
 from gateway.queries.projects import select_projects
 from gateway.queries.rankings import RankingArguments, ShownModel
+from gateway.schema.account_analysis import FirstWasted, Since, Until, WastedBuilds, ensure_first, window_of
 from gateway.schema.arguments import (
     IncludeFullRefresh,
     JobsFilter,
@@ -40,7 +42,7 @@ from gateway.schema.connections import (
     page_arguments,
 )
 from gateway.schema.context import Info, field_context
-from gateway.schema.costs import paged, sliced_by
+from gateway.schema.costs import dear, holding, paged, sliced_by
 from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import history_scope, job_filter, model_filter, project_filter, run_filter, source_statuses
 from gateway.schema.job import Job
@@ -242,3 +244,21 @@ class Account:
             leave_out=variants_left_out(include_full_refresh),
         )
         return ranking.entries[offset:]
+
+    @strawberry.field(
+        description="Builds of models that changed nothing, and what reuse would save: the same code as at the last "
+        "success, over inputs that stood still since.",
+        graphql_type=WastedBuilds | None,
+        directives=[NON_NULL, *dear(50), *holding("models", "first", 10)],
+    )
+    async def wasted_builds(
+        self,
+        parent: Parent,
+        info: Info,
+        since: Since = strawberry.UNSET,
+        until: Until = strawberry.UNSET,
+        first: FirstWasted = 10,
+    ) -> analysis_facts.WastedBuilds:
+        ensure_first(first)
+        window = window_of(since, until)
+        return await wasted_builds.wasted_builds_of(field_context(info), parent.projects, window, first)

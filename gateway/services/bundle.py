@@ -16,6 +16,7 @@ from gateway.caching.redis_client import RedisClient
 from gateway.caching.shared_facts import SharedFacts
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import StalePolicy, max_age_of
+from gateway.hierarchy.cost import CostRate
 from gateway.services.admin.admin_api import AdminApi
 from gateway.services.admin.admin_facts import AdminFacts
 from gateway.services.admin.admin_service import AdminService
@@ -59,7 +60,7 @@ class Upstream:
     `account_key` tells the account of this dbt from any other, and from whatever is served in the place of dbt Cloud:
     what is shared and kept lies under it. `link` is the way to the Redis that replicas share. `calls_per_operation` is
     how many requests one operation may cause, to which the transport keeps; None: any number. `history` tells
-    of finished runs in Discovery's place.
+    of finished runs in Discovery's place. `cost_rate` is what its time costs, for estimates.
     """
 
     transport: HttpTransport
@@ -72,6 +73,7 @@ class Upstream:
     link: RedisClient | None = None
     calls_per_operation: int | None = None
     history: RunHistory | None = None
+    cost_rate: CostRate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class Services:
     least_max_age: float = 0.0
     upstream_status: Callable[[], UpstreamStatus] = untroubled
     notes: Callable[[], Sequence[UpstreamNote]] = tuple
+    cost_rate: CostRate | None = None
 
     @property
     def generations(self) -> Generations:
@@ -204,6 +207,7 @@ def build_services(
         least_max_age=policy.least_max_age,
         upstream_status=upstream.status,
         notes=query.notes,
+        cost_rate=upstream.cost_rate,
     )
 
 

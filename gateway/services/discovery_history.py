@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError
+from gateway.hierarchy.executions import ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
@@ -137,6 +138,9 @@ class DiscoveryHistory:
             answer = answers.get(f"j{n}")
             found[key] = answer if isinstance(answer, GatewayError) else command_facts_of(_arguments(answer))
         return found
+
+    async def executions(self, keys: Sequence[ExecutionsKey]) -> None:
+        """None: the results of each run would have to be read."""
 
     async def mean_runtimes(self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope) -> None:
         """None: they would have to be computed from every model's history."""

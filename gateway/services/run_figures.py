@@ -10,6 +10,7 @@ from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import Validity
 from gateway.errors import GatewayError
+from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import HistoryScope
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.services.environment_service import EnvironmentService
@@ -43,6 +44,10 @@ class RunFigures:
             "models gone", lambda found: 100 + sum(map(len, found)) + 60 * len(found), lambda one: one
         )
         self._gone: Revisioned[tuple[str, ...]] = Revisioned(environments, self._read_gone, tiers, gone)
+        executed: Kind[ExecutionsKey, Stamped[Executions]] = Kind(
+            "executions", lambda fact: _weigh_executions(fact.value), lambda key: key.environment_id, 0.0
+        )
+        self._executions: FactsCache[ExecutionsKey, Stamped[Executions]] = FactsCache(tiers, executed)
         self.are_known = history.source == "ARCHIVE"
 
     async def mean_runtimes(
@@ -82,6 +87,30 @@ class RunFigures:
         found = await self._gone.get(environment_ids)
         return {one: names if isinstance(names, GatewayError) else frozenset(names) for one, names in found.items()}
 
+    async def executions(self, keys: Sequence[ExecutionsKey]) -> dict[ExecutionsKey, Executions | GatewayError]:
+        """See RunHistory; nothing where the history has none."""
+        current_usage().history_sources.add(self._history.source)
+        readable, failed = await self._environments.sorted_out(list({key.environment_id for key in keys}))
+
+        async def fetch(missing: list[ExecutionsKey]) -> Mapping[ExecutionsKey, Stamped[Executions] | GatewayError]:
+            found = await self._history.executions(missing) or {}
+            return {
+                key: one if isinstance(one, GatewayError) else Stamped(one, readable[key.environment_id].revision)
+                for key, one in found.items()
+            }
+
+        def validate(key: ExecutionsKey, fact: Fact[Stamped[Executions]]) -> Validity:
+            return readable[key.environment_id].validate(fact.value.revision)
+
+        facts = await self._executions.get_many(
+            [key for key in keys if key.environment_id in readable], fetch, validate
+        )
+        answers: dict[ExecutionsKey, Executions | GatewayError] = {
+            key: failed[key.environment_id] for key in keys if key.environment_id in failed
+        }
+        answers |= {key: fact.value if isinstance(fact, Stamped) else fact for key, fact in facts.items()}
+        return answers
+
     async def _read_gone(self, environment_ids: list[int]) -> Mapping[int, tuple[str, ...] | GatewayError]:
         return await self._history.models_gone(environment_ids) or {}
 
@@ -93,3 +122,9 @@ def _weigh(means: MeanRuntimes) -> int:
     """Its bytes: a text and a number for each model, and a dictionary for those with runs that do not count."""
     names = sum(map(len, means.timed)) + sum(map(len, means.untimed))
     return 500 + names + 90 * len(means) + 250 * len(means.left_out)
+
+
+def _weigh_executions(found: Executions) -> int:
+    """Its bytes: a row has eleven fields, and shares its texts; nodes of manifests share theirs too."""
+    nodes = sum(len(of_manifest) for of_manifest in found.manifests.values())
+    return 1000 + 260 * len(found.rows) + 300 * nodes + 150 * len(found.checks) + 250 * len(found.walls)

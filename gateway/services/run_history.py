@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from gateway.errors import GatewayError
+from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
@@ -115,3 +116,9 @@ class RunHistory(Protocol):
     async def models_gone(self, environment_ids: Sequence[int]) -> Mapping[int, tuple[str, ...] | GatewayError] | None:
         """The unique ids of models that ran in each environment and that it no longer holds, ordered; None where the
         models of all runs would have to be read for it."""
+
+    async def executions(
+        self, keys: Sequence[ExecutionsKey]
+    ) -> Mapping[ExecutionsKey, Executions | GatewayError] | None:
+        """What each environment executed in a window of time; None where the results of each run would have to be read
+        for it."""

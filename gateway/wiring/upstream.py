@@ -17,6 +17,7 @@ from gateway.archive.archive import Archive
 from gateway.archive.reader import ArchiveReader
 from gateway.caching.redis_client import RedisClient
 from gateway.errors import ConfigurationError
+from gateway.hierarchy.cost import CostRate
 from gateway.hierarchy.project import DeploymentEnvironment, Environment
 from gateway.history.archive_history import ArchiveHistory
 from gateway.ingest.demo import unpack_demo
@@ -79,6 +80,7 @@ async def open_upstream(
             link=link,
             calls_per_operation=policy.calls_per_operation,
             history=ArchiveHistory(reader) if settings.history_source == "archive" else None,
+            cost_rate=_cost_rate(settings),
         )
 
 
@@ -114,7 +116,14 @@ def _dbt_cloud(
         account_key=account_key,
         link=link,
         calls_per_operation=policy.calls_per_operation,
+        cost_rate=_cost_rate(settings),
     )
+
+
+def _cost_rate(settings: Settings) -> CostRate | None:
+    if settings.cost_per_hour is None and settings.cost_per_tebibyte is None:
+        return None
+    return CostRate(settings.cost_currency, settings.cost_per_hour, settings.cost_per_tebibyte)
 
 
 def _embedded(archive: Archive, wrap_platform: WrapPlatform | None, limits: TransportLimits) -> HttpTransport:

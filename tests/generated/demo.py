@@ -20,6 +20,7 @@ def read_schema() -> GraphQLSchema:
 
 # Fields with tests of their own, against computations of their own: the oracle of the hierarchy does not know them.
 COMPUTED_ELSEWHERE = {
+    "Account": {"wastedBuilds"},
     "Project": {"removedModels", "resources"},
     "Model": {"changePoints", "lineage", "runtimeSeries"},
     "Job": {"changePoints", "runtimeSeries", "whatIf"},
@@ -86,6 +87,8 @@ def demo_values(oracle: Oracle) -> Mapping[str, Sequence[Any]]:
         "jobIds": jobs,
         "gitBranches": sorted({run.record["git_branch"] for run in oracle.runs}),
         "startedSince": ["2026-02-28T00:00:00Z", "2026-03-08T05:00:00+00:00"],
+        "since": ["2026-03-01T00:00:00Z", "2026-03-09T05:00:00+01:00"],
+        "until": ["2026-03-12T00:00:00Z", "2026-03-13T12:30:00+01:00"],
         "startedUntil": ["2026-03-09T00:00:00Z", "2026-03-13T12:30:00+01:00"],
         "depth": [1, 2, 50],
         "lastRuns": [1, 2, 3, 5, 10, 100],

@@ -24,7 +24,8 @@ SCHEMA = read_schema()
 # One for each place where such a field stands; the ids are asked for while dbt answers.
 QUESTIONS = (
     '{ account { projects(filter: {tags: ["daily"]}) { totalCount } models(first: 1) { totalCount } jobs { totalCount }'
-    "  sources { nodes { id } } slowestModels { rank } longestRunningJobs { rank } } }",
+    "  sources { nodes { id } } slowestModels { rank } longestRunningJobs { rank }"
+    '  wastedBuilds(since: "2026-03-01T00:00:00Z") { buildsPerDay } } }',
     '{ project(id: "finance") { models { totalCount } resources { totalCount } removedModels { totalCount }'
     "  jobs { totalCount } sources { totalCount } modelCount jobCount slowestModels { rank }"
     "  longestRunningJobs { rank } } }",

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Literal, TypeVar, Unpack
 
+from gateway.discovery_api.api.account_analysis import AccountAnalysis
 from gateway.discovery_api.api.arguments import (
     MOST_LAST_RUNS,
     MOST_RANKED,
@@ -49,7 +50,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class dbtAccount:  # noqa: N801 - the name is given by the design this library follows
+class dbtAccount(AccountAnalysis):  # noqa: N801 - the name is given by the design this library follows
     """All projects of one dbt account, seen through one deployment environment of each.
 
         account = dbtAccount()                                 # what the environment names, else the embedded demo

@@ -1,5 +1,6 @@
 """Plain data of the library: filters, reports, and resources as records."""
 
+from gateway.discovery_api.models.account_analysis import CostEstimate, WastedBuild, WastedBuilds
 from gateway.discovery_api.models.filters import (
     Criteria,
     HistoryScope,
@@ -52,6 +53,7 @@ __all__ = [
     "Average",
     "ChainLink",
     "ChangePoint",
+    "CostEstimate",
     "Criteria",
     "CriticalPath",
     "HistoryScope",
@@ -89,6 +91,8 @@ __all__ = [
     "Timeline",
     "TimelineBar",
     "Utilization",
+    "WastedBuild",
+    "WastedBuilds",
     "WeightedSeconds",
     "WhatIf",
 ]

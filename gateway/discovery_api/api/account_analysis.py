@@ -1,0 +1,58 @@
+"""What the runs of an account tell together: methods of dbtAccount."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from gateway.discovery_api.api.arguments import MOST_RANKED, ensure_count
+from gateway.discovery_api.models import account_analysis as reports
+from gateway.hierarchy import account_analysis as facts
+from gateway.hierarchy.account_analysis import TimeWindow
+from gateway.hierarchy.project import Project
+from gateway.loading.field_context import FieldContext
+from gateway.queries.executions import usual_window
+from gateway.queries.wasted_builds import wasted_builds_of
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class AccountAnalysis:
+    """The methods of an account that look at the runs of a window of time. Times without an offset are UTC."""
+
+    def _ask(
+        self,
+        question: Callable[[FieldContext, tuple[Project, ...]], Awaitable[T]],
+        present: Callable[[T], R],
+        *,
+        refresh: bool,
+    ) -> R:
+        raise NotImplementedError
+
+    def get_wasted_builds(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        first_n: int = 10,
+        *,
+        refresh: bool = False,
+    ) -> reports.WastedBuilds:
+        """Builds of models that changed nothing, and what reuse saved. The window begins, unless `since` says
+        otherwise, at midnight UTC 7 days before `until`, which is now unless it is given.
+        Raises InvalidArgumentError for a window that holds no moment, or begins in the future."""
+        ensure_count("first_n", first_n, MOST_RANKED)
+
+        async def question(context: FieldContext, projects: Sequence[Project]) -> facts.WastedBuilds:
+            return await wasted_builds_of(context, projects, _window(since, until), first_n)
+
+        return self._ask(question, reports.WastedBuilds.of, refresh=refresh)
+
+
+def _window(since: datetime | None, until: datetime | None) -> TimeWindow:
+    return usual_window(_in_utc(since), _in_utc(until))
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

@@ -1,0 +1,152 @@
+"""What environments executed in a window of time, read from the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from gateway.archive.command_variants import Variant
+from gateway.archive.executions import checks_of_commands, commands_between, results_of_commands, times_of_runs
+from gateway.archive.rows import AnyRow
+from gateway.archive.times import LATEST, from_micros
+from gateway.hierarchy.durations import Timings, interval
+from gateway.hierarchy.executions import CheckedSource, ExecutedNode, ExecutionDetail, Executions, ExecutionsKey
+from gateway.hierarchy.status import RunStatus, status_of_word
+from gateway.history.graph_reading import Manifests, read_manifests
+from gateway.services.mapping import Share
+
+MOST_MODEL_RESULTS = 200_000
+"""So many results of models are read for one answer; the newest commands that hold them."""
+
+_MICRO = 1e6
+_PARTLY = "partial success"
+
+
+def read_executions(connection: Connection, keys: Sequence[ExecutionsKey]) -> dict[ExecutionsKey, Executions]:
+    """What each environment's commands executed: the statements of gateway.archive.executions, and one or two more for
+    manifests. The environments of a window share them, and the bound of their results."""
+    found: dict[ExecutionsKey, Executions] = {}
+    by_window: dict[ExecutionsKey, list[ExecutionsKey]] = {}
+    for key in keys:
+        by_window.setdefault(key._replace(environment_id=0), []).append(key)
+    for window, of_window in by_window.items():
+        read = _Reading(connection, window, [key.environment_id for key in of_window])
+        found |= {key: read.of(key.environment_id) for key in of_window}
+    return found
+
+
+class _Reading:
+    """The rows of one window."""
+
+    def __init__(self, connection: Connection, window: ExecutionsKey, environment_ids: Sequence[int]) -> None:
+        until = LATEST if window.until is None else round(window.until * _MICRO)
+        listed = list(commands_between(connection, environment_ids, round(window.since * _MICRO), until))
+        kept = _newest(listed)
+        self._complete_since = kept[-1].generated_at / _MICRO if len(kept) < len(listed) else None
+        self._commands: dict[int, AnyRow] = {row.id: row for row in kept}
+        executing = [row.id for row in kept if row.executing]
+        self._results = list(results_of_commands(connection, executing)) if executing else []
+        self._checks = list(checks_of_commands(connection, list(self._commands))) if kept else []
+        self._walls = list(times_of_runs(connection, (row.run_id for row in kept))) if kept else []
+        manifest_ids = {row.manifest_id for row in kept} - {None} if window.detail else set()
+        whole = window.detail is ExecutionDetail.WHOLE
+        self._manifests: Manifests = read_manifests(connection, manifest_ids, whole=whole)
+
+    def of(self, environment_id: int) -> Executions:
+        """What this environment executed."""
+        commands = {one: row for one, row in self._commands.items() if row.environment_id == environment_id}
+        run_ids = {row.run_id for row in commands.values()}
+        manifest_ids = {row.manifest_id for row in commands.values()}
+        checks = [row for row in self._checks if row.invocation_id in commands]
+        share = Share()
+        rows = [
+            *_executed((row for row in self._results if row.invocation_id in commands), commands, share),
+            *(_checking(row, commands[row.invocation_id], share) for row in checks),
+        ]
+        return Executions(
+            rows=tuple(rows),
+            manifests={one: nodes for one, nodes in self._manifests.items() if one in manifest_ids},
+            checks=tuple(
+                CheckedSource(share[row.unique_id], _time_of(row, commands) / _MICRO, row.max_loaded_at / _MICRO)
+                for row in checks
+                if row.max_loaded_at is not None
+            ),
+            walls={
+                row.id: (row.started_at / _MICRO, row.finished_at / _MICRO)
+                for row in self._walls
+                if row.id in run_ids and row.started_at <= row.finished_at
+            },
+            complete_since=self._complete_since,
+        )
+
+
+def _newest(commands: Sequence[AnyRow]) -> list[AnyRow]:
+    """As many of the newest commands as hold the results that may be read."""
+    kept: list[AnyRow] = []
+    left = MOST_MODEL_RESULTS
+    for row in commands:
+        left -= row.model_results
+        if left < 0 and kept:
+            break
+        kept.append(row)
+    return kept
+
+
+def _executed(rows: Iterable[AnyRow], commands: Mapping[int, AnyRow], share: Share) -> Iterator[ExecutedNode]:
+    for row in rows:
+        word = (row.status or "").lower()
+        status = status_of_word(word)
+        if not (status.executed or status is RunStatus.REUSED):
+            continue
+        command = commands[row.invocation_id]
+        timings = (
+            row.compile_started_at,
+            row.compile_completed_at,
+            row.execute_started_at,
+            row.execute_completed_at,
+        )
+        start, end = interval(Timings(*map(_moment, timings)), row.execution_time)
+        timed = status.executed and start is not None
+        yield ExecutedNode(
+            unique_id=share[row.unique_id],
+            run_id=command.run_id,
+            job_id=command.job_id,
+            manifest=command.manifest_id,
+            start=start.timestamp() if timed and start else command.generated_at / _MICRO,
+            end=end.timestamp() if timed and end else command.generated_at / _MICRO,
+            timed=timed,
+            status=status,
+            built=bool(row.builds and row.deploys) and (status is RunStatus.SUCCESS or word == _PARTLY),
+            refresh=command.variant == Variant.FULL_REFRESH,
+            bytes_billed=row.bytes_billed,
+        )
+
+
+def _checking(row: AnyRow, command: AnyRow, share: Share) -> ExecutedNode:
+    start, end = interval(
+        Timings(execute_started_at=_moment(row.started_at), execute_completed_at=_moment(row.completed_at)),
+        row.execution_time,
+    )
+    timed = start is not None and end is not None
+    return ExecutedNode(
+        unique_id=share[row.unique_id],
+        run_id=command.run_id,
+        job_id=command.job_id,
+        manifest=command.manifest_id,
+        start=start.timestamp() if start else command.generated_at / _MICRO,
+        end=end.timestamp() if end else command.generated_at / _MICRO,
+        timed=timed,
+        status=status_of_word((row.status or "").lower()),
+        built=False,
+    )
+
+
+def _time_of(check: AnyRow, commands: Mapping[int, AnyRow]) -> int:
+    told: int | None = check.snapshotted_at
+    return told if told is not None else int(commands[check.invocation_id].generated_at)
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)

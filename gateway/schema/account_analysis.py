@@ -1,0 +1,112 @@
+"""What the runs of an account tell together."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import strawberry
+
+from gateway.analysis.waste import WasteCertainty
+from gateway.hierarchy import account_analysis as facts
+from gateway.hierarchy import model as model_facts
+from gateway.queries import models, projects
+from gateway.queries.executions import usual_window
+from gateway.schema.basis import Basis
+from gateway.schema.context import Info, field_context
+from gateway.schema.enums import describe
+from gateway.schema.lazy import LazyModel
+from gateway.schema.paging import ensure_count
+
+describe(
+    WasteCertainty,
+    "How sure it is that a build changed nothing.",
+    {
+        "CERTAIN": "All sources upstream were checked before both builds and stood still.",
+        "LIKELY": "Nothing upstream was built; some source was not checked before both builds.",
+        "CONCURRENT": "Two runs built it at the same time.",
+    },
+)
+
+MOST_WASTED = 1000
+
+Since = Annotated[
+    datetime | None,
+    strawberry.argument(
+        name="since", description="Start of the window. Defaults to midnight (UTC) 7 days before its end."
+    ),
+]
+SinceThen = Annotated[datetime, strawberry.argument(name="since", description="Start of the window.")]
+Until = Annotated[
+    datetime | None, strawberry.argument(name="until", description="End of the window, exclusive. Defaults to now.")
+]
+
+
+FirstWasted = Annotated[
+    int, strawberry.argument(name="first", description="Return at most this many models, 1 to 1000.")
+]
+
+
+def window_of(since: datetime | None, until: datetime | None) -> facts.TimeWindow:
+    """The window of times that a caller may have left out; one without an offset is UTC. Raises BadUserInput."""
+    return usual_window(_in_utc(since), _in_utc(until))
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    if not moment:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def ensure_first(first: int) -> None:
+    """Raises BadUserInput unless so many models or groups may be asked for."""
+    ensure_count("first", first, MOST_WASTED)
+
+
+@strawberry.type(description="Money, estimated.")
+class CostEstimate:
+    amount: float = strawberry.field(description="The amount.")
+    currency: str = strawberry.field(description="ISO 4217 code of the currency.")
+
+
+@strawberry.type(description="Builds of one model that changed nothing.")
+class WastedBuild:
+    unique_id: str = strawberry.field(description="dbt's unique id of the model.")
+    certainty: WasteCertainty = strawberry.field(description="How sure it is that nothing could have changed.")
+    build_count: int = strawberry.field(description="How many such builds there were.")
+    weighted_seconds: float = strawberry.field(
+        description="Seconds of its runs that they took, each instant shared among what ran in it: what reuse would "
+        "have saved."
+    )
+
+    @strawberry.field(
+        description="The model. Null when the project no longer defines it.", graphql_type=LazyModel | None
+    )
+    async def model(self, parent: strawberry.Parent[facts.WastedBuild], info: Info) -> model_facts.Model | None:
+        context = field_context(info)
+        project = await projects.project_of_environment(context, parent.environment_id)
+        return await models.applied_model_alone(context, project, parent.unique_id)
+
+
+@strawberry.type(description="What dbt reused instead of building it.")
+class ReuseReport:
+    result_count: int = strawberry.field(description="How many results were reused.")
+    saved_seconds: float = strawberry.field(
+        description="Seconds that the last builds of the same resources took, as far as they are known."
+    )
+
+
+@strawberry.type(description="Builds that changed nothing, in a window of time.")
+class WastedBuilds:
+    builds_per_day: float | None = strawberry.field(
+        description="Such builds a day, over all models. Null without an archive: dbt's API has no checksums of code."
+    )
+    weighted_seconds_per_day: float | None = strawberry.field(
+        description="Weighted seconds a day, over all models. Null without an archive."
+    )
+    cost_per_day: CostEstimate | None = strawberry.field(
+        description="The same at the configured rate: an estimate. Null without an archive, and when no rate is set."
+    )
+    reuse: ReuseReport = strawberry.field(description="What dbt reused in the window.")
+    basis: Basis = strawberry.field(description="What the figures are based on.")
+    models: list[WastedBuild] = strawberry.field(description="By model and certainty, most weighted seconds first.")
