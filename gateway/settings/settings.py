@@ -18,7 +18,6 @@ from pydantic_settings import (
 )
 
 from gateway.errors import ConfigurationError
-from gateway.settings.consistency import check_consistency, problem_with_callers
 from gateway.settings.entries import (
     Algorithms,
     ApiKeySetting,
@@ -26,15 +25,18 @@ from gateway.settings.entries import (
     ProjectSetting,
     Texts,
     is_loopback,
+    is_trustworthy,
     is_web_address,
+    problem_with_keys,
 )
-from gateway.settings.problems import Given, explain_settings, problem_with_tables, refuse_unknown
+from gateway.settings.prices import PriceSettings
+from gateway.settings.problems import UNSIGNED, Given, explain_settings, problem_with_tables, refuse_unknown
 
 Seconds = Annotated[float, Field(gt=0)]
 SecondsOrNever = Annotated[float, Field(ge=0)]
 
 
-class Settings(BaseSettings):
+class Settings(PriceSettings):
     """All settings. Each is read from `GATEWAY_<NAME>`, else from the TOML file that `GATEWAY_CONFIG` names."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="forbid", frozen=True, populate_by_name=True)
@@ -114,15 +116,6 @@ class Settings(BaseSettings):
     cache_seconds: Seconds = Field(default=0.15, description="Seconds one call to Redis may take.")
     history_source: Literal["archive", "discovery"] = Field(
         default="archive", description="Where finished runs are read: archive, if one is served; or discovery, the API."
-    )
-    cost_per_hour: float | None = Field(
-        default=None, ge=0, description="What an hour in which a run is busy costs, for estimates of cost."
-    )
-    cost_per_tebibyte: float | None = Field(
-        default=None, ge=0, description="What a tebibyte costs that the warehouse bills, for estimates of cost."
-    )
-    cost_currency: str = Field(
-        default="USD", pattern="^[A-Z]{3}$", description="Currency of both prices, as its ISO 4217 code."
     )
     history_url: SecretStr | None = Field(
         default=None, description="SQL database that keeps finished runs beyond dbt's two months, e.g. sqlite:///h.db."
@@ -303,7 +296,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _tells_callers_apart(self) -> Settings:
-        problem = problem_with_callers(self)
+        problem = _problem_with_callers(self)
         if problem:
             raise ValueError(problem)
         return self
@@ -366,5 +359,42 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
         raise ConfigurationError(problem_with_tables(os.environ)) from None
     except (OSError, ValueError) as broken:
         raise ConfigurationError(f"{file} is not a valid configuration file: {broken}") from None
-    check_consistency(settings)
+    _check_consistency(settings)
     return settings
+
+
+def _problem_with_callers(settings: Settings) -> str | None:
+    token_settings = (settings.jwt_issuer, settings.jwt_audience, settings.jwt_keys_url)
+    if any(token_settings) and not all(token_settings):
+        return "signed tokens need all of jwt_issuer, jwt_audience and jwt_keys_url"
+    if settings.jwt_keys_url and not is_trustworthy(settings.jwt_keys_url):
+        return "jwt_keys_url must begin with https:// (http:// on this machine only)"
+    if len({algorithm[:2] for algorithm in settings.jwt_algorithms}) > 1:
+        return "jwt_algorithms must all be of one family: RS, PS, ES or EdDSA"
+    if settings.open and settings.knows_callers:
+        return "open is set beside API keys or tokens: ask callers who they are, or do not"
+    return problem_with_keys(settings.api_keys)
+
+
+def _check_consistency(settings: Settings) -> None:
+    if settings.artifacts and settings.store_url:
+        raise ConfigurationError("Both artifacts and store_url are set: choose the folder or the archive, not both.")
+    if settings.only_trusted_documents and settings.trusted_documents is None:
+        raise ConfigurationError("only_trusted_documents is set: name their manifest in trusted_documents.")
+    if settings.cache_url is not None and not settings.sharing_secret:
+        raise ConfigurationError(UNSIGNED)
+    if not settings.uses_dbt_cloud:
+        if settings.pass_through_tokens:
+            raise ConfigurationError("pass_through_tokens is set, but no discovery_url: local runs take no dbt tokens.")
+        return
+    if settings.artifacts or settings.store_url:
+        raise ConfigurationError("discovery_url is set beside artifacts or store_url: serve dbt Cloud or local runs.")
+    if settings.service_token is None and not settings.pass_through_tokens:
+        raise ConfigurationError("discovery_url is set, but no token: set GATEWAY_SERVICE_TOKEN or DBT_SERVICE_TOKEN.")
+    if settings.account_id is None:
+        raise ConfigurationError("discovery_url is set, but no account: set GATEWAY_ACCOUNT_ID.")
+    if settings.admin_url is None and not settings.projects:
+        raise ConfigurationError(
+            "discovery_url is set: set GATEWAY_ADMIN_URL too, or list [[projects]] with their environment ids in the "
+            "file that GATEWAY_CONFIG names."
+        )
