@@ -175,6 +175,32 @@ async def test_of_many_handshakes_a_few_begin_in_each_turn() -> None:
     assert max(steps) <= TURNS_AT_ONCE
 
 
+@pytest.mark.parametrize("first", [OPENING + b"\r\n", OPENING[:58], OPENING[: OPENING.index(b"grade: web")]])
+async def test_a_request_is_served_before_handshakes_that_came_earlier(first: bytes) -> None:
+    """Each handshake takes as long as several requests, whether it came whole or in parts."""
+    app = Seeing()
+    rest = (OPENING + b"\r\n")[len(first) :]
+    async with served(app) as (port, context):
+        writers = [(await asyncio.open_connection("127.0.0.1", port))[1] for _ in range(100)]
+        reader, asking = await asyncio.open_connection("127.0.0.1", port)
+        for part in (first, rest):
+            for writer in writers:
+                writer.write(part)
+            # So long nothing but a part of a head has come: all of it has been read.
+            await asyncio.sleep(0.2 if rest and part is first else 0)
+        asking.write(GET + b"\r\n")
+        async with asyncio.timeout(20):
+            while not any(scope["type"] == "http" for scope in app.scopes):
+                await asyncio.sleep(0)
+            sockets = sum(isinstance(connection, GuardedSocket) for connection in context.limiter.held())
+            while len(app.scopes) <= len(writers):
+                await asyncio.sleep(0)
+        assert (await reader.read(100)).startswith(b"HTTP/1.1 200 ")
+        for writer in (*writers, asking):
+            writer.close()
+    assert sockets <= 4 * TURNS_AT_ONCE
+
+
 async def test_a_handshake_whose_client_has_left_begins_nothing() -> None:
     app = Seeing()
     async with served(app) as (port, context):

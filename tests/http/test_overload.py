@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import time
 from typing import Any
@@ -183,6 +184,28 @@ def test_a_busy_loop_takes_in_all_who_wait(loop: type[uvloop.Loop], turns: int) 
     with asyncio.Runner(loop_factory=loop) as runner:
         made = runner.run(_accepted_in(turns))
     assert (made == 50) == (loop is AcceptingLoop)
+
+
+def test_who_is_there_already_has_turns_while_many_are_taken_in() -> None:
+    async def accept_many() -> list[int]:
+        made: list[Arrival] = []
+        counts = [0]
+        loop = asyncio.get_running_loop()
+        with socket.create_server(("127.0.0.1", 0), backlog=512) as bound:
+            server = await loop.create_server(lambda: Arrival(made), sock=bound, backlog=512)
+            waiting = [socket.create_connection(bound.getsockname()) for _ in range(300)]
+            while len(made) < 300:
+                time.sleep(0.006)  # noqa: ASYNC251  # a turn with something to do
+                await asyncio.sleep(0)
+                counts.append(len(made))
+            server.close()
+            for one in waiting:
+                one.close()
+        return counts
+
+    with asyncio.Runner(loop_factory=AcceptingLoop) as runner:
+        counts = runner.run(asyncio.wait_for(accept_many(), 20))
+    assert max(after - before for before, after in itertools.pairwise(counts)) < 80
 
 
 class Arrival(asyncio.Protocol):

@@ -21,6 +21,15 @@ _VERSIONS = ("1.0", "1.1")
 _PORTS = {b"http": 80, b"https": 443}
 
 
+_END_OF_HEAD = b"\r\n\r\n"
+_UPGRADE = b"upgrade"
+
+
+def may_be_handshake(data: bytes) -> bool:
+    """Whether a request that begins so may ask for a WebSocket: it names an upgrade, or its head is not whole."""
+    return _END_OF_HEAD not in data or _UPGRADE in data.lower()
+
+
 class Refusal:
     """ASGI application that refuses, and asks to close the connection where its end cannot be trusted."""
 

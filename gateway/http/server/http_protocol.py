@@ -17,7 +17,7 @@ import httptools
 
 from gateway.http.server.connections import forwarded_address
 from gateway.http.server.context import ServerContext
-from gateway.http.server.heads import handshake_refusal, head_refusal, refuse_surplus, values_of
+from gateway.http.server.heads import handshake_refusal, head_refusal, may_be_handshake, refuse_surplus, values_of
 from gateway.http.server.raw_hook import ARRIVED, EXACT, ExactRequest, RawAnswer
 from gateway.http.server.request_names import unnamed
 from gateway.http.server.slices import Intake
@@ -117,7 +117,11 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._send_at_once(answer)
                 return
             self._exact = ExactRequest(self._raw_hook, self._peer, known)
-        self._intake.take(data)
+        if self._in_head if self._in_message else may_be_handshake(data):
+            # Handshakes take as long as several requests: who asks for anything else is served before them.
+            self._intake.take_later(data)
+        else:
+            self._intake.take(data)
 
     def _may_feed(self) -> bool:
         """Whether what has arrived may be parsed: not while requests wait for the answer before theirs."""
@@ -175,6 +179,7 @@ class GuardedProtocol(HttpToolsProtocol):
             head += (name, b": ", value, b"\r\n")
         head.append(b"\r\n")
         rest += self._intake.rest()
+        self.flow.hold(False)
         self._expect_nothing()
         self._is_websocket = True
         self.connections.discard(self)
@@ -262,7 +267,7 @@ class GuardedProtocol(HttpToolsProtocol):
         left = self._answered_at + self.timeout_keep_alive - self.loop.time()
         if left > 0:
             self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
-        elif not self._is_being_sent_to():
+        elif not (self._intake.pending or self._is_being_sent_to()):
             super().timeout_keep_alive_handler()
 
     def shutdown(self) -> None:

@@ -75,12 +75,16 @@ class Intake:
 
     def take(self, data: bytes) -> None:
         """Hands on what has arrived, as much as may be done now."""
-        if self._at < len(self._data):
-            self._data, self._at = self._data[self._at :] + data, 0
-        else:
-            self._data, self._at = data, 0
+        self._append(data)
         if not (self._is_queued or self._is_feeding):
             self._go_on()
+
+    def take_later(self, data: bytes) -> None:
+        """Hands on what has arrived in a later turn, behind others who wait for theirs."""
+        self._append(data)
+        if not (self._is_queued or self._is_feeding):
+            self._queue()
+        self._changed()
 
     def resume(self) -> None:
         """More may be fed again, if it may: goes on in a later turn."""
@@ -96,6 +100,11 @@ class Intake:
     def clear(self) -> None:
         """Forgets what has not been handed on."""
         self._data, self._at = b"", 0
+
+    def _append(self, data: bytes) -> None:
+        if self._at < len(self._data):
+            data = self._data[self._at :] + data
+        self._data, self._at = data, 0
 
     def _queue(self) -> None:
         self._is_queued = True
