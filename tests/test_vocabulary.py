@@ -69,7 +69,7 @@ ONE_THING = {
         *{"RunTrigger", "Source", "SourceFreshness", "JobAverage", "ModelAverage", "RuntimeReport"},
         *{"RuntimeSeries", "RuntimePoint", "RuntimeSegment", "RuntimeTrend", "ChangePoint", "Basis"},
         *{"NodeResult", "NodeResultFilter", "NodeRun", "RunFailure", "TestRun", "StatusCount"},
-        *{"Resource", "ResourceFilter", "OtherResource", "Seed", "Snapshot", "Exposure"},
+        *{"Resource", "ResourceFilter", "OtherResource", "Seed", "Snapshot", "Exposure", "Column"},
         *{"LineageLink", "LineageResource", "ModelLineage"},
         *{"Timeline", "TimelineBar", "ObservedChain", "IdleTime", "Blocker", "WeightedSeconds", "WhatIf"},
         *{"NodeDifference", "RunComparison", "WastedBuild", "WastedBuilds", "ReuseReport", "CostEstimate"},

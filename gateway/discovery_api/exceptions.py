@@ -74,6 +74,10 @@ class RunNotFoundError(NotFoundError):
     """No run of the account has this id."""
 
 
+class ResourceNotFoundError(NotFoundError):
+    """No resource of any type has this id."""
+
+
 class EnvironmentNotFoundError(NotFoundError):
     """dbt knows no environment with this id, or no run has succeeded in it yet."""
 
@@ -84,6 +88,10 @@ class AmbiguousModelError(DiscoveryApiError, LookupError):
 
 class AmbiguousJobError(DiscoveryApiError, LookupError):
     """A name that several jobs share; `details["candidates"]` lists their ids."""
+
+
+class AmbiguousResourceError(DiscoveryApiError, LookupError):
+    """A unique id that several projects share; `details["candidates"]` lists ids that name one resource each."""
 
 
 class UpstreamError(DiscoveryApiError):
@@ -170,10 +178,13 @@ _KINDS: Mapping[str, type[NotFoundError]] = {
     "model": ModelNotFoundError,
     "job": JobNotFoundError,
     "run": RunNotFoundError,
+    "resource": ResourceNotFoundError,
     "projectIds": ProjectNotFoundError,
     "modelIds": ModelNotFoundError,
     "jobIds": JobNotFoundError,
 }
+
+_AMBIGUOUS: Mapping[str, type[DiscoveryApiError]] = {"job": AmbiguousJobError, "resource": AmbiguousResourceError}
 
 _NAMES: Mapping[type[errors.GatewayError], type[DiscoveryApiError]] = {
     errors.ConfigurationError: ConfigurationError,
@@ -205,8 +216,8 @@ def named(error: errors.GatewayError) -> DiscoveryApiError:
     """The exception of this library that stands for a failure below it."""
     kind = str(error.details.get("kind") or error.details.get("argument") or "")
     cls = _KINDS.get(kind) or next((_NAMES[one] for one in type(error).__mro__ if one in _NAMES), DiscoveryApiError)
-    if isinstance(error, errors.AmbiguousId) and kind == "job":
-        cls = AmbiguousJobError
+    if isinstance(error, errors.AmbiguousId):
+        cls = _AMBIGUOUS.get(kind, AmbiguousModelError)
     message = _MESSAGES.get(type(error)) or error.message.removeprefix(f"{kind}: ")
     if cls is RunNotFoundError:
         message = f"No run has the id {error.details.get('id')!r}. account.get_runs() and job.get_runs() list runs."

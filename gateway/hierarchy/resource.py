@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from gateway.errors import BadUserInput
 from gateway.hierarchy.filters import contains_text, ensure_text
+from gateway.hierarchy.model import Owner
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.resource_type import ResourceType
 
@@ -85,6 +86,16 @@ class Exposure(OtherResource):
     """A dashboard, notebook or application that uses models."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureDetails:
+    """What the YAML says of an exposure: its type in dbt's words, where to open it, and who owns it; None where it does
+    not say."""
+
+    exposure_type: str | None
+    url: str | None
+    owner: Owner | None
 
 
 _CLASSES: Mapping[ResourceType, type[OtherResource]] = {

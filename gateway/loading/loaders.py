@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, Literal, TypeVar
@@ -20,8 +20,6 @@ from gateway.hierarchy.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.model_ids import names_meant
 from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.project import Project
-from gateway.hierarchy.resource import Definitions
-from gateway.hierarchy.resource_type import ResourceType
 from gateway.hierarchy.visibility import EVERYTHING, Visibility
 from gateway.loading.batching import Batched, Departures
 from gateway.loading.built_models import Built, built_models
@@ -30,6 +28,7 @@ from gateway.loading.histories import Histories, HistoryRequest, read_histories
 from gateway.loading.model_reading import ModelReading, ModelsRequest, RankedModels
 from gateway.loading.project_map import ProjectMap, environments_of, map_projects, note_unread
 from gateway.loading.projection import Projection
+from gateway.loading.resource_loaders import ResourceLoaders
 from gateway.loading.run_results import RunResultLoaders
 from gateway.loading.visible_admin import visible_services
 from gateway.services.admin.admin_facts import RunListing, Topology
@@ -40,7 +39,6 @@ from gateway.services.history_limit import POSSIBLE
 from gateway.services.invocation_arguments import Witness
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.models.pushdown import fields_looked_at, push_down
-from gateway.services.resource_service import ResourceGroup, groups_of
 from gateway.services.run_history import CommandKey, RunModels
 from gateway.services.run_rows import RunKey
 from gateway.services.source_service import Sources
@@ -108,10 +106,6 @@ class Loaders:
         return Batched(self._services.sources.sources, self.departures)
 
     @cached_property
-    def _definitions(self) -> Batched[tuple[int, tuple[ResourceGroup, ...]], Definitions]:
-        return Batched(self._load_definitions, self.departures)
-
-    @cached_property
     def _owners(self) -> Batched[int, Owners]:
         return Batched(self._services.groups.owners, self.departures)
 
@@ -139,6 +133,11 @@ class Loaders:
     def results(self) -> RunResultLoaders:
         """What nodes of every type did in runs."""
         return RunResultLoaders(self._services, self._run_models, self.departures)
+
+    @cached_property
+    def resources(self) -> ResourceLoaders:
+        """What projects define beside models."""
+        return ResourceLoaders(self._services, self.departures)
 
     @cached_property
     def _commands(self) -> Batched[Witness, CommandFacts | None]:
@@ -258,10 +257,6 @@ class Loaders:
         """Every source of an environment with its freshness, by unique id."""
         return await self._sources.load(environment_id)
 
-    async def definitions(self, project: Project, types: Collection[ResourceType]) -> Definitions:
-        """The resources that an environment defines, by unique id: all of the groups that hold these types."""
-        return await self._definitions.load((project.environment_id, tuple(groups_of(types))))
-
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
         """The newest `count` runs of the account, newest first."""
         return await self._services.admin.newest_runs(count)
@@ -349,18 +344,6 @@ class Loaders:
         read = await self._models.load_all([ModelsRequest(project, None) for project in projects])
         counts = [answer if isinstance(answer, GatewayError) else len(answer.models) for answer in read]
         return dict(zip(projects, counts, strict=True))
-
-    async def _load_definitions(
-        self, keys: list[tuple[int, tuple[ResourceGroup, ...]]]
-    ) -> Mapping[tuple[int, tuple[ResourceGroup, ...]], Definitions | GatewayError]:
-        by_groups: dict[tuple[ResourceGroup, ...], list[int]] = {}
-        for environment_id, groups in keys:
-            by_groups.setdefault(groups, []).append(environment_id)
-        answers = await gather(
-            self._services.resources.definitions(environments, groups) for groups, environments in by_groups.items()
-        )
-        by_group = dict(zip(by_groups, answers, strict=True))
-        return {(environment_id, groups): by_group[groups][environment_id] for environment_id, groups in keys}
 
     async def _load_details(self, keys: list[HistoryKey]) -> Mapping[HistoryKey, ModelDetails | GatewayError]:
         return await self._services.models.details(keys, self._projection.details)

@@ -7,11 +7,23 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from gateway.concurrency.checkpoints import checkpoint, pieces
+from gateway.concurrency.gathering import gather
+from gateway.hierarchy.column import Column
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.project import Project
-from gateway.hierarchy.resource import Definition, LineageLink, OtherResource, ResourceFilter, Walk, resource_of
+from gateway.hierarchy.resource import (
+    Definition,
+    Exposure,
+    ExposureDetails,
+    LineageLink,
+    OtherResource,
+    ResourceFilter,
+    Walk,
+    resource_of,
+)
 from gateway.hierarchy.resource_type import ResourceType
 from gateway.hierarchy.source import Source
+from gateway.hierarchy.status import RunStatus
 from gateway.loading.field_context import FieldContext
 from gateway.queries.projects import project_of_environment
 
@@ -49,11 +61,11 @@ async def select_resources(
     types = criteria.wanted_types
     if not types:
         return []
-    found = await context.loaders.definitions(project, types)
+    found = await context.loaders.resources.definitions(project, types)
     kept: list[Definition] = []
     async for piece in pieces(list(found.values())):
         kept += filter(criteria.admits, piece)
-    return await _shown(context, project, kept)
+    return await shown(context, project, kept)
 
 
 async def lineage_of_model(context: FieldContext, model: Model, walk: Walk) -> ModelLineage:
@@ -61,11 +73,11 @@ async def lineage_of_model(context: FieldContext, model: Model, walk: Walk) -> M
     project = await project_of_environment(context, model.environment_id)
     if project is None:
         return ModelLineage((LineageResource(0, model),), (), 0)
-    found = await context.loaders.definitions(project, walk.types | {ResourceType.MODEL})
+    found = await context.loaders.resources.definitions(project, walk.types | {ResourceType.MODEL})
     await checkpoint(_STEPS * len(found))
     around = walk.around(found, model.unique_id)
     others = [found[name] for name in around.levels if name != model.unique_id]
-    by_unique_id = {one.unique_id: one for one in await _shown(context, project, others)}
+    by_unique_id = {one.unique_id: one for one in await shown(context, project, others)}
     resources = {**by_unique_id, model.unique_id: model}
     ids = {name: resource.id for name, resource in resources.items()}
     return ModelLineage(
@@ -75,7 +87,63 @@ async def lineage_of_model(context: FieldContext, model: Model, walk: Walk) -> M
     )
 
 
-async def _shown(context: FieldContext, project: Project, definitions: Iterable[Definition]) -> list[Resource]:
+@dataclass(frozen=True, slots=True)
+class DescribedExposure:
+    """An exposure, what the YAML says of it, and the models of its project that it uses directly, ordered by id."""
+
+    exposure: Exposure
+    details: ExposureDetails
+    models: tuple[Model, ...]
+
+
+async def exposures_of(context: FieldContext, project: Project) -> list[DescribedExposure]:
+    """The exposures of a project, ordered by unique id."""
+    found = await _of_types(context, project, ResourceType.EXPOSURE)
+    exposures = [one for one in found if isinstance(one, Exposure)]
+    details = await gather(exposure_details(context, one) for one in exposures)
+    models = await gather(models_of_exposure(context, one) for one in exposures)
+    described = zip(exposures, details, models, strict=True)
+    return [DescribedExposure(one, known, tuple(used)) for one, known, used in described]
+
+
+async def attempted_resources(
+    context: FieldContext, project: Project, resource_type: ResourceType
+) -> list[tuple[OtherResource, RunStatus | None]]:
+    """The seeds or the snapshots of a project, ordered by unique id, with how each one's last attempt ended."""
+    found = [one for one in await _of_types(context, project, resource_type) if isinstance(one, OtherResource)]
+    statuses = await gather(last_run_status(context, one) for one in found)
+    return list(zip(found, statuses, strict=True))
+
+
+async def _of_types(context: FieldContext, project: Project, *types: ResourceType) -> list[Resource]:
+    return await select_resources(context, project, ResourceFilter(types))
+
+
+async def columns_of(context: FieldContext, resource: Model | Source | OtherResource) -> tuple[Column, ...]:
+    """The columns of a model, source, seed or snapshot; none of others, and where no catalog lists it."""
+    environment_id = resource.environment_id if isinstance(resource, Model) else resource.project.environment_id
+    return await context.loaders.resources.columns(environment_id, resource.unique_id)
+
+
+async def exposure_details(context: FieldContext, exposure: Exposure) -> ExposureDetails:
+    """What the YAML says of an exposure."""
+    return await context.loaders.resources.exposure(exposure.project.environment_id, exposure.unique_id)
+
+
+async def models_of_exposure(context: FieldContext, exposure: Exposure) -> list[Model]:
+    """The models of its project that an exposure uses directly, ordered by id."""
+    models = (await context.loaders.models(exposure.project)).by_unique_id
+    used = [models[one] for one in exposure.definition.parents if one in models]
+    return sorted(used, key=lambda model: model.id)
+
+
+async def last_run_status(context: FieldContext, resource: OtherResource) -> RunStatus | None:
+    """How the last attempt of a seed or snapshot ended; None when there was none, and for other types."""
+    place = resource.project.environment_id
+    return await context.loaders.resources.last_run_status(place, resource.unique_id, resource.resource_type)
+
+
+async def shown(context: FieldContext, project: Project, definitions: Iterable[Definition]) -> list[Resource]:
     """Models and sources with all that is known of them, where their own lists hold them."""
     listed = list(definitions)
     types = {one.resource_type for one in listed}

@@ -26,6 +26,7 @@ from gateway.queries import (
     runtime_series,
 )
 from gateway.schema.arguments import RunsOfModelFilter
+from gateway.schema.column import columns_field
 from gateway.schema.connections import (
     JOBS_OF_A_MODEL,
     RUNS_PAGE,
@@ -47,6 +48,7 @@ from gateway.schema.lazy import LazyFreshness, LazyModel, LazyProject, LazyRun
 from gateway.schema.model_run import ModelRun
 from gateway.schema.nullability import NON_NULL
 from gateway.schema.orders import NEWEST_MODEL_RUN, OrderJobsBy, order_of_jobs
+from gateway.schema.owner import Owner
 from gateway.schema.paging import Page, cut, ensure_count
 from gateway.schema.resource import Depth, FirstResources, ListedTypes, ModelLineage, Resource
 from gateway.schema.resource import Direction as LineageWay
@@ -65,12 +67,6 @@ from gateway.schema.test import Test
 from gateway.schema.words import ModelAccess, ModelLanguage, word_of
 
 Parent = strawberry.Parent[model_facts.Model]
-
-
-@strawberry.type(description="Who owns a model.")
-class Owner:
-    name: str | None = strawberry.field(description="The owner's name; null where dbt knows none.")
-    email: str | None = strawberry.field(description="The owner's address; null where dbt knows none.")
 
 
 @strawberry.federation.type(
@@ -132,6 +128,8 @@ class Model(Resource):
         description="True when the project no longer defines the model. Only `model(id:)`, `removedModels` and "
         "entity references return such models; their state comes from their newest ten runs."
     )
+
+    columns = columns_field()
 
     @strawberry.field(description="Who may refer to the model; null where dbt does not say.")
     def access(self, parent: Parent) -> ModelAccess | None:

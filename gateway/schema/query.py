@@ -10,16 +10,18 @@ from gateway.errors import BadUserInput
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
-from gateway.queries import job_names, jobs, models, projects
+from gateway.queries import job_names, jobs, models, projects, resource_names, resources
 from gateway.schema.account import Account
 from gateway.schema.arguments import ProjectsFilter
 from gateway.schema.context import Info, field_context
+from gateway.schema.costs import dear
 from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import project_filter
 from gateway.schema.job import Job
 from gateway.schema.model import Model
 from gateway.schema.nullability import NON_NULL
 from gateway.schema.project import Project
+from gateway.schema.resource import Resource
 from gateway.schema.run import Run
 
 AccountId = Annotated[
@@ -42,6 +44,13 @@ WantedEnvironment = Annotated[
     strawberry.argument(
         description="Which deployment environment to look at; what the id says, else production, if left out. A "
         "contradiction is refused."
+    ),
+]
+ResourceId = Annotated[
+    strawberry.ID,
+    strawberry.argument(
+        description="The resource's id: project.model or project/unique_id; or dbt's unique id where one project in "
+        "production has it. Case counts."
     ),
 ]
 JobId = Annotated[strawberry.ID | None, strawberry.argument(description="dbt's id of the job.")]
@@ -104,6 +113,14 @@ class Query:
         self, info: Info, id: ModelId, environment: WantedEnvironment = strawberry.UNSET
     ) -> model_facts.Model:
         return await models.find_model(field_context(info), id, environment or None)
+
+    @strawberry.field(
+        description="One resource of any type: model, seed, snapshot, source, exposure, metric, test, macro and so on.",
+        graphql_type=Resource | None,
+        directives=[NON_NULL, *dear(5)],
+    )
+    async def resource(self, info: Info, id: ResourceId) -> resources.Resource:
+        return await resource_names.find_resource(field_context(info), id)
 
     @strawberry.field(
         description="One job, of any environment, by its id or by its name.",

@@ -6,10 +6,24 @@ from typing import Annotated
 
 import strawberry
 
+from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import resource as facts
-from gateway.schema.enums import ResourceType, describe
-from gateway.schema.lazy import LazyProject
+from gateway.queries import resources
+from gateway.schema.column import columns_field
+from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
+from gateway.schema.context import Info, field_context
+from gateway.schema.costs import paged
+from gateway.schema.enums import ResourceType, RunStatus, describe
+from gateway.schema.lazy import LazyModel, LazyProject
+from gateway.schema.nullability import NON_NULL
+from gateway.schema.orders import BY_MODEL_ID
+from gateway.schema.owner import Owner
+from gateway.schema.paging import Page, cut
+
+ExposureParent = strawberry.Parent[facts.Exposure]
+
+_LAST_RUN_STATUS = "How the last attempt ended, whatever its outcome; null when there was none."
 
 describe(
     facts.LineageDirection,
@@ -58,6 +72,11 @@ class Seed(Resource):
         return isinstance(value, facts.Seed)
 
     tags: list[str] = strawberry.field(description="Tags, in the order dbt lists them.")
+    columns = columns_field()
+
+    @strawberry.field(description=_LAST_RUN_STATUS)
+    async def last_run_status(self, parent: strawberry.Parent[facts.Seed], info: Info) -> RunStatus | None:
+        return await resources.last_run_status(field_context(info), parent)
 
 
 @strawberry.type(description="A table that keeps the history of rows that change.")
@@ -67,6 +86,11 @@ class Snapshot(Resource):
         return isinstance(value, facts.Snapshot)
 
     tags: list[str] = strawberry.field(description="Tags, in the order dbt lists them.")
+    columns = columns_field()
+
+    @strawberry.field(description=_LAST_RUN_STATUS)
+    async def last_run_status(self, parent: strawberry.Parent[facts.Snapshot], info: Info) -> RunStatus | None:
+        return await resources.last_run_status(field_context(info), parent)
 
 
 @strawberry.type(description="A dashboard, notebook or application that uses models.")
@@ -76,6 +100,38 @@ class Exposure(Resource):
         return isinstance(value, facts.Exposure)
 
     tags: list[str] = strawberry.field(description="Tags, in the order dbt lists them.")
+
+    @strawberry.field(
+        description="dashboard, notebook, analysis, ml or application; null where the YAML names no type."
+    )
+    async def exposure_type(self, parent: ExposureParent, info: Info) -> str | None:
+        return (await resources.exposure_details(field_context(info), parent)).exposure_type
+
+    @strawberry.field(description="Where to open it; null where the YAML names no URL.")
+    async def url(self, parent: ExposureParent, info: Info) -> str | None:
+        return (await resources.exposure_details(field_context(info), parent)).url
+
+    @strawberry.field(description="Who owns it; null where the YAML names nobody.", graphql_type=Owner | None)
+    async def owner(self, parent: ExposureParent, info: Info) -> model_facts.Owner | None:
+        return (await resources.exposure_details(field_context(info), parent)).owner
+
+    @strawberry.field(
+        description="The models of its project that it uses directly, ordered by id.",
+        graphql_type=Connection[LazyModel] | None,
+        directives=[NON_NULL, *paged(DEFAULT_PAGE)],
+    )
+    async def models(
+        self,
+        parent: ExposureParent,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+    ) -> Page[model_facts.Model]:
+        page = page_arguments(first, after, last, before)
+        found = await resources.models_of_exposure(field_context(info), parent)
+        return cut(found, BY_MODEL_ID, page, arrived_in=BY_MODEL_ID)
 
 
 @strawberry.type(

@@ -8,6 +8,7 @@ from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import source as source_facts
 from gateway.queries import sources
+from gateway.schema.column import columns_field
 from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments
 from gateway.schema.context import Info, field_context
 from gateway.schema.costs import paged
@@ -33,6 +34,7 @@ class Source(Resource):
     source_name: str = strawberry.field(description="The source.")
     name: str = strawberry.field(description="The table in it.")
     freshness: SourceFreshness = strawberry.field(description="What the last freshness check found.")
+    columns = columns_field()
 
     @strawberry.field(description="Always SOURCE.")
     def resource_type(self, parent: Parent) -> ResourceType:

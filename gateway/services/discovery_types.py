@@ -357,18 +357,3 @@ class JobNodes(Wired, frozen=True):
     id: BigInt
     run_id: BigInt
     rows: list[RunNode]
-
-
-class DefinedNode(Wired, frozen=True):
-    unique_id: str
-    name: str | None
-    tags: list[str] | None
-    parent_ids: list[str]
-
-
-class DefinitionsState(Wired, frozen=True):
-    lineage: list[DefinedNode]
-
-
-class EnvironmentDefinitions(Wired, frozen=True):
-    applied: DefinitionsState | None

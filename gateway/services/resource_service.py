@@ -12,9 +12,12 @@ from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
 from gateway.hierarchy.resource import Definition, Definitions
 from gateway.hierarchy.resource_type import ResourceType, resource_type_of
+from gateway.services.attempt_service import AttemptService
 from gateway.services.base_query import BaseQuery, BatchOperation, environment_lookups
-from gateway.services.discovery_types import DefinedNode, EnvironmentDefinitions
+from gateway.services.column_service import ColumnService
+from gateway.services.discovery_resources import DefinedNode, EnvironmentDefinitions
 from gateway.services.environment_service import EnvironmentService
+from gateway.services.exposure_service import ExposureService
 from gateway.services.mapping import Share
 from gateway.services.revisioned import Revisioned
 
@@ -46,9 +49,13 @@ def groups_of(types: Collection[ResourceType]) -> list[ResourceGroup]:
 
 
 class ResourceService:
-    """Resources of environments, valid while their revision stands (see EnvironmentService)."""
+    """Resources of environments, valid while their revision stands (see EnvironmentService); and what is known of some
+    types beside that."""
 
     def __init__(self, query: BaseQuery, environments: EnvironmentService, tiers: Tiers) -> None:
+        self.exposures = ExposureService(query, environments, tiers)
+        self.attempts = AttemptService(query, environments, tiers)
+        self.columns = ColumnService(query)
         self._facts = {group: _facts(group, query, environments, tiers) for group in ResourceGroup}
 
     async def definitions(

@@ -11,12 +11,16 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.cli.options import build_parser
-from gateway.cli.questions.answer import Cell, Column, LabelledValue, Table, TerminalAnswer
+from gateway.cli.questions.answer import Cell, LabelledValue, Table, TableColumn, TerminalAnswer
 from gateway.cli.questions.asking import answered
 from gateway.cli.questions.formats import as_csv, as_json, as_markdown, as_text
 
 HOSTILE = "a\x1b[2J|b\r\nc `<script>` \u202eevil"
-COLUMNS = (Column("name", "name"), Column("seconds", "runtime", "s", bar=True), Column("message", "message"))
+COLUMNS = (
+    TableColumn("name", "name"),
+    TableColumn("seconds", "runtime", "s", bar=True),
+    TableColumn("message", "message"),
+)
 
 
 def an_answer(*rows: tuple[Cell, ...]) -> TerminalAnswer:
@@ -33,7 +37,7 @@ def test_columns_are_aligned_by_what_a_terminal_shows() -> None:
 
 
 def test_bars_fill_what_a_terminal_has_left_and_are_left_out_elsewhere() -> None:
-    columns = (Column("name", "name"), Column("seconds", "runtime", "s", bar=True))
+    columns = (TableColumn("name", "name"), TableColumn("seconds", "runtime", "s", bar=True))
     answer = TerminalAnswer((Table("rows", columns, (("a", 8.0), ("b", 3.0), ("c", 0.0), ("d", None)), ""),))
     assert as_text(answer, 25).splitlines() == [
         "name  runtime",
@@ -71,7 +75,10 @@ def test_empty_tables_facts_and_missing_values() -> None:
     when = datetime(2026, 3, 1, 4, 5, tzinfo=UTC)
     answer = TerminalAnswer(
         (Table("rows", COLUMNS, (), "Nothing failed."),),
-        (LabelledValue(Column("started_at", "started at"), when), LabelledValue(Column("error", "error"), None)),
+        (
+            LabelledValue(TableColumn("started_at", "started at"), when),
+            LabelledValue(TableColumn("error", "error"), None),
+        ),
     )
     assert as_text(answer) == "started at  2026-03-01 04:05\n\nRows\nNothing failed.\n"
     assert as_csv(answer) == "name,seconds,message\n"

@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 
 from gateway.discovery_api.api import Job, Model, Project, Run, dbtAccount
-from gateway.discovery_api.exceptions import InvalidArgumentError
+from gateway.discovery_api.exceptions import (
+    AmbiguousResourceError,
+    InvalidArgumentError,
+    ResourceNotFoundError,
+)
 from gateway.discovery_api.models import ModelFilter, RunStatus, SearchFilter
 from tests.discovery_api.conftest import Tapped
 from tests.oracle.account import Job as ExpectedJob
@@ -100,6 +104,26 @@ def test_a_project_and_a_model_have_resources_around_them(account: dbtAccount, o
     for wrong in ({"direction": "sideways"}, {"depth": 51}, {"resource_types": ["table"]}):
         with pytest.raises(InvalidArgumentError):
             model.get_lineage(**wrong)  # type: ignore[arg-type]
+
+
+def test_resources_beyond_models_are_those_of_graphql(account: dbtAccount) -> None:
+    project = account.project("finance")
+    (exposure, *_) = project.get_exposures()
+    found = account.resource(exposure.resource_id)
+    assert (found.unique_id, found.resource_type) == (exposure.unique_id, "exposure")
+    assert None not in (exposure.owner, exposure.url, exposure.exposure_type)
+    assert exposure.model_ids == sorted(exposure.model_ids)
+    assert {account.resource(one).resource_type for one in exposure.model_ids} == {"model"}
+    assert [one.unique_id for one in project.get_seeds()] == [one.unique_id for one in project.get_resources(["seed"])]
+    assert {one.last_run_status for one in [*project.get_seeds(), *project.get_snapshots()]} == {RunStatus.success}
+    model = next(one for one in account.project("marketing").models if one.get_columns())
+    assert account.get_columns(model.model_id) == model.get_columns()
+    assert account.get_columns(exposure.resource_id) == []
+    with pytest.raises(ResourceNotFoundError, match="Did you mean"):
+        account.resource(exposure.resource_id[:-1])
+    with pytest.raises(AmbiguousResourceError) as failure:
+        account.resource("macro.dbt.is_incremental")
+    assert "finance/macro.dbt.is_incremental" in failure.value.details["candidates"]
 
 
 # Model

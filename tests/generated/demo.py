@@ -20,9 +20,11 @@ def read_schema() -> GraphQLSchema:
 
 # Fields with tests of their own, against computations of their own: the oracle of the hierarchy does not know them.
 COMPUTED_ELSEWHERE = {
+    "Query": {"resource"},
     "Account": {"wastedBuilds"},
     "Project": {"removedModels", "resources"},
-    "Model": {"changePoints", "lineage", "runtimeSeries"},
+    "Source": {"columns"},
+    "Model": {"changePoints", "columns", "lineage", "runtimeSeries"},
     "Job": {"changePoints", "runtimeSeries", "whatIf"},
     "Run": {
         *{"nodeResults", "error", "failures", "failureCount", "newlyBroken", "recovered", "title", "timeline"},
@@ -60,6 +62,7 @@ def demo_values(oracle: Oracle) -> Mapping[str, Sequence[Any]]:
         "Query.model(id)": models,
         "Query.model(environment)": ["PRODUCTION"],
         "Query.job(id)": jobs,
+        "Query.resource(id)": [*models, *(f"{one.project}/{one.unique_id}" for one in oracle.models)],
         "Query.run(id)": runs,
         "Query._entities(representations)": [
             {"__typename": kind, "id": one} for kind, ids in entities.items() for one in ids

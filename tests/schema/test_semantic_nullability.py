@@ -31,14 +31,14 @@ QUESTIONS = (
     "  longestRunningJobs { rank } } }",
     '{ model(id: "MODEL") { runs { nodes { run { id } } } jobs { totalCount } tests { id } upstream { id }'
     "  downstream { id } lineage { leftOut } freshness { status } runtimeSeries { points { runtime } }"
-    "  changePoints { id } } }",
+    "  changePoints { id } columns { name } } }",
     '{ job(id: "JOB") { runs { totalCount } models { totalCount } slowestModels { rank } runtimes { runtime }'
     "  averageRuntime { runtime } averageModelRuntime { runtime } runtimeSeries { points { runtime } }"
     "  changePoints { id } } }",
     '{ run(id: "RUN") { steps { name } modelCount modelRuns { nodes { run { id } } } nodeResults { totalCount }'
     "  failures { isNew skippedCount skipped { id } } failureCount newlyBroken { id } recovered { id }"
     "  models { totalCount } slowestModels { rank } averageModelRuntime { runtime } weightedSeconds { key } } }",
-    '{ job(id: "1") { id } run(id: "1") { id } project(id: "none") { id } model(id: "no.ne") { id } }',
+    '{ job(id: "1") { id } run(id: "1") { id } project(id: "none") { id } model(id: "no.ne") { id } resource(id: "no.ne") { id } }',
 )
 ALWAYS_FINE = ("projects", "environments", "EnvironmentHeaders")
 

@@ -9,7 +9,7 @@ Cell = str | bool | int | float | datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """A column of a table, or one fact. `key` is its name for programs, with the unit; `title` and `unit` are for
     people. `bar`: a terminal shows its numbers as bars too."""
 
@@ -23,7 +23,7 @@ class Column:
 class LabelledValue:
     """One thing that an answer says beside its tables."""
 
-    column: Column
+    column: TableColumn
     value: Cell
 
 
@@ -32,7 +32,7 @@ class Table:
     """Rows under columns, in the order they are shown. `nothing` is what a person reads where there are no rows."""
 
     key: str
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     rows: tuple[tuple[Cell, ...], ...]
     nothing: str
 

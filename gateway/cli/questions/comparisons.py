@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from gateway.cli.questions.answer import Cell, Column, LabelledValue, Measure, Table, TerminalAnswer
+from gateway.cli.questions.answer import Cell, LabelledValue, Measure, Table, TableColumn, TerminalAnswer
 from gateway.cli.questions.asking import answered, job_named, run_named
 from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.api.arguments import WhatIfChange
@@ -13,22 +13,22 @@ from gateway.discovery_api.models.run_analysis import NodeDifference, WhatIf
 from gateway.errors import BadUserInput, NotFound
 
 _DIFFERENCES = (
-    Column("contribution_seconds", "change", "s"),
-    Column("resource", "resource"),
-    Column("before_seconds", "before", "s"),
-    Column("after_seconds", "after", "s"),
-    Column("before_status", "was"),
-    Column("after_status", "is"),
-    Column("code_changed", "code changed"),
+    TableColumn("contribution_seconds", "change", "s"),
+    TableColumn("resource", "resource"),
+    TableColumn("before_seconds", "before", "s"),
+    TableColumn("after_seconds", "after", "s"),
+    TableColumn("before_status", "was"),
+    TableColumn("after_status", "is"),
+    TableColumn("code_changed", "code changed"),
 )
 _WHAT_IF = (
-    Column("run", "run"),
-    Column("verdict", "verdict"),
-    Column("now_seconds", "now", "s"),
-    Column("then_seconds", "then", "s"),
-    Column("saved_seconds", "saved", "s"),
-    Column("lower_bound_seconds", "at least", "s"),
-    Column("noise_seconds", "noise", "s"),
+    TableColumn("run", "run"),
+    TableColumn("verdict", "verdict"),
+    TableColumn("now_seconds", "now", "s"),
+    TableColumn("then_seconds", "then", "s"),
+    TableColumn("saved_seconds", "saved", "s"),
+    TableColumn("lower_bound_seconds", "at least", "s"),
+    TableColumn("noise_seconds", "noise", "s"),
 )
 _CHANGES = ("threads", "factor", "seconds", "drop")
 _BASELINES = ("previous", "previous_success", "typical")
@@ -52,11 +52,11 @@ def _diff(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
         raise NotFound(f"Run {run.run_id} has no other run of its job to compare with.")
     before, after = account.run(found.base_run_id).runtime, run.runtime
     facts = (
-        LabelledValue(Column("base_run", "from run"), found.base_run_id),
-        LabelledValue(Column("run", "to run"), run.run_id),
-        LabelledValue(Column("before_seconds", "before", "s"), before),
-        LabelledValue(Column("after_seconds", "after", "s"), after),
-        LabelledValue(Column("difference_seconds", "difference", "s"), found.difference_seconds),
+        LabelledValue(TableColumn("base_run", "from run"), found.base_run_id),
+        LabelledValue(TableColumn("run", "to run"), run.run_id),
+        LabelledValue(TableColumn("before_seconds", "before", "s"), before),
+        LabelledValue(TableColumn("after_seconds", "after", "s"), after),
+        LabelledValue(TableColumn("difference_seconds", "difference", "s"), found.difference_seconds),
     )
     grown = found.difference_seconds
     percent = grown / before * 100 if grown is not None and before else None

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from gateway.cli.questions.answer import Cell, Column, LabelledValue, Table, TerminalAnswer
+from gateway.cli.questions.answer import Cell, LabelledValue, Table, TableColumn, TerminalAnswer
 from gateway.telemetry.printable import printable
 
 _GAP = "  "
@@ -117,7 +117,7 @@ def _texts(table: Table) -> list[list[str]]:
     return [[_told(column, cell) for column, cell in zip(table.columns, row, strict=True)] for row in table.rows]
 
 
-def _told(column: Column, cell: Cell) -> str:
+def _told(column: TableColumn, cell: Cell) -> str:
     """A value as a person reads it, on one line, with nothing that a terminal would obey."""
     if cell is None:
         return "–"

@@ -5,25 +5,25 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from gateway.cli.questions.answer import Cell, Column, LabelledValue, Table, TerminalAnswer
+from gateway.cli.questions.answer import Cell, LabelledValue, Table, TableColumn, TerminalAnswer
 from gateway.cli.questions.asking import answered
 from gateway.discovery_api.api import Model, Run, dbtAccount
 from gateway.discovery_api.models import JobFilter
 from gateway.errors import BadUserInput
 
 _RUNS = (
-    Column("run", "run"),
-    Column("job_id", "job"),
-    Column("started_at", "started at (UTC)"),
-    Column("status", "status"),
-    Column("runtime_seconds", "runtime", "s", bar=True),
+    TableColumn("run", "run"),
+    TableColumn("job_id", "job"),
+    TableColumn("started_at", "started at (UTC)"),
+    TableColumn("status", "status"),
+    TableColumn("runtime_seconds", "runtime", "s", bar=True),
 )
 _FOUND = (
-    Column("kind", "kind"),
-    Column("id", "id"),
-    Column("name", "name"),
-    Column("last_run_status", "last run"),
-    Column("last_run_seconds", "runtime", "s"),
+    TableColumn("kind", "kind"),
+    TableColumn("id", "id"),
+    TableColumn("name", "name"),
+    TableColumn("last_run_status", "last run"),
+    TableColumn("last_run_seconds", "runtime", "s"),
 )
 
 
@@ -57,18 +57,18 @@ def _named(account: dbtAccount, name: str) -> Model:
 
 def _facts(model: Model) -> Iterator[LabelledValue]:
     owner, last = model.get_owner(), model.last_run_status
-    yield LabelledValue(Column("model", "model"), model.model_id)
-    yield LabelledValue(Column("unique_id", "unique id"), model.unique_id)
-    yield LabelledValue(Column("materialization", "materialization"), model.materialization)
-    yield LabelledValue(Column("tags", "tags"), ", ".join(model.tags) or None)
-    yield LabelledValue(Column("owner", "owner"), (owner.name or owner.email) if owner else None)
+    yield LabelledValue(TableColumn("model", "model"), model.model_id)
+    yield LabelledValue(TableColumn("unique_id", "unique id"), model.unique_id)
+    yield LabelledValue(TableColumn("materialization", "materialization"), model.materialization)
+    yield LabelledValue(TableColumn("tags", "tags"), ", ".join(model.tags) or None)
+    yield LabelledValue(TableColumn("owner", "owner"), (owner.name or owner.email) if owner else None)
     yield LabelledValue(
-        Column("jobs", "built by"), ", ".join(job.name or job.job_id for job in model.get_jobs()) or None
+        TableColumn("jobs", "built by"), ", ".join(job.name or job.job_id for job in model.get_jobs()) or None
     )
-    yield LabelledValue(Column("runtime_seconds", "runtime", "s"), model.runtime)
-    yield LabelledValue(Column("last_run_status", "last run"), last.value if last else None)
-    yield LabelledValue(Column("last_run_error", "error"), model.last_run_error)
-    yield LabelledValue(Column("freshness", "freshness"), model.freshness().value)
+    yield LabelledValue(TableColumn("runtime_seconds", "runtime", "s"), model.runtime)
+    yield LabelledValue(TableColumn("last_run_status", "last run"), last.value if last else None)
+    yield LabelledValue(TableColumn("last_run_error", "error"), model.last_run_error)
+    yield LabelledValue(TableColumn("freshness", "freshness"), model.freshness().value)
 
 
 def _row(run: Run) -> tuple[Cell, ...]:

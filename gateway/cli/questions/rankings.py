@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import argparse
 
-from gateway.cli.questions.answer import Cell, Column, Measure, Table, TerminalAnswer
+from gateway.cli.questions.answer import Cell, Measure, Table, TableColumn, TerminalAnswer
 from gateway.cli.questions.asking import answered, job_named
 from gateway.discovery_api.api import Job, Model, dbtAccount
 from gateway.discovery_api.models import RankedList, SearchFilter
 from gateway.discovery_api.models.reports import Rank
 from gateway.errors import BadUserInput
 
-_RUNTIME = Column("runtime_seconds", "runtime", "s", bar=True)
+_RUNTIME = TableColumn("runtime_seconds", "runtime", "s", bar=True)
 _SPREAD = (
-    Column("p50_seconds", "p50", "s"),
-    Column("p95_seconds", "p95", "s"),
-    Column("runs", "runs"),
+    TableColumn("p50_seconds", "p50", "s"),
+    TableColumn("p95_seconds", "p95", "s"),
+    TableColumn("runs", "runs"),
 )
 _MODELS = (
-    *(Column("rank", "rank"), Column("model", "model"), Column("materialization", "materialization")),
+    *(TableColumn("rank", "rank"), TableColumn("model", "model"), TableColumn("materialization", "materialization")),
     *(_RUNTIME, *_SPREAD),
 )
-_JOBS = (Column("rank", "rank"), Column("job_id", "job"), Column("name", "name"), _RUNTIME, *_SPREAD)
+_JOBS = (TableColumn("rank", "rank"), TableColumn("job_id", "job"), TableColumn("name", "name"), _RUNTIME, *_SPREAD)
 
 
 def slowest(options: argparse.Namespace) -> int:

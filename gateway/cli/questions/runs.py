@@ -5,22 +5,26 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from gateway.cli.questions.answer import Cell, Column, LabelledValue, Limit, Measure, Table, TerminalAnswer
+from gateway.cli.questions.answer import Cell, LabelledValue, Limit, Measure, Table, TableColumn, TerminalAnswer
 from gateway.cli.questions.asking import answered, job_named, run_named
 from gateway.discovery_api.api import Job, Run, dbtAccount
 from gateway.discovery_api.models import SearchFilter
 from gateway.discovery_api.models.resources import RunFailure
 
 _FAILED = (
-    Column("resource", "resource"),
-    Column("type", "type"),
-    Column("is_new", "new"),
-    Column("failing_since_run", "failing since run"),
-    Column("skipped", "skipped"),
-    Column("message", "message"),
+    TableColumn("resource", "resource"),
+    TableColumn("type", "type"),
+    TableColumn("is_new", "new"),
+    TableColumn("failing_since_run", "failing since run"),
+    TableColumn("skipped", "skipped"),
+    TableColumn("message", "message"),
 )
-_FAILED_OF_JOBS = (Column("job", "job"), Column("run", "run"), *_FAILED)
-_SLOWEST = (Column("rank", "rank"), Column("model", "model"), Column("runtime_seconds", "runtime", "s", bar=True))
+_FAILED_OF_JOBS = (TableColumn("job", "job"), TableColumn("run", "run"), *_FAILED)
+_SLOWEST = (
+    TableColumn("rank", "rank"),
+    TableColumn("model", "model"),
+    TableColumn("runtime_seconds", "runtime", "s", bar=True),
+)
 
 
 def failures(options: argparse.Namespace) -> int:
@@ -77,19 +81,19 @@ def _run(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
 
 def _facts(run: Run) -> Iterator[LabelledValue]:
     trigger, path = run.get_trigger(), run.get_critical_path()
-    yield LabelledValue(Column("run", "run"), run.run_id)
-    yield LabelledValue(Column("title", "title"), run.title)
-    yield LabelledValue(Column("status", "status"), run.status.value)
-    yield LabelledValue(Column("started_at", "started at (UTC)"), run.start_time)
-    yield LabelledValue(Column("runtime_seconds", "runtime", "s"), run.runtime)
-    yield LabelledValue(Column("queue_seconds", "queued", "s"), run.queue_seconds)
-    yield LabelledValue(Column("critical_path_seconds", "critical path", "s"), path.runtime if path else None)
-    yield LabelledValue(Column("models", "models"), run.model_count)
-    yield LabelledValue(Column("trigger", "trigger"), trigger.category if trigger else None)
-    yield LabelledValue(Column("git_branch", "branch"), run.git_branch)
-    yield LabelledValue(Column("git_sha", "commit"), run.git_sha)
-    yield LabelledValue(Column("error", "error"), run.error)
-    yield LabelledValue(Column("url", "page"), run.url)
+    yield LabelledValue(TableColumn("run", "run"), run.run_id)
+    yield LabelledValue(TableColumn("title", "title"), run.title)
+    yield LabelledValue(TableColumn("status", "status"), run.status.value)
+    yield LabelledValue(TableColumn("started_at", "started at (UTC)"), run.start_time)
+    yield LabelledValue(TableColumn("runtime_seconds", "runtime", "s"), run.runtime)
+    yield LabelledValue(TableColumn("queue_seconds", "queued", "s"), run.queue_seconds)
+    yield LabelledValue(TableColumn("critical_path_seconds", "critical path", "s"), path.runtime if path else None)
+    yield LabelledValue(TableColumn("models", "models"), run.model_count)
+    yield LabelledValue(TableColumn("trigger", "trigger"), trigger.category if trigger else None)
+    yield LabelledValue(TableColumn("git_branch", "branch"), run.git_branch)
+    yield LabelledValue(TableColumn("git_sha", "commit"), run.git_sha)
+    yield LabelledValue(TableColumn("error", "error"), run.error)
+    yield LabelledValue(TableColumn("url", "page"), run.url)
 
 
 def _measure(account: dbtAccount, run: Run, limit: Limit | None) -> Measure:

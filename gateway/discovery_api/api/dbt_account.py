@@ -25,6 +25,7 @@ from gateway.discovery_api.api.resources import Job, Model, Project, Run
 from gateway.discovery_api.client import DEFAULT_TIMEOUT, DEFAULT_TTL, Client, DataSource
 from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.discovery_api.models import (
+    Column,
     Criteria,
     HistoryScope,
     JobFilter,
@@ -37,13 +38,15 @@ from gateway.discovery_api.models import (
     SearchFilter,
     SourceReport,
 )
+from gateway.discovery_api.models import resources as records
 from gateway.discovery_api.models.filters import ensure_filter
 from gateway.discovery_api.services import BaseQuery
+from gateway.hierarchy.column import Column as ColumnFacts
 from gateway.hierarchy.model import Model as ModelFacts
 from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.hierarchy.project import Project as ProjectFacts
 from gateway.loading.field_context import FieldContext
-from gateway.queries import account_runs, job_names, jobs, models, rankings, sources
+from gateway.queries import account_runs, job_names, jobs, models, rankings, resource_names, resources, sources
 from gateway.queries.projects import find_account, select_projects
 
 T = TypeVar("T")
@@ -106,6 +109,25 @@ class dbtAccount(AccountAnalysis):  # noqa: N801 - the name is given by the desi
             return await models.find_model(field_context, model_id, self._deployment)
 
         return self.client.ask(question, lambda found: Model.of(found, self.client))
+
+    def resource(self, resource_id: str) -> records.Resource:
+        """One resource of any type: by `project.model`, `project/unique_id`, or dbt's unique id where one project in
+        production has it.
+
+        Raises ResourceNotFoundError with ids that are close, or AmbiguousResourceError with the candidates.
+        """
+        return self.client.ask(
+            lambda field_context: resource_names.find_resource(field_context, resource_id), records.Resource.of
+        )
+
+    def get_columns(self, resource_id: str) -> list[Column]:
+        """The columns of a model, source, seed or snapshot, from the newest catalog; none of other resources."""
+
+        async def question(field_context: FieldContext) -> tuple[ColumnFacts, ...]:
+            found = await resource_names.find_resource(field_context, resource_id)
+            return await resources.columns_of(field_context, found)
+
+        return self.client.ask(question, lambda found: [Column.of(one) for one in found])
 
     def job(
         self, job_id: int | str | None = None, *, name: str | None = None, project: str | Project | None = None

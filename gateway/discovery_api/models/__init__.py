@@ -1,6 +1,7 @@
 """Plain data of the library: filters, reports, and resources as records."""
 
 from gateway.discovery_api.models.account_analysis import CostEstimate, WastedBuild, WastedBuilds
+from gateway.discovery_api.models.described import AttemptedResource, Column, Exposure
 from gateway.discovery_api.models.filters import (
     Criteria,
     HistoryScope,
@@ -50,12 +51,15 @@ from gateway.discovery_api.models.run_analysis import (
 from gateway.discovery_api.models.series import ChangePoint, RuntimePoint, RuntimeSegment, RuntimeSeries
 
 __all__ = [
+    "AttemptedResource",
     "Average",
     "ChainLink",
     "ChangePoint",
+    "Column",
     "CostEstimate",
     "Criteria",
     "CriticalPath",
+    "Exposure",
     "HistoryScope",
     "Job",
     "JobFilter",

@@ -38,7 +38,7 @@ CEILING = 10**15
 
 ALWAYS: tuple[str, ...] = ()
 SURVEYS = {
-    "Query": {"account": ("filter",), "model": ALWAYS},
+    "Query": {"account": ("filter",), "model": ALWAYS, "resource": ALWAYS},
     "Account": {
         "slowestModels": ALWAYS,
         "longestRunningJobs": ("filter", "modelFilter"),

@@ -22,6 +22,7 @@ from gateway.discovery_api.client import Client
 from gateway.discovery_api.exceptions import InvalidArgumentError, ModelNotFoundError
 from gateway.discovery_api.models import (
     ChangePoint,
+    Column,
     Criteria,
     Rank,
     RankedList,
@@ -163,6 +164,14 @@ class Model(ModelState):
     def get_tests(self) -> list[records.ModelTest]:
         """Its tests and how each last ended, ordered by unique id."""
         return [records.ModelTest.of(test) for test in self._details().tests]
+
+    def get_columns(self) -> list[Column]:
+        """Its columns in the table's order, from the newest catalog; empty where no catalog lists it."""
+        known = self._facts
+        return self._client.ask(
+            lambda field_context: resources.columns_of(field_context, known),
+            lambda found: [Column.of(one) for one in found],
+        )
 
     def _details(self) -> ModelDetails:
         known = self._facts

@@ -20,7 +20,9 @@ from gateway.discovery_api.api.resources.job import Job
 from gateway.discovery_api.api.resources.model import Model
 from gateway.discovery_api.client import Client, DataSource
 from gateway.discovery_api.models import (
+    AttemptedResource,
     Criteria,
+    Exposure,
     HistoryScope,
     ModelFilter,
     RankedList,
@@ -32,6 +34,7 @@ from gateway.discovery_api.models import resources as records
 from gateway.hierarchy.project import DeploymentEnvironment
 from gateway.hierarchy.project import Project as Facts
 from gateway.hierarchy.resource import ResourceFilter
+from gateway.hierarchy.resource_type import ResourceType
 from gateway.loading.field_context import FieldContext
 from gateway.queries import jobs, models, rankings, removed_models, resources, sources
 from gateway.queries.projects import find_project
@@ -177,6 +180,31 @@ class Project:
         return self._client.ask(
             lambda field_context: resources.select_resources(field_context, project, wanted),
             lambda found: [records.Resource.of(one) for one in found],
+            refresh=refresh,
+        )
+
+    def get_exposures(self, *, refresh: bool = False) -> list[Exposure]:
+        """Its exposures with type, URL, owner and the models that they use, ordered by unique id."""
+        project = self._facts
+        return self._client.ask(
+            lambda field_context: resources.exposures_of(field_context, project),
+            lambda found: [Exposure.described(one) for one in found],
+            refresh=refresh,
+        )
+
+    def get_seeds(self, *, refresh: bool = False) -> list[AttemptedResource]:
+        """Its seeds and how the last attempt of each ended, ordered by unique id."""
+        return self._attempted(ResourceType.SEED, refresh)
+
+    def get_snapshots(self, *, refresh: bool = False) -> list[AttemptedResource]:
+        """Its snapshots and how the last attempt of each ended, ordered by unique id."""
+        return self._attempted(ResourceType.SNAPSHOT, refresh)
+
+    def _attempted(self, resource_type: ResourceType, refresh: bool) -> list[AttemptedResource]:
+        project = self._facts
+        return self._client.ask(
+            lambda field_context: resources.attempted_resources(field_context, project, resource_type),
+            lambda found: [AttemptedResource.attempted(one, last) for one, last in found],
             refresh=refresh,
         )
 
