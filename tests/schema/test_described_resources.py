@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from gateway.settings import Settings
 from tests.local_platform.reckoning import Reckoning
 from tests.oracle.account import Oracle, Project
 from tests.serving import Gateway, serving
+from tests.sharing.conftest import own_redis
 
 COLUMNS = "columns { name dataType description }"
 TABLES = f"""query($id: ID!) {{ project(id: $id) {{
@@ -113,6 +116,24 @@ async def test_each_kind_of_facts_is_one_document_and_only_those_asked_for_are_r
             await gateway.data(question, id=project.id)
             # Columns are never kept.
             assert gateway.upstream.operations == {name: n for name, n in documents.items() if "Columns" in name}
+
+
+async def test_replicas_share_what_is_known(settings: Settings, oracle: Oracle, tmp_path: Path) -> None:
+    async with own_redis(tmp_path) as redis:
+        sharing = settings.model_copy(
+            update={"cache_url": SecretStr(redis.url), "cache_secret": SecretStr("theirs"), "cache_seconds": 600.0}
+        )
+        answers = []
+        for _ in range(2):
+            async with serving(sharing) as replica:
+                questions = (EXPOSURES, TABLES.replace(COLUMNS, ""))
+                answers.append([await replica.data(one, id=oracle.production[0].id) for one in questions])
+                asked = set(replica.upstream.operations)
+    assert answers[0] == answers[1]
+    own = {"Resources", "Exposures", "Seeds", "Snapshots"}
+    assert asked.isdisjoint({f"Environment{one}" for one in own})
+        {"EnvironmentResources", "EnvironmentExposures", "EnvironmentSeeds", "EnvironmentSnapshots"}
+    )
 
 
 async def test_every_resource_is_found_by_its_id(warm_gateway: Gateway, oracle: Oracle) -> None:

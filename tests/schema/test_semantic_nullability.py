@@ -38,7 +38,8 @@ QUESTIONS = (
     '{ run(id: "RUN") { steps { name } modelCount modelRuns { nodes { run { id } } } nodeResults { totalCount }'
     "  failures { isNew skippedCount skipped { id } } failureCount newlyBroken { id } recovered { id }"
     "  models { totalCount } slowestModels { rank } averageModelRuntime { runtime } weightedSeconds { key } } }",
-    '{ job(id: "1") { id } run(id: "1") { id } project(id: "none") { id } model(id: "no.ne") { id } resource(id: "no.ne") { id } }',
+    '{ job(id: "1") { id } run(id: "1") { id } project(id: "none") { id } model(id: "no.ne") { id }'
+    '  resource(id: "no.ne") { id } }',
 )
 ALWAYS_FINE = ("projects", "environments", "EnvironmentHeaders")
 

@@ -23,6 +23,9 @@ QUESTIONS = [
       slowestModels(lastRuns: 10) { rank } longestRunningJobs(lastRuns: 3) { rank } } }""",
     '{ run(id: "70437490011508") { modelRuns { nodes { model { id } } } trigger { cause } steps { name } } }',
     '{ run(id: "70437490011782") { modelCount } job(id: "302003") { models { nodes { id } } } }',
+    """{ project(id: "marketing") { sources { nodes { columns { name } } } models { nodes { columns { name } } }
+      resources(filter: {resourceTypes: [SEED, SNAPSHOT, EXPOSURE]}) { nodes { id ... on Exposure { url }
+        ... on Seed { lastRunStatus columns { name } } ... on Snapshot { lastRunStatus columns { name } } } } } }""",
 ]
 
 
@@ -56,6 +59,8 @@ async def test_every_document_is_valid_against_the_upstream_schema(
         "EnvironmentModels",
         "EnvironmentLineage",
         "EnvironmentGroups",
+        *{"EnvironmentResources", "EnvironmentExposures", "EnvironmentSeeds", "EnvironmentSnapshots"},
+        *{f"{kind}Columns" for kind in ("Model", "Source", "Seed", "Snapshot")},
         "ModelDetails",
         "ModelHistories",
         "RunModels",
