@@ -132,8 +132,6 @@ async def test_replicas_share_what_is_known(settings: Settings, oracle: Oracle, 
     assert answers[0] == answers[1]
     own = {"Resources", "Exposures", "Seeds", "Snapshots"}
     assert asked.isdisjoint({f"Environment{one}" for one in own})
-        {"EnvironmentResources", "EnvironmentExposures", "EnvironmentSeeds", "EnvironmentSnapshots"}
-    )
 
 
 async def test_every_resource_is_found_by_its_id(warm_gateway: Gateway, oracle: Oracle) -> None:
