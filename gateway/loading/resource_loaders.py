@@ -52,8 +52,8 @@ class ResourceLoaders:
 
     async def exposure(self, environment_id: int, unique_id: str) -> ExposureDetails:
         """What an exposure is; nothing is known of one that the environment's list does not hold."""
-        found = await self._exposures.load(environment_id)
-        return found.get(unique_id) or ExposureDetails(None, None, None)
+        exposures = await self._exposures.load(environment_id)
+        return exposures.get(unique_id) or ExposureDetails(None, None, None)
 
     async def last_run_status(
         self, environment_id: int, unique_id: str, resource_type: ResourceType
@@ -74,13 +74,15 @@ class ResourceLoaders:
         answers = await gather(
             self._resources.definitions(environments, groups) for groups, environments in by_groups.items()
         )
-        found = dict(zip(by_groups, answers, strict=True))
-        return {(environment_id, groups): found[groups][environment_id] for environment_id, groups in keys}
+        by_group = dict(zip(by_groups, answers, strict=True))
+        return {(environment_id, groups): by_group[groups][environment_id] for environment_id, groups in keys}
 
     async def _load_attempts(self, keys: list[_Attempted]) -> Mapping[_Attempted, Attempts | GatewayError]:
         by_type: dict[ResourceType, list[int]] = {}
         for environment_id, resource_type in keys:
             by_type.setdefault(resource_type, []).append(environment_id)
-        answers = await gather(self._resources.attempts.attempts(some, one) for one, some in by_type.items())
-        found = dict(zip(by_type, answers, strict=True))
-        return {(place, resource_type): found[resource_type][place] for place, resource_type in keys}
+        answers = await gather(
+            self._resources.attempts.attempts(environments, kind) for kind, environments in by_type.items()
+        )
+        attempts = dict(zip(by_type, answers, strict=True))
+        return {(environment_id, kind): attempts[kind][environment_id] for environment_id, kind in keys}
