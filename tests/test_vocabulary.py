@@ -73,6 +73,7 @@ ONE_THING = {
         *{"LineageLink", "LineageResource", "ModelLineage"},
         *{"Timeline", "TimelineBar", "ObservedChain", "IdleTime", "Blocker", "WeightedSeconds", "WhatIf"},
         *{"NodeDifference", "RunComparison", "WastedBuild", "WastedBuilds", "ReuseReport", "CostEstimate"},
+        *{"Concurrency", "ConcurrencyBucket", "JobConcurrency", "DeadlineReport"},
     },
     "what analysis computes of plain rows, and the same of the hierarchy's objects": {
         *{"ChainLink", "CriticalPath", "Utilization"},

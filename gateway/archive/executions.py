@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from gateway.archive.contents import among
 from gateway.archive.rows import AnyRow
@@ -70,6 +70,30 @@ def checks_of_commands(connection: Connection, invocation_ids: Sequence[int]) ->
         )
         .join(resources, resources.c.id == freshness.c.resource_id)
         .where(among(connection, freshness.c.invocation_id, invocation_ids))
+    )
+
+
+def runs_between(
+    connection: Connection, environment_ids: Collection[int], since: int, until: int, most: int
+) -> Iterator[AnyRow]:
+    """The newest `most` runs that were created (else started, else ended) from `since` on and before `until`, the
+    newest first."""
+    created = func.coalesce(runs.c.created_at, runs.c.started_at, runs.c.finished_at)
+    yield from connection.execute(
+        select(
+            runs.c.id,
+            runs.c.job_id,
+            runs.c.environment_id,
+            runs.c.status,
+            created.label("created_at"),
+            runs.c.dequeued_at,
+            runs.c.started_at,
+            runs.c.finished_at,
+        )
+        .where(among(connection, runs.c.environment_id, environment_ids))
+        .where(created >= since, created < until)
+        .order_by(created.desc(), runs.c.id.desc())
+        .limit(most)
     )
 
 

@@ -10,6 +10,7 @@ from gateway.errors import BadUserInput
 from gateway.hierarchy.basis import Basis
 from gateway.hierarchy.cost import CostEstimate
 from gateway.hierarchy.filters import ensure_times
+from gateway.hierarchy.statistics import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +69,49 @@ class WastedBuilds:
     weighted_seconds_per_day: float | None
     cost_per_day: CostEstimate | None
     reuse: ReuseReport
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrencyBucket:
+    """A stretch of time: most runs at once, and seconds that all runs waited in the queue."""
+
+    start_time: datetime
+    peak_runs: int
+    queue_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobConcurrency:
+    """A job among the others. `queue` and `preparation` summarise seconds of its runs that tell them: created to
+    started, and taken by a worker to started. `over_scheduled_share` from 0 to 1."""
+
+    job_id: int
+    queue_summary: Summary
+    preparation_summary: Summary
+    overlap_seconds: float
+    over_scheduled_share: float
+    is_over_scheduled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrency:
+    """Which runs of a window wait for and overlap which others. Buckets oldest first, jobs by the time that their runs
+    waited together, the longest first."""
+
+    peak_runs: int
+    peak_time: datetime | None
+    buckets: tuple[ConcurrencyBucket, ...]
+    jobs: tuple[JobConcurrency, ...]
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineReport:
+    """Whether a job ended by a time of day: on which share of the days that count, 0 to 1, None where none does; slack
+    in seconds, negative when late."""
+
+    met_share: float | None
+    day_count: int
+    slack_summary: Summary
     basis: Basis

@@ -16,11 +16,13 @@ from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
+from gateway.hierarchy.run_times import RunTimesKey, TimedRuns
 from gateway.history.execution_reading import read_executions
 from gateway.history.graph_reading import read_graphs
 from gateway.history.mean_reading import read_means
 from gateway.history.node_reading import read_attempts, read_failed, read_nodes, read_parents, read_skipped
 from gateway.history.run_reading import read_arguments, read_model_runs, read_outlines, read_run_models
+from gateway.history.run_time_reading import read_run_times
 from gateway.services.discovery_history import command_facts_of
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.run_graphs import GraphKey
@@ -103,6 +105,10 @@ class ArchiveHistory:
     async def executions(self, keys: Sequence[ExecutionsKey]) -> dict[ExecutionsKey, Executions | GatewayError]:
         """Four to six statements for the environments of a window."""
         return await self._read(keys, partial(read_executions, keys=keys))
+
+    async def run_times(self, keys: Sequence[RunTimesKey]) -> dict[RunTimesKey, TimedRuns | GatewayError]:
+        """One statement for the environments of a window."""
+        return await self._read(keys, partial(read_run_times, keys=keys))
 
     async def _read(self, keys: Sequence[K], work: Callable[[Connection], Mapping[K, V]]) -> dict[K, V | GatewayError]:
         """What `work` reads under these keys; where the archive cannot be read, why."""

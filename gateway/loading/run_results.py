@@ -16,6 +16,7 @@ from gateway.hierarchy.node_result import RESULT_TYPES, NodeResult
 from gateway.hierarchy.resource_type import ResourceType, resource_type_of
 from gateway.hierarchy.run_failure import FAILING_TYPES
 from gateway.hierarchy.run_graph import RunGraph
+from gateway.hierarchy.run_times import RunTimesKey, TimedRuns
 from gateway.hierarchy.status import RunStatus, status_of_word
 from gateway.loading.batching import Batched, Departures
 from gateway.services.bundle import Services
@@ -183,6 +184,10 @@ class RunResultLoaders:
     ) -> Mapping[ExecutionsKey, Executions | GatewayError] | None:
         """What each environment executed in a window of time; None where there is no archive that tells it."""
         return await self._figures.executions(keys) if self._figures.are_known else None
+
+    async def run_times(self, keys: Sequence[RunTimesKey]) -> Mapping[RunTimesKey, TimedRuns | GatewayError] | None:
+        """When the runs of each environment were created, started and ended; None where there is no archive."""
+        return await self._figures.run_times(keys) if self._figures.are_known else None
 
     def may_look_back(self) -> bool:
         """Whether the histories of what an unknown id may name are read: for the first hundred ids of a request. Each

@@ -101,7 +101,9 @@ async def read_window(
     kept = context.sort_out(projects, [read[key] for key in keys])
     places = [key.environment_id for key in keys if not isinstance(read[key], GatewayError)]
     cut = max((one.complete_since for one in kept if one.complete_since is not None), default=None)
-    missing = [] if cut is None or cut <= since else [f"commands that ended before {_shown(cut)}: there are too many"]
+    missing = (
+        [] if cut is None or cut <= since else [f"commands that ended before {shown_time(cut)}: there are too many"]
+    )
     return WindowRows(window, dict(zip(places, kept, strict=True)), tuple(missing))
 
 
@@ -163,5 +165,6 @@ def _execution(run: Run, one: NodeResult) -> ExecutedNode | None:
     )
 
 
-def _shown(seconds: float) -> str:
+def shown_time(seconds: float) -> str:
+    """Seconds since 1970 as people read them, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

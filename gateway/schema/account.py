@@ -10,10 +10,21 @@ from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import source as source_facts
 from gateway.hierarchy.ranking import Ranked
-from gateway.queries import jobs, models, rankings, sources, wasted_builds
+from gateway.queries import concurrency, jobs, models, rankings, sources, wasted_builds
 from gateway.queries.projects import select_projects
 from gateway.queries.rankings import RankingArguments, ShownModel
-from gateway.schema.account_analysis import FirstWasted, Since, Until, WastedBuilds, ensure_first, window_of
+from gateway.schema.account_analysis import (
+    BucketMinutes,
+    Concurrency,
+    FirstWasted,
+    Since,
+    SinceThen,
+    Until,
+    WastedBuilds,
+    ensure_first,
+    stretch_of,
+    window_of,
+)
 from gateway.schema.arguments import (
     IncludeFullRefresh,
     JobsFilter,
@@ -262,3 +273,22 @@ class Account:
         ensure_first(first)
         window = window_of(since, until)
         return await wasted_builds.wasted_builds_of(field_context(info), parent.projects, window, first)
+
+    @strawberry.field(
+        description="How many runs overlap and wait, by stretches of time; at most 5,000 of them. Runs that were "
+        "created in the 7 days before the window may reach into it. Without an archive the account's newest 500 "
+        "runs are looked at.",
+        graphql_type=Concurrency | None,
+        directives=[NON_NULL, *dear(10)],
+    )
+    async def concurrency(
+        self,
+        parent: Parent,
+        info: Info,
+        since: SinceThen,
+        until: Until = strawberry.UNSET,
+        bucket_minutes: BucketMinutes = 60,
+    ) -> analysis_facts.Concurrency:
+        stretch = stretch_of(bucket_minutes)
+        window = window_of(since, until)
+        return await concurrency.concurrency_of(field_context(info), parent.projects, window, stretch)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import strawberry
 
 from gateway.analysis.waste import WasteCertainty
 from gateway.hierarchy import account_analysis as facts
+from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
+from gateway.hierarchy.statistics import Summary
 from gateway.queries import models, projects
 from gateway.queries.executions import usual_window
 from gateway.schema.basis import Basis
 from gateway.schema.context import Info, field_context
+from gateway.schema.costs import about
 from gateway.schema.enums import describe
-from gateway.schema.lazy import LazyModel
+from gateway.schema.lazy import LazyJob, LazyModel
 from gateway.schema.paging import ensure_count
+from gateway.schema.runtime_series import job_or_none
+from gateway.schema.statistics import RuntimeSummary
 
 describe(
     WasteCertainty,
@@ -29,6 +34,7 @@ describe(
 )
 
 MOST_WASTED = 1000
+MOST_MINUTES = 1440
 
 Since = Annotated[
     datetime | None,
@@ -37,6 +43,9 @@ Since = Annotated[
     ),
 ]
 SinceThen = Annotated[datetime, strawberry.argument(name="since", description="Start of the window.")]
+BucketMinutes = Annotated[
+    int, strawberry.argument(name="bucketMinutes", description="Length of a stretch in minutes, 1 to 1440.")
+]
 Until = Annotated[
     datetime | None, strawberry.argument(name="until", description="End of the window, exclusive. Defaults to now.")
 ]
@@ -61,6 +70,12 @@ def _in_utc(moment: datetime | None) -> datetime | None:
 def ensure_first(first: int) -> None:
     """Raises BadUserInput unless so many models or groups may be asked for."""
     ensure_count("first", first, MOST_WASTED)
+
+
+def stretch_of(minutes: int) -> timedelta:
+    """The length of a stretch. Raises BadUserInput for one that is none."""
+    ensure_count("bucketMinutes", minutes, MOST_MINUTES)
+    return timedelta(minutes=minutes)
 
 
 @strawberry.type(description="Money, estimated.")
@@ -110,3 +125,59 @@ class WastedBuilds:
     reuse: ReuseReport = strawberry.field(description="What dbt reused in the window.")
     basis: Basis = strawberry.field(description="What the figures are based on.")
     models: list[WastedBuild] = strawberry.field(description="By model and certainty, most weighted seconds first.")
+
+
+@strawberry.type(description="A stretch of time.")
+class ConcurrencyBucket:
+    start_time: datetime = strawberry.field(description="When it begins (UTC).")
+    peak_runs: int = strawberry.field(description="Most runs at once in it.")
+    queue_seconds: float = strawberry.field(
+        description="Sum of the time in which runs waited in the queue, in seconds."
+    )
+
+
+@strawberry.type(description="A job among the others.")
+class JobConcurrency:
+    overlap_seconds: float = strawberry.field(description="Seconds in which it ran together with other jobs.")
+    over_scheduled_share: float = strawberry.field(
+        description="Share of its runs that had not ended when the next one was created, or were cancelled for it, 0 "
+        "to 1. 0 for CI jobs, whose runs may overlap."
+    )
+    is_over_scheduled: bool = strawberry.field(description="True when that share is at least 0.2.")
+
+    @strawberry.field(description="dbt's id of the job.")
+    def job_id(self, parent: strawberry.Parent[facts.JobConcurrency]) -> strawberry.ID:
+        return strawberry.ID(str(parent.job_id))
+
+    @strawberry.field(description="The job. Null when it has been deleted since.", graphql_type=LazyJob | None)
+    async def job(self, parent: strawberry.Parent[facts.JobConcurrency], info: Info) -> job_facts.Job | None:
+        return await job_or_none(info, parent.job_id)
+
+    @strawberry.field(
+        description="Time from creation to start, summarised in seconds. Null when no run tells both.",
+        graphql_type=RuntimeSummary | None,
+    )
+    def queue(self, parent: strawberry.Parent[facts.JobConcurrency]) -> Summary | None:
+        return parent.queue_summary if parent.queue_summary.count else None
+
+    @strawberry.field(
+        description="The part of it after a worker took the run from the queue, in seconds. Null when no run tells, "
+        "and without an archive.",
+        graphql_type=RuntimeSummary | None,
+    )
+    def preparation(self, parent: strawberry.Parent[facts.JobConcurrency]) -> Summary | None:
+        return parent.preparation_summary if parent.preparation_summary.count else None
+
+
+@strawberry.type(description="Which runs wait for and overlap which others.")
+class Concurrency:
+    peak_runs: int = strawberry.field(description="Most runs at once.")
+    peak_time: datetime | None = strawberry.field(description="When that was first (UTC). Null when nothing ran.")
+    buckets: list[ConcurrencyBucket] = strawberry.field(
+        description="Runs and queue by stretch of time, oldest first.", directives=about(170)
+    )
+    jobs: list[JobConcurrency] = strawberry.field(
+        description="Each job's queue and overlap; those whose runs waited longest together come first.",
+        directives=about(10),
+    )
+    basis: Basis = strawberry.field(description="What the figures are based on.")

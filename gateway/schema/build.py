@@ -13,6 +13,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.types.base_scalars import DateTimeDefinition
 
 from gateway.schema.core_schema import core_schema
+from gateway.schema.deadline import LOCAL_TIME, TIME_ZONE, LocalTime, TimeZone
 from gateway.schema.entities import GatewaySchema
 from gateway.schema.node_result import NodeRun, TestRun
 from gateway.schema.query import Query
@@ -44,7 +45,7 @@ def build_schema(authenticated: bool = False) -> strawberry.Schema:
         subscription=Subscription,
         types=IMPLEMENTATIONS,
         federation_version=FEDERATION_VERSION,
-        config=StrawberryConfig(scalar_map={datetime: _DATE_TIME}),
+        config=StrawberryConfig(scalar_map={datetime: _DATE_TIME, LocalTime: LOCAL_TIME, TimeZone: TIME_ZONE}),
         authenticated=authenticated,
     )
     # Strawberry's switch for incremental delivery would bring @stream too, which nothing here can make use of.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from gateway.hierarchy import account_analysis as account_facts
 from gateway.hierarchy import averages as average_facts
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
@@ -12,7 +13,17 @@ from gateway.hierarchy import run_analysis as analysis_facts
 from gateway.hierarchy import runtime_series as series_facts
 from gateway.hierarchy import runtimes as runtime_facts
 from gateway.hierarchy.ranking import Ranked
-from gateway.queries import averages, jobs, projects, run_models, run_what_if, runtime_series, runtimes
+from gateway.queries import (
+    averages,
+    concurrency,
+    jobs,
+    projects,
+    run_models,
+    run_what_if,
+    runtime_series,
+    runtimes,
+    times_of_day,
+)
 from gateway.schema.arguments import (
     MOST_RANKED,
     ByModel,
@@ -39,6 +50,7 @@ from gateway.schema.connections import (
 )
 from gateway.schema.context import Info, field_context
 from gateway.schema.costs import dear, holding, paged, sliced_by
+from gateway.schema.deadline import DeadlineReport, FinishedBy, InZone, LastDays, ensure_days
 from gateway.schema.inputs import job_filter, model_filter
 from gateway.schema.lazy import LazyModel, LazyProject
 from gateway.schema.nullability import NON_NULL
@@ -255,3 +267,16 @@ class Job:
     )
     async def what_if(self, parent: Parent, info: Info, change: TheChange) -> analysis_facts.WhatIf | None:
         return await run_what_if.what_if_of_job(field_context(info), parent, change_of(change))
+
+    @strawberry.field(
+        description="How often the job ends by a time of day: the first success of each day, over the days that have a "
+        "run and whose deadline has passed. Its newest 500 runs are looked at.",
+        graphql_type=DeadlineReport | None,
+        directives=[NON_NULL, *dear(5)],
+    )
+    async def deadline(
+        self, parent: Parent, info: Info, finished_by: FinishedBy, time_zone: InZone, last_days: LastDays = 30
+    ) -> account_facts.DeadlineReport:
+        ensure_days(last_days)
+        by, zone = times_of_day.time_of_day(finished_by, "finishedBy"), times_of_day.time_zone(time_zone, "timeZone")
+        return await concurrency.deadline_of(field_context(info), parent, by, zone, last_days)

@@ -119,7 +119,7 @@ class ChangePoint:
         graphql_type=LazyJob | None,
     )
     async def job(self, parent: Change, info: Info) -> job_facts.Job | None:
-        return await _job_or_none(info, parent.owner.job_id)
+        return await job_or_none(info, parent.owner.job_id)
 
     @strawberry.field(
         description="The first run after the change. Null when it is no longer known.", graphql_type=LazyRun | None
@@ -167,7 +167,7 @@ class RuntimeSeries:
         graphql_type=LazyJob | None,
     )
     async def job(self, parent: strawberry.Parent[facts.RuntimeSeries], info: Info) -> job_facts.Job | None:
-        return await _job_or_none(info, parent.owner.job_id)
+        return await job_or_none(info, parent.owner.job_id)
 
 
 def ensure_series(last_runs: int) -> None:
@@ -180,7 +180,8 @@ def number_of_job(given: strawberry.ID | None) -> int | None:
     return jobs.number_of(given, "job", "jobId") if given else None
 
 
-async def _job_or_none(info: Info, job_id: int) -> job_facts.Job | None:
+async def job_or_none(info: Info, job_id: int) -> job_facts.Job | None:
+    """The job with this id; None when it has been deleted."""
     try:
         return await job_names.find_job(field_context(info), job_id)
     except NotFound:

@@ -13,6 +13,7 @@ from gateway.hierarchy.executions import ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
+from gateway.hierarchy.run_times import RunTimesKey
 from gateway.hierarchy.variants import variant_of_arguments
 from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
 from gateway.services.command_span import UNKNOWN_SPAN, command_span
@@ -141,6 +142,9 @@ class DiscoveryHistory:
 
     async def executions(self, keys: Sequence[ExecutionsKey]) -> None:
         """None: the results of each run would have to be read."""
+
+    async def run_times(self, keys: Sequence[RunTimesKey]) -> None:
+        """None: the Admin API tells them."""
 
     async def mean_runtimes(self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope) -> None:
         """None: they would have to be computed from every model's history."""

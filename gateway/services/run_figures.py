@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.memory import Fact
@@ -13,10 +13,16 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import HistoryScope
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
+from gateway.hierarchy.run_times import RunTimesKey, TimedRuns
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.revisioned import Revisioned, Stamped
 from gateway.services.run_history import RunHistory
 from gateway.telemetry.usage import current_usage
+
+W = TypeVar("W", ExecutionsKey, RunTimesKey)
+V = TypeVar("V")
+
+ReadWindows = Callable[[Sequence[W]], Awaitable[Mapping[W, V | GatewayError] | None]]
 
 
 class _MeansKey(NamedTuple):
@@ -48,6 +54,10 @@ class RunFigures:
             "executions", lambda fact: _weigh_executions(fact.value), lambda key: key.environment_id, 0.0
         )
         self._executions: FactsCache[ExecutionsKey, Stamped[Executions]] = FactsCache(tiers, executed)
+        timed: Kind[RunTimesKey, Stamped[TimedRuns]] = Kind(
+            "run times", lambda fact: 500 + 280 * len(fact.value.runs), lambda key: key.environment_id, 0.0
+        )
+        self._run_times: FactsCache[RunTimesKey, Stamped[TimedRuns]] = FactsCache(tiers, timed)
         self.are_known = history.source == "ARCHIVE"
 
     async def mean_runtimes(
@@ -89,26 +99,33 @@ class RunFigures:
 
     async def executions(self, keys: Sequence[ExecutionsKey]) -> dict[ExecutionsKey, Executions | GatewayError]:
         """See RunHistory; nothing where the history has none."""
+        return await self._of_windows(self._executions, keys, self._history.executions)
+
+    async def run_times(self, keys: Sequence[RunTimesKey]) -> dict[RunTimesKey, TimedRuns | GatewayError]:
+        """The same."""
+        return await self._of_windows(self._run_times, keys, self._history.run_times)
+
+    async def _of_windows(
+        self, cache: FactsCache[W, Stamped[V]], keys: Sequence[W], read: ReadWindows[W, V]
+    ) -> dict[W, V | GatewayError]:
         current_usage().history_sources.add(self._history.source)
         readable, failed = await self._environments.sorted_out(list({key.environment_id for key in keys}))
 
-        async def fetch(missing: list[ExecutionsKey]) -> Mapping[ExecutionsKey, Stamped[Executions] | GatewayError]:
-            found = await self._history.executions(missing) or {}
+        async def fetch(missing: list[W]) -> Mapping[W, Stamped[V] | GatewayError]:
+            found = await read(missing) or {}
             return {
-                key: one if isinstance(one, GatewayError) else Stamped(one, readable[key.environment_id].revision)
-                for key, one in found.items()
+                key: value if isinstance(value, GatewayError) else Stamped(value, readable[key.environment_id].revision)
+                for key, value in found.items()
             }
 
-        def validate(key: ExecutionsKey, fact: Fact[Stamped[Executions]]) -> Validity:
+        def validate(key: W, fact: Fact[Stamped[V]]) -> Validity:
             return readable[key.environment_id].validate(fact.value.revision)
 
-        facts = await self._executions.get_many(
-            [key for key in keys if key.environment_id in readable], fetch, validate
-        )
-        answers: dict[ExecutionsKey, Executions | GatewayError] = {
+        facts = await cache.get_many([key for key in keys if key.environment_id in readable], fetch, validate)
+        answers: dict[W, V | GatewayError] = {
             key: failed[key.environment_id] for key in keys if key.environment_id in failed
         }
-        answers |= {key: fact.value if isinstance(fact, Stamped) else fact for key, fact in facts.items()}
+        answers |= {key: fact if isinstance(fact, GatewayError) else fact.value for key, fact in facts.items()}
         return answers
 
     async def _read_gone(self, environment_ids: list[int]) -> Mapping[int, tuple[str, ...] | GatewayError]:

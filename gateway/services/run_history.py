@@ -17,6 +17,7 @@ from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
+from gateway.hierarchy.run_times import RunTimesKey, TimedRuns
 from gateway.services.command_span import UNKNOWN_SPAN, CommandSpan
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.run_graphs import GraphKey
@@ -122,3 +123,6 @@ class RunHistory(Protocol):
     ) -> Mapping[ExecutionsKey, Executions | GatewayError] | None:
         """What each environment executed in a window of time; None where the results of each run would have to be read
         for it."""
+
+    async def run_times(self, keys: Sequence[RunTimesKey]) -> Mapping[RunTimesKey, TimedRuns | GatewayError] | None:
+        """When the runs of each environment were created, started and ended; None where the Admin API tells it."""

@@ -21,11 +21,11 @@ def read_schema() -> GraphQLSchema:
 # Fields with tests of their own, against computations of their own: the oracle of the hierarchy does not know them.
 COMPUTED_ELSEWHERE = {
     "Query": {"resource"},
-    "Account": {"wastedBuilds"},
+    "Account": {"concurrency", "wastedBuilds"},
     "Project": {"removedModels", "resources"},
     "Source": {"columns"},
     "Model": {"changePoints", "columns", "lineage", "runtimeSeries"},
-    "Job": {"changePoints", "runtimeSeries", "whatIf"},
+    "Job": {"changePoints", "deadline", "runtimeSeries", "whatIf"},
     "Run": {
         *{"nodeResults", "error", "failures", "failureCount", "newlyBroken", "recovered", "title", "timeline"},
         *{"criticalPath", "observedChain", "utilization", "weightedSeconds", "whatIf", "compare"},
@@ -91,6 +91,10 @@ def demo_values(oracle: Oracle) -> Mapping[str, Sequence[Any]]:
         "gitBranches": sorted({run.record["git_branch"] for run in oracle.runs}),
         "startedSince": ["2026-02-28T00:00:00Z", "2026-03-08T05:00:00+00:00"],
         "since": ["2026-03-01T00:00:00Z", "2026-03-09T05:00:00+01:00"],
+        "bucketMinutes": [60, 90, 1440],
+        "finishedBy": ["07:30", "23:59", "00:00"],
+        "timeZone": ["Europe/Berlin", "UTC", "Asia/Kolkata"],
+        "lastDays": [1, 30, 365],
         "until": ["2026-03-12T00:00:00Z", "2026-03-13T12:30:00+01:00"],
         "startedUntil": ["2026-03-09T00:00:00Z", "2026-03-13T12:30:00+01:00"],
         "depth": [1, 2, 50],

@@ -23,7 +23,10 @@ OF_HISTORY = {"ModelHistories", "RunModels", "RunOutline", "InvocationArguments"
 
 OF_THE_ARCHIVE_ALONE = {
     "ModelRun": ("step", "rowsAffected"),
-    "Account": ("wastedBuilds",),
+    "Account": (
+        "concurrency",
+        "wastedBuilds",
+    ),
     "Project": ("removedModels",),
     "Job": ("whatIf",),
     "Run": (
@@ -34,8 +37,8 @@ OF_THE_ARCHIVE_ALONE = {
     "Basis": ("source", "missing"),
 }
 """What Discovery does not know, or not all of; tests/schema compares what it knows (test_node_results, test_failures,
-test_recovery, test_run_analysis), and so do tests/history/test_removed_models and
-test_wasted_builds."""
+test_recovery, test_run_analysis), and so do tests/history/test_removed_models,
+test_concurrency and test_wasted_builds."""
 
 
 def common_schema() -> GraphQLSchema:

@@ -25,7 +25,8 @@ SCHEMA = read_schema()
 QUESTIONS = (
     '{ account { projects(filter: {tags: ["daily"]}) { totalCount } models(first: 1) { totalCount } jobs { totalCount }'
     "  sources { nodes { id } } slowestModels { rank } longestRunningJobs { rank }"
-    '  wastedBuilds(since: "2026-03-01T00:00:00Z") { buildsPerDay } } }',
+    '  wastedBuilds(since: "2026-03-01T00:00:00Z") { buildsPerDay }'
+    '  concurrency(since: "2026-03-01T00:00:00Z") { peakRuns } } }',
     '{ project(id: "finance") { models { totalCount } resources { totalCount } removedModels { totalCount }'
     "  jobs { totalCount } sources { totalCount } modelCount jobCount slowestModels { rank }"
     "  longestRunningJobs { rank } } }",
@@ -34,7 +35,7 @@ QUESTIONS = (
     "  changePoints { id } columns { name } } }",
     '{ job(id: "JOB") { runs { totalCount } models { totalCount } slowestModels { rank } runtimes { runtime }'
     "  averageRuntime { runtime } averageModelRuntime { runtime } runtimeSeries { points { runtime } }"
-    "  changePoints { id } } }",
+    '  changePoints { id } deadline(finishedBy: "07:30", timeZone: "UTC") { dayCount } } }',
     '{ run(id: "RUN") { steps { name } modelCount modelRuns { nodes { run { id } } } nodeResults { totalCount }'
     "  failures { isNew skippedCount skipped { id } } failureCount newlyBroken { id } recovered { id }"
     "  models { totalCount } slowestModels { rank } averageModelRuntime { runtime } weightedSeconds { key } } }",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from gateway.discovery_api.api.arguments import MOST_RANKED, ensure_count
@@ -12,11 +12,14 @@ from gateway.hierarchy import account_analysis as facts
 from gateway.hierarchy.account_analysis import TimeWindow
 from gateway.hierarchy.project import Project
 from gateway.loading.field_context import FieldContext
+from gateway.queries.concurrency import concurrency_of
 from gateway.queries.executions import usual_window
 from gateway.queries.wasted_builds import wasted_builds_of
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_MOST_MINUTES = 1440
 
 
 class AccountAnalysis:
@@ -48,6 +51,18 @@ class AccountAnalysis:
             return await wasted_builds_of(context, projects, _window(since, until), first_n)
 
         return self._ask(question, reports.WastedBuilds.of, refresh=refresh)
+
+    def get_concurrency(
+        self, since: datetime, until: datetime | None = None, bucket_minutes: int = 60, *, refresh: bool = False
+    ) -> reports.Concurrency:
+        """Which runs wait for and overlap which others from `since` until `until`, or now, by stretches of
+        `bucket_minutes` (1 to 1440). Raises InvalidArgumentError for more than 5,000 stretches."""
+        ensure_count("bucket_minutes", bucket_minutes, _MOST_MINUTES)
+
+        async def question(context: FieldContext, projects: Sequence[Project]) -> facts.Concurrency:
+            return await concurrency_of(context, projects, _window(since, until), timedelta(minutes=bucket_minutes))
+
+        return self._ask(question, reports.Concurrency.of, refresh=refresh)
 
 
 def _window(since: datetime | None, until: datetime | None) -> TimeWindow:

@@ -1,6 +1,15 @@
 """Plain data of the library: filters, reports, and resources as records."""
 
-from gateway.discovery_api.models.account_analysis import CostEstimate, WastedBuild, WastedBuilds
+from gateway.discovery_api.models.account_analysis import (
+    Concurrency,
+    ConcurrencyBucket,
+    CostEstimate,
+    DeadlineReport,
+    JobConcurrency,
+    Spread,
+    WastedBuild,
+    WastedBuilds,
+)
 from gateway.discovery_api.models.described import AttemptedResource, Column, Exposure
 from gateway.discovery_api.models.filters import (
     Criteria,
@@ -56,12 +65,16 @@ __all__ = [
     "ChainLink",
     "ChangePoint",
     "Column",
+    "Concurrency",
+    "ConcurrencyBucket",
     "CostEstimate",
     "Criteria",
     "CriticalPath",
+    "DeadlineReport",
     "Exposure",
     "HistoryScope",
     "Job",
+    "JobConcurrency",
     "JobFilter",
     "LineageResource",
     "Model",
@@ -92,6 +105,7 @@ __all__ = [
     "SearchFilter",
     "SourceFreshnessReport",
     "SourceReport",
+    "Spread",
     "Timeline",
     "TimelineBar",
     "Utilization",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import datetime
+
 from gateway.discovery_api.models.reports import Report
 from gateway.hierarchy import account_analysis as facts
 from gateway.hierarchy import cost
+from gateway.hierarchy.statistics import Summary
 
 
 class CostEstimate(Report):
@@ -59,5 +63,92 @@ class WastedBuilds(Report):
             cost_per_day=CostEstimate.of(found.cost_per_day) if found.cost_per_day else None,
             reused_count=found.reuse.result_count,
             reused_seconds=found.reuse.saved_seconds,
+            missing=list(found.basis.missing),
+        )
+
+
+class Spread(Report):
+    """Several durations in seconds; percentiles interpolate between the two closest ranks."""
+
+    count: int
+    mean: float
+    minimum: float
+    p50: float
+    p95: float
+    maximum: float
+
+    @classmethod
+    def of(cls, summary: Summary) -> Spread | None:
+        """None of nothing."""
+        return cls.model_validate(asdict(summary)) if summary.count else None
+
+
+class ConcurrencyBucket(Report):
+    """A stretch of time from `start_time` (UTC): most runs at once, and seconds of all waits in the queue together."""
+
+    start_time: datetime
+    peak_runs: int
+    queue_seconds: float
+
+
+class JobConcurrency(Report):
+    """A job among the others: `queue` from creation to start, `preparation` the part of it after a worker took the
+    run. Both are None where no run tells."""
+
+    job_id: str
+    queue: Spread | None
+    preparation: Spread | None
+    overlap_seconds: float
+    over_scheduled_share: float
+    is_over_scheduled: bool
+
+    @classmethod
+    def of(cls, job: facts.JobConcurrency) -> JobConcurrency:
+        return cls(
+            job_id=str(job.job_id),
+            queue=Spread.of(job.queue_summary),
+            preparation=Spread.of(job.preparation_summary),
+            overlap_seconds=job.overlap_seconds,
+            over_scheduled_share=job.over_scheduled_share,
+            is_over_scheduled=job.is_over_scheduled,
+        )
+
+
+class Concurrency(Report):
+    """Which runs wait for and overlap which others; buckets oldest first, jobs by the time that their runs waited
+    together, the longest first."""
+
+    peak_runs: int
+    peak_time: datetime | None
+    buckets: list[ConcurrencyBucket]
+    jobs: list[JobConcurrency]
+    missing: list[str]
+
+    @classmethod
+    def of(cls, found: facts.Concurrency) -> Concurrency:
+        return cls(
+            peak_runs=found.peak_runs,
+            peak_time=found.peak_time,
+            buckets=[ConcurrencyBucket.model_validate(asdict(one)) for one in found.buckets],
+            jobs=[JobConcurrency.of(one) for one in found.jobs],
+            missing=list(found.basis.missing),
+        )
+
+
+class DeadlineReport(Report):
+    """Whether a job ended by a time of day: on which share of the days that count, 0 to 1, None where none does.
+    `slack`: seconds left at the deadline, negative when late."""
+
+    met_share: float | None
+    day_count: int
+    slack: Spread | None
+    missing: list[str]
+
+    @classmethod
+    def of(cls, found: facts.DeadlineReport) -> DeadlineReport:
+        return cls(
+            met_share=found.met_share,
+            day_count=found.day_count,
+            slack=Spread.of(found.slack_summary),
             missing=list(found.basis.missing),
         )

@@ -26,6 +26,7 @@ from gateway.discovery_api.models import (
     Average,
     ChangePoint,
     Criteria,
+    DeadlineReport,
     ModelFilter,
     Rank,
     RankedList,
@@ -36,12 +37,15 @@ from gateway.discovery_api.models import (
 )
 from gateway.discovery_api.models import resources as records
 from gateway.discovery_api.models.run_analysis import WhatIf
+from gateway.hierarchy import account_analysis as account_facts
 from gateway.hierarchy.job import Job as Facts
 from gateway.hierarchy.job import Run as RunFacts
 from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.loading.field_context import FieldContext
-from gateway.queries import averages, job_names, jobs, run_models, run_what_if, runtime_series, runtimes
+from gateway.queries import averages, concurrency, job_names, jobs, run_models, run_what_if, runtime_series, runtimes
 from gateway.queries.run_models import RankedInRun
+from gateway.queries.times_of_day import time_of_day
+from gateway.queries.times_of_day import time_zone as time_zone_named
 
 
 class Job:
@@ -245,6 +249,20 @@ class Job:
             lambda found: WhatIf.of(found) if found else None,
             refresh=refresh,
         )
+
+    def get_deadline(
+        self, finished_by: str, time_zone: str, last_days: int = 30, *, refresh: bool = False
+    ) -> DeadlineReport:
+        """How often it ends by a time of day (HH:MM) in an IANA time zone, over the last days (1 to 365) that have a
+        run and whose deadline has passed. Raises InvalidArgumentError for times and zones that are none."""
+        ensure_count("last_days", last_days, concurrency.MOST_DAYS)
+        job = self._facts
+
+        async def question(field_context: FieldContext) -> account_facts.DeadlineReport:
+            by, zone = time_of_day(finished_by, "finished_by"), time_zone_named(time_zone, "time_zone")
+            return await concurrency.deadline_of(field_context, job, by, zone, last_days)
+
+        return self._client.ask(question, DeadlineReport.of, refresh=refresh)
 
     def get_average_job_runtime(
         self,
