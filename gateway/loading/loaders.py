@@ -333,7 +333,7 @@ class Loaders:
 
     def _begin_models(self, topology: Topology) -> None:
         projection = self._projection
-        if projection.all_models_of is not None and not (projection.by_means and self._services.figures.are_known):
+        if projection.all_models_of is not None and not (projection.by_figures and self._services.figures.are_known):
             soon = environments_of(topology, projection.all_models_of)
             self._services.models.begin(soon, projection.optional_fields, runtimes_only=projection.runtimes_only)
 

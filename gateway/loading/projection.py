@@ -62,17 +62,17 @@ class Projection:
     """What an operation needs of models beside what identifies, filters and ranks them.
 
     `runtimes_only`: not even that, but ids and runtimes. `all_models_of`: the deployment of which all models are
-    needed, which can be told before anything is known of the account; None when that is not sure; `by_means`: they are
-    needed only to rank them by means over their last runs. `whole_projects`: what is asked beside or below a model
-    needs all models of its project. `jobs`: the list of jobs will be needed, `job_kinds`: only for what kinds of jobs
-    runs are of.
+    needed, which can be told before anything is known of the account; None when that is not sure; `by_figures`: an
+    archive has counts and means that spare reading most of them. `whole_projects`: what is asked beside or below a
+    model needs all models of its project. `jobs`: the list of jobs will be needed, `job_kinds`: only for what kinds of
+    jobs runs are of.
     """
 
     optional_fields: frozenset[str] = frozenset()
     details: frozenset[str] = frozenset()
     runtimes_only: bool = False
     all_models_of: DeploymentEnvironment | None = None
-    by_means: bool = False
+    by_figures: bool = False
     whole_projects: bool = False
     jobs: bool = False
     job_kinds: bool = False
@@ -85,13 +85,13 @@ def projection_of(document: DocumentNode, operation_name: str | None) -> Project
     are one load. A name that another type uses too costs a field more upstream, never a wrong answer.
     """
     collector = _FieldNames()
-    all_models_of, by_means = None, False
+    all_models_of, by_figures = None, False
     for definition in document.definitions:
         if isinstance(definition, FragmentDefinitionNode) or _is_asked(definition, operation_name):
             collector.begin(definition)
             visit(definition, collector)
         if isinstance(definition, OperationDefinitionNode) and _is_asked(definition, operation_name):
-            all_models_of, by_means = _deployment_read_whole(definition)
+            all_models_of, by_figures = _deployment_read_whole(definition)
     names = collector.names.union(*(_NEEDS[name] for name in collector.names & _NEEDS.keys()))
     runtimes_only = names <= _OF_RANKINGS and not collector.filters and not collector.asks_for_a_model
     return Projection(
@@ -99,7 +99,7 @@ def projection_of(document: DocumentNode, operation_name: str | None) -> Project
         frozenset(names & DETAIL_FIELDS.keys()),
         runtimes_only,
         all_models_of,
-        by_means,
+        by_figures,
         whole_projects=collector.models_below or bool(names & _OF_WHOLE_PROJECTS),
         jobs=bool(names & _OF_JOBS),
         job_kinds=collector.last_runs,
@@ -114,16 +114,19 @@ def _is_asked(definition: object, operation_name: str | None) -> bool:
 
 def _deployment_read_whole(operation: OperationDefinitionNode) -> tuple[DeploymentEnvironment | None, bool]:
     """The deployment whose models are listed or ranked without a filter, if that is said in so many words; and whether
-    all of that are rankings by means."""
+    figures of an archive spare most of that (see Projection)."""
     for account in _plain_fields(operation.selection_set, {"account"}):
         if whole := _plain_fields(account.selection_set, {"models", "slowestModels"}):
-            return _deployment_of(account), all(map(_ranks_by_means, whole))
+            return _deployment_of(account), all(map(_asks_for_few, whole))
     return None, False
 
 
-def _ranks_by_means(field: FieldNode) -> bool:
+def _asks_for_few(field: FieldNode) -> bool:
+    """Whether it is a ranking by means over last runs, or a page of the list by id from its start or a cursor on."""
     names = {argument.name.value for argument in field.arguments or ()}
-    return field.name.value == "slowestModels" and not names.isdisjoint({"lastRuns", "history"})
+    if field.name.value == "models":
+        return names <= {"first", "after"}
+    return not names.isdisjoint({"lastRuns", "history"})
 
 
 def _plain_fields(selected: SelectionSetNode | None, names: Collection[str]) -> list[FieldNode]:

@@ -11,6 +11,7 @@ from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import source as source_facts
 from gateway.hierarchy.ranking import Ranked
 from gateway.queries import concurrency, jobs, models, rankings, sources, wasted_builds
+from gateway.queries.model_pages import models_from
 from gateway.queries.projects import select_projects
 from gateway.queries.rankings import RankingArguments, ShownModel
 from gateway.schema.account_analysis import (
@@ -71,7 +72,7 @@ from gateway.schema.orders import (
     order_of_models,
     order_of_sources,
 )
-from gateway.schema.paging import Page, cut, cut_in_order
+from gateway.schema.paging import Page, cut, cut_in_order, cut_stretch
 from gateway.schema.project import Project
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
 from gateway.schema.run import Run
@@ -137,10 +138,13 @@ class Account:
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
-        found = await models.select_models(field_context(info), parent.projects, model_filter(filter))
-        return await cut_in_order(
-            found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID, place=info.path.as_list
-        )
+        context, where, order = field_context(info), model_filter(filter), order_of_models(order_by)
+        if where is None and order is BY_MODEL_ID and page.goes_forward:
+            stretch = await models_from(context, parent.projects, page.after_id, page.first or 0)
+            if stretch is not None:
+                return cut_stretch(stretch.models, order, page, stretch.ahead, stretch.behind)
+        found = await models.select_models(context, parent.projects, where)
+        return await cut_in_order(found, order, page, arrived_in=BY_MODEL_ID, place=info.path.as_list)
 
     @strawberry.field(
         description="The jobs of all projects, ordered by id.",

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 from zlib import crc32
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.concurrency.checkpoints import pieces, sorted_in_pieces
 from gateway.errors import BadUserInput
@@ -58,6 +59,21 @@ class PageArguments(Struct, frozen=True):
         """How many items from the start of the list hold the page; None when that cannot be told before reading it."""
         return self.first if self.after is None and self.before is None else None
 
+    @property
+    def goes_forward(self) -> bool:
+        """Whether it is asked for from the start, or from a cursor on."""
+        return self.last is None and self.before is None
+
+    @property
+    def after_id(self) -> str | None:
+        """The id behind which the page begins, of things that text identifies. Raises BadUserInput."""
+        if self.after is None:
+            return None
+        item_id = decode(self.after, "after")[1:2]
+        if not item_id or not isinstance(item_id[0], str):
+            raise _not_a_cursor("after")
+        return item_id[0]
+
 
 def ensure_count(name: str, count: int | None, most: int, *, least: int = 1) -> None:
     """Raises BadUserInput unless `count` is None or from `least` to `most`."""
@@ -82,7 +98,7 @@ class PageInfo:
 
 
 class Page(Struct, Generic[T], frozen=True):
-    """A part of an ordered list. `size` is the length of what was read of the list, `total` counts the whole of it;
+    """A part of an ordered list. `size` is the length of what is known of the list, `total` counts the whole of it;
     `ahead` and `whole` are the checksums of the ids before the page and of all ids, in a volatile order."""
 
     nodes: Sequence[T]
@@ -153,6 +169,19 @@ def cut(
         total=total or (lambda: len(items)),
         ahead=sum(sums[:start]),
         whole=sum(sums),
+    )
+
+
+def cut_stretch(items: Sequence[T], order: Order[T], page: PageArguments, ahead: int, behind: int) -> Page[T]:
+    """The same of a list of which only `items` have been read, in its order: there are so many `ahead` of them and
+    `behind` them, none of which is in the page."""
+    of_stretch, size = cut(items, order, page, arrived_in=order), ahead + len(items) + behind
+    return replace(
+        of_stretch,
+        size=size,
+        total=lambda: size,
+        has_next_page=of_stretch.has_next_page or behind > 0,
+        has_previous_page=of_stretch.has_previous_page or ahead > 0,
     )
 
 

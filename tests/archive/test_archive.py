@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,19 @@ def test_a_full_disk_stops_the_reading_with_one_line_and_keeps_what_was_there(tm
     archive._engine.dispose()
     assert ingest_folder(archive, folder).runs == 1
     archive.close()
+
+
+def test_a_new_archive_has_pages_of_8_kib_and_an_older_one_keeps_its_own(tmp_path: Path, folder: Path) -> None:
+    older = tmp_path / "older.db"
+    with closing(sqlite3.connect(older)) as connection:
+        connection.execute("PRAGMA page_size = 4096")
+        connection.execute("VACUUM")
+    for name, size in (("new.db", 8192), ("older.db", 4096)):
+        archive = Archive.open(f"sqlite:///{tmp_path / name}")
+        assert ingest_folder(archive, folder).runs == 1
+        archive.close()
+        with closing(sqlite3.connect(tmp_path / name)) as connection:
+            assert connection.execute("PRAGMA page_size").fetchone() == (size,)
 
 
 FULL_DISK = """

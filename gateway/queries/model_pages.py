@@ -1,0 +1,99 @@
+"""Pages of the models of several projects by id: read of those projects alone in which a page lies."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from gateway.concurrency.gathering import gather
+from gateway.errors import GatewayError
+from gateway.hierarchy.basis import FactSource
+from gateway.hierarchy.model import Model
+from gateway.hierarchy.project import Project
+from gateway.loading.field_context import FieldContext
+from gateway.queries.models import in_order
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStretch:
+    """A stretch of a list of models ordered by id, and how many are `ahead` of it and `behind` it."""
+
+    models: Sequence[Model]
+    ahead: int
+    behind: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Sized:
+    project: Project
+    models: int
+
+    @property
+    def prefix(self) -> str:
+        """What the ids of its models begin with."""
+        return f"{self.project.id}."
+
+
+async def models_from(
+    context: FieldContext, projects: Sequence[Project], after: str | None, count: int
+) -> ModelStretch | None:
+    """A stretch of all models of these projects that holds the `count` models behind the id `after`, or from the start.
+
+    None where nothing is spared, where nothing counts models without reading them, and where a project that is needed
+    cannot be read: then all have to be read.
+    """
+    if len(projects) < 2 or context.loaders.history_source is FactSource.DISCOVERY:
+        return None
+
+    async def read() -> ModelStretch | None:
+        return await _models_from(context, projects, after, count)
+
+    key: Hashable = ("stretch of models", tuple(map(id, projects)), after, count)
+    return await context.loaders.derived(key, tuple(projects), read)
+
+
+async def _models_from(
+    context: FieldContext, projects: Sequence[Project], after: str | None, count: int
+) -> ModelStretch | None:
+    counts = await gather(_count(context, project) for project in projects)
+    sized = [_Sized(project, n) for project, n in zip(projects, counts, strict=True) if not isinstance(n, GatewayError)]
+    sized.sort(key=lambda one: one.prefix)
+    # Where the ids of one project reach into those of another, nobody knows which of them come first.
+    if not sized or any(other.prefix.startswith(one.prefix) for one, other in pairwise(sized)):
+        return None
+    first = _first_reached(sized, after)
+    end = _end_of_page(sized, first, after, count)
+    read = await context.loaders.models_of_each([one.project for one in sized[first:end]], None)
+    environments = [one for one in read if not isinstance(one, GatewayError)]
+    if len(environments) < len(read):
+        return None
+    context.sort_out(projects, counts)
+    ahead, behind = (sum(one.models for one in some) for some in (sized[:first], sized[end:]))
+    return ModelStretch(await in_order(environments), ahead, behind)
+
+
+async def _count(context: FieldContext, project: Project) -> int | GatewayError:
+    try:
+        return await context.loaders.model_count(project)
+    except GatewayError as error:
+        return error
+
+
+def _first_reached(sized: Sequence[_Sized], after: str | None) -> int:
+    """The place of the first project that has models behind `after`, or may have."""
+    if after is None:
+        return 0
+    return next(
+        (place for place, one in enumerate(sized) if one.prefix > after or after.startswith(one.prefix)), len(sized)
+    )
+
+
+def _end_of_page(sized: Sequence[_Sized], first: int, after: str | None, count: int) -> int:
+    """The place behind the last project that is needed; one in which `after` lies may have no model behind it."""
+    end, models = first, 0
+    while end < len(sized) and (models < count or (after is not None and after.startswith(sized[end].prefix))):
+        one = sized[end]
+        models += 0 if after is not None and after.startswith(one.prefix) else one.models
+        end += 1
+    return end
