@@ -13,7 +13,6 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from gateway.caching.counts import LookupCounts
-from gateway.caching.kept import KeptFacts
 from gateway.caching.shared_facts import SharedFacts
 from gateway.caching.signer import Signer
 from gateway.caching.validity import StalePolicy
@@ -113,7 +112,7 @@ async def trouble_with_dbt(settings: Settings, seconds: float = 5.0) -> tuple[st
         except GatewayError as failure:
             return (_told(failure),)
     lines = [_told(header) for header in headers.values() if isinstance(header, GatewayError)]
-    return (*lines, *(f"{note.code}: {note.message}" for note in topology.notes))
+    return (*lines, *(f"{note.code}: {note.message}" for note in (*topology.notes, *upstream.notes)))
 
 
 def _told(failure: GatewayError) -> str:
@@ -126,15 +125,12 @@ def _told(failure: GatewayError) -> str:
 async def _own_services(
     settings: Settings, upstream: Upstream, clock: Callable[[], float], counts: LookupCounts
 ) -> AsyncIterator[Services]:
-    """The services with the gateway's own token, and what they share with replicas and keep for good."""
+    """The services with the gateway's own token, and what they share with replicas."""
     async with AsyncExitStack() as stack:
         shared = shared_facts(settings, upstream)
         if shared is not None:
             stack.push_async_callback(shared.close)
-        kept = await asyncio.to_thread(kept_facts, settings, upstream)
-        if kept is not None:
-            stack.push_async_callback(kept.close)
-        opening = open_services(upstream, _cache_policy(settings), clock, shared=shared, kept=kept, counts=counts)
+        opening = open_services(upstream, _cache_policy(settings), clock, shared=shared, counts=counts)
         yield await stack.enter_async_context(opening)
 
 
@@ -168,14 +164,6 @@ def shared_facts(settings: Settings, upstream: Upstream) -> SharedFacts | None:
         raise ConfigurationError(UNSIGNED)
     key = hmac.digest(secret.encode(), b"shared facts", hashlib.sha256)
     return SharedFacts(upstream.link, Signer(key), upstream.account_key)
-
-
-def kept_facts(settings: Settings, upstream: Upstream) -> KeptFacts | None:
-    """Where finished runs are kept across restarts; None without a database. Raises ConfigurationError."""
-    if settings.history_url is None:
-        return None
-    account = hashlib.sha256(upstream.account_key.encode()).hexdigest()
-    return KeptFacts.open(settings.history_url.get_secret_value(), account)
 
 
 def _webhooks(settings: Settings) -> WebhookPolicy | None:

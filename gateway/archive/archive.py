@@ -29,6 +29,11 @@ _LOCK_NOT_AVAILABLE = "55P03"
 _WRITERS_LOCK = 0x64627467  # any number will do, as long as every writer takes the same
 
 
+class UnusableArchive(ConfigurationError):
+    """An archive that is where its address says, or may be again, and cannot be opened now: damaged, locked, newer than
+    this program, on a server that cannot be reached."""
+
+
 @dataclass(frozen=True)
 class ArchiveSummary:
     """What an archive holds; the run times are those of the first and the last run, UTC, None when there are none."""
@@ -57,8 +62,8 @@ class Archive:
     def open(cls, url: str, *, create: bool = True) -> Archive:
         """Opens `sqlite:///…` or `postgresql+psycopg://…`, creating or migrating its tables.
 
-        Raises ConfigurationError when the address is wrong, or the archive damaged, locked or newer than this program;
-        unless `create`, also for an SQLite file that does not exist.
+        Raises ConfigurationError when the address is wrong, and UnusableArchive when the archive is damaged, locked or
+        newer than this program; unless `create`, ConfigurationError also for an SQLite file that does not exist.
         """
         if not create:
             _require_file(url)
@@ -68,13 +73,28 @@ class Archive:
             with archive._transaction() as connection:
                 archive._check_encoding(connection)
                 migrate(connection)
-        except ConfigurationError:
+        except ConfigurationError as error:
             engine.dispose()
-            raise
+            raise UnusableArchive(error.message) from error
         except DBAPIError as error:
             engine.dispose()
-            raise ConfigurationError(f"The archive {archive._name} cannot be opened: {reason_of(error)}.") from error
+            raise UnusableArchive(f"The archive {archive._name} cannot be opened: {reason_of(error)}.") from error
         return archive
+
+    @property
+    def url(self) -> URL:
+        """The address, with its password."""
+        return self._engine.url
+
+    @property
+    def name(self) -> str:
+        """The address, without its password."""
+        return self._name
+
+    def account_ids(self) -> frozenset[int]:
+        """The accounts whose runs are in it. Raises ConfigurationError when it cannot be read."""
+        with self.reading() as connection:
+            return frozenset(connection.scalars(select(accounts.c.id)))
 
     def read_only(self, connections: int) -> Archive:
         """The same archive through connections of its own, at most so many, that cannot write. Closed apart."""

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, insert, inspect, select, update
 from sqlalchemy.schema import CreateIndex
 
 from gateway.archive.added_columns import add_columns, fill_columns
+from gateway.archive.api_facts import adopt_earlier_facts
 from gateway.archive.artifacts import RunArgs
 from gateway.archive.command_variants import NOT_BUILDING, variant_of
 from gateway.archive.inferred_facts import name_inferred_jobs_anew, time_commands_by_results
@@ -23,6 +24,8 @@ from gateway.archive.tables import (
     artifacts,
     freshness,
     invocations,
+    kept_facts,
+    kept_model_runs,
     metadata,
     migrations,
     nodes,
@@ -48,6 +51,7 @@ class Migration:
 
 def _create_tables(connection: Connection) -> None:
     metadata.create_all(connection)
+    adopt_earlier_facts(connection)
 
 
 def _count_model_results(connection: Connection) -> None:
@@ -153,6 +157,11 @@ def _roll_up(connection: Connection) -> None:
     rebuild(connection)
 
 
+def _keep_api_facts(connection: Connection) -> None:
+    metadata.create_all(connection, [kept_facts, kept_model_runs])
+    adopt_earlier_facts(connection)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the first tables", _create_tables),
     Migration(2, "model results counted per invocation", _count_model_results),
@@ -166,6 +175,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(10, "runs ordered by time", _order_runs_by_time),
     Migration(11, "columns for analyses, and roll-ups", _roll_up),
     Migration(12, "CI jobs told by what started their runs", infer_job_kinds),
+    Migration(13, "finished runs as dbt's API gave them", _keep_api_facts),
 )
 
 

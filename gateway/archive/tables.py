@@ -1,8 +1,9 @@
 """The archive's tables. Times are microseconds since 1970; JSON is text; ids of dbt are kept as dbt gave them.
 
-Four kinds of rows: what an orchestrator knows (accounts … runs), what a manifest says (nodes stored once by content,
-manifests as sets of nodes), what happened (results, freshness, catalogs), found by resource and time, and roll-ups of
-what happened (recent_results, resource_months), written in the transaction that writes the results.
+Five kinds of rows: what an orchestrator knows (accounts … runs), what a manifest says (nodes stored once by content,
+manifests as sets of nodes), what happened (results, freshness, catalogs), found by resource and time, roll-ups of
+what happened (recent_results, resource_months), written in the transaction that writes the results, and facts that were
+read from dbt's API (kept_facts, kept_model_runs).
 
 Columns that point to nodes, texts and pieces are no foreign keys: PostgreSQL would look through every row of a table
 for each one that retention removes.
@@ -374,4 +375,25 @@ resource_months = Table(
     Column("resource_id", _Key, primary_key=True, autoincrement=False),
     Column("days", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# Finished runs as dbt's API gave them (see api_facts). `account`: a hash of dbt's addresses and account.
+kept_facts = Table(
+    "kept_facts",
+    metadata,
+    Column("account", String(64), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+kept_model_runs = Table(
+    "kept_model_runs",
+    metadata,
+    Column("account", String(64), primary_key=True),
+    Column("environment_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("unique_id", String(1000), primary_key=True),
+    Column("run_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("ended_at", BigInteger),
 )

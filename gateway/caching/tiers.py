@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from gateway.caching.counts import LookupCounts
 from gateway.caching.derived_cache import DerivedCache
 from gateway.caching.generations import Generations
-from gateway.caching.kept import KeptFacts
+from gateway.caching.history_store import HistoryStore
 from gateway.caching.memory import Memory
 from gateway.caching.shared_facts import SharedFacts
 from gateway.caching.validity import StalePolicy
@@ -32,7 +32,7 @@ class Tiers:
     stale_policy: StalePolicy = field(default_factory=StalePolicy)
     generations: Generations = field(default_factory=Generations)
     shared: SharedFacts | None = None
-    kept: KeptFacts | None = None
+    kept: HistoryStore | None = None
     counts: LookupCounts = field(default_factory=LookupCounts)
     derived: DerivedCache = field(init=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +13,11 @@ class FactSource(StrEnum):
 
     ARCHIVE = "ARCHIVE"
     DISCOVERY = "DISCOVERY"
+
+
+def only_source(sources: Iterable[str]) -> FactSource:
+    """ARCHIVE where all of these are; else DISCOVERY, by which some were read."""
+    return FactSource.ARCHIVE if set(sources) == {FactSource.ARCHIVE} else FactSource.DISCOVERY
 
 
 @dataclass(frozen=True, slots=True)

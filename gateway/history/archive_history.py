@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
 from gateway.archive.applied_state import count_models, models_gone
+from gateway.archive.held_runs import first_runs
 from gateway.archive.reader import ArchiveReader
+from gateway.archive.times import from_micros
+from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import GatewayError
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
@@ -26,26 +31,46 @@ from gateway.history.run_time_reading import read_run_times
 from gateway.services.discovery_history import command_facts_of
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.run_graphs import GraphKey
-from gateway.services.run_history import CommandKey, RunModels, RunParents
+from gateway.services.run_history import CommandKey, HistoryReach, HistorySource, RunModels, RunParents
 from gateway.services.run_nodes import EndedResults, NodeInRun, NodeOutcome, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
+_MOST_ENVIRONMENTS = 10_000
+_BEGIN_SECONDS = 60.0  # retention moves the first run now and then
+
 
 class ArchiveHistory:
     """Reads in threads, see ArchiveReader; see RunHistory for what it answers."""
 
-    source: Final = "ARCHIVE"
+    tells_everything: Final = True
+    counts_models: Final = True
+    may_hold: Final = True
 
     def __init__(self, reader: ArchiveReader) -> None:
         self._reader = reader
+        self._begins: BoundedMap[int, tuple[float, datetime | None]] = BoundedMap(_MOST_ENVIRONMENTS)
+
+    async def held(self, environment_ids: Collection[int]) -> frozenset[int]:
+        """All of them."""
+        return frozenset(environment_ids)
+
+    def source_of_run(self, run_id: int) -> HistorySource:
+        """The same for all."""
+        return "ARCHIVE"
+
+    def reach_of(self, environment_id: int) -> HistoryReach:
+        """Since when the archive holds runs of an environment."""
+        known = self._begins.peek(environment_id)
+        return HistoryReach(("ARCHIVE",), known[1] if known else None)
 
     async def model_runs(
         self, keys: Sequence[HistoryKey], count: int
     ) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
         """Two statements for each environment's thousand models."""
+        await self._read_begins({key.environment_id for key in keys})
         return await self._read(keys, partial(read_model_runs, keys=keys, count=count))
 
     async def run_models(self, keys: Sequence[RunKey], models: int) -> dict[RunKey, RunModels[ModelRun] | GatewayError]:
@@ -91,6 +116,7 @@ class ArchiveHistory:
         self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope
     ) -> dict[int, MeanRuntimes | GatewayError]:
         """Two statements for all environments."""
+        await self._read_begins(environment_ids)
         work = partial(read_means, environment_ids=environment_ids, last_runs=last_runs, scope=scope)
         return await self._read(environment_ids, work)
 
@@ -109,6 +135,20 @@ class ArchiveHistory:
     async def run_times(self, keys: Sequence[RunTimesKey]) -> dict[RunTimesKey, TimedRuns | GatewayError]:
         """One statement for the environments of a window."""
         return await self._read(keys, partial(read_run_times, keys=keys))
+
+    async def _read_begins(self, environment_ids: Collection[int]) -> None:
+        """One statement for the environments whose first run nobody has looked for lately."""
+        now = time.monotonic()
+        known = {one: self._begins.peek(one) for one in environment_ids}
+        missing = [one for one, begin in known.items() if begin is None or now - begin[0] > _BEGIN_SECONDS]
+        if not missing:
+            return
+        try:
+            begins = await self._reader.read(partial(first_runs, environment_ids=missing))
+        except GatewayError:
+            return  # the question itself meets the same
+        for one in missing:
+            self._begins.put(one, (now, from_micros(begins[one]) if one in begins else None))
 
     async def _read(self, keys: Sequence[K], work: Callable[[Connection], Mapping[K, V]]) -> dict[K, V | GatewayError]:
         """What `work` reads under these keys; where the archive cannot be read, why."""

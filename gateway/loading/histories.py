@@ -52,21 +52,28 @@ class RunsToRead:
 
 async def read_histories(services: Services, keys: Sequence[HistoryKey], count: int) -> Histories:
     """The newest `count` runs of each model, newest first, by any job of its environment."""
-    if services.figures.are_known:
+    if services.figures.count_models:
         # An archive has no documents that could be spared.
         return await services.models.histories(keys, count)
     missing = await services.models.missing_histories(keys, count)
     by_environment: dict[int, list[HistoryKey]] = {}
     for key in missing:
         by_environment.setdefault(key.environment_id, []).append(key)
+    for environment_id in await services.models.held(by_environment):
+        del by_environment[environment_id]
     by_run = await gather(
         _by_run(services, environment_id, some, count) for environment_id, some in by_environment.items()
     )
     histories: Histories = {key: runs for some in by_run for key, runs in some.items()}
     rest = [key for key in keys if key not in histories]
     read = await _by_model(services, rest, count)
-    await note_cut_histories(services, read, count)
+    by_dbt = {key: runs for key, runs in read.items() if _is_read_of_dbt(services, key)}
+    await note_cut_histories(services, by_dbt, count)
     return histories | read
+
+
+def _is_read_of_dbt(services: Services, key: HistoryKey) -> bool:
+    return "DISCOVERY" in services.history.reach_of(key.environment_id).sources
 
 
 async def _by_model(services: Services, keys: Sequence[HistoryKey], count: int) -> Histories:

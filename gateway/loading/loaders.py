@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import GatewayError, UpstreamRejected
-from gateway.hierarchy.basis import FactSource
+from gateway.hierarchy.basis import FactSource, only_source
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.history import CommandFacts, Commands, HistoryScope
 from gateway.hierarchy.ids import IdScope
@@ -195,8 +195,16 @@ class Loaders:
 
     @property
     def history_source(self) -> FactSource:
-        """Where finished runs are read."""
-        return FactSource.ARCHIVE if self._services.figures.are_known else FactSource.DISCOVERY
+        """Where it is read what whole stretches of time hold."""
+        return FactSource.ARCHIVE if self._services.figures.count_models else FactSource.DISCOVERY
+
+    def source_of_runs(self, runs: Iterable[Run]) -> FactSource:
+        """Where what these runs did was read: in the archive all of it, or through dbt's API."""
+        return only_source(self._services.history.source_of_run(run.id) for run in runs)
+
+    def source_of_history(self, environment_id: int) -> FactSource:
+        """The same of the histories of an environment."""
+        return only_source(self._services.history.reach_of(environment_id).sources)
 
     @property
     def runtimes_only(self) -> bool:
@@ -222,13 +230,11 @@ class Loaders:
     async def mean_runtimes(
         self, projects: Sequence[Project], last_runs: int, scope: HistoryScope
     ) -> list[MeanRuntimes | GatewayError] | None:
-        """Means over the last runs of every model of each project; None where there is no archive to add them up."""
-        if not self._services.figures.are_known:
-            return None
+        """Means over the last runs of every model of each project; None where no archive adds all of them up."""
         means = await self._services.figures.mean_runtimes(
             [project.environment_id for project in projects], last_runs, scope
         )
-        return [means[project.environment_id] for project in projects]
+        return None if means is None else [means[project.environment_id] for project in projects]
 
     async def model_count(self, project: Project) -> int:
         """How many models a project's environment has: counted in the archive, or by reading them."""
@@ -240,8 +246,8 @@ class Loaders:
 
     async def is_whole(self, model: Model, runs: tuple[ModelRun, ...], count: int) -> bool:
         """Whether a history of which `count` runs were asked for has ended, and was not cut."""
-        if len(runs) < count and not self._services.figures.are_known:
-            key = HistoryKey(model.environment_id, model.unique_id)
+        key = HistoryKey(model.environment_id, model.unique_id)
+        if len(runs) < count and "DISCOVERY" in self._services.history.reach_of(key.environment_id).sources:
             await note_cut_histories(self._services, {key: runs}, count, POSSIBLE)
         return len(runs) < count and not self._services.models.history_limit.cuts(len(runs))
 
@@ -333,12 +339,13 @@ class Loaders:
 
     def _begin_models(self, topology: Topology) -> None:
         projection = self._projection
-        if projection.all_models_of is not None and not (projection.by_figures and self._services.figures.are_known):
+        by_figures = projection.by_figures and self._services.figures.may_tell_means
+        if projection.all_models_of is not None and not by_figures:
             soon = environments_of(topology, projection.all_models_of)
             self._services.models.begin(soon, projection.optional_fields, runtimes_only=projection.runtimes_only)
 
     async def _load_model_counts(self, projects: list[Project]) -> Mapping[Project, int | GatewayError]:
-        if self._services.figures.are_known:
+        if self._services.figures.count_models:
             known = await self._services.figures.model_counts([project.environment_id for project in projects])
             return {project: known[project.environment_id] for project in projects}
         read = await self._models.load_all([ModelsRequest(project, None) for project in projects])

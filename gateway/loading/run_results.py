@@ -183,11 +183,11 @@ class RunResultLoaders:
         self, keys: Sequence[ExecutionsKey]
     ) -> Mapping[ExecutionsKey, Executions | GatewayError] | None:
         """What each environment executed in a window of time; None where there is no archive that tells it."""
-        return await self._figures.executions(keys) if self._figures.are_known else None
+        return await self._figures.executions(keys) if self._figures.count_models else None
 
     async def run_times(self, keys: Sequence[RunTimesKey]) -> Mapping[RunTimesKey, TimedRuns | GatewayError] | None:
         """When the runs of each environment were created, started and ended; None where there is no archive."""
-        return await self._figures.run_times(keys) if self._figures.are_known else None
+        return await self._figures.run_times(keys) if self._figures.count_models else None
 
     def may_look_back(self) -> bool:
         """Whether the histories of what an unknown id may name are read: for the first hundred ids of a request. Each
@@ -201,7 +201,7 @@ class RunResultLoaders:
         return await self._seen.load(environment_id)
 
     async def _load_seen(self, environment_ids: list[int]) -> Mapping[int, frozenset[str] | GatewayError]:
-        if self._figures.are_known:
+        if self._figures.count_models:
             return await self._figures.models_gone(environment_ids)
         names = await gather(self._seen_in_runs(environment_id) for environment_id in environment_ids)
         return dict(zip(environment_ids, names, strict=True))

@@ -85,7 +85,7 @@ async def run_steps(
         return None
     threads = await _threads(context, graph, timed)
     missing = _missing(context, graph, len(executed) - len(timed))
-    basis = Basis(context.loaders.history_source, 1, run.start_time, tuple(missing))
+    basis = Basis(context.loaders.source_of_runs([run]), 1, run.start_time, tuple(missing))
     return await aside(len(timed), lambda: _steps_of(run, timed, graph, threads, basis))
 
 

@@ -119,7 +119,7 @@ async def compare(context: FieldContext, run: Run, to: Baseline, run_id: int | N
         for what in (found.basis.missing if found else ("times",))
     ]
     began = [one.start_time for one in (run, base) if one.start_time]
-    basis = Basis(context.loaders.history_source, 2, min(began, default=None), tuple(missing))
+    basis = Basis(context.loaders.source_of_runs([run, base]), 2, min(began, default=None), tuple(missing))
     return RunComparison(base, difference, tuple(differences), basis)
 
 

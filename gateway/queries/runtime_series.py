@@ -129,7 +129,9 @@ async def _series(
     undated = sum(point.ended_at is None for point in points)
     lacking = [*missing, *([f"times of {undated} runs"] if undated else [])]
     began = [point.start_time for point in points if point.start_time is not None]
-    basis = Basis(context.loaders.history_source, len(points), min(began, default=None), tuple(lacking))
+    basis = Basis(
+        context.loaders.source_of_history(owner.environment_id), len(points), min(began, default=None), tuple(lacking)
+    )
     return analysed(owner, points, basis)
 
 

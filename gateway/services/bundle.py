@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from gateway.caching.counts import LookupCounts
 from gateway.caching.generations import Generations
-from gateway.caching.kept import KeptFacts
+from gateway.caching.history_store import HistoryStore
 from gateway.caching.memory import Memory
 from gateway.caching.redis_client import RedisClient
 from gateway.caching.shared_facts import SharedFacts
@@ -21,6 +21,7 @@ from gateway.services.admin.admin_api import AdminApi
 from gateway.services.admin.admin_facts import AdminFacts
 from gateway.services.admin.admin_service import AdminService
 from gateway.services.admin.configured import ConfiguredProject
+from gateway.services.admin.ended_runs import EndedRuns
 from gateway.services.admin.inferred_admin import Discovery, InferredAdmin
 from gateway.services.admin.permitted_admin import PermittedAdmin
 from gateway.services.base_query import BaseQuery
@@ -51,6 +52,9 @@ _LEAST_READING_SECONDS = 30.0
 _NOTHING_WANTED = nullcontext()
 
 
+MakeHistory = Callable[[DiscoveryHistory, EndedRuns], RunHistory]
+
+
 @dataclass(frozen=True, slots=True)
 class Upstream:
     """Where dbt is: the transport, Discovery's full address, the Admin API's host, the account.
@@ -59,8 +63,9 @@ class Upstream:
     one they say which environments are production and staging.
     `account_key` tells the account of this dbt from any other, and from whatever is served in the place of dbt Cloud:
     what is shared and kept lies under it. `link` is the way to the Redis that replicas share. `calls_per_operation` is
-    how many requests one operation may cause, to which the transport keeps; None: any number. `history` tells
-    of finished runs in Discovery's place. `cost_rate` is what its time costs, for estimates.
+    how many requests one operation may cause, to which the transport keeps; None: any number. `make_history` makes what
+    tells of finished runs in Discovery's place, `kept` is where those that were read outlive the process. `notes` are
+    what all answers lack. `cost_rate` is what its time costs, for estimates.
     """
 
     transport: HttpTransport
@@ -72,7 +77,9 @@ class Upstream:
     account_key: str = ""
     link: RedisClient | None = None
     calls_per_operation: int | None = None
-    history: RunHistory | None = None
+    make_history: MakeHistory | None = None
+    kept: HistoryStore | None = None
+    notes: tuple[UpstreamNote, ...] = ()
     cost_rate: CostRate | None = None
 
 
@@ -101,6 +108,7 @@ class Services:
     """Everything that can be asked of dbt, and of the archive where there is one. `notes` are what all answers lack."""
 
     environments: EnvironmentService
+    history: RunHistory
     figures: RunFigures
     models: ModelService
     jobs: JobService
@@ -141,12 +149,11 @@ async def open_services(
     clock: Callable[[], float] = time.monotonic,
     *,
     shared: SharedFacts | None = None,
-    kept: KeptFacts | None = None,
     counts: LookupCounts | None = None,
 ) -> AsyncIterator[Services]:
     """The services over one upstream (see build_services); leaving the block closes its connections."""
     async with open_query(upstream, clock) as query:
-        services = build_services(query, upstream, policy, clock, shared=shared, kept=kept, counts=counts)
+        services = build_services(query, upstream, policy, clock, shared=shared, counts=counts)
         services.invalidation.listen()
         try:
             yield services
@@ -172,29 +179,30 @@ def build_services(
     clock: Callable[[], float] = time.monotonic,
     *,
     shared: SharedFacts | None = None,
-    kept: KeptFacts | None = None,
     counts: LookupCounts | None = None,
 ) -> Services:
     """Services that know nothing yet, over an open session; `clock` tells the seconds by which facts grow old.
 
-    `shared` is what replicas share, `kept` what outlives the process; whoever opened them closes them. `counts` takes
-    in where facts were found, beside those of other services.
+    `shared` is what replicas share. `counts` takes in where facts were found, beside those of other services.
     """
     interval = policy.revision_interval
-    tiers = _tiers(policy, clock, shared, kept, counts or LookupCounts())
+    tiers = _tiers(policy, clock, shared, upstream.kept, counts or LookupCounts())
     events = EventBus()
     environments = EnvironmentService(query, interval, tiers, events)
-    history = upstream.history or DiscoveryHistory(query, reads_commands=upstream.admin_url is None)
+    api = _admin_api(upstream)
+    by_dbt = DiscoveryHistory(query, reads_commands=api is None)
+    history = upstream.make_history(by_dbt, EndedRuns(api)) if upstream.make_history else by_dbt
     models = ModelService(query, environments, tiers, history)
     jobs = JobService(history, interval, tiers)
-    admin = _admin(upstream, policy, Discovery(query, environments, models, jobs, tiers), tiers, history)
+    admin = _admin(upstream, api, policy, Discovery(query, environments, models, jobs, tiers), by_dbt.read_commands)
     invalidation = Invalidation(environments, jobs, admin, events, tiers)
     return Services(
         environments=environments,
+        history=history,
         models=models,
         jobs=jobs,
         arguments=InvocationArguments(history, tiers),
-        figures=RunFigures(history, environments, tiers),
+        figures=RunFigures(history, environments, tiers, interval),
         lineage=LineageService(query, environments, tiers),
         groups=GroupService(query, environments, tiers),
         sources=SourceService(query, environments, tiers),
@@ -206,7 +214,7 @@ def build_services(
         poller=ChangePoller(environments, admin, invalidation, tiers, interval),
         least_max_age=policy.least_max_age,
         upstream_status=upstream.status,
-        notes=query.notes,
+        notes=lambda: (*query.notes(), *upstream.notes),
         cost_rate=upstream.cost_rate,
     )
 
@@ -215,7 +223,7 @@ def _tiers(
     policy: CachePolicy,
     clock: Callable[[], float],
     shared: SharedFacts | None,
-    kept: KeptFacts | None,
+    kept: HistoryStore | None,
     counts: LookupCounts,
 ) -> Tiers:
     return Tiers(
@@ -229,21 +237,21 @@ def _tiers(
     )
 
 
+def _admin_api(upstream: Upstream) -> AdminApi | None:
+    if upstream.admin_url is None:
+        return None
+    return AdminApi(upstream.transport, upstream.admin_url, upstream.account_id, upstream.calls_per_operation)
+
+
 def _admin(
-    upstream: Upstream, policy: CachePolicy, discovery: Discovery, tiers: Tiers, history: RunHistory
+    upstream: Upstream, api: AdminApi | None, policy: CachePolicy, discovery: Discovery, began: Callable[[], None]
 ) -> PermittedAdmin | InferredAdmin:
-    seconds = policy.topology_seconds
+    seconds, tiers = policy.topology_seconds, discovery.tiers
 
     def infer(projects: Callable[[], Sequence[ConfiguredProject]]) -> InferredAdmin:
         return InferredAdmin(upstream.account_id, projects, discovery, seconds, tiers)
 
-    if upstream.admin_url is None:
+    if api is None:
         return infer(lambda: upstream.projects)
-    api = AdminApi(upstream.transport, upstream.admin_url, upstream.account_id, upstream.calls_per_operation)
     admin = AdminService(api, seconds, policy.revision_interval, tiers, upstream.projects)
-    began = history.read_commands if isinstance(history, DiscoveryHistory) else _nothing
     return PermittedAdmin(admin, infer, upstream.projects, seconds=seconds, clock=tiers.clock, began=began)
-
-
-def _nothing() -> None:
-    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -22,11 +22,13 @@ from gateway.services.discovery_types import JobArguments, JobModels, JobOutline
 from gateway.services.mapping import Share, to_built_model, to_model_run
 from gateway.services.models.model_histories import MODEL_RUN_FIELDS, HistoryKey, read_histories
 from gateway.services.run_graphs import GraphKey, read_graphs
-from gateway.services.run_history import CommandKey, RunModels
+from gateway.services.run_history import CommandKey, HistoryReach, HistorySource, RunModels
 from gateway.services.run_nodes import NodeInRun, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey, read_rows, runs_per_document
 
 _COMMANDS_PER_DOCUMENT = 100
+
+_UNKNOWN_REACH = HistoryReach(("DISCOVERY",))
 
 _ARGUMENTS = BatchOperation("InvocationArguments", "fragment A on ModelNode { args }", JobArguments, nullable=True)
 
@@ -58,7 +60,9 @@ class DiscoveryHistory:
     `reads_commands`: whether each command of a run is read too, for the run's times, where no Admin API tells them.
     """
 
-    source: Final = "DISCOVERY"
+    tells_everything: Final = False
+    counts_models: Final = False
+    may_hold: Final = False
 
     def __init__(self, query: BaseQuery, *, reads_commands: bool = False) -> None:
         self._query = query
@@ -67,6 +71,18 @@ class DiscoveryHistory:
     def read_commands(self) -> None:
         """From now on each command of a run is read too."""
         self._reads_commands = True
+
+    async def held(self, environment_ids: Collection[int]) -> frozenset[int]:
+        """None of them."""
+        return frozenset()
+
+    def source_of_run(self, run_id: int) -> HistorySource:
+        """The same for all."""
+        return "DISCOVERY"
+
+    def reach_of(self, environment_id: int) -> HistoryReach:
+        """The same for all."""
+        return _UNKNOWN_REACH
 
     async def model_runs(
         self, keys: Sequence[HistoryKey], count: int

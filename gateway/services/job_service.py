@@ -18,7 +18,7 @@ from gateway.hierarchy.run_graph import RunGraph
 from gateway.services.mapping import weigh_runs
 from gateway.services.node_mapping import weigh_nodes, weigh_parents
 from gateway.services.run_graphs import GraphKey, weigh_graph
-from gateway.services.run_history import RunHistory, RunModels, RunParents
+from gateway.services.run_history import HistorySource, RunHistory, RunModels, RunParents
 from gateway.services.run_nodes import EndedResults, NodeGroup, NodeInRun, NodeOutcome, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey
 from gateway.telemetry.upstream_note import UpstreamNote
@@ -50,11 +50,12 @@ _LONGEST_PAUSE = 3600.0
 @dataclass(frozen=True, slots=True)
 class _RunFact(Generic[R]):
     """`final`: the run had finished and was ingested when it was read, so that it will not change. `tries`: how often
-    before a finished run was asked for and had no metadata."""
+    before a finished run was asked for and had no metadata. `source`: where it was read."""
 
     value: R
     final: bool
     tries: int = 0
+    source: HistorySource = "DISCOVERY"
 
 
 Read = Callable[[list[K]], Awaitable[Mapping[K, R | GatewayError]]]
@@ -173,7 +174,7 @@ class JobService:
     @property
     def tells_everything(self) -> bool:
         """Whether hooks, unit tests, functions and exports, steps and numbers of rows are told too."""
-        return self._history.source == "ARCHIVE"
+        return self._history.tells_everything
 
     def invalidate(self, key: RunKey) -> None:
         """Has a run read again when it is asked for."""
@@ -206,7 +207,9 @@ class JobService:
         async def fetch(missing: list[K]) -> Mapping[K, _RunFact[R] | GatewayError]:
             found = await read(missing)
             return {
-                key: one if isinstance(one, GatewayError) else _fact(one, key in finished, cache.peek(key))
+                key: one
+                if isinstance(one, GatewayError)
+                else _fact(one, key in finished, cache.peek(key), self._history.source_of_run(key.run_id))
                 for key, one in found.items()
             }
 
@@ -215,9 +218,10 @@ class JobService:
                 return FINAL
             return for_seconds(fact.read_at, min(_LONGEST_PAUSE, self._interval * 2**fact.value.tries), now)
 
-        current_usage().environments.add(ACCOUNT)
-        current_usage().history_sources.add(self._history.source)
+        usage = current_usage()
+        usage.environments.add(ACCOUNT)
         facts = await cache.get_many(keys, fetch, validate)
+        usage.history_sources.update(fact.source for fact in facts.values() if isinstance(fact, _RunFact))
         _note_missing({key: fact for key, fact in facts.items() if key in finished})
         return {key: fact.value if isinstance(fact, _RunFact) else fact for key, fact in facts.items()}
 
@@ -249,7 +253,8 @@ def _is_final(fact: _RunFact[R]) -> bool:
     return fact.final
 
 
-def _fact(value: R, finished: bool, before: Fact[_RunFact[R]] | None) -> _RunFact[R]:
+def _fact(value: R, finished: bool, before: Fact[_RunFact[R]] | None, source: HistorySource) -> _RunFact[R]:
     final = finished and value.ingested
     missing_again = finished and not value.ingested and before is not None and not before.value.value.ingested
-    return _RunFact(value, final, min(before.value.tries + 1, 20) if missing_again and before else 0)
+    tries = min(before.value.tries + 1, 20) if missing_again and before else 0
+    return _RunFact(value, final, tries, source)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from gateway.caching.facts import FactsCache, Kind
 from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
-from gateway.caching.validity import Validity
+from gateway.caching.validity import Validity, for_seconds
 from gateway.errors import GatewayError
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import HistoryScope
@@ -16,7 +18,7 @@ from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.run_times import RunTimesKey, TimedRuns
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.revisioned import Revisioned, Stamped
-from gateway.services.run_history import RunHistory
+from gateway.services.run_history import HistoryReach, RunHistory
 from gateway.telemetry.usage import current_usage
 
 W = TypeVar("W", ExecutionsKey, RunTimesKey)
@@ -31,20 +33,31 @@ class _MeansKey(NamedTuple):
     scope: HistoryScope
 
 
+@dataclass(frozen=True, slots=True)
+class _MeansFact:
+    """`means` is None where the history of every model would have to be read for them."""
+
+    means: MeanRuntimes | None
+    revision: datetime | None
+    reach: HistoryReach
+
+
 class RunFigures:
     """Figures of the models of environments, each valid while its environment's revision stands.
 
-    `are_known` is False where the history has none (see RunHistory).
+    `count_models` is False where models have to be read to be counted, `may_tell_means` where histories have to be read
+    for each mean.
     """
 
-    def __init__(self, history: RunHistory, environments: EnvironmentService, tiers: Tiers) -> None:
+    def __init__(self, history: RunHistory, environments: EnvironmentService, tiers: Tiers, interval: float) -> None:
         self._history = history
         self._environments = environments
-        means: Kind[_MeansKey, Stamped[MeanRuntimes]] = Kind(
-            "means", lambda fact: _weigh(fact.value), lambda key: key.environment_id, 0.0
+        self._clock, self._interval = tiers.clock, interval
+        means: Kind[_MeansKey, _MeansFact] = Kind(
+            "means", lambda fact: 100 if fact.means is None else _weigh(fact.means), lambda key: key.environment_id, 0.0
         )
         counts: Kind[int, int] = Kind("model count", environment_of=lambda one: one)
-        self._means: FactsCache[_MeansKey, Stamped[MeanRuntimes]] = FactsCache(tiers, means)
+        self._means: FactsCache[_MeansKey, _MeansFact] = FactsCache(tiers, means)
         self._counts: Revisioned[int] = Revisioned(environments, self._count_models, tiers, counts)
         gone: Kind[int, tuple[str, ...]] = Kind(
             "models gone", lambda found: 100 + sum(map(len, found)) + 60 * len(found), lambda one: one
@@ -58,42 +71,58 @@ class RunFigures:
             "run times", lambda fact: 500 + 280 * len(fact.value.runs), lambda key: key.environment_id, 0.0
         )
         self._run_times: FactsCache[RunTimesKey, Stamped[TimedRuns]] = FactsCache(tiers, timed)
-        self.are_known = history.source == "ARCHIVE"
+        self.count_models = history.counts_models
+        self.may_tell_means = history.may_hold
 
     async def mean_runtimes(
         self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope
-    ) -> dict[int, MeanRuntimes | GatewayError]:
+    ) -> dict[int, MeanRuntimes | GatewayError] | None:
         """See RunHistory. Of environments that have changed the means are added up anew, all of them together."""
-        current_usage().history_sources.add(self._history.source)
+        if not self.may_tell_means:
+            return None
+        usage = current_usage()
         readable, failed = await self._environments.sorted_out(environment_ids)
 
-        async def fetch(missing: list[_MeansKey]) -> Mapping[_MeansKey, Stamped[MeanRuntimes] | GatewayError]:
+        async def fetch(missing: list[_MeansKey]) -> Mapping[_MeansKey, _MeansFact | GatewayError]:
             found = await self._history.mean_runtimes([key.environment_id for key in missing], last_runs, scope) or {}
-            read: dict[_MeansKey, Stamped[MeanRuntimes] | GatewayError] = {}
+            read: dict[_MeansKey, _MeansFact | GatewayError] = {}
             for key in missing:
-                means = found[key.environment_id]
+                means, reach = found.get(key.environment_id), self._history.reach_of(key.environment_id)
                 revision = readable[key.environment_id].revision
-                read[key] = means if isinstance(means, GatewayError) else Stamped(means, revision)
+                read[key] = means if isinstance(means, GatewayError) else _MeansFact(means, revision, reach)
             return read
 
-        def validate(key: _MeansKey, fact: Fact[Stamped[MeanRuntimes]]) -> Validity:
+        now = self._clock()
+
+        def validate(key: _MeansKey, fact: Fact[_MeansFact]) -> Validity:
+            if fact.value.means is None:
+                # The archive may have caught up with dbt meanwhile, whose state need not change for it.
+                return for_seconds(fact.read_at, self._interval, now)
             return readable[key.environment_id].validate(fact.value.revision)
 
         keys = [_MeansKey(one, last_runs, scope) for one in readable]
         facts = await self._means.get_many(keys, fetch, validate)
         answers: dict[int, MeanRuntimes | GatewayError] = dict(failed)
         for key, fact in facts.items():
-            answers[key.environment_id] = fact if isinstance(fact, GatewayError) else fact.value
+            if isinstance(fact, GatewayError):
+                answers[key.environment_id] = fact
+            elif fact.means is None:
+                return None
+            else:
+                answers[key.environment_id] = fact.means
+        for fact in facts.values():
+            if isinstance(fact, _MeansFact):
+                usage.read_history(fact.reach.sources, fact.reach.since)
         return answers
 
     async def model_counts(self, environment_ids: Sequence[int]) -> dict[int, int | GatewayError]:
         """See RunHistory."""
-        current_usage().history_sources.add(self._history.source)
+        current_usage().history_sources.add("ARCHIVE")
         return await self._counts.get(environment_ids)
 
     async def models_gone(self, environment_ids: Sequence[int]) -> dict[int, frozenset[str] | GatewayError]:
         """See RunHistory."""
-        current_usage().history_sources.add(self._history.source)
+        current_usage().history_sources.add("ARCHIVE")
         found = await self._gone.get(environment_ids)
         return {one: names if isinstance(names, GatewayError) else frozenset(names) for one, names in found.items()}
 
@@ -108,7 +137,7 @@ class RunFigures:
     async def _of_windows(
         self, cache: FactsCache[W, Stamped[V]], keys: Sequence[W], read: ReadWindows[W, V]
     ) -> dict[W, V | GatewayError]:
-        current_usage().history_sources.add(self._history.source)
+        current_usage().history_sources.add("ARCHIVE" if self.count_models else "DISCOVERY")
         readable, failed = await self._environments.sorted_out(list({key.environment_id for key in keys}))
 
         async def fetch(missing: list[W]) -> Mapping[W, Stamped[V] | GatewayError]:

@@ -1,14 +1,15 @@
 """The one interface for what happened: finished runs, and what each node did in them.
 
-Two answer it: Discovery, document by document (DiscoveryHistory), and an archive, by SQL (see the room `history`). The
-same question gives the same answer where both hold the same runs. Neither keeps anything: what is read here is cached
-by the services, alike for both.
+Discovery answers it document by document (DiscoveryHistory), an archive by SQL, and an archive beside dbt Cloud as far
+as it goes (see the room `history`). The same question gives the same answer where both hold the same runs. None keeps
+anything: what is read here is cached by the services, alike for all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from gateway.errors import GatewayError
@@ -25,6 +26,18 @@ from gateway.services.run_nodes import EndedResults, NodeInRun, NodeOutcome, Nod
 from gateway.services.run_rows import RunKey
 
 T = TypeVar("T")
+
+HistorySource = Literal["ARCHIVE", "DISCOVERY"]
+"""What `extensions.gateway` calls where finished runs were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryReach:
+    """Where an environment's histories were read, and since when they hold every run; None: that is not known, as dbt
+    keeps two months, and of a model its last runs."""
+
+    sources: tuple[HistorySource, ...]
+    since: datetime | None = None
 
 
 class CommandKey(NamedTuple):
@@ -60,8 +73,26 @@ class RunHistory(Protocol):
     """What happened. What cannot be read is an error in its place."""
 
     @property
-    def source(self) -> Literal["ARCHIVE", "DISCOVERY"]:
-        """What `extensions.gateway` calls it."""
+    def tells_everything(self) -> bool:
+        """Whether hooks, unit tests, functions and exports, steps and numbers of rows are told of every run, and
+        whether what failed can be asked for apart."""
+
+    @property
+    def counts_models(self) -> bool:
+        """Whether models are counted, and those that are gone listed, without reading each."""
+
+    @property
+    def may_hold(self) -> bool:
+        """Whether `held` may name an environment."""
+
+    async def held(self, environment_ids: Collection[int]) -> frozenset[int]:
+        """The environments whose histories and means are told by SQL: no document can be spared by reading runs."""
+
+    def source_of_run(self, run_id: int) -> HistorySource:
+        """Where what was last read of a run came from."""
+
+    def reach_of(self, environment_id: int) -> HistoryReach:
+        """Where the histories of an environment last came from. Asks nobody."""
 
     async def model_runs(
         self, keys: Sequence[HistoryKey], count: int
@@ -109,7 +140,7 @@ class RunHistory(Protocol):
         self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope
     ) -> Mapping[int, MeanRuntimes | GatewayError] | None:
         """The mean of the last `last_runs` runs that count, for every model of each environment; None where the
-        history of every model would have to be read for it."""
+        history of every model of one would have to be read for it."""
 
     async def model_counts(self, environment_ids: Sequence[int]) -> Mapping[int, int | GatewayError] | None:
         """How many models each environment has; None where all of them would have to be read for it."""

@@ -37,8 +37,8 @@ class TokenTransport:
 
 
 def upstream_of(upstream: Upstream, token: SecretStr) -> Upstream:
-    """The same upstream, asked with this token."""
-    return replace(upstream, transport=TokenTransport(upstream.transport, token))
+    """The same upstream, asked with this token, without the archive: what that holds others may have been shown."""
+    return replace(upstream, transport=TokenTransport(upstream.transport, token), make_history=None, kept=None)
 
 
 def hash_of_token(token: SecretStr) -> str:

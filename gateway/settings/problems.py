@@ -20,6 +20,14 @@ from gateway.errors import ConfigurationError
 PREFIX = "GATEWAY_"
 _LONGEST_VALUE = 60
 
+RENAMED = {
+    "history_url": (
+        "archive_url replaces it: name the same database there, it is taken over with all runs that are kept in it "
+        "(docs/freshness.md)."
+    )
+}
+"""Settings of earlier versions, and what to do."""
+
 UNSIGNED = (
     "cache_url is set, but nothing to sign shared facts with: whoever reaches Redis could forge them. Set "
     "GATEWAY_CACHE_SECRET to one secret for all replicas."
@@ -56,9 +64,19 @@ def refuse_unknown(environment: Iterable[str], fields: Iterable[str]) -> None:
     known = {f"{PREFIX}{name.upper()}" for name in fields}
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in known:
-            raise ConfigurationError(
-                f"{name} is no setting of the gateway. {_hint(get_close_matches(name, known, n=1))}"
-            )
+            renamed = RENAMED.get(name.removeprefix(PREFIX).lower())
+            hint = renamed or _hint(get_close_matches(name, known, n=1))
+            raise ConfigurationError(f"{name} is no setting of the gateway. {hint}")
+
+
+def deny_local(archive_url: SecretStr | None, pass_through_tokens: bool) -> None:
+    """Raises ConfigurationError for what only means something where dbt Cloud is served."""
+    if archive_url is not None:
+        raise ConfigurationError(
+            "archive_url stands beside dbt Cloud, but no discovery_url is set: an archive to serve is store_url."
+        )
+    if pass_through_tokens:
+        raise ConfigurationError("pass_through_tokens is set, but no discovery_url: local runs take no dbt tokens.")
 
 
 def _explained(problem: Mapping[str, Any], fields: Mapping[str, FieldInfo], given: Given) -> str:
@@ -71,7 +89,7 @@ def _explained(problem: Mapping[str, Any], fields: Mapping[str, FieldInfo], give
     place = given.place_of(name, others, rest)
     if problem["type"] == "extra_forbidden":
         close = [] if rest else get_close_matches(name, fields, n=1)
-        return f"{place} is no setting of the gateway. {_hint(close)}"
+        return f"{place} is no setting of the gateway. {RENAMED.get(name) or _hint(close)}"
     shown = _shown(problem["input"], is_secret=name not in fields or _is_secret(fields[name]))
     meaning = "" if rest or name not in fields else f" Its meaning: {fields[name].description}"
     return f"{place}{shown}: {message}.{meaning}"

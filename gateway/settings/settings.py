@@ -30,7 +30,7 @@ from gateway.settings.entries import (
     problem_with_keys,
 )
 from gateway.settings.prices import PriceSettings
-from gateway.settings.problems import UNSIGNED, Given, explain_settings, problem_with_tables, refuse_unknown
+from gateway.settings.problems import UNSIGNED, Given, deny_local, explain_settings, problem_with_tables, refuse_unknown
 
 Seconds = Annotated[float, Field(gt=0)]
 SecondsOrNever = Annotated[float, Field(ge=0)]
@@ -117,9 +117,7 @@ class Settings(PriceSettings):
     history_source: Literal["archive", "discovery"] = Field(
         default="archive", description="Where finished runs are read: archive, if one is served; or discovery, the API."
     )
-    history_url: SecretStr | None = Field(
-        default=None, description="SQL database that keeps finished runs beyond dbt's two months, e.g. sqlite:///h.db."
-    )
+    archive_url: SecretStr | None = Field(default=None, description="SQL archive of finished runs beside dbt Cloud.")
     webhook_secret: SecretStr | None = Field(default=None, description="Secret of dbt's webhook; unset: no webhooks.")
     webhook_window_seconds: Seconds = Field(default=600.0, description="Seconds a webhook's own time may be off ours.")
     cache_bytes: int = Field(
@@ -384,8 +382,7 @@ def _check_consistency(settings: Settings) -> None:
     if settings.cache_url is not None and not settings.sharing_secret:
         raise ConfigurationError(UNSIGNED)
     if not settings.uses_dbt_cloud:
-        if settings.pass_through_tokens:
-            raise ConfigurationError("pass_through_tokens is set, but no discovery_url: local runs take no dbt tokens.")
+        deny_local(settings.archive_url, settings.pass_through_tokens)
         return
     if settings.artifacts or settings.store_url:
         raise ConfigurationError("discovery_url is set beside artifacts or store_url: serve dbt Cloud or local runs.")

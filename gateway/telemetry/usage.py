@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct, field
@@ -25,7 +26,8 @@ class Usage(Struct):
     in it, 0 among them for the account's lists; `stale` that some may be out of date, for `stale_reasons`. `known` are
     the places of the facts that were in memory: each counts once, however often it was looked up. Who does not
     `sees_all` is not told how the shared cache was used: by that they would learn what happens in what is hidden.
-    `history_sources` names what told of finished runs: ARCHIVE, DISCOVERY. `upstream_notes` are what dbt did not tell.
+    `history_sources` names what told of finished runs: ARCHIVE, DISCOVERY; `history_since` is the time since which all
+    histories behind the answer hold every run, None where that is not known. `upstream_notes`: what dbt did not tell.
     """
 
     discovery_requests: int = 0
@@ -49,6 +51,7 @@ class Usage(Struct):
     known: set[tuple[int, Hashable]] = field(default_factory=set)
     sees_all: bool = True
     history_sources: set[str] = field(default_factory=set)
+    history_since: datetime | None = None
     upstream_notes: set[UpstreamNote] = field(default_factory=set)
 
     def found_at(self, place: tuple[int, Hashable]) -> None:
@@ -63,7 +66,7 @@ class Usage(Struct):
         self.known |= other.known
         self.cache_hits += len(self.known) - before
         self.environments |= other.environments
-        self.history_sources |= other.history_sources
+        self.read_history(other.history_sources, other.history_since)
         self.upstream_notes |= other.upstream_notes
         if other.incomplete or other.notes or other.stale:
             self.incomplete += other.incomplete
@@ -85,6 +88,12 @@ class Usage(Struct):
             self.oldest_confirmation = confirmed_at
         if until < self.valid_until:
             self.valid_until = until
+
+    def read_history(self, sources: Iterable[str], since: datetime | None) -> None:
+        """Notes where histories behind the answer were read, and since when they hold every run if that is known."""
+        self.history_sources.update(sources)
+        if since is not None and (self.history_since is None or since > self.history_since):
+            self.history_since = since
 
     def used_stale_fact(self, reason: str, environment_id: int | None) -> None:
         """Notes that a fact behind the answer may be out of date: why, and whose it is."""
@@ -121,6 +130,7 @@ class Usage(Struct):
             "notes": self._notes(),
             "inferred": list(self.inferred),
             "historySources": sorted(self.history_sources),
+            "historySince": self.history_since and self.history_since.isoformat().replace("+00:00", "Z"),
         }
 
     def _notes(self) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -31,6 +32,7 @@ from gateway.services.resilience.shared_token_bucket import SharedBuckets
 from gateway.services.transport.http_transport import AiohttpTransport, AsgiTransport, HttpTransport, TransportLimits
 from gateway.settings import Settings
 from gateway.settings.entries import ProjectSetting
+from gateway.wiring.archive_beside import open_archive_beside
 
 WrapPlatform = Callable[[Starlette], Starlette]
 
@@ -54,34 +56,37 @@ async def open_upstream(
     async with AsyncExitStack() as stack:
         link = await stack.enter_async_context(_redis(settings))
         if settings.discovery_url and settings.account_id and (settings.service_token or settings.pass_through_tokens):
-            yield _dbt_cloud(settings, settings.discovery_url, settings.account_id, limits, link)
+            upstream = _dbt_cloud(settings, settings.discovery_url, settings.account_id, limits, link)
+            yield await _with_archive(stack, settings, upstream)
             return
-        directory = stack.enter_context(_temporary_directory())
-        archive, report = await asyncio.to_thread(open_archive, settings, directory)
-        stack.callback(archive.close)
-        account_id = archive.describe().account_id
-        if account_id is None:
-            raise ConfigurationError(_nothing_to_serve(settings, report))
-        account_key = _account_key(settings, account_id)
-        policy = _resilience(settings)
-        local: HttpTransport = (
-            AiohttpTransport(None, limits, platform) if platform else _embedded(archive, wrap_platform, limits)
-        )
-        transport = ResilientTransport(local, policy, limits, _transport_dependencies(link, account_key))
+        archive, account_id = await _archive_to_serve(stack, settings)
+        local = AiohttpTransport(None, limits, platform) if platform else _embedded(archive, wrap_platform, limits)
+        upstream = _local(settings, local, account_id, limits, link)
+        if settings.history_source == "discovery":
+            yield await _with_archive(stack, settings, upstream)
+            return
         reader = ArchiveReader(archive)
         stack.callback(reader.close)
-        yield Upstream(
-            transport,
-            f"{_LOCAL}/graphql",
-            _LOCAL,
-            account_id,
-            status=transport.status,
-            account_key=account_key,
-            link=link,
-            calls_per_operation=policy.calls_per_operation,
-            history=ArchiveHistory(reader) if settings.history_source == "archive" else None,
-            cost_rate=_cost_rate(settings),
-        )
+        history = ArchiveHistory(reader)
+        yield replace(upstream, make_history=lambda *_: history)
+
+
+async def _archive_to_serve(stack: AsyncExitStack, settings: Settings) -> tuple[Archive, int]:
+    """The archive that the settings name, closed with the stack, and its account. Raises ConfigurationError."""
+    directory = stack.enter_context(_temporary_directory())
+    archive, report = await asyncio.to_thread(open_archive, settings, directory)
+    stack.callback(archive.close)
+    account_id = archive.describe().account_id
+    if account_id is None:
+        raise ConfigurationError(_nothing_to_serve(settings, report))
+    return archive, account_id
+
+
+async def _with_archive(stack: AsyncExitStack, settings: Settings, upstream: Upstream) -> Upstream:
+    """The same with the archive that stands beside it, which is closed with the stack."""
+    opening = open_archive_beside(settings, upstream.account_id, upstream.account_key)
+    beside = await stack.enter_async_context(opening)
+    return replace(upstream, make_history=beside.make_history, kept=beside.kept, notes=beside.notes)
 
 
 @contextmanager
@@ -96,6 +101,25 @@ def _temporary_directory() -> Iterator[Path]:
     finally:
         if os.getpid() == owner:
             shutil.rmtree(place, ignore_errors=True)
+
+
+def _local(
+    settings: Settings, platform: HttpTransport, account_id: int, limits: TransportLimits, link: RedisClient | None
+) -> Upstream:
+    account_key = _account_key(settings, account_id)
+    policy = _resilience(settings)
+    transport = ResilientTransport(platform, policy, limits, _transport_dependencies(link, account_key))
+    return Upstream(
+        transport,
+        f"{_LOCAL}/graphql",
+        _LOCAL,
+        account_id,
+        status=transport.status,
+        account_key=account_key,
+        link=link,
+        calls_per_operation=policy.calls_per_operation,
+        cost_rate=_cost_rate(settings),
+    )
 
 
 def _dbt_cloud(

@@ -47,6 +47,13 @@ class Server:
         """The address of a copy of a database, to which nobody may be connected."""
         return self._create("--template", database.partition("@/")[2].partition("?")[0])
 
+    def cut_off(self, database: str) -> None:
+        """Ends all connections to a database, and lets nobody connect to it any more."""
+        name = database.partition("@/")[2].partition("?")[0]
+        ending = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608
+        for statement in (f"ALTER DATABASE {name} ALLOW_CONNECTIONS false", ending):
+            _run("psql", "-h", str(self.folder), "-d", "postgres", "-c", statement)
+
     def _create(self, *options: str) -> str:
         name = f"archive_{next(self._numbers)}"
         _run("createdb", "-h", str(self.folder), *options, name)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from gateway.caching.kept import KeptFacts, KeptModelRun
-from gateway.errors import ConfigurationError
+from gateway.archive.api_facts import ApiFacts
+from gateway.archive.archive import Archive
+from gateway.caching.history_store import StoredModelRun
 from gateway.settings import Settings
 from tests.archive.postgres import Server
 from tests.conftest import copied
@@ -39,6 +40,13 @@ def change(database: str, *statements: str, **given: bytes) -> None:
     engine.dispose()
 
 
+def opened_facts(database: str, account: str) -> ApiFacts:
+    """The facts of an account in an archive, which is made where there is none."""
+    archive = Archive.open(database)
+    archive.close()
+    return ApiFacts(archive.url, account)
+
+
 def most_run(oracle: Oracle) -> Model:
     return max(oracle.models, key=lambda model: len(model.history))
 
@@ -54,7 +62,7 @@ def forget_all_but_newest(call: Call, answer: Any) -> Any:
 
 @pytest.mark.slow
 async def test_a_finished_run_is_not_read_again_after_a_restart(demo_store: str, history: str, oracle: Oracle) -> None:
-    settings = Settings(store_url=demo_store, history_url=history)
+    settings = Settings(store_url=demo_store, archive_url=history)
     run_id = str(oracle.production_jobs[0].runs[0].id)
     async with serving(settings) as before:
         first = await before.data(RUN, id=run_id)
@@ -65,7 +73,7 @@ async def test_a_finished_run_is_not_read_again_after_a_restart(demo_store: str,
 
 @pytest.mark.slow
 async def test_a_history_outlives_what_dbt_tells(demo_store: str, history: str, oracle: Oracle) -> None:
-    settings = Settings(store_url=demo_store, history_url=history)
+    settings = Settings(store_url=demo_store, archive_url=history)
     model = most_run(oracle)
     assert len(model.history) > 5
     async with serving(settings) as before:
@@ -85,32 +93,19 @@ async def test_other_accounts_in_one_database_do_not_meet(
     demo_store: str, tmp_path: Path, history: str, oracle: Oracle
 ) -> None:
     model = most_run(oracle)
-    async with serving(Settings(store_url=demo_store, history_url=history)) as first:
+    async with serving(Settings(store_url=demo_store, archive_url=history)) as first:
         await first.data(RUNS, id=model.id)
-    async with serving(Settings(store_url=copied(demo_store, tmp_path), history_url=history)) as second:
+    async with serving(Settings(store_url=copied(demo_store, tmp_path), archive_url=history)) as second:
         second.upstream.rewrite = forget_all_but_newest
         assert len((await second.data(RUNS, id=model.id))["model"]["runs"]["nodes"]) == 1
 
 
-def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "history.db").write_bytes(b"not a database at all" * 100)
-    with pytest.raises(ConfigurationError, match=r"cannot be used: .*Move it away") as refused:
-        KeptFacts.open(f"sqlite:///{tmp_path / 'history.db'}", "account")
-    assert "\n" not in refused.value.message
-
-
-def test_a_database_of_a_newer_gateway_is_refused(history: str) -> None:
-    change(history, "CREATE TABLE kept_version (version INTEGER NOT NULL)", "INSERT INTO kept_version VALUES (99)")
-    with pytest.raises(ConfigurationError, match="version 99, made by a newer gateway"):
-        KeptFacts.open(history, "account")
-
-
 async def test_several_processes_open_it_and_keep_the_same_at_once(history: str) -> None:
-    """As workers do when they start together; each is a KeptFacts with connections of its own."""
-    opened = await asyncio.gather(*(asyncio.to_thread(KeptFacts.open, history, "account") for _ in range(5)))
+    """As workers do when they start together; each has connections of its own."""
+    opened = await asyncio.gather(*(asyncio.to_thread(opened_facts, history, "account") for _ in range(5)))
     facts = {f"{number:03d}": b"%d" % number for number in range(300)}
     backwards = dict(reversed(facts.items()))
-    runs = {(1, f"model.{n}", n % 7): KeptModelRun(n, b"%d" % n) for n in range(300)}
+    runs = {(1, f"model.{n}", n % 7): StoredModelRun(n, b"%d" % n) for n in range(300)}
     await asyncio.gather(
         *(one.write("run", facts if n % 2 else backwards) for n, one in enumerate(opened)),
         *(one.write_model_runs(runs if n % 2 else dict(reversed(runs.items()))) for n, one in enumerate(opened)),
@@ -121,7 +116,7 @@ async def test_several_processes_open_it_and_keep_the_same_at_once(history: str)
         assert found == {f"model.{n}": [b"%d" % n] for n in range(300)}
         assert await one.read("another kind", list(facts)) == {}
         await one.close()
-    other = KeptFacts.open(history, "another account")
+    other = opened_facts(history, "another account")
     assert await other.read("run", list(facts)) == {}
     await other.close()
 
@@ -130,7 +125,7 @@ async def test_several_processes_open_it_and_keep_the_same_at_once(history: str)
 async def test_a_database_that_breaks_costs_its_facts_and_nothing_else(
     demo_store: str, history: str, oracle: Oracle
 ) -> None:
-    settings = Settings(store_url=demo_store, history_url=history)
+    settings = Settings(store_url=demo_store, archive_url=history)
     model = most_run(oracle)
     async with serving(settings) as before:
         whole = await before.data(RUNS, id=model.id)

@@ -206,11 +206,11 @@ async def test_what_an_archive_is_read_by(store: str) -> None:
     async with serving(Settings(store_url=store, history_source="archive")) as gateway:
         with noted_statements() as statements:
             await gateway.data(ONE.replace("lastSeenRun { id }", ""), id="shop.old_orders")
-        assert len(statements) == 2, "the histories of what may be meant, and their nodes"
+        assert len(statements) == 3, "since when there are runs, the histories of what may be meant, and their nodes"
     async with serving(Settings(store_url=store, history_source="archive")) as gateway:
         with noted_statements() as statements:
             await gateway.data(GONE.replace("lastSeenRun { id }", ""))
-        assert len(statements) == 3, "which are gone, their histories, and their nodes"
+        assert len(statements) == 4, "which are gone, since when there are runs, their histories, and their nodes"
         with noted_statements() as statements:
             await gateway.data(GONE)
         assert statements == [], "all of it is cached"

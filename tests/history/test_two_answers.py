@@ -81,9 +81,9 @@ async def test_generated_questions_have_the_same_answers(
     [
         (
             "model(id: %r) { runs(first: 100) { nodes { run { id } runtime status startTime endTime error thread } } }",
-            2,
+            3,
         ),
-        ("model(id: %r) { lastRun { runtime } lastSuccess { runtime } }", 2),
+        ("model(id: %r) { lastRun { runtime } lastSuccess { runtime } }", 3),
         ("model(id: %r) { jobs { nodes { id models { totalCount } } } }", 4),
         ("job(id: %r) { averageModelRuntime(lastRuns: 10) { runtime runCount } }", 7),
         ("job(id: %r) { runtimes(lastRuns: 5, byModel: true) { modelId runtime } }", 4),

@@ -156,7 +156,7 @@ async def test_redis_shows_and_its_going_degrades_and_no_more(demo_store: str, r
 
 
 async def test_facts_that_outlived_a_process_are_told(demo_store: str, tmp_path: Any) -> None:
-    settings = Settings(store_url=demo_store, history_url=f"sqlite:///{tmp_path}/history.db")
+    settings = Settings(store_url=demo_store, archive_url=f"sqlite:///{tmp_path}/history.db")
     # Two facts: the run, and what each model did in it.
     query = '{ run(id: "70437490011508") { modelRuns { nodes { name } } } }'
     async with serving(settings) as before:

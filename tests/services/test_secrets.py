@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from starlette.applications import Starlette
 
 from gateway.app import create_app
-from gateway.caching.kept import KeptFacts
+from gateway.archive.archive import Archive
 from gateway.errors import ConfigurationError
 from gateway.settings import Settings
 from gateway.telemetry.tracing import Tracing
@@ -84,7 +84,7 @@ def settings_for(port: int, cache: str, folder: Path) -> Settings:
         webhook_secret=WEBHOOK,
         cache_url=cache,
         cache_secret=SIGNING,
-        history_url=f"sqlite:///{folder}/history.db",
+        archive_url=f"sqlite:///{folder}/history.db",
         upstream_seconds=0.3,
         upstream_retries=1,
         otlp_endpoint="http://127.0.0.1:1",
@@ -168,9 +168,9 @@ async def test_no_secret_is_shown(
 
 def test_the_password_of_a_database_is_not_shown() -> None:
     address = f"postgresql+psycopg://somebody:{PASSWORD}@127.0.0.1:1/history"
-    settings = Settings(history_url=address)
+    settings = Settings(archive_url=address)
     with pytest.raises(ConfigurationError) as refused:
-        KeptFacts.open(address, "account")
+        Archive.open(address)
     for text in (repr(settings), str(settings), settings.model_dump_json(), str(refused.value), repr(refused.value)):
         assert PASSWORD not in text
 

@@ -24,7 +24,16 @@ _VALIDATORS = (b"etag", b"vary")
 # Hashing takes about a millisecond for each MiB, and nobody else runs meanwhile.
 _LARGEST_TAGGED = 4 * 1024 * 1024
 # What `extensions.gateway` says of the data; the rest, counts and ages, differs each time.
-_TOLD = ("stale", "staleReasons", "staleEnvironments", "incomplete", "notes", "inferred", "historySources")
+_TOLD = (
+    "stale",
+    "staleReasons",
+    "staleEnvironments",
+    "incomplete",
+    "notes",
+    "inferred",
+    "historySources",
+    "historySince",
+)
 
 
 @dataclass(frozen=True, slots=True)

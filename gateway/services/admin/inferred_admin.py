@@ -162,6 +162,7 @@ class Discovery:
     def __init__(
         self, query: BaseQuery, environments: EnvironmentService, models: ModelService, jobs: JobService, tiers: Tiers
     ) -> None:
+        self.tiers = tiers
         self._models = models
         self._jobs = jobs
 

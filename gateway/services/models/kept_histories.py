@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from gateway.caching.codec import Codec
-from gateway.caching.kept import KeptFacts, KeptModelRun
+from gateway.caching.history_store import HistoryStore, StoredModelRun
 from gateway.errors import GatewayError
 from gateway.hierarchy.model import ModelRun
 from gateway.services.models.model_histories import HistoryKey
@@ -16,7 +16,7 @@ Histories = Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]
 _CODEC: Codec[ModelRun] = Codec(ModelRun)
 
 
-async def lengthened(kept: KeptFacts, histories: Histories, count: int) -> dict[HistoryKey, tuple[ModelRun, ...]]:
+async def lengthened(kept: HistoryStore, histories: Histories, count: int) -> dict[HistoryKey, tuple[ModelRun, ...]]:
     """The histories, newest first, that dbt ended before `count` runs, with the older runs that are kept of them.
 
     Everything in `histories` is kept from now on.
@@ -45,9 +45,9 @@ def _older(runs: tuple[ModelRun, ...], payloads: Collection[bytes]) -> list[Mode
     return sorted(older, key=lambda run: run.recency, reverse=True)
 
 
-def _rows(histories: Mapping[HistoryKey, tuple[ModelRun, ...]]) -> dict[tuple[int, str, int], KeptModelRun]:
+def _rows(histories: Mapping[HistoryKey, tuple[ModelRun, ...]]) -> dict[tuple[int, str, int], StoredModelRun]:
     return {
-        (key.environment_id, key.unique_id, run.run_id): KeptModelRun(_micros(run.ended_at), _CODEC.to_bytes(run))
+        (key.environment_id, key.unique_id, run.run_id): StoredModelRun(_micros(run.ended_at), _CODEC.to_bytes(run))
         for key, runs in histories.items()
         for run in runs
         # One result a run is kept: that of its last step.

@@ -36,7 +36,7 @@ from gateway.services.models.named_models import MOST_UNIQUE_IDS, NamedModels, u
 from gateway.services.models.prefetcher import Prefetcher, RevisedModels
 from gateway.services.models.pushdown import PushedFilter
 from gateway.services.models.untold import note_never_built, note_unknown_outcomes
-from gateway.services.run_history import RunHistory
+from gateway.services.run_history import HistoryReach, RunHistory
 from gateway.telemetry.usage import current_usage
 
 
@@ -61,6 +61,7 @@ class _HistoryFact:
     runs: tuple[ModelRun, ...]
     asked: int
     revision: datetime | None
+    reach: HistoryReach
 
     def holds(self, count: int) -> bool:
         """Whether this is enough for the newest `count` runs: that many were asked for, or there are no more."""
@@ -230,13 +231,15 @@ class ModelService:
         self, keys: Sequence[HistoryKey], count: int
     ) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
         """The newest `count` runs of each model, newest first, by any job of its environment; () for unknown models."""
-        current_usage().history_sources.add(self._history.source)
+        usage = current_usage()
         readable, failed = await self._environments.sorted_out(_environments_of(keys))
 
         async def fetch(missing: list[HistoryKey]) -> Mapping[HistoryKey, _HistoryFact | GatewayError]:
             found = await self._read_histories(missing, count)
             return {
-                key: _HistoryFact(runs, count, readable[key.environment_id].revision)
+                key: _HistoryFact(
+                    runs, count, readable[key.environment_id].revision, self._history.reach_of(key.environment_id)
+                )
                 if isinstance(runs, tuple)
                 else runs
                 for key, runs in found.items()
@@ -252,6 +255,7 @@ class ModelService:
             fact = facts.get(key) or failed[key.environment_id]
             if isinstance(fact, _HistoryFact):
                 answers[key] = fact.runs[:count]
+                usage.read_history(fact.reach.sources, fact.reach.since)
             elif isinstance(fact, GatewayError):
                 answers[key] = fact
         return answers
@@ -260,7 +264,16 @@ class ModelService:
         self, keys: Sequence[HistoryKey], count: int
     ) -> Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
         found = await self._history.model_runs(keys, count)
-        return found if self._kept is None else {**found, **await lengthened(self._kept, found, count)}
+        if self._kept is None:
+            return found
+        # What an archive holds needs no second place.
+        read = {one for one in _environments_of(keys) if "DISCOVERY" in self._history.reach_of(one).sources}
+        by_dbt = {key: runs for key, runs in found.items() if key.environment_id in read}
+        return {**found, **await lengthened(self._kept, by_dbt, count)}
+
+    async def held(self, environment_ids: Collection[int]) -> frozenset[int]:
+        """See RunHistory."""
+        return await self._history.held(environment_ids)
 
     async def details(
         self, keys: Sequence[HistoryKey], fields: frozenset[str]

@@ -1,34 +1,23 @@
-"""Facts that never change, in a SQL database across restarts: finished runs outlive what dbt keeps of them."""
+"""Finished runs as dbt's API gave them, each fact as it was read: what an archive keeps beside runs with artifacts.
+
+They are no rows of results. Only what somebody asked for is here, so no mean, count or roll-up is made of it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, TextClause, bindparam, text
+from sqlalchemy import Connection, Engine, TextClause, bindparam, inspect, text
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.concurrency.background_tasks import BackgroundTasks
-from gateway.errors import ConfigurationError
 from gateway.sql.transactions import Writers, open_engine, writing
 
 T = TypeVar("T")
-
-# Each entry brings a database from the version of its place to the next; entries are only ever added.
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        "CREATE TABLE kept_facts (account VARCHAR(64) NOT NULL, kind VARCHAR(32) NOT NULL, name VARCHAR(200) NOT NULL, "
-        "payload {bytes} NOT NULL, PRIMARY KEY (account, kind, name))",
-        "CREATE TABLE kept_model_runs (account VARCHAR(64) NOT NULL, environment_id BIGINT NOT NULL, "
-        "unique_id VARCHAR(1000) NOT NULL, run_id BIGINT NOT NULL, payload {bytes} NOT NULL, "
-        "PRIMARY KEY (account, environment_id, unique_id, run_id))",
-    ),
-    # Rows from before have no time: they are read whatever the count, and get their time when they are written again.
-    ("ALTER TABLE kept_model_runs ADD COLUMN ended_at BIGINT",),
-)
 
 _READ = text(
     "SELECT name, payload FROM kept_facts WHERE account = :account AND kind = :kind AND name IN :names"
@@ -51,61 +40,31 @@ _WRITE_RUNS = text(
 )
 
 _CHUNK = 400
-# Several workers open the database at the same moment, and what two of them keep at once may be the same. Among
-# PostgreSQL's advisory locks, which all programs of a database share, this one is ours.
+# Writing waits for nobody for long: what is not stored now is read again another time. The lock is not the one that
+# those who read artifacts take, who may hold it for minutes.
 _WRITERS = Writers(lock=0x64677761_6B657074, seconds=5)
 
 log = logging.getLogger(__name__)
 
-ModelRunKey = tuple[int, str, int]
-"""Environment, unique id, run."""
 
+class ApiFacts:
+    """The facts of one account in an archive, which was opened before and so has the tables.
 
-@dataclass(frozen=True, slots=True)
-class KeptModelRun:
-    """What a model did in a run, and when that ended, in microseconds since 1970; 0 is not known."""
+    Work is done in threads; when it fails, that is logged, nothing is given and nothing is stored.
+    """
 
-    ended_at: int
-    payload: bytes
-
-
-class KeptFacts:
-    """A database of facts of one account. Its work is done in threads; when it fails, that is logged, nothing is found
-    and nothing is kept."""
-
-    def __init__(self, engine: Engine, account: str) -> None:
-        self._engine = engine
+    def __init__(self, url: URL, account: str) -> None:
+        self._engine: Engine = open_engine(url, _WRITERS)
         self._account = account
         self._tasks = BackgroundTasks()
 
-    @classmethod
-    def open(cls, url: str, account: str) -> KeptFacts:
-        """Opens a database and brings its tables up to date.
-
-        Raises ConfigurationError, in one line, when it cannot be read or comes from a newer gateway.
-        """
-        try:
-            engine = open_engine(url, _WRITERS)
-            try:
-                with writing(engine, _WRITERS) as connection:
-                    _migrate(connection)
-            except BaseException:
-                engine.dispose()
-                raise
-        except (SQLAlchemyError, ImportError) as failure:
-            reason = _reason(failure)
-            raise ConfigurationError(
-                f"history_url names a database that cannot be used: {reason}. Move it away, or name another one."
-            ) from None
-        return cls(engine, account)
-
     async def close(self) -> None:
-        """Waits for what is still being written, and closes the database."""
+        """Waits for what is still being written, and closes the connections."""
         await self._tasks.wait(10.0)
         await asyncio.to_thread(self._engine.dispose)
 
     async def read(self, kind: str, names: Sequence[str]) -> dict[str, bytes]:
-        """The payloads of those names that are kept."""
+        """The payloads of those names that are stored."""
 
         def work(connection: Connection) -> dict[str, bytes]:
             payloads: dict[str, bytes] = {}
@@ -118,12 +77,12 @@ class KeptFacts:
         return await self._run(work, {})
 
     async def write(self, kind: str, payloads: Mapping[str, bytes]) -> None:
-        """Keeps payloads; those that are kept already stay."""
+        """Stores payloads; those that are stored already stay."""
         rows = [{"account": self._account, "kind": kind, "name": n, "payload": p} for n, p in payloads.items()]
         await self._insert(_WRITE, rows)
 
     async def model_runs(self, environment_id: int, unique_ids: Sequence[str], count: int) -> dict[str, list[bytes]]:
-        """The newest `count` kept runs of each model, newest first; and all whose time was not kept with them, last."""
+        """The newest `count` runs of each model, newest first; and all whose time was not stored with them, last."""
 
         def work(connection: Connection) -> dict[str, list[bytes]]:
             payloads: dict[str, list[bytes]] = {}
@@ -135,18 +94,18 @@ class KeptFacts:
 
         return await self._run(work, {})
 
-    async def write_model_runs(self, runs: Mapping[ModelRunKey, KeptModelRun]) -> None:
-        """Keeps what models did in runs; what is kept already stays."""
+    async def write_model_runs(self, runs: Mapping[tuple[int, str, int], tuple[int, bytes]]) -> None:
+        """Stores what models did in runs, with the microsecond at which each ended; what is stored already stays."""
         rows = [
             {
                 "account": self._account,
-                "environment": key[0],
-                "unique_id": key[1],
-                "run": key[2],
-                "payload": run.payload,
-                "ended": run.ended_at,
+                "environment": environment_id,
+                "unique_id": unique_id,
+                "run": run_id,
+                "payload": payload,
+                "ended": ended_at,
             }
-            for key, run in runs.items()
+            for (environment_id, unique_id, run_id), (ended_at, payload) in runs.items()
         ]
         await self._insert(_WRITE_RUNS, rows)
 
@@ -169,25 +128,24 @@ class KeptFacts:
         try:
             return await asyncio.to_thread(in_thread)
         except SQLAlchemyError as failure:
-            log.warning("the kept history cannot be used now: %s", _reason(failure))
+            log.warning("the archive cannot be used for finished runs now: %s", _reason(failure))
             return otherwise
+
+
+def adopt_earlier_facts(connection: Connection) -> None:
+    """Brings the tables of a database that `history_url` named to the shape of the archive's."""
+    inspector = inspect(connection)
+    if not inspector.has_table("kept_version"):
+        return
+    if "ended_at" not in {column["name"] for column in inspector.get_columns("kept_model_runs")}:
+        # Rows from before have no time: they are read whatever the count, and get theirs when they are written again.
+        connection.execute(text("ALTER TABLE kept_model_runs ADD COLUMN ended_at BIGINT"))
+    connection.execute(text("DROP TABLE kept_version"))
 
 
 def _reason(failure: Exception) -> str:
     """The database's own words, in one line."""
     return str(getattr(failure, "orig", None) or failure).splitlines()[0]
-
-
-def _migrate(connection: Connection) -> None:
-    connection.execute(text("CREATE TABLE IF NOT EXISTS kept_version (version INTEGER NOT NULL)"))
-    version = connection.execute(text("SELECT max(version) FROM kept_version")).scalar() or 0
-    if version > len(_MIGRATIONS):
-        raise SQLAlchemyError(f"it is of version {version}, made by a newer gateway")
-    kind = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
-    for place, statements in enumerate(_MIGRATIONS[version:], start=version + 1):
-        for statement in statements:
-            connection.execute(text(statement.format(bytes=kind)))
-        connection.execute(text("INSERT INTO kept_version (version) VALUES (:version)"), {"version": place})
 
 
 def _chunks(names: Iterable[str]) -> Iterator[Sequence[str]]:

@@ -1,0 +1,350 @@
+"""An archive beside dbt: it tells what it holds, dbt tells the rest, and the answer says which and since when."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from gateway.archive.archive import Archive
+from gateway.archive.retention import forget_newest_runs
+from gateway.errors import ConfigurationError
+from gateway.history.history_beside_dbt import HistoryBesideDbt
+from gateway.ingest.folders import ingest_folder
+from gateway.settings import Settings, load_settings
+from tests.archive.postgres import Server
+from tests.conftest import copied
+from tests.history.statements import noted_statements
+from tests.history.test_two_answers import OF_HISTORY
+from tests.oracle.account import Model, Oracle
+from tests.serving import Call, Gateway, serving
+
+RUNS = "query ($id: ID!) { model(id: $id) { runs(first: 20) { nodes { runtime status run { id } } } } }"
+RUN = "query ($id: ID!) { run(id: $id) { status modelRuns { nodes { name status runtime thread } } } }"
+RANKING = "query($n: Int!) { account { slowestModels(first: 3, lastRuns: $n) { runtime runCount model { id } } } }"
+
+Beside = Callable[[str], Settings]
+
+
+@pytest.fixture
+def beside(demo_store: str) -> Beside:
+    """Settings of a gateway over dbt with an archive; dbt is the local platform over the demo."""
+    return lambda archive: Settings(store_url=demo_store, archive_url=archive)
+
+
+@pytest.fixture
+def whole(demo_store: str, tmp_path: Path) -> str:
+    """An archive that holds every run."""
+    return copied(demo_store, tmp_path)
+
+
+@pytest.fixture
+def behind(whole: str) -> str:
+    """An archive that lacks the newest run with artifacts of each environment."""
+    archive = Archive.open(whole)
+    with archive.writing() as connection:
+        forget_newest_runs(connection, 1)
+    archive.close()
+    return whole
+
+
+def change(database: str, *statements: str) -> None:
+    """Somebody else's doing."""
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def most_run(oracle: Oracle) -> Model:
+    return max((model for model in oracle.models), key=lambda model: len(model.history))
+
+
+def newest_of(oracle: Oracle, model: Model) -> str:
+    return str(model.history[0].run.id)
+
+
+def codes(gateway: dict[str, Any]) -> list[str]:
+    return [note["code"] for note in gateway["notes"] if "code" in note]
+
+
+async def test_what_the_archive_holds_is_not_asked_of_dbt(beside: Beside, whole: str, oracle: Oracle) -> None:
+    model = most_run(oracle)
+    async with serving(beside(whole)) as gateway:
+        reply = await gateway.ask(RUNS, id=model.id)
+        run = await gateway.ask(RUN, id=newest_of(oracle, model))
+    assert [one["run"]["id"] for one in reply.data["model"]["runs"]["nodes"]] == [
+        str(attempt.run.id) for attempt in model.history[:20]
+    ]
+    assert gateway.upstream.operations.keys().isdisjoint(OF_HISTORY)
+    for answer in (reply, run):
+        assert answer.errors == []
+        assert answer.gateway["historySources"] == ["ARCHIVE"]
+        assert codes(answer.gateway) == []
+    async with serving(beside(whole).model_copy(update={"archive_url": None})) as without:
+        assert (await without.ask(RUNS, id=model.id)).data == reply.data
+        assert (await without.ask(RUN, id=newest_of(oracle, model))).data == run.data
+
+
+async def test_means_are_added_up_in_the_archive_while_models_are_read_of_dbt(
+    beside: Beside, whole: str, oracle: Oracle
+) -> None:
+    async with serving(beside(whole)) as gateway:
+        with noted_statements() as noted:
+            reply = await gateway.ask(RANKING, n=3)
+    assert [
+        (one["model"]["id"], one["runtime"], one["runCount"]) for one in reply.data["account"]["slowestModels"]
+    ] == [*oracle.slowest(oracle.models, 3, 3)]
+    assert gateway.upstream.operations.keys().isdisjoint(OF_HISTORY)
+    assert gateway.upstream.operations["EnvironmentModels"] >= 1, "the present is dbt's"
+    assert len([one for one in noted if "recent_results" in one]) == 1
+    assert reply.gateway["historySources"] == ["ARCHIVE"]
+
+
+async def test_how_far_history_reaches(beside: Beside, whole: str, oracle: Oracle) -> None:
+    """Since the first run of the environment whose history begins last."""
+    model = most_run(oracle)
+    begins = [
+        min(run.created for run in oracle.runs if run.environment_id == one)
+        for one in {project.environment_id for project in oracle.production}
+    ]
+    here = min(run.created for run in oracle.runs if run.environment_id == model.environment_id)
+    for settings in (beside(whole), Settings(store_url=whole, history_source="archive")):
+        async with serving(settings) as gateway:
+            one = await gateway.ask(RUNS, id=model.id)
+            everything = await gateway.ask(RANKING, n=3)
+            nothing = await gateway.ask("{ account { name } }")
+            again = await gateway.ask(RUNS, id=model.id)
+        assert datetime.fromisoformat(one.gateway["historySince"]) == here
+        assert datetime.fromisoformat(everything.gateway["historySince"]) == max(begins)
+        assert nothing.gateway["historySince"] is None
+        assert again.gateway["historySince"] == one.gateway["historySince"], "said of what is cached too"
+    async with serving(beside(whole).model_copy(update={"archive_url": None})) as by_dbt:
+        assert (await by_dbt.ask(RUNS, id=model.id)).gateway["historySince"] is None
+
+
+async def test_an_archive_that_lacks_a_run_is_completed_by_dbt(beside: Beside, behind: str, oracle: Oracle) -> None:
+    model = most_run(oracle)
+    async with serving(beside(behind)) as gateway:
+        reply = await gateway.ask(RUNS, id=model.id)
+        ranking = await gateway.ask(RANKING, n=3)
+        newest = await gateway.ask(RUN, id=newest_of(oracle, model))
+        older = await gateway.ask(RUN, id=str(model.history[1].run.id))
+    assert [one["run"]["id"] for one in reply.data["model"]["runs"]["nodes"]] == [
+        str(attempt.run.id) for attempt in model.history[:20]
+    ]
+    assert reply.gateway["historySources"] == ["DISCOVERY"]
+    assert reply.gateway["historySince"] is None
+    assert [(one["model"]["id"], one["runtime"]) for one in ranking.data["account"]["slowestModels"]] == [
+        (model_id, runtime) for model_id, runtime, _ in oracle.slowest(oracle.models, 3, 3)
+    ]
+    assert newest.gateway["historySources"] == ["DISCOVERY"]
+    assert older.gateway["historySources"] == ["ARCHIVE"]
+
+
+async def test_what_dbt_has_forgotten_the_archive_tells(beside: Beside, behind: str, oracle: Oracle) -> None:
+    """dbt knows the newest run of each model only, the archive all but those."""
+    model = most_run(oracle)
+
+    def forget_all_but_newest(call: Call, answer: Any) -> Any:
+        if call.operation == "ModelHistories":
+            for environment in answer["data"].values():
+                for runs in environment["applied"].values():
+                    del runs[1:]
+        return answer
+
+    async with serving(beside(behind)) as gateway:
+        gateway.upstream.rewrite = forget_all_but_newest
+        reply = await gateway.ask(RUNS, id=model.id)
+    assert [one["run"]["id"] for one in reply.data["model"]["runs"]["nodes"]] == [
+        str(attempt.run.id) for attempt in model.history[:20]
+    ]
+    assert reply.gateway["historySources"] == ["ARCHIVE", "DISCOVERY"]
+
+
+async def test_an_archive_that_catches_up_is_asked_from_then_on(
+    beside: Beside, behind: str, demo_folder: Path, oracle: Oracle
+) -> None:
+    model = most_run(oracle)
+    impatient = {"revision_interval": 1e-9, "topology_seconds": 1e-9, "stale_seconds": 0.0}
+    settings = beside(behind).model_copy(update=impatient)
+    async with serving(settings) as gateway:
+        before = await gateway.ask(RANKING, n=3)
+        archive = Archive.open(behind)
+        change(behind, "DELETE FROM folders")
+        ingest_folder(archive, demo_folder)
+        archive.close()
+        other = next(one for one in oracle.models if one.environment_id == model.environment_id and one != model)
+        await forget_comparisons(gateway)
+        after = await gateway.ask(RANKING, n=3)
+        fresh = await gateway.ask(RUNS, id=other.id)
+    assert before.gateway["historySources"] != ["ARCHIVE"]
+    assert after.data == before.data
+    assert "ARCHIVE" in after.gateway["historySources"]
+    assert fresh.gateway["historySources"] == ["ARCHIVE"]
+
+
+async def forget_comparisons(gateway: Gateway) -> None:
+    """As time does: the archive and dbt's lists are compared anew half a second later."""
+    history = gateway.services.history
+    assert isinstance(history, HistoryBesideDbt)
+    history.reach.forget()
+
+
+async def test_runs_that_nobody_recorded_are_not_trusted(beside: Beside, whole: str, oracle: Oracle) -> None:
+    """Of an inferred run those commands alone are known whose artifacts were found."""
+    change(whole, "UPDATE runs SET inferred = TRUE")
+    async with serving(beside(whole)) as gateway:
+        reply = await gateway.ask(RUN, id=newest_of(oracle, most_run(oracle)))
+        ranking = await gateway.ask(RANKING, n=3)
+    assert reply.gateway["historySources"] == ranking.gateway["historySources"] == ["DISCOVERY"]
+
+
+async def test_a_young_archive_leaves_means_to_dbt(beside: Beside, whole: str, oracle: Oracle) -> None:
+    """It holds the newest run of each environment, and dbt can tell of more."""
+    keep = ", ".join(
+        str(max((run for run in oracle.runs if run.environment_id == one), key=lambda run: run.created).id)
+        for one in {run.environment_id for run in oracle.runs}
+    )
+    archive = Archive.open(whole)
+    with archive.writing() as connection:
+        for table in ("results", "freshness", "catalog_tables", "invocations"):
+            connection.exec_driver_sql(f"DELETE FROM {table} WHERE run_id NOT IN ({keep})")  # noqa: S608
+        connection.exec_driver_sql(f"DELETE FROM runs WHERE id NOT IN ({keep})")  # noqa: S608
+    archive.close()
+    async with serving(beside(whole)) as gateway:
+        ranking = await gateway.ask(RANKING, n=3)
+    assert [(one["model"]["id"], one["runtime"]) for one in ranking.data["account"]["slowestModels"]] == [
+        (model_id, runtime) for model_id, runtime, _ in oracle.slowest(oracle.models, 3, 3)
+    ]
+    assert "DISCOVERY" in ranking.gateway["historySources"]
+
+
+@pytest.mark.parametrize("damage", ["no database", "another account", "newer", "no server"])
+async def test_an_archive_that_cannot_be_used_is_named_and_dbt_tells_the_rest(
+    beside: Beside, whole: str, tmp_path: Path, oracle: Oracle, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive = whole
+    if damage == "no database":
+        archive = f"sqlite:///{tmp_path / 'broken.db'}"
+        (tmp_path / "broken.db").write_bytes(b"not a database at all" * 100)
+    elif damage == "another account":
+        change(whole, "UPDATE accounts SET id = 77")
+    elif damage == "newer":
+        change(whole, "INSERT INTO migrations VALUES (99, 'from the future', 0)")
+    else:
+        archive = "postgresql+psycopg://somebody:geheim@127.0.0.1:1/runs"
+    model = most_run(oracle)
+    with caplog.at_level(logging.WARNING):
+        async with serving(beside(archive)) as gateway:
+            reply = await gateway.ask(RUNS, id=model.id)
+    assert [one["run"]["id"] for one in reply.data["model"]["runs"]["nodes"]] == [
+        str(attempt.run.id) for attempt in model.history[:20]
+    ]
+    assert "ARCHIVE_UNUSABLE" in codes(reply.gateway)
+    assert reply.gateway["historySources"] == ["DISCOVERY"]
+    (line,) = [record.getMessage() for record in caplog.records if "archive_url" in record.getMessage()]
+    reasons = {
+        "no database": "file is not a database",
+        "another account": "account 77",
+        "newer": "version 99",
+        "no server": "cannot be opened",
+    }
+    assert reasons[damage] in line
+    assert "geheim" not in line + reply.text
+    assert str(tmp_path) not in reply.text
+
+
+async def test_an_archive_that_goes_in_the_midst_is_named_and_dbt_tells_the_rest(
+    beside: Beside, whole: str, oracle: Oracle
+) -> None:
+    model, other = sorted(oracle.models, key=lambda one: len(one.history))[-2:]
+    async with serving(beside(whole)) as gateway:
+        before = await gateway.ask(RUNS, id=model.id)
+        change(whole, "DROP TABLE recent_results", "ALTER TABLE results RENAME TO mislaid")
+        after = await gateway.ask(RUNS, id=other.id)
+        run = await gateway.ask(RUN, id=newest_of(oracle, other))
+        ranking = await gateway.ask(RANKING, n=3)
+    assert codes(before.gateway) == []
+    for reply in (after, run, ranking):
+        assert reply.errors == []
+        assert "ARCHIVE_UNREADABLE" in codes(reply.gateway)
+    assert [one["run"]["id"] for one in after.data["model"]["runs"]["nodes"]] == [
+        str(attempt.run.id) for attempt in other.history[:20]
+    ]
+    assert after.gateway["historySources"] == run.gateway["historySources"] == ["DISCOVERY"]
+
+
+@pytest.mark.slow
+@pytest.mark.external
+async def test_a_server_that_goes_in_the_midst_is_named_and_dbt_tells_the_rest(
+    beside: Beside, postgres: Server, demo_folder: Path, oracle: Oracle
+) -> None:
+    database = postgres.new_database()
+    archive = Archive.open(database)
+    ingest_folder(archive, demo_folder)
+    archive.close()
+    model, other = sorted(oracle.models, key=lambda one: len(one.history))[-2:]
+    async with serving(beside(database)) as gateway:
+        before = await gateway.ask(RUNS, id=model.id)
+        postgres.cut_off(database)
+        after = await gateway.ask(RUNS, id=other.id)
+    assert before.gateway["historySources"] == ["ARCHIVE"]
+    assert after.gateway["historySources"] == ["DISCOVERY"]
+    assert "ARCHIVE_UNREADABLE" in codes(after.gateway)
+    assert [one["run"]["id"] for one in after.data["model"]["runs"]["nodes"]] == [
+        str(attempt.run.id) for attempt in other.history[:20]
+    ]
+
+
+async def test_a_database_of_history_url_is_taken_over(demo_store: str, tmp_path: Path, oracle: Oracle) -> None:
+    """Its runs are told on, be they of its first version, and the archive's tables come beside them."""
+    model = most_run(oracle)
+    database = f"sqlite:///{tmp_path / 'history.db'}"
+    settings = Settings(store_url=demo_store, archive_url=database)
+    async with serving(settings) as before:
+        whole = await before.data(RUNS, id=model.id)
+    archive_tables = "migrations", "recent_results", "resource_months", "folders", "accounts"
+    change(
+        database,
+        "CREATE TABLE kept_version (version INTEGER NOT NULL)",
+        "INSERT INTO kept_version VALUES (1)",
+        "ALTER TABLE kept_model_runs DROP COLUMN ended_at",
+        *(f"DROP TABLE {name}" for name in archive_tables),
+    )
+    shutil.copy(tmp_path / "history.db", tmp_path / "before.db")
+
+    def forget(call: Call, answer: Any) -> Any:
+        if call.operation == "ModelHistories":
+            for environment in answer["data"].values():
+                for runs in environment["applied"].values():
+                    del runs[1:]
+        return answer
+
+    async with serving(settings) as after:
+        after.upstream.rewrite = forget
+        assert await after.data(RUNS, id=model.id) == whole
+
+
+def test_the_setting_that_it_replaces_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GATEWAY_HISTORY_URL", "sqlite:///h.db")
+    with pytest.raises(ConfigurationError, match=r"GATEWAY_HISTORY_URL is no setting.*archive_url.*same database"):
+        load_settings()
+    monkeypatch.delenv("GATEWAY_HISTORY_URL")
+    (tmp_path / "gateway.toml").write_text('history_url = "sqlite:///h.db"\n')
+    monkeypatch.setenv("GATEWAY_CONFIG", str(tmp_path / "gateway.toml"))
+    with pytest.raises(ConfigurationError, match=r"history_url is no setting.*archive_url.*same database"):
+        load_settings()
+
+
+def test_an_archive_beside_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_ARCHIVE_URL", "sqlite:///h.db")
+    with pytest.raises(ConfigurationError, match=r"no discovery_url is set.*store_url"):
+        load_settings()
