@@ -4,13 +4,16 @@
 PORT ?= 8000
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then command -v $$python; break; fi; done)
+# dbt's MCP server needs a newer one than we do.
+AGENTS_PYTHON ?= $(shell for python in $(PYTHON) python3.13 python3.12 $(wildcard $(HOME)/.pyenv/versions/3.1[23].*/bin/python3); do \
+	if $$python -c 'import sys; sys.exit(not (3, 12) <= sys.version_info < (3, 14))' 2>/dev/null; then command -v $$python; break; fi; done)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 SOURCES := gateway tests benchmarks hatch_build.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run platform test test-fast test-nightly clients orchestrators manifests check format bench schema pages lock demo clean
+.PHONY: help run platform test test-fast test-nightly clients orchestrators agents manifests check format bench schema pages lock demo clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +34,10 @@ test-nightly: $(VENV)/dev.stamp ## Run every test, the long repetitions of other
 clients: $(VENV)/clients/done.stamp ## Install programs written for dbt Cloud, on which the local platform is tested
 
 orchestrators: $(VENV)/orchestrators/done.stamp ## Install Airflow's and Dagster's clients of dbt Cloud, for the same tests
+
+agents: ## Install dbt's own MCP server, for the same tests (with Python 3.12 or 3.13, else it only says so)
+	@if [ -n "$(AGENTS_PYTHON)" ]; then $(MAKE) --no-print-directory $(VENV)/agents/done.stamp; else \
+		echo "dbt-mcp is not installed: it needs Python 3.12 or 3.13 (AGENTS_PYTHON=/path/to/python3.12). Its tests are skipped." >&2; fi
 
 manifests: $(VENV)/manifests/done.stamp ## Install the schemas that the files under deploy/ are held against
 
@@ -56,6 +63,7 @@ pages: $(VENV)/run.stamp ## Build the pages and GraphiQL's files where their sou
 lock: $(VENV)/dev.stamp ## Resolve the dependencies of pyproject.toml and package.json anew into the lock files
 	$(INSTALL) uv
 	@for group in build node clients orchestrators manifests; do $(LOCK) --group $$group -o requirements/$$group.lock || exit 1; done
+	@$(subst version 3.11,version 3.12,$(LOCK)) --group agents -o requirements/agents.lock
 	@$(LOCK) pyproject.toml --all-extras -o requirements/run.lock
 	@$(LOCK) pyproject.toml --all-extras --group dev -c requirements/run.lock -o requirements/dev.lock
 	@if command -v npm >/dev/null; then npm install --package-lock-only && for folder in dashboard tests/contract tests/federation tests/streaming; do npm --prefix $$folder install --package-lock-only; done; fi
@@ -86,7 +94,9 @@ $(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
 	@$(INSTALL) --require-hashes -r requirements/dev.lock
 	@touch $@
 
+$(VENV)/agents/done.stamp: OWN_PYTHON = $(AGENTS_PYTHON)
+
 $(VENV)/%/done.stamp: requirements/%.lock $(VENV)/run.stamp
-	@$(PYTHON) -m venv --clear $(VENV)/$*
+	@$(or $(OWN_PYTHON),$(PYTHON)) -m venv --clear $(VENV)/$*
 	@$(subst $(BIN),$(VENV)/$*/bin,$(INSTALL)) --require-hashes -r requirements/$*.lock
 	@touch $@

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp
 
 HOST = "cloud.platform.test"
 VENV = Path(__file__).parents[2] / ".venv"
-CLIENTS, ORCHESTRATORS = VENV / "clients", VENV / "orchestrators"
+CLIENTS, ORCHESTRATORS, AGENTS = VENV / "clients", VENV / "orchestrators", VENV / "agents"
 
 
 def missing(installed: Path) -> str | None:
@@ -48,10 +48,10 @@ class Outside:
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout)
 
-    def session(self, name: str, *arguments: str) -> Any:
-        """The last line that a session of an orchestrator's client prints, as JSON: they log to stdout as well."""
+    def session(self, name: str, *arguments: str, installed: Path = ORCHESTRATORS) -> Any:
+        """The last line that a session of a client prints, as JSON: they log to stdout as well."""
         command = [
-            str(ORCHESTRATORS / "bin" / "python"),
+            str(installed / "bin" / "python"),
             str(Path(__file__).with_name(f"{name}_session.py")),
             *arguments,
         ]
@@ -71,6 +71,7 @@ def reachable(app: ASGIApp, folder: Path, account_id: int, token: str) -> Iterat
                 "HOME": str(folder),
                 "HTTPS_PROXY": f"http://127.0.0.1:{proxy}",
                 "REQUESTS_CA_BUNDLE": str(certificate),
+                "SSL_CERT_FILE": str(certificate),
                 "DBT_CLOUD_HOST": HOST,
                 "DBT_CLOUD_ACCOUNT_ID": str(account_id),
                 "DBT_CLOUD_API_TOKEN": token,
