@@ -156,9 +156,17 @@ def platform(runs_folder: Path, demo_store: str, new_store: NewStore, copy_store
     archive.close()
 
 
+@pytest.fixture(scope="session")
+def empty_store(new_store: NewStore) -> str:
+    """The address of an archive in which nothing is yet, to be copied: its tables are made once."""
+    store = new_store()
+    Archive.open(store).close()
+    return store
+
+
 @pytest.fixture
-def empty_archive(new_store: NewStore) -> Iterator[Archive]:
+def empty_archive(empty_store: str, copy_store: CopyStore) -> Iterator[Archive]:
     """A new archive."""
-    archive = Archive.open(new_store())
+    archive = Archive.open(copy_store(empty_store))
     yield archive
     archive.close()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 NOBODY_ELSE = "postgres"
 
@@ -45,19 +46,27 @@ class Server:
 
     def copy(self, database: str) -> str:
         """The address of a copy of a database, to which nobody may be connected."""
-        return self._create("--template", database.partition("@/")[2].partition("?")[0])
+        return self._create(database.partition("@/")[2].partition("?")[0])
 
     def cut_off(self, database: str) -> None:
         """Ends all connections to a database, and lets nobody connect to it any more."""
         name = database.partition("@/")[2].partition("?")[0]
-        ending = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608
-        for statement in (f"ALTER DATABASE {name} ALLOW_CONNECTIONS false", ending):
-            _run("psql", "-h", str(self.folder), "-d", "postgres", "-c", statement)
+        with self._administering() as server:
+            server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+            server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
 
-    def _create(self, *options: str) -> str:
+    def _create(self, template: str = "template1") -> str:
         name = f"archive_{next(self._numbers)}"
-        _run("createdb", "-h", str(self.folder), *options, name)
+        with self._administering() as server:
+            # A third of what writing every page to the log takes, which PostgreSQL does by itself since version 15.
+            strategy = "STRATEGY FILE_COPY" if server.info.server_version >= 150_000 else ""
+            server.execute(f'CREATE DATABASE {name} TEMPLATE "{template}" {strategy}')
         return f"postgresql+psycopg://{NOBODY_ELSE}@/{name}?host={self.folder}"
+
+    def _administering(self) -> Any:
+        import psycopg  # where it is missing, the tests are skipped
+
+        return psycopg.connect(host=str(self.folder), user=NOBODY_ELSE, dbname="postgres", autocommit=True)
 
 
 @contextmanager
@@ -67,7 +76,7 @@ def running_server() -> Iterator[Server]:
     shutil.chown(folder, NOBODY_ELSE) if os.geteuid() == 0 else None
     data = str(folder / "data")
     _run("initdb", "-D", data, "-U", NOBODY_ELSE, "-A", "trust", "-E", "UTF8", "--no-sync")
-    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
+    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off -c full_page_writes=off"
     _run("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
     try:
         yield Server(folder)
@@ -81,8 +90,6 @@ def _run(program: str, *arguments: str) -> None:
     programs = _programs()
     assert programs is not None
     command = [str(programs / program), *arguments]
-    if program == "createdb":
-        command += ["-U", NOBODY_ELSE]
     if os.geteuid() == 0:
         command = ["runuser", "-u", NOBODY_ELSE, "--", *command]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", text=True)
