@@ -18,9 +18,8 @@ from tests.execution.pair import Pair, lasting_pair
 from tests.generated.demo import demo_values, read_schema_of_oracle
 from tests.generated.queries import QueryGenerator, Shape
 from tests.oracle.account import Oracle
+from tests.repetitions import daily_and_nightly
 from tests.serving import Call
-
-QUERIES = 1_000
 
 
 @pytest.fixture
@@ -30,24 +29,27 @@ async def pair(demo_store: str) -> AsyncIterator[Pair]:
 
 
 @pytest.mark.slow
-async def test_generated_queries_get_the_same_bytes_for_the_same_requests(pair: Pair, oracle: Oracle) -> None:
+@pytest.mark.parametrize("count", daily_and_nightly(250, 1_000))
+async def test_generated_queries_get_the_same_bytes_for_the_same_requests(
+    pair: Pair, oracle: Oracle, count: int
+) -> None:
     generator = QueryGenerator(11, read_schema_of_oracle(), demo_values(oracle), Shape(fields=25, depth=7))
     with_errors = 0
-    for _ in range(QUERIES):
+    for _ in range(count):
         query, variables = generator.query()
         with_errors += '"errors"' in await pair.same(query, **variables)
-    assert 0 < with_errors < QUERIES / 2, "both kinds are among them"
+    assert 0 < with_errors < count / 2, "both kinds are among them"
 
 
 @pytest.mark.slow
 async def test_what_is_deferred_is_in_the_whole_answer_of_who_takes_no_parts(pair: Pair, oracle: Oracle) -> None:
     shape = Shape(fields=20, depth=6, deferred=0.5, undecided=0.2)
     generator, deferring = QueryGenerator(17, read_schema_of_oracle(), demo_values(oracle), shape), 0
-    for _ in range(QUERIES // 10):
+    for _ in range(100):
         query, variables = generator.query()
         deferring += "@defer" in query
         await pair.same(query, **variables)
-    assert deferring > QUERIES // 100
+    assert deferring > 10
 
 
 async def test_operations_of_one_document_are_told_apart(pair: Pair) -> None:
@@ -64,15 +66,18 @@ async def test_operations_of_one_document_are_told_apart(pair: Pair) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("count", daily_and_nightly(8, 25))
 @pytest.mark.parametrize("operation", ["EnvironmentHeaders", "Models", "ModelHistories", "RunModels", "runs", "jobs"])
-async def test_an_upstream_that_fails_midway_gives_the_same_errors(pair: Pair, oracle: Oracle, operation: str) -> None:
+async def test_an_upstream_that_fails_midway_gives_the_same_errors(
+    pair: Pair, oracle: Oracle, operation: str, count: int
+) -> None:
     async def broken(call: Call) -> Response | None:
         # Forbidden is what is neither tried again nor waited for, so that nothing depends on the time it takes.
         return Response("not yours", 403) if operation in call.operation else None
 
     pair.fast.upstream.fault = pair.slow.upstream.fault = broken
     generator = QueryGenerator(len(operation), read_schema_of_oracle(), demo_values(oracle), Shape(fields=25, depth=6))
-    for _ in range(25):
+    for _ in range(count):
         query, variables = generator.query()
         await pair.same_errors(query, **variables)
 

@@ -19,8 +19,8 @@ from gateway.execution.operation_runner import format_error
 from gateway.schema.core_schema import core_schema
 from tests.execution.hostile_schema import ROOTS, conjure, hostile_schema, without_descriptions
 from tests.generated.queries import QueryGenerator, Shape
+from tests.repetitions import daily_and_nightly
 
-QUERIES = 3_000
 SHAPE = Shape(fields=30, depth=5, lists=3, undecided=0.2)
 KINDS = {
     "aliases": r"a\d+: ",
@@ -74,14 +74,15 @@ async def slow(schema: GraphQLSchema, text: str, variables: dict[str, Any]) -> b
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("count", daily_and_nightly(150, 750))
 @pytest.mark.parametrize("hostility", [0.0, 0.005, 0.03, 0.2])
 async def test_generated_queries_come_to_the_same(
-    schema: strawberry.Schema, hostility: float, caplog: pytest.LogCaptureFixture
+    schema: strawberry.Schema, hostility: float, count: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL)  # thousands of masked errors, each with its traceback
     operations, walked = Operations(schema, most=50), without_descriptions(schema)
     generator = QueryGenerator(int(hostility * 1000), walked, VALUES, SHAPE)
-    for seed in range(QUERIES // 4):
+    for seed in range(count):
         conjure(seed, hostility)
         text, variables = generator.query()
         assert await fast(schema, operations, text, variables) == await slow(core_schema(schema), text, variables), text
@@ -98,13 +99,16 @@ def test_generated_queries_are_valid_and_of_every_kind(schema: strawberry.Schema
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seeds", daily_and_nightly(10, 40))
 @pytest.mark.parametrize("count", [None, 1, 2, 5])
 @pytest.mark.parametrize("yes", [True, False])
-async def test_fragments_interfaces_and_deciding_variables(schema: strawberry.Schema, count: int, yes: bool) -> None:
+async def test_fragments_interfaces_and_deciding_variables(
+    schema: strawberry.Schema, count: int | None, yes: bool, seeds: int
+) -> None:
     assert validate(core_schema(schema), parse(FEATURES)) == []
     operations = Operations(schema)
     document = parse(FEATURES)
-    for seed in range(40):
+    for seed in range(seeds):
         conjure(seed, 0.02)
         for no in (True, False):
             variables = {"yes": yes, "no": no, "count": count}

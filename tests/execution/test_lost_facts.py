@@ -18,9 +18,9 @@ from tests.execution.pair import Pair, lasting_pair
 from tests.generated.demo import demo_values, read_schema
 from tests.generated.queries import QueryGenerator, Shape
 from tests.oracle.account import Oracle
+from tests.repetitions import daily_and_nightly
 from tests.serving import Call, Gateway
 
-QUERIES = 200
 RANKING = "{ account { slowestModels(first: 2) { rank runtime model { id } } } }"
 HEADERS = "{ account { projects { nodes { id } } } }"
 
@@ -77,10 +77,11 @@ def notice_work(gateway: Gateway) -> list[str]:
 
 
 @pytest.mark.slow
-async def test_generated_queries_get_the_same_bytes_whatever_is_at_hand(pair: Pair, oracle: Oracle) -> None:
+@pytest.mark.parametrize("count", daily_and_nightly(60, 200))
+async def test_generated_queries_get_the_same_bytes_whatever_is_at_hand(pair: Pair, oracle: Oracle, count: int) -> None:
     generator = QueryGenerator(41, read_schema(), demo_values(oracle), Shape(fields=12, depth=6))
     chance, began = Random(41), notice_work(pair.fast)  # noqa: S311
-    for _ in range(QUERIES):
+    for _ in range(count):
         query, variables = generator.query()
         forget_some(pair, chance)
         await pair.same(query, **variables)

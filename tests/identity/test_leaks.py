@@ -4,8 +4,8 @@ Every text and id of the account says to which environment it belongs (see canar
 name hidden things too, pages begin at cursors that another caller was given, callers leave in the middle of shared
 loads, facts grow old, gateways begin anew, and dbt fails with hidden things in its words. A second walk asks two
 replicas that share a Redis, which loses its connections and values, mixes the latter up and stands still for a while.
-By night the first walk takes LEAK_STEPS steps, 20,000 unless that says more, daily fewer. LEAK_SEED chooses other
-walks, LEAK_SHARED_STEPS how long the second is.
+By night the walks take LEAK_STEPS and LEAK_SHARED_STEPS steps, 20,000 and 1,000 unless these say more, daily fewer.
+LEAK_SEED chooses other walks.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ from tests.generated.demo import read_schema
 from tests.generated.queries import QueryGenerator, Shape
 from tests.identity.callers import Holder, known_to
 from tests.identity.canaries import SHARED, SHARED_NAME, Place, owners_in, places, write_account
+from tests.repetitions import daily_and_nightly
 from tests.serving import Call, UpstreamTap
 from tests.sharing.conftest import OwnRedis, own_redis
 
 STEPS = int(os.environ.get("LEAK_STEPS", "20000"))
-DAILY_STEPS = 6_000
+DAILY_STEPS, DAILY_SHARED_STEPS = 2_000, 400
 SHARED_STEPS = int(os.environ.get("LEAK_SHARED_STEPS", "1000"))
 SEED = int(os.environ.get("LEAK_SEED", "1"))
 QUESTIONS = 400
@@ -174,7 +175,7 @@ class Walk:
         """One to five answers, asked together."""
         draw = self._random.random()
         self._tap.fault = self._fail if draw > 0.95 else None
-        if self._redis and self._random.random() < 0.02:
+        if self._redis and self._random.random() < 0.04:
             await self._harm(self._redis)
         if draw < 0.85:
             await self._ask()
@@ -272,15 +273,18 @@ pytestmark = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [DAILY_STEPS, pytest.param(STEPS, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("steps", daily_and_nightly(DAILY_STEPS, STEPS))
 async def test_nothing_hidden_is_told(leaky_store: str, steps: int) -> None:
     await take(Walk(leaky_store, Random(SEED)), steps)  # noqa: S311  # the same walk for ever
 
 
 @pytest.mark.slow
-async def test_nothing_hidden_is_told_by_replicas_that_share_a_redis(leaky_store: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("steps", daily_and_nightly(DAILY_SHARED_STEPS, SHARED_STEPS))
+async def test_nothing_hidden_is_told_by_replicas_that_share_a_redis(
+    leaky_store: str, tmp_path: Path, steps: int
+) -> None:
     async with own_redis(tmp_path) as redis:
         walk = Walk(leaky_store, Random(SEED + 1), redis)  # noqa: S311
-        await take(walk, SHARED_STEPS)
+        await take(walk, steps)
     assert min(walk.kinds[harm] for harm in ("mixed up", "cut off", "standing still", "emptied")) > 0, walk.kinds
-    print(SHARED_STEPS, "steps:", dict(walk.kinds))  # noqa: T201  # shown with -s
+    print(steps, "steps:", dict(walk.kinds))  # noqa: T201  # shown with -s
