@@ -51,7 +51,7 @@ def cases() -> Iterator[Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("fault", "states"), cases())
+@pytest.mark.parametrize(("fault", "states"), list(cases()))
 async def test_every_answer_is_right_or_says_why_not(
     matrix: Matrix, fault: str, states: tuple[State, ...], caplog: pytest.LogCaptureFixture
 ) -> None:

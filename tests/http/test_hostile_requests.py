@@ -180,7 +180,7 @@ DECLARED = "query($v: [Int], $w: [[Filter!]!]!, $r: [_Any!]!) { a }"
         {"w": {"a": {"b": 1, "c": {"d": [], "e": {"f": 1, "g": 1}}}}},
         {"v": [1] * 7, "r": [{"a": [1, 2, 3]}] * 50, "nobody": [1] * 50},
     ],
-    ids=str,
+    ids=lambda variables: str(variables)[:80],
 )
 def test_so_many_values_may_be_in_variables_and_no_more(variables: Mapping[str, Any]) -> None:
     operation = parse(DECLARED).definitions[0]

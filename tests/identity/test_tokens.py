@@ -481,7 +481,7 @@ async def test_keys_are_read_over_http(publisher: Publisher) -> None:
         {"seconds": 5.0},
         {"headers": ["Content-Encoding: gzip"], "body": b"no gzip"},
     ],
-    ids=str,
+    ids=lambda fault: str(fault)[:60],
 )
 async def test_a_publisher_that_misbehaves_is_not_believed(publisher: Publisher, fault: Mapping[str, Any]) -> None:
     for name, value in fault.items():
