@@ -33,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "schema": {"hierarchy", "analysis", "queries", "loading", "concurrency"},
     "execution": {"identity", "schema", "queries", "loading", "services", "caching", "concurrency"},
     "http": {"execution", "identity", "hierarchy", "concurrency"},
-    "archive": {"concurrency", "sql"},
+    "archive": {"analysis", "concurrency", "sql"},
     "ingest": {"archive"},
     "local_platform": {"archive", "concurrency"},
     "wiring": {

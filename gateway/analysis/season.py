@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 
 from gateway.analysis.change_points import median, ranked
 
@@ -23,8 +24,8 @@ class Season(StrEnum):
 
 
 _BUCKET: dict[Season, Callable[[datetime], int]] = {
-    Season.WEEKDAY: lambda time: time.weekday(),
-    Season.HOUR: lambda time: time.hour,
+    Season.WEEKDAY: datetime.weekday,
+    Season.HOUR: attrgetter("hour"),
 }
 _CYCLE_DAYS = {Season.WEEKDAY: 7, Season.HOUR: 1}
 
@@ -77,8 +78,8 @@ def _full_buckets(season: Season, times: Sequence[datetime]) -> list[list[int]]:
     """The places of the runs of each bucket that has enough of them."""
     buckets: dict[int, list[int]] = {}
     bucket_of = _BUCKET[season]
-    for index, time in enumerate(times):
-        buckets.setdefault(bucket_of(time), []).append(index)
+    for index, bucket in enumerate(map(bucket_of, times)):
+        buckets.setdefault(bucket, []).append(index)
     return [of_bucket for of_bucket in buckets.values() if len(of_bucket) >= LEAST_CYCLES]
 
 

@@ -73,7 +73,11 @@ def lasting_changes(
 
 
 def seconds_per_day(samples: Sequence[TimedRuntime], before: float, after: float) -> float:
-    """What a change costs: (after - before) * runs a day, these being (n - 1) / days from the first of n samples to the
-    last; less than a day counts as one."""
+    """What a change costs: (after - before) * runs a day."""
+    return (after - before) * runs_per_day(samples)
+
+
+def runs_per_day(samples: Sequence[TimedRuntime]) -> float:
+    """(n - 1) / days from the first of n samples to the last; less than a day counts as one."""
     days = (samples[-1].ended_at - samples[0].ended_at).total_seconds() / _DAY_SECONDS
-    return (after - before) * (len(samples) - 1) / max(1.0, days)
+    return (len(samples) - 1) / max(1.0, days)

@@ -13,10 +13,13 @@ from sqlalchemy.schema import CreateIndex
 from gateway.archive.added_columns import add_columns, fill_columns
 from gateway.archive.api_facts import adopt_earlier_facts
 from gateway.archive.artifacts import RunArgs
+from gateway.archive.change_tables import runtime_changes, runtime_series, stale_series
 from gateway.archive.command_variants import NOT_BUILDING, variant_of
 from gateway.archive.inferred_facts import name_inferred_jobs_anew, time_commands_by_results
 from gateway.archive.rollups import rebuild
 from gateway.archive.run_rows import infer_job_kinds
+from gateway.archive.runtime_changes import look_again
+from gateway.archive.stale_series import mark_everything
 from gateway.archive.step_numbers import number_steps
 from gateway.archive.tables import (
     RUN_INDEXES,
@@ -162,6 +165,14 @@ def _keep_api_facts(connection: Connection) -> None:
     adopt_earlier_facts(connection)
 
 
+def _look_at_series(connection: Connection) -> None:
+    """What the series of runtimes show, of all runs that there are."""
+    metadata.create_all(connection, [runtime_changes, runtime_series, stale_series])
+    mark_everything(connection)
+    while connection.execute(select(stale_series.c.job_id).limit(1)).first() is not None:
+        look_again(connection)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the first tables", _create_tables),
     Migration(2, "model results counted per invocation", _count_model_results),
@@ -176,6 +187,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(11, "columns for analyses, and roll-ups", _roll_up),
     Migration(12, "CI jobs told by what started their runs", infer_job_kinds),
     Migration(13, "finished runs as dbt's API gave them", _keep_api_facts),
+    Migration(14, "lasting changes of runtimes", _look_at_series),
 )
 
 

@@ -11,8 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, select
 
 from gateway.archive.command_variants import Variant
 from gateway.archive.contents import chunks
-from gateway.archive.outcomes import ending_of, outcome_of
-from gateway.archive.rows import AnyRow
+from gateway.archive.outcomes import Ending, ending_of, outcome_of
 from gateway.archive.tables import freshness, invocations, jobs, nodes, resources, results
 
 CI_JOB_TYPES = frozenset({"ci", "merge"})
@@ -31,11 +30,51 @@ class ResultEvent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Command:
-    """What an invocation tells of its results."""
+class Command:
+    """What an invocation tells of its results: what sets it apart, and its job."""
 
     variant: str | None
     by_ci: bool
+    job_id: int
+
+
+class OutcomeReader:
+    """Tells how results ended, from what their commands and nodes are; each of these is read once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.commands: dict[int, Command] = {}
+        self._materializations: dict[int, str | None] = {}
+
+    def learn(self, invocation_ids: Iterable[int]) -> None:
+        """Reads the commands that are not known yet. Must come before `outcome` is asked of them."""
+        columns = (invocations.c.id, invocations.c.variant, invocations.c.args_id, invocations.c.job_id)
+        query = select(*columns, jobs.c.job_type, jobs.c.details).select_from(invocations)
+        query = query.outerjoin(jobs, jobs.c.id == invocations.c.job_id)
+        for part in chunks(sorted(key for key in invocation_ids if key not in self.commands)):
+            for row in self._connection.execute(query.where(invocations.c.id.in_(part))):
+                variant = row.variant if row.args_id is not None else _variant_of_steps(row.details)
+                self.commands[row.id] = Command(variant, row.job_type in CI_JOB_TYPES, row.job_id)
+
+    def learn_nodes(self, pairs: Iterable[tuple[int, int | None]]) -> None:
+        """Reads the materializations of nodes, each after its invocation: only full refreshes ask for them."""
+        commands, known = self.commands, self._materializations
+        wanted = {
+            node_id
+            for invocation_id, node_id in pairs
+            if node_id is not None and node_id not in known and commands[invocation_id].variant == Variant.FULL_REFRESH
+        }
+        for part in chunks(sorted(wanted)):
+            query = select(nodes.c.id, nodes.c.materialization).where(nodes.c.id.in_(part))
+            known.update((key, name) for key, name in self._connection.execute(query))
+
+    def outcome(self, ending: Ending, invocation_id: int, node_id: int | None) -> int:
+        """The byte of a result (see outcomes)."""
+        command = self.commands[invocation_id]
+        if not (command.variant or command.by_ci):
+            return int(ending)
+        materialization = self._materializations.get(node_id) if node_id is not None else None
+        return outcome_of(ending, command.variant, materialization, by_ci=command.by_ci)
 
 
 class EventReader:
@@ -43,8 +82,7 @@ class EventReader:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._commands: dict[int, _Command] = {}
-        self._materializations: dict[int, str | None] = {}
+        self._outcomes = OutcomeReader(connection)
 
     def of_invocations(self, keys: Sequence[int]) -> list[ResultEvent]:
         """The events of these invocations, in no order."""
@@ -81,34 +119,13 @@ class EventReader:
 
     def _read(self, query: Select[Any]) -> Iterator[ResultEvent]:
         rows = self._connection.execute(query).all()
-        self._learn_commands({row[3] for row in rows})
-        self._learn_materializations(rows)
-        materializations = self._materializations
+        self._outcomes.learn({row[3] for row in rows})
+        self._outcomes.learn_nodes((row[3], row[7]) for row in rows)
+        outcome = self._outcomes.outcome
         for key, at, run_id, invocation_id, resource_id, status, seconds, node_id in rows:
-            command = self._commands[invocation_id]
             ending = ending_of(status, seconds)
-            outcome = (
-                outcome_of(ending, command.variant, materializations.get(node_id), by_ci=command.by_ci)
-                if command.variant or command.by_ci
-                else int(ending)
-            )
-            yield ResultEvent(at, run_id, key, resource_id, outcome, seconds if ending <= 1 else None)
-
-    def _learn_commands(self, keys: Iterable[int]) -> None:
-        columns = (invocations.c.id, invocations.c.variant, invocations.c.args_id, jobs.c.job_type, jobs.c.details)
-        for part in chunks(sorted(key for key in keys if key not in self._commands)):
-            query = select(*columns).select_from(invocations).outerjoin(jobs, jobs.c.id == invocations.c.job_id)
-            for row in self._connection.execute(query.where(invocations.c.id.in_(part))):
-                variant = row.variant if row.args_id is not None else _variant_of_steps(row.details)
-                self._commands[row.id] = _Command(variant, row.job_type in CI_JOB_TYPES)
-
-    def _learn_materializations(self, rows: Sequence[AnyRow]) -> None:
-        """Only full refreshes ask for them."""
-        commands, known = self._commands, self._materializations
-        wanted = {row[7] for row in rows if commands[row[3]].variant == Variant.FULL_REFRESH and row[7] not in known}
-        for part in chunks(sorted(wanted - {None})):
-            query = select(nodes.c.id, nodes.c.materialization).where(nodes.c.id.in_(part))
-            known.update((key, name) for key, name in self._connection.execute(query))
+            kept = seconds if ending <= Ending.FAILED else None
+            yield ResultEvent(at, run_id, key, resource_id, outcome(ending, invocation_id, node_id), kept)
 
 
 def _select(table: Table) -> Select[Any]:

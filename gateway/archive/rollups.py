@@ -12,14 +12,15 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, and_, delete, select, type_coerce
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import NullType
 
 from gateway.archive.contents import chunks
 from gateway.archive.months import begin_of, month_of
 from gateway.archive.packed_results import MOST_KEPT, Packed, added, packed, packed_days
 from gateway.archive.result_events import EventReader, ResultEvent
+from gateway.archive.stale_series import mark_models, mark_models_of
 from gateway.archive.tables import freshness, invocations, recent_results, resource_months, resources, results
+from gateway.archive.upserts import upsert
 
 _CHUNK = 200
 
@@ -55,6 +56,7 @@ class StaleResources:
 
 def add_results(connection: Connection, invocation_ids: Sequence[int], stale: StaleResources) -> None:
     """Takes the results of new invocations into the roll-ups, and makes those of `stale` resources anew."""
+    mark_models_of(connection, invocation_ids)
     by_resource: dict[int, list[ResultEvent]] = defaultdict(list)
     for event in EventReader(connection).of_invocations(invocation_ids):
         by_resource[event.resource_id].append(event)
@@ -86,8 +88,8 @@ def _append(
         recent.append((*place, event.resource_id, *row))
         if ended is not None and before is not None:
             months.append((place.environment_id, month_of(before.newest_at), place.kind, event.resource_id, ended))
-    _upsert(connection, recent_results, recent)
-    _upsert(connection, resource_months, months)
+    upsert(connection, recent_results, recent)
+    upsert(connection, resource_months, months)
 
 
 def _rows_of_invocations(
@@ -118,6 +120,7 @@ def _rows_of_invocations(
 
 def remake(connection: Connection, stale: StaleResources) -> None:
     """Makes the rows of stale resources anew from their results; those without any go."""
+    mark_models(connection, stale.months)
     reader = EventReader(connection)
     for part in chunks(sorted(stale.months), _CHUNK):
         by_place: dict[_Place, list[int]] = defaultdict(list)
@@ -139,7 +142,7 @@ def _remake(connection: Connection, place: _Place, months: Mapping[int, set[int]
         for month in sorted(set().union(*touched.values()))
     }
     _delete(connection, recent_results, place._asdict(), keys)
-    _upsert(
+    upsert(
         connection,
         recent_results,
         [(*place, key, *packed(events, days[now[key]][key])) for key, events in newest.items()],
@@ -151,7 +154,7 @@ def _remake(connection: Connection, place: _Place, months: Mapping[int, set[int]
         rows = [
             (place.environment_id, month, place.kind, key, body) for key, body in by_key.items() if now[key] != month
         ]
-        _upsert(connection, resource_months, rows)
+        upsert(connection, resource_months, rows)
 
 
 def _known(months: Mapping[int, int], key: int) -> tuple[int, ...]:
@@ -178,8 +181,8 @@ def rebuild(connection: Connection) -> int:
             days = {month: packed_days(some) for month, some in _by_month(events)}
             recent.append((*place, key, *packed(events, days.pop(month_of(events[0].at)))))
             months += [(place.environment_id, month, place.kind, key, body) for month, body in days.items()]
-        _upsert(connection, recent_results, recent)
-        _upsert(connection, resource_months, months)
+        upsert(connection, recent_results, recent)
+        upsert(connection, resource_months, months)
         count += len(recent)
     return count
 
@@ -220,18 +223,3 @@ def _is(table: Table, key: Mapping[str, Any]) -> Any:
 
 def _delete(connection: Connection, table: Table, place: Mapping[str, Any], keys: Sequence[int]) -> None:
     connection.execute(delete(table).where(_is(table, place), table.c.resource_id.in_(keys)))
-
-
-def _upsert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Writes rows, each in the order of the table's columns, over those with the same key."""
-    if not rows:
-        return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
-    key = [column.name for column in table.primary_key]
-    changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in key}
-    compiled = statement.on_conflict_do_update(index_elements=key, set_=changed).compile(dialect=connection.dialect)
-    # Past SQLAlchemy's conversions, which none of these columns need: they take longer than the database.
-    names = table.c.keys()
-    values: Any = rows if compiled.positional else [dict(zip(names, row, strict=True)) for row in rows]
-    connection.exec_driver_sql(str(compiled), values)

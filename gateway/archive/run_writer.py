@@ -26,6 +26,7 @@ from gateway.archive.run_rows import (
     store_run,
     touch_environment,
 )
+from gateway.archive.stale_series import mark_job
 from gateway.archive.step_numbers import number_steps, step_of
 from gateway.archive.tables import (
     catalog_tables,
@@ -91,6 +92,8 @@ class RunWriter:
         inferred = is_inferred(connection, owner.run_id)
         if (fresh or facts_changed) and (inferred or not owner.inferred):
             complete_run(connection, owner.run_id, bundle.record)
+        if fresh or facts_changed:
+            mark_job(connection, owner.job_id)
         if fresh:
             mark_final(connection, owner.run_id)
             _note_repeated(connection, owner.run_id, keys, stale)

@@ -150,8 +150,9 @@ def _add_archive(commands: Commands) -> None:
         "rebuild-rollups",
         help="compute the roll-ups anew",
         description="Compute the roll-ups of an archive (the last runs of each model, its figures by day and month) "
-        "anew from its results, in one transaction. They are written with every run, so this is needed only after "
-        "damage, or when another program has changed results. Readers see the old ones until it is done; writers wait.",
+        "anew from its results, in one transaction, and look for lasting changes in all series of runtimes. They are "
+        "written with every run, so this is needed only after damage, or when another program has changed results. "
+        "Readers see the old ones until it is done; writers wait.",
     )
     rebuild.add_argument("--store", required=True, metavar="URL", help=_STORE_HELP)
 

@@ -8,6 +8,7 @@ import threading
 from datetime import timedelta
 
 from gateway.archive.archive import Archive
+from gateway.archive.changes_upkeep import look_at_everything
 from gateway.archive.retention import Retention, forget_old_runs
 from gateway.archive.rollups import rebuild
 from gateway.cli.data_source import opened, read_folder, tell_problems
@@ -77,5 +78,7 @@ def rebuild_rollups(options: argparse.Namespace) -> int:
     with opened(options.store, create=False) as archive:
         with archive.writing() as connection:
             resources = rebuild(connection)
+        series = look_at_everything(archive)
         say(f"The roll-ups of {counted(resources, 'resource')} are made anew from {describe(archive.describe())}.")
+        say(f"The lasting changes of {series:,} series of runtimes were looked for again.")
     return 0

@@ -84,15 +84,16 @@ class SeriesOwner:
 
 @dataclass(frozen=True, slots=True)
 class ChangePoint:
-    """A lasting change. `id` names the series, and the run that came first when it was found.
+    """A lasting change. `found_run_id`: the run that came first after it when it was seen first, by which it is known.
 
     `before_seconds` and `after_seconds`: medians on both sides. `seconds_per_day`: what it costs, negative where it
     saves. `first_run_id`: the first run after it, which may be any from `earliest_run_id` to `latest_run_id`.
-    `last_run_id`: the run before it. `since`: when the first run after it began (UTC).
+    `last_run_id`: the run before it. `since`: when the first run after it began (UTC), `ended_at` when that ended.
+    `withdrawn_at`: since when newer runs no longer show it; None while they do.
     """
 
-    id: str
     owner: SeriesOwner
+    found_run_id: int
     certainty: Certainty
     before_seconds: float
     after_seconds: float
@@ -102,6 +103,30 @@ class ChangePoint:
     earliest_run_id: int
     latest_run_id: int
     since: datetime
+    ended_at: datetime
+    withdrawn_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """The series, and the run it was found at."""
+        return f"{self.owner.key}/{self.found_run_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeChanges:
+    """The changes of an environment's series, withdrawn ones among them; the keys of their owners have the environment
+    and the unique id in the place of the model's id.
+
+    `runs`: how many runs all series have, the oldest of which ended at `since` (UTC). `alarming_runs_per_day`: the runs
+    a day of the series that are slow enough to show a change.
+    """
+
+    environment_id: int
+    changes: tuple[ChangePoint, ...]
+    runs: int = 0
+    since: datetime | None = None
+    alarming_runs_per_day: float = 0.0
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

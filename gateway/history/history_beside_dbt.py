@@ -186,6 +186,9 @@ class HistoryBesideDbt:
     async def run_times(self, keys: Sequence[RunTimesKey]) -> None:
         """None: as for executions."""
 
+    async def runtime_changes(self, environment_ids: Sequence[int]) -> None:
+        """None: the archive looks at the runs it has artifacts of, and dbt knows more of them."""
+
     def _note_reaches(self, environment_ids: Collection[int], *, by_archive: bool) -> None:
         for environment_id in environment_ids:
             since = self.reach.last(environment_id).since

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from gateway.archive.account_rows import account_number, read_account, store_account
 from gateway.archive.archive import Archive, reason_of
+from gateway.archive.changes_upkeep import look_at_new_runs, look_while_writing
 from gateway.archive.contents import chunks
 from gateway.archive.given_facts import NOTHING_GIVEN, GivenFacts
 from gateway.archive.records import AccountRecord, RunRecord
@@ -150,9 +151,10 @@ def _named_in_pack(pack: Path, folder: Path, text: str) -> str:
 def _ingest(ingest: _Ingest, layout: Layout, progress: ProgressCallback | None) -> IngestReport:
     units = ingest.plan(layout)
     for done, unit in enumerate(units, start=1):
-        ingest.read(unit)
+        ingest.read(unit, is_last=done == len(units))
         if progress:
             progress(Progress(done, len(units), str(unit.path)))
+    ingest.finish()
     return ingest.report()
 
 
@@ -169,6 +171,7 @@ class _Ingest:
         self._stored: set[int] = set()
         self._known: set[int] = set()
         self._results = 0
+        self._places: set[int] = set()
 
     def report(self) -> IngestReport:
         notes = tuple(dict.fromkeys(self._notes))
@@ -219,8 +222,13 @@ class _Ingest:
         self._notes += [note_of(folder.path / "run.json", odd)] if odd else []
         return _Unit(folder, record, _nearest(accounts, folder), self._given)
 
-    def read(self, unit: _Unit) -> None:
-        """Stores the unit's runs in one transaction; a problem leaves the archive as it was."""
+    def finish(self) -> None:
+        """Looks at the series of runtimes that have new runs still."""
+        look_at_new_runs(self._archive)
+
+    def read(self, unit: _Unit, *, is_last: bool) -> None:
+        """Stores the unit's runs in one transaction; a problem leaves the archive as it was. With the last of them goes
+        what the series of runtimes show now."""
         try:
             stamp = _stamp(unit.files, unit.given.ignored)
             with self._archive.writing() as connection:
@@ -228,6 +236,8 @@ class _Ingest:
                 outcomes = [] if known is not None else self._store(connection, unit)
                 if known is None and self._lasting:
                     _remember(connection, unit.path, stamp, [run_id for run_id, _ in outcomes])
+                if is_last and outcomes:
+                    look_while_writing(connection, frozenset(self._places))
         except UnreadableArtifact as error:
             self._writer.forget()
             self._note(unit.path, error)
@@ -247,7 +257,9 @@ class _Ingest:
     def _store(self, connection: Connection, unit: _Unit) -> list[tuple[int, Stored]]:
         """What storing came to, by run id."""
         outcomes = []
+        self._places.clear()
         for bundle in unit.bundles():
+            self._places.add(bundle.owner.environment_id)
             outcome = self._writer.store(connection, bundle)
             outcomes.append((bundle.owner.run_id, outcome))
             self._notes += notes_of(bundle) if outcome.changed else ()

@@ -17,6 +17,7 @@ from gateway.hierarchy.resource_type import ResourceType, resource_type_of
 from gateway.hierarchy.run_failure import FAILING_TYPES
 from gateway.hierarchy.run_graph import RunGraph
 from gateway.hierarchy.run_times import RunTimesKey, TimedRuns
+from gateway.hierarchy.runtime_series import RuntimeChanges
 from gateway.hierarchy.status import RunStatus, status_of_word
 from gateway.loading.batching import Batched, Departures
 from gateway.services.bundle import Services
@@ -57,6 +58,10 @@ class RunResultLoaders:
         self._looked_back = 0
         self._models = models
         self._departures = departures
+
+    @cached_property
+    def _changes(self) -> Batched[int, RuntimeChanges]:
+        return Batched(self._figures.runtime_changes, self._departures)
 
     @cached_property
     def _seen(self) -> Batched[int, frozenset[str]]:
@@ -199,6 +204,10 @@ class RunResultLoaders:
         """The unique ids of models that runs of an environment had, and that it may no longer hold: of all runs in an
         archive, without those that it holds; through dbt's API of the newest 20 completed ones."""
         return await self._seen.load(environment_id)
+
+    async def runtime_changes(self, environment_id: int) -> RuntimeChanges | None:
+        """The lasting changes of runtimes that the archive has seen in an environment; None without one."""
+        return await self._changes.load(environment_id) if self._figures.count_models else None
 
     async def _load_seen(self, environment_ids: list[int]) -> Mapping[int, frozenset[str] | GatewayError]:
         if self._figures.count_models:

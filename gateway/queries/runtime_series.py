@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from gateway.analysis.change_points import MOST_RUNS as MOST_RUNS_LOOKED_AT
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.concurrency.gathering import gather
-from gateway.errors import BadUserInput, NotFound
+from gateway.errors import BadUserInput, GatewayError, NotFound
 from gateway.hierarchy.averages import ordinary_or_all, reason_to_leave_out
 from gateway.hierarchy.basis import Basis
 from gateway.hierarchy.history import HistoryScope, LeftOutReason
@@ -42,17 +42,30 @@ async def series_of_model(context: FieldContext, model: Model, job_id: int | Non
     if job_id is not None:
         await _ensure_same_environment(context, model, job_id)
     history = await model_history(context, model, MOST_HISTORY)
+    chosen = job_id if job_id is not None else _usual_job(history, await context.loaders.jobs())
+    return await _series_in_job(context, model, history, chosen, last_runs)
+
+
+async def series_in_every_job(context: FieldContext, model: Model) -> list[RuntimeSeries]:
+    """The runtimes of a model in each job that is among its newest 100 runs, CI apart, the least id first."""
+    history = await model_history(context, model, MOST_HISTORY)
     jobs = await context.loaders.jobs()
-    chosen = job_id if job_id is not None else _usual_job(history, jobs)
-    of_job = [run for run in history if run.job_id == chosen][:last_runs]
+    built_by = sorted({run.job_id for run in history if run.job_id in jobs and not jobs[run.job_id].is_ci})
+    return [await _series_in_job(context, model, history, one, MOST_HISTORY) for one in built_by]
+
+
+async def _series_in_job(
+    context: FieldContext, model: Model, history: Sequence[ModelRun], job_id: int, last_runs: int
+) -> RuntimeSeries:
+    of_job = [run for run in history if run.job_id == job_id][:last_runs]
     commands = await commands_of(context, [tuple(of_job)], last_runs)
-    job = jobs.get(chosen)
+    job = (await context.loaders.jobs()).get(job_id)
     points = [
         _point_of_model(run, _WITHIN_A_JOB.reason(run, job, commands.get((run.run_id, run.invocation_id))))
         for run in reversed(of_job)
         if not run.superseded
     ]
-    owner = SeriesOwner(f"{model.id}/{chosen}", model.environment_id, chosen, model.unique_id)
+    owner = SeriesOwner(f"{model.id}/{job_id}", model.environment_id, job_id, model.unique_id)
     missing = [] if len(history) < MOST_HISTORY else [f"runs before the model's newest {MOST_HISTORY}"]
     return await _series(context, owner, points, missing)
 
@@ -132,7 +145,17 @@ async def _series(
     basis = Basis(
         context.loaders.source_of_history(owner.environment_id), len(points), min(began, default=None), tuple(lacking)
     )
-    return analysed(owner, points, basis)
+    return analysed(owner, points, basis, await _known_changes(context, owner))
+
+
+async def _known_changes(context: FieldContext, owner: SeriesOwner) -> list[ChangePoint]:
+    """What an archive has seen of a series before; nothing where it cannot be read: the changes are there anyway."""
+    try:
+        known = await context.loaders.results.runtime_changes(owner.environment_id)
+    except GatewayError:
+        return []
+    here = (owner.unique_id, owner.job_id)
+    return [one for one in known.changes if (one.owner.unique_id, one.owner.job_id) == here] if known else []
 
 
 def _newest(series: RuntimeSeries, certainty: Certainty, first: int) -> list[ChangePoint]:

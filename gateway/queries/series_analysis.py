@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 from gateway.analysis import change_points as changes
+from gateway.analysis.known_changes import recognise
 from gateway.analysis.series import TimedRuntime, analyse, seconds_per_day
 from gateway.hierarchy.basis import Basis
 from gateway.hierarchy.runtime_series import (
@@ -20,17 +21,27 @@ from gateway.hierarchy.runtime_series import (
 from gateway.hierarchy.statistics import summarise
 
 
-def analysed(owner: SeriesOwner, points: Sequence[RuntimePoint], basis: Basis) -> RuntimeSeries:
-    """What these points, oldest first, tell. Points count that are not left out and have a runtime and a time."""
+def analysed(
+    owner: SeriesOwner, points: Sequence[RuntimePoint], basis: Basis, known: Sequence[ChangePoint] = ()
+) -> RuntimeSeries:
+    """What these points, oldest first, tell. Points count that are not left out and have a runtime and a time.
+
+    A change near one of the `known` ones of the series is that one, and keeps its id.
+    """
     places = [n for n, point in enumerate(points) if point.left_out is None and _sample(point) is not None]
     samples = [sample for n in places if (sample := _sample(points[n])) is not None]
     found = analyse(samples)
     counting = [points[n] for n in places]
+    changes_known = recognise([one.place for one in found.change_points], _places_of(known, counting, samples)).known
+    shown = [
+        _change(owner, counting, samples, one, run_id)
+        for one, run_id in zip(found.change_points, changes_known, strict=True)
+    ]
     return RuntimeSeries(
         owner=owner,
         points=tuple(points),
         segments=_segments(points, [places[one.place] for one in found.change_points]),
-        change_points=tuple(_change(owner, counting, samples, one) for one in found.change_points),
+        change_points=tuple(shown),
         trend=RuntimeTrend(found.trend.percent_per_30_days, found.trend.p) if found.trend else None,
         is_elevated=found.is_elevated,
         basis=basis,
@@ -55,13 +66,28 @@ def _segments(points: Sequence[RuntimePoint], starts: Sequence[int]) -> tuple[Ru
     return tuple(segments)
 
 
+def _places_of(
+    known: Sequence[ChangePoint], counting: Sequence[RuntimePoint], samples: Sequence[TimedRuntime]
+) -> dict[int, int]:
+    """Where known changes stand among the runs that count, by the run each was found at."""
+    by_run = {point.run_id: place for place, point in enumerate(counting)}
+    return {
+        one.found_run_id: by_run.get(one.first_run_id, sum(sample.ended_at < one.ended_at for sample in samples))
+        for one in known
+    }
+
+
 def _change(
-    owner: SeriesOwner, counting: Sequence[RuntimePoint], samples: Sequence[TimedRuntime], found: changes.ChangePoint
+    owner: SeriesOwner,
+    counting: Sequence[RuntimePoint],
+    samples: Sequence[TimedRuntime],
+    found: changes.ChangePoint,
+    known: int | None,
 ) -> ChangePoint:
     first = counting[found.place]
     return ChangePoint(
-        id=f"{owner.key}/{first.run_id}",
         owner=owner,
+        found_run_id=first.run_id if known is None else known,
         certainty=Certainty.CONFIRMED if found.p <= changes.CONFIRMED else Certainty.SUSPECTED,
         before_seconds=found.before,
         after_seconds=found.after,
@@ -71,4 +97,5 @@ def _change(
         earliest_run_id=counting[found.earliest].run_id,
         latest_run_id=counting[found.latest].run_id,
         since=first.start_time or samples[found.place].ended_at,
+        ended_at=samples[found.place].ended_at,
     )

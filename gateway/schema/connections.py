@@ -18,6 +18,7 @@ PROJECTS_PAGE = 25
 RUNS_PAGE = 10
 JOBS_OF_A_MODEL = 10
 REMOVED_PAGE = 20
+CHANGES_PAGE = 10
 LARGEST_PAGE = 5_000
 
 
@@ -31,6 +32,7 @@ FirstRuns = Annotated[int | None, strawberry.argument(description=_first(RUNS_PA
 FirstRunsOfModel = Annotated[int | None, strawberry.argument(description=_first(RUNS_PAGE, 100))]
 FirstJobsOfModel = Annotated[int | None, strawberry.argument(description=_first(JOBS_OF_A_MODEL))]
 FirstRemoved = Annotated[int | None, strawberry.argument(description=_first(REMOVED_PAGE))]
+FirstChanged = Annotated[int | None, strawberry.argument(description=_first(CHANGES_PAGE))]
 After = Annotated[str | None, strawberry.argument(description="Return items after this cursor.")]
 Last = Annotated[
     int | None,

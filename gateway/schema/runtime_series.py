@@ -93,7 +93,8 @@ class RuntimeTrend:
 @strawberry.type(description="A lasting change of a runtime.")
 class ChangePoint:
     id: strawberry.ID = strawberry.field(
-        description="The series, and the run that came first after the change when it was found."
+        description="The series, and the run that came first after the change when it was found. Where an archive "
+        "keeps what it has seen, a change within three runs of a known one is that one, and has its id."
     )
     certainty: Certainty = strawberry.field(description="How certain it is.")
     before_seconds: float = strawberry.field(description="Median runtime before, in seconds.")
@@ -102,6 +103,10 @@ class ChangePoint:
         description="Seconds a day that the change costs at the usual number of runs; negative when it saves them."
     )
     since: datetime = strawberry.field(description="When the first run after the change began (UTC).")
+    withdrawn_at: datetime | None = strawberry.field(
+        description="Since when newer runs no longer show it (UTC): only `regressionFound` sends such changes. Null "
+        "while they do."
+    )
 
     @strawberry.field(
         description="The model. Null for a job as a whole, and when the project no longer defines it.",

@@ -171,6 +171,9 @@ class DiscoveryHistory:
     async def models_gone(self, environment_ids: Sequence[int]) -> None:
         """None: an environment lists the models that it holds, and a history is that of one model."""
 
+    async def runtime_changes(self, environment_ids: Sequence[int]) -> None:
+        """None: as for means."""
+
 
 M = TypeVar("M", ModelRun, BuiltModel)
 

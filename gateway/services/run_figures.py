@@ -16,6 +16,7 @@ from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import HistoryScope
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.run_times import RunTimesKey, TimedRuns
+from gateway.hierarchy.runtime_series import RuntimeChanges
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.revisioned import Revisioned, Stamped
 from gateway.services.run_history import HistoryReach, RunHistory
@@ -73,6 +74,10 @@ class RunFigures:
         self._run_times: FactsCache[RunTimesKey, Stamped[TimedRuns]] = FactsCache(tiers, timed)
         self.count_models = history.counts_models
         self.may_tell_means = history.may_hold
+        changes: Kind[int, RuntimeChanges] = Kind(
+            "runtime changes", lambda found: 300 + 700 * len(found.changes), lambda one: one
+        )
+        self._changes: Revisioned[RuntimeChanges] = Revisioned(environments, self._read_changes, tiers, changes)
 
     async def mean_runtimes(
         self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope
@@ -156,6 +161,14 @@ class RunFigures:
         }
         answers |= {key: fact if isinstance(fact, GatewayError) else fact.value for key, fact in facts.items()}
         return answers
+
+    async def runtime_changes(self, environment_ids: Sequence[int]) -> dict[int, RuntimeChanges | GatewayError]:
+        """See RunHistory."""
+        current_usage().history_sources.add("ARCHIVE")
+        return await self._changes.get(environment_ids)
+
+    async def _read_changes(self, environment_ids: list[int]) -> Mapping[int, RuntimeChanges | GatewayError]:
+        return await self._history.runtime_changes(environment_ids) or {}
 
     async def _read_gone(self, environment_ids: list[int]) -> Mapping[int, tuple[str, ...] | GatewayError]:
         return await self._history.models_gone(environment_ids) or {}

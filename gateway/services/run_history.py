@@ -19,6 +19,7 @@ from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
 from gateway.hierarchy.run_times import RunTimesKey, TimedRuns
+from gateway.hierarchy.runtime_series import RuntimeChanges
 from gateway.services.command_span import UNKNOWN_SPAN, CommandSpan
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.run_graphs import GraphKey
@@ -157,3 +158,9 @@ class RunHistory(Protocol):
 
     async def run_times(self, keys: Sequence[RunTimesKey]) -> Mapping[RunTimesKey, TimedRuns | GatewayError] | None:
         """When the runs of each environment were created, started and ended; None where the Admin API tells it."""
+
+    async def runtime_changes(
+        self, environment_ids: Sequence[int]
+    ) -> Mapping[int, RuntimeChanges | GatewayError] | None:
+        """The lasting changes of runtimes in each environment, of models that it holds and of jobs; None where the
+        history of every model would have to be read for it."""

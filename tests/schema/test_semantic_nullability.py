@@ -26,7 +26,8 @@ QUESTIONS = (
     '{ account { projects(filter: {tags: ["daily"]}) { totalCount } models(first: 1) { totalCount } jobs { totalCount }'
     "  sources { nodes { id } } slowestModels { rank } longestRunningJobs { rank }"
     '  wastedBuilds(since: "2026-03-01T00:00:00Z") { buildsPerDay }'
-    '  concurrency(since: "2026-03-01T00:00:00Z") { peakRuns } } }',
+    '  concurrency(since: "2026-03-01T00:00:00Z") { peakRuns }'
+    "  regressions { totalCount } improvements { totalCount } } }",
     '{ project(id: "finance") { models { totalCount } resources { totalCount } removedModels { totalCount }'
     "  jobs { totalCount } sources { totalCount } modelCount jobCount slowestModels { rank }"
     "  longestRunningJobs { rank } } }",

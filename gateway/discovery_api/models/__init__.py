@@ -57,12 +57,13 @@ from gateway.discovery_api.models.run_analysis import (
     WeightedSeconds,
     WhatIf,
 )
-from gateway.discovery_api.models.series import ChangePoint, RuntimePoint, RuntimeSegment, RuntimeSeries
+from gateway.discovery_api.models.series import ChangeList, ChangePoint, RuntimePoint, RuntimeSegment, RuntimeSeries
 
 __all__ = [
     "AttemptedResource",
     "Average",
     "ChainLink",
+    "ChangeList",
     "ChangePoint",
     "Column",
     "Concurrency",

@@ -7,6 +7,7 @@ from datetime import datetime
 from gateway.discovery_api.models.reports import Report, RunStatus
 from gateway.hierarchy import runtime_series as facts
 from gateway.hierarchy.statistics import Summary
+from gateway.queries.regressions import FoundChanges
 
 
 class RuntimePoint(Report):
@@ -57,7 +58,8 @@ class ChangePoint(Report):
     """A lasting change of a runtime: the medians on both sides and what it costs a day, in seconds.
 
     `certainty` is suspected or confirmed. `unique_id` is None for a job as a whole. `first_run_id`: the first run after
-    it, any from `earliest_run_id` to `latest_run_id`; `last_run_id`: the run before.
+    it, any from `earliest_run_id` to `latest_run_id`; `last_run_id`: the run before. `withdrawn_at`: since when newer
+    runs no longer show it, None while they do.
     """
 
     id: str
@@ -68,6 +70,7 @@ class ChangePoint(Report):
     after_seconds: float
     seconds_per_day: float
     since: datetime
+    withdrawn_at: datetime | None
     last_run_id: str
     first_run_id: str
     earliest_run_id: str
@@ -84,10 +87,35 @@ class ChangePoint(Report):
             after_seconds=change.after_seconds,
             seconds_per_day=change.seconds_per_day,
             since=change.since,
+            withdrawn_at=change.withdrawn_at,
             last_run_id=str(change.last_run_id),
             first_run_id=str(change.first_run_id),
             earliest_run_id=str(change.earliest_run_id),
             latest_run_id=str(change.latest_run_id),
+        )
+
+
+class ChangeList(Report):
+    """Lasting changes over an account, those that cost or save most seconds a day first.
+
+    `expected_false_alarms`: how many of all that there are chance alone would show; `total`: how many there are.
+    `source`: archive or discovery; `missing`: what is missing, in plain words.
+    """
+
+    changes: list[ChangePoint]
+    total: int
+    expected_false_alarms: float
+    source: str
+    missing: list[str]
+
+    @classmethod
+    def of(cls, found: FoundChanges) -> ChangeList:
+        return cls(
+            changes=[ChangePoint.of(change) for change in found.changes],
+            total=found.total,
+            expected_false_alarms=found.expected_false_alarms,
+            source=found.basis.source.value.lower(),
+            missing=list(found.basis.missing),
         )
 
 

@@ -1,0 +1,28 @@
+"""Writes many rows of one table, over those with the same key or beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def insertion(connection: Connection, table: Table) -> Any:
+    """An INSERT in the database's dialect, which can say what happens on a conflict."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Writes rows, each in the order of the table's columns, over those with the same key."""
+    if not rows:
+        return
+    statement = insertion(connection, table)
+    key = [column.name for column in table.primary_key]
+    changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in key}
+    compiled = statement.on_conflict_do_update(index_elements=key, set_=changed).compile(dialect=connection.dialect)
+    # Past SQLAlchemy's conversions, which none of these columns need: they take longer than the database.
+    names = table.c.keys()
+    values: Any = rows if compiled.positional else [dict(zip(names, row, strict=True)) for row in rows]
+    connection.exec_driver_sql(str(compiled), values)
