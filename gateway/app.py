@@ -7,9 +7,10 @@ import hashlib
 import hmac
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 
+import strawberry
 from starlette.applications import Starlette
 
 from gateway.caching.counts import LookupCounts
@@ -33,7 +34,8 @@ from gateway.http.operation_cost import CostPolicy
 from gateway.http.request.body import BodyLimits
 from gateway.http.request.documents import DocumentLimits
 from gateway.http.streaming.live_connections import LivePolicy
-from gateway.http.webhooks import WebhookPolicy
+from gateway.http.webhooks import Tell, WebhookPolicy
+from gateway.mcp.tool import read_texts
 from gateway.schema.build import build_schema, print_sdl
 from gateway.services.bundle import CachePolicy, Services, Upstream, open_services
 from gateway.services.token_proofs import TokenProofs
@@ -77,22 +79,45 @@ def create_app(
             services.invalidation.subscribe(by_token.take)
             executor.start(services, by_token)
             stack.callback(executor.stop)
+            await stack.enter_async_context(open_agents())
             app.state.services = executor.services
             yield
 
+    policy = _edge_policy(settings, print_sdl(schema), tracing, executor.known_models)
+    readiness = UpstreamReadiness(lambda: executor.services, settings.pass_through_tokens)
+    samples = samples_of(lambda: executor.services)
+    tell = _tell_events(lambda: executor.services, settings)
+    edge = create_edge(executor, policy, readiness, lifespan, tell=tell, samples=samples)
+    open_agents = _agent_sessions(edge, schema, policy) if settings.mcp else nullcontext
+    return edge
+
+
+def _tell_events(services: Callable[[], Services], settings: Settings) -> Tell:
+    """What takes the events of webhooks. Raises EventNotOurs for one of another account."""
+
     async def tell(event: RunEvent) -> bool:
-        if event.account_id != executor.services.admin.account_id:
+        if event.account_id != services().admin.account_id:
             raise EventNotOurs("The event is of another dbt account than this gateway serves.")
-        invalidation = executor.services.invalidation
+        invalidation = services().invalidation
         if settings.pass_through_tokens:
             # What is served is for each caller's token to say; the gateway's own may be unknown to dbt.
             await invalidation.spread(event)
             return True
         return await invalidation.tell(event)
 
-    readiness = UpstreamReadiness(lambda: executor.services, settings.pass_through_tokens)
-    policy = _edge_policy(settings, print_sdl(schema), tracing, executor.known_models)
-    return create_edge(executor, policy, readiness, lifespan, tell=tell, samples=samples_of(lambda: executor.services))
+    return tell
+
+
+def _agent_sessions(
+    edge: Starlette, schema: strawberry.Schema, policy: EdgePolicy
+) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """Serves the tools for agents while what it returns is open. Raises ConfigurationError without the extra."""
+    # Imported here: the SDK takes longer to import than the rest of the edge.
+    try:
+        from gateway.wiring.agents import mount_agents
+    except ImportError as missing:
+        raise ConfigurationError(f"mcp needs the extra: pip install 'dbt-gateway[agents]' ({missing}).") from None
+    return mount_agents(edge, schema, policy).sessions
 
 
 async def trouble_with_dbt(settings: Settings, seconds: float = 5.0) -> tuple[str, ...]:
@@ -225,5 +250,6 @@ def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None, models: 
         endpoint=endpoint,
         webhooks=_webhooks(settings),
         authenticator=authenticator_of(settings),
+        trusted=tuple(read_texts().values()) if settings.mcp else (),
         live=LivePolicy(settings.live_connections, settings.live_connections_per_caller, settings.live_operations),
     )

@@ -24,6 +24,10 @@ def command_of(name: str) -> Command:
             from gateway.cli.servers import serve_platform
 
             return serve_platform
+        case "mcp":
+            from gateway.cli.agents import serve_agents
+
+            return serve_agents
         case "ingest":
             from gateway.cli.stored_runs import ingest
 

@@ -31,6 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_ingest(commands)
     _add_exec(commands)
     _add_platform(commands)
+    _add_mcp(commands)
     _add_archive(commands)
     _add_doctor(commands)
     _add_schema(commands)
@@ -119,6 +120,19 @@ def _add_given_facts(parser: argparse.ArgumentParser) -> None:
         metavar="COMMANDS",
         help=f"leave these commands out, e.g. docs,compile; of {', '.join(COMMANDS)}",
     )
+
+
+def _add_mcp(commands: Commands) -> None:
+    agents = commands.add_parser(
+        "mcp",
+        help="answer agents over stdin and stdout (Model Context Protocol)",
+        description="Answer agents over standard input and output by the Model Context Protocol: slowest models, "
+        "failed runs, why a run was slow and more, over dbt Cloud, a folder of dbt artifacts, an archive or the demo. "
+        "A gateway that serves does the same at /mcp with GATEWAY_MCP=true.",
+    )
+    source = agents.add_mutually_exclusive_group()
+    source.add_argument("--artifacts", type=Path, metavar="DIR", help=_FOLDER_HELP)
+    source.add_argument("--store", metavar="URL", help=_STORE_HELP)
 
 
 def _add_platform(commands: Commands) -> None:

@@ -53,7 +53,7 @@ def serve_gateway(options: argparse.Namespace) -> int:
         if on_this_machine and not served.allowed_hosts:
             served = served.model_copy(update={"allowed_hosts": LOOPBACK_NAMES})
         new_runs = following(settings.artifacts, source, keep_raw=False)
-        with metrics_shared(options.workers) as metrics_directory, _platform_beside(served) as platform, new_runs:
+        with metrics_shared(options.workers) as metrics_directory, platform_beside(served) as platform, new_runs:
             policy = replace(_serving_policy(served, options.workers), metrics=metrics_directory)
             application = partial(create_app, served.for_one_of(options.workers), platform=platform)
             return serve(application, listening, policy)
@@ -66,7 +66,7 @@ def _tell_pages(settings: Settings, address: str) -> None:
         say(f"  GraphiQL  {address}/graphiql")
 
 
-def _platform_beside(settings: Settings) -> AbstractContextManager[Path | None]:
+def platform_beside(settings: Settings) -> AbstractContextManager[Path | None]:
     """Where the store is served for the block; nowhere where dbt Cloud is asked."""
     return platform_process(settings.store_url) if settings.store_url else nullcontext()
 

@@ -51,7 +51,8 @@ class EdgePolicy:
 
     `allowed_hosts` empty: any Host is answered. `allowed_origins` empty: no foreign page may call. `authenticator`
     tells who may ask; by default only this machine. Metrics are shown to those with that scope, or to everybody
-    with `open_metrics`. Without `webhooks` their path does not exist.
+    with `open_metrics`. Without `webhooks` their path does not exist. `trusted` are the texts of documents trusted
+    beside those of the pages.
     """
 
     title: str = "dbt gateway"
@@ -67,6 +68,7 @@ class EdgePolicy:
     webhooks: WebhookPolicy | None = None
     authenticator: Authenticator = field(default_factory=ThisMachineAuthenticator)
     live: LivePolicy = field(default_factory=LivePolicy)
+    trusted: tuple[str, ...] = ()
 
 
 def create_edge(
@@ -101,6 +103,7 @@ def create_edge(
         exception_handlers={HTTPException: _refuse},
         lifespan=lifespan,
     )
+    app.state.endpoint = endpoint
     # A redirect to the same path with or without a slash would repeat the Host header to the caller.
     app.router.redirect_slashes = False
     return app
@@ -112,7 +115,7 @@ def _endpoint_policy(policy: EdgePolicy, documents: Sequence[PageDocument]) -> E
         allowed_origins=policy.allowed_origins,
         public_answers=isinstance(policy.authenticator, EverybodyAuthenticator),
         explorer_path="graphiql" if policy.explorer else None,
-        built_in_documents=tuple(document.text for document in documents),
+        built_in_documents=(*policy.trusted, *(document.text for document in documents)),
     )
 
 

@@ -277,6 +277,14 @@ class GraphQLEndpoint:
             raise begun
         return begun
 
+    def check(self, parameters: Parameters, seen: RequestRecord, caller: Caller) -> Answer | None:
+        """The answer to an operation that does not fit the schema, without running it; None for one that could run.
+
+        Raises what stands against it: syntax, limits, its price.
+        """
+        params, price = self._understand(parameters, seen, caller)
+        return self._refused(params, price) or self._executor.invalid(params)
+
     async def _begun(
         self, parameters: Parameters, seen: RequestRecord, caller: Caller
     ) -> Answer | AsyncGenerator[Answer, None] | GatewayError:

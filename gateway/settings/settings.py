@@ -183,6 +183,7 @@ class Settings(PriceSettings):
     )
     pages: bool = Field(default=True, description="Whether pages to look at runs, models and jobs are served at /.")
     explorer: bool = Field(default=True, description="Whether GraphiQL is served at /graphiql.")
+    mcp: bool = Field(default=False, description="Serve tools for agents (Model Context Protocol) at /mcp.")
     body_bytes: int = Field(default=256 * 1024, ge=1024, description="Largest body of a request, in bytes.")
     query_characters: int = Field(default=32 * 1024, ge=1, description="Longest query, in characters.")
     query_tokens: int = Field(default=1500, ge=1, description="Most tokens in a query; parsing costs 10 µs each.")
