@@ -5,7 +5,7 @@ A statement each for commands, results, freshness checks and runs, whatever the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from sqlalchemy import Connection, func, select
 
@@ -97,10 +97,13 @@ def runs_between(
     )
 
 
-def times_of_runs(connection: Connection, run_ids: Iterable[int]) -> Iterator[AnyRow]:
-    """When runs started and ended, those that tell both."""
+def runs_started_between(
+    connection: Connection, environment_ids: Collection[int], since: int, until: int
+) -> Iterator[AnyRow]:
+    """When runs started and ended that started from `since` on and before `until`, those that tell both, whether they
+    left artifacts or not."""
     yield from connection.execute(
-        select(runs.c.id, runs.c.started_at, runs.c.finished_at)
-        .where(among(connection, runs.c.id, sorted(set(run_ids))))
-        .where(runs.c.started_at.is_not(None), runs.c.finished_at.is_not(None))
+        select(runs.c.id, runs.c.environment_id, runs.c.started_at, runs.c.finished_at)
+        .where(among(connection, runs.c.environment_id, environment_ids))
+        .where(runs.c.started_at >= since, runs.c.started_at < until, runs.c.finished_at >= runs.c.started_at)
     )

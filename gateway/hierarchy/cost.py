@@ -24,7 +24,7 @@ class CostRate:
     per_hour: float | None = None
     per_tebibyte: float | None = None
 
-    def estimate(self, seconds: float, bytes_billed: int = 0) -> CostEstimate:
+    def estimate(self, seconds: float, bytes_billed: float = 0) -> CostEstimate:
         """amount = seconds / 3600 * rate of an hour + bytes / 2^40 * price of a tebibyte."""
         amount = seconds / _HOUR * (self.per_hour or 0.0) + bytes_billed / _TEBIBYTE * (self.per_tebibyte or 0.0)
         return CostEstimate(amount, self.currency)

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from gateway.hierarchy.basis import Basis
+from gateway.hierarchy.cost import CostEstimate
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.node_result import NodeResult
 
@@ -113,17 +114,22 @@ class TimeDimension(StrEnum):
     OWNER = "OWNER"
     MATERIALIZATION = "MATERIALIZATION"
     PACKAGE = "PACKAGE"
+    PROJECT = "PROJECT"
+    JOB = "JOB"
     RESOURCE_TYPE = "RESOURCE_TYPE"
 
 
 @dataclass(frozen=True, slots=True)
 class WeightedSeconds:
-    """The time of one group; `key` is None for what belongs to none."""
+    """The time of one group; `key` is None for what belongs to none. `cost` is None where no rate is set. `is_idle`:
+    the time in which runs were under way and executed nothing, which no group has."""
 
     key: str | None
     weighted_seconds: float
     runtime: float
     result_count: int
+    cost: CostEstimate | None = None
+    is_idle: bool = False
 
 
 class WhatIfVerdict(StrEnum):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 
 from sqlalchemy import Connection
 
 from gateway.archive.command_variants import Variant
-from gateway.archive.executions import checks_of_commands, commands_between, results_of_commands, times_of_runs
+from gateway.archive.executions import checks_of_commands, commands_between, results_of_commands, runs_started_between
 from gateway.archive.rows import AnyRow
-from gateway.archive.times import LATEST, from_micros
+from gateway.archive.times import LATEST
 from gateway.hierarchy.durations import Timings, interval
 from gateway.hierarchy.executions import CheckedSource, ExecutedNode, ExecutionDetail, Executions, ExecutionsKey
 from gateway.hierarchy.status import RunStatus, status_of_word
 from gateway.history.graph_reading import Manifests, read_manifests
+from gateway.history.run_reading import milliseconds_of
 from gateway.services.mapping import Share
 
 MOST_MODEL_RESULTS = 200_000
@@ -41,15 +41,16 @@ class _Reading:
     """The rows of one window."""
 
     def __init__(self, connection: Connection, window: ExecutionsKey, environment_ids: Sequence[int]) -> None:
+        since = round(window.since * _MICRO)
         until = LATEST if window.until is None else round(window.until * _MICRO)
-        listed = list(commands_between(connection, environment_ids, round(window.since * _MICRO), until))
+        listed = list(commands_between(connection, environment_ids, since, until))
         kept = _newest(listed)
         self._complete_since = kept[-1].generated_at / _MICRO if len(kept) < len(listed) else None
         self._commands: dict[int, AnyRow] = {row.id: row for row in kept}
         executing = [row.id for row in kept if row.executing]
         self._results = list(results_of_commands(connection, executing)) if executing else []
         self._checks = list(checks_of_commands(connection, list(self._commands))) if kept else []
-        self._walls = list(times_of_runs(connection, (row.run_id for row in kept))) if kept else []
+        self._runs = list(runs_started_between(connection, environment_ids, since, until))
         manifest_ids = {row.manifest_id for row in kept} - {None} if window.detail else set()
         whole = window.detail is ExecutionDetail.WHOLE
         self._manifests: Manifests = read_manifests(connection, manifest_ids, whole=whole)
@@ -57,7 +58,6 @@ class _Reading:
     def of(self, environment_id: int) -> Executions:
         """What this environment executed."""
         commands = {one: row for one, row in self._commands.items() if row.environment_id == environment_id}
-        run_ids = {row.run_id for row in commands.values()}
         manifest_ids = {row.manifest_id for row in commands.values()}
         checks = [row for row in self._checks if row.invocation_id in commands]
         share = Share()
@@ -75,8 +75,8 @@ class _Reading:
             ),
             walls={
                 row.id: (row.started_at / _MICRO, row.finished_at / _MICRO)
-                for row in self._walls
-                if row.id in run_ids and row.started_at <= row.finished_at
+                for row in self._runs
+                if row.environment_id == environment_id
             },
             complete_since=self._complete_since,
         )
@@ -107,7 +107,7 @@ def _executed(rows: Iterable[AnyRow], commands: Mapping[int, AnyRow], share: Sha
             row.execute_started_at,
             row.execute_completed_at,
         )
-        start, end = interval(Timings(*map(_moment, timings)), row.execution_time)
+        start, end = interval(Timings(*map(milliseconds_of, timings)), row.execution_time)
         timed = status.executed and start is not None
         yield ExecutedNode(
             unique_id=share[row.unique_id],
@@ -126,7 +126,9 @@ def _executed(rows: Iterable[AnyRow], commands: Mapping[int, AnyRow], share: Sha
 
 def _checking(row: AnyRow, command: AnyRow, share: Share) -> ExecutedNode:
     start, end = interval(
-        Timings(execute_started_at=_moment(row.started_at), execute_completed_at=_moment(row.completed_at)),
+        Timings(
+            execute_started_at=milliseconds_of(row.started_at), execute_completed_at=milliseconds_of(row.completed_at)
+        ),
         row.execution_time,
     )
     timed = start is not None and end is not None
@@ -146,7 +148,3 @@ def _checking(row: AnyRow, command: AnyRow, share: Share) -> ExecutedNode:
 def _time_of(check: AnyRow, commands: Mapping[int, AnyRow]) -> int:
     told: int | None = check.snapshotted_at
     return told if told is not None else int(commands[check.invocation_id].generated_at)
-
-
-def _moment(micros: int | None) -> datetime | None:
-    return None if micros is None else from_micros(micros)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
-
 from gateway.analysis.critical_path import CriticalPath as Path
 from gateway.analysis.critical_path import bounds, critical_path
 from gateway.analysis.step import Step
 from gateway.analysis.utilization import utilization
 from gateway.analysis.weighted_seconds import weighted_seconds
+from gateway.hierarchy.cost import CostRate
 from gateway.hierarchy.job import Run
-from gateway.hierarchy.model import Owner
 from gateway.hierarchy.node_result import NodeResult
 from gateway.hierarchy.run_analysis import (
     Blocker,
@@ -25,12 +22,11 @@ from gateway.hierarchy.run_analysis import (
     Utilization,
     WeightedSeconds,
 )
-from gateway.hierarchy.run_graph import GraphNode
 from gateway.loading.field_context import FieldContext
 from gateway.queries.run_steps import RunSteps, aside, run_steps
+from gateway.queries.time_groups import OF_CONTENTS, Belonging, TimeGroups, belonging_of
 
 _MOST_BLOCKERS = 20
-_OF_GRAPH = frozenset({TimeDimension.TAG, TimeDimension.FOLDER, TimeDimension.GROUP, TimeDimension.OWNER})
 
 
 async def timeline_of(
@@ -83,11 +79,12 @@ async def utilization_of(context: FieldContext, run: Run, step: int | None) -> U
 
 async def weighted_seconds_of(context: FieldContext, run: Run, by: TimeDimension, first: int) -> list[WeightedSeconds]:
     """The run's busy time by groups, greatest first; their sum is the time in which anything ran."""
-    found = await run_steps(context, run, whole=by in _OF_GRAPH or by is TimeDimension.MATERIALIZATION)
+    found = await run_steps(context, run, whole=by in OF_CONTENTS or by is TimeDimension.MATERIALIZATION)
     if found is None:
         return []
-    owners = await context.loaders.owners(run.environment_id) if by is TimeDimension.OWNER else {}
-    return await aside(len(found.results), lambda: _grouped(found, by, owners)[:first])
+    belonging = await belonging_of(context, run.environment_id, by)
+    rate = context.loaders.results.cost_rate
+    return await aside(len(found.results), lambda: _grouped(found, belonging, rate)[:first])
 
 
 def _timeline(found: RunSteps, of_step: bool, min_seconds: float, first: int) -> Timeline:
@@ -151,40 +148,10 @@ def _shares(found: RunSteps) -> dict[str, float]:
     return {node.unique_id: share for node, share in zip(nodes, weighted_seconds(nodes), strict=True)}
 
 
-def _grouped(found: RunSteps, by: TimeDimension, owners: Mapping[str, Owner]) -> list[WeightedSeconds]:
+def _grouped(found: RunSteps, belonging: Belonging, rate: CostRate | None) -> list[WeightedSeconds]:
     graph = {node.unique_id: node for node in found.graph.nodes}
     seconds = {node.unique_id: node.seconds for step in found.steps for node in step.nodes}
-    sums: dict[str | None, list[float]] = {}
+    groups = TimeGroups(rate)
     for unique_id, share in _shares(found).items():
-        keys = _keys(found.results[unique_id], graph.get(unique_id), by, owners)
-        for key in keys:
-            group = sums.setdefault(key, [0.0, 0.0, 0.0])
-            group[0] += share / len(keys)
-            group[1] += seconds[unique_id] / len(keys)
-            group[2] += 1
-    groups = [WeightedSeconds(key, share, plain, int(count)) for key, (share, plain, count) in sums.items()]
-    return sorted(groups, key=lambda one: (-one.weighted_seconds, one.key is None, one.key or ""))
-
-
-def _keys(
-    result: NodeResult, node: GraphNode | None, by: TimeDimension, owners: Mapping[str, Owner]
-) -> Sequence[str | None]:
-    """The groups that a result belongs to; [None] for none."""
-    if by is TimeDimension.NODE:
-        return [result.unique_id]
-    if by is TimeDimension.PACKAGE:
-        return [result.unique_id.split(".")[1] if result.unique_id.count(".") > 1 else None]
-    if by is TimeDimension.RESOURCE_TYPE:
-        return [result.resource_type.name]
-    if node is None:
-        return [None]
-    if by is TimeDimension.TAG:
-        return list(dict.fromkeys(node.tags)) or [None]
-    if by is TimeDimension.MATERIALIZATION:
-        return [node.materialization]
-    if by is TimeDimension.FOLDER:
-        return [str(PurePosixPath(node.path.replace("\\", "/")).parent) if node.path else None]
-    if by is TimeDimension.GROUP:
-        return [node.group]
-    owner = owners.get(node.group) if node.group else None
-    return [owner.name or owner.email if owner else None]
+        groups.add(belonging.keys(unique_id, graph.get(unique_id), found.run.job_id), share, seconds[unique_id])
+    return groups.greatest_first()

@@ -71,7 +71,7 @@ def _wasted(rows: WindowRows) -> Wasted:
             for row, certainty in zip(built, certainties, strict=True)
             if certainty is not None and row.unique_id.startswith(_MODEL) and rows.within(row)
         ]
-        shares = shares_of_runs(executions.rows, {row.run_id for row, _ in wasteful})
+        shares = dict(shares_of_runs(executions.rows, {row.run_id for row, _ in wasteful}))
         for row, certainty in wasteful:
             found.setdefault((place, row.unique_id, certainty), []).append(shares[row])
     return found
@@ -91,19 +91,17 @@ def _build(row: ExecutedNode, manifests: Mapping[int, Mapping[str, GraphNode]]) 
     )
 
 
-def shares_of_runs(rows: Iterable[ExecutedNode], run_ids: set[int]) -> dict[ExecutedNode, float]:
-    """The weighted seconds of what these runs executed: each instant of a run is shared among what ran in it."""
+def shares_of_runs(rows: Iterable[ExecutedNode], run_ids: set[int]) -> list[tuple[ExecutedNode, float]]:
+    """What these runs executed, with its weighted seconds: each instant of a run is shared among what ran in it."""
     by_run: dict[int, list[ExecutedNode]] = {}
     for row in rows:
         if row.timed and row.run_id in run_ids:
             by_run.setdefault(row.run_id, []).append(row)
-    return {
-        row: share
-        for of_run in by_run.values()
-        for row, share in zip(
-            of_run, weighted_seconds([NodeInterval(row.unique_id, row.start, row.end) for row in of_run]), strict=True
-        )
-    }
+    found: list[tuple[ExecutedNode, float]] = []
+    for of_run in by_run.values():
+        intervals = [NodeInterval(row.unique_id, row.start, row.end) for row in of_run]
+        found += zip(of_run, weighted_seconds(intervals), strict=True)
+    return found
 
 
 def _reuse(rows: WindowRows) -> ReuseReport:

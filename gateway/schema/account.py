@@ -8,10 +8,12 @@ from gateway.hierarchy import account_analysis as analysis_facts
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
+from gateway.hierarchy import run_analysis as run_analysis_facts
 from gateway.hierarchy import source as source_facts
 from gateway.hierarchy.ranking import Ranked
 from gateway.hierarchy.runtime_series import Certainty
 from gateway.queries import concurrency, jobs, models, rankings, sources, wasted_builds
+from gateway.queries.account_seconds import weighted_seconds_of_account
 from gateway.queries.model_pages import models_from
 from gateway.queries.projects import select_projects
 from gateway.queries.rankings import RankingArguments, ShownModel
@@ -81,6 +83,7 @@ from gateway.schema.project import Project
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
 from gateway.schema.regressions import ChangedSince, ChangePointConnection, ChangesPage, changes_page, since_wanted
 from gateway.schema.run import Run
+from gateway.schema.run_analysis import FirstGroups, GroupedBy, WeightedSeconds
 from gateway.schema.runs import page_of_runs
 from gateway.schema.runtime_series import LeastCertainty
 from gateway.schema.source import Source
@@ -347,3 +350,23 @@ class Account:
         page = page_arguments(first, after, last, before, default=CHANGES_PAGE)
         asked = ChangesAsked(False, since_wanted(since), certainty, model_filter(filter))
         return await changes_page(field_context(info), parent.projects, asked, page)
+
+    @strawberry.field(
+        description="Where the busy time of all runs went that started in a window of time, with an estimate of its "
+        "cost; greatest first. Each instant of a run is shared among what ran in it. Idle time has a row of its own. "
+        "Without an archive the newest 40 runs are looked at; extensions.gateway.notes says what is missing.",
+        graphql_type=list[WeightedSeconds] | None,
+        directives=[NON_NULL, *dear(2), *sliced_by("first", 50)],
+    )
+    async def weighted_seconds(
+        self,
+        parent: Parent,
+        info: Info,
+        by: GroupedBy,
+        since: SinceThen,
+        until: Until = strawberry.UNSET,
+        first: FirstGroups = 50,
+    ) -> list[run_analysis_facts.WeightedSeconds]:
+        ensure_first(first)
+        window = window_of(since, until)
+        return await weighted_seconds_of_account(field_context(info), parent.projects, window, by, first)

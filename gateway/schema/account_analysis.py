@@ -16,6 +16,7 @@ from gateway.queries import models, projects
 from gateway.queries.executions import usual_window
 from gateway.schema.basis import Basis
 from gateway.schema.context import Info, field_context
+from gateway.schema.cost_estimate import CostEstimate
 from gateway.schema.costs import about
 from gateway.schema.enums import describe
 from gateway.schema.lazy import LazyJob, LazyModel
@@ -76,12 +77,6 @@ def stretch_of(minutes: int) -> timedelta:
     """The length of a stretch. Raises BadUserInput for one that is none."""
     ensure_count("bucketMinutes", minutes, MOST_MINUTES)
     return timedelta(minutes=minutes)
-
-
-@strawberry.type(description="Money, estimated.")
-class CostEstimate:
-    amount: float = strawberry.field(description="The amount.")
-    currency: str = strawberry.field(description="ISO 4217 code of the currency.")
 
 
 @strawberry.type(description="Builds of one model that changed nothing.")

@@ -14,6 +14,7 @@ from gateway.hierarchy import run_analysis as facts
 from gateway.hierarchy.run_analysis import Baseline, TimeDimension, WhatIfVerdict
 from gateway.queries.run_what_if import changed
 from gateway.schema.basis import Basis
+from gateway.schema.cost_estimate import CostEstimate
 from gateway.schema.costs import about, sliced_by
 from gateway.schema.enums import ResourceType, RunStatus, describe
 from gateway.schema.lazy import LazyRun
@@ -43,6 +44,8 @@ describe(
         "OWNER": "By owner of the dbt group.",
         "MATERIALIZATION": "By materialization.",
         "PACKAGE": "By dbt package.",
+        "PROJECT": "By project: its id.",
+        "JOB": "By job: its name, or its id where it has none.",
         "RESOURCE_TYPE": "By resource type.",
     },
 )
@@ -242,6 +245,14 @@ class WeightedSeconds:
         description="Plain sum of runtimes, in seconds; parallel work counts several times."
     )
     result_count: int = strawberry.field(description="How many results it sums up.")
+    is_idle: bool = strawberry.field(
+        description="True for time in which runs of an account were under way and executed nothing. It has no key, and "
+        "adds up with the groups to the wall clock of the runs."
+    )
+    cost: CostEstimate | None = strawberry.field(
+        description="Weighted seconds at the configured rate, and of an account the bytes that the warehouse billed: "
+        "an estimate. Null when no rate is set."
+    )
 
 
 @strawberry.type(description="How long a run would take.")

@@ -61,6 +61,12 @@ def read_results(run_folder: Path) -> dict[str, NodeResult]:
     return found | checks
 
 
+def read_every_result(run_folder: Path) -> list[NodeResult]:
+    """The same with the results that a later step replaced."""
+    steps = [(step, int(step.name.removeprefix("step_")), _names(step)) for step in run_folder.glob("step_*")]
+    return [one for of_step in steps for read in (_executed, _checked) for one in read(*of_step)]
+
+
 def _names(step: Path) -> dict[str, str]:
     path = step / "manifest.json"
     if not path.exists():

@@ -27,6 +27,7 @@ QUESTIONS = (
     "  sources { nodes { id } } slowestModels { rank } longestRunningJobs { rank }"
     '  wastedBuilds(since: "2026-03-01T00:00:00Z") { buildsPerDay }'
     '  concurrency(since: "2026-03-01T00:00:00Z") { peakRuns }'
+    '  weightedSeconds(by: JOB, since: "2026-03-01T00:00:00Z") { key }'
     "  regressions { totalCount } improvements { totalCount } } }",
     '{ project(id: "finance") { models { totalCount } resources { totalCount } removedModels { totalCount }'
     "  jobs { totalCount } sources { totalCount } modelCount jobCount slowestModels { rank }"

@@ -6,12 +6,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from gateway.discovery_api.api.arguments import MOST_RANKED, ensure_count
+from gateway.discovery_api.api.arguments import MOST_RANKED, ensure_count, word_of
 from gateway.discovery_api.models import account_analysis as reports
+from gateway.discovery_api.models.run_analysis import WeightedSeconds
 from gateway.hierarchy import account_analysis as facts
+from gateway.hierarchy import run_analysis as run_analysis_facts
 from gateway.hierarchy.account_analysis import TimeWindow
 from gateway.hierarchy.project import Project
+from gateway.hierarchy.run_analysis import TimeDimension
 from gateway.loading.field_context import FieldContext
+from gateway.queries.account_seconds import weighted_seconds_of_account
 from gateway.queries.concurrency import concurrency_of
 from gateway.queries.executions import usual_window
 from gateway.queries.wasted_builds import wasted_builds_of
@@ -63,6 +67,28 @@ class AccountAnalysis:
             return await concurrency_of(context, projects, _window(since, until), timedelta(minutes=bucket_minutes))
 
         return self._ask(question, reports.Concurrency.of, refresh=refresh)
+
+    def get_weighted_seconds(
+        self,
+        by: str,
+        since: datetime,
+        until: datetime | None = None,
+        first_n: int = 50,
+        *,
+        refresh: bool = False,
+    ) -> list[WeightedSeconds]:
+        """Where the busy time of all runs went that started from `since` until `until`, or now, greatest group first:
+        `by` as for a run, or project or job. Idle time has a row of its own."""
+        ensure_count("first_n", first_n, MOST_RANKED)
+        dimension = word_of(TimeDimension, "by", by)
+
+        async def question(
+            context: FieldContext, projects: Sequence[Project]
+        ) -> list[run_analysis_facts.WeightedSeconds]:
+            window = _window(since, until)
+            return await weighted_seconds_of_account(context, projects, window, dimension, first_n)
+
+        return self._ask(question, lambda found: [WeightedSeconds.of(one) for one in found], refresh=refresh)
 
 
 def _window(since: datetime | None, until: datetime | None) -> TimeWindow:

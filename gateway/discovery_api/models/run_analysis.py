@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from gateway.discovery_api.models.account_analysis import CostEstimate
 from gateway.discovery_api.models.reports import Report
 from gateway.discovery_api.models.resources import NodeResult
 from gateway.hierarchy import run_analysis as facts
@@ -144,12 +145,15 @@ class Utilization(Report):
 
 
 class WeightedSeconds(Report):
-    """The share of a group in the busy wall clock; `key` is None for what belongs to none."""
+    """The share of a group in the busy wall clock; `key` is None for what belongs to none. `cost` is None where no rate
+    is set; `is_idle` marks the row of time in which runs of an account executed nothing."""
 
     key: str | None
     weighted_seconds: float
     runtime: float
     result_count: int
+    cost: CostEstimate | None
+    is_idle: bool
 
     @classmethod
     def of(cls, group: facts.WeightedSeconds) -> WeightedSeconds:
@@ -158,6 +162,8 @@ class WeightedSeconds(Report):
             weighted_seconds=group.weighted_seconds,
             runtime=group.runtime,
             result_count=group.result_count,
+            cost=CostEstimate.of(group.cost) if group.cost else None,
+            is_idle=group.is_idle,
         )
 
 
