@@ -14,7 +14,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from benchmarks import gateway_job, held, lists, memory, neighbour, repeats, upstream_tables, warm_ranking, workers
+from benchmarks import (
+    archive,
+    gateway_job,
+    held,
+    lists,
+    memory,
+    neighbour,
+    repeats,
+    upstream_tables,
+    warm_ranking,
+    workers,
+)
 from benchmarks.contest import Results, Schedule, show
 from benchmarks.machine import describe
 from benchmarks.processes import LOAD_CORE, NODE, pin
@@ -73,6 +84,14 @@ def _upstream_tables(schedule: Schedule) -> bool:
     return True
 
 
+def _archive(schedule: Schedule) -> bool:
+    return archive.run(schedule.rounds, large=False)
+
+
+def _archive_large(schedule: Schedule) -> bool:
+    return archive.run(schedule.rounds, large=True)
+
+
 PARTS: Mapping[str, Callable[[Schedule], bool]] = {
     "lists": _lists,
     "list500": _list_of_500,
@@ -87,6 +106,8 @@ PARTS: Mapping[str, Callable[[Schedule], bool]] = {
     "memory": _memory,
     "memory-hour": _memory_for_an_hour,
     "held": _held,
+    "archive": _archive,
+    "archive-large": _archive_large,
     "workers": workers.run,
     "upstream": _upstream_tables,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ from gateway.archive.tables import (
     texts,
 )
 from gateway.errors import ConfigurationError
+
+_log = logging.getLogger(__name__)
+_MANY_RESOURCES = 2_000
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,18 @@ def _order_runs_by_time(connection: Connection) -> None:
         connection.execute(CreateIndex(index, if_not_exists=True))
 
 
+class _LoggedTenths:
+    """Logs a line for each tenth of what a long rebuild has done."""
+
+    def __init__(self) -> None:
+        self._tenth = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        if total >= _MANY_RESOURCES and done * 10 // total > self._tenth:
+            self._tenth = done * 10 // total
+            _log.warning("Roll-ups are made of the archive's results: %s of %s resources.", done, total)
+
+
 def _roll_up(connection: Connection) -> None:
     """What analyses and roll-ups need, from rows and kept files; files that were not kept leave nulls."""
     add_columns(
@@ -157,7 +173,7 @@ def _roll_up(connection: Connection) -> None:
     )
     metadata.create_all(connection, [recent_results, resource_months])
     fill_columns(connection)
-    rebuild(connection)
+    rebuild(connection, _LoggedTenths())
 
 
 def _keep_api_facts(connection: Connection) -> None:
@@ -203,10 +219,15 @@ def migrate(connection: Connection, steps: tuple[Migration, ...] = MIGRATIONS) -
         raise ConfigurationError(
             f"The archive has version {found}, this program knows up to {newest}: upgrade it, or name another archive."
         )
-    for step in steps:
-        if step.version > found:
-            step.apply(connection)
-            _record(connection, step)
+    missing = [step for step in steps if step.version > found]
+    for step in missing:
+        # Where millions of results are read for it, this takes minutes, and whoever waits should know why.
+        _log.warning(
+            "The archive is brought to version %s of %s: %s. Whatever interrupts this leaves it as it was.",
+            *(step.version, newest, step.name),
+        )
+        step.apply(connection)
+        _record(connection, step)
 
 
 def _record(connection: Connection, step: Migration) -> None:

@@ -8,7 +8,7 @@ that are touched.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, and_, delete, select, type_coerce
@@ -23,6 +23,8 @@ from gateway.archive.tables import freshness, invocations, recent_results, resou
 from gateway.archive.upserts import upsert
 
 _CHUNK = 200
+
+RebuildProgress = Callable[[int, int], None]
 
 
 class _Place(NamedTuple):
@@ -166,12 +168,15 @@ def _days_of_month(reader: EventReader, month: int, keys: Sequence[int]) -> dict
     return {key: packed_days(found) for key, found in _by_resource(events).items()}
 
 
-def rebuild(connection: Connection) -> int:
-    """Makes all roll-ups anew from the results. Returns how many resources have one."""
+def rebuild(connection: Connection, progress: RebuildProgress | None = None) -> int:
+    """Makes all roll-ups anew from the results. Returns how many resources have one.
+
+    `progress` is called now and then with the number of resources that are done, and of all.
+    """
     for table in (recent_results, resource_months):
         connection.execute(delete(table))
     reader = EventReader(connection)
-    count = 0
+    count = done = 0
     keys = connection.scalars(select(resources.c.id).order_by(resources.c.environment_id, resources.c.id)).all()
     for part in chunks(keys, _CHUNK):
         places = _places(connection, part)
@@ -184,6 +189,9 @@ def rebuild(connection: Connection) -> int:
         upsert(connection, recent_results, recent)
         upsert(connection, resource_months, months)
         count += len(recent)
+        done += len(part)
+        if progress is not None:
+            progress(done, len(keys))
     return count
 
 

@@ -13,7 +13,7 @@ from gateway.archive.retention import Retention, forget_old_runs
 from gateway.archive.rollups import rebuild
 from gateway.cli.data_source import opened, read_folder, tell_problems
 from gateway.cli.scheduled import given_facts
-from gateway.cli.terminal import complain, counted, describe, say
+from gateway.cli.terminal import ProgressLine, complain, counted, describe, say
 from gateway.errors import ConfigurationError, UnreadableArtifact
 from gateway.ingest.folders import IngestReport
 from gateway.ingest.layout import Problem
@@ -76,8 +76,12 @@ def _watch(archive: Archive, options: argparse.Namespace) -> None:
 def rebuild_rollups(options: argparse.Namespace) -> int:
     """`gateway archive rebuild-rollups`."""
     with opened(options.store, create=False) as archive:
-        with archive.writing() as connection:
-            resources = rebuild(connection)
+        line = ProgressLine("Making roll-ups anew, resources")
+        try:
+            with archive.writing() as connection:
+                resources = rebuild(connection, line.show)
+        finally:
+            line.finish()
         series = look_at_everything(archive)
         say(f"The roll-ups of {counted(resources, 'resource')} are made anew from {describe(archive.describe())}.")
         say(f"The lasting changes of {series:,} series of runtimes were looked for again.")

@@ -26,15 +26,21 @@ def complain(line: str) -> None:
 
 
 class ProgressLine:
-    """How far reading has come: one line kept up to date on a terminal, a line per tenth elsewhere."""
+    """How far long work has come: one line kept up to date on a terminal, a line per tenth elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, work: str = "Reading runs") -> None:
+        self._work = work
         self._is_terminal = sys.stderr is not None and sys.stderr.isatty()
         self._tenth = 0
 
     def __call__(self, progress: Progress) -> None:
-        text = f"Reading runs: {progress.done} of {progress.total}"
-        tenth = progress.done * 10 // progress.total
+        """How far reading has come."""
+        self.show(progress.done, progress.total)
+
+    def show(self, done: int, total: int) -> None:
+        """How many parts of the work are done, and how many there are."""
+        text = f"{self._work}: {done} of {total}"
+        tenth = done * 10 // total
         if self._is_terminal:
             sys.stderr.write(f"\r{text}")
             sys.stderr.flush()

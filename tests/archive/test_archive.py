@@ -17,6 +17,7 @@ from sqlalchemy import Connection, event, inspect, select
 from starlette.testclient import TestClient
 
 from gateway.archive import archive as archive_module
+from gateway.archive import migrations as migrations_module
 from gateway.archive.archive import Archive
 from gateway.archive.migrations import MIGRATIONS, Migration, migrate
 from gateway.archive.tables import migrations
@@ -253,12 +254,17 @@ def test_an_older_archive_on_postgresql_loses_its_foreign_keys_to_contents(postg
     opened.close()
 
 
-def test_an_older_archive_is_led_to_the_newest_version_once(empty_archive: Archive) -> None:
+def test_an_older_archive_is_led_to_the_newest_version_once(
+    empty_archive: Archive, caplog: pytest.LogCaptureFixture
+) -> None:
     steps = (*MIGRATIONS, Migration(MIGRATIONS[-1].version + 1, "a new column", add_column))
     for _ in range(2):
         with empty_archive.writing() as connection:
             migrate(connection, steps)
     assert versions(empty_archive) == [MIGRATIONS[-1].version, MIGRATIONS[-1].version + 1]
+    (said,) = [one.getMessage() for one in caplog.records if one.name == migrations_module.__name__]
+    newest = steps[-1].version
+    assert said.startswith(f"The archive is brought to version {newest} of {newest}: a new column.")
     with empty_archive.reading() as connection:
         assert "brand_new" in {column["name"] for column in inspect(connection).get_columns("runs")}
 

@@ -15,6 +15,14 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
+def test_more_than_a_hundred_crashes_lose_nothing_and_count_nothing_twice() -> None:
+    command = [sys.executable, "-m", "tests.archive.crashes", "--count", "110", "--seed", "3"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "110 crashes survived\n", done.stderr
+
+
+@pytest.mark.slow
 def test_crashes_between_any_two_statements_lose_nothing_and_count_nothing_twice() -> None:
     """In a process of its own, which forks: this one has threads."""
     command = [sys.executable, "-m", "tests.archive.crashes", "--count", "6"]

@@ -187,7 +187,9 @@ def test_damaged_roll_ups_are_named_and_made_anew(
     assert "gateway archive rebuild-rollups" in raised.value.message
     archive.close()
     assert rebuild(address) == 0
-    assert "The roll-ups of 2 resources are made anew" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "The roll-ups of 2 resources are made anew" in said.out
+    assert "Making roll-ups anew, resources: 2 of 2" in said.err
     opened = Archive.open(address)
     with opened.reading() as connection:
         assert packed_rows(connection) == before
