@@ -1,4 +1,4 @@
-"""Twenty questions that people ask agents, each as the script of calls that answers it: two calls at most."""
+"""Questions that people ask agents, each as the script of calls that answers it: two calls at most."""
 
 from __future__ import annotations
 
@@ -87,6 +87,17 @@ QUESTIONS: list[tuple[str, list[Call], Callable[[list[dict[str, Any]]], bool]]] 
         [("search", {"text": "fct_invoices"}), ("model_history", {"id": MODEL})],
         lambda a: a[0]["account"]["models"]["rows"][0]["id"] == MODEL and len(a[1]["model"]["runs"]) > 3,
     ),
+    ("What got slower?", [("regressions", {})], lambda a: "expectedFalseAlarms" in a[0]["account"]["regressions"]),
+    (
+        "Which builds were for nothing?",
+        [("wasted_builds", {})],
+        lambda a: all(row["buildCount"] > 0 for row in a[0]["account"]["wastedBuilds"]["models"]),
+    ),
+    (
+        "Which jobs wait in the queue?",
+        [("job_queues", {"since": "2026-03-01T00:00:00Z", "until": "2026-03-14T00:00:00Z"})],
+        lambda a: a[0]["account"]["concurrency"]["peakRuns"] >= 1,
+    ),
     ("Who owns it?", [("model_history", {"id": MODEL, "runs": 1})], lambda a: len(a[0]["model"]["runs"]) == 1),
     (
         "What breaks if I change it?",
@@ -116,8 +127,8 @@ QUESTIONS: list[tuple[str, list[Call], Callable[[list[dict[str, Any]]], bool]]] 
 ]
 
 
-def test_there_are_twenty() -> None:
-    assert len(QUESTIONS) == 20
+def test_two_calls_are_the_most() -> None:
+    assert len(QUESTIONS) >= 20
     assert all(len(calls) <= 2 for _, calls, _ in QUESTIONS)
 
 
