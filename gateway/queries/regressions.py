@@ -52,14 +52,14 @@ class FoundChanges:
     basis: Basis
 
 
-def _place(change: ChangePoint) -> str:
+def place_of(change: ChangePoint) -> str:
     """Names a change wherever it is, without the id of its model, which has to be looked for."""
     owner = change.owner
     return f"{owner.environment_id}/{owner.unique_id or ''}/{owner.job_id}/{change.found_run_id}"
 
 
 COSTLY_FIRST: Order[ChangePoint] = Order(
-    lambda change: abs(change.seconds_per_day), _place, Direction.DESC, volatile=True
+    lambda change: abs(change.seconds_per_day), place_of, Direction.DESC, volatile=True
 )
 
 

@@ -10,6 +10,7 @@ from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import run_analysis as analysis_facts
+from gateway.hierarchy import run_matrix as matrix_facts
 from gateway.hierarchy import runtime_series as series_facts
 from gateway.hierarchy import runtimes as runtime_facts
 from gateway.hierarchy.ranking import Ranked
@@ -18,6 +19,7 @@ from gateway.queries import (
     concurrency,
     jobs,
     projects,
+    run_matrix,
     run_models,
     run_what_if,
     runtime_series,
@@ -59,6 +61,16 @@ from gateway.schema.paging import Page, cut, cut_in_order, ensure_count
 from gateway.schema.rankings import RankedModelRun, ensure_last_runs, ensure_ranking
 from gateway.schema.run import Run
 from gateway.schema.run_analysis import TheChange, WhatIf, change_of
+from gateway.schema.run_matrix import (
+    MOST_CRITICAL,
+    MOST_MATRIX_ROWS,
+    MOST_MATRIX_RUNS,
+    FirstCritical,
+    MatrixRows,
+    MatrixRuns,
+    OftenCritical,
+    RunMatrix,
+)
 from gateway.schema.runtime_series import (
     MOST_CHANGES,
     ChangePoint,
@@ -171,7 +183,7 @@ class Job:
         description="Single runtimes from the job's most recent completed runs, newest first: of the runs, or with "
         "byModel of each model in them.",
         graphql_type=list[RuntimeReport] | None,
-        deprecation_reason="Use runtimeSeries; of single models runtimeSeries(jobId:) of each. Removed in 1.2.",
+        deprecation_reason="Use runtimeSeries; of its models runMatrix. Removed in 1.2.",
         directives=[NON_NULL, *sliced_by("lastRuns", 5)],
     )
     async def runtimes(
@@ -258,6 +270,31 @@ class Job:
     ) -> list[series_facts.ChangePoint]:
         ensure_count("first", first, MOST_CHANGES)
         return await runtime_series.changes_of_job(field_context(info), parent, certainty, first)
+
+    @strawberry.field(
+        description="Its models by its last completed runs: what a heat map needs.",
+        graphql_type=RunMatrix | None,
+        directives=[NON_NULL, *dear(20), *holding("rows", "first", 200)],
+    )
+    async def run_matrix(
+        self, parent: Parent, info: Info, last_runs: MatrixRuns = 50, first: MatrixRows = 200
+    ) -> matrix_facts.RunMatrix:
+        ensure_count("lastRuns", last_runs, MOST_MATRIX_RUNS)
+        ensure_count("first", first, MOST_MATRIX_ROWS)
+        return await run_matrix.matrix_of_job(field_context(info), parent, last_runs, first)
+
+    @strawberry.field(
+        description="Models that most often lie on the critical path of its last completed runs. Empty where none has "
+        "a manifest and times.",
+        graphql_type=list[OftenCritical] | None,
+        directives=[NON_NULL, *dear(50), *sliced_by("first", 10)],
+    )
+    async def often_critical(
+        self, parent: Parent, info: Info, last_runs: MatrixRuns = 20, first: FirstCritical = 10
+    ) -> list[matrix_facts.OftenCritical]:
+        ensure_count("lastRuns", last_runs, MOST_MATRIX_RUNS)
+        ensure_count("first", first, MOST_CRITICAL)
+        return await run_matrix.often_critical(field_context(info), parent, last_runs, first)
 
     @strawberry.field(
         description="How long its typical run would take if something were different: the run whose wall clock is the "

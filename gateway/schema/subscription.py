@@ -10,10 +10,12 @@ import strawberry
 from gateway.errors import BadUserInput
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
+from gateway.hierarchy import runtime_series as series_facts
 from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.loading.field_context import FieldContext
 from gateway.queries import job_names, jobs, projects, rankings
 from gateway.queries.live import Live, changed_rankings, finished_runs
+from gateway.queries.live_regressions import found_regressions
 from gateway.queries.rankings import RankingArguments
 from gateway.schema.arguments import Environment, JobsFilter, LastRuns, ModelsFilter, TopN
 from gateway.schema.context import Info, field_context
@@ -21,6 +23,7 @@ from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import job_filter, model_filter
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
 from gateway.schema.run import Run
+from gateway.schema.runtime_series import ChangePoint
 
 T = TypeVar("T", model_facts.Model, job_facts.Job)
 
@@ -29,6 +32,13 @@ ProjectIds = Annotated[
     strawberry.argument(
         description="Only runs of these projects, by id or, in any environment, by dbt project name. Unknown ones are "
         "refused."
+    ),
+]
+ProjectsWithChanges = Annotated[
+    list[strawberry.ID] | None,
+    strawberry.argument(
+        name="projectIds",
+        description="Only models and jobs of these projects, by id or dbt project name. Unknown ones are refused.",
     ),
 ]
 OfJob = Annotated[strawberry.ID | None, strawberry.argument(description="Only runs of this job, by dbt's id of it.")]
@@ -96,6 +106,20 @@ class Subscription:
             )
 
         return changed_rankings(_live(info), rank, send_initial)
+
+    @strawberry.subscription(
+        description="Models and jobs that got slower for good, from now on: each once, when that becomes CONFIRMED, "
+        "and once more, with `withdrawnAt`, when newer runs no longer show it, which only an archive tells.",
+        graphql_type=ChangePoint,
+    )
+    async def regression_found(
+        self,
+        info: Info,
+        project_ids: ProjectsWithChanges = strawberry.UNSET,
+        environment: Environment = DeploymentEnvironment.PRODUCTION,
+    ) -> AsyncGenerator[series_facts.ChangePoint, None]:
+        wanted = await _known_projects(field_context(info), project_ids) if project_ids else None
+        return found_regressions(_live(info), environment, wanted)
 
 
 def _live(info: Info) -> Live:

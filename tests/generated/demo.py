@@ -25,7 +25,7 @@ COMPUTED_ELSEWHERE = {
     "Project": {"removedModels", "resources"},
     "Source": {"columns"},
     "Model": {"changePoints", "columns", "lineage", "runtimeSeries"},
-    "Job": {"changePoints", "deadline", "runtimeSeries", "whatIf"},
+    "Job": {"changePoints", "deadline", "oftenCritical", "runMatrix", "runtimeSeries", "whatIf"},
     "Run": {
         *{"nodeResults", "error", "failures", "failureCount", "newlyBroken", "recovered", "title", "timeline"},
         *{"criticalPath", "observedChain", "utilization", "weightedSeconds", "whatIf", "compare"},

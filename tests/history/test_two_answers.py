@@ -25,7 +25,7 @@ OF_THE_ARCHIVE_ALONE = {
     "ModelRun": ("step", "rowsAffected"),
     "Account": ("concurrency", "improvements", "regressions", "wastedBuilds", "weightedSeconds"),
     "Project": ("removedModels",),
-    "Job": ("whatIf",),
+    "Job": ("oftenCritical", "whatIf"),
     "Run": (
         *("nodeResults", "failures", "failureCount", "error", "newlyBroken", "recovered", "timeline", "criticalPath"),
         *("observedChain", "utilization", "weightedSeconds", "whatIf", "compare"),

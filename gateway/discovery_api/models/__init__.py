@@ -57,6 +57,7 @@ from gateway.discovery_api.models.run_analysis import (
     WeightedSeconds,
     WhatIf,
 )
+from gateway.discovery_api.models.run_matrix import OftenCritical, RunMatrix, RunMatrixRow
 from gateway.discovery_api.models.series import ChangeList, ChangePoint, RuntimePoint, RuntimeSegment, RuntimeSeries
 
 __all__ = [
@@ -85,6 +86,7 @@ __all__ = [
     "NodeDifference",
     "NodeResult",
     "ObservedChain",
+    "OftenCritical",
     "Owner",
     "Project",
     "ProjectCriteria",
@@ -96,6 +98,8 @@ __all__ = [
     "RunComparison",
     "RunFailure",
     "RunFilter",
+    "RunMatrix",
+    "RunMatrixRow",
     "RunStatus",
     "RunStep",
     "RunTrigger",

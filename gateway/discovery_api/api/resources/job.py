@@ -37,15 +37,28 @@ from gateway.discovery_api.models import (
 )
 from gateway.discovery_api.models import resources as records
 from gateway.discovery_api.models.run_analysis import WhatIf
+from gateway.discovery_api.models.run_matrix import OftenCritical, RunMatrix
 from gateway.hierarchy import account_analysis as account_facts
 from gateway.hierarchy.job import Job as Facts
 from gateway.hierarchy.job import Run as RunFacts
 from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.loading.field_context import FieldContext
-from gateway.queries import averages, concurrency, job_names, jobs, run_models, run_what_if, runtime_series, runtimes
+from gateway.queries import (
+    averages,
+    concurrency,
+    job_names,
+    jobs,
+    run_matrix,
+    run_models,
+    run_what_if,
+    runtime_series,
+    runtimes,
+)
 from gateway.queries.run_models import RankedInRun
 from gateway.queries.times_of_day import time_of_day
 from gateway.queries.times_of_day import time_zone as time_zone_named
+
+_MOST_ROWS = 500
 
 
 class Job:
@@ -237,6 +250,30 @@ class Job:
         return self._client.ask(
             lambda field_context: runtime_series.changes_of_job(field_context, job, least, first_n),
             lambda found: [ChangePoint.of(change) for change in found],
+            refresh=refresh,
+        )
+
+    def get_run_matrix(self, last_n: int = 50, first_n: int = 200, *, refresh: bool = False) -> RunMatrix:
+        """Its models by its newest `last_n` completed runs (1 to 100): the `first_n` slowest (1 to 500) by the median
+        seconds of their successes."""
+        ensure_count("last_n", last_n, MOST_LAST_RUNS)
+        ensure_count("first_n", first_n, _MOST_ROWS)
+        job = self._facts
+        return self._client.ask(
+            lambda field_context: run_matrix.matrix_of_job(field_context, job, last_n, first_n),
+            RunMatrix.of,
+            refresh=refresh,
+        )
+
+    def get_often_critical(self, last_n: int = 20, first_n: int = 10, *, refresh: bool = False) -> list[OftenCritical]:
+        """The models that most often lie on the critical path of its newest `last_n` completed runs (1 to 100): the
+        greatest share first, `first_n` of them (1 to 100). Empty where no run has a manifest and times."""
+        ensure_count("last_n", last_n, MOST_LAST_RUNS)
+        ensure_count("first_n", first_n, MOST_LAST_RUNS)
+        job = self._facts
+        return self._client.ask(
+            lambda field_context: run_matrix.often_critical(field_context, job, last_n, first_n),
+            lambda found: [OftenCritical.of(one) for one in found],
             refresh=refresh,
         )
 
