@@ -13,6 +13,9 @@ SUCCESS, ERROR, CANCELLED = 10, 20, 30
 
 ENDED = frozenset({SUCCESS, ERROR, CANCELLED})
 
+STATUS_NAMES = {1: "Queued", 2: "Starting", 3: "Running", SUCCESS: "Success", ERROR: "Error", CANCELLED: "Cancelled"}
+"""The Admin API's words for its codes."""
+
 
 _STATUS_CODES = {
     "queued": 1,

@@ -18,6 +18,7 @@ from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import GatewayError
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
+from gateway.hierarchy.job import Run
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
@@ -28,12 +29,14 @@ from gateway.history.execution_reading import read_executions
 from gateway.history.graph_reading import read_graphs
 from gateway.history.mean_reading import read_means
 from gateway.history.node_reading import read_attempts, read_failed, read_nodes, read_parents, read_skipped
+from gateway.history.run_list_reading import read_run_counts, read_run_list, read_runs, read_runs_of_jobs
 from gateway.history.run_reading import read_arguments, read_model_runs, read_outlines, read_run_models
 from gateway.history.run_time_reading import read_run_times
+from gateway.services.admin.run_query import RunQuery
 from gateway.services.discovery_history import command_facts_of
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.run_graphs import GraphKey
-from gateway.services.run_history import CommandKey, HistoryReach, HistorySource, RunModels, RunParents
+from gateway.services.run_history import CommandKey, HistoryReach, HistorySource, ListedRuns, RunModels, RunParents
 from gateway.services.run_nodes import EndedResults, NodeInRun, NodeOutcome, NodesKey, RunNodes
 from gateway.services.run_rows import RunKey
 
@@ -137,6 +140,29 @@ class ArchiveHistory:
     async def run_times(self, keys: Sequence[RunTimesKey]) -> dict[RunTimesKey, TimedRuns | GatewayError]:
         """One statement for the environments of a window."""
         return await self._read(keys, partial(read_run_times, keys=keys))
+
+    async def run_list(self, account_id: int, query: RunQuery, count: int) -> ListedRuns | GatewayError:
+        """Three statements."""
+        work = partial(read_run_list, account_id=account_id, query=query, count=count)
+        try:
+            return await self._reader.read(work)
+        except GatewayError as failure:
+            return failure
+
+    async def runs_of_jobs(
+        self, account_id: int, job_ids: Sequence[int], count: int
+    ) -> dict[int, ListedRuns | GatewayError]:
+        """Three statements for five hundred jobs."""
+        work = partial(read_runs_of_jobs, account_id=account_id, job_ids=job_ids, count=count)
+        return await self._read(job_ids, work)
+
+    async def run_counts(self, account_id: int, job_ids: Sequence[int]) -> dict[int, int | GatewayError]:
+        """One statement for five hundred jobs."""
+        return await self._read(job_ids, partial(read_run_counts, account_id=account_id, job_ids=job_ids))
+
+    async def runs(self, account_id: int, run_ids: Sequence[int]) -> dict[int, Run | GatewayError]:
+        """Two statements for five hundred runs."""
+        return await self._read(run_ids, partial(read_runs, account_id=account_id, run_ids=run_ids))
 
     async def _read_begins(self, environment_ids: Collection[int]) -> None:
         """One statement for the environments whose first run nobody has looked for lately."""

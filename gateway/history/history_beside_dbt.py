@@ -24,6 +24,7 @@ from gateway.hierarchy.run_graph import RunGraph
 from gateway.hierarchy.run_times import RunTimesKey
 from gateway.history.archive_history import ArchiveHistory
 from gateway.history.archive_reach import ArchiveReach
+from gateway.services.admin.run_query import RunQuery
 from gateway.services.discovery_history import DiscoveryHistory
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.run_graphs import GraphKey
@@ -188,6 +189,18 @@ class HistoryBesideDbt:
 
     async def runtime_changes(self, environment_ids: Sequence[int]) -> None:
         """None: the archive looks at the runs it has artifacts of, and dbt knows more of them."""
+
+    async def run_list(self, account_id: int, query: RunQuery, count: int) -> None:
+        """None: the Admin API lists runs."""
+
+    async def runs_of_jobs(self, account_id: int, job_ids: Sequence[int], count: int) -> None:
+        """None: as for lists."""
+
+    async def run_counts(self, account_id: int, job_ids: Sequence[int]) -> None:
+        """None: as for lists."""
+
+    async def runs(self, account_id: int, run_ids: Sequence[int]) -> None:
+        """None: as for lists."""
 
     def _note_reaches(self, environment_ids: Collection[int], *, by_archive: bool) -> None:
         for environment_id in environment_ids:

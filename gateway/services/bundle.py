@@ -24,6 +24,7 @@ from gateway.services.admin.configured import ConfiguredProject
 from gateway.services.admin.ended_runs import EndedRuns
 from gateway.services.admin.inferred_admin import Discovery, InferredAdmin
 from gateway.services.admin.permitted_admin import PermittedAdmin
+from gateway.services.admin.run_lists import RunLists
 from gateway.services.base_query import BaseQuery
 from gateway.services.change_poller import ChangePoller
 from gateway.services.discovery_history import DiscoveryHistory
@@ -194,7 +195,8 @@ def build_services(
     history = upstream.make_history(by_dbt, EndedRuns(api)) if upstream.make_history else by_dbt
     models = ModelService(query, environments, tiers, history)
     jobs = JobService(history, interval, tiers)
-    admin = _admin(upstream, api, policy, Discovery(query, environments, models, jobs, tiers), by_dbt.read_commands)
+    lists = RunLists(api, history) if api else None
+    admin = _admin(upstream, lists, policy, Discovery(query, environments, models, jobs, tiers), by_dbt.read_commands)
     invalidation = Invalidation(environments, jobs, admin, events, tiers)
     return Services(
         environments=environments,
@@ -244,14 +246,14 @@ def _admin_api(upstream: Upstream) -> AdminApi | None:
 
 
 def _admin(
-    upstream: Upstream, api: AdminApi | None, policy: CachePolicy, discovery: Discovery, began: Callable[[], None]
+    upstream: Upstream, lists: RunLists | None, policy: CachePolicy, discovery: Discovery, began: Callable[[], None]
 ) -> PermittedAdmin | InferredAdmin:
     seconds, tiers = policy.topology_seconds, discovery.tiers
 
     def infer(projects: Callable[[], Sequence[ConfiguredProject]]) -> InferredAdmin:
         return InferredAdmin(upstream.account_id, projects, discovery, seconds, tiers)
 
-    if api is None:
+    if lists is None:
         return infer(lambda: upstream.projects)
-    admin = AdminService(api, seconds, policy.revision_interval, tiers, upstream.projects)
+    admin = AdminService(lists, seconds, policy.revision_interval, tiers, upstream.projects)
     return PermittedAdmin(admin, infer, upstream.projects, seconds=seconds, clock=tiers.clock, began=began)

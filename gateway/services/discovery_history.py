@@ -15,6 +15,7 @@ from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
 from gateway.hierarchy.run_times import RunTimesKey
 from gateway.hierarchy.variants import variant_of_arguments
+from gateway.services.admin.run_query import RunQuery
 from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
 from gateway.services.command_span import UNKNOWN_SPAN, command_span
 from gateway.services.discovery_nodes import read_nodes
@@ -161,6 +162,18 @@ class DiscoveryHistory:
 
     async def run_times(self, keys: Sequence[RunTimesKey]) -> None:
         """None: the Admin API tells them."""
+
+    async def run_list(self, account_id: int, query: RunQuery, count: int) -> None:
+        """None: the Admin API lists runs."""
+
+    async def runs_of_jobs(self, account_id: int, job_ids: Sequence[int], count: int) -> None:
+        """None: as for lists."""
+
+    async def run_counts(self, account_id: int, job_ids: Sequence[int]) -> None:
+        """None: as for lists."""
+
+    async def runs(self, account_id: int, run_ids: Sequence[int]) -> None:
+        """None: as for lists."""
 
     async def mean_runtimes(self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope) -> None:
         """None: they would have to be computed from every model's history."""

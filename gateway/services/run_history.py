@@ -15,11 +15,13 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 from gateway.errors import GatewayError
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
+from gateway.hierarchy.job import Run
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
 from gateway.hierarchy.run_times import RunTimesKey, TimedRuns
 from gateway.hierarchy.runtime_series import RuntimeChanges
+from gateway.services.admin.run_query import RunQuery
 from gateway.services.command_span import UNKNOWN_SPAN, CommandSpan
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.run_graphs import GraphKey
@@ -68,6 +70,14 @@ class RunParents:
 
     parents: Mapping[str, tuple[str, ...]]
     ingested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRuns:
+    """The newest runs of a list, newest first, and how many it has in all."""
+
+    runs: tuple[Run, ...]
+    total: int
 
 
 class RunHistory(Protocol):
@@ -164,3 +174,17 @@ class RunHistory(Protocol):
     ) -> Mapping[int, RuntimeChanges | GatewayError] | None:
         """The lasting changes of runtimes in each environment, of models that it holds and of jobs; None where the
         history of every model would have to be read for it."""
+
+    async def run_list(self, account_id: int, query: RunQuery, count: int) -> ListedRuns | GatewayError | None:
+        """The newest `count` runs of an account that a query asks for; None where the Admin API lists them."""
+
+    async def runs_of_jobs(
+        self, account_id: int, job_ids: Sequence[int], count: int
+    ) -> Mapping[int, ListedRuns | GatewayError] | None:
+        """The newest `count` runs of each job; None as for lists."""
+
+    async def run_counts(self, account_id: int, job_ids: Sequence[int]) -> Mapping[int, int | GatewayError] | None:
+        """How many runs each job has; None as for lists."""
+
+    async def runs(self, account_id: int, run_ids: Sequence[int]) -> Mapping[int, Run | GatewayError] | None:
+        """Each run, NotFound for those that the account does not have; None as for lists."""

@@ -73,18 +73,51 @@ async def test_generated_questions_have_the_same_answers(
         assert told == comparable(await discovery.ask(query, **variables)), query
 
 
+RUN_FACTS = "id jobId dbtVersion url status statusText runtime queuedAt startTime endTime gitSha gitBranch"
+
+RUN_LISTS = {
+    "of every job": f"""{{ account {{ jobs {{ nodes {{ id
+      runs(first: 100) {{ totalCount nodes {{ {RUN_FACTS} }} }}
+      averageRuntime(lastRuns: 5) {{ runtime leftOut {{ reason count }} }} lastRun {{ {RUN_FACTS} }} }} }} }} }}""",
+    "of the account": f"{{ account {{ runs(first: 100) {{ nodes {{ {RUN_FACTS} job {{ id }} }} }} }} }}",
+    "that failed": f"""{{ account {{ runs(first: 50, filter: {{statuses: [FAILURE, CANCELLED]}}) {{
+      nodes {{ {RUN_FACTS} }} }} }} }}""",
+    "of a week": f"""{{ account {{ runs(first: 50, filter: {{startedSince: "2026-03-03T00:00:00Z",
+      startedUntil: "2026-03-10T00:00:00Z"}}) {{ nodes {{ {RUN_FACTS} }} }} }} }}""",
+    "of longest jobs": "{ account { longestRunningJobs(first: 5, lastRuns: 3) { runtime runCount job { id } } } }",
+}
+"""Questions about lists of runs."""
+
+
+@pytest.mark.parametrize("name", RUN_LISTS)
+async def test_lists_of_runs_are_told_by_the_archive_as_by_the_admin_api(settings: Settings, name: str) -> None:
+    """Order, filters, totals and every fact; by a few statements, whatever the number of jobs and runs."""
+    async with (
+        serving(settings.model_copy(update={"history_source": "archive"})) as archive,
+        serving(settings) as by_dbt,
+    ):
+        with noted_statements() as noted:
+            told = await archive.ask(RUN_LISTS[name])
+        assert told.errors == []
+        assert told.data == (await by_dbt.ask(RUN_LISTS[name])).data
+    assert "runs" in by_dbt.upstream.operations
+    assert "runs" not in archive.upstream.operations
+    assert len(noted) <= 8, noted
+    assert told.gateway["historySources"] == ["ARCHIVE"]
+
+
 @pytest.mark.parametrize(
     ("question", "statements"),
     [
         (
             "model(id: %r) { runs(first: 100) { nodes { run { id } runtime status startTime endTime error thread } } }",
-            3,
+            5,
         ),
         ("model(id: %r) { lastRun { runtime } lastSuccess { runtime } }", 3),
-        ("model(id: %r) { jobs { nodes { id models { totalCount } } } }", 4),
-        ("job(id: %r) { averageModelRuntime(lastRuns: 10) { runtime runCount } }", 7),
-        ("job(id: %r) { runtimes(lastRuns: 5, byModel: true) { modelId runtime } }", 4),
-        ("run(id: %r) { modelCount modelRuns { nodes { id runtime thread } } slowestModels { rank runtime } }", 3),
+        ("model(id: %r) { jobs { nodes { id models { totalCount } } } }", 7),
+        ("job(id: %r) { averageModelRuntime(lastRuns: 10) { runtime runCount } }", 10),
+        ("job(id: %r) { runtimes(lastRuns: 5, byModel: true) { modelId runtime } }", 7),
+        ("run(id: %r) { modelCount modelRuns { nodes { id runtime thread } } slowestModels { rank runtime } }", 5),
     ],
 )
 async def test_questions_about_runs_are_asked_of_the_archive_alone(

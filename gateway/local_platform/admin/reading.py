@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Table, exists, false, func, se
 from starlette.datastructures import QueryParams
 
 from gateway.archive.artifacts import CATALOG, SOURCES
-from gateway.archive.command_variants import is_typed_in
 from gateway.archive.contents import chunks
+from gateway.archive.overridden_commands import overridden_commands
 from gateway.archive.rows import AnyRow
 from gateway.archive.run_order import NEWEST_FIRST, created_after
 from gateway.archive.tables import environments, invocations, jobs, projects, run_files, runs, texts
@@ -204,7 +204,7 @@ def _shown_runs(connection: Connection, rows: Sequence[AnyRow]) -> Rows:
 
 
 def _with_triggers(connection: Connection, rows: Sequence[AnyRow], shown: Rows) -> Rows:
-    overridden = overridden_steps(connection, [row.id for row in rows])
+    overridden = overridden_commands(connection, [row.id for row in rows])
     return [
         {**run, "trigger": shapes.trigger(row, overridden.get(row.id))} for run, row in zip(shown, rows, strict=True)
     ]
@@ -215,7 +215,7 @@ def run_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryPara
     wanted = related(params)
     shown = _shown_runs(connection, rows)
     if "trigger" in wanted:
-        overridden = overridden_steps(connection, [row.id for row in rows])
+        overridden = overridden_commands(connection, [row.id for row in rows])
         for run, row in zip(shown, rows, strict=True):
             run["trigger"] = shapes.trigger(row, overridden.get(row.id))
     if "job" in wanted:
@@ -231,30 +231,6 @@ def run_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryPara
         for run, row in zip(shown, rows, strict=True):
             run["run_steps"] = run_steps(connection, row)
     return shown
-
-
-def overridden_steps(connection: Connection, run_ids: Sequence[int]) -> dict[int, list[str]]:
-    """The commands of those runs of which one was no ordinary command, unless the steps of the job say it too."""
-    special = select(invocations.c.run_id).where(invocations.c.variant.is_not(None))
-    found: dict[int, list[str]] = {}
-    for part in chunks(run_ids):
-        query = (
-            select(
-                invocations.c.run_id,
-                invocations.c.command,
-                invocations.c.variant,
-                jobs.c.details,
-                texts.c.body.label("args"),
-            )
-            .outerjoin(texts, texts.c.id == invocations.c.args_id)
-            .outerjoin(jobs, jobs.c.id == invocations.c.job_id)
-            .where(invocations.c.run_id.in_(part), invocations.c.run_id.in_(special))
-            .order_by(invocations.c.run_id, invocations.c.step, invocations.c.generated_at)
-        )
-        for row in connection.execute(query):
-            if not is_typed_in(row.details or "", row.variant):
-                found.setdefault(row.run_id, []).append(shapes.command_of(row))
-    return found
 
 
 def run_steps(connection: Connection, row: AnyRow, *, with_logs: bool = False) -> Rows:

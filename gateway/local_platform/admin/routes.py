@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from gateway.archive.archive import Archive
+from gateway.archive.overridden_commands import overridden_commands
 from gateway.archive.run_order import NEWEST_FIRST
 from gateway.archive.tables import accounts, environments, jobs, projects, runs
 from gateway.errors import ConfigurationError
@@ -30,7 +31,6 @@ from gateway.local_platform.admin.reading import (
     find_one,
     find_step,
     job_shapes,
-    overridden_steps,
     project_shapes,
     run_shapes,
     run_steps,
@@ -175,7 +175,7 @@ def _run(connection: Connection, request: Request) -> Response:
     row = find_one(connection, runs, request.path_params["id"], _scope(connection, request, runs))
     shown = run_shapes(connection, [row], request.query_params)[0]
     # dbt Cloud has these two in the answer about one run, asked for or not.
-    shown["trigger"] = shapes.trigger(row, overridden_steps(connection, [row.id]).get(row.id))
+    shown["trigger"] = shapes.trigger(row, overridden_commands(connection, [row.id]).get(row.id))
     with_logs = not related(request.query_params).isdisjoint({"run_steps", "debug_logs"})
     shown["run_steps"] = run_steps(connection, row, with_logs=with_logs)
     return one(shown)

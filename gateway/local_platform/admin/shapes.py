@@ -10,15 +10,13 @@ from typing import Any
 import msgspec
 
 from gateway.archive.artifacts import CATALOG, SOURCES, read_args
-from gateway.archive.command_names import command_line, step_name
-from gateway.archive.command_variants import with_option
+from gateway.archive.command_names import step_name
 from gateway.archive.rows import AnyRow
-from gateway.archive.run_bundle import CANCELLED, ENDED, ERROR, SUCCESS
+from gateway.archive.run_bundle import CANCELLED, ENDED, ERROR, STATUS_NAMES, SUCCESS
 from gateway.archive.times import clock, iso_micros, moved, parse_micros, spoken
 from gateway.local_platform.admin.lifetimes import Lifetime
 from gateway.local_platform.admin.schedules import cron_of, due_times, schedule_shape
 
-_STATUS_NAMES = {1: "Queued", 2: "Starting", 3: "Running", 10: "Success", 20: "Error", 30: "Cancelled"}
 _ACTIVE = 1
 STEPS_PER_RUN = 100  # the id of a step tells its run
 MOST_TRUNCATED = 10_000  # characters, the last ones of a log
@@ -185,7 +183,7 @@ def _outcome(status: int) -> dict[str, Any]:
     done = status in ENDED
     return {
         "status": status,
-        "status_humanized": _STATUS_NAMES.get(status, "Unknown"),
+        "status_humanized": STATUS_NAMES.get(status, "Unknown"),
         "in_progress": not done,
         "is_complete": done,
         "is_success": status == SUCCESS,
@@ -224,12 +222,6 @@ def trigger(row: AnyRow, commands: list[str] | None = None) -> dict[str, Any]:
     return {**told, "steps_override": commands}
 
 
-def command_of(invocation: AnyRow) -> str:
-    """A command as it was typed, with the option that sets it apart where that stood elsewhere."""
-    args = read_args(invocation.args)
-    return with_option(command_line(invocation.command, args), invocation.variant)
-
-
 def recorded_steps(row: AnyRow, logs: Mapping[int, str]) -> list[dict[str, Any]]:
     """The steps of a run as its orchestrator recorded them, with the log of each by its number."""
     steps = msgspec.json.decode(row.details).get("run_steps") or []
@@ -258,7 +250,7 @@ def _step(run: AnyRow, number: int, step: dict[str, Any], log: str | None) -> di
         "index": step.get("index") or number,
         "name": step.get("name"),
         "status": status,
-        "status_humanized": step.get("status_humanized") or _STATUS_NAMES.get(status or 1, "Unknown"),
+        "status_humanized": step.get("status_humanized") or STATUS_NAMES.get(status or 1, "Unknown"),
         "status_color": None,
         "created_at": began,
         "updated_at": ended or began,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.caching.codec import Codec
@@ -14,14 +14,14 @@ from gateway.caching.tiers import Tiers
 from gateway.caching.validity import FINAL, UNFIT, Validity, for_seconds
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import GatewayError
-from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
-from gateway.services.admin.admin_api import PAGE_SIZE, AdminApi
+from gateway.hierarchy.job import Job, Run, RunDetails
+from gateway.services.admin.admin_api import PAGE_SIZE
 from gateway.services.admin.admin_facts import RunListing, Topology
-from gateway.services.admin.admin_types import AdminAccount, AdminJob, AdminProject, AdminRun
+from gateway.services.admin.admin_types import AdminAccount, AdminJob, AdminProject
 from gateway.services.admin.configured import ConfiguredProject
 from gateway.services.admin.deployments import choose_deployments, undecided
 from gateway.services.admin.environment_list import EnvironmentList
-from gateway.services.admin.list_reading import ListReading, notes_of_list
+from gateway.services.admin.list_reading import notes_of_list
 from gateway.services.admin.listed_facts import (
     JOB_BYTES,
     RUN_BYTES,
@@ -32,11 +32,11 @@ from gateway.services.admin.listed_facts import (
     weigh_recent,
     weigh_topology,
 )
+from gateway.services.admin.run_lists import RunLists
 from gateway.services.admin.run_query import RunQuery
-from gateway.services.admin.single_runs import read_run_details, read_runs
+from gateway.services.admin.single_runs import read_run_details
 from gateway.services.admin.visible_parts import VisibleParts
-from gateway.services.mapping import to_environment, to_job, to_run
-from gateway.telemetry.upstream_note import UpstreamNote
+from gateway.services.mapping import to_environment, to_job
 from gateway.telemetry.usage import current_usage
 
 _ACTIVE = 1
@@ -57,15 +57,16 @@ class AdminService:
 
     def __init__(
         self,
-        api: AdminApi,
+        lists: RunLists,
         topology_seconds: float,
         interval: float,
         tiers: Tiers,
         configured: Sequence[ConfiguredProject] = (),
     ) -> None:
-        self._api = api
+        self._api = lists.api
+        self._lists = lists
         self._configured = tuple(configured)
-        self._environment_list = EnvironmentList(api)
+        self._environment_list = EnvironmentList(lists.api)
         self._topology_seconds = topology_seconds
         self._interval = interval
         self._clock = tiers.clock
@@ -107,6 +108,11 @@ class AdminService:
         current_usage().environments.add(ACCOUNT)
         return self._clock()
 
+    def _clock_of_runs(self) -> float:
+        """The same for lists of runs."""
+        current_usage().history_sources.update(self._lists.source)
+        return self._clock_of_account()
+
     async def account_name(self) -> str:
         """The account's display name."""
         now = self._clock_of_account()
@@ -146,15 +152,12 @@ class AdminService:
 
     async def runs(self, run_ids: Sequence[int]) -> dict[int, Run | GatewayError]:
         """Each run by its id; NotFound when the account has no such run."""
-        now = self._clock_of_account()
-
-        async def fetch(missing: list[int]) -> Mapping[int, Run | GatewayError]:
-            return await read_runs(self._api, missing)
+        now = self._clock_of_runs()
 
         def validate(_: int, fact: Fact[Run]) -> Validity:
             return FINAL if fact.value.status.is_final else for_seconds(fact.read_at, self._interval, now)
 
-        return await self._runs.get_many(run_ids, fetch, validate)
+        return await self._runs.get_many(run_ids, self._lists.runs, validate)
 
     async def run_details(self, run_ids: Sequence[int]) -> dict[int, RunDetails | GatewayError]:
         """Trigger and steps of each run, one request a run: lists of runs with their steps are slow upstream."""
@@ -173,10 +176,15 @@ class AdminService:
 
         Several jobs are answered from the account's newest runs as far as those reach; the rest are asked one by one.
         """
-        now = self._clock_of_account()
+        now = self._clock_of_runs()
 
         async def fetch(missing: list[int]) -> Mapping[int, RecentRuns | GatewayError]:
-            return await self._read_recent(missing, count)
+            reading = await self._lists.recent(missing, count)
+            for run in reading.passed:
+                self._runs.put(run.id, run)
+            for job_id, total in reading.totals.items():
+                self._counts.put(job_id, RunCount(total))
+            return reading.by_job
 
         def validate(_: int, fact: Fact[RecentRuns]) -> Validity:
             return for_seconds(fact.read_at, self._interval, now) if fact.value.holds(count) else UNFIT
@@ -189,13 +197,10 @@ class AdminService:
 
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
         """The newest `count` runs of the account, newest first, by any job and whatever their status."""
-        now = self._clock_of_account()
+        now = self._clock_of_runs()
 
         async def fetch() -> RecentRuns:
-            query = {"order_by": "-id"}
-            pages = -(-count // PAGE_SIZE)
-            listed = await self._api.list_first("v2", "/runs/", AdminRun, query, pages=pages, rows_wanted=count)
-            return RecentRuns(newest_first(map(to_run, listed.rows.values()))[:count], count, _notes_of_runs(listed))
+            return await self._lists.newest(count)
 
         def validate(known: Fact[RecentRuns]) -> Validity:
             return for_seconds(known.read_at, self._interval, now) if known.value.holds(count) else UNFIT
@@ -206,12 +211,10 @@ class AdminService:
 
     async def environment_runs(self, environment_id: int, count: int = PAGE_SIZE) -> RunListing:
         """The newest runs of an environment, by any job: whole pages of a hundred, as many as hold `count`."""
-        now = self._clock_of_account()
+        now = self._clock_of_runs()
 
         async def fetch() -> RunListing:
-            query = {"environment_id": str(environment_id), "order_by": "-id"}
-            pages = -(-count // PAGE_SIZE)
-            return _listing(await self._api.list_first("v2", "/runs/", AdminRun, query, pages=pages), newest_first)
+            return await self._lists.listing(RunQuery(environment_id), count)
 
         def validate(fact: Fact[RunListing]) -> Validity:
             holds = fact.value.complete or len(fact.value.runs) >= count
@@ -221,14 +224,11 @@ class AdminService:
 
     async def matching_runs(self, query: RunQuery, count: int) -> RunListing:
         """At least the newest `count` runs that a query asks for: whole pages of a hundred."""
-        now = self._clock_of_account()
+        now = self._clock_of_runs()
         self._queries.put(query, None)
 
         async def fetch() -> RunListing:
-            pages = -(-count // PAGE_SIZE)
-            return _listing(
-                await self._api.list_first("v2", "/runs/", AdminRun, query.parameters, pages=pages), newest_first
-            )
+            return await self._lists.listing(query, count)
 
         def validate(fact: Fact[RunListing]) -> Validity:
             holds = fact.value.complete or len(fact.value.runs) >= count
@@ -241,8 +241,7 @@ class AdminService:
         now = self._clock_of_account()
 
         async def fetch() -> RunListing:
-            ended = {"environment_id": str(environment_id), "status__in": "[10,20,30]", "order_by": "-finished_at"}
-            return _listing(await self._api.list_first("v2", "/runs/", AdminRun, ended, pages=1), tuple)
+            return await self._lists.ended(environment_id)
 
         return _noted(
             await self._ended.get(environment_id, fetch, lambda fact: for_seconds(fact.read_at, self._interval, now))
@@ -250,14 +249,10 @@ class AdminService:
 
     async def run_counts(self, job_ids: Sequence[int]) -> dict[int, int | GatewayError | None]:
         """How many runs of each job the Admin API lists (it keeps 365 days); None where it does not say."""
-        now = self._clock_of_account()
-
-        async def fetch(missing: list[int]) -> Mapping[int, RunCount | GatewayError]:
-            counts = await asyncio.gather(*(self._count_runs(job_id) for job_id in missing))
-            return dict(zip(missing, counts, strict=True))
+        now = self._clock_of_runs()
 
         facts = await self._counts.get_many(
-            job_ids, fetch, lambda _, fact: for_seconds(fact.read_at, self._interval, now)
+            job_ids, self._lists.counts, lambda _, fact: for_seconds(fact.read_at, self._interval, now)
         )
         return {one: fact.runs if isinstance(fact, RunCount) else fact for one, fact in facts.items()}
 
@@ -275,14 +270,6 @@ class AdminService:
         self._counts.invalidate(job_id)
         self._runs.invalidate(run_id)
         self._details.invalidate(run_id)
-
-    async def _count_runs(self, job_id: int) -> RunCount | GatewayError:
-        query = {"job_definition_id": str(job_id)}
-        try:
-            listed = await self._api.list_first("v2", "/runs/", AdminRun, query, pages=1, rows_wanted=1)
-        except GatewayError as failure:
-            return failure
-        return RunCount(_total(listed))
 
     async def _read_name(self) -> str:
         account = await self._api.get("v2", "/", AdminAccount)
@@ -316,56 +303,6 @@ class AdminService:
         jobs = {one: to_job(row) for one, row in listed.rows.items() if row.state in (_ACTIVE, None)}
         return Jobs(jobs, notes_of_list("jobs", listed))
 
-    async def _read_recent(self, job_ids: Sequence[int], count: int) -> dict[int, RecentRuns | GatewayError]:
-        found: dict[int, RecentRuns | GatewayError] = {}
-        if len(job_ids) > 1:
-            found.update(await self._read_shared(job_ids, count))
-        rest = [job_id for job_id in job_ids if job_id not in found]
-        alone = await asyncio.gather(*(self._read_job(job_id, count) for job_id in rest))
-        return {**found, **dict(zip(rest, alone, strict=True))}
-
-    async def _read_shared(self, job_ids: Sequence[int], count: int) -> dict[int, RecentRuns | GatewayError]:
-        """The jobs whose newest runs are all among the newest runs of the account."""
-        pages = min(_MOST_SHARED_PAGES, -(-len(job_ids) * count // PAGE_SIZE) + 1)
-        try:
-            query = {"order_by": "-id", **_WITH_TRIGGER}
-            listed = await self._api.list_first("v2", "/runs/", AdminRun, query, pages=pages)
-        except GatewayError as failure:
-            return dict.fromkeys(job_ids, failure)
-        if listed.left_out:
-            # Whose rows they are is not known: each job's own list says it.
-            return {}
-        by_job: dict[int, list[Run]] = {}
-        for run in newest_first(map(to_run, listed.rows.values())):
-            self._runs.put(run.id, run)
-            by_job.setdefault(run.job_id, []).append(run)
-        if listed.complete:
-            for job_id in job_ids:
-                self._counts.put(job_id, RunCount(len(by_job.get(job_id, ()))))
-        notes = _notes_of_runs(listed)
-        candidates = {job_id: tuple(by_job.get(job_id, ())[:count]) for job_id in job_ids}
-        return {
-            job_id: RecentRuns(runs, count, notes)
-            for job_id, runs in candidates.items()
-            if listed.complete or len(runs) == count
-        }
-
-    async def _read_job(self, job_id: int, count: int) -> RecentRuns | GatewayError:
-        query = {"job_definition_id": str(job_id), "order_by": "-id", **_WITH_TRIGGER}
-        try:
-            listed = await self._api.list_first(
-                "v2", "/runs/", AdminRun, query, pages=-(-count // PAGE_SIZE), rows_wanted=count
-            )
-        except GatewayError as failure:
-            return failure
-        self._counts.put(job_id, RunCount(_total(listed)))
-        return RecentRuns(newest_first(map(to_run, listed.rows.values()))[:count], count, _notes_of_runs(listed))
-
-
-def _listing(listed: ListReading[AdminRun], in_order: Callable[[Iterable[Run]], tuple[Run, ...]]) -> RunListing:
-    runs = in_order(map(to_run, listed.rows.values()))
-    return RunListing(runs, listed.complete and not listed.left_out, _notes_of_runs(listed))
-
 
 def _kind_of_listing(name: str) -> Kind[Any, RunListing]:
     return Kind(name, lambda listing: 300 + RUN_BYTES * len(listing.runs), codec=Codec(RunListing))
@@ -374,12 +311,3 @@ def _kind_of_listing(name: str) -> Kind[Any, RunListing]:
 def _noted(listing: RunListing) -> RunListing:
     current_usage().upstream_notes.update(listing.notes)
     return listing
-
-
-def _total(listed: ListReading[AdminRun]) -> int | None:
-    """How many runs there are, where that is known."""
-    return len(listed.rows) if listed.total is None and listed.complete else listed.total
-
-
-def _notes_of_runs(listed: ListReading[AdminRun]) -> tuple[UpstreamNote, ...]:
-    return notes_of_list("runs", listed)
