@@ -35,5 +35,6 @@ def diagnose(options: argparse.Namespace) -> int:
 
 
 async def _examine(settings: Settings) -> DoctorReport:
-    async with open_upstream(settings) as upstream:
+    # Opening an archive brings it up to date, and a doctor changes nothing.
+    async with open_upstream(settings.model_copy(update={"archive_url": None})) as upstream:
         return await examine(upstream)

@@ -186,8 +186,7 @@ def build_services(
 
     `shared` is what replicas share. `counts` takes in where facts were found, beside those of other services.
     """
-    interval = policy.revision_interval
-    tiers = _tiers(policy, clock, shared, upstream.kept, counts or LookupCounts())
+    tiers, interval = _tiers(policy, clock, shared, upstream.kept, counts), policy.revision_interval
     events = EventBus()
     environments = EnvironmentService(query, interval, tiers, events)
     api = _admin_api(upstream)
@@ -226,7 +225,7 @@ def _tiers(
     clock: Callable[[], float],
     shared: SharedFacts | None,
     kept: HistoryStore | None,
-    counts: LookupCounts,
+    counts: LookupCounts | None,
 ) -> Tiers:
     return Tiers(
         Memory(policy.cache_bytes),
@@ -235,7 +234,7 @@ def _tiers(
         stale_policy=policy.stale_policy,
         shared=shared,
         kept=kept,
-        counts=counts,
+        counts=counts or LookupCounts(),
     )
 
 

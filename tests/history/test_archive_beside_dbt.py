@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,22 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from gateway.archive.archive import Archive
+from gateway.archive.reader import ArchiveReader
 from gateway.archive.retention import forget_newest_runs
 from gateway.errors import ConfigurationError
+from gateway.hierarchy.job import Run
+from gateway.hierarchy.status import RunStatus
+from gateway.history.archive_reach import ArchiveReach
 from gateway.history.history_beside_dbt import HistoryBesideDbt
 from gateway.ingest.folders import ingest_folder
+from gateway.services.admin.ended_runs import EndedRuns, NewestEnded
 from gateway.settings import Settings, load_settings
 from tests.archive.postgres import Server
 from tests.conftest import copied
 from tests.history.statements import noted_statements
 from tests.history.test_two_answers import OF_HISTORY
 from tests.oracle.account import Model, Oracle
+from tests.oracle.artifacts import Run as ArtifactRun
 from tests.serving import Call, Gateway, serving
 
 RUNS = "query ($id: ID!) { model(id: $id) { runs(first: 20) { nodes { runtime status run { id } } } } }"
@@ -225,6 +231,50 @@ async def test_a_young_archive_leaves_means_to_dbt(beside: Beside, whole: str, o
         (model_id, runtime) for model_id, runtime, _ in oracle.slowest(oracle.models, 3, 3)
     ]
     assert "DISCOVERY" in ranking.gateway["historySources"]
+
+
+@pytest.mark.parametrize(
+    ("age", "unheld", "unheld_since", "held"),
+    [
+        (30, 0, 9, True),  # dbt lists no more than it holds
+        (30, 5, 0, False),  # it begins after what dbt still tells
+        (200, 5, 0, True),  # what it lacks nobody tells any more
+        (200, 5, 1, False),  # a run is missing among the older ones
+    ],
+)
+async def test_an_environment_is_held_where_nothing_is_missing_that_dbt_can_tell(
+    whole: str, oracle: Oracle, age: int, unheld: int, unheld_since: int, held: bool
+) -> None:
+    """dbt lists more than a hundred runs, of which the newest are in the archive; `age` in days."""
+    environment_id = oracle.models[0].environment_id
+    runs = [run for run in oracle.runs if run.environment_id == environment_id]
+    first = min(run.created for run in runs)
+    archive = Archive.open(whole)
+    reader = ArchiveReader(archive)
+    listed = ListedByDbt(runs[-1], len(runs) + unheld, len(runs) + unheld_since)
+    reach = ArchiveReach(reader, listed, clock=lambda: first + timedelta(days=age))
+    found = await reach.of([environment_id])
+    reader.close()
+    archive.close()
+    assert found[environment_id].held is held
+    assert found[environment_id].since == first
+
+
+class ListedByDbt(EndedRuns):
+    """A long list, of which one run is on the first page."""
+
+    def __init__(self, newest: ArtifactRun, total: int, since: int) -> None:
+        super().__init__(None)
+        self._newest = newest
+        self._total = total
+        self._since = since
+
+    async def newest(self, environment_id: int) -> NewestEnded:
+        run = Run(self._newest.id, 1, environment_id, RunStatus.SUCCESS, "", *[None] * 8)
+        return NewestEnded((run,), self._total, complete=False)
+
+    async def count_since(self, environment_id: int, created_since: datetime) -> int:
+        return self._since
 
 
 @pytest.mark.parametrize("damage", ["no database", "another account", "newer", "no server"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UpstreamRefused
 from gateway.hierarchy.job import Run
 from gateway.services.admin.admin_api import AdminApi
 from gateway.services.admin.admin_types import AdminRun
@@ -14,6 +17,7 @@ from gateway.services.admin.run_query import RunQuery
 from gateway.services.mapping import to_run
 
 _ENDED = (10, 20, 30)
+_PAUSE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,13 @@ class NewestEnded:
 
 
 class EndedRuns:
-    """One request a question. Without an Admin API nothing is known."""
+    """One request a question. Without an Admin API nothing is known, and a token that may not list runs is not asked
+    for a minute."""
 
-    def __init__(self, api: AdminApi | None) -> None:
+    def __init__(self, api: AdminApi | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
+        self._clock = clock
+        self._refused_at = -math.inf
 
     async def newest(self, environment_id: int) -> NewestEnded | None:
         """Those of an environment; None where they cannot be listed whole."""
@@ -49,9 +56,12 @@ class EndedRuns:
         return len(listed.rows) if listed.complete else listed.total
 
     async def _list(self, query: dict[str, str], rows: int) -> ListReading[AdminRun] | None:
-        if self._api is None:
+        if self._api is None or self._clock() - self._refused_at < _PAUSE_SECONDS:
             return None
         try:
             return await self._api.list_first("v2", "/runs/", AdminRun, query, pages=1, rows_wanted=rows)
+        except UpstreamRefused:
+            self._refused_at = self._clock()
+            return None
         except GatewayError:
             return None
