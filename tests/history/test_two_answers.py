@@ -77,7 +77,7 @@ RUN_FACTS = "id jobId dbtVersion url status statusText runtime queuedAt startTim
 
 RUN_LISTS = {
     "of every job": f"""{{ account {{ jobs {{ nodes {{ id
-      runs(first: 100) {{ totalCount nodes {{ {RUN_FACTS} }} }}
+      runs(first: 3) {{ totalCount nodes {{ {RUN_FACTS} }} }}
       averageRuntime(lastRuns: 5) {{ runtime leftOut {{ reason count }} }} lastRun {{ {RUN_FACTS} }} }} }} }} }}""",
     "of the account": f"{{ account {{ runs(first: 100) {{ nodes {{ {RUN_FACTS} job {{ id }} }} }} }} }}",
     "that failed": f"""{{ account {{ runs(first: 50, filter: {{statuses: [FAILURE, CANCELLED]}}) {{
@@ -87,6 +87,9 @@ RUN_LISTS = {
     "of longest jobs": "{ account { longestRunningJobs(first: 5, lastRuns: 3) { runtime runCount job { id } } } }",
 }
 """Questions about lists of runs."""
+
+PUSHED_DOWN = {"that failed": "runs.status IN", "of a week": "runs.created_at >="}
+"""What the archive is asked to leave out."""
 
 
 @pytest.mark.parametrize("name", RUN_LISTS)
@@ -103,6 +106,7 @@ async def test_lists_of_runs_are_told_by_the_archive_as_by_the_admin_api(setting
     assert "runs" in by_dbt.upstream.operations
     assert "runs" not in archive.upstream.operations
     assert len(noted) == 3, noted
+    assert any(PUSHED_DOWN.get(name, "") in statement for statement in noted)
     assert told.gateway["historySources"] == ["ARCHIVE"]
 
 
