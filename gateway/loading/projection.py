@@ -12,9 +12,12 @@ from graphql import (
     EnumValueNode,
     FieldNode,
     FragmentDefinitionNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    ValueNode,
     Visitor,
+    print_ast,
     visit,
 )
 
@@ -122,11 +125,17 @@ def _deployment_read_whole(operation: OperationDefinitionNode) -> tuple[Deployme
 
 
 def _asks_for_few(field: FieldNode) -> bool:
-    """Whether it is a ranking by means over last runs, or a page of the list by id from its start or a cursor on."""
-    names = {argument.name.value for argument in field.arguments or ()}
-    if field.name.value == "models":
-        return names <= {"first", "after"}
-    return not names.isdisjoint({"lastRuns", "history"})
+    """Whether it is a ranking by means over last runs, a page of the list by id from its start or a cursor on, or one
+    of the list by runtime."""
+    given = {argument.name.value: argument.value for argument in field.arguments or ()}
+    if field.name.value == "slowestModels":
+        return not given.keys().isdisjoint({"lastRuns", "history"})
+    return given.keys() <= {"first", "after"} or _is_by_runtime(given.get("orderBy"))
+
+
+def _is_by_runtime(order: ValueNode | None) -> bool:
+    fields = order.fields if isinstance(order, ObjectValueNode) else ()
+    return any(one.name.value == "field" and print_ast(one.value) == "RUNTIME" for one in fields)
 
 
 def _plain_fields(selected: SelectionSetNode | None, names: Collection[str]) -> list[FieldNode]:

@@ -1,18 +1,21 @@
-"""Pages of the models of several projects by id: read of those projects alone in which a page lies."""
+"""Pages of the models of several projects: only what is in a page is read whole, where an archive knows the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
 from gateway.hierarchy.basis import FactSource
+from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.project import Project
+from gateway.hierarchy.timed_models import TimedModel
 from gateway.loading.field_context import FieldContext
-from gateway.queries.models import in_order
+from gateway.queries.models import in_order, runtimes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,16 @@ class ModelStretch:
     models: Sequence[Model]
     ahead: int
     behind: int
+
+
+class PlacedModel(Protocol):
+    """What tells a model apart."""
+
+    @property
+    def environment_id(self) -> int: ...
+
+    @property
+    def unique_id(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,28 @@ async def models_from(
 
     key: Hashable = ("stretch of models", tuple(map(id, projects)), after, count)
     return await context.loaders.derived(key, tuple(projects), read)
+
+
+async def timed_models(context: FieldContext, projects: Sequence[Project]) -> Sequence[Model | TimedModel] | None:
+    """The ids and runtimes of all models of these projects, ordered by id; None where no archive is asked: there, the
+    models of a page would take another round of requests."""
+    if context.loaders.history_source is FactSource.DISCOVERY:
+        return None
+    return await in_order(await runtimes_of(context, projects))
+
+
+async def models_behind(
+    context: FieldContext, projects: Sequence[Project], places: Sequence[PlacedModel]
+) -> list[Model]:
+    """The models in these places, in their order; of others in their environments nothing need be read. Those that are
+    not there any more are left out."""
+    environments = {one.environment_id for one in places}
+    here = [project for project in projects if project.environment_id in environments]
+    names = ModelFilter(model_ids=tuple(sorted({one.unique_id for one in places})))
+    read = context.sort_out(here, await context.loaders.models_of_each(here, names))
+    by_environment = {one.environment_id: one.by_unique_id for one in read}
+    found = (by_environment.get(one.environment_id, {}).get(one.unique_id) for one in places)
+    return [model for model in found if model is not None]
 
 
 async def _models_from(

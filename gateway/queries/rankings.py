@@ -14,7 +14,7 @@ from gateway.hierarchy.filters import ModelFilter, SearchFilter
 from gateway.hierarchy.history import Counted, HistoryScope, LeftOutReason
 from gateway.hierarchy.job import Job, Run
 from gateway.hierarchy.list_filters import JobFilter
-from gateway.hierarchy.mean_runtimes import MeanRuntime, MeanRuntimes, added_up, candidates
+from gateway.hierarchy.mean_runtimes import MeanRuntimes, added_up, candidates
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.model_orders import ModelOrders, RankableModel
@@ -26,6 +26,7 @@ from gateway.hierarchy.timed_models import TimedModel
 from gateway.hierarchy.variants import ALL_VARIANTS, Variant
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs import ended_runs, select_jobs
+from gateway.queries.model_pages import models_behind
 from gateway.queries.models import counted_runs, in_order, narrowed_environments, runtimes_of
 from gateway.services.models.model_histories import HistoryKey
 from gateway.telemetry.usage import current_usage
@@ -136,7 +137,7 @@ async def _by_means(
         means = await _only(means, await narrowed_environments(context, projects, criteria))
     await checkpoint(2 * asked.first)
     first = candidates(means, asked.first)
-    models = await _models_of(context, projects, first)
+    models = await models_behind(context, projects, first)
     if len(models) < len(first):
         return None
     exact, _ = await _measure_history(context, projects, models, asked)
@@ -160,17 +161,6 @@ async def _only(means: Sequence[MeanRuntimes], environments: Sequence[Environmen
         await checkpoint(len(some) // 4)
         found.append(some.only(chosen.get(some.environment_id, frozenset())))
     return found
-
-
-async def _models_of(context: FieldContext, projects: Sequence[Project], means: Sequence[MeanRuntime]) -> list[Model]:
-    """The models behind some means; of others in their environments nothing need be read."""
-    places = {one.environment_id for one in means}
-    here = [project for project in projects if project.environment_id in places]
-    names = ModelFilter(model_ids=tuple(sorted({one.unique_id for one in means})))
-    read = context.sort_out(here, await context.loaders.models_of_each(here, names))
-    by_environment = {one.environment_id: one.by_unique_id for one in read}
-    found = (by_environment.get(one.environment_id, {}).get(one.unique_id) for one in means)
-    return [model for model in found if model is not None]
 
 
 async def _measure_history(

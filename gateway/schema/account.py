@@ -14,7 +14,6 @@ from gateway.hierarchy.ranking import Ranked
 from gateway.hierarchy.runtime_series import Certainty
 from gateway.queries import concurrency, jobs, models, rankings, sources, wasted_builds
 from gateway.queries.account_seconds import weighted_seconds_of_account
-from gateway.queries.model_pages import models_from
 from gateway.queries.projects import select_projects
 from gateway.queries.rankings import RankingArguments, ShownModel
 from gateway.queries.regressions import ChangesAsked
@@ -65,6 +64,7 @@ from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import history_scope, job_filter, model_filter, project_filter, run_filter, source_statuses
 from gateway.schema.job import Job
 from gateway.schema.model import Model
+from gateway.schema.model_pages import page_of_few
 from gateway.schema.nullability import NON_NULL
 from gateway.schema.orders import (
     BY_MODEL_ID,
@@ -78,7 +78,7 @@ from gateway.schema.orders import (
     order_of_models,
     order_of_sources,
 )
-from gateway.schema.paging import Page, cut, cut_in_order, cut_stretch
+from gateway.schema.paging import Page, cut, cut_in_order
 from gateway.schema.project import Project
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
 from gateway.schema.regressions import ChangedSince, ChangePointConnection, ChangesPage, changes_page, since_wanted
@@ -147,12 +147,12 @@ class Account:
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
-        context, where, order = field_context(info), model_filter(filter), order_of_models(order_by)
-        if where is None and order is BY_MODEL_ID and page.goes_forward:
-            stretch = await models_from(context, parent.projects, page.after_id, page.first or 0)
-            if stretch is not None:
-                return cut_stretch(stretch.models, order, page, stretch.ahead, stretch.behind)
+        context, where = field_context(info), model_filter(filter)
+        few = None if where else await page_of_few(context, parent.projects, order_by or None, page)
+        if few is not None:
+            return few
         found = await models.select_models(context, parent.projects, where)
+        order = order_of_models(order_by)
         return await cut_in_order(found, order, page, arrived_in=BY_MODEL_ID, place=info.path.as_list)
 
     @strawberry.field(

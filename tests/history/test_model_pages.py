@@ -15,6 +15,9 @@ from tests.history.statements import noted_statements
 from tests.oracle.account import Oracle
 from tests.serving import Call, Gateway, serving
 
+BY_RUNTIME = """query($first: Int!, $after: String, $direction: Direction) { account {
+  models(first: $first, after: $after, orderBy: {field: RUNTIME, direction: $direction}) {
+    totalCount nodes { id runtime tags } pageInfo { hasNextPage endCursor } } } }"""
 SIZE = Size(environments=4, models=20, runs=2)
 PAGE = """query($first: Int!, $after: String) { account { models(first: $first, after: $after) {
   totalCount nodes { id runtime } pageInfo { hasNextPage hasPreviousPage endCursor } } } }"""
@@ -111,3 +114,32 @@ async def test_a_cursor_of_another_list_is_refused(gateway: Gateway) -> None:
     for cursor in ("nonsense", "WzFd", "WzEsMl0"):
         reply = await gateway.ask(PAGE, first=5, after=cursor)
         assert "not a cursor" in reply.errors[0]["message"]
+
+
+def by_runtime(oracle: Oracle, direction: str) -> list[dict[str, Any]]:
+    models = sorted(oracle.models, key=lambda one: one.id)
+    timed = [one for one in models if one.runtime is not None]
+    timed.sort(key=lambda one: one.runtime or 0.0, reverse=direction == "DESC")
+    untimed = [one for one in models if one.runtime is None]
+    return [{"id": one.id, "runtime": one.runtime} for one in timed + untimed]
+
+
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+async def test_pages_by_runtime_are_the_whole_list_and_read_what_they_show(
+    gateway: Gateway, account: tuple[Oracle, str], direction: str
+) -> None:
+    models: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        gateway.upstream.calls.clear()
+        page = (await gateway.ask(BY_RUNTIME, first=30, after=cursor, direction=direction)).data["account"]["models"]
+        asked = [call for call in gateway.upstream.calls if "uniqueIds" in str(call.variables)]
+        named = {name for call in asked for name in call.variables["filter"]["uniqueIds"]}
+        assert len(named) == len(page["nodes"]), "whole models are read of the page alone"
+        assert page["totalCount"] == 80
+        assert all("daily" in node["tags"] for node in page["nodes"])
+        models += ({"id": node["id"], "runtime": node["runtime"]} for node in page["nodes"])
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+        cursor = page["pageInfo"]["endCursor"]
+    assert models == by_runtime(account[0], direction)
