@@ -127,15 +127,15 @@ def _deployment_read_whole(operation: OperationDefinitionNode) -> tuple[Deployme
 def _asks_for_few(field: FieldNode) -> bool:
     """Whether it is a ranking by means over last runs, a page of the list by id from its start or a cursor on, or one
     of the list by runtime."""
-    given = {argument.name.value: argument.value for argument in field.arguments or ()}
+    arguments = {argument.name.value: argument.value for argument in field.arguments or ()}
     if field.name.value == "slowestModels":
-        return not given.keys().isdisjoint({"lastRuns", "history"})
-    return given.keys() <= {"first", "after"} or _is_by_runtime(given.get("orderBy"))
+        return not arguments.keys().isdisjoint({"lastRuns", "history"})
+    return arguments.keys() <= {"first", "after"} or _is_by_runtime(arguments.get("orderBy"))
 
 
 def _is_by_runtime(order: ValueNode | None) -> bool:
     fields = order.fields if isinstance(order, ObjectValueNode) else ()
-    return any(one.name.value == "field" and print_ast(one.value) == "RUNTIME" for one in fields)
+    return any(field.name.value == "field" and print_ast(field.value) == "RUNTIME" for field in fields)
 
 
 def _plain_fields(selected: SelectionSetNode | None, names: Collection[str]) -> list[FieldNode]:
