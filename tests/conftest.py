@@ -29,6 +29,14 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On PostgreSQL the marked tests repeat what they do on SQLite: by night."""
+    for item in items:
+        if item.get_closest_marker("sqlite_by_day") and "postgresql" in item.name:
+            item.add_marker(pytest.mark.nightly)
+
+
 def pytest_collection_finish() -> None:
     """Thousands of collected tests stay until the end: the garbage collector need not look at them again and again."""
     gc.collect()

@@ -24,6 +24,8 @@ from gateway.local_platform.app import create_platform
 from tests.archive.small_run import OWN_INVOCATION, STEPS, admin_lists, small_artifacts
 from tests.served_platform import Platform
 
+pytestmark = pytest.mark.sqlite_by_day
+
 WRONG = (None, 5, -1.5, True, "text", [], [None], {}, {"key": 1})
 # In so many of them each place is tried daily: all places meet something, and every value some places.
 DAILY = 3

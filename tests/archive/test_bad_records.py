@@ -23,6 +23,8 @@ from tests.archive.small_run import admin_lists, small_artifacts, write_artifact
 from tests.archive.test_bad_artifacts import not_as_root
 from tests.served_platform import Platform
 
+pytestmark = pytest.mark.sqlite_by_day
+
 STRANGE = (None, 10**30, -5, 1.5, "", "text", [None], {"key": 1}, "0001-01-01", "9999-12-31T23:59:59.999999Z")
 # In so many of them each place is tried daily: all places meet something, and every value some places.
 DAILY = 3

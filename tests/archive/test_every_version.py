@@ -22,6 +22,7 @@ from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
 from gateway.local_platform.discovery.schema import published_sdl
 from tests.local_platform.everything import all_fields
+from tests.repetitions import daily_and_nightly
 from tests.served_platform import Platform
 
 _BESIDE = Path(__file__).parents[3] / "shared" / "artifacts" / "public-artifacts.tar.xz"
@@ -60,9 +61,10 @@ def artifact_sets(public: Path) -> Iterator[dict[str, Path]]:
 
 
 @pytest.mark.slow
-def test_every_public_artifact_is_read_and_answers_every_field(public: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", daily_and_nightly(5, 1))
+def test_every_public_artifact_is_read_and_answers_every_field(public: Path, tmp_path: Path, every: int) -> None:
     """Each set of files gets an account of its own, so that sets of one project do not become one state."""
-    sets = one_of_each_version(public)
+    sets = one_of_each_version(public)[::every]
     for number, files in enumerate(sets, start=1):
         target = tmp_path / "sets" / str(number)
         target.mkdir(parents=True)
@@ -72,7 +74,8 @@ def test_every_public_artifact_is_read_and_answers_every_field(public: Path, tmp
     archive = Archive.open(f"sqlite:///{tmp_path / 'runs.db'}")
     try:
         assert ingest_folder(archive, tmp_path / "sets").problems == ()
-        _check_all(Platform(TestClient(create_platform(archive)), archive), sets)
+        versions = _check_all(Platform(TestClient(create_platform(archive)), archive), sets)
+        assert len(versions) > 10 // every
     finally:
         archive.close()
 
@@ -89,7 +92,8 @@ def one_of_each_version(public: Path) -> list[dict[str, Path]]:
     return list(found.values())
 
 
-def _check_all(platform: Platform, sets: list[dict[str, Path]]) -> None:
+def _check_all(platform: Platform, sets: list[dict[str, Path]]) -> set[str]:
+    """The versions of dbt whose manifests were among the sets."""
     with platform.archive.reading() as connection:
         jobs = connection.exec_driver_sql("SELECT account_id, environment_id, id FROM jobs").fetchall()
     versions = set()
@@ -101,7 +105,7 @@ def _check_all(platform: Platform, sets: list[dict[str, Path]]) -> None:
             manifest = json.loads(files["manifest"].read_bytes())
             versions.add(manifest["metadata"]["dbt_version"].rpartition(".")[0])
             _check_manifest(manifest, answer, job)
-    assert len(versions) > 10
+    return versions
 
 
 def _check_manifest(manifest: dict[str, Any], answer: dict[str, Any], job: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from gateway.settings import Settings
 from tests.archive.small_target import NOON, change, write, write_target
 from tests.serving import serving
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.sqlite_by_day]
 
 # Folders that dbt 1.7 and 1.11 wrote; see test_every_version.
 CASES = Path(__file__).parents[3] / "shared" / "cases"

@@ -15,6 +15,8 @@ from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
 from tests.archive.small_target import NOON, head, result, stamp, write, write_target
 
+pytestmark = pytest.mark.sqlite_by_day
+
 DAY = timedelta(days=1)
 FIGURES = Path(__file__).parents[3] / "shared" / "cases" / "figures"
 

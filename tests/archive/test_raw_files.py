@@ -68,6 +68,7 @@ def url_of(path: Path, step: int) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.sqlite_by_day
 def test_every_file_of_every_run_is_kept_byte_for_byte(runs_folder: Path, platform: Platform) -> None:
     files = [path for path in sorted(runs_folder.rglob("*.json")) if path.name in NAMES]
     assert len(files) > 250

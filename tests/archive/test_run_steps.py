@@ -19,7 +19,7 @@ from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
 from tests.served_platform import ACCOUNT, Platform
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.sqlite_by_day]
 
 FAILED_TEST = Path("marketing/302001/70437490005480")
 FAILED_BUILD = Path("finance/301001/70437490011508")

@@ -11,7 +11,7 @@ from tests.comparison.archives import compare_archive, compare_seed
 pytestmark = pytest.mark.slow
 
 # Two archives with `run.json` and one of bare `target` folders (5).
-SEEDS = (1, 5, 6)
+SEEDS = (1, 5, pytest.param(6, marks=pytest.mark.nightly))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

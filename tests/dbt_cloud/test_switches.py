@@ -13,6 +13,7 @@ from tests.dbt_cloud.gateways import CONFIGURED, CloudGateway
 from tests.dbt_cloud.questions import QUESTIONS
 from tests.dbt_cloud.stand_in import SWITCHES, StandIn
 from tests.dbt_cloud.worth import Worth, worth
+from tests.repetitions import daily_and_nightly
 from tests.serving import Reply
 
 RIGHT: tuple[str, ...] = (
@@ -92,18 +93,18 @@ async def test_a_switch(cloud: CloudGateway, undisturbed: Mapping[str, Any], swi
     assert found["noted"] + found["coded"] > 0, "the switch does nothing"
 
 
-def pairs() -> list[tuple[str, str]]:
-    """Each switch beside two others, so that all are paired without asking for all pairs; refusals of everything hide
-    the rest and are left out."""
+def pairs(step: int) -> list[tuple[str, str]]:
+    """Each switch beside the one so many places on; refusals of everything hide the rest and are left out."""
     some = [
         switch for switch in SWITCHES if switch not in ("address refused", "token refused in a 200", "rate limited")
     ]
-    return [(one, some[(place + step) % len(some)]) for place, one in enumerate(some) for step in (3, 10)]
+    return [(one, some[(place + step) % len(some)]) for place, one in enumerate(some)]
 
 
 @pytest.mark.slow
-async def test_pairs_of_switches(cloud: CloudGateway, undisturbed: Mapping[str, Any]) -> None:
-    for one, other in pairs():
+@pytest.mark.parametrize("step", daily_and_nightly(3, 10))
+async def test_pairs_of_switches(cloud: CloudGateway, undisturbed: Mapping[str, Any], step: int) -> None:
+    for one, other in pairs(step):
         found, notes, codes = await ask_all(cloud, undisturbed, one, other)
         assert notes <= NOTED.get(one, set()) | NOTED.get(other, set()), (one, other)
         allowed = CODED.get(one, set()) | CODED.get(other, set())

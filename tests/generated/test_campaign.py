@@ -23,19 +23,15 @@ from tests.generated.queries import QueryGenerator
 from tests.oracle.account import Oracle
 from tests.oracle.hierarchy import Hierarchy
 from tests.oracle.interpreter import Interpreter
+from tests.repetitions import daily_and_nightly
 from tests.serving import Gateway, serving
 from tests.sharing.conftest import own_redis
 
-SHARED = 60
-
-
-def by_night(daily: int, nightly: int) -> pytest.MarkDecorator:
-    """How many queries are asked daily, and how many by night."""
-    return pytest.mark.parametrize("count", [daily, pytest.param(nightly, marks=pytest.mark.nightly)])
+SHARED = 40
 
 
 @pytest.mark.slow
-@by_night(300, 2_000)
+@pytest.mark.parametrize("count", daily_and_nightly(150, 2_000))
 async def test_every_valid_query_is_answered_as_the_files_have_it(answers: Gateway, oracle: Oracle, count: int) -> None:
     findings = await Campaign(answers, oracle, seed=20).ask_valid(count)
     assert findings.faults == []
@@ -86,7 +82,7 @@ async def test_replicas_that_share_a_redis_answer_the_same(settings: Settings, o
 
 
 @pytest.mark.slow
-@by_night(600, 5_000)
+@pytest.mark.parametrize("count", daily_and_nightly(300, 5_000))
 async def test_no_mutated_query_breaks_anything(warm_gateway: Gateway, oracle: Oracle, count: int) -> None:
     findings = await Campaign(warm_gateway, oracle, seed=21).ask_mutated(count)
     assert findings.faults == []

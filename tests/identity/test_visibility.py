@@ -15,9 +15,8 @@ from tests.generated.demo import demo_values, read_schema, read_schema_of_oracle
 from tests.generated.queries import QueryGenerator
 from tests.identity.callers import Holder, comparable, known_to, reduced
 from tests.oracle.account import Oracle
+from tests.repetitions import daily_and_nightly
 from tests.serving import Gateway, serving
-
-QUERIES = 40
 
 FINANCE, STAGING, MARKETING, LOGISTICS = 201001, 201002, 202001, 203001
 EVERYTHING = Holder("everything")
@@ -54,12 +53,13 @@ async def parts(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("holder", HOLDERS, ids=lambda one: one.name)
+@pytest.mark.parametrize("count", daily_and_nightly(15, 40))
+@pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: holder.name)
 async def test_a_caller_is_answered_as_if_there_were_nothing_else(
-    holder: Holder, whole: Gateway, parts: Mapping[str, Gateway], oracle: Oracle
+    holder: Holder, whole: Gateway, parts: Mapping[str, Gateway], oracle: Oracle, count: int
 ) -> None:
     generator = QueryGenerator(len(holder.name), read_schema(), with_guesses(oracle))
-    for _ in range(QUERIES):
+    for _ in range(count):
         query, variables = generator.query()
         seen = comparable(await holder.ask(whole, query, **variables))
         assert seen == comparable(await parts[holder.name].ask(query, **variables)), query
@@ -92,7 +92,7 @@ async def test_who_sees_everything_sees_what_an_open_gateway_shows(
     whole: Gateway, warm_gateway: Gateway, oracle: Oracle
 ) -> None:
     generator = QueryGenerator(3, read_schema_of_oracle(), demo_values(oracle))
-    for _ in range(50):
+    for _ in range(20):
         query, variables = generator.query()
         shown = comparable(await warm_gateway.ask(query, **variables))
         assert comparable(await EVERYTHING.ask(whole, query, **variables)) == shown, query

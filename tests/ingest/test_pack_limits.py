@@ -22,6 +22,8 @@ from gateway.ingest import unpacking
 from gateway.ingest.tar_members import MOST_HEADER_BYTES
 from gateway.ingest.unpacking import unpack
 
+pytestmark = pytest.mark.sqlite_by_day
+
 LONG = "/".join(["folder-" + "x" * 60] * 2)  # longer than a tar's own field of 100 bytes
 CONTENTS = {
     "target/manifest.json": b'{"a": 1}' * 30_000,

@@ -17,6 +17,8 @@ from gateway.errors import UnreadableArtifact
 from gateway.ingest import unpacking
 from gateway.ingest.folders import ingest_folder
 
+pytestmark = pytest.mark.sqlite_by_day
+
 RUN = Path("finance/301001/70437490011508")
 
 

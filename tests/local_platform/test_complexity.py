@@ -9,6 +9,8 @@ import pytest
 from gateway.local_platform.discovery import column_executor
 from tests.served_platform import Platform
 
+pytestmark = pytest.mark.sqlite_by_day
+
 ENVIRONMENT, JOB = 201001, 301001
 # By hand: 100 for what an argument looks up, 500 rows of 10 each, and of each edges, node and name.
 ONE_PAGE = 100 + 500 * (10 + 3)

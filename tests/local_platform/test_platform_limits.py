@@ -14,6 +14,8 @@ from gateway.local_platform.app import create_platform
 from gateway.local_platform.discovery.endpoint import MOST_BODY_BYTES
 from tests.served_platform import Platform
 
+pytestmark = pytest.mark.sqlite_by_day
+
 HUGE = "x" * 60_000
 
 

@@ -120,6 +120,7 @@ def test_a_step_logs_its_nodes_with_what_they_said(platform: Platform, reckoning
 
 
 @pytest.mark.slow
+@pytest.mark.sqlite_by_day
 def test_a_log_is_bounded(tmp_path: Path, empty_archive: Archive) -> None:
     write_target(tmp_path / "target", "big", models=[(f"m{number}", 0.01) for number in range(10_050)])
     ingest_folder(empty_archive, tmp_path)

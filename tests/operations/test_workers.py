@@ -62,6 +62,7 @@ def test_workers_are_replaced_one_by_one_and_nobody_is_dropped(demo_store: str, 
                     reply = client.post(address, json={"query": "{ account { id } }"})
                     assert reply.status_code == 200
                     answered += 1
+                    stop.wait(0.02)
                 except Exception as problem:
                     lost.append(repr(problem))
 

@@ -14,6 +14,7 @@ from gateway.archive.archive import Archive
 from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
 from tests.ordering.shop import MIDNIGHT, Told, with_sources, write
+from tests.repetitions import daily_and_nightly
 from tests.serving import Gateway, serving
 
 MODELS = tuple(f"m{number}" for number in (1, 10, 11, 2, 20, 3, 9))
@@ -152,7 +153,8 @@ async def read(gateway: Gateway, root: str, readers: Sequence[Steps]) -> None:
 
 
 @pytest.mark.slow
-async def test_every_page_of_every_list_in_every_order(ties: str) -> None:
+@pytest.mark.parametrize("sizes", daily_and_nightly(1, 3))
+async def test_every_page_of_every_list_in_every_order(ties: str, sizes: int) -> None:
     async with serving(Settings(store_url=ties)) as gateway:
         schema = (await gateway.data(INTROSPECTION))["__schema"]["types"]
         asked = list(walks({one["name"]: one for one in schema}))
@@ -162,7 +164,7 @@ async def test_every_page_of_every_list_in_every_order(ties: str) -> None:
             items = await whole(gateway, places[walk.owner], walk)
             assert len(items) == len(set(items)), walk
             # The smallest pages cost most: long lists are walked so in some of their orders each.
-            small = {1, 2, 3} if len(items) < 8 else {1 + number % 3}
+            small = {1 + (number + turn) % 3 for turn in range(sizes if len(items) < 8 else 1)}
             for size in sorted({*small, 7, len(items), len(items) + 1}):
                 ways = [Steps(walk, size, forwards, items) for forwards in (True, False)]
                 readers.setdefault(places[walk.owner], []).extend(ways)

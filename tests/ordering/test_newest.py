@@ -28,6 +28,7 @@ from gateway.local_platform.app import create_platform
 from gateway.settings import Settings
 from gateway.settings.entries import ProjectSetting
 from tests.ordering.shop import MIDNIGHT, Told, daily, text_of, write
+from tests.repetitions import daily_and_nightly
 from tests.serving import serving
 from tests.streaming.conftest import hear, live, subscribe, until
 
@@ -157,14 +158,16 @@ def test_the_admin_api_means_creation_by_id(week: str) -> None:
 
 
 @pytest.mark.slow
-async def test_of_620_runs_the_newest_500_are_the_true_ones(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", daily_and_nightly(130, 620))
+async def test_of_many_runs_the_newest_are_the_true_ones(tmp_path: Path, count: int) -> None:
+    """More are asked for than one page of dbt's list holds, and fewer than there are."""
     hour = timedelta(hours=1)
-    runs = [Told(f"run {n}", MIDNIGHT + n * hour, 10.0 + n, f"job {n % 3}") for n in range(620)]
+    runs = [Told(f"run {n}", MIDNIGHT + n * hour, 10.0 + n, f"job {n % 3}") for n in range(count)]
     store = stored(tmp_path, [])
     grown(store, tmp_path / "runs", runs)
     with dbtAccount(client=Client(ConnectionOptions(Settings(store_url=store), 300.0))) as account:
-        newest = await asyncio.to_thread(account.get_runs, 500)
-    assert [run.runtime for run in newest] == [run.seconds for run in reversed(runs)][:500]
+        newest = await asyncio.to_thread(account.get_runs, count - 20)
+    assert [run.runtime for run in newest] == [run.seconds for run in reversed(runs)][: count - 20]
 
 
 def test_retention_keeps_the_newest(week: str, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ class Made:
 
 def make(factory: pytest.TempPathFactory, runs: int) -> Made:
     folder = factory.mktemp("account") / "account"
-    write_account(folder, Size(environments=1, models=340, runs=runs))
+    write_account(folder, Size(environments=1, models=210, runs=runs))
     return Made(Oracle(folder), Settings(store_url=stored(folder, factory.mktemp("store"))))
 
 
@@ -65,7 +65,7 @@ async def test_runs_are_read_instead_of_histories_where_that_spares_requests(you
         check(await cold.data(SLOWEST), young.oracle)
         operations = cold.upstream.operations
 
-    assert operations["RunModels"] == 1, "four documents of histories are spared"
+    assert operations["RunModels"] == 1, "three documents of histories are spared"
     assert operations["runs"] == 1
     assert "ModelHistories" not in operations
 
@@ -93,7 +93,7 @@ async def test_where_runs_would_bring_many_more_rows_models_are_read(
         operations = cold.upstream.operations
 
     assert "RunModels" not in operations
-    assert operations["ModelHistories"] == 4, "340 models, a hundred in a document"
+    assert operations["ModelHistories"] == 3, "210 models, a hundred in a document"
 
 
 @pytest.mark.slow
