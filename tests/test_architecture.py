@@ -36,7 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "mcp": {"http", "execution", "identity"},
     "archive": {"analysis", "concurrency", "sql"},
     "ingest": {"archive"},
-    "local_platform": {"archive", "concurrency"},
+    "local_platform": {"archive", "concurrency", "hierarchy"},
     "wiring": {
         *{"settings", "http", "mcp", "identity", "services", "caching", "hierarchy"},
         *{"local_platform", "ingest", "archive", "history", "execution", "schema"},

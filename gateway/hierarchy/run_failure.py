@@ -85,13 +85,19 @@ def failures_of_run(run: Run, failed: Iterable[NodeResult], *, complete: bool, k
 
 def message_of(result: NodeResult) -> str:
     """dbt's message about a result on one line; where it wrote none, what the status tells."""
-    told = on_one_line(result.message)
-    if told:
-        return told
     age = result.age_seconds if isinstance(result, NodeRun) else None
-    if age is not None:
-        return f"Its newest row was {age / 3600:.1f} hours old when it was checked, more than its freshness allows."
-    return f"It ended with '{on_one_line(result.status_text)}', and dbt wrote no message."
+    return message_about(result.message, result.status_text, age)
+
+
+def message_about(message: str | None, status_text: str, age_seconds: float | None) -> str:
+    """The same for what dbt wrote of a result: its message, its word for the status, and the age of a source."""
+    line = on_one_line(message)
+    if line:
+        return line
+    if age_seconds is not None:
+        hours = age_seconds / 3600
+        return f"Its newest row was {hours:.1f} hours old when it was checked, more than its freshness allows."
+    return f"It ended with '{on_one_line(status_text)}', and dbt wrote no message."
 
 
 def on_one_line(message: str | None) -> str:
@@ -111,9 +117,12 @@ def sentence_about(failures: Sequence[RunFailure]) -> str | None:
     first, others = failures[0], len(failures) - 1
     if first.result is None:
         return first.message
-    kind = first.result.resource_type
-    name = _NAMES.get(kind, kind.value.capitalize())
-    sentence = f"{name} {on_one_line(first.result.name)} failed: {first.message}"
+    return sentence_of_failure(first.result.resource_type, first.result.name, first.message, others)
+
+
+def sentence_of_failure(kind: ResourceType, name: str, message: str, others: int) -> str:
+    """A sentence about what failed first, and one about how many others did."""
+    sentence = f"{_NAMES.get(kind, kind.value.capitalize())} {on_one_line(name)} failed: {message}"
     if not others:
         return sentence
     return f"{sentence} ({others} other {'resource' if others == 1 else 'resources'} failed too.)"

@@ -10,6 +10,8 @@ from starlette.testclient import TestClient
 
 from gateway.local_platform.app import create_platform
 from tests.local_platform.reckoning import Reckoning, moment
+from tests.oracle.failures import read_failures, sentence
+from tests.oracle.nodes import read_results
 from tests.served_platform import ACCOUNT, Platform
 
 FAILED_RUN, FAILED_JOB = 70437490011508, 301001
@@ -338,6 +340,20 @@ PUBLISHED = {
     " created_at_humanized finished_at_humanized href artifacts_saved has_docs_generated has_sources_generated"
     " blocked_by deferring_run_id retrying_run_id can_retry retry_not_supported_reason trigger run_steps",
 }
+
+
+def test_a_failed_run_says_what_failed_first_in_it(platform: Platform, runs_folder: Path) -> None:
+    body = platform.get("runs/", status=20)
+    assert len(body["data"]) == body["extra"]["pagination"]["total_count"]
+    expected = {}
+    for path in runs_folder.glob("*/*/*/run.json"):
+        record = json.loads(path.read_bytes())
+        if record["status"] == 20:
+            failures = read_failures(path.parent, read_results(path.parent))
+            expected[record["id"]] = record.get("status_message") or (sentence(failures) if failures else None)
+    assert {run["id"]: run["status_message"] for run in body["data"]} == expected
+    assert sum(message is not None for message in expected.values()) > 3
+    assert {run["status_message"] for run in platform.get("runs/", status=10)["data"]} == {None}
 
 
 @pytest.mark.parametrize("path", PUBLISHED)

@@ -69,7 +69,7 @@ async def test_a_failed_run_says_why(
             continue
         assert found["failures"] == [shown(one, run.id, results, left_out) for one in listed]
         if found["status"] == "FAILURE":
-            assert found["error"] == sentence(listed)
+            assert found["error"] == sentence(failures)
         seen.update(one.result.resource_type for one in listed)
         seen["skipped"] += sum(len(one.skipped) for one in listed)
     assert {"MODEL", "DATA_TEST", "skipped"} <= seen.keys(), seen

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.local_platform.admin import reading
 from gateway.settings import Settings
 from tests.archive.any_target import Ended, write_run
 from tests.conftest import stored
@@ -17,6 +18,11 @@ from tests.serving import Gateway, serving
 WHY = """{ account { runs { nodes { status error failureCount failures(first: 20) { message skippedCount
   result { uniqueId resourceType } skipped(first: 20) { uniqueId } } } } } }"""
 HOOK = "operation.shop.shop-on-run-end-0"
+
+
+def no_messages(*_: object) -> dict[int, str]:
+    """What dbt Cloud says of most runs."""
+    return {}
 
 
 @asynccontextmanager
@@ -48,17 +54,26 @@ async def only_run(tmp_path: Path, nodes: Iterable[Ended], source: str = "archiv
     ],
 )
 async def test_a_run_whose_models_are_fine_says_what_failed(
-    tmp_path: Path, unique_id: str, status: str, kind: str, sentence: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unique_id: str, status: str, kind: str, sentence: str
 ) -> None:
     fine = Ended("model.shop.fine")
     run = await only_run(tmp_path, [fine, Ended(unique_id, status, "\n  table is\r\n gone ")])
+    monkeypatch.setattr(reading, "status_messages", no_messages)
+    async with gateway_over(tmp_path) as gateway:
+        assert (await gateway.data(WHY))["account"]["runs"]["nodes"] == [run]
     assert (run["status"], run["error"], run["failureCount"]) == ("FAILURE", sentence, 1)
     assert run["failures"][0]["result"] == {"uniqueId": unique_id, "resourceType": kind}
     assert run["failures"][0]["message"] == "table is gone"
 
 
-async def test_what_dbts_api_does_not_list_is_said_to_be_possible(tmp_path: Path) -> None:
+async def test_what_dbts_api_does_not_list_is_said_to_be_possible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = await only_run(tmp_path, [Ended("model.shop.fine"), Ended(HOOK, "error", "gone")], "discovery")
+    assert [one["message"] for one in run["failures"]] == ["Hook shop-on-run-end-0 failed: gone"] == [run["error"]]
+    monkeypatch.setattr(reading, "status_messages", no_messages)
+    async with gateway_over(tmp_path, "discovery") as gateway:
+        (run,) = (await gateway.data(WHY))["account"]["runs"]["nodes"]
     (failure,) = run["failures"]
     assert failure["result"] is None
     assert "a hook, a unit test, a function or an export" in failure["message"]

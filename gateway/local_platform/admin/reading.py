@@ -12,6 +12,7 @@ from gateway.archive.artifacts import CATALOG, SOURCES
 from gateway.archive.contents import chunks
 from gateway.archive.overridden_commands import overridden_commands
 from gateway.archive.rows import AnyRow
+from gateway.archive.run_bundle import ERROR
 from gateway.archive.run_order import NEWEST_FIRST, created_after
 from gateway.archive.tables import environments, invocations, jobs, projects, run_files, runs, texts
 from gateway.local_platform.admin import shapes
@@ -33,6 +34,7 @@ from gateway.local_platform.admin.listing import (
     related,
 )
 from gateway.local_platform.admin.run_logs import step_logs
+from gateway.local_platform.admin.status_messages import status_messages
 
 FINISHED = 10
 MOST_ID = 2**63 - 1
@@ -200,7 +202,12 @@ def _shown_runs(connection: Connection, rows: Sequence[AnyRow]) -> Rows:
         query = select(run_files.c.run_id, run_files.c.name).where(run_files.c.run_id.in_(part))
         for run_id, name in connection.execute(query):
             files[run_id].add(name)
-    return [shapes.run(row, files[row.id]) for row in rows]
+    shown = [shapes.run(row, files[row.id]) for row in rows]
+    unexplained = [run["id"] for run in shown if run["status"] == ERROR and run["status_message"] is None]
+    sentences = status_messages(connection, unexplained)
+    for run in shown:
+        run["status_message"] = sentences.get(run["id"], run["status_message"])
+    return shown
 
 
 def _with_triggers(connection: Connection, rows: Sequence[AnyRow], shown: Rows) -> Rows:
