@@ -31,12 +31,14 @@ class FactRows:
         self._texts = contents.text_ids(connection, self._all_texts())
 
     def _all_texts(self) -> list[str | None]:
+        """Every text but empty ones: an empty message is none."""
         found: list[str | None] = list(self._compiled.values())
         for result in self._invocation.results:
             found += (result.thread_id, result.message)
         for check in self._invocation.freshness:
             found += (_raw_text(check.criteria), _error_text(check.error), check.thread_id)
-        return found + [_raw_text(table) for table in self._invocation.catalog.values()]
+        found += [_raw_text(table) for table in self._invocation.catalog.values()]
+        return [text or None for text in found]
 
     def write(self, connection: Connection, place: Mapping[str, Any], environment_id: int) -> int:
         """Inserts everything; returns the number of results and freshness checks."""

@@ -168,7 +168,7 @@ def to_model_run(node: RunModel, share: Share) -> ModelRun | None:
         runtime=seconds_or_none(node.execution_time) if status.executed else None,
         start_time=start,
         end_time=end,
-        error=share[node.error],
+        error=share[node.error or None],
         thread=share[node.thread_id],
         invocation_id=share[node.invocation_id],
         ended_at=share[time_or_none(node.run_generated_at)],

@@ -37,7 +37,7 @@ def to_node_run(row: RunNode, key: RunKey, share: Share) -> NodeRun | None:
         "runtime": seconds_or_none(row.execution_time) if status.executed else None,
         "start_time": start,
         "end_time": end,
-        "message": share[row.error],
+        "message": share[row.error or None],
         "thread": share[row.thread_id],
         "invocation_id": share[row.invocation_id],
         "ended_at": share[time_or_none(row.run_generated_at)],

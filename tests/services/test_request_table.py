@@ -122,9 +122,7 @@ QUESTIONS: dict[str, Least] = {
         1 + 1 + failures(n)
     ),
     "{ account { runs(first: 20) { nodes { title error failureCount } } } }": lambda n: 1 + 1 + jobs(n) + failures(n),
-    "{ account { runs(first: 20, filter: {statuses: [FAILURE]}) { nodes { id error } } } }": lambda n: (
-        1 + 1 + failures(n)
-    ),
+    "{ account { runs(first: 20, filter: {statuses: [FAILURE]}) { nodes { id error } } } }": lambda _: 1 + 1,
     f'{{ run(id: "{RUN}") {{ nodeResults(first: 100) {{ totalCount byStatus {{ status count }} }} }} }}': (
         lambda n: 1 + 2
     ),
