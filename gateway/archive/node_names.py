@@ -6,6 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+import msgspec
+
+
+class _NamedNode(msgspec.Struct):
+    name: str | None = None
+
+
+_named = msgspec.json.Decoder(_NamedNode)
 _VERSION = re.compile(r"v\d+")
 
 
@@ -28,6 +36,12 @@ def name_of(unique_id: str) -> str:
         return rest or name
     before, _, last = name.rpartition(".")
     return before if before and _VERSION.fullmatch(last) else name
+
+
+def name_in(content: bytes | str | None, unique_id: str) -> str:
+    """The name of a node by its content in a manifest; without one, what its id tells."""
+    name = _named.decode(content).name if content else None
+    return name or name_of(unique_id)
 
 
 def package_of(unique_ids: Iterable[str]) -> str | None:

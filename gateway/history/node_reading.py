@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
 from sqlalchemy import Connection
 
 from gateway.archive.model_results import FAILED, SKIPPED, runs_with_artifacts
-from gateway.archive.node_names import name_of
+from gateway.archive.node_names import name_in, name_of
 from gateway.archive.node_results import node_results, results_ending, statuses_in_runs
 from gateway.archive.rows import AnyRow
 from gateway.archive.run_parents import parents_of_runs
@@ -31,13 +30,6 @@ from gateway.services.run_nodes import (
     nodes_of_run,
 )
 from gateway.services.run_rows import RunKey
-
-
-class _Named(msgspec.Struct):
-    name: str | None = None
-
-
-_named = msgspec.json.Decoder(_Named)
 
 
 def read_nodes(connection: Connection, keys: Sequence[NodesKey]) -> dict[NodesKey, RunNodes]:
@@ -121,15 +113,15 @@ class _NodeNames:
     """The names of nodes, each read out of its content once."""
 
     def __init__(self) -> None:
-        self._known: dict[int, str | None] = {}
+        self._known: dict[int, str] = {}
 
     def of(self, row: AnyRow) -> str:
         """A node's name; where its command left no manifest, what its id tells."""
         if row.node_id is None:
             return name_of(row.unique_id)
         if row.node_id not in self._known:
-            self._known[row.node_id] = _named.decode(row.content).name
-        return self._known[row.node_id] or name_of(row.unique_id)
+            self._known[row.node_id] = name_in(row.content, row.unique_id)
+        return self._known[row.node_id]
 
 
 def _beside(groups: set[NodeGroup]) -> list[str]:

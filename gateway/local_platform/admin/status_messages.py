@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import msgspec
 from sqlalchemy import Connection
 
 from gateway.archive.first_failures import first_failures
-from gateway.archive.node_names import name_of
+from gateway.archive.node_names import name_in
 from gateway.archive.rows import AnyRow
 from gateway.hierarchy.resource_type import resource_type_of
 from gateway.hierarchy.run_failure import message_about, sentence_of_failure
-
-
-class _Named(msgspec.Struct):
-    name: str | None = None
-
-
-_named = msgspec.json.Decoder(_Named)
 
 
 def status_messages(connection: Connection, run_ids: Iterable[int]) -> Mapping[int, str]:
@@ -27,7 +19,6 @@ def status_messages(connection: Connection, run_ids: Iterable[int]) -> Mapping[i
 
 
 def _sentence(row: AnyRow) -> str:
-    name = _named.decode(row.content).name if row.content else None
     message = message_about(row.message, row.status.lower(), row.age)
     kind = resource_type_of(row.unique_id)
-    return sentence_of_failure(kind, name or name_of(row.unique_id), message, row.failed_count - 1)
+    return sentence_of_failure(kind, name_in(row.content, row.unique_id), message, row.failed_count - 1)
