@@ -168,8 +168,8 @@ where the operation lists or ranks them all; then what hangs on their unique ids
 with it where the last reading told where they begin. A ranking by runtime alone reads unique ids and runtimes; the
 first question for more reads those models again, once, and from then on they are read whole.
 
-A run's `error` is the `status_message` of the run, which the local platform has for every run in which a result failed. Where
-dbt Cloud gives none, what failed in the runs of a page is read: two documents for twenty runs.
+A run's `error` is the `status_message` of the run, which the local platform has for every run in which a result failed.
+Where dbt Cloud gives none, what failed in the runs of a page is read: two documents for twenty runs.
 
 A model that is asked for by its id is read alone, in one document, however many models its project has: its name is a
 unique id in each package of the project, and dbt filters by unique ids. Ten such models of an operation, or a hundred
