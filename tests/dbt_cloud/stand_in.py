@@ -8,16 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from graphql import (
-    REMOVE,
     DocumentNode,
-    FieldDefinitionNode,
+    EnumTypeDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -65,24 +64,39 @@ SWITCHES = (
 )
 
 _FIELDS = {
-    "no paginationCursor": ("paginationCursor",),
-    "no packages": ("packages",),
-    "no lastUpdatedAt": ("lastUpdatedAt",),
+    "no paginationCursor": (("*", "paginationCursor"),),
+    "no packages": (("*", "packages"),),
+    "no lastUpdatedAt": (("*", "lastUpdatedAt"),),
 }
 _ADDRESS = "The IP address 203.0.113.9 is not allowed to access this account"
 
 
+Coordinate = tuple[str, str]
+"""A type, or * for any, and a field of it."""
+
+
 class _Without(Visitor):
-    def __init__(self, missing: frozenset[str]) -> None:
+    def __init__(self, missing: frozenset[Coordinate]) -> None:
         super().__init__()
         self._missing = missing
 
-    def enter_field_definition(self, node: FieldDefinitionNode, *_: Any) -> Any:
-        return REMOVE if node.name.value in self._missing else None
+    def _reduced(self, node: Any, *_: Any) -> Any:
+        kept = [
+            field
+            for field in node.fields or ()
+            if not {(node.name.value, field.name.value), ("*", field.name.value)} & self._missing
+        ]
+        return replace(node, fields=tuple(kept))
+
+    enter_object_type_definition = enter_interface_type_definition = _reduced
+
+    def enter_enum_type_definition(self, node: EnumTypeDefinitionNode, *_: Any) -> Any:
+        kept = [one for one in node.values or () if (node.name.value, one.name.value) not in self._missing]
+        return replace(node, values=tuple(kept))
 
 
 @cache
-def discovery_schema(missing: frozenset[str] = frozenset()) -> GraphQLSchema:
+def discovery_schema(missing: frozenset[Coordinate] = frozenset()) -> GraphQLSchema:
     """The documented schema without some fields."""
     document = visit(parse(SCHEMA.read_text("utf-8")), _Without(missing))
     return build_ast_schema(document, assume_valid=True)
@@ -90,20 +104,28 @@ def discovery_schema(missing: frozenset[str] = frozenset()) -> GraphQLSchema:
 
 class StandIn:
     """An ASGI application. `calls` counts what was asked, by operation or path. Histories are cut, or refused, beyond
-    `cap` runs; those of the environment `heavy` are answered one at a time."""
+    `cap` runs; those of the environment `heavy` are answered one at a time. Its schema lacks the fields `without`."""
 
-    def __init__(self, *switches: str, facts: AccountFacts | None = None, cap: int = 20, heavy: int = 0) -> None:
+    def __init__(
+        self,
+        *switches: str,
+        facts: AccountFacts | None = None,
+        cap: int = 20,
+        heavy: int = 0,
+        without: Collection[Coordinate] = (),
+    ) -> None:
         assert set(switches) <= set(SWITCHES), set(switches) - set(SWITCHES)
         self.on = frozenset(switches)
         self.cap = cap
         self.heavy = heavy
         self.calls: Counter[str] = Counter()
         self.histories: list[int] = []
+        self.documents: set[str] = set()
         self.methods: set[tuple[str, str]] = set()
         self.facts = facts or AccountFacts()
         self._change_facts()
-        missing = frozenset(name for switch in self.on for name in _FIELDS.get(switch, ()))
-        self._schema = discovery_schema(missing)
+        missing = frozenset(one for switch in self.on for one in _FIELDS.get(switch, ()))
+        self._schema = discovery_schema(missing | frozenset(without))
         self._style = next((s.split()[-1].lower() for s in self.on if s in ("times with T", "times with Z")), "space")
         if "times without offset" in self.on:
             self._style = "none"
@@ -144,6 +166,7 @@ class StandIn:
     async def _discovery(self, request: Request) -> Response:
         asked = json.loads(await request.body())
         document = parse(asked["query"])
+        self.documents.add(asked["query"])
         self.calls[asked.get("operationName") or "anonymous"] += 1
         problems = validate(self._schema, document)
         if problems:

@@ -19,6 +19,8 @@ _INFERRED = frozenset(
     {"name", "kind", "status", "statusText", "runtime", "runCount", "startTime", "error", "totalCount"}
 )
 
+_SAID_OTHERWISE = frozenset({"message", "error", "status"})
+
 _PROJECTS: Mapping[str, frozenset[str]] = {
     "finance": frozenset({"1101", "1102", "1104"}),
     "growth": frozenset({"1201"}),
@@ -72,14 +74,17 @@ def _is_coded(path: tuple[Any, ...], codes: Mapping[tuple[Any, ...], str]) -> bo
 
 
 def _is_told_otherwise(one: Difference, gateway: Mapping[str, Any], notes: Sequence[Mapping[str, Any]]) -> bool:
-    """Three things that may be something else than what there is, as their notes say: what is inferred in the place of
-    what the Admin API refuses, a project that goes by its name in dbt Cloud, and a run that failed nobody knows why."""
+    """Four things that may be something else than what there is, as their notes say: what is inferred in the place of
+    what the Admin API refuses, a project that goes by its name in dbt Cloud, a run that failed nobody knows why, and
+    words that stand in the place of what fields told that dbt's schema does not have."""
     codes = {note["code"] for note in notes}
     if gateway.get("inferred") or any("are inferred" in note["message"] for note in notes):
         return one.less or one.path[-1] in _INFERRED
     if one.new and all("dbt has no metadata of it" in str(item) for item in one.new):
         return "NO_RUN_METADATA" in codes
-    return one.renamed and "PROJECT_NAME_UNREAD" in codes
+    if "FIELDS_UNKNOWN" in codes and (one.new or one.path[-1] in _SAID_OTHERWISE):
+        return True
+    return one.renamed and bool(codes & {"PROJECT_NAME_UNREAD", "FIELDS_UNKNOWN"})
 
 
 def _is_said(one: Difference, gateway: Mapping[str, Any], notes: Sequence[Mapping[str, Any]]) -> bool:

@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
-from graphql import DocumentNode, GraphQLSchema, build_schema, parse, validate
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLSchema,
+    TypeInfo,
+    TypeInfoVisitor,
+    Visitor,
+    build_schema,
+    get_named_type,
+    parse,
+    validate,
+    visit,
+)
 
+from gateway.services.transport.schema_fit import FIELD_TYPES
 from tests.serving import Call, Gateway
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +80,31 @@ async def test_every_document_is_valid_against_the_upstream_schema(
         "RunModels",
         "RunOutline",
     }
+
+
+async def test_the_types_of_selected_fields_are_known(documents: list[Call]) -> None:
+    """Where dbt's schema lacks a field, documents are made without it by these types."""
+    types = TypeInfo(ours())
+    selected = _Selected(types)
+    for call in documents:
+        visit(parse(call.document), TypeInfoVisitor(types, selected))
+    assert selected.found
+    unknown = {one for one in selected.found if FIELD_TYPES.get(one[0], {}).get(one[1]) != one[2]}
+    assert unknown == set(), "add them to FIELD_TYPES"
+
+
+class _Selected(Visitor):
+    """Collects the fields with fields of their own: of which type, their names, and their types."""
+
+    def __init__(self, types: TypeInfo) -> None:
+        super().__init__()
+        self._types = types
+        self.found: set[tuple[str, str, str]] = set()
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        parent, own = self._types.get_parent_type(), self._types.get_type()
+        if node.selection_set is not None and parent is not None and own is not None:
+            self.found.add((parent.name, node.name.value, get_named_type(own).name))
 
 
 async def test_only_the_two_roots_that_dbt_keeps_are_used(documents: list[Call]) -> None:

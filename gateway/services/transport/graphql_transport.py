@@ -113,7 +113,7 @@ class GuardedTransport(AsyncTransport):
             body = response.body if fitted is None else await asyncio.to_thread(self._filled, response.body, fitted)
             reply: Reply[T] = await self._decoder(request.root).decode_aside(body)
         except (msgspec.MsgspecError, RecursionError, ValueError) as failure:
-            _refuse_body(response, failure)
+            _refuse_body(response, failure, self.schema_fit.missing)
         return reply
 
     def _filled(self, body: bytes, fitted: FittedDocument) -> bytes:
@@ -133,11 +133,16 @@ def _is_rejected(response: TransportResponse, reply: Reply[Any]) -> bool:
     """Whether a document was refused as a whole."""
     if response.status == 400 or (reply.data is None and not reply.errors):
         return True
-    return reply.data is None and any(problem.is_unknown_field for problem in reply.errors)
+    return reply.data is None and any(problem.is_unknown_name for problem in reply.errors)
 
 
-def _refuse_body(response: TransportResponse, failure: BaseException) -> NoReturn:
+def _refuse_body(response: TransportResponse, failure: BaseException, missing: str) -> NoReturn:
     log.warning("unreadable answer from dbt (HTTP %s, %d bytes): %.300s", response.status, len(response.body), failure)
+    if missing:
+        raise UpstreamInvalidResponse(
+            f"dbt's schema has no {missing}, and without some of that this part of its answer cannot be read. Ask for "
+            "other fields; `gateway doctor` says what is missing."
+        ) from None
     raise UpstreamInvalidResponse(
         f"dbt answered with something that is not the JSON its schema promises (HTTP {response.status}). "
         "Check that the configured URL is dbt's Discovery API."

@@ -1,7 +1,9 @@
-"""Documents made to fit the schema that a dbt really has: fields that it says it does not know are left out, and null.
+"""Documents made to fit the schema that a dbt really has: fields that it says it does not know are left out, and null;
+so are values of enums in lists of arguments.
 
-What is missing is learnt from dbt's own refusals ("Cannot query field …"), once, and remembered. A field is told apart
-by its type where the document says it: in a fragment, or below one of the fields of `_TYPES`; elsewhere by its name.
+What is missing is learnt from dbt's own refusals ("Cannot query field …", "Value … does not exist in … enum"), once,
+and remembered. A field is told apart by its type: that of the fragment it stands in, or of the field above it
+(`FIELD_TYPES`, which a test holds against the documented schema).
 """
 
 from __future__ import annotations
@@ -13,10 +15,13 @@ from typing import Any
 
 from graphql import (
     DocumentNode,
+    EnumValueNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    ListValueNode,
     NameNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
@@ -32,14 +37,59 @@ from gateway.telemetry.upstream_note import UpstreamNote
 FIELDS_UNKNOWN = "FIELDS_UNKNOWN"
 
 _UNKNOWN_FIELD = re.compile(r"Cannot query field [\"'](\w+)[\"'] on type [\"'](\w+)[\"']")
-_TYPES = {
-    "environment": "Environment",
-    "applied": "AppliedState",
-    "definition": "DefinitionState",
-    "job": "JobNode",
-    "pageInfo": "PageInfo",
-    "model": "ModelNode",
+_UNKNOWN_VALUE = re.compile(r"Value [\"'](\w+)[\"'] does not exist in [\"'](\w+)[\"'] enum")
+
+FIELD_TYPES: Mapping[str, Mapping[str, str]] = {
+    "Query": {"environment": "Environment", "job": "JobNode"},
+    "Environment": {"applied": "AppliedState", "definition": "DefinitionState"},
+    "AppliedState": {
+        "exposures": "ExposureAppliedStateNodeConnection",
+        "lineage": "LineageNode",
+        "modelHistoricalRuns": "ModelNode",
+        "models": "ModelAppliedStateNodeConnection",
+        "seeds": "SeedAppliedStateNodeConnection",
+        "snapshots": "SnapshotAppliedStateNodeConnection",
+        "sources": "SourceAppliedStateNodeConnection",
+    },
+    "DefinitionState": {"groups": "GroupNodeConnection"},
+    "GroupNodeConnection": {"edges": "GroupNodeEdge", "pageInfo": "PageInfo"},
+    "GroupNodeEdge": {"node": "GroupNode"},
+    "ModelAppliedStateNodeConnection": {"edges": "ModelAppliedStateNodeEdge", "pageInfo": "PageInfo"},
+    "ModelAppliedStateNodeEdge": {"node": "ModelAppliedStateNode"},
+    "ModelAppliedStateNode": {
+        "catalog": "CatalogNode",
+        "executionInfo": "ModelExecutionInfoNode",
+        "tests": "TestAppliedStateNestedNode",
+    },
+    "TestAppliedStateNestedNode": {"executionInfo": "TestExecutionInfoNode"},
+    "CatalogNode": {"columns": "CatalogColumn", "stats": "CatalogStat"},
+    "ExposureAppliedStateNodeConnection": {"edges": "ExposureAppliedStateNodeEdge", "pageInfo": "PageInfo"},
+    "ExposureAppliedStateNodeEdge": {"node": "ExposureAppliedStateNode"},
+    "SeedAppliedStateNodeConnection": {"edges": "SeedAppliedStateNodeEdge", "pageInfo": "PageInfo"},
+    "SeedAppliedStateNodeEdge": {"node": "SeedAppliedStateNode"},
+    "SeedAppliedStateNode": {"catalog": "CatalogNode", "executionInfo": "SeedExecutionInfoNode"},
+    "SnapshotAppliedStateNodeConnection": {"edges": "SnapshotAppliedStateNodeEdge", "pageInfo": "PageInfo"},
+    "SnapshotAppliedStateNodeEdge": {"node": "SnapshotAppliedStateNode"},
+    "SnapshotAppliedStateNode": {"catalog": "CatalogNode", "executionInfo": "SnapshotExecutionInfoNode"},
+    "SourceAppliedStateNodeConnection": {"edges": "SourceAppliedStateNodeEdge", "pageInfo": "PageInfo"},
+    "SourceAppliedStateNodeEdge": {"node": "SourceAppliedStateNode"},
+    "SourceAppliedStateNode": {"catalog": "CatalogNode", "freshness": "SourceFreshnessNode"},
+    "SourceFreshnessNode": {"criteria": "Criteria"},
+    "Criteria": {"errorAfter": "CriteriaInfo", "warnAfter": "CriteriaInfo"},
+    "JobNode": {
+        "exposures": "ExposureNode",
+        "model": "ModelNode",
+        "models": "ModelNode",
+        "seeds": "SeedNode",
+        "snapshots": "SnapshotNode",
+        "sources": "SourceNode",
+        "tests": "TestNode",
+    },
+    "ModelNode": {"runResults": "RunInfoNode"},
+    "SnapshotNode": {"parentsModels": "ModelNode", "parentsSources": "SourceNode"},
 }
+"""The types of the fields with fields of their own that our documents select."""
+
 _TYPENAME = FieldNode(name=NameNode(value="__typename"))
 
 
@@ -53,18 +103,22 @@ class FittedDocument:
 
 
 class SchemaFit:
-    """What this dbt does not know: pairs of type and field."""
+    """What this dbt does not know: pairs of type and field, or of enum and value."""
 
     def __init__(self) -> None:
         self._missing: set[tuple[str, str]] = set()
+        self._values: set[str] = set()
 
     def __bool__(self) -> bool:
         return bool(self._missing)
 
     def learn(self, problems: Iterable[UpstreamProblem]) -> bool:
         """Notes what a refusal says is unknown; whether any of it was not known to be so."""
-        told = [_UNKNOWN_FIELD.search(problem.message) for problem in problems]
-        unknown = {(match.group(2), match.group(1)) for match in told if match}
+        messages = [problem.message for problem in problems]
+        values = {match.group(2, 1) for message in messages if (match := _UNKNOWN_VALUE.search(message))}
+        fields = {match.group(2, 1) for message in messages if (match := _UNKNOWN_FIELD.search(message))}
+        self._values |= {value for _, value in values}
+        unknown: set[tuple[str, str]] = {(str(of_type), str(name)) for of_type, name in fields | values}
         is_new = not unknown <= self._missing
         self._missing |= unknown
         return is_new
@@ -73,9 +127,13 @@ class SchemaFit:
         """What answers lack for it."""
         if not self._missing:
             return []
-        fields = ", ".join(f"{of_type}.{name}" for of_type, name in sorted(self._missing))
-        message = f"dbt's schema has no {fields}: what they would tell is null, or not known."
+        message = f"dbt's schema has no {self.missing}: what they would tell is null, or not known."
         return [UpstreamNote(FIELDS_UNKNOWN, message)]
+
+    @property
+    def missing(self) -> str:
+        """What is missing, in order."""
+        return ", ".join(f"{of_type}.{name}" for of_type, name in sorted(self._missing))
 
     def fit(self, text: str, variables: Mapping[str, Any]) -> FittedDocument:
         """The document without unknown fields, and without what only they used."""
@@ -92,10 +150,30 @@ class SchemaFit:
             if isinstance(part, OperationDefinitionNode):
                 self._fill(part.selection_set, "Query", data, fragments)
 
-    def _is_missing(self, of_type: str | None, name: str) -> bool:
-        if of_type is not None:
-            return (of_type, name) in self._missing
-        return any(name == field for _, field in self._missing)
+    def _is_left_out(self, field: FieldNode, of_type: str | None) -> bool:
+        """Whether a field is not known, or asks of unknown values only."""
+        name = field.name.value
+        if (of_type, name) in self._missing or (of_type is None and any(name == one for _, one in self._missing)):
+            return True
+        return bool(self._values) and any(
+            _has_emptied(one.value, self._known(one.value)) for one in field.arguments or ()
+        )
+
+    def _fitted(self, field: FieldNode, of_type: str | None) -> FieldNode:
+        """The field with known values and fields."""
+        arguments = tuple(replace(one, value=self._known(one.value)) for one in field.arguments or ())
+        below = field.selection_set
+        selections = None if below is None else self._reduced(below, _type_below(of_type, field.name.value))
+        return replace(field, arguments=arguments, selection_set=selections)
+
+    def _known(self, value: Any) -> Any:
+        """A value without unknown ones of enums in its lists."""
+        if isinstance(value, ListValueNode):
+            known = (one for one in value.values if not (isinstance(one, EnumValueNode) and one.value in self._values))
+            return replace(value, values=tuple(known))
+        if isinstance(value, ObjectValueNode):
+            return replace(value, fields=tuple(replace(one, value=self._known(one.value)) for one in value.fields))
+        return value
 
     def _without_unknown(self, definition: Any) -> Any:
         if isinstance(definition, FragmentDefinitionNode):
@@ -111,11 +189,8 @@ class SchemaFit:
         for one in selections.selections:
             if not isinstance(one, FieldNode):
                 kept.append(one)
-            elif not self._is_missing(of_type, one.name.value):
-                below = one.selection_set
-                kept.append(
-                    one if below is None else replace(one, selection_set=self._reduced(below, _type_below(one)))
-                )
+            elif not self._is_left_out(one, of_type):
+                kept.append(self._fitted(one, of_type))
         return replace(selections, selections=tuple(kept) or (_TYPENAME,))
 
     def _fill(
@@ -136,14 +211,22 @@ class SchemaFit:
                 self._fill(fragment.selection_set, fragment.type_condition.name.value, value, fragments)
             elif isinstance(one, FieldNode):
                 key = one.alias.value if one.alias else one.name.value
-                if self._is_missing(of_type, one.name.value):
+                if self._is_left_out(one, of_type):
                     value.setdefault(key, None)
                 elif one.selection_set is not None:
-                    self._fill(one.selection_set, _type_below(one), value.get(key), fragments)
+                    below = _type_below(of_type, one.name.value)
+                    self._fill(one.selection_set, below, value.get(key), fragments)
 
 
-def _type_below(field: FieldNode) -> str | None:
-    return _TYPES.get(field.name.value)
+def _type_below(of_type: str | None, name: str) -> str | None:
+    return FIELD_TYPES.get(of_type or "", {}).get(name)
+
+
+def _has_emptied(before: Any, after: Any) -> bool:
+    """Whether all values of a list were unknown."""
+    if isinstance(before, ObjectValueNode):
+        return any(_has_emptied(one.value, other.value) for one, other in zip(before.fields, after.fields, strict=True))
+    return isinstance(before, ListValueNode) and bool(before.values) and not after.values
 
 
 class _Names(Visitor):

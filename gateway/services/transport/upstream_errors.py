@@ -57,8 +57,9 @@ class UpstreamProblem(msgspec.Struct, frozen=True, omit_defaults=True):
         return str((self.extensions or {}).get("code", ""))
 
     @property
-    def is_unknown_field(self) -> bool:
-        return "Cannot query field" in self.message
+    def is_unknown_name(self) -> bool:
+        """Whether it is about a field, or a value of an enum, that dbt's schema does not have."""
+        return "Cannot query field" in self.message or "does not exist in" in self.message
 
 
 def refusal_of_status(response: TransportResponse) -> UpstreamError | None:
