@@ -25,8 +25,11 @@ from gateway.services.admin.ended_runs import EndedRuns, NewestEnded
 from gateway.settings import Settings, load_settings
 from tests.archive.postgres import Server
 from tests.conftest import copied
+from tests.generated.demo import demo_values
+from tests.generated.queries import QueryGenerator
 from tests.history.statements import noted_statements
-from tests.history.test_two_answers import OF_HISTORY
+from tests.history.test_two_answers import OF_HISTORY, common_schema
+from tests.identity.callers import comparable
 from tests.oracle.account import Model, Oracle
 from tests.oracle.artifacts import Run as ArtifactRun
 from tests.serving import Call, Gateway, serving
@@ -398,3 +401,20 @@ def test_an_archive_beside_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("GATEWAY_ARCHIVE_URL", "sqlite:///h.db")
     with pytest.raises(ConfigurationError, match=r"no discovery_url is set.*store_url"):
         load_settings()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("archive", ["whole", "behind"])
+async def test_generated_questions_have_the_same_answers_with_an_archive(
+    beside: Beside, settings: Settings, oracle: Oracle, request: pytest.FixtureRequest, archive: str
+) -> None:
+    """Whether it holds every run or lacks the newest ones."""
+    generator = QueryGenerator(77, common_schema(), demo_values(oracle))
+    sources: set[str] = set()
+    async with serving(beside(request.getfixturevalue(archive))) as gateway, serving(settings) as by_dbt:
+        for _ in range(40):
+            query, variables = generator.query()
+            reply = await gateway.ask(query, **variables)
+            assert comparable(reply) == comparable(await by_dbt.ask(query, **variables)), query
+            sources.update(reply.gateway.get("historySources", ()))
+    assert "ARCHIVE" in sources

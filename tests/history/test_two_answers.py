@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 from graphql import GraphQLObjectType, GraphQLSchema
 
+from gateway.archive.archive import Archive
+from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
+from tests.archive.postgres import Server
 from tests.generated.demo import demo_values, read_schema
 from tests.generated.queries import QueryGenerator
 from tests.history.statements import noted_statements
@@ -108,6 +112,18 @@ async def test_lists_of_runs_are_told_by_the_archive_as_by_the_admin_api(setting
     assert len(noted) == 3, noted
     assert any(PUSHED_DOWN.get(name, "") in statement for statement in noted)
     assert told.gateway["historySources"] == ["ARCHIVE"]
+
+
+@pytest.mark.slow
+@pytest.mark.external
+async def test_lists_of_runs_in_postgresql(settings: Settings, postgres: Server, demo_folder: Path) -> None:
+    database = postgres.new_database()
+    archive = Archive.open(database)
+    ingest_folder(archive, demo_folder)
+    archive.close()
+    async with serving(Settings(store_url=database, history_source="archive")) as there, serving(settings) as by_dbt:
+        for question in RUN_LISTS.values():
+            assert (await there.ask(question)).data == (await by_dbt.ask(question)).data
 
 
 @pytest.mark.parametrize(
