@@ -239,6 +239,7 @@ def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None, models: 
         compression=settings.compression,
     )
     return EdgePolicy(
+        path_prefix=settings.path_prefix,
         allowed_hosts=settings.allowed_hosts,
         allowed_origins=settings.cors_origins,
         pages=settings.pages,

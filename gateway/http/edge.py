@@ -28,6 +28,7 @@ from gateway.http.pages.dashboard import dashboard_routes
 from gateway.http.pages.documents import PageDocument, read_documents
 from gateway.http.pages.explorer import explorer_routes
 from gateway.http.pages.tabs import read_tabs
+from gateway.http.path_prefix import PathPrefix
 from gateway.http.paths import GRAPHQL_PATHS
 from gateway.http.request.csrf import PREFLIGHT_HEADERS
 from gateway.http.request.hosts import HostGuard
@@ -49,13 +50,14 @@ from gateway.telemetry.samples import ReadSamples
 class EdgePolicy:
     """What the edge lets in and shows.
 
-    `allowed_hosts` empty: any Host is answered. `allowed_origins` empty: no foreign page may call. `authenticator`
-    tells who may ask; by default only this machine. Metrics are shown to those with that scope, or to everybody
-    with `open_metrics`. Without `webhooks` their path does not exist. `trusted` are the texts of documents trusted
-    beside those of the pages.
+    `path_prefix`, such as `/dbt`, stands before all paths; empty: nothing does. `allowed_hosts` empty: any Host is
+    answered. `allowed_origins` empty: no foreign page may call. `authenticator` tells who may ask; by default only
+    this machine. Metrics are shown to those with that scope, or to everybody with `open_metrics`. Without
+    `webhooks` their path does not exist. `trusted` are the texts of documents trusted beside those of the pages.
     """
 
     title: str = "dbt gateway"
+    path_prefix: str = ""
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     pages: bool = True
@@ -162,7 +164,7 @@ def _metrics_route(metrics: Metrics, policy: EdgePolicy) -> Route:
 
 
 def _middleware(policy: EdgePolicy) -> list[Middleware]:
-    layers = []
+    layers = [Middleware(PathPrefix, prefix=policy.path_prefix)] if policy.path_prefix else []
     # Outside everything that can refuse, or a page could not read why it was refused.
     if policy.allowed_origins:
         layers.append(

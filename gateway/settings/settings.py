@@ -29,6 +29,7 @@ from gateway.settings.entries import (
     is_web_address,
     problem_with_keys,
 )
+from gateway.settings.paths import PathSettings
 from gateway.settings.prices import PriceSettings
 from gateway.settings.problems import UNSIGNED, Given, deny_local, explain_settings, problem_with_tables, refuse_unknown
 
@@ -36,7 +37,7 @@ Seconds = Annotated[float, Field(gt=0)]
 SecondsOrNever = Annotated[float, Field(ge=0)]
 
 
-class Settings(PriceSettings):
+class Settings(PriceSettings, PathSettings):
     """All settings. Each is read from `GATEWAY_<NAME>`, else from the TOML file that `GATEWAY_CONFIG` names."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="forbid", frozen=True, populate_by_name=True)
@@ -181,9 +182,6 @@ class Settings(PriceSettings):
         default=True,
         description="Whether errors propose names; without this and introspection they tell nothing of the schema.",
     )
-    pages: bool = Field(default=True, description="Whether pages to look at runs, models and jobs are served at /.")
-    explorer: bool = Field(default=True, description="Whether GraphiQL is served at /graphiql.")
-    mcp: bool = Field(default=False, description="Serve tools for agents (Model Context Protocol) at /mcp.")
     body_bytes: int = Field(default=256 * 1024, ge=1024, description="Largest body of a request, in bytes.")
     query_characters: int = Field(default=32 * 1024, ge=1, description="Longest query, in characters.")
     query_tokens: int = Field(default=1500, ge=1, description="Most tokens in a query; parsing costs 10 µs each.")

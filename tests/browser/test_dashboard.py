@@ -52,25 +52,13 @@ TEXT = "(document.querySelector('main')?.innerText ?? '')"
 
 @pytest.fixture(scope="module")
 async def strict_address(settings: Settings, built_pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A gateway that runs trusted documents only, below a path that a proxy takes off."""
+    """A gateway that runs trusted documents only, below a path that a proxy passes on."""
     manifest = tmp_path_factory.mktemp("trusted") / "documents.json"
     manifest.write_text('{"theirs": "{ __typename }"}', "utf-8")
     strict = {"only_trusted_documents": True, "trusted_documents": manifest, "introspection": False}
-    app = below("/dbt/metadata", create_app(settings.model_copy(update=strict)))
+    app = create_app(settings.model_copy(update={**strict, "path_prefix": "/dbt/metadata"}))
     async with listening(uvicorn.Config(app, log_level="warning")) as port:
         yield f"http://127.0.0.1:{port}/dbt/metadata/"
-
-
-def below(prefix: str, app: ASGIApp) -> ASGIApp:
-    """What a proxy does that serves an application below a path."""
-
-    async def proxied(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            path = scope["path"].removeprefix(prefix)
-            scope = {**scope, "path": path, "raw_path": path.encode()}
-        await app(scope, receive, send)
-
-    return proxied
 
 
 @asynccontextmanager
