@@ -165,13 +165,15 @@ class Baseline(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NodeDifference:
-    """One resource in two runs. `contribution_seconds`: by how much it moved the end of the observed chain."""
+    """One resource in two runs, executed or reused. `contribution_seconds`: by how much it moved the end of the
+    observed chain. `rows_change`: rows written now less those before, None where either is not known."""
 
     unique_id: str
     before: NodeResult | None
     after: NodeResult | None
     contribution_seconds: float
     code_changed: bool | None
+    rows_change: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

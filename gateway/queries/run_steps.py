@@ -19,6 +19,7 @@ from gateway.hierarchy.job import Run
 from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.node_result import RESULT_TYPES, NodeResult, NodeResultFilter
 from gateway.hierarchy.run_graph import RunGraph
+from gateway.hierarchy.status import RunStatus
 from gateway.loading.field_context import FieldContext
 from gateway.queries.run_results import node_results, read_results
 
@@ -32,8 +33,8 @@ _ASIDE = 1_000_000  # more than may be done at once
 
 @dataclass(frozen=True)
 class RunSteps:
-    """The executed nodes of a run that have times. `results` by unique id; `steps` in time, their seconds counted from
-    `origin`; `graph` holds more than was executed."""
+    """The executed nodes of a run that have times. `results` by unique id, and in `reused` what dbt reused; `steps` in
+    time, their seconds counted from `origin`; `graph` holds more than was executed."""
 
     run: Run
     results: Mapping[str, NodeResult]
@@ -41,6 +42,7 @@ class RunSteps:
     steps: Sequence[Step]
     origin: datetime
     basis: Basis
+    reused: Mapping[str, NodeResult]
 
     @property
     def wall(self) -> float:
@@ -86,7 +88,8 @@ async def run_steps(
     threads = await _threads(context, graph, timed)
     missing = _missing(context, graph, len(executed) - len(timed))
     basis = Basis(context.loaders.source_of_runs([run]), 1, run.start_time, tuple(missing))
-    return await aside(len(timed), lambda: _steps_of(run, timed, graph, threads, basis))
+    steps = await aside(len(timed), lambda: _steps_of(run, timed, graph, threads, basis))
+    return replace(steps, reused={one.unique_id: one for one in results if one.status is RunStatus.REUSED})
 
 
 async def aside(nodes: int, compute: Callable[[], T]) -> T:
@@ -129,7 +132,7 @@ def _steps_of(
         told = {threads[one.invocation_id] for one in of_command if one.invocation_id and one.invocation_id in threads}
         steps.append(Step(nodes, max(told, default=None), dependencies(nodes, parents) if parents else None))
     basis = replace(basis, since=basis.since or origin, missing=(*basis.missing, *_lacking(steps)))
-    return RunSteps(run, {one.unique_id: one for one in timed}, graph, in_time(steps), origin, basis)
+    return RunSteps(run, {one.unique_id: one for one in timed}, graph, in_time(steps), origin, basis, {})
 
 
 def _by_command(timed: Sequence[NodeResult]) -> list[list[NodeResult]]:

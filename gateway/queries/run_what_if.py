@@ -8,12 +8,13 @@ from difflib import get_close_matches
 from gateway.analysis.change_points import median
 from gateway.analysis.observed_chain import ChainLink
 from gateway.analysis.schedule import TRUSTED, Outlook, RunChange, ScheduleOrder, SpeedUp, outlook
-from gateway.concurrency.gathering import gather_pair
+from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import BadUserInput
 from gateway.hierarchy.averages import reason_to_leave_out
 from gateway.hierarchy.basis import Basis
 from gateway.hierarchy.durations import LONGEST_SECONDS
 from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.node_result import NodeResult
 from gateway.hierarchy.run_analysis import (
     Baseline,
     NodeDifference,
@@ -76,15 +77,57 @@ async def what_if(context: FieldContext, run: Run, change: RunChange) -> WhatIf 
         return None
     _ensure_known([*change.speed_ups, *sorted(change.drop)], found.results)
     noise = noise_of(await _successes(context, run.job_id))
-    if not found.has_graph:
-        return _answer(found, None, noise)
-    return _answer(found, await aside(len(found.results), lambda: outlook(found.steps, change)), noise)
+    return _answer(found, await _outlook(found, change), noise)
 
 
-async def what_if_of_job(context: FieldContext, job: Job, change: RunChange) -> WhatIf | None:
-    """The same of the job's typical run, the one whose wall clock is the median of the last 20 successful ones."""
-    run = typical(await _successes(context, job.id))
-    return None if run is None else await what_if(context, run, change)
+async def what_if_of_job(context: FieldContext, job: Job, change: RunChange, last_runs: int) -> WhatIf | None:
+    """The same of a job's newest `last_runs` successful runs: medians over them, with the run of the median wall clock.
+
+    Resources that one of the runs did not execute change nothing there. Nothing can be told where the simulation
+    reproduces half of the runs or fewer. Raises BadUserInput for resources that none of the runs executed.
+    """
+    successes = await _successes(context, job.id)
+    read = await gather(run_steps(context, run) for run in successes[:last_runs])
+    steps = [one for one in read if one is not None]
+    if not steps:
+        return None
+    known = {name for one in steps for name in one.results}
+    _ensure_known([*change.speed_ups, *sorted(change.drop)], known)
+    noise = noise_of(successes)
+    outlooks = [await _outlook(one, _within(change, one.results)) for one in steps]
+    return median_of([_answer(one, told, noise) for one, told in zip(steps, outlooks, strict=True)])
+
+
+async def _outlook(steps: RunSteps, change: RunChange) -> Outlook | None:
+    if not steps.has_graph:
+        return None
+    return await aside(len(steps.results), lambda: outlook(steps.steps, change))
+
+
+def _within(change: RunChange, executed: Collection[str]) -> RunChange:
+    """As much of a change as is about what a run executed."""
+    named = {one: speed_up for one, speed_up in change.speed_ups.items() if one in executed}
+    return RunChange(change.threads, named, change.drop.intersection(executed), change.order)
+
+
+def median_of(answers: Sequence[WhatIf]) -> WhatIf:
+    """Medians of one answer or more, over runs of one job: of the seconds now and of the calibration over all, of what
+    is saved and of the lower bound over those that can be told. then = now - saved."""
+    by_clock = sorted(answers, key=lambda one: one.now_seconds)
+    middle = by_clock[(len(by_clock) - 1) // 2]
+    told = [(one.saved_seconds, one.lower_bound_seconds) for one in answers if one.saved_seconds is not None]
+    now, noise = median([one.now_seconds for one in answers]), middle.noise_seconds
+    missing = list(dict.fromkeys(what for one in answers for what in one.basis.missing))
+    began = [one.basis.since for one in answers if one.basis.since is not None]
+    basis = Basis(middle.basis.source, len(answers), min(began, default=None), tuple(missing))
+    calibration = median([one.calibration for one in answers])
+    if 2 * len(told) <= len(answers):
+        least = median([one.lower_bound_seconds for one in answers])
+        return WhatIf(middle.run, WhatIfVerdict.CANNOT_TELL, now, None, None, least, calibration, noise, basis)
+    saved, least = median([one for one, _ in told]), median([one for _, one in told])
+    within = noise is not None and abs(saved) < noise
+    verdict = WhatIfVerdict.WITHIN_NOISE if within else WhatIfVerdict.CLEAR
+    return WhatIf(middle.run, verdict, now, now - saved, saved, least, calibration, noise, basis)
 
 
 def noise_of(runs: Sequence[Run]) -> float | None:
@@ -177,19 +220,31 @@ async def _base_of(context: FieldContext, run: Run, to: Baseline, run_id: int | 
 
 
 def _differences(here: RunSteps | None, there: RunSteps | None) -> list[NodeDifference]:
-    ours, theirs = (found.results if found else {} for found in (here, there))
+    ours, theirs = ({**found.reused, **found.results} if found else {} for found in (here, there))
     moved = _by_node(here.chain() if here else [])
     for unique_id, seconds in _by_node(there.chain() if there else []).items():
         moved[unique_id] = moved.get(unique_id, 0.0) - seconds
     codes = [{node.unique_id: node.code for node in found.graph.nodes} if found else {} for found in (here, there)]
     found = []
     for unique_id in sorted({*ours, *theirs}):
-        code, before = (known.get(unique_id) for known in codes)
-        changed = None if code is None or before is None else code != before
+        code, earlier_code = (known.get(unique_id) for known in codes)
+        before, after = theirs.get(unique_id), ours.get(unique_id)
         found.append(
-            NodeDifference(unique_id, theirs.get(unique_id), ours.get(unique_id), moved.get(unique_id, 0.0), changed)
+            NodeDifference(
+                unique_id,
+                before,
+                after,
+                moved.get(unique_id, 0.0),
+                None if code is None or earlier_code is None else code != earlier_code,
+                _rows_change(before, after),
+            )
         )
     return sorted(found, key=lambda one: (-abs(one.contribution_seconds), -_change(one), one.unique_id))
+
+
+def _rows_change(before: NodeResult | None, after: NodeResult | None) -> int | None:
+    rows = [one.rows_affected if one else None for one in (before, after)]
+    return None if rows[0] is None or rows[1] is None else rows[1] - rows[0]
 
 
 def _by_node(chain: Sequence[ChainLink]) -> dict[str, float]:

@@ -60,7 +60,7 @@ from gateway.schema.orders import OrderModelsBy, OrderRunsBy, order_of_models, o
 from gateway.schema.paging import Page, cut, cut_in_order, ensure_count
 from gateway.schema.rankings import RankedModelRun, ensure_last_runs, ensure_ranking
 from gateway.schema.run import Run
-from gateway.schema.run_analysis import TheChange, WhatIf, change_of
+from gateway.schema.run_analysis import LastRunsOfWhatIf, TheChange, WhatIf, change_of
 from gateway.schema.run_matrix import (
     MOST_CRITICAL,
     MOST_MATRIX_ROWS,
@@ -297,13 +297,16 @@ class Job:
         return await run_matrix.often_critical(field_context(info), parent, last_runs, first)
 
     @strawberry.field(
-        description="How long its typical run would take if something were different: the run whose wall clock is the "
-        "median of its last 20 successful ones. Null when there is none with times.",
+        description="How long it would take if something were different, by the median over its newest successful runs "
+        "among the last 20. Null when none of them has times.",
         graphql_type=WhatIf | None,
-        directives=dear(20),
+        directives=dear(50),
     )
-    async def what_if(self, parent: Parent, info: Info, change: TheChange) -> analysis_facts.WhatIf | None:
-        return await run_what_if.what_if_of_job(field_context(info), parent, change_of(change))
+    async def what_if(
+        self, parent: Parent, info: Info, change: TheChange, last_runs: LastRunsOfWhatIf = 5
+    ) -> analysis_facts.WhatIf | None:
+        ensure_count("lastRuns", last_runs, run_what_if.LAST_RUNS)
+        return await run_what_if.what_if_of_job(field_context(info), parent, change_of(change), last_runs)
 
     @strawberry.field(
         description="How often the job ends by a time of day: the first success of each day, over the days that have a "

@@ -258,7 +258,9 @@ class WeightedSeconds:
 @strawberry.type(description="How long a run would take.")
 class WhatIf:
     verdict: WhatIfVerdict = strawberry.field(description="Whether the answer can be trusted.")
-    run: LazyRun = strawberry.field(description="The run that was looked at.")
+    run: LazyRun = strawberry.field(
+        description="The run that was looked at; of a job's last runs the one with the median wall clock."
+    )
     now_seconds: float = strawberry.field(
         description="Seconds it took: its wall clock, or from first start to last end where that is not known."
     )
@@ -286,10 +288,10 @@ class WhatIf:
 class NodeDifference:
     unique_id: str = strawberry.field(description="dbt's unique id.")
     before: NodeResult | None = strawberry.field(
-        description="Its result in the base. Null when it was not executed there."
+        description="Its result in the base. Null when it was neither executed nor reused there."
     )
     after: NodeResult | None = strawberry.field(
-        description="Its result in this run. Null when it was not executed here."
+        description="Its result in this run. Null when it was neither executed nor reused here."
     )
     contribution_seconds: float = strawberry.field(
         description="Seconds by which it moved the end of the observed chain; 0 when it lies on neither run's chain. "
@@ -298,6 +300,10 @@ class NodeDifference:
     code_changed: bool | None = strawberry.field(
         description="Whether its code changed between the two runs. Null when a checksum is unknown; dbt's API has "
         "none."
+    )
+    rows_change: float | None = strawberry.field(
+        description="Rows it wrote in this run less those it wrote in the base. Null when the warehouse does not "
+        "report both; dbt's API has none."
     )
 
 
@@ -310,7 +316,7 @@ class RunComparison:
     basis: Basis = strawberry.field(description="What the comparison is based on.")
 
     @strawberry.field(
-        description="The executed resources of both, largest contribution to the wall clock first.",
+        description="The resources that either executed or reused, largest contribution to the wall clock first.",
         graphql_type=list[NodeDifference],
         directives=sliced_by("first", 20),
     )
@@ -347,6 +353,11 @@ class WhatIfChange:
 
 
 TheChange = Annotated[WhatIfChange, strawberry.argument(name="change", description="What would be different.")]
+
+
+LastRunsOfWhatIf = Annotated[
+    int, strawberry.argument(name="lastRuns", description="How many of the newest successful runs to use, 1 to 20.")
+]
 
 
 def change_of(given: WhatIfChange) -> RunChange:

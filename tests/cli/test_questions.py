@@ -149,9 +149,10 @@ def test_a_run_against_another_of_its_job(ask: Ask, oracle: Oracle, demo_folder:
 
 
 def test_a_typical_run_with_a_change(ask: Ask, oracle: Oracle) -> None:
-    clocks = sorted(one.runtime for one in oracle.job(301001).runs if one.record["status"] == 10)
+    newest = sorted(oracle.job(301001).runs, key=lambda one: one.created)
+    clocks = sorted(one.runtime for one in [one for one in newest if one.record["status"] == 10][-5:])
     (shown,) = ask("what-if", "--job", "301001", "--threads", "1000", "--json").json["what_if"]
-    assert shown["now_seconds"] in [pytest.approx(one) for one in clocks[len(clocks) // 2 - 1 : len(clocks) // 2 + 1]]
+    assert shown["now_seconds"] == pytest.approx(clocks[2])
     assert shown["lower_bound_seconds"] <= shown["then_seconds"] < shown["now_seconds"]
     (newest,) = ask("what-if", "--run", "latest", "--drop", "model.marketing.rpt_ltv", "--json").json["what_if"]
     assert newest["run"] == ask("run", "latest", "--json").json["run"]

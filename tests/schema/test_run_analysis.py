@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,35 @@ async def test_a_run_against_another_of_its_job(answers: Gateway, oracle: Oracle
     other_job = next(one for one in oracle.runs if one.job_id != oracle.newest_daily_run.job_id)
     reply = await answers.ask(COMPARE, id=run_id, other=str(other_job.id))
     assert reply.codes == {"run.compare": "BAD_USER_INPUT"}
+
+
+WHAT_IF_OF_JOB = """query($id: ID!, $change: WhatIfChange!, $n: Int! = 5) { job(id: $id) {
+  whatIf(change: $change, lastRuns: $n) { verdict nowSeconds thenSeconds savedSeconds lowerBoundSeconds calibration
+    noiseSeconds run { id } basis { runCount } } } }"""
+
+
+async def test_a_job_is_answered_by_the_medians_of_its_last_runs(answers: Gateway, oracle: Oracle) -> None:
+    job_id, change = oracle.newest_daily_run.job_id, {"threads": 1}
+    successes = [one for one in oracle.job(job_id).runs if one.record["status"] == 10]
+    newest = sorted(successes, key=lambda one: (one.created, one.id))[-3:]
+    single = [(await answers.data(WHAT_IF, id=str(one.id), change=change))["run"]["whatIf"] for one in newest]
+    found = (await answers.data(WHAT_IF_OF_JOB, id=str(job_id), change=change, n=3))["job"]["whatIf"]
+    assert found["basis"]["runCount"] == 3
+    assert found["nowSeconds"] == pytest.approx(statistics.median(one["nowSeconds"] for one in single))
+    assert found["calibration"] == pytest.approx(statistics.median(one["calibration"] for one in single))
+    assert found["run"]["id"] == sorted(single, key=lambda one: one["nowSeconds"])[1]["run"]["id"]
+    assert found["noiseSeconds"] == single[0]["noiseSeconds"]
+    told = [one for one in single if one["verdict"] != "CANNOT_TELL"]
+    if len(told) < 2:
+        assert found["verdict"] == "CANNOT_TELL"
+        assert found["thenSeconds"] is found["savedSeconds"] is None
+    else:
+        saved = statistics.median(one["savedSeconds"] for one in told)
+        assert found["savedSeconds"] == pytest.approx(saved)
+        assert found["thenSeconds"] == pytest.approx(found["nowSeconds"] - saved)
+    for n in (0, 21):
+        reply = await answers.ask(WHAT_IF_OF_JOB, id=str(job_id), change=change, n=n)
+        assert reply.codes == {"job.whatIf": "BAD_USER_INPUT"}
 
 
 async def test_all_of_it_is_read_once(settings: Settings, oracle: Oracle) -> None:

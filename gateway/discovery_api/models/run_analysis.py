@@ -196,13 +196,14 @@ class WhatIf(Report):
 
 
 class NodeDifference(Report):
-    """One resource in two runs; `before` or `after` is None where it was not executed."""
+    """One resource in two runs; `before` or `after` is None where it was neither executed nor reused."""
 
     unique_id: str
     before: NodeResult | None
     after: NodeResult | None
     contribution_seconds: float
     code_changed: bool | None
+    rows_change: int | None
 
     @classmethod
     def of(cls, one: facts.NodeDifference) -> NodeDifference:
@@ -212,6 +213,7 @@ class NodeDifference(Report):
             after=NodeResult.of(one.after) if one.after else None,
             contribution_seconds=one.contribution_seconds,
             code_changed=one.code_changed,
+            rows_change=one.rows_change,
         )
 
 

@@ -277,12 +277,13 @@ class Job:
             refresh=refresh,
         )
 
-    def what_if(self, *, refresh: bool = False, **change: Unpack[WhatIfChange]) -> WhatIf | None:
-        """How long its typical run, that of the median wall clock of its last 20 successful ones, would take if
-        something were different: see WhatIfChange. None where there is none with times."""
+    def what_if(self, last_n: int = 5, *, refresh: bool = False, **change: Unpack[WhatIfChange]) -> WhatIf | None:
+        """How long it would take if something were different, by the median over its newest successful runs (1 to 20)
+        among the last 20: see WhatIfChange. None where none of them has times."""
+        ensure_count("last_n", last_n, run_what_if.LAST_RUNS)
         job, wanted = self._facts, change_wanted(change)
         return self._client.ask(
-            lambda field_context: run_what_if.what_if_of_job(field_context, job, wanted),
+            lambda field_context: run_what_if.what_if_of_job(field_context, job, wanted, last_n),
             lambda found: WhatIf.of(found) if found else None,
             refresh=refresh,
         )
