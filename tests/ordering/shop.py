@@ -114,11 +114,13 @@ def _results(metadata: Mapping[str, Any], models: Mapping[str, float], run: Told
 
 
 def with_sources(folder: Path, names: Sequence[str]) -> Path:
-    """Adds sources to a written run's manifest, all of them checked at one time with rows of one age."""
+    """Adds to a written run's manifest sources, all of them checked at one time with rows of one age, and an exposure
+    that uses every model."""
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["sources"] = {f"source.shop.raw.{name}": _source(name) for name in names}
     for node in manifest["nodes"].values():
         node["depends_on"]["nodes"] = list(manifest["sources"])
+    manifest["exposures"] = {"exposure.shop.weekly": _exposure("weekly", list(manifest["nodes"]))}
     manifest["child_map"] = {one: list(manifest["nodes"]) for one in manifest["sources"]}
     manifest["parent_map"] = {one: list(manifest["sources"]) for one in manifest["nodes"]}
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -127,6 +129,21 @@ def with_sources(folder: Path, names: Sequence[str]) -> Path:
     told = {"metadata": {**manifest["metadata"], **kind}, "results": rows, "elapsed_time": 1.0}
     (folder / "sources.json").write_text(json.dumps(told))
     return folder
+
+
+def _exposure(name: str, parents: Sequence[str]) -> dict[str, Any]:
+    return {
+        "unique_id": f"exposure.shop.{name}",
+        "name": name,
+        "type": "dashboard",
+        "resource_type": "exposure",
+        "package_name": "shop",
+        "fqn": ["shop", name],
+        "path": "exposures.yml",
+        "original_file_path": "exposures.yml",
+        "owner": {"name": "Finance"},
+        "depends_on": {"nodes": list(parents), "macros": []},
+    }
 
 
 def _source(name: str) -> dict[str, Any]:

@@ -92,15 +92,17 @@ async def roots(gateway: Gateway) -> dict[str, str]:
         "Run": job["runs"]["nodes"][0]["id"],
     }
     found = {kind: f'{kind.lower()}(id: "{where}") {{ %s }}' for kind, where in places.items()}
-    return {**found, "Account": "account { %s }", "Source": FIRST_SOURCE}
+    return {**found, "Account": "account { %s }", "Source": FIRST_SOURCE, "Exposure": EXPOSURE}
 
 
 async def ask(gateway: Gateway, root: str, lists: str) -> Any:
-    """What stands below a root: of the sources, below the first."""
+    """What stands below a root: of sources and exposures, below the first."""
     reply = await gateway.ask(f"{{ root: {root % lists} }}")
     assert list(reply.errors) == []
     assert [note for note in reply.gateway["notes"] if "orderChanged" in note] == []
     found = reply.data["root"]
+    if root == EXPOSURE:
+        return found["projects"]["nodes"][0]["resources"]["nodes"][0]
     return found["sources"]["nodes"][0] if root == FIRST_SOURCE else found
 
 
@@ -112,6 +114,10 @@ async def whole(gateway: Gateway, root: str, walk: Walk) -> list[str]:
 
 AT_ONCE = 20
 FIRST_SOURCE = "account { sources(first: 1) { nodes { %s } } }"
+EXPOSURE = (
+    "account { projects(first: 1) { nodes { "
+    "resources(first: 1, filter: {resourceTypes: [EXPOSURE]}) { nodes { ... on Exposure { %s } } } } } }"
+)
 NODES = "nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
 
 
