@@ -133,7 +133,9 @@ async def trouble_with_dbt(settings: Settings, seconds: float = 5.0) -> tuple[st
             with deadline_in(seconds):
                 await services.admin.account_name()
                 topology = await services.admin.topology()
-                headers = await services.environments.headers([one.id for one in topology.environments[:1]])
+                headers = await services.environments.headers(
+                    [environment.id for environment in topology.environments[:1]]
+                )
         except GatewayError as failure:
             return (_told(failure),)
     lines = [_told(header) for header in headers.values() if isinstance(header, GatewayError)]

@@ -97,19 +97,23 @@ ONE_THING = {
 # Names that say nothing of what they hold, and the rooms and modules free of them. Others follow: add them here.
 VAGUE = {"one", "found", "given", "wanted", "told", "criteria"}
 PLAIN = (
-    "caching/shared_reading.py",
-    "concurrency/background_tasks.py",
-    "concurrency/bounded_map.py",
+    "app.py",
+    "caching/",
+    "concurrency/",
     "execution/",
     "hierarchy/filter_text.py",
     "http/",
+    "identity/",
     "ingest/zip_members.py",
     "loading/",
-    "local_platform/discovery/reading.py",
+    "local_platform/",
     "schema/core_schema.py",
     "schema/inputs.py",
     "schema/orders.py",
     "services/models/model_pages.py",
+    "sql/",
+    "telemetry/",
+    "wiring/",
 )
 
 
@@ -143,6 +147,12 @@ def test_a_class_name_means_one_thing() -> None:
 def test_names_say_what_they_hold() -> None:
     package = ROOT / "gateway"
     modules = {path.relative_to(package).as_posix(): path for path in package.rglob("*.py")}
-    vague = {name: names_among(VAGUE, path) for name, path in modules.items() if name.startswith(PLAIN)}
+    # dbt's own words: the criteria of a source's freshness, and what a unit test is given.
+    dbts = {"local_platform/": {"criteria", "given"}}
+    vague = {
+        name: names_among(VAGUE, path) - dbts.get(f"{name.split('/')[0]}/", set())
+        for name, path in modules.items()
+        if name.startswith(PLAIN)
+    }
     assert len(vague) >= len(PLAIN)
     assert not {name: names for name, names in vague.items() if names}

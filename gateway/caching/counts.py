@@ -15,14 +15,14 @@ class LookupCounts:
     the tiers after it, if there are any, and then asked of dbt; `joined` counts facts that somebody else was reading
     already, `stale` outdated ones that were returned, by reason."""
 
-    found: Counter[Tier] = field(default_factory=Counter)
-    missed: Counter[Tier] = field(default_factory=Counter)
+    hits: Counter[Tier] = field(default_factory=Counter)
+    misses: Counter[Tier] = field(default_factory=Counter)
     joined: int = 0
     stale: Counter[str] = field(default_factory=Counter)
 
-    def note(self, tier: Tier, found: int, missed: int) -> None:
+    def note(self, tier: Tier, hits: int, misses: int) -> None:
         """Takes in one look at a tier."""
-        if found:
-            self.found[tier] += found
-        if missed:
-            self.missed[tier] += missed
+        if hits:
+            self.hits[tier] += hits
+        if misses:
+            self.misses[tier] += misses

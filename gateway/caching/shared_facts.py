@@ -63,7 +63,7 @@ class SharedFacts:
 
     async def read(self, names: Sequence[str]) -> dict[str, SharedValue]:
         """Those of the values that are there and are what was once written under their names."""
-        found: dict[str, SharedValue] = {}
+        shared: dict[str, SharedValue] = {}
         started = time.monotonic()
         for some in _chunks(names):
             if time.monotonic() - started > _READ_SECONDS:
@@ -74,8 +74,8 @@ class SharedFacts:
             for place, name in enumerate(some):
                 value = self._open(name, answers[2 * place], answers[2 * place + 1])
                 if value is not None:
-                    found[name] = value
-        return found
+                    shared[name] = value
+        return shared
 
     async def write(self, payloads: Mapping[str, bytes], age: float, seconds: float) -> None:
         """Keeps values that were read `age` seconds ago for so many seconds."""

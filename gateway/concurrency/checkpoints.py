@@ -73,7 +73,7 @@ async def sorted_in_pieces(items: Sequence[T], key: Callable[[T], Any], *, rever
     while len(runs) > 1:
         merged = []
         for start in range(0, len(runs), 2):
-            run = [one for part in runs[start : start + 2] for one in part]
+            run = [item for part in runs[start : start + 2] for item in part]
             await checkpoint(len(run) // _MERGED_IN_A_STEP)
             # Python's sort finds the runs and merges them.
             run.sort(key=key, reverse=reverse)

@@ -29,8 +29,8 @@ async def gather(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 async def gather_pair(first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, U]) -> tuple[T, U]:
     """The same for two results of different types."""
     if not is_only_if_cached():
-        one, other = await asyncio.gather(first, second)
-        return one, other
+        of_first, of_second = await asyncio.gather(first, second)
+        return of_first, of_second
     try:
         return await first, await second
     finally:

@@ -11,8 +11,8 @@ def token_fits(header: str, token: str | None) -> bool:
     """Whether an `Authorization` header carries the token, as `Token …` or `Bearer …`; without a token all fit."""
     if token is None:
         return True
-    scheme, _, given = header.partition(" ")
-    return scheme.lower() in {"token", "bearer"} and hmac.compare_digest(given.strip().encode(), token.encode())
+    scheme, _, credential = header.partition(" ")
+    return scheme.lower() in {"token", "bearer"} and hmac.compare_digest(credential.strip().encode(), token.encode())
 
 
 def client_name(scope: Scope, partner: str | None) -> str:

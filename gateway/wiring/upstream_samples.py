@@ -60,8 +60,8 @@ def _of_line(api: str, line: ApiStatus) -> Iterator[Sample]:
 
 def _of_caches(tiers: Tiers) -> Iterator[Sample]:
     counts = tiers.counts
-    for word, found in (("true", counts.found), ("false", counts.missed)):
-        for tier, count in found.items():
+    for word, outcome in (("true", counts.hits), ("false", counts.misses)):
+        for tier, count in outcome.items():
             yield Sample(_LOOKUPS, count, (tier, word))
     for reason, count in counts.stale.items():
         yield Sample(_STALE, count, (reason,))

@@ -50,8 +50,8 @@ def _files(connection: Connection, run_id: int, step: int | None) -> dict[str, A
     query = select(run_files).where(run_files.c.run_id == run_id).order_by(run_files.c.step)
     rows = connection.execute(query).all()
     last = rows[-1].step if rows else 0
-    wanted = last if step is None else step
-    return {row.name: row for row in rows if row.step <= wanted <= last}
+    asked_step = last if step is None else step
+    return {row.name: row for row in rows if row.step <= asked_step <= last}
 
 
 def _from_folder(row: AnyRow) -> SentFile:

@@ -33,7 +33,7 @@ class Listed:
     order_by: str
 
 
-def one(data: Any) -> Response:
+def single(data: Any) -> Response:
     """A single thing."""
     return _json({"status": _status(200, "Success!"), "data": data})
 

@@ -30,13 +30,13 @@ def lifetimes(connection: Connection, table: Table, ids: Iterable[int]) -> dict[
 
 def project_lifetimes(connection: Connection, ids: Iterable[int]) -> dict[int, Lifetime]:
     """By id, of projects: from the first to the newest run of all their environments. One statement as well."""
-    found: dict[int, Lifetime] = {}
+    lifetimes: dict[int, Lifetime] = {}
     for row in _rows(connection, environments, environments.c.project_id, ids):
-        known = found.get(row.id, Lifetime())
+        known = lifetimes.get(row.id, Lifetime())
         first = min((time for time in (known.created_at, row.first) if time is not None), default=None)
         last = max((time for time in (known.updated_at, row.last) if time is not None), default=None)
-        found[row.id] = Lifetime(first, last)
-    return found
+        lifetimes[row.id] = Lifetime(first, last)
+    return lifetimes
 
 
 def _rows(connection: Connection, table: Table, key: ColumnElement[int], ids: Iterable[int]) -> list[_Row]:
@@ -44,11 +44,11 @@ def _rows(connection: Connection, table: Table, key: ColumnElement[int], ids: It
     first = select(func.min(runs.c.created_at)).where(of).scalar_subquery()
     last = select(func.max(runs.c.created_at)).where(of).scalar_subquery()
     newest = select(runs.c.dbt_version).where(of).order_by(*NEWEST_FIRST).limit(1).scalar_subquery()
-    found: list[_Row] = []
+    rows: list[_Row] = []
     for part in chunks(sorted(set(ids))):
         query = select(key.label("id"), first.label("first"), last.label("last"), newest.label("version"))
-        found += [_Row(*row) for row in connection.execute(query.where(key.in_(part)))]
-    return found
+        rows += [_Row(*row) for row in connection.execute(query.where(key.in_(part)))]
+    return rows
 
 
 @dataclass(frozen=True, slots=True)

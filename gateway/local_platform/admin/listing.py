@@ -112,10 +112,10 @@ def is_active(value: str) -> ColumnElement[bool]:
 
 
 def _truth(value: str) -> bool:
-    found = {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
-    if found is None:
+    flag = {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
+    if flag is None:
         raise AdminError(400, f"{value[:100]!r} is neither true nor false.")
-    return found
+    return flag
 
 
 def above(column: ColumnElement[Any]) -> Condition:

@@ -129,14 +129,14 @@ def find_one(connection: Connection, table: Table, key: int, *scope: ColumnEleme
 
 def job_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryParams) -> Rows:
     """Jobs with what `include_related` asks for."""
-    wanted = related(params)
+    related_kinds = related(params)
     shown = _shown_jobs(connection, rows)
-    if "environment" in wanted:
-        found = _environments_by_id(connection, (row.environment_id for row in rows))
+    if "environment" in related_kinds:
+        environments = _environments_by_id(connection, (row.environment_id for row in rows))
         for job in shown:
-            job["environment"] = found.get(job["environment_id"])
+            job["environment"] = environments.get(job["environment_id"])
     for name, conditions in (("most_recent_run", ()), ("most_recent_completed_run", (runs.c.status >= FINISHED,))):
-        if name in wanted:
+        if name in related_kinds:
             newest = _newest_runs(connection, [row.id for row in rows], *conditions)
             for job in shown:
                 job[name] = newest.get(job["id"])
@@ -150,10 +150,10 @@ def _shown_jobs(connection: Connection, rows: Sequence[AnyRow]) -> Rows:
 
 def project_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryParams) -> Rows:
     """Projects with what `include_related` asks for: their environments. What only dbt Cloud has of them is null."""
-    wanted = related(params)
+    related_kinds = related(params)
     seen = project_lifetimes(connection, (row.id for row in rows))
     shown = [shapes.project(row, seen.get(row.id, Lifetime())) for row in rows]
-    if "environments" in wanted:
+    if "environments" in related_kinds:
         by_project: dict[int, Rows] = {row.id: [] for row in rows}
         for part in chunks(by_project):
             query = select(environments).where(environments.c.project_id.in_(part)).order_by(environments.c.id)
@@ -161,7 +161,7 @@ def project_shapes(connection: Connection, rows: Sequence[AnyRow], params: Query
                 by_project[place["project_id"]].append(place)
         for project in shown:
             project["environments"] = by_project[project["id"]]
-    for name in wanted & {"connection", "repository", "group_permissions", "docs_job", "freshness_job"}:
+    for name in related_kinds & {"connection", "repository", "group_permissions", "docs_job", "freshness_job"}:
         for project in shown:
             project[name] = None
     return shown
@@ -219,22 +219,22 @@ def _with_triggers(connection: Connection, rows: Sequence[AnyRow], shown: Rows) 
 
 def run_shapes(connection: Connection, rows: Sequence[AnyRow], params: QueryParams) -> Rows:
     """Runs with what `include_related` asks for."""
-    wanted = related(params)
+    related_kinds = related(params)
     shown = _shown_runs(connection, rows)
-    if "trigger" in wanted:
+    if "trigger" in related_kinds:
         overridden = overridden_commands(connection, [row.id for row in rows])
         for run, row in zip(shown, rows, strict=True):
             run["trigger"] = shapes.trigger(row, overridden.get(row.id))
-    if "job" in wanted:
+    if "job" in related_kinds:
         of_id = _by_id(connection, jobs, (row.job_id for row in rows))
-        found = {job["id"]: job for job in _shown_jobs(connection, list(of_id.values()))}
+        shown_jobs = {job["id"]: job for job in _shown_jobs(connection, list(of_id.values()))}
         for run in shown:
-            run["job"] = found.get(run["job_id"])
-    if "environment" in wanted:
+            run["job"] = shown_jobs.get(run["job_id"])
+    if "environment" in related_kinds:
         places = _environments_by_id(connection, (row.environment_id for row in rows))
         for run in shown:
             run["environment"] = places.get(run["environment_id"])
-    if "run_steps" in wanted:
+    if "run_steps" in related_kinds:
         for run, row in zip(shown, rows, strict=True):
             run["run_steps"] = run_steps(connection, row)
     return shown
@@ -258,14 +258,14 @@ def run_steps(connection: Connection, row: AnyRow, *, with_logs: bool = False) -
 def find_step(connection: Connection, key: int, *scope: ColumnElement[bool]) -> dict[str, Any]:
     """One step by id. Raises AdminError (404) when it does not exist in this scope."""
     row = find_one(connection, runs, key // shapes.STEPS_PER_RUN, *scope)
-    found = next((step for step in run_steps(connection, row, with_logs=True) if step["id"] == key), None)
-    if found is None:
+    step = next((step for step in run_steps(connection, row, with_logs=True) if step["id"] == key), None)
+    if step is None:
         raise not_found(f"step {key}")
-    return found
+    return step
 
 
 def _by_id(connection: Connection, table: Table, keys: Iterable[int]) -> dict[int, AnyRow]:
-    found: list[AnyRow] = []
+    rows: list[AnyRow] = []
     for part in chunks(sorted(set(keys))):
-        found += connection.execute(select(table).where(table.c.id.in_(part))).all()
-    return {row.id: row for row in found}
+        rows += connection.execute(select(table).where(table.c.id.in_(part))).all()
+    return {row.id: row for row in rows}

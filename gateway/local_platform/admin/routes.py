@@ -20,7 +20,7 @@ from gateway.archive.tables import accounts, environments, jobs, projects, runs
 from gateway.errors import ConfigurationError
 from gateway.local_platform.admin import shapes
 from gateway.local_platform.admin.artifacts import artifact_names, send_artifact
-from gateway.local_platform.admin.envelope import AdminError, Listed, many, one
+from gateway.local_platform.admin.envelope import AdminError, Listed, many, single
 from gateway.local_platform.admin.listing import Found, ListedTable, find, related
 from gateway.local_platform.admin.reading import (
     ENVIRONMENTS,
@@ -102,7 +102,7 @@ def _scope(connection: Connection, request: Request, table: Table) -> ColumnElem
 
 
 def _whoami(_connection: Connection, _request: Request) -> Response:
-    return one({"user": shapes.ONLY_USER})
+    return single({"user": shapes.ONLY_USER})
 
 
 def _users(connection: Connection, request: Request) -> Response:
@@ -116,7 +116,7 @@ def _accounts(connection: Connection, _request: Request) -> Response:
 
 
 def _account(connection: Connection, request: Request) -> Response:
-    return one(shapes.account(find_one(connection, accounts, request.path_params["account_id"])))
+    return single(shapes.account(find_one(connection, accounts, request.path_params["account_id"])))
 
 
 def _listed(page: Found, rows: list[dict[str, Any]]) -> Response:
@@ -142,7 +142,7 @@ def _projects(connection: Connection, request: Request) -> Response:
 def _project(connection: Connection, request: Request) -> Response:
     scope = _scope(connection, request, projects)
     row = find_one(connection, projects, request.path_params["id"], scope)
-    return one(project_shapes(connection, [row], request.query_params)[0])
+    return single(project_shapes(connection, [row], request.query_params)[0])
 
 
 def _environments(connection: Connection, request: Request) -> Response:
@@ -153,7 +153,7 @@ def _environments(connection: Connection, request: Request) -> Response:
 def _environment(connection: Connection, request: Request) -> Response:
     scope = _scope(connection, request, environments)
     row = find_one(connection, environments, request.path_params["id"], scope)
-    return one(environment_shapes(connection, [row])[0])
+    return single(environment_shapes(connection, [row])[0])
 
 
 def _jobs(connection: Connection, request: Request) -> Response:
@@ -163,7 +163,7 @@ def _jobs(connection: Connection, request: Request) -> Response:
 
 def _job(connection: Connection, request: Request) -> Response:
     row = find_one(connection, jobs, request.path_params["id"], _scope(connection, request, jobs))
-    return one(job_shapes(connection, [row], request.query_params)[0])
+    return single(job_shapes(connection, [row], request.query_params)[0])
 
 
 def _runs(connection: Connection, request: Request) -> Response:
@@ -178,16 +178,16 @@ def _run(connection: Connection, request: Request) -> Response:
     shown["trigger"] = shapes.trigger(row, overridden_commands(connection, [row.id]).get(row.id))
     with_logs = not related(request.query_params).isdisjoint({"run_steps", "debug_logs"})
     shown["run_steps"] = run_steps(connection, row, with_logs=with_logs)
-    return one(shown)
+    return single(shown)
 
 
 def _run_step(connection: Connection, request: Request) -> Response:
-    return one(find_step(connection, request.path_params["id"], _scope(connection, request, runs)))
+    return single(find_step(connection, request.path_params["id"], _scope(connection, request, runs)))
 
 
 def _artifacts(connection: Connection, request: Request) -> Response:
     row = find_one(connection, runs, request.path_params["id"], _scope(connection, request, runs))
-    return one(artifact_names(connection, row.id, _step(request)))
+    return single(artifact_names(connection, row.id, _step(request)))
 
 
 def _step(request: Request) -> int | None:

@@ -31,16 +31,16 @@ def due_times(cron: str | None, now: datetime) -> dict[str, Any]:
 
     Null as well where the expression is none: the orchestrator wrote it, and it may mean something there.
     """
-    found: dict[str, Any] = {"cron_humanized": None, "next_run": None, "next_run_humanized": None}
+    schedule: dict[str, Any] = {"cron_humanized": None, "next_run": None, "next_run_humanized": None}
     if cron is None:
-        return found
+        return schedule
     try:
         times = CronSim(cron, now.astimezone(UTC))
         due = next(times, None)
     except CronSimError:
-        return found
-    found["cron_humanized"] = times.explain()
+        return schedule
+    schedule["cron_humanized"] = times.explain()
     if due is not None:
-        found["next_run"] = iso_micros(to_micros(due))
-        found["next_run_humanized"] = spoken((due - now).total_seconds())
-    return found
+        schedule["next_run"] = iso_micros(to_micros(due))
+        schedule["next_run_humanized"] = spoken((due - now).total_seconds())
+    return schedule

@@ -217,9 +217,13 @@ def _ago(moment: int | None) -> str | None:
 
 def trigger(row: AnyRow, commands: list[str] | None = None) -> dict[str, Any]:
     """Why a run started, and which `commands` it ran in the place of its job's steps."""
-    found: dict[str, Any] = msgspec.json.decode(row.details).get("trigger") or {}
-    told = {"cause": found.get("cause"), "cause_category": found.get("cause_category"), "git_branch": row.git_branch}
-    return {**told, "steps_override": commands}
+    trigger: dict[str, Any] = msgspec.json.decode(row.details).get("trigger") or {}
+    shown = {
+        "cause": trigger.get("cause"),
+        "cause_category": trigger.get("cause_category"),
+        "git_branch": row.git_branch,
+    }
+    return {**shown, "steps_override": commands}
 
 
 def recorded_steps(row: AnyRow, logs: Mapping[int, str]) -> list[dict[str, Any]]:

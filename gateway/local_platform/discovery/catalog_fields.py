@@ -23,17 +23,17 @@ def table_of(node: StateNode) -> Mapping[str, Any]:
 
 def decode_table(text: str | None) -> Mapping[str, Any]:
     """A catalog entry from its JSON text."""
-    found: Mapping[str, Any] = msgspec.json.decode(text) if text else {}
-    return found
+    metadata: Mapping[str, Any] = msgspec.json.decode(text) if text else {}
+    return metadata
 
 
 def columns_of(table: Mapping[str, Any], node: Node) -> list[dict[str, Any]]:
     """The table's columns in order, with what the project says of them; documented ones where no catalog was made."""
     documented = {name.lower(): column for name, column in (parsed(node.columns) or {}).items()}
-    found = table.get("columns") or {}
-    if not found:
+    catalogued = table.get("columns") or {}
+    if not catalogued:
         return [_column({"name": column.get("name")}, column) for column in documented.values()]
-    columns = [_column(column, documented.get(str(name).lower(), {})) for name, column in found.items()]
+    columns = [_column(column, documented.get(str(name).lower(), {})) for name, column in catalogued.items()]
     return sorted(columns, key=lambda column: (column["index"] is None, column["index"] or 0))
 
 
@@ -57,8 +57,10 @@ def stats_of(table: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def stat_number(table: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
     """The first of these statistics that is a number."""
-    found = ((table.get("stats") or {}).get(name, {}).get("value") for name in names)
-    return next((int(value) for value in found if isinstance(value, int | float) and not isinstance(value, bool)), None)
+    values = ((table.get("stats") or {}).get(name, {}).get("value") for name in names)
+    return next(
+        (int(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)), None
+    )
 
 
 def row_count(node: StateNode) -> int | None:

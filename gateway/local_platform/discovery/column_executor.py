@@ -120,7 +120,7 @@ class ColumnExecutor(Executor[Any]):
 
     def _object_column(self, type_: GraphQLObjectType, details: _Details) -> Column | None:
         fields = self.collect_subfields(type_, details).grouped_field_set
-        columns = {name: self._field_column(type_, found) for name, found in fields.items()}
+        columns = {name: self._field_column(type_, details) for name, details in fields.items()}
         plain = {name: column for name, column in columns.items() if column is not None}
         return object_column(plain) if len(plain) == len(columns) else None
 

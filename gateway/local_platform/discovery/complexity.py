@@ -61,11 +61,12 @@ class _Pricing:
     fragments: Mapping[str, FragmentDefinitionNode]
     priced: dict[str, float] = field(default_factory=dict)
 
-    def selections(self, parent: GraphQLNamedType | None, found: SelectionSetNode | None, level: int) -> float:
+    def selections(self, parent: GraphQLNamedType | None, selected: SelectionSetNode | None, level: int) -> float:
         """Values below a selection set. Raises TooComplex where selections lie too deep in one another."""
         if level > DEEPEST:
             raise TooComplex
-        return sum(self._selection(parent, one, level + 1) for one in found.selections) if found else 0
+        below = selected.selections if selected else ()
+        return sum(self._selection(parent, selection, level + 1) for selection in below)
 
     def _selection(self, parent: GraphQLNamedType | None, node: SelectionNode, level: int) -> float:
         if isinstance(node, FieldNode):
@@ -122,8 +123,8 @@ class _Pricing:
         """A number of rows that is written out or in a variable; a whole page where it is neither."""
         if isinstance(value, IntValueNode):
             return abs(float(value.value))
-        given = self.variables.get(value.name.value) if isinstance(value, VariableNode) else None
-        return abs(given) if isinstance(given, int | float) else ENVIRONMENT_PAGE
+        variable = self.variables.get(value.name.value) if isinstance(value, VariableNode) else None
+        return abs(variable) if isinstance(variable, int | float) else ENVIRONMENT_PAGE
 
 
 def check_complexity(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> float:
@@ -139,9 +140,9 @@ def check_complexity(schema: GraphQLSchema, document: DocumentNode, variables: M
 
 def _defaults(operations: Sequence[OperationDefinitionNode]) -> Mapping[str, float]:
     """Numbers that variables have where a request gives none; of several operations the largest."""
-    found: dict[str, float] = {}
-    for variable in (one for each in operations for one in each.variable_definitions or ()):
+    costs: dict[str, float] = {}
+    for variable in (definition for each in operations for definition in each.variable_definitions or ()):
         if isinstance(variable.default_value, IntValueNode):
             name = variable.variable.name.value
-            found[name] = max(found.get(name, 0), float(variable.default_value.value))
-    return found
+            costs[name] = max(costs.get(name, 0), float(variable.default_value.value))
+    return costs

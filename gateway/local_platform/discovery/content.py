@@ -55,7 +55,7 @@ def contract_enforced(node: Node) -> bool | None:
 
 def constraints_of(node: Node) -> list[dict[str, Any]]:
     """Model-level constraints in the schema's spelling."""
-    found = parsed(node.constraints)
+    constraints = parsed(node.constraints)
     return [
         {
             "columns": item.get("columns"),
@@ -65,7 +65,7 @@ def constraints_of(node: Node) -> list[dict[str, Any]]:
             "warnUnenforced": item.get("warn_unenforced"),
             "warnUnsupported": item.get("warn_unsupported"),
         }
-        for item in (found if isinstance(found, list) else [])
+        for item in (constraints if isinstance(constraints, list) else [])
         if isinstance(item, dict)
     ]
 

@@ -49,10 +49,12 @@ def discovery_endpoint(archive: Archive) -> Endpoint:
 async def _read(request: Request) -> GraphQLRequest:
     if request.method == "POST":
         return msgspec.json.decode(await _body(request), type=GraphQLRequest)
-    given = dict(request.query_params)
-    if "variables" in given:
-        return msgspec.convert({**given, "variables": msgspec.json.decode(given["variables"])}, GraphQLRequest)
-    return msgspec.convert(given, GraphQLRequest)
+    parameters = dict(request.query_params)
+    if "variables" in parameters:
+        return msgspec.convert(
+            {**parameters, "variables": msgspec.json.decode(parameters["variables"])}, GraphQLRequest
+        )
+    return msgspec.convert(parameters, GraphQLRequest)
 
 
 class _TooLarge(Exception):

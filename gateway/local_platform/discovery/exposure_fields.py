@@ -30,14 +30,14 @@ def owner_part(name: str) -> Callable[[Node], str | None]:
 
 def upstream_freshness(node: StateNode) -> str | None:
     """The worst freshness of the sources behind an exposure; None when none was checked."""
-    found = {freshness_status(other.freshness) for other in all_ancestors(node) if other.kind == "source"}
-    return next((status for status in _WORST_FIRST if status in found), None)
+    statuses = {freshness_status(other.freshness) for other in all_ancestors(node) if other.kind == "source"}
+    return next((status for status in _WORST_FIRST if status in statuses), None)
 
 
 def owners(nodes: Iterable[Any]) -> list[dict[str, str]]:
     """Every owner of these nodes, once."""
-    found = {(owner_part("name")(node.node) or "", owner_part("email")(node.node) or "") for node in nodes}
-    return [{"name": name, "email": email} for name, email in sorted(found) if name or email]
+    owners = {(owner_part("name")(node.node) or "", owner_part("email")(node.node) or "") for node in nodes}
+    return [{"name": name, "email": email} for name, email in sorted(owners) if name or email]
 
 
 EXPOSURE_FIELDS: Readers = {

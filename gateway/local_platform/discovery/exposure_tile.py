@@ -25,10 +25,10 @@ def _test_results(node: StateNode) -> set[str]:
 
 def quality(node: StateNode) -> str:
     """The worst outcome of the tests upstream; Unknown where none has run."""
-    found = _test_results(node)
-    if found & _FAILED_TESTS:
+    results = _test_results(node)
+    if results & _FAILED_TESTS:
         return "Error"
-    return "Warn" if "warn" in found else "Pass" if "pass" in found else "Unknown"
+    return "Warn" if "warn" in results else "Pass" if "pass" in results else "Unknown"
 
 
 def _health_issues(node: StateNode) -> Iterator[str]:

@@ -24,8 +24,11 @@ def freshness_status(check: AnyRow | None) -> str | None:
 
 def criteria(freshness: Any) -> dict[str, Any]:
     """Freshness criteria in the schema's form."""
-    given = freshness if isinstance(freshness, dict) else {}
-    return {"warnAfter": _limit(given.get("warn_after")), "errorAfter": _limit(given.get("error_after"))}
+    limits = freshness if isinstance(freshness, dict) else {}
+    return {
+        "warnAfter": _limit(limits.get("warn_after")),
+        "errorAfter": _limit(limits.get("error_after")),
+    }
 
 
 def _limit(limit: Any) -> dict[str, Any] | None:

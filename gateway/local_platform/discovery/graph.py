@@ -49,14 +49,14 @@ class Graph:
         return self._reached(unique_ids, self.children, kinds)
 
     def _reached(self, starts: Iterable[str], edges: Mapping[str, Sequence[str]], kinds: Iterable[str]) -> list[str]:
-        wanted, seen, found = set(kinds), set(starts), []
+        kinds_left, seen, reached = set(kinds), set(starts), []
         queue = deque(name for start in seen for name in edges.get(start, ()))
         while queue:
             name = queue.popleft()
             if name in seen:
                 continue
             seen.add(name)
-            if self.kinds.get(name) in wanted:
-                found.append(name)
+            if self.kinds.get(name) in kinds_left:
+                reached.append(name)
             queue.extend(edges.get(name, ()))
-        return found
+        return reached

@@ -16,10 +16,10 @@ def group_models(node: StateNode) -> list[StateNode]:
     """The models of a group."""
     session, key = node.batch.session, ("groups", node.batch.state.row.id)
     if key not in session.prepared:
-        found: dict[str | None, list[StateNode]] = {}
+        by_group: dict[str | None, list[StateNode]] = {}
         for model in everything(session, node.batch.state, ("model",), node.batch.view):
-            found.setdefault(model.node.group, []).append(model)
-        session.prepared[key] = found
+            by_group.setdefault(model.node.group, []).append(model)
+        session.prepared[key] = by_group
     models: list[StateNode] = session.prepared[key].get(node.node.name, [])
     return models
 

@@ -34,16 +34,16 @@ class HistoryLookup:
     count: int
 
 
-def resolve_history(session: Session, info: Info, wanted: HistoryLookup) -> list[RunNode]:
+def resolve_history(session: Session, info: Info, lookup: HistoryLookup) -> list[RunNode]:
     """The model's last runs, newest first, one node per run."""
-    if wanted.count < 0:
+    if lookup.count < 0:
         raise GraphQLError("Argument 'lastRunCount' must not be negative.", extensions={"code": "BAD_USER_INPUT"})
     if _PREPARED not in session.prepared:
-        session.prepared[_PREPARED] = _load(session, {*_requests(info), wanted})
+        session.prepared[_PREPARED] = _load(session, {*_requests(info), lookup})
     answers: dict[HistoryLookup, list[RunNode]] = session.prepared[_PREPARED]
-    if wanted not in answers:
-        answers.update(_load(session, {wanted}))
-    return answers[wanted]
+    if lookup not in answers:
+        answers.update(_load(session, {lookup}))
+    return answers[lookup]
 
 
 def request_of(environment_id: int, arguments: Arguments) -> HistoryLookup:
@@ -58,11 +58,11 @@ def _requests(info: Info) -> Iterable[HistoryLookup]:
     query = info.schema.query_type
     if query is None:
         return
-    for found in selected_fields(info, query, info.operation.selection_set):
-        if found[1].name.value == "modelByEnvironment":
-            yield _request(info, found, arguments_of(info, found)["environmentId"])
-        elif found[1].name.value == "environment":
-            yield from _requests_below(info, found)
+    for selected_field in selected_fields(info, query, info.operation.selection_set):
+        if selected_field[1].name.value == "modelByEnvironment":
+            yield _request(info, selected_field, arguments_of(info, selected_field)["environmentId"])
+        elif selected_field[1].name.value == "environment":
+            yield from _requests_below(info, selected_field)
 
 
 def _requests_below(info: Info, environment: Found) -> Iterable[HistoryLookup]:
@@ -72,17 +72,17 @@ def _requests_below(info: Info, environment: Found) -> Iterable[HistoryLookup]:
             yield _request(info, history, environment_id)
 
 
-def _request(info: Info, found: Found, environment_id: int) -> HistoryLookup:
-    return request_of(environment_id, arguments_of(info, found))
+def _request(info: Info, selected_field: Found, environment_id: int) -> HistoryLookup:
+    return request_of(environment_id, arguments_of(info, selected_field))
 
 
 def _load(session: Session, requests: set[HistoryLookup]) -> dict[HistoryLookup, list[RunNode]]:
     keys = _resources(session, requests)
     rows: dict[tuple[int, int], list[AnyRow]] = {}
     for count in {request.count for request in requests if request.count > 0}:
-        wanted = {key for request in requests if request.count == count for key in keys[request].values()}
-        for key, found in history_rows(session.connection, sorted(wanted), count).items():
-            rows[count, key] = found
+        wanted_keys = {key for request in requests if request.count == count for key in keys[request].values()}
+        for key, history in history_rows(session.connection, sorted(wanted_keys), count).items():
+            rows[count, key] = history
     return _nodes(session, keys, rows)
 
 
@@ -90,12 +90,16 @@ def _resources(session: Session, requests: set[HistoryLookup]) -> dict[HistoryLo
     """The models each lookup means, as resource keys by unique id."""
     names = {request: _model_ids(session, request) for request in requests}
     by_environment: dict[int, set[str]] = {}
-    for request, wanted in names.items():
-        by_environment.setdefault(request.environment_id, set()).update(wanted)
-    keys = {place: resource_keys(session.connection, place, wanted) for place, wanted in by_environment.items()}
+    for request, lookup_names in names.items():
+        by_environment.setdefault(request.environment_id, set()).update(lookup_names)
+    keys = {
+        place: resource_keys(session.connection, place, place_names) for place, place_names in by_environment.items()
+    }
     return {
-        request: {name: keys[request.environment_id][name] for name in wanted if name in keys[request.environment_id]}
-        for request, wanted in names.items()
+        request: {
+            name: keys[request.environment_id][name] for name in lookup_names if name in keys[request.environment_id]
+        }
+        for request, lookup_names in names.items()
     }
 
 
@@ -113,13 +117,13 @@ def _model_ids(session: Session, request: HistoryLookup) -> list[str]:
 def _nodes(
     session: Session, keys: dict[HistoryLookup, dict[str, int]], rows: dict[tuple[int, int], list[AnyRow]]
 ) -> dict[HistoryLookup, list[RunNode]]:
-    known = run_rows(session, {row.run_id for found in rows.values() for row in found})
+    known = run_rows(session, {row.run_id for rows_of_key in rows.values() for row in rows_of_key})
     batch = RunBatch(session)
     answers: dict[HistoryLookup, list[RunNode]] = {}
     for request, resources in keys.items():
-        found = [(name, row) for name, key in resources.items() for row in rows.get((request.count, key), ())]
-        found.sort(key=lambda item: (item[1].generated_at, item[1].run_id), reverse=True)
-        answers[request] = [_node(batch, known[row.run_id], name, row) for name, row in found[: request.count]]
+        pairs = [(name, row) for name, key in resources.items() for row in rows.get((request.count, key), ())]
+        pairs.sort(key=lambda item: (item[1].generated_at, item[1].run_id), reverse=True)
+        answers[request] = [_node(batch, known[row.run_id], name, row) for name, row in pairs[: request.count]]
     return answers
 
 
@@ -129,7 +133,7 @@ def _node(batch: RunBatch, run: AnyRow, name: str, row: AnyRow) -> RunNode:
 
 def run_rows(session: Session, run_ids: Iterable[int]) -> dict[int, AnyRow]:
     """Runs by id."""
-    found: list[AnyRow] = []
+    rows: list[AnyRow] = []
     for part in chunks(run_ids):
-        found += session.connection.execute(select(runs).where(runs.c.id.in_(part))).all()
-    return {row.id: row for row in found}
+        rows += session.connection.execute(select(runs).where(runs.c.id.in_(part))).all()
+    return {row.id: row for row in rows}

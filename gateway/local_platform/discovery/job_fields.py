@@ -188,14 +188,14 @@ SOURCE_NODE: Readers = {
 
 def _metric_filters(node: RunNode) -> list[dict[str, Any]]:
     names = ("field", "operator", "value")
-    found = content.parsed(node.node.filters)
-    return [{name: item.get(name) for name in names} for item in found or () if isinstance(item, dict)]
+    filters = content.parsed(node.node.filters)
+    return [{name: item.get(name) for name in names} for item in filters or () if isinstance(item, dict)]
 
 
 def _strings(name: str) -> Callable[[RunNode], Sequence[str]]:
     def read(node: RunNode) -> Sequence[str]:
-        found = content.parsed(getattr(node.node, name))
-        return [item for item in found if isinstance(item, str)] if isinstance(found, list) else []
+        value = content.parsed(getattr(node.node, name))
+        return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
     return read
 

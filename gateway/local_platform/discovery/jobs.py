@@ -53,9 +53,9 @@ def _in_relation(nodes: Sequence[RunNode], arguments: Arguments) -> Sequence[Run
         "identifier": relation_identifier,
     }
     for name, reader in readers.items():
-        wanted = arguments.get(name)
-        if wanted is not None:
-            nodes = [node for node in nodes if reader(node.node) == wanted]
+        value = arguments.get(name)
+        if value is not None:
+            nodes = [node for node in nodes if reader(node.node) == value]
     return nodes
 
 

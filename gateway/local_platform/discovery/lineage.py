@@ -21,15 +21,15 @@ _WORST_FIRST = ("error", "fail", "warn", "pass", "skipped")
 
 
 def lineage(
-    session: Session, state: EnvironmentState, view: type[StateNode], wanted: Mapping[str, Any]
+    session: Session, state: EnvironmentState, view: type[StateNode], filter: Mapping[str, Any]
 ) -> Sequence[StateNode]:
     """The nodes that the filter asks for, by unique id. Raises for a selector that is not understood."""
-    nodes: Sequence[StateNode] = everything(session, state, kinds_of(wanted.get("types")), view)
-    nodes = filtered(nodes, {name: wanted.get(name) for name in ("tags", "uniqueIds", "columnNames")})
-    if wanted.get("select") is None and wanted.get("exclude") is None:
+    nodes: Sequence[StateNode] = everything(session, state, kinds_of(filter.get("types")), view)
+    nodes = filtered(nodes, {name: filter.get(name) for name in ("tags", "uniqueIds", "columnNames")})
+    if filter.get("select") is None and filter.get("exclude") is None:
         return nodes
     universe = everything(session, state, kinds_of(None), view)
-    chosen = select_nodes(universe, wanted.get("select"), wanted.get("exclude"))
+    chosen = select_nodes(universe, filter.get("select"), filter.get("exclude"))
     return [node for node in nodes if node.unique_id in chosen]
 
 
@@ -49,8 +49,8 @@ def _public_parent_ids(node: StateNode) -> list[str]:
 
 
 def _worst_test_status(node: StateNode) -> str | None:
-    found = test_statuses(node)
-    return next((status for status in _WORST_FIRST if status in found), None)
+    statuses = test_statuses(node)
+    return next((status for status in _WORST_FIRST if status in statuses), None)
 
 
 LINEAGE_FIELDS: Readers = {

@@ -11,9 +11,9 @@ from gateway.local_platform.discovery.node_fields import by_content
 
 
 def _arguments(node: Node) -> list[dict[str, Any]]:
-    found = parsed(node.arguments)
+    arguments = parsed(node.arguments)
     names = ("name", "type", "description")
-    return [{name: argument.get(name) for name in names} for argument in found or () if isinstance(argument, dict)]
+    return [{name: argument.get(name) for name in names} for argument in arguments or () if isinstance(argument, dict)]
 
 
 MACRO_FIELDS: Readers = {

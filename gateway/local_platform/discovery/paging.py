@@ -32,9 +32,9 @@ def rows_after(rows: Sequence[Item], after: str | None, key: Callable[[Item], st
     """The index of the first row behind the cursor. Raises when the cursor is not one of this list."""
     if not after:
         return 0
-    wanted = _cursor_id(after)
+    cursor_id = _cursor_id(after)
     for index, row in enumerate(rows):
-        if key(row) == wanted:
+        if key(row) == cursor_id:
             return index + 1
     raise _bad_input("Argument 'after' names no row of this list: start again without it.")
 

@@ -84,16 +84,16 @@ class RunNodes:
     @cached_property
     def compiled(self) -> Mapping[str, str]:
         """Code that the run compiled without executing it, by unique id."""
-        found = {name: row.compiled_id for name, row in self._facts(compilations).items()}
-        bodies = text_bodies(self.session.connection, found.values())
-        return {name: bodies[key] for name, key in found.items()}
+        compiled_ids = {name: row.compiled_id for name, row in self._facts(compilations).items()}
+        bodies = text_bodies(self.session.connection, compiled_ids.values())
+        return {name: bodies[key] for name, key in compiled_ids.items()}
 
     @cached_property
     def catalog(self) -> Mapping[str, Mapping[str, Any]]:
         """The catalog entries the run wrote, by unique id."""
-        found = {name: row.content_id for name, row in self._facts(catalog_tables).items()}
-        bodies = text_bodies(self.session.connection, found.values())
-        return {name: decode_table(bodies[key]) for name, key in found.items()}
+        content_ids = {name: row.content_id for name, row in self._facts(catalog_tables).items()}
+        bodies = text_bodies(self.session.connection, content_ids.values())
+        return {name: decode_table(bodies[key]) for name, key in content_ids.items()}
 
     def nodes(self, kind: str) -> list[RunNode]:
         """The run's nodes of a kind by unique id: those of the manifest, and executed ones that it does not name."""
@@ -103,15 +103,15 @@ class RunNodes:
 
     def pick(self, kind: str, names: Iterable[str]) -> list[RunNode]:
         """The nodes of a kind that bear these ids, in the order of the ids."""
-        wanted = set(names)
-        return [node for node in self.nodes(kind) if node.unique_id in wanted]
+        name_set = set(names)
+        return [node for node in self.nodes(kind) if node.unique_id in name_set]
 
     def alone(self, kind: str, unique_id: str) -> RunNode | None:
         """One node, in a batch of its own: what it takes to know it is not read for the others."""
-        found = next(iter(self.pick(kind, [unique_id])), None)
-        if found is None:
+        node = next(iter(self.pick(kind, [unique_id])), None)
+        if node is None:
             return None
-        parts = {name: getattr(found, name) for name in ("kind", "node_id", "manifest_id", "result")}
+        parts = {name: getattr(node, name) for name in ("kind", "node_id", "manifest_id", "result")}
         return RunBatch(self.session).add(self.run, unique_id, **parts)
 
     def _load(self, kind: str) -> list[RunNode]:
@@ -142,8 +142,8 @@ def listing_of(session: Session, run: AnyRow) -> RunNodes:
     key = ("listing", run.id)
     if key not in session.prepared:
         session.prepared[key] = RunNodes(session, run)
-    found: RunNodes = session.prepared[key]
-    return found
+    nodes: RunNodes = session.prepared[key]
+    return nodes
 
 
 def find_run(session: Session, job_id: int, run_id: int | None) -> AnyRow | None:

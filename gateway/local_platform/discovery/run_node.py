@@ -36,8 +36,8 @@ class RunNode:
     @property
     def node(self) -> Node:
         """The manifest's content in this run; only the id and name where no manifest tells more."""
-        found = self.batch.contents.get(self.node_id or 0)
-        return found or Node(unique_id=self.unique_id, name=name_of(self.unique_id))
+        details = self.batch.contents.get(self.node_id or 0)
+        return details or Node(unique_id=self.unique_id, name=name_of(self.unique_id))
 
     @property
     def results(self) -> Sequence[AnyRow]:
@@ -77,10 +77,10 @@ class RunBatch:
         """Executions by run and unique id."""
         owners = {node.result.resource_id: node.unique_id for node in self.nodes if node.result}
         runs = {node.run.id for node in self.nodes if node.result}
-        found: dict[tuple[int, str], list[AnyRow]] = {}
+        by_node: dict[tuple[int, str], list[AnyRow]] = {}
         for row in run_result_rows(self.session.connection, runs, owners):
-            found.setdefault((row.run_id, owners[row.resource_id]), []).append(row)
-        return found
+            by_node.setdefault((row.run_id, owners[row.resource_id]), []).append(row)
+        return by_node
 
     @cached_property
     def texts(self) -> Mapping[int, str]:

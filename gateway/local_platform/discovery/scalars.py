@@ -23,10 +23,10 @@ def bind_scalars(schema: GraphQLSchema, big_ints_as_text: bool) -> None:
 
 
 def _scalar(schema: GraphQLSchema, name: str) -> GraphQLScalarType:
-    found = schema.type_map[name]
-    if not isinstance(found, GraphQLScalarType):
+    scalar = schema.type_map[name]
+    if not isinstance(scalar, GraphQLScalarType):
         raise TypeError(f"{name} is no scalar in the schema.")
-    return found
+    return scalar
 
 
 def _read_big_int(value: Any) -> int:

@@ -40,25 +40,25 @@ def selected_fields(info: Info, parent: GraphQLObjectType, selections: Selection
             yield from selected_fields(info, parent, info.fragments[selection.name.value].selection_set)
 
 
-def selected_below(info: Info, found: Found, name: str) -> Iterator[Found]:
+def selected_below(info: Info, selected_field: Found, name: str) -> Iterator[Found]:
     """The fields of one name selected below a field that returns an object."""
-    for parent, node in selected_fields(info, field_type(found), found[1].selection_set):
+    for parent, node in selected_fields(info, field_type(selected_field), selected_field[1].selection_set):
         if node.name.value == name:
             yield parent, node
 
 
-def field_type(found: Found) -> GraphQLObjectType:
+def field_type(selected_field: Found) -> GraphQLObjectType:
     """The object type a selected field returns."""
-    parent, node = found
+    parent, node = selected_field
     named = get_named_type(parent.fields[node.name.value].type)
     if not isinstance(named, GraphQLObjectType):
         raise TypeError(f"{parent.name}.{node.name.value} returns no object type.")
     return named
 
 
-def arguments_of(info: Info, found: Found) -> dict[str, Any]:
+def arguments_of(info: Info, selected_field: Found) -> dict[str, Any]:
     """The coerced arguments of a selected field."""
-    parent, node = found
+    parent, node = selected_field
     return get_argument_values(parent.fields[node.name.value], node, info.variable_values)
 
 

@@ -49,36 +49,36 @@ def _intersection(nodes: Sequence[StateNode], part: str) -> set[str]:
 
 
 def _term(nodes: Sequence[StateNode], term: str) -> set[str]:
-    found = _TERM.fullmatch(term)
-    if found is None:
+    term_match = _TERM.fullmatch(term)
+    if term_match is None:
         raise _not_understood(term)
-    method, separator, value = found["core"].partition(":")
+    method, separator, value = term_match["core"].partition(":")
     name, argument = (method, value) if separator else ("path" if "/" in method else "fqn", method)
     matches = _matcher(name)
     chosen = {node.unique_id for node in nodes if matches(node, argument)}
     graph = nodes[0].graph if nodes else Graph()
-    return _widened(graph, chosen, found)
+    return _widened(graph, chosen, term_match)
 
 
 def _widened(graph: Graph, chosen: set[str], term: re.Match[str]) -> set[str]:
-    found = set(chosen)
+    selected = set(chosen)
     if term["at"]:
-        found |= _walk(graph.children, found, None)
-        return found | _walk(graph.parents, found, None)
+        selected |= _walk(graph.children, selected, None)
+        return selected | _walk(graph.parents, selected, None)
     if term["up"] is not None:
-        found |= _walk(graph.parents, chosen, int(term["up"]) if term["up"] else None)
+        selected |= _walk(graph.parents, chosen, int(term["up"]) if term["up"] else None)
     if term["down"] is not None:
-        found |= _walk(graph.children, chosen, int(term["down"]) if term["down"] else None)
-    return found
+        selected |= _walk(graph.children, chosen, int(term["down"]) if term["down"] else None)
+    return selected
 
 
 def _walk(edges: Mapping[str, Iterable[str]], start: set[str], steps: int | None) -> set[str]:
-    found, edge = set(start), set(start)
+    reached, edge = set(start), set(start)
     while edge and (steps is None or steps > 0):
-        edge = {name for node in edge for name in edges.get(node, ())} - found
-        found |= edge
+        edge = {name for node in edge for name in edges.get(node, ())} - reached
+        reached |= edge
         steps = None if steps is None else steps - 1
-    return found
+    return reached
 
 
 def _matcher(method: str) -> Matcher:
@@ -90,8 +90,8 @@ def _matcher(method: str) -> Matcher:
 
 
 def _config(node: StateNode) -> Mapping[str, object]:
-    found = content.parsed(node.node.config)
-    return found if isinstance(found, dict) else {}
+    config = content.parsed(node.node.config)
+    return config if isinstance(config, dict) else {}
 
 
 def _text(value: object) -> str:
@@ -99,14 +99,14 @@ def _text(value: object) -> str:
 
 
 def _by_name(node: StateNode, value: str) -> bool:
-    parts, wanted = node.node.fqn or [], value.split(".")
+    parts, pattern = node.node.fqn or [], value.split(".")
     if fnmatchcase(node.node.name or "", value) or fnmatchcase(node.unique_id.partition(".")[2], value):
         return True
-    return any(_fits(parts[start : start + len(wanted)], wanted) for start in (0, 1))
+    return any(_fits(parts[start : start + len(pattern)], pattern) for start in (0, 1))
 
 
-def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
-    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    return len(parts) == len(pattern) and all(map(fnmatchcase, parts, pattern))
 
 
 def _by_path(node: StateNode, value: str) -> bool:
@@ -124,8 +124,8 @@ def _by_source(node: StateNode, value: str) -> bool:
     if node.kind != "source":
         return False
     full = (node.node.package_name or "", node.node.source_name or "", node.node.name or "")
-    wanted = value.split(".")
-    return any(_fits(full[start : start + len(wanted)], wanted) for start in (0, 1))
+    pattern = value.split(".")
+    return any(_fits(full[start : start + len(pattern)], pattern) for start in (0, 1))
 
 
 _METHODS: Mapping[str, Matcher] = {

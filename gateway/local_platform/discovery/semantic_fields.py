@@ -14,13 +14,13 @@ from gateway.local_platform.discovery.node_fields import by_content
 
 
 def _object(raw: msgspec.Raw) -> dict[str, Any] | None:
-    found = parsed(raw)
-    return found if isinstance(found, dict) else None
+    value = parsed(raw)
+    return value if isinstance(value, dict) else None
 
 
 def _objects(raw: msgspec.Raw) -> list[dict[str, Any]]:
-    found = parsed(raw)
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    value = parsed(raw)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _formula(node: Node) -> str | None:
@@ -69,13 +69,13 @@ def _export_config(config: Any) -> dict[str, Any] | None:
 
 
 def _query_params(node: Node) -> dict[str, Any]:
-    found = _object(node.query_params) or {}
+    params = _object(node.query_params) or {}
     return {
-        "groupBy": found.get("group_by") or [],
-        "metrics": found.get("metrics") or [],
-        "limit": found.get("limit"),
-        "orderBy": found.get("order_by"),
-        "where": _where(found.get("where")),
+        "groupBy": params.get("group_by") or [],
+        "metrics": params.get("metrics") or [],
+        "limit": params.get("limit"),
+        "orderBy": params.get("order_by"),
+        "where": _where(params.get("where")),
     }
 
 

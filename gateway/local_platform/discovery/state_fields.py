@@ -41,8 +41,8 @@ def _packages(node: StateNode) -> list[str]:
     session, key = node.batch.session, ("packages", node.batch.state.row.id)
     if key not in session.prepared:
         session.prepared[key] = package_names(everything(session, node.batch.state, ("model",), node.batch.view))
-    found: list[str] = session.prepared[key]
-    return found
+    names: list[str] = session.prepared[key]
+    return names
 
 
 def _versions(node: StateNode) -> list[dict[str, Any]]:
@@ -59,11 +59,11 @@ def _versions(node: StateNode) -> list[dict[str, Any]]:
 def _versioned(node: StateNode) -> dict[tuple[str | None, str | None], list[StateNode]]:
     session, key = node.batch.session, ("versions", node.batch.state.row.id)
     if key not in session.prepared:
-        found: dict[tuple[str | None, str | None], list[StateNode]] = {}
+        by_source: dict[tuple[str | None, str | None], list[StateNode]] = {}
         for other in everything(session, node.batch.state, ("model",), node.batch.view):
             if other.node.version is not None:
-                found.setdefault((other.node.package_name, other.node.name), []).append(other)
-        session.prepared[key] = found
+                by_source.setdefault((other.node.package_name, other.node.name), []).append(other)
+        session.prepared[key] = by_source
     prepared: dict[tuple[str | None, str | None], list[StateNode]] = session.prepared[key]
     return prepared
 

@@ -46,19 +46,21 @@ def _is(reader: Callable[[Any], Any], value: Any) -> Criterion:
 
 
 def _among(reader: Callable[[Any], Any], values: Iterable[Any]) -> Criterion:
-    wanted = set(values)
-    return lambda node: reader(node) in wanted
+    value_set = set(values)
+    return lambda node: reader(node) in value_set
 
 
 def _any_tag(values: Iterable[str]) -> Criterion:
-    wanted = set(values)
-    return lambda node: not wanted.isdisjoint(tags_of(node.node))
+    value_set = set(values)
+    return lambda node: not value_set.isdisjoint(tags_of(node.node))
 
 
 def _any_column(names: Iterable[str]) -> Criterion:
     """A column of the catalog, or a documented one where there is no catalog; in any case of letters."""
-    wanted = {name.lower() for name in names}
-    return lambda node: any(str(column["name"]).lower() in wanted for column in columns_of(table_of(node), node.node))
+    lower_names = {name.lower() for name in names}
+    return lambda node: any(
+        str(column["name"]).lower() in lower_names for column in columns_of(table_of(node), node.node)
+    )
 
 
 _CRITERIA: Mapping[str, Callable[[Any], Criterion]] = {
@@ -92,9 +94,9 @@ def everything(
     return StateBatch(session, state, session.members(state, *kinds), view).nodes
 
 
-def filtered(nodes: Sequence[StateNode], wanted: Mapping[str, Any] | None) -> Sequence[StateNode]:
+def filtered(nodes: Sequence[StateNode], filter: Mapping[str, Any] | None) -> Sequence[StateNode]:
     """The nodes that meet every criterion of a filter input. Several tags mean any of them."""
-    for name, value in (wanted or {}).items():
+    for name, value in (filter or {}).items():
         if value is not None:
             criterion = _CRITERIA[name](value)
             nodes = [node for node in nodes if criterion(node)]
@@ -116,10 +118,10 @@ def _members_in_order(
     session: Session, state: EnvironmentState, kinds: Sequence[str], view: type[StateNode], arguments: Arguments
 ) -> Sequence[AnyRow]:
     """The rows of the whole list: as they are known, where it is neither filtered nor sorted."""
-    wanted, sort = arguments.get("filter"), arguments.get("sort")
-    if not wanted and sort is None:
+    filter, sort = arguments.get("filter"), arguments.get("sort")
+    if not filter and sort is None:
         return session.members(state, *kinds)
-    nodes = _sorted(filtered(everything(session, state, kinds, view), wanted), sort)
+    nodes = _sorted(filtered(everything(session, state, kinds, view), filter), sort)
     return [node.member for node in nodes]
 
 

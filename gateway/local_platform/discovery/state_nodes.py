@@ -66,8 +66,8 @@ class StateBatch:
         return {key: bodies[code] for key, code in keys.items() if code is not None}
 
     def _code_key(self, node: StateNode) -> int | None:
-        found = (result.compiled_id for result in (node.success, node.last) if result is not None)
-        return next((key for key in found if key is not None), None)
+        compiled_ids = (result.compiled_id for result in (node.success, node.last) if result is not None)
+        return next((key for key in compiled_ids if key is not None), None)
 
     @cached_property
     def freshness(self) -> Mapping[int, AnyRow]:
@@ -105,12 +105,12 @@ class StateBatch:
         """Other nodes of the state by the node they belong to; `key` names the relation and is computed once."""
         if key not in self._relatives:
             names = {node.unique_id: list(names_of(node)) for node in self.nodes}
-            wanted = {name for group in names.values() for name in group}
-            members = [row for row in self.session.members(self.state, *kinds) if row.unique_id in wanted]
+            name_set = {name for group in names.values() for name in group}
+            members = [row for row in self.session.members(self.state, *kinds) if row.unique_id in name_set]
             batch = StateBatch(self.session, self.state, members, self.view)
-            found = {node.unique_id: node for node in batch.nodes}
+            by_name = {node.unique_id: node for node in batch.nodes}
             self._relatives[key] = {
-                owner: [found[name] for name in group if name in found] for owner, group in names.items()
+                owner: [by_name[name] for name in group if name in by_name] for owner, group in names.items()
             }
         return self._relatives[key]
 
@@ -127,20 +127,20 @@ class StateNode:
     @property
     def unique_id(self) -> str:
         """dbt's unique id."""
-        found: str = self.member.unique_id
-        return found
+        unique_id: str = self.member.unique_id
+        return unique_id
 
     @property
     def kind(self) -> str:
         """dbt's resource type."""
-        found: str = self.member.kind
-        return found
+        kind: str = self.member.kind
+        return kind
 
     @property
     def node_id(self) -> int:
         """The content shown; here that of the newest manifest."""
-        found: int = self.member.manifest_node_id
-        return found
+        node_id: int = self.member.manifest_node_id
+        return node_id
 
     @property
     def node(self) -> Node:
@@ -204,5 +204,5 @@ class AppliedNode(StateNode):
     @property
     def node_id(self) -> int:
         """The content this node was last built from."""
-        found: int = self.member.success_node_id or self.member.manifest_node_id
-        return found
+        node_id: int = self.member.success_node_id or self.member.manifest_node_id
+        return node_id

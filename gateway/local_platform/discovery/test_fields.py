@@ -27,16 +27,16 @@ def last_known_result(node: Any) -> str | None:
 
 def test_metadata(node: Node) -> dict[str, Any]:
     """Name, namespace and arguments of a generic test; nulls for other tests."""
-    found = content.parsed(node.test_metadata) or {}
-    return {**{name: found.get(name) for name in ("name", "namespace", "kwargs")}, "columnName": column_name(node)}
+    metadata = content.parsed(node.test_metadata) or {}
+    return {**{name: metadata.get(name) for name in ("name", "namespace", "kwargs")}, "columnName": column_name(node)}
 
 
 def column_name(node: Node) -> str | None:
     """The column a test is about."""
     if node.column_name is not None:
         return node.column_name
-    found = (content.parsed(node.test_metadata) or {}).get("kwargs") or {}
-    name = found.get("column_name")
+    kwargs = (content.parsed(node.test_metadata) or {}).get("kwargs") or {}
+    name = kwargs.get("column_name")
     return name if isinstance(name, str) else None
 
 
@@ -54,13 +54,13 @@ def _rows(fixture: Any) -> int | None:
 
 
 def _given(node: Node) -> list[Any]:
-    found = content.parsed(node.given)
-    return found if isinstance(found, list) else []
+    value = content.parsed(node.given)
+    return value if isinstance(value, list) else []
 
 
 def _given_rows(node: Node) -> int | None:
-    given = _given(node)
-    return sum(_rows(fixture) or 0 for fixture in given) if given else None
+    fixtures = _given(node)
+    return sum(_rows(fixture) or 0 for fixture in fixtures) if fixtures else None
 
 
 TEST_FIELDS: Readers = {

@@ -56,13 +56,13 @@ class Faults:
 
 def parse_faults(text: str) -> Faults:
     """Reads `latency=0.2, rate-limited`. Raises ValueError that names what is wrong and what there is."""
-    found: Switches = {}
+    switches: Switches = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, separator, value = part.partition("=")
         if name not in SWITCHES:
             raise ValueError(f"There is no fault {name!r}; there are: {', '.join(SWITCHES)}.")
-        found[name] = _number(name, value) if separator else (SWITCHES[name][1] or 0.0)
-    return Faults(found)
+        switches[name] = _number(name, value) if separator else (SWITCHES[name][1] or 0.0)
+    return Faults(switches)
 
 
 def _number(name: str, value: str) -> float:
