@@ -72,7 +72,7 @@ ONE_THING = {
         *{"Resource", "ResourceFilter", "OtherResource", "Seed", "Snapshot", "Exposure", "Column"},
         *{"LineageLink", "LineageResource", "ModelLineage"},
         *{"Timeline", "TimelineBar", "ObservedChain", "IdleTime", "Blocker", "WeightedSeconds", "WhatIf"},
-        *{"OftenCritical", "RunMatrix", "RunMatrixRow"},
+        *{"OftenCritical", "RunMatrix", "RunMatrixRow", "Flaky", "Incident"},
         *{"NodeDifference", "RunComparison", "WastedBuild", "WastedBuilds", "ReuseReport", "CostEstimate"},
         *{"Concurrency", "ConcurrencyBucket", "JobConcurrency", "DeadlineReport"},
     },

@@ -83,6 +83,11 @@ def models_gone(connection: Connection, environment_ids: Sequence[int]) -> dict[
     return {one: tuple(names) for one, names in found.items()}
 
 
+def newest_manifests(connection: Connection, environment_ids: Sequence[int]) -> list[int]:
+    """The manifest of the applied state of each environment that has one."""
+    return list(connection.scalars(select(_defining(environment_ids).c.manifest_id)))
+
+
 def _defining(environment_ids: Sequence[int]) -> CTE:
     """The newest manifest of each environment that has executed anything: `environment_id` and `manifest_id`."""
     place = func.row_number().over(partition_by=invocations.c.environment_id, order_by=NEWEST_DEPLOYING)

@@ -67,7 +67,7 @@ class SeriesReader:
     def of_models(self, resource_ids: Sequence[int]) -> dict[SeriesKey, list[SeriesRun]]:
         """Of each of these models the newest 100 results that stand for their runs, by job, CI apart: those of them
         that succeeded and count for ordinary averages, oldest first."""
-        rows = list(self._newest(resource_ids))
+        rows = list(newest_results(self._connection, resource_ids))
         self._outcomes.learn({row[3] for row in rows})
         self._outcomes.learn_nodes((row[3], row[6]) for row in rows)
         found: dict[tuple[int, int], list[SeriesRun]] = {}
@@ -108,20 +108,22 @@ class SeriesReader:
                 found.update([row.run_id] if variant else ())
         return found
 
-    def _newest(self, resource_ids: Sequence[int]) -> Iterator[Sequence[Any]]:
-        """The newest results of each, by one statement on PostgreSQL; SQLite answers many small ones in less time."""
-        if self._connection.dialect.name == "postgresql":
-            keys = (
-                func.unnest(literal(list(resource_ids), ARRAY(BigInteger)))
-                .table_valued("id")
-                .render_derived(name="keys")
-            )
-            newest = _newest_of(keys.c.id).lateral("newest")
-            yield from self._connection.execute(select(newest).select_from(keys).join(newest, true()))
-            return
-        query = _newest_of(bindparam("resource"))
-        for resource_id in resource_ids:
-            yield from self._connection.execute(query, {"resource": resource_id}).all()
+
+def newest_results(
+    connection: Connection, resource_ids: Sequence[int], more: Sequence[str] = ()
+) -> Iterator[Sequence[Any]]:
+    """The newest 100 results of each resource that stand for their runs, newest first: resource, time, run, command,
+    status, seconds, node, and the columns in `more`. One statement on PostgreSQL; SQLite answers many small ones in
+    less time."""
+    if connection.dialect.name == "postgresql":
+        keys = func.unnest(literal(list(resource_ids), ARRAY(BigInteger))).table_valued("id")
+        keys = keys.render_derived(name="keys")
+        newest = _newest_of(keys.c.id, more).lateral("newest")
+        yield from connection.execute(select(newest).select_from(keys).join(newest, true()))
+        return
+    query = _newest_of(bindparam("resource"), more)
+    for resource_id in resource_ids:
+        yield from connection.execute(query, {"resource": resource_id}).all()
 
 
 def environments_of(connection: Connection, keys: Sequence[SeriesKey]) -> dict[SeriesKey, int]:
@@ -168,10 +170,10 @@ def _began(connection: Connection, resource_id: int, run_ids: Sequence[int]) -> 
         yield run_id, min((at - at % _MILLISECOND for at in told if at is not None), default=None)
 
 
-def _newest_of(resource: ColumnElement[int]) -> Select[Any]:
+def _newest_of(resource: ColumnElement[int], more: Sequence[str]) -> Select[Any]:
     names = ("resource_id", "generated_at", "run_id", "invocation_id", "status", "execution_time", "node_id")
     return (
-        select(*(results.c[name] for name in names))
+        select(*(results.c[name] for name in (*names, *more)))
         .where(results.c.resource_id == resource, results.c.final, results.c.status.is_not(None))
         .order_by(results.c.generated_at.desc(), results.c.run_id.desc())
         .limit(MOST_RUNS)

@@ -16,6 +16,7 @@ from gateway.archive.reader import ArchiveReader
 from gateway.archive.times import from_micros
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import GatewayError
+from gateway.hierarchy.attempts import NodeAttempts
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.job import Run
@@ -24,6 +25,7 @@ from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
 from gateway.hierarchy.run_times import RunTimesKey, TimedRuns
 from gateway.hierarchy.runtime_series import RuntimeChanges
+from gateway.history.attempt_reading import read_failed_nodes
 from gateway.history.change_reading import read_changes
 from gateway.history.execution_reading import read_executions
 from gateway.history.graph_reading import read_graphs
@@ -177,6 +179,10 @@ class ArchiveHistory:
             return  # the question itself meets the same
         for one in missing:
             self._begins.put(one, (now, from_micros(begins[one]) if one in begins else None))
+
+    async def failed_nodes(self, environment_ids: Sequence[int]) -> dict[int, tuple[NodeAttempts, ...] | GatewayError]:
+        """Six statements for an environment; on SQLite one more for each resource that failed."""
+        return await self._read(environment_ids, partial(read_failed_nodes, environment_ids=environment_ids))
 
     async def runtime_changes(self, environment_ids: Sequence[int]) -> dict[int, RuntimeChanges | GatewayError]:
         """Two statements for five hundred environments."""

@@ -187,6 +187,9 @@ class HistoryBesideDbt:
     async def run_times(self, keys: Sequence[RunTimesKey]) -> None:
         """None: as for executions."""
 
+    async def failed_nodes(self, environment_ids: Sequence[int]) -> None:
+        """None: as for executions."""
+
     async def runtime_changes(self, environment_ids: Sequence[int]) -> None:
         """None: the archive looks at the runs it has artifacts of, and dbt knows more of them."""
 

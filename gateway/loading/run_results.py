@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import GatewayError
+from gateway.hierarchy.attempts import NodeAttempts
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.job import Run, newest_first
 from gateway.hierarchy.model import ModelRun
@@ -58,6 +59,10 @@ class RunResultLoaders:
         self._looked_back = 0
         self._models = models
         self._departures = departures
+
+    @cached_property
+    def _failed_nodes(self) -> Batched[int, tuple[NodeAttempts, ...]]:
+        return Batched(self._figures.failed_nodes, self._departures)
 
     @cached_property
     def _changes(self) -> Batched[int, RuntimeChanges]:
@@ -204,6 +209,10 @@ class RunResultLoaders:
         """The unique ids of models that runs of an environment had, and that it may no longer hold: of all runs in an
         archive, without those that it holds; through dbt's API of the newest 20 completed ones."""
         return await self._seen.load(environment_id)
+
+    async def failed_nodes(self, environment_id: int) -> tuple[NodeAttempts, ...] | None:
+        """The attempts of the resources of an environment that failed at some time; None without an archive."""
+        return await self._failed_nodes.load(environment_id) if self._figures.count_models else None
 
     async def runtime_changes(self, environment_id: int) -> RuntimeChanges | None:
         """The lasting changes of runtimes that the archive has seen in an environment; None without one."""

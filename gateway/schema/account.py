@@ -11,12 +11,10 @@ from gateway.hierarchy import project as project_facts
 from gateway.hierarchy import run_analysis as run_analysis_facts
 from gateway.hierarchy import source as source_facts
 from gateway.hierarchy.ranking import Ranked
-from gateway.hierarchy.runtime_series import Certainty
 from gateway.queries import concurrency, jobs, models, rankings, sources, wasted_builds
 from gateway.queries.account_seconds import weighted_seconds_of_account
 from gateway.queries.projects import select_projects
 from gateway.queries.rankings import RankingArguments, ShownModel
-from gateway.queries.regressions import ChangesAsked
 from gateway.schema.account_analysis import (
     BucketMinutes,
     Concurrency,
@@ -29,6 +27,7 @@ from gateway.schema.account_analysis import (
     stretch_of,
     window_of,
 )
+from gateway.schema.account_history import AccountHistory
 from gateway.schema.arguments import (
     IncludeFullRefresh,
     JobsFilter,
@@ -43,7 +42,6 @@ from gateway.schema.arguments import (
     variants_left_out,
 )
 from gateway.schema.connections import (
-    CHANGES_PAGE,
     DEFAULT_PAGE,
     PROJECTS_PAGE,
     RUNS_PAGE,
@@ -51,7 +49,6 @@ from gateway.schema.connections import (
     Before,
     Connection,
     First,
-    FirstChanged,
     FirstProjects,
     FirstRuns,
     Last,
@@ -81,11 +78,9 @@ from gateway.schema.orders import (
 from gateway.schema.paging import Page, cut, cut_in_order
 from gateway.schema.project import Project
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
-from gateway.schema.regressions import ChangedSince, ChangePointConnection, ChangesPage, changes_page, since_wanted
 from gateway.schema.run import Run
 from gateway.schema.run_analysis import FirstGroups, GroupedBy, WeightedSeconds
 from gateway.schema.runs import page_of_runs
-from gateway.schema.runtime_series import LeastCertainty
 from gateway.schema.source import Source
 
 Parent = strawberry.Parent[project_facts.Account]
@@ -94,7 +89,7 @@ Parent = strawberry.Parent[project_facts.Account]
 @strawberry.federation.type(
     keys=["id"], description="A dbt account, seen through one deployment environment of each of its projects."
 )
-class Account:
+class Account(AccountHistory):
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
         return isinstance(value, project_facts.Account)
@@ -305,51 +300,6 @@ class Account:
         stretch = stretch_of(bucket_minutes)
         window = window_of(since, until)
         return await concurrency.concurrency_of(field_context(info), parent.projects, window, stretch)
-
-    @strawberry.field(
-        description="Models and jobs that got slower for good, those that cost most seconds a day first. An archive "
-        "keeps what it has seen; without one the histories of each project's slowest 100 models, and of 25 jobs, are "
-        "looked at, as `basis` says. A filter on models leaves jobs out.",
-        graphql_type=ChangePointConnection | None,
-        directives=[NON_NULL, *dear(20), *paged(CHANGES_PAGE)],
-    )
-    async def regressions(
-        self,
-        parent: Parent,
-        info: Info,
-        since: ChangedSince = strawberry.UNSET,
-        filter: ModelsFilter = strawberry.UNSET,
-        certainty: LeastCertainty = Certainty.CONFIRMED,
-        first: FirstChanged = strawberry.UNSET,
-        after: After = strawberry.UNSET,
-        last: Last = strawberry.UNSET,
-        before: Before = strawberry.UNSET,
-    ) -> ChangesPage:
-        page = page_arguments(first, after, last, before, default=CHANGES_PAGE)
-        asked = ChangesAsked(True, since_wanted(since), certainty, model_filter(filter))
-        return await changes_page(field_context(info), parent.projects, asked, page)
-
-    @strawberry.field(
-        description="Models and jobs that got faster for good, those that save most seconds a day first; as "
-        "`regressions`.",
-        graphql_type=ChangePointConnection | None,
-        directives=[NON_NULL, *dear(20), *paged(CHANGES_PAGE)],
-    )
-    async def improvements(
-        self,
-        parent: Parent,
-        info: Info,
-        since: ChangedSince = strawberry.UNSET,
-        filter: ModelsFilter = strawberry.UNSET,
-        certainty: LeastCertainty = Certainty.CONFIRMED,
-        first: FirstChanged = strawberry.UNSET,
-        after: After = strawberry.UNSET,
-        last: Last = strawberry.UNSET,
-        before: Before = strawberry.UNSET,
-    ) -> ChangesPage:
-        page = page_arguments(first, after, last, before, default=CHANGES_PAGE)
-        asked = ChangesAsked(False, since_wanted(since), certainty, model_filter(filter))
-        return await changes_page(field_context(info), parent.projects, asked, page)
 
     @strawberry.field(
         description="Where the busy time of all runs went that started in a window of time, with an estimate of its "

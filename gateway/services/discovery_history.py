@@ -184,6 +184,9 @@ class DiscoveryHistory:
     async def models_gone(self, environment_ids: Sequence[int]) -> None:
         """None: an environment lists the models that it holds, and a history is that of one model."""
 
+    async def failed_nodes(self, environment_ids: Sequence[int]) -> None:
+        """None: the results of each run would have to be read."""
+
     async def runtime_changes(self, environment_ids: Sequence[int]) -> None:
         """None: as for means."""
 

@@ -12,6 +12,7 @@ from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import Validity, for_seconds
 from gateway.errors import GatewayError
+from gateway.hierarchy.attempts import NodeAttempts
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import HistoryScope
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
@@ -74,6 +75,10 @@ class RunFigures:
         self._run_times: FactsCache[RunTimesKey, Stamped[TimedRuns]] = FactsCache(tiers, timed)
         self.count_models = history.counts_models
         self.may_tell_means = history.may_hold
+        failed: Kind[int, tuple[NodeAttempts, ...]] = Kind(
+            "failed nodes", lambda nodes: 100 + sum(300 + 200 * len(one.attempts) for one in nodes), lambda one: one
+        )
+        self._failed: Revisioned[tuple[NodeAttempts, ...]] = Revisioned(environments, self._read_failed, tiers, failed)
         changes: Kind[int, RuntimeChanges] = Kind(
             "runtime changes", lambda found: 300 + 700 * len(found.changes), lambda one: one
         )
@@ -161,6 +166,14 @@ class RunFigures:
         }
         answers |= {key: fact if isinstance(fact, GatewayError) else fact.value for key, fact in facts.items()}
         return answers
+
+    async def failed_nodes(self, environment_ids: Sequence[int]) -> dict[int, tuple[NodeAttempts, ...] | GatewayError]:
+        """See RunHistory."""
+        current_usage().history_sources.add("ARCHIVE")
+        return await self._failed.get(environment_ids)
+
+    async def _read_failed(self, environment_ids: list[int]) -> Mapping[int, tuple[NodeAttempts, ...] | GatewayError]:
+        return await self._history.failed_nodes(environment_ids) or {}
 
     async def runtime_changes(self, environment_ids: Sequence[int]) -> dict[int, RuntimeChanges | GatewayError]:
         """See RunHistory."""

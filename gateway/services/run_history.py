@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from gateway.errors import GatewayError
+from gateway.hierarchy.attempts import NodeAttempts
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.job import Run
@@ -168,6 +169,12 @@ class RunHistory(Protocol):
 
     async def run_times(self, keys: Sequence[RunTimesKey]) -> Mapping[RunTimesKey, TimedRuns | GatewayError] | None:
         """When the runs of each environment were created, started and ended; None where the Admin API tells it."""
+
+    async def failed_nodes(
+        self, environment_ids: Sequence[int]
+    ) -> Mapping[int, tuple[NodeAttempts, ...] | GatewayError] | None:
+        """The newest 100 attempts of each resource of an environment that failed at some time, by unique id; None where
+        the results of each run would have to be read for it."""
 
     async def runtime_changes(
         self, environment_ids: Sequence[int]

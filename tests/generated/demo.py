@@ -21,7 +21,7 @@ def read_schema() -> GraphQLSchema:
 # Fields with tests of their own, against computations of their own: the oracle of the hierarchy does not know them.
 COMPUTED_ELSEWHERE = {
     "Query": {"resource"},
-    "Account": {"concurrency", "improvements", "regressions", "wastedBuilds", "weightedSeconds"},
+    "Account": {"concurrency", "flaky", "improvements", "incidents", "regressions", "wastedBuilds", "weightedSeconds"},
     "Project": {"removedModels", "resources"},
     "Source": {"columns"},
     "Model": {"changePoints", "columns", "lineage", "runtimeSeries"},

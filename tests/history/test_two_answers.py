@@ -27,7 +27,7 @@ OF_HISTORY = {"ModelHistories", "RunModels", "RunOutline", "InvocationArguments"
 
 OF_THE_ARCHIVE_ALONE = {
     "ModelRun": ("step", "rowsAffected"),
-    "Account": ("concurrency", "improvements", "regressions", "wastedBuilds", "weightedSeconds"),
+    "Account": ("concurrency", "flaky", "improvements", "incidents", "regressions", "wastedBuilds", "weightedSeconds"),
     "Project": ("removedModels",),
     "Job": ("oftenCritical", "whatIf"),
     "Run": (
@@ -39,7 +39,7 @@ OF_THE_ARCHIVE_ALONE = {
 }
 """What Discovery does not know, or not all of; tests/schema compares what it knows (test_node_results, test_failures,
 test_recovery, test_run_analysis), and so do tests/history/test_removed_models,
-test_account_seconds, test_concurrency, test_regressions and test_wasted_builds."""
+test_account_seconds, test_concurrency, test_regressions, test_unsteady_resources and test_wasted_builds."""
 
 
 def common_schema() -> GraphQLSchema:

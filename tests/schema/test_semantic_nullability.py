@@ -28,7 +28,8 @@ QUESTIONS = (
     '  wastedBuilds(since: "2026-03-01T00:00:00Z") { buildsPerDay }'
     '  concurrency(since: "2026-03-01T00:00:00Z") { peakRuns }'
     '  weightedSeconds(by: JOB, since: "2026-03-01T00:00:00Z") { key }'
-    "  regressions { totalCount } improvements { totalCount } } }",
+    "  regressions { totalCount } improvements { totalCount } flaky { rate }"
+    "  incidents { totalCount } } }",
     '{ project(id: "finance") { models { totalCount } resources { totalCount } removedModels { totalCount }'
     "  jobs { totalCount } sources { totalCount } modelCount jobCount slowestModels { rank }"
     "  longestRunningJobs { rank } } }",
@@ -37,6 +38,7 @@ QUESTIONS = (
     "  changePoints { id } columns { name } } }",
     '{ job(id: "JOB") { runs { totalCount } models { totalCount } slowestModels { rank } runtimes { runtime }'
     "  averageRuntime { runtime } averageModelRuntime { runtime } runtimeSeries { points { runtime } }"
+    "  runMatrix { leftOut } oftenCritical { share }"
     '  changePoints { id } deadline(finishedBy: "07:30", timeZone: "UTC") { dayCount } } }',
     '{ run(id: "RUN") { steps { name } modelCount modelRuns { nodes { run { id } } } nodeResults { totalCount }'
     "  failures { isNew skippedCount skipped { id } } failureCount newlyBroken { id } recovered { id }"

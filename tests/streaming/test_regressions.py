@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.archive.archive import Archive
 from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
@@ -61,6 +63,11 @@ async def test_a_regression_is_sent_once_and_once_more_when_it_is_withdrawn(tmp_
         withdrawn = await event(connection)
         assert withdrawn["id"] == found["id"], "nothing in between"
         assert withdrawn["withdrawnAt"] is not None
+        for number in range(21, 36):
+            write(folder, number, 90)
+        await read()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(connection.recv(), 1.5)
     archive.close()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from types import TracebackType
 from typing import Literal, TypeVar, Unpack
 
@@ -12,7 +11,6 @@ from gateway.discovery_api.api.arguments import (
     MOST_LAST_RUNS,
     MOST_RANKED,
     MOST_RUNS,
-    certainty_wanted,
     ensure_count,
     history_wanted,
     jobs_where,
@@ -23,11 +21,11 @@ from gateway.discovery_api.api.arguments import (
     two_filters,
     variants_left_out,
 )
+from gateway.discovery_api.api.history_questions import HistoryQuestions
 from gateway.discovery_api.api.resources import Job, Model, Project, Run
 from gateway.discovery_api.client import DEFAULT_TIMEOUT, DEFAULT_TTL, Client, DataSource
 from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.discovery_api.models import (
-    ChangeList,
     Column,
     Criteria,
     HistoryScope,
@@ -51,13 +49,12 @@ from gateway.hierarchy.project import Project as ProjectFacts
 from gateway.loading.field_context import FieldContext
 from gateway.queries import account_runs, job_names, jobs, models, rankings, resource_names, resources, sources
 from gateway.queries.projects import find_account, select_projects
-from gateway.queries.regressions import ChangesAsked, FoundChanges, costliest, window_since
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-class dbtAccount(AccountAnalysis):  # noqa: N801 - the name is given by the design this library follows
+class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is given by the design this library follows
     """All projects of one dbt account, seen through one deployment environment of each.
 
         account = dbtAccount()                                 # what the environment names, else the embedded demo
@@ -302,51 +299,6 @@ class dbtAccount(AccountAnalysis):  # noqa: N801 - the name is given by the desi
             refresh=refresh,
             within=filter,
         )
-
-    def get_regressions(
-        self,
-        since: datetime | None = None,
-        filter: ModelFilter | SearchFilter | None = None,
-        *,
-        certainty: str = "confirmed",
-        first_n: int = 10,
-        refresh: bool = False,
-    ) -> ChangeList:
-        """Models and jobs that got slower for good at `since` (UTC; 30 days ago) or later, those that cost most seconds
-        a day first: `first_n` (1 to 100) of those that are at least as certain (suspected or confirmed). A filter on
-        models leaves jobs out."""
-        return self._changes(True, since, filter, certainty=certainty, first_n=first_n, refresh=refresh)
-
-    def get_improvements(
-        self,
-        since: datetime | None = None,
-        filter: ModelFilter | SearchFilter | None = None,
-        *,
-        certainty: str = "confirmed",
-        first_n: int = 10,
-        refresh: bool = False,
-    ) -> ChangeList:
-        """The same of what got faster, those that save most seconds a day first."""
-        return self._changes(False, since, filter, certainty=certainty, first_n=first_n, refresh=refresh)
-
-    def _changes(
-        self,
-        slower: bool,
-        since: datetime | None,
-        filter: ModelFilter | SearchFilter | None,
-        *,
-        certainty: str,
-        first_n: int,
-        refresh: bool,
-    ) -> ChangeList:
-        ensure_count("first_n", first_n, MOST_LAST_RUNS)
-        least, wanted = certainty_wanted(certainty), models_filter(filter, {})
-
-        async def question(field_context: FieldContext, projects: tuple[ProjectFacts, ...]) -> FoundChanges:
-            asked = ChangesAsked(slower, window_since(since), least, wanted)
-            return await costliest(field_context, projects, asked, first_n)
-
-        return self._ask(question, ChangeList.of, refresh=refresh, within=filter)
 
     def base_query(self) -> BaseQuery:
         """The services' way to ask dbt, over this account's connection: `JobService(account.base_query())`."""

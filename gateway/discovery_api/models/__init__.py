@@ -59,6 +59,7 @@ from gateway.discovery_api.models.run_analysis import (
 )
 from gateway.discovery_api.models.run_matrix import OftenCritical, RunMatrix, RunMatrixRow
 from gateway.discovery_api.models.series import ChangeList, ChangePoint, RuntimePoint, RuntimeSegment, RuntimeSeries
+from gateway.discovery_api.models.unsteady_resources import Flaky, Incident, IncidentList
 
 __all__ = [
     "AttemptedResource",
@@ -74,7 +75,10 @@ __all__ = [
     "CriticalPath",
     "DeadlineReport",
     "Exposure",
+    "Flaky",
     "HistoryScope",
+    "Incident",
+    "IncidentList",
     "Job",
     "JobConcurrency",
     "JobFilter",

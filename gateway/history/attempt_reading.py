@@ -1,0 +1,26 @@
+"""The attempts of resources that failed at some time, as an archive has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from gateway.archive.attempt_rows import failed_nodes
+from gateway.archive.times import from_micros
+from gateway.hierarchy.attempts import NodeAttempt, NodeAttempts
+from gateway.services.mapping import Share
+
+
+def read_failed_nodes(connection: Connection, environment_ids: Sequence[int]) -> dict[int, tuple[NodeAttempts, ...]]:
+    """The attempts of what failed in each environment, by unique id."""
+    found: dict[int, list[NodeAttempts]] = {one: [] for one in environment_ids}
+    share = Share()
+    for row in failed_nodes(connection, environment_ids):
+        attempts = tuple(
+            NodeAttempt(from_micros(one.ended_at), one.run_id, one.job_id, one.failed, share[one.code])
+            for one in row.attempts
+        )
+        moved = tuple(map(from_micros, row.data_moved_at))
+        found[row.environment_id].append(NodeAttempts(row.environment_id, row.unique_id, attempts, moved))
+    return {one: tuple(sorted(nodes, key=lambda node: node.unique_id)) for one, nodes in found.items()}
