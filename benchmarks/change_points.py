@@ -13,11 +13,10 @@ import time
 from collections.abc import Sequence
 
 from gateway.analysis.change_points import CONFIRMED, MOST_RUNS, SUSPECTED, ChangePoint
+from gateway.analysis.known_changes import SAME_WITHIN
 from gateway.analysis.series import TimedRuntime, lasting_changes, seasonless
 from tests.analysis.simulated_series import NOISES, Noise, simulated
 
-SAME_WITHIN = 3
-"""A change so many runs from a known one is the known one."""
 DAYS = 365
 STEP = 60
 

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.analysis.change_points import CONFIRMED, Threshold, change_points, is_elevated
+from gateway.analysis.change_points import CONFIRMED, SUSPECTED, Threshold, change_points, is_elevated
+from gateway.analysis.known_changes import CONFIRMED_A_RUN, SUSPECTED_A_RUN, recognise
 from gateway.analysis.series import lasting_changes, seasonless
 from tests.analysis.simulated_series import NOISES, Noise, simulated
 
@@ -153,3 +154,37 @@ def test_false_alarms_are_as_rare_and_detections_as_sure_as_measured(kind: str) 
     assert sum(bool(confirmed(chance, noise)) for _ in range(400)) <= 6
     found = sum(any(abs(place - 60) <= 3 for place in confirmed(chance, noise, 2.0)) for _ in range(60))
     assert found >= {"noisy": 32, "correlated .6": 28}.get(kind, 52)
+
+
+@pytest.mark.slow
+def test_alarms_a_year_are_those_that_lists_expect() -> None:
+    """Looked at after every run, as an archive does: series without a change, a third of a year each. Confirmed and
+    suspected alarms are no more than a Poisson variable with the expected rate exceeds once in a thousand times."""
+    looks, alarms = 0, {CONFIRMED: 0, SUSPECTED: 0}
+    for kind, noise in NOISES.items():
+        for series in range(6):
+            samples = simulated(random.Random(f"as used {kind} {series}"), noise, 220)  # noqa: S311
+            known: dict[float, dict[int, int]] = {CONFIRMED: {}, SUSPECTED: {}}
+            for end in range(100, len(samples) + 1):
+                window = samples[end - 100 : end]
+                points = lasting_changes(window, seasonless(window)[0])
+                for alpha, of_alpha in known.items():
+                    places = [one.place for one in points if one.p <= alpha]
+                    here = {key: place - (end - 100) for key, place in of_alpha.items()}
+                    for place, key in zip(places, recognise(places, here).known, strict=True):
+                        if key is None:
+                            of_alpha[len(of_alpha)] = end - 100 + place
+                            alarms[alpha] += end > 100
+                looks += end > 100
+    assert looks == 36 * 120
+    for alpha, rate in ((CONFIRMED, CONFIRMED_A_RUN), (SUSPECTED, SUSPECTED_A_RUN)):
+        assert alarms[alpha] <= most_likely(rate * looks), alpha
+
+
+def most_likely(mean: float) -> int:
+    """What a Poisson variable exceeds once in a thousand times at most."""
+    count, chance, left = 0, math.exp(-mean), 1.0
+    while (left := left - chance) > 0.001:
+        count += 1
+        chance *= mean / count
+    return count
