@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ from gateway.cli.options import build_parser
 from gateway.cli.questions.answer import TerminalAnswer
 from gateway.cli.questions.asking import answered
 from gateway.discovery_api.api import dbtAccount
+from gateway.discovery_api.client import Client
+from gateway.discovery_api.connection import ConnectionOptions
 from gateway.discovery_api.exceptions import IncompleteAnswerError, MissingPart, PermissionDeniedError
+from gateway.settings import Settings
 from tests.oracle.account import Oracle, meets
 from tests.oracle.failures import read_failures
 from tests.oracle.nodes import read_results
@@ -158,6 +162,20 @@ def test_a_typical_run_with_a_change(ask: Ask, oracle: Oracle) -> None:
     assert newest["run"] == ask("run", "latest", "--json").json["run"]
 
 
+def test_builds_that_changed_nothing(ask: Ask, demo_store: str) -> None:
+    window = ("--since", "2026-03-01", "--until", "2026-03-14T00:00:00Z")
+    shown = ask("waste", *window, "--first", "3", "--json").json
+    with dbtAccount(client=Client(ConnectionOptions(Settings(store_url=demo_store), 300.0))) as account:
+        found = account.get_wasted_builds(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 14, tzinfo=UTC), 3)
+    assert [(one["model"], one["certainty"], one["builds"]) for one in shown["models"]] == [
+        (one.unique_id, one.certainty, one.build_count) for one in found.models
+    ]
+    assert len(found.models) == 3
+    assert shown["builds_per_day"] == pytest.approx(found.builds_per_day)
+    assert ask("waste", *window, "--fail-over", "0.1").returncode == 3
+    assert "No build is known to be wasted." in ask("waste", "--since", "2026-06-01").stdout
+
+
 def test_every_format_has_the_same_rows(ask: Ask) -> None:
     plain = ask("slowest", "--first", "3")
     rows = ask("slowest", "--first", "3", "--json").json["models"]
@@ -232,6 +250,7 @@ def test_a_question_that_cannot_be_answered_is_one_line_and_2(ask: Ask, argument
         (["diff", "previous"], "B"),
         (["what-if", "--factor", "model=x"], "no new runtime"),
         (["what-if", "--threads", "0"], "number of threads"),
+        (["waste", "--since", "yesterday"], "is no time"),
         (["longest", "--json", "--csv"], "not allowed"),
     ],
     ids=" ".join,

@@ -9,6 +9,7 @@ from gateway.cli.questions.comparisons import diff, what_if
 from gateway.cli.questions.models import search, show_model
 from gateway.cli.questions.rankings import longest, slowest
 from gateway.cli.questions.runs import failures, show_run
+from gateway.cli.questions.waste import waste
 
 QUESTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "slowest": slowest,
@@ -19,4 +20,5 @@ QUESTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "search": search,
     "diff": diff,
     "what-if": what_if,
+    "waste": waste,
 }

@@ -40,7 +40,7 @@ def diff(options: argparse.Namespace) -> int:
 
 
 def what_if(options: argparse.Namespace) -> int:
-    """`gateway what-if`: how long a run, or a job's typical one, would take with a change."""
+    """`gateway what-if`: how long a run, or a job by its last runs, would take with a change."""
     return answered(options, _what_if)
 
 

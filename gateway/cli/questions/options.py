@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.cli.one_line_parser import Commands
@@ -56,12 +57,18 @@ def add_questions(commands: Commands) -> None:
     _add_limit(diff, _limit, "SECONDS|PERCENT", "B took so much more than A")
     _add_what_if(commands)
 
+    waste = _add(commands, "waste", "builds of models that changed nothing, and what dbt reused")
+    waste.add_argument("--since", type=_moment, metavar="TIME", help="from then on (default: midnight 7 days before)")
+    waste.add_argument("--until", type=_moment, metavar="TIME", help="and before (default: now)")
+    _add_first(waste, "models", 10)
+    _add_limit(waste, _seconds_limit, "SECONDS", "such builds took more than this a day")
+
 
 def _add_what_if(commands: Commands) -> None:
-    change = _add(commands, "what-if", "how long a run, or a job's typical run, would take with a change")
+    change = _add(commands, "what-if", "how long a run, or a job, would take with a change")
     change.add_argument("--run", metavar="ID|latest", help="the run that is changed (default: latest)")
     change.add_argument(
-        "--job", metavar="NAME|ID", help="the typical run of this job; with --run latest its newest run"
+        "--job", metavar="NAME|ID", help="the last 5 successful runs of this job; with --run latest its newest run"
     )
     change.add_argument("--threads", type=_threads, metavar="N", help="as many threads")
     for name, unit, what in (("factor", "0.5", "as a factor of the old"), ("seconds", "3", "in seconds")):
@@ -118,6 +125,14 @@ def _first(text: str) -> int:
 
 def _runs(text: str) -> int:
     return whole_number(text, 1, 100, "a number of runs")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: give 2026-03-01 or 2026-03-01T05:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _seconds_limit(text: str) -> Limit:
