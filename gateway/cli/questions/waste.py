@@ -28,9 +28,7 @@ def _waste(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     facts = (
         LabelledValue(TableColumn("builds_per_day", "builds a day"), found.builds_per_day),
         LabelledValue(TableColumn("seconds_per_day", "a day", "s"), found.weighted_seconds_per_day),
-        LabelledValue(
-            TableColumn("cost_per_day", "cost a day"), f"{cost.amount:.2f} {cost.currency}" if cost else None
-        ),
+        LabelledValue(TableColumn("cost_per_day", "cost a day"), cost),
         LabelledValue(TableColumn("reused", "reused"), found.reused_count),
         LabelledValue(TableColumn("reused_seconds", "reuse saved", "s"), found.reused_seconds),
     )
