@@ -1,4 +1,4 @@
-"""Thirty questions, what they cost in requests to dbt, and the fewest that would do.
+"""Thirty-three questions, what they cost in requests to dbt, and the fewest that would do.
 
 `python -m tests.services.test_request_table` writes docs/upstream-requests.md anew.
 """
@@ -136,11 +136,17 @@ QUESTIONS: dict[str, Least] = {
     f'{{ run(id: "{RUN}") {{ title steps {{ name status error }} }} }}': lambda n: 1 + 1,
     '{ account { models(first: 100, filter: {nameContains: "int_"}) { nodes { id } } } }': lambda n: 1 + models(n),
     '{ account { jobs(first: 100, filter: {nameContains: "daily"}) { nodes { id } } } }': lambda n: 1 + jobs(n),
+    # What the environment holds, its newest runs, and what they did.
+    '{ project(id: "finance_01") { removedModels { nodes { id } } } }': lambda _: 1 + 1 + 1 + 1 + 1,
+    '{ project(id: "finance_01") { resources(filter: {resourceTypes: [SEED, EXPOSURE]}) { nodes { id } } } }': (
+        lambda _: 1 + 1 + 1
+    ),
+    f'{{ model(id: "{MODEL}") {{ columns {{ name dataType }} }} }}': lambda _: 1 + 1 + 1,
 }
 
 HEAD = """# Requests to dbt
 
-What thirty questions cost in requests to dbt, in accounts of 1, 10 and 50 projects of ten models, three jobs and four
+What 33 questions cost in requests to dbt, in accounts of 1, 10 and 50 projects of ten models, three jobs and four
 runs each: asked of a gateway that knows nothing yet ("cold"), and asked again at once ("warm").
 `tests/services/test_request_table.py` asks them and holds this table; `python -m tests.services.test_request_table`
 writes it anew.
@@ -240,7 +246,7 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> list[Settings]:
     return [made(projects, tmp_path_factory.mktemp(f"account-{projects}")) for projects in PROJECTS]
 
 
-async def test_thirty_questions_cost_what_the_table_says(accounts: list[Settings]) -> None:
+async def test_questions_cost_what_the_table_says(accounts: list[Settings]) -> None:
     by_size = [await costs(settings) for settings in accounts]
 
     for projects, measured in zip(PROJECTS, by_size, strict=True):
