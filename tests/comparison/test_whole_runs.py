@@ -58,7 +58,7 @@ class Expected:
         broken = [one.result.unique_id for one in failures if self._is_new(place, one.result.unique_id)]
         told = [self._failure(place, one, ids) for one in failures]
         if whole and not failures:
-            told = [{"message": sentence(whole), "result": None}]
+            told = [{"message": cut(sentence(whole)), "result": None}]
         fine = [name for name, one in results.items() if one.status in ("SUCCESS", "WARN")]
         counts = Counter(one.status for one in results.values())
         return {
@@ -170,6 +170,11 @@ class Expected:
 def named(results: Results) -> Results:
     """Hooks stand in no manifest: their ids tell their names."""
     return {key: replace(one, name=one.name or key.split(".", 2)[2]) for key, one in results.items()}
+
+
+def cut(message: str) -> str:
+    """A message as a failure shows it: what dbt says of the run, where it lists nothing that failed."""
+    return message if len(message) <= 500 else message[:499].rstrip() + "…"
 
 
 def failed_before(before: Sequence[tuple[int, bool]]) -> bool:
