@@ -55,6 +55,20 @@ def test_a_wrong_variable_is_named_with_what_was_given_and_what_would_do(
     assert "canary" not in caught.value.message
 
 
+@pytest.mark.parametrize("token", ["", "a", "1234567"])
+@pytest.mark.parametrize("variable", ["GATEWAY_SERVICE_TOKEN", "DBT_SERVICE_TOKEN"])
+def test_a_token_that_would_be_masked_in_every_answer_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, token: str
+) -> None:
+    cloud: dict[str, object] = {"discovery_url": "https://dbt.invalid", "admin_url": "https://dbt.invalid"}
+    monkeypatch.setenv(variable, token)
+    with pytest.raises(ConfigurationError, match="GATEWAY_SERVICE_TOKEN has fewer than 8 characters") as caught:
+        load_settings({**cloud, "account_id": 1})
+    assert not token or f"'{token}'" not in caught.value.message
+    monkeypatch.setenv(variable, token + "12345678")
+    assert load_settings({**cloud, "account_id": 1}).uses_dbt_cloud
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -72,6 +72,35 @@ def test_the_bound_is_where_the_page_says(platform: Platform) -> None:
     assert not _is_refused(platform, _pages(most + 1, "exposures(first: 1)"))
 
 
+def _introspections(count: int) -> str:
+    """The dearest shape that validation lets pass: the types of fields of types."""
+    below = "name fields { name type { name fields { name type { name } } } }"
+    return "{ " + " ".join(f"s{number}: __schema {{ types {{ {below} }} }}" for number in range(count)) + " }"
+
+
+@pytest.mark.slow
+def test_introspection_is_answered_up_to_the_bound_and_not_beyond(platform: Platform) -> None:
+    types = len(platform.ask("{ __schema { types { name } } }")["__schema"]["types"])
+    # By hand: 100 to look up fields, 5 of them, 10 for each row, and what stands in a row.
+    inner = 100 + 5 * (10 + 1 + 1 + 1)  # name, type, its name
+    outer = 100 + 5 * (10 + 1 + 1 + 1 + inner)  # name, type, its name and fields
+    most = 2_000_000 // (1 + 1 + types * (10 + 1 + outer))
+    assert most > 5
+
+    with platform.counting_statements() as statements:
+        data = platform.ask(_introspections(most))
+    assert set(statements) <= {"BEGIN"}, "nothing of the archive is read"
+    assert len(data) == most
+    [first, *others] = data.values()
+    assert all(other == first for other in others)
+    by_name = {each["name"]: each for each in first["types"]}
+    assert len(by_name) == types
+    [applied] = [field["type"] for field in by_name["Environment"]["fields"] if field["name"] == "applied"]
+    assert applied["name"] == "AppliedState"
+    assert "models" in [field["name"] for field in applied["fields"]]
+    assert _is_refused(platform, _introspections(most + 1))
+
+
 @pytest.mark.parametrize("declared", ["$n: Int", "$n: Int = 500"])
 def test_rows_in_variables_count(platform: Platform, declared: str) -> None:
     query = f"query ({declared}) " + _pages(350, "exposures(first: $n)")

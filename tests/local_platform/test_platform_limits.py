@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from gateway.archive.archive import Archive
+from gateway.cli import run
+from gateway.cli.options import build_parser
 from gateway.local_platform.app import create_platform
 from gateway.local_platform.discovery.endpoint import MOST_BODY_BYTES
 from tests.served_platform import Platform
@@ -92,6 +95,36 @@ def test_selectors_have_a_bound(platform: Platform, select: str, reason: str) ->
     [error, *_] = platform.errors(LINEAGE, id=201001, select=select)
     assert reason in error["message"]
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed", "host", "status"),
+    [
+        ((), "", "localhost:8001", 200),
+        ((), "", "127.0.0.1", 200),
+        # A page whose name was bound to this machine's address after it was loaded.
+        ((), "", "rebound.example", 400),
+        ((), "platform.example", "platform.example", 200),
+        ((), "platform.example", "localhost", 400),
+        (("--host", "0.0.0.0", "--token", "s3cret"), "", "whatever.example", 200),  # noqa: S104  # names are unknown
+        (("--host", "0.0.0.0", "--token", "s3cret"), "platform.example", "whatever.example", 400),  # noqa: S104
+    ],
+)
+def test_it_answers_to_its_own_names_only(
+    demo_store: str, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], allowed: str, host: str, status: int
+) -> None:
+    answered: list[int] = []
+
+    def serve(create: Callable[[], Any], *_: object) -> int:
+        client = TestClient(create(), headers={"Authorization": "Token s3cret", "Host": host})
+        answered.append(client.post("/graphql", json={"query": "{ __typename }"}).status_code)
+        return 0
+
+    monkeypatch.setattr("gateway.cli.servers.serve", serve)
+    if allowed:
+        monkeypatch.setenv("GATEWAY_ALLOWED_HOSTS", allowed)
+    options = build_parser().parse_args(["platform", "--store", demo_store, "--port", "0", *arguments])
+    assert (run(options), answered) == (0, [status])
 
 
 def _platform(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
