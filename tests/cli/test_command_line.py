@@ -183,7 +183,11 @@ def test_workers_that_share_nothing_share_out_the_requests_to_dbt(
 ) -> None:
     """dbt allows an account 500 a minute, however many processes ask."""
     given = {"DISCOVERY_URL": "https://dbt.invalid/graphql", "ADMIN_URL": "https://dbt.invalid", "ACCOUNT_ID": "1"}
-    for name, value in {**given, "SERVICE_TOKEN": "dbts_of_the_test", **({"CACHE_URL": redis} if redis else {})}.items():
+    for name, value in {
+        **given,
+        "SERVICE_TOKEN": "dbts_of_the_test",
+        **({"CACHE_URL": redis} if redis else {}),
+    }.items():
         monkeypatch.setenv(f"GATEWAY_{name}", value)
     served: list[Settings] = []
     monkeypatch.setattr("gateway.cli.servers.serve", lambda create, *_: served.append(create.args[0]) or 0)
