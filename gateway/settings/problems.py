@@ -19,6 +19,8 @@ from gateway.errors import ConfigurationError
 
 PREFIX = "GATEWAY_"
 _LONGEST_VALUE = 60
+# A token is masked wherever dbt's answers hold it. A shorter text occurs in them by chance, and masking breaks them.
+_SHORTEST_TOKEN = 8
 
 RENAMED = {
     "history_url": (
@@ -57,6 +59,17 @@ class Given:
 def explain_settings(invalid: ValidationError, fields: Mapping[str, FieldInfo], given: Given) -> str:
     """Each problem in one sentence. Values of secrets are not repeated."""
     return "; ".join(_explained(problem, fields, given) for problem in invalid.errors(include_url=False))
+
+
+def check_service_token(token: SecretStr | None, *, is_needed: bool) -> None:
+    """Raises ConfigurationError where the token for dbt is missing, or too short to be one."""
+    if token is None and is_needed:
+        raise ConfigurationError("discovery_url is set, but no token: set GATEWAY_SERVICE_TOKEN or DBT_SERVICE_TOKEN.")
+    if token is not None and len(token.get_secret_value()) < _SHORTEST_TOKEN:
+        raise ConfigurationError(
+            f"GATEWAY_SERVICE_TOKEN has fewer than {_SHORTEST_TOKEN} characters, and dbt's service tokens have 40 and "
+            "more: copy the whole token. (DBT_SERVICE_TOKEN stands in where it is not set.)"
+        )
 
 
 def refuse_unknown(environment: Iterable[str], fields: Iterable[str]) -> None:

@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from gateway.errors import ConfigurationError
+from gateway.settings import problems
 from gateway.settings.entries import (
     Algorithms,
     ApiKeySetting,
@@ -360,10 +361,6 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     return settings
 
 
-# A token is masked wherever dbt's answers hold it. A shorter text occurs in them by chance, and masking breaks them.
-_SHORTEST_TOKEN = 8
-
-
 def _problem_with_callers(settings: Settings) -> str | None:
     token_settings = (settings.jwt_issuer, settings.jwt_audience, settings.jwt_keys_url)
     if any(token_settings) and not all(token_settings):
@@ -389,13 +386,7 @@ def _check_consistency(settings: Settings) -> None:
         return
     if settings.artifacts or settings.store_url:
         raise ConfigurationError("discovery_url is set beside artifacts or store_url: serve dbt Cloud or local runs.")
-    if settings.service_token is None and not settings.pass_through_tokens:
-        raise ConfigurationError("discovery_url is set, but no token: set GATEWAY_SERVICE_TOKEN or DBT_SERVICE_TOKEN.")
-    if settings.service_token is not None and len(settings.service_token.get_secret_value()) < _SHORTEST_TOKEN:
-        raise ConfigurationError(
-            f"GATEWAY_SERVICE_TOKEN has fewer than {_SHORTEST_TOKEN} characters, and dbt's service tokens have 40 and "
-            "more: copy the whole token. (DBT_SERVICE_TOKEN stands in where it is not set.)"
-        )
+    problems.check_service_token(settings.service_token, is_needed=not settings.pass_through_tokens)
     if settings.account_id is None:
         raise ConfigurationError("discovery_url is set, but no account: set GATEWAY_ACCOUNT_ID.")
     if settings.admin_url is None and not settings.projects:
