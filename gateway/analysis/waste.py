@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 Parents = Mapping[str, Sequence[str]]
 """Of each node of a manifest the unique ids of its direct parents."""
@@ -63,15 +64,15 @@ def wasted_builds(
     readings = _Readings(checks)
     found: list[WasteCertainty | None] = [None] * len(builds)
     last: dict[str, Build] = {}
-    changed: dict[str, float] = {}  # when the last build of it ended that may have changed something
+    changes = _Changes()
     for place in _in_order(builds, ancestors):
         build = builds[place]
         before = last.get(build.unique_id)
         if before is not None:
-            found[place] = _certainty(build, before, ancestors, changed, readings.moved)
+            found[place] = _certainty(build, before, ancestors, changes, readings.moved)
         last[build.unique_id] = build
         if found[place] is not WasteCertainty.CERTAIN:
-            changed[build.unique_id] = max(build.end, changed.get(build.unique_id, build.end))
+            changes.add(build)
     return found
 
 
@@ -79,17 +80,16 @@ def _certainty(
     build: Build,
     before: Build,
     ancestors: _Ancestors,
-    changed: Mapping[str, float],
+    changes: _Changes,
     moved: Callable[[str, float, float], bool | None],
 ) -> WasteCertainty | None:
     if build.refresh or build.code is None or build.code != before.code or build.manifest is None:
         return None
     if before.end > build.start and before.run_id != build.run_id:
         return WasteCertainty.CONCURRENT
-    upstream = ancestors.of(build)
-    if any(changed.get(one, before.start) > before.start for one in upstream):
+    if changes.newest > before.start and any(changes.of(one) > before.start for one in ancestors.of(build)):
         return None
-    sources = {moved(one, before.start, build.start) for one in upstream if one.startswith("source.")}
+    sources = {moved(one, before.start, build.start) for one in ancestors.sources_of(build)}
     if True in sources:
         return None
     return WasteCertainty.LIKELY if None in sources else WasteCertainty.CERTAIN
@@ -105,12 +105,31 @@ def _in_order(builds: Sequence[Build], ancestors: _Ancestors) -> list[int]:
     return sorted(range(len(builds)), key=key)
 
 
+class _Changes:
+    """When the last build of each resource ended that may have changed something. `newest`: the last of all; where
+    nothing at all changed, nobody's ancestors are looked through."""
+
+    def __init__(self) -> None:
+        self._ends: dict[str, float] = {}
+        self.newest = -inf
+
+    def add(self, build: Build) -> None:
+        """Notes a build that may have changed something."""
+        self._ends[build.unique_id] = max(build.end, self.of(build.unique_id))
+        self.newest = max(self.newest, build.end)
+
+    def of(self, unique_id: str) -> float:
+        """The end of the last such build of a resource."""
+        return self._ends.get(unique_id, -inf)
+
+
 class _Ancestors:
     """All that the nodes of manifests are built from, directly or through others; each node is walked once."""
 
     def __init__(self, manifests: Mapping[int, Parents]) -> None:
         self._manifests = manifests
         self._known: dict[tuple[int | None, str], tuple[str, ...]] = {}
+        self._sources: dict[tuple[int | None, str], tuple[str, ...]] = {}
 
     def of(self, build: Build) -> tuple[str, ...]:
         """The ancestors of what was built, nothing without a manifest; one in a circle is not its own."""
@@ -118,6 +137,13 @@ class _Ancestors:
         if key not in self._known:
             self._known[key] = self._walk(*key)
         return self._known[key]
+
+    def sources_of(self, build: Build) -> tuple[str, ...]:
+        """The sources among them."""
+        key = (build.manifest, build.unique_id)
+        if key not in self._sources:
+            self._sources[key] = tuple(one for one in self.of(build) if one.startswith("source."))
+        return self._sources[key]
 
     def _walk(self, manifest: int | None, unique_id: str) -> tuple[str, ...]:
         parents = self._manifests.get(manifest, {}) if manifest is not None else {}
