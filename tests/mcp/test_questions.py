@@ -89,6 +89,16 @@ QUESTIONS: list[tuple[str, list[Call], Callable[[list[dict[str, Any]]], bool]]] 
     ),
     ("What got slower?", [("regressions", {})], lambda a: "expectedFalseAlarms" in a[0]["account"]["regressions"]),
     (
+        "What is still broken?",
+        [("incidents", {"since": "2026-03-01T00:00:00Z"})],
+        lambda a: a[0]["account"]["incidents"]["totalCount"] > 0,
+    ),
+    (
+        "Which tests are flaky?",
+        [("flaky", {"since": "2026-03-01T00:00:00Z"})],
+        lambda a: all(row["flips"] > 0 for row in a[0]["account"]["flaky"]),
+    ),
+    (
         "Which builds were for nothing?",
         [("wasted_builds", {})],
         lambda a: all(row["buildCount"] > 0 for row in a[0]["account"]["wastedBuilds"]["models"]),
