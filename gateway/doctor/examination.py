@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import gateway
 from gateway.doctor.report import Check, DoctorReport, State
+from gateway.doctor.schema_check import differences, documented, schema_of
+from gateway.doctor.watching import WatchedTransport
 from gateway.errors import GatewayError, UpstreamRefused
 from gateway.hierarchy.project import DeploymentEnvironment, Environment
 from gateway.services.admin.admin_api import AdminApi
@@ -29,7 +29,6 @@ from gateway.services.discovery_types import PagedEnvironment, RuntimeRow
 from gateway.services.environment_service import EnvironmentHeader
 from gateway.services.models.model_histories import HistoryKey, read_histories
 from gateway.services.run_rows import RunKey
-from gateway.services.transport.http_transport import HttpTransport, TransportRequest, TransportResponse
 from gateway.telemetry.upstream_note import in_order
 from gateway.telemetry.usage import Usage, measuring
 
@@ -37,6 +36,8 @@ _LONGEST_HISTORY = 100
 # dbt's clock may be a little off, and answers take their time.
 _CLOCK_SECONDS = 5.0
 _PAGE = 500
+_PER_MINUTE = 500
+"""How many requests dbt's documentation allows for Discovery."""
 
 _MODELS = BatchOperation(
     "DoctorModels",
@@ -54,27 +55,6 @@ class _Partly(Exception):
         super().__init__(text)
         self.text = text
         self.details = details
-
-
-class _Watched:
-    """A transport that notes how far dbt's clock is from ours."""
-
-    def __init__(self, transport: HttpTransport) -> None:
-        self._transport = transport
-        self.clock_seconds: float | None = None
-
-    async def send(self, request: TransportRequest) -> TransportResponse:
-        response = await self._transport.send(request)
-        date = response.headers.get("date")
-        if date:
-            try:
-                self.clock_seconds = (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
-            except (ValueError, TypeError):
-                self.clock_seconds = None
-        return response
-
-    async def close(self) -> None:
-        await self._transport.close()
 
 
 @dataclass(slots=True)
@@ -118,7 +98,7 @@ def told(failure: GatewayError) -> str:
 
 async def examine(upstream: Upstream) -> DoctorReport:
     """Looks at everything, whatever fails on the way."""
-    watched = _Watched(upstream.transport)
+    watched = WatchedTransport(upstream.transport)
     upstream = replace(upstream, transport=watched)
     async with open_query(upstream) as query:
         found = _Examination(upstream, build_services(query, upstream, CachePolicy()), query)
@@ -127,6 +107,8 @@ async def examine(upstream: Upstream) -> DoctorReport:
             await _look_at_admin(found)
             await found.look("projects", lambda: _projects(found))
             await _look_at_discovery(found)
+            await found.look("schema", lambda: _schema(upstream))
+            found.checks.append(_limits(watched, query))
             found.checks.append(_clock(watched.clock_seconds))
             found.checks.append(_costs(found))
         notes = found.usage.upstream_notes | set(query.notes())
@@ -171,6 +153,7 @@ async def _look_at_admin(found: _Examination) -> None:
     await found.look("token: environments", listed_environments)
     await found.look("token: jobs", jobs)
     await found.look("token: runs", runs)
+    await found.look("token: a run", lambda: _run_alone(found))
 
 
 def _listed(listed: ListReading[Any], what: str) -> tuple[str, Mapping[str, Any]]:
@@ -180,6 +163,16 @@ def _listed(listed: ListReading[Any], what: str) -> tuple[str, Mapping[str, Any]
     if listed.left_out or listed.damaged:
         raise _Partly(f"{text}; {listed.left_out} rows cannot be read, {listed.damaged} in part", details)
     return text, details
+
+
+async def _run_alone(found: _Examination) -> tuple[str, Mapping[str, Any]]:
+    run = found.newest_run
+    if run is None:
+        return "no finished run is known", {}
+    details = (await found.services.admin.run_details([run.id]))[run.id]
+    if isinstance(details, GatewayError):
+        raise details
+    return f"run {run.id} may be read, with {len(details.steps)} steps", {"steps": len(details.steps)}
 
 
 async def _projects(found: _Examination) -> tuple[str, Mapping[str, Any]]:
@@ -300,6 +293,28 @@ async def _others(found: _Examination, environment_id: int) -> tuple[str, Mappin
     return f"lineage, sources and groups of environment {environment_id} may be read", {}
 
 
+async def _schema(upstream: Upstream) -> tuple[str, Mapping[str, Any]]:
+    theirs = await schema_of(upstream.transport, upstream.discovery_url)
+    if theirs is None:
+        return "dbt does not tell its schema: what it lacks is learnt from what it refuses", {"known": False}
+    missing, newer = differences(theirs, documented())
+    details = {"known": True, "missing": missing, "undocumented": newer}
+    text = f"{len(newer)} fields that the gateway does not know stand in types it reads"
+    if missing:
+        raise _Partly(f"dbt has no {', '.join(missing)}; {text}", details)
+    return f"dbt has every field that the gateway may ask for; {text}", details
+
+
+def _limits(watched: WatchedTransport, query: BaseQuery) -> Check:
+    """What was met of dbt's limits in this examination."""
+    text, details = watched.told()
+    most = query.history_limit.most
+    if most is not None:
+        text += f"; histories end at {most} runs"
+    state = State.PARTLY if watched.statuses[429] or watched.statuses[504] else State.OK
+    return Check("limits", state, text, details={**details, "historyLimit": most})
+
+
 def _clock(seconds: float | None) -> Check:
     if seconds is None:
         return Check("clock", State.OK, "dbt's answers tell no time")
@@ -308,17 +323,28 @@ def _clock(seconds: float | None) -> Check:
 
 
 def _costs(found: _Examination) -> Check:
-    """What questions over the whole account cost when nothing is known: pages of 500 models, twenty a document, and a
-    hundred histories a document."""
+    """What questions over the whole account cost when nothing is known: pages of 500 models, twenty a document, five
+    lineages, and a hundred histories a document; lists of the Admin API in pages of a hundred."""
     production = {
         one.id
         for one in (found.topology.environments if found.topology else ())
         if one.deployment is DeploymentEnvironment.PRODUCTION
     }
     sizes = [count for one, (count, _) in found.models.items() if one in production]
-    pages = sum(max(1, -(-count // _PAGE)) for count in sizes)
-    models = 1 + -(-pages // 20) if sizes else 0
+    headers = -(-len(sizes) // 20)
+    models = headers + -(-sum(max(1, -(-count // _PAGE)) for count in sizes) // 20)
     histories = models + sum(-(-count // 100) for count in sizes)
-    details = {"allModels": models, "allHistories": histories}
-    text = f"cold: all models about {models} documents, means over the last runs of all of them about {histories}"
-    return Check("costs", State.OK, text, details=details)
+    jobs = next((one.details.get("count", 0) for one in found.checks if one.name == "token: jobs"), 0)
+    costs = {
+        "projects": headers,
+        "allModels": models,
+        "allHistories": histories,
+        "lineage": headers + -(-len(sizes) // 5),
+        "jobs": max(1, -(-jobs // 100)),
+    }
+    text = (
+        f"cold, in requests: projects {costs['projects']}, all models {models}, means over the last runs of all models "
+        f"about {histories} ({histories / _PER_MINUTE:.1f} minutes of dbt's {_PER_MINUTE} a minute), lineage "
+        f"{costs['lineage']}, jobs {costs['jobs']}"
+    )
+    return Check("costs", State.OK, text, details=costs)

@@ -20,7 +20,7 @@ from gateway.doctor.examination import examine
 from gateway.doctor.report import DoctorReport
 from gateway.errors import ConfigurationError
 from gateway.local_platform.app import create_platform
-from tests.dbt_cloud.account import ACCOUNT
+from tests.dbt_cloud.account import ACCOUNT, FIRST_RUN
 from tests.dbt_cloud.gateways import CONFIGURED, upstream_of
 from tests.dbt_cloud.stand_in import StandIn
 
@@ -46,8 +46,32 @@ async def test_a_healthy_account() -> None:
     assert "environment 1101 (marked in dbt)" in by_name["projects"].text
     assert "24 runs" in by_name["histories"].text
     # Two production environments: a document of headers, one of both lists, and one of histories for each.
-    assert by_name["costs"].details == {"allModels": 2, "allHistories": 4}
-    assert sum(dbt.calls.values()) <= 20
+    assert by_name["costs"].details == {"projects": 1, "allModels": 2, "allHistories": 4, "lineage": 2, "jobs": 1}
+    assert by_name["schema"].details == {"known": True, "missing": [], "undocumented": []}
+    assert by_name["limits"].details["statuses"] == {"200": sum(dbt.calls.values())}
+    assert "dbt tells none in its headers" in by_name["limits"].text
+    assert by_name["token: a run"].text == f"run {FIRST_RUN + 200} may be read, with 0 steps"
+    assert sum(dbt.calls.values()) <= 22
+
+
+async def test_what_a_cell_lacks_is_named_and_what_it_has_beyond_is_counted() -> None:
+    """All of it, though the examination asks for little of it itself."""
+    report = await examine(upstream_of(StandIn(without=[("TestNode", "invocationId"), ("ResourceNodeType", "Test")])))
+    assert states(report) == {"schema": "partly"}
+    (schema,) = [check for check in report.checks if check.name == "schema"]
+    assert schema.details["missing"] == ["ResourceNodeType.Test", "TestNode.invocationId"]
+    assert "dbt has no ResourceNodeType.Test, TestNode.invocationId;" in schema.text
+
+
+async def test_limits_that_are_met_are_shown() -> None:
+    report = await report_on("rate limited")
+    (limits,) = [check for check in report.checks if check.name == "limits"]
+    assert limits.state.value == "partly"
+    assert limits.details["headers"] == {"retry-after": "17"}
+    assert limits.text.startswith("retry-after: 17;")
+    cut = await report_on("histories refused")
+    (limits,) = [check for check in cut.checks if check.name == "limits"]
+    assert limits.text.endswith("histories end at 20 runs")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +85,7 @@ async def test_a_healthy_account() -> None:
         (("no applied state",), {"token: discovery": "partly"}, {"NO_APPLIED_STATE"}),
         (("histories refused",), {"histories": "partly"}, set()),
         (("no metadata of runs",), {"runs' models": "partly"}, {"NO_RUN_METADATA"}),
-        (("no packages",), {}, {"FIELDS_UNKNOWN"}),
+        (("no packages",), {"schema": "partly"}, {"FIELDS_UNKNOWN"}),
         (("no environments of the account", "no totals", "ids as text", "too complex"), {}, set()),
     ],
 )
