@@ -19,26 +19,26 @@ Names = Mapping[str, frozenset[str]]
 """Fields of a type, or values of an enum, by its name."""
 
 
-class _Named(msgspec.Struct, frozen=True):
+class _IntrospectedName(msgspec.Struct, frozen=True):
     name: str
 
 
-class _Type(msgspec.Struct, frozen=True, rename="camel"):
+class _IntrospectedType(msgspec.Struct, frozen=True, rename="camel"):
     name: str
-    fields: list[_Named] | None = None
-    enum_values: list[_Named] | None = None
+    fields: list[_IntrospectedName] | None = None
+    enum_values: list[_IntrospectedName] | None = None
 
 
-class _Schema(msgspec.Struct, frozen=True):
-    types: list[_Type]
+class _IntrospectedSchema(msgspec.Struct, frozen=True):
+    types: list[_IntrospectedType]
 
 
-class _Data(msgspec.Struct, frozen=True):
-    schema: _Schema = msgspec.field(name="__schema")
+class _IntrospectedData(msgspec.Struct, frozen=True):
+    schema: _IntrospectedSchema = msgspec.field(name="__schema")
 
 
-class _Answer(msgspec.Struct, frozen=True):
-    data: _Data | None = None
+class _Introspection(msgspec.Struct, frozen=True):
+    data: _IntrospectedData | None = None
 
 
 async def schema_of(transport: HttpTransport, url: str) -> Names | None:
@@ -49,7 +49,7 @@ async def schema_of(transport: HttpTransport, url: str) -> Names | None:
     if refusal is not None:
         raise refusal
     try:
-        answer = msgspec.json.decode(response.body, type=_Answer)
+        answer = msgspec.json.decode(response.body, type=_Introspection)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
     if answer.data is None:
