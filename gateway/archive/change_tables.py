@@ -35,6 +35,7 @@ runtime_changes = Table(
     Column("confirmed_at", BigInteger),
     Column("withdrawn_at", BigInteger),
     Index("runtime_changes_by_environment", "environment_id", "since"),
+    sqlite_with_rowid=False,
 )
 
 # What was looked at: how many runs of a series, the times of the oldest and the newest, their median in seconds, and
@@ -50,6 +51,7 @@ runtime_series = Table(
     Column("newest_at", BigInteger, nullable=False),
     Column("level", Float, nullable=False),
     Column("runs_a_day", Float, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # What has new results: models in all their jobs (`job_id` 0), or a job's wall clock (`resource_id` 0).
@@ -58,4 +60,5 @@ stale_series = Table(
     metadata,
     Column("resource_id", _KEY, primary_key=True, autoincrement=False),
     Column("job_id", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
 )

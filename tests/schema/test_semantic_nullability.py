@@ -107,7 +107,10 @@ async def test_every_place_fails_with_an_error_of_its_own(settings: Settings, or
     ids = {"MODEL": model.id, "JOB": str(job.id), "RUN": str(job.runs[0].id)}
     questions = [_with_ids(question, ids) for question in QUESTIONS]
     lists = "{ account { projects { totalCount } } }"
-    known = ("{ account { models(first: 1) { totalCount } } }", '{ job(id: "JOB") { id } run(id: "RUN") { id } }')
+    known = (
+        "{ account { models(first: 1, orderBy: {field: NAME}) { totalCount } } }",
+        '{ job(id: "JOB") { id } run(id: "RUN") { id } }',
+    )
     seen: set[str] = set()
     for before in ((), (lists,), known):
         for seed in range(2):
