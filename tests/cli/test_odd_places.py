@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -216,7 +217,7 @@ def test_without_a_temporary_directory_one_line_says_so(tmp_path: Path) -> None:
 def _archive(place: Path, *statements: str) -> str:
     store = f"sqlite:///{place}/runs.db"
     Archive.open(store).close()
-    with sqlite3.connect(place / "runs.db") as connection:
+    with closing(sqlite3.connect(place / "runs.db")) as connection, connection:
         for statement in statements:
             connection.execute(statement)
     return store
