@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -15,15 +15,17 @@ from sqlalchemy import create_engine, text
 from gateway.archive.archive import Archive
 from gateway.archive.reader import ArchiveReader
 from gateway.archive.retention import forget_newest_runs
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, UpstreamForbidden
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.status import RunStatus
 from gateway.history.archive_reach import ArchiveReach
 from gateway.history.history_beside_dbt import HistoryBesideDbt
 from gateway.ingest.folders import ingest_folder
+from gateway.services.admin.admin_api import AdminApi
 from gateway.services.admin.ended_runs import EndedRuns, NewestEnded
 from gateway.settings import Settings, load_settings
 from tests.archive.postgres import Server
+from tests.clock import Clock
 from tests.conftest import copied
 from tests.generated.demo import demo_values
 from tests.generated.queries import QueryGenerator
@@ -418,3 +420,26 @@ async def test_generated_questions_have_the_same_answers_with_an_archive(
             assert comparable(reply) == comparable(await by_dbt.ask(query, **variables)), query
             sources.update(reply.gateway.get("historySources", ()))
     assert "ARCHIVE" in sources
+
+
+async def test_a_token_that_may_not_list_runs_is_asked_once_a_minute() -> None:
+    clock = Clock()
+    api = RefusingApi()
+    ended = EndedRuns(cast(AdminApi, api), clock)
+    assert await ended.newest(1) is None
+    assert await ended.count_since(1, datetime.now(UTC)) is None
+    assert api.asked == 1
+    clock.now += 61
+    assert await ended.newest(1) is None
+    assert api.asked == 2
+
+
+class RefusingApi:
+    """An Admin API that lets nobody list runs."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def list_first(self, *_: object, **__: object) -> None:
+        self.asked += 1
+        raise UpstreamForbidden("not for you")

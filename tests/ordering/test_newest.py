@@ -27,6 +27,7 @@ from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
 from gateway.settings import Settings
 from gateway.settings.entries import ProjectSetting
+from tests.history.statements import noted_statements
 from tests.ordering.shop import MIDNIGHT, Told, daily, text_of, write
 from tests.repetitions import daily_and_nightly
 from tests.serving import serving
@@ -271,8 +272,8 @@ async def hears(gateway: Any, connection: Any, count: int, grow: Callable[[], ob
     """The runtimes of the runs that are told once `grow` has had them come in."""
     await subscribe(connection, "1", FINISHED)
     await until(lambda: gateway.services.poller.listeners == 1)
-    gateway.upstream.calls.clear()
-    await until(lambda: gateway.upstream.operations.get("runs", 0) >= 2)
+    with noted_statements(run_lists=True) as noted:
+        await until(lambda: sum("FROM runs" in statement for statement in noted) >= 2)
     await asyncio.to_thread(grow)
     return [(await hear(connection))["payload"]["data"]["runFinished"]["runtime"] for _ in range(count)]
 
