@@ -62,8 +62,7 @@ def grow(store: str, demo_folder: Path) -> None:
 
 
 def patient(store: str) -> Settings:
-    """Lists of runs are asked of dbt, so that its requests show when it was looked at; tests/ordering tells of runs that
-    an archive lists."""
+    """Lists of runs are asked of dbt, whose requests show when it was looked at; see tests/ordering for an archive."""
     return Settings(store_url=store, revision_interval=0.2, topology_seconds=0.2, history_source="discovery")
 
 
@@ -141,7 +140,9 @@ async def test_what_was_read_just_before_a_run_ended_is_no_news(
 ) -> None:
     """Facts count for an event that were true half an interval ago, but not those that the event has outdated."""
     clock = Clock()
-    settings = Settings(store_url=growing, revision_interval=0.2, topology_seconds=3600, least_max_age=0)
+    settings = Settings(
+        store_url=growing, revision_interval=0.2, topology_seconds=3600, least_max_age=0, history_source="discovery"
+    )
     longest = "{ account { longestRunningJobs(first: 5, lastRuns: 3) { runtime job { id } } } }"
     newest = f'{{ run(id: "{late_runs[-1].id}") {{ id }} }}'
     async with live(settings, clock) as gateway, gateway.talk() as connection, httpx2.AsyncClient() as http:
@@ -185,7 +186,7 @@ async def test_what_dbt_does_not_tell_at_once_is_told_later(
 
 async def test_a_look_is_two_requests_however_many_listen(growing: str) -> None:
     clock = Clock()
-    settings = Settings(store_url=growing, revision_interval=0.2, topology_seconds=3600)
+    settings = Settings(store_url=growing, revision_interval=0.2, topology_seconds=3600, history_source="discovery")
     async with live(settings, clock) as gateway, gateway.talk() as connection:
         await Told(gateway, connection).begin()
         await looks(gateway, clock)
