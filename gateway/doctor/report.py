@@ -65,7 +65,8 @@ class DoctorReport:
         width = max((len(check.name) for check in self.checks), default=0)
         lines = [f"gateway {self.version}"]
         for check in self.checks:
-            cost = f" [{check.requests} requests, {check.seconds:.1f} s]" if check.requests else ""
+            noun = "request" if check.requests == 1 else "requests"
+            cost = f" [{check.requests} {noun}, {check.seconds:.1f} s]" if check.requests else ""
             lines.append(f"{check.state.value:8}{check.name:{width}}  {check.text}{cost}")
         lines += [f"note    {note.code}: {note.message}" for note in self.notes]
         lines.append("Everything works." if self.works else "Something is missing; see the lines above.")
