@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,8 @@ from gateway.hierarchy.status import RunStatus
 from gateway.loading import histories
 from gateway.loading.histories import window_of
 from gateway.services.admin.admin_facts import RunListing
+from gateway.services.models.model_histories import HistoryKey
+from gateway.services.models.model_service import ModelService
 from gateway.settings import Settings
 from tests.conftest import stored
 from tests.oracle.account import Oracle
@@ -88,10 +91,20 @@ async def test_where_runs_would_bring_many_more_rows_models_are_read(
     old: Made, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(histories, "_HISTORIES_AT_ONCE", at_once)
+    sizes: list[int] = []
+    read = ModelService.histories
+
+    async def counted(self: ModelService, keys: Sequence[HistoryKey], count: int) -> Any:
+        sizes.append(len(keys))
+        return await read(self, keys, count)
+
+    monkeypatch.setattr(ModelService, "histories", counted)
     async with serving(old.settings) as cold:
         check(await cold.data(SLOWEST), old.oracle)
         operations = cold.upstream.operations
 
+    assert sizes
+    assert max(sizes) <= at_once, "what is done with all in one go keeps everybody else waiting"
     assert "RunModels" not in operations
     assert operations["ModelHistories"] == 3, "210 models, a hundred in a document"
 
