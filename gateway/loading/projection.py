@@ -56,6 +56,8 @@ _OF_WHOLE_PROJECTS = frozenset(
         *{"lineage", "resources", "removedModels"},
     }
 )
+# The model of a change is read alone, as what names the change.
+_OF_NAMED_MODELS = frozenset({"changePoints", "regressions", "improvements", "regressionFound"})
 # `name` is read of these, whatever else is; a model's is not.
 _NAMED = frozenset({"account", "project"})
 
@@ -181,7 +183,8 @@ class _FieldNames(Visitor):
         name = node.name.value
         if name == "model":
             self.asks_for_a_model = self.asks_for_a_model or not self._within
-            self.models_below = self.models_below or bool(self._within)
+            alone = not self._within or not _OF_NAMED_MODELS.isdisjoint(self._within)
+            self.models_below = self.models_below or not alone
         if not (name == "name" and self._within and self._within[-1] in _NAMED):
             self.names.add(name)
         self._within.append(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ from gateway.analysis.known_changes import CONFIRMED_A_RUN, SUSPECTED_A_RUN
 from gateway.analysis.series import TimedRuntime, runs_per_day
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.concurrency.gathering import gather
-from gateway.errors import BadUserInput, GatewayError
+from gateway.errors import BadUserInput
 from gateway.hierarchy.basis import Basis
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.model import Model
@@ -20,7 +20,7 @@ from gateway.hierarchy.project import Project
 from gateway.hierarchy.runtime_series import Certainty, ChangePoint, RuntimeChanges, RuntimeSeries
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs import select_jobs
-from gateway.queries.models import narrowed_environments
+from gateway.queries.models import applied_model_alone, narrowed_environments
 from gateway.queries.runtime_series import series_in_every_job, series_of_job
 
 USUAL_WINDOW = timedelta(days=30)
@@ -117,18 +117,29 @@ async def changes_of_projects(
 async def shown_changes(
     context: FieldContext, projects: Sequence[Project], changes: Sequence[ChangePoint]
 ) -> list[ChangePoint]:
-    """The same changes with the ids of their models, which name them wherever they are shown."""
-    names = {change.owner.unique_id for change in changes} - {None}
-    places = {change.owner.environment_id for change in changes if change.owner.unique_id}
-    here = [project for project in projects if project.environment_id in places]
-    criteria = ModelFilter(model_ids=tuple(sorted(name for name in names if name)))
-    read = await context.loaders.models_of_each(here, criteria) if names else []
-    models = {one.environment_id: one.by_unique_id for one in read if not isinstance(one, GatewayError)}
-    return [_named(change, models.get(change.owner.environment_id, {})) for change in changes]
+    """The same changes with the ids of their models, which name them wherever they are shown. Where a project's models
+    cannot be read, that is reported and its changes are left out."""
+    here = [project for project in projects if any(_is_of(change, project) for change in changes)]
+
+    async def models_of(project: Project) -> dict[tuple[int, str | None], Model]:
+        names = {change.owner.unique_id for change in changes if _is_of(change, project)} - {None}
+        models = await gather(applied_model_alone(context, project, name) for name in sorted(filter(None, names)))
+        return {(project.environment_id, model.unique_id): model for model in models if model is not None}
+
+    read = await context.of_each(here, models_of)
+    models = {place: model for of_project in read for place, model in of_project.items()}
+    return [
+        _named(change, models.get((change.owner.environment_id, change.owner.unique_id)))
+        for change in changes
+        if change.owner.unique_id is None or (change.owner.environment_id, change.owner.unique_id) in models
+    ]
 
 
-def _named(change: ChangePoint, models: Mapping[str, Model]) -> ChangePoint:
-    model = models.get(change.owner.unique_id or "")
+def _is_of(change: ChangePoint, project: Project) -> bool:
+    return change.owner.unique_id is not None and change.owner.environment_id == project.environment_id
+
+
+def _named(change: ChangePoint, model: Model | None) -> ChangePoint:
     if model is None:
         return change
     return replace(change, owner=replace(change.owner, key=f"{model.id}/{change.owner.job_id}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
+from starlette.responses import Response
 
 from gateway.analysis.known_changes import recognise
 from gateway.archive.archive import Archive
@@ -27,7 +29,7 @@ from tests.archive.written_runs import BEGIN, CHANGES, DAILY, Command, write_acc
 from tests.conftest import stored
 from tests.history.changing_runs import RUNS, STEP, DailyRun, medians, write_changing_runs
 from tests.history.statements import noted_statements
-from tests.serving import Gateway, serving
+from tests.serving import Call, Gateway, serving
 
 ORDERS, CUSTOMERS, EVENTS = "model.shop.orders", "model.shop.customers", "model.shop.events"
 
@@ -135,6 +137,25 @@ async def test_a_list_is_read_by_two_statements_and_then_kept(account: tuple[str
         with noted_statements() as noted:
             assert (await gateway.ask(query)).data == first.data
         assert not noted
+
+
+async def test_the_models_of_changes_are_read_alone(account: tuple[str, list[DailyRun]]) -> None:
+    """One document for the names of all of them, whatever else their project has; where it fails nothing is named
+    wrongly."""
+    query = f'{{ account {{ regressions(since: "{OLD}") {{ totalCount nodes {{ id model {{ id }} }} }} }} }}'
+    async with serving(Settings(store_url=account[0], history_source="archive")) as gateway:
+        asked = await gateway.count(query)
+        assert (asked["EnvironmentModels"], asked.get("ModelHistories")) == (1, None)
+
+    async def refuse(call: Call) -> Response | None:
+        failed = call.operation == "EnvironmentModels"
+        return Response(json.dumps({"errors": [{"message": "Not now."}]}), 400) if failed else None
+
+    async with serving(Settings(store_url=account[0], history_source="archive")) as gateway:
+        gateway.upstream.fault = refuse
+        reply = await gateway.ask(query)
+        assert reply.data["account"]["regressions"] is None
+        assert set(reply.codes) == {"account.regressions"}
 
 
 def test_the_library_tells_the_same(account: tuple[str, list[DailyRun]]) -> None:
