@@ -146,6 +146,8 @@ async def test_the_models_of_changes_are_read_alone(account: tuple[str, list[Dai
     async with serving(Settings(store_url=account[0], history_source="archive")) as gateway:
         asked = await gateway.count(query)
         assert (asked["EnvironmentModels"], asked.get("ModelHistories")) == (1, None)
+        (call,) = [one for one in gateway.upstream.calls if one.operation == "EnvironmentModels"]
+        assert "model.shop.orders" in json.dumps(dict(call.variables)), "only the models that are named are asked for"
 
     async def refuse(call: Call) -> Response | None:
         failed = call.operation == "EnvironmentModels"
