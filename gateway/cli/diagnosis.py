@@ -25,13 +25,17 @@ def diagnose(options: argparse.Namespace) -> int:
         )
     report = asyncio.run(_examine(settings))
     secret = settings.service_token.get_secret_value()
-    text = json.dumps(report.as_json(), indent=2, ensure_ascii=False) if options.json else "\n".join(report.lines())
-    text = text.replace(secret, "[secret]") if secret else text
     if options.json:
-        sys.stdout.write(f"{text}\n")
+        text = json.dumps(report.as_json(), indent=2, ensure_ascii=False)
+        sys.stdout.write(f"{_without(secret, text)}\n")
     else:
-        say(text)
+        for line in report.lines():
+            say(_without(secret, line))
     return 0 if report.works else 1
+
+
+def _without(secret: str, text: str) -> str:
+    return text.replace(secret, "[secret]") if secret else text
 
 
 async def _examine(settings: Settings) -> DoctorReport:

@@ -155,7 +155,9 @@ async def test_the_command_over_the_local_platform(
     finally:
         archive.close()
     assert SECRET not in shown
-    assert shown.endswith("Everything works.\n")
+    lines = shown.splitlines()
+    assert (lines[0].split()[0], lines[-1]) == ("gateway", "Everything works.")
+    assert len(lines) == len(told["checks"]) + 2, "a line for each check"
     assert told["works"] is True
     assert [check["state"] for check in told["checks"]] == ["ok"] * len(told["checks"])
     clock = next(check for check in told["checks"] if check["name"] == "clock")

@@ -78,10 +78,10 @@ def _is_told_otherwise(one: Difference, gateway: Mapping[str, Any], notes: Seque
     what the Admin API refuses, a project that goes by its name in dbt Cloud, a run that failed nobody knows why, and
     words that stand in the place of what fields told that dbt's schema does not have."""
     codes = {note["code"] for note in notes}
-    if gateway.get("inferred") or any("are inferred" in note["message"] for note in notes):
-        return one.less or one.path[-1] in _INFERRED
     if one.new and all("dbt has no metadata of it" in str(item) for item in one.new):
         return "NO_RUN_METADATA" in codes
+    if gateway.get("inferred") or any("are inferred" in note["message"] for note in notes):
+        return one.less or one.path[-1] in _INFERRED
     if "FIELDS_UNKNOWN" in codes and (one.new or one.path[-1] in _SAID_OTHERWISE):
         return True
     return one.renamed and bool(codes & {"PROJECT_NAME_UNREAD", "FIELDS_UNKNOWN"})
