@@ -66,7 +66,9 @@ class VisibleAdmin:
     async def topology(self) -> Topology:
         """The visible environments with their projects."""
         topology = await self._topology.load("all")
-        current_usage().upstream_notes.update(topology.notes)
+        usage = current_usage()
+        usage.seen |= {environment.id for environment in topology.environments}
+        usage.upstream_notes.update(topology.notes)
         return topology
 
     async def jobs(self, seen: frozenset[int] | None = None) -> Mapping[int, Job]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -50,6 +50,7 @@ class Usage(Struct):
     clock: Callable[[], float] = time.monotonic
     known: set[tuple[int, Hashable]] = field(default_factory=set)
     sees_all: bool = True
+    seen: frozenset[int] = frozenset()
     history_sources: set[str] = field(default_factory=set)
     history_since: datetime | None = None
     upstream_notes: set[UpstreamNote] = field(default_factory=set)
@@ -66,6 +67,7 @@ class Usage(Struct):
         self.known |= other.known
         self.cache_hits += len(self.known) - before
         self.environments |= other.environments
+        self.seen |= other.seen
         self.read_history(other.history_sources, other.history_since)
         self.upstream_notes |= other.upstream_notes
         if other.incomplete or other.notes or other.stale:
@@ -125,7 +127,7 @@ class Usage(Struct):
             "confirmedSeconds": _age(self.oldest_confirmation, now),
             "stale": self.stale,
             "staleReasons": sorted(self.stale_reasons) if self.stale else [],
-            "staleEnvironments": sorted(map(str, self.stale_environments)) if self.stale else [],
+            "staleEnvironments": sorted(map(str, self._shown(self.stale_environments))) if self.stale else [],
             "incomplete": self.incomplete,
             "notes": self._notes(),
             "inferred": list(self.inferred),
@@ -137,7 +139,15 @@ class Usage(Struct):
         """Those of dbt's gaps, then those of fields, each in order."""
         if not self.notes and not self.upstream_notes:
             return []
-        return [note.as_extension() for note in in_order(self.upstream_notes)] + sorted(self.notes, key=_path)
+        shown = {note for note in self.upstream_notes if self._are_shown(note.environment_ids)}
+        return [note.as_extension() for note in in_order(shown)] + sorted(self.notes, key=_path)
+
+    def _are_shown(self, environment_ids: Collection[int]) -> bool:
+        return len(self._shown(environment_ids)) == len(environment_ids)
+
+    def _shown(self, environment_ids: Iterable[int]) -> list[int]:
+        """Those of some environments that the caller may see: what a job did is sought in hidden ones too."""
+        return [id_ for id_ in environment_ids if self.sees_all or id_ in self.seen]
 
     def ages(self) -> dict[str, float]:
         """How old the oldest fact is, and how long ago the one longest unconfirmed was known to be true; seconds."""
