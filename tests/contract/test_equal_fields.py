@@ -70,6 +70,8 @@ class Cache:
         for one in objects(found):
             fields = self.known.setdefault((one["__typename"], one["id"]), {})
             for name, value in one.items():
+                if name == "brokenSeconds" and one["repairedAt"] is None:
+                    continue  # counts on until somebody repairs it
                 told = said(value)
                 assert fields.setdefault(name, told) == told, f"{one['__typename']} {one['id']}: {name} in {where}"
 
@@ -79,7 +81,7 @@ class Cache:
 
 @asynccontextmanager
 async def over(store: str) -> AsyncIterator[Gateway]:
-    async with serving(Settings(store_url=store, limits="measure", query_cost_mode="measure")) as opened:
+    async with serving(Settings(store_url=store, limits="measure", query_cost_mode="measure", query_tokens=10_000)) as opened:
         yield opened
 
 

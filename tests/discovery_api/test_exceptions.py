@@ -45,12 +45,12 @@ def test_a_token_for_metadata_alone_needs_the_projects_by_name(served: str) -> N
 
 def test_a_wrong_token_is_named(served: str) -> None:
     with (
-        cloud(served, "wrong") as account,
+        cloud(served, "wrong-token") as account,
         pytest.raises(exceptions.AuthenticationError, match="DBT_SERVICE_TOKEN") as caught,
     ):
         account.get_projects()
     assert caught.value.code == "UPSTREAM_UNAUTHENTICATED"
-    assert "wrong" not in str(caught.value), "the token is not told"
+    assert "wrong-token" not in str(caught.value), "the token is not told"
 
 
 def test_a_wrong_account_is_named(served: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from gateway.execution.fast_path.row_cache import Room, RowCache
 from gateway.settings import Settings
 from tests.execution.pair import Pair, lasting_pair
-from tests.generated.demo import demo_values, read_schema
+from tests.generated.demo import demo_values, read_schema_of_oracle
 from tests.generated.queries import QueryGenerator, Shape
 from tests.oracle.account import Oracle
 from tests.serving import serving
@@ -33,7 +33,7 @@ async def pair(demo_store: str) -> AsyncIterator[Pair]:
 
 @pytest.mark.slow
 async def test_questions_asked_again_and_again_get_the_same_bytes(pair: Pair, oracle: Oracle) -> None:
-    generator = QueryGenerator(29, read_schema(), demo_values(oracle), Shape(fields=15, depth=6))
+    generator = QueryGenerator(29, read_schema_of_oracle(), demo_values(oracle), Shape(fields=15, depth=6))
     for _ in range(QUERIES):
         query, variables = generator.query()
         answers = {(await pair.same(query, **variables)).partition('"extensions":{"gateway"')[0] for _ in range(4)}
