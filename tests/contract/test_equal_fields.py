@@ -81,7 +81,9 @@ class Cache:
 
 @asynccontextmanager
 async def over(store: str) -> AsyncIterator[Gateway]:
-    async with serving(Settings(store_url=store, limits="measure", query_cost_mode="measure", query_tokens=10_000)) as opened:
+    async with serving(
+        Settings(store_url=store, limits="measure", query_cost_mode="measure", query_tokens=10_000)
+    ) as opened:
         yield opened
 
 
