@@ -96,7 +96,8 @@ async def changes_of_account(context: FieldContext, projects: Sequence[Project],
     for one in read:
         await checkpoint(len(one.changes))
         found += (change for change in one.changes if _is_asked(change, asked, chosen))
-    days = max(0.0, (datetime.now(UTC) - asked.since).total_seconds() / 86_400)
+    # Whole hours, so that one question tells the same twice.
+    days = max(0, round((datetime.now(UTC) - asked.since).total_seconds() / 3_600)) / 24
     share = CONFIRMED_A_RUN if asked.certainty is Certainty.CONFIRMED else SUSPECTED_A_RUN
     expected = share * days * sum(one.alarming_runs_per_day for one in read) / 2
     return FoundChanges(tuple(found), len(found), expected, _basis(context, read))
