@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, Table
 
-from gateway.archive.tables import metadata
-
-_KEY = BigInteger().with_variant(Integer, "sqlite")
+from gateway.archive.tables import KEY, metadata
 
 # One row a change, which keeps its id, `found_run_id`: the run that came first after it when it was seen first.
 # `ended_at`: when the command of `first_run_id` ended, by which it has its place in the series; `since`: when that run
@@ -18,7 +16,7 @@ _KEY = BigInteger().with_variant(Integer, "sqlite")
 runtime_changes = Table(
     "runtime_changes",
     metadata,
-    Column("resource_id", _KEY, primary_key=True, autoincrement=False),
+    Column("resource_id", KEY, primary_key=True, autoincrement=False),
     Column("job_id", BigInteger, primary_key=True, autoincrement=False),
     Column("found_run_id", BigInteger, primary_key=True, autoincrement=False),
     Column("environment_id", BigInteger, nullable=False),
@@ -43,7 +41,7 @@ runtime_changes = Table(
 runtime_series = Table(
     "runtime_series",
     metadata,
-    Column("resource_id", _KEY, primary_key=True, autoincrement=False),
+    Column("resource_id", KEY, primary_key=True, autoincrement=False),
     Column("job_id", BigInteger, primary_key=True, autoincrement=False),
     Column("environment_id", BigInteger, nullable=False, index=True),
     Column("runs", Integer, nullable=False),
@@ -58,7 +56,7 @@ runtime_series = Table(
 stale_series = Table(
     "stale_series",
     metadata,
-    Column("resource_id", _KEY, primary_key=True, autoincrement=False),
+    Column("resource_id", KEY, primary_key=True, autoincrement=False),
     Column("job_id", BigInteger, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )

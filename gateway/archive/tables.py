@@ -29,11 +29,11 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
-_Key = BigInteger().with_variant(Integer, "sqlite")
+KEY = BigInteger().with_variant(Integer, "sqlite")
 
 
 def _key() -> Column[int]:
-    return Column("id", _Key, primary_key=True)
+    return Column("id", KEY, primary_key=True)
 
 
 migrations = Table(
@@ -143,15 +143,15 @@ artifacts = Table(
     _key(),
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("size", BigInteger, nullable=False),
-    Column("numbers_id", _Key),
+    Column("numbers_id", KEY),
 )
 
 artifact_pieces = Table(
     "artifact_pieces",
     metadata,
-    Column("artifact_id", _Key, ForeignKey("artifacts.id"), primary_key=True),
+    Column("artifact_id", KEY, ForeignKey("artifacts.id"), primary_key=True),
     Column("position", Integer, primary_key=True),
-    Column("piece_id", _Key, nullable=False),
+    Column("piece_id", KEY, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -198,7 +198,7 @@ nodes = Table(
 node_parents = Table(
     "node_parents",
     metadata,
-    Column("node_id", _Key, ForeignKey("nodes.id"), primary_key=True),
+    Column("node_id", KEY, ForeignKey("nodes.id"), primary_key=True),
     Column("parent", Text, primary_key=True),
     sqlite_with_rowid=False,
 )
@@ -215,9 +215,9 @@ manifests = Table(
 manifest_nodes = Table(
     "manifest_nodes",
     metadata,
-    Column("manifest_id", _Key, ForeignKey("manifests.id"), primary_key=True),
+    Column("manifest_id", KEY, ForeignKey("manifests.id"), primary_key=True),
     Column("kind", String(32), primary_key=True),
-    Column("node_id", _Key, primary_key=True),
+    Column("node_id", KEY, primary_key=True),
     sqlite_with_rowid=False,
 )
 
@@ -226,7 +226,7 @@ manifest_files = Table(
     "manifest_files",
     metadata,
     Column("digest", LargeBinary, primary_key=True),
-    Column("manifest_id", _Key, ForeignKey("manifests.id"), nullable=False),
+    Column("manifest_id", KEY, ForeignKey("manifests.id"), nullable=False),
 )
 
 # `variant`: what sets a command apart from the ordinary one of its kind (see command_variants); NULL for ordinary ones.
@@ -249,8 +249,8 @@ invocations = Table(
     Column("elapsed", Float),
     Column("model_results", Integer, nullable=False),
     Column("dbt_version", Text),
-    Column("args_id", _Key),
-    Column("manifest_id", _Key, ForeignKey("manifests.id")),
+    Column("args_id", KEY),
+    Column("manifest_id", KEY, ForeignKey("manifests.id")),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("started_at", BigInteger),
     Column("threads", Integer),
@@ -276,10 +276,10 @@ results = Table(
     "results",
     metadata,
     _key(),
-    Column("invocation_id", _Key, ForeignKey("invocations.id"), nullable=False, index=True),
+    Column("invocation_id", KEY, ForeignKey("invocations.id"), nullable=False, index=True),
     Column("run_id", BigInteger, nullable=False),
-    Column("resource_id", _Key, ForeignKey("resources.id"), nullable=False),
-    Column("node_id", _Key),
+    Column("resource_id", KEY, ForeignKey("resources.id"), nullable=False),
+    Column("node_id", KEY),
     Column("generated_at", BigInteger, nullable=False),
     Column("deploys", Boolean, nullable=False),
     Column("final", Boolean, nullable=False),
@@ -290,9 +290,9 @@ results = Table(
     Column("compile_completed_at", BigInteger),
     Column("execute_started_at", BigInteger),
     Column("execute_completed_at", BigInteger),
-    Column("thread_id", _Key),
-    Column("message_id", _Key),
-    Column("compiled_id", _Key),
+    Column("thread_id", KEY),
+    Column("message_id", KEY),
+    Column("compiled_id", KEY),
     Column("failures", BigInteger),
     Column("rows_affected", BigInteger),
     Column("bytes_billed", BigInteger),
@@ -305,10 +305,10 @@ compilations = Table(
     "compilations",
     metadata,
     _key(),
-    Column("invocation_id", _Key, ForeignKey("invocations.id"), nullable=False, index=True),
-    Column("resource_id", _Key, ForeignKey("resources.id"), nullable=False),
+    Column("invocation_id", KEY, ForeignKey("invocations.id"), nullable=False, index=True),
+    Column("resource_id", KEY, ForeignKey("resources.id"), nullable=False),
     Column("generated_at", BigInteger, nullable=False),
-    Column("compiled_id", _Key, nullable=False),
+    Column("compiled_id", KEY, nullable=False),
     Index("compilations_by_time", "resource_id", "generated_at"),
 )
 
@@ -316,22 +316,22 @@ freshness = Table(
     "freshness",
     metadata,
     _key(),
-    Column("invocation_id", _Key, ForeignKey("invocations.id"), nullable=False, index=True),
+    Column("invocation_id", KEY, ForeignKey("invocations.id"), nullable=False, index=True),
     Column("run_id", BigInteger, nullable=False),
-    Column("resource_id", _Key, ForeignKey("resources.id"), nullable=False),
-    Column("node_id", _Key),
+    Column("resource_id", KEY, ForeignKey("resources.id"), nullable=False),
+    Column("node_id", KEY),
     Column("generated_at", BigInteger, nullable=False),
     Column("deploys", Boolean, nullable=False),
     Column("status", Text),
     Column("max_loaded_at", BigInteger),
     Column("snapshotted_at", BigInteger),
     Column("age", Float),
-    Column("criteria_id", _Key),
-    Column("error_id", _Key),
+    Column("criteria_id", KEY),
+    Column("error_id", KEY),
     Column("execution_time", Float),
     Column("started_at", BigInteger),
     Column("completed_at", BigInteger),
-    Column("thread_id", _Key),
+    Column("thread_id", KEY),
     Index("freshness_by_time", "resource_id", "generated_at", "run_id"),
 )
 
@@ -339,12 +339,12 @@ catalog_tables = Table(
     "catalog_tables",
     metadata,
     _key(),
-    Column("invocation_id", _Key, ForeignKey("invocations.id"), nullable=False, index=True),
+    Column("invocation_id", KEY, ForeignKey("invocations.id"), nullable=False, index=True),
     Column("run_id", BigInteger, nullable=False),
-    Column("resource_id", _Key, ForeignKey("resources.id"), nullable=False),
+    Column("resource_id", KEY, ForeignKey("resources.id"), nullable=False),
     Column("generated_at", BigInteger, nullable=False),
     Column("deploys", Boolean, nullable=False),
-    Column("content_id", _Key, nullable=False),
+    Column("content_id", KEY, nullable=False),
     Index("catalog_tables_by_time", "resource_id", "generated_at", "run_id"),
 )
 
@@ -356,7 +356,7 @@ recent_results = Table(
     metadata,
     Column("environment_id", BigInteger, primary_key=True, autoincrement=False),
     Column("kind", String(32), primary_key=True),
-    Column("resource_id", _Key, primary_key=True, autoincrement=False),
+    Column("resource_id", KEY, primary_key=True, autoincrement=False),
     Column("newest_at", BigInteger, nullable=False),
     Column("outcomes", LargeBinary, nullable=False),
     Column("seconds", LargeBinary, nullable=False),
@@ -372,7 +372,7 @@ resource_months = Table(
     Column("environment_id", BigInteger, primary_key=True, autoincrement=False),
     Column("month", Integer, primary_key=True, autoincrement=False),
     Column("kind", String(32), primary_key=True),
-    Column("resource_id", _Key, primary_key=True, autoincrement=False),
+    Column("resource_id", KEY, primary_key=True, autoincrement=False),
     Column("days", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )

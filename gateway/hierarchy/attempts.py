@@ -65,6 +65,7 @@ class Incident:
     def is_open(self) -> bool:
         return self.repaired_at is None
 
-    def broken_seconds(self, now: datetime) -> float:
-        """How long it was broken, or has been until `now`."""
-        return max(0.0, ((self.repaired_at or now) - self.broken_at).total_seconds())
+    @property
+    def broken_seconds(self) -> float | None:
+        """How long it was broken; None while it is open, since that would be another figure at each look."""
+        return None if self.repaired_at is None else max(0.0, (self.repaired_at - self.broken_at).total_seconds())

@@ -73,7 +73,7 @@ async def incidents_of_account(
         for incident in _incidents(node)
         if incident.is_open or (incident.broken_at >= since and not open_only)
     ]
-    repaired = [one.broken_seconds(since) for one in incidents if not one.is_open]
+    repaired = [incident.broken_seconds for incident in incidents if incident.broken_seconds is not None]
     ordered = sorted(incidents, key=lambda one: (not one.is_open, -one.broken_at.timestamp(), one.id))
     return FoundIncidents(tuple(ordered), median(repaired) if repaired else None)
 

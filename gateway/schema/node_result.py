@@ -16,7 +16,7 @@ from gateway.schema.context import Info, field_context
 from gateway.schema.enums import ResourceType, RunStatus
 from gateway.schema.lazy import LazyRun
 from gateway.schema.nullability import NON_NULL
-from gateway.schema.paging import Page, PageEdge, PageInfo
+from gateway.schema.paging import PageView
 
 
 @strawberry.interface(description="One resource in one run: what happened to it there.")
@@ -97,27 +97,10 @@ class StatusCount:
 
 
 @dataclass(frozen=True, slots=True)
-class ResultPage:
+class ResultPage(PageView[facts.NodeResult]):
     """A page of results, with all that it is a page of."""
 
-    page: Page[facts.NodeResult]
     results: Sequence[facts.NodeResult]
-
-    @property
-    def nodes(self) -> Sequence[facts.NodeResult]:
-        return self.page.nodes
-
-    @property
-    def edges(self) -> list[PageEdge[facts.NodeResult]]:
-        return self.page.edges
-
-    @property
-    def page_info(self) -> PageInfo:
-        return self.page.page_info
-
-    @property
-    def size(self) -> int:
-        return self.page.size
 
     @property
     def by_status(self) -> list[facts.StatusCount]:

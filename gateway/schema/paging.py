@@ -132,6 +132,29 @@ class Page(Struct, Generic[T], frozen=True):
         return [encode((*self.order.position(node), *side)) for node, side in zip(shown, shown_sides, strict=True)]
 
 
+@dataclass(frozen=True, slots=True)
+class PageView(Generic[T]):
+    """A page as a connection reads it; subclasses add what is said of the whole list."""
+
+    page: Page[T]
+
+    @property
+    def nodes(self) -> Sequence[T]:
+        return self.page.nodes
+
+    @property
+    def edges(self) -> list[PageEdge[T]]:
+        return self.page.edges
+
+    @property
+    def page_info(self) -> PageInfo:
+        return self.page.page_info
+
+    @property
+    def size(self) -> int:
+        return self.page.size
+
+
 def cut(
     items: Sequence[T],
     order: Order[T],

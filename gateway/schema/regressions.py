@@ -18,7 +18,7 @@ from gateway.queries import regressions
 from gateway.queries.regressions import COSTLY_FIRST, ChangesAsked, FoundChanges, window_since
 from gateway.schema.basis import Basis
 from gateway.schema.connections import Connection
-from gateway.schema.paging import Page, PageArguments, PageEdge, PageInfo, cut
+from gateway.schema.paging import PageArguments, PageView, cut
 from gateway.schema.runtime_series import ChangePoint
 
 ChangedSince = Annotated[
@@ -28,27 +28,10 @@ ChangedSince = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class ChangesPage:
+class ChangesPage(PageView[facts.ChangePoint]):
     """A page of changes, with what is told of the whole list."""
 
-    page: Page[facts.ChangePoint]
     found: FoundChanges
-
-    @property
-    def nodes(self) -> Sequence[facts.ChangePoint]:
-        return self.page.nodes
-
-    @property
-    def edges(self) -> list[PageEdge[facts.ChangePoint]]:
-        return self.page.edges
-
-    @property
-    def page_info(self) -> PageInfo:
-        return self.page.page_info
-
-    @property
-    def size(self) -> int:
-        return self.page.size
 
     @property
     def expected_false_alarms(self) -> float:

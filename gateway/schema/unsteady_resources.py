@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -20,7 +19,7 @@ from gateway.schema.connections import Connection
 from gateway.schema.context import Info, field_context
 from gateway.schema.lazy import LazyRun
 from gateway.schema.node_result import NodeResult
-from gateway.schema.paging import Page, PageEdge, PageInfo
+from gateway.schema.paging import PageView
 from gateway.schema.resource import Resource
 
 MOST_FLAKY = 1000
@@ -75,9 +74,9 @@ class Incident:
         description="When the next success ended (UTC). Null while it is open."
     )
 
-    @strawberry.field(description="Seconds from the one to the other; of an open incident until now.")
-    def broken_seconds(self, parent: strawberry.Parent[facts.Incident]) -> float:
-        return parent.broken_seconds(datetime.now(UTC))
+    broken_seconds: float | None = strawberry.field(
+        description="Seconds from the one to the other. Null while it is open."
+    )
 
     @strawberry.field(description=_RESOURCE, graphql_type=Resource | None)
     async def resource(self, parent: strawberry.Parent[facts.Incident], info: Info) -> resources.Resource | None:
@@ -93,27 +92,10 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
-class IncidentsPage:
+class IncidentsPage(PageView[facts.Incident]):
     """A page of incidents, with what is told of the whole list."""
 
-    page: Page[facts.Incident]
     found: FoundIncidents
-
-    @property
-    def nodes(self) -> Sequence[facts.Incident]:
-        return self.page.nodes
-
-    @property
-    def edges(self) -> list[PageEdge[facts.Incident]]:
-        return self.page.edges
-
-    @property
-    def page_info(self) -> PageInfo:
-        return self.page.page_info
-
-    @property
-    def size(self) -> int:
-        return self.page.size
 
     @property
     def median_repair_seconds(self) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -26,8 +26,7 @@ from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
 from tests.archive.written_runs import BEGIN, CHANGES, DAILY, Command, write_account, write_run
-from tests.conftest import stored
-from tests.history.changing_runs import RUNS, STEP, DailyRun, medians, write_changing_runs
+from tests.history.changing_runs import RUNS, STEP, DailyRun, medians
 from tests.history.statements import noted_statements
 from tests.serving import Call, Gateway, serving
 
@@ -41,22 +40,6 @@ LISTS = """query($since: DateTime, $filter: ModelFilter, $certainty: Certainty! 
   improvements(since: $since, filter: $filter, certainty: $certainty) { totalCount nodes { id } } } }"""
 
 OLD = "2026-01-01T00:00:00Z"
-
-
-@pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[DailyRun]]:
-    """The address of the archive, and the daily runs in it."""
-    folder = tmp_path_factory.mktemp("regressions")
-    runs = write_changing_runs(folder / "account")
-    return stored(folder / "account", folder), runs
-
-
-@pytest.fixture(scope="module", params=["archive", "discovery"])
-async def gateway(
-    account: tuple[str, list[DailyRun]], request: pytest.FixtureRequest
-) -> AsyncIterator[tuple[Gateway, str]]:
-    async with serving(Settings(store_url=account[0], history_source=request.param)) as opened:
-        yield opened, request.param.upper()
 
 
 async def test_what_got_slower_is_listed_with_what_it_costs(

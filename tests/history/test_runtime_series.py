@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from gateway.discovery_api.api import dbtAccount
@@ -12,8 +10,7 @@ from gateway.discovery_api.connection import ConnectionOptions
 from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.settings import Settings
 from tests.archive.written_runs import CHANGES, DAILY
-from tests.conftest import stored
-from tests.history.changing_runs import FAILED, RUNS, STEP, DailyRun, medians, write_changing_runs
+from tests.history.changing_runs import FAILED, RUNS, STEP, DailyRun, medians
 from tests.history.statements import noted_statements
 from tests.serving import Gateway, serving
 
@@ -26,22 +23,6 @@ SERIES = """query($job: ID, $n: Int! = 100) { model(id: "shop.orders") { runtime
 
 CHANGES_OF_BOTH = """{ model(id: "shop.orders") { changePoints { id since } }
   steady: model(id: "shop.customers") { changePoints { id } runtimeSeries { trend { pValue } isElevated } } }"""
-
-
-@pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[DailyRun]]:
-    """The address of the archive, and the daily runs in it."""
-    folder = tmp_path_factory.mktemp("changing")
-    runs = write_changing_runs(folder / "account")
-    return stored(folder / "account", folder), runs
-
-
-@pytest.fixture(scope="module", params=["archive", "discovery"])
-async def gateway(
-    account: tuple[str, list[DailyRun]], request: pytest.FixtureRequest
-) -> AsyncIterator[tuple[Gateway, str]]:
-    async with serving(Settings(store_url=account[0], history_source=request.param)) as opened:
-        yield opened, request.param.upper()
 
 
 async def test_a_model_that_got_slower_shows_when_by_how_much_and_at_which_commit(

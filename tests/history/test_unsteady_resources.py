@@ -97,8 +97,7 @@ async def test_an_incident_lasts_from_a_failure_to_the_next_success(gateway: tup
     for one, (name, first, repaired) in zip(found["nodes"], expected, strict=True):
         assert datetime.fromisoformat(one["brokenAt"]) == BEGIN + timedelta(days=first)
         assert (one["repairedAt"] is None) is (repaired is None)
-        if repaired is not None:
-            assert one["brokenSeconds"] == (repaired - first) * 86_400
+        assert one["brokenSeconds"] == (None if repaired is None else (repaired - first) * 86_400)
         assert one["resource"] == {"uniqueId": name}
         assert one["firstFailure"] == {"uniqueId": name, "status": "FAILURE", "runId": str(900 - first)}
     assert found["totalCount"] == len(expected)

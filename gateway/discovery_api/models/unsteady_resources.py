@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from gateway.discovery_api.models.reports import Report
 from gateway.hierarchy import attempts as facts
@@ -34,14 +34,14 @@ class Flaky(Report):
 
 class Incident(Report):
     """A resource that was broken by a run, from the end of a failure to that of the next success (UTC), None while it
-    is; `broken_seconds`: so long, or until now."""
+    is; `broken_seconds`: from the one to the other, None while it is open."""
 
     id: str
     unique_id: str
     run_id: str
     broken_at: datetime
     repaired_at: datetime | None
-    broken_seconds: float
+    broken_seconds: float | None
 
     @classmethod
     def of(cls, found: facts.Incident) -> Incident:
@@ -51,7 +51,7 @@ class Incident(Report):
             run_id=str(found.run_id),
             broken_at=found.broken_at,
             repaired_at=found.repaired_at,
-            broken_seconds=found.broken_seconds(datetime.now(UTC)),
+            broken_seconds=found.broken_seconds,
         )
 
 
