@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from gateway.analysis.change_points import correlation, median
 
 LEAST_RUNS = 20
-"""Runs a trend is told from."""
+"""The least number of runs for a trend."""
 MOST_P = 0.05
-"""A slope whose chance is greater is none."""
+"""A slope with a greater p is not reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Trend:
 
 
 def trend(days: Sequence[float], runtimes: Sequence[float]) -> Trend | None:
-    """The trend of runtimes (seconds, above 0) at times (days since any moment, ascending); None where none is told.
+    """The trend of runtimes (seconds, above 0) at times (days since any moment, ascending); None where there is none.
 
     slope = median over all pairs of (log x_j - log x_i) / (t_j - t_i); per cent = 100 * (exp(30 * slope) - 1).
     p is two-sided, from S = sum of sign(x_j - x_i), drawn 1 nearer to 0, over its deviation with ties corrected; z is

@@ -73,9 +73,9 @@ class _Lookup(Generic[K, V]):
 class FactsCache(Generic[K, V]):
     """Facts in the memory of `tiers`, with single flight per key.
 
-    Errors are handed to everybody who waited and are never kept, except that something does not exist, for some
-    seconds. Whether and how long an outdated fact is returned in place of a new one, or of an error, says the
-    stale policy; it is marked in the usage of who asked.
+    All who wait for a flight get its error. Errors are not cached, except NOT_FOUND for some seconds. The stale policy
+    says whether and how long an outdated fact is returned in place of a new one or of an error; the caller's usage
+    marks it.
     """
 
     def __init__(self, tiers: Tiers, kind: Kind[K, V]) -> None:
@@ -92,10 +92,10 @@ class FactsCache(Generic[K, V]):
     async def get_many(
         self, keys: Sequence[K], fetch: Fetch[K, V], validate: Validate[K, V]
     ) -> dict[K, V | GatewayError]:
-        """A value or an error for every key: from memory where `validate` finds it current, from a flight under way, or
-        by one `fetch` of all that is left. What a flight of others brings is validated too, and fetched again where it
-        does not do: they may have asked for less. Waits no longer than the caller's deadline. Within `only_if_cached`
-        raises NotCached for what is not in memory and current."""
+        """A value or an error for every key: from memory if `validate` finds it current, from a flight in progress, or
+        from one `fetch` of all others. The result of another caller's flight is validated too, and fetched again if it
+        is not enough. Waits no longer than the caller's deadline. Within `only_if_cached` raises NotCached for what is
+        not in memory and current."""
         lookup = _Lookup(validate, current_usage(), oldest_acceptable(), seconds_left(math.inf))
         pending: Collection[K] = dict.fromkeys(keys)
         while pending:
@@ -105,7 +105,7 @@ class FactsCache(Generic[K, V]):
             if is_only_if_cached():
                 if missing:
                     raise NotCached
-                # Whoever makes the answer counts the hits, if it comes to one.
+                # The executor counts the hits if the attempt succeeds.
                 break
             self._tiers.counts.note("memory", lookup.usage.cache_hits - hits, len(missing))
             if not missing:
@@ -130,24 +130,21 @@ class FactsCache(Generic[K, V]):
         return answer
 
     def put(self, key: K, value: V) -> None:
-        """Keeps a value that came along with something else."""
+        """Caches a value that was read along with something else."""
         self._keep(key, Fact(value, self._tiers.clock()))
 
     def peek(self, key: K) -> Fact[V] | None:
-        """What is known under a key, current or not."""
+        """The cached fact of a key, current or not."""
         return self._tiers.memory.peek((self._room, key))
 
     def invalidate(self, key: K) -> None:
-        """What is known under a key, or being read, is not current any more: it is read again when it is asked for.
-
-        It may still be returned in place of an error.
-        """
+        """Marks the fact of a key, also one that is being read, as outdated. It may still replace an error."""
         self._flights.pop(key, None)
         self._absent.pop(key)
         fact = self.peek(key)
         if fact is not None:
             fact.invalidated = True
-        # What others have read before this moment is outdated as well.
+        # Facts that other replicas read before now are outdated too.
         self._invalidated.put(key, self._tiers.clock())
 
     def _take_current(self, keys: Collection[K], lookup: _Lookup[K, V]) -> list[K]:

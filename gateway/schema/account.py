@@ -283,9 +283,9 @@ class Account(AccountHistory):
         return await wasted_builds.wasted_builds_of(field_context(info), parent.projects, window, first)
 
     @strawberry.field(
-        description="How many runs overlap and wait, by stretches of time; at most 5,000 of them. Runs that were "
-        "created in the 7 days before the window may reach into it. Without an archive the account's newest 500 "
-        "runs are looked at.",
+        description="How many runs overlap and wait, per stretch of time (at most 5,000 stretches). Runs created up to "
+        "7 days before the window count while they reach into it. Without an archive only the account's newest 500 "
+        "runs are considered.",
         graphql_type=Concurrency | None,
         directives=[NON_NULL, *dear(10)],
     )
@@ -302,9 +302,9 @@ class Account(AccountHistory):
         return await concurrency.concurrency_of(field_context(info), parent.projects, window, stretch)
 
     @strawberry.field(
-        description="Where the busy time of all runs went that started in a window of time, with an estimate of its "
-        "cost; greatest first. Each instant of a run is shared among what ran in it. Idle time has a row of its own. "
-        "Without an archive the newest 40 runs are looked at; extensions.gateway.notes says what is missing.",
+        description="Where the busy time of the runs that started in a window went, and an estimate of its cost; "
+        "greatest first. The resources that run at the same time share that time. Idle time has its own row. Without "
+        "an archive only the newest 40 runs are considered; extensions.gateway.notes says what is missing.",
         graphql_type=list[WeightedSeconds] | None,
         directives=[NON_NULL, *dear(2), *sliced_by("first", 50)],
     )

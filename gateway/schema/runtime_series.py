@@ -93,8 +93,8 @@ class RuntimeTrend:
 @strawberry.type(description="A lasting change of a runtime.")
 class ChangePoint:
     id: strawberry.ID = strawberry.field(
-        description="The series, and the run that came first after the change when it was found. Where an archive "
-        "keeps what it has seen, a change within three runs of a known one is that one, and has its id."
+        description="Names the series and the first run after the change, as it was found first. In an archive a "
+        "change keeps its id while it moves by up to three runs."
     )
     certainty: Certainty = strawberry.field(description="How certain it is.")
     before_seconds: float = strawberry.field(description="Median runtime before, in seconds.")

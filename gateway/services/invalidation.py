@@ -1,4 +1,4 @@
-"""News: what dbt tells of runs by itself, and what of our facts that makes outdated."""
+"""Invalidation: events of runs, from webhooks and polling, and the facts that they outdate."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from gateway.services.event_bus import Change, ChangeKind, EventBus, Listener
 from gateway.services.job_service import JobService
 from gateway.services.run_rows import RunKey
 
-# A list of environments that is older than this is read again before an environment is called unknown.
+# A list of environments older than this is read again before an environment counts as unknown.
 _KNOWN_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
 
 class Invalidation:
-    """Takes in events of runs. The same event may come any number of times."""
+    """Handles events of runs. Handling an event again changes nothing."""
 
     def __init__(
         self, environments: EnvironmentService, jobs: JobService, admin: AdminFacts, events: EventBus, tiers: Tiers
@@ -41,17 +41,17 @@ class Invalidation:
         self._followers: list[Callable[[RunEvent], None]] = []
 
     def listening(self) -> AbstractContextManager[Listener]:
-        """A listener to what changes here, for the block."""
+        """A listener to the changes of this process, for the block."""
         return self._events.listening()
 
     def subscribe(self, take: Callable[[RunEvent], None]) -> None:
-        """Has `take` called with every event that is taken in here, those that other replicas were told among them."""
+        """Calls `take` with every event that this process handles, also with those of other replicas."""
         self._followers.append(take)
 
     async def tell(self, event: RunEvent) -> bool:
-        """Acts on an event of our account; False when its environment is none that we serve.
+        """Handles an event of this account; False if its environment is not served.
 
-        Raises UpstreamError while it cannot be told which environments there are.
+        Raises UpstreamError while the list of environments cannot be read.
         """
         if not await self._serves(event.environment_id):
             return False
@@ -61,13 +61,13 @@ class Invalidation:
         return True
 
     async def spread(self, event: RunEvent) -> None:
-        """Takes an event in, here and at the other replicas, whether or not we serve its environment. Reads nothing."""
+        """Handles an event here and at the other replicas, whether or not its environment is served. Reads nothing."""
         if self._tiers.shared is not None:
             await self._tiers.shared.tell(msgspec.msgpack.encode(event))
         self.take(event)
 
     def take(self, event: RunEvent) -> None:
-        """Outdates what the run touched, here, and tells those who listen. Reads nothing."""
+        """Outdates the facts of the run in this process, and notifies listeners. Reads nothing."""
         if event.finished:
             self._environments.expect_change(event.environment_id)
             self.finished(event.environment_id, event.job_id, event.run_id)
@@ -77,7 +77,7 @@ class Invalidation:
             take(event)
 
     def finished(self, environment_id: int, job_id: int, run_id: int) -> None:
-        """A run has finished: what it touched, and was read when it had not yet, is outdated before anybody is told."""
+        """Outdates what was read before the run finished, then notifies listeners."""
         self._jobs.invalidate(RunKey(job_id, run_id))
         self._outdate(environment_id, job_id, run_id)
         self._events.publish(Change(ChangeKind.RUN_FINISHED, environment_id, job_id, run_id))
@@ -87,7 +87,7 @@ class Invalidation:
         self._tiers.generations.advance((ACCOUNT, environment_id))
 
     def listen(self) -> None:
-        """Takes in from now on what other replicas are told too, if there are any."""
+        """Handles the events of other replicas from now on, if there are any."""
         if self._tiers.shared is not None:
             self._tasks.start(self._tiers.shared.listen(self._hear))
 
@@ -95,21 +95,21 @@ class Invalidation:
         try:
             self.take(msgspec.msgpack.decode(message, type=RunEvent))
         except msgspec.MsgspecError:
-            log.warning("another replica told something unreadable")
+            log.warning("an event of another replica cannot be read")
 
     async def close(self) -> None:
         """Stops checking and listening."""
         await self._tasks.cancel()
 
     async def _serves(self, environment_id: int) -> bool:
-        # One that is known needs no asking: dbt may be slow, and wants its answer now.
+        # A known environment needs no request: dbt may be slow, and expects the response now.
         if environment_id in self._admin.known_environments():
             return True
         with max_age_of(self._tiers.clock() - _KNOWN_SECONDS):
             return environment_id in _ids(await self._admin.topology())
 
     def _check_soon(self, environment_id: int) -> None:
-        """So that those who ask next find the new revision known, and those who listen hear of it."""
+        """Reads the new revision in the background, for the next request and for listeners."""
         self._tasks.start(self._check(environment_id))
 
     async def _check(self, environment_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Services for each dbt token that callers bring: facts read with one are never told for another."""
+"""Services for each dbt token of callers: facts read with one token are never returned for another."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class TokenTransport:
 
 
 def upstream_of(upstream: Upstream, token: SecretStr) -> Upstream:
-    """The same upstream, asked with this token, without the archive: what that holds others may have been shown."""
+    """The same upstream with this token. Without the archive, which holds what this caller may not see."""
     return replace(upstream, transport=TokenTransport(upstream.transport, token), make_history=None, kept=None)
 
 
 def hash_of_token(token: SecretStr) -> str:
-    """By what a token is known here; it tells nothing about the token."""
+    """The key of a token in this process; it reveals nothing about the token."""
     return hashlib.sha256(token.get_secret_value().encode()).hexdigest()
 
 
@@ -98,21 +98,21 @@ class TokenServices:
         return kept.services if kept else None
 
     def take(self, event: RunEvent) -> None:
-        """Takes an event of a run in for every token: what each has read of it is outdated, and who listens is told."""
+        """Handles an event of a run for every token: outdates its facts and notifies listeners."""
         for kept in self._kept.values():
             kept.services.invalidation.take(event)
 
     async def close(self) -> None:
-        """Lets go of all of them."""
+        """Closes all of them."""
         while self._kept:
             await self._kept.popitem()[1].opened.aclose()
 
     async def _let_go(self, using: str) -> None:
-        """Of what is too much, and of what nobody has used for long: the least used stand first."""
+        """Closes the least recently used beyond the limit, and those unused for long."""
         surplus, idle_since = len(self._kept) - self._most, self._clock() - _IDLE_SECONDS
         if surplus <= 0 and next(iter(self._kept.values())).used_at >= idle_since:
             return
-        # Who listens may be silent for long.
+        # A subscription can be silent for long.
         free = [key for key, kept in self._kept.items() if key != using and not kept.services.poller.listeners]
         leaving = [key for place, key in enumerate(free) if place < surplus or self._kept[key].used_at < idle_since]
         for kept in [self._kept.pop(key) for key in leaving]:

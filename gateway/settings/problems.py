@@ -19,13 +19,12 @@ from gateway.errors import ConfigurationError
 
 PREFIX = "GATEWAY_"
 _LONGEST_VALUE = 60
-# A token is masked wherever dbt's answers hold it. A shorter text occurs in them by chance, and masking breaks them.
+# A token is masked wherever dbt's answers contain it. A shorter text occurs there by chance, and masking breaks them.
 _SHORTEST_TOKEN = 8
 
 RENAMED = {
     "history_url": (
-        "archive_url replaces it: name the same database there, it is taken over with all runs that are kept in it "
-        "(docs/freshness.md)."
+        "Use archive_url (GATEWAY_ARCHIVE_URL) with the same database: its runs are taken over (docs/freshness.md)."
     )
 }
 """Settings of earlier versions, and what to do."""

@@ -29,8 +29,8 @@ def parts_type(shape: PartsFormat) -> str:
 async def events_of_answers(
     answers: AsyncGenerator[Answer, None], most_bytes: int | None
 ) -> AsyncGenerator[bytes, None]:
-    """Each answer of a subscription as an event, and one that ends them. What is longer than `most_bytes` is told as an
-    error in its place."""
+    """Each answer of a subscription as an event, then the event that ends them. An error replaces an answer longer than
+    `most_bytes`."""
     async with aclosing(answers):
         async for answer in answers:
             yield _event_of(answer, most_bytes)
@@ -38,8 +38,8 @@ async def events_of_answers(
 
 
 async def events_of_parts(parts: AsyncGenerator[Part, None], most_bytes: int | None) -> AsyncGenerator[bytes, None]:
-    """The parts of a deferred answer as events. What would make them longer than `most_bytes` in all is told as an
-    error in its place, and ends them."""
+    """The parts of a deferred answer as events. An error replaces the part that would exceed `most_bytes` in all, and
+    ends them."""
     bounded = BoundedParts(most_bytes)
     async with aclosing(parts):
         async for part in parts:
@@ -64,7 +64,7 @@ async def multipart(
     async with aclosing(parts):
         async for part in parts:
             encoded, goes_on = bounded.encode(part)
-            # The boundary that follows a part tells its reader that it is whole; so it is sent along.
+            # A reader knows that a part is complete when its boundary arrives, so both are sent together.
             yield _HEAD + encoded + (b"\r\n---" if goes_on else LAST_PART)
             if not goes_on:
                 return
@@ -83,7 +83,7 @@ class BoundedParts:
         self._pending: set[str] = set()
 
     def encode(self, part: Part) -> tuple[bytes, bool]:
-        """The part, or what is told in the place of one that is too long; and whether others follow."""
+        """The part, or the error that replaces one that is too long; and whether others follow."""
         encoded = msgspec.json.encode(self._shown(part))
         self._sent += len(encoded)
         if self._most_bytes is not None and self._sent > self._most_bytes:
