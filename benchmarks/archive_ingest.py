@@ -16,7 +16,8 @@ _LEFT_OUT = ("nothing", "lasting changes", "roll-ups")
 _PROGRAM = """
 import sys, time
 from pathlib import Path
-from gateway.archive import rollups, run_writer
+from gateway.archive.rollups import upkeep as rollups
+from gateway.archive.writing import run_writer
 from gateway.archive.archive import Archive
 from gateway.ingest import folders
 from gateway.ingest.folders import ingest_folder

@@ -19,7 +19,15 @@ from gateway.analysis.dependencies import dependencies
 from gateway.analysis.intervals import NodeInterval
 from gateway.analysis.schedule import AS_IT_WAS, TRUSTED, outlook
 from gateway.analysis.step import Step
-from gateway.archive.artifacts import MANIFEST, RUN_RESULTS, Manifest, Result, RunResults, read_args, read_record
+from gateway.archive.artifacts.artifact_files import (
+    MANIFEST,
+    RUN_RESULTS,
+    Manifest,
+    Result,
+    RunResults,
+    read_args,
+    read_record,
+)
 from gateway.archive.times import from_micros, parse_micros
 from gateway.errors import UnreadableArtifact
 from gateway.hierarchy.durations import Timings, interval

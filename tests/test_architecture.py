@@ -56,6 +56,25 @@ ROOMS: dict[str, set[str]] = {
 }
 OPEN_TO_ALL = {"errors", "telemetry"}
 
+# The rooms within a room that has many files, and those of them that each may import. A file beside them is one, too.
+ROOMS_WITHIN: dict[str, dict[str, set[str]]] = {
+    "archive": {
+        "times": set(),
+        "tables": set(),
+        "api_facts": set(),
+        "artifacts": {"times"},
+        "rollups": {"artifacts", "tables", "times"},
+        "writing": {"artifacts", "rollups", "tables", "times"},
+        "changes": {"artifacts", "rollups", "tables", "times"},
+        "migrations": {"api_facts", "artifacts", "changes", "rollups", "tables", "times", "writing"},
+        "archive": {"migrations", "tables", "times"},
+        "retention": {"archive", "rollups", "tables"},
+        "changes_upkeep": {"archive", "changes", "rollups", "tables"},
+        "reading": {"artifacts", "changes", "rollups", "tables"},
+        "reader": {"archive"},
+    },
+}
+
 # Frameworks that a room must not know, beyond its neighbours.
 FOREIGN: dict[str, set[str]] = {
     "hierarchy": {
@@ -184,6 +203,18 @@ def test_a_module_imports_only_its_own_room_and_rooms_below_it() -> None:
         if foreign:
             faults.append(f"{name_of(path)} in room {room} imports {sorted(foreign)}")
     assert not faults, "\n".join(faults)
+
+
+def test_rooms_within_a_room_import_as_their_table_says() -> None:
+    for room, table in ROOMS_WITHIN.items():
+        tuple(TopologicalSorter(table).static_order())
+        used: dict[str, set[str]] = {}
+        for path in (PACKAGE / room).rglob("*.py"):
+            inner = path.relative_to(PACKAGE / room).parts[0].removesuffix(".py")
+            parts = [name.split(".") for name in imported_names(path)]
+            targets = {name[2] for name in parts if name[:2] == ["gateway", room] and len(name) > 2}
+            used.setdefault(inner, set()).update(targets - {inner})
+        assert {"__init__": set(), **table} == used, f"rooms within {room}"
 
 
 def test_a_module_knows_only_the_frameworks_of_its_room() -> None:

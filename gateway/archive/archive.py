@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Engine, Table, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 
-from gateway.archive.migrations import migrate
-from gateway.archive.tables import accounts, environments, invocations, jobs, projects, runs
+from gateway.archive.migrations.versions import migrate
+from gateway.archive.tables.run_tables import accounts, environments, invocations, jobs, projects, runs
 from gateway.archive.times import from_micros
 from gateway.errors import ConfigurationError
 from gateway.sql.transactions import Writers, open_engine, writing

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from gateway.archive.archive import Archive
-from gateway.archive.change_tables import stale_series
-from gateway.archive.runtime_changes import look_again, touch
-from gateway.archive.stale_series import mark_everything
+from gateway.archive.changes.runtime_changes import look_again, touch
+from gateway.archive.rollups.stale_series import mark_everything
+from gateway.archive.tables.change_tables import stale_series
 
 
 def look_at_new_runs(archive: Archive) -> int:

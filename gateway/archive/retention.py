@@ -9,10 +9,10 @@ from datetime import timedelta
 from sqlalchemy import Column, Connection, Table, delete, func, select, union_all, update
 
 from gateway.archive.archive import Archive
-from gateway.archive.contents import chunks
-from gateway.archive.rollups import StaleResources, remake
-from gateway.archive.run_order import NEWEST_FIRST
-from gateway.archive.tables import (
+from gateway.archive.rollups.upkeep import StaleResources, remake
+from gateway.archive.tables.many_keys import chunks
+from gateway.archive.tables.run_order import NEWEST_FIRST
+from gateway.archive.tables.run_tables import (
     artifact_pieces,
     artifacts,
     catalog_tables,

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from gateway.archive.archive import Archive
-from gateway.archive.given_facts import NOTHING_GIVEN, GivenFacts
+from gateway.archive.artifacts.given_facts import NOTHING_GIVEN, GivenFacts
 from gateway.cli.terminal import ProgressLine, complain, counted, describe, say
 from gateway.errors import UnreadableArtifact
 from gateway.ingest.demo import unpack_demo

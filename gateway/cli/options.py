@@ -10,7 +10,7 @@ from gateway.cli.one_line_parser import Commands, OneLineParser
 from gateway.cli.questions.options import add_questions
 from gateway.cli.whole_numbers import whole_number
 
-# The words of --ignore, as `gateway.archive.given_facts` knows them; --help does not wait for its import.
+# The words of --ignore, as `gateway.archive.artifacts.given_facts` knows them; --help does not wait for its import.
 COMMANDS = (
     *("build", "clone", "compile", "docs", "freshness", "list", "parse", "retry", "run", "run-operation", "seed"),
     *("show", "snapshot", "test"),

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from gateway.archive.given_facts import Commit, GivenFacts
+from gateway.archive.artifacts.given_facts import Commit, GivenFacts
 from gateway.settings import environment_variables
 
 

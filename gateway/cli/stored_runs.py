@@ -10,7 +10,7 @@ from datetime import timedelta
 from gateway.archive.archive import Archive
 from gateway.archive.changes_upkeep import look_at_everything
 from gateway.archive.retention import Retention, forget_old_runs
-from gateway.archive.rollups import rebuild
+from gateway.archive.rollups.upkeep import rebuild
 from gateway.cli.data_source import opened, read_folder, tell_problems
 from gateway.cli.scheduled import given_facts
 from gateway.cli.terminal import ProgressLine, complain, counted, describe, say

@@ -10,9 +10,9 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
-from gateway.archive.applied_state import count_models, models_gone
-from gateway.archive.held_runs import first_runs
 from gateway.archive.reader import ArchiveReader
+from gateway.archive.reading.applied_state import count_models, models_gone
+from gateway.archive.reading.held_runs import first_runs
 from gateway.archive.times import from_micros
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import GatewayError

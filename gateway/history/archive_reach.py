@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from gateway.archive.held_runs import count_held, first_held, held_runs
 from gateway.archive.reader import ArchiveReader
+from gateway.archive.reading.held_runs import count_held, first_held, held_runs
 from gateway.archive.times import from_micros, to_micros
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.concurrency.gathering import gather

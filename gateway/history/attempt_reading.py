@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from gateway.archive.attempt_rows import failed_nodes
+from gateway.archive.reading.attempt_rows import failed_nodes
 from gateway.archive.times import from_micros
 from gateway.hierarchy.attempts import NodeAttempt, NodeAttempts
 from gateway.services.mapping import Share

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from gateway.archive.known_changes import changes_of, series_of
-from gateway.archive.rows import AnyRow
+from gateway.archive.reading.known_changes import changes_of, series_of
+from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import from_micros
 from gateway.hierarchy.runtime_series import Certainty, ChangePoint, RuntimeChanges, SeriesOwner
 

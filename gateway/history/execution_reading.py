@@ -6,9 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from gateway.archive.command_variants import Variant
-from gateway.archive.executions import checks_of_commands, commands_between, results_of_commands, runs_started_between
-from gateway.archive.rows import AnyRow
+from gateway.archive.artifacts.command_variants import Variant
+from gateway.archive.reading.executions import (
+    checks_of_commands,
+    commands_between,
+    results_of_commands,
+    runs_started_between,
+)
+from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import LATEST
 from gateway.hierarchy.durations import Timings, interval
 from gateway.hierarchy.executions import CheckedSource, ExecutedNode, ExecutionDetail, Executions, ExecutionsKey
@@ -25,8 +30,8 @@ _PARTLY = "partial success"
 
 
 def read_executions(connection: Connection, keys: Sequence[ExecutionsKey]) -> dict[ExecutionsKey, Executions]:
-    """What each environment's commands executed: the statements of gateway.archive.executions, and one or two more for
-    manifests. The environments of a window share them, and the bound of their results."""
+    """What each environment's commands executed: the statements of gateway.archive.reading.executions, and one or two
+    more for manifests. The environments of a window share them, and the bound of their results."""
     found: dict[ExecutionsKey, Executions] = {}
     by_window: dict[ExecutionsKey, list[ExecutionsKey]] = {}
     for key in keys:

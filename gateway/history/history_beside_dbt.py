@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from gateway.archive.held_runs import whole_runs
 from gateway.archive.reader import ArchiveReader
+from gateway.archive.reading.held_runs import whole_runs
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import GatewayError
 from gateway.hierarchy.executions import ExecutionsKey

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from gateway.archive import outcomes
-from gateway.archive.applied_state import model_rows
-from gateway.archive.rankings import recent_runtimes
+from gateway.archive.reading.applied_state import model_rows
+from gateway.archive.reading.rankings import recent_runtimes
+from gateway.archive.rollups import outcomes
 from gateway.hierarchy.history import HistoryScope, LeftOutReason
 from gateway.hierarchy.mean_runtimes import LeftOut, MeanRuntimes, added_up
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from gateway.archive.model_results import FAILED, SKIPPED, runs_with_artifacts
-from gateway.archive.node_names import name_in, name_of
-from gateway.archive.node_results import node_results, results_ending, statuses_in_runs
-from gateway.archive.rows import AnyRow
-from gateway.archive.run_parents import parents_of_runs
+from gateway.archive.artifacts.node_names import name_in, name_of
+from gateway.archive.reading.model_results import FAILED, SKIPPED, runs_with_artifacts
+from gateway.archive.reading.node_results import node_results, results_ending, statuses_in_runs
+from gateway.archive.reading.run_parents import parents_of_runs
+from gateway.archive.tables.rows import AnyRow
 from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.node_result import NodeRun
 from gateway.hierarchy.resource_type import ResourceType, resource_type_of

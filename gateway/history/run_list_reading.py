@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from gateway.archive.overridden_commands import overridden_commands
-from gateway.archive.rows import AnyRow
-from gateway.archive.run_bundle import STATUS_NAMES
-from gateway.archive.run_lists import (
+from gateway.archive.artifacts.run_bundle import STATUS_NAMES
+from gateway.archive.reading.overridden_commands import overridden_commands
+from gateway.archive.reading.run_lists import (
     RunScope,
     count_runs,
     count_runs_of_jobs,
@@ -18,6 +17,7 @@ from gateway.archive.run_lists import (
     newest_runs_of_jobs,
     runs_by_id,
 )
+from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import from_micros, to_micros
 from gateway.errors import NotFound
 from gateway.hierarchy.job import Run, newest_first

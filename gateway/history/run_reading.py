@@ -8,8 +8,10 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from gateway.archive.artifacts import Node
-from gateway.archive.model_results import (
+from gateway.archive.artifacts.artifact_files import Node
+from gateway.archive.artifacts.node_content import materialization, tags_of
+from gateway.archive.artifacts.node_names import name_of
+from gateway.archive.reading.model_results import (
     arguments_of_runs,
     last_results,
     node_contents,
@@ -19,9 +21,7 @@ from gateway.archive.model_results import (
     results_of_runs,
     runs_with_artifacts,
 )
-from gateway.archive.node_content import materialization, tags_of
-from gateway.archive.node_names import name_of
-from gateway.archive.rows import AnyRow
+from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import from_micros
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.services.discovery_types import OutlineRow, RunModel

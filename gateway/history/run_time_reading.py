@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from gateway.archive.executions import runs_between
+from gateway.archive.reading.executions import runs_between
 from gateway.archive.times import LATEST
 from gateway.hierarchy.run_times import RunTimes, RunTimesKey, TimedRuns
 from gateway.hierarchy.status import status_of_admin_code

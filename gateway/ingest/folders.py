@@ -11,16 +11,16 @@ from pathlib import Path
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from gateway.archive.account_rows import account_number, read_account, store_account
 from gateway.archive.archive import Archive, reason_of
+from gateway.archive.artifacts.given_facts import NOTHING_GIVEN, GivenFacts
+from gateway.archive.artifacts.records import AccountRecord, RunRecord
+from gateway.archive.artifacts.run_bundle import RunBundle
 from gateway.archive.changes_upkeep import look_at_new_runs, look_while_writing
-from gateway.archive.contents import chunks
-from gateway.archive.given_facts import NOTHING_GIVEN, GivenFacts
-from gateway.archive.records import AccountRecord, RunRecord
-from gateway.archive.run_bundle import RunBundle
-from gateway.archive.run_writer import RunWriter, Stored
-from gateway.archive.tables import folders, run_files, runs
+from gateway.archive.tables.many_keys import chunks
+from gateway.archive.tables.run_tables import folders, run_files, runs
 from gateway.archive.times import parse_micros
+from gateway.archive.writing.account_rows import account_number, read_account, store_account
+from gateway.archive.writing.run_writer import RunWriter, Stored
 from gateway.errors import UnreadableArtifact
 from gateway.ingest.layout import Layout, Problem, RunFolder, StepFolder, find_artifacts
 from gateway.ingest.new_files import FileState, changed_since

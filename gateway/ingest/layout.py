@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.archive.artifacts import ARTIFACT_NAMES
+from gateway.archive.artifacts.artifact_files import ARTIFACT_NAMES
 from gateway.errors import UnreadableArtifact
 
 ACCOUNT_FILE, RUN_FILE = "account.json", "run.json"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gateway.archive.odd_values import OddValue
-from gateway.archive.run_bundle import RunBundle
+from gateway.archive.artifacts.odd_values import OddValue
+from gateway.archive.artifacts.run_bundle import RunBundle
 from gateway.ingest.layout import Problem
 
 _NO_MANIFEST = (

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gateway.archive import artifacts
-from gateway.archive.artifacts import RUN_RESULTS
-from gateway.archive.given_facts import NOTHING_GIVEN, GivenFacts
-from gateway.archive.invocation import ArtifactFile, Invocation, group_invocations, read_artifact
-from gateway.archive.odd_values import OddValue
-from gateway.archive.ownership import Owner, owner_of, place_of
-from gateway.archive.records import RunRecord
-from gateway.archive.run_bundle import RunBundle, StepInvocation
+from gateway.archive.artifacts import artifact_files as artifacts
+from gateway.archive.artifacts.artifact_files import RUN_RESULTS
+from gateway.archive.artifacts.given_facts import NOTHING_GIVEN, GivenFacts
+from gateway.archive.artifacts.invocation import ArtifactFile, Invocation, group_invocations, read_artifact
+from gateway.archive.artifacts.odd_values import OddValue
+from gateway.archive.artifacts.ownership import Owner, owner_of, place_of
+from gateway.archive.artifacts.records import RunRecord
+from gateway.archive.artifacts.run_bundle import RunBundle, StepInvocation
 from gateway.archive.times import parse_micros
 from gateway.ingest.layout import RUN_FILE, RunFolder, StepFolder
 

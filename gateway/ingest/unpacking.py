@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from gateway.archive.artifacts import ARTIFACT_NAMES, MAX_ARTIFACT_BYTES
+from gateway.archive.artifacts.artifact_files import ARTIFACT_NAMES, MAX_ARTIFACT_BYTES
 from gateway.errors import UnreadableArtifact
 from gateway.ingest.layout import ACCOUNT_FILE, RUN_FILE
 from gateway.ingest.tar_members import BLOCK, TarStream, is_tar, tar_members

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from gateway.archive.archive import Archive
-from gateway.archive.given_facts import NOTHING_GIVEN, GivenFacts
+from gateway.archive.artifacts.given_facts import NOTHING_GIVEN, GivenFacts
 from gateway.errors import ConfigurationError, UnreadableArtifact
 from gateway.ingest.folders import IngestReport, ingest_folder
 from gateway.ingest.layout import Problem

@@ -24,7 +24,7 @@ from sqlalchemy import event, select
 
 from gateway.archive.archive import Archive
 from gateway.archive.retention import Retention, forget_old_runs
-from gateway.archive.tables import invocations, recent_results, resource_months, resources, results, runs
+from gateway.archive.tables.run_tables import invocations, recent_results, resource_months, resources, results, runs
 from gateway.ingest.folders import ingest_folder
 from tests.archive.rollup_checks import check_rollups
 from tests.archive.written_runs import (

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from gateway.archive.tables import freshness, invocations, jobs, nodes, resources, results
+from gateway.archive.tables.run_tables import freshness, invocations, jobs, nodes, resources, results
 
 EXECUTED = {"success", "pass", "warn", "error", "fail", "runtime error", "partial success"}
 FAILED = {"error", "fail", "runtime error", "partial success"}

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import Connection, select
 
 from gateway.archive.archive import Archive
-from gateway.archive.monthly_figures import resource_months_of
-from gateway.archive.outcomes import HistoryScope
-from gateway.archive.rankings import recent_runtimes
-from gateway.archive.rollups import rebuild
-from gateway.archive.tables import recent_results, resource_months
+from gateway.archive.reading.monthly_figures import resource_months_of
+from gateway.archive.reading.rankings import recent_runtimes
+from gateway.archive.rollups.outcomes import HistoryScope
+from gateway.archive.rollups.upkeep import rebuild
+from gateway.archive.tables.run_tables import recent_results, resource_months
 from tests.archive import expected_rollups as expected
 from tests.archive.written_runs import ENVIRONMENT
 

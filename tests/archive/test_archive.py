@@ -17,10 +17,10 @@ from sqlalchemy import Connection, event, inspect, select
 from starlette.testclient import TestClient
 
 from gateway.archive import archive as archive_module
-from gateway.archive import migrations as migrations_module
 from gateway.archive.archive import Archive
-from gateway.archive.migrations import MIGRATIONS, Migration, migrate
-from gateway.archive.tables import migrations
+from gateway.archive.migrations import versions as migrations_module
+from gateway.archive.migrations.versions import MIGRATIONS, Migration, migrate
+from gateway.archive.tables.run_tables import migrations
 from gateway.errors import ConfigurationError
 from gateway.ingest.demo import unpack_demo
 from gateway.ingest.folders import ingest_folder

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.archive.archive import Archive
-from gateway.archive.tables import (
+from gateway.archive.tables.run_tables import (
     freshness,
     invocations,
     nodes,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from gateway.archive import json_limits
-from gateway.archive.json_limits import check_json
+from gateway.archive.artifacts import json_limits
+from gateway.archive.artifacts.json_limits import check_json
 from gateway.errors import UnreadableArtifact
 
 FILE = Path("manifest.json")
@@ -150,7 +150,7 @@ _MEASURE = """
 import resource, sys
 from pathlib import Path
 from gateway.errors import UnreadableArtifact
-from gateway.archive.invocation import read_artifact
+from gateway.archive.artifacts.invocation import read_artifact
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     read_artifact(Path(sys.argv[1]))

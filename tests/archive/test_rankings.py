@@ -11,14 +11,14 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from gateway.archive.archive import Archive
-from gateway.archive.day_buckets import Bucket, merged, pack_day, unpack_days
-from gateway.archive.monthly_figures import resource_months_of
-from gateway.archive.months import begin_of, month_of
-from gateway.archive.outcomes import Ending, HistoryScope, ending_of, outcome_of
-from gateway.archive.packed_results import added, packed
-from gateway.archive.rankings import RankedResource, recent_runtimes, slowest_resources
-from gateway.archive.result_events import ResultEvent
-from gateway.archive.tables import recent_results, resource_months, resources
+from gateway.archive.reading.monthly_figures import resource_months_of
+from gateway.archive.reading.rankings import RankedResource, recent_runtimes, slowest_resources
+from gateway.archive.rollups.day_buckets import Bucket, merged, pack_day, unpack_days
+from gateway.archive.rollups.months import begin_of, month_of
+from gateway.archive.rollups.outcomes import Ending, HistoryScope, ending_of, outcome_of
+from gateway.archive.rollups.packed_results import added, packed
+from gateway.archive.rollups.result_events import ResultEvent
+from gateway.archive.tables.run_tables import recent_results, resource_months, resources
 from gateway.archive.times import to_micros
 from gateway.cli import run
 from gateway.cli.options import build_parser

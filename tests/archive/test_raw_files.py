@@ -18,12 +18,12 @@ from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
 from gateway.archive.archive import Archive
-from gateway.archive.contents import digest_of
-from gateway.archive.invocation import ArtifactFile
-from gateway.archive.migrations import MIGRATIONS
-from gateway.archive.raw_files import find_kept, keep_file, read_kept
+from gateway.archive.artifacts.invocation import ArtifactFile
+from gateway.archive.migrations.versions import MIGRATIONS
 from gateway.archive.retention import Retention, forget_old_runs
-from gateway.archive.tables import artifact_pieces, artifacts, migrations, pieces, run_files
+from gateway.archive.tables.run_tables import artifact_pieces, artifacts, migrations, pieces, run_files
+from gateway.archive.writing.contents import digest_of
+from gateway.archive.writing.raw_files import find_kept, keep_file, read_kept
 from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
 from tests.served_platform import ACCOUNT, Platform

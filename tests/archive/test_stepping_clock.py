@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from gateway.archive.archive import Archive
-from gateway.archive.rankings import recent_runtimes
-from gateway.archive.tables import environments, results
+from gateway.archive.reading.rankings import recent_runtimes
+from gateway.archive.tables.run_tables import environments, results
 from gateway.ingest.folders import ingest_folder
 from tests.archive.rollup_checks import check_rollups
 from tests.archive.written_runs import BEGIN, DAILY, ENVIRONMENT, MODELS, Command, write_account, write_run

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from gateway.archive.archive import Archive
 from gateway.archive.retention import Retention, forget_old_runs
-from gateway.archive.tables import invocations, manifests, results, texts
+from gateway.archive.tables.run_tables import invocations, manifests, results, texts
 from gateway.ingest.folders import Progress, ingest_folder
 from tests.archive.rollup_checks import check_rollups
 from tests.archive.written_runs import BEGIN, CHANGES, DAILY, MODELS, Command, write_account, write_run

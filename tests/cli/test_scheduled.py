@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.archive.given_facts import COMMANDS, Commit
+from gateway.archive.artifacts.given_facts import COMMANDS, Commit
 from gateway.cli import scheduled
 from gateway.cli.options import COMMANDS as WORDS
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["gateway.local_platform"]):
-    from gateway.archive.artifacts import ARTIFACT_NAMES
-    from gateway.archive.invocation import group_invocations, read_artifact
+    from gateway.archive.artifacts.artifact_files import ARTIFACT_NAMES
+    from gateway.archive.artifacts.invocation import group_invocations, read_artifact
     from gateway.errors import UnreadableArtifact
     from gateway.ingest import unpacking
 

@@ -16,7 +16,7 @@ import atheris
 with atheris.instrument_imports(include=["gateway.local_platform.discovery"]):
     from graphql import GraphQLError
 
-    from gateway.archive.artifacts import Node
+    from gateway.archive.artifacts.artifact_files import Node
     from gateway.local_platform.discovery.graph import Graph
     from gateway.local_platform.discovery.selectors import select_nodes
 

@@ -16,9 +16,9 @@ from starlette.responses import Response
 
 from gateway.analysis.known_changes import recognise
 from gateway.archive.archive import Archive
-from gateway.archive.change_tables import runtime_changes, runtime_series, stale_series
 from gateway.archive.changes_upkeep import look_at_everything
-from gateway.archive.tables import resources
+from gateway.archive.tables.change_tables import runtime_changes, runtime_series, stale_series
+from gateway.archive.tables.run_tables import resources
 from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.client import Client
 from gateway.discovery_api.connection import ConnectionOptions

@@ -15,7 +15,7 @@ from sqlalchemy import event, func, select
 from starlette.testclient import TestClient
 
 from gateway.archive.archive import Archive
-from gateway.archive.tables import metadata
+from gateway.archive.tables.run_tables import metadata
 from gateway.errors import UnreadableArtifact
 from gateway.ingest.folders import Progress, ingest_folder
 from gateway.local_platform.app import create_platform

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from graphql import GraphQLObjectType
 
-from gateway.archive.artifacts import ARTIFACT_NAMES, NEWEST_VERSIONS
+from gateway.archive.artifacts.artifact_files import ARTIFACT_NAMES, NEWEST_VERSIONS
 from gateway.local_platform.discovery.schema import create_schema
 from gateway.local_platform.discovery.unknown import UNKNOWN
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from gateway.archive.archive import Archive
-from gateway.archive.contents import digest_of
-from gateway.archive.raw_files import KeptFile, find_kept, read_kept
-from gateway.archive.rows import AnyRow
-from gateway.archive.tables import run_files
+from gateway.archive.tables.rows import AnyRow
+from gateway.archive.tables.run_tables import run_files
+from gateway.archive.writing.contents import digest_of
+from gateway.archive.writing.raw_files import KeptFile, find_kept, read_kept
 from gateway.local_platform.admin.envelope import AdminError, not_found
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
-from gateway.archive.contents import chunks
-from gateway.archive.run_order import NEWEST_FIRST
-from gateway.archive.tables import environments, jobs, runs
+from gateway.archive.tables.many_keys import chunks
+from gateway.archive.tables.run_order import NEWEST_FIRST
+from gateway.archive.tables.run_tables import environments, jobs, runs
 
 _RUNS_OF = {environments: runs.c.environment_id, jobs: runs.c.job_id}
 

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, false, func, not_, select, true
 from starlette.datastructures import QueryParams
 
-from gateway.archive.rows import AnyRow
+from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import parse_micros
 from gateway.local_platform.admin.envelope import AdminError
 

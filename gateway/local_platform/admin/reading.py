@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, exists, false, func, select
 from starlette.datastructures import QueryParams
 
-from gateway.archive.artifacts import CATALOG, SOURCES
-from gateway.archive.contents import chunks
-from gateway.archive.overridden_commands import overridden_commands
-from gateway.archive.rows import AnyRow
-from gateway.archive.run_bundle import ERROR
-from gateway.archive.run_order import NEWEST_FIRST, created_after
-from gateway.archive.tables import environments, invocations, jobs, projects, run_files, runs, texts
+from gateway.archive.artifacts.artifact_files import CATALOG, SOURCES
+from gateway.archive.artifacts.run_bundle import ERROR
+from gateway.archive.reading.overridden_commands import overridden_commands
+from gateway.archive.tables.many_keys import chunks
+from gateway.archive.tables.rows import AnyRow
+from gateway.archive.tables.run_order import NEWEST_FIRST, created_after
+from gateway.archive.tables.run_tables import environments, invocations, jobs, projects, run_files, runs, texts
 from gateway.local_platform.admin import shapes
 from gateway.local_platform.admin.envelope import not_found
 from gateway.local_platform.admin.lifetimes import Lifetime, lifetimes, project_lifetimes

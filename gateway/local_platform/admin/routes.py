@@ -14,9 +14,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from gateway.archive.archive import Archive
-from gateway.archive.overridden_commands import overridden_commands
-from gateway.archive.run_order import NEWEST_FIRST
-from gateway.archive.tables import accounts, environments, jobs, projects, runs
+from gateway.archive.reading.overridden_commands import overridden_commands
+from gateway.archive.tables.run_order import NEWEST_FIRST
+from gateway.archive.tables.run_tables import accounts, environments, jobs, projects, runs
 from gateway.errors import ConfigurationError
 from gateway.local_platform.admin import shapes
 from gateway.local_platform.admin.artifacts import artifact_names, send_artifact

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, null, select
 
-from gateway.archive.invocation import BAD_STATUSES
-from gateway.archive.rows import AnyRow
-from gateway.archive.tables import freshness, invocations, resources, results, texts
+from gateway.archive.artifacts.invocation import BAD_STATUSES
+from gateway.archive.tables.rows import AnyRow
+from gateway.archive.tables.run_tables import freshness, invocations, resources, results, texts
 from gateway.archive.times import from_micros
 
 MOST_LINES = 10_000

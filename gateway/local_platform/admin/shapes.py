@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from gateway.archive.artifacts import CATALOG, SOURCES, read_args
-from gateway.archive.command_names import step_name
-from gateway.archive.rows import AnyRow
-from gateway.archive.run_bundle import CANCELLED, ENDED, ERROR, STATUS_NAMES, SUCCESS
+from gateway.archive.artifacts.artifact_files import CATALOG, SOURCES, read_args
+from gateway.archive.artifacts.command_names import step_name
+from gateway.archive.artifacts.run_bundle import CANCELLED, ENDED, ERROR, STATUS_NAMES, SUCCESS
+from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import clock, iso_micros, moved, parse_micros, spoken
 from gateway.local_platform.admin.lifetimes import Lifetime
 from gateway.local_platform.admin.schedules import cron_of, due_times, schedule_shape

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection
 
-from gateway.archive.first_failures import first_failures
-from gateway.archive.node_names import name_in
-from gateway.archive.rows import AnyRow
+from gateway.archive.artifacts.node_names import name_in
+from gateway.archive.reading.first_failures import first_failures
+from gateway.archive.tables.rows import AnyRow
 from gateway.hierarchy.resource_type import resource_type_of
 from gateway.hierarchy.run_failure import message_about, sentence_of_failure
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
-from gateway.archive.artifacts import Node
-from gateway.archive.contents import manifest_members
-from gateway.archive.model_results import node_contents
-from gateway.archive.tables import invocations
+from gateway.archive.artifacts.artifact_files import Node
+from gateway.archive.reading.model_results import node_contents
+from gateway.archive.tables.run_tables import invocations
+from gateway.archive.writing.contents import manifest_members
 from gateway.local_platform.discovery import content
 from gateway.local_platform.discovery.reading import newest_invocation, run_statuses
 from gateway.local_platform.discovery.state_nodes import StateNode

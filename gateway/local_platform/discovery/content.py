@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.archive.artifacts import Node
+from gateway.archive.artifacts.artifact_files import Node
 from gateway.archive.times import parse_micros
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from gateway.archive.tables import manifest_nodes, manifests, nodes, runs
+from gateway.archive.tables.run_tables import manifest_nodes, manifests, nodes, runs
 from gateway.local_platform.discovery.exposure_fields import owners
 from gateway.local_platform.discovery.fields import Arguments, Info, Readers, Resolver
 from gateway.local_platform.discovery.history import request_of, resolve_history

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
-from gateway.archive.artifacts import Node
+from gateway.archive.artifacts.artifact_files import Node
 from gateway.local_platform.discovery.content import parsed
 from gateway.local_platform.discovery.fields import Readers
 from gateway.local_platform.discovery.freshness_fields import freshness_status

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.archive.artifacts import JSON
-from gateway.archive.rows import AnyRow
+from gateway.archive.artifacts.artifact_files import JSON
+from gateway.archive.tables.rows import AnyRow
 from gateway.local_platform.discovery.content import parsed
 from gateway.local_platform.discovery.fields import Readers
 from gateway.local_platform.discovery.state_nodes import StateNode

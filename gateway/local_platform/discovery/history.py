@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from graphql import GraphQLError
 from sqlalchemy import select
 
-from gateway.archive.contents import chunks
-from gateway.archive.model_results import node_contents
-from gateway.archive.rows import AnyRow
-from gateway.archive.tables import runs
+from gateway.archive.reading.model_results import node_contents
+from gateway.archive.tables.many_keys import chunks
+from gateway.archive.tables.rows import AnyRow
+from gateway.archive.tables.run_tables import runs
 from gateway.local_platform.discovery.content import relation_identifier
 from gateway.local_platform.discovery.fields import Arguments, Info
 from gateway.local_platform.discovery.reading import history_rows, resource_keys

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from gateway.archive.node_content import materialization
-from gateway.archive.rows import AnyRow
+from gateway.archive.artifacts.node_content import materialization
+from gateway.archive.tables.rows import AnyRow
 from gateway.local_platform.discovery import content
 from gateway.local_platform.discovery.catalog_fields import columns_of, stats_of
 from gateway.local_platform.discovery.exposure_fields import EXPOSURE_FIELDS

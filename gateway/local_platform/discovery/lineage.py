@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from gateway.archive.node_content import materialization
+from gateway.archive.artifacts.node_content import materialization
 from gateway.local_platform.discovery.fields import Readers
 from gateway.local_platform.discovery.node_fields import MODEL_FIELDS, NODE_FIELDS
 from gateway.local_platform.discovery.relatives import test_statuses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.archive.artifacts import Node
+from gateway.archive.artifacts.artifact_files import Node
 from gateway.local_platform.discovery.content import parsed
 from gateway.local_platform.discovery.fields import Readers
 from gateway.local_platform.discovery.node_fields import by_content

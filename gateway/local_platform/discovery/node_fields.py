@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any
 
-from gateway.archive.node_content import materialization, tags_of
+from gateway.archive.artifacts.node_content import materialization, tags_of
 from gateway.local_platform.discovery import content
 from gateway.local_platform.discovery.fields import Reader, Readers
 

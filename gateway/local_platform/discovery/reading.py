@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Table, and_, select
 
-from gateway.archive.applied_state import NEWEST_DEPLOYING
-from gateway.archive.contents import among, chunks
-from gateway.archive.rows import AnyRow
-from gateway.archive.tables import (
+from gateway.archive.reading.applied_state import NEWEST_DEPLOYING
+from gateway.archive.tables.many_keys import among, chunks
+from gateway.archive.tables.rows import AnyRow
+from gateway.archive.tables.run_tables import (
     environments,
     invocations,
     manifest_nodes,

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Table, select
 
-from gateway.archive.rows import AnyRow
-from gateway.archive.run_order import NEWEST_FIRST
-from gateway.archive.tables import (
+from gateway.archive.tables.rows import AnyRow
+from gateway.archive.tables.run_order import NEWEST_FIRST
+from gateway.archive.tables.run_tables import (
     catalog_tables,
     compilations,
     freshness,

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from gateway.archive.artifacts import Node
-from gateway.archive.model_results import node_contents
-from gateway.archive.node_names import name_of
-from gateway.archive.rows import AnyRow
+from gateway.archive.artifacts.artifact_files import Node
+from gateway.archive.artifacts.node_names import name_of
+from gateway.archive.reading.model_results import node_contents
+from gateway.archive.tables.rows import AnyRow
 from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.reading import run_result_rows, text_bodies
 from gateway.local_platform.discovery.session import Session

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from graphql import GraphQLError
 
-from gateway.archive.node_content import tags_of
+from gateway.archive.artifacts.node_content import tags_of
 from gateway.local_platform.discovery import content
 from gateway.local_platform.discovery.comparing import STATE_VALUES, compares_as, ended_as
 from gateway.local_platform.discovery.graph import Graph

@@ -10,8 +10,8 @@ from typing import Any
 from graphql import GraphQLError
 from sqlalchemy import Connection
 
-from gateway.archive.rows import AnyRow
-from gateway.archive.tables import invocations
+from gateway.archive.tables.rows import AnyRow
+from gateway.archive.tables.run_tables import invocations
 from gateway.concurrency.bounded_map import ComputedMap
 from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.reading import environment_row, member_rows, newest_invocation, package_rows

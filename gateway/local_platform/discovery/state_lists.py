@@ -7,8 +7,8 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from gateway.archive.node_content import tags_of
-from gateway.archive.rows import AnyRow
+from gateway.archive.artifacts.node_content import tags_of
+from gateway.archive.tables.rows import AnyRow
 from gateway.local_platform.discovery import content
 from gateway.local_platform.discovery.catalog_fields import columns_of, row_count, table_of
 from gateway.local_platform.discovery.execution_info import run_status

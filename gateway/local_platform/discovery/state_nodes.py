@@ -11,10 +11,10 @@ from functools import cached_property
 
 from sqlalchemy import Table
 
-from gateway.archive.artifacts import Node
-from gateway.archive.model_results import node_contents
-from gateway.archive.rows import AnyRow
-from gateway.archive.tables import catalog_tables, compilations, freshness
+from gateway.archive.artifacts.artifact_files import Node
+from gateway.archive.reading.model_results import node_contents
+from gateway.archive.tables.rows import AnyRow
+from gateway.archive.tables.run_tables import catalog_tables, compilations, freshness
 from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.reading import newest_by_resource, result_rows, text_bodies
 from gateway.local_platform.discovery.session import EnvironmentState, Session

@@ -1,0 +1,1 @@
+"""Lasting changes of runtimes, kept up to date with the runs."""

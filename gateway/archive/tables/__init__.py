@@ -1,0 +1,1 @@
+"""The archive's tables, and what statements over many keys or rows need."""
