@@ -17,8 +17,7 @@ from gateway.concurrency.checkpoints import STEPS_PER_TURN, checkpoint
 from gateway.errors import GatewayError
 from gateway.execution.request import Answer, Caller, Executor, GraphQLParams
 from gateway.http.authentication import Authenticator, caller_of
-from gateway.http.compression import HEADERS as COMPRESSED
-from gateway.http.compression import SHORTEST, compress
+from gateway.http.compression.content_coding import SHORTEST, ContentCoding, compress
 from gateway.http.errors import LimitExceeded, MethodRefused, OperationUnresolved, Overloaded
 from gateway.http.limits.variables import check_variables
 from gateway.http.negotiation import Accept, MediaType, accepted_streams, negotiate, read_accept
@@ -60,7 +59,7 @@ class EndpointPolicy:
     `explorer_path` is where a browser that opens the endpoint is sent; None: nowhere. `tracing` says
     where spans go; None: there are none. `response_cache_bytes` of answers are kept to be given again (see
     response_cache). `public_answers` are the same for everybody, and may be kept by caches that several people share.
-    With `compression` clients that take gzip get answers in it.
+    With `compression` answers are compressed for clients that accept it.
     """
 
     body: BodyLimits = field(default_factory=BodyLimits)
@@ -211,7 +210,8 @@ class GraphQLEndpoint:
         if unmodified is not None:
             return unmodified
         is_whole = answer.executed and not answer.errors and len(reply.body) >= SHORTEST
-        return await _compressed(reply, answer) if is_whole and self.replay.compresses(headers.raw) else reply
+        coding = self.replay.coding(headers.raw) if is_whole else None
+        return reply if coding is None else await _compressed(reply, answer, coding)
 
     def _understand(
         self, parameters: Parameters, seen: RequestRecord, caller: Caller, max_age: float | None = None
@@ -358,15 +358,15 @@ def _unmodified(reply: Response, headers: Headers) -> Response | None:
     return unmodified
 
 
-async def _compressed(reply: Response, answer: Answer) -> Response:
+async def _compressed(reply: Response, answer: Answer, coding: ContentCoding) -> Response:
     body = bytes(reply.body)
     end = end_of_data(body, answer) or len(body)
-    start = await compress(body[:end])
+    start = await compress(body[:end], coding, coding.quick)
     sent = Response(start.data + start.end(body[end:]), reply.status_code)
     length = (b"content-length", b"%d" % len(sent.body))
     sent.raw_headers = [
         *(header for header in reply.raw_headers if header[0] != b"content-length"),
-        *COMPRESSED,
+        *coding.headers,
         length,
     ]
     return sent

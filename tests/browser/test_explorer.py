@@ -127,3 +127,23 @@ async def test_where_graphiql_is_not_built_the_page_says_what_to_run(
     assert b"make pages" in response.body
     assert b"dbt &lt;gateway&gt;" in response.body
     assert (await send(app, "GET", "/explorer/graphiql.js")).status == 404
+
+
+FETCH = """
+(async () => {
+  const answers = []
+  for (let time = 0; time < 5; time += 1) {
+    const query = '{ account { models(first: 50) { nodes { id name description } } } }'
+    const response = await fetch('/graphql?query=' + encodeURIComponent(query))
+    answers.push({coding: response.headers.get('content-encoding'), data: (await response.json()).data})
+  }
+  return answers
+})()
+"""
+
+
+async def test_the_browser_reads_compressed_answers_read_anew_and_cached(page: Page) -> None:
+    answers = await page.run(FETCH)
+    assert {answer["coding"] for answer in answers} == {"zstd"}
+    assert all(answer["data"] == answers[0]["data"] for answer in answers)
+    assert len(answers[0]["data"]["account"]["models"]["nodes"]) > 10

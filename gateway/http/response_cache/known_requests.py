@@ -11,6 +11,7 @@ from weakref import ref
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.execution.request import GraphQLParams
 from gateway.http.authentication import Credentials
+from gateway.http.compression.content_coding import ContentCoding
 from gateway.http.operation_cost import OperationCost
 from gateway.http.response_cache.response_cache import Key, lines_of
 from gateway.telemetry.request_record import RequestRecord
@@ -51,8 +52,8 @@ class KnownRequest:
     """A request that was parsed before: the credentials in it and the audience that they had.
 
     `key` finds its answer in the response cache; None: its answer is never kept. `operation` is what it asks; None
-    where only a kept answer can be replayed. `condition` is its `If-None-Match`; `takes_gzip` where
-    its answer is compressed.
+    where only a kept answer can be replayed. `condition` is its `If-None-Match`; `coding` is the
+    content coding of its answer, None: sent as it is.
     """
 
     credentials: Credentials
@@ -60,7 +61,7 @@ class KnownRequest:
     key: Key | None
     operation: KnownOperation | None = None
     condition: bytes | None = None
-    takes_gzip: bool = False
+    coding: ContentCoding | None = None
 
 
 class KnownRequests:

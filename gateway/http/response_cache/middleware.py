@@ -13,8 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.authentication import Authenticator, Credentials, credentials_of, known_caller_of
-from gateway.http.compression import HEADERS as COMPRESSED
-from gateway.http.compression import SHORTEST
+from gateway.http.compression.content_coding import SHORTEST
 from gateway.http.paths import GRAPHQL_PATHS
 from gateway.http.request.body import BODY
 from gateway.http.request.csrf import PREFLIGHT_HEADERS
@@ -86,15 +85,15 @@ class CachedResponses:
         await self._send_kept(kept, request.caller, scope, send, began)
 
     async def _send_kept(self, kept: KeptAnswer, caller: Caller, scope: Scope, send: Send, began: float) -> None:
-        is_compressed = len(kept.body) >= SHORTEST and self._replay.compresses(scope["headers"])
-        compressed = await self._replay.responses.compress(kept) if is_compressed else None
+        coding = self._replay.coding(scope["headers"]) if len(kept.body) >= SHORTEST else None
+        compressed = await self._replay.responses.compress(kept, coding) if coding else None
         with operation_span(self._tracing, Headers(scope=scope)) as span:
             tail, record = self._replay.render(kept, caller, began, compressed)
             if span is not None:
                 span.set_attributes(traced(record))
         length = record.response_bytes
         start = kept.body if compressed is None else compressed.data
-        headers = [*kept.headers, *self._replay.cache_control(kept), *(COMPRESSED if compressed else ())]
+        headers = [*kept.headers, *self._replay.cache_control(kept), *(coding.headers if coding else ())]
         headers.append((b"content-length", b"%d" % length))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         if length > _LONG:

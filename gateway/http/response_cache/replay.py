@@ -19,8 +19,8 @@ from starlette.types import Scope
 from gateway.errors import GatewayError
 from gateway.execution.request import SYNCHRONOUS, Answer, Executor, GraphQLParams
 from gateway.http.authentication import Authenticator, credentials_of
-from gateway.http.compression import HEADERS as COMPRESSED
-from gateway.http.compression import SHORTEST, Compressed, takes_gzip
+from gateway.http.compression.compressed import Compressed
+from gateway.http.compression.content_coding import SHORTEST, ContentCoding, accepted_coding
 from gateway.http.operation_cost import OperationCost, priced
 from gateway.http.request.persisted import PersistedDocuments
 from gateway.http.response_cache.freshness import CacheControl, condition_of, fixed_headers, is_unmodified
@@ -91,9 +91,9 @@ class Replay:
             return self._repeated(kept, known, caller, began)
         return self._run(known.operation, known, caller, began) if known.operation is not None else None
 
-    def compresses(self, headers: Sequence[tuple[bytes, bytes]]) -> bool:
-        """Whether the answer to a request is compressed, if it is long enough."""
-        return self._on.compression and takes_gzip(headers)
+    def coding(self, headers: Sequence[tuple[bytes, bytes]]) -> ContentCoding | None:
+        """The content coding of the answer to a request, if the answer is long enough; None: sent as it is."""
+        return accepted_coding(headers) if self._on.compression else None
 
     def kept_answer(self, scope: Scope, key: Key) -> KeptAnswer | None:
         """The kept answer under a key; its request is known by its bytes from now on."""
@@ -149,7 +149,7 @@ class Replay:
         )
         known = self._known(scope, caller.audience, key, operation)
         # What is run before it is parsed goes out as it is.
-        if not (known.takes_gzip and len(response.body) >= SHORTEST):
+        if not (known.coding and len(response.body) >= SHORTEST):
             self._remember(raw, known)
 
     def _known(
@@ -157,7 +157,7 @@ class Replay:
     ) -> KnownRequest:
         headers = scope["headers"]
         return KnownRequest(
-            credentials_of(scope), audience, key, operation, condition_of(headers), self.compresses(headers)
+            credentials_of(scope), audience, key, operation, condition_of(headers), self.coding(headers)
         )
 
     def _repeated(self, kept: KeptAnswer, known: KnownRequest, caller: Caller, began: float) -> RawAnswer | None:
@@ -165,15 +165,15 @@ class Replay:
         if is_unmodified(known.condition, kept.tag):
             self.render_unmodified(kept, caller, began)
             return RawAnswer(kept.validator_lines + lines, None, b"", b"")
-        if not known.takes_gzip or len(kept.body) < SHORTEST:
+        if known.coding is None or len(kept.body) < SHORTEST:
             tail, record = self.render(kept, caller, began)
             return RawAnswer(kept.header_lines + lines, record.response_bytes, kept.body, tail)
-        compressed = kept.compressed
+        compressed = kept.compressed.get(known.coding.name)
         if compressed is None:
             # That takes turns of the event loop: the middleware does it.
             return None
         end, record = self.render(kept, caller, began, compressed)
-        lines += lines_of(COMPRESSED)
+        lines += lines_of(known.coding.headers)
         return RawAnswer(kept.header_lines + lines, record.response_bytes, compressed.data, end)
 
     def _run(self, operation: KnownOperation, known: KnownRequest, caller: Caller, began: float) -> RawAnswer | None:

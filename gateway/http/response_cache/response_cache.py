@@ -14,7 +14,8 @@ from starlette.types import Scope
 
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.execution.request import Answer, Lasting
-from gateway.http.compression import THOROUGH, Compressed, compress
+from gateway.http.compression.compressed import Compressed
+from gateway.http.compression.content_coding import ContentCoding, compress
 from gateway.http.request.persisted import PersistedDocuments
 from gateway.http.response_cache.freshness import end_of_data, lasting_headers, validators_of
 from gateway.telemetry.request_record import RequestRecord
@@ -41,8 +42,9 @@ class Key(NamedTuple):
 class KeptAnswer:
     """An answer without its extensions, and what tells them and whether it may still be given.
 
-    `seen` is what was known of the request that it was made for, `fixed` are extensions that stay as they are. The
-    answer to a GET has a `tag`, and no Cache-Control among its headers: that is another each time (see freshness).
+    `seen` is what was known of the request that it was made for, `fixed` are extensions that stay as they are,
+    `compressed` holds the body by the name of its coding. The answer to a GET has a `tag`, and no Cache-Control among
+    its headers: that is another each time (see freshness).
     """
 
     key: Key
@@ -55,7 +57,7 @@ class KeptAnswer:
     header_lines: bytes = field(init=False)
     tag: bytes | None = field(init=False)
     validator_lines: bytes = field(init=False)
-    compressed: Compressed | None = None
+    compressed: dict[bytes, Compressed] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.header_lines = lines_of(self.headers)
@@ -90,18 +92,18 @@ class ResponseCache:
         kept = self._answers.peek(key)
         return kept if kept is not None and self._still_holds(kept) else None
 
-    async def compress(self, kept: KeptAnswer) -> Compressed:
-        """A kept answer's body, compressed once."""
-        if kept.compressed is None:
-            compressed = await compress(kept.body, THOROUGH)
+    async def compress(self, kept: KeptAnswer, coding: ContentCoding) -> Compressed:
+        """A kept answer's body, compressed once in each coding."""
+        compressed = kept.compressed.get(coding.name)
+        if compressed is None:
+            compressed = await compress(kept.body, coding, coding.thorough)
             still_kept = self._answers.peek(kept.key) is kept
-            if not still_kept:
-                return compressed
-            # What it weighs changes, so it is taken out meanwhile.
-            self._answers.pop(kept.key)
-            kept.compressed = compressed
-            self._answers.put(kept.key, kept)
-        return kept.compressed
+            if still_kept:
+                # Its weight changes, so it is taken out meanwhile.
+                self._answers.pop(kept.key)
+                kept.compressed[coding.name] = compressed
+                self._answers.put(kept.key, kept)
+        return compressed
 
     def offer(
         self, key: Key, answer: Answer, body: bytes, headers: Sequence[tuple[bytes, bytes]], seen: RequestRecord
@@ -142,7 +144,7 @@ def lines_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 
 def _weight(kept: KeptAnswer) -> int:
-    compressed = len(kept.compressed.data) if kept.compressed is not None else 0
+    compressed = sum(len(body.data) for body in kept.compressed.values())
     return len(kept.body) + compressed + len(kept.key.question) + _OVERHEAD
 
 

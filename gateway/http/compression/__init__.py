@@ -1,0 +1,1 @@
+"""Compressed answers: content codings, and which of them a client accepts."""
