@@ -216,7 +216,9 @@ class Settings(PriceSettings, PathSettings):
     response_cache_bytes: int = Field(
         default=64 * 1024 * 1024, ge=0, description="Bytes of answers kept to be given again as they are; 0: none."
     )
-    compression: bool = Field(default=True, description="Whether answers of 1 KiB and more are compressed (zstd, br, gzip).")
+    compression: bool = Field(
+        default=True, description="Whether answers of 1 KiB and more are compressed (zstd, br, gzip)."
+    )
     concurrent_operations: int = Field(
         default=200, ge=1, description="Operations one process executes at once; more are refused with 503."
     )
