@@ -6,7 +6,20 @@ Foreign exceptions are translated where they appear; nothing above the room they
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, ClassVar
+
+
+class ErrorBehavior(StrEnum):
+    """What a field error does to the data around it: the request parameter `onError` of GraphQL's proposal 1163.
+
+    PROPAGATE: a non-null field that fails makes its parent null. NULL: the field itself is null, nothing around it is.
+    HALT: the whole `data` is null.
+    """
+
+    PROPAGATE = "PROPAGATE"
+    NULL = "NULL"
+    HALT = "HALT"
 
 
 class GatewayError(Exception):

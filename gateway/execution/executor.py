@@ -9,7 +9,7 @@ from gateway.caching.cache_validator import lasting
 from gateway.concurrency.checkpoints import STEPS_PER_TURN, checkpoint
 from gateway.concurrency.deadline import deadline_in
 from gateway.concurrency.only_if_cached import only_if_cached
-from gateway.errors import UpstreamUnavailable
+from gateway.errors import ErrorBehavior, UpstreamUnavailable
 from gateway.execution.event_streams import RequestScope, Streams
 from gateway.execution.incremental_delivery import StreamRunner
 from gateway.execution.operation_runner import OperationRunner, Outcome
@@ -107,12 +107,17 @@ class GatewayExecutor:
         return await self._streams.subscribe(params, caller)
 
     async def execute_in_parts(self, params: GraphQLParams, caller: Caller) -> Answer | AsyncGenerator[Part, None]:
-        """The answer to one operation, what it defers later (see Executor)."""
+        """The answer to one operation, what it defers later (see Executor). With HALT it comes whole: a part once sent
+        cannot become null."""
+        if params.on_error is ErrorBehavior.HALT:
+            return await self.execute(params, caller)
         return await self._streams.in_parts(params, caller)
 
     async def _begin(self, params: GraphQLParams, caller: Caller) -> RequestScope:
         projection = self._runner.projection(params.document, params.operation_name)
-        return self._request_scope(await self.services_for(caller), projection, caller)
+        request_scope = self._request_scope(await self.services_for(caller), projection, caller)
+        request_scope.context.on_error = params.on_error
+        return request_scope
 
     def _request_scope(self, services: Services, projection: Projection, caller: Caller) -> RequestScope:
         total = services.generations.total
@@ -123,7 +128,8 @@ class GatewayExecutor:
         clock = services.tiers.clock
         sees_all = caller.visibility.is_everything
         usage = Usage(inferred=inferred, caller=caller.name, began=clock(), clock=clock, sees_all=sees_all)
-        return RequestScope(GatewayContext(Loaders(services, projection, caller.visibility)), usage, services, total)
+        context = GatewayContext(Loaders(services, projection, caller.visibility))
+        return RequestScope(context, usage, services, total)
 
     def invalid(self, params: GraphQLParams) -> Answer | None:
         """The answer to a document that does not fit the schema (see Executor)."""

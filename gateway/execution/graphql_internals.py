@@ -13,6 +13,7 @@ from graphql.execution.collect_fields import (
     collect_fields,
     collect_subfields,
 )
+from graphql.execution.incremental.incremental_executor import IncrementalExecutor
 from graphql.language.visitor import EnterLeaveVisitor
 from graphql.pyutils import suggestion_list
 
@@ -22,6 +23,7 @@ __all__ = [
     "FieldDetailsList",
     "FragmentDetails",
     "GroupedFieldSet",
+    "IncrementalExecutor",
     "collect_fields",
     "collect_subfields",
     "suggestion_list",

@@ -21,6 +21,7 @@ from graphql import (
     experimental_execute_incrementally,
 )
 
+from gateway.execution.error_behavior import DeferringExecutor, ErrorBehaviorExecutor
 from gateway.execution.operation_runner import OperationRunner, Outcome, format_partial
 from gateway.schema.context import GatewayContext
 from gateway.schema.core_schema import core_schema
@@ -60,10 +61,10 @@ class StreamRunner:
             hide_suggestions=self._runner.hides_suggestions,
         )
         if isinstance(executor, list):
-            return self._runner.outcome(ExecutionResult(None, executor), ())
+            return self._runner.outcome(ExecutionResult(None, executor), context)
         stream = create_source_event_stream(executor)
         events = await stream if isawaitable(stream) else stream
-        return self._runner.outcome(events, context.failures) if isinstance(events, ExecutionResult) else events
+        return self._runner.outcome(events, context) if isinstance(events, ExecutionResult) else events
 
     async def on_event(self, asked: OperationArguments, event: Any, context: GatewayContext) -> Outcome:
         """The answer to a subscription for one event of its stream."""
@@ -75,10 +76,10 @@ class StreamRunner:
             variable_values=dict(asked.variables),
             operation_name=asked.operation_name,
             hide_suggestions=self._runner.hides_suggestions,
-            executor_class=Executor,
+            executor_class=ErrorBehaviorExecutor,
         )
         result = await running if isawaitable(running) else running
-        return self._runner.outcome(cast("ExecutionResult", result), context.failures)
+        return self._runner.outcome(cast("ExecutionResult", result), context)
 
     async def parts(self, asked: OperationArguments, context: GatewayContext) -> Outcome | AsyncGenerator[Part, None]:
         """The parts of an operation that defers something, the first of them ready; a whole outcome of one that
@@ -93,10 +94,11 @@ class StreamRunner:
             variable_values=dict(asked.variables),
             operation_name=asked.operation_name,
             hide_suggestions=self._runner.hides_suggestions,
+            executor_class=DeferringExecutor,
         )
         result = await running if isawaitable(running) else running
         if isinstance(result, ExecutionResult):
-            return self._runner.outcome(result, context.failures)
+            return self._runner.outcome(result, context)
         return _Parts(context, self._runner.formatted).of(result)
 
 

@@ -20,7 +20,7 @@ from graphql import (
 from msgspec import Struct
 
 from gateway.concurrency.checkpoints import pieces
-from gateway.errors import GatewayError
+from gateway.errors import ErrorBehavior, GatewayError
 from gateway.execution.disclosure import Disclosure
 from gateway.execution.fast_path.compiled_executor import Compiled
 from gateway.execution.fast_path.operations import Operations
@@ -92,11 +92,12 @@ class OperationRunner:
         finished = await self._execute(document, operation_name, variables, context)
         errors = finished.errors or []
         if len(errors) <= _MOST_ERRORS_AT_ONCE:
-            return self.outcome(finished, context.failures)
+            return self.outcome(finished, context)
         formatted: list[Mapping[str, Any]] = []
         async for piece in pieces(errors, _STEPS_OF_AN_ERROR):
             formatted += map(self.formatted, piece)
-        return Outcome(finished.data, [*formatted, *map(format_partial, context.failures)], True, _way(finished))
+        formatted += map(format_partial, context.failures)
+        return Outcome(_data(finished, context, formatted), formatted, True, _way(finished))
 
     def run_sync(
         self,
@@ -156,14 +157,14 @@ class OperationRunner:
         errors = self._validator.errors(document, _MOST_VALIDATION_ERRORS, hide_suggestions=hidden)
         return tuple(errors[:_MOST_VALIDATION_ERRORS])
 
-    def outcome(self, result: ExecutionResult, failures: Sequence[PartialFailure]) -> Outcome:
-        """A result in its public form; `failures` are the parts that are missing from it."""
+    def outcome(self, result: ExecutionResult, context: GatewayContext) -> Outcome:
+        """A result in its public form, with the parts that are missing from it among its errors."""
         errors = result.errors or []
         if result.data is None and errors and all(error.path is None for error in errors):
             refused = [_with_code(error, "BAD_USER_INPUT") for error in errors]
             return Outcome(None, self._disclosure.disclosed(refused, _NO_SUCH_VALUE), executed=False)
-        formatted = [*map(self.formatted, errors), *map(format_partial, failures)]
-        return Outcome(result.data, formatted, executed=True, way=_way(result))
+        formatted = [*map(self.formatted, errors), *map(format_partial, context.failures)]
+        return Outcome(_data(result, context, formatted), formatted, executed=True, way=_way(result))
 
     def formatted(self, error: GraphQLError) -> dict[str, Any]:
         """An error of an executed operation in its public form."""
@@ -173,6 +174,10 @@ class OperationRunner:
     def hides_suggestions(self) -> bool:
         """Whether errors must not tell names that a caller did not ask for."""
         return not self._disclosure.suggestions
+
+
+def _data(result: ExecutionResult, context: GatewayContext, errors: Sequence[object]) -> dict[str, Any] | None:
+    return None if errors and context.on_error is ErrorBehavior.HALT else result.data
 
 
 def _way(result: ExecutionResult) -> ExecutionMode:

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import ValuesView
 from typing import Any
 
-from graphql import Executor, GraphQLOutputType, GraphQLResolveInfo, ResponsePath, get_named_type
+from graphql import GraphQLOutputType, GraphQLResolveInfo, ResponsePath, get_named_type
 
 from gateway.concurrency.checkpoints import pieces
+from gateway.execution.error_behavior import ErrorBehaviorExecutor
 from gateway.execution.graphql_internals import FieldDetailsList
 from gateway.loading.batching import Departures
 
@@ -22,7 +23,7 @@ _STEPS_OF_A_LONG_LIST = 10_000
 _STARTED_TOGETHER = 1_000
 
 
-class PiecewiseExecutor(Executor[Any]):
+class PiecewiseExecutor(ErrorBehaviorExecutor):
     """Executes one operation. Values, errors and their places are graphql-core's."""
 
     def complete_iterable_value(self, item_type: GraphQLOutputType, *where_and_what: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from graphql import DocumentNode
 from msgspec import Struct, field
 
+from gateway.errors import ErrorBehavior
 from gateway.identity.caller import Caller as Caller
 
 
@@ -24,6 +25,7 @@ class GraphQLParams(Struct, frozen=True):
     while it is cached, so work done for it may be keyed by identity as long as the object is kept. `operation_name`
     names one of its operations, or is None when there is exactly one. `only_queries` is true for GET. `max_age` is how
     old, in seconds, a fact behind the answer may be (see http/max_age); None: as the settings say.
+    `on_error` is what a field error does to the data around it.
     """
 
     query: str
@@ -32,6 +34,7 @@ class GraphQLParams(Struct, frozen=True):
     variables: Mapping[str, Any] | None = None
     only_queries: bool = False
     max_age: float | None = None
+    on_error: ErrorBehavior = ErrorBehavior.PROPAGATE
 
 
 class Lasting(Protocol):

@@ -236,7 +236,8 @@ class GraphQLEndpoint:
         if price is not None:
             seen.cost = price.cost
             seen.exceeded = (*document.exceeded, COST) if price.is_exceeded else document.exceeded
-        return GraphQLParams(document.text, document.ast, name, variables, only_queries, max_age), price
+        on_error = parameters.on_error
+        return GraphQLParams(document.text, document.ast, name, variables, only_queries, max_age, on_error), price
 
     def _refused(self, params: GraphQLParams, price: OperationCost | None) -> Answer | None:
         """Why an operation that costs too much is not run; None for others. Raises the price's refusal."""

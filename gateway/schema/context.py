@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 from msgspec import Struct, field
 
+from gateway.errors import ErrorBehavior
 from gateway.loading.field_context import FieldContext, PartialFailure
 from gateway.loading.loaders import Loaders
 from gateway.queries.live import Live
@@ -16,6 +17,7 @@ class GatewayContext(Struct):
     loaders: Loaders
     failures: list[PartialFailure] = field(default_factory=list)
     live: Live | None = None
+    on_error: ErrorBehavior = ErrorBehavior.PROPAGATE
 
 
 Info = strawberry.Info[GatewayContext, None]

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from gateway.errors import ErrorBehavior
 from gateway.http.errors import BadRequest, BatchingRefused, PayloadTooLarge
 from gateway.http.request.strict_json import JsonBounds, read_json_text
 
 LONGEST_QUERY_STRING = 32 * 1024
 _MOST_FIELDS = 20
-_NAMES = ("query", "documentId", "operationName", "variables", "extensions")
+_NAMES = ("query", "documentId", "operationName", "variables", "extensions", "onError")
+_ERROR_BEHAVIORS = tuple(ErrorBehavior)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Parameters:
     operation_name: str | None
     variables: Mapping[str, Any] | None
     extensions: Mapping[str, Any] | None
+    on_error: ErrorBehavior = ErrorBehavior.PROPAGATE
 
 
 def parameters_of_body(body: Any) -> Parameters:
@@ -62,7 +65,16 @@ def _checked(members: Mapping[str, Any]) -> Parameters:
         operation_name=_text(members, "operationName") or None,
         variables=None if members.get("variables") == "" else _map(members, "variables"),
         extensions=_map(members, "extensions"),
+        on_error=_error_behavior(members.get("onError")),
     )
+
+
+def _error_behavior(value: Any) -> ErrorBehavior:
+    if value is None:
+        return ErrorBehavior.PROPAGATE
+    if value not in _ERROR_BEHAVIORS:
+        raise BadRequest('"onError" must be "PROPAGATE", "NULL" or "HALT".')
+    return ErrorBehavior(value)
 
 
 def _text(members: Mapping[str, Any], name: str) -> str | None:
