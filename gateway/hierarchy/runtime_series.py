@@ -89,7 +89,8 @@ class ChangePoint:
     `before_seconds` and `after_seconds`: medians on both sides. `seconds_per_day`: what it costs, negative where it
     saves. `first_run_id`: the first run after it, which may be any from `earliest_run_id` to `latest_run_id`.
     `last_run_id`: the run before it. `since`: when the first run after it began (UTC), `ended_at` when that ended.
-    `withdrawn_at`: since when newer runs no longer show it; None while they do.
+    `withdrawn_at`: since when newer runs no longer show it; None while they do. `cause` and `evidence`: what most
+    likely caused it, and what speaks for that, the most telling first; None and () where nobody looked for it.
     """
 
     owner: SeriesOwner
@@ -105,6 +106,8 @@ class ChangePoint:
     since: datetime
     ended_at: datetime
     withdrawn_at: datetime | None = None
+    cause: ChangeCause | None = None
+    evidence: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

@@ -17,6 +17,7 @@ from gateway.archive.times import from_micros
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import GatewayError
 from gateway.hierarchy.attempts import NodeAttempts
+from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.job import Run
@@ -26,6 +27,7 @@ from gateway.hierarchy.run_graph import RunGraph
 from gateway.hierarchy.run_times import RunTimesKey, TimedRuns
 from gateway.hierarchy.runtime_series import RuntimeChanges
 from gateway.history.attempt_reading import read_failed_nodes
+from gateway.history.cause_reading import read_change_facts
 from gateway.history.change_reading import read_changes
 from gateway.history.execution_reading import read_executions
 from gateway.history.graph_reading import read_graphs
@@ -187,6 +189,11 @@ class ArchiveHistory:
     async def runtime_changes(self, environment_ids: Sequence[int]) -> dict[int, RuntimeChanges | GatewayError]:
         """Two statements for five hundred environments."""
         return await self._read(environment_ids, partial(read_changes, environment_ids=environment_ids))
+
+    async def change_facts(self, keys: Sequence[ChangeKey]) -> dict[ChangeKey, ChangeFacts | GatewayError]:
+        """Some statements for each change (see cause_reading)."""
+        found = await self._read(keys, partial(read_change_facts, keys=keys))
+        return {key: found.get(key, ChangeFacts(())) for key in keys}
 
     async def _read(self, keys: Sequence[K], work: Callable[[Connection], Mapping[K, V]]) -> dict[K, V | GatewayError]:
         """What `work` reads under these keys; where the archive cannot be read, why."""

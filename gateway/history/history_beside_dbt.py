@@ -16,6 +16,7 @@ from gateway.archive.reader import ArchiveReader
 from gateway.archive.reading.held_runs import whole_runs
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import GatewayError
+from gateway.hierarchy.change_facts import ChangeKey
 from gateway.hierarchy.executions import ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
@@ -192,6 +193,9 @@ class HistoryBesideDbt:
 
     async def runtime_changes(self, environment_ids: Sequence[int]) -> None:
         """None: the archive looks at the runs it has artifacts of, and dbt knows more of them."""
+
+    async def change_facts(self, keys: Sequence[ChangeKey]) -> None:
+        """None: as for changes."""
 
     async def run_list(self, account_id: int, query: RunQuery, count: int) -> None:
         """None: the Admin API lists runs."""

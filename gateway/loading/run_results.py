@@ -10,6 +10,7 @@ from typing import TypeVar
 from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import GatewayError
 from gateway.hierarchy.attempts import NodeAttempts
+from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.job import Run, newest_first
 from gateway.hierarchy.model import ModelRun
@@ -67,6 +68,10 @@ class RunResultLoaders:
     @cached_property
     def _changes(self) -> Batched[int, RuntimeChanges]:
         return Batched(self._figures.runtime_changes, self._departures)
+
+    @cached_property
+    def _change_facts(self) -> Batched[ChangeKey, ChangeFacts]:
+        return Batched(self._figures.change_facts, self._departures)
 
     @cached_property
     def _seen(self) -> Batched[int, frozenset[str]]:
@@ -217,6 +222,10 @@ class RunResultLoaders:
     async def runtime_changes(self, environment_id: int) -> RuntimeChanges | None:
         """The lasting changes of runtimes that the archive has seen in an environment; None without one."""
         return await self._changes.load(environment_id) if self._figures.count_models else None
+
+    async def change_facts(self, key: ChangeKey) -> ChangeFacts | None:
+        """The runs around a lasting change; None without an archive."""
+        return await self._change_facts.load(key) if self._figures.count_models else None
 
     async def _load_seen(self, environment_ids: list[int]) -> Mapping[int, frozenset[str] | GatewayError]:
         if self._figures.count_models:

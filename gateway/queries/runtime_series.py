@@ -172,6 +172,7 @@ def _point_of_model(run: ModelRun, reason: LeftOutReason | None) -> RuntimePoint
         runtime=run.runtime,
         status=run.status,
         left_out=reason,
+        rows_affected=run.rows_affected,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -12,11 +13,11 @@ from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import runtime_series as facts
 from gateway.hierarchy.history import LeftOutReason
-from gateway.hierarchy.runtime_series import Certainty
-from gateway.queries import job_names, jobs, models, projects, runtime_series
+from gateway.hierarchy.runtime_series import Certainty, ChangeCause
+from gateway.queries import change_causes, job_names, jobs, models, projects, runtime_series
 from gateway.schema.basis import Basis
 from gateway.schema.context import Info, field_context
-from gateway.schema.costs import about
+from gateway.schema.costs import about, dear
 from gateway.schema.enums import RunStatus, describe
 from gateway.schema.lazy import LazyJob, LazyModel, LazyRun
 from gateway.schema.nullability import NON_NULL
@@ -29,6 +30,19 @@ describe(
     {
         "SUSPECTED": "Likely: at most one series in a hundred shows it by chance, each time it is looked at.",
         "CONFIRMED": "Certain enough to alert on: at most one in a thousand.",
+    },
+)
+
+describe(
+    ChangeCause,
+    "What most likely caused a lasting change.",
+    {
+        "CODE": "The model's own code, configuration or materialization.",
+        "UPSTREAM_CODE": "Code of a model upstream, or a macro.",
+        "ENGINE": "dbt, threads or a full refresh; or what most models of the job share that changed in the same runs: "
+        "the warehouse.",
+        "DATA_VOLUME": "The number of rows.",
+        "UNKNOWN": "Nothing that the artifacts tell.",
     },
 )
 
@@ -67,6 +81,9 @@ class RuntimePoint:
     runtime: float | None = strawberry.field(description="Seconds. Null when nothing was executed.")
     status: RunStatus = strawberry.field(description="How it ended.")
     left_out: LeftOutReason | None = strawberry.field(description="Why it does not count. Null when it does.")
+    rows_affected: float | None = strawberry.field(
+        description="Rows written. Null where the adapter reports none, for a job, and in dbt's API."
+    )
 
     @strawberry.field(description="Commit of the run. Null where it has none.")
     async def git_sha(self, parent: Point, info: Info) -> str | None:
@@ -147,6 +164,23 @@ class ChangePoint:
     @strawberry.field(description="Commit of the first run after it. Null where runs have no commit.")
     async def first_bad_sha(self, parent: Change, info: Info) -> str | None:
         return await runtime_series.sha_of_run(field_context(info), parent.owner.job_id, parent.first_run_id)
+
+    @strawberry.field(
+        description="What most likely caused it: what differs between its two sides and stays so on both.",
+        graphql_type=ChangeCause | None,
+        directives=[NON_NULL, *dear(2)],
+    )
+    async def cause(self, parent: Change, info: Info) -> ChangeCause:
+        return (await change_causes.cause_of_change(field_context(info), parent))[0]
+
+    @strawberry.field(
+        description="What differs between its two sides, the most telling first, in plain words; last what is not "
+        "known.",
+        graphql_type=list[str] | None,
+        directives=[NON_NULL, *dear(2)],
+    )
+    async def evidence(self, parent: Change, info: Info) -> Sequence[str]:
+        return (await change_causes.cause_of_change(field_context(info), parent))[1]
 
 
 @strawberry.type(description="The runtimes of a model or job over time.")

@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError
+from gateway.hierarchy.change_facts import ChangeKey
 from gateway.hierarchy.executions import ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.model import BuiltModel, ModelRun
@@ -189,6 +190,9 @@ class DiscoveryHistory:
 
     async def runtime_changes(self, environment_ids: Sequence[int]) -> None:
         """None: as for means."""
+
+    async def change_facts(self, keys: Sequence[ChangeKey]) -> None:
+        """None: histories tell nothing of code."""
 
 
 M = TypeVar("M", ModelRun, BuiltModel)

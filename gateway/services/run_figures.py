@@ -13,6 +13,7 @@ from gateway.caching.tiers import Tiers
 from gateway.caching.validity import Validity, for_seconds
 from gateway.errors import GatewayError
 from gateway.hierarchy.attempts import NodeAttempts
+from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import HistoryScope
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
@@ -23,7 +24,7 @@ from gateway.services.revisioned import Revisioned, Stamped
 from gateway.services.run_history import HistoryReach, RunHistory
 from gateway.telemetry.usage import current_usage
 
-W = TypeVar("W", ExecutionsKey, RunTimesKey)
+W = TypeVar("W", ExecutionsKey, RunTimesKey, ChangeKey)
 V = TypeVar("V")
 
 ReadWindows = Callable[[Sequence[W]], Awaitable[Mapping[W, V | GatewayError] | None]]
@@ -82,6 +83,10 @@ class RunFigures:
         changes: Kind[int, RuntimeChanges] = Kind(
             "runtime changes", lambda found: 300 + 700 * len(found.changes), lambda one: one
         )
+        causes: Kind[ChangeKey, Stamped[ChangeFacts]] = Kind(
+            "change facts", lambda fact: _weigh_change(fact.value), lambda key: key.environment_id, 0.0
+        )
+        self._change_facts: FactsCache[ChangeKey, Stamped[ChangeFacts]] = FactsCache(tiers, causes)
         self._changes: Revisioned[RuntimeChanges] = Revisioned(environments, self._read_changes, tiers, changes)
 
     async def mean_runtimes(
@@ -144,6 +149,10 @@ class RunFigures:
         """The same."""
         return await self._of_windows(self._run_times, keys, self._history.run_times)
 
+    async def change_facts(self, keys: Sequence[ChangeKey]) -> dict[ChangeKey, ChangeFacts | GatewayError]:
+        """The same."""
+        return await self._of_windows(self._change_facts, keys, self._history.change_facts)
+
     async def _of_windows(
         self, cache: FactsCache[W, Stamped[V]], keys: Sequence[W], read: ReadWindows[W, V]
     ) -> dict[W, V | GatewayError]:
@@ -200,3 +209,8 @@ def _weigh_executions(found: Executions) -> int:
     """Its bytes: a row has eleven fields, and shares its texts; nodes of manifests share theirs too."""
     nodes = sum(len(of_manifest) for of_manifest in found.manifests.values())
     return 1000 + 260 * len(found.rows) + 300 * nodes + 150 * len(found.checks) + 250 * len(found.walls)
+
+
+def _weigh_change(found: ChangeFacts) -> int:
+    """Its bytes: runs share their texts and configurations."""
+    return 500 + 250 * len(found.runs) + 200 * len(found.neighbours)

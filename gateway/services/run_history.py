@@ -14,6 +14,7 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from gateway.errors import GatewayError
 from gateway.hierarchy.attempts import NodeAttempts
+from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.job import Run
@@ -181,6 +182,9 @@ class RunHistory(Protocol):
     ) -> Mapping[int, RuntimeChanges | GatewayError] | None:
         """The lasting changes of runtimes in each environment, of models that it holds and of jobs; None where the
         history of every model would have to be read for it."""
+
+    async def change_facts(self, keys: Sequence[ChangeKey]) -> Mapping[ChangeKey, ChangeFacts | GatewayError] | None:
+        """The runs around each lasting change, those that are known; None where no checksums of code are told."""
 
     async def run_list(self, account_id: int, query: RunQuery, count: int) -> ListedRuns | GatewayError | None:
         """The newest `count` runs of an account that a query asks for; None where the Admin API lists them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from gateway.discovery_api.models import ChangeList, Flaky, IncidentList, ModelF
 from gateway.hierarchy.attempts import Flaky as FlakyFacts
 from gateway.hierarchy.project import Project as ProjectFacts
 from gateway.loading.field_context import FieldContext
+from gateway.queries.change_causes import explained
 from gateway.queries.regressions import ChangesAsked, FoundChanges, costliest, window_since
 from gateway.queries.unsteady_resources import FoundIncidents, flaky_of_account, incidents_of_account
 
@@ -74,7 +76,8 @@ class HistoryQuestions:
 
         async def question(field_context: FieldContext, projects: tuple[ProjectFacts, ...]) -> FoundChanges:
             asked = ChangesAsked(slower, window_since(since), least, wanted)
-            return await costliest(field_context, projects, asked, first_n)
+            found = await costliest(field_context, projects, asked, first_n)
+            return replace(found, changes=tuple(await explained(field_context, found.changes)))
 
         return self._ask(question, ChangeList.of, refresh=refresh, within=filter)
 

@@ -12,13 +12,14 @@ from gateway.queries.regressions import FoundChanges
 
 class RuntimePoint(Report):
     """One run in a series: `runtime` in seconds, None when nothing was executed; `left_out` says why it does not count,
-    None when it does."""
+    None when it does. `rows_affected`: rows written, None where nobody tells them."""
 
     run_id: str
     start_time: datetime | None
     runtime: float | None
     status: RunStatus
     left_out: str | None
+    rows_affected: int | None
 
     @classmethod
     def of(cls, point: facts.RuntimePoint) -> RuntimePoint:
@@ -28,6 +29,7 @@ class RuntimePoint(Report):
             runtime=point.runtime,
             status=RunStatus(point.status.value),
             left_out=point.left_out.value if point.left_out else None,
+            rows_affected=point.rows_affected,
         )
 
 
@@ -59,7 +61,8 @@ class ChangePoint(Report):
 
     `certainty` is suspected or confirmed. `unique_id` is None for a job as a whole. `first_run_id`: the first run after
     it, any from `earliest_run_id` to `latest_run_id`; `last_run_id`: the run before. `withdrawn_at`: since when newer
-    runs no longer show it, None while they do.
+    runs no longer show it, None while they do. `cause`: code, upstream_code, engine, data_volume or unknown;
+    `evidence`: what differs between the two sides, the most telling first, in plain words.
     """
 
     id: str
@@ -75,6 +78,8 @@ class ChangePoint(Report):
     first_run_id: str
     earliest_run_id: str
     latest_run_id: str
+    cause: str
+    evidence: list[str]
 
     @classmethod
     def of(cls, change: facts.ChangePoint) -> ChangePoint:
@@ -92,6 +97,8 @@ class ChangePoint(Report):
             first_run_id=str(change.first_run_id),
             earliest_run_id=str(change.earliest_run_id),
             latest_run_id=str(change.latest_run_id),
+            cause=(change.cause or facts.ChangeCause.UNKNOWN).value.lower(),
+            evidence=list(change.evidence),
         )
 
 

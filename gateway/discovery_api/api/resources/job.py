@@ -54,6 +54,7 @@ from gateway.queries import (
     runtime_series,
     runtimes,
 )
+from gateway.queries.change_causes import explained_changes, explained_series
 from gateway.queries.run_models import RankedInRun
 from gateway.queries.times_of_day import time_of_day
 from gateway.queries.times_of_day import time_zone as time_zone_named
@@ -235,7 +236,9 @@ class Job:
         ensure_count("last_n", last_n, MOST_POINTS, LEAST_POINTS)
         job = self._facts
         return self._client.ask(
-            lambda field_context: runtime_series.series_of_job(field_context, job, last_n),
+            lambda field_context: explained_series(
+                field_context, runtime_series.series_of_job(field_context, job, last_n)
+            ),
             RuntimeSeries.of,
             refresh=refresh,
         )
@@ -248,7 +251,9 @@ class Job:
         ensure_count("first_n", first_n, MOST_LAST_RUNS)
         job, least = self._facts, certainty_wanted(certainty)
         return self._client.ask(
-            lambda field_context: runtime_series.changes_of_job(field_context, job, least, first_n),
+            lambda field_context: explained_changes(
+                field_context, runtime_series.changes_of_job(field_context, job, least, first_n)
+            ),
             lambda found: [ChangePoint.of(change) for change in found],
             refresh=refresh,
         )

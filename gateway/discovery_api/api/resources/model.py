@@ -41,6 +41,7 @@ from gateway.hierarchy.resource import ALWAYS_SHOWN, MOST_LEVELS, MOST_RESOURCES
 from gateway.loading.field_context import FieldContext
 from gateway.loading.projection import Projection
 from gateway.queries import freshness, jobs, lineage, models, removed_models, resources, run_models, runtime_series
+from gateway.queries.change_causes import explained_changes, explained_series
 from gateway.services.models.model_details import DETAIL_FIELDS
 
 if TYPE_CHECKING:
@@ -249,7 +250,9 @@ class Model(ModelState):
         known = self._facts
         number = None if job_id is None else jobs.number_of(str(job_id), "job", "job_id")
         return self._client.ask(
-            lambda field_context: runtime_series.series_of_model(field_context, known, number, last_n),
+            lambda field_context: explained_series(
+                field_context, runtime_series.series_of_model(field_context, known, number, last_n)
+            ),
             RuntimeSeries.of,
             refresh=refresh,
         )
@@ -268,7 +271,9 @@ class Model(ModelState):
         known, least = self._facts, certainty_wanted(certainty)
         number = None if job_id is None else jobs.number_of(str(job_id), "job", "job_id")
         return self._client.ask(
-            lambda field_context: runtime_series.changes_of_model(field_context, known, number, least, first_n),
+            lambda field_context: explained_changes(
+                field_context, runtime_series.changes_of_model(field_context, known, number, least, first_n)
+            ),
             lambda found: [ChangePoint.of(change) for change in found],
             refresh=refresh,
         )
