@@ -54,8 +54,8 @@ async def test_a_job_changes_by_what_most_of_its_models_share(over_archive: Gate
 
 
 async def test_causes_of_a_list_are_read_together(planted: str) -> None:
-    """Two statements for each model's results; few for all their commands and nodes, and some for each pair of manifests
-    that differ: here those of every run do. Once read they are kept."""
+    """Two statements for each model's results; few for all their commands and nodes, and some for each pair of
+    manifests that differ: here those of every run do. Once read they are kept."""
     query = """{ account { regressions(since: "2026-01-01T00:00:00Z", certainty: SUSPECTED, first: 20) {
       totalCount nodes { cause evidence } } } }"""
     async with serving(Settings(store_url=planted, history_source="archive")) as gateway:
