@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator, Collection, Sequence
 
-from gateway.errors import GatewayError
 from gateway.hierarchy.project import DeploymentEnvironment, Project
 from gateway.hierarchy.runtime_series import Certainty, ChangePoint
 from gateway.loading.field_context import FieldContext
 from gateway.queries.live import Live
-from gateway.queries.projects import find_account
+from gateway.queries.live_findings import findings
 from gateway.queries.regressions import changes_of_projects, place_of, shown_changes
-
-log = logging.getLogger(__name__)
 
 
 class _Sent:
@@ -37,47 +33,21 @@ class _Sent:
         return news
 
 
-async def found_regressions(
+def found_regressions(
     live: Live, deployment: DeploymentEnvironment, project_ids: Collection[str] | None
 ) -> AsyncGenerator[ChangePoint, None]:
     """Confirmed regressions of some projects, or all the caller may see, that are found from now on; and those that are
-    withdrawn, which only an archive tells. One that comes back is not sent again.
-
-    What cannot be read is read again after an interval; nothing is sent of an account that is read in part.
-    """
+    withdrawn, which only an archive tells. One that comes back is not sent again."""
     sent = _Sent()
-    with live.poller.listening() as listener:
-        news = await _news(live, deployment, project_ids, sent)
-        while True:
-            await listener.next(live.poller.interval if news is None else None)
-            listener.skip()
-            news = await _news(live, deployment, project_ids, sent)
-            for change in news or ():
-                yield change
 
+    async def look(context: FieldContext, projects: Sequence[Project]) -> list[ChangePoint] | None:
+        read = await changes_of_projects(context, projects)
+        if context.failures:
+            return None
+        slower = [change for one in read for change in one.changes if _is_told(change)]
+        return await shown_changes(context, projects, sent.news(slower))
 
-async def _news(
-    live: Live, deployment: DeploymentEnvironment, project_ids: Collection[str] | None, sent: _Sent
-) -> list[ChangePoint] | None:
-    """What a subscriber does not know yet; None where it cannot be read."""
-    try:
-        async with live.fresh() as context:
-            projects = await _projects(context, deployment, project_ids)
-            read = await changes_of_projects(context, projects)
-            if context.failures:
-                return None
-            slower = [change for one in read for change in one.changes if _is_told(change)]
-            return await shown_changes(context, projects, sent.news(slower))
-    except GatewayError as unreadable:
-        log.info("regressions that are subscribed to cannot be read: %s", unreadable.code)
-        return None
-
-
-async def _projects(
-    context: FieldContext, deployment: DeploymentEnvironment, project_ids: Collection[str] | None
-) -> Sequence[Project]:
-    projects = (await find_account(context, deployment)).projects
-    return [one for one in projects if project_ids is None or not set(one.spellings).isdisjoint(project_ids)]
+    return findings(live, deployment, project_ids, look)
 
 
 def _is_told(change: ChangePoint) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 import strawberry
 
 from gateway.errors import BadUserInput
+from gateway.hierarchy import attempts as attempt_facts
 from gateway.hierarchy import job as job_facts
 from gateway.hierarchy import model as model_facts
 from gateway.hierarchy import runtime_series as series_facts
@@ -15,6 +16,7 @@ from gateway.hierarchy.ranking import Ranked, Ranking
 from gateway.loading.field_context import FieldContext
 from gateway.queries import job_names, jobs, projects, rankings
 from gateway.queries.live import Live, changed_rankings, finished_runs
+from gateway.queries.live_incidents import changed_incidents
 from gateway.queries.live_regressions import found_regressions
 from gateway.queries.rankings import RankingArguments
 from gateway.schema.arguments import Environment, JobsFilter, LastRuns, ModelsFilter, TopN
@@ -24,6 +26,7 @@ from gateway.schema.inputs import job_filter, model_filter
 from gateway.schema.rankings import RankedJob, RankedModel, ensure_ranking
 from gateway.schema.run import Run
 from gateway.schema.runtime_series import ChangePoint
+from gateway.schema.unsteady_resources import Incident
 
 T = TypeVar("T", model_facts.Model, job_facts.Job)
 
@@ -39,6 +42,13 @@ ProjectsWithChanges = Annotated[
     strawberry.argument(
         name="projectIds",
         description="Only models and jobs of these projects, by id or dbt project name. Unknown ones are refused.",
+    ),
+]
+ProjectsWithIncidents = Annotated[
+    list[strawberry.ID] | None,
+    strawberry.argument(
+        name="projectIds",
+        description="Only resources of these projects, by id or dbt project name. Unknown ones are refused.",
     ),
 ]
 OfJob = Annotated[strawberry.ID | None, strawberry.argument(description="Only runs of this job, by dbt's id of it.")]
@@ -120,6 +130,19 @@ class Subscription:
     ) -> AsyncGenerator[series_facts.ChangePoint, None]:
         wanted = await _known_projects(field_context(info), project_ids) if project_ids else None
         return found_regressions(_live(info), environment, wanted)
+
+    @strawberry.subscription(
+        description="Incidents that open or close from now on, each as it opens and as it closes.",
+        graphql_type=Incident,
+    )
+    async def incident_changed(
+        self,
+        info: Info,
+        project_ids: ProjectsWithIncidents = strawberry.UNSET,
+        environment: Environment = DeploymentEnvironment.PRODUCTION,
+    ) -> AsyncGenerator[attempt_facts.Incident, None]:
+        wanted = await _known_projects(field_context(info), project_ids) if project_ids else None
+        return changed_incidents(_live(info), environment, wanted)
 
 
 def _live(info: Info) -> Live:
