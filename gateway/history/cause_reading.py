@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from gateway.archive.change_evidence import (
+from gateway.archive.artifacts.command_variants import Variant
+from gateway.archive.reading.change_evidence import (
     ChangeNearby,
     EvidenceReader,
     changes_of_jobs,
@@ -15,9 +16,8 @@ from gateway.archive.change_evidence import (
     nodes_used,
     slow_models_of_jobs,
 )
-from gateway.archive.command_variants import Variant
-from gateway.archive.manifest_differences import ManifestDifferences, macros_and_config
-from gateway.archive.rows import AnyRow
+from gateway.archive.reading.manifest_differences import ManifestDifferences, macros_and_config
+from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import to_micros
 from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey, Neighbour, RunFacts
 

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from gateway.analysis.change_points import DEFAULT_THRESHOLD
-from gateway.archive.change_tables import runtime_changes, runtime_series
-from gateway.archive.contents import chunks
-from gateway.archive.outcomes import COUNTS, HistoryScope, ending_of
-from gateway.archive.result_events import OutcomeReader
-from gateway.archive.rows import AnyRow
-from gateway.archive.series_rows import SeriesKey, SeriesReader
-from gateway.archive.tables import invocations, nodes, resources, results, runs
+from gateway.archive.changes.series_rows import SeriesKey, SeriesReader
+from gateway.archive.rollups.outcomes import COUNTS, HistoryScope, ending_of
+from gateway.archive.rollups.result_events import OutcomeReader
+from gateway.archive.tables.change_tables import runtime_changes, runtime_series
+from gateway.archive.tables.many_keys import chunks
+from gateway.archive.tables.rows import AnyRow
+from gateway.archive.tables.run_tables import invocations, nodes, resources, results, runs
 
 RUNS_AROUND = 40
 """Runs read on either side of a change."""

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.archive.run_graphs import nodes_of_manifests
-from gateway.archive.tables import manifest_nodes, manifests, node_parents, nodes
+from gateway.archive.reading.run_graphs import nodes_of_manifests
+from gateway.archive.tables.run_tables import manifest_nodes, manifests, node_parents, nodes
 
 _WITH_CODE = ("model", "snapshot", "seed", "function", "macro")
 _MACRO = "macro"
