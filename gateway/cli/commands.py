@@ -15,6 +15,15 @@ Command = Callable[[argparse.Namespace], int]
 
 def command_of(name: str) -> Command:
     """The command of a name that the parser knows."""
+    # What is imported stays: to look for garbage among it takes a sixth of the time, which a person waits for.
+    gc.disable()
+    try:
+        return _imported(name)
+    finally:
+        gc.enable()
+
+
+def _imported(name: str) -> Command:
     match name:
         case "serve":
             from gateway.cli.servers import serve_gateway
@@ -52,14 +61,6 @@ def command_of(name: str) -> Command:
             from gateway.cli.keys import make_key
 
             return make_key
-    return _question_of(name)
+    from gateway.cli.questions.commands import QUESTIONS
 
-
-def _question_of(name: str) -> Command:
-    # What is imported stays: to look for garbage among it takes a sixth of the time, which a person waits for.
-    gc.disable()
-    try:
-        from gateway.cli.questions.commands import QUESTIONS
-    finally:
-        gc.enable()
     return QUESTIONS[name]
