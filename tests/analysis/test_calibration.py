@@ -6,9 +6,12 @@ import statistics
 from itertools import islice
 from pathlib import Path
 
+import pytest
+
 from benchmarks.calibration import calibrated, commands_below, rows_of
 
 
+@pytest.mark.slow
 def test_commands_of_the_demo_are_reproduced(demo_folder: Path, tmp_path: Path) -> None:
     found = [one for path in islice(commands_below(demo_folder), 0, None, 6) if (one := calibrated(path)) is not None]
     assert len(found) >= 10

@@ -68,6 +68,7 @@ def likely(runtimes: Sequence[float], place: int, offset: int) -> tuple[int, int
     return offset + min(places), offset + max(places)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(stepped)
 def test_changes_are_those_of_the_definition(runtimes: list[float]) -> None:

@@ -18,6 +18,7 @@ def paths(parents: Parents, end: int) -> list[list[int]]:
     return [[*path, end] for parent in parents[end] for path in paths(parents, parent)]
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(graphs(), st.lists(_seconds, min_size=8, max_size=8))
 def test_the_longest_of_all_paths_and_what_each_node_may_grow(parents: Parents, seconds: list[float]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def at(*unique_ids: str) -> list[NodeInterval]:
     return [NodeInterval(one, 0.0, 1.0) for one in unique_ids]
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(graphs(7), st.lists(st.sampled_from(["model", "test"]), min_size=7, max_size=7), st.data())
 def test_a_build_waits_as_dbts_linker_has_it(parents: Parents, kinds: list[str], data: st.DataObject) -> None:

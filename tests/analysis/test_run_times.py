@@ -24,6 +24,7 @@ def step(times: list[tuple[float, float]], parents: list[list[int]] | None = Non
     return Step(numbered(["model"] * len(times), times), threads, found)
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(runs())
 def test_links_and_gaps_add_up_to_the_time_from_first_start_to_last_end(run: list[Step]) -> None:
@@ -35,6 +36,7 @@ def test_links_and_gaps_add_up_to_the_time_from_first_start_to_last_end(run: lis
     assert later == sorted(later, reverse=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(scheduled_steps())
 def test_each_link_of_a_run_in_good_order_waited_for_the_one_before(found: Step) -> None:
@@ -82,6 +84,7 @@ def test_a_step_waits_for_the_one_before() -> None:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(intervals(least=1))
 def test_weighted_seconds_share_out_each_quarter_of_a_second(nodes: list[NodeInterval]) -> None:
@@ -109,6 +112,7 @@ def reason_by_hand(found: Step, at: float) -> tuple[WaitReason, list[str]]:
     return WaitReason.DEPENDENCY, running
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(steps())
 def test_idle_threads_by_reason_instant_by_instant(found: Step) -> None:
@@ -131,6 +135,7 @@ def test_idle_threads_by_reason_instant_by_instant(found: Step) -> None:
     assert used.share == pytest.approx(min(1, found.work / total))
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(runs())
 def test_work_and_idle_time_are_all_thread_time_of_steps_one_after_the_other(run: list[Step]) -> None:

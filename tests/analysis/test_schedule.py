@@ -31,6 +31,7 @@ def ticked(seconds: list[int], parents: Parents, ranks: list[int], threads: int,
     return max(ends.values())
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(
     graphs(),
@@ -51,6 +52,7 @@ def test_list_scheduling_tick_by_tick(
         assert found <= most + 1e-9
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(scheduled_steps())
 def test_with_a_thread_for_each_node_a_run_takes_its_critical_path(found: Step) -> None:
@@ -61,6 +63,7 @@ def test_with_a_thread_for_each_node_a_run_takes_its_critical_path(found: Step) 
     assert then.then == pytest.approx(path) == then.lower_bound
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(steps(), st.data())
 def test_what_is_dropped_takes_no_time_and_what_stays_keeps_its_order(found: Step, data: st.DataObject) -> None:

@@ -39,6 +39,7 @@ def folder(runs_folder: Path, tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_reading_with_one_line_and_keeps_what_was_there(tmp_path: Path, folder: Path) -> None:
     archive = Archive.open(f"sqlite:///{tmp_path / 'runs.db'}")
 
@@ -56,6 +57,7 @@ def test_a_full_disk_stops_the_reading_with_one_line_and_keeps_what_was_there(tm
     archive.close()
 
 
+@pytest.mark.slow
 def test_a_new_archive_has_pages_of_8_kib_and_an_older_one_keeps_its_own(tmp_path: Path, folder: Path) -> None:
     older = tmp_path / "older.db"
     with closing(sqlite3.connect(older)) as connection:
@@ -110,6 +112,7 @@ def test_a_file_system_that_takes_no_more_bytes_is_one_line_and_costs_nothing_st
     opened.close()
 
 
+@pytest.mark.slow
 def test_a_folder_that_may_only_be_read_is_read_and_one_line_says_that_no_archive_can_be_there() -> None:
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
@@ -174,6 +177,7 @@ def test_an_archive_that_another_program_writes_is_waited_for_and_then_named(
     theirs.close()
 
 
+@pytest.mark.slow
 def test_two_programs_may_read_and_write_one_archive(tmp_path: Path, folder: Path) -> None:
     address = f"sqlite:///{tmp_path / 'runs.db'}"
     writer, reader = Archive.open(address), Archive.open(address)

@@ -159,6 +159,7 @@ except UnreadableArtifact as refused:
 """
 
 
+@pytest.mark.slow
 def test_a_file_takes_no_more_than_four_times_its_size(tmp_path: Path) -> None:
     file = tmp_path / "manifest.json"
     file.write_bytes(b'{"x":[' + b"[]," * 10_000_000 + b"[]]}")

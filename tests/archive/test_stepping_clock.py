@@ -30,6 +30,7 @@ def runtimes_of(archive: Archive) -> list[tuple[float, ...]]:
         return [row.runtimes for row in recent_runtimes(connection, [ENVIRONMENT], 60)]
 
 
+@pytest.mark.slow
 def test_runs_whose_clock_stepped_back_or_stood_still_count_once_and_are_news(
     empty_archive: Archive, tmp_path: Path
 ) -> None:
@@ -47,6 +48,7 @@ def test_runs_whose_clock_stepped_back_or_stood_still_count_once_and_are_news(
     assert [at for _, at in known] == sorted({at for _, at in known}), "what tells caches of a change never steps back"
 
 
+@pytest.mark.slow
 def test_a_clock_that_steps_while_runs_are_read_changes_no_figure(
     empty_archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from tests.archive.written_runs import BEGIN, CHANGES, DAILY, MODELS, Command, w
 from tests.served_platform import NewStore
 
 
+@pytest.mark.slow
 def test_what_another_program_forgets_meanwhile_is_stored_again(new_store: NewStore, tmp_path: Path) -> None:
     """The second run says what the first said, which is forgotten before it is read."""
     address = new_store()

@@ -135,6 +135,7 @@ def test_a_foreign_address_is_one_line_and_exit_code_2(run: Run) -> None:
     assert_one_line_of_error(run("serve", "--host", "192.0.2.1", "--port", "0"), "--host")
 
 
+@pytest.mark.slow
 def test_the_schema_is_printed_and_compared(run: Run, tmp_path: Path) -> None:
     printed = run("schema")
     assert printed.returncode == 0

@@ -60,6 +60,7 @@ def ask(demo_store: str, capsys: pytest.CaptureFixture[str]) -> Ask:
     return ask_here
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "last_runs", "first"), [((), 1, 10), (("--last-runs", "5", "--first", "100"), 5, 100)]
 )
@@ -72,6 +73,7 @@ def test_the_slowest_models_are_those_of_the_files(
     assert [one["rank"] for one in shown] == list(range(1, len(shown) + 1))
 
 
+@pytest.mark.slow
 def test_rankings_are_narrowed_by_project_tag_and_job(ask: Ask, oracle: Oracle) -> None:
     models = [one for one in oracle.project("marketing").models if meets(one, tags=["daily"])]
     assert models
@@ -92,6 +94,7 @@ def test_the_longest_jobs_are_those_of_the_files(ask: Ask, oracle: Oracle) -> No
     assert told == oracle.longest(oracle.production_jobs, 1, 4)
 
 
+@pytest.mark.slow
 def test_what_failed_in_the_newest_run_of_each_job(ask: Ask, oracle: Oracle, demo_folder: Path) -> None:
     folders = {int(path.parent.name): path.parent for path in demo_folder.glob("*/*/*/run.json")}
     expected = []
@@ -106,6 +109,7 @@ def test_what_failed_in_the_newest_run_of_each_job(ask: Ask, oracle: Oracle, dem
     assert len(ask("failures", "--last-runs", "5", "--json").json["failures"]) > len(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["latest", "id"])
 def test_a_run_with_its_slowest_models_and_failures(ask: Ask, oracle: Oracle, word: str) -> None:
     places = {project.environment_id for project in oracle.production}
@@ -116,6 +120,7 @@ def test_a_run_with_its_slowest_models_and_failures(ask: Ask, oracle: Oracle, wo
     assert [one["runtime_seconds"] for one in shown["slowest_models"]] == [pytest.approx(one) for one in took]
 
 
+@pytest.mark.slow
 def test_a_model_by_its_name_alone_with_its_last_runs(ask: Ask, oracle: Oracle) -> None:
     for expected in (oracle.model("marketing.rpt_ltv"), oracle.model("finance.rpt_ar_aging")):
         shown = ask("model", expected.node.name, "--last-runs", "100", "--json").json
@@ -125,6 +130,7 @@ def test_a_model_by_its_name_alone_with_its_last_runs(ask: Ask, oracle: Oracle) 
         assert shown == ask("model", expected.id, "--last-runs", "100", "--json").json
 
 
+@pytest.mark.slow
 def test_models_and_jobs_are_found_by_a_part_of_their_name(ask: Ask, oracle: Oracle) -> None:
     models = [one.id for one in oracle.models if "daily" in one.node.name]
     jobs = [str(one.id) for one in oracle.production_jobs if "daily" in one.record["name"].lower()]
@@ -137,6 +143,7 @@ def test_models_and_jobs_are_found_by_a_part_of_their_name(ask: Ask, oracle: Ora
     assert "raise --first" in few["notes"][0]
 
 
+@pytest.mark.slow
 def test_a_run_against_another_of_its_job(ask: Ask, oracle: Oracle, demo_folder: Path) -> None:
     folders = {int(path.parent.name): path.parent for path in demo_folder.glob("*/*/*/run.json")}
     after, before = oracle.job(301001).runs[:2]
@@ -152,6 +159,7 @@ def test_a_run_against_another_of_its_job(ask: Ask, oracle: Oracle, demo_folder:
     assert ask("diff", "previous", "latest", "--job", "301001", "--first", "1000", "--json").json == shown
 
 
+@pytest.mark.slow
 def test_a_typical_run_with_a_change(ask: Ask, oracle: Oracle) -> None:
     newest = sorted(oracle.job(301001).runs, key=lambda one: one.created)
     clocks = sorted(one.runtime for one in [one for one in newest if one.record["status"] == 10][-5:])
@@ -162,6 +170,7 @@ def test_a_typical_run_with_a_change(ask: Ask, oracle: Oracle) -> None:
     assert newest["run"] == ask("run", "latest", "--json").json["run"]
 
 
+@pytest.mark.slow
 def test_builds_that_changed_nothing(ask: Ask, demo_store: str) -> None:
     window = ("--since", "2026-03-01", "--until", "2026-03-14T00:00:00Z")
     shown = ask("waste", *window, "--first", "3", "--json").json
@@ -176,6 +185,7 @@ def test_builds_that_changed_nothing(ask: Ask, demo_store: str) -> None:
     assert "No build is known to be wasted." in ask("waste", "--since", "2026-06-01").stdout
 
 
+@pytest.mark.slow
 def test_every_format_has_the_same_rows(ask: Ask) -> None:
     plain = ask("slowest", "--first", "3")
     rows = ask("slowest", "--first", "3", "--json").json["models"]
@@ -271,6 +281,7 @@ def test_a_folder_that_holds_no_run_is_one_line(tmp_path: Path, capsys: pytest.C
         assert str(place) in shown.err
 
 
+@pytest.mark.slow
 def test_a_folder_of_which_a_part_cannot_be_read_is_answered_and_the_rest_named(
     demo_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,6 +51,7 @@ async def told(schema: strawberry.Schema, query: str, *, fast: bool) -> Any:
     return found.data, errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [
@@ -86,6 +87,7 @@ async def test_what_a_failing_item_leaves_waiting_is_ended(schema: strawberry.Sc
     assert asyncio.all_tasks() == before
 
 
+@pytest.mark.slow
 async def test_introspection_lets_a_neighbour_on(gateway: Gateway) -> None:
     query = "{ __schema { types { name fields { name args { name } type { name kind } } } } }"
     await gateway.data("{ account { id } }")

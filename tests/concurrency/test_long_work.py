@@ -68,6 +68,7 @@ async def turns_of_a_neighbour(work: Awaitable[object]) -> int:
     return turns
 
 
+@pytest.mark.slow
 async def test_a_filter_lets_a_neighbour_on_and_looks_at_each_model_once(
     environment: EnvironmentModels, looked_at: Callable[[], int]
 ) -> None:

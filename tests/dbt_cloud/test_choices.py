@@ -24,6 +24,7 @@ from tests.dbt_cloud.stand_in import StandIn
 from tests.dbt_cloud.test_doctor import SECRET, on_a_socket
 
 
+@pytest.mark.slow
 async def test_the_configuration_chooses_beside_the_admin_api(
     cloud: CloudGateway, undisturbed: Mapping[str, Any]
 ) -> None:
@@ -79,6 +80,7 @@ async def test_histories_cut_at_any_length(cloud: CloudGateway, cap: int, total:
     assert [note["code"] for note in again.gateway["notes"]] == ([] if total else ["HISTORY_CUT"])
 
 
+@pytest.mark.slow
 async def test_facts_without_a_revision_are_not_believed_for_ever() -> None:
     """Where dbt tells no lastUpdatedAt, models are read again after the interval."""
     clock, dbt = Clock(), StandIn("no lastUpdatedAt")

@@ -35,6 +35,7 @@ def states(report: DoctorReport) -> dict[str, str]:
     return {check.name: check.state.value for check in report.checks if check.state.value != "ok"}
 
 
+@pytest.mark.slow
 async def test_a_healthy_account() -> None:
     dbt = StandIn()
     report = await examine(upstream_of(dbt))
@@ -54,6 +55,7 @@ async def test_a_healthy_account() -> None:
     assert sum(dbt.calls.values()) <= 22
 
 
+@pytest.mark.slow
 async def test_what_a_cell_lacks_is_named_and_what_it_has_beyond_is_counted() -> None:
     """All of it, though the examination asks for little of it itself."""
     report = await examine(upstream_of(StandIn(without=[("TestNode", "invocationId"), ("ResourceNodeType", "Test")])))
@@ -63,6 +65,7 @@ async def test_what_a_cell_lacks_is_named_and_what_it_has_beyond_is_counted() ->
     assert "dbt has no ResourceNodeType.Test, TestNode.invocationId;" in schema.text
 
 
+@pytest.mark.slow
 async def test_limits_that_are_met_are_shown() -> None:
     report = await report_on("rate limited")
     (limits,) = [check for check in report.checks if check.name == "limits"]
@@ -74,6 +77,7 @@ async def test_limits_that_are_met_are_shown() -> None:
     assert limits.text.endswith("histories end at 20 runs")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("switches", "expected", "notes"),
     [
@@ -96,6 +100,7 @@ async def test_what_is_missing_is_named(switches: tuple[str, ...], expected: dic
     assert report.works == (not expected and not notes)
 
 
+@pytest.mark.slow
 async def test_a_token_for_metadata_only() -> None:
     """With projects in the configuration Discovery is looked at all the same; without, it cannot be."""
     with_projects = states(await report_on("admin forbidden", configured=True))
@@ -142,6 +147,7 @@ async def diagnosed(url: str, account: int, monkeypatch: pytest.MonkeyPatch, *op
     return await asyncio.to_thread(command_of("doctor"), build_parser().parse_args(["doctor", *options]))
 
 
+@pytest.mark.slow
 async def test_the_command_over_the_local_platform(
     demo_store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,6 +170,7 @@ async def test_the_command_over_the_local_platform(
     assert abs(clock["difference"]) < 5
 
 
+@pytest.mark.slow
 async def test_the_command_over_a_dbt_that_lacks_something(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -68,6 +68,7 @@ async def without(cloud: CloudGateway, undisturbed: Mapping[str, Any], coordinat
     return counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("coordinate", NEWER, ids=".".join)
 async def test_a_field_that_a_cell_does_not_have_yet(
     cloud: CloudGateway, undisturbed: Mapping[str, Any], coordinate: Coordinate
@@ -91,6 +92,7 @@ async def test_one_types_field_is_not_anothers(cloud: CloudGateway, undisturbed:
     assert reply.data == undisturbed["failures"]
 
 
+@pytest.mark.slow
 async def test_a_type_of_resources_that_a_cell_does_not_have_yet(
     cloud: CloudGateway, undisturbed: Mapping[str, Any]
 ) -> None:

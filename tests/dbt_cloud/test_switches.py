@@ -82,6 +82,7 @@ async def ask_all(
     return found, notes, codes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switch", SWITCHES)
 async def test_a_switch(cloud: CloudGateway, undisturbed: Mapping[str, Any], switch: str) -> None:
     found, notes, codes = await ask_all(cloud, undisturbed, switch)

@@ -226,6 +226,7 @@ def test_filters_that_make_no_sense_are_refused(account: dbtAccount, criteria: d
             make(criteria)
 
 
+@pytest.mark.slow
 def test_a_folder_of_runs_is_answered_from(demo_folder: Path, tmp_path: Path) -> None:
     (run,) = demo_folder.glob("finance/301001/70437490011508")
     shutil.copy(demo_folder / "account.json", tmp_path)

@@ -29,6 +29,7 @@ def test_a_token_that_dbt_knows_is_enough(served: str) -> None:
         assert [project.project_id for project in account.projects] == ["finance", "logistics", "marketing"]
 
 
+@pytest.mark.slow
 def test_a_token_for_metadata_alone_needs_the_projects_by_name(served: str) -> None:
     projects = [{"name": "Finance", "production_environment_id": FINANCE}]
     source = {"token": TOKEN, "discovery_url": f"{served}/graphql", "account_id": ACCOUNT, "projects": projects}
@@ -169,6 +170,7 @@ def test_a_failure_is_not_remembered(tapped: Tapped) -> None:
     assert len(tapped.account.get_projects()) == 3
 
 
+@pytest.mark.slow
 def test_a_look_back_that_is_too_short_warns(tapped: Tapped) -> None:
     (row,) = (run.to_record() for run in tapped.account.get_runs(1))
 

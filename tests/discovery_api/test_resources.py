@@ -106,6 +106,7 @@ def test_a_project_and_a_model_have_resources_around_them(account: dbtAccount, o
             model.get_lineage(**wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_resources_beyond_models_are_those_of_graphql(account: dbtAccount) -> None:
     project = account.project("finance")
     (exposure, *_) = project.get_exposures()
@@ -166,6 +167,7 @@ def test_the_runs_of_a_model_are_filtered_by_what_it_did_in_them(account: dbtAcc
     assert [run.run_id for run in runs] == [str(one) for one in quick[:2]]
 
 
+@pytest.mark.slow
 def test_a_model_gives_its_code(account: dbtAccount, oracle: Oracle) -> None:
     for model in account.project("finance").models:
         expected = oracle.model(model.model_id)
@@ -182,6 +184,7 @@ def test_a_model_is_described(account: dbtAccount, oracle: Oracle) -> None:
         assert (model.file_path, model.access) == (node.path, node.access)
 
 
+@pytest.mark.slow
 def test_a_model_knows_its_neighbours_tests_and_owner(account: dbtAccount, oracle: Oracle) -> None:
     manifests = [one for run in oracle.runs if run.environment_id == 201001 for one in run.manifests]
     content = json.loads(max(manifests, key=lambda one: one.generated_at).path.read_bytes())

@@ -73,6 +73,7 @@ def test_code_can_be_left_out(account: dbtAccount) -> None:
     assert all("raw_sql" not in one and "status" in one for one in answer["models"])
 
 
+@pytest.mark.slow
 def test_models_and_tests_of_a_job_are_one_request(tapped: Tapped) -> None:
     service = JobService(tapped.account.base_query())
     tapped.account.get_projects()
@@ -199,6 +200,7 @@ def test_a_selection_is_written_as_graphql() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_queries_of_the_services_fit_the_schema_of_dbt(tapped: Tapped) -> None:
     query = tapped.account.base_query()
     tapped.account.get_projects()

@@ -52,6 +52,7 @@ async def test_what_is_deferred_is_in_the_whole_answer_of_who_takes_no_parts(pai
     assert deferring > 10
 
 
+@pytest.mark.slow
 async def test_operations_of_one_document_are_told_apart(pair: Pair) -> None:
     document = """query A($deep: Boolean!) { account { models(first: 2) { nodes { ...F } } } }
       query B($deep: Boolean! = false, $count: Int) { account { models(first: $count) { nodes { ...F name } } } }
@@ -82,6 +83,7 @@ async def test_an_upstream_that_fails_midway_gives_the_same_errors(
         await pair.same_errors(query, **variables)
 
 
+@pytest.mark.slow
 async def test_the_models_of_a_list_are_not_completed_leaf_by_leaf(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     query = """{ account { id projects { nodes { id name environmentId } } models(first: 50) { totalCount
       pageInfo { hasNextPage endCursor } edges { cursor node { id tags meta lastRunStatus startTime } } }

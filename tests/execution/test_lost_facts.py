@@ -97,6 +97,7 @@ async def test_models_that_are_read_ahead_of_their_headers_are_not_begun_at_once
     assert began == []
 
 
+@pytest.mark.slow
 async def test_details_that_no_cache_holds_are_never_attempted(
     pair: Pair, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +116,7 @@ async def test_details_that_no_cache_holds_are_never_attempted(
         assert len(attempts) == expected
 
 
+@pytest.mark.slow
 async def test_where_headers_are_missing_the_attempt_begins_no_reading_beside_them(pair: Pair) -> None:
     await pair.same(HEADERS)
     for memory in (memory_of(pair.fast), memory_of(pair.slow)):

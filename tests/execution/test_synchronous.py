@@ -130,6 +130,7 @@ async def test_callers_are_answered_at_once_with_what_each_may_see(settings: Set
         assert 'gateway_answers_total{way="at_once"} ' in shown.text
 
 
+@pytest.mark.slow
 async def test_a_list_that_was_kept_is_told_no_longer_when_its_facts_have_changed(
     aging: Aging, settings: Settings, oracle: Oracle
 ) -> None:

@@ -56,6 +56,7 @@ async def test_a_case_gives_the_expected_values(ask: Ask, case: str, query: str,
     assert bool(reply.gateway["notes"]) == (case in {"c3", "c17"}), "what is left out says why"
 
 
+@pytest.mark.slow
 async def test_pages_of_equal_times_lose_no_run(ask: Ask) -> None:
     query = """query Page($after: String) { model(id: "shop.m") { runs(first: 1, after: $after) {
         nodes { runId } pageInfo { endCursor hasNextPage } } } }"""
@@ -87,6 +88,7 @@ async def test_each_runtime_names_a_model_of_its_own(ask: Ask) -> None:
     assert len(set(named)) == len(named) > 1
 
 
+@pytest.mark.slow
 async def test_filters_on_a_job_look_at_one_run(ask: Ask) -> None:
     query = """query Matching($tag: String!) { job(id: "1") {
         models(filter: {tags: [$tag]}) { totalCount }
@@ -110,6 +112,7 @@ async def test_filters_on_a_job_look_at_one_run(ask: Ask) -> None:
     assert seen == {True, False}
 
 
+@pytest.mark.slow
 async def test_a_job_that_ran_in_staging_before_is_in_production(ask: Ask) -> None:
     async with ask(CASES / "c15").without_admin() as gateway:
         jobs = (await gateway.data("{ account { jobs { nodes { id } } } }"))["account"]["jobs"]["nodes"]

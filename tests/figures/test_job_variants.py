@@ -58,6 +58,7 @@ async def test_a_job_of_full_refreshes_alone_has_an_average(small: SmallArchive,
     assert job == {"averageRuntime": {"runtime": 50.0}}
 
 
+@pytest.mark.slow
 def test_the_library_leaves_them_out_too(small: SmallArchive, ask: Ask) -> None:
     with ask(refreshed_last(small, ["dbt build"])).account() as account:
         (job,) = account.longest_running_jobs(1, 5)
@@ -70,6 +71,7 @@ def test_the_library_leaves_them_out_too(small: SmallArchive, ask: Ask) -> None:
     assert everything == 260.0
 
 
+@pytest.mark.slow
 async def test_a_job_in_an_unmarked_environment_says_that_its_models_are_not_known(
     small: SmallArchive, ask: Ask
 ) -> None:

@@ -12,6 +12,7 @@ from tests.figures.small_archive import DAY, Command, Did, SmallArchive
 QUERY = '{ model(id: "shop.m") { runtime lastSuccess { runId runtime status } } }'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["gateway", "without_admin"])
 async def test_a_success_of_ci_is_not_the_last_one_of_production(small: SmallArchive, ask: Ask, way: str) -> None:
     small.account({1: {}, 2: {"job_type": "ci"}})
@@ -23,6 +24,7 @@ async def test_a_success_of_ci_is_not_the_last_one_of_production(small: SmallArc
     assert model == {"runtime": 40.0, "lastSuccess": {"runId": "300", "runtime": 40.0, "status": "SUCCESS"}}
 
 
+@pytest.mark.slow
 async def test_a_success_behind_many_runs_of_ci_costs_its_run_once(small: SmallArchive, ask: Ask) -> None:
     small.account({1: {}, 2: {"job_type": "ci"}})
     small.run(300, 1, DAY, Command([Did("m", seconds=40.0)]))

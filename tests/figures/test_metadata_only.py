@@ -27,6 +27,7 @@ async def test_a_job_that_moved_to_another_environment_stands_where_it_ran_last(
     assert [(job["id"], [run["id"] for run in job["runs"]["nodes"]]) for job in jobs] == [("1", ["101", "100"])]
 
 
+@pytest.mark.slow
 async def test_a_run_lasts_from_its_first_command_even_if_a_later_one_ran_its_models_again(
     small: SmallArchive, ask: Ask
 ) -> None:

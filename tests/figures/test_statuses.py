@@ -58,6 +58,7 @@ def test_the_library_tells_the_same(small: SmallArchive, ask: Ask, word: str, se
         assert (ranked.ranked.runtime, ranked.ranked.runs) == (500.0, 1)
 
 
+@pytest.mark.slow
 async def test_models_are_found_by_what_became_of_them(small: SmallArchive, ask: Ask) -> None:
     small.account({1: {}})
     small.run(100, 1, DAY, Command([Did("a"), Did("b"), Did("c")]))

@@ -45,6 +45,7 @@ async def test_a_run_is_left_out_of_means_for_what_its_own_arguments_say(
     assert reply.gateway["notes"][0]["runsLeftOut"] == {reason: 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("args", [args for args, _ in REASONS])
 def test_the_library_leaves_the_same_runs_out(small: SmallArchive, ask: Ask, args: dict[str, Any]) -> None:
     with ask(after_an_ordinary_run(small, args)).account() as account:
@@ -53,6 +54,7 @@ def test_the_library_leaves_the_same_runs_out(small: SmallArchive, ask: Ask, arg
     assert (slowest.ranked.runtime, slowest.ranked.runs) == (10.0, 1)
 
 
+@pytest.mark.slow
 async def test_full_refreshes_count_when_they_are_asked_for_and_for_tables(small: SmallArchive, ask: Ask) -> None:
     refreshed = Command(
         [Did("m", "success", 90.0, node=INCREMENTAL), Did("t", "success", 8.0)], args={"full_refresh": True}
@@ -121,6 +123,7 @@ def without_account(small: SmallArchive, *triggers: dict[str, Any]) -> SmallArch
     return small
 
 
+@pytest.mark.slow
 async def test_runs_that_only_a_proposed_change_starts_are_those_of_a_ci_job(small: SmallArchive, ask: Ask) -> None:
     async with ask(without_account(small, PROPOSED, PROPOSED)).gateway() as gateway:
         reply = await gateway.ask(RANKING)
@@ -132,6 +135,7 @@ async def test_runs_that_only_a_proposed_change_starts_are_those_of_a_ci_job(sma
     assert model == {"model": {"runtime": 10.0, "lastRun": {"runId": "100"}}, "job": {"kind": "CI"}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("triggers", [(PROPOSED, SCHEDULED), (SCHEDULED, PROPOSED)])
 async def test_a_job_that_also_runs_for_other_reasons_is_no_ci_job(
     small: SmallArchive, ask: Ask, triggers: tuple[dict[str, Any], ...]

@@ -47,6 +47,7 @@ def with_ci(small: SmallArchive) -> SmallArchive:
     return small.run(101, 2, DAY + HOUR, Command([Did("m", "error", 9.0)]), status=20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["gateway", "without_admin"])
 async def test_both_fields_of_the_last_attempt_speak_of_one_run(small: SmallArchive, ask: Ask, way: str) -> None:
     async with getattr(ask(with_ci(small)), way)() as gateway:
@@ -55,6 +56,7 @@ async def test_both_fields_of_the_last_attempt_speak_of_one_run(small: SmallArch
     assert model == {"runtime": 2.0, "lastRunStatus": "SUCCESS", "lastRun": last}
 
 
+@pytest.mark.slow
 def test_the_library_speaks_of_one_run(small: SmallArchive, ask: Ask) -> None:
     with ask(with_ci(small)).account() as account:
         (model,) = account.get_models()
@@ -78,6 +80,7 @@ async def test_an_execution_that_its_own_run_superseded_is_no_last_success(
     assert model == {"runtime": 2.0, "lastRunStatus": "FAILURE", "lastRun": last}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("args", [{"which": "clone"}, {"empty": True}, {"sample": {"start": "2026-01-01"}}])
 async def test_what_builds_no_data_leaves_the_last_success_alone(
     small: SmallArchive, ask: Ask, args: dict[str, object]
@@ -90,6 +93,7 @@ async def test_what_builds_no_data_leaves_the_last_success_alone(
     assert (model["runtime"], model["lastRun"]["runId"]) == (50.0, "101")
 
 
+@pytest.mark.slow
 async def test_cancelled_runs_in_front_do_not_hide_what_a_job_builds(small: SmallArchive, ask: Ask) -> None:
     small.account({1: {}})
     small.run(100, 1, DAY, Command([Did("m")]))
@@ -103,6 +107,7 @@ async def test_cancelled_runs_in_front_do_not_hide_what_a_job_builds(small: Smal
     assert data["model"]["jobs"]["nodes"] == [{"id": "1"}]
 
 
+@pytest.mark.slow
 async def test_runtimes_by_model_name_each_model_by_an_id_of_its_own(small: SmallArchive, ask: Ask) -> None:
     """Two packages had a model m; the one of `utils` is gone by now."""
     small.account({1: {}})

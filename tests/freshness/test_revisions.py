@@ -107,6 +107,7 @@ async def test_a_changed_environment_is_told_as_it_was_and_marked_while_it_is_re
     assert (new.gateway["stale"], aging.gateway.upstream.operations) == (False, {})
 
 
+@pytest.mark.slow
 async def test_what_nobody_asked_for_in_a_while_is_not_told_outdated(aging: Aging, oracle: Oracle) -> None:
     await aging.gateway.ask(RUNTIMES)
     aging.dbt.change(an_environment(oracle))

@@ -199,6 +199,7 @@ async def test_a_finished_run_has_its_environment_checked_at_once(
         assert told[model.id] == (None if model.runtime is None else pytest.approx(model.runtime + added))
 
 
+@pytest.mark.slow
 async def test_an_event_outdates_what_its_run_touched_and_nothing_else(
     aging: Aging, event: dict[str, Any], oracle: Oracle
 ) -> None:

@@ -74,6 +74,7 @@ async def runtimes(gateway: Gateway, headers: Mapping[str, str]) -> dict[str, An
     return {model["id"]: model["runtime"] for model in reply.data["account"]["models"]["nodes"]}
 
 
+@pytest.mark.slow
 async def test_a_webhook_outdates_what_each_callers_token_has_read(passing_through: Gateway, oracle: Oracle) -> None:
     event = event_of(oracle)
     environment_id = int(event["data"]["environmentId"])
@@ -96,6 +97,7 @@ async def test_a_webhook_outdates_what_each_callers_token_has_read(passing_throu
     assert await runtimes(passing_through, BERT) == after
 
 
+@pytest.mark.slow
 async def test_answers_kept_for_a_token_end_with_what_it_has_read(trusting: Settings, oracle: Oracle) -> None:
     """Nobody tells what is let go of webhooks any more, so nothing that was made of it may be told."""
     event = event_of(oracle)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.fuzzing.connections import SEEDS, Target, run_blindly
 
 
@@ -12,5 +14,6 @@ def test_the_seeds_hold_in_any_number_of_pieces() -> None:
                 target.run(bytes([pieces]) + seed)
 
 
+@pytest.mark.slow
 def test_a_few_mutations_hold() -> None:
     assert run_blindly(60, most=500, seed=7) == 500

@@ -134,6 +134,7 @@ def test_any_value_that_is_wrong_is_found(right: Any) -> None:
         assert list(differences(spoiled(right, path, "other"), right, ""))
 
 
+@pytest.mark.slow
 def test_any_value_of_another_type_is_found(right: Any) -> None:
     schema, document = read_schema(), parse(QUERY)
     assert faults_of_answer(schema, document, {}, {"data": right}) == []

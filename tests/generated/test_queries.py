@@ -54,6 +54,7 @@ def asked_of(kind: str, used: set[str]) -> list[str]:
     return [name for type_name, name in (one.split(".") for one in used if "." in one) if type_name == kind]
 
 
+@pytest.mark.slow
 def test_they_use_what_graphql_has(queries: list[str]) -> None:
     text = "\n".join(queries)
     for part in ("fragment F", "... on ", "@include(if: $", "@skip(if: ", ": null", "__typename", " = ", "... {"):

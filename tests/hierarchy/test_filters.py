@@ -87,6 +87,7 @@ def test_criteria_are_met_all_together(
     assert together.matches(thing) is all(one.matches(thing) for one in alone)
 
 
+@pytest.mark.slow
 @given(st.lists(things, max_size=5))
 def test_a_container_is_kept_for_one_match_and_one_model_must_meet_everything(inside: list[Thing]) -> None:
     criteria = SearchFilter(tags=("daily",), min_runtime=1.0)

@@ -49,6 +49,7 @@ def resolve_model(given_id: str, searched: list[EnvironmentModels]) -> Model:
     return found
 
 
+@pytest.mark.slow
 @given(UNIQUE_IDS)
 def test_every_model_has_an_id_of_its_own_that_names_it(unique_ids: set[str]) -> None:
     shop = environment("shop", unique_ids)
@@ -60,6 +61,7 @@ def test_every_model_has_an_id_of_its_own_that_names_it(unique_ids: set[str]) ->
         assert one.id.startswith("shop.")
 
 
+@pytest.mark.slow
 @given(UNIQUE_IDS, UNIQUE_IDS)
 def test_an_id_names_one_model_or_lists_ids_that_do(shop_ids: set[str], other_ids: set[str]) -> None:
     searched = [environment("shop", shop_ids), environment("other", other_ids)]
@@ -76,6 +78,7 @@ def test_an_id_names_one_model_or_lists_ids_that_do(shop_ids: set[str], other_id
             assert given_id not in known
 
 
+@pytest.mark.slow
 @given(UNIQUE_IDS, st.sampled_from(["shop", "shop@7", "orders", "model"]), st.data())
 def test_an_id_means_among_models_of_its_names_what_it_means_among_all(
     unique_ids: set[str], project_id: str, data: st.DataObject

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from statistics import fmean, median, quantiles
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ FIGURES = st.one_of(st.floats(min_value=0, max_value=1e6), st.sampled_from([0.0,
 HISTORIES = st.dictionaries(st.text("abc0129", max_size=3), st.lists(FIGURES, max_size=3), max_size=12)
 
 
+@pytest.mark.slow
 @given(HISTORIES, st.integers(1, 15))
 def test_a_ranking_is_the_beginning_of_a_plain_sort(histories: dict[str, list[float]], first: int) -> None:
     ranking = rank((Measured(name, name, summarise(times)) for name, times in histories.items()), first)

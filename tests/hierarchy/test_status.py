@@ -30,6 +30,7 @@ def test_dbts_words_are_known(word: str, status: str) -> None:
     assert status_of_word(word).name == status
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_any_word_has_a_status(word: str) -> None:
     assert status_of_word(word) in RunStatus

@@ -75,6 +75,7 @@ async def costing(settings: Settings) -> Any:
         yield opened
 
 
+@pytest.mark.slow
 async def test_groups_come_to_what_the_artifacts_tell(costing: Gateway, expected: Mapping[str, Any]) -> None:
     for by in ("NODE", "JOB"):
         rows = (await costing.data(SECONDS, by=by, **WINDOW))["account"]["weightedSeconds"]
@@ -87,6 +88,7 @@ async def test_groups_come_to_what_the_artifacts_tell(costing: Gateway, expected
             assert sum(one["resultCount"] for one in rows) == expected["count"]
 
 
+@pytest.mark.slow
 async def test_groups_add_up_whatever_they_are_grouped_by(costing: Gateway, expected: Mapping[str, Any]) -> None:
     for by in (*OF_NODES, "PROJECT", "JOB"):
         rows = (await costing.data(SECONDS, by=by, **WINDOW))["account"]["weightedSeconds"]
@@ -125,6 +127,7 @@ async def test_all_projects_are_read_together(settings: Settings, by: str, state
         assert noted == []
 
 
+@pytest.mark.slow
 async def test_dbts_api_tells_the_newest_runs_and_says_so(settings: Settings) -> None:
     async with serving(settings.model_copy(update={"history_source": "discovery"})) as gateway:
         reply = await gateway.ask(SECONDS, by="RESOURCE_TYPE", since="2026-02-01T00:00:00Z")
@@ -137,6 +140,7 @@ async def test_dbts_api_tells_the_newest_runs_and_says_so(settings: Settings) ->
     }
 
 
+@pytest.mark.slow
 def test_the_library_tells_the_same(settings: Settings, expected: Mapping[str, Any]) -> None:
     with dbtAccount(client=Client(ConnectionOptions(settings, 300.0))) as opened:
         since = datetime(2026, 3, 3, tzinfo=UTC)

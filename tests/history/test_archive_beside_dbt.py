@@ -86,6 +86,7 @@ def codes(gateway: dict[str, Any]) -> list[str]:
     return [note["code"] for note in gateway["notes"] if "code" in note]
 
 
+@pytest.mark.slow
 async def test_what_the_archive_holds_is_not_asked_of_dbt(beside: Beside, whole: str, oracle: Oracle) -> None:
     model = most_run(oracle)
     async with serving(beside(whole)) as gateway:
@@ -104,6 +105,7 @@ async def test_what_the_archive_holds_is_not_asked_of_dbt(beside: Beside, whole:
         assert (await without.ask(RUN, id=newest_of(oracle, model))).data == run.data
 
 
+@pytest.mark.slow
 async def test_means_are_added_up_in_the_archive_while_models_are_read_of_dbt(
     beside: Beside, whole: str, oracle: Oracle
 ) -> None:
@@ -119,6 +121,7 @@ async def test_means_are_added_up_in_the_archive_while_models_are_read_of_dbt(
     assert reply.gateway["historySources"] == ["ARCHIVE"]
 
 
+@pytest.mark.slow
 async def test_how_far_history_reaches(beside: Beside, whole: str, oracle: Oracle) -> None:
     """Since the first run of the environment whose history begins last."""
     model = most_run(oracle)
@@ -141,6 +144,7 @@ async def test_how_far_history_reaches(beside: Beside, whole: str, oracle: Oracl
         assert (await by_dbt.ask(RUNS, id=model.id)).gateway["historySince"] is None
 
 
+@pytest.mark.slow
 async def test_an_archive_that_lacks_a_run_is_completed_by_dbt(beside: Beside, behind: str, oracle: Oracle) -> None:
     model = most_run(oracle)
     async with serving(beside(behind)) as gateway:
@@ -160,6 +164,7 @@ async def test_an_archive_that_lacks_a_run_is_completed_by_dbt(beside: Beside, b
     assert older.gateway["historySources"] == ["ARCHIVE"]
 
 
+@pytest.mark.slow
 async def test_what_dbt_has_forgotten_the_archive_tells(beside: Beside, behind: str, oracle: Oracle) -> None:
     """dbt knows the newest run of each model only, the archive all but those."""
     model = most_run(oracle)
@@ -180,6 +185,7 @@ async def test_what_dbt_has_forgotten_the_archive_tells(beside: Beside, behind: 
     assert reply.gateway["historySources"] == ["ARCHIVE", "DISCOVERY"]
 
 
+@pytest.mark.slow
 async def test_an_archive_that_catches_up_is_asked_from_then_on(
     beside: Beside, behind: str, demo_folder: Path, oracle: Oracle
 ) -> None:
@@ -209,6 +215,7 @@ async def forget_comparisons(gateway: Gateway) -> None:
     history.reach.forget()
 
 
+@pytest.mark.slow
 async def test_runs_that_nobody_recorded_are_not_trusted(beside: Beside, whole: str, oracle: Oracle) -> None:
     """Of an inferred run those commands alone are known whose artifacts were found."""
     change(whole, "UPDATE runs SET inferred = TRUE")
@@ -218,6 +225,7 @@ async def test_runs_that_nobody_recorded_are_not_trusted(beside: Beside, whole: 
     assert reply.gateway["historySources"] == ranking.gateway["historySources"] == ["DISCOVERY"]
 
 
+@pytest.mark.slow
 async def test_a_young_archive_leaves_means_to_dbt(beside: Beside, whole: str, oracle: Oracle) -> None:
     """It holds the newest run of each environment, and dbt can tell of more."""
     keep = ", ".join(
@@ -317,6 +325,7 @@ async def test_an_archive_that_cannot_be_used_is_named_and_dbt_tells_the_rest(
     assert str(tmp_path) not in reply.text
 
 
+@pytest.mark.slow
 async def test_an_archive_that_goes_in_the_midst_is_named_and_dbt_tells_the_rest(
     beside: Beside, whole: str, oracle: Oracle
 ) -> None:
@@ -359,6 +368,7 @@ async def test_a_server_that_goes_in_the_midst_is_named_and_dbt_tells_the_rest(
     ]
 
 
+@pytest.mark.slow
 async def test_a_database_of_history_url_is_taken_over(demo_store: str, tmp_path: Path, oracle: Oracle) -> None:
     """Its runs are told on, be they of its first version, and the archive's tables come beside them."""
     model = most_run(oracle)

@@ -48,6 +48,7 @@ async def test_one_statement_tells_the_runs_of_all_models_of_the_account(
     assert gateway.upstream.operations.keys().isdisjoint({"ModelHistories", "RunModels", "InvocationArguments"})
 
 
+@pytest.mark.slow
 async def test_of_all_models_the_foremost_alone_are_read(tmp_path: Path) -> None:
     folder = tmp_path / "account"
     write_account(folder, Size(environments=2, models=20, runs=6))

@@ -185,6 +185,7 @@ async def test_times_and_zones_that_are_none_are_refused(
     assert words in reply.errors[0]["message"]
 
 
+@pytest.mark.slow
 def test_the_library_tells_the_same(stores: tuple[str, str]) -> None:
     with dbtAccount(client=Client(ConnectionOptions(Settings(store_url=stores[0]), 300.0))) as opened:
         found = opened.get_concurrency(DAY, DAY + timedelta(hours=4))

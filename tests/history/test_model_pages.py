@@ -77,6 +77,7 @@ async def test_those_projects_are_read_in_which_the_page_lies(gateway: Gateway, 
     assert len(noted) == 1, "one statement counts the models of all projects"
 
 
+@pytest.mark.slow
 async def test_behind_a_cursor_the_projects_before_it_are_not_read(
     gateway: Gateway, account: tuple[Oracle, str]
 ) -> None:
@@ -124,6 +125,7 @@ def by_runtime(oracle: Oracle, direction: str) -> list[dict[str, Any]]:
     return [{"id": one.id, "runtime": one.runtime} for one in timed + untimed]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", ["ASC", "DESC"])
 async def test_pages_by_runtime_are_the_whole_list_and_read_what_they_show(
     gateway: Gateway, account: tuple[Oracle, str], direction: str

@@ -42,6 +42,7 @@ LISTS = """query($since: DateTime, $filter: ModelFilter, $certainty: Certainty! 
 OLD = "2026-01-01T00:00:00Z"
 
 
+@pytest.mark.slow
 async def test_what_got_slower_is_listed_with_what_it_costs(
     gateway: tuple[Gateway, str], account: tuple[str, list[DailyRun]]
 ) -> None:
@@ -122,6 +123,7 @@ async def test_a_list_is_read_by_two_statements_and_then_kept(account: tuple[str
         assert not noted
 
 
+@pytest.mark.slow
 async def test_the_models_of_changes_are_read_alone(account: tuple[str, list[DailyRun]]) -> None:
     """One document for the names of all of them, whatever else their project has; where it fails nothing is named
     wrongly."""
@@ -196,6 +198,7 @@ def growing(tmp_path: Path, new_store: Callable[[], str]) -> Iterator[Growing]:
     made.archive.close()
 
 
+@pytest.mark.slow
 def test_a_change_keeps_its_id_whatever_run_seems_first_later(growing: Growing) -> None:
     """With this seed the step at the 21st run seems to be at one of four runs, as more of them come."""
     chance = Random(31)  # noqa: S311
@@ -212,6 +215,7 @@ def test_a_change_keeps_its_id_whatever_run_seems_first_later(growing: Growing) 
     assert len({change[1] for one in found for change in one}) > 1, "whose first run moves"
 
 
+@pytest.mark.slow
 def test_a_change_that_newer_figures_no_longer_show_is_withdrawn_and_may_come_back(growing: Growing) -> None:
     slow = [*range(21, 31)]
     for number in range(1, 31):
@@ -236,6 +240,7 @@ def test_a_change_that_newer_figures_no_longer_show_is_withdrawn_and_may_come_ba
     assert [(one[0], one[2]) for one in growing.changes()] == [(found, False)]
 
 
+@pytest.mark.slow
 def test_only_series_with_new_runs_are_looked_at(growing: Growing) -> None:
     for number in range(1, 13):
         growing.run(number, {ORDERS: 60, CUSTOMERS: 40})
@@ -250,6 +255,7 @@ def test_only_series_with_new_runs_are_looked_at(growing: Growing) -> None:
     assert newest_of_series(growing.archive) == later
 
 
+@pytest.mark.slow
 def test_a_change_that_has_left_the_series_stays(growing: Growing) -> None:
     for number in range(1, 21):
         growing.run(number, {ORDERS: 60})
@@ -262,6 +268,7 @@ def test_a_change_that_has_left_the_series_stays(growing: Growing) -> None:
     assert growing.changes() == [change]
 
 
+@pytest.mark.slow
 def test_one_run_steps_back_and_no_times_make_no_change(growing: Growing) -> None:
     """One run; then runs whose ids and times go different ways, and results without seconds."""
     growing.run(1, {ORDERS: 60})

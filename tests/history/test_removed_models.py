@@ -131,6 +131,7 @@ async def test_what_no_run_outside_ci_had_is_unknown(gateway: Gateway, given: st
     assert reply.errors[0]["extensions"]["closest"] or "There are" in reply.errors[0]["message"]
 
 
+@pytest.mark.slow
 async def test_the_history_of_a_removed_model_is_whole(gateway: Gateway) -> None:
     found = (await gateway.data(HISTORY))["model"]
     days = range(RENAMED)
@@ -184,6 +185,7 @@ async def test_pages_of_removed_models_hold_each_once(gateway: Gateway) -> None:
     assert ids == ["shop.old_orders", "shop.left.only", "shop.shop.twin", "shop.util.twin", "shop.legacy"]
 
 
+@pytest.mark.slow
 async def test_references_to_removed_models_are_resolved_by_their_own_id_only(gateway: Gateway) -> None:
     query = "query ($refs: [_Any!]!) { _entities(representations: $refs) { ... on Model { id removed } } }"
     refs = [{"__typename": "Model", "id": one} for one in ("shop.old_orders", "model.shop.old_orders", "shop.nothing")]
@@ -192,6 +194,7 @@ async def test_references_to_removed_models_are_resolved_by_their_own_id_only(ga
     assert set(reply.codes.values()) == {"NOT_FOUND"}
 
 
+@pytest.mark.slow
 async def test_hundreds_of_unknown_references_have_no_more_histories_read_than_a_hundred(store: str) -> None:
     query = "query ($refs: [_Any!]!) { _entities(representations: $refs) { ... on Model { id } } }"
     refs = [{"__typename": "Model", "id": f"shop.nothing_{n}"} for n in range(300)]
@@ -202,6 +205,7 @@ async def test_hundreds_of_unknown_references_have_no_more_histories_read_than_a
         assert gateway.upstream.operations["ModelHistories"] == 2
 
 
+@pytest.mark.slow
 async def test_what_an_archive_is_read_by(store: str) -> None:
     async with serving(Settings(store_url=store, history_source="archive")) as gateway:
         with noted_statements() as statements:
@@ -216,6 +220,7 @@ async def test_what_an_archive_is_read_by(store: str) -> None:
         assert statements == [], "all of it is cached"
 
 
+@pytest.mark.slow
 async def test_what_discovery_is_asked(store: str) -> None:
     known = {"projects": 1, "environments": 1, "EnvironmentHeaders": 1, "jobs": 1}
     async with serving(Settings(store_url=store, history_source="discovery")) as gateway:
@@ -227,6 +232,7 @@ async def test_what_discovery_is_asked(store: str) -> None:
         assert asked == {**known, "EnvironmentModels": 1, "runs": 1, "RunModels": 1, "ModelHistories": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["archive", "discovery"])
 async def test_who_may_not_see_an_environment_learns_of_none_of_its_removed_models(store: str, source: str) -> None:
     every, staging = Holder("every"), Holder("staging", environments=(STAGING,))

@@ -36,6 +36,7 @@ async def job_ids(gateway: Gateway) -> list[str]:
     return [job["id"] for job in (await gateway.data(JOBS))["account"]["jobs"]["nodes"]][:4]
 
 
+@pytest.mark.slow
 async def test_a_matrix_holds_what_each_run_did_to_each_model(answers: Gateway) -> None:
     for job in await job_ids(answers):
         runs = await completed(answers, job)
@@ -58,6 +59,7 @@ async def test_a_matrix_holds_what_each_run_did_to_each_model(answers: Gateway) 
         assert len(short["rows"]) + short["leftOut"] == len({name for run in cells[-2:] for name in run})
 
 
+@pytest.mark.slow
 async def test_what_is_often_critical_is_on_the_critical_paths_of_the_runs(answers: Gateway) -> None:
     for job in await job_ids(answers):
         paths = [run["criticalPath"]["results"] for run in await completed(answers, job) if run["criticalPath"]]

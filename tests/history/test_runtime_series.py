@@ -25,6 +25,7 @@ CHANGES_OF_BOTH = """{ model(id: "shop.orders") { changePoints { id since } }
   steady: model(id: "shop.customers") { changePoints { id } runtimeSeries { trend { pValue } isElevated } } }"""
 
 
+@pytest.mark.slow
 async def test_a_model_that_got_slower_shows_when_by_how_much_and_at_which_commit(
     gateway: tuple[Gateway, str], account: tuple[str, list[DailyRun]]
 ) -> None:
@@ -106,6 +107,7 @@ async def test_what_is_no_series_is_refused(
     assert words in reply.errors[0]["message"]
 
 
+@pytest.mark.slow
 async def test_series_of_many_models_are_read_together(account: tuple[str, list[DailyRun]]) -> None:
     """Three statements for the runs of all models and since when there are some, one for their commands, two for what
     is known of their changes; in Discovery a document of each kind."""

@@ -96,6 +96,7 @@ PUSHED_DOWN = {"that failed": "runs.status IN", "of a week": "runs.created_at >=
 """What the archive is asked to leave out."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUN_LISTS)
 async def test_lists_of_runs_are_told_by_the_archive_as_by_the_admin_api(settings: Settings, name: str) -> None:
     """Order, filters, totals and every fact; by a few statements, whatever the number of jobs and runs."""

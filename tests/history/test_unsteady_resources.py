@@ -76,6 +76,7 @@ async def gateway(store: str, request: pytest.FixtureRequest) -> AsyncIterator[t
         yield opened, request.param
 
 
+@pytest.mark.slow
 async def test_what_flips_without_a_change_of_code_is_flaky(gateway: tuple[Gateway, str]) -> None:
     found = (await gateway[0].data(LISTS, since=OLD))["account"]["flaky"]
     # 3 and 4, 8, and 11 fail: six flips in fifteen steps. BROKEN flips three times.
@@ -149,6 +150,7 @@ def test_the_library_tells_the_same(store: str) -> None:
         assert [one.unique_id for one in account.get_incidents(open_only=True).incidents] == [BROKEN]
 
 
+@pytest.mark.slow
 @given(st.lists(st.booleans(), max_size=20))
 def test_outages_are_the_stretches_of_failures(failed: Sequence[bool]) -> None:
     told = [False] * len(failed)
@@ -159,6 +161,7 @@ def test_outages_are_the_stretches_of_failures(failed: Sequence[bool]) -> None:
     assert told == list(failed)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(["a", "b", None])), max_size=20))
 def test_flips_have_the_code_of_the_attempt_before(attempts: Sequence[tuple[bool, str | None]]) -> None:
     found = flips([failed for failed, _ in attempts], [code for _, code in attempts])

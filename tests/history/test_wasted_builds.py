@@ -48,6 +48,7 @@ async def gateway(store: str, request: pytest.FixtureRequest) -> AsyncIterator[t
         yield opened, request.param.upper()
 
 
+@pytest.mark.slow
 async def test_builds_that_changed_nothing_are_told_by_model_and_certainty(gateway: tuple[Gateway, str]) -> None:
     found = (await gateway[0].data(WASTED, **WINDOW))["account"]["wastedBuilds"]
     assert found["basis"]["source"] == gateway[1]

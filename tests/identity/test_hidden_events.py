@@ -85,6 +85,7 @@ async def test_runs_in_hidden_projects_change_no_answer_count_or_age(
     assert visible != quiet, "what may be seen does show"
 
 
+@pytest.mark.slow
 async def test_who_sees_a_part_is_not_told_how_the_shared_cache_was_used(demo_store: str) -> None:
     async with serving(known_to(Settings(store_url=demo_store), FINANCE, EVERYBODY)) as gateway:
         for _ in range(3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from starlette.responses import JSONResponse, Response
 
 from gateway.settings import Settings
@@ -15,6 +16,7 @@ EVERYBODY = Holder("everybody")
 QUESTION = "{ account { runs(first: 3) { nodes { id } } longestRunningJobs(lastRuns: 3) { job { id } } } }"
 
 
+@pytest.mark.slow
 async def test_stale_facts_of_hidden_environments_are_not_named(settings: Settings) -> None:
     clock = Clock()
     failing = False

@@ -92,6 +92,7 @@ class Opened:
         await self._lifespan.__aexit__(*error)
 
 
+@pytest.mark.slow
 async def test_each_token_reads_facts_of_its_own(settings: Settings) -> None:
     platform = PerToken({ANNA: True, BERT: False})
     async with Opened(settings, platform) as client:
@@ -236,6 +237,7 @@ def test_local_runs_take_no_tokens() -> None:
     assert load_settings({**cloud, "pass_through_tokens": True}).service_token is None
 
 
+@pytest.mark.slow
 async def test_made_up_tokens_are_tried_once_and_push_nobody_out(settings: Settings) -> None:
     platform = PerToken({ANNA: True, BERT: True})
     async with Opened(settings.model_copy(update={"pass_through_kept": 2}), platform) as client:

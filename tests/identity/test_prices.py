@@ -54,6 +54,7 @@ def beyond_static(of: Mapping[str, int]) -> set[int]:
     return {price - STATIC[query] for query, price in of.items()}
 
 
+@pytest.mark.slow
 async def test_a_price_holds_nothing_of_hidden_models(gateway: Gateway) -> None:
     await ONE.ask(gateway, ALL_MODELS)
     before = await prices(ONE, gateway)
@@ -77,6 +78,7 @@ async def test_a_refusal_tells_nothing_of_hidden_models_either(store: str) -> No
         assert (await EVERYTHING.ask(gateway, RANKING)).errors[0]["extensions"]["cost"] == STATIC[RANKING] + 7
 
 
+@pytest.mark.slow
 async def test_callers_with_dbt_tokens_pay_by_what_their_own_token_has_read(store: str) -> None:
     settings = Settings(store_url=store, pass_through_tokens=True, service_token=SecretStr("own"))
     async with serving(settings) as gateway:

@@ -98,6 +98,7 @@ async def test_who_sees_everything_sees_what_an_open_gateway_shows(
         assert comparable(await EVERYTHING.ask(whole, query, **variables)) == shown, query
 
 
+@pytest.mark.slow
 async def test_nothing_hidden_is_fetched(settings: Settings) -> None:
     holder = Holder("finance", ("finance",))
     query = (

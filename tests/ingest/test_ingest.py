@@ -49,6 +49,7 @@ def everything(archive: Archive) -> dict[str, list]:
         }
 
 
+@pytest.mark.slow
 def test_the_archive_counts_what_the_files_hold(platform: Platform, reckoning: Reckoning) -> None:
     summary = platform.archive.describe()
     assert (summary.account_id, summary.account_name) == (70403103900042, "Harbor & Pine")
@@ -364,6 +365,7 @@ def test_a_node_that_a_run_executed_twice_counts_once_and_its_last_execution_sta
     assert [each["status"] for each in models if each["uniqueId"] == name] == ["error"]
 
 
+@pytest.mark.slow
 def test_a_link_that_leaves_the_folder_is_not_followed(
     runs_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:

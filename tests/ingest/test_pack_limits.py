@@ -135,6 +135,7 @@ def test_a_sparse_file_is_refused_by_name(tmp_path: Path) -> None:
             unpack(pack, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_what_nobody_wants_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacking, "MAX_UNPACKED_BYTES", 20 * 1024**2)
     pack = tmp_path / "pack"

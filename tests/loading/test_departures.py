@@ -58,6 +58,7 @@ async def test_a_block_that_fails_lets_the_batches_go() -> None:
     assert await asyncio.wait_for(tasks[0], 5) == 9
 
 
+@pytest.mark.slow
 async def test_thousands_who_waited_for_one_batch_go_on_in_turns() -> None:
     loads = Batched(Squares().load)
 

@@ -342,6 +342,7 @@ PUBLISHED = {
 }
 
 
+@pytest.mark.slow
 def test_a_failed_run_says_what_failed_first_in_it(platform: Platform, runs_folder: Path) -> None:
     body = platform.get("runs/", status=20)
     assert len(body["data"]) == body["extra"]["pagination"]["total_count"]

@@ -50,6 +50,7 @@ def change(nodes: dict) -> None:
     del nodes[REMOVED]
 
 
+@pytest.mark.slow
 def test_a_changed_model_is_applied_as_it_was_built_and_defined_as_it_is_now(
     parted: Platform, runs_folder: Path
 ) -> None:
@@ -63,6 +64,7 @@ def test_a_changed_model_is_applied_as_it_was_built_and_defined_as_it_is_now(
     assert {node["runId"] for node in defined.values()} == {int(NEXT.name)}
 
 
+@pytest.mark.slow
 def test_a_new_model_is_known_before_it_is_built(parted: Platform) -> None:
     found = parted.ask(BOTH)["environment"]["applied"]
     added = [edge["node"] for edge in found["models"]["edges"] if edge["node"]["uniqueId"] == ADDED]
@@ -70,6 +72,7 @@ def test_a_new_model_is_known_before_it_is_built(parted: Platform) -> None:
     assert found["tagged"]["totalCount"] == 1
 
 
+@pytest.mark.slow
 def test_a_removed_model_leaves_the_state_and_keeps_its_history(parted: Platform) -> None:
     found = parted.ask(BOTH)["environment"]
     for state in ("applied", "definition"):

@@ -61,6 +61,7 @@ def test_what_asks_for_too_much_is_refused_before_it_is_executed(platform: Platf
     assert _is_refused(platform, query)
 
 
+@pytest.mark.slow
 def test_the_bound_is_where_the_page_says(platform: Platform) -> None:
     most = (2_000_000 - AROUND) // ONE_PAGE
     assert most > 200
@@ -101,6 +102,7 @@ def test_introspection_is_answered_up_to_the_bound_and_not_beyond(platform: Plat
     assert _is_refused(platform, _introspections(most + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("declared", ["$n: Int", "$n: Int = 500"])
 def test_rows_in_variables_count(platform: Platform, declared: str) -> None:
     query = f"query ({declared}) " + _pages(350, "exposures(first: $n)")

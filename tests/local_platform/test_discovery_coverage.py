@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from graphql import GraphQLNonNull, GraphQLObjectType, build_schema
 
 from gateway.local_platform.discovery.schema import create_schema, published_sdl
@@ -48,6 +49,7 @@ def test_every_field_has_a_reader_or_a_reason() -> None:
     assert all(reason for reason in UNKNOWN.values())
 
 
+@pytest.mark.slow
 def test_what_is_unknown_is_nullable() -> None:
     schema = build_schema(published_sdl())
     for place in UNKNOWN:

@@ -264,6 +264,7 @@ def test_the_definition_state_is_the_newest_manifest(platform: Platform, reckoni
         assert found["packages"] == sorted({macro["package_name"] for macro in manifest["macros"].values()})
 
 
+@pytest.mark.slow
 def test_groups_list_their_models_and_owner(platform: Platform, reckoning: Reckoning) -> None:
     found = definition(
         platform,

@@ -26,12 +26,14 @@ PUBLISHED = Path(__file__).parents[2] / "gateway/local_platform/discovery.graphq
 ENVIRONMENT = "query Named($id: BigInt!) { environment(id: $id) { dbtProjectName } }"
 
 
+@pytest.mark.slow
 def test_the_schema_served_is_the_published_one(platform: Platform) -> None:
     served = build_client_schema(platform.ask(get_introspection_query(descriptions=True)))
     published = build_schema(PUBLISHED.read_text())
     assert _sorted_sdl(print_schema(served)) == _sorted_sdl(print_schema(published))
 
 
+@pytest.mark.slow
 def test_the_published_schema_is_upstreams() -> None:
     """Types, fields, arguments, nullability, enums: no change in either direction breaks or surprises a client."""
     if not UPSTREAM.is_file():

@@ -172,6 +172,7 @@ def test_discovery_may_be_some_runs_behind_the_admin_api(faulty: TestClient, rec
     assert newest.json()["data"]["is_complete"] is True
 
 
+@pytest.mark.slow
 def test_a_run_whose_metadata_lags_is_missing_from_histories_and_jobs(faulty: TestClient) -> None:
     query = """{ job(id: 301001) { runId } environment(id: 201001) { applied {
       modelHistoricalRuns(uniqueId: "model.finance.fct_invoices", lastRunCount: 3) { runId } } } }"""

@@ -28,6 +28,7 @@ def keyed(demo_settings: Settings) -> Settings:
     return demo_settings.model_copy(update={"api_keys": (key,)})
 
 
+@pytest.mark.slow
 async def test_a_caller_sees_what_their_key_allows(keyed: Settings) -> None:
     async with serving(keyed) as gateway, connected(gateway, **{"x-api-key": KEY}) as client:
         answer = told(await client.call_tool("account_overview", {}))

@@ -91,6 +91,7 @@ async def test_answers_that_are_given_again_have_their_spans_too(
     assert (roots[-1].attributes or {})["graphql.operation.type"] == "query"
 
 
+@pytest.mark.slow
 async def test_no_text_of_a_caller_is_in_a_span(settings: Settings, exporter: InMemorySpanExporter) -> None:
     spans = await traced(settings, exporter)
     written = json.dumps([json.loads(one.to_json()) for one in spans])

@@ -76,6 +76,7 @@ async def test_a_job_of_any_environment_is_found_by_its_id(answers: Gateway, ora
     }
 
 
+@pytest.mark.slow
 async def test_every_run_lists_exactly_the_models_it_executed(answers: Gateway, oracle: Oracle) -> None:
     """Ingredients that must not count: docs generate, sources, runs that were cancelled before their models."""
     query = f"""query($id: ID!) {{ run(id: $id) {{

@@ -137,6 +137,7 @@ def troubled(of_run: Mapping[str, NodeResult]) -> list[NodeResult]:
     return [one for one in of_types if one.status in ("FAILURE", "WARN", "SKIPPED")]
 
 
+@pytest.mark.slow
 async def test_results_are_filtered_ordered_and_paged(
     answers: Gateway, results: Mapping[int, dict[str, NodeResult]]
 ) -> None:

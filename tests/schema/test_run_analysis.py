@@ -62,6 +62,7 @@ def told(graphs: list[RunGraph], source: str) -> list[RunGraph]:
     return [one for one in kept if one.results]
 
 
+@pytest.mark.slow
 async def test_figures_of_runs_are_those_of_their_artifacts(
     answers: Gateway, graphs: Mapping[int, list[RunGraph]]
 ) -> None:
