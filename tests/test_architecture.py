@@ -36,10 +36,11 @@ ROOMS: dict[str, set[str]] = {
     "mcp": {"http", "execution", "identity"},
     "archive": {"analysis", "concurrency", "sql"},
     "ingest": {"archive"},
+    "mirror": {"archive", "ingest", "services", "concurrency"},
     "local_platform": {"archive", "concurrency", "hierarchy"},
     "wiring": {
         *{"settings", "http", "mcp", "identity", "services", "caching", "hierarchy"},
-        *{"local_platform", "ingest", "archive", "history", "execution", "schema"},
+        *{"local_platform", "ingest", "archive", "history", "mirror", "execution", "schema"},
     },
     "doctor": {"hierarchy", "services"},
     "discovery_api": {"hierarchy", "analysis", "services", "queries", "loading", "settings", "concurrency", "wiring"},
@@ -49,6 +50,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "cli": {
         *{"app", "doctor", "wiring", "settings", "local_platform", "ingest", "archive", "http", "schema", "identity"},
+        "mirror",
         "mcp",
         "discovery_api",
     },
@@ -72,6 +74,7 @@ ROOMS_WITHIN: dict[str, dict[str, set[str]]] = {
         "changes_upkeep": {"archive", "changes", "rollups", "tables"},
         "reading": {"artifacts", "changes", "rollups", "tables"},
         "reader": {"archive"},
+        "mirrored_runs": {"tables"},
     },
 }
 
@@ -106,6 +109,7 @@ FOREIGN: dict[str, set[str]] = {
     "queries": {"strawberry", "starlette", "uvicorn", "gql", "aiohttp", "sqlalchemy"},
     "archive": {"strawberry", "starlette", "graphql", "gql", "aiohttp", "uvicorn"},
     "ingest": {"strawberry", "starlette", "graphql", "gql", "aiohttp", "uvicorn"},
+    "mirror": {"strawberry", "starlette", "graphql", "gql", "aiohttp", "uvicorn"},
     "loading": {"starlette", "uvicorn", "gql", "aiohttp", "sqlalchemy"},
     "schema": {"starlette", "uvicorn", "gql", "aiohttp", "sqlalchemy"},
     "http": {"gql", "aiohttp", "sqlalchemy", "strawberry"},

@@ -41,6 +41,10 @@ def _imported(name: str) -> Command:
             from gateway.cli.stored_runs import ingest
 
             return ingest
+        case "mirror":
+            from gateway.cli.mirroring import mirror
+
+            return mirror
         case "archive":
             from gateway.cli.stored_runs import rebuild_rollups
 

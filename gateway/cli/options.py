@@ -32,6 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_exec(commands)
     _add_platform(commands)
     _add_mcp(commands)
+    _add_mirror(commands)
     _add_archive(commands)
     _add_doctor(commands)
     _add_schema(commands)
@@ -154,6 +155,24 @@ def _add_platform(commands: Commands) -> None:
         const="",
         metavar="SWITCHES",
         help="misbehave like this on every request, and as the header of a request asks; for tests of clients",
+    )
+
+
+def _add_mirror(commands: Commands) -> None:
+    mirror = commands.add_parser(
+        "mirror",
+        help="bring dbt Cloud's finished runs into an archive",
+        description="Bring every finished run of the dbt Cloud account of the settings into an archive, with the "
+        "artifacts of its commands: the newest first, back as far as dbt keeps them. What was brought before is not "
+        "read again, and whatever ends this goes on the next time. serve --mirror does the same beside the gateway.",
+    )
+    mirror.add_argument("--store", required=True, metavar="URL", help=_STORE_HELP)
+    mirror.add_argument(
+        "--watch", type=_seconds, metavar="SECONDS", help="go on, and look for runs that ended this often"
+    )
+    mirror.add_argument("--days", type=_kept, metavar="N", help="go back N days (default: GATEWAY_MIRROR_DAYS, 365)")
+    mirror.add_argument(
+        "--no-raw", dest="keep_raw", action="store_false", help="do not keep the files themselves, as ingest --no-raw"
     )
 
 

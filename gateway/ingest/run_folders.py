@@ -39,10 +39,10 @@ def read_run_folder(
         found = _commands(step, given)
         if not found:
             continue
-        members = [each for each in found if _of_run(each, record)] or [_main_command(step, found)]
+        members = [each for each in found if is_of_run(each, record)] or [_main_command(step, found)]
         own += [StepInvocation(step.index, each) for each in members]
         others += [each for each in found if each not in members]
-    steps = _distinct(own)
+    steps = distinct_steps(own)
     speaker = steps[0].invocation if steps else _silent_invocation(folder, record)
     owner = owner_of(speaker, record, account_id, project=given.project)
     yield RunBundle(owner, record, steps)
@@ -53,7 +53,7 @@ def read_run_folder(
             yield _bundle_of_other(other, owner)
 
 
-def _of_run(invocation: Invocation, record: RunRecord) -> bool:
+def is_of_run(invocation: Invocation, record: RunRecord) -> bool:
     """Whether a command is one of the run's: by the run id it was given, else by the times that run.json tells."""
     given = invocation.env.get("DBT_CLOUD_RUN_ID")
     if given and record.id:
@@ -82,7 +82,7 @@ def _bundle_of_other(invocation: Invocation, beside: Owner) -> RunBundle:
     )
 
 
-def _distinct(steps: list[StepInvocation]) -> tuple[StepInvocation, ...]:
+def distinct_steps(steps: list[StepInvocation]) -> tuple[StepInvocation, ...]:
     """Files that dbt left from an earlier step count once: where most of them lie, or lay first."""
     best: dict[str, StepInvocation] = {}
     for step in steps:

@@ -30,6 +30,7 @@ from gateway.settings.entries import (
     is_web_address,
     problem_with_keys,
 )
+from gateway.settings.mirroring import MirrorSettings
 from gateway.settings.paths import PathSettings
 from gateway.settings.prices import PriceSettings
 from gateway.settings.problems import UNSIGNED, Given, deny_local, explain_settings, problem_with_tables, refuse_unknown
@@ -38,7 +39,7 @@ Seconds = Annotated[float, Field(gt=0)]
 SecondsOrNever = Annotated[float, Field(ge=0)]
 
 
-class Settings(PriceSettings, PathSettings):
+class Settings(MirrorSettings, PriceSettings, PathSettings):
     """All settings. Each is read from `GATEWAY_<NAME>`, else from the TOML file that `GATEWAY_CONFIG` names."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="forbid", frozen=True, populate_by_name=True)

@@ -77,15 +77,19 @@ async def open_archive_beside(settings: Settings, account_id: int, account_key: 
 def _open(url: str, account_id: int) -> Archive:
     archive = Archive.open(url)
     try:
-        accounts = archive.account_ids()
+        require_account(archive, account_id)
     except ConfigurationError as failure:
         archive.close()
         raise UnusableArchive(failure.message) from failure
+    return archive
+
+
+def require_account(archive: Archive, account_id: int) -> None:
+    """Raises ConfigurationError for an archive of other accounts, and for one that cannot be read."""
+    accounts = archive.account_ids()
     if accounts and account_id not in accounts:
-        archive.close()
         known = ", ".join(map(str, sorted(accounts)))
-        raise UnusableArchive(
+        raise ConfigurationError(
             f"The archive {archive.name} holds runs of account {known}, and account {account_id} is served. Name the "
             "archive of this account, or an empty database."
         )
-    return archive

@@ -54,7 +54,7 @@ async def open_upstream(
     """
     limits = TransportLimits(settings.upstream_seconds, settings.upstream_connections, settings.upstream_response_bytes)
     async with AsyncExitStack() as stack:
-        link = await stack.enter_async_context(_redis(settings))
+        link = await stack.enter_async_context(open_redis(settings))
         if settings.discovery_url and settings.account_id and (settings.service_token or settings.pass_through_tokens):
             upstream = _dbt_cloud(settings, settings.discovery_url, settings.account_id, limits, link)
             yield await _with_archive(stack, settings, upstream)
@@ -106,8 +106,8 @@ def _temporary_directory() -> Iterator[Path]:
 def _local(
     settings: Settings, platform: HttpTransport, account_id: int, limits: TransportLimits, link: RedisClient | None
 ) -> Upstream:
-    account_key = _account_key(settings, account_id)
-    policy = _resilience(settings)
+    account_key = account_key_of(settings, account_id)
+    policy = resilience_of(settings, _most_calls(settings))
     transport = ResilientTransport(platform, policy, limits, _transport_dependencies(link, account_key))
     return Upstream(
         transport,
@@ -125,8 +125,8 @@ def _local(
 def _dbt_cloud(
     settings: Settings, discovery_url: str, account_id: int, limits: TransportLimits, link: RedisClient | None
 ) -> Upstream:
-    account_key = _account_key(settings, account_id)
-    policy = _resilience(settings)
+    account_key = account_key_of(settings, account_id)
+    policy = resilience_of(settings, _most_calls(settings))
     transport = ResilientTransport(
         AiohttpTransport(settings.service_token, limits), policy, limits, _transport_dependencies(link, account_key)
     )
@@ -156,7 +156,7 @@ def _embedded(archive: Archive, wrap_platform: WrapPlatform | None, limits: Tran
 
 
 @asynccontextmanager
-async def _redis(settings: Settings) -> AsyncIterator[RedisClient | None]:
+async def open_redis(settings: Settings) -> AsyncIterator[RedisClient | None]:
     """The one way of this process to the Redis that the replicas share."""
     if settings.cache_url is None:
         yield None
@@ -177,21 +177,26 @@ def _transport_dependencies(link: RedisClient | None, account_key: str) -> Trans
     )
 
 
-def _account_key(settings: Settings, account_id: int) -> str:
+def account_key_of(settings: Settings, account_id: int) -> str:
     """See Upstream. A folder is named whole: two gateways may each stand in another one."""
     local = settings.store_url or str(settings.artifacts.resolve() if settings.artifacts else "demo")
     return f"{settings.discovery_url or local}|{settings.admin_url}|{account_id}"
 
 
-def _resilience(settings: Settings) -> ResiliencePolicy:
+def resilience_of(settings: Settings, most_calls: int | None) -> ResiliencePolicy:
+    """How dbt is asked, with at most so many calls for one operation."""
     discovery, admin = settings.rates
-    calls = settings.calls_per_operation
     return ResiliencePolicy(
         discovery=BudgetPolicy(discovery, settings.cooldown_seconds),
         admin=BudgetPolicy(admin, settings.cooldown_seconds),
         retries=RetryPolicy(most=settings.upstream_retries),
-        calls_per_operation=((250 if settings.uses_dbt_cloud else 0) if calls is None else calls) or None,
+        calls_per_operation=most_calls,
     )
+
+
+def _most_calls(settings: Settings) -> int | None:
+    calls = settings.calls_per_operation
+    return ((250 if settings.uses_dbt_cloud else 0) if calls is None else calls) or None
 
 
 def _nothing_to_serve(settings: Settings, report: IngestReport | None) -> str:

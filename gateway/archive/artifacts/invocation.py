@@ -206,7 +206,12 @@ def threads_of(args: RunArgs) -> int | None:
 
 def read_artifact(path: Path) -> ArtifactFile:
     """Reads and checks one file. Raises UnreadableArtifact."""
-    data = artifacts.read_bytes(path)
+    return artifact_of(path, artifacts.read_bytes(path))
+
+
+def artifact_of(path: Path, data: bytes) -> ArtifactFile:
+    """Checks a file that was read; `path` is what messages call it, and its name is the artifact's. Raises
+    UnreadableArtifact."""
     text = artifacts.plain_text(data, path)
     check_json(text, path)
     content, odd = artifacts.decode(text, _RECORDS[path.name], path)

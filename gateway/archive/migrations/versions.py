@@ -20,6 +20,7 @@ from gateway.archive.migrations.inferred_facts import name_inferred_jobs_anew, t
 from gateway.archive.rollups.stale_series import mark_everything
 from gateway.archive.rollups.upkeep import rebuild
 from gateway.archive.tables.change_tables import runtime_changes, runtime_series, stale_series
+from gateway.archive.tables.mirror_tables import ended_runs, mirrored_runs, mirrors
 from gateway.archive.tables.run_tables import (
     RUN_INDEXES,
     artifact_pieces,
@@ -189,6 +190,10 @@ def _look_at_series(connection: Connection) -> None:
         look_again(connection)
 
 
+def _mirror(connection: Connection) -> None:
+    metadata.create_all(connection, [mirrors, mirrored_runs, ended_runs])
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the first tables", _create_tables),
     Migration(2, "model results counted per invocation", _count_model_results),
@@ -204,6 +209,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(12, "CI jobs told by what started their runs", infer_job_kinds),
     Migration(13, "finished runs as dbt's API gave them", _keep_api_facts),
     Migration(14, "lasting changes of runtimes", _look_at_series),
+    Migration(15, "the mirror of dbt Cloud", _mirror),
 )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from gateway.archive.artifacts.run_bundle import ENDED, SUCCESS
 from gateway.archive.tables.many_keys import chunks
+from gateway.archive.tables.mirror_tables import COUNTS_AS_HELD, mirrored_runs
 from gateway.archive.tables.run_tables import invocations, runs
 
 # Of a run that nobody recorded only those commands are known whose artifacts were found.
@@ -21,7 +22,8 @@ def whole_runs(connection: Connection, run_ids: Iterable[int]) -> dict[int, int]
 
 
 def held_runs(connection: Connection, run_ids: Iterable[int]) -> frozenset[int]:
-    """Those of these runs that are whole, or ended badly without artifacts: they failed before dbt wrote any."""
+    """Those of these runs that are whole, or ended badly without artifacts: they failed before dbt wrote any. Of runs
+    that were mirrored, those of which dbt can tell no more."""
     return frozenset(key for key, _ in _of(connection, run_ids, _is_held()))
 
 
@@ -65,8 +67,16 @@ def _of(connection: Connection, run_ids: Iterable[int], which: Any) -> Iterable[
 
 
 def _left_artifacts() -> Any:
-    return and_(_ENDED, exists().where(invocations.c.run_id == runs.c.id))
+    return and_(_ENDED, exists().where(invocations.c.run_id == runs.c.id), ~_mirrored(in_part=True))
 
 
 def _is_held() -> Any:
-    return and_(_ENDED, or_(runs.c.status != SUCCESS, exists().where(invocations.c.run_id == runs.c.id)))
+    """A mirror says of a run that succeeded whether dbt keeps anything of it at all."""
+    left = exists().where(invocations.c.run_id == runs.c.id)
+    return and_(_ENDED, or_(runs.c.status != SUCCESS, left, _mirrored(in_part=False)), ~_mirrored(in_part=True))
+
+
+def _mirrored(*, in_part: bool) -> Any:
+    """Whether the mirror read a run in part, or all that dbt keeps of it."""
+    whole = mirrored_runs.c.outcome.in_([outcome.value for outcome in COUNTS_AS_HELD])
+    return exists().where(mirrored_runs.c.run_id == runs.c.id, ~whole if in_part else whole)

@@ -53,11 +53,13 @@ class ContentStore:
     def __init__(self) -> None:
         self._texts: dict[str, int] = {}
         self._manifests: BoundedMap[bytes, StoredManifest] = BoundedMap(_KEPT_MANIFESTS)
+        self._manifests_by_id: BoundedMap[int, StoredManifest] = BoundedMap(_KEPT_MANIFESTS)
 
     def forget(self) -> None:
         """Drops every remembered key."""
         self._texts.clear()
         self._manifests.clear()
+        self._manifests_by_id.clear()
 
     def text_ids(self, connection: Connection, bodies: Sequence[str | None]) -> Mapping[str, int]:
         """The keys of these texts, stored where they are new."""
@@ -77,6 +79,14 @@ class ContentStore:
         if stored is None:
             stored = self._known(connection, file) or self._store(connection, file)
             self._manifests.put(file.digest, stored)
+        return stored
+
+    def stored_manifest(self, connection: Connection, key: int) -> StoredManifest:
+        """A manifest that is in the archive."""
+        stored = self._manifests_by_id.get(key)
+        if stored is None:
+            stored = StoredManifest(key, manifest_members(connection, key))
+            self._manifests_by_id.put(key, stored)
         return stored
 
     def _known(self, connection: Connection, file: ArtifactFile) -> StoredManifest | None:

@@ -133,11 +133,12 @@ def deploys(connection: Connection, bundle: RunBundle) -> bool:
     job = connection.execute(select(jobs.c.job_type, jobs.c.inferred).where(jobs.c.id == bundle.owner.job_id)).one()
     if job.job_type is not None and not job.inferred:
         return bool(job.job_type != "ci")
-    return not _is_ci_trigger(bundle.owner.trigger or "")
+    return not is_proposed(bundle.owner.trigger)
 
 
-def _is_ci_trigger(category: str) -> bool:
-    told = category.lower()
+def is_proposed(category: str | None) -> bool:
+    """Whether a proposed change started a run, by the category of its trigger."""
+    told = (category or "").lower()
     return "ci" in re.split(r"[^a-z0-9]+", told) or any(word in told for word in _CI_TRIGGERS)
 
 

@@ -25,7 +25,7 @@ from gateway.archive.tables.run_tables import (
     runs,
 )
 from gateway.archive.writing.account_rows import account_rows, follow_names, infer_deployment_types, store_missing
-from gateway.archive.writing.contents import ContentStore
+from gateway.archive.writing.contents import ContentStore, StoredManifest
 from gateway.archive.writing.fact_rows import FactRows
 from gateway.archive.writing.implied_manifest import drop_implied, has_implied, imply_manifest
 from gateway.archive.writing.raw_files import keep_file
@@ -98,7 +98,7 @@ class RunWriter:
             mark_final(connection, owner.run_id)
             _note_repeated(connection, owner.run_id, keys, stale)
             add_results(connection, keys, stale)
-            self._follow_manifests(connection, owner, implied, any(step.invocation.manifest for step in fresh))
+            self._follow_manifests(connection, owner, implied, any(map(_has_manifest, fresh)))
             follow_names(connection, owner, max(step.invocation.generated_at for step in fresh))
             if (inferred or not owner.inferred) and any(step.step is None for step in fresh):
                 number_steps(connection, owner.run_id)
@@ -121,7 +121,7 @@ class RunWriter:
         invocation, owner = step.invocation, bundle.owner
         number = step.step or step_of(connection, owner.run_id, invocation.uuid)
         _remove_invocation(connection, owner.run_id, invocation.uuid, stale)
-        manifest = self._contents.manifest(connection, invocation.manifest) if invocation.manifest else None
+        manifest = self._manifest(connection, step)
         args = self._contents.text_ids(connection, [invocation.args_text])
         shared = {"run_id": owner.run_id, "generated_at": invocation.generated_at, "deploys": deploying}
         head = {
@@ -149,6 +149,15 @@ class RunWriter:
             keep_file(connection, file)
         rows = FactRows(connection, self._contents, invocation, manifest.node_ids if manifest else {})
         return key, rows.write(connection, {"invocation_id": key, **shared}, owner.environment_id)
+
+    def _manifest(self, connection: Connection, step: StepInvocation) -> StoredManifest | None:
+        if step.invocation.manifest:
+            return self._contents.manifest(connection, step.invocation.manifest)
+        return None if step.manifest_id is None else self._contents.stored_manifest(connection, step.manifest_id)
+
+
+def _has_manifest(step: StepInvocation) -> bool:
+    return step.invocation.manifest is not None or step.manifest_id is not None
 
 
 def _revision(connection: Connection) -> int | None:

@@ -67,6 +67,11 @@ class AdminApi:
                 return read_one(answer.data, row)
         raise NotFound(f"dbt knows nothing at {path}.")
 
+    async def get_file(self, path: str, query: Mapping[str, str]) -> bytes | None:
+        """The bytes of an artifact; None where there is none (any more)."""
+        response = await self._get("v2", path, query)
+        return None if response.status in _NO_SUCH_PATH else _answered(response, path)
+
     async def list_all(
         self, version: str, path: str, row: type[R], query: Mapping[str, str] | None = None
     ) -> ListReading[R]:
@@ -89,12 +94,13 @@ class AdminApi:
         reading: ListReading[R] = ListReading(path, None if pages is None else pages * size, self._most_calls)
 
         async def read(offset: int) -> AdminRows[R]:
-            return await self._page(version, path, row, {**query, "limit": str(size), "offset": str(offset)})
+            return await self.page(version, path, row, {**query, "limit": str(size), "offset": str(offset)})
 
         await reading.read(read)
         return reading
 
-    async def _page(self, version: str, path: str, row: type[R], query: Mapping[str, str]) -> AdminRows[R]:
+    async def page(self, version: str, path: str, row: type[R], query: Mapping[str, str]) -> AdminRows[R]:
+        """One page of a list. Raises UpstreamPathUnknown where dbt has no such list."""
         response = await self._get(version, path, query)
         if response.status in _NO_SUCH_PATH:
             raise UpstreamPathUnknown(

@@ -69,6 +69,10 @@ class LocalTokenBucket:
         """Gives nobody a token for so long."""
         self._closed_until = max(self._closed_until, self._clock() + seconds)
 
+    def give_back(self) -> None:
+        """Takes a token back that was not used."""
+        self._tokens = min(self._policy.burst, self._tokens + 1)
+
     def drain(self) -> None:
         """Begins again with nothing: what there was may have been spent elsewhere."""
         self._tokens, self._filled_at = 0.0, self._clock()

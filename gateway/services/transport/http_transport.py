@@ -173,7 +173,9 @@ class AsgiTransport:
         body = bytearray()
 
         async def receive() -> MutableMapping[str, Any]:
-            return messages.pop(0) if messages else {"type": "http.disconnect"}
+            if not messages:
+                await asyncio.Event().wait()  # the caller stays until the answer has ended
+            return messages.pop(0)
 
         async def send(message: MutableMapping[str, Any]) -> None:
             nonlocal status

@@ -1,0 +1,154 @@
+"""What the mirror of dbt Cloud has read, by its tables: run by run, how far back, and who mirrors now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+
+from gateway.archive.tables.many_keys import chunks
+from gateway.archive.tables.mirror_tables import MirrorOutcome, ended_runs, mirrored_runs, mirrors
+
+
+@dataclass(frozen=True, slots=True)
+class MirroredRun:
+    """What was read of a run; `reason` says what could not be. Times are microseconds since 1970."""
+
+    run_id: int
+    account_id: int
+    created_at: int | None
+    outcome: MirrorOutcome
+    reason: str | None
+    tries: int
+    tried_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorPlace:
+    """How far a mirror has come: see the table `mirrors`."""
+
+    since: int | None = None
+    until: int | None = None
+    complete: bool = False
+    listed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A sign of life: who mirrors, None for nobody, and how often they have shown it."""
+
+    holder: str | None
+    count: int
+
+
+class LeaseLost(Exception):
+    """Another process mirrors this account now."""
+
+
+def take_lease(connection: Connection, account_id: int, holder: str, seen: Beat | None) -> bool:
+    """Whether `holder` mirrors from now on: nobody did, or who did has given no sign of life since last `seen`."""
+    row = connection.execute(select(mirrors).where(mirrors.c.account_id == account_id)).first()
+    if row is None:
+        values = {"account_id": account_id, "holder": holder, "beat": 1, "complete": 0}
+        connection.execute(insert(mirrors).values(values))
+        return True
+    if row.holder not in (None, holder) and Beat(row.holder, row.beat) != seen:
+        return False
+    _set(connection, account_id, holder=holder, beat=mirrors.c.beat + 1)
+    return True
+
+
+def lease_of(connection: Connection, account_id: int) -> Beat | None:
+    """Who mirrors an account; None where nobody ever did."""
+    query = select(mirrors.c.holder, mirrors.c.beat).where(mirrors.c.account_id == account_id)
+    row = connection.execute(query).first()
+    return Beat(row.holder, row.beat) if row else None
+
+
+def beat(connection: Connection, account_id: int, holder: str, **values: Any) -> None:
+    """Shows that `holder` lives, and sets columns of its row. Raises LeaseLost where another process took over."""
+    mine = mirrors.c.account_id == account_id, mirrors.c.holder == holder
+    changed = connection.execute(update(mirrors).where(*mine).values(beat=mirrors.c.beat + 1, **values)).rowcount
+    if not changed:
+        raise LeaseLost
+
+
+def end_lease(connection: Connection, account_id: int, holder: str) -> None:
+    """Lets others mirror at once."""
+    mine = mirrors.c.account_id == account_id, mirrors.c.holder == holder
+    connection.execute(update(mirrors).where(*mine).values(holder=None))
+
+
+def place_of_mirror(connection: Connection, account_id: int) -> MirrorPlace:
+    """How far the mirror of an account has come."""
+    row = connection.execute(select(mirrors).where(mirrors.c.account_id == account_id)).first()
+    return MirrorPlace(row.since, row.until, bool(row.complete), row.listed) if row else MirrorPlace()
+
+
+def note_run(connection: Connection, run: MirroredRun) -> None:
+    """Writes what was read of a run, over what was noted before."""
+    values = {
+        "account_id": run.account_id,
+        "created_at": run.created_at,
+        "outcome": run.outcome.value,
+        "reason": run.reason,
+        "tries": run.tries,
+        "tried_at": run.tried_at,
+    }
+    here = mirrored_runs.c.run_id == run.run_id
+    if not connection.execute(update(mirrored_runs).where(here).values(values)).rowcount:
+        connection.execute(insert(mirrored_runs).values(run_id=run.run_id, **values))
+
+
+def noted_runs(connection: Connection, run_ids: Iterable[int]) -> dict[int, MirroredRun]:
+    """What was noted of these runs. One statement for five hundred."""
+    return {
+        row.run_id: _mirrored(row)
+        for part in chunks(sorted(set(run_ids)))
+        for row in connection.execute(select(mirrored_runs).where(mirrored_runs.c.run_id.in_(part)))
+    }
+
+
+def unread_runs(connection: Connection, account_id: int, most_tries: int) -> list[MirroredRun]:
+    """The runs that could not be read yet, and those that were read in part fewer than so many times; the newest
+    first."""
+    unread = mirrored_runs.c.outcome == MirrorOutcome.UNREAD.value
+    in_part = and_(mirrored_runs.c.outcome == MirrorOutcome.PARTIAL.value, mirrored_runs.c.tries < most_tries)
+    query = select(mirrored_runs).where(mirrored_runs.c.account_id == account_id, or_(unread, in_part))
+    ordered = query.order_by(mirrored_runs.c.created_at.desc(), mirrored_runs.c.run_id)
+    return [_mirrored(row) for row in connection.execute(ordered)]
+
+
+def count_outcomes(connection: Connection, account_id: int) -> dict[str, int]:
+    """How many runs ended in each outcome."""
+    query = select(mirrored_runs.c.outcome, func.count()).group_by(mirrored_runs.c.outcome)
+    return dict(connection.execute(query.where(mirrored_runs.c.account_id == account_id)).tuples())
+
+
+def note_ended(connection: Connection, account_id: int, run_id: int) -> None:
+    """Has the mirror look for a run that has ended. Again changes nothing."""
+    if connection.scalar(select(ended_runs.c.run_id).where(ended_runs.c.run_id == run_id)) is None:
+        connection.execute(insert(ended_runs).values(run_id=run_id, account_id=account_id))
+
+
+def told_as_ended(connection: Connection, account_id: int) -> Sequence[int]:
+    """The runs that the mirror is to look for."""
+    return connection.scalars(select(ended_runs.c.run_id).where(ended_runs.c.account_id == account_id)).all()
+
+
+def forget_ended(connection: Connection, run_ids: Collection[int]) -> None:
+    """The mirror has looked for these."""
+    for part in chunks(run_ids):
+        connection.execute(delete(ended_runs).where(ended_runs.c.run_id.in_(part)))
+
+
+def _set(connection: Connection, account_id: int, **values: Any) -> None:
+    connection.execute(update(mirrors).where(mirrors.c.account_id == account_id).values(values))
+
+
+def _mirrored(row: Any) -> MirroredRun:
+    return MirroredRun(
+        row.run_id, row.account_id, row.created_at, MirrorOutcome(row.outcome), row.reason, row.tries, row.tried_at
+    )

@@ -1,0 +1,180 @@
+"""Reads one finished run of dbt Cloud: its row with its steps, and the artifacts of each, as few requests as can be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.archive.artifacts.artifact_files import CATALOG, MANIFEST, RUN_RESULTS, SOURCES
+from gateway.archive.artifacts.invocation import ArtifactFile, Invocation, artifact_of, group_invocations
+from gateway.archive.artifacts.records import RunRecord
+from gateway.archive.artifacts.run_bundle import StepInvocation
+from gateway.archive.times import parse_micros
+from gateway.errors import NotFound, UnreadableArtifact, UpstreamForbidden, UpstreamInvalidResponse
+from gateway.ingest.run_folders import distinct_steps, is_of_run
+from gateway.mirror.dbt_records import run_record
+from gateway.mirror.step_files import StepFiles, steps_with_files
+from gateway.services.admin.finished_runs import FinishedRuns, RecordedRun
+
+_MOST_STEPS = 40
+"""Steps that are looked for where dbt does not list them."""
+
+_PLACES = ("project_id", "environment_id", "job_definition_id")
+
+FindManifest = Callable[[RunRecord, Invocation], Awaitable[int | None]]
+"""The key of a manifest in the archive that is known to be equal to a command's own; None where that is to be read."""
+
+
+class OtherRun(Exception):
+    """dbt tells another run than the one that was asked for."""
+
+
+@dataclass(slots=True)
+class ReadRun:
+    """What dbt keeps of a run. `missing`: files that must have been there and are not; `problems`: those that cannot be
+    used, and why; `forbidden`: dbt does not let this token read artifacts."""
+
+    record: RunRecord
+    steps: tuple[StepInvocation, ...] = ()
+    missing: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    forbidden: bool = False
+
+
+class RunReader:
+    """Reads runs of one account. `projects`: the names of its projects by id."""
+
+    def __init__(self, runs: FinishedRuns, projects: Callable[[int | None], str | None]) -> None:
+        self._runs = runs
+        self._project = projects
+
+    async def row(self, run_id: int, listed: RecordedRun | None) -> RecordedRun:
+        """The run with its steps: a request. Raises OtherRun where dbt tells other ids than its list, or none where an
+        archive needs one, and NotFound."""
+        run = await self._runs.run(run_id)
+        expected = {"id": run_id}
+        if listed is not None:
+            expected |= {name: getattr(listed, name) for name in _PLACES}
+        for name, value in expected.items():
+            if getattr(run, name) != value:
+                raise OtherRun(f"dbt lists it with {name} {value} and tells it with {getattr(run, name)}.")
+        for name in _PLACES:
+            if getattr(run, name) is None:
+                raise OtherRun(f"dbt tells no {name} of it.")
+        return run
+
+    async def read(self, run: RecordedRun, find_manifest: FindManifest) -> ReadRun:
+        """The run's artifacts: a request for each step that leaves any, and one for its manifest unless that is
+        known."""
+        record = run_record(run, run.account_id or self._runs.account_id, self._project(run.project_id))
+        reading = ReadRun(record)
+        if run.artifacts_saved is False:
+            return reading
+        files = _FilesOfRun(self._runs, run.id, reading)
+        try:
+            found: list[StepInvocation] = []
+            for step in await self._steps(run, files):
+                found += await self._step(step, files, find_manifest)
+            reading.steps = distinct_steps(found)
+        except UpstreamForbidden as refusal:
+            reading.forbidden = True
+            reading.problems.append(refusal.message)
+        return reading
+
+    async def _steps(self, run: RecordedRun, files: _FilesOfRun) -> Sequence[StepFiles]:
+        if run.run_steps:
+            return steps_with_files(run)
+        return await _steps_that_left_results(run, files)
+
+    async def _step(self, step: StepFiles, files: _FilesOfRun, find_manifest: FindManifest) -> list[StepInvocation]:
+        """The commands of a step. What an earlier step or another run left there is not of it."""
+        found = [file for name in step.names if (file := await files.new(step.index, name)) is not None]
+        if not found:
+            if step.expected:
+                files.reading.missing += [f"step {step.index}: {name}" for name in step.names]
+            return []
+        own: list[StepInvocation] = []
+        for command in await asyncio.to_thread(group_invocations, found):
+            if not _is_of_run(command, files.reading.record):
+                files.reading.problems.append(f"step {step.index} holds artifacts of another run")
+                continue
+            known = None if MANIFEST in command.files else await find_manifest(files.reading.record, command)
+            own.append(await self._with_manifest(step, command, known, files))
+        return own
+
+    async def _with_manifest(
+        self, step: StepFiles, command: Invocation, known: int | None, files: _FilesOfRun
+    ) -> StepInvocation:
+        if known is not None or MANIFEST in command.files:
+            return StepInvocation(step.index, command, known)
+        manifest = await files.get(step.index, MANIFEST)
+        if manifest is None:
+            files.reading.missing.append(f"step {step.index}: {MANIFEST}")
+            return StepInvocation(step.index, command)
+        whole = [*command.files.values(), manifest]
+        commands = await asyncio.to_thread(group_invocations, whole)
+        return StepInvocation(step.index, next(one for one in commands if one.uuid == command.uuid))
+
+
+class _FilesOfRun:
+    """Asks for files of one run, each once, and notes those that cannot be used."""
+
+    def __init__(self, runs: FinishedRuns, run_id: int, reading: ReadRun) -> None:
+        self._runs = runs
+        self._run_id = run_id
+        self._read: dict[tuple[int | None, str], ArtifactFile | None] = {}
+        self._used: set[bytes] = set()
+        self.reading = reading
+
+    async def new(self, step: int, name: str) -> ArtifactFile | None:
+        """The same, unless an earlier step left it: dbt's folder still holds what earlier commands wrote."""
+        file = await self.get(step, name)
+        if file is None or file.digest in self._used:
+            return None
+        self._used.add(file.digest)
+        return file
+
+    async def get(self, step: int | None, name: str) -> ArtifactFile | None:
+        """The file as it was after a step, the last one for None; None where there is none, or it cannot be used."""
+        if (step, name) not in self._read:
+            self._read[step, name] = await self._get(step, name)
+        return self._read[step, name]
+
+    async def _get(self, step: int | None, name: str) -> ArtifactFile | None:
+        place = Path(f"dbt Cloud run {self._run_id}", f"step {step}" if step else "last step", name)
+        try:
+            data = await self._runs.artifact(self._run_id, name, step)
+            return None if data is None else await asyncio.to_thread(artifact_of, place, data)
+        except NotFound:
+            return None
+        except (UnreadableArtifact, UpstreamInvalidResponse) as problem:
+            self.reading.problems.append(problem.message)
+            return None
+
+
+async def _steps_that_left_results(run: RecordedRun, files: _FilesOfRun) -> list[StepFiles]:
+    """The steps of a run of which dbt lists none: they are tried one by one, until one left the files that the last
+    one did."""
+    names: dict[int, list[str]] = {}
+    left = ((RUN_RESULTS, None), (SOURCES, run.has_sources_generated), (CATALOG, run.has_docs_generated))
+    for name in (name for name, generated in left if generated is not False):
+        last = await files.get(None, name)
+        if last is None:
+            continue
+        for index in range(1, _MOST_STEPS + 1):
+            found = await files.get(index, name)
+            if found is not None:
+                names.setdefault(index, []).append(name)
+                if found.digest == last.digest:
+                    break
+        else:
+            files.reading.problems.append(f"{name} is there, and none of the first {_MOST_STEPS} steps left it")
+    return [StepFiles(index, tuple(names[index]), expected=False) for index in sorted(names)]
+
+
+def _is_of_run(command: Invocation, record: RunRecord) -> bool:
+    """By the run id that dbt Cloud gave it; else by the times of the run, where dbt tells them."""
+    untimed = parse_micros(record.started_at) is None and parse_micros(record.created_at) is None
+    return is_of_run(command, record) or (untimed and not command.env.get("DBT_CLOUD_RUN_ID"))

@@ -1,0 +1,89 @@
+"""`gateway mirror` as a process, which asks dbt Cloud over HTTP."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.types import ASGIApp
+
+from gateway.archive.archive import Archive
+from tests.archive.written_runs import ACCOUNT
+from tests.mirror.cloud import Cloud, content, refusal
+
+pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def served(app: ASGIApp) -> Iterator[str]:
+    """The address of an application while the block runs."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def mirror(address: str, store: str, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("GATEWAY_", "DBT_"))}
+    cloud = {
+        "GATEWAY_DISCOVERY_URL": f"{address}/graphql",
+        "GATEWAY_ADMIN_URL": address,
+        "GATEWAY_ACCOUNT_ID": str(ACCOUNT),
+        "DBT_SERVICE_TOKEN": "a-token-of-the-mirror",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", "mirror", "--store", store, "--days", "36500", *options],
+        env={**clean, **cloud, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_an_account_is_mirrored_and_what_came_of_it_is_said(cloud: Cloud, tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'mirrored.db'}"
+    with served(cloud) as address:
+        done = mirror(address, store)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"dbt Cloud account {ACCOUNT}: 7 runs stored, 1 run left nothing with 25 results.\n"
+        assert done.stderr == "Mirroring runs: 8 of 8, back to 2026-01-30 03:50\n"
+        again = mirror(address, store)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert again.stdout == f"dbt Cloud account {ACCOUNT}: nothing new.\n"
+    archive = Archive.open(store)
+    assert content(archive) == content(cloud.archive)
+    archive.close()
+
+
+def test_a_token_that_dbt_refuses_ends_it_with_a_reason(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.rewrite = lambda *_: refusal(401)
+    with served(cloud) as address:
+        done = mirror(address, f"sqlite:///{tmp_path / 'mirrored.db'}")
+    assert done.returncode == 2
+    assert "error: dbt does not accept the gateway's service token." in done.stderr
+    assert "a-token-of-the-mirror" not in done.stderr
+
+
+def test_without_dbt_cloud_it_says_what_is_missing(tmp_path: Path) -> None:
+    local = {"GATEWAY_DISCOVERY_URL": "", "GATEWAY_ADMIN_URL": "", "GATEWAY_ACCOUNT_ID": ""}
+    command = [sys.executable, "-m", "gateway", "mirror", "--store", f"sqlite:///{tmp_path / 'mirrored.db'}"]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("GATEWAY_", "DBT_"))}
+    done = subprocess.run(command, env=clean, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert all(name in done.stderr for name in local)
