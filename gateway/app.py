@@ -230,7 +230,13 @@ def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None, models: 
         documents=DocumentLimits(
             settings.query_characters, settings.query_tokens, gate=gate, enforce_gate=settings.limits == "enforce"
         ),
-        cost=CostPolicy(read_cost_model(sdl), settings.query_cost, settings.query_cost_mode, models),
+        cost=CostPolicy(
+            read_cost_model(sdl),
+            settings.query_cost,
+            settings.query_cost_mode,
+            models,
+            settings.caller_cost_per_minute,
+        ),
         response_bytes=settings.response_bytes,
         trusted_documents=settings.trusted_documents,
         only_trusted_documents=settings.only_trusted_documents,

@@ -131,6 +131,13 @@ class DocumentNotTrusted(GatewayError):
     http_status = 403
 
 
+class RateLimited(GatewayError):
+    """The caller's requests of the last minute cost what they may; `details["retryAfter"]` gives seconds."""
+
+    code = "RATE_LIMITED"
+    http_status = 429
+
+
 class Overloaded(GatewayError):
     """As many operations as the gateway takes at once are under way; `Retry-After` says when to come again."""
 

@@ -114,6 +114,7 @@ class GraphQLEndpoint:
             tracing=policy.tracing,
             freshness=self._freshness,
             compression=policy.compression,
+            has_budgets=self._pricing.has_budgets,
         )
         self.replay = Replay(dependencies, ResponseCache(policy.response_cache_bytes, self._persisted))
 
@@ -180,6 +181,7 @@ class GraphQLEndpoint:
             received = await self._receive(scope, headers, receive)
             params, price = self._understand(received, seen, caller, max_age_of(headers))
             await _before_long(params.query)
+            price = self._charged(params, price, caller)
             answer = self._refused(params, price) or await self._deliver(
                 params, caller, scope, accept=accept, seen=seen
             )
@@ -196,7 +198,11 @@ class GraphQLEndpoint:
         self._forget_invalid(params, answer)
         seen.codes = codes_of(answer.errors) if answer.errors else ()
         seen.way = answer.way if answer.executed else None
-        return await self._finish(scope, headers, Answered(params, price, caller, answer, reply), seen)
+        finished = await self._finish(scope, headers, Answered(params, price, caller, answer, reply), seen)
+        if price is not None and price.throttle is not None:
+            # Added last: what is kept of the response says nothing of one caller's budget.
+            finished.raw_headers += price.throttle.headers()
+        return finished
 
     async def _finish(self, scope: Scope, headers: Headers, answered: Answered, seen: RequestRecord) -> Response:
         """The response as it leaves, once what may be given again of it is kept."""
@@ -250,6 +256,13 @@ class GraphQLEndpoint:
             raise refusal
         return invalid
 
+    def _charged(self, params: GraphQLParams, price: OperationCost | None, caller: Caller) -> OperationCost | None:
+        """The price, taken from the caller's budget. What is not run is free: else the budget would tell which fields
+        there are. Raises RateLimited."""
+        if price is None or price.refusal is not None or not self._pricing.has_budgets:
+            return price
+        return price if self._executor.invalid(params) is not None else self._pricing.charged(price, caller)
+
     async def _deliver(
         self, params: GraphQLParams, caller: Caller, scope: Scope, *, accept: Accept, seen: RequestRecord
     ) -> Answer | Stream:
@@ -293,6 +306,7 @@ class GraphQLEndpoint:
         try:
             params, price = self._understand(parameters, seen, caller)
             run = self._executor.subscribe if seen.kind == OperationType.SUBSCRIPTION.value else self._execute
+            price = self._charged(params, price, caller)
             answer = self._refused(params, price) or await run(params, caller)
         except GatewayError as refusal:
             seen.codes = [refusal.code]

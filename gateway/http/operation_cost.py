@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gateway.execution.request import Answer
 from gateway.http.errors import LimitExceeded
+from gateway.http.limits.caller_budgets import CallerBudgets, ThrottleStatus
 from gateway.http.limits.cost import Estimator
 from gateway.http.limits.cost_model import CostModel
 from gateway.http.request.documents import Document
 from gateway.identity.caller import ANYBODY, Caller
 
 COST = "cost"
+THROTTLE = "throttleStatus"
 MODELS_OF_A_COST = 100
 """So many models that are looked at cost 1."""
 _REMEMBERED_PRICES = 16
@@ -27,12 +29,14 @@ def _no_models(_: Caller) -> int:
 @dataclass(frozen=True, slots=True)
 class CostPolicy:
     """What an operation may cost. `measure` estimates without refusing; without a model, or `off`, nothing is done.
-    `models` returns how many models that a caller may see are known: who has all of them looked at pays for those."""
+    `models` returns how many models that a caller may see are known: who has all of them looked at pays for those.
+    `per_minute` is what the requests of one caller may cost together in a minute; None: anything."""
 
     model: CostModel | None = None
     most: int = 100_000
     mode: Literal["enforce", "measure", "off"] = "enforce"
     models: Callable[[Caller], int] = _no_models
+    per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class OperationCost:
     cost: int
     most: int
     is_enforced: bool = True
+    throttle: ThrottleStatus | None = None
 
     @property
     def is_exceeded(self) -> bool:
@@ -60,9 +65,10 @@ class OperationCost:
             cost=self.cost,
         )
 
-    def as_extension(self) -> dict[str, int]:
+    def as_extension(self) -> dict[str, Any]:
         """What an answer tells under `extensions.cost`."""
-        return {"requestedQueryCost": self.cost, "maximumAvailable": self.most}
+        own: dict[str, Any] = {"requestedQueryCost": self.cost, "maximumAvailable": self.most}
+        return own if self.throttle is None else {**own, THROTTLE: self.throttle.as_extension()}
 
 
 def priced(answer: Answer, price: OperationCost | None) -> Answer:
@@ -71,6 +77,11 @@ def priced(answer: Answer, price: OperationCost | None) -> Answer:
         return answer
     extensions = {**answer.extensions, COST: price.as_extension()}
     return Answer(answer.data, answer.errors, extensions, answer.executed, answer.lasting, answer.way)
+
+
+def without_throttle(cost: Mapping[str, Any]) -> dict[str, Any]:
+    """`extensions.cost` as it is the same for every caller."""
+    return {name: value for name, value in cost.items() if name != THROTTLE}
 
 
 def cost_of(answer: Answer) -> int:
@@ -87,6 +98,18 @@ class Pricing:
         self._policy = policy
         is_on = policy.model is not None and policy.mode != "off"
         self._estimator = Estimator(policy.model) if is_on and policy.model else None
+        self._budgets = CallerBudgets(policy.per_minute) if policy.per_minute else None
+
+    @property
+    def has_budgets(self) -> bool:
+        """Whether what callers ask in a minute is limited."""
+        return self._budgets is not None
+
+    def charged(self, price: OperationCost | None, caller: Caller) -> OperationCost | None:
+        """The price, once it is taken from the caller's budget. Raises RateLimited when less is left."""
+        if self._budgets is None or price is None:
+            return price
+        return replace(price, throttle=self._budgets.spend(caller.name, price.cost))
 
     def price(
         self, document: Document, operation_name: str | None, variables: Mapping[str, Any], caller: Caller = ANYBODY

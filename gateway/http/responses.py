@@ -19,6 +19,7 @@ from gateway.http.errors import (
     Overloaded,
     PersistedQueryNotFound,
     PersistedQueryNotSupported,
+    RateLimited,
 )
 from gateway.http.negotiation import STATUSES, MediaType, RequestOutcome
 from gateway.identity.errors import IdentityUnavailable, Unauthenticated
@@ -84,6 +85,8 @@ def refusal_reply(refusal: GatewayError, media_type: MediaType) -> Response:
         reply.headers["WWW-Authenticate"] = CHALLENGE
     if isinstance(refusal, Overloaded | IdentityUnavailable):
         reply.headers["Retry-After"] = str(RETRY_SECONDS)
+    if isinstance(refusal, RateLimited):
+        reply.headers["Retry-After"] = str(refusal.details["retryAfter"])
     return reply
 
 

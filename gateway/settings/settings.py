@@ -34,12 +34,13 @@ from gateway.settings.mirroring import MirrorSettings
 from gateway.settings.paths import PathSettings
 from gateway.settings.prices import PriceSettings
 from gateway.settings.problems import UNSIGNED, Given, deny_local, explain_settings, problem_with_tables, refuse_unknown
+from gateway.settings.queries import QuerySettings
 
 Seconds = Annotated[float, Field(gt=0)]
 SecondsOrNever = Annotated[float, Field(ge=0)]
 
 
-class Settings(MirrorSettings, PriceSettings, PathSettings):
+class Settings(QuerySettings, MirrorSettings, PriceSettings, PathSettings):
     """All settings. Each is read from `GATEWAY_<NAME>`, else from the TOML file that `GATEWAY_CONFIG` names."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="forbid", frozen=True, populate_by_name=True)
@@ -185,25 +186,6 @@ class Settings(MirrorSettings, PriceSettings, PathSettings):
         description="Whether errors propose names; without this and introspection they tell nothing of the schema.",
     )
     body_bytes: int = Field(default=256 * 1024, ge=1024, description="Largest body of a request, in bytes.")
-    query_characters: int = Field(default=32 * 1024, ge=1, description="Longest query, in characters.")
-    query_tokens: int = Field(default=1500, ge=1, description="Most tokens in a query; parsing costs 10 µs each.")
-    query_depth: int = Field(default=20, ge=1, description="Deepest nesting of fields in a query.")
-    query_fields: int = Field(default=1000, ge=1, description="Most fields in a query, its fragments unfolded.")
-    query_root_fields: int = Field(default=20, ge=1, description="Most fields at the root of a query.")
-    query_aliases: int = Field(default=60, ge=0, description="Most aliases in a query, its fragments unfolded.")
-    query_directives: int = Field(default=60, ge=0, description="Most directives in a query, its fragments unfolded.")
-    query_arguments: int = Field(
-        default=300, ge=0, description="Most arguments and input fields written out in a query; use variables."
-    )
-    limits: Literal["enforce", "measure"] = Field(
-        default="enforce",
-        description="Whether queries beyond the limits on depth, fields, root fields, aliases, directives and "
-        "arguments are refused, or only counted in metrics and in the operation log.",
-    )
-    query_cost: int = Field(default=100_000, ge=1, description="Greatest estimated cost of a query (docs/edge.md).")
-    query_cost_mode: Literal["enforce", "measure", "off"] = Field(
-        default="enforce", description="Whether queries beyond query_cost are refused, only counted, or not estimated."
-    )
     response_bytes: int = Field(
         default=32 * 1024 * 1024, ge=1024, description="Longest answer, in bytes; a longer one is refused."
     )

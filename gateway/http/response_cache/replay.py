@@ -44,7 +44,8 @@ _WAY = "repeated"
 @dataclass(frozen=True, slots=True)
 class Dependencies:
     """What replaying needs of the endpoint. `has_room` says whether one more operation may run now. With `tracing`
-    each answer has a span of its own, so every request is parsed."""
+    each answer has a span of its own, so every request is parsed. With `has_budgets` callers pay for what is run, so
+    only kept answers are replayed."""
 
     executor: Executor
     authenticator: Authenticator
@@ -55,6 +56,7 @@ class Dependencies:
     tracing: Tracing | None = None
     freshness: CacheControl = field(default_factory=CacheControl)
     compression: bool = False
+    has_budgets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class Replay:
         headers = [header for header in response.raw_headers if header[0] != b"content-length"]
         if key is not None:
             self.responses.offer(key, answer, bytes(response.body), headers, record)
-        raw = self._raw_request(scope) if answer.way == SYNCHRONOUS else None
+        raw = self._raw_request(scope) if answer.way == SYNCHRONOUS and not self._on.has_budgets else None
         if raw is None:
             return
         operation = KnownOperation(

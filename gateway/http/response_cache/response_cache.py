@@ -16,6 +16,7 @@ from gateway.concurrency.bounded_map import BoundedMap
 from gateway.execution.request import Answer, Lasting
 from gateway.http.compression.compressed import Compressed
 from gateway.http.compression.content_coding import ContentCoding, compress
+from gateway.http.operation_cost import COST, without_throttle
 from gateway.http.request.persisted import PersistedDocuments
 from gateway.http.response_cache.freshness import end_of_data, lasting_headers, validators_of
 from gateway.telemetry.request_record import RequestRecord
@@ -118,7 +119,7 @@ class ResponseCache:
         end = end_of_data(body, answer)
         if end is None or end > self._most_bytes // _LARGEST_SHARE:
             return
-        fixed = {name: value for name, value in answer.extensions.items() if name != "gateway"}
+        fixed = {COST: without_throttle(answer.extensions[COST])} if COST in answer.extensions else {}
         self._answers.put(
             key, KeptAnswer(key, body[:end], lasting_headers(headers), lasting, seen, fixed, self._persisted.edition())
         )
