@@ -216,6 +216,16 @@ def _disclosure(settings: Settings) -> Disclosure:
     return Disclosure(settings.introspection, sdl, settings.suggestions)
 
 
+def _cost_policy(settings: Settings, sdl: str, models: Callable[[Caller], int]) -> CostPolicy:
+    return CostPolicy(
+        read_cost_model(sdl),
+        settings.query_cost,
+        settings.query_cost_mode,
+        models,
+        settings.caller_cost_per_minute,
+    )
+
+
 def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None, models: Callable[[Caller], int]) -> EdgePolicy:
     gate = QueryLimits(
         depth=settings.query_depth,
@@ -230,13 +240,7 @@ def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None, models: 
         documents=DocumentLimits(
             settings.query_characters, settings.query_tokens, gate=gate, enforce_gate=settings.limits == "enforce"
         ),
-        cost=CostPolicy(
-            read_cost_model(sdl),
-            settings.query_cost,
-            settings.query_cost_mode,
-            models,
-            settings.caller_cost_per_minute,
-        ),
+        cost=_cost_policy(settings, sdl, models),
         response_bytes=settings.response_bytes,
         trusted_documents=settings.trusted_documents,
         only_trusted_documents=settings.only_trusted_documents,
