@@ -7,7 +7,8 @@ import { groupByCause } from "../src/layout/causes";
 import { csv } from "../src/layout/csv";
 import { barAt, ganttLayout } from "../src/layout/gantt";
 import { lineageLayout } from "../src/layout/lineage";
-import { heatLayout, median, ratioScale } from "../src/layout/heat";
+import { partsOf, withPart } from "../src/parts_of";
+import { heatOf, ratioScale } from "../src/layout/heat";
 
 process.env["TZ"] = "Asia/Kolkata"; // no whole number of hours from UTC
 
@@ -88,16 +89,20 @@ test("without threads no two bars of a lane overlap, and no lane is spare", () =
   assert.equal(lanes.length, most);
 });
 
-test("a heat map has runs oldest first, and models by the time they took", () => {
-  const cell = (modelId: string | null, runId: string, runtime: number) => ({ modelId, runId, runtime, startTime: null, status: "SUCCESS" });
-  const runs = [{ id: "3", startTime: null }, { id: "2", startTime: null }, { id: "1", startTime: null }];
-  const heat = heatLayout([cell("a", "1", 1), cell("b", "1", 9), cell("a", "3", 2), cell("a", "gone", 50), cell(null, "1", 5)], runs);
-  assert.deepEqual(heat.runs.map(({ id }) => id), ["1", "3"]);
-  assert.deepEqual(heat.rows.map((row) => [row.modelId, row.median, row.last, row.cells.map((one) => one?.runtime)]), [
-    ["b", 9, 9, [9, undefined]],
-    ["a", 1.5, 2, [1, 2]],
+test("a heat map keeps the order of the matrix, and what was not executed has no runtime", () => {
+  const runs = [{ id: "1", startTime: null }, { id: "2", startTime: null }, { id: "3", startTime: null }];
+  const heat = heatOf({
+    runs,
+    rows: [
+      { uniqueId: "model.p.b", medianSeconds: 2, runtimes: [3, null, 1], statuses: ["SUCCESS", "SKIPPED", "FAILURE"], model: { id: "p.b" } },
+      { uniqueId: "model.p.gone", medianSeconds: null, runtimes: [null, null, null], statuses: [null, "SKIPPED", null], model: null },
+    ],
+  });
+  assert.deepEqual(heat.rows.map(({ name, modelId, median, last, cells }) => [name, modelId, median, last, cells.map((cell) => cell?.runtime)]), [
+    ["p.b", "p.b", 2, 1, [3, null, 1]],
+    ["model.p.gone", null, null, null, [undefined, null, undefined]],
   ]);
-  assert.deepEqual([median([3, 1, 2]), ratioScale(4, 1), ratioScale(1, 4), ratioScale(1, 1), ratioScale(1, 0)], [2, 1, -1, 0, 0]);
+  assert.deepEqual([ratioScale(4, 1), ratioScale(1, 4), ratioScale(1, 1), ratioScale(1, 0), ratioScale(1, null)], [1, -1, 0, 0, 0]);
 });
 
 test("a calendar counts runs at once in every hour they touch", () => {
@@ -150,4 +155,31 @@ test("a cause fails since its first failure in any job, and is new only where it
 
 test("a copied table can be read back, and runs no formula", () => {
   assert.equal(csv([["a,b", 'say "x"', null], ["=1+1", -2, "two\nlines"]]), '"a,b","say ""x""",\r\n\'=1+1,-2,"two\nlines"\r\n');
+});
+
+test("an answer in parts is read as it arrives, however its bytes are cut", async () => {
+  const text = '\r\n---\r\nContent-Type: application/json\r\n\r\n{"data":{"a":{"name":"Ü"}},"hasNext":true}\r\n---\r\nContent-Type: application/json\r\n\r\n'
+    + '{"incremental":[{"data":{"b":1},"path":["a"]}],"hasNext":false}\r\n-----\r\n';
+  const bytes = new TextEncoder().encode(text);
+  const body = new ReadableStream({
+    start(controller) {
+      for (const byte of bytes) controller.enqueue(Uint8Array.of(byte));
+      controller.close();
+    },
+  });
+  const parts = [];
+  for await (const part of partsOf(new Response(body, { headers: { "Content-Type": 'multipart/mixed; boundary="-"; deferSpec=20220824' } }))) parts.push(part);
+  assert.deepEqual(parts.map((part) => part["hasNext"]), [true, false]);
+  assert.equal(parts[0]?.["data"].a.name, "Ü");
+  const plain = [];
+  for await (const part of partsOf(new Response("no json"))) plain.push(part);
+  assert.deepEqual(plain, []);
+});
+
+test("a part is put at its path, and what it does not touch stays the same", () => {
+  const data = { account: { runs: [{ id: 1 }, { id: 2 }], sources: {} } };
+  const whole = withPart(data, { data: { job: "x" }, path: ["account", "runs", 1] });
+  assert.deepEqual(whole.account.runs, [{ id: 1 }, { id: 2, job: "x" }]);
+  assert.equal(whole.account.sources, data.account.sources);
+  assert.equal(withPart(data, { data: null, path: ["account"] }), data);
 });

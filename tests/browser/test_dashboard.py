@@ -47,6 +47,7 @@ PAGES = {
     "calendar": "?calendar=",
 }
 SHOWN = "document.querySelector('main section') !== null"
+WHOLE = f"{SHOWN} && document.querySelector('.later') === null"
 TEXT = "(document.querySelector('main')?.innerText ?? '')"
 
 
@@ -100,7 +101,9 @@ async def test_the_account_page_shows_what_the_api_says(
         # The night of 11 March, as New York's clocks (still on winter time on the 6th, not on the 11th) had it.
         assert "11 Mar, 01:00 05:00 UTC" in await page.run(TEXT)
         sent = [json.loads(body) for body in page.bodies if body]
-        assert [one["documentId"] for one in sent] == [f"sha256:{document_id('account')}"], "one request a screen"
+        # One request a screen, and one more because the demo's newest run is longer ago than the window that ends now.
+        assert [one["documentId"] for one in sent] == [f"sha256:{document_id('account')}"] * 2
+        assert [one["variables"]["until"] is None for one in sent] == [True, False]
         assert {url.split("/")[2] for url in page.requests if not url.startswith("data:")} == {
             strict_address.split("/")[2]
         }
@@ -109,6 +112,75 @@ async def test_the_account_page_shows_what_the_api_says(
 
 def document_id(name: str) -> str:
     return next(document.id for document in read_documents() if document.name == name)
+
+
+WINDOW = {"since": "2026-02-11T00:00:00Z", "until": "2026-03-14T00:00:00Z"}  # around all runs of the demo
+
+
+async def test_the_account_page_shows_what_came_of_many_runs(
+    browser: Browser, strict_address: str, warm_gateway: Gateway
+) -> None:
+    said = await warm_gateway.data(
+        "query ($since: DateTime!) { account { regressions(since: $since, certainty: SUSPECTED) "
+        "{ nodes { model { id } job { name } certainty } } "
+        "flaky(since: $since) { uniqueId flips attempts resource { name } } "
+        "incidents(since: $since, first: 20) { nodes { uniqueId repairedAt resource { name } } } } }",
+        since=WINDOW["since"],
+    )
+    account = said["account"]
+    async with opened(browser, strict_address, WHOLE) as page:
+        slower = [
+            [one["model"]["id"] if one["model"] else f"job {one['job']['name']}", one["certainty"].lower()]
+            for one in account["regressions"]["nodes"]
+        ]
+        assert [[row[0], row[6]] for row in await cells(page, "What got slower")] == slower
+        flaky = [[one["resource"]["name"], str(one["flips"]), str(one["attempts"])] for one in account["flaky"]]
+        assert [[row[0], *row[2:4]] for row in await cells(page, "Flaky")] == flaky[:10]
+        broken = [[one["resource"]["name"], one["repairedAt"] is None] for one in account["incidents"]["nodes"]]
+        shown = [[row[0], "not yet" in row[2]] for row in await cells(page, "Broken and repaired")]
+        assert shown == broken[:10]
+        wasted = await warm_gateway.data(
+            "query ($until: DateTime!) { account { wastedBuilds(until: $until, first: 5) "
+            "{ models { buildCount model { id } } } } }",
+            until=await page.run(WINDOW_END),
+        )
+        models = [[one["model"]["id"], str(one["buildCount"])] for one in wasted["account"]["wastedBuilds"]["models"]]
+        assert [row[:2] for row in await cells(page, "Wasted builds")] == models
+        assert page.complaints == []
+
+
+# The end of the window that the page looked at, as the link to its query has it.
+WINDOW_END = (
+    "JSON.parse(new URLSearchParams(document.querySelector('section .query').getAttribute('href')"
+    ".split('?')[1]).get('variables')).until"
+)
+
+
+async def test_the_job_page_shows_its_matrix_and_its_critical_models(
+    browser: Browser, strict_address: str, warm_gateway: Gateway
+) -> None:
+    said = await warm_gateway.data(
+        '{ job(id: "302001") { runMatrix(lastRuns: 50) { runs { id } '
+        "rows { uniqueId medianSeconds runtimes model { id } } } "
+        "oftenCritical(lastRuns: 20) { uniqueId share model { id } } } }"
+    )
+    matrix, critical = said["job"]["runMatrix"], said["job"]["oftenCritical"]
+    async with opened(browser, f"{strict_address}?job=302001") as page:
+        await page.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        rows = [
+            [
+                row["model"]["id"] if row["model"] else row["uniqueId"],
+                str(sum(one is not None for one in row["runtimes"])),
+                f"{row['medianSeconds']:.2f} s",
+            ]
+            for row in matrix["rows"]
+        ]
+        assert [row[:3] for row in await cells(page, "Models in each run")] == rows[:10]
+        shown = [row[:2] for row in await cells(page, "Often on the critical path")]
+        assert shown == [[one["model"]["id"], f"{round(one['share'] * 100)} % of runs"] for one in critical]
+        label = await page.run("document.querySelector('section[aria-label=\"Models in each run\"] .chart').ariaLabel")
+        assert f"{len(matrix['rows'])} models in {len(matrix['runs'])} runs" in label
+        assert page.complaints == []
 
 
 async def test_filters_live_in_the_address_and_the_back_button_undoes_them(

@@ -1,64 +1,53 @@
-// Models × runs of a job: each cell is a runtime beside the median of its own model.
+// Models × runs of a job, as the gateway tells them: each cell is a runtime beside the median of its own model.
+
+export interface Matrix {
+  runs: readonly { id: string; startTime: string | null }[];
+  rows: readonly {
+    uniqueId: string;
+    medianSeconds: number | null;
+    runtimes: readonly (number | null)[];
+    statuses: readonly (string | null)[];
+    model: { id: string } | null;
+  }[];
+}
 
 export interface Cell {
-  modelId: string | null;
-  runId: string;
-  runtime: number;
-  startTime: string | null;
+  runtime: number | null;
   status: string;
 }
 
 export interface HeatRow {
-  modelId: string;
-  median: number;
+  name: string;
+  /** Null where the project no longer defines it: there is no page of it. */
+  modelId: string | null;
+  median: number | null;
   last: number | null;
-  total: number;
   cells: (Cell | undefined)[];
 }
 
 export interface Heat {
-  runs: { id: string; startTime: string | null }[];
+  runs: Matrix["runs"];
   rows: HeatRow[];
 }
 
-/** Runs oldest first, models by the time they took altogether, the longest first. */
-export function heatLayout(cells: readonly Cell[], runs: readonly { id: string; startTime: string | null }[]): Heat {
-  const executed = new Set(cells.map((cell) => cell.runId));
-  const columns = runs.filter((run) => executed.has(run.id)).reverse();
-  const places = new Map(columns.map((run, place) => [run.id, place]));
-  const byModel = new Map<string, (Cell | undefined)[]>();
-  for (const cell of cells) {
-    const place = places.get(cell.runId);
-    if (cell.modelId === null || place === undefined) continue;
-    const row = byModel.get(cell.modelId) ?? new Array<Cell | undefined>(columns.length).fill(undefined);
-    row[place] = cell;
-    byModel.set(cell.modelId, row);
-  }
-  const rows = [...byModel].map(([modelId, row]) => rowOf(modelId, row));
-  rows.sort((a, b) => b.total - a.total || (a.modelId < b.modelId ? -1 : 1));
-  return { runs: columns, rows };
+/** Runs and rows in the order of the matrix: oldest run left, slowest model first. */
+export function heatOf({ runs, rows }: Matrix): Heat {
+  return { runs, rows: rows.map(rowOf) };
 }
 
-function rowOf(modelId: string, cells: (Cell | undefined)[]): HeatRow {
-  const runtimes = cells.flatMap((cell) => (cell ? [cell.runtime] : []));
+function rowOf({ uniqueId, medianSeconds, runtimes, statuses, model }: Matrix["rows"][number]): HeatRow {
+  const cells = statuses.map((status, place) => (status === null ? undefined : { status, runtime: runtimes[place] ?? null }));
   return {
-    modelId,
+    name: model?.id ?? uniqueId,
+    modelId: model?.id ?? null,
+    median: medianSeconds,
+    last: runtimes.findLast((runtime) => runtime !== null) ?? null,
     cells,
-    median: median(runtimes),
-    last: cells.findLast((cell) => cell !== undefined)?.runtime ?? null,
-    total: runtimes.reduce((sum, runtime) => sum + runtime, 0),
   };
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? NaN;
-  return sorted.length % 2 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
-}
-
 /** −1 (half the median or less) to 1 (twice the median or more), by powers of two. */
-export function ratioScale(runtime: number, usual: number): number {
-  if (usual <= 0 || runtime <= 0) return 0;
+export function ratioScale(runtime: number, usual: number | null): number {
+  if (usual === null || usual <= 0 || runtime <= 0) return 0;
   return Math.max(-1, Math.min(1, Math.log2(runtime / usual)));
 }

@@ -9,10 +9,13 @@ import type { AccountPageQuery, AccountPageQueryVariables } from "../operations"
 import { Consequences } from "../parts/consequences";
 import { Duration, Name, StatusMark, Time } from "../parts/marks";
 import { RunsChart } from "../parts/runs_chart";
-import { ScreenView, Section } from "../parts/screen";
+import { Flaky, Incidents, Regressions, Waste } from "../parts/findings";
+import { Later, ScreenView, Section } from "../parts/screen";
 import { Sparkline } from "../parts/sparkline";
 import { Table, type Column } from "../parts/table";
 import { useTitle } from "../parts/title";
+import { Windowed } from "../parts/windowed";
+import { WINDOW_DAYS, lastDays } from "../window";
 
 type Account = NonNullable<AccountPageQuery["account"]>;
 type RunRow = NonNullable<Account["runs"]>["nodes"][number];
@@ -21,11 +24,16 @@ type SlowModel = NonNullable<Account["slowestModels"]>[number];
 type LongJob = NonNullable<Account["longestRunningJobs"]>[number];
 type StaleSource = NonNullable<Account["sources"]>["nodes"][number];
 
+const EVER = "1970-01-01T00:00:00Z";
+
 const variables = computed<AccountPageQueryVariables>(() => {
-  const { environment, projects, tags } = filters.value;
+  const { environment, projects, tags, period } = filters.value;
   const models = tags.length ? { tags } : null;
+  const { since, until } = lastDays();
   return {
     environment,
+    since: period === "all" ? EVER : since,
+    until,
     projects: projects.length ? { projectIds: projects } : null,
     models,
     jobs: models && { models },
@@ -41,19 +49,22 @@ export function AccountPage() {
       <div class="head"><h1><bdi>{name}</bdi></h1></div>
       <Filters account={screen.value.answer?.data?.account ?? null} />
       <ScreenView screen={screen}>
-        {(data) => (data.account ? <Overview account={data.account} /> : <p class="notice">There is no account to show.</p>)}
+        {(data, isWhole) => (data.account ? (
+          <Windowed newest={data.account.runs?.nodes[0]?.startTime}><Overview account={data.account} isWhole={isWhole} /></Windowed>
+        ) : <p class="notice">There is no account to show.</p>)}
       </ScreenView>
     </>
   );
 }
 
-function Overview({ account }: { account: Account }) {
+function Overview({ account, isWhole }: { account: Account; isWhole: boolean }) {
   const runs = account.runs?.nodes ?? [];
   const period = filters.value.period ?? usualPeriod(runs, new Date());
   const { from, until, isPast } = periodOf(runs, PERIODS[period], new Date());
   const recent = runs.filter((run) => within(run, from, until));
   const failed = (account.failed?.nodes ?? []).filter((run) => within(run, from, until));
   const query = { document: "account", variables: variables.value };
+  const lookedAt = filters.value.period === "all" ? "at any time" : `in ${WINDOW_DAYS} days`;
   return (
     <>
       <Section title={HEADINGS[period]} note={periodNote(from, until, isPast, account, runs)} query={query}>
@@ -71,6 +82,7 @@ function Overview({ account }: { account: Account }) {
       <Section title="What failed and why" note={failed.length ? count(failed.length, "run") : null} query={query}>
         <Failures runs={failed} isCut={(account.failed?.nodes.length ?? 0) >= 20} />
       </Section>
+      <Section title="What got slower" note={lookedAt} query={query}><Later part={account.regressions} isWhole={isWhole}>{(part) => <Regressions regressions={part} />}</Later></Section>
       <div class="pair">
         <Section title="Slowest models" note="mean of the last 5 ordinary successful runs" query={query}>
           <Table caption="Slowest models" columns={MODEL_COLUMNS} rows={account.slowestModels ?? []} empty="No model has a runtime." />
@@ -79,6 +91,11 @@ function Overview({ account }: { account: Account }) {
           <Table caption="Longest jobs" columns={JOB_COLUMNS} rows={account.longestRunningJobs ?? []} empty="No job has completed a run." />
         </Section>
       </div>
+      <div class="pair wide">
+        <Section title="Broken and repaired" note={lookedAt} query={query}><Later part={account.incidents} isWhole={isWhole}>{(part) => <Incidents incidents={part} />}</Later></Section>
+        <Section title="Flaky" note={`fails and passes without a change of code, ${lookedAt}`} query={query}><Later part={account.flaky} isWhole={isWhole}>{(part) => <Flaky flaky={part} />}</Later></Section>
+      </div>
+      <Section title="Wasted builds" note="builds of the last 7 days that changed nothing" query={query}><Later part={account.wastedBuilds} isWhole={isWhole}>{(part) => <Waste waste={part} />}</Later></Section>
       <div class="pair">
         <Section title="Stale sources" query={query}>
           <Table caption="Stale sources" columns={SOURCE_COLUMNS} rows={account.sources?.nodes ?? []} empty="Every source that is checked is fresh." />
@@ -122,9 +139,17 @@ function Outcomes({ runs }: { runs: readonly RunRow[] }) {
 
 function Failures({ runs, isCut }: { runs: readonly FailedRun[]; isCut: boolean }) {
   if (runs.length === 0) return <p class="empty">✓ No run of this period failed or was cancelled.</p>;
+  const causes = groupByCause(runs);
+  const rest = causes.slice(MOST_CAUSES);
   return (
     <>
-      <ul class="failures">{groupByCause(runs).map((cause) => <CauseItem key={cause.key} cause={cause} />)}</ul>
+      <ul class="failures">{causes.slice(0, MOST_CAUSES).map((cause) => <CauseItem key={cause.key} cause={cause} />)}</ul>
+      {rest.length > 0 && (
+        <details>
+          <summary>{count(rest.length, "more cause")}</summary>
+          <ul class="failures">{rest.map((cause) => <CauseItem key={cause.key} cause={cause} />)}</ul>
+        </details>
+      )}
       {isCut && <p class="quiet">Only the newest 20 failed or cancelled runs are looked at.</p>}
     </>
   );
@@ -154,6 +179,7 @@ function CauseItem({ cause }: { cause: Cause<FailedRun> }) {
   );
 }
 
+const MOST_CAUSES = 6;
 const MOST_SHOWN = 4;
 
 function Filters({ account }: { account: Account | null }) {

@@ -87,7 +87,7 @@ function picture(heat: Heat, { width, label, step }: Measures): HTMLCanvasElemen
   context.font = "12px system-ui, sans-serif";
   context.textBaseline = "middle";
   context.fillStyle = colour("text");
-  heat.rows.forEach((row, y) => context.fillText(shortened(context, row.modelId, label - 10), 0, y * ROW + ROW / 2));
+  heat.rows.forEach((row, y) => context.fillText(shortened(context, row.name, label - 10), 0, y * ROW + ROW / 2));
   for (const [level, places] of byLevel(heat)) {
     context.fillStyle = mixed(colour("even"), colour(level > 0 ? "hot" : "cold"), Math.abs(level) / LEVELS);
     for (const [x, y] of places) context.fillRect(label + x * step, y * ROW, Math.max(1, step - 1), ROW - 1);
@@ -108,7 +108,7 @@ function byLevel(heat: Heat): Map<number, [number, number][]> {
   const levels = new Map<number, [number, number][]>();
   heat.rows.forEach((row, y) =>
     row.cells.forEach((cell, x) => {
-      if (!cell) return;
+      if (!cell || cell.runtime === null) return;
       const level = Math.round(ratioScale(cell.runtime, row.median) * LEVELS);
       const places = levels.get(level) ?? [];
       places.push([x, y]);
@@ -131,7 +131,9 @@ function readout(heat: Heat, { row, column }: Choice): string {
   if (!model || !run) return "";
   const when = run.startTime ? localTime(new Date(run.startTime)) : `run ${run.id}`;
   const cell = model.cells[column];
-  if (!cell) return `${model.modelId}, ${when}: not in this run`;
+  if (!cell) return `${model.name}, ${when}: not in this run`;
+  const status = statusText(cell.status)[1].toLowerCase();
+  if (cell.runtime === null || model.median === null) return `${model.name}, ${when}: ${duration(cell.runtime)}, ${status}`;
   const ratio = changeText(model.median, cell.runtime);
-  return `${model.modelId}, ${when}: ${duration(cell.runtime)} (${ratio} of its median ${duration(model.median)}), ${statusText(cell.status)[1].toLowerCase()}`;
+  return `${model.name}, ${when}: ${duration(cell.runtime)} (${ratio} of its median ${duration(model.median)}), ${status}`;
 }

@@ -1,5 +1,6 @@
 // Small things that stand in sentences and cells: statuses, times, durations.
 import type { ComponentChildren } from "preact";
+import { href } from "../address";
 import { duration, isUtc, localTime, statusText, utcClock } from "../format";
 
 export function StatusMark({ status }: { status: string }) {
@@ -28,13 +29,18 @@ export function Duration({ seconds }: { seconds: number | null | undefined }) {
 }
 
 /** A name that may be long, in any script: cut by the layout, whole in its title. */
-export function Name({ text, href }: { text: string; href?: string }) {
+export function Name({ text, href: address }: { text: string; href?: string }) {
   const inner = <bdi>{text}</bdi>;
-  return href ? (
-    <a class="name" href={href} title={text}>{inner}</a>
+  return address ? (
+    <a class="name" href={address} title={text}>{inner}</a>
   ) : (
     <span class="name" title={text}>{inner}</span>
   );
+}
+
+/** A model's name, with its page where the project still defines it; dbt's unique id where it does not. */
+export function ModelName({ id, uniqueId }: { id: string | null; uniqueId: string }) {
+  return id === null ? <Name text={uniqueId} /> : <Name text={id} href={href({ model: id })} />;
 }
 
 /** One entry of a list of facts (`dl`). */

@@ -8,7 +8,8 @@ import { count, duration } from "../format";
 
 interface ScreenProps<Data> {
   screen: ReadonlySignal<Screen<Data>>;
-  children: (data: Data) => ComponentChildren;
+  /** `isWhole` is false while deferred parts are still to come. */
+  children: (data: Data, isWhole: boolean) => ComponentChildren;
   /** Part of a page: waiting is one line. */
   isSmall?: boolean;
 }
@@ -22,12 +23,14 @@ export function ScreenView<Data>({ screen, children, isSmall = false }: ScreenPr
       {now.state === "failed" && <Failed message={now.message} code={now.code} retrySeconds={now.retrySeconds} />}
       {now.state === "loading" && data === null && (isSmall ? <p role="status">Loading …</p> : <Waiting />)}
       {now.answer && <Missing answer={now.answer} />}
-      {data !== null && children(data)}
+      {data !== null && (
+        <div class={now.state === "loading" && now.isOther ? "content busy" : "content"} aria-busy={now.state === "loading"}>{children(data, now.answer?.isWhole ?? true)}</div>
+      )}
     </>
   );
 }
 
-function Waiting() {
+export function Waiting() {
   return (
     <div class="waiting" role="status">
       <p>Loading …</p>
@@ -92,6 +95,12 @@ function KeyForm({ message }: { message: string }) {
       <p class="quiet">It stays in the memory of this page and is forgotten when you close it.</p>
     </form>
   );
+}
+
+/** A part of the answer that comes later: what it shows once there, that it is on its way, or that it could not be read. */
+export function Later<Part>({ part, isWhole, children }: { part: Part | null | undefined; isWhole: boolean; children: (part: Part) => ComponentChildren }) {
+  if (part) return <>{children(part)}</>;
+  return isWhole ? <p class="empty">This could not be read.</p> : <p class="later" role="status">Loading …</p>;
 }
 
 interface SectionProps {
