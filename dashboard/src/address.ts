@@ -1,16 +1,16 @@
-// The address is the state: `?run=ID`, `?model=ID`, `?job=ID`, `?search=TEXT`, `?calendar=`, else the account, with filters beside.
+// The address is the state: `?run=ID`, `?model=ID`, `?job=ID`, `?search=TEXT`, `?calendar=`, `?time=DIMENSION`, else the account, with filters beside.
 // Only the query string is used, so the pages work below any path that a proxy puts in front.
 import { computed, signal } from "@preact/signals";
 
 import { isPeriod, type Period } from "./layout/buckets";
 
-export type PageName = "run" | "model" | "job" | "search" | "calendar" | "account";
+export type PageName = "run" | "model" | "job" | "search" | "calendar" | "time" | "account";
 
 const query = signal(location.search);
 export const parameters = computed(() => new URLSearchParams(query.value));
 
 export const page = computed<{ name: PageName; id: string }>(() => {
-  for (const name of ["run", "model", "job", "search", "calendar"] as const) {
+  for (const name of ["run", "model", "job", "search", "calendar", "time"] as const) {
     const id = parameters.value.get(name);
     if (id !== null) return { name, id };
   }

@@ -16,8 +16,11 @@ const LAZY: Record<Exclude<PageName, "account">, () => Promise<PageOf>> = {
   model: () => import("./pages/model").then((module) => module.ModelPage),
   job: () => import("./pages/job").then((module) => module.JobPage),
   calendar: () => import("./pages/calendar").then((module) => module.CalendarPage),
+  time: () => import("./pages/time").then((module) => module.TimePage),
   search: () => import("./pages/search").then((module) => module.SearchPage),
 };
+/** Pages of one thing begin anew with each thing. */
+const KEYED = new Set<PageName>(["run", "model", "job"]);
 const loaded = signal<Partial<Record<PageName, PageOf>>>({ account: AccountPage });
 const missing = signal("");
 
@@ -48,6 +51,7 @@ function App() {
       <header class="bar">
         <a class="brand" href="?">{given.title}</a>
         <a href="?calendar=">Calendar</a>
+        <a href="?time=project">Time</a>
         <button type="button" class="search" onClick={openSearch}>
           Search <kbd>{/Mac|iPhone|iPad/.test(navigator.platform) ? "⌘K" : "Ctrl K"}</kbd>
         </button>
@@ -56,7 +60,7 @@ function App() {
       </header>
       <main id="main">
         {missing.value && <p class="notice bad" role="alert">{missing.value}</p>}
-        {Page ? <Shown key={`${name} ${name === "search" ? "" : id}`} page={Page} id={id} /> : <p role="status">Loading …</p>}
+        {Page ? <Shown key={`${name} ${KEYED.has(name) ? id : ""}`} page={Page} id={id} /> : <p role="status">Loading …</p>}
         <footer>Times are in your zone, {zoneName()}.</footer>
       </main>
     </>

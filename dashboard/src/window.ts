@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 
 const HOUR = 3_600_000;
 export const WINDOW_DAYS = 30;
+export const EVER = "1970-01-01T00:00:00Z";
 
 /** The newest run where it is too long ago for a window that ends now; known after the first answer. */
 const newestRun = signal<number | null>(null);

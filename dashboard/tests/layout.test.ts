@@ -8,6 +8,7 @@ import { csv } from "../src/layout/csv";
 import { barAt, ganttLayout } from "../src/layout/gantt";
 import { lineageLayout } from "../src/layout/lineage";
 import { partsOf, withPart } from "../src/parts_of";
+import { treemap } from "../src/layout/treemap";
 import { heatOf, ratioScale } from "../src/layout/heat";
 
 process.env["TZ"] = "Asia/Kolkata"; // no whole number of hours from UTC
@@ -182,4 +183,19 @@ test("a part is put at its path, and what it does not touch stays the same", () 
   assert.deepEqual(whole.account.runs, [{ id: 1 }, { id: 2, job: "x" }]);
   assert.equal(whole.account.sources, data.account.sources);
   assert.equal(withPart(data, { data: null, path: ["account"] }), data);
+});
+
+test("areas of a treemap are in proportion, fill the room and do not overlap", () => {
+  const sizes = [6, 0, 6, 4, 3, 2, 2, 1, -5];
+  const tiles = treemap(sizes, 600, 400);
+  assert.deepEqual(tiles.map(({ index }) => index), [0, 2, 3, 4, 5, 6, 7]);
+  for (const { index, x, y, width, height } of tiles) {
+    assert.ok(Math.abs(width * height - ((sizes[index] ?? 0) / 24) * 240_000) < 1e-6);
+    assert.ok(x >= 0 && y >= 0 && x + width <= 600 + 1e-6 && y + height <= 400 + 1e-6);
+    assert.ok(Math.max(width / height, height / width) < 3, "near to squares");
+    const others = tiles.filter((other) => other.index !== index);
+    assert.ok(!others.some((other) => x + width > other.x + 1e-6 && other.x + other.width > x + 1e-6 && y + height > other.y + 1e-6 && other.y + other.height > y + 1e-6));
+  }
+  assert.deepEqual([treemap([], 10, 10), treemap([0], 10, 10), treemap([1], 0, 10)], [[], [], []]);
+  assert.equal(treemap(Array.from({ length: 1000 }, (_, place) => place), 300, 300).length, 999);
 });

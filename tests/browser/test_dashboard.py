@@ -45,6 +45,7 @@ PAGES = {
     "job": "?job=302001",
     "search": "?search=fct",
     "calendar": "?calendar=",
+    "time": "?time=folder",
 }
 SHOWN = "document.querySelector('main section') !== null"
 WHOLE = f"{SHOWN} && document.querySelector('.later') === null"
@@ -72,10 +73,10 @@ async def opened(browser: Browser, address: str, ready: str = SHOWN) -> AsyncIte
 
 
 async def cells(page: Page, caption: str) -> list[list[str]]:
-    """The rows of a table as they are read."""
+    """The rows of a table as they are read; none where the page says that there is nothing."""
     rows: list[list[str]] = await page.run(
-        f"[...[...document.querySelectorAll('table')].find((t) => t.caption.textContent === '{caption}')"
-        ".tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.textContent))"
+        f"[...([...document.querySelectorAll('table')].find((t) => t.caption.textContent === '{caption}')"
+        "?.tBodies[0].rows ?? [])].map((row) => [...row.cells].map((cell) => cell.textContent))"
     )
     return rows
 
@@ -180,6 +181,33 @@ async def test_the_job_page_shows_its_matrix_and_its_critical_models(
         assert shown == [[one["model"]["id"], f"{round(one['share'] * 100)} % of runs"] for one in critical]
         label = await page.run("document.querySelector('section[aria-label=\"Models in each run\"] .chart').ariaLabel")
         assert f"{len(matrix['rows'])} models in {len(matrix['runs'])} runs" in label
+        assert page.complaints == []
+
+
+async def test_the_time_page_adds_up_and_is_walked_by_keys(
+    browser: Browser, strict_address: str, warm_gateway: Gateway
+) -> None:
+    chart = "document.querySelector('.chart')"
+    async with opened(browser, f"{strict_address}?time=project&period=all") as page:
+        said = await warm_gateway.data(
+            '{ account { weightedSeconds(by: PROJECT, since: "1970-01-01T00:00:00Z") '
+            "{ key weightedSeconds resultCount isIdle } } }"
+        )
+        busy = [one for one in said["account"]["weightedSeconds"] if not one["isIdle"]]
+        shown = [[row[0], row[4]] for row in await cells(page, "Where the time goes")]
+        assert shown == [[one["key"] or "no project", str(one["resultCount"])] for one in busy]
+        whole = sum(one["weightedSeconds"] for one in busy)
+        areas = await page.run(
+            f"[...{chart}.querySelectorAll('.area')].map((one) => one.getBBox())"
+            ".map((box) => (box.width + 2) * (box.height + 2))"
+        )
+        shares = [one["weightedSeconds"] / whole for one in busy]
+        assert [area / sum(areas) for area in areas] == pytest.approx(shares, abs=1e-3)
+        await page.run(f"{chart}.focus()")
+        await page.press("ArrowRight", 39)
+        await page.wait_for(f"{chart}.querySelector('.readout').textContent.startsWith('{busy[0]['key']}: ')")
+        await page.press("Enter", 13)
+        await page.wait_for(f"location.search === '?project={busy[0]['key']}'")
         assert page.complaints == []
 
 

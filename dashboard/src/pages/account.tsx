@@ -15,7 +15,7 @@ import { Sparkline } from "../parts/sparkline";
 import { Table, type Column } from "../parts/table";
 import { useTitle } from "../parts/title";
 import { Windowed } from "../parts/windowed";
-import { WINDOW_DAYS, lastDays } from "../window";
+import { EVER, WINDOW_DAYS, lastDays } from "../window";
 
 type Account = NonNullable<AccountPageQuery["account"]>;
 type RunRow = NonNullable<Account["runs"]>["nodes"][number];
@@ -23,8 +23,6 @@ type FailedRun = NonNullable<Account["failed"]>["nodes"][number];
 type SlowModel = NonNullable<Account["slowestModels"]>[number];
 type LongJob = NonNullable<Account["longestRunningJobs"]>[number];
 type StaleSource = NonNullable<Account["sources"]>["nodes"][number];
-
-const EVER = "1970-01-01T00:00:00Z";
 
 const variables = computed<AccountPageQueryVariables>(() => {
   const { environment, projects, tags, period } = filters.value;
@@ -49,8 +47,8 @@ export function AccountPage() {
       <div class="head"><h1><bdi>{name}</bdi></h1></div>
       <Filters account={screen.value.answer?.data?.account ?? null} />
       <ScreenView screen={screen}>
-        {(data, isWhole) => (data.account ? (
-          <Windowed newest={data.account.runs?.nodes[0]?.startTime}><Overview account={data.account} isWhole={isWhole} /></Windowed>
+        {(data, answer) => (data.account ? (
+          <Windowed answer={answer} newest={data.account.runs?.nodes[0]?.startTime}><Overview account={data.account} isWhole={answer.isWhole} /></Windowed>
         ) : <p class="notice">There is no account to show.</p>)}
       </ScreenView>
     </>

@@ -28,8 +28,8 @@ export function JobPage({ id }: { id: string }) {
     <>
       <div class="head"><h1><bdi>{name}</bdi></h1><p class="quiet">Job {id}</p></div>
       <ScreenView screen={screen}>
-        {({ job, account }) => job ? (
-          <Windowed newest={account?.runs?.nodes[0]?.startTime}>
+        {({ job, account }, answer) => job ? (
+          <Windowed answer={answer} newest={account?.runs?.nodes[0]?.startTime}>
             <JobView job={job} concurrency={account?.concurrency ?? null} variables={variables.value} />
           </Windowed>
         ) : <Gone what="job" id={id} />}

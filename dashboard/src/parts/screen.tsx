@@ -8,8 +8,7 @@ import { count, duration } from "../format";
 
 interface ScreenProps<Data> {
   screen: ReadonlySignal<Screen<Data>>;
-  /** `isWhole` is false while deferred parts are still to come. */
-  children: (data: Data, isWhole: boolean) => ComponentChildren;
+  children: (data: Data, answer: Answer<Data>) => ComponentChildren;
   /** Part of a page: waiting is one line. */
   isSmall?: boolean;
 }
@@ -23,8 +22,8 @@ export function ScreenView<Data>({ screen, children, isSmall = false }: ScreenPr
       {now.state === "failed" && <Failed message={now.message} code={now.code} retrySeconds={now.retrySeconds} />}
       {now.state === "loading" && data === null && (isSmall ? <p role="status">Loading …</p> : <Waiting />)}
       {now.answer && <Missing answer={now.answer} />}
-      {data !== null && (
-        <div class={now.state === "loading" && now.isOther ? "content busy" : "content"} aria-busy={now.state === "loading"}>{children(data, now.answer?.isWhole ?? true)}</div>
+      {now.answer && data !== null && (
+        <div class={now.state === "loading" && now.isOther ? "content busy" : "content"} aria-busy={now.state === "loading"}>{children(data, now.answer)}</div>
       )}
     </>
   );
