@@ -12,9 +12,9 @@ from gateway.http.server.server import bind
 
 
 @asynccontextmanager
-async def listening(config: uvicorn.Config) -> AsyncIterator[int]:
-    """uvicorn serves as `config` says until the block is left; the port."""
-    with bind("127.0.0.1", 0) as bound:
+async def listening(config: uvicorn.Config, port: int = 0) -> AsyncIterator[int]:
+    """uvicorn serves as `config` says until the block is left; the port, which is a free one where none is given."""
+    with bind("127.0.0.1", port) as bound:
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([bound]))
         try:

@@ -36,7 +36,14 @@ export const key = signal("");
 /** Counts up when the page is to be asked for anew. */
 export const reload = signal(0);
 
+/** Whether the gateway has answered this page: with this key it lets us in. */
+export const hasAnswer = signal(false);
+/** Whether news comes by itself, over a socket. */
+export const isLive = signal(false);
+
 const REFRESH_SECONDS = 60;
+/** News tells of runs alone; what else changes is read this often. */
+const LIVE_REFRESH_SECONDS = 300;
 
 /** The state of a screen, asked again when its variables, the key or `reload` change, and every minute while seen. */
 export function useScreen<Data, Variables>(name: string, variables: ReadonlySignal<Variables>): ReadonlySignal<Screen<Data>> {
@@ -64,12 +71,14 @@ function follow<Data>(screen: { value: Screen<Data>; peek(): Screen<Data> }, ask
   const abort = new AbortController();
   let timer = 0;
   const turn = async () => {
-    let wait: number | null = REFRESH_SECONDS;
+    let wait: number | null = isLive.peek() ? LIVE_REFRESH_SECONDS : REFRESH_SECONDS;
     if (!document.hidden) {
       for await (const next of asked(abort.signal)) {
         if (abort.signal.aborted) return;
         screen.value = kept(next, screen.peek());
-        wait = next.state === "failed" ? next.retrySeconds : next.state === "key" ? null : REFRESH_SECONDS;
+        if (next.state === "failed") wait = next.retrySeconds;
+        if (next.state === "key") wait = null;
+        if (next.state === "ready") hasAnswer.value = true;
       }
     }
     if (wait !== null) timer = setTimeout(turn, wait * 1000);

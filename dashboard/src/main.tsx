@@ -6,6 +6,8 @@ import { followLinks, go, href, page, type PageName } from "./address";
 import { AccountPage } from "./pages/account";
 import { given } from "./given";
 import { zoneName } from "./format";
+import { startLive } from "./live";
+import { LiveMark, News } from "./parts/news";
 import "./main.css";
 
 type PageOf = ComponentType<{ id: string }>;
@@ -56,11 +58,13 @@ function App() {
           Search <kbd>{/Mac|iPhone|iPad/.test(navigator.platform) ? "⌘K" : "Ctrl K"}</kbd>
         </button>
         {given.explorer && <a href="graphiql">GraphiQL</a>}
+        <LiveMark />
         <ThemeChoice />
       </header>
       <main id="main">
         {missing.value && <p class="notice bad" role="alert">{missing.value}</p>}
         {Page ? <Shown key={`${name} ${KEYED.has(name) ? id : ""}`} page={Page} id={id} /> : <p role="status">Loading …</p>}
+        <News />
         <footer>Times are in your zone, {zoneName()}.</footer>
       </main>
     </>
@@ -112,6 +116,7 @@ function onKey(event: KeyboardEvent): void {
 const theme = storedTheme();
 if (theme) setTheme(theme);
 followLinks();
+startLive();
 addEventListener("keydown", onKey);
 effect(() => void (page.value && (missing.value = "")));
 const place = document.getElementById("app");

@@ -1,16 +1,16 @@
 // One run: what it did when, what failed.
-import { computed } from "@preact/signals";
+import { computed, useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
-import { href } from "../address";
+import { change, href, parameters } from "../address";
 import { useScreen } from "../api";
 import { count, duration, words } from "../format";
-import type { RunPageQuery, RunPageQueryVariables } from "../operations";
+import type { Baseline, RunPageQuery, RunPageQueryVariables } from "../operations";
 import { Consequences } from "../parts/consequences";
 import { GanttChart, type GanttResult } from "../parts/gantt";
 import { Duration, Fact, Name, StatusMark, Time } from "../parts/marks";
 import { Gone, ScreenView, Section } from "../parts/screen";
 import { Table, type Column } from "../parts/table";
-import { WhatIf } from "../parts/what_if";
+import { WhatIf, type Wish } from "../parts/what_if";
 import { Differences, Signed, Why } from "../parts/why";
 import { useTitle } from "../parts/title";
 
@@ -18,7 +18,7 @@ type Run = NonNullable<RunPageQuery["run"]>;
 type Result = NonNullable<Run["nodeResults"]>["nodes"][number];
 
 export function RunPage({ id }: { id: string }) {
-  const variables = useMemo(() => computed<RunPageQueryVariables>(() => ({ id })), [id]);
+  const variables = useMemo(() => computed<RunPageQueryVariables>(() => ({ id, to: baseline.value })), [id]);
   const screen = useScreen<RunPageQuery, RunPageQueryVariables>("run", variables);
   const run = screen.value.answer?.data?.run;
   const title = run?.job?.name ?? `Run ${id}`;
@@ -31,17 +31,19 @@ export function RunPage({ id }: { id: string }) {
         <p class="quiet">Run {id}{run?.job && <>, <a href={href({ job: run.job.id })}>all runs of this job</a></>}</p>
       </div>
       <ScreenView screen={screen}>
-        {(data) => (data.run ? <RunView run={data.run} /> : <Gone what="run" id={id} />)}
+        {(data) => (data.run ? <RunView run={data.run} variables={variables.value} /> : <Gone what="run" id={id} />)}
       </ScreenView>
     </>
   );
 }
 
-function RunView({ run }: { run: Run }) {
+function RunView({ run, variables }: { run: Run; variables: RunPageQueryVariables }) {
+  const wish = useSignal<Wish | null>(null);
   const results = run.nodeResults?.nodes ?? [];
   const bars = useMemo(() => ganttResults(run), [run]);
   const failures = results.filter((result) => result.status === "FAILURE" || result.status === "WARN");
-  const query = { document: "run", variables: { id: run.id } };
+  const query = { document: "run", variables };
+  const models = useMemo(() => longest(results), [run]);
   const total = run.nodeResults?.totalCount ?? results.length;
   return (
     <>
@@ -51,20 +53,44 @@ function RunView({ run }: { run: Run }) {
         <ul class="tiles" aria-label="Results by outcome">
           {run.nodeResults?.byStatus.map(({ status, count: number }) => <li><strong>{number}</strong><StatusMark status={status} /></li>)}
         </ul>
-        <GanttChart results={bars} runStart={run.startTime} />
-        <Table caption="Results" columns={resultColumns(run.startTime)} rows={results} empty="dbt recorded no result of this run." />
+        <GanttChart results={bars} runStart={run.startTime} onStretch={(uniqueId, percent) => (wish.value = { threads: wish.peek()?.threads ?? run.utilization?.threads ?? 1, uniqueId, percent })} />
       </Section>
-      <Section title="Why it took this long" query={query}><Why run={run} /></Section>
       {run.utilization && (
         <Section title="What if" note="simulated by the gateway">
-          <WhatIf runId={run.id} threads={run.utilization.threads} models={longest(results)} />
+          <WhatIf runId={run.id} threads={run.utilization.threads} models={models} wish={wish} />
         </Section>
       )}
-      <Section title="Beside the last success before it" note={comparisonNote(run)} query={query}><Differences comparison={run.compare} /></Section>
+      <Section title="Why it took this long" query={query}><Why run={run} /></Section>
+      <Section title={`Beside ${BASELINES[variables.to ?? "PREVIOUS_SUCCESS"]}`} note={comparisonNote(run)} query={query}>
+        <BaselineChoice />
+        <Differences comparison={run.compare} />
+      </Section>
+      <Section title="Results" note={count(total, "result")} query={query}>
+        <Table caption="Results" columns={resultColumns(run.startTime)} rows={results} empty="dbt recorded no result of this run." />
+      </Section>
       <Section title="Steps" query={query}>
         <Table caption="Steps" columns={STEP_COLUMNS} rows={run.steps ?? []} empty="The steps of this run are not known." />
       </Section>
     </>
+  );
+}
+
+const BASELINES = { PREVIOUS_SUCCESS: "the last success before it", PREVIOUS: "the run before it", TYPICAL: "a usual run" };
+
+/** What the run is compared with stands in the address. */
+const baseline = computed<Baseline>(() => {
+  const asked = (parameters.value.get("beside") ?? "").toUpperCase() as Baseline;
+  return asked in BASELINES ? asked : "PREVIOUS_SUCCESS";
+});
+
+function BaselineChoice() {
+  return (
+    <label class="quiet">
+      Compare with{" "}
+      <select value={baseline.value} onChange={(event) => change({ beside: event.currentTarget.value.toLowerCase() })}>
+        {Object.entries(BASELINES).map(([value, word]) => <option value={value}>{word}</option>)}
+      </select>
+    </label>
   );
 }
 

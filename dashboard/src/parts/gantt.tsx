@@ -9,6 +9,7 @@ import { onTheme, prepared, themeColours } from "./canvas";
 import { useWidth } from "./width";
 
 export interface GanttResult extends TimedResult {
+  uniqueId: string;
   name: string;
   resourceType: string;
   status: string;
@@ -28,33 +29,74 @@ const LANE = 22;
 const TOP = 24;
 const LABEL = 110;
 
-export function GanttChart({ results, runStart }: { results: readonly GanttResult[]; runStart: string | null }) {
+interface GanttProps {
+  results: readonly GanttResult[];
+  runStart: string | null;
+  /** The reader dragged the end of a model's bar: the model would take so many per cent of its time. */
+  onStretch: (uniqueId: string, percent: number) => void;
+}
+
+/** While the end of a bar is dragged: which one, and where its end is now. */
+interface Stretch {
+  place: number;
+  end: number;
+}
+
+export function GanttChart({ results, runStart, onStretch }: GanttProps) {
   const [place, width] = useWidth<HTMLDivElement>();
   const canvas = useRef<HTMLCanvasElement>(null);
   const gantt = useMemoGantt(results, runStart);
   const view = useSignal<View>({ from: 0, until: gantt.seconds });
   const chosen = useSignal<number | null>(null);
+  const stretch = useSignal<Stretch | null>(null);
   const label = useComputed(() => Math.min(LABEL, width.value / 4));
   const height = TOP + gantt.lanes.length * LANE + 4;
   const draw = () => {
     const context = canvas.current && width.value ? prepared(canvas.current, width.value, height) : null;
-    if (context) paint(context, { gantt, results, view: view.value, chosen: chosen.value, width: width.value, label: label.value });
+    if (context) paint(context, { gantt, results, view: view.value, chosen: chosen.value, stretch: stretch.value, width: width.value, label: label.value });
   };
-  useLayoutEffect(draw, [results, width.value, view.value, chosen.value]);
+  useLayoutEffect(draw, [results, width.value, view.value, chosen.value, stretch.value]);
   useLayoutEffect(() => onTheme(draw), [results]);
   if (gantt.bars.length === 0) return <p class="empty">No result of this run has times.</p>;
   const zoom = (factor: number) => (view.value = zoomed(view.value, factor, gantt, chosen.value));
-  const onMove = (event: MouseEvent) => {
+  const endNear = (event: PointerEvent): number | null => {
+    const bar = chosen.value === null ? undefined : gantt.bars[chosen.value];
+    const box = (event.currentTarget as Element).getBoundingClientRect();
+    const distance = bar ? Math.abs(timeScale(view.value, label.value, width.value)(bar.end) - (event.clientX - box.left)) : Infinity;
+    return bar && results[bar.index]?.resourceType === "MODEL" && distance <= REACH ? chosen.value : null;
+  };
+  const onDown = (event: PointerEvent) => {
+    const place = endNear(event);
+    const bar = place === null ? undefined : gantt.bars[place];
+    if (place === null || !bar) return;
+    (event.currentTarget as Element).setPointerCapture(event.pointerId);
+    stretch.value = { place, end: bar.end };
+  };
+  const onUp = () => {
+    const bar = stretch.value && gantt.bars[stretch.value.place];
+    const uniqueId = bar && results[bar.index]?.uniqueId;
+    if (bar && uniqueId && stretch.value) onStretch(uniqueId, percentOf(bar, stretch.value.end));
+    stretch.value = null;
+  };
+  const onMove = (event: PointerEvent) => {
     const box = (event.currentTarget as Element).getBoundingClientRect();
     const scale = timeScale(view.value, label.value, width.value);
+    if (stretch.value) {
+      const bar = gantt.bars[stretch.value.place]!;
+      const end = bar.start + ((bar.end - bar.start) * percentOf(bar, scale.invert(event.clientX - box.left))) / 100;
+      stretch.value = { ...stretch.value, end };
+      return;
+    }
     const lane = Math.floor((event.clientY - box.top - TOP) / LANE);
     const second = scale.invert(event.clientX - box.left);
     const bar = barAt(gantt.bars, lane, second, (scale.invert(2) - scale.invert(0)) as number);
     chosen.value = bar ? gantt.bars.indexOf(bar) : null;
+    (event.currentTarget as HTMLElement).style.cursor = endNear(event) === null ? "" : "ew-resize";
   };
   const picked = chosen.value === null ? undefined : gantt.bars[chosen.value];
   const result = picked && results[picked.index];
   const open = () => result?.modelId && go(href({ model: result.modelId }));
+  const onClick = (event: MouseEvent) => endNear(event as PointerEvent) === null && open();
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "ArrowRight") chosen.value = Math.min(gantt.bars.length - 1, (chosen.value ?? -1) + 1);
     else if (event.key === "ArrowLeft") chosen.value = Math.max(0, (chosen.value ?? 1) - 1);
@@ -68,8 +110,8 @@ export function GanttChart({ results, runStart }: { results: readonly GanttResul
     <div>
       <div ref={place} class="chart" tabIndex={0} role="application" onKeyDown={onKeyDown}
         aria-label={`Timeline of ${gantt.bars.length} results in ${gantt.lanes.length} lanes. Arrow keys walk the bars, Enter opens the model, plus and minus zoom; the table below has each.`}>
-        <canvas ref={canvas} aria-hidden="true" onMouseMove={onMove} onMouseLeave={() => (chosen.value = null)} onClick={open} />
-        <p class="readout" aria-live="polite">{picked && result ? readout(picked, result) : <span class="quiet">{note(gantt)}</span>}</p>
+        <canvas ref={canvas} aria-hidden="true" onPointerDown={onDown} onPointerMove={onMove} onPointerUp={onUp} onPointerCancel={() => (stretch.value = null)} onPointerLeave={() => !stretch.value && (chosen.value = null)} onClick={onClick} />
+        <p class="readout" aria-live="polite">{picked && result ? (stretch.value ? `${result.name} would take ${percentOf(picked, stretch.value.end)} % of its time: ${duration(stretch.value.end - picked.start)}` : readout(picked, result)) : <span class="quiet">{note(gantt)}</span>}</p>
       </div>
       <p class="tools">
         <button type="button" onClick={() => zoom(0.5)}>Zoom in</button>
@@ -105,11 +147,21 @@ function moved(view: View, share: number, gantt: Gantt): View {
   return { from, until: from + span };
 }
 
+/** Pixels around the end of a bar in which it can be taken. */
+const REACH = 6;
+
+/** In steps of five, as the slider has them. */
+function percentOf(bar: Bar, end: number): number {
+  const share = (end - bar.start) / Math.max(0.001, bar.end - bar.start);
+  return Math.max(0, Math.min(200, Math.round(share * 20) * 5));
+}
+
 interface Picture {
   gantt: Gantt;
   results: readonly GanttResult[];
   view: View;
   chosen: number | null;
+  stretch: Stretch | null;
   width: number;
   label: number;
 }
@@ -149,7 +201,20 @@ function paint(context: CanvasRenderingContext2D, picture: Picture): void {
     }
   });
   paintChain(context, picture, scale, colour);
+  paintStretch(context, picture, scale, colour);
   context.restore();
+}
+
+/** The bar as it would be, dashed, over the one that is. */
+function paintStretch(context: CanvasRenderingContext2D, { gantt, stretch }: Picture, scale: ReturnType<typeof timeScale>, colour: (name: string) => string): void {
+  const bar = stretch && gantt.bars[stretch.place];
+  if (!bar) return;
+  const x = scale(bar.start);
+  context.strokeStyle = colour("text");
+  context.lineWidth = 2;
+  context.setLineDash([4, 3]);
+  context.strokeRect(x, TOP + bar.lane * LANE + 1, Math.max(2, scale(stretch.end) - x), LANE - 3);
+  context.setLineDash([]);
 }
 
 /** Joins what the end of the run waited for, bar to bar. */

@@ -1,6 +1,6 @@
 // How long the run would take with other threads, or with one model faster: two sliders and the gateway's simulation.
-import { computed, useSignal } from "@preact/signals";
-import { useMemo, useRef } from "preact/hooks";
+import { computed, useSignal, useSignalEffect, type Signal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
 import { useScreen } from "../api";
 import { duration } from "../format";
 import type { WhatifPageQuery, WhatifPageQueryVariables } from "../operations";
@@ -8,50 +8,57 @@ import { ScreenView } from "./screen";
 
 type Simulated = NonNullable<NonNullable<WhatifPageQuery["run"]>["whatIf"]>;
 
+/** What the reader would change: threads, and the time of one model as a share of what it took. */
+export interface Wish {
+  threads: number;
+  uniqueId: string;
+  percent: number;
+}
+
 interface WhatIfProps {
   runId: string;
   threads: number;
   models: readonly { uniqueId: string; name: string }[];
+  /** Set by the sliders here, and by a bar dragged in the timeline. */
+  wish: Signal<Wish | null>;
 }
 
 const PAUSE = 250;
 
-export function WhatIf({ runId, threads, models }: WhatIfProps) {
-  const wanted = useSignal(threads);
-  const model = useSignal(models[0]?.uniqueId ?? "");
-  const percent = useSignal(100);
+export function WhatIf({ runId, threads, models, wish }: WhatIfProps) {
   const asked = useSignal<WhatifPageQueryVariables["change"] | null>(null);
-  const timer = useRef(0);
-  const later = () => {
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => (asked.value = changeOf(threads, wanted.value, model.value, percent.value)), PAUSE);
-  };
+  const now = wish.value ?? { threads, uniqueId: models[0]?.uniqueId ?? "", percent: 100 };
+  useSignalEffect(() => {
+    const next = wish.value && changeOf(threads, wish.value);
+    const timer = setTimeout(() => (asked.value = next), PAUSE);
+    return () => clearTimeout(timer);
+  });
   return (
     <>
       <form class="filters" onSubmit={(event) => event.preventDefault()}>
         <label>
           Threads{" "}
-          <input type="range" min={1} max={Math.max(16, threads * 4)} value={wanted.value} onInput={(event) => { wanted.value = Number(event.currentTarget.value); later(); }} />{" "}
-          <output>{wanted.value}</output>
+          <input type="range" min={1} max={Math.max(16, threads * 4)} value={now.threads} onInput={(event) => (wish.value = { ...now, threads: Number(event.currentTarget.value) })} />{" "}
+          <output>{now.threads}</output>
         </label>
         <label>
           Model{" "}
-          <select value={model.value} onChange={(event) => { model.value = event.currentTarget.value; later(); }}>
+          <select value={now.uniqueId} onChange={(event) => (wish.value = { ...now, uniqueId: event.currentTarget.value })}>
             {models.map(({ uniqueId, name }) => <option value={uniqueId}>{name}</option>)}
           </select>
         </label>
         <label>
           takes{" "}
-          <input type="range" min={0} max={200} step={5} value={percent.value} onInput={(event) => { percent.value = Number(event.currentTarget.value); later(); }} />{" "}
-          <output>{percent.value} %</output> of its time
+          <input type="range" min={0} max={200} step={5} value={now.percent} onInput={(event) => (wish.value = { ...now, percent: Number(event.currentTarget.value) })} />{" "}
+          <output>{now.percent} %</output> of its time
         </label>
       </form>
-      {asked.value ? <Outcome key={JSON.stringify(asked.value)} runId={runId} change={asked.value} /> : <p class="empty">Move a slider to see how long the run would take.</p>}
+      {asked.value ? <Outcome key={JSON.stringify(asked.value)} runId={runId} change={asked.value} /> : <p class="empty">Move a slider, or drag the end of a model's bar in the timeline, to see how long the run would take.</p>}
     </>
   );
 }
 
-function changeOf(threads: number, wanted: number, uniqueId: string, percent: number): WhatifPageQueryVariables["change"] | null {
+function changeOf(threads: number, { threads: wanted, uniqueId, percent }: Wish): WhatifPageQueryVariables["change"] | null {
   const isFaster = percent !== 100 && uniqueId !== "";
   if (wanted === threads && !isFaster) return null;
   return {

@@ -61,7 +61,7 @@ const BLOCKER_COLUMNS: Column<Blocker>[] = [
 ];
 
 export function Differences({ comparison }: { comparison: Run["compare"] }) {
-  if (!comparison) return <p class="empty">There is no earlier successful run of this job.</p>;
+  if (!comparison) return <p class="empty">There is no such run of this job.</p>;
   const moved = comparison.differences.filter((difference) => difference.contributionSeconds !== 0 || difference.codeChanged);
   return <Table caption="Differences" columns={DIFFERENCE_COLUMNS} rows={moved} empty="No resource moved the end of the run." />;
 }
