@@ -17,7 +17,8 @@ export interface Window {
 
 /** The last so many days. Its start is a full hour, so that asking again within the hour is the same question. */
 export function lastDays(days = WINDOW_DAYS): Window {
-  const end = newestRun.value === null ? null : newestRun.value + 1000;
+  // A run that was created before the newest one may have begun after it.
+  const end = newestRun.value === null ? null : newestRun.value + HOUR;
   const since = Math.floor(((end ?? Date.now()) - days * 24 * HOUR) / HOUR) * HOUR;
   return { since: new Date(since).toISOString(), until: end === null ? null : new Date(end).toISOString() };
 }

@@ -284,7 +284,7 @@ async def test_a_picture_leads_to_its_query_in_graphiql(browser: Browser, addres
         editor = "document.querySelector('.graphiql-query-editor .CodeMirror')?.CodeMirror.getValue()"
         await page.wait_for(f"({editor} || '').includes('query RunPage')")
         variables = "document.querySelector('.graphiql-editor-tool .CodeMirror')?.CodeMirror.getValue()"
-        assert json.loads(await page.wait_for(variables)) == {"id": FAILED_RUN}
+        assert json.loads(await page.wait_for(variables)) == {"id": FAILED_RUN, "to": "PREVIOUS_SUCCESS"}
 
 
 @pytest.fixture(scope="module")

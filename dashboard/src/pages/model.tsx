@@ -5,11 +5,12 @@ import { change, href, parameters } from "../address";
 import { useScreen } from "../api";
 import { words } from "../format";
 import type { ModelPageQuery, ModelPageQueryVariables } from "../operations";
+import { CopyButton } from "../parts/copy";
 import { History } from "../parts/history";
 import { LineageView } from "../parts/lineage";
 import { Duration, Fact, Name, StatusMark, Time } from "../parts/marks";
 import { Gone, ScreenView, Section } from "../parts/screen";
-import { CopyButton, Table, type Column } from "../parts/table";
+import { Table, type Column } from "../parts/table";
 import { useTitle } from "../parts/title";
 
 type Model = NonNullable<ModelPageQuery["model"]>;

@@ -6,6 +6,7 @@ import { go, href } from "../address";
 import { count, duration, statusText, words } from "../format";
 import { barAt, ganttLayout, type Bar, type Gantt, type TimedResult } from "../layout/gantt";
 import { onTheme, prepared, themeColours } from "./canvas";
+import { CopyPicture } from "./copy";
 import { useWidth } from "./width";
 
 export interface GanttResult extends TimedResult {
@@ -118,6 +119,7 @@ export function GanttChart({ results, runStart, onStretch }: GanttProps) {
         <button type="button" onClick={() => zoom(2)}>Zoom out</button>
         <button type="button" onClick={() => (view.value = moved(view.value, -0.5, gantt))}>← Earlier</button>
         <button type="button" onClick={() => (view.value = moved(view.value, 0.5, gantt))}>Later →</button>
+        <CopyPicture place={place} />
       </p>
     </div>
   );

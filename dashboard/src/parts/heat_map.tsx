@@ -5,6 +5,7 @@ import { go, href } from "../address";
 import { changeText, duration, localTime, statusText } from "../format";
 import { ratioScale, type Heat } from "../layout/heat";
 import { mixed, onTheme, prepared, themeColours } from "./canvas";
+import { CopyPicture } from "./copy";
 import { useWidth } from "./width";
 
 const ROW = 20;
@@ -61,11 +62,14 @@ export function HeatMap({ heat }: { heat: Heat }) {
   };
   if (rows.length === 0) return <p class="empty">No model ran in these runs.</p>;
   return (
-    <div ref={place} class="chart" tabIndex={0} role="application" onKeyDown={onKeyDown}
-      aria-label={`Runtimes of ${rows.length} models in ${heat.runs.length} runs beside each model's median. Arrow keys walk the cells, Enter opens the run; the table below has each model.`}>
-      <canvas ref={canvas} aria-hidden="true" onMouseMove={onMove} onMouseLeave={() => (chosen.value = null)} onClick={open} />
-      <p class="readout" aria-live="polite">{chosen.value ? readout({ ...heat, rows }, chosen.value) : <span class="quiet">{NOTE}</span>}</p>
-    </div>
+    <>
+      <div ref={place} class="chart" tabIndex={0} role="application" onKeyDown={onKeyDown}
+        aria-label={`Runtimes of ${rows.length} models in ${heat.runs.length} runs beside each model's median. Arrow keys walk the cells, Enter opens the run; the table below has each model.`}>
+        <canvas ref={canvas} aria-hidden="true" onMouseMove={onMove} onMouseLeave={() => (chosen.value = null)} onClick={open} />
+        <p class="readout" aria-live="polite">{chosen.value ? readout({ ...heat, rows }, chosen.value) : <span class="quiet">{NOTE}</span>}</p>
+      </div>
+      <p class="tools"><CopyPicture place={place} /></p>
+    </>
   );
 }
 

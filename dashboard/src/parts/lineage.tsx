@@ -1,8 +1,10 @@
 // What a model is built from and what is built from it, left to right. Each box is a link; its bar is the longer the slower.
+import { useRef } from "preact/hooks";
 import { href } from "../address";
 import { duration, statusText, words } from "../format";
 import { lineageLayout, type Placed } from "../layout/lineage";
 import type { ModelPageQuery } from "../operations";
+import { CopyPicture } from "./copy";
 import { Duration, Name, StatusMark } from "./marks";
 import { Table, type Column } from "./table";
 
@@ -15,6 +17,7 @@ const BOX = { width: 184, height: 30, right: 40, below: 10 };
 const EDGE = 1;
 
 export function LineageView({ lineage, start }: { lineage: Lineage; start: string }) {
+  const picture = useRef<HTMLDivElement>(null);
   const resources = new Map(lineage.resources.map(({ resource }) => [resource.id, resource]));
   const placed = lineageLayout([...resources.keys()], lineage.links);
   const places = new Map(placed.map((place) => [place.id, place]));
@@ -23,7 +26,7 @@ export function LineageView({ lineage, start }: { lineage: Lineage; start: strin
   const slowest = Math.max(0.001, ...lineage.resources.map(({ resource }) => runtimeOf(resource) ?? 0));
   return (
     <>
-      <div class="scroll" tabIndex={0} role="group" aria-label="Lineage">
+      <div ref={picture} class="scroll" tabIndex={0} role="group" aria-label="Lineage">
         <svg class="lineage" width={width} height={height}>
           {lineage.links.map((link) => <Edge from={places.get(link.parentId)} to={places.get(link.childId)} isIndirect={link.indirect} />)}
           {placed.map((place) => {
@@ -32,6 +35,7 @@ export function LineageView({ lineage, start }: { lineage: Lineage; start: strin
           })}
         </svg>
       </div>
+      <p class="tools"><CopyPicture place={picture} /></p>
       {lineage.leftOut > 0 && <p class="quiet">{lineage.leftOut} more resources lie beyond.</p>}
       <details>
         <summary>As a table</summary>

@@ -2,6 +2,7 @@
 import { scaleLinear } from "d3-scale";
 import type { Bucket } from "../layout/buckets";
 import { STATUSES, count, localTime, statusText } from "../format";
+import { CopyPicture } from "./copy";
 import { useWidth } from "./width";
 
 const HEIGHT = 140;
@@ -17,24 +18,27 @@ export function RunsChart({ buckets }: { buckets: Bucket[] }) {
   const every = Math.ceil(64 / step);
   const total = buckets.reduce((sum, bucket) => sum + bucket.total, 0);
   return (
-    <div ref={place} class="chart">
-      <svg width={width.value} height={HEIGHT} role="img" aria-label={`${count(total, "run")} over time; the table below has each.`}>
-        {y.ticks(Math.min(4, most)).filter(Number.isInteger).map((tick) => (
-          <g class="tick">
-            <line x1={LEFT} x2={width.value} y1={y(tick)} y2={y(tick)} />
-            <text x={LEFT - 6} y={y(tick) + 4} text-anchor="end">{tick}</text>
-          </g>
-        ))}
-        {buckets.map((bucket, index) => (
-          <Stack bucket={bucket} x={LEFT + index * step} width={step} y={y} />
-        ))}
-        {buckets.map((bucket, index) =>
-          index % every === 0 ? (
-            <text class="axis" x={LEFT + index * step} y={HEIGHT - 6}>{label(bucket, index === 0)}</text>
-          ) : null,
-        )}
-      </svg>
-    </div>
+    <>
+      <div ref={place} class="chart">
+        <svg width={width.value} height={HEIGHT} role="img" aria-label={`${count(total, "run")} over time; the table below has each.`}>
+          {y.ticks(Math.min(4, most)).filter(Number.isInteger).map((tick) => (
+            <g class="tick">
+              <line x1={LEFT} x2={width.value} y1={y(tick)} y2={y(tick)} />
+              <text x={LEFT - 6} y={y(tick) + 4} text-anchor="end">{tick}</text>
+            </g>
+          ))}
+          {buckets.map((bucket, index) => (
+            <Stack bucket={bucket} x={LEFT + index * step} width={step} y={y} />
+          ))}
+          {buckets.map((bucket, index) =>
+            index % every === 0 ? (
+              <text class="axis" x={LEFT + index * step} y={HEIGHT - 6}>{label(bucket, index === 0)}</text>
+            ) : null,
+          )}
+        </svg>
+      </div>
+      <p class="tools"><CopyPicture place={place} /></p>
+    </>
   );
 }
 

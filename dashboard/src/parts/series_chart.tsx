@@ -4,6 +4,7 @@ import { line } from "d3-shape";
 import { useSignal } from "@preact/signals";
 import { changeText, duration, localTime, statusText, words } from "../format";
 import { go, href } from "../address";
+import { CopyPicture } from "./copy";
 import { useWidth } from "./width";
 
 export interface Point {
@@ -46,16 +47,19 @@ export function SeriesChart({ series, label }: { series: Series; label: string }
   };
   const picked = chosen.value === null ? undefined : series.points[chosen.value];
   return (
-    <div ref={place} class="chart" tabIndex={0} role="application" aria-label={`${label}. Arrow keys walk the runs, Enter opens one; the table below has each.`} onKeyDown={onKeyDown}>
-      <svg width={width.value} height={HEIGHT} aria-hidden="true" onMouseMove={onMove} onMouseLeave={() => (chosen.value = null)} onClick={() => picked && go(href({ run: picked.runId }))}>
-        <Axes scales={scales} width={width.value} />
-        <path class="thread" d={threadOf(series.points, scales)} />
-        {series.segments.map((segment) => <Segment segment={segment} scales={scales} />)}
-        {series.changePoints.map((point) => <Change point={point} points={series.points} scales={scales} />)}
-        {series.points.map((point, index) => <Dot point={point} x={scales.x(index)} y={scales.y(point.runtime ?? 0)} isChosen={index === chosen.value} />)}
-      </svg>
-      <p class="readout" aria-live="polite">{picked ? readout(picked) : <span class="quiet">{legend(series.points)}</span>}</p>
-    </div>
+    <>
+      <div ref={place} class="chart" tabIndex={0} role="application" aria-label={`${label}. Arrow keys walk the runs, Enter opens one; the table below has each.`} onKeyDown={onKeyDown}>
+        <svg width={width.value} height={HEIGHT} aria-hidden="true" onMouseMove={onMove} onMouseLeave={() => (chosen.value = null)} onClick={() => picked && go(href({ run: picked.runId }))}>
+          <Axes scales={scales} width={width.value} />
+          <path class="thread" d={threadOf(series.points, scales)} />
+          {series.segments.map((segment) => <Segment segment={segment} scales={scales} />)}
+          {series.changePoints.map((point) => <Change point={point} points={series.points} scales={scales} />)}
+          {series.points.map((point, index) => <Dot point={point} x={scales.x(index)} y={scales.y(point.runtime ?? 0)} isChosen={index === chosen.value} />)}
+        </svg>
+        <p class="readout" aria-live="polite">{picked ? readout(picked) : <span class="quiet">{legend(series.points)}</span>}</p>
+      </div>
+      <p class="tools"><CopyPicture place={place} /></p>
+    </>
   );
 }
 

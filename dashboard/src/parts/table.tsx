@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { compareNatural } from "../layout/gantt";
 import { csv } from "../layout/csv";
+import { CopyButton } from "./copy";
 
 export type Value = string | number | null;
 
@@ -99,18 +100,4 @@ function sortRows<Row>(rows: readonly Row[], column: Column<Row>, descending: bo
     const order = typeof a === "number" && typeof b === "number" ? a - b : compareNatural(String(a), String(b));
     return sign * order;
   });
-}
-
-export function CopyButton({ label, text }: { label: string; text: () => string }) {
-  const isDone = useSignal(false);
-  const copy = async () => {
-    await navigator.clipboard.writeText(text());
-    isDone.value = true;
-    setTimeout(() => (isDone.value = false), 2000);
-  };
-  return (
-    <button type="button" class="quiet" onClick={copy} aria-live="polite">
-      {isDone.value ? "Copied" : label}
-    </button>
-  );
 }

@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { go } from "../address";
 import { treemap, type Tile } from "../layout/treemap";
+import { CopyPicture } from "./copy";
 import { useWidth } from "./width";
 
 export interface Part {
@@ -32,19 +33,22 @@ export function Treemap({ parts, label }: { parts: readonly Part[]; label: strin
     event.preventDefault();
   };
   return (
-    <div ref={place} class="chart" tabIndex={0} role="application" onKeyDown={onKeyDown}
-      aria-label={`${label}: ${tiles.length} areas. Arrow keys walk them, Enter opens one; the table below has each.`}>
-      <svg class="treemap" width={width.value} height={HEIGHT} aria-hidden="true" onMouseLeave={() => (chosen.value = null)} onClick={open}>
-        {tiles.map((tile, index) => (
-          <g onMouseMove={() => (chosen.value = index)} class={parts[tile.index]?.address ? "linked" : ""}>
-            <rect class={parts[tile.index]?.isPale ? "area pale" : "area"} x={tile.x + 1} y={tile.y + 1} width={Math.max(0.5, tile.width - 2)} height={Math.max(0.5, tile.height - 2)} />
-            <Label tile={tile} text={parts[tile.index]?.name ?? ""} />
-          </g>
-        ))}
-        {picked && <rect class="ring" x={picked.x + 1} y={picked.y + 1} width={Math.max(0.5, picked.width - 2)} height={Math.max(0.5, picked.height - 2)} />}
-      </svg>
-      <p class="readout" aria-live="polite">{part ? part.text : <span class="quiet">An area is a share of the time.</span>}</p>
-    </div>
+    <>
+      <div ref={place} class="chart" tabIndex={0} role="application" onKeyDown={onKeyDown}
+        aria-label={`${label}: ${tiles.length} areas. Arrow keys walk them, Enter opens one; the table below has each.`}>
+        <svg class="treemap" width={width.value} height={HEIGHT} aria-hidden="true" onMouseLeave={() => (chosen.value = null)} onClick={open}>
+          {tiles.map((tile, index) => (
+            <g onMouseMove={() => (chosen.value = index)} class={parts[tile.index]?.address ? "linked" : ""}>
+              <rect class={parts[tile.index]?.isPale ? "area pale" : "area"} x={tile.x + 1} y={tile.y + 1} width={Math.max(0.5, tile.width - 2)} height={Math.max(0.5, tile.height - 2)} />
+              <Label tile={tile} text={parts[tile.index]?.name ?? ""} />
+            </g>
+          ))}
+          {picked && <rect class="ring" x={picked.x + 1} y={picked.y + 1} width={Math.max(0.5, picked.width - 2)} height={Math.max(0.5, picked.height - 2)} />}
+        </svg>
+        <p class="readout" aria-live="polite">{part ? part.text : <span class="quiet">An area is a share of the time.</span>}</p>
+      </div>
+      <p class="tools"><CopyPicture place={place} /></p>
+    </>
   );
 }
 

@@ -1,6 +1,6 @@
 // What is shown of a window of time: it waits for the second answer where the first one's window missed the newest run.
 import type { ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { Answer } from "../api";
 import { isInWindow, lastDays, moveWindow } from "../window";
 import { Waiting } from "./screen";
@@ -15,5 +15,8 @@ export function Windowed({ answer, newest, children }: WindowedProps) {
   const asked: { until?: string | null } = JSON.parse(answer.variables);
   const isShown = isInWindow(newest) && (asked.until ?? null) === lastDays().until;
   useEffect(() => moveWindow(newest), [newest]);
-  return isShown ? <>{children}</> : <Waiting />;
+  // What was shown stays while the window moves on to a run that has just ended.
+  const shown = useRef<ComponentChildren>(null);
+  if (isShown) shown.current = children;
+  return <>{shown.current ?? <Waiting />}</>;
 }
