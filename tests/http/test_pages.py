@@ -34,7 +34,7 @@ SCREENS: dict[str, tuple[dict[str, Any], int, int]] = {
     "model": ({"id": "finance.fct_invoices"}, 10, 1),
     "run": ({"id": "70437490011508"}, 6, 0),
     "search": ({"text": "daily"}, 5, 0),
-    "time": ({"by": "FOLDER", **WINDOW}, 4, 0),
+    "time": ({"by": "FOLDER", **WINDOW}, 3, 0),
     "whatif": ({"id": "70437490011508", "change": {"threads": 4}}, 0, 0),
 }
 
