@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gateway.hierarchy.basis import Basis
+from gateway.hierarchy.basis import Basis, FactSource
 from gateway.hierarchy.history import LeftOutReason
 from gateway.hierarchy.statistics import Summary
 from gateway.hierarchy.status import RunStatus
@@ -130,6 +130,7 @@ class RuntimeChanges:
     since: datetime | None = None
     alarming_runs_per_day: float = 0.0
     missing: tuple[str, ...] = ()
+    source: FactSource = FactSource.ARCHIVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """RunHistory of an account of dbt Cloud beside which an archive stands: the archive as far as it goes, else Discovery.
 
 The archive tells of each run that it holds whole: what has ended does not change. It tells histories and means where it
-holds every run of an environment that dbt can tell of (see archive_reach). Elsewhere dbt tells the newest runs, and the
+holds every run of an environment that dbt can tell of (see archive_reach); so it does what changed for good, what is
+not steady, and what a stretch of time holds. Elsewhere dbt tells the newest runs, and the
 archive those that dbt has forgotten. While the archive cannot be read dbt tells everything, and the answer says so.
 """
 
@@ -16,13 +17,15 @@ from gateway.archive.reader import ArchiveReader
 from gateway.archive.reading.held_runs import whole_runs
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import GatewayError
-from gateway.hierarchy.change_facts import ChangeKey
-from gateway.hierarchy.executions import ExecutionsKey
+from gateway.hierarchy.attempts import NodeAttempts
+from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey
+from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
 from gateway.hierarchy.run_times import RunTimesKey
+from gateway.hierarchy.runtime_series import RuntimeChanges
 from gateway.history.archive_history import ArchiveHistory
 from gateway.history.archive_reach import ArchiveReach
 from gateway.services.admin.run_query import RunQuery
@@ -61,6 +64,7 @@ class OfRun(Protocol):
 
 K = TypeVar("K", bound=OfRun)
 V = TypeVar("V")
+F = TypeVar("F")
 Runs = tuple[ModelRun, ...]
 
 
@@ -182,20 +186,28 @@ class HistoryBesideDbt:
     async def models_gone(self, environment_ids: Sequence[int]) -> None:
         """None: as for counts."""
 
-    async def executions(self, keys: Sequence[ExecutionsKey]) -> None:
-        """None: a stretch of time may hold runs that the archive does not."""
+    async def executions(
+        self, keys: Sequence[ExecutionsKey]
+    ) -> Mapping[ExecutionsKey, Executions | GatewayError] | None:
+        """Of the archive: only those of environments that it holds are asked for."""
+        return _noted(await self._archive.executions(keys))
 
     async def run_times(self, keys: Sequence[RunTimesKey]) -> None:
-        """None: as for executions."""
+        """None: the Admin API lists them, those that an archive knows nothing of too."""
 
-    async def failed_nodes(self, environment_ids: Sequence[int]) -> None:
-        """None: as for executions."""
+    async def failed_nodes(
+        self, environment_ids: Sequence[int]
+    ) -> Mapping[int, tuple[NodeAttempts, ...] | GatewayError]:
+        """As for executions."""
+        return _noted(await self._archive.failed_nodes(environment_ids))
 
-    async def runtime_changes(self, environment_ids: Sequence[int]) -> None:
-        """None: the archive looks at the runs it has artifacts of, and dbt knows more of them."""
+    async def runtime_changes(self, environment_ids: Sequence[int]) -> Mapping[int, RuntimeChanges | GatewayError]:
+        """As for executions."""
+        return _noted(await self._archive.runtime_changes(environment_ids))
 
-    async def change_facts(self, keys: Sequence[ChangeKey]) -> None:
-        """None: as for changes."""
+    async def change_facts(self, keys: Sequence[ChangeKey]) -> Mapping[ChangeKey, ChangeFacts | GatewayError]:
+        """As for executions."""
+        return _noted(await self._archive.change_facts(keys))
 
     async def run_list(self, account_id: int, query: RunQuery, count: int) -> None:
         """None: the Admin API lists runs."""
@@ -254,6 +266,14 @@ def _joined(by_dbt: Runs | GatewayError, stored: Runs | GatewayError, count: int
         return by_dbt
     runs = tuple(sorted((*by_dbt, *others), key=lambda run: run.recency, reverse=True)[:count])
     return by_dbt if runs == by_dbt else runs
+
+
+def _noted(answers: Mapping[F, V | GatewayError]) -> Mapping[F, V | GatewayError]:
+    """The same answers; why the archive cannot be read is noted."""
+    failure = next((one for one in answers.values() if isinstance(one, GatewayError)), None)
+    if failure is not None:
+        _note_unreadable(failure)
+    return answers
 
 
 def _note_unreadable(failure: GatewayError) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -36,6 +36,7 @@ _RUNS_THAT_TELL = 20
 _MOST_LOOKED_BACK = 100
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +63,16 @@ class RunResultLoaders:
         self._departures = departures
 
     @cached_property
-    def _failed_nodes(self) -> Batched[int, tuple[NodeAttempts, ...]]:
-        return Batched(self._figures.failed_nodes, self._departures)
+    def _failed_nodes(self) -> Batched[int, tuple[NodeAttempts, ...] | None]:
+        return Batched(_or_none(self._figures.failed_nodes), self._departures)
 
     @cached_property
-    def _changes(self) -> Batched[int, RuntimeChanges]:
-        return Batched(self._figures.runtime_changes, self._departures)
+    def _changes(self) -> Batched[int, RuntimeChanges | None]:
+        return Batched(_or_none(self._figures.runtime_changes), self._departures)
 
     @cached_property
-    def _change_facts(self) -> Batched[ChangeKey, ChangeFacts]:
-        return Batched(self._figures.change_facts, self._departures)
+    def _change_facts(self) -> Batched[ChangeKey, ChangeFacts | None]:
+        return Batched(_or_none(self._figures.change_facts), self._departures)
 
     @cached_property
     def _seen(self) -> Batched[int, frozenset[str]]:
@@ -194,11 +195,9 @@ class RunResultLoaders:
         graphs = await self._jobs.run_graphs(list(keys.values()), finished)
         return {request: graphs[key] for request, key in keys.items()}
 
-    async def executions(
-        self, keys: Sequence[ExecutionsKey]
-    ) -> Mapping[ExecutionsKey, Executions | GatewayError] | None:
-        """What each environment executed in a window of time; None where there is no archive that tells it."""
-        return await self._figures.executions(keys) if self._figures.count_models else None
+    async def executions(self, keys: Sequence[ExecutionsKey]) -> Mapping[ExecutionsKey, Executions | GatewayError]:
+        """What each environment executed in a window of time; those are missing of which no archive tells it."""
+        return await self._figures.executions(keys)
 
     async def run_times(self, keys: Sequence[RunTimesKey]) -> Mapping[RunTimesKey, TimedRuns | GatewayError] | None:
         """When the runs of each environment were created, started and ended; None where there is no archive."""
@@ -216,16 +215,16 @@ class RunResultLoaders:
         return await self._seen.load(environment_id)
 
     async def failed_nodes(self, environment_id: int) -> tuple[NodeAttempts, ...] | None:
-        """The attempts of the resources of an environment that failed at some time; None without an archive."""
-        return await self._failed_nodes.load(environment_id) if self._figures.count_models else None
+        """The attempts of the resources of an environment that failed at some time; None where no archive holds it."""
+        return await self._failed_nodes.load(environment_id)
 
     async def runtime_changes(self, environment_id: int) -> RuntimeChanges | None:
-        """The lasting changes of runtimes that the archive has seen in an environment; None without one."""
-        return await self._changes.load(environment_id) if self._figures.count_models else None
+        """The lasting changes of runtimes that the archive has seen in an environment; None where none holds it."""
+        return await self._changes.load(environment_id)
 
     async def change_facts(self, key: ChangeKey) -> ChangeFacts | None:
-        """The runs around a lasting change; None without an archive."""
-        return await self._change_facts.load(key) if self._figures.count_models else None
+        """The runs around a lasting change; None where no archive holds its environment."""
+        return await self._change_facts.load(key)
 
     async def _load_seen(self, environment_ids: list[int]) -> Mapping[int, frozenset[str] | GatewayError]:
         if self._figures.count_models:
@@ -257,6 +256,18 @@ class RunResultLoaders:
         finished = frozenset(key for (run, _), key in keys.items() if run.status.is_final)
         nodes = await self._jobs.run_nodes(list(keys.values()), finished)
         return {asked: nodes[key] for asked, key in keys.items()}
+
+
+def _or_none(
+    read: Callable[[list[K]], Awaitable[Mapping[K, T | GatewayError]]],
+) -> Callable[[list[K]], Awaitable[Mapping[K, T | GatewayError | None]]]:
+    """The same reading, None for what it does not tell."""
+
+    async def read_all(keys: list[K]) -> Mapping[K, T | GatewayError | None]:
+        found = await read(keys)
+        return {key: found.get(key) for key in keys}
+
+    return read_all
 
 
 async def _of_runs(

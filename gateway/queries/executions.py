@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
 from gateway.hierarchy.account_analysis import TimeWindow
-from gateway.hierarchy.basis import Basis
+from gateway.hierarchy.basis import Basis, FactSource
 from gateway.hierarchy.executions import ExecutedNode, ExecutionDetail, Executions, ExecutionsKey
 from gateway.hierarchy.job import Run
 from gateway.hierarchy.list_filters import RunFilter
@@ -42,12 +42,13 @@ def usual_window(since: datetime | None, until: datetime | None, days: int = _US
 class WindowRows:
     """What each project executed in a window, under its environment, and what came before as far as it was asked for.
 
-    `missing` as in Basis.
+    `missing` and `source` as in Basis.
     """
 
     window: TimeWindow
     of_environments: Mapping[int, Executions]
     missing: tuple[str, ...]
+    source: FactSource
 
     @property
     def begin(self) -> float:
@@ -68,12 +69,12 @@ class WindowRows:
         """Whether something started in the window."""
         return self.begin <= row.start < self.end
 
-    def basis(self, context: FieldContext, missing: Iterable[str] = ()) -> Basis:
+    def basis(self, missing: Iterable[str] = ()) -> Basis:
         """What figures of the window are based on."""
         inside = [row for one in self.of_environments.values() for row in one.rows if self.within(row)]
         since = min((row.start for row in inside), default=None)
         return Basis(
-            context.loaders.history_source,
+            self.source,
             len({row.run_id for row in inside}),
             None if since is None else datetime.fromtimestamp(since, UTC),
             (*self.missing, *missing),
@@ -87,24 +88,43 @@ async def read_window(
     detail: ExecutionDetail,
     *,
     before: timedelta = timedelta(0),
+    by_dbt: ExecutionDetail | None = None,
 ) -> WindowRows:
-    """What these projects executed in a window, and in the time `before` it.
+    """What these projects executed in a window, and in the time `before` it. `by_dbt`: the detail that is enough of
+    those that no archive holds.
 
     A project that cannot be read is reported and the others are answered; raises what went wrong where none can.
     """
+    if not projects:
+        return WindowRows(window, {}, (), context.loaders.history_source)
     since = (window.since - before).timestamp()
     until = None if window.until is None else (window.until + _LONGEST_COMMAND).timestamp()
-    keys = [ExecutionsKey(project.environment_id, since, until, detail) for project in projects]
-    read = await context.loaders.results.executions(keys)
-    if read is None:
-        return await _read_runs(context, projects, window, detail)
-    kept = context.sort_out(projects, [read[key] for key in keys])
-    places = [key.environment_id for key in keys if not isinstance(read[key], GatewayError)]
+    keys = {project: ExecutionsKey(project.environment_id, since, until, detail) for project in projects}
+    read = await context.loaders.results.executions(list(keys.values()))
+    answers = {project: read[key] for project, key in keys.items() if key in read}
+    others = [project for project in projects if project not in answers]
+    if others:
+        rest = await _read_runs(context, others, window, detail if by_dbt is None else by_dbt)
+        return _joined(_of_archive(context, window, answers, since), rest) if answers else rest
+    return _of_archive(context, window, answers, since)
+
+
+def _of_archive(
+    context: FieldContext, window: TimeWindow, answers: Mapping[Project, Executions | GatewayError], since: float
+) -> WindowRows:
+    kept = context.sort_out(list(answers), list(answers.values()))
+    places = [project.environment_id for project, one in answers.items() if not isinstance(one, GatewayError)]
     cut = max((one.complete_since for one in kept if one.complete_since is not None), default=None)
     missing = (
         [] if cut is None or cut <= since else [f"commands that ended before {shown_time(cut)}: there are too many"]
     )
-    return WindowRows(window, dict(zip(places, kept, strict=True)), tuple(missing))
+    return WindowRows(window, dict(zip(places, kept, strict=True)), tuple(missing), FactSource.ARCHIVE)
+
+
+def _joined(first: WindowRows, second: WindowRows) -> WindowRows:
+    """Both, where an archive holds some of the projects: then not all is told as an archive tells it."""
+    places = {**first.of_environments, **second.of_environments}
+    return WindowRows(first.window, places, (*first.missing, *second.missing), FactSource.DISCOVERY)
 
 
 async def _read_runs(
@@ -127,7 +147,7 @@ async def _read_runs(
     for one in places:
         of_place = [(run, of_run) for run, of_run in zip(looked_at, results, strict=True) if run.environment_id == one]
         places[one] = _executions(of_place, graphs)
-    return WindowRows(window, places, tuple(missing))
+    return WindowRows(window, places, tuple(missing), FactSource.DISCOVERY)
 
 
 def _executions(runs: Sequence[tuple[Run, Sequence[NodeResult]]], graphs: Mapping[int, RunGraph]) -> Executions:

@@ -12,7 +12,7 @@ from gateway.analysis.series import TimedRuntime, runs_per_day
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.concurrency.gathering import gather
 from gateway.errors import BadUserInput
-from gateway.hierarchy.basis import Basis
+from gateway.hierarchy.basis import Basis, FactSource, only_source
 from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.ordering import Direction, Order
@@ -200,6 +200,7 @@ def _summed_up(environment_id: int, series: Sequence[RuntimeSeries], missing: Se
         since=min((one[0].ended_at for one in looked_at), default=None),
         alarming_runs_per_day=sum(map(runs_per_day, slow)),
         missing=tuple(missing),
+        source=FactSource.DISCOVERY,
     )
 
 
@@ -218,6 +219,5 @@ def _level(samples: Sequence[TimedRuntime]) -> float:
 def _basis(context: FieldContext, read: Sequence[RuntimeChanges]) -> Basis:
     began = [one.since for one in read if one.since is not None]
     missing = dict.fromkeys(text for one in read for text in one.missing)
-    return Basis(
-        context.loaders.history_source, sum(one.runs for one in read), min(began, default=None), tuple(missing)
-    )
+    source = only_source(one.source for one in read) if read else context.loaders.history_source
+    return Basis(source, sum(one.runs for one in read), min(began, default=None), tuple(missing))

@@ -35,9 +35,11 @@ async def wasted_builds_of(
 
     Told of the `first` models with most weighted seconds; the figures a day are of all.
     """
-    told = context.loaders.history_source is FactSource.ARCHIVE
-    detail = ExecutionDetail.GRAPH if told else ExecutionDetail.TIMES  # without checksums who depends on whom is no use
-    rows = await read_window(context, projects, window, detail, before=LOOKED_BACK)
+    # Without checksums who depends on whom is no use.
+    rows = await read_window(
+        context, projects, window, ExecutionDetail.GRAPH, before=LOOKED_BACK, by_dbt=ExecutionDetail.TIMES
+    )
+    told = rows.source is FactSource.ARCHIVE
     wasted, reuse = await aside(rows.size, lambda: (_wasted(rows), _reuse(rows)))
     models = [
         WastedBuild(place, unique_id, certainty, len(seconds), sum(seconds))
@@ -51,7 +53,7 @@ async def wasted_builds_of(
         weighted_seconds_per_day=seconds if told else None,
         cost_per_day=rate.estimate(seconds) if rate and told else None,
         reuse=reuse,
-        basis=rows.basis(context),
+        basis=rows.basis(),
     )
 
 

@@ -26,6 +26,7 @@ from gateway.telemetry.usage import current_usage
 
 W = TypeVar("W", ExecutionsKey, RunTimesKey, ChangeKey)
 V = TypeVar("V")
+F = TypeVar("F")
 
 ReadWindows = Callable[[Sequence[W]], Awaitable[Mapping[W, V | GatewayError] | None]]
 
@@ -142,7 +143,7 @@ class RunFigures:
         return {one: names if isinstance(names, GatewayError) else frozenset(names) for one, names in found.items()}
 
     async def executions(self, keys: Sequence[ExecutionsKey]) -> dict[ExecutionsKey, Executions | GatewayError]:
-        """See RunHistory; nothing where the history has none."""
+        """See RunHistory; of environments that an archive does not hold nothing is told, here and below."""
         return await self._of_windows(self._executions, keys, self._history.executions)
 
     async def run_times(self, keys: Sequence[RunTimesKey]) -> dict[RunTimesKey, TimedRuns | GatewayError]:
@@ -156,7 +157,9 @@ class RunFigures:
     async def _of_windows(
         self, cache: FactsCache[W, Stamped[V]], keys: Sequence[W], read: ReadWindows[W, V]
     ) -> dict[W, V | GatewayError]:
-        current_usage().history_sources.add("ARCHIVE" if self.count_models else "DISCOVERY")
+        held = await self._held([key.environment_id for key in keys])
+        keys = [key for key in keys if key.environment_id in held]
+        current_usage().history_sources.add("ARCHIVE" if held else "DISCOVERY")
         readable, failed = await self._environments.sorted_out(list({key.environment_id for key in keys}))
 
         async def fetch(missing: list[W]) -> Mapping[W, Stamped[V] | GatewayError]:
@@ -174,20 +177,37 @@ class RunFigures:
             key: failed[key.environment_id] for key in keys if key.environment_id in failed
         }
         answers |= {key: fact if isinstance(fact, GatewayError) else fact.value for key, fact in facts.items()}
-        return answers
+        return self._without_failures(answers)
+
+    async def _held(self, environment_ids: Sequence[int]) -> frozenset[int]:
+        """The environments that an archive tells of as a whole."""
+        if self.count_models:
+            return frozenset(environment_ids)
+        return await self._history.held(set(environment_ids)) if self.may_tell_means else frozenset()
+
+    async def _of_held(self, environment_ids: Sequence[int], facts: Revisioned[V]) -> dict[int, V | GatewayError]:
+        held = await self._held(environment_ids)
+        if not held:
+            return {}
+        current_usage().history_sources.add("ARCHIVE")
+        return self._without_failures(await facts.get([one for one in environment_ids if one in held]))
+
+    def _without_failures(self, answers: dict[F, V | GatewayError]) -> dict[F, V | GatewayError]:
+        """What an archive beside dbt cannot tell is not told: dbt is asked for it, and the history has noted why."""
+        if self.count_models:
+            return answers
+        return {key: answer for key, answer in answers.items() if not isinstance(answer, GatewayError)}
 
     async def failed_nodes(self, environment_ids: Sequence[int]) -> dict[int, tuple[NodeAttempts, ...] | GatewayError]:
-        """See RunHistory."""
-        current_usage().history_sources.add("ARCHIVE")
-        return await self._failed.get(environment_ids)
+        """See RunHistory; of environments that an archive does not hold nothing is told, here and below."""
+        return await self._of_held(environment_ids, self._failed)
 
     async def _read_failed(self, environment_ids: list[int]) -> Mapping[int, tuple[NodeAttempts, ...] | GatewayError]:
         return await self._history.failed_nodes(environment_ids) or {}
 
     async def runtime_changes(self, environment_ids: Sequence[int]) -> dict[int, RuntimeChanges | GatewayError]:
         """See RunHistory."""
-        current_usage().history_sources.add("ARCHIVE")
-        return await self._changes.get(environment_ids)
+        return await self._of_held(environment_ids, self._changes)
 
     async def _read_changes(self, environment_ids: list[int]) -> Mapping[int, RuntimeChanges | GatewayError]:
         return await self._history.runtime_changes(environment_ids) or {}

@@ -121,6 +121,39 @@ async def test_means_are_added_up_in_the_archive_while_models_are_read_of_dbt(
     assert reply.gateway["historySources"] == ["ARCHIVE"]
 
 
+LISTS = """{ account {
+  regressions(since: "2026-01-01T00:00:00Z", certainty: SUSPECTED) { totalCount basis { source runCount } nodes { id } }
+  flaky(since: "2026-01-01T00:00:00Z") { uniqueId rate }
+  incidents(since: "2026-01-01T00:00:00Z") { totalCount nodes { id repairedAt } }
+  wastedBuilds(since: "2026-03-01T00:00:00Z", until: "2026-04-01T00:00:00Z") {
+    buildsPerDay basis { source } models { uniqueId buildCount } }
+  weightedSeconds(by: JOB, since: "2026-03-01T00:00:00Z", until: "2026-04-01T00:00:00Z") { key weightedSeconds } } }"""
+
+
+@pytest.mark.slow
+async def test_lists_of_an_account_are_read_in_an_archive_that_holds_it(beside: Beside, whole: str) -> None:
+    """As the archive alone tells them, and no list of results is asked of dbt."""
+    async with serving(beside(whole)) as gateway:
+        reply = await gateway.ask(LISTS)
+    assert reply.errors == []
+    assert gateway.upstream.operations.keys().isdisjoint({*OF_HISTORY, "RunModels", "RunNodes", "RunGraphs"})
+    assert reply.data["account"]["regressions"]["basis"]["source"] == "ARCHIVE"
+    assert reply.data["account"]["wastedBuilds"]["basis"]["source"] == "ARCHIVE"
+    async with serving(Settings(store_url=whole, history_source="archive")) as alone:
+        assert (await alone.ask(LISTS)).data == reply.data
+
+
+@pytest.mark.slow
+async def test_lists_of_an_account_are_read_of_dbt_where_an_archive_lacks_a_run(beside: Beside, behind: str) -> None:
+    query = """{ account { wastedBuilds(since: "2026-03-10T00:00:00Z", until: "2026-03-11T00:00:00Z") {
+      buildsPerDay basis { source runCount } } } }"""
+    async with serving(beside(behind)) as gateway:
+        reply = await gateway.ask(query)
+    assert reply.errors == []
+    told = reply.data["account"]["wastedBuilds"]
+    assert (told["buildsPerDay"], told["basis"]["source"]) == (None, "DISCOVERY")
+
+
 @pytest.mark.slow
 async def test_how_far_history_reaches(beside: Beside, whole: str, oracle: Oracle) -> None:
     """Since the first run of the environment whose history begins last."""

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from gateway.archive.archive import Archive
 from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.client import Client
 from gateway.discovery_api.connection import ConnectionOptions
+from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
+from tests.archive.postgres import Server
 from tests.conftest import stored
 from tests.history.changing_runs import STEP, DailyRun
 from tests.history.planted_causes import FEW_STEP, MIXED, PLANTED, STEPS, TOGETHER, run_id, write_planted
 from tests.history.statements import noted_statements
 from tests.serving import Gateway, serving
 
+pytestmark = pytest.mark.slow
+
 CHANGES = """query($id: ID!, $job: ID!) { model(id: $id) { changePoints(jobId: $job) {
   cause evidence firstRun { id } } } }"""
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("planted")
-    write_planted(folder / "account")
-    return stored(folder / "account", folder)
+def planted_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("planted") / "account"
+    write_planted(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def planted(planted_folder: Path) -> str:
+    return stored(planted_folder, planted_folder.parent)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +93,20 @@ async def test_a_commit_alone_is_no_cause_and_dbts_api_says_what_it_lacks(
     assert change["cause"] == "UNKNOWN"
     assert change["evidence"][0] == f"The commit differs: {runs[STEP - 1].sha} before, {runs[STEP].sha} since."
     assert ["an archive" in text for text in change["evidence"][1:]] == [True] * (gateway[1] == "DISCOVERY")
+
+
+@pytest.mark.external
+async def test_postgresql_tells_the_same(postgres: Server, planted_folder: Path) -> None:
+    database = postgres.new_database()
+    archive = Archive.open(database)
+    ingest_folder(archive, planted_folder)
+    archive.close()
+    query = """{ account { regressions(since: "2026-01-01T00:00:00Z", certainty: SUSPECTED, first: 20) {
+      nodes { cause model { id } } } } }"""
+    async with serving(Settings(store_url=database, history_source="archive")) as gateway:
+        nodes = (await gateway.data(query))["account"]["regressions"]["nodes"]
+    found = {one["model"]["id"].removeprefix("shop."): one["cause"] for one in nodes}
+    assert {name: found[name] for name in PLANTED} == {name: one.cause for name, one in PLANTED.items()}
 
 
 async def test_threads_are_told_by_dbts_api_too(planted: str) -> None:

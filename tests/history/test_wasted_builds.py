@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway.archive.archive import Archive
 from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.client import Client
 from gateway.discovery_api.connection import ConnectionOptions
 from gateway.discovery_api.exceptions import InvalidArgumentError
+from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
+from tests.archive.postgres import Server
 from tests.conftest import stored
 from tests.figures.small_archive import DAY
 from tests.history.statements import noted_statements
@@ -48,6 +53,25 @@ async def gateway(store: str, request: pytest.FixtureRequest) -> AsyncIterator[t
         yield opened, request.param.upper()
 
 
+def _told(found: Any) -> dict[tuple[str, str], tuple[int, float]]:
+    return {
+        (one["uniqueId"].rpartition(".")[2], one["certainty"]): (one["buildCount"], round(one["weightedSeconds"], 3))
+        for one in found["models"]
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.external
+async def test_postgresql_tells_the_same(postgres: Server, tmp_path: Path) -> None:
+    write_wasting_runs(tmp_path / "account")
+    database = postgres.new_database()
+    archive = Archive.open(database)
+    ingest_folder(archive, tmp_path / "account")
+    archive.close()
+    async with serving(Settings(store_url=database, history_source="archive")) as gateway:
+        assert _told((await gateway.data(WASTED, **WINDOW))["account"]["wastedBuilds"]) == EXPECTED
+
+
 @pytest.mark.slow
 async def test_builds_that_changed_nothing_are_told_by_model_and_certainty(gateway: tuple[Gateway, str]) -> None:
     found = (await gateway[0].data(WASTED, **WINDOW))["account"]["wastedBuilds"]
@@ -58,11 +82,7 @@ async def test_builds_that_changed_nothing_are_told_by_model_and_certainty(gatew
         assert found["models"] == []
         assert found["buildsPerDay"] is found["weightedSecondsPerDay"] is found["costPerDay"] is None
         return
-    told = {
-        (one["uniqueId"].rpartition(".")[2], one["certainty"]): (one["buildCount"], round(one["weightedSeconds"], 3))
-        for one in found["models"]
-    }
-    assert told == EXPECTED
+    assert _told(found) == EXPECTED
     assert [one["weightedSeconds"] for one in found["models"]] == sorted(
         (one["weightedSeconds"] for one in found["models"]), reverse=True
     )

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.archive.archive import Archive
 from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
@@ -27,6 +29,7 @@ def write(folder: Path, number: int, **endings: str) -> None:
     write_run(folder, number, DAILY, [Command(BEGIN + timedelta(days=number), results)])
 
 
+@pytest.mark.slow
 async def test_incidents_are_sent_as_they_open_and_as_they_close(tmp_path: Path) -> None:
     folder = tmp_path / "account"
     write_account(folder, {DAILY: "scheduled"})
