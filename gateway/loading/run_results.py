@@ -264,8 +264,8 @@ def _or_none(
     """The same reading, None for what it does not tell."""
 
     async def read_all(keys: list[K]) -> Mapping[K, T | GatewayError | None]:
-        found = await read(keys)
-        return {key: found.get(key) for key in keys}
+        answers = await read(keys)
+        return {key: answers.get(key) for key in keys}
 
     return read_all
 
