@@ -39,7 +39,7 @@ _NOTHING_MORE = Projection()
 
 
 class DataSource(TypedDict, total=False):
-    """Where the data are; what is left out comes from the environment or the file that GATEWAY_CONFIG names.
+    """Where the data comes from; omitted arguments come from the environment or the file that GATEWAY_CONFIG names.
 
     dbt Cloud: `token`, `discovery_url`, `admin_url` and `account_id`. With a token that reads metadata only: without
     `admin_url`, but with `projects`, each {"name": …, "production_environment_id": …, "staging_environment_id": …}.

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ConnectionOptions:
-    """Where the data are, for how many seconds facts are believed, and by which clock they grow old; how many seconds
+    """Where the data comes from, for how many seconds it is fresh, and by which clock; how many seconds
     one reading may take (see CachePolicy)."""
 
     settings: Settings
