@@ -1,4 +1,4 @@
-"""Where the data comes from: opens dbt Cloud's two APIs, or the local platform over an archive, a folder or the demo."""
+"""Where the data comes from: opens dbt Cloud's two APIs, or the local platform over an archive, a folder, the demo."""
 
 from __future__ import annotations
 
