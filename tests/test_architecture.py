@@ -40,7 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "local_platform": {"archive", "concurrency", "hierarchy"},
     "wiring": {
         *{"settings", "http", "mcp", "identity", "services", "caching", "hierarchy"},
-        *{"local_platform", "ingest", "archive", "history", "mirror", "execution", "schema"},
+        *{"local_platform", "ingest", "archive", "history", "mirror", "execution", "schema", "concurrency"},
     },
     "doctor": {"hierarchy", "services"},
     "discovery_api": {"hierarchy", "analysis", "services", "queries", "loading", "settings", "concurrency", "wiring"},

@@ -31,7 +31,6 @@ class MirrorPlace:
 
     since: int | None = None
     until: int | None = None
-    complete: bool = False
     listed: int | None = None
 
 
@@ -51,7 +50,7 @@ def take_lease(connection: Connection, account_id: int, holder: str, seen: Beat 
     """Whether `holder` mirrors from now on: nobody did, or who did has given no sign of life since last `seen`."""
     row = connection.execute(select(mirrors).where(mirrors.c.account_id == account_id)).first()
     if row is None:
-        values = {"account_id": account_id, "holder": holder, "beat": 1, "complete": 0}
+        values = {"account_id": account_id, "holder": holder, "beat": 1}
         connection.execute(insert(mirrors).values(values))
         return True
     if row.holder not in (None, holder) and Beat(row.holder, row.beat) != seen:
@@ -84,7 +83,7 @@ def end_lease(connection: Connection, account_id: int, holder: str) -> None:
 def place_of_mirror(connection: Connection, account_id: int) -> MirrorPlace:
     """How far the mirror of an account has come."""
     row = connection.execute(select(mirrors).where(mirrors.c.account_id == account_id)).first()
-    return MirrorPlace(row.since, row.until, bool(row.complete), row.listed) if row else MirrorPlace()
+    return MirrorPlace(row.since, row.until, row.listed) if row else MirrorPlace()
 
 
 def note_run(connection: Connection, run: MirroredRun) -> None:
@@ -128,7 +127,10 @@ def count_outcomes(connection: Connection, account_id: int) -> dict[str, int]:
 
 
 def note_ended(connection: Connection, account_id: int, run_id: int) -> None:
-    """Has the mirror look for a run that has ended. Again changes nothing."""
+    """Has the mirror look for a run that has ended, where one runs. Again changes nothing."""
+    lease = lease_of(connection, account_id)
+    if lease is None or lease.holder is None:
+        return
     if connection.scalar(select(ended_runs.c.run_id).where(ended_runs.c.run_id == run_id)) is None:
         connection.execute(insert(ended_runs).values(run_id=run_id, account_id=account_id))
 

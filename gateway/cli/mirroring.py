@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
+import os
+import signal
+import sys
+import threading
 
 from gateway.archive.mirrored_runs import LeaseLost
 from gateway.archive.tables.mirror_tables import MirrorOutcome
 from gateway.cli.terminal import complain, counted, say
-from gateway.errors import GatewayError, UpstreamError
+from gateway.errors import ConfigurationError, GatewayError, UpstreamError
 from gateway.mirror.mirror import Mirror, MirrorProgress
 from gateway.mirror.run_mirroring import MirrorReport
 from gateway.settings import Settings, load_settings
@@ -18,7 +21,6 @@ from gateway.wiring.mirroring import open_mirror
 _TOLD = {
     MirrorOutcome.WHOLE: "stored",
     MirrorOutcome.PARTIAL: "stored in part",
-    MirrorOutcome.DISCOVERY: "kept as Discovery tells them",
     MirrorOutcome.EMPTY: "left nothing",
     MirrorOutcome.UNREAD: "not read yet",
 }
@@ -27,13 +29,23 @@ _TOLD = {
 def mirror(options: argparse.Namespace) -> int:
     """`gateway mirror`. Raises GatewayError where dbt cannot be asked at all."""
     settings = load_settings({} if options.days is None else {"mirror_days": options.days})
-    logging.getLogger("gateway.mirror").setLevel(logging.INFO)
-    asyncio.run(_mirror(settings, options))
+    kept = settings.archive_url.get_secret_value() if settings.archive_url else None
+    store = options.store or kept
+    if store is None:
+        raise ConfigurationError("Name the archive to mirror into: --store URL, or GATEWAY_ARCHIVE_URL.")
+    if options.until_stdin_closes:
+        threading.Thread(target=_end_with_starter, name="lifeline", daemon=True).start()
+    asyncio.run(_mirror(settings, store, options))
     return 0
 
 
-async def _mirror(settings: Settings, options: argparse.Namespace) -> None:
-    async with open_mirror(settings, options.store, keep_raw=options.keep_raw, tell=_tell_progress) as opened:
+def _end_with_starter() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _mirror(settings: Settings, store: str, options: argparse.Namespace) -> None:
+    async with open_mirror(settings, store, keep_raw=options.keep_raw, tell=_tell_progress) as opened:
         if options.watch is None:
             async with opened.lease.held(_tell_waiting):
                 _tell(settings, await opened.sweep())

@@ -50,6 +50,11 @@ def _add_serve(commands: Commands) -> None:
     )
     _add_address(serve, 8000)
     _add_source(serve)
+    serve.add_argument(
+        "--mirror",
+        action="store_true",
+        help="bring dbt Cloud's finished runs into the archive of GATEWAY_ARCHIVE_URL, in a process beside",
+    )
     serve.add_argument("--workers", type=_count, default=1, metavar="N", help="processes that serve (default: 1)")
 
 
@@ -166,10 +171,11 @@ def _add_mirror(commands: Commands) -> None:
         "artifacts of its commands: the newest first, back as far as dbt keeps them. What was brought before is not "
         "read again, and whatever ends this goes on the next time. serve --mirror does the same beside the gateway.",
     )
-    mirror.add_argument("--store", required=True, metavar="URL", help=_STORE_HELP)
+    mirror.add_argument("--store", metavar="URL", help=f"{_STORE_HELP} (default: GATEWAY_ARCHIVE_URL)")
     mirror.add_argument(
         "--watch", type=_seconds, metavar="SECONDS", help="go on, and look for runs that ended this often"
     )
+    mirror.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
     mirror.add_argument("--days", type=_kept, metavar="N", help="go back N days (default: GATEWAY_MIRROR_DAYS, 365)")
     mirror.add_argument(
         "--no-raw", dest="keep_raw", action="store_false", help="do not keep the files themselves, as ingest --no-raw"

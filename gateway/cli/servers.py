@@ -17,6 +17,7 @@ import gateway
 from gateway.app import create_app, trouble_with_dbt
 from gateway.archive.archive import Archive
 from gateway.cli.data_source import following, opened, prepared
+from gateway.cli.mirror_process import mirror_process
 from gateway.cli.shared_metrics import metrics_shared
 from gateway.cli.terminal import complain, say, shown_host
 from gateway.errors import ConfigurationError
@@ -53,7 +54,13 @@ def serve_gateway(options: argparse.Namespace) -> int:
         if on_this_machine and not served.allowed_hosts:
             served = served.model_copy(update={"allowed_hosts": LOOPBACK_NAMES})
         new_runs = following(settings.artifacts, source, keep_raw=False)
-        with metrics_shared(options.workers) as metrics_directory, platform_beside(served) as platform, new_runs:
+        mirroring = mirror_process(served, wanted=options.mirror)
+        with (
+            metrics_shared(options.workers) as metrics_directory,
+            platform_beside(served) as platform,
+            new_runs,
+            mirroring as served,
+        ):
             policy = replace(_serving_policy(served, options.workers), metrics=metrics_directory)
             application = partial(create_app, served.for_one_of(options.workers), platform=platform)
             return serve(application, listening, policy)

@@ -6,6 +6,7 @@ Whoever waits looks at that count by their own clock alone: no two clocks are co
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -14,8 +15,11 @@ from contextlib import asynccontextmanager
 from sqlalchemy import Connection
 
 from gateway.archive.archive import Archive
-from gateway.archive.mirrored_runs import Beat, beat, end_lease, lease_of, take_lease
+from gateway.archive.mirrored_runs import Beat, LeaseLost, beat, end_lease, lease_of, take_lease
 from gateway.concurrency.background_tasks import BackgroundTasks
+from gateway.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
 
 
 class Lease:
@@ -61,7 +65,13 @@ class Lease:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._seconds / 4)
-            await asyncio.to_thread(self._beat_once)
+            try:
+                await asyncio.to_thread(self._beat_once)
+            except ConfigurationError as busy:
+                # Whoever writes for long is this process more often than not, and what it writes is a sign of life.
+                log.info("no sign of life now: %s", busy.message)
+            except LeaseLost:
+                return  # whoever mirrors here learns it with the next run that they store
 
     def _beat_once(self) -> None:
         with self._archive.writing() as connection:

@@ -14,7 +14,14 @@ from sqlalchemy import Connection
 
 from gateway.archive.archive import Archive
 from gateway.archive.changes_upkeep import look_at_new_runs
-from gateway.archive.mirrored_runs import MirroredRun, noted_runs, place_of_mirror, unread_runs
+from gateway.archive.mirrored_runs import (
+    MirroredRun,
+    forget_ended,
+    noted_runs,
+    place_of_mirror,
+    told_as_ended,
+    unread_runs,
+)
 from gateway.archive.reading.held_runs import whole_runs
 from gateway.archive.times import from_micros, moved, parse_micros
 from gateway.archive.writing.account_rows import store_account
@@ -90,8 +97,9 @@ class Mirror:
         Raises UpstreamError when dbt cannot be asked at all, LeaseLost where another process took over.
         """
         report = self._each.report = MirrorReport()
+        told = await self._told_as_ended()
         await self._store_account()
-        await self._try_again()
+        await self._try_again(told)
         floor = round((self._now() - self._policy.days * _DAY_SECONDS) * 1_000_000)
         await self._follow_newest(floor)
         await self._go_back(floor)
@@ -102,6 +110,11 @@ class Mirror:
         """Returns after so many seconds, or as soon as a run is told to have ended."""
         for _ in range(max(1, round(seconds))):
             await self._sleep(min(1.0, seconds))
+            if await self._told_as_ended():
+                return
+
+    async def _told_as_ended(self) -> Sequence[int]:
+        return await self._read(lambda connection: told_as_ended(connection, self._runs.account_id))
 
     async def _store_account(self) -> None:
         lists = await self._patiently(self._runs.account)
@@ -109,10 +122,12 @@ class Mirror:
         self._each.projects.update((project.id, project.name) for project in lists.projects)
         await self._write(lambda connection: store_account(connection, account_record(lists)))
 
-    async def _try_again(self) -> None:
-        """Runs that were running, and those that dbt did not tell when they were asked for."""
+    async def _try_again(self, told: Sequence[int]) -> None:
+        """Runs that were running, and those that dbt did not tell when they were asked for; those at once that were
+        `told` to have ended."""
         noted = await self._read(lambda connection: unread_runs(connection, self._runs.account_id, _MOST_TRIES))
-        await self._deal_with([(run.run_id, None, run) for run in noted if self._is_due(run)])
+        await self._deal_with([(run.run_id, None, run) for run in noted if run.run_id in told or self._is_due(run)])
+        await self._write(lambda connection: forget_ended(connection, told))
 
     def _is_due(self, run: MirroredRun) -> bool:
         pause = min(_LONGEST_RETRY_SECONDS, self._policy.retry_seconds * 2.0 ** min(run.tries - 1, 20))

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.archive.artifacts.artifact_files import CATALOG, MANIFEST, RUN_RESULTS, SOURCES
-from gateway.archive.artifacts.invocation import ArtifactFile, Invocation, artifact_of, group_invocations
+from gateway.archive.artifacts.invocation import (
+    ArtifactFile,
+    Invocation,
+    artifact_of,
+    group_invocations,
+    prepare_records,
+)
 from gateway.archive.artifacts.records import RunRecord
 from gateway.archive.artifacts.run_bundle import StepInvocation
 from gateway.archive.times import parse_micros
@@ -47,8 +53,10 @@ class RunReader:
     """Reads runs of one account. `projects`: the names of its projects by id."""
 
     def __init__(self, runs: FinishedRuns, projects: Callable[[int | None], str | None]) -> None:
+        prepare_records()
         self._runs = runs
         self._project = projects
+        self._parsing = asyncio.Lock()
 
     async def row(self, run_id: int, listed: RecordedRun | None) -> RecordedRun:
         """The run with its steps: a request. Raises OtherRun where dbt tells other ids than its list, or none where an
@@ -72,7 +80,7 @@ class RunReader:
         reading = ReadRun(record)
         if run.artifacts_saved is False:
             return reading
-        files = _FilesOfRun(self._runs, run.id, reading)
+        files = _FilesOfRun(self._runs, run.id, reading, self._parsing)
         try:
             found: list[StepInvocation] = []
             for step in await self._steps(run, files):
@@ -121,11 +129,12 @@ class RunReader:
 class _FilesOfRun:
     """Asks for files of one run, each once, and notes those that cannot be used."""
 
-    def __init__(self, runs: FinishedRuns, run_id: int, reading: ReadRun) -> None:
+    def __init__(self, runs: FinishedRuns, run_id: int, reading: ReadRun, parsing: asyncio.Lock) -> None:
         self._runs = runs
         self._run_id = run_id
         self._read: dict[tuple[int | None, str], ArtifactFile | None] = {}
         self._used: set[bytes] = set()
+        self._parsing = parsing
         self.reading = reading
 
     async def new(self, step: int, name: str) -> ArtifactFile | None:
@@ -146,7 +155,11 @@ class _FilesOfRun:
         place = Path(f"dbt Cloud run {self._run_id}", f"step {step}" if step else "last step", name)
         try:
             data = await self._runs.artifact(self._run_id, name, step)
-            return None if data is None else await asyncio.to_thread(artifact_of, place, data)
+            if data is None:
+                return None
+            # One after the other: a manifest of 100 MB takes several times as much memory while it is read.
+            async with self._parsing:
+                return await asyncio.to_thread(artifact_of, place, data)
         except NotFound:
             return None
         except (UnreadableArtifact, UpstreamInvalidResponse) as problem:

@@ -17,6 +17,7 @@ from gateway.caching.shared_facts import SharedFacts
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import StalePolicy, max_age_of
 from gateway.hierarchy.cost import CostRate
+from gateway.hierarchy.run_event import RunEvent
 from gateway.services.admin.admin_api import AdminApi
 from gateway.services.admin.admin_facts import AdminFacts
 from gateway.services.admin.admin_service import AdminService
@@ -66,7 +67,8 @@ class Upstream:
     what is shared and kept lies under it. `link` is the way to the Redis that replicas share. `calls_per_operation` is
     how many requests one operation may cause, to which the transport keeps; None: any number. `make_history` makes what
     tells of finished runs in Discovery's place, `kept` is where those that were read outlive the process. `notes` are
-    what all answers lack. `cost_rate` is what its time costs, for estimates.
+    what all answers lack. `cost_rate` is what its time costs, for estimates. `take_event` is called with
+    events of runs, so that what they did is brought into an archive.
     """
 
     transport: HttpTransport
@@ -82,6 +84,7 @@ class Upstream:
     kept: HistoryStore | None = None
     notes: tuple[UpstreamNote, ...] = ()
     cost_rate: CostRate | None = None
+    take_event: Callable[[RunEvent], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,8 @@ async def open_services(
     async with open_query(upstream, clock) as query:
         services = build_services(query, upstream, policy, clock, shared=shared, counts=counts)
         services.invalidation.listen()
+        if upstream.take_event is not None:
+            services.invalidation.subscribe(upstream.take_event)
         try:
             yield services
         finally:

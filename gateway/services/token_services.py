@@ -38,7 +38,9 @@ class TokenTransport:
 
 def upstream_of(upstream: Upstream, token: SecretStr) -> Upstream:
     """The same upstream with this token. Without the archive, which holds what this caller may not see."""
-    return replace(upstream, transport=TokenTransport(upstream.transport, token), make_history=None, kept=None)
+    return replace(
+        upstream, transport=TokenTransport(upstream.transport, token), make_history=None, kept=None, take_event=None
+    )
 
 
 def hash_of_token(token: SecretStr) -> str:

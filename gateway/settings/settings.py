@@ -317,6 +317,14 @@ class Settings(QuerySettings, MirrorSettings, PriceSettings, PathSettings):
         discovery, admin = (0 if rate is None else max(1, rate // workers) for rate in self.rates)
         return self.model_copy(update={"discovery_requests_per_minute": discovery, "admin_requests_per_minute": admin})
 
+    def beside_mirror(self) -> Settings:
+        """The same where a mirror takes its part of the requests to dbt, and no Redis counts them together."""
+        if self.cache_url is not None:
+            return self
+        left = 1 - self.mirror_share
+        discovery, admin = (0 if rate is None else max(1, round(rate * left)) for rate in self.rates)
+        return self.model_copy(update={"discovery_requests_per_minute": discovery, "admin_requests_per_minute": admin})
+
 
 def environment_variables() -> Mapping[str, str]:
     """What schedulers tell of the run they started, beside our own settings."""

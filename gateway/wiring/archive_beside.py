@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from gateway.archive.api_facts import ApiFacts
 from gateway.archive.archive import Archive, UnusableArchive
+from gateway.archive.mirrored_runs import note_ended
 from gateway.archive.reader import ArchiveReader
 from gateway.caching.history_store import HistoryStore
+from gateway.concurrency.background_tasks import BackgroundTasks
 from gateway.errors import ConfigurationError
+from gateway.hierarchy.run_event import RunEvent
 from gateway.history.archive_history import ArchiveHistory
 from gateway.history.archive_reach import ArchiveReach
 from gateway.history.history_beside_dbt import HistoryBesideDbt
@@ -26,6 +29,8 @@ from gateway.telemetry.upstream_note import UpstreamNote
 
 ARCHIVE_UNUSABLE = "ARCHIVE_UNUSABLE"
 
+_ENDING_SECONDS = 5.0
+
 _UNUSABLE = UpstreamNote(
     ARCHIVE_UNUSABLE,
     "The archive of finished runs could not be opened when the gateway started; its log says why. dbt tells what "
@@ -37,10 +42,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ArchiveBeside:
-    """What an archive gives to the services: see Upstream."""
+    """What an archive gives to the services: see Upstream. `take_event` tells a mirror of runs that ended."""
 
     make_history: MakeHistory | None = None
     kept: HistoryStore | None = None
+    take_event: Callable[[RunEvent], None] | None = None
     notes: tuple[UpstreamNote, ...] = ()
 
 
@@ -71,7 +77,23 @@ async def open_archive_beside(settings: Settings, account_id: int, account_key: 
         def make_history(discovery: DiscoveryHistory, ended: EndedRuns) -> RunHistory:
             return HistoryBesideDbt(reader, ArchiveHistory(reader), discovery, ArchiveReach(reader, ended))
 
-        yield ArchiveBeside(make_history, facts)
+        tasks = BackgroundTasks()
+        stack.push_async_callback(tasks.wait, _ENDING_SECONDS)
+
+        def take_event(event: RunEvent) -> None:
+            if event.finished:
+                tasks.start(asyncio.to_thread(_wake_mirror, archive, event))
+
+        yield ArchiveBeside(make_history, facts, take_event)
+
+
+def _wake_mirror(archive: Archive, event: RunEvent) -> None:
+    """Without it the mirror finds the run at its next look."""
+    try:
+        with archive.writing() as connection:
+            note_ended(connection, event.account_id, event.run_id)
+    except ConfigurationError as failure:
+        log.info("the mirror is not told of a run that ended: %s", failure.message)
 
 
 def _open(url: str, account_id: int) -> Archive:

@@ -86,7 +86,9 @@ async def _with_archive(stack: AsyncExitStack, settings: Settings, upstream: Ups
     """The same with the archive that stands beside it, which is closed with the stack."""
     opening = open_archive_beside(settings, upstream.account_id, upstream.account_key)
     beside = await stack.enter_async_context(opening)
-    return replace(upstream, make_history=beside.make_history, kept=beside.kept, notes=beside.notes)
+    return replace(
+        upstream, make_history=beside.make_history, kept=beside.kept, notes=beside.notes, take_event=beside.take_event
+    )
 
 
 @contextmanager

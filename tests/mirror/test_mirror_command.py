@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from gateway.archive.archive import Archive
+from gateway.archive.mirrored_runs import lease_of
 from tests.archive.written_runs import ACCOUNT
 from tests.mirror.cloud import Cloud, content, refusal
 
@@ -38,17 +40,22 @@ def served(app: ASGIApp) -> Iterator[str]:
             thread.join()
 
 
-def mirror(address: str, store: str, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
+def cloud_settings(address: str) -> dict[str, str]:
+    """The environment of a process that asks dbt there."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("GATEWAY_", "DBT_"))}
-    cloud = {
+    return {
+        **clean,
         "GATEWAY_DISCOVERY_URL": f"{address}/graphql",
         "GATEWAY_ADMIN_URL": address,
         "GATEWAY_ACCOUNT_ID": str(ACCOUNT),
         "DBT_SERVICE_TOKEN": "a-token-of-the-mirror",
     }
+
+
+def mirror(address: str, store: str, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "gateway", "mirror", "--store", store, "--days", "36500", *options],
-        env={**clean, **cloud, **settings},
+        env={**cloud_settings(address), **settings},
         capture_output=True,
         text=True,
         check=False,
@@ -69,6 +76,30 @@ def test_an_account_is_mirrored_and_what_came_of_it_is_said(cloud: Cloud, tmp_pa
     archive = Archive.open(store)
     assert content(archive) == content(cloud.archive)
     archive.close()
+
+
+def test_a_gateway_mirrors_beside_what_it_serves(cloud: Cloud, tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'mirrored.db'}"
+    with served(cloud) as address:
+        command = [sys.executable, "-m", "gateway", "serve", "--mirror", "--port", "0"]
+        settings = {**cloud_settings(address), "GATEWAY_ARCHIVE_URL": store, "GATEWAY_MIRROR_DAYS": "36500"}
+        process = subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            end = time.monotonic() + 90
+            archive = Archive.open(store)
+            while content(archive) != content(cloud.archive):
+                assert time.monotonic() < end, "it was not mirrored"
+                assert process.poll() is None
+                time.sleep(0.5)
+        finally:
+            process.terminate()
+            _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    with archive.reading() as connection:
+        lease = lease_of(connection, ACCOUNT)
+    archive.close()
+    assert lease is not None
+    assert lease.holder is None, "the mirror has ended too, and let its turn go"
 
 
 def test_a_token_that_dbt_refuses_ends_it_with_a_reason(cloud: Cloud, tmp_path: Path) -> None:

@@ -13,14 +13,13 @@ class MirrorOutcome(StrEnum):
     """What was read of a run.
 
     `WHOLE`: the artifacts of every command that leaves any. `EMPTY`: dbt keeps nothing of it beyond its row.
-    `PARTIAL`: artifacts, some of which cannot be used. `DISCOVERY`: what the Discovery API tells, kept verbatim, as
-    its artifacts are gone or forbidden. `UNREAD`: it could not be read yet, and is tried again.
+    `PARTIAL`: artifacts, some of which are missing or cannot be used. `UNREAD`: it could not be read yet, and is tried
+    again.
     """
 
     WHOLE = "whole"
     EMPTY = "empty"
     PARTIAL = "partial"
-    DISCOVERY = "discovery"
     UNREAD = "unread"
 
 
@@ -30,8 +29,7 @@ COUNTS_AS_HELD = (MirrorOutcome.WHOLE, MirrorOutcome.EMPTY)
 
 # One row an account. `holder`: the process that mirrors now, null for none; `beat` counts up while it does, so that
 # others see whether it lives without comparing clocks. Every run that was created from `since` until before `until`
-# (microseconds since 1970) is dealt with; `complete`: nothing older is to be read. `listed`: how many runs dbt listed
-# when it was asked last.
+# (microseconds since 1970) is dealt with. `listed`: how many runs dbt listed when it was asked last.
 mirrors = Table(
     "mirrors",
     metadata,
@@ -40,7 +38,6 @@ mirrors = Table(
     Column("beat", BigInteger, nullable=False),
     Column("since", BigInteger),
     Column("until", BigInteger),
-    Column("complete", Integer, nullable=False),
     Column("listed", BigInteger),
 )
 

@@ -1,0 +1,147 @@
+"""Mirrors that are killed, late, or several at once: nothing is lost, and nothing comes twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from gateway.archive.archive import Archive
+from gateway.archive.mirrored_runs import LeaseLost, lease_of
+from gateway.archive.tables.mirror_tables import MirrorOutcome
+from gateway.ingest.folders import ingest_folder
+from tests.archive.rollup_checks import check_rollups
+from tests.archive.written_runs import ACCOUNT, BEGIN, DAILY, MODELS, Command, write_run
+from tests.mirror.cloud import Cloud, Mirroring, content
+from tests.repetitions import daily_and_nightly
+
+ROOT = Path(__file__).parents[2]
+
+
+async def test_a_mirror_that_is_days_behind_catches_up(cloud: Cloud, mirroring: Mirroring, tmp_path: Path) -> None:
+    await mirroring.sweep()
+    cloud.counts  # noqa: B018  # begins anew
+    for day in range(6, 10):
+        command = Command(BEGIN + timedelta(days=day), dict.fromkeys(MODELS, ("success", 20.0)))
+        write_run(tmp_path / "later", 100 + day, DAILY, [command], {"git_sha": "abc"})
+    assert not ingest_folder(cloud.archive, tmp_path / "later").problems
+    assert (await mirroring.sweep()).outcomes == Counter({MirrorOutcome.WHOLE: 4})
+    assert content(mirroring.archive) == content(cloud.archive)
+    check_rollups(mirroring.archive)
+    assert cloud.counts["runs/#/"] == 4
+
+
+async def test_two_mirrors_take_turns(cloud: Cloud, mirroring: Mirroring) -> None:
+    other = Mirroring(cloud, mirroring.archive)
+    first, second = await asyncio.gather(mirroring.sweep(), other.sweep())
+    assert first.outcomes + second.outcomes == Counter({MirrorOutcome.WHOLE: 7, MirrorOutcome.EMPTY: 1})
+    assert cloud.counts["runs/#/"] == 8
+    assert content(mirroring.archive) == content(cloud.archive)
+    check_rollups(mirroring.archive)
+
+
+async def test_a_mirror_that_was_taken_over_from_stores_nothing_more(cloud: Cloud, mirroring: Mirroring) -> None:
+    mirror = mirroring.mirror()
+    async with mirror.lease.held(lambda: None):
+        with mirroring.archive.writing() as connection:
+            connection.exec_driver_sql("UPDATE mirrors SET holder = 'another'")
+        with pytest.raises(LeaseLost):
+            await mirror.sweep()
+    assert content(mirroring.archive)["runs"] == []
+    with mirroring.archive.reading() as connection:
+        seen = lease_of(connection, ACCOUNT)
+    assert seen is not None
+    assert seen.holder == "another", "its end is not the other's"
+
+
+async def test_a_mirror_that_shows_no_sign_of_life_is_succeeded(cloud: Cloud, mirroring: Mirroring) -> None:
+    waited: list[bool] = []
+    mirroring.policy = type(mirroring.policy)(lease_seconds=0.2)
+    with mirroring.archive.writing() as connection:
+        connection.exec_driver_sql("INSERT INTO mirrors (account_id, holder, beat) VALUES (33, 'dead', 7)")
+    mirror = mirroring.mirror()
+    async with mirror.lease.held(lambda: waited.append(True)):
+        pass
+    assert waited == [True]
+
+
+def work(dbt: str, store: str, at: int | None = None) -> int:
+    """Mirrors in this process; returns how many statements that took. `at`: dies before that one."""
+    count = 0
+
+    def note(*_: Any) -> None:
+        nonlocal count
+        count += 1
+        if count == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    source, archive = Archive.open(dbt), Archive.open(store)
+    event.listen(archive._engine, "before_cursor_execute", note)
+    policy = Mirroring(Cloud(source), archive).policy
+    mirroring = Mirroring(Cloud(source), archive, policy=type(policy)(lease_seconds=1000.0, at_once=1))
+    if at is None:
+        with archive.writing() as connection:
+            connection.exec_driver_sql("UPDATE mirrors SET holder = NULL")  # its seconds have passed
+    asyncio.run(mirroring.sweep())
+    source.close()
+    archive.close()
+    return count
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", daily_and_nightly(4, 100))
+def test_a_mirror_that_is_killed_between_any_two_statements_goes_on_where_it_was(
+    account_store: str, tmp_path: Path, count: int
+) -> None:
+    whole = f"sqlite:///{tmp_path / 'whole.db'}"
+    statements = work(account_store, whole)
+    source = Archive.open(account_store)
+    expected = content(source)
+    source.close()
+    chance = random.Random(11)  # noqa: S311  # kills that can be had again
+    for at in sorted(chance.sample(range(2, statements), count)):
+        store = f"sqlite:///{tmp_path / f'{at}.db'}"
+        program = f"from tests.mirror.test_mirror_processes import work; work({account_store!r}, {store!r}, {at})"
+        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False, capture_output=True, text=True)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        archive = Archive.open(store)
+        check_rollups(archive)
+        left = content(archive)
+        assert all(row in expected["runs"] for row in left["runs"]), at
+        archive.close()
+        work(account_store, store)
+        archive = Archive.open(store)
+        assert content(archive) == expected, at
+        check_rollups(archive)
+        archive.close()
+
+
+@pytest.mark.slow
+def test_several_threads_read_their_first_artifacts_at_once() -> None:
+    """In a process of its own, which ended by a signal before: the decoder learns records once, and not in threads."""
+    program = """
+import threading
+from pathlib import Path
+from benchmarks.mirror import SyntheticAccount
+from gateway.archive.artifacts.invocation import artifact_of, prepare_records
+
+prepare_records()
+manifest = SyntheticAccount(1, 300).manifest
+threads = [threading.Thread(target=artifact_of, args=(Path("manifest.json"), manifest)) for _ in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
