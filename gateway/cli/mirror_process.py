@@ -34,14 +34,14 @@ def mirror_process(settings: Settings, *, wanted: bool) -> Iterator[Settings]:
             "serve --mirror brings dbt Cloud's runs into the archive beside it: set GATEWAY_ARCHIVE_URL, and what dbt "
             "Cloud needs (GATEWAY_DISCOVERY_URL, GATEWAY_ADMIN_URL, GATEWAY_ACCOUNT_ID, GATEWAY_SERVICE_TOKEN)."
         )
-    keeper = _Keeper(settings.mirror_interval)
+    keeper = _MirrorKeeper(settings.mirror_interval)
     try:
         yield settings.beside_mirror()
     finally:
         keeper.stop()
 
 
-class _Keeper:
+class _MirrorKeeper:
     """Starts the process, and starts it again should it end by itself."""
 
     def __init__(self, interval: float) -> None:
