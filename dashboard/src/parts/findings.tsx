@@ -2,6 +2,7 @@
 import { href } from "../address";
 import { changeText, count, duration, words } from "../format";
 import type { AccountPageQuery } from "../operations";
+import { Cause } from "./cause";
 import { Duration, ModelName, Name, Time } from "./marks";
 import { Table, type Column } from "./table";
 
@@ -36,6 +37,7 @@ const REGRESSION_COLUMNS: Column<Regression>[] = [
   { head: "Now", value: ({ afterSeconds }) => afterSeconds, cell: ({ afterSeconds }) => <Duration seconds={afterSeconds} />, isNumber: true },
   { head: "Costs a day", value: ({ secondsPerDay }) => secondsPerDay, cell: ({ secondsPerDay }) => <Duration seconds={secondsPerDay} />, isNumber: true },
   { head: "Since", value: ({ since }) => since, cell: ({ since, firstRun }) => (firstRun ? <a href={href({ run: firstRun.id })}><Time at={since} /></a> : <Time at={since} />) },
+  { head: "Cause", value: ({ cause }) => cause && words(cause), cell: (change) => <Cause {...change} /> },
   { head: "Certainty", value: ({ certainty }) => words(certainty) },
   { head: "Commits", value: ({ lastGoodSha, firstBadSha }) => (lastGoodSha && firstBadSha ? `${lastGoodSha}..${firstBadSha}` : null), cell: (change) => <Commits change={change} /> },
 ];

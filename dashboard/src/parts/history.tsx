@@ -1,11 +1,18 @@
 // A history of runtimes: the picture, what it says in words, and the table of its runs.
 import { href } from "../address";
 import { changeText, duration, words } from "../format";
+import { Cause } from "./cause";
 import { Duration, StatusMark, Time } from "./marks";
 import { SeriesChart, type Point, type Series } from "./series_chart";
 import { Table, type Column } from "./table";
 
 interface HistorySeries extends Series {
+  changePoints: readonly (Series["changePoints"][number] & {
+    cause: string | null;
+    evidence: readonly string[] | null;
+    lastGoodSha: string | null;
+    firstBadSha: string | null;
+  })[];
   isElevated: boolean;
   trend: { percentPer30Days: number } | null;
   basis: { missing: readonly string[] };
@@ -34,6 +41,8 @@ function Findings({ series }: { series: HistorySeries }) {
           <span class={point.afterSeconds > point.beforeSeconds ? "slower" : "faster"}>{changeText(point.beforeSeconds, point.afterSeconds)}</span>
           {" "}since <Time at={point.since} />: {duration(point.beforeSeconds)} before, {duration(point.afterSeconds)} after ({words(point.certainty)})
           {point.firstRun && <>, <a href={href({ run: point.firstRun.id })}>first run</a></>}
+          {point.cause && <>; cause: <Cause cause={point.cause} evidence={point.evidence} /></>}
+          {point.lastGoodSha && point.firstBadSha && point.lastGoodSha !== point.firstBadSha && <>; commits <code title={`${point.lastGoodSha}..${point.firstBadSha}`}>{point.lastGoodSha.slice(0, 7)}..{point.firstBadSha.slice(0, 7)}</code></>}
         </li>
       ))}
       {trend && <li>{trend.percentPer30Days > 0 ? "Rising" : "Falling"} by {Math.abs(Math.round(trend.percentPer30Days))} % in 30 days.</li>}
