@@ -134,7 +134,7 @@ async def test_the_account_page_shows_what_came_of_many_runs(
             [one["model"]["id"] if one["model"] else f"job {one['job']['name']}", one["certainty"].lower()]
             for one in account["regressions"]["nodes"]
         ]
-        assert [[row[0], row[6]] for row in await cells(page, "What got slower")] == slower
+        assert [[row[0], row[7]] for row in await cells(page, "What got slower")] == slower
         flaky = [[one["resource"]["name"], str(one["flips"]), str(one["attempts"])] for one in account["flaky"]]
         assert [[row[0], *row[2:4]] for row in await cells(page, "Flaky")] == flaky[:10]
         broken = [[one["resource"]["name"], one["repairedAt"] is None] for one in account["incidents"]["nodes"]]
