@@ -148,7 +148,7 @@ def app_of(answers: dict[str, dict[str, Any]]) -> Starlette:
 async def task_milliseconds(page: Page) -> float:
     """What the main thread has worked so far."""
     metrics = (await page.call("Performance.getMetrics"))["metrics"]
-    return next(one["value"] for one in metrics if one["name"] == "TaskDuration") * 1000
+    return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration")) * 1000
 
 
 async def measured(page: Page, address: str, keys: int) -> tuple[float, float, float]:
