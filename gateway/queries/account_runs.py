@@ -36,14 +36,14 @@ async def newest_runs(
     count = min(MOST_RUNS, limit + max(20, limit))
     while True:
         listing = await _listing(context, projects, where, count)
-        found = [run for run in listing.runs if run.environment_id in places and (where is None or where.admits(run))]
+        kept = [run for run in listing.runs if run.environment_id in places and (where is None or where.admits(run))]
         if where is not None and where.models is not None:
-            found = await _with_model(context, projects, found, where.models)
-        if len(found) >= limit or listing.complete:
-            return found[:limit]
+            kept = await _with_model(context, projects, kept, where.models)
+        if len(kept) >= limit or listing.complete:
+            return kept[:limit]
         if count >= MOST_RUNS:
             current_usage().notes.append({"path": list(context.path), "lookedAtRuns": count, "wantedRuns": limit})
-            return found
+            return kept
         count = min(MOST_RUNS, count * 4)
 
 

@@ -19,7 +19,7 @@ async def average_job_runtime(
     job: Job,
     last_runs: int,
     *,
-    criteria: SearchFilter | None = None,
+    search_filter: SearchFilter | None = None,
     models: ModelFilter | None = None,
     where: JobFilter | None = None,
     leave_out: frozenset[Variant] = ALL_VARIANTS,
@@ -32,7 +32,7 @@ async def average_job_runtime(
     """
     if where is not None and not where.admits(job):
         return job_average(RunWindow((), {}))
-    if not await builds(context, job, criteria, models):
+    if not await builds(context, job, search_filter, models):
         return job_average(RunWindow((), {}))
     return job_average(await run_window(context, job, last_runs, leave_out))
 
@@ -43,7 +43,7 @@ async def average_historical_model_runtime(
     slowest: int | None,
     last_runs: int,
     *,
-    criteria: SearchFilter | None = None,
+    search_filter: SearchFilter | None = None,
     models: ModelFilter | None = None,
     leave_out: frozenset[Variant] = ALL_VARIANTS,
 ) -> ModelAverage[Model]:
@@ -52,7 +52,7 @@ async def average_historical_model_runtime(
     Taken are the models the job builds that meet both filters, see models_of_job; the runs are its newest `last_runs`
     that completed. See average_of_models.
     """
-    taken = {model.unique_id: model for model in await models_of_job(context, job, models, also=criteria)}
+    taken = {model.unique_id: model for model in await models_of_job(context, job, models, also=search_filter)}
     window = await run_window(context, job, last_runs, leave_out)
     touched = await gather(executed_models(context, run, None) for run in window.runs)
     return average_of_models(taken, touched, slowest)
@@ -63,12 +63,12 @@ async def average_model_runtime(
     run: Run,
     slowest: int | None,
     *,
-    criteria: SearchFilter | None = None,
+    search_filter: SearchFilter | None = None,
     models: ModelFilter | None = None,
 ) -> ModelAverage[ModelRun]:
     """The mean execution time of the `slowest` models of one run (None: all) that meet both filters.
 
     The filters look at each model as it was in that run. See average_of_models.
     """
-    touched = await models_in_run(context, run, criteria=criteria, models=models)
-    return average_of_models({one.unique_id: one for one in touched}, [touched], slowest)
+    touched = await models_in_run(context, run, search_filter=search_filter, models=models)
+    return average_of_models({attempt.unique_id: attempt for attempt in touched}, [touched], slowest)

@@ -55,7 +55,7 @@ async def concurrency_of(
             argument="bucketMinutes",
         )
     (runs, missing), jobs = await gather_pair(_run_times(context, projects, window), context.loaders.jobs())
-    proposing = {one for one, job in jobs.items() if job.is_ci}
+    proposing = {job_id for job_id, job in jobs.items() if job.is_ci}
     peak, parts, of_jobs = await aside(len(runs), lambda: _computed(runs, window, bucket, proposing))
     began = [run.created for run in runs if run.created >= window.since.timestamp()]
     since = datetime.fromtimestamp(min(began), UTC) if began else None
@@ -77,8 +77,8 @@ async def deadline_of(
     missing = [f"runs before the job's newest {MOST_RUNS}"] if cut else []
     looked_at = [moment for moment in created.values() if moment > deadlines[0]]
     basis = Basis(context.loaders.history_source, len(looked_at), min(looked_at, default=None), tuple(missing))
-    met = sum(one is not None and one >= 0 for one in left)
-    summary = summarise(one for one in left if one is not None)
+    met = sum(seconds is not None and seconds >= 0 for seconds in left)
+    summary = summarise(seconds for seconds in left if seconds is not None)
     return DeadlineReport(met / len(left) if left else None, len(left), summary, basis)
 
 
@@ -108,10 +108,10 @@ async def _run_times(
     keys = [RunTimesKey(project.environment_id, since.timestamp(), until) for project in projects]
     read = await context.loaders.results.run_times(keys)
     if read is not None:
-        found = context.sort_out(projects, [read[key] for key in keys])
-        cut = max((one.complete_since for one in found if one.complete_since is not None), default=None)
+        read_times = context.sort_out(projects, [read[key] for key in keys])
+        cut = max((times.complete_since for times in read_times if times.complete_since is not None), default=None)
         missing = [] if cut is None else [f"runs created before {shown_time(cut)}: there are too many"]
-        return [run for one in found for run in one.runs], missing
+        return [run for times in read_times for run in times.runs], missing
     listing = await context.loaders.matching_runs(
         [RunQuery(created_since=since, created_until=window.until)], MOST_RUNS
     )
@@ -151,7 +151,7 @@ def _computed(
         _job(job, by_job[job], shared.get(job, 0.0), is_ci=job in proposing)
         for job in sorted(by_job, key=lambda job: (-waited[job], job))
     ]
-    buckets = (ConcurrencyBucket(_moment(one.start), one.peak, one.queue_seconds) for one in parts)
+    buckets = (ConcurrencyBucket(_moment(bucket.start), bucket.peak, bucket.queue_seconds) for bucket in parts)
     return peak_of(spans, begin, end), tuple(buckets), tuple(jobs)
 
 

@@ -16,4 +16,6 @@ async def model_freshness(context: FieldContext, model: Model) -> Freshness:
         context.loaders.lineage(model.environment_id), context.loaders.sources(model.environment_id)
     )
     upstream = lineage.sources_upstream(model.unique_id) if project else ()
-    return freshness_of(Source(project, sources[one]) for one in upstream if project and one in sources)
+    return freshness_of(
+        Source(project, sources[unique_id]) for unique_id in upstream if project and unique_id in sources
+    )

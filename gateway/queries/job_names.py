@@ -23,7 +23,7 @@ async def find_job(context: FieldContext, job_id: int) -> Job:
 async def unknown_job(context: FieldContext, job_id: int) -> NotFound:
     """The error for an id that no job has."""
     jobs = await context.loaders.jobs()
-    labels = {str(one): _label(jobs[one]) for one in sorted(jobs)}
+    labels = {str(job_id): _label(jobs[job_id]) for job_id in sorted(jobs)}
     return await unknown(context, "job", str(job_id), list(labels), labels=labels)
 
 
@@ -53,11 +53,11 @@ async def find_job_named(context: FieldContext, name: str, project_id: str | Non
 async def _ambiguous(context: FieldContext, name: str, jobs: Iterable[Job]) -> AmbiguousId:
     projects = (await context.loaders.projects()).by_environment
     places = {job.id: projects.get(job.environment_id) for job in jobs}
-    told = ", ".join(f"{one} ({place.id})" if place else f"{one}" for one, place in places.items())
+    named = ", ".join(f"{job_id} ({place.id})" if place else f"{job_id}" for job_id, place in places.items())
     return AmbiguousId(
-        f"{len(places)} jobs have the name {name[:LONGEST_SHOWN]!r}. Name the project too, or ask by id: {told}.",
+        f"{len(places)} jobs have the name {name[:LONGEST_SHOWN]!r}. Name the project too, or ask by id: {named}.",
         kind="job",
-        candidates=[str(one) for one in places],
+        candidates=[str(job_id) for job_id in places],
     )
 
 

@@ -41,7 +41,7 @@ async def jobs_of_project(context: FieldContext, project: Project) -> list[Job]:
 async def select_jobs(
     context: FieldContext,
     projects: Sequence[Project],
-    criteria: SearchFilter | None = None,
+    search_filter: SearchFilter | None = None,
     models: ModelFilter | None = None,
     where: JobFilter | None = None,
 ) -> list[Job]:
@@ -53,26 +53,28 @@ async def select_jobs(
 
     async def of_project(project: Project) -> list[Job]:
         jobs = [job for job in await jobs_of_project(context, project) if where is None or where.admits(job)]
-        kept = await gather(_builds(context, job, criteria, models, named) for job in jobs)
+        kept = await gather(_builds(context, job, search_filter, models, named) for job in jobs)
         return [job for job, keep in zip(jobs, kept, strict=True) if keep]
 
-    found = await context.of_each(projects, of_project)
-    return sorted((job for jobs in found for job in jobs), key=lambda job: job.id)
+    kept_jobs = await context.of_each(projects, of_project)
+    return sorted((job for jobs in kept_jobs for job in jobs), key=lambda job: job.id)
 
 
-async def builds(context: FieldContext, job: Job, criteria: SearchFilter | None, models: ModelFilter | None) -> bool:
+async def builds(
+    context: FieldContext, job: Job, search_filter: SearchFilter | None, models: ModelFilter | None
+) -> bool:
     """Whether a job builds a model meeting `criteria`, and one meeting `models` (see built_models)."""
     named = await named_models_of(context, job.environment_id, models)
-    return await _builds(context, job, criteria, models, named)
+    return await _builds(context, job, search_filter, models, named)
 
 
 async def _builds(
-    context: FieldContext, job: Job, criteria: SearchFilter | None, models: ModelFilter | None, named: Named
+    context: FieldContext, job: Job, search_filter: SearchFilter | None, models: ModelFilter | None, named: Named
 ) -> bool:
-    if (criteria is None or criteria.is_empty) and (models is None or models.is_empty):
+    if (search_filter is None or search_filter.is_empty) and (models is None or models.is_empty):
         return True
     built = (await context.loaders.built_models(job)).models
-    if criteria is not None and not criteria.is_empty and not contains_match(criteria, built):
+    if search_filter is not None and not search_filter.is_empty and not contains_match(search_filter, built):
         return False
     return models is None or models.is_empty or bool(meeting(built, job.environment_id, models, named))
 
@@ -83,8 +85,8 @@ async def named_in_projects(context: FieldContext, projects: Sequence[Project], 
     asked = models.of_state if models is not None else None
     if asked is None:
         return None
-    found = await select_models(context, projects, asked)
-    return frozenset(HistoryKey(model.environment_id, model.unique_id) for model in found)
+    named_models = await select_models(context, projects, asked)
+    return frozenset(HistoryKey(model.environment_id, model.unique_id) for model in named_models)
 
 
 async def named_models_of(context: FieldContext, environment_id: int, models: ModelFilter | None) -> Named:
@@ -96,18 +98,18 @@ async def named_models_of(context: FieldContext, environment_id: int, models: Mo
 def meeting(touched: Iterable[F], environment_id: int, models: ModelFilter | None, named: Named) -> list[F]:
     """Those of the models touched in a run of an environment that meet a filter whose ids have been looked up."""
     return [
-        one
-        for one in touched
-        if (named is None or HistoryKey(environment_id, one.unique_id) in named)
-        and (models is None or models.in_run.matches(one))
+        attempt
+        for attempt in touched
+        if (named is None or HistoryKey(environment_id, attempt.unique_id) in named)
+        and (models is None or models.in_run.matches(attempt))
     ]
 
 
-def number_of(given: str, kind: str, argument: str = "id") -> int:
+def number_of(text: str, kind: str, argument: str = "id") -> int:
     """A job's or run's id as dbt's number. Raises BadUserInput for anything else."""
-    if not (given.isascii() and given.isdigit() and len(given) <= 18):
-        raise BadUserInput(f"The id of a {kind} is dbt's number for it; {given[:40]!r} is not one.", argument=argument)
-    return int(given)
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise BadUserInput(f"The id of a {kind} is dbt's number for it; {text[:40]!r} is not one.", argument=argument)
+    return int(text)
 
 
 async def find_run(context: FieldContext, run_id: int) -> Run:
@@ -131,7 +133,7 @@ async def jobs_of_model(context: FieldContext, model: Model) -> list[Job]:
 
 
 async def models_of_job(
-    context: FieldContext, job: Job, criteria: ModelFilter | None, *, also: SearchFilter | None = None
+    context: FieldContext, job: Job, model_filter: ModelFilter | None, *, also: SearchFilter | None = None
 ) -> list[Model]:
     """The models a job builds, as their environment knows them now, ordered by id. Removed ones are left out.
 
@@ -143,15 +145,15 @@ async def models_of_job(
         current_usage().notes.append({**_UNKNOWN_ENVIRONMENT, "path": list(context.path), "job": str(job.id)})
         return []
     built, environment = await gather_pair(context.loaders.built_models(job), context.loaders.models(project))
-    named = await named_in_projects(context, [project], criteria)
+    named = await named_in_projects(context, [project], model_filter)
     kept: set[str] = set()
     async for some in pieces(built.models, 1.0):
-        met = meeting(some, job.environment_id, criteria, named)
-        kept.update(one.unique_id for one in met if also is None or also.matches(one))
-    found: list[Model] = []
+        met = meeting(some, job.environment_id, model_filter, named)
+        kept.update(attempt.unique_id for attempt in met if also is None or also.matches(attempt))
+    kept_models: list[Model] = []
     async for piece in pieces(models_in_order([environment]), 0.3):
-        found += [model for model in piece if model.unique_id in kept]
-    return found
+        kept_models += [model for model in piece if model.unique_id in kept]
+    return kept_models
 
 
 _UNKNOWN_ENVIRONMENT = {
@@ -159,45 +161,45 @@ _UNKNOWN_ENVIRONMENT = {
 }
 
 
-async def executed_models(context: FieldContext, run: Run, criteria: SearchFilter | None) -> list[ModelRun]:
+async def executed_models(context: FieldContext, run: Run, search_filter: SearchFilter | None) -> list[ModelRun]:
     """What each model did in a run, ordered by unique id; models it did not touch are not in it."""
     touched = (await context.loaders.run_models(run)).models
-    if criteria is None or criteria.is_empty:
+    if search_filter is None or search_filter.is_empty:
         return list(touched)
     kept: list[ModelRun] = []
     async for piece in pieces(touched):
-        kept += filter(criteria.matches, piece)
+        kept += filter(search_filter.matches, piece)
     return kept
 
 
 async def ended_runs(
-    context: FieldContext, job: Job, wanted: int, leave_out: frozenset[Variant] = ALL_VARIANTS
+    context: FieldContext, job: Job, run_count: int, leave_out: frozenset[Variant] = ALL_VARIANTS
 ) -> list[Run]:
     """The newest `wanted` runs of a job that completed and have a wall clock, newest first."""
     last = job.last_finished_run
     # What it ran by its own steps is ordinary for the job.
     ordinary = last is not None and (not last.commands or variant_of_commands(last.commands) not in leave_out)
-    if wanted == 1 and last is not None and ordinary and _counts(last) and not last.inferred:
+    if run_count == 1 and last is not None and ordinary and _counts(last) and not last.inferred:
         return [last]
-    return list((await run_window(context, job, wanted, leave_out)).runs)
+    return list((await run_window(context, job, run_count, leave_out)).runs)
 
 
 async def run_window(
-    context: FieldContext, job: Job, wanted: int, leave_out: frozenset[Variant] = ALL_VARIANTS
+    context: FieldContext, job: Job, run_count: int, leave_out: frozenset[Variant] = ALL_VARIANTS
 ) -> RunWindow:
     """The same runs, with a count of those left out to find them, by reason.
 
     Runs of the variants in `leave_out` are left out where the job has others too.
     """
-    count = wanted + max(5, wanted // 2)
+    count = run_count + max(5, run_count // 2)
     while True:
         runs = await context.loaders.recent_runs(job.id, count)
         ended = [run for run in runs if _counts(run)]
         variants = await variants_of(context, job, ended)
-        special = ordinary_or_all(ended, {run: one for run, one in variants.items() if one in leave_out})
-        chosen = [run for run in ended if run not in special][:wanted]
-        if len(chosen) == wanted or len(runs) < count or count >= MOST_RUNS:
-            looked_at = runs[: runs.index(chosen[-1]) + 1] if len(chosen) == wanted else runs
+        special = ordinary_or_all(ended, {run: variant for run, variant in variants.items() if variant in leave_out})
+        chosen = [run for run in ended if run not in special][:run_count]
+        if len(chosen) == run_count or len(runs) < count or count >= MOST_RUNS:
+            looked_at = runs[: runs.index(chosen[-1]) + 1] if len(chosen) == run_count else runs
             reasons = (reason_to_leave_out(run) or special.get(run) for run in looked_at)
             return RunWindow(tuple(chosen), Counter(reason for reason in reasons if reason is not None))
         count = min(MOST_RUNS, count * 4)
@@ -206,13 +208,17 @@ async def run_window(
 async def variants_of(context: FieldContext, job: Job, runs: Sequence[Run]) -> dict[Run, Variant | None]:
     """What sets each run apart: by its commands or its job's, without the Admin API by the arguments dbt wrote."""
     inferred = [run for run in runs if run.inferred]
-    found = {run: _typed(job, run) for run in runs if not run.inferred}
+    run_variants = {run: _typed(job, run) for run in runs if not run.inferred}
     touched = await gather(executed_models(context, run, None) for run in inferred)
-    commands = await context.loaders.commands([one for models in touched for one in models if one.status.executed])
+    commands = await context.loaders.commands(
+        [attempt for models in touched for attempt in models if attempt.status.executed]
+    )
     for run, models in zip(inferred, touched, strict=True):
-        told = [commands.get((run.id, one.invocation_id)) for one in models if one.status.executed]
-        found[run] = next((one.variant for one in told if one is not None and one.variant is not None), None)
-    return found
+        typed = [commands.get((run.id, attempt.invocation_id)) for attempt in models if attempt.status.executed]
+        run_variants[run] = next(
+            (command.variant for command in typed if command is not None and command.variant is not None), None
+        )
+    return run_variants
 
 
 def _typed(job: Job, run: Run) -> Variant | None:

@@ -47,12 +47,12 @@ async def finished_runs(
 
     A run that dbt does not tell of just then is asked for again after an interval.
     """
-    told: deque[int] = deque(maxlen=_REMEMBERED_RUNS)
+    returned: deque[int] = deque(maxlen=_REMEMBERED_RUNS)
     tries: Counter[int] = Counter()
     with live.poller.listening() as listener:
         while True:
             change = await listener.next()
-            if change is None or change.run_id is None or change.run_id in told:
+            if change is None or change.run_id is None or change.run_id in returned:
                 continue
             if job_id is not None and change.job_id not in (None, job_id):
                 continue
@@ -66,7 +66,7 @@ async def finished_runs(
                 continue
             del tries[change.run_id]
             if run is not None and job_id in (None, run.job_id):
-                told.append(run.id)
+                returned.append(run.id)
                 yield run
 
 
@@ -119,4 +119,6 @@ async def _ranking(live: Live, rank: Callable[[FieldContext], Awaitable[Ranking[
 
 
 def _differ(now: tuple[Ranked[T], ...], before: tuple[Ranked[T], ...]) -> bool:
-    return [(one.item.id, one.runtime) for one in now] != [(one.item.id, one.runtime) for one in before]
+    return [(ranked.item.id, ranked.runtime) for ranked in now] != [
+        (ranked.item.id, ranked.runtime) for ranked in before
+    ]

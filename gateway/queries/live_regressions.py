@@ -44,7 +44,7 @@ def found_regressions(
         read = await changes_of_projects(context, projects)
         if context.failures:
             return None
-        slower = [change for one in read for change in one.changes if _is_told(change)]
+        slower = [change for of_project in read for change in of_project.changes if _is_told(change)]
         return await shown_changes(context, projects, sent.news(slower))
 
     return findings(live, deployment, project_ids, look)

@@ -79,13 +79,13 @@ async def models_behind(
 ) -> list[Model]:
     """The models in these places, in their order; of others in their environments nothing need be read. Those that are
     not there any more are left out."""
-    environments = {one.environment_id for one in places}
+    environments = {place.environment_id for place in places}
     here = [project for project in projects if project.environment_id in environments]
-    names = ModelFilter(model_ids=tuple(sorted({one.unique_id for one in places})))
+    names = ModelFilter(model_ids=tuple(sorted({place.unique_id for place in places})))
     read = context.sort_out(here, await context.loaders.models_of_each(here, names))
-    by_environment = {one.environment_id: one.by_unique_id for one in read}
-    found = (by_environment.get(one.environment_id, {}).get(one.unique_id) for one in places)
-    return [model for model in found if model is not None]
+    by_environment = {environment.environment_id: environment.by_unique_id for environment in read}
+    behind = (by_environment.get(place.environment_id, {}).get(place.unique_id) for place in places)
+    return [model for model in behind if model is not None]
 
 
 async def _models_from(
@@ -93,18 +93,18 @@ async def _models_from(
 ) -> ModelStretch | None:
     counts = await gather(_count(context, project) for project in projects)
     sized = [_Sized(project, n) for project, n in zip(projects, counts, strict=True) if not isinstance(n, GatewayError)]
-    sized.sort(key=lambda one: one.prefix)
+    sized.sort(key=lambda group: group.prefix)
     # Where the ids of one project reach into those of another, nobody knows which of them come first.
-    if not sized or any(other.prefix.startswith(one.prefix) for one, other in pairwise(sized)):
+    if not sized or any(other.prefix.startswith(group.prefix) for group, other in pairwise(sized)):
         return None
     first = _first_reached(sized, after)
     end = _end_of_page(sized, first, after, count)
-    read = await context.loaders.models_of_each([one.project for one in sized[first:end]], None)
-    environments = [one for one in read if not isinstance(one, GatewayError)]
+    read = await context.loaders.models_of_each([group.project for group in sized[first:end]], None)
+    environments = [environment for environment in read if not isinstance(environment, GatewayError)]
     if len(environments) < len(read):
         return None
     context.sort_out(projects, counts)
-    ahead, behind = (sum(one.models for one in some) for some in (sized[:first], sized[end:]))
+    ahead, behind = (sum(group.models for group in some) for some in (sized[:first], sized[end:]))
     return ModelStretch(await in_order(environments), ahead, behind)
 
 
@@ -120,7 +120,8 @@ def _first_reached(sized: Sequence[_Sized], after: str | None) -> int:
     if after is None:
         return 0
     return next(
-        (place for place, one in enumerate(sized) if one.prefix > after or after.startswith(one.prefix)), len(sized)
+        (place for place, group in enumerate(sized) if group.prefix > after or after.startswith(group.prefix)),
+        len(sized),
     )
 
 
@@ -128,7 +129,7 @@ def _end_of_page(sized: Sequence[_Sized], first: int, after: str | None, count: 
     """The place behind the last project that is needed; one in which `after` lies may have no model behind it."""
     end, models = first, 0
     while end < len(sized) and (models < count or (after is not None and after.startswith(sized[end].prefix))):
-        one = sized[end]
-        models += 0 if after is not None and after.startswith(one.prefix) else one.models
+        group = sized[end]
+        models += 0 if after is not None and after.startswith(group.prefix) else group.models
         end += 1
     return end

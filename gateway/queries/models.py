@@ -33,20 +33,20 @@ MOST_HISTORY = 100
 
 
 async def environments_of(
-    context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None, *, whole: bool = False
+    context: FieldContext, projects: Sequence[Project], model_filter: ModelFilter | None, *, whole: bool = False
 ) -> list[EnvironmentModels]:
     """At least the models that meet a filter, but for its ids, and all with `whole`, of each project that could be
     read; see of_each."""
 
     async def read() -> list[EnvironmentModels]:
-        return context.sort_out(projects, await context.loaders.models_of_each(projects, criteria, whole=whole))
+        return context.sort_out(projects, await context.loaders.models_of_each(projects, model_filter, whole=whole))
 
     what = "whole environments" if whole else "environments"
-    return await context.loaders.derived(_key(what, projects, criteria), tuple(projects), read)
+    return await context.loaders.derived(_key(what, projects, model_filter), tuple(projects), read)
 
 
 async def select_models(
-    context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None
+    context: FieldContext, projects: Sequence[Project], model_filter: ModelFilter | None
 ) -> Sequence[Model]:
     """The models of these projects that meet a filter, ordered by id.
 
@@ -54,27 +54,27 @@ async def select_models(
     """
 
     async def select() -> Sequence[Model]:
-        return await _select_models(context, projects, criteria)
+        return await _select_models(context, projects, model_filter)
 
-    return await context.loaders.derived(_key("models", projects, criteria), tuple(projects), select)
+    return await context.loaders.derived(_key("models", projects, model_filter), tuple(projects), select)
 
 
-def _key(what: str, projects: Sequence[Project], criteria: ModelFilter | None) -> Hashable:
-    return what, tuple(map(id, projects)), criteria
+def _key(what: str, projects: Sequence[Project], model_filter: ModelFilter | None) -> Hashable:
+    return what, tuple(map(id, projects)), model_filter
 
 
 async def _select_models(
-    context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None
+    context: FieldContext, projects: Sequence[Project], model_filter: ModelFilter | None
 ) -> Sequence[Model]:
-    return await in_order(await narrowed_environments(context, projects, criteria))
+    return await in_order(await narrowed_environments(context, projects, model_filter))
 
 
 async def in_order(environments: Sequence[ModelOrders[M]]) -> Sequence[M]:
     """All their models, ordered by id."""
-    for one in environments:
+    for environment in environments:
         # Each keeps its order.
-        await checkpoint(one.steps_to_order())
-        one.in_order  # noqa: B018  # made here, between two checkpoints
+        await checkpoint(environment.steps_to_order())
+        environment.in_order  # noqa: B018  # made here, between two checkpoints
     return models_in_order(environments)
 
 
@@ -88,90 +88,100 @@ async def runtimes_of(context: FieldContext, projects: Sequence[Project]) -> lis
 
 
 async def narrowed_environments(
-    context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None
+    context: FieldContext, projects: Sequence[Project], model_filter: ModelFilter | None
 ) -> list[EnvironmentModels]:
     """The models of each project that could be read, and of them those that meet a filter. Raises as select_models."""
-    environments = await environments_of(context, projects, criteria)
-    if criteria is None or criteria.is_empty:
+    environments = await environments_of(context, projects, model_filter)
+    if model_filter is None or model_filter.is_empty:
         return environments
     try:
-        return await matching(context, environments, criteria)
+        return await matching(context, environments, model_filter)
     except BadUserInput:
         if context.own_failure:
             raise context.own_failure from None
         # What is asked for was read in part only, maybe; the error has to say what there is.
-        return await matching(context, await environments_of(context, projects, criteria, whole=True), criteria)
+        return await matching(context, await environments_of(context, projects, model_filter, whole=True), model_filter)
 
 
 async def matching(
-    context: FieldContext, environments: Sequence[EnvironmentModels], criteria: ModelFilter | None
+    context: FieldContext, environments: Sequence[EnvironmentModels], model_filter: ModelFilter | None
 ) -> list[EnvironmentModels]:
     """Of each environment the models that meet a filter. Each filter looks at an environment's models once, as long as
     that is kept. Raises BadUserInput for a model id that names none, or several, of them."""
-    if criteria is None:
+    if model_filter is None:
         return list(environments)
-    named = await named_models(context, environments, criteria)
-    met = [await _narrowed(context, one, criteria.criteria) for one in environments]
+    named = await named_models(context, environments, model_filter)
+    met = [await _narrowed(context, environment, model_filter.criteria) for environment in environments]
     if named is None:
         return met
-    return [_only(one, named) for one in met]
+    return [_only(environment, named) for environment in met]
 
 
 def _only(environment: EnvironmentModels, ids: frozenset[str]) -> EnvironmentModels:
     by_id = environment.by_id
-    chosen = sorted((by_id[one] for one in ids if one in by_id), key=lambda model: model.unique_id)
+    chosen = sorted((by_id[model_id] for model_id in ids if model_id in by_id), key=lambda model: model.unique_id)
     return EnvironmentModels(environment.project_id, environment.environment_id, chosen)
 
 
-async def _narrowed(context: FieldContext, environment: EnvironmentModels, criteria: ModelFilter) -> EnvironmentModels:
-    if criteria.is_empty:
+async def _narrowed(
+    context: FieldContext, environment: EnvironmentModels, model_filter: ModelFilter
+) -> EnvironmentModels:
+    if model_filter.is_empty:
         return environment
-    known = environment.narrowed(criteria) if criteria.owners is None else None
+    known = environment.narrowed(model_filter) if model_filter.owners is None else None
     if known is not None:
         return known
-    owners = {} if criteria.owners is None else await context.loaders.owners(environment.environment_id)
+    owners = {} if model_filter.owners is None else await context.loaders.owners(environment.environment_id)
     met: list[Model] = []
     async for piece in pieces(environment.models):
-        met += (model for model in piece if criteria.admits(model, owners))
-    if criteria.owners is not None:
+        met += (model for model in piece if model_filter.admits(model, owners))
+    if model_filter.owners is not None:
         # Who owns a group is another fact, with an age of its own.
         return EnvironmentModels(environment.project_id, environment.environment_id, met)
-    return environment.keep_narrowed(criteria, met)
+    return environment.keep_narrowed(model_filter, met)
 
 
-async def find_model(context: FieldContext, given: str, deployment: DeploymentEnvironment | None) -> Model:
+async def find_model(context: FieldContext, model_id: str, deployment: DeploymentEnvironment | None) -> Model:
     """The model that an id names: `project.model`, `project.package.model` or a unique id.
 
     Without a deployment the id says where, else it is production. Raises NotFound, AmbiguousId or, for an id of another
     deployment than the one given, BadUserInput; while a project that may hold it cannot be read, that project's error.
     """
     known = await context.loaders.projects()
-    projects = known.accounts[deployment_of(known, project_part(given), deployment)].projects
-    spelled = [project for project in projects if any(given.startswith(f"{one}.") for one in project.spellings)]
-    package = package_of(given) if is_unique_id(given) else None
-    searched = [one for one in projects if one in spelled or (package is not None and known.may_hold(one, package))]
-    found = find_named(given, await context.of_each(searched, lambda one: context.loaders.models_named(one, given)))
-    if found is not None:
-        return found
+    projects = known.accounts[deployment_of(known, project_part(model_id), deployment)].projects
+    spelled = [
+        project for project in projects if any(model_id.startswith(f"{spelling}.") for spelling in project.spellings)
+    ]
+    package = package_of(model_id) if is_unique_id(model_id) else None
+    searched = [
+        project
+        for project in projects
+        if project in spelled or (package is not None and known.may_hold(project, package))
+    ]
+    model = find_named(
+        model_id, await context.of_each(searched, lambda project: context.loaders.models_named(project, model_id))
+    )
+    if model is not None:
+        return model
     if context.own_failure:
         raise context.own_failure
-    ensure_decided(known, project_part(given))
-    return await _find_among_all(context, given, spelled if spelled and package is None else projects)
+    ensure_decided(known, project_part(model_id))
+    return await _find_among_all(context, model_id, spelled if spelled and package is None else projects)
 
 
-async def _find_among_all(context: FieldContext, given: str, projects: Sequence[Project]) -> Model:
+async def _find_among_all(context: FieldContext, model_id: str, projects: Sequence[Project]) -> Model:
     """The model that an id names among all models of these projects, should dbt not have listed its package; else
     among those that were removed from them; else the error with the ids that are close is raised."""
     environments = await context.of_each(projects, context.loaders.models)
-    found = find_named(given, environments)
-    if found is not None:
-        return found
+    model = find_named(model_id, environments)
+    if model is not None:
+        return model
     if context.own_failure:
         raise context.own_failure
-    removed = await find_removed(context, given, projects)
+    removed = await find_removed(context, model_id, projects)
     if removed is not None:
         return removed
-    raise await unknown(context, "model", given, ids_of(environments))
+    raise await unknown(context, "model", model_id, ids_of(environments))
 
 
 async def model_with_id(context: FieldContext, model_id: str) -> Model:
@@ -187,12 +197,12 @@ async def model_with_id(context: FieldContext, model_id: str) -> Model:
     named = next((project for project in here if project.id == project_id), None)
     if named is None:
         ensure_decided(known, project_id)
-    found = (await context.loaders.models_named(named, model_id)).by_id.get(model_id) if named else None
-    if found is None and named is not None:
-        found = await find_removed(context, model_id, [named])
-    if found is not None and found.id == model_id:
-        return found
-    unread = [known.unread[one.environment_id] for one in here if one.environment_id in known.unread]
+    model = (await context.loaders.models_named(named, model_id)).by_id.get(model_id) if named else None
+    if model is None and named is not None:
+        model = await find_removed(context, model_id, [named])
+    if model is not None and model.id == model_id:
+        return model
+    unread = [known.unread[project.environment_id] for project in here if project.environment_id in known.unread]
     if unread and not named:
         raise unread[0]
     raise NotFound(f"No model has the id {model_id[:100]!r}. A reference takes the id as models {{ id }} gives it.")
@@ -224,9 +234,9 @@ async def last_model_run(context: FieldContext, model: Model) -> ModelRun | None
     runs = await model_history(context, model, 1)
     if last.run_id is None:
         return runs[0] if runs else None
-    found = next((run for run in runs if run.run_id == last.run_id), None)
-    if found is not None or last.job_id is None:
-        return found
+    attempt = next((run for run in runs if run.run_id == last.run_id), None)
+    if attempt is not None or last.job_id is None:
+        return attempt
     return await context.loaders.model_in_run(RunKey(last.job_id, last.run_id), model.unique_id)
 
 
@@ -241,18 +251,18 @@ async def last_successful_run(context: FieldContext, model: Model) -> ModelRun |
         if newest is not None and WITHIN_JOB.reason(newest, None) is None:
             return newest
     counted = await counted_runs(context, [model], 1, WITHIN_JOB)
-    found = counted[HistoryKey(model.environment_id, model.unique_id)]
-    if isinstance(found, GatewayError):
-        raise found
-    if found.runs and found.runs[0].run_id == model.last_success_run_id:
-        return found.runs[0]
+    counted_history = counted[HistoryKey(model.environment_id, model.unique_id)]
+    if isinstance(counted_history, GatewayError):
+        raise counted_history
+    if counted_history.runs and counted_history.runs[0].run_id == model.last_success_run_id:
+        return counted_history.runs[0]
     return await context.loaders.model_in_run(
         RunKey(model.last_success_job_id, model.last_success_run_id), model.unique_id
     )
 
 
 async def counted_runs(
-    context: FieldContext, models: Iterable[RankableModel], wanted: int, scope: HistoryScope
+    context: FieldContext, models: Iterable[RankableModel], run_count: int, scope: HistoryScope
 ) -> dict[HistoryKey, Counted | GatewayError]:
     """The newest `wanted` runs of each model that count in `scope`, fewer where the longest history has fewer.
 
@@ -261,9 +271,9 @@ async def counted_runs(
     """
     # Of inferred jobs nothing is known by which their runs would not count.
     jobs = {} if context.loaders.infers_jobs or scope == WITHIN_JOB else await context.loaders.jobs()
-    found: dict[HistoryKey, Counted | GatewayError] = {}
+    counted_histories: dict[HistoryKey, Counted | GatewayError] = {}
     pending = [HistoryKey(model.environment_id, model.unique_id) for model in models]
-    count = min(MOST_HISTORY, wanted + max(2, wanted // 4))
+    count = min(MOST_HISTORY, run_count + max(2, run_count // 4))
     while pending:
         histories = await context.loaders.histories(HistoryRequest(tuple(pending), count))
         commands = await commands_of(context, list(histories.values()), count)
@@ -272,14 +282,14 @@ async def counted_runs(
             for key in piece:
                 runs = histories[key]
                 if isinstance(runs, GatewayError):
-                    found[key] = runs
+                    counted_histories[key] = runs
                     continue
-                counted = found[key] = count_runs(runs, jobs, commands, scope, wanted)
-                if len(counted.runs) < wanted and len(runs) >= count:
+                counted = counted_histories[key] = count_runs(runs, jobs, commands, scope, run_count)
+                if len(counted.runs) < run_count and len(runs) >= count:
                     short.append(key)
         pending = short if count < MOST_HISTORY else []
         count = min(MOST_HISTORY, count * 4)
-    return found
+    return counted_histories
 
 
 async def commands_of(

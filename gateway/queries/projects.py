@@ -22,18 +22,18 @@ async def find_account(context: FieldContext, deployment: DeploymentEnvironment)
 
 
 async def view_account(
-    context: FieldContext, deployment: DeploymentEnvironment, criteria: ProjectFilter | None = None
+    context: FieldContext, deployment: DeploymentEnvironment, project_filter: ProjectFilter | None = None
 ) -> Account:
     """The account through one deployment environment, narrowed by a filter, with the id that says so.
 
     Raises BadUserInput for a filter that makes the id too long or names a project that does not exist.
     """
     account = await find_account(context, deployment)
-    kept = await select_projects(context, account.projects, criteria)
+    kept = await select_projects(context, account.projects, project_filter)
     if kept is account.projects:
         return account
     number = context.loaders.account_number
-    return replace(account, id=AccountView(number, deployment, criteria).id, projects=kept)
+    return replace(account, id=AccountView(number, deployment, project_filter).id, projects=kept)
 
 
 async def account_with_id(context: FieldContext, account_id: str) -> Account:
@@ -59,10 +59,10 @@ async def find_project(context: FieldContext, project_id: str, deployment: Deplo
     projects = await context.loaders.projects()
     where = deployment_of(projects, project_id, deployment)
     here = projects.accounts[where].projects
-    found = [project for project in here if project.id == project_id]
-    found = found or [project for project in here if project_id in project.spellings]
-    if len(found) == 1:
-        return found[0]
+    matching = [project for project in here if project.id == project_id]
+    matching = matching or [project for project in here if project_id in project.spellings]
+    if len(matching) == 1:
+        return matching[0]
     for project in here:
         if project.environment_id in projects.unread:
             raise projects.unread[project.environment_id]
@@ -109,48 +109,53 @@ async def project_of_environment(context: FieldContext, environment_id: int) -> 
 
 
 async def select_projects(
-    context: FieldContext, projects: Sequence[Project], criteria: ProjectFilter | None
+    context: FieldContext, projects: Sequence[Project], project_filter: ProjectFilter | None
 ) -> tuple[Project, ...]:
     """The projects a filter keeps: by id first, then those that contain a model meeting every criterion.
 
     Raises BadUserInput for a project id that does not exist.
     """
-    if criteria is None:
+    if project_filter is None:
         return tuple(projects)
-    await _ensure_known(context, criteria, projects)
-    admitted = [project for project in projects if criteria.admits(project.spellings)]
-    if criteria.criteria.is_empty and (criteria.models is None or criteria.models.is_empty):
-        keeps_all = criteria.project_ids is None
+    await _ensure_known(context, project_filter, projects)
+    admitted = [project for project in projects if project_filter.admits(project.spellings)]
+    if project_filter.criteria.is_empty and (project_filter.models is None or project_filter.models.is_empty):
+        keeps_all = project_filter.project_ids is None
         return projects if keeps_all and isinstance(projects, tuple) else tuple(admitted)
 
-    read = await context.loaders.models_of_each(admitted, criteria.models, whole=True)
-    found = context.sort_out(
+    read = await context.loaders.models_of_each(admitted, project_filter.models, whole=True)
+    read_projects = context.sort_out(
         admitted,
-        [one if isinstance(one, GatewayError) else (project, one) for project, one in zip(admitted, read, strict=True)],
+        [
+            models if isinstance(models, GatewayError) else (project, models)
+            for project, models in zip(admitted, read, strict=True)
+        ],
     )
-    named = await named_models(context, [models for _, models in found], criteria.models)
-    return tuple([project for project, models in found if await _contains(context, models, criteria, named)])
+    named = await named_models(context, [models for _, models in read_projects], project_filter.models)
+    return tuple(
+        [project for project, models in read_projects if await _contains(context, models, project_filter, named)]
+    )
 
 
 async def _contains(
-    context: FieldContext, environment: EnvironmentModels, criteria: ProjectFilter, named: frozenset[str] | None
+    context: FieldContext, environment: EnvironmentModels, project_filter: ProjectFilter, named: frozenset[str] | None
 ) -> bool:
     """Whether a project holds a model that meets a filter's own criteria, and one that meets those of `models`."""
-    own, models = criteria.criteria, criteria.models
+    own, models = project_filter.criteria, project_filter.models
     meets_own, meets_models = own.is_empty, models is None or models.is_empty
     owners = await context.loaders.owners_looked_at(environment.environment_id, models)
     async for piece in pieces(environment.models, steps=2):
         meets_own = meets_own or contains_match(own, piece)
         if models is not None and not meets_models:
-            meets_models = any((named is None or one.id in named) and models.admits(one, owners) for one in piece)
+            meets_models = any((named is None or model.id in named) and models.admits(model, owners) for model in piece)
         if meets_own and meets_models:
             return True
     return meets_own and meets_models
 
 
-async def _ensure_known(context: FieldContext, criteria: ProjectFilter, projects: Sequence[Project]) -> None:
+async def _ensure_known(context: FieldContext, project_filter: ProjectFilter, projects: Sequence[Project]) -> None:
     known = {spelling for project in projects for spelling in project.spellings}
-    for project_id in criteria.project_ids or ():
+    for project_id in project_filter.project_ids or ():
         if project_id not in known:
             ensure_decided(await context.loaders.projects(), project_id)
             missing = await unknown(context, "project", project_id, [project.id for project in projects])

@@ -56,31 +56,31 @@ class RankingArguments:
 
 
 async def slowest_models(
-    context: FieldContext, projects: Sequence[Project], asked: RankingArguments, criteria: ModelFilter | None
+    context: FieldContext, projects: Sequence[Project], asked: RankingArguments, model_filter: ModelFilter | None
 ) -> Ranking[Model]:
     """The slowest models: by the runtime of the last successful run, or by the mean over the last runs that count (see
     RankingArguments).
 
     The filter chooses among models by their latest state; it does not look at the mean.
     """
-    ranking = await _by_means(context, projects, asked, criteria)
+    ranking = await _by_means(context, projects, asked, model_filter)
     if ranking is not None:
         _note(context, "slowestModels", ranking)
         return ranking
-    return await _slowest(context, projects, await narrowed_environments(context, projects, criteria), asked)
+    return await _slowest(context, projects, await narrowed_environments(context, projects, model_filter), asked)
 
 
 async def slowest_models_shown(
-    context: FieldContext, projects: Sequence[Project], asked: RankingArguments, criteria: ModelFilter | None
+    context: FieldContext, projects: Sequence[Project], asked: RankingArguments, model_filter: ModelFilter | None
 ) -> Ranking[ShownModel]:
     """The same for an operation that may show of models their ids and runtimes only: then no more is read of them."""
-    ranking = await _by_means(context, projects, asked, criteria)
+    ranking = await _by_means(context, projects, asked, model_filter)
     if ranking is not None:
         _note(context, "slowestModels", ranking)
         return ranking
-    if criteria is None and context.loaders.runtimes_only:
+    if model_filter is None and context.loaders.runtimes_only:
         return await _slowest(context, projects, await runtimes_of(context, projects), asked)
-    return await _slowest(context, projects, await narrowed_environments(context, projects, criteria), asked)
+    return await _slowest(context, projects, await narrowed_environments(context, projects, model_filter), asked)
 
 
 async def _slowest(
@@ -95,11 +95,11 @@ async def _slowest(
 
 
 async def _by_last_success(environments: Sequence[ModelOrders[M]], first: int) -> Ranking[M]:
-    for one in environments:
+    for environment in environments:
         # Each keeps its order: whoever ranks the same models after that costs next to nothing.
-        await checkpoint(one.steps_to_rank(first))
-        one.slowest(first)
-    await checkpoint(min(first, sum(one.timed for one in environments)) * _STEPS_OF_A_RANK)
+        await checkpoint(environment.steps_to_rank(first))
+        environment.slowest(first)
+    await checkpoint(min(first, sum(environment.timed for environment in environments)) * _STEPS_OF_A_RANK)
     return slowest_of_projects(environments, first)
 
 
@@ -113,14 +113,14 @@ async def _by_history(
 
 async def _rank(measured: Sequence[Measured[M]], first: int) -> Ranking[M]:
     """What `rank` makes of many, in pieces."""
-    rankable = [one for one in measured if one.runtimes.mean is not None]
-    best = await sorted_in_pieces(rankable, lambda one: (-(one.runtimes.mean or 0.0), one.id))
+    rankable = [model for model in measured if model.runtimes.mean is not None]
+    best = await sorted_in_pieces(rankable, lambda model: (-(model.runtimes.mean or 0.0), model.id))
     ranking = rank(best[:first], first)
     return replace(ranking, considered=len(measured), without_runtime=len(measured) - len(rankable))
 
 
 async def _by_means(
-    context: FieldContext, projects: Sequence[Project], asked: RankingArguments, criteria: ModelFilter | None
+    context: FieldContext, projects: Sequence[Project], asked: RankingArguments, model_filter: ModelFilter | None
 ) -> Ranking[Model] | None:
     """The ranking from means that are known of all models without their runs (see RunHistory). The runs are read of the
     first models alone; they give the exact figures.
@@ -133,34 +133,34 @@ async def _by_means(
     if known is None:
         return None
     means = context.sort_out(projects, known)
-    if criteria is not None and not criteria.is_empty:
-        means = await _only(means, await narrowed_environments(context, projects, criteria))
+    if model_filter is not None and not model_filter.is_empty:
+        means = await _only(means, await narrowed_environments(context, projects, model_filter))
     await checkpoint(2 * asked.first)
     first = candidates(means, asked.first)
     models = await models_behind(context, projects, first)
     if len(models) < len(first):
         return None
     exact, _ = await _measure_history(context, projects, models, asked)
-    considered, timed = sum(map(len, means)), sum(len(one.timed) for one in means)
+    considered, timed = sum(map(len, means)), sum(len(mean.timed) for mean in means)
     return replace(
         await _rank(exact, asked.first),
         considered=considered,
         without_runtime=considered - timed,
-        left_out=added_up(one.left_out_in_all for one in means),
+        left_out=added_up(mean.left_out_in_all for mean in means),
     )
 
 
 async def _only(means: Sequence[MeanRuntimes], environments: Sequence[EnvironmentModels]) -> list[MeanRuntimes]:
     """The means of some of the models."""
     chosen: dict[int, frozenset[str]] = {}
-    for one in environments:
-        await checkpoint(len(one.models) // 4)
-        chosen[one.environment_id] = frozenset(model.unique_id for model in one.models)
-    found = []
+    for environment in environments:
+        await checkpoint(len(environment.models) // 4)
+        chosen[environment.environment_id] = frozenset(model.unique_id for model in environment.models)
+    kept_means = []
     for some in means:
         await checkpoint(len(some) // 4)
-        found.append(some.only(chosen.get(some.environment_id, frozenset())))
-    return found
+        kept_means.append(some.only(chosen.get(some.environment_id, frozenset())))
+    return kept_means
 
 
 async def _measure_history(
@@ -194,13 +194,13 @@ async def longest_running_jobs(
     first: int,
     last_runs: int,
     *,
-    criteria: SearchFilter | None = None,
+    search_filter: SearchFilter | None = None,
     models: ModelFilter | None = None,
     where: JobFilter | None = None,
     leave_out: frozenset[Variant] = ALL_VARIANTS,
 ) -> Ranking[Job]:
     """The longest jobs by their mean wall clock over the last `last_runs` runs that completed."""
-    jobs = await select_jobs(context, projects, criteria, models, where)
+    jobs = await select_jobs(context, projects, search_filter, models, where)
 
     async def measure(project: Project) -> list[Measured[Job]]:
         here = [job for job in jobs if job.environment_id == project.environment_id]
@@ -208,7 +208,7 @@ async def longest_running_jobs(
         return [Measured(job, job.id, _wall_clocks(runs)) for job, runs in zip(here, ended, strict=True)]
 
     measured = await context.of_each(projects, measure)
-    ranking = rank((one for of_project in measured for one in of_project), first)
+    ranking = rank((average for of_project in measured for average in of_project), first)
     _note(context, "longestRunningJobs", ranking)
     return ranking
 

@@ -24,7 +24,7 @@ _RUNS_LOOKED_AT = 10
 LAST_SEEN = model_order(ModelOrderField.LAST_RUN_TIME, Direction.DESC)
 
 
-async def find_removed(context: FieldContext, given: str, projects: Sequence[Project]) -> Model | None:
+async def find_removed(context: FieldContext, model_id: str, projects: Sequence[Project]) -> Model | None:
     """The removed model that an id names, in any of its forms; None when no history of these projects has it.
 
     The history of every unique id that may be meant is read: one document, or two SQL statements for each project; for
@@ -35,14 +35,14 @@ async def find_removed(context: FieldContext, given: str, projects: Sequence[Pro
         return None
 
     async def of_project(project: Project) -> EnvironmentModels:
-        applied = (await context.loaders.models_named(project, given)).by_unique_id
+        applied = (await context.loaders.models_named(project, model_id)).by_unique_id
         packages = (await context.loaders.projects()).packages_of(project)
-        return await _removed(context, project, unique_ids_meant(given, project.id, packages), applied)
+        return await _removed(context, project, unique_ids_meant(model_id, project.id, packages), applied)
 
-    found = find_named(given, await context.of_each(projects, of_project))
-    if found is None and context.own_failure:
+    model = find_named(model_id, await context.of_each(projects, of_project))
+    if model is None and context.own_failure:
         raise context.own_failure
-    return found
+    return model
 
 
 async def removed_models(context: FieldContext, project: Project) -> list[Model]:
@@ -67,18 +67,22 @@ async def _removed(
     context: FieldContext, project: Project, unique_ids: Iterable[str], applied: Collection[str]
 ) -> EnvironmentModels:
     """Those of the unique ids that the environment does not hold, and that a run other than one of CI had."""
-    histories = await _histories(context, project.environment_id, [one for one in unique_ids if one not in applied])
+    histories = await _histories(
+        context, project.environment_id, [unique_id for unique_id in unique_ids if unique_id not in applied]
+    )
     jobs = await context.loaders.jobs() if any(histories.values()) else {}
-    seen = {one: _outside_ci(runs, jobs) for one, runs in histories.items()}
-    gone = {one: runs for one, runs in seen.items() if runs}
+    seen = {unique_id: _outside_ci(runs, jobs) for unique_id, runs in histories.items()}
+    gone = {unique_id: runs for unique_id, runs in seen.items() if runs}
     packages = (await context.loaders.projects()).packages_of(project)
     ids = model_ids(project.id, {*gone, *applied})
     models = [
         # A short id would not lead back to a package that the environment no longer has.
         removed_model(
-            ids[one] if package_of(one) in packages else f"{project.id}.{qualified_name(one)}", project.id, runs
+            ids[unique_id] if package_of(unique_id) in packages else f"{project.id}.{qualified_name(unique_id)}",
+            project.id,
+            runs,
         )
-        for one, runs in gone.items()
+        for unique_id, runs in gone.items()
     ]
     return EnvironmentModels(project.id, project.environment_id, models)
 
@@ -88,10 +92,10 @@ async def _histories(
 ) -> Mapping[str, tuple[ModelRun, ...]]:
     if not unique_ids:
         return {}
-    keys = tuple(HistoryKey(environment_id, one) for one in unique_ids)
-    found = await context.loaders.histories(HistoryRequest(keys, _RUNS_LOOKED_AT))
+    keys = tuple(HistoryKey(environment_id, unique_id) for unique_id in unique_ids)
+    read_histories = await context.loaders.histories(HistoryRequest(keys, _RUNS_LOOKED_AT))
     histories: dict[str, tuple[ModelRun, ...]] = {}
-    for key, runs in found.items():
+    for key, runs in read_histories.items():
         if isinstance(runs, GatewayError):
             raise runs
         histories[key.unique_id] = runs

@@ -53,18 +53,18 @@ class ModelLineage:
 
 
 async def select_resources(
-    context: FieldContext, project: Project, criteria: ResourceFilter | None = None
+    context: FieldContext, project: Project, resource_filter: ResourceFilter | None = None
 ) -> list[Resource]:
     """The resources of a project that match, ordered by unique id. Groups of types that the criteria leave out are not
     read."""
-    criteria = criteria or ResourceFilter()
-    types = criteria.wanted_types
+    resource_filter = resource_filter or ResourceFilter()
+    types = resource_filter.wanted_types
     if not types:
         return []
-    found = await context.loaders.resources.definitions(project, types)
+    definitions = await context.loaders.resources.definitions(project, types)
     kept: list[Definition] = []
-    async for piece in pieces(list(found.values())):
-        kept += filter(criteria.admits, piece)
+    async for piece in pieces(list(definitions.values())):
+        kept += filter(resource_filter.admits, piece)
     return await shown(context, project, kept)
 
 
@@ -73,16 +73,16 @@ async def lineage_of_model(context: FieldContext, model: Model, walk: Walk) -> M
     project = await project_of_environment(context, model.environment_id)
     if project is None:
         return ModelLineage((LineageResource(0, model),), (), 0)
-    found = await context.loaders.resources.definitions(project, walk.types | {ResourceType.MODEL})
-    await checkpoint(_STEPS * len(found))
-    around = walk.around(found, model.unique_id)
-    others = [found[name] for name in around.levels if name != model.unique_id]
-    by_unique_id = {one.unique_id: one for one in await shown(context, project, others)}
+    definitions = await context.loaders.resources.definitions(project, walk.types | {ResourceType.MODEL})
+    await checkpoint(_STEPS * len(definitions))
+    around = walk.around(definitions, model.unique_id)
+    others = [definitions[name] for name in around.levels if name != model.unique_id]
+    by_unique_id = {resource.unique_id: resource for resource in await shown(context, project, others)}
     resources = {**by_unique_id, model.unique_id: model}
     ids = {name: resource.id for name, resource in resources.items()}
     return ModelLineage(
         tuple(LineageResource(level, resources[name]) for name, level in around.levels.items()),
-        tuple(LineageLink(ids[one.parent_id], ids[one.child_id], one.indirect) for one in around.links),
+        tuple(LineageLink(ids[link.parent_id], ids[link.child_id], link.indirect) for link in around.links),
         around.left_out,
     )
 
@@ -98,21 +98,23 @@ class DescribedExposure:
 
 async def exposures_of(context: FieldContext, project: Project) -> list[DescribedExposure]:
     """The exposures of a project, ordered by unique id."""
-    found = await _of_types(context, project, ResourceType.EXPOSURE)
-    exposures = [one for one in found if isinstance(one, Exposure)]
-    details = await gather(exposure_details(context, one) for one in exposures)
-    models = await gather(models_of_exposure(context, one) for one in exposures)
+    resources = await _of_types(context, project, ResourceType.EXPOSURE)
+    exposures = [resource for resource in resources if isinstance(resource, Exposure)]
+    details = await gather(exposure_details(context, exposure) for exposure in exposures)
+    models = await gather(models_of_exposure(context, exposure) for exposure in exposures)
     described = zip(exposures, details, models, strict=True)
-    return [DescribedExposure(one, known, tuple(used)) for one, known, used in described]
+    return [DescribedExposure(exposure, known, tuple(used)) for exposure, known, used in described]
 
 
 async def attempted_resources(
     context: FieldContext, project: Project, resource_type: ResourceType
 ) -> list[tuple[OtherResource, RunStatus | None]]:
     """The seeds or the snapshots of a project, ordered by unique id, with how each one's last attempt ended."""
-    found = [one for one in await _of_types(context, project, resource_type) if isinstance(one, OtherResource)]
-    statuses = await gather(last_run_status(context, one) for one in found)
-    return list(zip(found, statuses, strict=True))
+    resources = [
+        resource for resource in await _of_types(context, project, resource_type) if isinstance(resource, OtherResource)
+    ]
+    statuses = await gather(last_run_status(context, resource) for resource in resources)
+    return list(zip(resources, statuses, strict=True))
 
 
 async def _of_types(context: FieldContext, project: Project, *types: ResourceType) -> list[Resource]:
@@ -133,7 +135,7 @@ async def exposure_details(context: FieldContext, exposure: Exposure) -> Exposur
 async def models_of_exposure(context: FieldContext, exposure: Exposure) -> list[Model]:
     """The models of its project that an exposure uses directly, ordered by id."""
     models = (await context.loaders.models(exposure.project)).by_unique_id
-    used = [models[one] for one in exposure.definition.parents if one in models]
+    used = [models[unique_id] for unique_id in exposure.definition.parents if unique_id in models]
     return sorted(used, key=lambda model: model.id)
 
 
@@ -146,13 +148,13 @@ async def last_run_status(context: FieldContext, resource: OtherResource) -> Run
 async def shown(context: FieldContext, project: Project, definitions: Iterable[Definition]) -> list[Resource]:
     """Models and sources with all that is known of them, where their own lists hold them."""
     listed = list(definitions)
-    types = {one.resource_type for one in listed}
+    types = {definition.resource_type for definition in listed}
     models = (await context.loaders.models(project)).by_unique_id if ResourceType.MODEL in types else {}
     sources = await context.loaders.sources(project.environment_id) if ResourceType.SOURCE in types else {}
     shown: list[Resource] = []
     async for piece in pieces(listed):
-        for one in piece:
-            source = sources.get(one.unique_id)
-            known = models.get(one.unique_id) or (Source(project, source) if source else None)
-            shown.append(known or resource_of(project, one))
+        for definition in piece:
+            source = sources.get(definition.unique_id)
+            known = models.get(definition.unique_id) or (Source(project, source) if source else None)
+            shown.append(known or resource_of(project, definition))
     return shown

@@ -24,9 +24,9 @@ async def failures(context: FieldContext, run: Run) -> tuple[RunFailure, ...]:
     """
     if _cannot_have_failed(run):
         return ()
-    found = await context.loaders.results.failed(run)
-    failed = await reported(context, run, found, FAILING_TYPES)
-    return failures_of_run(run, failed, complete=context.loaders.results.are_complete, known=found.known)
+    results = await context.loaders.results.failed(run)
+    failed = await reported(context, run, results, FAILING_TYPES)
+    return failures_of_run(run, failed, complete=context.loaders.results.are_complete, known=results.known)
 
 
 async def error_of_run(context: FieldContext, run: Run) -> str | None:
@@ -49,10 +49,12 @@ class StepOfRun(RunStep):
 
 def steps_of(run: Run, steps: Sequence[RunStep]) -> list[StepOfRun]:
     """The steps of a run, with it."""
-    failed = sum(one.status is RunStatus.FAILURE for one in steps)
+    failed = sum(step.status is RunStatus.FAILURE for step in steps)
     return [
-        StepOfRun(one.index, one.name, one.status, one.status_text, one.start_time, one.end_time, run, failed == 1)
-        for one in steps
+        StepOfRun(
+            step.index, step.name, step.status, step.status_text, step.start_time, step.end_time, run, failed == 1
+        )
+        for step in steps
     ]
 
 
@@ -61,9 +63,9 @@ async def error_of_step(context: FieldContext, step: StepOfRun) -> str | None:
     several failed steps a result is of."""
     if step.status is not RunStatus.FAILURE:
         return None
-    found = await failures(context, step.run)
-    of_step = [one for one in found if one.result is not None and one.result.step == step.index]
-    untold = [one for one in found if one.result is None or one.result.step is None]
+    run_failures = await failures(context, step.run)
+    of_step = [failure for failure in run_failures if failure.result is not None and failure.result.step == step.index]
+    untold = [failure for failure in run_failures if failure.result is None or failure.result.step is None]
     return sentence_about(of_step or (untold if step.failed_alone else ()))
 
 
@@ -73,7 +75,7 @@ async def skipped_because_of(context: FieldContext, failure: RunFailure) -> tupl
     if failed is None:
         return ()
     results = await reported(context, run, await context.loaders.results.stopped(run), RESULT_TYPES)
-    if not any(one.status is RunStatus.SKIPPED for one in results):
+    if not any(result.status is RunStatus.SKIPPED for result in results):
         return ()
     skipping = Skipping.of(results, await context.loaders.results.parents(run))
     await checkpoint(len(results))
@@ -88,8 +90,8 @@ async def title(context: FieldContext, run: Run) -> str:
     except GatewayError:
         name = None
     when = run.start_time or run.created_at
-    told = f", {when:%Y-%m-%d %H:%M} UTC" if when else ""
-    return f"{name or f'Job {run.job_id}'}{told}"
+    moment = f", {when:%Y-%m-%d %H:%M} UTC" if when else ""
+    return f"{name or f'Job {run.job_id}'}{moment}"
 
 
 def _cannot_have_failed(run: Run) -> bool:

@@ -38,11 +38,11 @@ async def often_critical(context: FieldContext, job: Job, last_runs: int, first:
         for result in path.results:
             if result.resource_type is ResourceType.MODEL and result.runtime is not None:
                 seconds.setdefault(result.unique_id, []).append(result.runtime)
-    found = [
+    models = [
         OftenCritical(job.environment_id, name, len(of_model) / len(paths), sum(of_model) / len(of_model))
         for name, of_model in seconds.items()
     ]
-    return sorted(found, key=lambda one: (-one.share, -one.mean_seconds, one.unique_id))[:first]
+    return sorted(models, key=lambda model: (-model.share, -model.mean_seconds, model.unique_id))[:first]
 
 
 async def model_of_row(context: FieldContext, row: RunMatrixRow | OftenCritical) -> Model | None:

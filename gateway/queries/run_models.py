@@ -17,37 +17,37 @@ from gateway.queries.projects import project_of_environment
 
 
 async def models_in_run(
-    context: FieldContext, run: Run, *, criteria: SearchFilter | None = None, models: ModelFilter | None = None
+    context: FieldContext, run: Run, *, search_filter: SearchFilter | None = None, models: ModelFilter | None = None
 ) -> list[ModelRun]:
     """What each model that meets both filters did in a run, ordered by unique id.
 
     The filters look at each model as it was in that run; ids name models as the environment knows them now.
     """
-    touched = await executed_models(context, run, criteria)
+    touched = await executed_models(context, run, search_filter)
     return meeting(touched, run.environment_id, models, await named_models_of(context, run.environment_id, models))
 
 
 async def slowest_models_of_run(
-    context: FieldContext, run: Run, first: int, criteria: ModelFilter | None = None
+    context: FieldContext, run: Run, first: int, model_filter: ModelFilter | None = None
 ) -> Ranking[ModelRun]:
     """The models of a run that took longest in it, by their own execution time.
 
     Left out and counted are those that did not execute, failed or were cancelled; ties go by unique id.
     """
-    return _slowest(await models_in_run(context, run, models=criteria), first)
+    return _slowest(await models_in_run(context, run, models=model_filter), first)
 
 
 async def slowest_models_of_job(
-    context: FieldContext, job: Job, first: int, criteria: ModelFilter | None = None
+    context: FieldContext, job: Job, first: int, model_filter: ModelFilter | None = None
 ) -> Ranking[ModelRun]:
     """The same for the run that tells what a job builds: its newest that completed and executed a model."""
     run = (await context.loaders.built_models(job)).run
-    return _slowest(await models_in_run(context, run, models=criteria) if run else [], first)
+    return _slowest(await models_in_run(context, run, models=model_filter) if run else [], first)
 
 
 def _slowest(touched: Iterable[ModelRun], first: int) -> Ranking[ModelRun]:
     of_run = list(touched)
-    return average_of_models({one.unique_id: one for one in of_run}, [of_run], first).slowest
+    return average_of_models({attempt.unique_id: attempt for attempt in of_run}, [of_run], first).slowest
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +66,26 @@ async def with_applied_models(context: FieldContext, ranking: Ranking[ModelRun])
 
 async def applied_models(context: FieldContext, touched: Iterable[ModelRun]) -> dict[str, Model | None]:
     """Models of runs as their environments know them now, by unique id; None for those removed since."""
-    found: dict[str, Model | None] = {}
-    for one in touched:
-        project = await project_of_environment(context, one.environment_id)
-        found[one.unique_id] = await applied_model(context, project, one.unique_id)
-    return found
+    applied: dict[str, Model | None] = {}
+    for attempt in touched:
+        project = await project_of_environment(context, attempt.environment_id)
+        applied[attempt.unique_id] = await applied_model(context, project, attempt.unique_id)
+    return applied
 
 
 async def runs_of_model(
-    context: FieldContext, model: Model, wanted: int, criteria: SearchFilter | None = None
+    context: FieldContext, model: Model, run_count: int, search_filter: SearchFilter | None = None
 ) -> list[ModelRun]:
     """The newest `wanted` runs of a model in which it met the criteria, newest first, by any job of its environment.
 
     The criteria look at what the model was, and how long it took, in that run. Looks back over its last 100 runs.
     """
-    if criteria is None or criteria.is_empty:
-        return list(await model_history(context, model, wanted))
-    count = min(MOST_HISTORY, wanted * 2)
+    if search_filter is None or search_filter.is_empty:
+        return list(await model_history(context, model, run_count))
+    count = min(MOST_HISTORY, run_count * 2)
     while True:
         runs = await model_history(context, model, count)
-        found = [run for run in runs if criteria.matches(run)]
-        if len(found) >= wanted or len(runs) < count or count >= MOST_HISTORY:
-            return found[:wanted]
+        matching = [run for run in runs if search_filter.matches(run)]
+        if len(matching) >= run_count or len(runs) < count or count >= MOST_HISTORY:
+            return matching[:run_count]
         count = min(MOST_HISTORY, count * 4)

@@ -69,8 +69,8 @@ async def failing_since(context: FieldContext, failure: RunFailure) -> Run | Non
         attempts = [EarlierAttempt(run, run.status) for run in runs]
         return _first_failed(failure.run, attempts, reaches_back=len(runs) < RUNS_BEFORE)
     name = failure.result.unique_id
-    found = await _before(context, failure.run, [name], _has_been_fine)
-    return _first_failed(failure.run, found.attempts[name], reaches_back=found.reaches_back)
+    history = await _before(context, failure.run, [name], _has_been_fine)
+    return _first_failed(failure.run, history.attempts[name], reaches_back=history.reaches_back)
 
 
 async def known_failures(context: FieldContext, run: Run) -> list[KnownFailure]:
@@ -85,19 +85,19 @@ async def known_failures(context: FieldContext, run: Run) -> list[KnownFailure]:
 
 async def newly_broken(context: FieldContext, run: Run) -> list[NodeResult]:
     """The results that failed in a run and were fine at their last attempt, in the order of failures."""
-    failed = [one.result for one in await failures(context, run) if one.result is not None]
-    found = await _before(context, run, [one.unique_id for one in failed], bool)
-    return [one for one in failed if found.failed_last(one.unique_id) is False]
+    failed = [failure.result for failure in await failures(context, run) if failure.result is not None]
+    history = await _before(context, run, [result.unique_id for result in failed], bool)
+    return [result for result in failed if history.failed_last(result.unique_id) is False]
 
 
 async def recovered(context: FieldContext, run: Run) -> list[NodeResult]:
     """The results that were fine in a run and failed at their last attempt, ordered by unique id."""
     earlier = await _runs_before(context, run)
-    told = await gather(context.loaders.results.failed(one) for one in earlier)
-    for found in told:
-        for error in found.failures.values():
+    failed_results = await gather(context.loaders.results.failed(run) for run in earlier)
+    for of_run in failed_results:
+        for error in of_run.failures.values():
             raise error
-    once_failed = sorted({one.unique_id for found in told for one in found.results})
+    once_failed = sorted({result.unique_id for of_run in failed_results for result in of_run.results})
     (statuses,) = await context.loaders.results.statuses([run], once_failed) if once_failed else ({},)
     fine = [name for name, status in statuses.items() if _is_fine(status)]
     before = await _before(context, run, fine, bool)
@@ -105,7 +105,7 @@ async def recovered(context: FieldContext, run: Run) -> list[NodeResult]:
     if not healed:
         return []
     results = await read_results(context, run, {resource_type_of(name) for name in healed})
-    return [one for one in results if one.unique_id in healed]
+    return [result for result in results if result.unique_id in healed]
 
 
 async def _before(
@@ -130,14 +130,16 @@ async def _runs_before(context: FieldContext, run: Run) -> list[Run]:
     count = RUNS_BEFORE + 5
     while True:
         runs = await context.loaders.recent_runs(run.job_id, count)
-        older = [one for one in runs if one.recency < run.recency and one.status.is_final]
+        older = [
+            earlier_run for earlier_run in runs if earlier_run.recency < run.recency and earlier_run.status.is_final
+        ]
         if len(older) >= RUNS_BEFORE or len(runs) < count or count >= MOST_RUNS:
             return older[:RUNS_BEFORE]
         count = min(MOST_RUNS, count * 4)
 
 
 async def _ended_before(context: FieldContext, run: Run) -> list[Run]:
-    return [one for one in await _runs_before(context, run) if one.status.is_completed]
+    return [earlier_run for earlier_run in await _runs_before(context, run) if earlier_run.status.is_completed]
 
 
 def _first_failed(run: Run, attempts: Sequence[EarlierAttempt], *, reaches_back: bool) -> Run | None:
@@ -150,7 +152,7 @@ def _first_failed(run: Run, attempts: Sequence[EarlierAttempt], *, reaches_back:
 
 
 def _has_been_fine(attempts: list[EarlierAttempt]) -> bool:
-    return any(not one.failed for one in attempts)
+    return any(not attempt.failed for attempt in attempts)
 
 
 def _is_fine(status: RunStatus) -> bool:

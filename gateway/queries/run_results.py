@@ -29,20 +29,22 @@ _NOT_LISTED = (
 )
 
 
-async def node_results(context: FieldContext, run: Run, criteria: NodeResultFilter | None = None) -> list[NodeResult]:
+async def node_results(
+    context: FieldContext, run: Run, result_filter: NodeResultFilter | None = None
+) -> list[NodeResult]:
     """The results of a run that match, ordered by unique id; resources that it did not touch have none.
 
     Types that the criteria leave out are not read. A type that cannot be read is reported and the others are answered;
     raises what went wrong where none can be read.
     """
-    if criteria is not None and criteria.step is not None and not context.loaders.results.are_complete:
+    if result_filter is not None and result_filter.step is not None and not context.loaders.results.are_complete:
         raise BadUserInput(
             "dbt's API does not tell which step a result is of. Leave `step` out, or give the gateway an archive.",
             argument="step",
         )
-    types = criteria.wanted_types if criteria else RESULT_TYPES
-    found = await read_results(context, run, types)
-    return [one for one in found if criteria is None or criteria.admits(one)]
+    types = result_filter.wanted_types if result_filter else RESULT_TYPES
+    results = await read_results(context, run, types)
+    return [result for result in results if result_filter is None or result_filter.admits(result)]
 
 
 async def read_results(context: FieldContext, run: Run, types: Collection[ResourceType]) -> tuple[NodeResult, ...]:
@@ -51,20 +53,20 @@ async def read_results(context: FieldContext, run: Run, types: Collection[Resour
 
 
 async def reported(
-    context: FieldContext, run: Run, found: FoundResults, types: Collection[ResourceType]
+    context: FieldContext, run: Run, of_run: FoundResults, types: Collection[ResourceType]
 ) -> tuple[NodeResult, ...]:
     """The results that were found; what could not be read of these types, and what nobody lists, is said beside the
     answer. Raises what went wrong where nothing was found."""
-    if found.failures:
-        await _report(context, run, found)
+    if of_run.failures:
+        await _report(context, run, of_run)
     if not context.loaders.results.are_complete and not NOT_LISTED.isdisjoint(types):
         current_usage().notes.append({"path": list(context.path), "note": _NOT_LISTED})
-    return found.results
+    return of_run.results
 
 
-async def _report(context: FieldContext, run: Run, found: FoundResults) -> None:
-    if not found.results:
-        raise next(iter(found.failures.values()))
+async def _report(context: FieldContext, run: Run, of_run: FoundResults) -> None:
+    if not of_run.results:
+        raise next(iter(of_run.failures.values()))
     project = await project_of_environment(context, run.environment_id)
-    for name, error in found.failures.items():
+    for name, error in of_run.failures.items():
         context.report_part(error, f"{_PARTS[name]} of run {run.id}", project)

@@ -81,15 +81,15 @@ async def run_steps(
     Raises BadUserInput for a step that is none, or cannot be told, and what went wrong where nothing can be read.
     """
     results, graph = await gather_pair(_results(context, run, step), context.loaders.results.graph(run, whole=whole))
-    executed = [one for one in results if one.status.executed]
-    timed = [one for one in executed if one.start_time is not None and one.end_time is not None]
+    executed = [result for result in results if result.status.executed]
+    timed = [result for result in executed if result.start_time is not None and result.end_time is not None]
     if not timed:
         return None
     threads = await _threads(context, graph, timed)
     missing = _missing(context, graph, len(executed) - len(timed))
     basis = Basis(context.loaders.source_of_runs([run]), 1, run.start_time, tuple(missing))
     steps = await aside(len(timed), lambda: _steps_of(run, timed, graph, threads, basis))
-    return replace(steps, reused={one.unique_id: one for one in results if one.status is RunStatus.REUSED})
+    return replace(steps, reused={result.unique_id: result for result in results if result.status is RunStatus.REUSED})
 
 
 async def aside(nodes: int, compute: Callable[[], T]) -> T:
@@ -110,51 +110,55 @@ async def _results(context: FieldContext, run: Run, step: int | None) -> Sequenc
 async def _threads(context: FieldContext, graph: RunGraph, timed: Iterable[NodeResult]) -> dict[str, int]:
     """The threads of each command by its invocation: as the archive tells, else by the arguments that dbt's API tells
     with a model that it executed."""
-    told = dict(graph.threads)
+    known = dict(graph.threads)
     witnesses = {
-        one.invocation_id: one
-        for one in timed
-        if isinstance(one, ModelRun) and one.invocation_id and one.invocation_id not in told
+        result.invocation_id: result
+        for result in timed
+        if isinstance(result, ModelRun) and result.invocation_id and result.invocation_id not in known
     }
     commands = await context.loaders.commands(list(witnesses.values())) if witnesses else {}
-    found = {invocation: command.threads for (_, invocation), command in commands.items() if invocation}
-    return told | {invocation: threads for invocation, threads in found.items() if threads}
+    threads_of_command = {invocation: command.threads for (_, invocation), command in commands.items() if invocation}
+    return known | {invocation: threads for invocation, threads in threads_of_command.items() if threads}
 
 
 def _steps_of(
     run: Run, timed: Sequence[NodeResult], graph: RunGraph, threads: Mapping[str, int], basis: Basis
 ) -> RunSteps:
-    origin = min(one.start_time for one in timed if one.start_time)
+    origin = min(result.start_time for result in timed if result.start_time)
     parents = {node.unique_id: node.parents for node in graph.nodes}
     steps = []
     for of_command in _by_command(timed):
-        nodes = [_interval(one, origin) for one in of_command]
-        told = {threads[one.invocation_id] for one in of_command if one.invocation_id and one.invocation_id in threads}
-        steps.append(Step(nodes, max(told, default=None), dependencies(nodes, parents) if parents else None))
+        nodes = [_interval(result, origin) for result in of_command]
+        allowed = {
+            threads[result.invocation_id]
+            for result in of_command
+            if result.invocation_id and result.invocation_id in threads
+        }
+        steps.append(Step(nodes, max(allowed, default=None), dependencies(nodes, parents) if parents else None))
     basis = replace(basis, since=basis.since or origin, missing=(*basis.missing, *_lacking(steps)))
-    return RunSteps(run, {one.unique_id: one for one in timed}, graph, in_time(steps), origin, basis, {})
+    return RunSteps(run, {result.unique_id: result for result in timed}, graph, in_time(steps), origin, basis, {})
 
 
 def _by_command(timed: Sequence[NodeResult]) -> list[list[NodeResult]]:
     """The results of each command. Those that do not tell theirs are of the one that ended next after them."""
-    found: dict[object, list[NodeResult]] = {}
+    results: dict[object, list[NodeResult]] = {}
     ends: dict[datetime, object] = {}
-    for one in timed:
-        key = one.step if one.step is not None else one.ended_at
+    for result in timed:
+        key = result.step if result.step is not None else result.ended_at
         if key is not None:
-            found.setdefault(key, []).append(one)
-            ends[one.ended_at or one.end_time] = key  # type: ignore[index]  # those with times only
-    for one in timed:
-        if one.step is None and one.ended_at is None:
-            later = [end for end in ends if one.end_time and end >= one.end_time]
-            found.setdefault(ends[min(later)] if later else next(iter(found), None), []).append(one)
-    return list(found.values())
+            results.setdefault(key, []).append(result)
+            ends[result.ended_at or result.end_time] = key  # type: ignore[index]  # those with times only
+    for result in timed:
+        if result.step is None and result.ended_at is None:
+            later = [end for end in ends if result.end_time and end >= result.end_time]
+            results.setdefault(ends[min(later)] if later else next(iter(results), None), []).append(result)
+    return list(results.values())
 
 
-def _interval(one: NodeResult, origin: datetime) -> NodeInterval:
-    start = (one.start_time - origin).total_seconds() if one.start_time else 0.0
-    end = (one.end_time - origin).total_seconds() if one.end_time else start
-    return NodeInterval(one.unique_id, start, max(start, end))
+def _interval(result: NodeResult, origin: datetime) -> NodeInterval:
+    start = (result.start_time - origin).total_seconds() if result.start_time else 0.0
+    end = (result.end_time - origin).total_seconds() if result.end_time else start
+    return NodeInterval(result.unique_id, start, max(start, end))
 
 
 def _missing(context: FieldContext, graph: RunGraph, untimed: int) -> list[str]:

@@ -60,10 +60,10 @@ def changed(
 def _new_seconds(unique_id: str, factor: float | None, seconds: float | None) -> SpeedUp:
     if (factor is None) == (seconds is None):
         raise BadUserInput(f"Give {unique_id[:100]} either a factor or seconds.", argument="speedUps")
-    given = factor if seconds is None else seconds
-    if not (given is not None and 0 <= given <= LONGEST_SECONDS):
+    amount = factor if seconds is None else seconds
+    if not (amount is not None and 0 <= amount <= LONGEST_SECONDS):
         raise BadUserInput(
-            f"The factor or seconds of {unique_id[:100]} must be from 0 to {LONGEST_SECONDS:g}; it is {given}.",
+            f"The factor or seconds of {unique_id[:100]} must be from 0 to {LONGEST_SECONDS:g}; it is {amount}.",
             argument="speedUps",
         )
     return SpeedUp(factor, seconds)
@@ -72,12 +72,12 @@ def _new_seconds(unique_id: str, factor: float | None, seconds: float | None) ->
 async def what_if(context: FieldContext, run: Run, change: RunChange) -> WhatIf | None:
     """What a change would make of a run; None where nothing of it has times. Raises BadUserInput for resources that
     the run did not execute."""
-    found = await run_steps(context, run)
-    if found is None:
+    steps = await run_steps(context, run)
+    if steps is None:
         return None
-    _ensure_known([*change.speed_ups, *sorted(change.drop)], found.results)
+    _ensure_known([*change.speed_ups, *sorted(change.drop)], steps.results)
     noise = noise_of(await _successes(context, run.job_id))
-    return _answer(found, await _outlook(found, change), noise)
+    return _answer(steps, await _outlook(steps, change), noise)
 
 
 async def what_if_of_job(context: FieldContext, job: Job, change: RunChange, last_runs: int) -> WhatIf | None:
@@ -88,14 +88,14 @@ async def what_if_of_job(context: FieldContext, job: Job, change: RunChange, las
     """
     successes = await _successes(context, job.id)
     read = await gather(run_steps(context, run) for run in successes[:last_runs])
-    steps = [one for one in read if one is not None]
+    steps = [steps for steps in read if steps is not None]
     if not steps:
         return None
-    known = {name for one in steps for name in one.results}
+    known = {name for of_run in steps for name in of_run.results}
     _ensure_known([*change.speed_ups, *sorted(change.drop)], known)
     noise = noise_of(successes)
-    outlooks = [await _outlook(one, _within(change, one.results)) for one in steps]
-    return median_of([_answer(one, told, noise) for one, told in zip(steps, outlooks, strict=True)])
+    outlooks = [await _outlook(of_run, _within(change, of_run.results)) for of_run in steps]
+    return median_of([_answer(of_run, outlook, noise) for of_run, outlook in zip(steps, outlooks, strict=True)])
 
 
 async def _outlook(steps: RunSteps, change: RunChange) -> Outlook | None:
@@ -106,25 +106,27 @@ async def _outlook(steps: RunSteps, change: RunChange) -> Outlook | None:
 
 def _within(change: RunChange, executed: Collection[str]) -> RunChange:
     """As much of a change as is about what a run executed."""
-    named = {one: speed_up for one, speed_up in change.speed_ups.items() if one in executed}
+    named = {unique_id: speed_up for unique_id, speed_up in change.speed_ups.items() if unique_id in executed}
     return RunChange(change.threads, named, change.drop.intersection(executed), change.order)
 
 
 def median_of(answers: Sequence[WhatIf]) -> WhatIf:
     """Medians of one answer or more, over runs of one job: of the seconds now and of the calibration over all, of what
     is saved and of the lower bound over those that can be told. then = now - saved."""
-    by_clock = sorted(answers, key=lambda one: one.now_seconds)
+    by_clock = sorted(answers, key=lambda answer: answer.now_seconds)
     middle = by_clock[(len(by_clock) - 1) // 2]
-    told = [(one.saved_seconds, one.lower_bound_seconds) for one in answers if one.saved_seconds is not None]
-    now, noise = median([one.now_seconds for one in answers]), middle.noise_seconds
-    missing = list(dict.fromkeys(what for one in answers for what in one.basis.missing))
-    began = [one.basis.since for one in answers if one.basis.since is not None]
+    savings = [
+        (answer.saved_seconds, answer.lower_bound_seconds) for answer in answers if answer.saved_seconds is not None
+    ]
+    now, noise = median([answer.now_seconds for answer in answers]), middle.noise_seconds
+    missing = list(dict.fromkeys(what for answer in answers for what in answer.basis.missing))
+    began = [answer.basis.since for answer in answers if answer.basis.since is not None]
     basis = Basis(middle.basis.source, len(answers), min(began, default=None), tuple(missing))
-    calibration = median([one.calibration for one in answers])
-    if 2 * len(told) <= len(answers):
-        least = median([one.lower_bound_seconds for one in answers])
+    calibration = median([answer.calibration for answer in answers])
+    if 2 * len(savings) <= len(answers):
+        least = median([answer.lower_bound_seconds for answer in answers])
         return WhatIf(middle.run, WhatIfVerdict.CANNOT_TELL, now, None, None, least, calibration, noise, basis)
-    saved, least = median([one for one, _ in told]), median([one for _, one in told])
+    saved, least = median([saving for saving, _ in savings]), median([bound for _, bound in savings])
     within = noise is not None and abs(saved) < noise
     verdict = WhatIfVerdict.WITHIN_NOISE if within else WhatIfVerdict.CLEAR
     return WhatIf(middle.run, verdict, now, now - saved, saved, least, calibration, noise, basis)
@@ -158,10 +160,10 @@ async def compare(context: FieldContext, run: Run, to: Baseline, run_id: int | N
     differences = await aside(size, lambda: _differences(here, there))
     missing = [
         f"{which}: {what}"
-        for which, found in (("this run", here), ("the other run", there))
-        for what in (found.basis.missing if found else ("times",))
+        for which, steps in (("this run", here), ("the other run", there))
+        for what in (steps.basis.missing if steps else ("times",))
     ]
-    began = [one.start_time for one in (run, base) if one.start_time]
+    began = [either.start_time for either in (run, base) if either.start_time]
     basis = Basis(context.loaders.source_of_runs([run, base]), 2, min(began, default=None), tuple(missing))
     return RunComparison(base, difference, tuple(differences), basis)
 
@@ -172,7 +174,7 @@ async def _successes(context: FieldContext, job_id: int) -> list[Run]:
 
 
 def _ensure_known(named: Sequence[str], known: Collection[str]) -> None:
-    unknown = [one for one in named if one not in known]
+    unknown = [unique_id for unique_id in named if unique_id not in known]
     if unknown:
         close = get_close_matches(unknown[0], known, _SHOWN) or sorted(known)[:_SHOWN]
         raise BadUserInput(
@@ -181,25 +183,25 @@ def _ensure_known(named: Sequence[str], known: Collection[str]) -> None:
         )
 
 
-def _answer(found: RunSteps, told: Outlook | None, noise: float | None) -> WhatIf:
+def _answer(steps: RunSteps, outlook: Outlook | None, noise: float | None) -> WhatIf:
     """`then` = now - (simulated now - simulated then), and never less than the lower bound."""
-    head, tail = found.margins(of_step=False)
-    now = found.wall + (head or 0.0) + (tail or 0.0)
-    missing = list(found.basis.missing)
+    head, tail = steps.margins(of_step=False)
+    now = steps.wall + (head or 0.0) + (tail or 0.0)
+    missing = list(steps.basis.missing)
     if noise is None:
         missing.append(f"the usual difference between two runs: fewer than {_LEAST_RUNS} successful runs are known")
-    if told is not None and not told.is_trusted:
+    if outlook is not None and not outlook.is_trusted:
         missing.append(f"a simulation that takes {TRUSTED[0]} to {TRUSTED[1]} times as long as the run took")
-    basis = Basis(found.basis.source, found.basis.run_count, found.basis.since, tuple(missing))
-    if told is None or not told.is_trusted:
-        least, calibration = (told.lower_bound, told.calibration) if told else (0.0, 0.0)
+    basis = Basis(steps.basis.source, steps.basis.run_count, steps.basis.since, tuple(missing))
+    if outlook is None or not outlook.is_trusted:
+        least, calibration = (outlook.lower_bound, outlook.calibration) if outlook else (0.0, 0.0)
         verdict = WhatIfVerdict.CANNOT_TELL
-        return WhatIf(found.run, verdict, now, None, None, least, calibration, noise, basis)
-    least = now - told.observed + told.lower_bound
-    then = max(least, now - (told.now - told.then))
+        return WhatIf(steps.run, verdict, now, None, None, least, calibration, noise, basis)
+    least = now - outlook.observed + outlook.lower_bound
+    then = max(least, now - (outlook.now - outlook.then))
     within = noise is not None and abs(now - then) < noise
     verdict = WhatIfVerdict.WITHIN_NOISE if within else WhatIfVerdict.CLEAR
-    return WhatIf(found.run, verdict, now, then, now - then, least, told.calibration, noise, basis)
+    return WhatIf(steps.run, verdict, now, then, now - then, least, outlook.calibration, noise, basis)
 
 
 async def _base_of(context: FieldContext, run: Run, to: Baseline, run_id: int | None) -> Run | None:
@@ -212,24 +214,28 @@ async def _base_of(context: FieldContext, run: Run, to: Baseline, run_id: int | 
             )
         return base
     runs = await context.loaders.recent_runs(run.job_id, 500)
-    earlier = [one for one in runs if one.recency < run.recency and reason_to_leave_out(one) is None]
-    successes = [one for one in earlier if one.status is RunStatus.SUCCESS]
+    earlier = [
+        earlier_run
+        for earlier_run in runs
+        if earlier_run.recency < run.recency and reason_to_leave_out(earlier_run) is None
+    ]
+    successes = [success for success in earlier if success.status is RunStatus.SUCCESS]
     if to is Baseline.TYPICAL:
         return typical(successes[:LAST_RUNS])
     return next(iter(earlier if to is Baseline.PREVIOUS else successes), None)
 
 
 def _differences(here: RunSteps | None, there: RunSteps | None) -> list[NodeDifference]:
-    ours, theirs = ({**found.reused, **found.results} if found else {} for found in (here, there))
+    ours, theirs = ({**steps.reused, **steps.results} if steps else {} for steps in (here, there))
     moved = _by_node(here.chain() if here else [])
     for unique_id, seconds in _by_node(there.chain() if there else []).items():
         moved[unique_id] = moved.get(unique_id, 0.0) - seconds
-    codes = [{node.unique_id: node.code for node in found.graph.nodes} if found else {} for found in (here, there)]
-    found = []
+    codes = [{node.unique_id: node.code for node in steps.graph.nodes} if steps else {} for steps in (here, there)]
+    differences = []
     for unique_id in sorted({*ours, *theirs}):
         code, earlier_code = (known.get(unique_id) for known in codes)
         before, after = theirs.get(unique_id), ours.get(unique_id)
-        found.append(
+        differences.append(
             NodeDifference(
                 unique_id,
                 before,
@@ -239,11 +245,14 @@ def _differences(here: RunSteps | None, there: RunSteps | None) -> list[NodeDiff
                 _rows_change(before, after),
             )
         )
-    return sorted(found, key=lambda one: (-abs(one.contribution_seconds), -_change(one), one.unique_id))
+    return sorted(
+        differences,
+        key=lambda difference: (-abs(difference.contribution_seconds), -_change(difference), difference.unique_id),
+    )
 
 
 def _rows_change(before: NodeResult | None, after: NodeResult | None) -> int | None:
-    rows = [one.rows_affected if one else None for one in (before, after)]
+    rows = [result.rows_affected if result else None for result in (before, after)]
     return None if rows[0] is None or rows[1] is None else rows[1] - rows[0]
 
 
@@ -251,6 +260,6 @@ def _by_node(chain: Sequence[ChainLink]) -> dict[str, float]:
     return {link.unique_id: link.seconds + link.gap for link in chain}
 
 
-def _change(one: NodeDifference) -> float:
-    after, before = (result.runtime or 0.0 if result else 0.0 for result in (one.after, one.before))
+def _change(difference: NodeDifference) -> float:
+    after, before = (result.runtime or 0.0 if result else 0.0 for result in (difference.after, difference.before))
     return abs(after - before)

@@ -51,7 +51,7 @@ async def series_in_every_job(context: FieldContext, model: Model) -> list[Runti
     history = await model_history(context, model, MOST_HISTORY)
     jobs = await context.loaders.jobs()
     built_by = sorted({run.job_id for run in history if run.job_id in jobs and not jobs[run.job_id].is_ci})
-    return [await _series_in_job(context, model, history, one, MOST_HISTORY) for one in built_by]
+    return [await _series_in_job(context, model, history, job_id, MOST_HISTORY) for job_id in built_by]
 
 
 async def _series_in_job(
@@ -96,9 +96,9 @@ async def sha_of_run(context: FieldContext, job_id: int, run_id: int) -> str | N
     """The commit of a run of a job; None where it has none. Read with the job's newest runs, a list for all of them."""
     for count in (100, MOST_RUNS):
         runs = await context.loaders.recent_runs(job_id, count)
-        found = next((run for run in runs if run.id == run_id), None)
-        if found is not None:
-            return found.git_sha
+        attempt = next((run for run in runs if run.id == run_id), None)
+        if attempt is not None:
+            return attempt.git_sha
         if len(runs) < count:
             return None
     return None
@@ -131,8 +131,8 @@ async def _ensure_same_environment(context: FieldContext, model: Model, job_id: 
 def _usual_job(history: Sequence[ModelRun], jobs: Mapping[int, Job]) -> int:
     """The job with most runs in a history, CI apart where there are others, the least id of several; 0 of none."""
     counts = Counter(run.job_id for run in history)
-    ordinary = {one: count for one, count in counts.items() if not (one in jobs and jobs[one].is_ci)}
-    return min(ordinary or counts, key=lambda one: (-counts[one], one), default=0)
+    ordinary = {job_id: count for job_id, count in counts.items() if not (job_id in jobs and jobs[job_id].is_ci)}
+    return min(ordinary or counts, key=lambda job_id: (-counts[job_id], job_id), default=0)
 
 
 async def _series(
@@ -155,7 +155,9 @@ async def _known_changes(context: FieldContext, owner: SeriesOwner) -> list[Chan
     except GatewayError:
         return []
     here = (owner.unique_id, owner.job_id)
-    return [one for one in known.changes if (one.owner.unique_id, one.owner.job_id) == here] if known else []
+    return (
+        [change for change in known.changes if (change.owner.unique_id, change.owner.job_id) == here] if known else []
+    )
 
 
 def _newest(series: RuntimeSeries, certainty: Certainty, first: int) -> list[ChangePoint]:

@@ -25,12 +25,14 @@ async def model_runtimes(context: FieldContext, job: Job, last_runs: int) -> lis
     """
     window = await run_window(context, job, last_runs, frozenset())
     touched = await gather(executed_models(context, run, None) for run in window.runs)
-    names = await _names(context, job.environment_id, {one.unique_id for of_run in touched for one in of_run})
-    found: list[Runtime] = []
+    names = await _names(context, job.environment_id, {attempt.unique_id for of_run in touched for attempt in of_run})
+    listed: list[Runtime] = []
     for of_run in touched:
-        runtimes = (runtime_of_model(one, names[one.unique_id]) for one in of_run)
-        found += sorted((one for one in runtimes if one is not None), key=lambda one: one.model_id or "")
-    return found
+        runtimes = (runtime_of_model(attempt, names[attempt.unique_id]) for attempt in of_run)
+        listed += sorted(
+            (runtime for runtime in runtimes if runtime is not None), key=lambda runtime: runtime.model_id or ""
+        )
+    return listed
 
 
 async def _names(context: FieldContext, environment_id: int, unique_ids: set[str]) -> dict[str, str]:
@@ -41,4 +43,4 @@ async def _names(context: FieldContext, environment_id: int, unique_ids: set[str
     known = (await context.loaders.models(project)).by_unique_id
     # Told apart from those of today too: a package's model that is gone may have had the name of one that is there.
     removed = model_ids(project.id, unique_ids | known.keys())
-    return {one: known[one].id if one in known else removed[one] for one in unique_ids}
+    return {unique_id: known[unique_id].id if unique_id in known else removed[unique_id] for unique_id in unique_ids}

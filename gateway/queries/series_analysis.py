@@ -30,20 +30,22 @@ def analysed(
     """
     places = [n for n, point in enumerate(points) if point.left_out is None and _sample(point) is not None]
     samples = [sample for n in places if (sample := _sample(points[n])) is not None]
-    found = analyse(samples)
+    analysis = analyse(samples)
     counting = [points[n] for n in places]
-    changes_known = recognise([one.place for one in found.change_points], _places_of(known, counting, samples)).known
+    changes_known = recognise(
+        [change.place for change in analysis.change_points], _places_of(known, counting, samples)
+    ).known
     shown = [
-        _change(owner, counting, samples, one, run_id)
-        for one, run_id in zip(found.change_points, changes_known, strict=True)
+        _change(owner, counting, samples, change, run_id)
+        for change, run_id in zip(analysis.change_points, changes_known, strict=True)
     ]
     return RuntimeSeries(
         owner=owner,
         points=tuple(points),
-        segments=_segments(points, [places[one.place] for one in found.change_points]),
+        segments=_segments(points, [places[change.place] for change in analysis.change_points]),
         change_points=tuple(shown),
-        trend=RuntimeTrend(found.trend.percent_per_30_days, found.trend.p) if found.trend else None,
-        is_elevated=found.is_elevated,
+        trend=RuntimeTrend(analysis.trend.percent_per_30_days, analysis.trend.p) if analysis.trend else None,
+        is_elevated=analysis.is_elevated,
         basis=basis,
     )
 
@@ -72,8 +74,10 @@ def _places_of(
     """Where known changes stand among the runs that count, by the run each was found at."""
     by_run = {point.run_id: place for place, point in enumerate(counting)}
     return {
-        one.found_run_id: by_run.get(one.first_run_id, sum(sample.ended_at < one.ended_at for sample in samples))
-        for one in known
+        change.found_run_id: by_run.get(
+            change.first_run_id, sum(sample.ended_at < change.ended_at for sample in samples)
+        )
+        for change in known
     }
 
 
@@ -81,21 +85,21 @@ def _change(
     owner: SeriesOwner,
     counting: Sequence[RuntimePoint],
     samples: Sequence[TimedRuntime],
-    found: changes.ChangePoint,
+    change: changes.ChangePoint,
     known: int | None,
 ) -> ChangePoint:
-    first = counting[found.place]
+    first = counting[change.place]
     return ChangePoint(
         owner=owner,
         found_run_id=first.run_id if known is None else known,
-        certainty=Certainty.CONFIRMED if found.p <= changes.CONFIRMED else Certainty.SUSPECTED,
-        before_seconds=found.before,
-        after_seconds=found.after,
-        seconds_per_day=seconds_per_day(samples, found.before, found.after),
-        last_run_id=counting[found.place - 1].run_id,
+        certainty=Certainty.CONFIRMED if change.p <= changes.CONFIRMED else Certainty.SUSPECTED,
+        before_seconds=change.before,
+        after_seconds=change.after,
+        seconds_per_day=seconds_per_day(samples, change.before, change.after),
+        last_run_id=counting[change.place - 1].run_id,
         first_run_id=first.run_id,
-        earliest_run_id=counting[found.earliest].run_id,
-        latest_run_id=counting[found.latest].run_id,
-        since=first.start_time or samples[found.place].ended_at,
-        ended_at=samples[found.place].ended_at,
+        earliest_run_id=counting[change.earliest].run_id,
+        latest_run_id=counting[change.latest].run_id,
+        since=first.start_time or samples[change.place].ended_at,
+        ended_at=samples[change.place].ended_at,
     )

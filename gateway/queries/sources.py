@@ -20,11 +20,13 @@ async def select_sources(
     """
 
     async def of_project(project: Project) -> list[Source]:
-        found = await context.loaders.sources(project.environment_id)
-        return [Source(project, one) for one in found.values() if statuses is None or one.status in statuses]
+        freshness = await context.loaders.sources(project.environment_id)
+        return [
+            Source(project, checked) for checked in freshness.values() if statuses is None or checked.status in statuses
+        ]
 
-    found = await context.of_each(projects, of_project)
-    return sorted((source for of_one in found for source in of_one), key=lambda source: source.place)
+    of_projects = await context.of_each(projects, of_project)
+    return sorted((source for of_one in of_projects for source in of_one), key=lambda source: source.place)
 
 
 async def models_built_on(context: FieldContext, source: Source) -> list[Model]:
@@ -32,4 +34,4 @@ async def models_built_on(context: FieldContext, source: Source) -> list[Model]:
     lineage = await context.loaders.lineage(source.project.environment_id)
     models = (await context.loaders.models(source.project)).by_unique_id
     reached = lineage.models_built_on(source.unique_id)
-    return sorted((models[one] for one in reached if one in models), key=lambda model: model.id)
+    return sorted((models[unique_id] for unique_id in reached if unique_id in models), key=lambda model: model.id)

@@ -96,7 +96,9 @@ class TimeGroups:
         ]
         if idle_seconds > 0:
             groups.append(WeightedSeconds(None, idle_seconds, 0.0, 0, self._cost(idle_seconds), is_idle=True))
-        return sorted(groups, key=lambda one: (-one.weighted_seconds, one.is_idle, one.key is None, one.key or ""))
+        return sorted(
+            groups, key=lambda group: (-group.weighted_seconds, group.is_idle, group.key is None, group.key or "")
+        )
 
     def _cost(self, seconds: float, bytes_billed: float = 0) -> CostEstimate | None:
         return None if self._rate is None else self._rate.estimate(seconds, bytes_billed)

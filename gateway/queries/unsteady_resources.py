@@ -54,12 +54,12 @@ async def flaky_of_account(
     A flip is an attempt that ends otherwise than the one before, although its own code and that of its parents is the
     same; rate = flips / (attempts - 1), over the attempts since then.
     """
-    found = []
+    listed = []
     for node in await _attempts(context, projects):
         flaky = _flaky(node, since)
         if flaky is not None:
-            found.append(flaky)
-    return sorted(found, key=lambda one: (-one.rate, one.unique_id, one.environment_id))[:first]
+            listed.append(flaky)
+    return sorted(listed, key=lambda flaky: (-flaky.rate, flaky.unique_id, flaky.environment_id))[:first]
 
 
 async def incidents_of_account(
@@ -74,7 +74,9 @@ async def incidents_of_account(
         if incident.is_open or (incident.broken_at >= since and not open_only)
     ]
     repaired = [incident.broken_seconds for incident in incidents if incident.broken_seconds is not None]
-    ordered = sorted(incidents, key=lambda one: (not one.is_open, -one.broken_at.timestamp(), one.id))
+    ordered = sorted(
+        incidents, key=lambda incident: (not incident.is_open, -incident.broken_at.timestamp(), incident.id)
+    )
     return FoundIncidents(tuple(ordered), median(repaired) if repaired else None)
 
 
@@ -95,12 +97,12 @@ async def first_failure(context: FieldContext, incident: Incident) -> NodeResult
     except NotFound:
         return None
     results = await read_results(context, run, {resource_type_of(incident.unique_id)})
-    return next((one for one in results if one.unique_id == incident.unique_id), None)
+    return next((result for result in results if result.unique_id == incident.unique_id), None)
 
 
 def _flaky(node: NodeAttempts, since: datetime) -> Flaky | None:
-    attempts = [one for one in node.attempts if one.ended_at >= since]
-    places = flips([one.failed for one in attempts], [one.code for one in attempts])
+    attempts = [attempt for attempt in node.attempts if attempt.ended_at >= since]
+    places = flips([attempt.failed for attempt in attempts], [attempt.code for attempt in attempts])
     if len(places) < LEAST_FLIPS:
         return None
     moved = any(
@@ -111,25 +113,27 @@ def _flaky(node: NodeAttempts, since: datetime) -> Flaky | None:
 
 
 def _incidents(node: NodeAttempts) -> list[Incident]:
-    found = []
-    for first, repaired in outages([one.failed for one in node.attempts]):
+    incidents = []
+    for first, repaired in outages([attempt.failed for attempt in node.attempts]):
         broke = node.attempts[first]
         ended = node.attempts[repaired].ended_at if repaired is not None else None
-        found.append(Incident(node.environment_id, node.unique_id, broke.run_id, broke.job_id, broke.ended_at, ended))
-    return found
+        incidents.append(
+            Incident(node.environment_id, node.unique_id, broke.run_id, broke.job_id, broke.ended_at, ended)
+        )
+    return incidents
 
 
 async def _attempts(context: FieldContext, projects: Sequence[Project]) -> list[NodeAttempts]:
     """The attempts of what failed in these projects, but in jobs that the caller does not see."""
     read = await context.of_each(projects, lambda project: _attempts_in(context, project))
     jobs = await context.loaders.jobs()
-    found: list[NodeAttempts] = []
+    visible: list[NodeAttempts] = []
     for nodes in read:
         await checkpoint(20 * len(nodes))
         for node in nodes:
-            seen = tuple(one for one in node.attempts if one.job_id in jobs)
-            found.append(NodeAttempts(node.environment_id, node.unique_id, seen, node.data_moved_at))
-    return found
+            seen = tuple(attempt for attempt in node.attempts if attempt.job_id in jobs)
+            visible.append(NodeAttempts(node.environment_id, node.unique_id, seen, node.data_moved_at))
+    return visible
 
 
 async def _attempts_in(context: FieldContext, project: Project) -> Sequence[NodeAttempts]:
@@ -145,15 +149,15 @@ async def _attempts_in_runs(context: FieldContext, project: Project) -> list[Nod
     results = await gather(read_results(context, run, FAILING_TYPES) for run in runs)
     attempts: dict[str, list[NodeAttempt]] = defaultdict(list)
     for run, of_run in zip(runs, results, strict=True):
-        for one in of_run:
-            ended = one.end_time or run.end_time
-            if one.status in _EXECUTED and ended is not None:
-                failed = one.status is RunStatus.FAILURE
-                attempts[one.unique_id].append(NodeAttempt(ended, run.id, run.job_id, failed, run.git_sha))
+        for result in of_run:
+            ended = result.end_time or run.end_time
+            if result.status in _EXECUTED and ended is not None:
+                failed = result.status is RunStatus.FAILURE
+                attempts[result.unique_id].append(NodeAttempt(ended, run.id, run.job_id, failed, run.git_sha))
     return [
         NodeAttempts(project.environment_id, name, tuple(sorted(of_node)))
         for name, of_node in sorted(attempts.items())
-        if any(one.failed for one in of_node)
+        if any(attempt.failed for attempt in of_node)
     ]
 
 

@@ -37,7 +37,9 @@ class AttemptService:
     (see EnvironmentService)."""
 
     def __init__(self, query: BaseQuery, environments: EnvironmentService, tiers: Tiers) -> None:
-        self._facts = {one: _facts(one, query, environments, tiers) for one in ATTEMPTED_TYPES}
+        self._facts = {
+            resource_type: _facts(resource_type, query, environments, tiers) for resource_type in ATTEMPTED_TYPES
+        }
 
     async def attempts(
         self, environment_ids: Sequence[int], resource_type: ResourceType
@@ -68,15 +70,18 @@ def _reading(query: BaseQuery, resource_type: ResourceType) -> Callable[[list[in
     paged = PagedList(name, f"applied {{ nodes: {name}({{arguments}}) {{ ...Attempts }} }}", _page)
 
     async def read(environment_ids: list[int]) -> Read:
-        found = await read_lists(query, operation, paged, environment_ids)
-        return {one: nodes if isinstance(nodes, GatewayError) else _by_unique_id(nodes) for one, nodes in found.items()}
+        pages = await read_lists(query, operation, paged, environment_ids)
+        return {
+            environment_id: nodes if isinstance(nodes, GatewayError) else _by_unique_id(nodes)
+            for environment_id, nodes in pages.items()
+        }
 
     return read
 
 
 def _by_unique_id(nodes: Sequence[AttemptedNode]) -> Attempts:
-    found = {node.unique_id: _status(node.execution_info) for node in nodes}
-    return {unique_id: status for unique_id, status in found.items() if status is not None}
+    statuses = {node.unique_id: _status(node.execution_info) for node in nodes}
+    return {unique_id: status for unique_id, status in statuses.items() if status is not None}
 
 
 def _status(info: AttemptInfo | None) -> RunStatus | None:

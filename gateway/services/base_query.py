@@ -51,8 +51,10 @@ class RootLookup:
 def environment_lookups(environment_ids: Sequence[int], selection: str) -> dict[int, RootLookup]:
     """One lookup for each environment, all with the same selection."""
     return {
-        one: RootLookup(f"e{n}", f"environment(id: $e{n}) {{ {selection} }}", {f"e{n}": ("BigInt!", one)}, one)
-        for n, one in enumerate(environment_ids)
+        environment_id: RootLookup(
+            f"e{n}", f"environment(id: $e{n}) {{ {selection} }}", {f"e{n}": ("BigInt!", environment_id)}, environment_id
+        )
+        for n, environment_id in enumerate(environment_ids)
     }
 
 
@@ -135,11 +137,13 @@ class BaseQuery:
             log.warning("dbt reports for %s: %s", operation.name, excerpt(reply.errors))
         if reply.data is not None:
             data = reply.data
-            return {one.alias: failed.get(one.alias) or _value(operation, one.alias, data) for one in lookups}
+            return {
+                lookup.alias: failed.get(lookup.alias) or _value(operation, lookup.alias, data) for lookup in lookups
+            }
         known: Answers[T] = {a.alias: failed[a.alias] for a in lookups if a.alias in failed}
         if not known:
             return await self._halve_or_fail(operation, lookups, refusal_of_problems(reply.errors), _MAY_BE_ONE_LOOKUP)
-        rest = [one for one in lookups if one.alias not in failed]
+        rest = [lookup for lookup in lookups if lookup.alias not in failed]
         return known | (await self._ask(operation, rest) if rest else {})
 
     async def _halve_or_fail(
@@ -152,10 +156,10 @@ class BaseQuery:
         if len(lookups) > 1 and (is_too_heavy(failure) or isinstance(failure, halved)):
             half = (len(lookups) + 1) // 2
             if is_too_heavy(failure):
-                half = self.batch_sizes.refused(operation.name, len(lookups), {one.about for one in lookups})
+                half = self.batch_sizes.refused(operation.name, len(lookups), {lookup.about for lookup in lookups})
             if has_time_for_halves():
                 return await self.look_up(operation, lookups, half)
-        return {one.alias: failure for one in lookups}
+        return {lookup.alias: failure for lookup in lookups}
 
     async def _execute(self, request: RenderedRequest[T]) -> Reply[T]:
         if self._session is None:
@@ -177,4 +181,4 @@ def _failures(problems: Iterable[UpstreamProblem]) -> dict[str, UpstreamError]:
     for problem in problems:
         if problem.alias is not None:
             by_alias.setdefault(problem.alias, []).append(problem)
-    return {alias: refusal_of_lookup(found) for alias, found in by_alias.items()}
+    return {alias: refusal_of_lookup(response) for alias, response in by_alias.items()}

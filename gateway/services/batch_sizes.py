@@ -43,27 +43,27 @@ class BatchSizes:
         self._clock = clock
         self._accepted: BoundedMap[tuple[str, Hashable], tuple[int, float]] = BoundedMap(_MOST_REMEMBERED)
 
-    def size(self, operation: str, wanted: int, about: Hashable = None) -> int:
+    def size(self, operation: str, count: int, about: Hashable = None) -> int:
         """How many lookups to put into one document, at most `wanted`."""
         accepted = self._accepted.get((operation, about))
         if accepted is None:
-            return wanted
+            return count
         size, since = accepted
         doublings = int((self._clock() - since) / self._patience)
-        return min(wanted, size << min(doublings, 32))
+        return min(count, size << min(doublings, 32))
 
     def refused(self, operation: str, size: int, about: Iterable[Hashable] = (None,)) -> int:
         """Notes that a document of so many lookups was too heavy; the size to try instead."""
         half = max(1, (size + 1) // 2)
-        for one in about:
-            self._accepted.put((operation, one), (half, self._clock()))
+        for subject in about:
+            self._accepted.put((operation, subject), (half, self._clock()))
         return half
 
     def documents(
-        self, operation: str, wanted: int, lookups: Sequence[L], about: Callable[[L], Hashable]
+        self, operation: str, count: int, lookups: Sequence[L], about: Callable[[L], Hashable]
     ) -> list[Sequence[L]]:
         """The lookups in documents, each of lookups that may have the same company, in their order."""
         by_size: dict[int, list[L]] = {}
         for lookup in lookups:
-            by_size.setdefault(self.size(operation, wanted, about(lookup)), []).append(lookup)
+            by_size.setdefault(self.size(operation, count, about(lookup)), []).append(lookup)
         return [some[start : start + size] for size, some in by_size.items() for start in range(0, len(some), size)]

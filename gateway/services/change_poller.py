@@ -96,7 +96,7 @@ class ChangePoller:
         topology = await self._admin.topology()
         with self.invalidation():
             # Whoever reads a header tells of a new revision.
-            await self._environments.headers([one.id for one in topology.environments])
+            await self._environments.headers([environment.id for environment in topology.environments])
             runs = await self._read_runs()
         self._tell_finished(runs)
 

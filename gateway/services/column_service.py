@@ -39,11 +39,13 @@ class ColumnService:
         by_type: dict[ResourceType, list[HistoryKey]] = {}
         for key in keys:
             by_type.setdefault(resource_type_of(key.unique_id), []).append(key)
-        read = await gather(self._read(one, some) for one, some in by_type.items() if one in _LISTS)
-        found: dict[HistoryKey, Columns | GatewayError] = dict.fromkeys(keys, ())
+        read = await gather(
+            self._read(resource_type, some) for resource_type, some in by_type.items() if resource_type in _LISTS
+        )
+        columns: dict[HistoryKey, Columns | GatewayError] = dict.fromkeys(keys, ())
         for part in read:
-            found |= part
-        return found
+            columns |= part
+        return columns
 
     async def _read(
         self, resource_type: ResourceType, keys: Sequence[HistoryKey]
@@ -58,15 +60,15 @@ class ColumnService:
         groups = _groups(keys)
         lookups = [_lookup(n, name, group) for n, group in enumerate(groups)]
         answers = await self._query.look_up(operation, lookups, _LOOKUPS_PER_DOCUMENT)
-        found: dict[HistoryKey, Columns | GatewayError] = {}
+        columns: dict[HistoryKey, Columns | GatewayError] = {}
         for n, group in enumerate(groups):
             answer = answers.get(f"e{n}")
             if isinstance(answer, GatewayError):
-                found |= dict.fromkeys(group, answer)
+                columns |= dict.fromkeys(group, answer)
             else:
                 catalogs = _catalogs(answer)
-                found |= {key: _columns(catalogs.get(key.unique_id)) for key in group}
-        return found
+                columns |= {key: _columns(catalogs.get(key.unique_id)) for key in group}
+        return columns
 
 
 def _groups(keys: Sequence[HistoryKey]) -> list[list[HistoryKey]]:
@@ -97,8 +99,10 @@ def _catalogs(answer: EnvironmentResources[CatalogedNode] | None) -> dict[str, C
 
 
 def _columns(catalog: CatalogTable | None) -> Columns:
-    listed = [one for one in (catalog.columns if catalog else None) or () if one.name]
-    return tuple(Column(one.name or "", one.type, one.description or None) for one in sorted(listed, key=_place))
+    listed = [column for column in (catalog.columns if catalog else None) or () if column.name]
+    return tuple(
+        Column(column.name or "", column.type, column.description or None) for column in sorted(listed, key=_place)
+    )
 
 
 def _place(column: CatalogColumn) -> float:

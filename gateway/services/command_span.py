@@ -28,15 +28,19 @@ def command_span(rows: Iterable[RunModel]) -> CommandSpan:
     A command starts its elapsed seconds before its end. One without an end is left out, one without seconds has no
     start. A row that lists no commands tells the times of one.
     """
-    told = {times for row in rows if row.status is not None for times in _times_of(row)}
-    ended = [(end, seconds_or_none(seconds)) for moment, seconds in told if (end := time_or_none(moment)) is not None]
+    command_times = {times for row in rows if row.status is not None for times in _times_of(row)}
+    ended = [
+        (end, seconds_or_none(seconds))
+        for moment, seconds in command_times
+        if (end := time_or_none(moment)) is not None
+    ]
     starts = [start for end, seconds in ended if (start := _before(end, seconds)) is not None]
     return CommandSpan(min(starts, default=None), max((end for end, _ in ended), default=None))
 
 
 def _times_of(row: RunModel) -> Iterable[tuple[datetime | None, float | None]]:
     commands: Iterable[RunModel | CommandTimes] = (row, *row.run_results)
-    return [(one.run_generated_at, one.run_elapsed_time) for one in commands]
+    return [(command.run_generated_at, command.run_elapsed_time) for command in commands]
 
 
 def _before(end: datetime, seconds: float | None) -> datetime | None:

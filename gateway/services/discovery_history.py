@@ -97,10 +97,10 @@ class DiscoveryHistory:
     ) -> Mapping[RunKey, RunModels[ModelRun] | GatewayError]:
         """Up to twenty runs in a document; fewer where their projects have many models."""
         operation = _EACH_COMMAND if self._reads_commands else _FULL
-        found = await read_rows(self._query, operation, keys, runs_per_document(models))
+        rows_by_run = await read_rows(self._query, operation, keys, runs_per_document(models))
         share = Share()
         read: dict[RunKey, RunModels[ModelRun] | GatewayError] = {}
-        for key, rows in found.items():
+        for key, rows in rows_by_run.items():
             if isinstance(rows, GatewayError):
                 read[key] = rows
                 continue
@@ -113,10 +113,10 @@ class DiscoveryHistory:
 
     async def outlines(self, keys: Sequence[RunKey]) -> Mapping[RunKey, RunModels[BuiltModel] | GatewayError]:
         """The same, for a third of the bytes."""
-        found = await read_rows(self._query, _OUTLINE, keys)
+        rows_by_run = await read_rows(self._query, _OUTLINE, keys)
         share = Share()
         read: dict[RunKey, RunModels[BuiltModel] | GatewayError] = {}
-        for key, rows in found.items():
+        for key, rows in rows_by_run.items():
             if isinstance(rows, GatewayError):
                 read[key] = rows
                 continue
@@ -152,11 +152,11 @@ class DiscoveryHistory:
         """A hundred commands in a document, each by one model that it executed."""
         lookups = [_lookup(n, key, unique_id) for n, (key, unique_id) in enumerate(witnesses.items())]
         answers = await self._query.look_up(_ARGUMENTS, lookups, _COMMANDS_PER_DOCUMENT)
-        found: dict[CommandKey, CommandFacts | GatewayError | None] = {}
+        facts: dict[CommandKey, CommandFacts | GatewayError | None] = {}
         for n, key in enumerate(witnesses):
             answer = answers.get(f"j{n}")
-            found[key] = answer if isinstance(answer, GatewayError) else command_facts_of(_arguments(answer))
-        return found
+            facts[key] = answer if isinstance(answer, GatewayError) else command_facts_of(_arguments(answer))
+        return facts
 
     async def executions(self, keys: Sequence[ExecutionsKey]) -> None:
         """None: the results of each run would have to be read."""

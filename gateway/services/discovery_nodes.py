@@ -37,12 +37,12 @@ async def read_nodes(query: BaseQuery, keys: Sequence[NodesKey]) -> dict[NodesKe
     an error in its place alone."""
     listed = [key for key in keys if key.group in _LISTS]
     lists = [(RunKey(key.job_id, key.run_id), _LISTS[key.group]) for key in listed]
-    found = await read_lists_of_runs(query, _OPERATION, lists, _LISTS_PER_DOCUMENT)
+    rows_by_list = await read_lists_of_runs(query, _OPERATION, lists, _LISTS_PER_DOCUMENT)
     share = Share()
     read: dict[NodesKey, RunNodes | GatewayError] = {
         key: RunNodes(ingested=True) for key in keys if key.group not in _LISTS
     }
-    for key, rows in zip(listed, found.values(), strict=True):
+    for key, rows in zip(listed, rows_by_list.values(), strict=True):
         read[key] = rows if isinstance(rows, GatewayError) else await _touched(rows, share)
     return read
 

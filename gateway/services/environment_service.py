@@ -91,7 +91,9 @@ class EnvironmentService:
         self._tiers = tiers
         self._events = events
         codec: Codec[EnvironmentHeader] = Codec(EnvironmentHeader)
-        kind: Kind[int, EnvironmentHeader] = Kind("header", environment_of=lambda one: one, codec=codec)
+        kind: Kind[int, EnvironmentHeader] = Kind(
+            "header", environment_of=lambda environment_id: environment_id, codec=codec
+        )
         self._cache: FactsCache[int, EnvironmentHeader] = FactsCache(tiers, kind)
         self._seen: dict[int, EnvironmentHeader] = {}
         self._expected: dict[int, float] = {}
@@ -108,26 +110,42 @@ class EnvironmentService:
                 beside()
             return await self._fetch(missing)
 
-        found = await self._cache.get_many(environment_ids, fetch, lambda one, fact: self._validate(one, fact, now))
-        self._notice({one: header for one, header in found.items() if isinstance(header, EnvironmentHeader)})
-        return found
+        headers = await self._cache.get_many(
+            environment_ids, fetch, lambda environment_id, fact: self._validate(environment_id, fact, now)
+        )
+        self._notice(
+            {
+                environment_id: header
+                for environment_id, header in headers.items()
+                if isinstance(header, EnvironmentHeader)
+            }
+        )
+        return headers
 
     async def names(self, environment_ids: Sequence[int]) -> dict[int, EnvironmentHeader | GatewayError]:
         """Headers by which to tell what environments are called: those that were read within the interval will do,
         whatever has happened in them since. Others are read, and nothing is read along with them."""
         now, since = self._tiers.clock(), oldest_acceptable()
         known: dict[int, EnvironmentHeader | GatewayError] = {}
-        for one in environment_ids:
-            fact = self._cache.peek(one)
+        for environment_id in environment_ids:
+            fact = self._cache.peek(environment_id)
             if fact is not None and now - fact.read_at < self._interval and fact.confirmed_at >= since:
                 current_usage().used_fact(fact.read_at, fact.confirmed_at, fact.read_at + self._interval)
-                known[one] = fact.value
-        missing = [one for one in environment_ids if one not in known]
+                known[environment_id] = fact.value
+        missing = [environment_id for environment_id in environment_ids if environment_id not in known]
         if not missing:
             return known
-        found = await self._cache.get_many(missing, self._fetch_alone, lambda one, fact: self._validate(one, fact, now))
-        self._notice({one: header for one, header in found.items() if isinstance(header, EnvironmentHeader)})
-        return known | found
+        headers = await self._cache.get_many(
+            missing, self._fetch_alone, lambda environment_id, fact: self._validate(environment_id, fact, now)
+        )
+        self._notice(
+            {
+                environment_id: header
+                for environment_id, header in headers.items()
+                if isinstance(header, EnvironmentHeader)
+            }
+        )
+        return known | headers
 
     def is_shown(self, environment_id: int, visibility: Visibility) -> bool:
         """Whether the environment is visible, by the last header that was read of it; False for one never read."""
@@ -137,8 +155,8 @@ class EnvironmentService:
     def long_unseen(self, environment_ids: Sequence[int]) -> list[int]:
         """Those whose header was not read for so long, if ever, that their other facts had better be read at once."""
         since = self._tiers.clock() - _LONG * self._interval
-        known = {one: self._cache.peek(one) for one in environment_ids}
-        return [one for one, fact in known.items() if fact is None or fact.read_at < since]
+        known = {environment_id: self._cache.peek(environment_id) for environment_id in environment_ids}
+        return [environment_id for environment_id, fact in known.items() if fact is None or fact.read_at < since]
 
     async def sorted_out(
         self, environment_ids: Sequence[int]
@@ -147,11 +165,17 @@ class EnvironmentService:
         facts of theirs in the answer."""
         headers = await self.headers(environment_ids)
         current_usage().environments.update(headers)
-        readable = {one: self._standing(one, h) for one, h in headers.items() if isinstance(h, EnvironmentHeader)}
-        for one, standing in readable.items():
+        readable = {
+            environment_id: self._standing(environment_id, h)
+            for environment_id, h in headers.items()
+            if isinstance(h, EnvironmentHeader)
+        }
+        for environment_id, standing in readable.items():
             if not standing.header.has_state:
-                current_usage().upstream_notes.add(_without_state(one, standing.header))
-        return readable, {one: header for one, header in headers.items() if isinstance(header, GatewayError)}
+                current_usage().upstream_notes.add(_without_state(environment_id, standing.header))
+        return readable, {
+            environment_id: header for environment_id, header in headers.items() if isinstance(header, GatewayError)
+        }
 
     def expect_change(self, environment_id: int) -> None:
         """Has a header asked again at once, and often until its revision moves: dbt takes in a run's metadata some time
@@ -178,15 +202,17 @@ class EnvironmentService:
         return EnvironmentValidity(header, Validity(current=True, until=until, confirmed_at=read_at))
 
     def _notice(self, headers: Mapping[int, EnvironmentHeader]) -> None:
-        for one, header in headers.items():
-            before = self._seen.get(one)
+        for environment_id, header in headers.items():
+            before = self._seen.get(environment_id)
             if before == header:
                 continue
-            self._seen[one] = header
+            self._seen[environment_id] = header
             if before is not None:
-                self._expected.pop(one, None)
-                self._tiers.generations.advance((one,) if before.same_project(header) else (one, ACCOUNT))
-                self._events.publish(Change(ChangeKind.ENVIRONMENT_CHANGED, one))
+                self._expected.pop(environment_id, None)
+                self._tiers.generations.advance(
+                    (environment_id,) if before.same_project(header) else (environment_id, ACCOUNT)
+                )
+                self._events.publish(Change(ChangeKind.ENVIRONMENT_CHANGED, environment_id))
 
     async def _fetch(self, environment_ids: list[int]) -> Mapping[int, EnvironmentHeader | GatewayError]:
         """Asks along those whose check is due soon, so that checks go together; not where a run has ended, which must
@@ -194,22 +220,32 @@ class EnvironmentService:
         if not self._expected.keys().isdisjoint(environment_ids):
             return await self._fetch_alone(environment_ids)
         soon = self._tiers.clock() - self._interval / 2
-        known = {one: self._cache.peek(one) for one in self._seen if one not in set(environment_ids)}
-        due = [one for one, fact in known.items() if fact is not None and fact.read_at < soon]
+        known = {
+            environment_id: self._cache.peek(environment_id)
+            for environment_id in self._seen
+            if environment_id not in set(environment_ids)
+        }
+        due = [environment_id for environment_id, fact in known.items() if fact is not None and fact.read_at < soon]
         lookups = environment_lookups([*environment_ids, *due], "...Header")
         answers = await self._query.look_up(_OPERATION, list(lookups.values()), _PER_DOCUMENT)
-        found = {one: _header(answers.get(lookup.alias), one) for one, lookup in lookups.items()}
-        for one in due:
-            header = found.pop(one)
+        headers = {
+            environment_id: _header(answers.get(lookup.alias), environment_id)
+            for environment_id, lookup in lookups.items()
+        }
+        for environment_id in due:
+            header = headers.pop(environment_id)
             if isinstance(header, EnvironmentHeader):
-                self._cache.put(one, header)
-                self._notice({one: header})
-        return found
+                self._cache.put(environment_id, header)
+                self._notice({environment_id: header})
+        return headers
 
     async def _fetch_alone(self, environment_ids: list[int]) -> Mapping[int, EnvironmentHeader | GatewayError]:
         lookups = environment_lookups(environment_ids, "...Header")
         answers = await self._query.look_up(_OPERATION, list(lookups.values()), _PER_DOCUMENT)
-        return {one: _header(answers.get(lookup.alias), one) for one, lookup in lookups.items()}
+        return {
+            environment_id: _header(answers.get(lookup.alias), environment_id)
+            for environment_id, lookup in lookups.items()
+        }
 
 
 def _revision(applied: AppliedState | None) -> datetime | None:

@@ -53,8 +53,10 @@ class ExposureService:
     async def _read(self, environment_ids: list[int]) -> Mapping[int, Exposures | GatewayError]:
         read = await read_lists(self._query, _OPERATION, _EXPOSURES, environment_ids)
         return {
-            one: nodes if isinstance(nodes, GatewayError) else {node.unique_id: _details(node) for node in nodes}
-            for one, nodes in read.items()
+            environment_id: nodes
+            if isinstance(nodes, GatewayError)
+            else {node.unique_id: _details(node) for node in nodes}
+            for environment_id, nodes in read.items()
         }
 
 

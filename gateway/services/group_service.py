@@ -52,7 +52,10 @@ class GroupService:
 
     async def _read(self, environment_ids: list[int]) -> Mapping[int, Owners | GatewayError]:
         read = await read_lists(self._query, _OPERATION, _GROUPS, environment_ids)
-        return {one: nodes if isinstance(nodes, GatewayError) else _owners(nodes) for one, nodes in read.items()}
+        return {
+            environment_id: nodes if isinstance(nodes, GatewayError) else _owners(nodes)
+            for environment_id, nodes in read.items()
+        }
 
 
 def _owners(groups: Sequence[Group]) -> Owners:

@@ -24,9 +24,9 @@ class HistoryLimit:
         self._longest = 0
         self._whole: set[int] = set()
 
-    def count(self, wanted: int) -> int:
+    def count(self, count: int) -> int:
         """How many runs to ask for, of so many that are wanted."""
-        return wanted if self.most is None else min(wanted, self.most)
+        return count if self.most is None else min(count, self.most)
 
     def smaller(self, refused: int) -> int | None:
         """What to ask for after so many were refused: the documented limit, then halves of it; None: no less."""
@@ -42,10 +42,10 @@ class HistoryLimit:
         """Notes a history of this length: no shorter one was cut."""
         self._longest = max(self._longest, length)
 
-    def may_cut(self, length: int, wanted: int, likely: range) -> bool:
+    def may_cut(self, length: int, count: int, likely: range) -> bool:
         """Whether a history that is shorter than was wanted may have been cut at its length, which is a likely one, and
         nobody has looked."""
-        if length >= wanted or length not in likely or self.most is not None:
+        if length >= count or length not in likely or self.most is not None:
             return False
         return length >= self._longest and length not in self._whole
 

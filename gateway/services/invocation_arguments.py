@@ -41,19 +41,21 @@ class InvocationArguments:
 
     async def commands(self, witnesses: Sequence[Witness]) -> dict[Witness, CommandFacts | GatewayError | None]:
         """What the command of each witness is; None where dbt has no arguments of it."""
-        by_command = {one.command: one.unique_id for one in witnesses}
+        by_command = {witness.command: witness.unique_id for witness in witnesses}
 
         async def fetch(missing: list[CommandKey]) -> Mapping[CommandKey, _Fact | GatewayError]:
             return await self._read({key: by_command[key] for key in missing})
 
         current_usage().environments.add(ACCOUNT)
-        found = await self._facts.get_many(list(by_command), fetch, lambda _, __: FINAL)
-        return {one: _command_or_failure(found[one.command]) for one in witnesses}
+        facts = await self._facts.get_many(list(by_command), fetch, lambda _, __: FINAL)
+        return {witness: _command_or_failure(facts[witness.command]) for witness in witnesses}
 
     async def _read(self, witnesses: Mapping[CommandKey, str]) -> dict[CommandKey, _Fact | GatewayError]:
-        found = await self._history.commands(witnesses)
-        return {key: one if isinstance(one, GatewayError) else _Fact(one) for key, one in found.items()}
+        commands = await self._history.commands(witnesses)
+        return {
+            key: command if isinstance(command, GatewayError) else _Fact(command) for key, command in commands.items()
+        }
 
 
-def _command_or_failure(found: _Fact | GatewayError) -> CommandFacts | GatewayError | None:
-    return found.command if isinstance(found, _Fact) else found
+def _command_or_failure(fact: _Fact | GatewayError) -> CommandFacts | GatewayError | None:
+    return fact.command if isinstance(fact, _Fact) else fact

@@ -205,12 +205,12 @@ class JobService:
         now = self._clock()
 
         async def fetch(missing: list[K]) -> Mapping[K, _RunFact[R] | GatewayError]:
-            found = await read(missing)
+            rows_by_run = await read(missing)
             return {
-                key: one
-                if isinstance(one, GatewayError)
-                else _fact(one, key in finished, cache.peek(key), self._history.source_of_run(key.run_id))
-                for key, one in found.items()
+                key: answer
+                if isinstance(answer, GatewayError)
+                else _fact(answer, key in finished, cache.peek(key), self._history.source_of_run(key.run_id))
+                for key, answer in rows_by_run.items()
             }
 
         def validate(_: K, fact: Fact[_RunFact[R]]) -> Validity:

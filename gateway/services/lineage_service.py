@@ -50,9 +50,12 @@ class LineageService:
     async def _read(self, environment_ids: list[int]) -> Mapping[int, Lineage | GatewayError]:
         lookups = environment_lookups(environment_ids, "applied { ...Lineage }")
         answers = await self._query.look_up(_OPERATION, list(lookups.values()), _PER_DOCUMENT)
-        found = {one: answers.get(lookup.alias) for one, lookup in lookups.items()}
+        answers_by_environment = {
+            environment_id: answers.get(lookup.alias) for environment_id, lookup in lookups.items()
+        }
         return {
-            one: answer if isinstance(answer, GatewayError) else to_lineage(answer) for one, answer in found.items()
+            environment_id: answer if isinstance(answer, GatewayError) else to_lineage(answer)
+            for environment_id, answer in answers_by_environment.items()
         }
 
 
@@ -64,4 +67,4 @@ def weigh_lineage(lineage: Lineage) -> int:
 def to_lineage(answer: EnvironmentLineage | None) -> Lineage:
     nodes = answer.applied.lineage if answer and answer.applied else []
     share = Share()
-    return Lineage({share[node.unique_id]: tuple(share[one] for one in node.parent_ids) for node in nodes})
+    return Lineage({share[node.unique_id]: tuple(share[parent_id] for parent_id in node.parent_ids) for node in nodes})

@@ -138,7 +138,7 @@ def _last_run(info: ExecutionInfo) -> LastRun | None:
 def weigh_models(models: Sequence[Model], described: bool) -> int:
     """About how many bytes they take in memory. `described`: more than what identifies, filters and ranks them was
     read."""
-    errors = sum(len(one.last_run.error) for one in models if one.last_run and one.last_run.error)
+    errors = sum(len(model.last_run.error) for model in models if model.last_run and model.last_run.error)
     return 1_300 * len(models) + errors + (sum(map(_weigh_description, models)) if described else 0)
 
 
@@ -181,10 +181,10 @@ def weigh_runs(runs: Sequence[ModelRun]) -> int:
     """About how many bytes they take in memory. A model's runs share its names, a run's models their invocation; what
     is not shared was measured."""
     alone = runs[:1] if _of_one_model(runs) else runs
-    names = sum(len(one.unique_id) + len(one.name) + 130 for one in alone)
+    names = sum(len(attempt.unique_id) + len(attempt.name) + 130 for attempt in alone)
     # Runs are read several at once and share the models' names too: a quarter of them is a run's part as a rule.
     part = names if len(alone) == 1 else names // 4
-    return 340 * len(runs) + part + sum(len(one.error) for one in runs if one.error)
+    return 340 * len(runs) + part + sum(len(run.error) for run in runs if run.error)
 
 
 def _of_one_model(runs: Sequence[ModelRun]) -> bool:

@@ -25,7 +25,7 @@ def to_node_run(row: RunNode, key: RunKey, share: Share) -> NodeRun | None:
     status = status_of_word(word)
     start, end = timed_interval(row) if status.executed else (None, None)
     resource_type = resource_type_of(row.unique_id)
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "unique_id": share[row.unique_id],
         "name": share[row.name or row.unique_id.split(".", 2)[-1]],
         "resource_type": resource_type,
@@ -45,14 +45,14 @@ def to_node_run(row: RunNode, key: RunKey, share: Share) -> NodeRun | None:
         "rows_affected": row.rows_affected,
     }
     if resource_type in _TESTS:
-        return TestRun(**told, failing_rows=row.failures if status.executed else None)
-    return NodeRun(**told, age_seconds=row.max_loaded_at_time_ago_in_s)
+        return TestRun(**fields, failing_rows=row.failures if status.executed else None)
+    return NodeRun(**fields, age_seconds=row.max_loaded_at_time_ago_in_s)
 
 
 def weigh_nodes(nodes: Sequence[NodeRun]) -> int:
     """About how many bytes they take in memory. Runs are read several at once and share the nodes' names."""
-    names = sum(len(one.unique_id) + len(one.name) + 130 for one in nodes) // 4
-    return 380 * len(nodes) + names + sum(len(one.message) for one in nodes if one.message)
+    names = sum(len(node.unique_id) + len(node.name) + 130 for node in nodes) // 4
+    return 380 * len(nodes) + names + sum(len(node.message) for node in nodes if node.message)
 
 
 def weigh_parents(parents: Mapping[str, tuple[str, ...]]) -> int:

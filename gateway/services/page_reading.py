@@ -53,7 +53,7 @@ async def read_to_end(
 ) -> None:
     """Reads until each is done or has a failure, one document for the next pages of up to `per_document` lists. An
     error is the failure of the list it was met in; the others are read on."""
-    while unfinished := [one for one in readings if _is_unfinished(one)]:
+    while unfinished := [reading for reading in readings if _is_unfinished(reading)]:
         asked = [(reading, place) for reading in unfinished for place in reading.places()]
         lookups = [reading.lookup(number, place) for number, (reading, place) in enumerate(asked)]
         answers = await query.look_up(operation, lookups, per_document)
@@ -185,6 +185,6 @@ async def read_lists(
     query: BaseQuery, operation: BatchOperation[A], paged: PagedList[A, N], environment_ids: Iterable[int]
 ) -> dict[int, list[N] | GatewayError]:
     """The whole list of each environment, or the error that stopped its reading."""
-    readings = [PageReading(one, paged) for one in environment_ids]
+    readings = [PageReading(environment_id, paged) for environment_id in environment_ids]
     await read_to_end(query, operation, readings)
-    return {one.environment_id: one.failure or one.nodes for one in readings}
+    return {reading.environment_id: reading.failure or reading.nodes for reading in readings}

@@ -63,7 +63,10 @@ class ResourceService:
     ) -> dict[int, Definitions | GatewayError]:
         """The resources of these groups of each environment, by unique id; an environment without state has none."""
         read = await gather(self._facts[group].get(environment_ids) for group in groups)
-        return {one: _joined([found[one] for found in read]) for one in environment_ids}
+        return {
+            environment_id: _joined([definitions[environment_id] for definitions in read])
+            for environment_id in environment_ids
+        }
 
 
 def _facts(
@@ -79,16 +82,19 @@ def _facts(
     async def read(environment_ids: list[int]) -> Mapping[int, dict[str, Definition] | GatewayError]:
         lookups = environment_lookups(environment_ids, "applied { ...Resources }")
         answers = await query.look_up(operation, list(lookups.values()), _PER_DOCUMENT)
-        found = {one: answers.get(lookup.alias) for one, lookup in lookups.items()}
+        answers_by_environment = {
+            environment_id: answers.get(lookup.alias) for environment_id, lookup in lookups.items()
+        }
         return {
-            one: answer if isinstance(answer, GatewayError) else _by_unique_id(answer) for one, answer in found.items()
+            environment_id: answer if isinstance(answer, GatewayError) else _by_unique_id(answer)
+            for environment_id, answer in answers_by_environment.items()
         }
 
     return Revisioned(environments, read, tiers, Kind(f"resources {group.name.lower()}", _weigh, codec=_CODEC))
 
 
 def _weigh(definitions: Definitions) -> int:
-    return 200 + 420 * len(definitions) + 25 * sum(len(one.parents) for one in definitions.values())
+    return 200 + 420 * len(definitions) + 25 * sum(len(definition.parents) for definition in definitions.values())
 
 
 def _by_unique_id(answer: EnvironmentDefinitions | None) -> dict[str, Definition]:
@@ -103,7 +109,7 @@ def _definition(node: DefinedNode, share: Share) -> Definition:
         name=share[node.name or node.unique_id.split(".", 2)[-1]],
         resource_type=resource_type_of(node.unique_id),
         tags=share[tuple(node.tags or ())],
-        parents=tuple(share[one] for one in node.parent_ids),
+        parents=tuple(share[parent_id] for parent_id in node.parent_ids),
     )
 
 

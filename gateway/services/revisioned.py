@@ -47,7 +47,11 @@ class Revisioned(Generic[V]):
         self._read = read
         codec = _stamped(kind.codec) if kind.codec else None
         stamped: Kind[int, Stamped[V]] = Kind(
-            kind.name, lambda fact: kind.weigh(fact.value), lambda one: one, patience=0.0, codec=codec
+            kind.name,
+            lambda fact: kind.weigh(fact.value),
+            lambda environment_id: environment_id,
+            patience=0.0,
+            codec=codec,
         )
         self._cache: FactsCache[int, Stamped[V]] = FactsCache(tiers, stamped)
 
@@ -56,14 +60,19 @@ class Revisioned(Generic[V]):
         readable, failed = await self._environments.sorted_out(environment_ids)
 
         async def fetch(missing: list[int]) -> Mapping[int, Stamped[V] | GatewayError]:
-            found = await self._read(missing)
+            values = await self._read(missing)
             return {
-                one: value if isinstance(value, GatewayError) else Stamped(value, readable[one].revision)
-                for one, value in found.items()
+                environment_id: value
+                if isinstance(value, GatewayError)
+                else Stamped(value, readable[environment_id].revision)
+                for environment_id, value in values.items()
             }
 
         def validate(environment_id: int, fact: Fact[Stamped[V]]) -> Validity:
             return readable[environment_id].validate(fact.value.revision)
 
         facts = await self._cache.get_many(list(readable), fetch, validate)
-        return {**failed, **{one: f.value if isinstance(f, Stamped) else f for one, f in facts.items()}}
+        return {
+            **failed,
+            **{environment_id: f.value if isinstance(f, Stamped) else f for environment_id, f in facts.items()},
+        }

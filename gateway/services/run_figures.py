@@ -60,11 +60,13 @@ class RunFigures:
         means: Kind[_MeansKey, _MeansFact] = Kind(
             "means", lambda fact: 100 if fact.means is None else _weigh(fact.means), lambda key: key.environment_id, 0.0
         )
-        counts: Kind[int, int] = Kind("model count", environment_of=lambda one: one)
+        counts: Kind[int, int] = Kind("model count", environment_of=lambda environment_id: environment_id)
         self._means: FactsCache[_MeansKey, _MeansFact] = FactsCache(tiers, means)
         self._counts: Revisioned[int] = Revisioned(environments, self._count_models, tiers, counts)
         gone: Kind[int, tuple[str, ...]] = Kind(
-            "models gone", lambda found: 100 + sum(map(len, found)) + 60 * len(found), lambda one: one
+            "models gone",
+            lambda names: 100 + sum(map(len, names)) + 60 * len(names),
+            lambda environment_id: environment_id,
         )
         self._gone: Revisioned[tuple[str, ...]] = Revisioned(environments, self._read_gone, tiers, gone)
         executed: Kind[ExecutionsKey, Stamped[Executions]] = Kind(
@@ -78,11 +80,13 @@ class RunFigures:
         self.count_models = history.counts_models
         self.may_tell_means = history.may_hold
         failed: Kind[int, tuple[NodeAttempts, ...]] = Kind(
-            "failed nodes", lambda nodes: 100 + sum(300 + 200 * len(one.attempts) for one in nodes), lambda one: one
+            "failed nodes",
+            lambda nodes: 100 + sum(300 + 200 * len(node.attempts) for node in nodes),
+            lambda environment_id: environment_id,
         )
         self._failed: Revisioned[tuple[NodeAttempts, ...]] = Revisioned(environments, self._read_failed, tiers, failed)
         changes: Kind[int, RuntimeChanges] = Kind(
-            "runtime changes", lambda found: 300 + 700 * len(found.changes), lambda one: one
+            "runtime changes", lambda changes: 300 + 700 * len(changes.changes), lambda environment_id: environment_id
         )
         causes: Kind[ChangeKey, Stamped[ChangeFacts]] = Kind(
             "change facts", lambda fact: _weigh_change(fact.value), lambda key: key.environment_id, 0.0
@@ -100,10 +104,12 @@ class RunFigures:
         readable, failed = await self._environments.sorted_out(environment_ids)
 
         async def fetch(missing: list[_MeansKey]) -> Mapping[_MeansKey, _MeansFact | GatewayError]:
-            found = await self._history.mean_runtimes([key.environment_id for key in missing], last_runs, scope) or {}
+            means_by_environment = (
+                await self._history.mean_runtimes([key.environment_id for key in missing], last_runs, scope) or {}
+            )
             read: dict[_MeansKey, _MeansFact | GatewayError] = {}
             for key in missing:
-                means, reach = found.get(key.environment_id), self._history.reach_of(key.environment_id)
+                means, reach = means_by_environment.get(key.environment_id), self._history.reach_of(key.environment_id)
                 revision = readable[key.environment_id].revision
                 read[key] = means if isinstance(means, GatewayError) else _MeansFact(means, revision, reach)
             return read
@@ -116,7 +122,7 @@ class RunFigures:
                 return for_seconds(fact.read_at, self._interval, now)
             return readable[key.environment_id].validate(fact.value.revision)
 
-        keys = [_MeansKey(one, last_runs, scope) for one in readable]
+        keys = [_MeansKey(environment_id, last_runs, scope) for environment_id in readable]
         facts = await self._means.get_many(keys, fetch, validate)
         answers: dict[int, MeanRuntimes | GatewayError] = dict(failed)
         for key, fact in facts.items():
@@ -139,8 +145,11 @@ class RunFigures:
     async def models_gone(self, environment_ids: Sequence[int]) -> dict[int, frozenset[str] | GatewayError]:
         """See RunHistory."""
         current_usage().history_sources.add("ARCHIVE")
-        found = await self._gone.get(environment_ids)
-        return {one: names if isinstance(names, GatewayError) else frozenset(names) for one, names in found.items()}
+        gone = await self._gone.get(environment_ids)
+        return {
+            environment_id: names if isinstance(names, GatewayError) else frozenset(names)
+            for environment_id, names in gone.items()
+        }
 
     async def executions(self, keys: Sequence[ExecutionsKey]) -> dict[ExecutionsKey, Executions | GatewayError]:
         """See RunHistory; of environments that an archive does not hold nothing is told, here and below."""
@@ -163,10 +172,10 @@ class RunFigures:
         readable, failed = await self._environments.sorted_out(list({key.environment_id for key in keys}))
 
         async def fetch(missing: list[W]) -> Mapping[W, Stamped[V] | GatewayError]:
-            found = await read(missing) or {}
+            values = await read(missing) or {}
             return {
                 key: value if isinstance(value, GatewayError) else Stamped(value, readable[key.environment_id].revision)
-                for key, value in found.items()
+                for key, value in values.items()
             }
 
         def validate(key: W, fact: Fact[Stamped[V]]) -> Validity:
@@ -225,12 +234,12 @@ def _weigh(means: MeanRuntimes) -> int:
     return 500 + names + 90 * len(means) + 250 * len(means.left_out)
 
 
-def _weigh_executions(found: Executions) -> int:
+def _weigh_executions(executions: Executions) -> int:
     """Its bytes: a row has eleven fields, and shares its texts; nodes of manifests share theirs too."""
-    nodes = sum(len(of_manifest) for of_manifest in found.manifests.values())
-    return 1000 + 260 * len(found.rows) + 300 * nodes + 150 * len(found.checks) + 250 * len(found.walls)
+    nodes = sum(len(of_manifest) for of_manifest in executions.manifests.values())
+    return 1000 + 260 * len(executions.rows) + 300 * nodes + 150 * len(executions.checks) + 250 * len(executions.walls)
 
 
-def _weigh_change(found: ChangeFacts) -> int:
+def _weigh_change(facts: ChangeFacts) -> int:
     """Its bytes: runs share their texts and configurations."""
-    return 500 + 250 * len(found.runs) + 200 * len(found.neighbours)
+    return 500 + 250 * len(facts.runs) + 200 * len(facts.neighbours)

@@ -58,10 +58,13 @@ async def read_graphs(query: BaseQuery, keys: Sequence[GraphKey]) -> dict[GraphK
     """The graph of each run: its models, tests, snapshots and exposures; up to twenty runs in one document. dbt's
     API has no threads, checksums and files here, and no list of hooks, unit tests, functions and exports."""
     lists = {key: _lists_of(key) for key in keys}
-    asked = [(RunKey(key.job_id, key.run_id), one) for key, of_run in lists.items() for one in of_run]
-    found = await read_lists_of_runs(query, _OPERATION, list(dict.fromkeys(asked)), _LISTS_PER_DOCUMENT)
+    asked = [(RunKey(key.job_id, key.run_id), job_list) for key, of_run in lists.items() for job_list in of_run]
+    lists_of_runs = await read_lists_of_runs(query, _OPERATION, list(dict.fromkeys(asked)), _LISTS_PER_DOCUMENT)
     share = Share()
-    return {key: _graph([found[RunKey(key.job_id, key.run_id), one] for one in lists[key]], share) for key in keys}
+    return {
+        key: _graph([lists_of_runs[RunKey(key.job_id, key.run_id), job_list] for job_list in lists[key]], share)
+        for key in keys
+    }
 
 
 def _lists_of(key: GraphKey) -> Sequence[JobList]:
@@ -69,21 +72,21 @@ def _lists_of(key: GraphKey) -> Sequence[JobList]:
 
 
 def _graph(lists: Sequence[Rows[GraphRow] | GatewayError], share: Share) -> RunGraph | GatewayError:
-    failure = next((one for one in lists if isinstance(one, GatewayError)), None)
+    failure = next((answer for answer in lists if isinstance(answer, GatewayError)), None)
     if failure is not None:
         return failure
-    read = [one for one in lists if not isinstance(one, GatewayError)]
+    read = [answer for answer in lists if not isinstance(answer, GatewayError)]
     nodes: Mapping[str, GraphNode] = {row.unique_id: _node(row, share) for of_list in read for row in of_list.rows}
-    return RunGraph(all(one.known for one in read), tuple(nodes[one] for one in sorted(nodes)))
+    return RunGraph(all(rows.known for rows in read), tuple(nodes[unique_id] for unique_id in sorted(nodes)))
 
 
 def _node(row: GraphRow, share: Share) -> GraphNode:
     named = (*(row.parents_models or ()), *(row.parents_sources or ()))
-    parents = [*(row.depends_on or ()), *(one.unique_id for one in named)]
+    parents = [*(row.depends_on or ()), *(parent.unique_id for parent in named)]
     return GraphNode(
         unique_id=share[row.unique_id],
-        parents=tuple(share[one] for one in sorted(set(parents)) if not one.startswith("macro.")),
-        tags=tuple(share[one] for one in row.tags or ()),
+        parents=tuple(share[parent] for parent in sorted(set(parents)) if not parent.startswith("macro.")),
+        tags=tuple(share[tag] for tag in row.tags or ()),
         materialization=share[row.materialized_type],
         group=share[row.dbt_group],
     )
@@ -91,4 +94,4 @@ def _node(row: GraphRow, share: Share) -> GraphNode:
 
 def weigh_graph(graph: RunGraph) -> int:
     """About how many bytes it takes in memory."""
-    return 500 + sum(300 + 2 * len(one.unique_id) + 8 * len(one.parents) for one in graph.nodes)
+    return 500 + sum(300 + 2 * len(node.unique_id) + 8 * len(node.parents) for node in graph.nodes)

@@ -90,18 +90,18 @@ class NodeOutcome:
     ingested: bool
 
 
-def nodes_of_run(found: Iterable[NodeRun | None], *, ingested: bool) -> RunNodes:
+def nodes_of_run(read_nodes: Iterable[NodeRun | None], *, ingested: bool) -> RunNodes:
     """Those that were touched, in order; of two of one name the last."""
-    by_unique_id = {node.unique_id: node for node in found if node is not None}
-    nodes = [by_unique_id[one] for one in sorted(by_unique_id)]
+    by_unique_id = {node.unique_id: node for node in read_nodes if node is not None}
+    nodes = [by_unique_id[unique_id] for unique_id in sorted(by_unique_id)]
     tests = tuple(node for node in nodes if isinstance(node, TestRun))
     return RunNodes(ingested, tests, tuple(node for node in nodes if not isinstance(node, TestRun)))
 
 
 def groups_of(types: Iterable[ResourceType]) -> list[NodeGroup]:
     """The groups that hold these types; none holds models."""
-    wanted = frozenset(types)
-    return [group for group, held in _TYPES.items() if held & wanted]
+    wanted_types = frozenset(types)
+    return [group for group, held in _TYPES.items() if held & wanted_types]
 
 
 def group_of(resource_type: ResourceType) -> NodeGroup:

@@ -114,8 +114,8 @@ async def read_rows(
     per_document: int = _RUNS_PER_DOCUMENT,
 ) -> dict[RunKey, Rows[R] | GatewayError]:
     """All models of each run. The operation's fragment is named `R` and selects `paginationCursor`."""
-    found = await read_lists_of_runs(query, operation, [(key, MODELS) for key in keys], per_document)
-    return {key: rows for (key, _), rows in found.items()}
+    rows_by_list = await read_lists_of_runs(query, operation, [(key, MODELS) for key in keys], per_document)
+    return {key: rows for (key, _), rows in rows_by_list.items()}
 
 
 async def read_lists_of_runs(
@@ -127,4 +127,4 @@ async def read_lists_of_runs(
     """All rows of each list."""
     readings: list[Rows[R]] = [Rows(key, name) for key, name in lists]
     await read_to_end(query, operation, readings, per_document)
-    return {(one.key, one.job_list): one.failure or one for one in readings}
+    return {(reading.key, reading.job_list): reading.failure or reading for reading in readings}

@@ -62,7 +62,10 @@ class SourceService:
 
     async def _read(self, environment_ids: list[int]) -> Mapping[int, Sources | GatewayError]:
         read = await read_lists(self._query, _OPERATION, _SOURCES, environment_ids)
-        return {one: nodes if isinstance(nodes, GatewayError) else _by_unique_id(nodes) for one, nodes in read.items()}
+        return {
+            environment_id: nodes if isinstance(nodes, GatewayError) else _by_unique_id(nodes)
+            for environment_id, nodes in read.items()
+        }
 
 
 def _by_unique_id(nodes: Sequence[AppliedSource]) -> Sources:

@@ -291,7 +291,7 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
                 projects,
                 longest_n,
                 last_n_runs,
-                criteria=wanted,
+                search_filter=wanted,
                 models=named,
                 leave_out=variants_left_out(include_full_refresh),
             ),

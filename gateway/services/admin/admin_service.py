@@ -137,7 +137,7 @@ class AdminService:
             known = await self._read_jobs()
             if seen is None:
                 return known
-            return Jobs({one: job for one, job in known.jobs.items() if job.environment_id in seen}, known.notes)
+            return Jobs({job_id: job for job_id, job in known.jobs.items() if job.environment_id in seen}, known.notes)
 
         known = await self._jobs.get(
             self._parts.key(seen), read, lambda fact: for_seconds(fact.read_at, self._topology_seconds, now)
@@ -148,7 +148,7 @@ class AdminService:
     def known_environments(self) -> frozenset[int]:
         """The environments that the last topology told of; none before there was one."""
         fact = self._topology.peek("topology")
-        return frozenset(one.id for one in fact.value.environments) if fact else frozenset()
+        return frozenset(environment.id for environment in fact.value.environments) if fact else frozenset()
 
     async def runs(self, run_ids: Sequence[int]) -> dict[int, Run | GatewayError]:
         """Each run by its id; NotFound when the account has no such run."""
@@ -163,8 +163,8 @@ class AdminService:
         """Trigger and steps of each run, one request a run: lists of runs with their steps are slow upstream."""
 
         async def fetch(missing: list[int]) -> Mapping[int, RunDetails | GatewayError]:
-            found = await asyncio.gather(*(read_run_details(self._api, run_id) for run_id in missing))
-            return dict(zip(missing, found, strict=True))
+            details = await asyncio.gather(*(read_run_details(self._api, run_id) for run_id in missing))
+            return dict(zip(missing, details, strict=True))
 
         now = self._clock_of_account()
         return await self._details.get_many(
@@ -193,7 +193,7 @@ class AdminService:
         for fact in facts.values():
             if isinstance(fact, RecentRuns):
                 current_usage().upstream_notes.update(fact.notes)
-        return {one: fact.runs[:count] if isinstance(fact, RecentRuns) else fact for one, fact in facts.items()}
+        return {job_id: fact.runs[:count] if isinstance(fact, RecentRuns) else fact for job_id, fact in facts.items()}
 
     async def newest_runs(self, count: int) -> tuple[Run, ...]:
         """The newest `count` runs of the account, newest first, by any job and whatever their status."""
@@ -254,7 +254,7 @@ class AdminService:
         facts = await self._counts.get_many(
             job_ids, self._lists.counts, lambda _, fact: for_seconds(fact.read_at, self._interval, now)
         )
-        return {one: fact.runs if isinstance(fact, RunCount) else fact for one, fact in facts.items()}
+        return {job_id: fact.runs if isinstance(fact, RunCount) else fact for job_id, fact in facts.items()}
 
     def invalidate_run(self, environment_id: int, job_id: int, run_id: int) -> None:
         """The run, the lists it is in, and the jobs with their newest runs are read again when they are asked for."""
@@ -300,7 +300,7 @@ class AdminService:
     async def _read_jobs(self) -> Jobs:
         related = {"include_related": '["most_recent_run","most_recent_completed_run"]'}
         listed = await self._api.list_all("v2", "/jobs/", AdminJob, related)
-        jobs = {one: to_job(row) for one, row in listed.rows.items() if row.state in (_ACTIVE, None)}
+        jobs = {job_id: to_job(row) for job_id, row in listed.rows.items() if row.state in (_ACTIVE, None)}
         return Jobs(jobs, notes_of_list("jobs", listed))
 
 

@@ -53,17 +53,20 @@ def choose_deployments(
     production: dict[int, str] = {}
     candidates = _candidates(marked)
     for project_id, unmarked in candidates.items():
-        used = [one for one in unmarked if one.id in deployed_to]
+        used = [environment for environment in unmarked if environment.id in deployed_to]
         if len(unmarked) == 1:
             production[unmarked[0].id] = "the project's only unmarked deployment environment"
         elif len(used) == 1:
             production[used[0].id] = "the only unmarked environment that jobs deploy to"
         else:
             notes.append(_not_chosen(project_names.get(project_id, str(project_id)), unmarked))
-    with_environments = {one.dbt_cloud_project_id for one in marked}
+    with_environments = {environment.dbt_cloud_project_id for environment in marked}
     notes += [_without(name) for project_id, name in project_names.items() if project_id not in with_environments]
     chosen = tuple(
-        replace(one, deployment=DeploymentEnvironment.PRODUCTION) if one.id in production else one for one in marked
+        replace(environment, deployment=DeploymentEnvironment.PRODUCTION)
+        if environment.id in production
+        else environment
+        for environment in marked
     )
     return Deployments(chosen, reasons | production, tuple(notes))
 
@@ -72,43 +75,54 @@ def _marked(
     environments: Sequence[Environment], configured: Iterable[ConfiguredProject]
 ) -> tuple[list[Environment], dict[int, str]]:
     """As the configuration and dbt mark them: a project's configured production, or staging, is its only one."""
-    settings = {one.id: one.deployment for project in configured for one in project.environments}
-    decided = {(one.dbt_cloud_project_id, settings[one.id]) for one in environments if one.id in settings}
+    settings = {
+        environment.id: environment.deployment for project in configured for environment in project.environments
+    }
+    decided = {
+        (environment.dbt_cloud_project_id, settings[environment.id])
+        for environment in environments
+        if environment.id in settings
+    }
     marked: list[Environment] = []
     reasons: dict[int, str] = {}
-    for one in environments:
-        if one.id in settings:
-            marked.append(replace(one, deployment=settings[one.id]))
-            reasons[one.id] = "named by [[projects]]"
-        elif one.deployment is not None and (one.dbt_cloud_project_id, one.deployment) in decided:
-            marked.append(replace(one, deployment=None))
+    for environment in environments:
+        if environment.id in settings:
+            marked.append(replace(environment, deployment=settings[environment.id]))
+            reasons[environment.id] = "named by [[projects]]"
+        elif (
+            environment.deployment is not None and (environment.dbt_cloud_project_id, environment.deployment) in decided
+        ):
+            marked.append(replace(environment, deployment=None))
         else:
-            marked.append(one)
-            if one.deployment is not None:
-                reasons[one.id] = "marked in dbt"
+            marked.append(environment)
+            if environment.deployment is not None:
+                reasons[environment.id] = "marked in dbt"
     return marked, reasons
 
 
 def _candidates(marked: Iterable[Environment]) -> dict[int, list[Environment]]:
     """The unmarked environments of each project that has some, and no production."""
     by_project: dict[int, list[Environment]] = {}
-    for one in marked:
-        by_project.setdefault(one.dbt_cloud_project_id, []).append(one)
+    for environment in marked:
+        by_project.setdefault(environment.dbt_cloud_project_id, []).append(environment)
     return {
         project_id: unmarked
         for project_id, some in by_project.items()
-        if not any(one.deployment is DeploymentEnvironment.PRODUCTION for one in some)
-        and (unmarked := [one for one in some if one.deployment is None])
+        if not any(environment.deployment is DeploymentEnvironment.PRODUCTION for environment in some)
+        and (unmarked := [environment for environment in some if environment.deployment is None])
     }
 
 
 def _not_chosen(name: str, unmarked: Sequence[Environment]) -> UpstreamNote:
-    listed = ", ".join(f"{one.id} ({one.name})" if one.name else str(one.id) for one in unmarked)
+    listed = ", ".join(
+        f"{environment.id} ({environment.name})" if environment.name else str(environment.id)
+        for environment in unmarked
+    )
     return UpstreamNote(
         NOT_CHOSEN,
         f"Project {name!r} is left out: dbt marks none of its deployment environments as production, and jobs do not "
         f"deploy to exactly one of them: {listed}. Mark one in dbt, or name it in [[projects]] of the configuration.",
-        tuple(sorted(one.id for one in unmarked)),
+        tuple(sorted(environment.id for environment in unmarked)),
         missing=1,
     )
 
@@ -120,15 +134,15 @@ def _without(name: str) -> UpstreamNote:
 
 
 def _unknown(configured: Iterable[ConfiguredProject], environments: Iterable[Environment]) -> list[UpstreamNote]:
-    listed = {one.id for one in environments}
+    listed = {environment.id for environment in environments}
     return [
         UpstreamNote(
             UNKNOWN_ENVIRONMENT,
-            f"[[projects]] names environment {one.id} for {project.name!r}, and dbt lists no deployment environment of "
-            "this id. Check the id, and that the token may see its project.",
-            (one.id,),
+            f"[[projects]] names environment {environment.id} for {project.name!r}, and dbt lists no deployment "
+            "environment of this id. Check the id, and that the token may see its project.",
+            (environment.id,),
         )
         for project in configured
-        for one in project.environments
-        if one.id not in listed
+        for environment in project.environments
+        if environment.id not in listed
     ]

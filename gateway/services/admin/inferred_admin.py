@@ -103,8 +103,10 @@ class InferredAdmin:
     async def runs(self, run_ids: Sequence[int]) -> Mapping[int, Run | GatewayError]:
         """Each run by its id, tried with every job; NotFound when no job had it or it has no metadata."""
         jobs = (await self.jobs()).values()
-        found = {run.id: run for run in await self._discovery.read_runs(jobs, {job.id: run_ids for job in jobs})}
-        return {run_id: found.get(run_id) or NotFound(f"dbt has no metadata of a run {run_id}.") for run_id in run_ids}
+        runs_by_id = {run.id: run for run in await self._discovery.read_runs(jobs, {job.id: run_ids for job in jobs})}
+        return {
+            run_id: runs_by_id.get(run_id) or NotFound(f"dbt has no metadata of a run {run_id}.") for run_id in run_ids
+        }
 
     async def run_details(self, run_ids: Sequence[int]) -> Mapping[int, RunDetails | GatewayError]:
         """Unknown."""
@@ -113,8 +115,8 @@ class InferredAdmin:
     async def recent_runs(self, job_ids: Sequence[int], count: int) -> Mapping[int, tuple[Run, ...] | GatewayError]:
         """The newest runs of each job that touched a model."""
         jobs = await self.jobs()
-        wanted = [jobs[job_id] for job_id in job_ids if job_id in jobs]
-        return await self._discovery.recent_runs(wanted, self._environments_beside(wanted), count)
+        known_jobs = [jobs[job_id] for job_id in job_ids if job_id in jobs]
+        return await self._discovery.recent_runs(known_jobs, self._environments_beside(known_jobs), count)
 
     def _environments_beside(self, jobs: Sequence[Job]) -> list[int]:
         """All environments of the projects of these jobs: a job runs in any of them."""
@@ -187,21 +189,21 @@ class Discovery:
         self, jobs: Sequence[Job], environment_ids: Sequence[int], count: int
     ) -> dict[int, tuple[Run, ...] | GatewayError]:
         """The newest runs of each job, newest first, in whichever of `environment_ids` they ran."""
-        wanted = {job.id for job in jobs}
+        asked_ids = {job.id for job in jobs}
         traces = await self._known_traces(environment_ids)
-        found = await self._recent([trace for trace in traces if trace.job_id in wanted], count)
-        return {job.id: found.get(job.id, ()) for job in jobs}
+        runs = await self._recent([trace for trace in traces if trace.job_id in asked_ids], count)
+        return {job.id: runs.get(job.id, ()) for job in jobs}
 
     async def read_runs(self, jobs: Iterable[Job], run_ids: Mapping[int, Sequence[int]]) -> list[Run]:
         """Those runs of these jobs that Discovery has metadata of."""
         keys = [RunKey(job.id, run_id) for job in jobs for run_id in run_ids[job.id]]
-        found = await self._jobs.run_models(keys, frozenset(keys))
-        runs = [_run(key, models) for key, models in found.items() if isinstance(models, RunModels)]
+        models_of_runs = await self._jobs.run_models(keys, frozenset(keys))
+        runs = [_run(key, models) for key, models in models_of_runs.items() if isinstance(models, RunModels)]
         return [run for run in runs if run is not None]
 
     async def _known_traces(self, environment_ids: Sequence[int]) -> list[JobTrace]:
-        found = await self._last_jobs.get(environment_ids)
-        known = {environment_id: last for environment_id, last in found.items() if isinstance(last, LastJobs)}
+        last_jobs = await self._last_jobs.get(environment_ids)
+        known = {environment_id: last for environment_id, last in last_jobs.items() if isinstance(last, LastJobs)}
         samples = {
             environment_id: [HistoryKey(environment_id, unique_id) for unique_id in last.sample]
             for environment_id, last in known.items()
@@ -219,27 +221,27 @@ class Discovery:
             witnesses.setdefault(trace.job_id, []).extend(_witnesses(trace))
         keys = list({key for some in witnesses.values() for key in some})
         histories = await self._models.histories(keys, min(_LONGEST_HISTORY, max(_TRACED_RUNS, count * _CROWDING)))
-        found: dict[int, tuple[Run, ...] | GatewayError] = {}
-        wanted: list[RunKey] = []
+        runs_of_jobs: dict[int, tuple[Run, ...] | GatewayError] = {}
+        run_keys: list[RunKey] = []
         for job_id, some in witnesses.items():
             answers = [histories[key] for key in some]
             failure = next((answer for answer in answers if isinstance(answer, GatewayError)), None)
             if failure is not None:
-                found[job_id] = failure
+                runs_of_jobs[job_id] = failure
                 continue
             rows = [run for answer in answers if isinstance(answer, tuple) for run in answer if run.job_id == job_id]
-            wanted += [RunKey(job_id, run_id) for run_id in _newest_ids(rows, count)]
-        return {**found, **await self._read(wanted, witnesses.keys() - found.keys())}
+            run_keys += [RunKey(job_id, run_id) for run_id in _newest_ids(rows, count)]
+        return {**runs_of_jobs, **await self._read(run_keys, witnesses.keys() - runs_of_jobs.keys())}
 
     async def _read(self, keys: Sequence[RunKey], job_ids: set[int]) -> dict[int, tuple[Run, ...] | GatewayError]:
         answers = await self._jobs.run_models(keys, frozenset(keys)) if keys else {}
-        found: dict[int, tuple[Run, ...] | GatewayError] = {}
+        runs_of_jobs: dict[int, tuple[Run, ...] | GatewayError] = {}
         for job_id in job_ids:
             of_job = {key: answer for key, answer in answers.items() if key.job_id == job_id}
             failure = next((answer for answer in of_job.values() if isinstance(answer, GatewayError)), None)
             runs = [_run(key, models) for key, models in of_job.items() if isinstance(models, RunModels)]
-            found[job_id] = failure or newest_first(run for run in runs if run is not None)
-        return found
+            runs_of_jobs[job_id] = failure or newest_first(run for run in runs if run is not None)
+        return runs_of_jobs
 
 
 def _newest_ids(runs: Iterable[ModelRun], count: int) -> list[int]:
@@ -270,20 +272,20 @@ def _job(trace: JobTrace, runs: tuple[Run, ...] | GatewayError) -> Job:
     )
 
 
-def _run(key: RunKey, found: RunModels[ModelRun]) -> Run | None:
+def _run(key: RunKey, run_models: RunModels[ModelRun]) -> Run | None:
     """A run as its models tell it, from its first command that ran one to its last; None without any."""
-    if not found.models:
+    if not run_models.models:
         return None
-    failed = any(model.status is RunStatus.FAILURE for model in found.models)
+    failed = any(model.status is RunStatus.FAILURE for model in run_models.models)
     return Run(
         id=key.run_id,
         job_id=key.job_id,
-        environment_id=found.models[0].environment_id,
+        environment_id=run_models.models[0].environment_id,
         status=RunStatus.FAILURE if failed else RunStatus.SUCCESS,
         status_text="inferred",
         queued_at=None,
-        start_time=found.commands.start,
-        end_time=found.commands.end,
+        start_time=run_models.commands.start,
+        end_time=run_models.commands.end,
         error=None,
         git_sha=None,
         git_branch=None,

@@ -51,8 +51,11 @@ class JobTrace:
 
 async def read_last_jobs(query: BaseQuery, environment_ids: Sequence[int]) -> Mapping[int, LastJobs | GatewayError]:
     """Who built the models of each environment last."""
-    found = await read_pages(query, environment_ids, _OPERATION)
-    return {one: nodes if isinstance(nodes, GatewayError) else _last_jobs(nodes) for one, nodes in found.items()}
+    pages = await read_pages(query, environment_ids, _OPERATION)
+    return {
+        environment_id: nodes if isinstance(nodes, GatewayError) else _last_jobs(nodes)
+        for environment_id, nodes in pages.items()
+    }
 
 
 def _last_jobs(nodes: Sequence[TracedModel]) -> LastJobs:

@@ -114,7 +114,11 @@ def _fitted_row(value: Any, row: type[T]) -> tuple[T, int]:
 def _fitted(value: Any, shape: Any) -> Any:
     if isinstance(value, str) and value.isascii() and value.isdigit() and int in (shape, *get_args(shape)):
         value = int(value)
-    inner = [one for one in (shape, *get_args(shape)) if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+    inner = [
+        candidate
+        for candidate in (shape, *get_args(shape))
+        if isinstance(candidate, type) and issubclass(candidate, msgspec.Struct)
+    ]
     if inner and isinstance(value, Mapping):
         return _fitted_row(value, inner[0])[0]
     return msgspec.convert(value, shape)

@@ -37,7 +37,7 @@ async def read_run_details(api: AdminApi, run_id: int) -> RunDetails | GatewayEr
 async def _read_listed(api: AdminApi, run_ids: Sequence[int]) -> dict[int, Run | GatewayError]:
     listed = {run.id: run for run in await _list_runs(api, run_ids)}
     if listed and listed.keys() <= set(run_ids):
-        return {one: listed.get(one) or NotFound(f"dbt lists no run {one}.") for one in run_ids}
+        return {run_id: listed.get(run_id) or NotFound(f"dbt lists no run {run_id}.") for run_id in run_ids}
     # Nothing, or other runs than those: the list may not have heeded the ids, so each is asked alone.
     alone = await asyncio.gather(*(_read_run(api, run_id) for run_id in run_ids))
     return dict(zip(run_ids, alone, strict=True))

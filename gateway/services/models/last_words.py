@@ -36,27 +36,33 @@ async def with_last_words(query: BaseQuery, read: Read[M]) -> Read[M]:
     if not wordless:
         return read
     keys = {key for row in wordless if (key := _run_of(row)) is not None}
-    found = await read_rows(query, _OPERATION, sorted(keys))
+    rows_by_run = await read_rows(query, _OPERATION, sorted(keys))
     words = {
         (key, row.unique_id): row.status
-        for key, rows in found.items()
+        for key, rows in rows_by_run.items()
         if not isinstance(rows, GatewayError)
         for row in rows.rows
     }
-    return {one: rows if isinstance(rows, GatewayError) else _told(rows, words) for one, rows in read.items()}
+    return {
+        environment_id: rows if isinstance(rows, GatewayError) else _told(rows, words)
+        for environment_id, rows in read.items()
+    }
 
 
 async def with_revised_last_words(query: BaseQuery, read: Revised[M]) -> Revised[M]:
     """The same for models that come with the revision under which they were read."""
-    rows = {one: found if isinstance(found, GatewayError) else found[0] for one, found in read.items()}
-    told = await with_last_words(query, rows)
+    rows = {
+        environment_id: revised_rows if isinstance(revised_rows, GatewayError) else revised_rows[0]
+        for environment_id, revised_rows in read.items()
+    }
+    told_rows = await with_last_words(query, rows)
     revised: dict[int, tuple[list[M], datetime | None] | GatewayError] = {}
-    for one, found in read.items():
-        models = told[one]
-        if isinstance(found, GatewayError) or isinstance(models, GatewayError):
-            revised[one] = found
+    for environment_id, revised_rows in read.items():
+        models = told_rows[environment_id]
+        if isinstance(revised_rows, GatewayError) or isinstance(models, GatewayError):
+            revised[environment_id] = revised_rows
         else:
-            revised[one] = (models, found[1])
+            revised[environment_id] = (models, revised_rows[1])
     return revised
 
 

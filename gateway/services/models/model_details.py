@@ -33,13 +33,13 @@ async def read_details(
     groups = _groups(keys)
     lookups = [_lookup(n, group) for n, group in enumerate(groups)]
     answers = await query.look_up(_operation(fields), lookups, _LOOKUPS_PER_DOCUMENT)
-    found: dict[HistoryKey, ModelDetails | GatewayError] = {}
+    details: dict[HistoryKey, ModelDetails | GatewayError] = {}
     for n, group in enumerate(groups):
         answer = answers.get(f"e{n}")
         nodes = {} if isinstance(answer, GatewayError) else _nodes(answer)
         for key in group:
-            found[key] = answer if isinstance(answer, GatewayError) else _details(nodes.get(key.unique_id))
-    return found
+            details[key] = answer if isinstance(answer, GatewayError) else _details(nodes.get(key.unique_id))
+    return details
 
 
 def _operation(fields: frozenset[str]) -> BatchOperation[PagedEnvironment[DetailedModel]]:

@@ -55,46 +55,48 @@ async def read_histories(
     are asked again without it. Where dbt refuses all for their length, shorter ones are read.
     """
     limit = query.history_limit
-    found = await _read_histories(query, keys, limit.count(count))
+    histories = await _read_histories(query, keys, limit.count(count))
     shorter = limit.smaller(limit.count(count))
-    while shorter is not None and found and all(isinstance(one, UpstreamRejected) for one in found.values()):
+    while (
+        shorter is not None and histories and all(isinstance(answer, UpstreamRejected) for answer in histories.values())
+    ):
         again = await _read_histories(query, keys, shorter)
-        if not all(isinstance(one, UpstreamRejected) for one in again.values()):
+        if not all(isinstance(answer, UpstreamRejected) for answer in again.values()):
             limit.accepted(shorter)
             return again
         shorter = limit.smaller(shorter)
-    return found
+    return histories
 
 
 async def _read_histories(
     query: BaseQuery, keys: Sequence[HistoryKey], count: int
 ) -> dict[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
     sizes, most = query.batch_sizes, histories_per_document(count)
-    found = await _read(query, sorted(keys), count)
-    while (refused := _too_heavy(query, found, most)) and has_time_for_halves():
+    histories = await _read(query, sorted(keys), count)
+    while (refused := _too_heavy(query, histories, most)) and has_time_for_halves():
         for environment_id, tried in refused.items():
             sizes.refused(_HISTORIES, tried, (environment_id,))
-        again = [key for key, one in found.items() if is_too_heavy(one) and key.environment_id in refused]
-        found |= await _read(query, again, count)
+        again = [key for key, answer in histories.items() if is_too_heavy(answer) and key.environment_id in refused]
+        histories |= await _read(query, again, count)
     for _ in range(_MOST_REPEATS):
-        lost = [key for key, answer in found.items() if isinstance(answer, PartsRejected)]
+        lost = [key for key, answer in histories.items() if isinstance(answer, PartsRejected)]
         if not lost:
             break
-        found |= await _read(query, lost, count)
-    return found
+        histories |= await _read(query, lost, count)
+    return histories
 
 
 def _too_heavy(
-    query: BaseQuery, found: Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError], most: int
+    query: BaseQuery, histories: Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError], most: int
 ) -> dict[int, int]:
     """The environments whose histories were too heavy for their documents, and how many those held; not those of which
     one alone is."""
-    keys = [key for key, answer in found.items() if is_too_heavy(answer)]
+    keys = [key for key, answer in histories.items() if is_too_heavy(answer)]
     sizes = {
-        one: min(len(keys), query.batch_sizes.size(_HISTORIES, most, one))
-        for one in {key.environment_id for key in keys}
+        environment_id: min(len(keys), query.batch_sizes.size(_HISTORIES, most, environment_id))
+        for environment_id in {key.environment_id for key in keys}
     }
-    return {one: size for one, size in sizes.items() if size > 1}
+    return {environment_id: size for environment_id, size in sizes.items() if size > 1}
 
 
 async def _read(
@@ -107,11 +109,11 @@ async def _read(
     lookups = iter([_lookup(n, group, count) for n, group in enumerate(groups)])
     documents = [[next(lookups) for _ in groups] for groups in groups_of]
     answers = await query.look_up_documents(_OPERATION, documents)
-    found: dict[HistoryKey, tuple[ModelRun, ...] | GatewayError] = {}
+    histories: dict[HistoryKey, tuple[ModelRun, ...] | GatewayError] = {}
     share = Share()
     for n, group in enumerate(groups):
-        found |= await _sort_out(group, answers.get(f"e{n}"), share, count)
-    return found
+        histories |= await _sort_out(group, answers.get(f"e{n}"), share, count)
+    return histories
 
 
 def _by_environment(keys: Sequence[HistoryKey]) -> list[list[HistoryKey]]:
@@ -144,12 +146,12 @@ async def _sort_out(
     if isinstance(answer, GatewayError):
         return dict.fromkeys(group, answer)
     histories = (answer.applied if answer else None) or {}
-    found: dict[HistoryKey, tuple[ModelRun, ...] | GatewayError] = {}
+    runs: dict[HistoryKey, tuple[ModelRun, ...] | GatewayError] = {}
     async for piece in pieces(group, steps=8 * count):
         for key in piece:
-            rows = histories.get(f"m{len(found)}", ())
-            found[key] = _superseding(_newest_first(to_model_run(row, share) for row in rows))
-    return found
+            rows = histories.get(f"m{len(runs)}", ())
+            runs[key] = _superseding(_newest_first(to_model_run(row, share) for row in rows))
+    return runs
 
 
 def _superseding(runs: Sequence[ModelRun]) -> tuple[ModelRun, ...]:

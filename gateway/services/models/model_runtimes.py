@@ -62,7 +62,7 @@ class ModelRuntimes:
         self._marks = marks
         self._ahead: Prefetcher[EnvironmentRuntimes] = Prefetcher(tiers.flight_seconds)
         kind: Kind[int, _RuntimesFact] = Kind(
-            "runtimes", _weigh, lambda one: one, 0.0, Codec(_PackedRuntimes, _pack, _unpack)
+            "runtimes", _weigh, lambda environment_id: environment_id, 0.0, Codec(_PackedRuntimes, _pack, _unpack)
         )
         self._facts: FactsCache[int, _RuntimesFact] = FactsCache(tiers, kind)
 
@@ -78,10 +78,13 @@ class ModelRuntimes:
             return headers[environment_id].validate(fact.value.revision)
 
         facts = await self._facts.get_many(list(projects), fetch, validate)
-        for found in facts.values():
-            if isinstance(found, _RuntimesFact):
-                note_without_runtimes(found.models)
-        return {one: fact if isinstance(fact, GatewayError) else fact.models for one, fact in facts.items()}
+        for fact in facts.values():
+            if isinstance(fact, _RuntimesFact):
+                note_without_runtimes(fact.models)
+        return {
+            environment_id: fact if isinstance(fact, GatewayError) else fact.models
+            for environment_id, fact in facts.items()
+        }
 
     def begin(self, environment_ids: Sequence[int]) -> None:
         """Has the runtimes of these environments read at once, beside the headers; `read` will be asked for them."""
@@ -99,18 +102,18 @@ class ModelRuntimes:
         headers: Mapping[int, EnvironmentValidity],
     ) -> dict[int, _RuntimesFact | GatewayError]:
         facts: dict[int, _RuntimesFact | GatewayError] = {}
-        for one, ahead in (await self._ahead.fetch(environment_ids, _NO_FIELDS)).items():
+        for environment_id, ahead in (await self._ahead.fetch(environment_ids, _NO_FIELDS)).items():
             if isinstance(ahead, GatewayError):
-                facts[one] = ahead
-            elif headers[one].validate(ahead.revision).current:
-                facts[one] = _RuntimesFact(await ahead.make(projects[one]), ahead.revision)
-        rest = [one for one in environment_ids if one not in facts]
+                facts[environment_id] = ahead
+            elif headers[environment_id].validate(ahead.revision).current:
+                facts[environment_id] = _RuntimesFact(await ahead.make(projects[environment_id]), ahead.revision)
+        rest = [environment_id for environment_id in environment_ids if environment_id not in facts]
         read = await read_pages(self._query, rest, runtimes_operation(), marks=self._marks) if rest else {}
-        for one, rows in read.items():
-            facts[one] = (
+        for environment_id, rows in read.items():
+            facts[environment_id] = (
                 rows
                 if isinstance(rows, GatewayError)
-                else _RuntimesFact(await _make(rows, projects[one]), headers[one].revision)
+                else _RuntimesFact(await _make(rows, projects[environment_id]), headers[environment_id].revision)
             )
         return facts
 
@@ -119,8 +122,10 @@ class ModelRuntimes:
     ) -> dict[int, RevisedModels[EnvironmentRuntimes] | GatewayError]:
         read = await read_revised_pages(self._query, environment_ids, runtimes_operation(), self._marks)
         return {
-            one: found if isinstance(found, GatewayError) else RevisedModels(partial(_make, found[0]), found[1])
-            for one, found in read.items()
+            environment_id: revised_rows
+            if isinstance(revised_rows, GatewayError)
+            else RevisedModels(partial(_make, revised_rows[0]), revised_rows[1])
+            for environment_id, revised_rows in read.items()
         }
 
 

@@ -127,23 +127,32 @@ class ModelService:
         `optional_fields` are the upstream fields wanted beside the ones every model has (see model_pages). With
         `pushed` models that do not meet it may be missing: dbt leaves them out where that spares pages.
         """
-        wanted = optional_fields | {STATE}
+        fields_asked = optional_fields | {STATE}
         by_environment = {project.environment_id: project for project in projects}
         readable, failed = await self._environments.sorted_out(list(by_environment))
 
         async def fetch(keys: list[_ModelsKey]) -> Mapping[_ModelsKey, _ModelsFact | GatewayError]:
-            fields = wanted.union(*(self._known_fields(key) for key in keys))
+            fields = fields_asked.union(*(self._known_fields(key) for key in keys))
             return await self._read_models(keys, by_environment, readable, fields)
 
         def validate(key: _ModelsKey, fact: Fact[_ModelsFact]) -> Validity:
-            holds = wanted <= fact.value.fields
+            holds = fields_asked <= fact.value.fields
             return readable[key.environment_id].validate(fact.value.revision) if holds else UNFIT
 
-        keys = {one: self._key(one, header, wanted, pushed) for one, header in readable.items()}
+        keys = {
+            environment_id: self._key(environment_id, header, fields_asked, pushed)
+            for environment_id, header in readable.items()
+        }
         facts = await self._models.get_many(list(keys.values()), fetch, validate)
         self._note_sizes(facts)
-        found = {one: facts[key] for one, key in keys.items()}
-        return {**failed, **{one: f.models if isinstance(f, _ModelsFact) else f for one, f in found.items()}}
+        facts_by_environment = {environment_id: facts[key] for environment_id, key in keys.items()}
+        return {
+            **failed,
+            **{
+                environment_id: f.models if isinstance(f, _ModelsFact) else f
+                for environment_id, f in facts_by_environment.items()
+            },
+        }
 
     async def runtimes(
         self, projects: Sequence[Project]
@@ -155,7 +164,9 @@ class ModelService:
         whole = [project for project in known if self._is_known(project.environment_id)]
         rest = {project.environment_id: project for project in known if project not in whole}
         models, timed = await gather_pair(self.models(whole, frozenset()), self._runtimes.read(rest, readable))
-        self._sizes.update({one: len(f.models) for one, f in timed.items() if not isinstance(f, GatewayError)})
+        self._sizes.update(
+            {environment_id: len(f.models) for environment_id, f in timed.items() if not isinstance(f, GatewayError)}
+        )
         return {**failed, **models, **timed}
 
     def _is_known(self, environment_id: int) -> bool:
@@ -169,13 +180,19 @@ class ModelService:
         An environment's models are read whole only where so many names are asked for that one filter does not hold
         them; where they are known already nothing is read.
         """
-        wanted = optional_fields | {STATE}
+        fields_asked = optional_fields | {STATE}
         readable, failed = await self._environments.sorted_out([project.environment_id for project in names])
         known = [project for project in names if project.environment_id in readable]
-        whole = [one for one in known if self._needs_all(one, readable[one.environment_id], names[one], wanted)]
+        whole = [
+            project
+            for project in known
+            if self._needs_all(project, readable[project.environment_id], names[project], fields_asked)
+        ]
         some = {project: names[project] for project in known if project not in whole}
-        read, found = await gather_pair(self.models(whole, optional_fields), self._named.read(some, readable, wanted))
-        return {**failed, **read, **found}
+        read, named = await gather_pair(
+            self.models(whole, optional_fields), self._named.read(some, readable, fields_asked)
+        )
+        return {**failed, **read, **named}
 
     def _needs_all(
         self, project: Project, standing: EnvironmentValidity, names: Collection[str], fields: frozenset[str]
@@ -201,10 +218,12 @@ class ModelService:
             return
         unseen = self._environments.long_unseen(environment_ids)
         if runtimes_only:
-            self._runtimes.begin([one for one in unseen if not self._is_known(one)])
-            unseen = [one for one in unseen if self._is_known(one)]
-        wanted = optional_fields | {STATE}
-        fields = wanted.union(*(self._known_fields(_ModelsKey(one, None)) for one in unseen))
+            self._runtimes.begin([environment_id for environment_id in unseen if not self._is_known(environment_id)])
+            unseen = [environment_id for environment_id in unseen if self._is_known(environment_id)]
+        fields_asked = optional_fields | {STATE}
+        fields = fields_asked.union(
+            *(self._known_fields(_ModelsKey(environment_id, None)) for environment_id in unseen)
+        )
         self._ahead.begin(unseen, fields, lambda some: self._read_ahead(some, fields))
 
     def known_size(self, environment_id: int) -> int:
@@ -216,7 +235,11 @@ class ModelService:
         """How many models all visible environments had when each was last read whole."""
         if visibility.is_everything:
             return sum(self._sizes.values())
-        return sum(size for one, size in self._sizes.items() if self._environments.is_shown(one, visibility))
+        return sum(
+            size
+            for environment_id, size in self._sizes.items()
+            if self._environments.is_shown(environment_id, visibility)
+        )
 
     async def missing_histories(self, keys: Sequence[HistoryKey], count: int) -> list[HistoryKey]:
         """Those models whose newest `count` runs would have to be read now. Unreadable environments miss nothing."""
@@ -235,21 +258,21 @@ class ModelService:
         readable, failed = await self._environments.sorted_out(_environments_of(keys))
 
         async def fetch(missing: list[HistoryKey]) -> Mapping[HistoryKey, _HistoryFact | GatewayError]:
-            found = await self._read_histories(missing, count)
+            histories = await self._read_histories(missing, count)
             return {
                 key: _HistoryFact(
                     runs, count, readable[key.environment_id].revision, self._history.reach_of(key.environment_id)
                 )
                 if isinstance(runs, tuple)
                 else runs
-                for key, runs in found.items()
+                for key, runs in histories.items()
             }
 
         def validate(key: HistoryKey, fact: Fact[_HistoryFact]) -> Validity:
             return readable[key.environment_id].validate(fact.value.revision) if fact.value.holds(count) else UNFIT
 
-        wanted = [key for key in keys if key.environment_id in readable]
-        facts = await self._histories.get_many(wanted, fetch, validate)
+        readable_keys = [key for key in keys if key.environment_id in readable]
+        facts = await self._histories.get_many(readable_keys, fetch, validate)
         answers: dict[HistoryKey, tuple[ModelRun, ...] | GatewayError] = {}
         for key in keys:
             fact = facts.get(key) or failed[key.environment_id]
@@ -263,13 +286,17 @@ class ModelService:
     async def _read_histories(
         self, keys: Sequence[HistoryKey], count: int
     ) -> Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]:
-        found = await self._history.model_runs(keys, count)
+        histories = await self._history.model_runs(keys, count)
         if self._kept is None:
-            return found
+            return histories
         # What an archive holds needs no second place.
-        read = {one for one in _environments_of(keys) if "DISCOVERY" in self._history.reach_of(one).sources}
-        by_dbt = {key: runs for key, runs in found.items() if key.environment_id in read}
-        return {**found, **await lengthened(self._kept, by_dbt, count)}
+        read = {
+            environment_id
+            for environment_id in _environments_of(keys)
+            if "DISCOVERY" in self._history.reach_of(environment_id).sources
+        }
+        by_dbt = {key: runs for key, runs in histories.items() if key.environment_id in read}
+        return {**histories, **await lengthened(self._kept, by_dbt, count)}
 
     async def held(self, environment_ids: Collection[int]) -> frozenset[int]:
         """See RunHistory."""
@@ -315,12 +342,14 @@ class ModelService:
             if key not in facts:
                 by_filter.setdefault(key.pushed, []).append(key.environment_id)
         pages = await asyncio.gather(*(self._read_pages(some, fields, pushed) for pushed, some in by_filter.items()))
-        for pushed, found in zip(by_filter, pages, strict=True):
-            for one, rows in found.items():
-                facts[_ModelsKey(one, pushed)] = (
+        for pushed, rows_by_environment in zip(by_filter, pages, strict=True):
+            for environment_id, rows in rows_by_environment.items():
+                facts[_ModelsKey(environment_id, pushed)] = (
                     rows
                     if isinstance(rows, GatewayError)
-                    else _ModelsFact(await make_models(rows, projects[one]), fields, headers[one].revision)
+                    else _ModelsFact(
+                        await make_models(rows, projects[environment_id]), fields, headers[environment_id].revision
+                    )
                 )
         return facts
 
@@ -335,11 +364,13 @@ class ModelService:
         whole = [key.environment_id for key in keys if key.pushed is None]
         read = await self._ahead.fetch(whole, fields) if self._ahead and whole else {}
         facts: dict[_ModelsKey, _ModelsFact | GatewayError] = {}
-        for one, found in read.items():
-            if isinstance(found, GatewayError):
-                facts[_ModelsKey(one, None)] = found
-            elif headers[one].validate(found.revision).current:
-                facts[_ModelsKey(one, None)] = _ModelsFact(await found.make(projects[one]), fields, found.revision)
+        for environment_id, revised in read.items():
+            if isinstance(revised, GatewayError):
+                facts[_ModelsKey(environment_id, None)] = revised
+            elif headers[environment_id].validate(revised.revision).current:
+                facts[_ModelsKey(environment_id, None)] = _ModelsFact(
+                    await revised.make(projects[environment_id]), fields, revised.revision
+                )
         return facts
 
     async def _read_pages(
@@ -355,8 +386,10 @@ class ModelService:
     ) -> dict[int, RevisedModels[EnvironmentModels] | GatewayError]:
         read = await read_revised_states(self._query, environment_ids, fields, self._marks)
         return {
-            one: found if isinstance(found, GatewayError) else RevisedModels(partial(make_models, found[0]), found[1])
-            for one, found in read.items()
+            environment_id: revised_rows
+            if isinstance(revised_rows, GatewayError)
+            else RevisedModels(partial(make_models, revised_rows[0]), revised_rows[1])
+            for environment_id, revised_rows in read.items()
         }
 
 

@@ -79,7 +79,9 @@ class NamedModels:
             holds = fields <= fact.value.fields
             return headers[key.environment_id].validate(fact.value.revision) if holds else UNFIT
 
-        keys = {project: [_NameKey(project.environment_id, one) for one in sorted(names[project])] for project in names}
+        keys = {
+            project: [_NameKey(project.environment_id, name) for name in sorted(names[project])] for project in names
+        }
         facts = await self._facts.get_many([key for some in keys.values() for key in some], fetch, validate)
         return {project.environment_id: _together(project, [facts[key] for key in keys[project]]) for project in names}
 
@@ -91,13 +93,15 @@ class NamedModels:
         fields: frozenset[str],
     ) -> dict[_NameKey, _NamedFact | GatewayError]:
         pushed = {
-            one: PushedFilter(unique_ids=tuple(unique_ids(headers[one].header, names)))
-            for one, names in _by_environment(keys).items()
+            environment_id: PushedFilter(unique_ids=tuple(unique_ids(headers[environment_id].header, names)))
+            for environment_id, names in _by_environment(keys).items()
         }
         read = await read_states(self._query, list(pushed), fields, pushed=pushed)
         made = {
-            one: rows if isinstance(rows, GatewayError) else await make_models(rows, projects[one])
-            for one, rows in read.items()
+            environment_id: rows
+            if isinstance(rows, GatewayError)
+            else await make_models(rows, projects[environment_id])
+            for environment_id, rows in read.items()
         }
         return {key: _fact(key, made[key.environment_id], headers, fields) for key in keys}
 
@@ -106,7 +110,9 @@ def unique_ids(header: EnvironmentHeader, names: Collection[str]) -> list[str]:
     """The unique ids that models of these names may have, in order: one for each package. The project is a package too,
     whether dbt lists it or not."""
     own = {header.dbt_project_name} if header.dbt_project_name else frozenset()
-    return sorted(one for name in names for one in unique_ids_of_name(name, (header.packages or frozenset()) | own))
+    return sorted(
+        unique_id for name in names for unique_id in unique_ids_of_name(name, (header.packages or frozenset()) | own)
+    )
 
 
 def _by_environment(keys: Sequence[_NameKey]) -> dict[int, list[str]]:
@@ -118,14 +124,14 @@ def _by_environment(keys: Sequence[_NameKey]) -> dict[int, list[str]]:
 
 def _fact(
     key: _NameKey,
-    found: EnvironmentModels | GatewayError,
+    read_models: EnvironmentModels | GatewayError,
     headers: Mapping[int, EnvironmentValidity],
     fields: frozenset[str],
 ) -> _NamedFact | GatewayError:
-    if isinstance(found, GatewayError):
-        return found
-    models = tuple(model for model in found.models if local_name(model.unique_id) == key.name)
-    return _NamedFact(found.project_id, models, fields, headers[key.environment_id].revision)
+    if isinstance(read_models, GatewayError):
+        return read_models
+    models = tuple(model for model in read_models.models if local_name(model.unique_id) == key.name)
+    return _NamedFact(read_models.project_id, models, fields, headers[key.environment_id].revision)
 
 
 def _together(project: Project, facts: Sequence[_NamedFact | GatewayError]) -> EnvironmentModels | GatewayError:

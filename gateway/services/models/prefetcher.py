@@ -67,10 +67,10 @@ class Prefetcher(Generic[E]):
         self._begun = {
             environment_id: begun for environment_id, begun in self._begun.items() if environment_id not in mine
         }
-        found: dict[int, RevisedModels[E] | GatewayError] = {}
+        models: dict[int, RevisedModels[E] | GatewayError] = {}
         for environment_id, begun in mine.items():
-            found[environment_id] = (await asyncio.shield(begun.task))[environment_id]
-        return found
+            models[environment_id] = (await asyncio.shield(begun.task))[environment_id]
+        return models
 
     async def _read(
         self, environment_ids: Sequence[int], read: Callable[[Sequence[int]], Coroutine[None, None, Read[E]]]

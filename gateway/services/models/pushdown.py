@@ -48,31 +48,35 @@ class PushedFilter:
         return {name: value for name, value in fields.items() if value is not None}
 
 
-def push_down(criteria: ModelFilter | None) -> PushedFilter | None:
+def push_down(model_filter: ModelFilter | None) -> PushedFilter | None:
     """What of a filter can go upstream; None when nothing can.
 
     dbt does not say whether several tags mean any or all of them, so one tag goes up: the only one, or one of those
     that are all needed. Models named by unique ids go up; what any other id names depends on every model there is.
     """
-    if criteria is None:
+    if model_filter is None:
         return None
-    if criteria.model_ids is not None:
-        return PushedFilter(unique_ids=criteria.model_ids) if _are_unique_ids(criteria.model_ids) else None
+    if model_filter.model_ids is not None:
+        return PushedFilter(unique_ids=model_filter.model_ids) if _are_unique_ids(model_filter.model_ids) else None
     pushed = PushedFilter(
-        _tag(criteria), _only(criteria.packages), _status(criteria), _only(criteria.groups), _access(criteria)
+        _tag(model_filter),
+        _only(model_filter.packages),
+        _status(model_filter),
+        _only(model_filter.groups),
+        _access(model_filter),
     )
     return pushed if pushed.variable else None
 
 
-def fields_looked_at(criteria: ModelFilter | None) -> frozenset[str]:
+def fields_looked_at(model_filter: ModelFilter | None) -> frozenset[str]:
     """The optional fields (see model_pages) that have to be read to apply a filter."""
-    if criteria is None:
+    if model_filter is None:
         return frozenset()
     needed = {
-        "filePath": criteria.folder is not None,
-        "group": criteria.groups is not None or criteria.owners is not None,
-        "meta": criteria.owners is not None,
-        "access": criteria.access is not None,
+        "filePath": model_filter.folder is not None,
+        "group": model_filter.groups is not None or model_filter.owners is not None,
+        "meta": model_filter.owners is not None,
+        "access": model_filter.access is not None,
     }
     return frozenset(name for name, is_needed in needed.items() if is_needed)
 
@@ -81,9 +85,9 @@ def _are_unique_ids(model_ids: Sequence[str]) -> bool:
     return 0 < len(model_ids) <= _MOST_UNIQUE_IDS and all(map(is_unique_id, model_ids))
 
 
-def _tag(criteria: ModelFilter) -> str | None:
-    if criteria.tags and (len(criteria.tags) == 1 or criteria.tags_match is TagsMatch.ALL):
-        return criteria.tags[0]
+def _tag(model_filter: ModelFilter) -> str | None:
+    if model_filter.tags and (len(model_filter.tags) == 1 or model_filter.tags_match is TagsMatch.ALL):
+        return model_filter.tags[0]
     return None
 
 
@@ -91,12 +95,12 @@ def _only(values: tuple[str, ...] | None) -> str | None:
     return values[0] if values is not None and len(values) == 1 else None
 
 
-def _access(criteria: ModelFilter) -> str | None:
-    level = _only(criteria.access)
+def _access(model_filter: ModelFilter) -> str | None:
+    level = _only(model_filter.access)
     return level if level in _ACCESS_LEVELS else None
 
 
-def _status(criteria: ModelFilter) -> str | None:
-    if criteria.statuses is None or len(criteria.statuses) != 1:
+def _status(model_filter: ModelFilter) -> str | None:
+    if model_filter.statuses is None or len(model_filter.statuses) != 1:
         return None
-    return _STATUS_WORDS.get(criteria.statuses[0])
+    return _STATUS_WORDS.get(model_filter.statuses[0])

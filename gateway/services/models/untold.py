@@ -14,9 +14,9 @@ NO_LAST_STATUS = "NO_LAST_STATUS"
 
 def note_never_built(models: EnvironmentModels) -> None:
     """Ephemeral models do not count: they are never built. Ends at the first model that was attempted."""
-    if any(one.last_run is not None or one.runtime is not None for one in models.models):
+    if any(model.last_run is not None or model.runtime is not None for model in models.models):
         return
-    count = sum(one.materialization != "ephemeral" for one in models.models)
+    count = sum(model.materialization != "ephemeral" for model in models.models)
     if count:
         _note(models.environment_id, count)
 

@@ -57,7 +57,7 @@ class FairBudget:
     @property
     def waiting(self) -> int:
         """How many calls wait for a token."""
-        return sum(not one.done() for line in self._lines.values() for one in line)
+        return sum(not waiter.done() for line in self._lines.values() for waiter in line)
 
     async def _wait_in_line(self, caller: Hashable, seconds: float) -> None:
         mine = asyncio.get_running_loop().create_future()
@@ -99,9 +99,9 @@ class FairBudget:
 
     def _refuse_all(self, seconds: float) -> None:
         for line in self._lines.values():
-            for one in line:
-                if not one.done():
-                    one.set_exception(closed_for(seconds))
+            for waiter in line:
+                if not waiter.done():
+                    waiter.set_exception(closed_for(seconds))
         self._lines.clear()
 
     def _exhausted(self, seconds: float) -> UpstreamBudgetExhausted:

@@ -90,7 +90,7 @@ class SharedTokenBucket:
         if answer is None:
             self._spent_alone += spent
             return await self._take_alone()
-        tokens, wait, closed = (float(one) for one in answer)
+        tokens, wait, closed = (float(number) for number in answer)
         self._left = tokens
         if closed:
             self._spent_alone += spent
@@ -122,8 +122,10 @@ class SharedTokenBucket:
 
     def _taking(self, spent: int) -> Command[list[bytes] | None]:
         start = 0.0 if self._clock() < self._known_until else self._policy.start
-        given = [str(one) for one in (self._rate, self._policy.burst, start, spent, self._kept, self._longest)]
-        return lambda redis: redis.eval(_TAKE, 2, self._bucket, self._closure, *given)
+        arguments = [
+            str(argument) for argument in (self._rate, self._policy.burst, start, spent, self._kept, self._longest)
+        ]
+        return lambda redis: redis.eval(_TAKE, 2, self._bucket, self._closure, *arguments)
 
 
 class SharedBuckets:

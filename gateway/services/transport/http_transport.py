@@ -240,7 +240,8 @@ def _without_secret(body: bytes, token: SecretStr | None) -> bytes:
 def _escaped(secret: str) -> re.Pattern[bytes]:
     """Finds a text in JSON, whichever of its characters are written as escapes."""
     each = (
-        rb"(?:%s|\\u(?i:%04x)|\\%s)" % (re.escape(one.encode()), ord(one), re.escape(one.encode())) for one in secret
+        rb"(?:%s|\\u(?i:%04x)|\\%s)" % (re.escape(character.encode()), ord(character), re.escape(character.encode()))
+        for character in secret
     )
     return re.compile(b"".join(each))
 

@@ -32,7 +32,7 @@ def refusal_words(body: bytes) -> str | None:
         read = msgspec.json.decode(body, type=_Body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
-    said = (read.status or {}).get("user_message") or next((one.get("message") for one in read.errors), None)
+    said = (read.status or {}).get("user_message") or next((error.get("message") for error in read.errors), None)
     return shown(said) if isinstance(said, str) else None
 
 

@@ -153,15 +153,17 @@ class SchemaFit:
     def _is_left_out(self, field: FieldNode, of_type: str | None) -> bool:
         """Whether a field is not known, or asks of unknown values only."""
         name = field.name.value
-        if (of_type, name) in self._missing or (of_type is None and any(name == one for _, one in self._missing)):
+        if (of_type, name) in self._missing or (
+            of_type is None and any(name == missing_name for _, missing_name in self._missing)
+        ):
             return True
         return bool(self._values) and any(
-            _has_emptied(one.value, self._known(one.value)) for one in field.arguments or ()
+            _has_emptied(argument.value, self._known(argument.value)) for argument in field.arguments or ()
         )
 
     def _fitted(self, field: FieldNode, of_type: str | None) -> FieldNode:
         """The field with known values and fields."""
-        arguments = tuple(replace(one, value=self._known(one.value)) for one in field.arguments or ())
+        arguments = tuple(replace(argument, value=self._known(argument.value)) for argument in field.arguments or ())
         below = field.selection_set
         selections = None if below is None else self._reduced(below, _type_below(of_type, field.name.value))
         return replace(field, arguments=arguments, selection_set=selections)
@@ -169,10 +171,14 @@ class SchemaFit:
     def _known(self, value: Any) -> Any:
         """A value without unknown ones of enums in its lists."""
         if isinstance(value, ListValueNode):
-            known = (one for one in value.values if not (isinstance(one, EnumValueNode) and one.value in self._values))
+            known = (
+                item for item in value.values if not (isinstance(item, EnumValueNode) and item.value in self._values)
+            )
             return replace(value, values=tuple(known))
         if isinstance(value, ObjectValueNode):
-            return replace(value, fields=tuple(replace(one, value=self._known(one.value)) for one in value.fields))
+            return replace(
+                value, fields=tuple(replace(field, value=self._known(field.value)) for field in value.fields)
+            )
         return value
 
     def _without_unknown(self, definition: Any) -> Any:
@@ -186,11 +192,11 @@ class SchemaFit:
 
     def _reduced(self, selections: SelectionSetNode, of_type: str | None) -> SelectionSetNode:
         kept: list[Any] = []
-        for one in selections.selections:
-            if not isinstance(one, FieldNode):
-                kept.append(one)
-            elif not self._is_left_out(one, of_type):
-                kept.append(self._fitted(one, of_type))
+        for selection in selections.selections:
+            if not isinstance(selection, FieldNode):
+                kept.append(selection)
+            elif not self._is_left_out(selection, of_type):
+                kept.append(self._fitted(selection, of_type))
         return replace(selections, selections=tuple(kept) or (_TYPENAME,))
 
     def _fill(
@@ -205,17 +211,17 @@ class SchemaFit:
                 self._fill(selections, of_type, item, fragments)
         if not isinstance(value, dict):
             return
-        for one in selections.selections:
-            if isinstance(one, FragmentSpreadNode):
-                fragment = fragments[one.name.value]
+        for selection in selections.selections:
+            if isinstance(selection, FragmentSpreadNode):
+                fragment = fragments[selection.name.value]
                 self._fill(fragment.selection_set, fragment.type_condition.name.value, value, fragments)
-            elif isinstance(one, FieldNode):
-                key = one.alias.value if one.alias else one.name.value
-                if self._is_left_out(one, of_type):
+            elif isinstance(selection, FieldNode):
+                key = selection.alias.value if selection.alias else selection.name.value
+                if self._is_left_out(selection, of_type):
                     value.setdefault(key, None)
-                elif one.selection_set is not None:
-                    below = _type_below(of_type, one.name.value)
-                    self._fill(one.selection_set, below, value.get(key), fragments)
+                elif selection.selection_set is not None:
+                    below = _type_below(of_type, selection.name.value)
+                    self._fill(selection.selection_set, below, value.get(key), fragments)
 
 
 def _type_below(of_type: str | None, name: str) -> str | None:
@@ -225,7 +231,9 @@ def _type_below(of_type: str | None, name: str) -> str | None:
 def _has_emptied(before: Any, after: Any) -> bool:
     """Whether all values of a list were unknown."""
     if isinstance(before, ObjectValueNode):
-        return any(_has_emptied(one.value, other.value) for one, other in zip(before.fields, after.fields, strict=True))
+        return any(
+            _has_emptied(field.value, other.value) for field, other in zip(before.fields, after.fields, strict=True)
+        )
     return isinstance(before, ListValueNode) and bool(before.values) and not after.values
 
 

@@ -89,9 +89,9 @@ def refusal_of_status(response: TransportResponse) -> UpstreamError | None:
 
 def refusal_of_admin_body(response: TransportResponse) -> UpstreamError | None:
     """The refusal that stands in an answer of the Admin API whose status is 200; None for an answer."""
-    told = status_told(response.body)
-    if told is not None and told >= 300:
-        return refusal_of_status(replace(response, status=told))
+    status = status_told(response.body)
+    if status is not None and status >= 300:
+        return refusal_of_status(replace(response, status=status))
     problems = _problems(response.body)
     return refusal_of_problems(problems) if problems else None
 
@@ -112,7 +112,10 @@ _LONGEST_MESSAGE = 300
 def excerpt(problems: Sequence[UpstreamProblem]) -> list[str]:
     """What of the upstream's messages goes into a line of the log: the beginnings of a few, each once."""
     messages = sorted({problem.message for problem in problems})
-    shown = [one if len(one) <= _LONGEST_MESSAGE else f"{one[:_LONGEST_MESSAGE]}…" for one in messages[:_MOST_MESSAGES]]
+    shown = [
+        message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"
+        for message in messages[:_MOST_MESSAGES]
+    ]
     return [*shown, f"{len(messages) - len(shown)} more"] if len(messages) > len(shown) else shown
 
 
@@ -146,8 +149,8 @@ def _pause_of(headers: Mapping[str, str]) -> int | None:
         seconds = _seconds_of(headers.get(name))
         if seconds is not None:
             return seconds
-    told = _parameters(headers.get("ratelimit", ""))
-    seconds = _seconds_of(told.get("reset") or told.get("t"))
+    parameters = _parameters(headers.get("ratelimit", ""))
+    seconds = _seconds_of(parameters.get("reset") or parameters.get("t"))
     return _until(headers.get("x-ratelimit-reset")) if seconds is None else seconds
 
 

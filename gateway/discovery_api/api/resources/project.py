@@ -252,7 +252,7 @@ class Project:
                 [project],
                 longest_n,
                 last_n_runs,
-                criteria=wanted,
+                search_filter=wanted,
                 models=named,
                 leave_out=variants_left_out(include_full_refresh),
             ),

@@ -282,7 +282,7 @@ class Run(RunAnalysis):
         run = self._facts
         return self._client.ask(
             lambda field_context: averages.average_model_runtime(
-                field_context, run, slowest_n, criteria=wanted, models=models
+                field_context, run, slowest_n, search_filter=wanted, models=models
             ),
             Average.of_models,
             refresh=refresh,
