@@ -148,10 +148,10 @@ class Client:
 
 def settings_of(source: DataSource) -> Settings:
     """The settings a source stands for. Raises ConfigurationError."""
-    given: dict[str, Any] = dict(source)
-    token = given.pop("token", None)
+    values: dict[str, Any] = dict(source)
+    token = values.pop("token", None)
     try:
-        settings = load_settings({**given, "service_token": token})
+        settings = load_settings({**values, "service_token": token})
     except GatewayError as failure:
         raise named(failure) from None
     if token is not None and not settings.uses_dbt_cloud:

@@ -215,7 +215,7 @@ _MESSAGES: Mapping[type[errors.GatewayError], str] = {
 def named(error: errors.GatewayError) -> DiscoveryApiError:
     """The exception of this library that stands for a failure below it."""
     kind = str(error.details.get("kind") or error.details.get("argument") or "")
-    cls = _KINDS.get(kind) or next((_NAMES[one] for one in type(error).__mro__ if one in _NAMES), DiscoveryApiError)
+    cls = _KINDS.get(kind) or next((_NAMES[base] for base in type(error).__mro__ if base in _NAMES), DiscoveryApiError)
     if isinstance(error, errors.AmbiguousId):
         cls = _AMBIGUOUS.get(kind, AmbiguousModelError)
     message = _MESSAGES.get(type(error)) or error.message.removeprefix(f"{kind}: ")

@@ -88,7 +88,7 @@ class AccountAnalysis:
             window = _window(since, until)
             return await weighted_seconds_of_account(context, projects, window, dimension, first_n)
 
-        return self._ask(question, lambda found: [WeightedSeconds.of(one) for one in found], refresh=refresh)
+        return self._ask(question, lambda answer: [WeightedSeconds.of(seconds) for seconds in answer], refresh=refresh)
 
 
 def _window(since: datetime | None, until: datetime | None) -> TimeWindow:

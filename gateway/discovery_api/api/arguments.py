@@ -60,59 +60,59 @@ class WhatIfChange(TypedDict, total=False):
     longest_tail_first: bool
 
 
-def change_wanted(given: WhatIfChange) -> RunChange:
+def change_wanted(change: WhatIfChange) -> RunChange:
     """The change of a run. Raises InvalidArgumentError for nothing, and for what no run can have."""
-    unknown = sorted(given.keys() - WhatIfChange.__annotations__.keys())
+    unknown = sorted(change.keys() - WhatIfChange.__annotations__.keys())
     if unknown:
         raise InvalidArgumentError(f"A change has {', '.join(WhatIfChange.__annotations__)}; not {unknown[0]}.")
     speed_ups: list[tuple[str, float | None, float | None]] = [
-        *((unique_id, factor, None) for unique_id, factor in given.get("factors", {}).items()),
-        *((unique_id, None, seconds) for unique_id, seconds in given.get("seconds", {}).items()),
+        *((unique_id, factor, None) for unique_id, factor in change.get("factors", {}).items()),
+        *((unique_id, None, seconds) for unique_id, seconds in change.get("seconds", {}).items()),
     ]
-    order = ScheduleOrder.LONGEST_TAIL_FIRST if given.get("longest_tail_first") else ScheduleOrder.AS_DBT
+    order = ScheduleOrder.LONGEST_TAIL_FIRST if change.get("longest_tail_first") else ScheduleOrder.AS_DBT
     try:
-        return changed(given.get("threads"), speed_ups, list(given.get("drop", ())), order)
+        return changed(change.get("threads"), speed_ups, list(change.get("drop", ())), order)
     except BadUserInput as error:
         raise InvalidArgumentError(error.message) from error
 
 
-def word_of(kind: type[E], name: str, given: str) -> E:
+def word_of(kind: type[E], name: str, word: str) -> E:
     """The value that a word stands for. Raises InvalidArgumentError for one that is none."""
-    known = {one.value.lower(): one for one in kind}
-    if given not in known:
-        raise InvalidArgumentError(f"{name} is {', '.join(known)}; {given!r} is not one of them.")
-    return known[given]
+    known = {member.value.lower(): member for member in kind}
+    if word not in known:
+        raise InvalidArgumentError(f"{name} is {', '.join(known)}; {word!r} is not one of them.")
+    return known[word]
 
 
-def certainty_wanted(given: str) -> Certainty:
+def certainty_wanted(word: str) -> Certainty:
     """The hierarchy's certainty. Raises InvalidArgumentError for a word that is none."""
-    known = {one.value.lower(): one for one in Certainty}
-    if given not in known:
-        raise InvalidArgumentError(f"certainty is {' or '.join(known)}; it is {given!r}.")
-    return known[given]
+    known = {member.value.lower(): member for member in Certainty}
+    if word not in known:
+        raise InvalidArgumentError(f"certainty is {' or '.join(known)}; it is {word!r}.")
+    return known[word]
 
 
 def models_filter(filter: SearchFilter | None, criteria: Criteria) -> hierarchy.ModelFilter | None:
     """The filter for a question about models. Raises InvalidArgumentError for criteria given twice."""
-    found = models_chosen(filter, criteria)
-    return found.to_hierarchy() if found else None
+    chosen = models_chosen(filter, criteria)
+    return chosen.to_hierarchy() if chosen else None
 
 
 def projects_filter(filter: ProjectFilter | None, criteria: ProjectCriteria) -> hierarchy.ProjectFilter | None:
     """The filter for a question about projects. Raises InvalidArgumentError for criteria given twice."""
-    found = projects_chosen(filter, criteria)
-    return found.to_project_filter() if found else None
+    chosen = projects_chosen(filter, criteria)
+    return chosen.to_project_filter() if chosen else None
 
 
-def statuses_wanted(given: Sequence[RunStatus | str] | None) -> tuple[status.RunStatus, ...] | None:
+def statuses_wanted(words: Sequence[RunStatus | str] | None) -> tuple[status.RunStatus, ...] | None:
     """The hierarchy's statuses; None is no constraint. Raises InvalidArgumentError for a word that is none."""
-    if given is None:
+    if words is None:
         return None
-    known = {one.value: one for one in status.RunStatus}
-    wrong = [one for one in given if one not in known] if not isinstance(given, str) else [given]
+    known = {member.value: member for member in status.RunStatus}
+    wrong = [word for word in words if word not in known] if not isinstance(words, str) else [words]
     if wrong:
         raise InvalidArgumentError(f"statuses is a list of {', '.join(known)}; {wrong[0]!r} is not one of them.")
-    return tuple(known[one] for one in given)
+    return tuple(known[word] for word in words)
 
 
 def result_filter(
@@ -124,14 +124,14 @@ def result_filter(
     return node_result.NodeResultFilter(types, statuses_wanted(words))
 
 
-def _words(name: str, given: Iterable[str]) -> list[str]:
-    if isinstance(given, str):
-        raise InvalidArgumentError(f"{name} is a list of words, not one: [{given!r}].")
-    return list(given)
+def _words(name: str, words: Iterable[str]) -> list[str]:
+    if isinstance(words, str):
+        raise InvalidArgumentError(f"{name} is a list of words, not one: [{words!r}].")
+    return list(words)
 
 
 def _resource_type(word: str) -> ResourceType:
-    known = {one.value: one for one in sorted(node_result.RESULT_TYPES)}
+    known = {resource_type.value: resource_type for resource_type in sorted(node_result.RESULT_TYPES)}
     if word not in known:
         raise InvalidArgumentError(f"resource_types is a list of {', '.join(known)}; {word!r} has no results.")
     return known[word]
@@ -141,7 +141,7 @@ def types_wanted(resource_types: Iterable[str] | None) -> tuple[ResourceType, ..
     """What dbt calls types of resources. Raises InvalidArgumentError for words that nobody knows."""
     if resource_types is None:
         return None
-    known = {one.value: one for one in ResourceType}
+    known = {resource_type.value: resource_type for resource_type in ResourceType}
     words = _words("resource_types", resource_types)
     unknown = [word for word in words if word not in known]
     if unknown:
@@ -151,27 +151,27 @@ def types_wanted(resource_types: Iterable[str] | None) -> tuple[ResourceType, ..
 
 def direction_wanted(direction: str) -> LineageDirection:
     """Which way to walk. Raises InvalidArgumentError for a word that is none."""
-    known = [one.value for one in LineageDirection]
+    known = [direction.value for direction in LineageDirection]
     if direction not in known:
         raise InvalidArgumentError(f"direction is one of {', '.join(known)}; {direction!r} is none of them.")
     return LineageDirection(direction)
 
 
-def history_wanted(given: HistoryScope | None) -> history.HistoryScope | None:
+def history_wanted(scope: HistoryScope | None) -> history.HistoryScope | None:
     """The hierarchy's scope. Raises InvalidArgumentError for what is no HistoryScope."""
-    found = ensure_filter("history", given, HistoryScope)
-    return found.to_hierarchy() if found else None
+    checked = ensure_filter("history", scope, HistoryScope)
+    return checked.to_hierarchy() if checked else None
 
 
 def two_filters(
     filter: SearchFilter | None, model_filter: ModelFilter | None
 ) -> tuple[hierarchy.SearchFilter | None, hierarchy.ModelFilter | None]:
     """Both filters of a question about jobs or runs; models may be named in one of them."""
-    wanted, named = (
+    search, named = (
         ensure_filter("filter", filter, SearchFilter),
         ensure_filter("model_filter", model_filter, ModelFilter),
     )
-    first = wanted.to_hierarchy() if wanted else None
+    first = search.to_hierarchy() if search else None
     second = named.to_hierarchy() if named else None
     if first is None or first.of_state is None:
         return first, second
@@ -182,19 +182,19 @@ def two_filters(
     return None, first
 
 
-def runs_where(given: RunFilter | None, models: hierarchy.ModelFilter | None) -> list_filters.RunFilter | None:
+def runs_where(run_filter: RunFilter | None, models: hierarchy.ModelFilter | None) -> list_filters.RunFilter | None:
     """The hierarchy's filter for runs in which a model met `models`. Raises InvalidArgumentError for what is no
     RunFilter."""
-    found = ensure_filter("where", given, RunFilter)
-    if found is None and models is None:
+    checked = ensure_filter("where", run_filter, RunFilter)
+    if checked is None and models is None:
         return None
-    return replace(found.to_hierarchy() if found else list_filters.RunFilter(), models=models)
+    return replace(checked.to_hierarchy() if checked else list_filters.RunFilter(), models=models)
 
 
-def jobs_where(given: JobFilter | None) -> list_filters.JobFilter | None:
+def jobs_where(job_filter: JobFilter | None) -> list_filters.JobFilter | None:
     """The same for jobs."""
-    found = ensure_filter("where", given, JobFilter)
-    return found.to_hierarchy() if found else None
+    checked = ensure_filter("where", job_filter, JobFilter)
+    return checked.to_hierarchy() if checked else None
 
 
 def variants_left_out(include_full_refresh: bool) -> frozenset[Variant]:

@@ -109,7 +109,7 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         async def question(field_context: FieldContext) -> ModelFacts:
             return await models.find_model(field_context, model_id, self._deployment)
 
-        return self.client.ask(question, lambda found: Model.of(found, self.client))
+        return self.client.ask(question, lambda answer: Model.of(answer, self.client))
 
     def resource(self, resource_id: str) -> records.Resource:
         """One resource of any type: by `project.model`, `project/unique_id`, or dbt's unique id where one project in
@@ -125,10 +125,10 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         """The columns of a model, source, seed or snapshot, from the newest catalog; none of other resources."""
 
         async def question(field_context: FieldContext) -> tuple[ColumnFacts, ...]:
-            found = await resource_names.find_resource(field_context, resource_id)
-            return await resources.columns_of(field_context, found)
+            resource = await resource_names.find_resource(field_context, resource_id)
+            return await resources.columns_of(field_context, resource)
 
-        return self.client.ask(question, lambda found: [Column.of(one) for one in found])
+        return self.client.ask(question, lambda answer: [Column.of(column) for column in answer])
 
     def job(
         self, job_id: int | str | None = None, *, name: str | None = None, project: str | Project | None = None
@@ -145,7 +145,7 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         place = project.project_id if isinstance(project, Project) else project
         return self.client.ask(
             lambda field_context: job_names.find_job_named(field_context, name, place),
-            lambda found: Job.of(found, self.client),
+            lambda answer: Job.of(answer, self.client),
         )
 
     def run(self, run_id: int | str) -> Run:
@@ -159,10 +159,10 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
 
         With a filter: those it names, or all but those, that contain a model meeting its criteria.
         """
-        wanted = projects_filter(filter, criteria)
+        project_filter = projects_filter(filter, criteria)
 
         async def question(field_context: FieldContext, projects: tuple[ProjectFacts, ...]) -> tuple[ProjectFacts, ...]:
-            return await select_projects(field_context, projects, wanted)
+            return await select_projects(field_context, projects, project_filter)
 
         return self._ask(question, self._show_projects, refresh=refresh)
 
@@ -176,10 +176,10 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
     ) -> list[Job]:
         """The jobs of all its projects that build a model meeting the filter, ordered by id. `where` says what they are
         themselves: name, kind, how they last ended and how long it took."""
-        wanted, own = models_filter(filter, criteria), jobs_where(where)
+        model_filter, own = models_filter(filter, criteria), jobs_where(where)
         return self._ask(
-            lambda field_context, projects: jobs.select_jobs(field_context, projects, models=wanted, where=own),
-            lambda found: [Job.of(one, self.client) for one in found],
+            lambda field_context, projects: jobs.select_jobs(field_context, projects, models=model_filter, where=own),
+            lambda answer: [Job.of(job, self.client) for job in answer],
             refresh=refresh,
             within=filter,
         )
@@ -188,10 +188,10 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
     ) -> list[Model]:
         """The models of all its projects that meet the filter, ordered by id."""
-        wanted = models_filter(filter, criteria)
+        model_filter = models_filter(filter, criteria)
         return self._ask(
-            lambda field_context, projects: models.select_models(field_context, projects, wanted),
-            lambda found: [Model.of(one, self.client) for one in found],
+            lambda field_context, projects: models.select_models(field_context, projects, model_filter),
+            lambda answer: [Model.of(model, self.client) for model in answer],
             refresh=refresh,
             within=filter,
         )
@@ -212,10 +212,10 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         the statuses, jobs and times in `where`; an IncompleteAnswerWarning says so when they do not hold enough.
         """
         ensure_count("limit", limit, MOST_RUNS)
-        wanted = runs_where(where, models_filter(filter, criteria))
+        run_filter = runs_where(where, models_filter(filter, criteria))
         return self._ask(
-            lambda field_context, projects: account_runs.newest_runs(field_context, projects, limit, wanted),
-            lambda found: [Run.of(one, self.client) for one in found],
+            lambda field_context, projects: account_runs.newest_runs(field_context, projects, limit, run_filter),
+            lambda answer: [Run.of(run, self.client) for run in answer],
             refresh=refresh,
             within=filter,
         )
@@ -228,10 +228,10 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         `statuses` keeps those whose check ended like this: success is fresh, warn and failure are stale, unknown was
         never checked; None is no constraint.
         """
-        wanted = statuses_wanted(statuses)
+        known_statuses = statuses_wanted(statuses)
         return self._ask(
-            lambda field_context, projects: sources.select_sources(field_context, projects, wanted),
-            lambda found: [SourceReport.of_project(one) for one in found],
+            lambda field_context, projects: sources.select_sources(field_context, projects, known_statuses),
+            lambda answer: [SourceReport.of_project(source) for source in answer],
             refresh=refresh,
         )
 
@@ -255,11 +255,11 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         """
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
-        wanted = models_filter(filter, criteria)
+        model_filter = models_filter(filter, criteria)
         taken = history_wanted(history)
         return self._ask(
             lambda field_context, projects: rankings.slowest_models(
-                field_context, projects, rankings.RankingArguments(slowest_n, last_n_runs, taken), wanted
+                field_context, projects, rankings.RankingArguments(slowest_n, last_n_runs, taken), model_filter
             ),
             lambda ranking: Model.ranked_list(ranking, self.client),
             refresh=refresh,
@@ -284,14 +284,14 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         """
         ensure_count("longest_n", longest_n, MOST_RANKED)
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
-        wanted, named = two_filters(filter, model_filter)
+        search_filter, named = two_filters(filter, model_filter)
         return self._ask(
             lambda field_context, projects: rankings.longest_running_jobs(
                 field_context,
                 projects,
                 longest_n,
                 last_n_runs,
-                search_filter=wanted,
+                search_filter=search_filter,
                 models=named,
                 leave_out=variants_left_out(include_full_refresh),
             ),
@@ -332,8 +332,8 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
 
         return self.client.ask(asking_projects, present, refresh=refresh)
 
-    def _show_projects(self, found: tuple[ProjectFacts, ...]) -> list[Project]:
-        return [Project.of(one, self.client) for one in found]
+    def _show_projects(self, projects: tuple[ProjectFacts, ...]) -> list[Project]:
+        return [Project.of(project, self.client) for project in projects]
 
     def __enter__(self) -> dbtAccount:
         return self

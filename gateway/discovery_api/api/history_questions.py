@@ -72,12 +72,12 @@ class HistoryQuestions:
         refresh: bool,
     ) -> ChangeList:
         ensure_count("first_n", first_n, MOST_LAST_RUNS)
-        least, wanted = certainty_wanted(certainty), models_filter(filter, {})
+        least, model_filter = certainty_wanted(certainty), models_filter(filter, {})
 
         async def question(field_context: FieldContext, projects: tuple[ProjectFacts, ...]) -> FoundChanges:
-            asked = ChangesAsked(slower, window_since(since), least, wanted)
-            found = await costliest(field_context, projects, asked, first_n)
-            return replace(found, changes=tuple(await explained(field_context, found.changes)))
+            asked = ChangesAsked(slower, window_since(since), least, model_filter)
+            listed = await costliest(field_context, projects, asked, first_n)
+            return replace(listed, changes=tuple(await explained(field_context, listed.changes)))
 
         return self._ask(question, ChangeList.of, refresh=refresh, within=filter)
 
@@ -89,7 +89,7 @@ class HistoryQuestions:
         async def question(field_context: FieldContext, projects: tuple[ProjectFacts, ...]) -> list[FlakyFacts]:
             return await flaky_of_account(field_context, projects, window_since(since), first_n)
 
-        return self._ask(question, lambda found: [Flaky.of(one) for one in found], refresh=refresh)
+        return self._ask(question, lambda answer: [Flaky.of(flaky) for flaky in answer], refresh=refresh)
 
     def get_incidents(
         self, since: datetime | None = None, *, open_only: bool = False, refresh: bool = False

@@ -32,13 +32,13 @@ class WastedBuild(Report):
     weighted_seconds: float
 
     @classmethod
-    def of(cls, one: facts.WastedBuild) -> WastedBuild:
+    def of(cls, build: facts.WastedBuild) -> WastedBuild:
         return cls(
-            unique_id=one.unique_id,
-            environment_id=str(one.environment_id),
-            certainty=one.certainty.value.lower(),
-            build_count=one.build_count,
-            weighted_seconds=one.weighted_seconds,
+            unique_id=build.unique_id,
+            environment_id=str(build.environment_id),
+            certainty=build.certainty.value.lower(),
+            build_count=build.build_count,
+            weighted_seconds=build.weighted_seconds,
         )
 
 
@@ -55,15 +55,15 @@ class WastedBuilds(Report):
     missing: list[str]
 
     @classmethod
-    def of(cls, found: facts.WastedBuilds) -> WastedBuilds:
+    def of(cls, builds: facts.WastedBuilds) -> WastedBuilds:
         return cls(
-            models=[WastedBuild.of(one) for one in found.models],
-            builds_per_day=found.builds_per_day,
-            weighted_seconds_per_day=found.weighted_seconds_per_day,
-            cost_per_day=CostEstimate.of(found.cost_per_day) if found.cost_per_day else None,
-            reused_count=found.reuse.result_count,
-            reused_seconds=found.reuse.saved_seconds,
-            missing=list(found.basis.missing),
+            models=[WastedBuild.of(build) for build in builds.models],
+            builds_per_day=builds.builds_per_day,
+            weighted_seconds_per_day=builds.weighted_seconds_per_day,
+            cost_per_day=CostEstimate.of(builds.cost_per_day) if builds.cost_per_day else None,
+            reused_count=builds.reuse.result_count,
+            reused_seconds=builds.reuse.saved_seconds,
+            missing=list(builds.basis.missing),
         )
 
 
@@ -125,13 +125,13 @@ class Concurrency(Report):
     missing: list[str]
 
     @classmethod
-    def of(cls, found: facts.Concurrency) -> Concurrency:
+    def of(cls, concurrency: facts.Concurrency) -> Concurrency:
         return cls(
-            peak_runs=found.peak_runs,
-            peak_time=found.peak_time,
-            buckets=[ConcurrencyBucket.model_validate(asdict(one)) for one in found.buckets],
-            jobs=[JobConcurrency.of(one) for one in found.jobs],
-            missing=list(found.basis.missing),
+            peak_runs=concurrency.peak_runs,
+            peak_time=concurrency.peak_time,
+            buckets=[ConcurrencyBucket.model_validate(asdict(bucket)) for bucket in concurrency.buckets],
+            jobs=[JobConcurrency.of(job) for job in concurrency.jobs],
+            missing=list(concurrency.basis.missing),
         )
 
 
@@ -145,10 +145,10 @@ class DeadlineReport(Report):
     missing: list[str]
 
     @classmethod
-    def of(cls, found: facts.DeadlineReport) -> DeadlineReport:
+    def of(cls, report: facts.DeadlineReport) -> DeadlineReport:
         return cls(
-            met_share=found.met_share,
-            day_count=found.day_count,
-            slack=Spread.of(found.slack_summary),
-            missing=list(found.basis.missing),
+            met_share=report.met_share,
+            day_count=report.day_count,
+            slack=Spread.of(report.slack_summary),
+            missing=list(report.basis.missing),
         )

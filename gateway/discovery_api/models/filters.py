@@ -33,8 +33,8 @@ class NamesProject(Protocol):
     def project_id(self) -> str: ...
 
 
-def _listed(given: Any) -> Any:
-    return [given] if isinstance(given, str) else given
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
 
 
 def _filled(text: str) -> str:
@@ -48,8 +48,8 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
-def _numbers(given: Any) -> Any:
-    return [given] if isinstance(given, str | int) else given
+def _numbers(value: Any) -> Any:
+    return [value] if isinstance(value, str | int) else value
 
 
 Texts = Annotated[list[str], BeforeValidator(_listed)]
@@ -102,9 +102,9 @@ class Checked(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **fields: Any) -> None:
         try:
-            super().__init__(**given)
+            super().__init__(**fields)
         except ValidationError as invalid:
             raise InvalidArgumentError(_told(type(self), invalid)) from None
 
@@ -218,13 +218,13 @@ class ProjectFilter(SearchFilter):
         inclusion = hierarchy.Inclusion(self.include_or_exclude)
         if ids_only:
             return hierarchy.ProjectFilter(project_ids=self.named_projects, inclusion=inclusion)
-        found = self.to_hierarchy().criteria
+        search = self.to_hierarchy().criteria
         return hierarchy.ProjectFilter(
-            found.tags,
-            found.tags_match,
-            found.materialization,
-            found.min_runtime,
-            found.max_runtime,
+            search.tags,
+            search.tags_match,
+            search.materialization,
+            search.min_runtime,
+            search.max_runtime,
             self.named_projects,
             inclusion,
         )
@@ -257,7 +257,7 @@ class RunFilter(Checked):
         return list_filters.RunFilter(
             _statuses(self.statuses),
             _tuple(self.job_ids),
-            None if self.triggers is None else tuple(TriggerCategory(one) for one in self.triggers),
+            None if self.triggers is None else tuple(TriggerCategory(trigger) for trigger in self.triggers),
             _tuple(self.git_branches),
             self.started_since,
             self.started_until,
@@ -300,7 +300,7 @@ def _tuple(values: Sequence[V] | None) -> tuple[V, ...] | None:
 
 
 def _statuses(values: Sequence[RunStatus] | None) -> tuple[status.RunStatus, ...] | None:
-    return None if values is None else tuple(status.RunStatus(one.value) for one in values)
+    return None if values is None else tuple(status.RunStatus(status_word.value) for status_word in values)
 
 
 def _ensure_bounds(least: float | None, most: float | None) -> None:
@@ -344,30 +344,30 @@ def projects_chosen(filter: ProjectFilter | None, criteria: ProjectCriteria) -> 
     return ProjectFilter(**_alone(filter, criteria)) if criteria else ensure_filter("filter", filter, ProjectFilter)
 
 
-def ensure_filter(name: str, given: Any, wanted: type[F]) -> F | None:
+def ensure_filter(name: str, value: Any, kind: type[F]) -> F | None:
     """The filter itself. Raises InvalidArgumentError for anything that is no filter of the wanted kind."""
-    if given is None or isinstance(given, wanted):
-        return given
-    how = f"{wanted.__name__}(**{name})" if isinstance(given, Mapping) else f"{wanted.__name__}(…)"
+    if value is None or isinstance(value, kind):
+        return value
+    how = f"{kind.__name__}(**{name})" if isinstance(value, Mapping) else f"{kind.__name__}(…)"
     raise InvalidArgumentError(
-        f"{name} is a {wanted.__name__} or None; it is a {type(given).__name__}. Write {name}={how}."
+        f"{name} is a {kind.__name__} or None; it is a {type(value).__name__}. Write {name}={how}."
     )
 
 
 def _told(cls: type[BaseModel], invalid: ValidationError) -> str:
     """What is wrong with each field, what was given, and which fields there are."""
-    told = []
+    problems = []
     for problem in invalid.errors(include_url=False):
         name = ".".join(map(str, problem["loc"])) or "filter"
         if problem["type"] == "extra_forbidden":
             close = get_close_matches(name, cls.model_fields, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"There are {', '.join(cls.model_fields)}."
-            told.append(f"{cls.__name__} has no criterion {name}. {hint}")
+            problems.append(f"{cls.__name__} has no criterion {name}. {hint}")
         elif problem["type"] == "value_error" and not problem["loc"]:
-            told.append(problem["msg"].removeprefix("Value error, "))
+            problems.append(problem["msg"].removeprefix("Value error, "))
         else:
-            told.append(f"{name} is {problem['input']!r:.100}: {problem['msg']}.")
-    return " ".join(told)
+            problems.append(f"{name} is {problem['input']!r:.100}: {problem['msg']}.")
+    return " ".join(problems)
 
 
 def _alone(filter: SearchFilter | None, criteria: Mapping[str, Any]) -> dict[str, Any]:

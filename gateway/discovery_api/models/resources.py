@@ -205,7 +205,7 @@ class RunFailure(Report):
         return cls(
             message=failure.message,
             result=NodeResult.of(failure.result) if failure.result else None,
-            skipped=[NodeResult.of(one) for one in known.skipped],
+            skipped=[NodeResult.of(result) for result in known.skipped],
             is_new=known.is_new,
             failing_since=str(known.failing_since.id) if known.failing_since else None,
         )

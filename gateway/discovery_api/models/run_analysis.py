@@ -79,7 +79,7 @@ class CriticalPath(Report):
     def of(cls, path: facts.CriticalPath) -> CriticalPath:
         return cls(
             runtime=path.runtime,
-            results=[NodeResult.of(one) for one in path.results],
+            results=[NodeResult.of(result) for result in path.results],
             lower_bound_seconds=path.lower_bound_seconds,
             upper_bound_seconds=path.upper_bound_seconds,
             missing=list(path.basis.missing),
@@ -138,8 +138,8 @@ class Utilization(Report):
         return cls(
             threads=used.threads,
             share=used.share,
-            idle={one.reason.value.lower(): one.seconds for one in used.idle},
-            blockers={one.result.unique_id: one.idle_seconds for one in used.blockers},
+            idle={idle.reason.value.lower(): idle.seconds for idle in used.idle},
+            blockers={blocker.result.unique_id: blocker.idle_seconds for blocker in used.blockers},
             missing=list(used.basis.missing),
         )
 
@@ -181,17 +181,17 @@ class WhatIf(Report):
     missing: list[str]
 
     @classmethod
-    def of(cls, told: facts.WhatIf) -> WhatIf:
+    def of(cls, answer: facts.WhatIf) -> WhatIf:
         return cls(
-            run_id=str(told.run.id),
-            verdict=told.verdict.value.lower(),
-            now_seconds=told.now_seconds,
-            then_seconds=told.then_seconds,
-            saved_seconds=told.saved_seconds,
-            lower_bound_seconds=told.lower_bound_seconds,
-            calibration=told.calibration,
-            noise_seconds=told.noise_seconds,
-            missing=list(told.basis.missing),
+            run_id=str(answer.run.id),
+            verdict=answer.verdict.value.lower(),
+            now_seconds=answer.now_seconds,
+            then_seconds=answer.then_seconds,
+            saved_seconds=answer.saved_seconds,
+            lower_bound_seconds=answer.lower_bound_seconds,
+            calibration=answer.calibration,
+            noise_seconds=answer.noise_seconds,
+            missing=list(answer.basis.missing),
         )
 
 
@@ -206,14 +206,14 @@ class NodeDifference(Report):
     rows_change: int | None
 
     @classmethod
-    def of(cls, one: facts.NodeDifference) -> NodeDifference:
+    def of(cls, difference: facts.NodeDifference) -> NodeDifference:
         return cls(
-            unique_id=one.unique_id,
-            before=NodeResult.of(one.before) if one.before else None,
-            after=NodeResult.of(one.after) if one.after else None,
-            contribution_seconds=one.contribution_seconds,
-            code_changed=one.code_changed,
-            rows_change=one.rows_change,
+            unique_id=difference.unique_id,
+            before=NodeResult.of(difference.before) if difference.before else None,
+            after=NodeResult.of(difference.after) if difference.after else None,
+            contribution_seconds=difference.contribution_seconds,
+            code_changed=difference.code_changed,
+            rows_change=difference.rows_change,
         )
 
 
@@ -226,10 +226,10 @@ class RunComparison(Report):
     missing: list[str]
 
     @classmethod
-    def of(cls, found: facts.RunComparison) -> RunComparison:
+    def of(cls, comparison: facts.RunComparison) -> RunComparison:
         return cls(
-            base_run_id=str(found.base.id),
-            difference_seconds=found.difference_seconds,
-            differences=[NodeDifference.of(one) for one in found.all_differences],
-            missing=list(found.basis.missing),
+            base_run_id=str(comparison.base.id),
+            difference_seconds=comparison.difference_seconds,
+            differences=[NodeDifference.of(difference) for difference in comparison.all_differences],
+            missing=list(comparison.basis.missing),
         )

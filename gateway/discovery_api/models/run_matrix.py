@@ -49,5 +49,5 @@ class OftenCritical(Report):
     mean_seconds: float
 
     @classmethod
-    def of(cls, found: facts.OftenCritical) -> OftenCritical:
-        return cls(unique_id=found.unique_id, share=found.share, mean_seconds=found.mean_seconds)
+    def of(cls, model: facts.OftenCritical) -> OftenCritical:
+        return cls(unique_id=model.unique_id, share=model.share, mean_seconds=model.mean_seconds)

@@ -116,13 +116,13 @@ class ChangeList(Report):
     missing: list[str]
 
     @classmethod
-    def of(cls, found: FoundChanges) -> ChangeList:
+    def of(cls, found_changes: FoundChanges) -> ChangeList:
         return cls(
-            changes=[ChangePoint.of(change) for change in found.changes],
-            total=found.total,
-            expected_false_alarms=found.expected_false_alarms,
-            source=found.basis.source.value.lower(),
-            missing=list(found.basis.missing),
+            changes=[ChangePoint.of(change) for change in found_changes.changes],
+            total=found_changes.total,
+            expected_false_alarms=found_changes.expected_false_alarms,
+            source=found_changes.basis.source.value.lower(),
+            missing=list(found_changes.basis.missing),
         )
 
 

@@ -21,14 +21,14 @@ class Flaky(Report):
     last_flip_run_id: str
 
     @classmethod
-    def of(cls, found: facts.Flaky) -> Flaky:
+    def of(cls, flaky: facts.Flaky) -> Flaky:
         return cls(
-            unique_id=found.unique_id,
-            rate=found.rate,
-            flips=found.flips,
-            attempts=found.attempts,
-            unstable_data=found.unstable_data,
-            last_flip_run_id=str(found.last_flip_run_id),
+            unique_id=flaky.unique_id,
+            rate=flaky.rate,
+            flips=flaky.flips,
+            attempts=flaky.attempts,
+            unstable_data=flaky.unstable_data,
+            last_flip_run_id=str(flaky.last_flip_run_id),
         )
 
 
@@ -44,14 +44,14 @@ class Incident(Report):
     broken_seconds: float | None
 
     @classmethod
-    def of(cls, found: facts.Incident) -> Incident:
+    def of(cls, incident: facts.Incident) -> Incident:
         return cls(
-            id=found.id,
-            unique_id=found.unique_id,
-            run_id=str(found.run_id),
-            broken_at=found.broken_at,
-            repaired_at=found.repaired_at,
-            broken_seconds=found.broken_seconds,
+            id=incident.id,
+            unique_id=incident.unique_id,
+            run_id=str(incident.run_id),
+            broken_at=incident.broken_at,
+            repaired_at=incident.repaired_at,
+            broken_seconds=incident.broken_seconds,
         )
 
 
@@ -63,8 +63,8 @@ class IncidentList(Report):
     median_repair_seconds: float | None
 
     @classmethod
-    def of(cls, found: FoundIncidents) -> IncidentList:
+    def of(cls, incidents: FoundIncidents) -> IncidentList:
         return cls(
-            incidents=[Incident.of(one) for one in found.incidents],
-            median_repair_seconds=found.median_repair_seconds,
+            incidents=[Incident.of(incident) for incident in incidents.incidents],
+            median_repair_seconds=incidents.median_repair_seconds,
         )

@@ -67,18 +67,18 @@ class JobService:
         return with_snake_case(part(envelope, "job", owner=job_id).get("test")) or None
 
     def _lists(
-        self, job_id: int, wanted: dict[str, FieldGroups], kwargs: dict[str, Any], *, identified: bool
+        self, job_id: int, fields_by_list: dict[str, FieldGroups], kwargs: dict[str, Any], *, identified: bool
     ) -> dict[str, Any]:
         execution, options = split_options(kwargs)
         operation, job = self.base_query.create_job_query(job_id)
         if identified:
             job.id()
             job.run_id()
-        for name, groups in wanted.items():
+        for name, groups in fields_by_list.items():
             _select_rows(getattr(job, name)(), groups, options)
         envelope = self.base_query.execute(operation, **execution)
         answer = dict(with_snake_case(part(envelope, "job", owner=job_id)))
-        for name, groups in wanted.items():
+        for name, groups in fields_by_list.items():
             rows = self._read_on(job_id, name, answer[name], groups, options)
             answer[name] = [{key: row[key] for key in row if key != "pagination_cursor"} for row in rows]
         return answer

@@ -28,10 +28,10 @@ def part(envelope: Mapping[str, Any], *path: str, owner: int) -> Any:
     problems = msgspec.convert(envelope.get("errors") or [], list[UpstreamProblem])
     if problems:
         raise named(refusal_of_problems(problems))
-    found: Any = envelope.get("data")
+    value: Any = envelope.get("data")
     for name in path:
-        found = None if found is None else found.get(name)
-    if found is not None:
-        return found
+        value = None if value is None else value.get(name)
+    if value is not None:
+        return value
     error, text = _MISSING[path[0]]
     raise error(text.format(owner=owner), code="NOT_FOUND", details={"id": owner})

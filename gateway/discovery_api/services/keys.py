@@ -13,7 +13,7 @@ _VERBATIM = frozenset({"meta", "config", "resource_counts"})
 
 def snake_case(name: str) -> str:
     """`runGeneratedAt` → `run_generated_at`."""
-    return _CAPITAL.sub(lambda found: f"_{found.group(1).lower()}", name)
+    return _CAPITAL.sub(lambda match: f"_{match.group(1).lower()}", name)
 
 
 def with_snake_case(value: Any) -> Any:

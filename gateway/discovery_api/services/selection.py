@@ -45,12 +45,12 @@ class Field:
 
     def __call__(self, *, __alias__: str | None = None, **arguments: object) -> Selection:
         name = camel_case(self._name)
-        given = ", ".join(f"{camel_case(key)}: {literal(value)}" for key, value in arguments.items())
+        given_arguments = ", ".join(f"{camel_case(key)}: {literal(value)}" for key, value in arguments.items())
         head = f"{__alias__}: {name}" if __alias__ else name
         key = __alias__ or name
         fields = self._parent._fields
         below = fields[key][1] if key in fields else Selection()
-        fields[key] = (f"{head}({given})" if given else head, below)
+        fields[key] = (f"{head}({given_arguments})" if given_arguments else head, below)
         return below
 
     def __getattr__(self, name: str) -> Field:

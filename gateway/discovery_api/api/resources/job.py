@@ -92,7 +92,7 @@ class Job:
     @property
     def _facts(self) -> Facts:
         if self._known is None:
-            self._known = self._client.ask(self._find, lambda found: found)
+            self._known = self._client.ask(self._find, lambda answer: answer)
         return self._known
 
     async def _find(self, field_context: FieldContext) -> Facts:
@@ -105,7 +105,7 @@ class Job:
 
     def refresh(self) -> Job:
         """This job, read again."""
-        self._known = self._client.ask(self._find, lambda found: found, refresh=True)
+        self._known = self._client.ask(self._find, lambda answer: answer, refresh=True)
         return self
 
     @property
@@ -169,10 +169,10 @@ class Job:
 
         It builds what has a result in its newest run that completed and executed a model, of its last five.
         """
-        wanted, job = models_filter(filter, criteria), self._facts
+        model_filter, job = models_filter(filter, criteria), self._facts
         return self._client.ask(
-            lambda field_context: jobs.models_of_job(field_context, job, wanted),
-            lambda found: [Model.of(one, self._client) for one in found],
+            lambda field_context: jobs.models_of_job(field_context, job, model_filter),
+            lambda answer: [Model.of(model, self._client) for model in answer],
             refresh=refresh,
         )
 
@@ -189,7 +189,7 @@ class Job:
         async def question(field_context: FieldContext) -> tuple[RunFacts, ...]:
             return await field_context.loaders.recent_runs(number, last_n)
 
-        return self._client.ask(question, lambda found: [Run.of(one, self._client) for one in found], refresh=refresh)
+        return self._client.ask(question, lambda answer: [Run.of(run, self._client) for run in answer], refresh=refresh)
 
     def get_slowest_models(
         self,
@@ -205,14 +205,14 @@ class Job:
         qualifies.
         """
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
-        wanted, job = models_filter(filter, criteria), self._facts
+        model_filter, job = models_filter(filter, criteria), self._facts
 
         async def question(field_context: FieldContext) -> RankedInRun:
-            ranking = await run_models.slowest_models_of_job(field_context, job, slowest_n, wanted)
+            ranking = await run_models.slowest_models_of_job(field_context, job, slowest_n, model_filter)
             return await run_models.with_applied_models(field_context, ranking)
 
         return self._client.ask(
-            question, lambda found: Model.ranked_in_run(found.ranking, found.applied, self._client), refresh=refresh
+            question, lambda answer: Model.ranked_in_run(answer.ranking, answer.applied, self._client), refresh=refresh
         )
 
     def get_runtimes(self, last_n: int = 5, by_model: bool = False, *, refresh: bool = False) -> list[RuntimeReport]:
@@ -226,7 +226,7 @@ class Job:
         question = runtimes.model_runtimes if by_model else runtimes.job_runtimes
         return self._client.ask(
             lambda field_context: question(field_context, job, last_n),
-            lambda found: [RuntimeReport.of(one) for one in found],
+            lambda answer: [RuntimeReport.of(runtime) for runtime in answer],
             refresh=refresh,
         )
 
@@ -254,7 +254,7 @@ class Job:
             lambda field_context: explained_changes(
                 field_context, runtime_series.changes_of_job(field_context, job, least, first_n)
             ),
-            lambda found: [ChangePoint.of(change) for change in found],
+            lambda answer: [ChangePoint.of(change) for change in answer],
             refresh=refresh,
         )
 
@@ -278,7 +278,7 @@ class Job:
         job = self._facts
         return self._client.ask(
             lambda field_context: run_matrix.often_critical(field_context, job, last_n, first_n),
-            lambda found: [OftenCritical.of(one) for one in found],
+            lambda answer: [OftenCritical.of(model) for model in answer],
             refresh=refresh,
         )
 
@@ -286,10 +286,10 @@ class Job:
         """How long it would take if something were different, by the median over its newest successful runs (1 to 20)
         among the last 20: see WhatIfChange. None where none of them has times."""
         ensure_count("last_n", last_n, run_what_if.LAST_RUNS)
-        job, wanted = self._facts, change_wanted(change)
+        job, run_change = self._facts, change_wanted(change)
         return self._client.ask(
-            lambda field_context: run_what_if.what_if_of_job(field_context, job, wanted, last_n),
-            lambda found: WhatIf.of(found) if found else None,
+            lambda field_context: run_what_if.what_if_of_job(field_context, job, run_change, last_n),
+            lambda answer: WhatIf.of(answer) if answer else None,
             refresh=refresh,
         )
 
@@ -324,14 +324,14 @@ class Job:
         of them; if it does not, the answer is None. The result says over how many runs it goes and what was left out.
         """
         ensure_count("last_n", last_n, MOST_LAST_RUNS)
-        wanted, models = two_filters(filter, model_filter)
+        search_filter, models = two_filters(filter, model_filter)
         job = self._facts
         return self._client.ask(
             lambda field_context: averages.average_job_runtime(
                 field_context,
                 job,
                 last_n,
-                search_filter=wanted,
+                search_filter=search_filter,
                 models=models,
                 leave_out=variants_left_out(include_full_refresh),
             ),
@@ -360,7 +360,7 @@ class Job:
         if slowest_n is not None:
             ensure_count("slowest_n", slowest_n, MOST_RANKED)
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
-        wanted, models = two_filters(filter, model_filter)
+        search_filter, models = two_filters(filter, model_filter)
         job = self._facts
         return self._client.ask(
             lambda field_context: averages.average_historical_model_runtime(
@@ -368,7 +368,7 @@ class Job:
                 job,
                 slowest_n,
                 last_n_runs,
-                search_filter=wanted,
+                search_filter=search_filter,
                 models=models,
                 leave_out=variants_left_out(include_full_refresh),
             ),

@@ -106,7 +106,7 @@ class Model(ModelState):
 
     def refresh(self) -> Model:
         """This model, read again."""
-        self._known = self._client.ask(self._find, lambda found: found, refresh=True)
+        self._known = self._client.ask(self._find, lambda answer: answer, refresh=True)
         self._described, self._last = None, None
         return self
 
@@ -126,7 +126,7 @@ class Model(ModelState):
         known = self._facts
         return self._client.ask(
             lambda field_context: removed_models.last_seen_run(field_context, known),
-            lambda found: Run.of(found, self._client) if found else None,
+            lambda answer: Run.of(answer, self._client) if answer else None,
         )
 
     def get_runs(
@@ -143,16 +143,20 @@ class Model(ModelState):
         it, by its tags, materialization and runtime in that run; its last 100 attempts are looked at.
         """
         ensure_count("last_n", last_n, MOST_LAST_RUNS)
-        wanted, known = models_filter(filter, criteria), self._facts
-        if wanted is not None and wanted.of_state is not None:
+        model_filter, known = models_filter(filter, criteria), self._facts
+        if model_filter is not None and model_filter.of_state is not None:
             raise InvalidArgumentError(
                 "The runs of one model have no ids, folders, groups, owners, access or last run."
             )
 
         async def question(field_context: FieldContext) -> list[tuple[ModelRun, RunFacts | None]]:
-            found = await run_models.runs_of_model(field_context, known, last_n, wanted)
+            attempts = await run_models.runs_of_model(field_context, known, last_n, model_filter)
             return list(
-                zip(found, await asyncio.gather(*(_run_or_none(field_context, one) for one in found)), strict=True)
+                zip(
+                    attempts,
+                    await asyncio.gather(*(_run_or_none(field_context, attempt) for attempt in attempts)),
+                    strict=True,
+                )
             )
 
         return self._client.ask(question, self._show_runs, refresh=refresh)
@@ -171,13 +175,13 @@ class Model(ModelState):
         known = self._facts
         return self._client.ask(
             lambda field_context: resources.columns_of(field_context, known),
-            lambda found: [Column.of(one) for one in found],
+            lambda answer: [Column.of(column) for column in answer],
         )
 
     def _details(self) -> ModelDetails:
         known = self._facts
         return self._client.ask(
-            lambda field_context: field_context.loaders.details(known), lambda found: found, projection=_DETAILED
+            lambda field_context: field_context.loaders.details(known), lambda answer: answer, projection=_DETAILED
         )
 
     def get_lineage(
@@ -201,7 +205,7 @@ class Model(ModelState):
         walk = Walk(direction_wanted(direction), depth, frozenset(ALWAYS_SHOWN if types is None else types), first)
         return self._client.ask(
             lambda field_context: resources.lineage_of_model(field_context, known, walk),
-            lambda found: [records.LineageResource.of(one) for one in found.resources],
+            lambda answer: [records.LineageResource.of(resource) for resource in answer.resources],
             refresh=refresh,
         )
 
@@ -211,17 +215,19 @@ class Model(ModelState):
         failure before warn before success; unknown when no freshness check covers any of them. See source_freshness.
         """
         known = self._facts
-        found = self._client.ask(
-            lambda field_context: freshness.model_freshness(field_context, known), lambda found: found, refresh=refresh
+        worst = self._client.ask(
+            lambda field_context: freshness.model_freshness(field_context, known),
+            lambda answer: answer,
+            refresh=refresh,
         )
-        return RunStatus(found.status.value)
+        return RunStatus(worst.status.value)
 
     def source_freshness(self, *, refresh: bool = False) -> list[SourceFreshnessReport]:
         """The sources it stands on, directly or through other nodes, with their last freshness check."""
         known = self._facts
         return self._client.ask(
             lambda field_context: freshness.model_freshness(field_context, known),
-            lambda found: [SourceFreshnessReport.of(source.freshness) for source in found.sources],
+            lambda answer: [SourceFreshnessReport.of(source.freshness) for source in answer.sources],
             refresh=refresh,
         )
 
@@ -235,7 +241,7 @@ class Model(ModelState):
         known = self._facts
         return self._client.ask(
             lambda field_context: jobs.jobs_of_model(field_context, known),
-            lambda found: [Job.of(one, self._client) for one in found],
+            lambda answer: [Job.of(job, self._client) for job in answer],
             refresh=refresh,
         )
 
@@ -274,7 +280,7 @@ class Model(ModelState):
             lambda field_context: explained_changes(
                 field_context, runtime_series.changes_of_model(field_context, known, number, least, first_n)
             ),
-            lambda found: [ChangePoint.of(change) for change in found],
+            lambda answer: [ChangePoint.of(change) for change in answer],
             refresh=refresh,
         )
 
@@ -288,12 +294,12 @@ class Model(ModelState):
         known = self._facts
         return self._client.ask(lambda field_context: lineage.downstream_models(field_context, known), self._show)
 
-    def _show(self, found: list[Facts]) -> list[Model]:
-        return [Model.of(one, self._client) for one in found]
+    def _show(self, models: list[Facts]) -> list[Model]:
+        return [Model.of(model, self._client) for model in models]
 
-    def _show_runs(self, found: list[tuple[ModelRun, RunFacts | None]]) -> list[Run]:
+    def _show_runs(self, attempts: list[tuple[ModelRun, RunFacts | None]]) -> list[Run]:
         runs = []
-        for touched, known in found:
+        for touched, known in attempts:
             run = Run.of(known, self._client, touched) if known else Run(touched.run_id, client=self._client)
             run.model_run = records.ModelRun.of(touched)
             runs.append(run)

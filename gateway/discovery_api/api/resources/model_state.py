@@ -43,7 +43,7 @@ class ModelState:
     @property
     def _facts(self) -> Facts:
         if self._known is None:
-            self._known = self._client.ask(self._find, lambda found: found)
+            self._known = self._client.ask(self._find, lambda answer: answer)
         return self._known
 
     @property
@@ -55,19 +55,19 @@ class ModelState:
                 project = await project_of_environment(field_context, known.environment_id)
                 return await models.applied_model(field_context, project, known.unique_id)
 
-            self._described = self._client.ask(question, lambda found: found, projection=_DESCRIBED) or known
+            self._described = self._client.ask(question, lambda answer: answer, projection=_DESCRIBED) or known
         return self._described
 
     async def _find(self, field_context: FieldContext) -> Facts:
         if self._known is None:
             return await models.find_model(field_context, self.model_id, self._environment)
         project = await project_of_environment(field_context, self._known.environment_id)
-        found = await models.applied_model_alone(field_context, project, self._known.unique_id)
-        if found is None and project is not None:
-            found = await find_removed(field_context, self._known.unique_id, [project])
-        if found is None:
+        applied = await models.applied_model_alone(field_context, project, self._known.unique_id)
+        if applied is None and project is not None:
+            applied = await find_removed(field_context, self._known.unique_id, [project])
+        if applied is None:
             raise NotFound(f"{self.model_id} has been removed from its environment.", kind="model", id=self.model_id)
-        return found
+        return applied
 
     @property
     def unique_id(self) -> str:
@@ -155,7 +155,7 @@ class ModelState:
         if self._last is None:
             known = self._facts
             self._last = self._client.ask(
-                lambda field_context: models.last_model_run(field_context, known), lambda found: found
+                lambda field_context: models.last_model_run(field_context, known), lambda answer: answer
             )
         return getattr(self._last, name, None)
 

@@ -60,7 +60,7 @@ class Project:
     @property
     def _facts(self) -> Facts:
         if self._known is None:
-            self._known = self._client.ask(self._find, lambda found: found)
+            self._known = self._client.ask(self._find, lambda answer: answer)
         return self._known
 
     async def _find(self, field_context: FieldContext) -> Facts:
@@ -101,7 +101,7 @@ class Project:
         """How many models it has."""
         project = self._facts
         return self._client.ask(
-            lambda field_context: field_context.loaders.models(project), lambda found: len(found.models)
+            lambda field_context: field_context.loaders.models(project), lambda answer: len(answer.models)
         )
 
     @property
@@ -114,10 +114,10 @@ class Project:
         self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
     ) -> list[Model]:
         """Its models that meet the filter, ordered by id."""
-        wanted, project = models_filter(filter, criteria), self._facts
+        model_filter, project = models_filter(filter, criteria), self._facts
         return self._client.ask(
-            lambda field_context: models.select_models(field_context, [project], wanted),
-            lambda found: [Model.of(one, self._client) for one in found],
+            lambda field_context: models.select_models(field_context, [project], model_filter),
+            lambda answer: [Model.of(model, self._client) for model in answer],
             refresh=refresh,
         )
 
@@ -130,7 +130,7 @@ class Project:
         project = self._facts
         return self._client.ask(
             lambda field_context: removed_models.removed_models(field_context, project),
-            lambda found: [Model.of(one, self._client) for one in found],
+            lambda answer: [Model.of(model, self._client) for model in answer],
             refresh=refresh,
         )
 
@@ -138,10 +138,10 @@ class Project:
         self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
     ) -> list[Job]:
         """Its jobs that build a model meeting the filter, ordered by id."""
-        wanted, project = models_filter(filter, criteria), self._facts
+        model_filter, project = models_filter(filter, criteria), self._facts
         return self._client.ask(
-            lambda field_context: jobs.select_jobs(field_context, [project], models=wanted),
-            lambda found: [Job.of(one, self._client) for one in found],
+            lambda field_context: jobs.select_jobs(field_context, [project], models=model_filter),
+            lambda answer: [Job.of(job, self._client) for job in answer],
             refresh=refresh,
         )
 
@@ -153,11 +153,11 @@ class Project:
         `statuses` keeps those whose check ended like this: success is fresh, warn and failure are stale, unknown was
         never checked; None is no constraint.
         """
-        wanted = statuses_wanted(statuses)
+        known_statuses = statuses_wanted(statuses)
         project = self._facts
         return self._client.ask(
-            lambda field_context: sources.select_sources(field_context, [project], wanted),
-            lambda found: [SourceReport.of_project(one) for one in found],
+            lambda field_context: sources.select_sources(field_context, [project], known_statuses),
+            lambda answer: [SourceReport.of_project(source) for source in answer],
             refresh=refresh,
         )
 
@@ -176,10 +176,10 @@ class Project:
         the `tags` is enough; None is no constraint. Types that are not asked for are not read.
         """
         tags = None if tags is None else tuple(tags)
-        wanted, project = ResourceFilter(types_wanted(resource_types), name_contains, tags), self._facts
+        resource_filter, project = ResourceFilter(types_wanted(resource_types), name_contains, tags), self._facts
         return self._client.ask(
-            lambda field_context: resources.select_resources(field_context, project, wanted),
-            lambda found: [records.Resource.of(one) for one in found],
+            lambda field_context: resources.select_resources(field_context, project, resource_filter),
+            lambda answer: [records.Resource.of(resource) for resource in answer],
             refresh=refresh,
         )
 
@@ -188,7 +188,7 @@ class Project:
         project = self._facts
         return self._client.ask(
             lambda field_context: resources.exposures_of(field_context, project),
-            lambda found: [Exposure.described(one) for one in found],
+            lambda answer: [Exposure.described(exposure) for exposure in answer],
             refresh=refresh,
         )
 
@@ -204,7 +204,7 @@ class Project:
         project = self._facts
         return self._client.ask(
             lambda field_context: resources.attempted_resources(field_context, project, resource_type),
-            lambda found: [AttemptedResource.attempted(one, last) for one, last in found],
+            lambda answer: [AttemptedResource.attempted(resource, last) for resource, last in answer],
             refresh=refresh,
         )
 
@@ -219,13 +219,13 @@ class Project:
         **criteria: Unpack[Criteria],
     ) -> RankedList[Model]:
         """Its slowest models, as dbtAccount.slowest_models ranks them."""
-        wanted, project = models_filter(filter, criteria), self._facts
+        model_filter, project = models_filter(filter, criteria), self._facts
         taken = history_wanted(history)
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
         return self._client.ask(
             lambda field_context: rankings.slowest_models(
-                field_context, [project], rankings.RankingArguments(slowest_n, last_n_runs, taken), wanted
+                field_context, [project], rankings.RankingArguments(slowest_n, last_n_runs, taken), model_filter
             ),
             lambda ranking: Model.ranked_list(ranking, self._client),
             refresh=refresh,
@@ -242,7 +242,7 @@ class Project:
         refresh: bool = False,
     ) -> RankedList[Job]:
         """Its longest jobs, as dbtAccount.longest_running_jobs ranks them."""
-        wanted, named = two_filters(filter, model_filter)
+        search_filter, named = two_filters(filter, model_filter)
         project = self._facts
         ensure_count("longest_n", longest_n, MOST_RANKED)
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
@@ -252,7 +252,7 @@ class Project:
                 [project],
                 longest_n,
                 last_n_runs,
-                search_filter=wanted,
+                search_filter=search_filter,
                 models=named,
                 leave_out=variants_left_out(include_full_refresh),
             ),

@@ -61,7 +61,7 @@ class Run(RunAnalysis):
     @property
     def _facts(self) -> facts.Run:
         if self._known is None:
-            self._known = self._client.ask(self._find, lambda found: found)
+            self._known = self._client.ask(self._find, lambda answer: answer)
         return self._known
 
     async def _find(self, field_context: FieldContext) -> facts.Run:
@@ -74,7 +74,7 @@ class Run(RunAnalysis):
 
     def refresh(self) -> Run:
         """This run, read again."""
-        self._known = self._client.ask(self._find, lambda found: found, refresh=True)
+        self._known = self._client.ask(self._find, lambda answer: answer, refresh=True)
         return self
 
     @property
@@ -120,14 +120,14 @@ class Run(RunAnalysis):
         if run.error or run.status is not FactStatus.FAILURE:
             return run.error
         return self._client.ask(
-            lambda field_context: run_failures.error_of_run(field_context, run), lambda found: found
+            lambda field_context: run_failures.error_of_run(field_context, run), lambda answer: answer
         )
 
     @property
     def title(self) -> str:
         """A short name for people: the name of its job, and when it started."""
         run = self._facts
-        return self._client.ask(lambda field_context: run_failures.title(field_context, run), lambda found: found)
+        return self._client.ask(lambda field_context: run_failures.title(field_context, run), lambda answer: answer)
 
     @property
     def git_sha(self) -> str | None:
@@ -173,22 +173,22 @@ class Run(RunAnalysis):
 
         The filter looks at each model as it was in this run. Models that have been removed since are listed too.
         """
-        wanted = models_filter(filter, criteria)
+        model_filter = models_filter(filter, criteria)
         run = self._facts
 
         async def question(field_context: FieldContext) -> list[tuple[ModelRun, ModelFacts | None]]:
-            touched = await run_models.models_in_run(field_context, run, models=wanted)
+            touched = await run_models.models_in_run(field_context, run, models=model_filter)
             applied = await run_models.applied_models(field_context, touched)
-            return [(one, applied[one.unique_id]) for one in touched]
+            return [(attempt, applied[attempt.unique_id]) for attempt in touched]
 
         return self._client.ask(question, self._show_models, refresh=refresh)
 
     def get_model_runs(self, filter: SearchFilter | None = None, *, refresh: bool = False) -> list[records.ModelRun]:
         """What each model did in this run, ordered by unique id."""
-        wanted, run = models_filter(filter, {}), self._facts
+        model_filter, run = models_filter(filter, {}), self._facts
         return self._client.ask(
-            lambda field_context: run_models.models_in_run(field_context, run, models=wanted),
-            lambda touched: [records.ModelRun.of(one) for one in touched],
+            lambda field_context: run_models.models_in_run(field_context, run, models=model_filter),
+            lambda touched: [records.ModelRun.of(attempt) for attempt in touched],
             refresh=refresh,
         )
 
@@ -205,9 +205,9 @@ class Run(RunAnalysis):
         outcomes to keep; None keeps all. Types that are not asked for are not read. Without an archive hooks, unit
         tests, functions and exports are missing: dbt's API does not list them.
         """
-        wanted, run = result_filter(resource_types, statuses), self._facts
+        node_filter, run = result_filter(resource_types, statuses), self._facts
         return self._client.ask(
-            lambda field_context: run_results.node_results(field_context, run, wanted),
+            lambda field_context: run_results.node_results(field_context, run, node_filter),
             _show_results,
             refresh=refresh,
         )
@@ -222,7 +222,7 @@ class Run(RunAnalysis):
         run = self._facts
         return self._client.ask(
             lambda field_context: run_recovery.known_failures(field_context, run),
-            lambda found: [records.RunFailure.of(one) for one in found],
+            lambda answer: [records.RunFailure.of(failure) for failure in answer],
             refresh=refresh,
         )
 
@@ -255,10 +255,10 @@ class Run(RunAnalysis):
         were cancelled. Ties go by unique id.
         """
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
-        wanted, run = models_filter(filter, criteria), self._facts
+        model_filter, run = models_filter(filter, criteria), self._facts
 
         async def question(field_context: FieldContext) -> RankedInRun:
-            ranking = await run_models.slowest_models_of_run(field_context, run, slowest_n, wanted)
+            ranking = await run_models.slowest_models_of_run(field_context, run, slowest_n, model_filter)
             return await run_models.with_applied_models(field_context, ranking)
 
         return self._client.ask(question, self._show_ranking, refresh=refresh)
@@ -278,11 +278,11 @@ class Run(RunAnalysis):
         """
         if slowest_n is not None:
             ensure_count("slowest_n", slowest_n, MOST_RANKED)
-        wanted, models = two_filters(filter, model_filter)
+        search_filter, models = two_filters(filter, model_filter)
         run = self._facts
         return self._client.ask(
             lambda field_context: averages.average_model_runtime(
-                field_context, run, slowest_n, search_filter=wanted, models=models
+                field_context, run, slowest_n, search_filter=search_filter, models=models
             ),
             Average.of_models,
             refresh=refresh,
@@ -299,21 +299,21 @@ class Run(RunAnalysis):
 
     def _details(self) -> facts.RunDetails:
         number = self._facts.id
-        return self._client.ask(lambda field_context: field_context.loaders.run_details(number), lambda found: found)
+        return self._client.ask(lambda field_context: field_context.loaders.run_details(number), lambda answer: answer)
 
     def to_record(self) -> records.Run:
         """A plain record of this run."""
         return records.Run.of(self._facts)
 
-    def _show_models(self, found: list[tuple[ModelRun, ModelFacts | None]]) -> list[Model]:
+    def _show_models(self, models: list[tuple[ModelRun, ModelFacts | None]]) -> list[Model]:
         from gateway.discovery_api.api.resources.model import Model  # models have runs, and runs have models
 
-        return [Model.in_run(touched, applied, self._client) for touched, applied in found]
+        return [Model.in_run(touched, applied, self._client) for touched, applied in models]
 
-    def _show_ranking(self, found: RankedInRun) -> RankedList[Model]:
+    def _show_ranking(self, ranked: RankedInRun) -> RankedList[Model]:
         from gateway.discovery_api.api.resources.model import Model  # models have runs, and runs have models
 
-        return Model.ranked_in_run(found.ranking, found.applied, self._client)
+        return Model.ranked_in_run(ranked.ranking, ranked.applied, self._client)
 
     def __repr__(self) -> str:
         return f"Run({self.run_id!r})"
@@ -325,5 +325,5 @@ class Run(RunAnalysis):
         return hash(self.run_id)
 
 
-def _show_results(found: Iterable[NodeResult]) -> list[records.NodeResult]:
-    return [records.NodeResult.of(one) for one in found]
+def _show_results(results: Iterable[NodeResult]) -> list[records.NodeResult]:
+    return [records.NodeResult.of(result) for result in results]

@@ -37,7 +37,7 @@ class RunAnalysis:
         run = self._facts
         return self._client.ask(
             lambda field_context: analysis.timeline_of(field_context, run, step, min_seconds, first_n),
-            lambda found: run_analysis.Timeline.of(found) if found else None,
+            lambda answer: run_analysis.Timeline.of(answer) if answer else None,
             refresh=refresh,
         )
 
@@ -46,7 +46,7 @@ class RunAnalysis:
         run = self._facts
         return self._client.ask(
             lambda field_context: analysis.critical_path_of(field_context, run, step),
-            lambda found: run_analysis.CriticalPath.of(found) if found else None,
+            lambda answer: run_analysis.CriticalPath.of(answer) if answer else None,
             refresh=refresh,
         )
 
@@ -57,7 +57,7 @@ class RunAnalysis:
         run = self._facts
         return self._client.ask(
             lambda field_context: analysis.observed_chain_of(field_context, run, step),
-            lambda found: run_analysis.ObservedChain.of(found) if found else None,
+            lambda answer: run_analysis.ObservedChain.of(answer) if answer else None,
             refresh=refresh,
         )
 
@@ -66,7 +66,7 @@ class RunAnalysis:
         run = self._facts
         return self._client.ask(
             lambda field_context: analysis.utilization_of(field_context, run, step),
-            lambda found: run_analysis.Utilization.of(found) if found else None,
+            lambda answer: run_analysis.Utilization.of(answer) if answer else None,
             refresh=refresh,
         )
 
@@ -79,17 +79,17 @@ class RunAnalysis:
         run, dimension = self._facts, word_of(TimeDimension, "by", by)
         return self._client.ask(
             lambda field_context: analysis.weighted_seconds_of(field_context, run, dimension, first_n),
-            lambda found: [run_analysis.WeightedSeconds.of(one) for one in found],
+            lambda answer: [run_analysis.WeightedSeconds.of(seconds) for seconds in answer],
             refresh=refresh,
         )
 
     def what_if(self, *, refresh: bool = False, **change: Unpack[WhatIfChange]) -> run_analysis.WhatIf | None:
         """How long the run would take if something were different: see WhatIfChange. None where no resource has
         times. Raises InvalidArgumentError for resources that the run did not execute."""
-        run, wanted = self._facts, change_wanted(change)
+        run, run_change = self._facts, change_wanted(change)
         return self._client.ask(
-            lambda field_context: run_what_if.what_if(field_context, run, wanted),
-            lambda found: run_analysis.WhatIf.of(found) if found else None,
+            lambda field_context: run_what_if.what_if(field_context, run, run_change),
+            lambda answer: run_analysis.WhatIf.of(answer) if answer else None,
             refresh=refresh,
         )
 
@@ -102,6 +102,6 @@ class RunAnalysis:
         other = None if run_id is None else jobs.number_of(str(run_id), "run", "run_id")
         return self._client.ask(
             lambda field_context: run_what_if.compare(field_context, run, base, other),
-            lambda found: run_analysis.RunComparison.of(found) if found else None,
+            lambda answer: run_analysis.RunComparison.of(answer) if answer else None,
             refresh=refresh,
         )
