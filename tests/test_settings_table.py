@@ -22,10 +22,10 @@ Options of `gateway serve` come before both.
 
 
 def table() -> str:
-    """The whole file."""
-    rows = [
-        f"| `{name}` | {shown(field.default)} | {field.description} |" for name, field in Settings.model_fields.items()
-    ]
+    """The whole file: where data come from first, then the groups that have a module of their own."""
+    own = Settings.__annotations__
+    fields = sorted(Settings.model_fields.items(), key=lambda field: field[0] not in own)
+    rows = [f"| `{name}` | {shown(field.default)} | {field.description} |" for name, field in fields]
     return HEAD + "\n".join(rows) + "\n"
 
 

@@ -75,7 +75,7 @@ class ProjectSetting(BaseModel):
 
 
 class ApiKeySetting(BaseModel):
-    """One `[[api_keys]]` entry of the configuration file: who holds a key, and what it lets him see.
+    """One `[[api_keys]]` entry of the configuration file: the holder of a key and what the key lets them see.
 
     `gateway key new` writes it. `"*"` stands for all projects, or all environments.
     """

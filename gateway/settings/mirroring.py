@@ -12,15 +12,15 @@ class MirrorSettings(BaseSettings):
     """What `gateway mirror` and `serve --mirror` bring into the archive, and how much of dbt's limits they take."""
 
     mirror_days: int = Field(
-        default=365, ge=1, description="Days back that the mirror reads dbt Cloud's runs; dbt keeps 365."
+        default=365, ge=1, description="How many days of dbt Cloud's runs the mirror reads; dbt keeps 365."
     )
     mirror_share: float = Field(
         default=0.25,
         gt=0,
         le=1,
-        description="Part of the requests per minute to each of dbt's APIs that the mirror may make. With serve "
+        description="Part of the requests per minute to each of dbt's APIs that the mirror may use. With serve "
         "--mirror the gateway has the rest; replicas with cache_url count together.",
     )
     mirror_interval: Annotated[float, Field(gt=0)] = Field(
-        default=60.0, description="Seconds between two looks of the mirror for runs that have ended."
+        default=60.0, description="Seconds between two checks of the mirror for finished runs."
     )

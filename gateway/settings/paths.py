@@ -9,15 +9,15 @@ from pydantic_settings import BaseSettings
 
 
 class PathSettings(BaseSettings):
-    """Paths beside `/graphql`, and what stands before all of them."""
+    """Paths other than `/graphql`, and the prefix of all of them."""
 
     path_prefix: str = Field(
         default="",
-        description="Path before all others, e.g. /dbt, for a proxy that passes it on. A proxy that removes it needs "
+        description="Prefix of all paths, e.g. /dbt, behind a proxy that passes it on. A proxy that removes it needs "
         "no setting.",
     )
-    pages: bool = Field(default=True, description="Whether pages to look at runs, models and jobs are served at /.")
-    explorer: bool = Field(default=True, description="Whether GraphiQL is served at /graphiql.")
+    pages: bool = Field(default=True, description="Serve pages about runs, models and jobs at /.")
+    explorer: bool = Field(default=True, description="Serve GraphiQL at /graphiql.")
     mcp: bool = Field(default=False, description="Serve tools for agents (Model Context Protocol) at /mcp.")
 
     @field_validator("path_prefix")

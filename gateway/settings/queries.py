@@ -12,26 +12,26 @@ class QuerySettings(BaseSettings):
     """Limits of one query, and of one caller's queries together."""
 
     query_characters: int = Field(default=32 * 1024, ge=1, description="Longest query, in characters.")
-    query_tokens: int = Field(default=1500, ge=1, description="Most tokens in a query; parsing costs 10 µs each.")
+    query_tokens: int = Field(default=1500, ge=1, description="Most tokens in a query; parsing takes 10 µs each.")
     query_depth: int = Field(default=20, ge=1, description="Deepest nesting of fields in a query.")
-    query_fields: int = Field(default=1000, ge=1, description="Most fields in a query, its fragments unfolded.")
+    query_fields: int = Field(default=1000, ge=1, description="Most fields in a query, with fragments expanded.")
     query_root_fields: int = Field(default=20, ge=1, description="Most fields at the root of a query.")
-    query_aliases: int = Field(default=60, ge=0, description="Most aliases in a query, its fragments unfolded.")
-    query_directives: int = Field(default=60, ge=0, description="Most directives in a query, its fragments unfolded.")
+    query_aliases: int = Field(default=60, ge=0, description="Most aliases in a query, with fragments expanded.")
+    query_directives: int = Field(default=60, ge=0, description="Most directives in a query, with fragments expanded.")
     query_arguments: int = Field(
-        default=300, ge=0, description="Most arguments and input fields written out in a query; use variables."
+        default=300, ge=0, description="Most arguments and input fields in the text of a query; use variables instead."
     )
     limits: Literal["enforce", "measure"] = Field(
         default="enforce",
-        description="Whether queries beyond the limits on depth, fields, root fields, aliases, directives and "
-        "arguments are refused, or only counted in metrics and in the operation log.",
+        description="Refuse queries beyond the limits on depth, fields, root fields, aliases, directives and "
+        "arguments, or only count them in metrics and in the operation log.",
     )
-    query_cost: int = Field(default=100_000, ge=1, description="Greatest estimated cost of a query (docs/edge.md).")
+    query_cost: int = Field(default=100_000, ge=1, description="Highest estimated cost of a query (docs/edge.md).")
     query_cost_mode: Literal["enforce", "measure", "off"] = Field(
-        default="enforce", description="Whether queries beyond query_cost are refused, only counted, or not estimated."
+        default="enforce", description="Refuse queries beyond query_cost, only count them, or do not estimate."
     )
     caller_cost_per_minute: int | None = Field(
-        default=None, ge=1, description="Greatest cost of one caller's queries in a minute; at least query_cost."
+        default=None, ge=1, description="Highest total cost of one caller's queries in a minute; at least query_cost."
     )
 
     @model_validator(mode="after")

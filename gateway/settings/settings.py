@@ -20,7 +20,6 @@ from pydantic_settings import (
 from gateway.errors import ConfigurationError
 from gateway.settings import problems
 from gateway.settings.entries import (
-    Algorithms,
     ApiKeySetting,
     Networks,
     ProjectSetting,
@@ -30,6 +29,7 @@ from gateway.settings.entries import (
     is_web_address,
     problem_with_keys,
 )
+from gateway.settings.jwt import JwtSettings
 from gateway.settings.mirroring import MirrorSettings
 from gateway.settings.paths import PathSettings
 from gateway.settings.prices import PriceSettings
@@ -40,212 +40,214 @@ Seconds = Annotated[float, Field(gt=0)]
 SecondsOrNever = Annotated[float, Field(ge=0)]
 
 
-class Settings(QuerySettings, MirrorSettings, PriceSettings, PathSettings):
+class Settings(QuerySettings, JwtSettings, MirrorSettings, PriceSettings, PathSettings):
     """All settings. Each is read from `GATEWAY_<NAME>`, else from the TOML file that `GATEWAY_CONFIG` names."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="forbid", frozen=True, populate_by_name=True)
 
     discovery_url: str | None = Field(
-        default=None, description="dbt's Discovery API, e.g. https://PREFIX.metadata.us1.dbt.com/graphql."
+        default=None, description="URL of dbt's Discovery API, e.g. https://PREFIX.metadata.us1.dbt.com/graphql."
     )
-    admin_url: str | None = Field(default=None, description="dbt's Admin API host, e.g. https://PREFIX.us1.dbt.com.")
+    admin_url: str | None = Field(
+        default=None, description="URL of dbt's Admin API host, e.g. https://PREFIX.us1.dbt.com."
+    )
     account_id: int | None = Field(default=None, description="The dbt account to serve.")
     service_token: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("GATEWAY_SERVICE_TOKEN", "DBT_SERVICE_TOKEN"),
-        description="dbt service token that may read metadata and jobs. Falls back to DBT_SERVICE_TOKEN.",
+        description="dbt service token with permission to read metadata and jobs. Falls back to DBT_SERVICE_TOKEN.",
     )
     projects: tuple[ProjectSetting, ...] = Field(
         default=(),
-        description="Projects and their environment ids: without an Admin API, or where dbt marks no production.",
+        description="Projects and their environment ids. Needed without an Admin API, or where dbt marks no "
+        "production environment.",
     )
     artifacts: Path | None = Field(default=None, description="Folder of dbt artifacts to serve instead of dbt Cloud.")
     store_url: str | None = Field(
-        default=None, description="SQL archive of runs to serve instead of dbt Cloud, e.g. sqlite:///runs.db."
+        default=None, description="URL of an SQL archive of runs to serve instead of dbt Cloud, e.g. sqlite:///runs.db."
     )
-    platform_token: SecretStr | None = Field(default=None, description="The token clients of gateway platform send.")
+    platform_token: SecretStr | None = Field(
+        default=None, description="Token that clients of gateway platform must send."
+    )
     revision_interval: Seconds = Field(
-        default=30.0, description="Seconds between two checks whether an environment's facts have changed."
+        default=30.0, description="Seconds between two checks for changes in an environment."
     )
     topology_seconds: Seconds = Field(
-        default=60.0, description="Seconds for which the list of projects, environments and jobs is believed."
+        default=60.0, description="How long, in seconds, the list of projects, environments and jobs is cached."
     )
-    request_seconds: Seconds = Field(default=30.0, description="Seconds one GraphQL request may take in all.")
-    upstream_seconds: Seconds = Field(default=20.0, description="Seconds one call to dbt may take.")
-    upstream_connections: int = Field(default=20, ge=1, le=200, description="Calls to dbt under way at once.")
+    request_seconds: Seconds = Field(default=30.0, description="Time limit of one GraphQL request, in seconds.")
+    upstream_seconds: Seconds = Field(default=20.0, description="Time limit of one request to dbt, in seconds.")
+    upstream_connections: int = Field(default=20, ge=1, le=200, description="Most concurrent requests to dbt.")
     upstream_response_bytes: int = Field(
-        default=128 * 1024 * 1024, ge=1024, description="Largest decoded answer accepted from dbt, in bytes."
+        default=128 * 1024 * 1024, ge=1024, description="Largest decoded response accepted from dbt, in bytes."
     )
     upstream_retries: int = Field(
-        default=2, ge=0, le=2, description="Most retries of a call to dbt after a lost connection or a 502, 503 or 504."
+        default=2,
+        ge=0,
+        le=2,
+        description="Most retries of a request to dbt after a lost connection or a 502, 503 or 504.",
     )
     discovery_requests_per_minute: int | None = Field(
         default=None,
         ge=0,
-        description="Requests to the Discovery API in a minute, shared fairly by callers; 0: no bounds. Unset: 450 for "
-        "dbt Cloud, which allows 500, and no bounds for local runs. Workers without cache_url have a part of it each.",
+        description="Limit on requests to the Discovery API per minute, shared fairly between callers; 0: no limit. "
+        "Unset: 450 for dbt Cloud, which allows 500, and no limit for local runs. Workers without "
+        "cache_url get an equal part each.",
     )
     admin_requests_per_minute: int | None = Field(
         default=None,
         ge=0,
-        description="Requests to the Admin API in a minute; 0: no bounds. Unset: 4,500 for dbt Cloud, which allows "
-        "5,000, and no bounds for local runs.",
+        description="Limit on requests to the Admin API per minute; 0: no limit. Unset: 4,500 for dbt Cloud, which "
+        "allows 5,000, and no limit for local runs.",
     )
     cooldown_seconds: Seconds = Field(
-        default=300.0, description="Seconds for which dbt is left alone after a 429 without Retry-After."
+        default=300.0, description="Seconds without requests to dbt after a 429 that has no Retry-After."
     )
     calls_per_operation: int | None = Field(
         default=None,
         ge=0,
-        description="Requests to dbt that one operation may cause; 0: any number. Unset: 250 for dbt Cloud, any number "
-        "for local runs.",
+        description="Most requests to dbt that one operation may cause; 0: no limit. Unset: 250 for dbt Cloud, no "
+        "limit for local runs.",
     )
-    plain_http: bool = Field(
-        default=False, description="Whether dbt may be addressed by http:// elsewhere than on this machine."
-    )
+    plain_http: bool = Field(default=False, description="Allow http:// for dbt's URLs on other machines.")
     stale_seconds: SecondsOrNever = Field(
-        default=60.0, description="Facts true so many seconds ago may be told, marked, while newer are read; 0: never."
+        default=60.0,
+        description="Serve data up to this many seconds old, marked as stale, while it is being refreshed. 0 disables.",
     )
     stale_if_error_seconds: SecondsOrNever = Field(
-        default=3600.0, description="Facts true so many seconds ago may be told, marked, while dbt is down; 0: never."
+        default=3600.0,
+        description="Serve data up to this many seconds old, marked as stale, while dbt is unavailable. 0 disables.",
     )
     least_max_age: float = Field(
-        default=1.0, ge=0, description="Seconds: a caller who asks for fresher facts than this gets facts this old."
+        default=1.0, ge=0, description="Lower bound for Cache-Control: max-age in requests, in seconds."
     )
     cache_url: SecretStr | None = Field(
         default=None,
-        description="Redis or Valkey that replicas share facts and request budgets through, e.g. redis://host:6379/0.",
+        description="URL of a Redis or Valkey in which replicas share data and rate limits, e.g. redis://host:6379/0.",
     )
-    cache_secret: SecretStr | None = Field(default=None, description="Signs shared facts; unset: service_token does.")
-    cache_seconds: Seconds = Field(default=0.15, description="Seconds one call to Redis may take.")
+    cache_secret: SecretStr | None = Field(
+        default=None, description="Secret that signs shared data. Unset: service_token."
+    )
+    cache_seconds: Seconds = Field(default=0.15, description="Time limit of one call to Redis, in seconds.")
     history_source: Literal["archive", "discovery"] = Field(
-        default="archive", description="Where finished runs are read: archive, if one is served; or discovery, the API."
+        default="archive", description="Source of finished runs: the archive, where there is one, or the Discovery API."
     )
-    archive_url: SecretStr | None = Field(default=None, description="SQL archive of finished runs beside dbt Cloud.")
-    webhook_secret: SecretStr | None = Field(default=None, description="Secret of dbt's webhook; unset: no webhooks.")
-    webhook_window_seconds: Seconds = Field(default=600.0, description="Seconds a webhook's own time may be off ours.")
+    archive_url: SecretStr | None = Field(
+        default=None, description="URL of an SQL archive of finished runs, used beside dbt Cloud."
+    )
+    webhook_secret: SecretStr | None = Field(default=None, description="Secret of dbt's webhook. Unset: no webhooks.")
+    webhook_window_seconds: Seconds = Field(
+        default=600.0, description="Most seconds between a webhook's timestamp and the gateway's clock."
+    )
     cache_bytes: int = Field(
-        default=1024**3, ge=1024, description="Bytes of facts kept in memory before the least used are dropped."
+        default=1024**3,
+        ge=1024,
+        description="Size of the cache in memory, in bytes. The least recently used data is dropped.",
     )
     config: Path | None = Field(
-        default=None, description="The TOML file itself; [[api_keys]] in it are read again whenever it changes."
+        default=None, description="The TOML file itself. Its [[api_keys]] are reloaded when it changes."
     )
     open: bool = Field(
         default=False,
-        description="Whether everybody is answered, unasked who he is; without it and without callers, this machine.",
+        description="Answer requests without authentication. When false and no callers are configured, only this "
+        "machine is served.",
     )
     api_keys: tuple[ApiKeySetting, ...] = Field(
-        default=(), description="Who may ask with an API key, and what he may see; gateway key new writes an entry."
-    )
-    jwt_issuer: str | None = Field(default=None, description="Whose signed tokens (JWT) are believed: their iss.")
-    jwt_audience: str | None = Field(default=None, description="For whom tokens must be meant: their aud.")
-    jwt_keys_url: str | None = Field(
-        default=None, description="Where the issuer publishes its keys (JWKS), by HTTPS; it is the only address asked."
-    )
-    jwt_algorithms: Algorithms = Field(
-        default=("RS256",), min_length=1, description="Algorithms of tokens' signatures, all of one family."
-    )
-    jwt_leeway_seconds: float = Field(
-        default=10.0, ge=0, le=30, description="Seconds by which the issuer's clock and ours may differ."
-    )
-    jwt_projects_claim: str = Field(
-        default="dbt_projects", description='Claim that lists the projects a token lets its holder see; "*": all.'
-    )
-    jwt_environments_claim: str | None = Field(
-        default=None, description="Claim that lists the environment ids a token is restricted to; must be there then."
-    )
-    jwt_scopes_claim: str = Field(default="scope", description="Claim that lists scopes: introspection, metrics.")
-    jwt_name_claim: str = Field(default="sub", description="Claim by which a token's holder is named in logs.")
-    jwt_all_projects_by_default: bool = Field(
-        default=False, description="Whether a token without the claim of projects lets its holder see all of them."
+        default=(), description="API keys and what their holders may see. gateway key new writes an entry."
     )
     pass_through_tokens: bool = Field(
         default=False,
-        description="Whether dbt is asked with each caller's own token (X-dbt-Token) instead of service_token.",
+        description="Call dbt with each caller's own token (X-dbt-Token) instead of service_token.",
     )
     pass_through_kept: int = Field(
-        default=50, ge=1, le=10_000, description="Callers' dbt tokens whose facts are kept; the least used are dropped."
+        default=50,
+        ge=1,
+        le=10_000,
+        description="How many callers' tokens have cached data. The least recently used are dropped.",
     )
     authenticated_schema: bool = Field(
         default=False,
-        description="Whether the schema for routers marks entities @authenticated; for routers that know it.",
+        description="Mark entities @authenticated in the subgraph schema, for routers that support it.",
     )
     open_metrics: bool = Field(
-        default=False, description="Whether /metrics is shown to everybody; else to callers with the scope metrics."
+        default=False, description="Serve /metrics without authentication. When false, callers need the scope metrics."
     )
-    cors_origins: Texts = Field(default=(), description="Origins whose pages may call the gateway.")
-    allowed_hosts: Texts = Field(
-        default=(), description="Host headers that are answered; empty: any (put a proxy in front)."
-    )
-    introspection: bool = Field(default=True, description="Whether the schema may be asked for (__schema, __type).")
+    cors_origins: Texts = Field(default=(), description="Origins of web pages that may call the gateway.")
+    allowed_hosts: Texts = Field(default=(), description="Accepted Host headers. Empty: any; put a proxy in front.")
+    introspection: bool = Field(default=True, description="Allow introspection (__schema, __type).")
     subgraph_sdl: bool | None = Field(
-        default=None, description="Whether _service { sdl } is answered to composers; left out: as introspection is."
+        default=None, description="Answer _service { sdl } for composition. Unset: as introspection."
     )
     suggestions: bool = Field(
         default=True,
-        description="Whether errors propose names; without this and introspection they tell nothing of the schema.",
+        description="Suggest names in error messages. When this and introspection are off, errors reveal nothing of "
+        "the schema.",
     )
-    body_bytes: int = Field(default=256 * 1024, ge=1024, description="Largest body of a request, in bytes.")
+    body_bytes: int = Field(default=256 * 1024, ge=1024, description="Largest request body, in bytes.")
     response_bytes: int = Field(
-        default=32 * 1024 * 1024, ge=1024, description="Longest answer, in bytes; a longer one is refused."
+        default=32 * 1024 * 1024, ge=1024, description="Largest response, in bytes. A larger one is refused."
     )
     automatic_documents: bool = Field(
-        default=True, description="Whether clients may register queries by hash (automatic persisted queries)."
+        default=True, description="Let clients register queries by hash (automatic persisted queries)."
     )
     trusted_documents: Path | None = Field(
-        default=None, description="Manifest of trusted documents (ids and texts, or Apollo's); no limits apply."
+        default=None,
+        description="Manifest of trusted documents (ids and texts, or Apollo's format). Limits do not apply to them.",
     )
-    only_trusted_documents: bool = Field(default=False, description="Whether nothing but trusted documents is run.")
+    only_trusted_documents: bool = Field(default=False, description="Execute trusted documents only.")
     response_cache_bytes: int = Field(
-        default=64 * 1024 * 1024, ge=0, description="Bytes of answers kept to be given again as they are; 0: none."
+        default=64 * 1024 * 1024, ge=0, description="Size of the response cache, in bytes; 0: none."
     )
-    compression: bool = Field(
-        default=True, description="Whether answers of 1 KiB and more are compressed (zstd, br, gzip)."
-    )
+    compression: bool = Field(default=True, description="Compress responses of 1 KiB and more (zstd, br, gzip).")
     concurrent_operations: int = Field(
-        default=200, ge=1, description="Operations one process executes at once; more are refused with 503."
+        default=200, ge=1, description="Most concurrent operations in one process. More get 503."
     )
     waiting_seconds: Seconds = Field(
         default=0.05,
-        description="Seconds requests may wait for their turn in a busy process, on average; beyond that fewer "
-        "operations run at once, and more requests are refused with 503.",
+        description="Target queueing delay, in seconds. Above it the gateway lowers its concurrency and answers 503.",
     )
-    fast_path: bool = Field(default=True, description="Whether operations are compiled; answers are the same without.")
-    connections: int = Field(default=1000, ge=1, description="Connections one process holds; more get 503.")
+    fast_path: bool = Field(default=True, description="Compile operations. Answers are the same without.")
+    connections: int = Field(default=1000, ge=1, description="Most connections of one process. More get 503.")
     connections_per_address: int | None = Field(
         default=None,
         ge=1,
-        description="Connections of one address; more get 503. Unset: half of connections. Not for trusted_proxies.",
+        description="Most connections of one address; more get 503. Unset: half of connections. Does not apply to "
+        "trusted_proxies.",
     )
     trusted_proxies: Networks = Field(
         default=(),
-        description="Addresses or networks of proxies in front, e.g. 10.0.0.0/8; their X-Forwarded-For counts.",
+        description="Addresses or networks of proxies in front, e.g. 10.0.0.0/8, whose X-Forwarded-For is used.",
     )
     live_connections: int = Field(
-        default=500, ge=0, description="WebSockets and event streams one process holds; more are refused with 429."
+        default=500, ge=0, description="Most WebSockets and event streams of one process. More get 429."
     )
     live_connections_per_caller: int = Field(
-        default=50, ge=1, description="WebSockets and event streams of one caller; without a name, of one address."
+        default=50,
+        ge=1,
+        description="Most WebSockets and event streams of one caller, or of one address where callers have no name.",
     )
-    live_operations: int = Field(default=20, ge=1, description="Operations that may run on one WebSocket.")
+    live_operations: int = Field(default=20, ge=1, description="Most concurrent operations on one WebSocket.")
     drain_seconds: SecondsOrNever = Field(
         default=0.0,
-        description="Seconds after SIGTERM in which /readyz says no and requests are still taken, for load balancers.",
+        description="Seconds after SIGTERM in which requests are still accepted and /readyz fails, so that load "
+        "balancers notice.",
     )
-    metrics: bool = Field(default=True, description="Whether Prometheus metrics are served at /metrics.")
-    operation_log: bool = Field(default=False, description="Whether each operation is a line of JSON on stderr.")
-    slow_seconds: Seconds = Field(default=5.0, description="Seconds from which an operation is logged as slow.")
+    metrics: bool = Field(default=True, description="Serve Prometheus metrics at /metrics.")
+    operation_log: bool = Field(default=False, description="Log each operation as a line of JSON on stderr.")
+    slow_seconds: Seconds = Field(
+        default=5.0, description="Operations that take this many seconds or more are logged as slow."
+    )
     otlp_endpoint: str | None = Field(
         default=None,
         validation_alias=AliasChoices("GATEWAY_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
-        description="Collector that takes OpenTelemetry traces over OTLP/HTTP, e.g. http://collector:4318; needs the "
-        "extra tracing. Falls back to OTEL_EXPORTER_OTLP_ENDPOINT.",
+        description="Collector for OpenTelemetry traces over OTLP/HTTP, e.g. http://collector:4318. Needs the extra "
+        "tracing. Falls back to OTEL_EXPORTER_OTLP_ENDPOINT.",
     )
-    trace_upstream: bool = Field(default=False, description="Whether dbt is told the trace of a call (traceparent).")
+    trace_upstream: bool = Field(default=False, description="Send the trace of a request on to dbt (traceparent).")
     discovery_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None = Field(
         default=None,
         validation_alias=AliasChoices("GATEWAY_DISCOVERY_LOG_LEVEL", "DBT_DISCOVERY_LOG_LEVEL"),
-        description="What the Python library's services log (logger dbt_discovery_api). Falls back to "
+        description="Log level of the Python library's services (logger dbt_discovery_api). Falls back to "
         "DBT_DISCOVERY_LOG_LEVEL.",
     )
 

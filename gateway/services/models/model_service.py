@@ -139,20 +139,10 @@ class ModelService:
             holds = fields_asked <= fact.value.fields
             return readable[key.environment_id].validate(fact.value.revision) if holds else UNFIT
 
-        keys = {
-            environment_id: self._key(environment_id, header, fields_asked, pushed)
-            for environment_id, header in readable.items()
-        }
-        facts = await self._models.get_many(list(keys.values()), fetch, validate)
+        keys = [self._key(number, validity, fields_asked, pushed) for number, validity in readable.items()]
+        facts = await self._models.get_many(keys, fetch, validate)
         self._note_sizes(facts)
-        facts_by_environment = {environment_id: facts[key] for environment_id, key in keys.items()}
-        return {
-            **failed,
-            **{
-                environment_id: f.models if isinstance(f, _ModelsFact) else f
-                for environment_id, f in facts_by_environment.items()
-            },
-        }
+        return {**failed, **{key.environment_id: _models_of(facts[key]) for key in keys}}
 
     async def runtimes(
         self, projects: Sequence[Project]
@@ -391,6 +381,10 @@ class ModelService:
             else RevisedModels(partial(make_models, revised_rows[0]), revised_rows[1])
             for environment_id, revised_rows in read.items()
         }
+
+
+def _models_of(fact: _ModelsFact | GatewayError) -> EnvironmentModels | GatewayError:
+    return fact.models if isinstance(fact, _ModelsFact) else fact
 
 
 def _environments_of(keys: Sequence[HistoryKey]) -> list[int]:
