@@ -31,11 +31,10 @@ def has_time_for_halves() -> bool:
 
 
 class BatchSizes:
-    """Remembers for each operation, and each environment or job it is about, the size that was not too heavy; it
-    doubles again with every `patience` seconds that pass: one heavy document does not make all later ones small.
+    """Remembers, per operation and environment or job, the largest batch size that dbt answered.
 
-    Of a document about several nobody knows which was the heavy one: it counts for all of them, until they are asked
-    apart.
+    The size doubles after every `patience` seconds, so that one heavy document does not make all later ones small. When
+    a document about several of them is too heavy, the size counts for each until they are requested separately.
     """
 
     def __init__(self, patience: float = 300.0, clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,4 +1,4 @@
-"""Looks at dbt on an interval while somebody wants to hear of changes, and only then."""
+"""Polls dbt for changes on an interval, while there are listeners."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOST = 500
 
 class ChangePoller:
     """Lets others listen to changes. While there is a listener, environments and newest runs are read every interval
-    (seconds): two requests, shared with whoever asks for the same facts. What differs is published once."""
+    (seconds): two requests, shared with everybody who reads the same facts. A difference is published once."""
 
     def __init__(
         self,

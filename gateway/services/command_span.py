@@ -1,4 +1,4 @@
-"""From when to when the commands of a run worked, as the rows of its models tell."""
+"""The start and end of the commands of a run, by the rows of its models."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ UNKNOWN_SPAN = CommandSpan(None, None)
 def command_span(rows: Iterable[RunModel]) -> CommandSpan:
     """The span of the commands that executed a model.
 
-    A command starts its elapsed seconds before its end. One without an end is left out, one without seconds has no
-    start. A row that lists no commands tells the times of one.
+    A command starts its elapsed seconds before its end. A command without an end is left out; one without elapsed
+    seconds has no start. A row that lists no commands has the times of one.
     """
     command_times = {times for row in rows if row.status is not None for times in _times_of(row)}
     ended = [

@@ -16,10 +16,10 @@ R = TypeVar("R")
 
 
 class Wired(msgspec.Struct, frozen=True, rename="camel", gc=False, omit_defaults=True):
-    """What all shapes share: camelCase on the wire, unknown fields skipped.
+    """Base of all response types: camelCase in JSON, unknown fields are skipped.
 
-    A field has no default where every document selects it: then a value says exactly what stood in the answer, and
-    that nothing stood there twice is quickly told (see strict_answers).
+    A field has no default where every document selects it. Then a value says exactly what stood in the response, and
+    a field that stood there twice is found quickly (see strict_answers).
     """
 
 
@@ -148,8 +148,8 @@ class CommandTimes(Wired, frozen=True):
 
 
 class RunModel(Wired, frozen=True):
-    """A ModelNode: one model in one run. `run_results` are the commands of the run that executed it. What stands after
-    them only an archive tells."""
+    """A ModelNode: one model in one run. `run_results` are the commands of the run that executed it. Only an archive
+    sends the fields after them."""
 
     unique_id: str
     run_id: BigInt
@@ -283,7 +283,7 @@ class JobModels(Wired, frozen=True):
 
 
 class OutlineRow(Wired, frozen=True):
-    """As much of a ModelNode as tells what a run built."""
+    """The fields of a ModelNode that show what a run built."""
 
     unique_id: str
     status: str | None = None
@@ -324,8 +324,8 @@ class JobOutline(Wired, frozen=True):
 class RunNode(Wired, frozen=True):
     """A TestNode, SeedNode, SnapshotNode, ExposureNode or SourceNode in one run.
 
-    Sources have a `state` and the age of their newest row in seconds, all others a `status`. What stands after
-    `pagination_cursor` only an archive tells, but for the invocation of tests.
+    Sources have a `state` and the age of their newest row in seconds, all others a `status`. Only an archive sends the
+    fields after `pagination_cursor`, except the invocation of tests.
     """
 
     unique_id: str

@@ -61,7 +61,7 @@ class EnvironmentHeader:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentValidity:
-    """An environment's header and how long it is believed: what its other facts are judged by."""
+    """An environment's header and how long it is fresh. The environment's other facts are validated by it."""
 
     header: EnvironmentHeader
     current: Validity
@@ -80,9 +80,9 @@ class EnvironmentValidity:
 
 
 class EnvironmentService:
-    """Headers of environments, asked of all of them in one aliased document, at most once an interval.
+    """Headers of environments: one aliased document reads all of them, at most once an interval.
 
-    A new revision is told to `changes` and counted in the generations when it is first seen.
+    A new revision is published to `changes` and counted in the generations when it is first seen.
     """
 
     def __init__(self, query: BaseQuery, interval: float, tiers: Tiers, events: EventBus) -> None:
@@ -123,8 +123,8 @@ class EnvironmentService:
         return headers
 
     async def names(self, environment_ids: Sequence[int]) -> dict[int, EnvironmentHeader | GatewayError]:
-        """Headers by which to tell what environments are called: those that were read within the interval will do,
-        whatever has happened in them since. Others are read, and nothing is read along with them."""
+        """Headers for the names of environments. Those read within the interval are used, whatever has changed in the
+        environments since. Others are read, and nothing else with them."""
         now, since = self._tiers.clock(), oldest_acceptable()
         known: dict[int, EnvironmentHeader | GatewayError] = {}
         for environment_id in environment_ids:
@@ -249,7 +249,7 @@ class EnvironmentService:
 
 
 def _revision(applied: AppliedState | None) -> datetime | None:
-    """Without a time of dbt's every reading of the header is a new revision: nothing is believed for longer."""
+    """Without a time from dbt, every reading of the header is a new revision: facts are fresh for one interval only."""
     if applied is None or applied.last_updated_at is not None:
         return applied.last_updated_at if applied else None
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What changed at dbt, told to whoever listens: webhooks and the revision check publish, answers and caches read."""
+"""Changes at dbt: webhooks and the revision check publish them, answers and caches subscribe."""
 
 from __future__ import annotations
 

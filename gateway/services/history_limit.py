@@ -1,5 +1,5 @@
-"""How many runs of a model dbt tells at most. The documentation says 20, clients ask for 100, and nobody is told when a
-history is cut: so it is learnt, from refusals of longer ones and from what a run list knows beyond the end of one."""
+"""The longest history of a model that dbt returns. The documentation says 20, clients ask for 100, and dbt cuts without
+saying so. The limit is learnt from refusals of longer histories, and from runs in lists beyond a history's end."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class HistoryLimit:
         return refused // 2 if refused > LEAST else None
 
     def accepted(self, count: int) -> None:
-        """Notes that so many are told, and more were refused."""
+        """Notes that dbt returned so many runs and refused more."""
         self.most = count
 
     def saw(self, length: int) -> None:
@@ -43,8 +43,8 @@ class HistoryLimit:
         self._longest = max(self._longest, length)
 
     def may_cut(self, length: int, count: int, likely: range) -> bool:
-        """Whether a history that is shorter than was wanted may have been cut at its length, which is a likely one, and
-        nobody has looked."""
+        """Whether a history that is shorter than requested may have been cut: its length is a likely limit, which has
+        not been checked."""
         if length >= count or length not in likely or self.most is not None:
             return False
         return length >= self._longest and length not in self._whole

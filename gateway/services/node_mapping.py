@@ -1,4 +1,4 @@
-"""From what dbt tells of nodes in a run that are no models to the hierarchy's results."""
+"""Maps dbt's nodes of a run other than models to the hierarchy's results."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Reading(Protocol[A_contra]):
         ...
 
     def lookup(self, number: int, place: Place) -> RootLookup:
-        """Asks for the page that begins at a place; `number` tells the lookups of one document apart."""
+        """Requests the page that begins at a place; `number` distinguishes the lookups of one document."""
         ...
 
     def take(self, answer: A_contra | None) -> None:
@@ -173,7 +173,7 @@ class PageReading(Generic[A, N]):
             self.seen[info.end_cursor] = None
 
     def _check_total(self, total: int | None) -> None:
-        """dbt may tell of more rows than its pages held; of fewer where some went while they were read."""
+        """dbt may report more rows than its pages held, and fewer where some went while they were read."""
         if total is not None and total > len(self.nodes):
             self.failure = UpstreamInvalidResponse(
                 f"dbt says that environment {self.environment_id} has {total:,} {self.paged.name} and gives "

@@ -40,8 +40,8 @@ class TokenProofs:
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def prove(self, key: str, token: SecretStr) -> None:
-        """Returns when dbt accepts the token, whose hash is `key`. Raises CallerTokenRefused when it does not, or
-        another UpstreamError when that cannot be told."""
+        """Returns when dbt accepts the token, whose hash is `key`. Raises CallerTokenRefused when dbt refuses it, or
+        another UpstreamError when dbt cannot be asked."""
         self._ensure_not_refused(key)
         with measuring(Usage(caller=_NAME)), deadline_in(self._seconds):
             async with self._turns:

@@ -53,7 +53,7 @@ _WITH_TRIGGER = {"include_related": '["trigger"]'}
 
 
 class AdminService:
-    """Lists are believed for `topology_seconds`, the newest runs of a job for `interval`, a finished run for good."""
+    """Caches lists for `topology_seconds`, the newest runs of a job for `interval`, and finished runs for good."""
 
     def __init__(
         self,

@@ -47,7 +47,7 @@ _TRACED_RUNS = 20
 
 
 class InferredAdmin:
-    """AdminFacts from Discovery and the configured projects. The list of jobs is believed for `topology_seconds`."""
+    """AdminFacts from Discovery and the configured projects. Caches the list of jobs for `topology_seconds`."""
 
     inferred = True
 
@@ -136,7 +136,7 @@ class InferredAdmin:
         return newest_first(everything)[:count]
 
     async def matching_runs(self, query: RunQuery, count: int) -> RunListing:
-        """The newest runs of all jobs: nobody can be asked for others."""
+        """The newest runs of all jobs: there is no other source to filter."""
         runs = await self.newest_runs(count)
         return RunListing(runs, complete=len(runs) < count)
 

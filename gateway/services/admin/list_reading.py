@@ -1,4 +1,4 @@
-"""Reading a list of the Admin API: a few pages at a time, as far as its pages bear out the total that it tells."""
+"""Reads a list of the Admin API, a few pages at a time, as far as its pages agree with the total that dbt reports."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class ListReading(Generic[R]):
         return True
 
     async def _read_until_short(self, read_page: ReadPage[R]) -> None:
-        """Where nobody says how many rows there are: page after page, until one is shorter than the first."""
+        """Where dbt reports no total: reads page after page until one is shorter than the first."""
         while self._step and (self.most_rows is None or self._received < self.most_rows):
             known, received = len(self.rows), self._received
             page = await read_page(self._received)

@@ -10,8 +10,8 @@ _MOST = 1_000
 
 
 class VisibleParts:
-    """The keys of one list. What a run in an environment touches are the whole and the parts that hold it: who does not
-    see the environment finds his part as it was."""
+    """The keys of one list. A run changes the whole list and the parts that hold its environment. For callers who do
+    not see the environment, their part stays as it was."""
 
     def __init__(self, whole: str) -> None:
         self._whole = whole

@@ -1,4 +1,4 @@
-"""Histories of models beyond what dbt still tells: each run that was ever read is kept."""
+"""Histories of models beyond what dbt still returns: each run that was ever read is kept."""
 
 from __future__ import annotations
 

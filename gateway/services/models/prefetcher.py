@@ -34,7 +34,7 @@ class _Begun(Generic[E]):
 
 
 class Prefetcher(Generic[E]):
-    """Readings that have begun and that nobody has fetched yet; each is fetched once, for `seconds` at most."""
+    """Reads that have begun and are not fetched yet. Each is fetched once, within `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

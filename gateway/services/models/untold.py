@@ -1,5 +1,5 @@
-"""What dbt does not tell of models: noted for environments whose models, as dbt tells them, were all never built, and
-for models of which nobody tells how their last run ended."""
+"""Notes about what dbt does not report of models: environments whose models all look never built, and models without a
+status of their last run."""
 
 from __future__ import annotations
 

@@ -33,9 +33,9 @@ class ApiStatus:
 
 @dataclass(slots=True)
 class ApiCounts:
-    """What became of one API's calls. Outcomes: `ok`; `refused` (3xx and 4xx), `rate_limited` (429), `failed` (5xx);
-    `timeout`, `unreachable`, `invalid` (an answer that is none); `abandoned`, since nobody waited for it any more.
-    `answered_at`: when the last answer came that was no 5xx, on the transport's clock."""
+    """Outcomes of one API's calls: `ok`; `refused` (3xx and 4xx), `rate_limited` (429), `failed` (5xx); `timeout`,
+    `unreachable`, `invalid` (not a valid response); `abandoned` (no caller waited any more). `answered_at`: time of the
+    last response other than a 5xx, on the transport's clock."""
 
     sent: Counter[str] = field(default_factory=Counter)
     short_circuited: Counter[str] = field(default_factory=Counter)

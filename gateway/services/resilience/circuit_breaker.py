@@ -27,7 +27,7 @@ class _Slot:
 
 
 class Breaker:
-    """Counts calls of a sliding window. `admit` gives an attempt, which must be told how it ended."""
+    """Counts calls of a sliding window. `admit` returns an attempt; report its end to it."""
 
     def __init__(self, policy: BreakerPolicy, api: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._policy = policy
@@ -63,7 +63,7 @@ class Breaker:
         return Attempt(self, self._generation)
 
     def conclude(self, generation: int, good: bool | None) -> None:
-        """Takes in how a call of a generation ended; None: it tells nothing, as when the caller went away."""
+        """Counts how a call of a generation ended; None: it does not count, as when the caller went away."""
         if generation != self._generation:
             return
         if self._open_until is not None:
@@ -119,5 +119,5 @@ class Attempt:
         self.breaker.conclude(self.generation, False)
 
     def abandoned(self) -> None:
-        """The caller went away, or had too little time: this tells nothing about dbt."""
+        """The caller went away or had too little time. This does not count for or against dbt."""
         self.breaker.conclude(self.generation, None)

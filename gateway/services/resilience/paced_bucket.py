@@ -34,7 +34,7 @@ class PacedBucket:
         return shared
 
     async def close_for(self, seconds: float) -> None:
-        """Gives nobody a token for so long."""
+        """Gives out no tokens for so many seconds."""
         await self._own.close_for(seconds)
         await self._shared.close_for(seconds)
 

@@ -24,8 +24,8 @@ class BudgetPolicy:
 
     @property
     def start(self) -> float:
-        """Requests that may go at once where nobody knows what was sent within the last minute: so few that with rate
-        and burst it makes 500 in one minute at the most."""
+        """Requests allowed at once after a start, when the requests of the last minute are unknown: few enough that,
+        with rate and burst, one minute has at most 500."""
         return max(1.0, (self.per_minute or 0.0) / 90)
 
 

@@ -14,8 +14,8 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class FairBudget:
-    """A budget shared by callers. While tokens are short each caller gets one by turns, however many he wants: a
-    dashboard that asks for a thousand things delays a caller who asks for one by one token, not by a thousand."""
+    """A budget shared by callers. While tokens are short, callers get one each in turns, however many they want: a
+    dashboard that needs a thousand delays another caller by one token, not by a thousand."""
 
     def __init__(self, tokens: TokenBucket, api: str, sleep: Sleep = asyncio.sleep) -> None:
         self._tokens = tokens
@@ -41,7 +41,7 @@ class FairBudget:
         await self._wait_in_line(caller, seconds)
 
     async def close_for(self, seconds: float) -> None:
-        """Sends nobody for so long; those who wait are told at once."""
+        """Sends no requests for so many seconds. Waiting requests fail at once."""
         await self._tokens.close_for(seconds)
         self._refuse_all(seconds)
 
@@ -90,7 +90,7 @@ class FairBudget:
         return bool(self._lines)
 
     def _give(self) -> None:
-        """The token to the caller whose turn it is; he goes to the end of the round."""
+        """Gives the token to the caller whose turn it is, who then goes to the end of the round."""
         if not self._drop_gone():
             return
         caller, line = next(iter(self._lines.items()))

@@ -166,7 +166,8 @@ class ResilientTransport:
         return response
 
     async def _let_out(self, line: _Api, request: TransportRequest) -> tuple[float, Attempt]:
-        """The seconds that a call has, and how the breaker is told of its end. Raises why it may not be made."""
+        """The seconds that a call has, and how to report its end to the breaker. Raises the reason why it must not be
+        made."""
         self._check_calls()
         if request.token is not None:
             line.closures.check(_hash(request.token))

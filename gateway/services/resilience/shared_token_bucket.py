@@ -56,12 +56,12 @@ end"""
 
 
 class SharedTokenBucket:
-    """One API's bucket in Redis. Without Redis a quarter of the rate is this replica's own; a closure that it knows of
-    stands either way.
+    """One API's bucket in Redis. Without Redis this replica has a quarter of the rate; a known closure stands either
+    way.
 
-    No minute sees more than rate and burst allow, whether Redis goes, hangs or comes back with nothing in it: who
-    changes from the shared bucket to his own begins with nothing, tells what he spent there when Redis is back, and a
-    shared bucket that has vanished begins with nothing too.
+    No minute sees more than rate and burst allow, whether Redis goes, hangs or comes back empty: a replica that changes
+    from the shared bucket to its own begins with no tokens, and reports what it spent there when Redis is back. A
+    shared bucket that has vanished begins with no tokens too.
     """
 
     def __init__(

@@ -35,7 +35,7 @@ class TokenBucket(Protocol):
         """A token, or when to come again."""
 
     async def close_for(self, seconds: float) -> None:
-        """Gives nobody a token for so long. A longer closure stands."""
+        """Gives out no tokens for so many seconds. A longer closure stands."""
 
     def left(self) -> TokenBalance:
         """What is known of the bucket without asking anybody."""
@@ -66,7 +66,7 @@ class LocalTokenBucket:
         return Grant()
 
     async def close_for(self, seconds: float) -> None:
-        """Gives nobody a token for so long."""
+        """Gives out no tokens for so many seconds."""
         self._closed_until = max(self._closed_until, self._clock() + seconds)
 
     def give_back(self) -> None:

@@ -1,4 +1,4 @@
-"""429s that dbt gave to callers' own tokens: each closes its token, and everybody's way once it meets a second one."""
+"""429s for callers' own tokens: each closes its token, and a second token's 429 closes the API for all callers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class _Closure:
 
 
 class TokenClosures:
-    """Until when each token is not sent. dbt may count by token or by account, and does not say which: that a second
-    token meets a 429 while a first one is closed tells that it counts them together."""
+    """Until when each token is not sent. dbt may count by token or by account and does not say which. A 429 for a
+    second token while a first one is closed shows that dbt counts them together."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -35,7 +35,7 @@ class TokenClosures:
             raise closed_for(left)
 
     def close_for(self, token: str, seconds: float, *, proven: bool) -> bool:
-        """Closes a token; whether everybody is to be closed. One that dbt has not accepted never closes others."""
+        """Closes a token; whether to close the API for all callers. A token that dbt has not accepted never does."""
         now = self._clock()
         others = any(other.until > now and other.proven for key, other in self._closures.items() if key != token)
         before = self._closures.peek(token)

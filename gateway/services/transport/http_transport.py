@@ -60,10 +60,10 @@ class TransportResponse:
 
 
 class HttpTransport(Protocol):
-    """Sends one request within the time that is left, and counts it in the usage of who asked.
+    """Sends one request within the time that is left, and counts it in the caller's usage.
 
-    Raises UpstreamUnavailable, UpstreamTimeout or UpstreamInvalidResponse (no HTTP, body over the cap); judges no
-    status.
+    Raises UpstreamUnavailable, UpstreamTimeout or UpstreamInvalidResponse (not HTTP, or a body over the limit). Does
+    not look at the status.
     """
 
     async def send(self, request: TransportRequest) -> TransportResponse: ...

@@ -50,7 +50,7 @@ def is_about_address(words: str | None) -> bool:
 
 
 def status_told(body: bytes) -> int | None:
-    """The status that an envelope of the Admin API tells; None for other bodies."""
+    """The status in an envelope of the Admin API; None for other bodies."""
     if len(body) > REFUSAL_BYTES:
         return None
     try:

@@ -21,7 +21,7 @@ _SMALL_BYTES = 4 * 1024
 
 
 class DoubledKey(ValueError):
-    """An object with two values under one name: which of them is meant, nobody can tell."""
+    """An object with two values for one key: which of them is meant cannot be known."""
 
 
 class StrictDecoder(Generic[T]):

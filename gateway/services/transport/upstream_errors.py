@@ -161,7 +161,7 @@ def _parameters(header: str) -> dict[str, str]:
 
 
 def _until(reset: str | None) -> int | None:
-    """Seconds until a reset that is told in seconds, or as a time since 1970."""
+    """Seconds until a reset, which is given in seconds or as a time since 1970."""
     if not reset or not reset.isascii() or not reset.isdigit() or len(reset) > 12:
         return None
     number = int(reset)
@@ -200,7 +200,7 @@ def _seconds_of(retry_after: str | None) -> int | None:
 
 
 def refusal_of_problems(problems: Sequence[UpstreamProblem]) -> UpstreamError:
-    """The error that the upstream's `errors` stand for, by the first one that can be told."""
+    """The error for the upstream's `errors`, by the first one that is recognised."""
     for problem in problems:
         text = problem.message.lower()
         if problem.code == "COMPLEXITY_EXCEEDED" or "complexity limit" in text:
