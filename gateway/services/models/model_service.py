@@ -225,11 +225,8 @@ class ModelService:
         """How many models all visible environments had when each was last read whole."""
         if visibility.is_everything:
             return sum(self._sizes.values())
-        return sum(
-            size
-            for environment_id, size in self._sizes.items()
-            if self._environments.is_shown(environment_id, visibility)
-        )
+        is_shown = self._environments.is_shown
+        return sum(size for environment_id, size in self._sizes.items() if is_shown(environment_id, visibility))
 
     async def missing_histories(self, keys: Sequence[HistoryKey], count: int) -> list[HistoryKey]:
         """Those models whose newest `count` runs would have to be read now. Unreadable environments miss nothing."""
@@ -358,9 +355,8 @@ class ModelService:
             if isinstance(revised, GatewayError):
                 facts[_ModelsKey(environment_id, None)] = revised
             elif headers[environment_id].validate(revised.revision).current:
-                facts[_ModelsKey(environment_id, None)] = _ModelsFact(
-                    await revised.make(projects[environment_id]), fields, revised.revision
-                )
+                models = await revised.make(projects[environment_id])
+                facts[_ModelsKey(environment_id, None)] = _ModelsFact(models, fields, revised.revision)
         return facts
 
     async def _read_pages(
