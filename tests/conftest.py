@@ -31,11 +31,16 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # What collecting imports and makes stays: until it is frozen, looking for garbage among it is in vain.
 gc.disable()
 
+# Fixtures that start a program other than Python.
+SERVERS = frozenset({"postgres", "redis", "packages"})
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On PostgreSQL the marked tests repeat what they do on SQLite: by night."""
+    """On PostgreSQL the marked tests repeat what they do on SQLite: by night. What takes a server is `external`."""
     for item in items:
+        if not SERVERS.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.external)
         if item.get_closest_marker("sqlite_by_day") and "postgresql" in item.name:
             item.add_marker(pytest.mark.nightly)
 
@@ -169,9 +174,10 @@ def copy_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 def platform(runs_folder: Path, demo_store: str, new_store: NewStore, copy_store: CopyStore) -> Iterator[Platform]:
     """The platform over the demo."""
     store = new_store()
-    archive = Archive.open(copy_store(demo_store) if store.startswith("sqlite") else store)
-    # Of a copy everything is there already.
-    assert not ingest_folder(archive, runs_folder).problems
+    is_sqlite = store.startswith("sqlite")
+    archive = Archive.open(copy_store(demo_store) if is_sqlite else store)
+    # In a copy everything is there already.
+    assert is_sqlite or not ingest_folder(archive, runs_folder).problems
     yield Platform(TestClient(create_platform(archive)), archive)
     archive.close()
 

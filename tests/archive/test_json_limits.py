@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -134,16 +135,16 @@ def test_no_byte_is_read_often(text: str, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("[" + "[]," * 1_500_000 + "[]]", "more values"),
-        ('{"nodes": {' + ",".join(f'"{number}":{{}}' for number in range(120_000)) + "}}", "more objects"),
-        ("{" + ",".join(f'"key number {number}":0' for number in range(1_000_001)) + "}", "1,000,000 keys"),
-        ('{"a":' * 1001, "nested too deeply"),
+        (lambda: "[" + "[]," * 1_500_000 + "[]]", "more values"),
+        (lambda: '{"nodes": {' + ",".join(f'"{number}":{{}}' for number in range(120_000)) + "}}", "more objects"),
+        (lambda: "{" + ",".join(f'"key number {number}":0' for number in range(1_000_001)) + "}", "1,000,000 keys"),
+        (lambda: '{"a":' * 1001, "nested too deeply"),
     ],
     ids=["lists", "records", "keys", "depth"],
 )
-def test_what_would_take_far_more_memory_than_its_text_is_refused(text: str, reason: str) -> None:
+def test_what_would_take_far_more_memory_than_its_text_is_refused(text: Callable[[], str], reason: str) -> None:
     with pytest.raises(UnreadableArtifact, match=reason):
-        check_json(text.encode(), FILE)
+        check_json(text().encode(), FILE)
 
 
 _MEASURE = """

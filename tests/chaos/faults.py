@@ -150,7 +150,7 @@ def _http(body: bytes, **headers: str) -> bytes:
     return "\r\n".join(["HTTP/1.1 200 OK", "Content-Type: application/json", *length, *lines, "", ""]).encode() + body
 
 
-BOMB = gzip.compress(b" " * 150_000_000, 6)
+BOMB = gzip.compress(b" " * 8 * LIMITS.response_bytes, 6)
 
 RAW: Mapping[str, Raw] = {
     "the connection is reset": Raw(reset=True),

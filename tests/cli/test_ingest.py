@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from gateway.archive.archive import Archive
 
 pytestmark = pytest.mark.slow
 
-PACK = Path(__file__).parents[2] / "gateway" / "ingest" / "demo" / "runs.tar.xz"
+JOBS = ("finance/301001", "marketing/302001")
 RUNS = ("finance/301001/70437490011508", "finance/301001/70437490010823")
 
 
@@ -33,15 +34,20 @@ def runs_in(store: str) -> int:
         archive.close()
 
 
-def test_a_tar_is_read_and_old_runs_are_forgotten(tmp_path: Path) -> None:
+def test_a_tar_is_read_and_old_runs_are_forgotten(demo_folder: Path, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'runs.db'}"
+    pack = tmp_path / "runs.tar.gz"
+    with tarfile.open(pack, "w:gz", compresslevel=1) as packing:
+        for name in ("account.json", *JOBS):
+            packing.add(demo_folder / name, f"runs/{name}")
+    runs = sum(len(list(demo_folder.glob(f"{job}/*/run.json"))) for job in JOBS)
     done = subprocess.run(
-        command(str(PACK), "--store", store, "--keep-runs", "2"), capture_output=True, text=True, check=True
+        command(str(pack), "--store", store, "--keep-runs", "2"), capture_output=True, text=True, check=True
     )
 
-    assert "86 runs stored" in done.stdout
-    assert runs_in(store) == 9 * 2
-    assert f"{86 - 9 * 2} runs forgotten" in done.stdout
+    assert f"{runs} runs stored" in done.stdout
+    assert runs_in(store) == len(JOBS) * 2
+    assert f"{runs - len(JOBS) * 2} runs forgotten" in done.stdout
 
 
 @contextmanager

@@ -57,17 +57,21 @@ def test_a_log_line_stays_one_line() -> None:
     assert printable("caf\u00e9 \u4e2d\udc80") == "caf\u00e9 \u4e2d\\udc80"
 
 
+# The last closes what the others close.
+CLOSED = [*(pytest.param(one, marks=pytest.mark.nightly) for one in (">&-", "2>&-", ">&- 2>&-")), "<&- >&- 2>&-"]
+
+
 @pytest.mark.slow
-def test_a_closed_standard_output_is_no_crash(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shell", CLOSED)
+def test_a_closed_standard_output_is_no_crash(tmp_path: Path, shell: str) -> None:
     (tmp_path / "target").mkdir()
     store = f"sqlite:///{tmp_path}/runs.db"
-    for shell in (">&-", "2>&-", ">&- 2>&-"):
-        done = gateway("ingest", str(tmp_path / "target"), "--store", store, shell=shell)
-        assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    done = gateway("ingest", str(tmp_path / "target"), "--store", store, shell=shell)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shell", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("shell", CLOSED)
 def test_a_gateway_without_standard_streams_serves(demo_store: str, shell: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -160,7 +164,7 @@ def test_secrets_that_everybody_may_read_are_warned_of(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["serve", "platform"])
+@pytest.mark.parametrize("command", ["serve", pytest.param("platform", marks=pytest.mark.nightly)])
 def test_the_warning_stands_in_what_is_said_at_start(demo_store: str, tmp_path: Path, command: str) -> None:
     file = tmp_path / "gateway.toml"
     file.write_text('webhook_secret = "s3cret"')

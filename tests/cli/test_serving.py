@@ -94,7 +94,11 @@ def test_serve_without_configuration_serves_the_demo_and_says_so(tmp_path: Path)
     assert not list((tmp_path / "tmp").iterdir())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+# One function answers all three.
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(one, marks=pytest.mark.nightly) for one in (signal.SIGINT, signal.SIGHUP))],
+)
 def test_a_signal_while_data_are_read_ends_it_quietly(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "tmp").mkdir()
     process = subprocess.Popen(
@@ -155,8 +159,11 @@ def test_a_file_that_cannot_be_used_is_named_and_the_rest_is_served(tmp_path: Pa
     assert str(broken) in named[0]
 
 
-def test_the_platform_speaks_dbts_own_apis(tmp_path: Path) -> None:
-    with serving(tmp_path / "tmp", "platform") as server:
+# Reading the demo takes seconds; by day `gateway serve` alone does it at start, through the same function.
+@pytest.mark.parametrize("reads_the_demo", [False, pytest.param(True, marks=pytest.mark.nightly)])
+def test_the_platform_speaks_dbts_own_apis(demo_store: str, tmp_path: Path, reads_the_demo: bool) -> None:
+    store = () if reads_the_demo else ("--store", demo_store)
+    with serving(tmp_path / "tmp", "platform", *store) as server:
         answer = server.get(server.address("Discovery") + "?query=%7B__typename%7D")
         assert answer.json() == {"data": {"__typename": "Query"}}
         assert server.get(server.address("Discovery"), Host="evil.example").status_code == 400
@@ -174,7 +181,7 @@ def test_a_platform_misbehaves_when_it_is_told_to_and_asks_for_its_token(demo_st
     assert (limited.status_code, limited.headers["retry-after"]) == (429, "7")
 
 
-@pytest.mark.parametrize("command", ["serve", "platform"])
+@pytest.mark.parametrize("command", ["serve", pytest.param("platform", marks=pytest.mark.nightly)])
 def test_hanging_up_drains_a_single_process_and_says_so(demo_store: str, tmp_path: Path, command: str) -> None:
     with serving(tmp_path / "tmp", command, "--store", demo_store) as server:
         address = server.address("GraphQL" if command == "serve" else "Discovery")

@@ -39,7 +39,7 @@ from tests.serving import Call, UpstreamTap
 from tests.sharing.conftest import OwnRedis, own_redis
 
 STEPS = int(os.environ.get("LEAK_STEPS", "20000"))
-DAILY_STEPS, DAILY_SHARED_STEPS = 2_000, 400
+DAILY_STEPS, DAILY_SHARED_STEPS = 1_000, 250
 SHARED_STEPS = int(os.environ.get("LEAK_SHARED_STEPS", "1000"))
 SEED = int(os.environ.get("LEAK_SEED", "1"))
 QUESTIONS = 400
@@ -279,6 +279,7 @@ async def test_nothing_hidden_is_told(leaky_store: str, steps: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.external
 @pytest.mark.parametrize("steps", daily_and_nightly(DAILY_SHARED_STEPS, SHARED_STEPS))
 async def test_nothing_hidden_is_told_by_replicas_that_share_a_redis(
     leaky_store: str, tmp_path: Path, steps: int

@@ -160,6 +160,7 @@ def started(command: Sequence[str], folder: Path) -> Iterator[int]:
         process.wait()
 
 
+@pytest.mark.external
 @pytest.mark.parametrize("source", ["compose", "kubernetes"])
 async def test_redis_starts_as_written_wants_its_password_and_drops_what_is_old(source: str, tmp_path: Path) -> None:
     if shutil.which("redis-server") is None:
