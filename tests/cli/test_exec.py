@@ -79,8 +79,9 @@ def run_here(*arguments: str) -> int:
 class Machine:
     """A project folder with `dbt` on the PATH, and an archive."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, capfd: pytest.CaptureFixture[str]) -> None:
         self.place = place
+        self._capfd = capfd
         self.project = place / "project"
         self.store = f"sqlite:///{place / 'runs.db'}"
 
@@ -92,12 +93,25 @@ class Machine:
         return subprocess.Popen(command, cwd=self.project, env=outside, text=True, **pipes)
 
     def gateway(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments, **env)
-        out, err = process.communicate(timeout=60)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+        """A command in this process; what it starts is a process of its own."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.project)
+            for name in [name for name in os.environ if name.startswith(SCHEDULERS)]:
+                patch.delenv(name)
+            for name, value in {"PATH": f"{self.place / 'bin'}:{os.environ['PATH']}", **env}.items():
+                patch.setenv(name, value)
+            self._capfd.readouterr()
+            code = run_here(*arguments)
+        return subprocess.CompletedProcess(arguments, code, *self._capfd.readouterr())
 
     def exec(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         return self.gateway("exec", "--store", self.store, *arguments, **env)
+
+    def exec_apart(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """`gateway exec` as a process."""
+        process = self.start("exec", "--store", self.store, *arguments, **env)
+        out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     @property
     def runs(self) -> int:
@@ -131,7 +145,7 @@ QUERY = """{ account { jobs(first: 5) { nodes { name kind project { name }
 
 
 @pytest.fixture
-def machine(demo_folder: Path, tmp_path: Path) -> Machine:
+def machine(demo_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Machine:
     for name in ("bin", "project", "artifacts"):
         (tmp_path / name).mkdir()
     for kind, content in small_artifacts(demo_folder).items():
@@ -139,7 +153,7 @@ def machine(demo_folder: Path, tmp_path: Path) -> Machine:
     dbt = tmp_path / "bin" / "dbt"
     dbt.write_text(DBT.format(python=sys.executable, artifacts=tmp_path / "artifacts", own=OWN_INVOCATION))
     dbt.chmod(0o755)
-    return Machine(tmp_path)
+    return Machine(tmp_path, capfd)
 
 
 GITHUB = {
@@ -154,7 +168,7 @@ NAMES = ("--job", "finance daily", "--run", "2026-03-11", "--environment", "nigh
 
 def test_names_and_commit_are_seen_through_the_gateway(machine: Machine) -> None:
     for command in ("seed", "build"):
-        done = machine.exec(*NAMES, "--", "dbt", command, "--select", "a", **GITHUB)
+        done = machine.exec_apart(*NAMES, "--", "dbt", command, "--select", "a", **GITHUB)
         assert (done.returncode, done.stdout) == (0, f"{command} --select a\n")
         assert done.stderr == "target: 1 run stored.\n"
     [job] = machine.jobs()
@@ -230,12 +244,12 @@ def test_ignored_commands_are_not_stored_until_they_are_wanted(machine: Machine)
 
 @pytest.mark.parametrize("code", daily_and_nightly(2, 77))
 def test_dbt_fails_and_what_it_left_is_read(machine: Machine, code: int) -> None:
-    assert machine.exec("--", "dbt", "build", DBT_EXIT=str(code)).returncode == code
+    assert machine.exec_apart("--", "dbt", "build", DBT_EXIT=str(code)).returncode == code
     assert machine.runs == 1
 
 
 def test_a_command_that_a_signal_killed_ends_as_in_a_shell(machine: Machine) -> None:
-    done = machine.exec("--", "dbt", "build", DBT_KILLED="1")
+    done = machine.exec_apart("--", "dbt", "build", DBT_KILLED="1")
     assert done.returncode == 128 + signal.SIGKILL
     assert done.stderr == "not ingested: target is not a folder: name a dbt target/ folder or a folder of runs.\n"
 
@@ -289,13 +303,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_one_line_and_exit_2(
-    machine: Machine, case: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_wrong_is_one_line_and_exit_2(machine: Machine, case: str) -> None:
     arguments, told = WRONG[case]
-    monkeypatch.chdir(machine.project)
-    assert run_here(*arguments) == 2
-    shown = capfd.readouterr()
-    assert (shown.err.count("\n"), shown.out) == (1, "")
-    assert told in shown.err
+    done = machine.gateway(*arguments)
+    assert (done.returncode, done.stderr.count("\n"), done.stdout) == (2, 1, "")
+    assert told in done.stderr
     assert not (machine.project / "target").exists()

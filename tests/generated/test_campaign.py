@@ -55,6 +55,7 @@ KINDS = {
 
 
 @pytest.mark.slow
+@pytest.mark.external
 async def test_replicas_that_share_a_redis_answer_the_same(settings: Settings, oracle: Oracle, tmp_path: Path) -> None:
     """The first fills Redis with facts of every kind, the second takes them from there."""
     async with own_redis(tmp_path) as redis:

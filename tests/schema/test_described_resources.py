@@ -118,6 +118,7 @@ async def test_each_kind_of_facts_is_one_document_and_only_those_asked_for_are_r
             assert gateway.upstream.operations == {name: n for name, n in documents.items() if "Columns" in name}
 
 
+@pytest.mark.external
 async def test_replicas_share_what_is_known(settings: Settings, oracle: Oracle, tmp_path: Path) -> None:
     async with own_redis(tmp_path) as redis:
         sharing = settings.model_copy(
