@@ -37,9 +37,9 @@ def runs_in(store: str) -> int:
 def test_a_tar_is_read_and_old_runs_are_forgotten(demo_folder: Path, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'runs.db'}"
     pack = tmp_path / "runs.tar.gz"
-    with tarfile.open(pack, "w:gz", compresslevel=1) as packing:
+    with tarfile.open(pack, "w:gz", compresslevel=1) as tar:
         for name in ("account.json", *JOBS):
-            packing.add(demo_folder / name, f"runs/{name}")
+            tar.add(demo_folder / name, f"runs/{name}")
     runs = sum(len(list(demo_folder.glob(f"{job}/*/run.json"))) for job in JOBS)
     done = subprocess.run(
         command(str(pack), "--store", store, "--keep-runs", "2"), capture_output=True, text=True, check=True
