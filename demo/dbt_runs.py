@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,8 @@ from typing import Any
 
 from demo.account import ACCOUNT_ID, PROJECT_IDS, PlannedRun
 from demo.checkout import check_out
-from demo.history import KILLS, Kill
+from demo.history import KILLS, REUSING, Kill
+from demo.reuse import mark_reused
 from demo.warehouse import land
 
 SUCCESS, ERROR, CANCELLED, NEVER_STARTED = 10, 20, 30, 1
@@ -23,6 +25,7 @@ _NAMES = {SUCCESS: "Success", ERROR: "Error", CANCELLED: "Cancelled", NEVER_STAR
 _ARTIFACTS = ("manifest.json", "run_results.json", "sources.json", "catalog.json", "semantic_manifest.json")
 _CLOUD_CATEGORIES = {"other": "UI", "scheduled": "SCHEDULED", "github_pull_request": "GITHUB_PULL_REQUEST"}
 _PAUSE = timedelta(seconds=1.5)
+_PREPARATION = timedelta(seconds=7)
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,17 @@ class Place:
         return self.root / f"{self.project}_{self.target}.duckdb"
 
 
-def make_run(bench: Bench, run: PlannedRun, previous: Path | None) -> tuple[dict[str, Any], Path]:
-    """Makes the run below `bench.out`; returns its run.json and its last step's folder. A retry needs `previous`."""
+@dataclass(frozen=True)
+class MadeRun:
+    """A run that was made: its run.json, its last step's folder, and when it ended."""
+
+    record: dict[str, Any]
+    last_step: Path
+    ended: datetime
+
+
+def make_run(bench: Bench, run: PlannedRun, previous: MadeRun | None) -> MadeRun:
+    """Makes the run below `bench.out`. It waits for `previous`, the run of its job before it; a retry needs one."""
     environment = run.job.environment
     place = Place(bench.work / environment.target / environment.project, environment.project, environment.target)
     place.root.mkdir(parents=True, exist_ok=True)
@@ -62,27 +74,33 @@ def make_run(bench: Bench, run: PlannedRun, previous: Path | None) -> tuple[dict
     folder = bench.out / environment.project / str(run.job.id) / str(run.id)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    return _Maker(bench, run, place, folder).make(sha, previous)
+    return _Maker(bench, run, place, folder, previous).make(sha)
 
 
 class _Maker:
     """Works through the steps of one run, moving its clock along."""
 
-    def __init__(self, bench: Bench, run: PlannedRun, place: Place, folder: Path) -> None:
-        self.bench, self.run, self.place, self.folder = bench, run, place, folder
+    def __init__(
+        self, bench: Bench, run: PlannedRun, place: Place, folder: Path, previous: MadeRun | None
+    ) -> None:
+        self.bench, self.run, self.place, self.folder, self.previous = bench, run, place, folder, previous
         self.started = run.queued_at + timedelta(seconds=11 + _number(run.id) % 40)
+        if previous:
+            self.started = max(self.started, previous.ended + _PREPARATION)
         self.clock = self.started
         self.status = SUCCESS
         self.last = folder
 
-    def make(self, sha: str, previous: Path | None) -> tuple[dict[str, Any], Path]:
-        steps = [f"dbt retry --state {previous}"] if self.run.retries else list(self.run.job.steps)
-        if not (self.place.code / "dbt_packages").is_dir():
+    def make(self, sha: str) -> MadeRun:
+        steps = list(self.run.job.steps_of(self.run.queued_at))
+        if self.run.retries and self.previous:
+            steps = [f"dbt retry --state {self.previous.last_step}"]
+        if (self.place.code / "packages.yml").exists() and not (self.place.code / "dbt_packages").is_dir():
             self._dbt("dbt deps", self.place.root / "deps.log", None)
         records = [self._step(index, command) for index, command in enumerate(steps, start=1)]
         record = _run_record(self.run, sha, self.status, records, self.started, self.clock)
         (self.folder / "run.json").write_text(json.dumps(record, indent=1))
-        return record, self.last
+        return MadeRun(record, self.last, self.clock)
 
     def _step(self, index: int, command: str) -> dict[str, Any]:
         record = _step_record(index, command, NEVER_STARTED)
@@ -97,9 +115,11 @@ class _Maker:
         code, seconds, killed = self._dbt(
             command, folder / "console.log", kill if kill and kill.step == index else None
         )
-        kept = [name for name in _ARTIFACTS if (target / name).exists()]
+        kept = [name for name in _kept(self.run, command) if (target / name).exists()]
         for name in kept:
             shutil.copyfile(target / name, folder / name)
+        if self.run.job.id == REUSING.job and self.run.queued_at >= REUSING.since and "run_results.json" in kept:
+            mark_reused(folder / "run_results.json")
         self.status = CANCELLED if killed else SUCCESS if code == 0 else ERROR
         ended = began + timedelta(seconds=seconds)
         self.clock, self.last = ended + _PAUSE, folder
@@ -127,7 +147,7 @@ class _Maker:
                     time.sleep(0.15)  # the model must have begun
                     process.send_signal(kill.signal)
                     killed = True
-        return process.returncode, time.monotonic() - began, killed
+        return process.returncode, (time.monotonic() - began) * self.run.job.clock_rate, killed
 
     def _environment(self) -> dict[str, str]:
         found = {
@@ -141,9 +161,16 @@ class _Maker:
         for name, value in _cloud_values(self.run).items():
             found[f"DBT_CLOUD_{name}"] = found[f"DBT_ENV_CUSTOM_ENV_DBT_CLOUD_{name}"] = str(value)
         if self.bench.faketime:
+            rate = f" x{self.run.job.clock_rate}" if self.run.job.clock_rate > 1 else ""
             shifted = {"LD_PRELOAD": str(self.bench.faketime), "TZ": "UTC"}
-            found |= {**shifted, "FAKETIME": f"@{self.clock:%Y-%m-%d %H:%M:%S}"}
+            found |= {**shifted, "FAKETIME": f"@{self.clock:%Y-%m-%d %H:%M:%S}{rate}"}
         return found
+
+
+def _kept(run: PlannedRun, command: str) -> Sequence[str]:
+    """The storefront keeps one manifest a run, that of its build: the demo is read when the gateway starts."""
+    only_sources = run.job.environment.project == "storefront" and command == "dbt source freshness"
+    return ("sources.json",) if only_sources else _ARTIFACTS
 
 
 def _cloud_values(run: PlannedRun) -> dict[str, object]:
@@ -203,7 +230,7 @@ def _run_record(
         "git_branch": branch,
         "dbt_version": "1.11.16",
         "created_at": _iso(run.queued_at),
-        "dequeued_at": _iso(run.queued_at + timedelta(seconds=4)),
+        "dequeued_at": _iso(max(run.queued_at + timedelta(seconds=4), started - timedelta(minutes=1))),
         "started_at": _iso(started),
         "finished_at": _iso(ended),
         "duration": int((ended - run.queued_at).total_seconds()),

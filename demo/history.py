@@ -32,6 +32,14 @@ class Incident:
 
 
 @dataclass(frozen=True)
+class Reusing:
+    """From a time on, the runs of a job reuse what did not change."""
+
+    job: int
+    since: datetime
+
+
+@dataclass(frozen=True)
 class Kill:
     """A signal that ends dbt as soon as a line of its log contains `after`, in one step of one run."""
 
@@ -61,6 +69,9 @@ _MONTHLY = "models/marts/fct_revenue_monthly.sql"
 _ATTRIBUTION = "models/marts/fct_attribution.sql"
 _SIGNUPS = "count(distinct signup_id) as signups"
 _SIGNUPS_MISSPELT = "count(distinct signup_idd) as signups"
+_PAIRS = "models/marts/fct_basket_pairs.sql"
+_SAME_ORDER, _SAME_CUSTOMER = "b.order_id = a.order_id", "b.customer_id = a.customer_id"
+_RUN_LOG = "insert into main.run_log"
 _AGING_VIEW, _AGING_TABLE = "materialized='view', tags=['daily']", "materialized='table', tags=['daily', 'sla']"
 
 REVISIONS = (
@@ -98,6 +109,10 @@ REVISIONS = (
         "logistics", at("2026-03-07T00:00"), None, {_ON_TIME: ("select d.date_day", f"{_MOVED}select d.date_day")}
     ),
     Revision("logistics", at("2026-03-08T00:00"), None, {_ON_TIME: (_MOVED, "")}),
+    # A slowdown that comes from code: pairs of all that a customer bought, not of one order.
+    Revision("storefront", at("2026-02-25T15:00"), None, {_PAIRS: (_SAME_ORDER, _SAME_CUSTOMER)}),
+    # A hook that writes to a table which is not there.
+    Revision("storefront", at("2026-03-11T12:00"), None, {"dbt_project.yml": (_RUN_LOG, f"{_RUN_LOG}s")}),
 )
 
 _FOREVER = at("2026-12-31T00:00")
@@ -111,6 +126,12 @@ INCIDENTS = (
     Incident("logistics", at("2026-03-05T00:00"), at("2026-03-05T02:10"), "bad_scan"),
     Incident("logistics", at("2026-03-09T18:00"), at("2026-03-10T12:00"), "stale"),
     Incident("logistics", at("2026-03-09T15:00"), at("2026-03-09T16:00"), "missing_table"),
+    # The payments of some orders come a day late, now and then.
+    Incident("storefront", at("2026-02-15T00:00"), at("2026-02-17T00:00"), "late_payments"),
+    Incident("storefront", at("2026-02-21T00:00"), at("2026-02-22T00:00"), "late_payments"),
+    Incident("storefront", at("2026-02-27T00:00"), at("2026-02-28T00:00"), "late_payments"),
+    Incident("storefront", at("2026-03-04T00:00"), at("2026-03-05T00:00"), "late_payments"),
+    Incident("storefront", at("2026-03-08T00:00"), at("2026-03-09T00:00"), "late_payments"),
 )
 
 # By job and the number of its run.
@@ -120,3 +141,5 @@ KILLS = {
     (302003, 4): Kill(1, signal.SIGINT, "START sql table model prod.rpt_ltv"),
     (303001, 6): Kill(2, signal.SIGTERM, "START sql table model prod.rpt_route_matrix"),
 }
+
+REUSING = Reusing(304003, at("2026-03-09T00:00"))

@@ -13,14 +13,17 @@ from demo.account import at
 from demo.history import INCIDENTS
 
 _START = at("2026-02-26T00:00")
+_LOADED_ONCE_A_DAY = {"storefront"}
 
 
 @dataclass(frozen=True)
 class Landing:
-    """A database that is being filled: `hours` since the start of data, `upto` which moment, with which faults."""
+    """A database that is being filled: `hours` since the start of data, `upto` which moment, with which faults.
+    `day`: which of the month `upto` is."""
 
     connection: duckdb.DuckDBPyConnection
     hours: int
+    day: int
     upto: str
     faults: frozenset[str]
 
@@ -43,10 +46,12 @@ def land(database: Path, project: str, now: datetime) -> None:
     """Fills the project's raw schema as of `now`."""
     present = [each for each in INCIDENTS if each.project == project and each.since <= now < each.until]
     upto = min([now, *(each.since for each in present if each.kind == "stale")])
+    if project in _LOADED_ONCE_A_DAY:
+        upto = upto.replace(hour=4, minute=0)
     connection = duckdb.connect(str(database))
     connection.execute("set threads=1; set TimeZone='UTC'; create schema if not exists raw")
     hours = int((upto - _START).total_seconds() // 3600)
-    landing = Landing(connection, hours, f"{upto:%Y-%m-%d %H:%M:%S}", frozenset(each.kind for each in present))
+    landing = Landing(connection, hours, upto.day, f"{upto:%Y-%m-%d %H:%M:%S}", frozenset(each.kind for each in present))
     _LOADERS[project](landing)
     connection.close()
 
@@ -155,8 +160,36 @@ def _logistics(landing: Landing) -> None:
     )
 
 
+def _storefront(landing: Landing) -> None:
+    """The shop's tables hold the last 30 days and are loaded once a day; every second day is a busy one."""
+    orders = 24000 if landing.day % 2 else 19000
+    loaded = f"timestamp '{landing.upto}' as _loaded_at"
+    landing.table(
+        "raw_orders",
+        orders,
+        f"i as order_id, {pick(1, 6000)} as customer_id, timestamp '{landing.upto}'"
+        f" - to_milliseconds(({orders} - i) * 2592000000 // {orders}) as ordered_at, {loaded}",
+    )
+    landing.table(
+        "raw_order_lines",
+        orders * 8,
+        f"i as line_id, i // 8 as order_id, {pick(2, 400)} as product_id, 1 + {pick(3, 3)} as pieces,"
+        f" 300 + {pick(4, 9000)} as price_cents, {loaded}",
+    )
+    landing.table("raw_payments", orders, f"i as payment_id, i as order_id, {loaded}")
+    landing.table(
+        "raw_products",
+        400,
+        f"i as product_id, 'Product ' || i as name, ['garden','kitchen','office','toys'][1 + {pick(5, 4)}] as category,"
+        f" {loaded}",
+    )
+    landing.table("raw_stock", 400, f"i as product_id, {pick(6, 90)} as pieces, {loaded}")
+    landing.break_if("late_payments", "delete from raw.raw_payments where order_id % 1000 = 7")
+
+
 _LOADERS: dict[str, Callable[[Landing], None]] = {
     "finance": _finance,
     "marketing": _marketing,
     "logistics": _logistics,
+    "storefront": _storefront,
 }

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from gateway.cli.questions.comparisons import diff, what_if
 from gateway.cli.questions.models import search, show_model
 from gateway.cli.questions.rankings import longest, slowest
+from gateway.cli.questions.regressions import regressions
 from gateway.cli.questions.runs import failures, show_run
 from gateway.cli.questions.waste import waste
 
 QUESTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "slowest": slowest,
     "longest": longest,
+    "regressions": regressions,
     "failures": failures,
     "run": show_run,
     "model": show_model,

@@ -1,0 +1,1 @@
+select product_id, name, category from {{ source('shop', 'raw_products') }}

@@ -1,0 +1,2 @@
+{{ config(tags=['stock']) }}
+select product_id, pieces from {{ source('shop', 'raw_stock') }}
