@@ -70,7 +70,7 @@ lock: $(VENV)/dev.stamp ## Resolve the dependencies of pyproject.toml and packag
 LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
-demo: ## Make the demo account again by really running dbt (11 minutes; needs Debian's faketime)
+demo: ## Make the demo account again by really running dbt (20 minutes; needs Debian's faketime)
 	$(PYTHON) -m venv build/demo
 	build/demo/bin/python -m pip install --quiet 'dbt-core==1.11.16' 'dbt-duckdb==1.11.1'
 	build/demo/bin/python -m demo.build

@@ -1,4 +1,4 @@
-"""Makes the demo account again by really running dbt, and packs it for the package. Takes about eleven minutes.
+"""Makes the demo account again by really running dbt, and packs it for the package. Takes about twenty minutes.
 
     make demo          # or, in an environment with dbt-core 1.11.16, dbt-duckdb 1.11.1 and Debian's faketime:
     python -m demo.build [--only finance] [--keep] [--limit N] [--real-clock] [--pack FILE]

@@ -80,9 +80,7 @@ def make_run(bench: Bench, run: PlannedRun, previous: MadeRun | None) -> MadeRun
 class _Maker:
     """Works through the steps of one run, moving its clock along."""
 
-    def __init__(
-        self, bench: Bench, run: PlannedRun, place: Place, folder: Path, previous: MadeRun | None
-    ) -> None:
+    def __init__(self, bench: Bench, run: PlannedRun, place: Place, folder: Path, previous: MadeRun | None) -> None:
         self.bench, self.run, self.place, self.folder, self.previous = bench, run, place, folder, previous
         self.started = run.queued_at + timedelta(seconds=11 + _number(run.id) % 40)
         if previous:

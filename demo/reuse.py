@@ -27,4 +27,11 @@ def _reused(result: dict[str, Any]) -> dict[str, Any]:
         return result
     status = "pass" if kind == "test" else "reused"
     answer = {"_message": "NO-OP"} if kind == "test" else {}
-    return {**result, "status": status, "timing": [], "execution_time": 0.0, "message": _MESSAGE, "adapter_response": answer}
+    return {
+        **result,
+        "status": status,
+        "timing": [],
+        "execution_time": 0.0,
+        "message": _MESSAGE,
+        "adapter_response": answer,
+    }

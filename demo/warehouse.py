@@ -51,7 +51,9 @@ def land(database: Path, project: str, now: datetime) -> None:
     connection = duckdb.connect(str(database))
     connection.execute("set threads=1; set TimeZone='UTC'; create schema if not exists raw")
     hours = int((upto - _START).total_seconds() // 3600)
-    landing = Landing(connection, hours, upto.day, f"{upto:%Y-%m-%d %H:%M:%S}", frozenset(each.kind for each in present))
+    landing = Landing(
+        connection, hours, upto.day, f"{upto:%Y-%m-%d %H:%M:%S}", frozenset(each.kind for each in present)
+    )
     _LOADERS[project](landing)
     connection.close()
 

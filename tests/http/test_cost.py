@@ -465,7 +465,7 @@ async def test_a_long_answer_is_the_same_in_pieces(warm_gateway: Gateway) -> Non
     ]
     texts = [page.text.partition('"extensions"')[0] for page in pages]
     assert texts[0] == texts[1]
-    assert len(pages[1].json()["data"]["account"]["models"]["nodes"]) == 41
+    assert len(pages[1].json()["data"]["account"]["models"]["nodes"]) == 52
 
 
 STATE = "id name tags runtime meta description startTime jobs { nodes { id name } }"

@@ -15,7 +15,7 @@ FAILED_RUN, JOB, MODEL = "70437490011508", "Finance daily", "finance.fct_invoice
 
 Call = tuple[str, dict[str, Any]]
 QUESTIONS: list[tuple[str, list[Call], Callable[[list[dict[str, Any]]], bool]]] = [
-    ("Which projects are there?", [("account_overview", {})], lambda a: len(a[0]["account"]["projects"]) == 3),
+    ("Which projects are there?", [("account_overview", {})], lambda a: len(a[0]["account"]["projects"]) == 4),
     (
         "How many models has finance?",
         [("account_overview", {})],
@@ -25,7 +25,7 @@ QUESTIONS: list[tuple[str, list[Call], Callable[[list[dict[str, Any]]], bool]]] 
     (
         "Which models are slowest?",
         [("slowest_models", {"first": 3})],
-        lambda a: a[0]["account"]["slowestModels"][0]["model"]["id"] == "marketing.rpt_ltv",
+        lambda a: a[0]["account"]["slowestModels"][0]["model"]["id"] == "storefront.fct_basket_pairs",
     ),
     (
         "Which incremental models of marketing are slowest?",

@@ -21,4 +21,4 @@ async def test_an_agent_starts_the_command_and_asks(demo_store: str) -> None:
         answer = told(await client.call_tool("slowest_models", {"first": 1}))
         assert client.instructions is not None
         assert "account_overview" in client.instructions
-    assert answer["account"]["slowestModels"][0]["model"]["id"] == "marketing.rpt_ltv"
+    assert answer["account"]["slowestModels"][0]["model"]["id"] == "storefront.fct_basket_pairs"

@@ -19,7 +19,7 @@ async def test_the_account_lists_its_production_projects(answers: Gateway, oracl
     assert account["environment"] == "PRODUCTION"
     names = {environment["id"]: environment["project_id"] for environment in oracle.record["environments"]}
     display = {project["id"]: project["name"] for project in oracle.record["projects"]}
-    assert account["projects"]["totalCount"] == 3
+    assert account["projects"]["totalCount"] == 4
     assert account["projects"]["nodes"] == [
         {
             "id": project.id,

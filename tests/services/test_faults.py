@@ -172,7 +172,7 @@ async def test_one_unreadable_project_leaves_the_others_whole(disturbed: Gateway
     others = [model for model in oracle.models if model.project != "finance"]
     account = got.data["account"]
     assert account["models"] == {"totalCount": len(others), "nodes": [{"id": model.id} for model in others]}
-    assert account["slowest"] == [{"model": {"id": "marketing.rpt_ltv"}}]
+    assert account["slowest"] == [{"model": {"id": "storefront.fct_basket_pairs"}}]
     assert {one["id"]: one["modelCount"] for one in account["projects"]["nodes"]} == {
         "finance": None,
         "logistics": 13,

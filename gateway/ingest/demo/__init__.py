@@ -1,6 +1,6 @@
-"""The demo account: the runs of three real dbt projects, shipped as one compressed file beside this module.
+"""The demo account: the runs of four real dbt projects, shipped as one compressed file beside this module.
 
-`make demo` makes it again by running dbt.
+`make demo` makes it again by running dbt. Two of its runs are edited afterwards (see `demo/reuse.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ PACK = "runs.tar.xz"
 
 
 def unpack_demo(into: Path) -> Path:
-    """Unpacks the demo below `into` (89 MB) and returns the archive folder, the one that holds account.json.
+    """Unpacks the demo below `into` (114 MB) and returns the archive folder, the one that holds account.json.
 
     Raises UnreadableArtifact when the disk does not take it.
     """
