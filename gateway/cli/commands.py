@@ -65,6 +65,10 @@ def _imported(name: str) -> Command:
             from gateway.cli.keys import make_key
 
             return make_key
+        case "completion":
+            from gateway.cli.completion import print_completion
+
+            return print_completion
     from gateway.cli.questions.commands import QUESTIONS
 
     return QUESTIONS[name]

@@ -37,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_schema(commands)
     _add_key(commands)
+    _add_completion(commands)
     return parser
 
 
@@ -236,6 +237,16 @@ def _add_key(commands: Commands) -> None:
     )
     new.add_argument("--scope", action="append", choices=("introspection", "metrics"), help="what else they may do")
     new.add_argument("--days", type=_kept, metavar="N", help="days until it ends (default: it does not)")
+
+
+def _add_completion(commands: Commands) -> None:
+    completion = commands.add_parser(
+        "completion",
+        help="print a script that completes commands in a shell",
+        description='Print a script that completes commands and options. bash: eval "$(gateway completion bash)"; zsh: '
+        "source <(gateway completion zsh); fish: gateway completion fish | source.",
+    )
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell that reads it")
 
 
 def _add_address(parser: argparse.ArgumentParser, port: int) -> None:

@@ -13,7 +13,7 @@ from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.discovery_api.models import ModelFilter, ProjectFilter, SearchFilter
 from tests.oracle.account import Oracle, meets
 
-PROJECTS = ["finance", "logistics", "marketing"]
+PROJECTS = ["finance", "logistics", "marketing", "storefront"]
 
 
 def test_the_account_lists_its_projects_by_id(account: dbtAccount) -> None:
@@ -92,7 +92,7 @@ def test_projects_are_included_or_excluded(account: dbtAccount) -> None:
     only = ProjectFilter(projects=[account.project("finance")])
     rest = ProjectFilter(project_ids=["finance"], include_or_exclude="exclude")
     assert [project.project_id for project in account.get_projects(only)] == ["finance"]
-    assert [project.project_id for project in account.get_projects(rest)] == ["logistics", "marketing"]
+    assert [project.project_id for project in account.get_projects(rest)] == ["logistics", "marketing", "storefront"]
 
 
 def test_the_filter_of_an_account_limits_all_it_answers(account: dbtAccount, oracle: Oracle) -> None:

@@ -113,7 +113,7 @@ def test_refresh_of_a_resource_reads_it_again(tapped: Tapped) -> None:
 
 async def test_it_works_inside_a_running_event_loop(account: dbtAccount) -> None:
     assert asyncio.get_running_loop().is_running()
-    assert len(account.projects) == 3
+    assert len(account.projects) == 4
     async with asyncio.timeout(60):
         found = await asyncio.gather(*(asyncio.to_thread(account.slowest_models, n) for n in range(1, 5)))
     assert [len(ranking) for ranking in found] == [1, 2, 3, 4]
@@ -158,7 +158,7 @@ def test_an_interrupt_leaves_the_account_usable(tapped: Tapped) -> None:
         signal.signal(signal.SIGINT, before)
     tapped.tap.fault = None
     tapped.account.invalidate()
-    assert len(tapped.account.get_projects()) == 3
+    assert len(tapped.account.get_projects()) == 4
 
 
 def test_a_question_has_its_time(settings: Settings) -> None:

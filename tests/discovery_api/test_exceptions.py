@@ -26,7 +26,7 @@ def cloud(url: str, token: str, account_id: int = ACCOUNT) -> dbtAccount:
 
 def test_a_token_that_dbt_knows_is_enough(served: str) -> None:
     with cloud(served, TOKEN) as account:
-        assert [project.project_id for project in account.projects] == ["finance", "logistics", "marketing"]
+        assert [project.project_id for project in account.projects] == ["finance", "logistics", "marketing", "storefront"]
 
 
 @pytest.mark.slow
@@ -155,7 +155,7 @@ def test_a_project_that_cannot_be_read_is_not_left_out_silently(tapped: Tapped) 
     (missing,) = caught.value.missing
     assert isinstance(missing.error, exceptions.PermissionDeniedError)
     left = {model.project_id for model in caught.value.answer}
-    assert left | {missing.project_id} == {"finance", "logistics", "marketing"}
+    assert left | {missing.project_id} == {"finance", "logistics", "marketing", "storefront"}
     assert missing.project_id not in left
 
 
@@ -167,7 +167,7 @@ def test_a_failure_is_not_remembered(tapped: Tapped) -> None:
     with pytest.raises(exceptions.UnreachableHostError):
         tapped.account.get_projects()
     tapped.tap.fault = None
-    assert len(tapped.account.get_projects()) == 3
+    assert len(tapped.account.get_projects()) == 4
 
 
 @pytest.mark.slow

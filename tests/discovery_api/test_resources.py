@@ -26,7 +26,7 @@ from tests.oracle.failures import read_failures, sentence
 from tests.oracle.nodes import read_results
 from tests.serving import Call
 
-JOBS = [301001, 301002, 301003, 302001, 302002, 302003, 303001, 303002, 303003]
+JOBS = [301001, 301002, 301003, 302001, 302002, 302003, 303001, 303002, 303003, 304001, 304002, 304003]
 STATUS = {10: RunStatus.success, 20: RunStatus.failure, 30: RunStatus.cancelled}
 WORDS = {"success": "success", "error": "failure", "partial success": "failure", "skipped": "skipped"}
 
@@ -238,7 +238,7 @@ def sources_behind(manifest: Path, unique_id: str) -> set[str]:
     return {one for one in seen if one.startswith("source.")}
 
 
-@pytest.mark.parametrize("project_id", ["finance", "logistics", "marketing"])
+@pytest.mark.parametrize("project_id", ["finance", "logistics", "marketing", "storefront"])
 def test_a_model_is_as_fresh_as_its_stalest_source(
     account: dbtAccount, oracle: Oracle, demo_folder: Path, project_id: str
 ) -> None:

@@ -99,7 +99,7 @@ async def test_each_token_reads_facts_of_its_own(settings: Settings) -> None:
         for _ in range(3):
             anna = await ask(client, {"X-dbt-Token": ANNA})
             bert = await ask(client, {"X-dbt-Token": BERT})
-            assert len(anna["data"]["account"]["projects"]["nodes"]) == 3
+            assert len(anna["data"]["account"]["projects"]["nodes"]) == 4
             assert bert["data"]["account"] == {"projects": {"nodes": []}, "jobs": {"totalCount": 0}}
         assert set(platform.asked) == {ANNA, BERT}
         asked = dict(platform.asked)

@@ -530,7 +530,7 @@ async def test_a_gateway_answers_the_holders_of_tokens(settings: Settings, publi
         seen = (await ask(KEY.sign(good_claims()))).json()["data"]["account"]["projects"]["nodes"]
         assert seen == [{"id": "finance"}]
         everything = (await ask(KEY.sign(good_claims(dbt_projects=["*"])))).json()["data"]["account"]["projects"]
-        assert [one["id"] for one in everything["nodes"]] == ["finance", "logistics", "marketing"]
+        assert [one["id"] for one in everything["nodes"]] == ["finance", "logistics", "marketing", "storefront"]
         refused = await ask(KEY.sign(good_claims(exp=1)))
         assert (refused.status_code, refused.headers["WWW-Authenticate"][:6]) == (401, "Bearer")
         nothing = await ask(KEY.sign(good_claims(dbt_projects=None)))

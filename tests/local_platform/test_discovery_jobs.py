@@ -14,7 +14,7 @@ query ($job: BigInt!, $run: BigInt, $first: Int, $after: String) { job(id: $job,
     tests { uniqueId } parentsModels { uniqueId } parentsSources { uniqueId } childrenL1
     runResults { status invocationId } } } }
 """
-JOBS = [301001, 301002, 301003, 302001, 302002, 302003, 303001, 303002, 303003]
+JOBS = [301001, 301002, 301003, 302001, 302002, 302003, 303001, 303002, 303003, 304001, 304002, 304003]
 
 
 def commands_of(reckoning: Reckoning, run_id: int) -> list[Command]:

@@ -40,7 +40,7 @@ QUESTIONS: list[tuple[str, list[Call], Callable[[list[dict[str, Any]]], bool]]] 
     (
         "What failed last, and why?",
         [("failed_runs", {"first": 1})],
-        lambda a: "Conversion Error" in a[0]["account"]["runs"][0]["failures"][0]["message"],
+        lambda a: "run_logs does not exist" in a[0]["account"]["runs"][0]["failures"][0]["message"],
     ),
     (
         "What failed in finance since March 10?",

@@ -80,13 +80,13 @@ async def test_a_project_has_its_own_root(answers: Gateway, oracle: Oracle) -> N
     ("criteria", "kept"),
     [
         ('projectIds: ["finance", "marketing"]', ["finance", "marketing"]),
-        ('projectIds: ["finance"], includeOrExclude: EXCLUDE', ["logistics", "marketing"]),
+        ('projectIds: ["finance"], includeOrExclude: EXCLUDE', ["logistics", "marketing", "storefront"]),
         ("projectIds: []", []),
-        ("projectIds: [], includeOrExclude: EXCLUDE", ["finance", "logistics", "marketing"]),
+        ("projectIds: [], includeOrExclude: EXCLUDE", ["finance", "logistics", "marketing", "storefront"]),
         ('tags: ["month_end"]', ["finance"]),
         ('tags: ["pii", "month_end"]', ["finance", "marketing"]),
         ('tags: ["finance", "month_end"], tagsMatch: ALL', ["finance"]),
-        ('materialization: "INCREMENTAL", minRuntime: 1.0', ["marketing"]),
+        ('materialization: "INCREMENTAL", minRuntime: 1.0', ["marketing", "storefront"]),
         ("tags: []", []),
     ],
 )

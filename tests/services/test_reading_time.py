@@ -26,7 +26,7 @@ def test_a_reading_has_the_time_of_a_question_of_the_library(
     demo_store: str, timeout: float, reading_seconds: float
 ) -> None:
     with dbtAccount(store_url=demo_store, timeout=timeout) as account:
-        assert len(account.get_projects()) == 3
+        assert len(account.get_projects()) == 4
         opened = account.client._connection._opened
         assert opened is not None
         assert opened.services.tiers.flight_seconds == reading_seconds
