@@ -25,6 +25,7 @@ PROJECTS = (
     ProjectSetting(name="Finance DWH", production_environment_id=201001, staging_environment_id=201002),
     ProjectSetting(name="Marketing", production_environment_id=202001),
     ProjectSetting(name="Logistics", production_environment_id=203001),
+    ProjectSetting(name="Storefront", production_environment_id=204001),
 )
 
 

@@ -16,6 +16,7 @@ _CHANGES = (
     TableColumn("before_seconds", "before", "s"),
     TableColumn("after_seconds", "after", "s"),
     TableColumn("certainty", "certainty"),
+    TableColumn("cause", "cause"),
     TableColumn("first_run", "first run"),
     TableColumn("job_id", "job"),
     TableColumn("model", "model"),
@@ -44,5 +45,5 @@ def _regressions(account: dbtAccount, options: argparse.Namespace) -> TerminalAn
 def _row(change: ChangePoint) -> tuple[Cell, ...]:
     return (
         *(change.since, change.seconds_per_day, change.before_seconds, change.after_seconds),
-        *(change.certainty, change.first_run_id, change.job_id, change.unique_id),
+        *(change.certainty, change.cause, change.first_run_id, change.job_id, change.unique_id),
     )
