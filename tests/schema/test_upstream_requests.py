@@ -39,7 +39,7 @@ COST = {
     '{ model(id: "finance.rpt_ar_aging") { id } }': MODELS,
     '{ model(id: "model.finance.rpt_ar_aging") { project { id } } }': MODELS,
     "{ account { slowestModels { runtime model { id } } } }": MODELS,
-    "{ account { slowestModels { model { id jobs { nodes { name } } } } } }": {**MODELS, **BUILT},
+    "{ account { slowestModels { model { id jobs { nodes { name } } } } } }": {**MODELS, **JOBS, "RunOutline": 1},
     "{ account { slowestModels(lastRuns: 3) { model { id } } } }": {**MODELS, **JOBS, "ModelHistories": 2, **ARGUMENTS},
     "{ account { slowestModels(lastRuns: 5) { model { id } } } }": {**MODELS, **JOBS, "ModelHistories": 2, **ARGUMENTS},
     "{ account { slowestModels(lastRuns: 10) { model { id } } } }": {
@@ -55,7 +55,7 @@ COST = {
         **ARGUMENTS,
     },
     "{ account { longestRunningJobs { runtime job { name } } } }": {**PROJECTS, **JOBS},
-    "{ account { longestRunningJobs(lastRuns: 10) { job { id } } } }": {**PROJECTS, **JOBS, "runs": 1},
+    "{ account { longestRunningJobs(lastRuns: 10) { job { id } } } }": {**PROJECTS, **JOBS, "runs": 2},
     '{ account { longestRunningJobs(filter: {models: {tags: ["hourly"]}}) { job { id } } } }': {**PROJECTS, **BUILT},
     '{ model(id: "finance.rpt_ar_aging") { runs(first: 5) { nodes { runtime } } } }': {**MODELS, "ModelHistories": 1},
     '{ model(id: "finance.rpt_ar_aging") { jobs { nodes { id } } } }': {**MODELS, **JOBS, "RunOutline": 1},
@@ -69,7 +69,7 @@ COST = {
     '{ job(id: "301001") { project { id } } }': {**PROJECTS, **JOBS},
     '{ job(id: "301001") { runs(first: 3) { totalCount nodes { id } } } }': {**JOBS, "runs": 1},
     '{ job(id: "301001") { models { nodes { id } } } }': {**MODELS, **JOBS, "RunOutline": 1},
-    "{ account { jobs { nodes { runs(first: 3) { totalCount nodes { id } } } } } }": {**PROJECTS, **JOBS, "runs": 1},
+    "{ account { jobs { nodes { runs(first: 3) { totalCount nodes { id } } } } } }": {**PROJECTS, **JOBS, "runs": 2},
     '{ run(id: "NEWEST_DAILY_RUN") { runtime } }': {"runs/NEWEST_DAILY_RUN": 1},
     '{ run(id: "NEWEST_DAILY_RUN") { modelRuns { nodes { name } } } }': {"runs/NEWEST_DAILY_RUN": 1, "RunModels": 1},
     '{ run(id: "NEWEST_DAILY_RUN") { job { project { id } } modelRuns { nodes { model { id } } } } }': {
