@@ -37,8 +37,8 @@ def print_completion(options: argparse.Namespace) -> int:
 
 def command_words(parser: argparse.ArgumentParser) -> list[CommandWord]:
     """The commands of a parser and what may be typed after each."""
-    (commands,) = (one for one in _actions(parser) if isinstance(one, argparse._SubParsersAction))  # noqa: SLF001
-    helps = {one.dest: one.help or "" for one in commands._choices_actions}  # noqa: SLF001
+    (commands,) = (one for one in _actions(parser) if isinstance(one, argparse._SubParsersAction))
+    helps = {one.dest: one.help or "" for one in commands._choices_actions}
     return [
         CommandWord(name, _line(helps.get(name, "")), tuple(_options(one)), tuple(_positions(one)))
         for name, one in commands.choices.items()
@@ -60,7 +60,7 @@ def bash_script(commands: Sequence[CommandWord]) -> str:
     return (
         "_gateway() {\n"
         "    local words='' current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-        f"    if [ \"$COMP_CWORD\" -eq 1 ]; then words={_quoted(names)}\n"
+        f'    if [ "$COMP_CWORD" -eq 1 ]; then words={_quoted(names)}\n'
         '    else case "${COMP_WORDS[1]}:$before" in\n'
         f"{''.join(cases)}"
         "    esac fi\n"
@@ -131,7 +131,7 @@ def _positions(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    return parser._actions  # noqa: SLF001  # argparse has no other way to read a grammar back
+    return parser._actions  # argparse has no other way to read a grammar back
 
 
 def _line(text: str) -> str:

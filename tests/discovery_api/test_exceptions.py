@@ -26,7 +26,12 @@ def cloud(url: str, token: str, account_id: int = ACCOUNT) -> dbtAccount:
 
 def test_a_token_that_dbt_knows_is_enough(served: str) -> None:
     with cloud(served, TOKEN) as account:
-        assert [project.project_id for project in account.projects] == ["finance", "logistics", "marketing", "storefront"]
+        assert [project.project_id for project in account.projects] == [
+            "finance",
+            "logistics",
+            "marketing",
+            "storefront",
+        ]
 
 
 @pytest.mark.slow
