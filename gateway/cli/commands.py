@@ -57,6 +57,11 @@ def _imported(name: str) -> Command:
             from gateway.cli.diagnosis import diagnose
 
             return diagnose
+    return _without_data(name) or _question(name)
+
+
+def _without_data(name: str) -> Command | None:
+    match name:
         case "schema":
             from gateway.cli.schema_text import print_or_check
 
@@ -69,6 +74,10 @@ def _imported(name: str) -> Command:
             from gateway.cli.completion import print_completion
 
             return print_completion
+    return None
+
+
+def _question(name: str) -> Command:
     from gateway.cli.questions.commands import QUESTIONS
 
     return QUESTIONS[name]

@@ -29,13 +29,7 @@ def add_questions(commands: Commands) -> None:
     _add_ranking(longest, "jobs", "the mean over the last N runs that completed")
     _add_limit(longest, _seconds_limit, "SECONDS", "the longest job took more than this")
 
-    regressions = _add(commands, "regressions", "models and jobs that got slower for good")
-    regressions.add_argument("--since", type=_moment, metavar="TIME", help="from then on (default: 30 days ago)")
-    regressions.add_argument("--suspected", action="store_true", help="also those that are not certain enough to alert")
-    regressions.add_argument("--tag", action="append", metavar="T", help="only models with this tag; repeatable")
-    _add_first(regressions, "regressions", 10)
-    _add_limit(regressions, _seconds_limit, "SECONDS", "one of them costs more than this a day")
-
+    _add_regressions(commands)
     failures = _add(commands, "failures", "what failed in the newest runs of each job, and since when")
     _add_ranking(failures, "failures", "the newest N runs of each job", first=50)
     failures.add_argument("--job", metavar="NAME|ID", help="only this job")
@@ -69,6 +63,15 @@ def add_questions(commands: Commands) -> None:
     waste.add_argument("--until", type=_moment, metavar="TIME", help="and before (default: now)")
     _add_first(waste, "models", 10)
     _add_limit(waste, _seconds_limit, "SECONDS", "such builds took more than this a day")
+
+
+def _add_regressions(commands: Commands) -> None:
+    regressions = _add(commands, "regressions", "models and jobs that got slower for good")
+    regressions.add_argument("--since", type=_moment, metavar="TIME", help="from then on (default: 30 days ago)")
+    regressions.add_argument("--suspected", action="store_true", help="also those that are not certain enough to alert")
+    regressions.add_argument("--tag", action="append", metavar="T", help="only models with this tag; repeatable")
+    _add_first(regressions, "regressions", 10)
+    _add_limit(regressions, _seconds_limit, "SECONDS", "one of them costs more than this a day")
 
 
 def _add_what_if(commands: Commands) -> None:
