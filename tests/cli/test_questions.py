@@ -346,4 +346,4 @@ def test_the_command_answers_in_a_process_of_its_own(demo_store: str) -> None:
     command = [sys.executable, "-m", "gateway", "slowest", "--first", "1", "--csv", "--store", demo_store]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.startswith("rank,model,")
-    assert "marketing.rpt_ltv" in done.stdout
+    assert "storefront.fct_basket_pairs" in done.stdout

@@ -42,7 +42,7 @@ async def test_an_error_with_a_path_leaves_that_alias_out_and_asks_for_the_other
 ) -> None:
     disturbed.upstream.fault = null_document("EnvironmentModels", FINANCE, "You do not have permission")
     got = await disturbed.ask(COUNTS)
-    assert counts(got.data) == {"finance": None, "logistics": 13, "marketing": 12}
+    assert counts(got.data) == {"finance": None, "logistics": 13, "marketing": 12, "storefront": 11}
     assert got.codes == {"account.projects.nodes.0.modelCount": "UPSTREAM_FORBIDDEN"}
     asked = [call for call in disturbed.upstream.calls if call.operation == "EnvironmentModels"]
     assert [FINANCE in call.variables.values() for call in asked] == [True, False]
@@ -55,7 +55,7 @@ async def test_an_error_without_a_path_is_found_by_halving(disturbed: Gateway) -
 
     disturbed.upstream.fault = fault
     got = await disturbed.ask(COUNTS)
-    assert counts(got.data) == {"finance": None, "logistics": 13, "marketing": 12}
+    assert counts(got.data) == {"finance": None, "logistics": 13, "marketing": 12, "storefront": 11}
     assert got.codes == {"account.projects.nodes.0.modelCount": "UPSTREAM_REJECTED"}
 
 

@@ -177,6 +177,7 @@ async def test_one_unreadable_project_leaves_the_others_whole(disturbed: Gateway
         "finance": None,
         "logistics": 13,
         "marketing": 12,
+        "storefront": 11,
     }
     assert got.codes == {
         "account.models": code,
