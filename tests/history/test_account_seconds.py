@@ -103,7 +103,7 @@ async def test_groups_add_up_whatever_they_are_grouped_by(costing: Gateway, expe
 
 async def test_without_a_price_there_is_no_cost(warm_gateway: Gateway) -> None:
     rows = (await warm_gateway.data(SECONDS, by="PROJECT", **WINDOW))["account"]["weightedSeconds"]
-    assert {one["key"] for one in rows} == {"finance", "logistics", "marketing", None}
+    assert {one["key"] for one in rows} == {"finance", "logistics", "marketing", "storefront", None}
     assert {one["cost"] for one in rows} == {None}
 
 
