@@ -13,6 +13,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from gateway.archive.archive import Archive, reason_of
 from gateway.archive.artifacts.given_facts import NOTHING_GIVEN, GivenFacts
+from gateway.archive.artifacts.invocation import ArtifactReader
 from gateway.archive.artifacts.records import AccountRecord, RunRecord
 from gateway.archive.artifacts.run_bundle import RunBundle
 from gateway.archive.changes_upkeep import look_at_new_runs, look_while_writing
@@ -84,10 +85,10 @@ class _Unit:
         """What a problem names that any of its files may have: the only one, or else the folder."""
         return self.files[0] if len(self.files) == 1 else self.path
 
-    def bundles(self) -> Iterator[RunBundle]:
+    def bundles(self, reader: ArtifactReader) -> Iterator[RunBundle]:
         if isinstance(self.folder, RunFolder):
-            return read_run_folder(self.folder, self.record, self.account_id, self.given)
-        return read_bare_folder(self.folder, self.account_id, self.given)
+            return read_run_folder(self.folder, self.record, self.account_id, self.given, reader)
+        return read_bare_folder(self.folder, self.account_id, self.given, reader)
 
 
 def ingest_folder(
@@ -166,6 +167,7 @@ class _Ingest:
         self._lasting = lasting
         self._given = given
         self._writer = writer
+        self._reader = ArtifactReader()
         self._problems: list[Problem] = []
         self._notes: list[Problem] = []
         self._stored: set[int] = set()
@@ -258,7 +260,7 @@ class _Ingest:
         """What storing came to, by run id."""
         outcomes = []
         self._places.clear()
-        for bundle in unit.bundles():
+        for bundle in unit.bundles(self._reader):
             self._places.add(bundle.owner.environment_id)
             outcome = self._writer.store(connection, bundle)
             outcomes.append((bundle.owner.run_id, outcome))

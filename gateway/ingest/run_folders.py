@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from gateway.archive.artifacts import artifact_files as artifacts
 from gateway.archive.artifacts.artifact_files import RUN_RESULTS
-from gateway.archive.artifacts.given_facts import NOTHING_GIVEN, GivenFacts
-from gateway.archive.artifacts.invocation import ArtifactFile, Invocation, group_invocations, read_artifact
+from gateway.archive.artifacts.given_facts import GivenFacts
+from gateway.archive.artifacts.invocation import ArtifactReader, Invocation, group_invocations
 from gateway.archive.artifacts.odd_values import OddValue
 from gateway.archive.artifacts.ownership import Owner, owner_of, place_of
 from gateway.archive.artifacts.records import RunRecord
@@ -27,7 +27,7 @@ def read_run_record(folder: RunFolder) -> tuple[RunRecord, Sequence[OddValue]]:
 
 
 def read_run_folder(
-    folder: RunFolder, record: RunRecord, account_id: int | None, given: GivenFacts = NOTHING_GIVEN
+    folder: RunFolder, record: RunRecord, account_id: int | None, given: GivenFacts, reader: ArtifactReader
 ) -> Iterator[RunBundle]:
     """The run with all its steps, then what other commands left beside them, as runs of their own.
 
@@ -36,7 +36,7 @@ def read_run_folder(
     """
     own, others = [], []
     for step in folder.steps:
-        found = _commands(step, given)
+        found = _commands(step, given, reader)
         if not found:
             continue
         members = [each for each in found if is_of_run(each, record)] or [_main_command(step, found)]
@@ -93,21 +93,18 @@ def distinct_steps(steps: list[StepInvocation]) -> tuple[StepInvocation, ...]:
 
 
 def read_bare_folder(
-    folder: StepFolder, account_id: int | None, given: GivenFacts = NOTHING_GIVEN
+    folder: StepFolder, account_id: int | None, given: GivenFacts, reader: ArtifactReader
 ) -> Iterator[RunBundle]:
     """One run per invocation, or per run id that dbt Cloud wrote into the artifacts. Raises UnreadableArtifact."""
     record = given.record
-    for invocation in _commands(folder, given):
+    for invocation in _commands(folder, given, reader):
         owner = owner_of(invocation, record, account_id, described=False, project=given.project)
         yield RunBundle(owner, record, (StepInvocation(None, invocation),))
 
 
-def _commands(folder: StepFolder, given: GivenFacts) -> list[Invocation]:
-    return [each for each in group_invocations(_read_all(folder)) if given.keeps(each)]
-
-
-def _read_all(folder: StepFolder) -> list[ArtifactFile]:
-    return [read_artifact(path) for path in folder.files.values()]
+def _commands(folder: StepFolder, given: GivenFacts, reader: ArtifactReader) -> list[Invocation]:
+    files = [reader.read(path) for path in folder.files.values()]
+    return [each for each in group_invocations(files) if given.keeps(each)]
 
 
 def _silent_invocation(folder: RunFolder, record: RunRecord) -> Invocation:

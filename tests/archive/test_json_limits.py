@@ -151,10 +151,10 @@ _MEASURE = """
 import resource, sys
 from pathlib import Path
 from gateway.errors import UnreadableArtifact
-from gateway.archive.artifacts.invocation import read_artifact
+from gateway.archive.artifacts.invocation import ArtifactReader
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    read_artifact(Path(sys.argv[1]))
+    ArtifactReader().read(Path(sys.argv[1]))
 except UnreadableArtifact as refused:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, refused.message)
 """

@@ -16,7 +16,7 @@ import atheris
 
 with atheris.instrument_imports(include=["gateway.local_platform"]):
     from gateway.archive.artifacts.artifact_files import ARTIFACT_NAMES
-    from gateway.archive.artifacts.invocation import group_invocations, read_artifact
+    from gateway.archive.artifacts.invocation import ArtifactReader, group_invocations
     from gateway.errors import UnreadableArtifact
     from gateway.ingest import unpacking
 
@@ -38,7 +38,7 @@ def read_one(data: bytes) -> None:
         else:
             file = _PLACE / ARTIFACT_NAMES[choice]
             file.write_bytes(body)
-            group_invocations([read_artifact(file)])
+            group_invocations([ArtifactReader().read(file)])
     except UnreadableArtifact as refused:
         if not refused.message.startswith(str(_PLACE)):
             raise AssertionError(refused.message) from refused

@@ -15,7 +15,8 @@ from sqlalchemy import event, func, select
 from starlette.testclient import TestClient
 
 from gateway.archive.archive import Archive
-from gateway.archive.tables.run_tables import metadata
+from gateway.archive.artifacts import invocation
+from gateway.archive.tables.run_tables import metadata, nodes
 from gateway.errors import UnreadableArtifact
 from gateway.ingest.folders import Progress, ingest_folder
 from gateway.local_platform.app import create_platform
@@ -467,3 +468,35 @@ def counts(archive: Archive) -> dict[str, int]:
             table.name: connection.scalar(select(func.count()).select_from(table)) or 0
             for table in metadata.sorted_tables
         }
+
+
+def test_a_manifest_beside_several_runs_is_read_once_and_survives_a_refused_run(
+    tmp_path: Path, runs_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal files are checked and decoded once, and what was decoded stays as it was: the transaction of the first run
+    is rolled back, and its nodes are stored with the second, seeds with their checksums."""
+    alone = copy(runs_folder, tmp_path / "alone", DAILY)
+    folder = copy(runs_folder, tmp_path / "both", LATE, DAILY)
+    manifests = sorted(folder.glob("*/*/*/*/manifest.json"))
+    for file in (*manifests, *alone.glob("*/*/*/*/manifest.json")):
+        shutil.copy(runs_folder / LATE / "step_1" / "manifest.json", file)
+    checked: list[str] = []
+    check = invocation.check_json
+    monkeypatch.setattr(invocation, "check_json", lambda data, path: (checked.append(path.name), check(data, path)))
+    contents = []
+    for number, place in enumerate((alone, folder)):
+        archive = Archive.open(f"sqlite:///{tmp_path / f'{number}.db'}")
+        with archive.writing() as connection:
+            refuse = (
+                "CREATE TRIGGER refuse BEFORE INSERT ON results WHEN NEW.run_id = %s BEGIN SELECT RAISE(ABORT, ''); END"
+            )
+            connection.exec_driver_sql(refuse % (DAILY.name if place is folder else 0))
+        checked.clear()
+        report = ingest_folder(archive, place)
+        assert [report.runs, len(report.problems)] == [1, number]
+        with archive.reading() as connection:
+            columns = (nodes.c.unique_id, nodes.c.digest, nodes.c.code_checksum)
+            contents.append(connection.execute(select(*columns).order_by(*columns)).all())
+        archive.close()
+    assert checked.count("manifest.json") == 1 < len(manifests)
+    assert contents[0] == contents[1] != []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -212,9 +212,22 @@ def prepare_records() -> None:
     artifacts.decode(b"{}", RunArgs, Path(RUN_RESULTS))
 
 
-def read_artifact(path: Path) -> ArtifactFile:
-    """Reads and checks one file. Raises UnreadableArtifact."""
-    return artifact_of(path, artifacts.read_bytes(path))
+class ArtifactReader:
+    """Reads files of runs one after the other. Runs of one project often lie beside equal manifests: one that is equal
+    to the last is neither checked nor decoded again."""
+
+    def __init__(self) -> None:
+        self._manifest: ArtifactFile | None = None
+
+    def read(self, path: Path) -> ArtifactFile:
+        """Reads and checks one file. Raises UnreadableArtifact."""
+        data = artifacts.read_bytes(path)
+        if path.name != MANIFEST:
+            return artifact_of(path, data)
+        if self._manifest is None or self._manifest.data != data:
+            self._manifest = None  # two of them would take twice the memory
+            self._manifest = artifact_of(path, data)
+        return replace(self._manifest, path=path)
 
 
 def artifact_of(path: Path, data: bytes) -> ArtifactFile:
@@ -224,7 +237,7 @@ def artifact_of(path: Path, data: bytes) -> ArtifactFile:
     check_json(text, path)
     content, odd = artifacts.decode(text, _RECORDS[path.name], path)
     artifacts.check_version(content.metadata, path)
-    return ArtifactFile(path, hashlib.blake2b(data, digest_size=16).digest(), content, data, odd)
+    return ArtifactFile(path, digest, content, data, odd)
 
 
 def group_invocations(files: list[ArtifactFile]) -> list[Invocation]:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, any_, func, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Connection, any_, func, literal, select
 
 CHUNK = 500
 
@@ -21,10 +21,10 @@ def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
         yield part
 
 
-def among(connection: Connection, column: ColumnElement[Any], keys: Iterable[int]) -> ColumnElement[bool]:
-    """Whether a column holds one of these keys, however many: they are one parameter of the statement, which takes
-    a tenth of the time of as many parameters."""
+def among(connection: Connection, column: ColumnElement[Any], keys: Iterable[int | str]) -> ColumnElement[bool]:
+    """Whether a column holds one of these keys or texts, however many: they are one parameter of the statement, which
+    takes a tenth of the time of as many parameters."""
     if connection.dialect.name == "sqlite":
         each = func.json_each(msgspec.json.encode(list(keys)).decode()).table_valued("value")
         return column.in_(select(each.c.value))
-    return column == any_(literal(list(keys), ARRAY(BigInteger)))
+    return column == any_(literal(list(keys), ARRAY(column.type)))

@@ -15,6 +15,7 @@ from gateway.archive.artifacts.code_facts import code_facts
 from gateway.archive.artifacts.invocation import ArtifactFile
 from gateway.archive.tables.many_keys import chunks
 from gateway.archive.tables.run_tables import manifest_files, manifest_nodes, manifests, node_parents, nodes, texts
+from gateway.archive.tables.upserts import insert_rows
 from gateway.concurrency.bounded_map import BoundedMap
 
 _KEPT_TEXTS = 50_000
@@ -137,7 +138,7 @@ def _insert_manifest(
         {"manifest_id": key, "kind": rows[node_digest]["kind"], "node_id": node_id}
         for node_digest, node_id in node_ids.items()
     ]
-    _insert_all(connection, manifest_nodes, members)
+    insert_rows(connection, manifest_nodes, members)
     return key
 
 
@@ -146,27 +147,29 @@ def _node_rows(manifest: Manifest) -> Iterator[dict[str, Any]]:
         entries: dict[str, ManifestEntry] = getattr(manifest, section) or {}
         for unique_id, entry in entries.items():
             parents = entry.depends_on
+            lasting = _lasting(unique_id, entry)
             row = {
                 "kind": (entry.resource_type or kind)[:32],
                 "unique_id": unique_id,
-                "content": _content(unique_id, entry),
-                **code_facts(entry),
+                "content": msgspec.json.encode(lasting),
+                **code_facts(lasting),
             }
             yield {**row, "parents": (parents.macros if kind == "macro" else parents.nodes) if parents else None}
 
 
-def _content(unique_id: str, entry: ManifestEntry) -> bytes:
+def _lasting(unique_id: str, entry: ManifestEntry) -> ManifestEntry:
     """The node without what changes from run to run, so that equal nodes are equal bytes.
 
     Only a seed's checksum tells something that its code does not; that of a big one is its path on one machine.
     """
-    if entry.resource_type != "seed" or b'"sha256"' not in bytes(entry.checksum):
-        entry.checksum = _NO_CHECKSUM
-    volatile = entry.compiled_code, entry.compiled_sql
-    entry.unique_id, entry.compiled_code, entry.compiled_sql = unique_id, None, None
-    content = msgspec.json.encode(entry)
-    entry.compiled_code, entry.compiled_sql = volatile
-    return content
+    tells = entry.resource_type == "seed" and b'"sha256"' in bytes(entry.checksum)
+    return msgspec.structs.replace(
+        entry,
+        unique_id=unique_id,
+        compiled_code=None,
+        compiled_sql=None,
+        checksum=entry.checksum if tells else _NO_CHECKSUM,
+    )
 
 
 def _ensure_nodes(connection: Connection, rows: Mapping[bytes, dict[str, Any]]) -> dict[bytes, int]:
@@ -175,7 +178,7 @@ def _ensure_nodes(connection: Connection, rows: Mapping[bytes, dict[str, Any]]) 
     parents = {digest: dict.fromkeys(row.pop("parents") or ()) for digest, row in fresh.items()}
     known |= ensure_rows(connection, nodes, fresh)
     edges = [{"node_id": known[digest], "parent": parent} for digest, names in parents.items() for parent in names]
-    _insert_all(connection, node_parents, edges)
+    insert_rows(connection, node_parents, edges)
     return known
 
 
@@ -184,7 +187,7 @@ def ensure_rows(connection: Connection, table: Table, rows: Mapping[bytes, Mappi
     known = find_keys(connection, table, rows)
     fresh = [{"digest": digest, **row} for digest, row in rows.items() if digest not in known]
     if fresh:
-        _insert_all(connection, table, fresh)
+        insert_rows(connection, table, fresh)
         known |= find_keys(connection, table, [row["digest"] for row in fresh])
     return known
 
@@ -196,8 +199,3 @@ def find_keys(connection: Connection, table: Table, digests: Iterable[bytes]) ->
         query = select(table.c.digest, table.c.id).where(table.c.digest.in_(part))
         known.update((bytes(digest), key) for digest, key in connection.execute(query))
     return known
-
-
-def _insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, select
 
 from gateway.archive.artifacts.adapter_figures import adapter_figures
 from gateway.archive.artifacts.artifact_files import FreshnessResult, Result
 from gateway.archive.artifacts.command_variants import NOT_BUILDING
 from gateway.archive.artifacts.invocation import Invocation
 from gateway.archive.artifacts.node_names import kind_of
-from gateway.archive.tables.many_keys import chunks
+from gateway.archive.tables.many_keys import among
 from gateway.archive.tables.run_tables import catalog_tables, compilations, freshness, resources, results
+from gateway.archive.tables.upserts import insert_rows
 from gateway.archive.times import parse_micros
 from gateway.archive.writing.contents import ContentStore
 
@@ -44,17 +45,16 @@ class FactRows:
     def write(self, connection: Connection, place: Mapping[str, Any], environment_id: int) -> int:
         """Inserts everything; returns the number of results and freshness checks."""
         invocation = self._invocation
-        names = {result.unique_id for result in invocation.results} | {
-            check.unique_id for check in invocation.freshness
-        }
+        names = {result.unique_id for result in invocation.results}
+        names |= {check.unique_id for check in invocation.freshness}
         keys = _resource_ids(connection, environment_id, names | set(invocation.catalog))
         executed = self._result_rows(place, keys) if invocation.executes else []
         checks = self._freshness_rows(place, keys)
-        _insert_rows(connection, results, executed)
-        _insert_rows(connection, freshness, checks)
-        _insert_rows(connection, catalog_tables, self._catalog_rows(place, keys))
+        insert_rows(connection, results, executed)
+        insert_rows(connection, freshness, checks)
+        insert_rows(connection, catalog_tables, self._catalog_rows(place, keys))
         if not invocation.executes:
-            _insert_rows(connection, compilations, self._compilation_rows(place, keys))
+            insert_rows(connection, compilations, self._compilation_rows(place, keys))
         return len(executed) + len(checks)
 
     def _result_rows(self, place: Mapping[str, Any], keys: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -159,29 +159,19 @@ def _error_text(error: Any) -> str | None:
     return error if isinstance(error, str) or error is None else msgspec.json.encode(error).decode()
 
 
-def _insert_rows(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
-
-
 def _resource_ids(connection: Connection, environment_id: int, names: set[str]) -> dict[str, int]:
     known = _find_resources(connection, environment_id, names)
-    fresh = [
-        {"environment_id": environment_id, "unique_id": name, "kind": kind_of(name)}
-        for name in sorted(names)
-        if name not in known
-    ]
+    fresh = names - known.keys()
     if fresh:
-        connection.execute(insert(resources), fresh)
-        known |= _find_resources(connection, environment_id, {row["unique_id"] for row in fresh})
+        place = {"environment_id": environment_id}
+        rows = [{**place, "unique_id": name, "kind": kind_of(name)} for name in sorted(fresh)]
+        insert_rows(connection, resources, rows)
+        known |= _find_resources(connection, environment_id, fresh)
     return known
 
 
-def _find_resources(connection: Connection, environment_id: int, names: Iterable[Any]) -> dict[str, int]:
-    known: dict[str, int] = {}
-    for part in chunks(names):
-        query = select(resources.c.unique_id, resources.c.id).where(
-            resources.c.environment_id == environment_id, resources.c.unique_id.in_(part)
-        )
-        known.update((name, key) for name, key in connection.execute(query))
-    return known
+def _find_resources(connection: Connection, environment_id: int, names: set[str]) -> dict[str, int]:
+    query = select(resources.c.unique_id, resources.c.id).where(
+        resources.c.environment_id == environment_id, among(connection, resources.c.unique_id, names)
+    )
+    return dict(connection.execute(query).all())
