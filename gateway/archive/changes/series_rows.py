@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Select, bindparam, func, literal, select, true
+from sqlalchemy import ColumnElement, Connection, Select, select
 
 from gateway.analysis.change_points import MOST_RUNS
 from gateway.analysis.series import TimedRuntime
@@ -15,6 +15,7 @@ from gateway.archive.artifacts.run_bundle import ERROR, SUCCESS
 from gateway.archive.rollups.outcomes import COUNTS, LONGEST_SECONDS, HistoryScope, ending_of
 from gateway.archive.rollups.result_events import CI_JOB_TYPES, OutcomeReader, is_full_refresh
 from gateway.archive.tables.many_keys import chunks
+from gateway.archive.tables.newest_rows import newest_of_each
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_order import NEWEST_FIRST
 from gateway.archive.tables.run_tables import invocations, jobs, resources, results, runs
@@ -113,17 +114,8 @@ def newest_results(
     connection: Connection, resource_ids: Sequence[int], more: Sequence[str] = ()
 ) -> Iterator[Sequence[Any]]:
     """The newest 100 results of each resource that stand for their runs, newest first: resource, time, run, command,
-    status, seconds, node, and the columns in `more`. One statement on PostgreSQL; SQLite answers many small ones in
-    less time."""
-    if connection.dialect.name == "postgresql":
-        keys = func.unnest(literal(list(resource_ids), ARRAY(BigInteger))).table_valued("id")
-        keys = keys.render_derived(name="keys")
-        newest = _newest_of(keys.c.id, more).lateral("newest")
-        yield from connection.execute(select(newest).select_from(keys).join(newest, true()))
-        return
-    query = _newest_of(bindparam("resource"), more)
-    for resource_id in resource_ids:
-        yield from connection.execute(query, {"resource": resource_id}).all()
+    status, seconds, node, and the columns in `more`. See newest_of_each for its statements."""
+    return newest_of_each(connection, resource_ids, lambda key: _newest_of(key, more))
 
 
 def environments_of(connection: Connection, keys: Sequence[SeriesKey]) -> dict[SeriesKey, int]:

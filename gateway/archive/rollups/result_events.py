@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, select
 
 from gateway.archive.artifacts.command_variants import Variant
 from gateway.archive.rollups.outcomes import Ending, ending_of, outcome_of
 from gateway.archive.tables.many_keys import chunks
-from gateway.archive.tables.run_tables import freshness, invocations, jobs, nodes, resources, results
+from gateway.archive.tables.newest_rows import newest_of_each
+from gateway.archive.tables.run_tables import freshness, invocations, jobs, nodes, results
 
 CI_JOB_TYPES = frozenset({"ci", "merge"})
 _FULL_REFRESH = frozenset({"--full-refresh", "-f"})
@@ -103,22 +105,16 @@ class EventReader:
 
     def newest(self, keys: Sequence[int], count: int) -> list[ResultEvent]:
         """The newest `count` events of each of these resources in either table, in no order."""
-        return [event for table in (results, freshness) for event in self._newest(table, keys, count)]
-
-    def _newest(self, table: Table, keys: Sequence[int], count: int) -> Iterator[ResultEvent]:
-        latest = table.alias("latest")
-        inner = (
-            select(latest.c.id)
-            .where(latest.c.resource_id == resources.c.id, *_stands(latest))
-            .order_by(latest.c.generated_at.desc(), latest.c.run_id.desc(), latest.c.id.desc())
-            .limit(count)
-            .correlate(resources)
-        )
-        query = _select(table).join(resources, and_(resources.c.id == table.c.resource_id, table.c.id.in_(inner)))
-        return self._read(query.where(resources.c.id.in_(keys)))
+        return [
+            event
+            for table in (results, freshness)
+            for event in self._events(list(newest_of_each(self._connection, keys, partial(_newest, table, count))))
+        ]
 
     def _read(self, query: Select[Any]) -> Iterator[ResultEvent]:
-        rows = self._connection.execute(query).all()
+        return self._events(self._connection.execute(query).all())
+
+    def _events(self, rows: Sequence[Sequence[Any]]) -> Iterator[ResultEvent]:
         self._outcomes.learn({row[3] for row in rows})
         self._outcomes.learn_nodes((row[3], row[7]) for row in rows)
         outcome = self._outcomes.outcome
@@ -126,6 +122,11 @@ class EventReader:
             ending = ending_of(status, seconds)
             kept = seconds if ending <= Ending.FAILED else None
             yield ResultEvent(at, run_id, key, resource_id, outcome(ending, invocation_id, node_id), kept)
+
+
+def _newest(table: Table, count: int, resource_id: ColumnElement[int]) -> Select[Any]:
+    order = (table.c.generated_at.desc(), table.c.run_id.desc(), table.c.id.desc())
+    return _select(table).where(table.c.resource_id == resource_id).order_by(*order).limit(count)
 
 
 def _select(table: Table) -> Select[Any]:
