@@ -13,7 +13,15 @@ from sqlalchemy import Connection, select, update
 from gateway.archive.archive import Archive
 from gateway.archive.reading.monthly_figures import resource_months_of
 from gateway.archive.reading.rankings import RankedResource, recent_runtimes, slowest_resources
-from gateway.archive.rollups.day_buckets import Bucket, merged, pack_day, unpack_days
+from gateway.archive.rollups.day_buckets import (
+    Bucket,
+    last_day,
+    merged,
+    pack_day,
+    pack_plain_day,
+    plain_last_day,
+    unpack_days,
+)
 from gateway.archive.rollups.months import begin_of, month_of
 from gateway.archive.rollups.outcomes import Ending, HistoryScope, ending_of, outcome_of
 from gateway.archive.rollups.packed_results import added, packed
@@ -150,6 +158,25 @@ def test_few_runtimes_are_kept_as_they_are() -> None:
     (told,) = unpack_days(pack_day(31, bucket)).values()
     assert told == bucket
     assert (told.exact, told.mean, told.percentile(0.5), told.total) == (True, 0.6 / 3, 0.2, 0.6)
+
+
+def test_days_as_earlier_versions_wrote_them_are_read_beside_newer_ones() -> None:
+    """Archives of earlier versions keep theirs; a later result of the same day is added to one of them."""
+    earlier = struct.pack("<BBddH", 3 | 0x80, 2, 0.5, 0.75, 18)
+    failed = pack_day(4, Bucket(failures=1))
+    days = earlier + failed + pack_plain_day(5, [1.5])
+    assert {day: (one.runtimes, one.failures) for day, one in unpack_days(days).items()} == {
+        3: ((0.5, 0.75), 0),
+        4: ((), 1),
+        5: ((1.5,), 0),
+    }
+    assert plain_last_day(days, 5) == (earlier + failed, [1.5])
+    assert plain_last_day(days, 6) == (days, [])
+    assert plain_last_day(earlier, 3) is None
+    assert last_day(earlier + failed)[::2] == (4, earlier)
+    day, bucket, rest = last_day(earlier)
+    assert (day, bucket.runtimes, rest) == (3, (0.5, 0.75), b"")
+    assert len(pack_plain_day(31, [0.1] * 5)) == 42
 
 
 def test_months_are_those_of_utc() -> None:

@@ -25,9 +25,10 @@ _MOST_NANOSECONDS = 2**63 - 1
 
 _HEAD = struct.Struct("<BIII")  # day of the month, count, failures, reused
 _FIGURES = struct.Struct("<qdd")  # the sum in nanoseconds, minimum, maximum
-_SHORT_HEAD = struct.Struct("<BB")  # day, count: no failures, nothing reused
-_SHORT = 0x80  # flag of a day in a short head: plain days
-_LENGTH = struct.Struct("<H")  # of the bucket before it: the last bucket is found from the end
+_LENGTH = struct.Struct("<H")  # of the bucket before it, below 2**15: the last bucket is found from the end
+# Flag of plain days, which have neither failures nor anything reused: the day, runtimes, the length of both, in a byte
+# each but for the runtimes. Day and length bear the flag.
+_SHORT = 0x80
 
 
 @dataclass(slots=True)
@@ -140,7 +141,7 @@ def pack_day(day: int, bucket: Bucket) -> bytes:
 def pack_plain_day(day: int, runtimes: Sequence[float]) -> bytes:
     """A day with nothing but these runtimes, ascending and at most MOST_RUNTIMES."""
     count = len(runtimes)
-    return struct.pack(f"<BB{count}dH", day | _SHORT, count, *runtimes, 2 + 8 * count)
+    return struct.pack(f"<B{count}dB", day | _SHORT, *runtimes, 1 + 8 * count | _SHORT)
 
 
 def plain_last_day(packed: bytes, day: int) -> tuple[bytes, list[float]] | None:
@@ -148,12 +149,13 @@ def plain_last_day(packed: bytes, day: int) -> tuple[bytes, list[float]] | None:
     the last is an earlier one; None where it is not plain."""
     if not packed:
         return b"", []
-    begin = len(packed) - 2 - packed[-2]
-    if packed[-1] or begin < 0 or not packed[begin] & _SHORT:
+    length = packed[-1] & ~_SHORT
+    begin = len(packed) - 1 - length
+    if not packed[-1] & _SHORT or begin < 0 or not packed[begin] & _SHORT:
         return None
     if packed[begin] != day | _SHORT:
         return packed, []
-    return packed[:begin], list(struct.unpack_from(f"<{packed[begin + 1]}d", packed, begin + 2))
+    return packed[:begin], list(struct.unpack_from(f"<{length // 8}d", packed, begin + 1))
 
 
 def _doubles(values: tuple[float, ...]) -> bytes:
@@ -177,28 +179,36 @@ def unpack_days(packed: bytes) -> dict[int, Bucket]:
 def last_day(packed: bytes) -> tuple[int, Bucket, bytes]:
     """The newest day of a month, its bucket, and the month without it. Raises ConfigurationError."""
     day, bucket = next(_backwards(packed))
-    (length,) = _LENGTH.unpack_from(packed, len(packed) - 2)
-    return day, bucket, packed[: len(packed) - 2 - length]
+    return day, bucket, packed[: _begin_of_last(packed, len(packed))[0]]
 
 
 def _backwards(packed: bytes) -> Iterator[tuple[int, Bucket]]:
     end = len(packed)
     try:
         while end:
-            (length,) = _LENGTH.unpack_from(packed, end - 2)
-            if not 2 <= length <= end - 2:
-                raise ValueError(length)
-            yield _unpack(packed[end - 2 - length : end - 2])
-            end -= 2 + length
+            begin, body_end = _begin_of_last(packed, end)
+            yield _unpack(packed[begin:body_end])
+            end = begin
     except (struct.error, ValueError) as error:
         raise damaged("resource_months") from error
 
 
+def _begin_of_last(packed: bytes, end: int) -> tuple[int, int]:
+    """Where the last day before `end` begins, and where its length stands. Raises ValueError and struct.error."""
+    if packed[end - 1] & _SHORT:
+        length, behind = packed[end - 1] & ~_SHORT, end - 1
+    else:
+        (length,), behind = _LENGTH.unpack_from(packed, end - 2), end - 2
+    if not 1 <= length <= behind:
+        raise ValueError(length)
+    return behind - length, behind
+
+
 def _unpack(body: bytes) -> tuple[int, Bucket]:
     if body[0] & _SHORT:
-        day, count = _SHORT_HEAD.unpack_from(body)
-        failures = reused = 0
-        rest = body[_SHORT_HEAD.size :]
+        # Earlier versions wrote the number of runtimes behind the day.
+        rest = body[1 + (len(body) - 1) % 8 :]
+        day, count, failures, reused = body[0] & ~_SHORT, len(rest) // 8, 0, 0
     else:
         day, count, failures, reused = _HEAD.unpack_from(body)
         rest = body[_HEAD.size :]
@@ -206,7 +216,7 @@ def _unpack(body: bytes) -> tuple[int, Bucket]:
         runtimes = struct.unpack(f"<{count}d", rest)
         total = sum(map(_nanoseconds, runtimes))
         low, high = (runtimes[0], runtimes[-1]) if runtimes else (None, None)
-        return day & ~_SHORT, Bucket(count, failures, reused, total, low, high, runtimes)
+        return day, Bucket(count, failures, reused, total, low, high, runtimes)
     total, minimum, maximum = _FIGURES.unpack_from(rest)
     pairs = iter(struct.iter_unpack("<hI", rest[_FIGURES.size :]))
     return day, Bucket(count, failures, reused, total, minimum, maximum, (), dict(pairs))

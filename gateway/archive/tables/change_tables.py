@@ -43,7 +43,7 @@ runtime_series = Table(
     metadata,
     Column("resource_id", KEY, primary_key=True, autoincrement=False),
     Column("job_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("environment_id", BigInteger, nullable=False, index=True),
+    Column("environment_id", BigInteger, nullable=False),
     Column("runs", Integer, nullable=False),
     Column("oldest_at", BigInteger, nullable=False),
     Column("newest_at", BigInteger, nullable=False),
