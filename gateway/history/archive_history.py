@@ -124,7 +124,7 @@ class ArchiveHistory:
     async def mean_runtimes(
         self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope
     ) -> dict[int, MeanRuntimes | GatewayError]:
-        """Two statements for all environments."""
+        """One statement for all environments."""
         await self._read_begins(environment_ids)
         work = partial(read_means, environment_ids=environment_ids, last_runs=last_runs, scope=scope)
         return await self._read(environment_ids, work)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Connection, and_, exists, func, select
 
 from gateway.archive.tables.many_keys import chunks
-from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_tables import invocations, manifest_nodes, nodes, recent_results, resources
 
 NEWEST_DEPLOYING: tuple[ColumnElement[Any], ...] = (
@@ -38,11 +37,6 @@ def applied_models(environment_ids: Sequence[int]) -> CTE:
         .where(manifest_nodes.c.kind == "model")
         .cte("applied_models")
     )
-
-
-def model_rows(connection: Connection, environment_ids: Sequence[int]) -> Iterator[AnyRow]:
-    """The rows of `applied_models`, in no order."""
-    return iter(connection.execute(select(applied_models(environment_ids))))
 
 
 def count_models(connection: Connection, environment_ids: Sequence[int]) -> dict[int, int]:

@@ -8,11 +8,12 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, type_coerce
+from sqlalchemy import Connection, Select, and_, select, type_coerce
 from sqlalchemy.types import NullType
 
+from gateway.archive.reading.applied_state import applied_models
 from gateway.archive.rollups.day_buckets import damaged
 from gateway.archive.rollups.outcomes import COUNTS, ORDINARY, REASONS, HistoryScope, is_timed
 from gateway.archive.tables.many_keys import chunks
@@ -63,6 +64,43 @@ class RecentRanking:
 
 
 _NOTHING_LEFT_OUT: Mapping[str, int] = {}
+
+
+class ModelMean(NamedTuple):
+    """The mean of a model's last runtimes that count, in seconds; None where none counts. `left_out` as of
+    RecentRuntimes."""
+
+    environment_id: int
+    unique_id: str
+    mean: float | None
+    left_out: Mapping[str, int]
+
+
+def model_means(
+    connection: Connection, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope
+) -> Iterator[ModelMean]:
+    """The means of all models of the applied states of environments, in no order, by one statement; of sums in the
+    order of the runs, to a relative 1e-9. About 5 µs a model. Reads and raises as `recent_runtimes`."""
+    read = _reader(last_runs, scope)
+    rows = connection.execute(_packed_by_model(environment_ids), execution_options={"yield_per": _BATCH})
+    for environment_id, unique_id, outcomes, seconds in rows:
+        if outcomes is None:
+            yield ModelMean(environment_id, unique_id, None, _NOTHING_LEFT_OUT)
+            continue
+        runtimes, left_out = read(outcomes, seconds)
+        yield ModelMean(environment_id, unique_id, sum(runtimes) / len(runtimes) if runtimes else None, left_out)
+
+
+def _packed_by_model(environment_ids: Sequence[int]) -> Select[Any]:
+    """Environment, unique id, outcomes and seconds of models; null for those without results."""
+    models, columns = applied_models(environment_ids), recent_results.c
+    of_model = and_(
+        columns.environment_id == models.c.environment_id,
+        columns.kind == "model",
+        columns.resource_id == models.c.resource_id,
+    )
+    packed = (type_coerce(columns.outcomes, NullType()), type_coerce(columns.seconds, NullType()))
+    return select(models.c.environment_id, models.c.unique_id, *packed).outerjoin(recent_results, of_model)
 
 
 def recent_runtimes(
