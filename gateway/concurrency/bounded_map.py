@@ -89,6 +89,12 @@ class ComputedMap(Generic[V]):
         self._lock = threading.Lock()
         self._values: BoundedMap[Hashable, tuple[Hashable, V]] = BoundedMap(most, lambda _, entry: weigh(entry[1]))
 
+    def peek(self, key: Hashable, version: Hashable = None) -> V | None:
+        """The kept value of this version, or None. Nothing is computed."""
+        with self._lock:
+            kept = self._values.get(key)
+        return kept[1] if kept is not None and kept[0] == version else None
+
     def get(self, key: Hashable, compute: Callable[[], V], version: Hashable = None) -> V:
         """The kept value, or the one computed now; one of another `version` makes room for it.
 

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from benchmarks.account import Size, write_account
 from gateway.archive.archive import Archive
+from gateway.archive.reading.model_results import last_results
 from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
 from tests.conftest import copied, stored
@@ -44,8 +46,22 @@ async def test_one_statement_tells_the_runs_of_all_models_of_the_account(
     assert reply.data["account"]["slowestModels"] == ranking_of(oracle, last_runs)
     sums = [one for one in noted if "recent_results" in one]
     assert len(sums) == 1, "one statement tells of every run of the account"
-    assert len(noted) <= 9, "the others read the foremost models' runs, an environment at a time"
+    assert len(noted) <= 8, "the others read the foremost models' runs, an environment at a time"
     assert gateway.upstream.operations.keys().isdisjoint({"ModelHistories", "RunModels", "InvocationArguments"})
+
+
+def test_the_newest_results_of_a_model_are_gone_through_once(tmp_path: Path) -> None:
+    """SQLite finds them, and each by its key then. By the resource too it went through them again for every one."""
+    archive = Archive.open(f"sqlite:///{tmp_path / 'runs.db'}")
+    noted: list[tuple[str, tuple[object, ...]]] = []
+    with archive.reading() as connection:
+        event.listen(connection, "before_cursor_execute", lambda *said: noted.append((said[2], said[3])))
+        assert list(last_results(connection, 1, ["model.a.b"], 100)) == []
+        statement, values = noted[0]
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    archive.close()
+    assert "SEARCH results USING INTEGER PRIMARY KEY (rowid=?)" in plan
+    assert "SEARCH newest USING INDEX results_by_time (resource_id=?)" in plan
 
 
 @pytest.mark.slow

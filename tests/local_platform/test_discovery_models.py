@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from starlette.testclient import TestClient
 
+from gateway.local_platform.app import create_platform
 from tests.local_platform.reckoning import Reckoning, millis
 from tests.served_platform import ACCOUNT, Platform
 
@@ -204,3 +206,28 @@ def test_a_page_costs_the_same_statements_however_long_it_is(platform: Platform)
             platform.ask(MODELS, id=201001, first=first)
         counts.append(len(statements))
     assert counts[0] == counts[1] <= 11
+
+
+def test_models_that_are_named_are_read_alone_unless_all_are_known(platform: Platform) -> None:
+    """Of the others no result is looked for: in an archive of 2,000 models a project it takes a tenth of the time."""
+    query = """query ($filter: ModelAppliedFilter) { environment(id: 201001) { applied {
+      models(filter: $filter, first: 500) {
+      totalCount edges { node { uniqueId executionInfo { lastRunStatus executionTime } } } } } } }"""
+
+    def models(filter: dict[str, object] | None) -> list[object]:
+        return list(fresh.ask(query, filter=filter)["environment"]["applied"]["models"]["edges"])
+
+    fresh = Platform(TestClient(create_platform(platform.archive)), platform.archive)
+    names = ["model.finance.fct_invoices", "model.finance.dim_customers.v2", "model.finance.nothing"]
+    with fresh.counting_statements() as statements:
+        named = models({"uniqueIds": names})
+        tagged = models({"uniqueIds": names, "tags": ["no such tag"]})
+    of_names = [one for one in statements if "FROM manifest_nodes" in one]
+    assert len(of_names) == 2
+    assert all("nodes.unique_id IN (SELECT" in one or "nodes.unique_id = ANY" in one for one in of_names)
+    everything = models(None)
+    with fresh.counting_statements() as statements:
+        again = models({"uniqueIds": names})
+    assert not any("FROM manifest_nodes" in one for one in statements)
+    assert again == named == [one for one in everything if one["node"]["uniqueId"] in names]
+    assert (len(named), tagged) == (2, [])

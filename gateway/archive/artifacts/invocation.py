@@ -237,7 +237,7 @@ def artifact_of(path: Path, data: bytes) -> ArtifactFile:
     check_json(text, path)
     content, odd = artifacts.decode(text, _RECORDS[path.name], path)
     artifacts.check_version(content.metadata, path)
-    return ArtifactFile(path, digest, content, data, odd)
+    return ArtifactFile(path, hashlib.blake2b(data, digest_size=16).digest(), content, data, odd)
 
 
 def group_invocations(files: list[ArtifactFile]) -> list[Invocation]:

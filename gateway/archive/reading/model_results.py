@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, and_, select
+from sqlalchemy import Connection, FromClause, Select, and_, select, true
 
 from gateway.archive.artifacts.artifact_files import Node
 from gateway.archive.tables.many_keys import among, chunks
@@ -56,19 +56,27 @@ def last_results(
     connection: Connection, environment_id: int, unique_ids: Iterable[str], count: int
 ) -> Iterator[AnyRow]:
     """The last results of the newest `count` runs of each model, newest first; in the order of the unique ids."""
-    keys = (
+    order = (resources.c.unique_id, results.c.generated_at.desc(), results.c.run_id.desc())
+    for part in chunks(sorted(unique_ids)):
+        query = _told(newest_of_resources(connection, count))
+        query = query.where(resources.c.environment_id == environment_id, resources.c.unique_id.in_(part))
+        yield from connection.execute(query.order_by(*order))
+
+
+def newest_of_resources(connection: Connection, count: int) -> FromClause:
+    """Resources, each with the last results of its newest `count` runs."""
+    newest = (
         select(_newest.c.id)
         .where(_newest.c.resource_id == resources.c.id, _newest.c.final)
         .order_by(_newest.c.generated_at.desc(), _newest.c.run_id.desc())
         .limit(count)
         .correlate(resources)
     )
-    order = (resources.c.unique_id, results.c.generated_at.desc(), results.c.run_id.desc())
-    for part in chunks(sorted(unique_ids)):
-        query = _results().where(
-            resources.c.environment_id == environment_id, resources.c.unique_id.in_(part), results.c.id.in_(keys)
-        )
-        yield from connection.execute(query.order_by(*order))
+    if connection.dialect.name == "postgresql":
+        keys = newest.lateral("keys")
+        return resources.join(keys, true()).join(results, results.c.id == keys.c.id)
+    # By their keys alone: told the resource too, SQLite goes through its newest results again for each of its results.
+    return resources.join(results, results.c.id.in_(newest))
 
 
 def results_of_runs(connection: Connection, run_ids: Iterable[int]) -> Iterator[AnyRow]:
@@ -93,11 +101,15 @@ def outlines_of_runs(connection: Connection, run_ids: Iterable[int]) -> Iterator
 
 
 def _results() -> Select[*tuple[Any, ...]]:
+    return _told(results.join(resources, resources.c.id == results.c.resource_id))
+
+
+def _told(source: FromClause) -> Select[*tuple[Any, ...]]:
+    """What is told of the results in `source`, which has their resources."""
     tells = and_(_messages.c.id == results.c.message_id, results.c.status.in_(TELLING))
     return (
         select(*_COLUMNS)
-        .select_from(results)
-        .join(resources, resources.c.id == results.c.resource_id)
+        .select_from(source)
         .join(invocations, invocations.c.id == results.c.invocation_id)
         .join(runs, runs.c.id == results.c.run_id)
         .outerjoin(_threads, _threads.c.id == results.c.thread_id)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Table, and_, select
 
 from gateway.archive.reading.applied_state import NEWEST_DEPLOYING
+from gateway.archive.reading.model_results import newest_of_resources
 from gateway.archive.tables.many_keys import among, chunks
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_tables import (
@@ -39,10 +40,18 @@ def newest_invocation(connection: Connection, environment_id: int, *conditions: 
     return connection.execute(query.order_by(*NEWEST_DEPLOYING).limit(1)).first()
 
 
-def member_rows(
-    connection: Connection, environment_id: int, manifest_id: int, kinds: Sequence[str], deploys: bool
-) -> Sequence[AnyRow]:
-    """The nodes of a manifest with the last attempt and the last success of each in the environment, by unique id."""
+class MembersKey(NamedTuple):
+    """Nodes of some kinds in a manifest, in an environment whose state is that of runs that deploy, or of CI."""
+
+    environment_id: int
+    manifest_id: int
+    kinds: tuple[str, ...]
+    deploys: bool
+
+
+def member_rows(connection: Connection, key: MembersKey, unique_ids: Iterable[str] | None = None) -> Sequence[AnyRow]:
+    """The nodes of a manifest with the last attempt and the last success of each in the environment, by unique id; of
+    `unique_ids` only those."""
     last, success = results.alias("last"), results.alias("success")
     query: Select[*tuple[Any, ...]] = (
         select(
@@ -60,13 +69,15 @@ def member_rows(
         .join(nodes, nodes.c.id == manifest_nodes.c.node_id)
         .outerjoin(
             resources,
-            and_(resources.c.unique_id == nodes.c.unique_id, resources.c.environment_id == environment_id),
+            and_(resources.c.unique_id == nodes.c.unique_id, resources.c.environment_id == key.environment_id),
         )
-        .outerjoin(last, last.c.id == _newest_result(deploys))
-        .outerjoin(success, success.c.id == _newest_result(deploys, *_LAST_SUCCESS))
-        .where(manifest_nodes.c.manifest_id == manifest_id, manifest_nodes.c.kind.in_(kinds))
+        .outerjoin(last, last.c.id == _newest_result(key.deploys))
+        .outerjoin(success, success.c.id == _newest_result(key.deploys, *_LAST_SUCCESS))
+        .where(manifest_nodes.c.manifest_id == key.manifest_id, manifest_nodes.c.kind.in_(key.kinds))
         .order_by(nodes.c.unique_id)
     )
+    if unique_ids is not None:
+        query = query.where(among(connection, nodes.c.unique_id, unique_ids))
     return connection.execute(query).all()
 
 
@@ -171,22 +182,11 @@ def result_rows(connection: Connection, keys: Iterable[int | None]) -> dict[int,
 def history_rows(connection: Connection, resource_ids: Iterable[int], count: int) -> dict[int, list[AnyRow]]:
     """The last `count` runs' results of each resource, newest first; by resource."""
     rows_by_resource: dict[int, list[AnyRow]] = {}
-    newest = results.alias("newest")
-    keys = (
-        select(newest.c.id)
-        .where(newest.c.resource_id == resources.c.id, newest.c.final)
-        .order_by(newest.c.generated_at.desc(), newest.c.run_id.desc())
-        .limit(count)
-        .correlate(resources)
-    )
     order = (results.c.resource_id, results.c.generated_at.desc(), results.c.run_id.desc())
+    query = select(*_RESULT_COLUMNS).select_from(newest_of_resources(connection, count))
+    query = query.join(invocations, invocations.c.id == results.c.invocation_id).order_by(*order)
     for part in chunks(resource_ids):
-        query = (
-            result_query()
-            .join(resources, and_(resources.c.id == results.c.resource_id, results.c.id.in_(keys)))
-            .where(resources.c.id.in_(part))
-        )
-        for row in connection.execute(query.order_by(*order)):
+        for row in connection.execute(query.where(resources.c.id.in_(part))):
             rows_by_resource.setdefault(row.resource_id, []).append(row)
     return rows_by_resource
 

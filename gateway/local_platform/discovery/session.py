@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,13 @@ from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_tables import invocations
 from gateway.concurrency.bounded_map import ComputedMap
 from gateway.local_platform.discovery.graph import Graph
-from gateway.local_platform.discovery.reading import environment_row, member_rows, newest_invocation, package_rows
+from gateway.local_platform.discovery.reading import (
+    MembersKey,
+    environment_row,
+    member_rows,
+    newest_invocation,
+    package_rows,
+)
 
 _MOST_MEMBERS = 200_000
 
@@ -78,12 +84,23 @@ class Session:
         """The nodes of the environment's newest manifest with their last attempt and success, by unique id."""
         if state.defining is None:
             return []
-        manifest_id, deploys = state.defining.manifest_id, state.deploys
+        key = MembersKey(state.row.id, state.defining.manifest_id, kinds, state.deploys)
         return self._memory.members.get(
-            (state.row.id, kinds),
-            lambda: member_rows(self.connection, state.row.id, manifest_id, kinds, deploys),
-            state.row.revision,
+            (state.row.id, kinds), lambda: member_rows(self.connection, key), state.row.revision
         )
+
+    def members_named(
+        self, state: EnvironmentState, kinds: Sequence[str], unique_ids: Iterable[str]
+    ) -> Sequence[AnyRow]:
+        """Those of them that have one of these unique ids. Of the others no result is looked for."""
+        if state.defining is None:
+            return []
+        known = self._memory.members.peek((state.row.id, tuple(kinds)), state.row.revision)
+        if known is not None:
+            wanted = frozenset(unique_ids)
+            return [row for row in known if row.unique_id in wanted]
+        key = MembersKey(state.row.id, state.defining.manifest_id, tuple(kinds), state.deploys)
+        return member_rows(self.connection, key, unique_ids)
 
     def packages(self, manifest_id: int, kind: str) -> Sequence[str]:
         """The packages that the nodes of a kind of a manifest come from, each once."""

@@ -121,7 +121,9 @@ def _members_in_order(
     filter, sort = arguments.get("filter"), arguments.get("sort")
     if not filter and sort is None:
         return session.members(state, *kinds)
-    nodes = _sorted(filtered(everything(session, state, kinds, view), filter), sort)
+    named = filter.get("uniqueIds") if filter else None
+    members = session.members(state, *kinds) if named is None else session.members_named(state, kinds, named)
+    nodes = _sorted(filtered(StateBatch(session, state, members, view).nodes, filter), sort)
     return [node.member for node in nodes]
 
 
