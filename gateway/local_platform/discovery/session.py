@@ -97,8 +97,8 @@ class Session:
             return []
         known = self._memory.members.peek((state.row.id, tuple(kinds)), state.row.revision)
         if known is not None:
-            wanted = frozenset(unique_ids)
-            return [row for row in known if row.unique_id in wanted]
+            names = frozenset(unique_ids)
+            return [row for row in known if row.unique_id in names]
         key = MembersKey(state.row.id, state.defining.manifest_id, tuple(kinds), state.deploys)
         return member_rows(self.connection, key, unique_ids)
 
