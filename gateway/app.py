@@ -139,7 +139,7 @@ async def trouble_with_dbt(settings: Settings, seconds: float = 5.0) -> tuple[st
         except GatewayError as failure:
             return (_told(failure),)
     lines = [_told(header) for header in headers.values() if isinstance(header, GatewayError)]
-    return (*lines, *(f"{note.code}: {note.message}" for note in (*topology.notes, *upstream.notes)))
+    return (*lines, *(f"{note.code}: {note.message}" for note in (*topology.notes, *upstream.notes())))
 
 
 def _told(failure: GatewayError) -> str:

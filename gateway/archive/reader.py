@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -23,6 +23,13 @@ THREADS = 4
 
 _LONGEST_SECONDS = 60.0
 _STEPS_BETWEEN_LOOKS = 200_000  # of SQLite's virtual machine: some milliseconds
+
+
+class Reader(Protocol):
+    """What reads an archive that may be opened later."""
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """What `work` makes of one consistent view of the archive. Raises GatewayError where it cannot be read."""
 
 
 class ArchiveReader:

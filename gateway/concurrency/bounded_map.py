@@ -100,11 +100,16 @@ class ComputedMap(Generic[V]):
 
         Nothing is kept when `compute` raises.
         """
-        with self._lock:
-            kept = self._values.get(key)
-        if kept is not None and kept[0] == version:
-            return kept[1]
+        kept = self.known(key, version)
+        if kept is not None:
+            return kept
         value = compute()
         with self._lock:
             self._values.put(key, (version, value))
         return value
+
+    def known(self, key: Hashable, version: Hashable = None) -> V | None:
+        """The kept value, if there is one of this `version`."""
+        with self._lock:
+            kept = self._values.get(key)
+        return kept[1] if kept is not None and kept[0] == version else None

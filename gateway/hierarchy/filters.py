@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.errors import BadUserInput
-from gateway.hierarchy.model import Model, Owner, owner_of
+from gateway.hierarchy.model import Owner, owner_of
 from gateway.hierarchy.status import RunStatus
 from gateway.hierarchy.unique_ids import local_name, package_of
 
@@ -42,6 +42,21 @@ class Filterable(Protocol):
     def runtime(self) -> float | None: ...
     @property
     def outcome(self) -> RunStatus | None: ...
+
+
+class FilterableState(Filterable, Protocol):
+    """A model's latest state, as far as filters look at it."""
+
+    @property
+    def file_path(self) -> str | None: ...
+    @property
+    def group(self) -> str | None: ...
+    @property
+    def access(self) -> str | None: ...
+    @property
+    def meta(self) -> Mapping[str, Any] | None: ...
+    @property
+    def last_run_time(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,18 +193,18 @@ class ModelFilter(SearchFilter):
             return False
         return SearchFilter.matches(self, model)
 
-    def admits(self, model: Model, owners: Mapping[str, Owner]) -> bool:
+    def admits(self, model: FilterableState, owners: Mapping[str, Owner]) -> bool:
         """Whether a model's latest state meets every criterion but the ids; `owners` own the groups of its project."""
         return self.matches(model) and self._state_admits(model) and self._owned_by_one(owner_of(model, owners))
 
-    def _state_admits(self, model: Model) -> bool:
+    def _state_admits(self, model: FilterableState) -> bool:
         if self.folder is not None and not _is_within(model.file_path, self.folder):
             return False
         if self.groups is not None and model.group not in self.groups:
             return False
         if self.access is not None and model.access not in self.access:
             return False
-        return self._attempted_within(model.last_run.generated_at if model.last_run else None)
+        return self._attempted_within(model.last_run_time)
 
     def _attempted_within(self, ended: datetime | None) -> bool:
         if self.last_run_since is not None and (ended is None or ended < self.last_run_since):

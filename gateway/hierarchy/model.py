@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.hierarchy.resource_type import ResourceType
 from gateway.hierarchy.status import RunStatus
@@ -73,6 +73,11 @@ class Model:
         return self.last_run_status
 
     @property
+    def last_run_time(self) -> datetime | None:
+        """When the command of the last attempt ended."""
+        return self.last_run.generated_at if self.last_run else None
+
+    @property
     def last_run_error(self) -> str | None:
         return self.last_run.error if self.last_run else None
 
@@ -85,7 +90,17 @@ class Owner:
     email: str | None
 
 
-def owner_of(model: Model, owners: Mapping[str, Owner]) -> Owner | None:
+class Owned(Protocol):
+    """What tells who owns a model."""
+
+    @property
+    def group(self) -> str | None: ...
+
+    @property
+    def meta(self) -> Mapping[str, Any] | None: ...
+
+
+def owner_of(model: Owned, owners: Mapping[str, Owner]) -> Owner | None:
     """The owner of the model's group; else the `owner` that its meta names; None when neither does. `owners` own the
     groups of its project, by group name."""
     owner = owners.get(model.group) if model.group is not None else None

@@ -143,7 +143,7 @@ def model_order(field: ModelOrderField, direction: Direction) -> Order[Model]:
         ModelOrderField.ID: lambda model: model.id,
         ModelOrderField.NAME: lambda model: model.name,
         ModelOrderField.RUNTIME: lambda model: model.runtime,
-        ModelOrderField.LAST_RUN_TIME: lambda model: _moment(model.last_run.generated_at if model.last_run else None),
+        ModelOrderField.LAST_RUN_TIME: lambda model: _moment(model.last_run_time),
         ModelOrderField.SEVERITY: lambda model: _severity(model.last_run_status),
     }
     return Order(values[field], lambda model: model.id, direction, volatile=_is_volatile(field))

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
-from gateway.archive.reader import ArchiveReader
+from gateway.archive.reader import Reader
 from gateway.archive.reading.applied_state import count_models, models_gone
 from gateway.archive.reading.held_runs import first_runs
 from gateway.archive.times import from_micros
@@ -21,6 +21,7 @@ from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.job import Run
+from gateway.hierarchy.listed_models import ModelState
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
@@ -36,6 +37,7 @@ from gateway.history.node_reading import read_attempts, read_failed, read_nodes,
 from gateway.history.run_list_reading import read_run_counts, read_run_list, read_runs, read_runs_of_jobs
 from gateway.history.run_reading import read_arguments, read_model_runs, read_outlines, read_run_models
 from gateway.history.run_time_reading import read_run_times
+from gateway.history.state_reading import read_model_states
 from gateway.services.admin.run_query import RunQuery
 from gateway.services.discovery_history import command_facts_of
 from gateway.services.models.model_histories import HistoryKey
@@ -58,7 +60,7 @@ class ArchiveHistory:
     counts_models: Final = True
     may_hold: Final = True
 
-    def __init__(self, reader: ArchiveReader) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._begins: BoundedMap[int, tuple[float, datetime | None]] = BoundedMap(_MOST_ENVIRONMENTS)
 
@@ -132,6 +134,13 @@ class ArchiveHistory:
     async def model_counts(self, environment_ids: Sequence[int]) -> dict[int, int | GatewayError]:
         """One statement for a thousand environments."""
         return await self._read(environment_ids, partial(count_models, environment_ids=environment_ids))
+
+    async def model_states(
+        self, environment_ids: Sequence[int], *, described: bool
+    ) -> dict[int, tuple[ModelState, ...] | GatewayError]:
+        """One statement for a thousand environments."""
+        work = partial(read_model_states, environment_ids=environment_ids, described=described)
+        return await self._read(environment_ids, work)
 
     async def models_gone(self, environment_ids: Sequence[int]) -> dict[int, tuple[str, ...] | GatewayError]:
         """The same."""

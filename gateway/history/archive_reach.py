@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from gateway.archive.reader import ArchiveReader
+from gateway.archive.reader import Reader
 from gateway.archive.reading.held_runs import count_held, first_held, held_runs
 from gateway.archive.times import from_micros, to_micros
 from gateway.concurrency.bounded_map import BoundedMap
@@ -45,7 +45,7 @@ class ArchiveReach:
     a hundred runs, of which some are older than the archive."""
 
     def __init__(
-        self, reader: ArchiveReader, ended: EndedRuns, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, reader: Reader, ended: EndedRuns, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._reader = reader
         self._ended = ended

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from gateway.archive.reader import ArchiveReader
+from gateway.archive.reader import Reader
 from gateway.archive.reading.held_runs import whole_runs
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import GatewayError
@@ -28,6 +28,7 @@ from gateway.hierarchy.run_times import RunTimesKey
 from gateway.hierarchy.runtime_series import RuntimeChanges
 from gateway.history.archive_history import ArchiveHistory
 from gateway.history.archive_reach import ArchiveReach
+from gateway.history.awaited_archive import ArchiveNotOpen
 from gateway.services.admin.run_query import RunQuery
 from gateway.services.discovery_history import DiscoveryHistory
 from gateway.services.models.model_histories import HistoryKey
@@ -76,7 +77,7 @@ class HistoryBesideDbt:
     may_hold: Final = True
 
     def __init__(
-        self, reader: ArchiveReader, archive: ArchiveHistory, discovery: DiscoveryHistory, reach: ArchiveReach
+        self, reader: Reader, archive: ArchiveHistory, discovery: DiscoveryHistory, reach: ArchiveReach
     ) -> None:
         self._reader = reader
         self._archive = archive
@@ -183,6 +184,9 @@ class HistoryBesideDbt:
     async def model_counts(self, environment_ids: Sequence[int]) -> None:
         """None: what there is now dbt tells."""
 
+    async def model_states(self, environment_ids: Sequence[int], *, described: bool) -> None:
+        """None: as for counts."""
+
     async def models_gone(self, environment_ids: Sequence[int]) -> None:
         """None: as for counts."""
 
@@ -277,5 +281,7 @@ def _noted(answers: Mapping[F, V | GatewayError]) -> Mapping[F, V | GatewayError
 
 
 def _note_unreadable(failure: GatewayError) -> None:
+    if isinstance(failure, ArchiveNotOpen):
+        return  # every answer is noted, and every attempt to open it is logged
     log.warning("the archive cannot be read, dbt is asked instead: %s", failure.message)
     current_usage().upstream_notes.add(_UNREADABLE)

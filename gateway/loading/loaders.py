@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, Literal, TypeVar
@@ -25,6 +25,7 @@ from gateway.loading.batching import Batched, Departures
 from gateway.loading.built_models import Built, built_models
 from gateway.loading.cut_histories import note_cut_histories
 from gateway.loading.histories import Histories, HistoryRequest, read_histories
+from gateway.loading.model_lists import ModelListLoader
 from gateway.loading.model_reading import ModelReading, ModelsRequest, RankedModels
 from gateway.loading.project_map import ProjectMap, environments_of, map_projects, note_unread
 from gateway.loading.projection import Projection
@@ -84,6 +85,11 @@ class Loaders:
     @cached_property
     def _runtimes(self) -> Batched[Project, RankedModels]:
         return Batched(self._reading.runtimes)
+
+    @cached_property
+    def model_lists(self) -> ModelListLoader:
+        """Models as lists order and filter them."""
+        return ModelListLoader(self._services, self.departures)
 
     @cached_property
     def _model_counts(self) -> Batched[Project, int]:
@@ -227,6 +233,10 @@ class Loaders:
         fields = fields_looked_at(filter) - self._projection.optional_fields
         return await self._models.load_all([ModelsRequest(project, pushed, fields=fields) for project in projects])
 
+    async def models_with(self, names: Mapping[Project, Collection[str]]) -> list[EnvironmentModels | GatewayError]:
+        """At least the models of each project that have one of these names, without their packages."""
+        return await self._models.load_all([ModelsRequest(one, names=tuple(sorted(names[one]))) for one in names])
+
     async def mean_runtimes(
         self, projects: Sequence[Project], last_runs: int, scope: HistoryScope
     ) -> list[MeanRuntimes | GatewayError] | None:
@@ -339,9 +349,9 @@ class Loaders:
 
     def _begin_models(self, topology: Topology) -> None:
         projection = self._projection
-        by_figures = projection.by_figures and self._services.figures.may_tell_means
-        if projection.all_models_of is not None and not by_figures:
-            soon = environments_of(topology, projection.all_models_of)
+        figures, deployment = self._services.figures, projection.all_models_of
+        if deployment and projection.reads_all_models(means=figures.may_tell_means, states=figures.count_models):
+            soon = environments_of(topology, deployment)
             self._services.models.begin(soon, projection.optional_fields, runtimes_only=projection.runtimes_only)
 
     async def _load_model_counts(self, projects: list[Project]) -> Mapping[Project, int | GatewayError]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from graphql import (
@@ -12,12 +12,9 @@ from graphql import (
     EnumValueNode,
     FieldNode,
     FragmentDefinitionNode,
-    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
-    ValueNode,
     Visitor,
-    print_ast,
     visit,
 )
 
@@ -67,20 +64,25 @@ class Projection:
     """What an operation needs of models beside what identifies, filters and ranks them.
 
     `runtimes_only`: not even that, but ids and runtimes. `all_models_of`: the deployment of which all models are
-    needed, which can be told before anything is known of the account; None when that is not sure; `by_figures`: an
-    archive has counts and means that spare reading most of them. `whole_projects`: what is asked beside or below a
-    model needs all models of its project. `jobs`: the list of jobs will be needed, `job_kinds`: only for what kinds of
-    jobs runs are of.
+    needed, which can be told before anything is known of the account; None when that is not sure; `by_means`: means of
+    an archive spare reading most of them, `by_states`: those or the states of models that it lists. `whole_projects`:
+    what is asked beside or below a model needs all models of its project. `jobs`: the list of jobs will be needed,
+    `job_kinds`: only for what kinds of jobs runs are of.
     """
 
     optional_fields: frozenset[str] = frozenset()
     details: frozenset[str] = frozenset()
     runtimes_only: bool = False
     all_models_of: DeploymentEnvironment | None = None
-    by_figures: bool = False
+    by_means: bool = False
+    by_states: bool = False
     whole_projects: bool = False
     jobs: bool = False
     job_kinds: bool = False
+
+    def reads_all_models(self, *, means: bool, states: bool) -> bool:
+        """Whether all models of `all_models_of` are read, where an archive tells `means` and `states` of models."""
+        return self.all_models_of is not None and not (self.by_means and means) and not (self.by_states and states)
 
 
 def projection_of(document: DocumentNode, operation_name: str | None) -> Projection:
@@ -90,13 +92,16 @@ def projection_of(document: DocumentNode, operation_name: str | None) -> Project
     are one load. A name that another type uses too costs a field more upstream, never a wrong answer.
     """
     collector = _FieldNames()
-    all_models_of, by_figures = None, False
+    all_models_of: DeploymentEnvironment | None = None
+    ranked_by_means, listed = True, True
     for definition in document.definitions:
         if isinstance(definition, FragmentDefinitionNode) or _is_asked(definition, operation_name):
             collector.begin(definition)
             visit(definition, collector)
         if isinstance(definition, OperationDefinitionNode) and _is_asked(definition, operation_name):
-            all_models_of, by_figures = _deployment_read_whole(definition)
+            all_models_of, whole = _fields_of_all_models(definition)
+            ranked_by_means = all(map(_is_by_means, whole))
+            listed = all(field.name.value == "models" or _is_by_means(field) for field in whole)
     names = collector.names.union(*(_NEEDS[name] for name in collector.names & _NEEDS.keys()))
     runtimes_only = names <= _OF_RANKINGS and not collector.filters and not collector.asks_for_a_model
     return Projection(
@@ -104,7 +109,8 @@ def projection_of(document: DocumentNode, operation_name: str | None) -> Project
         frozenset(names & DETAIL_FIELDS.keys()),
         runtimes_only,
         all_models_of,
-        by_figures,
+        by_means=ranked_by_means,
+        by_states=listed,
         whole_projects=collector.models_below or bool(names & _OF_WHOLE_PROJECTS),
         jobs=bool(names & _OF_JOBS),
         job_kinds=collector.last_runs,
@@ -117,27 +123,21 @@ def _is_asked(definition: object, operation_name: str | None) -> bool:
     return operation_name is None or (definition.name is not None and definition.name.value == operation_name)
 
 
-def _deployment_read_whole(operation: OperationDefinitionNode) -> tuple[DeploymentEnvironment | None, bool]:
-    """The deployment whose models are listed or ranked without a filter, if that is said in so many words; and whether
-    figures of an archive spare most of that (see Projection)."""
+def _fields_of_all_models(
+    operation: OperationDefinitionNode,
+) -> tuple[DeploymentEnvironment | None, Sequence[FieldNode]]:
+    """The deployment whose models are listed or ranked without a filter, if that is said in so many words, and the
+    fields that do so."""
     for account in _plain_fields(operation.selection_set, {"account"}):
         if whole := _plain_fields(account.selection_set, {"models", "slowestModels"}):
-            return _deployment_of(account), all(map(_asks_for_few, whole))
-    return None, False
+            return _deployment_of(account), whole
+    return None, ()
 
 
-def _asks_for_few(field: FieldNode) -> bool:
-    """Whether it is a ranking by means over last runs, a page of the list by id from its start or a cursor on, or one
-    of the list by runtime."""
-    arguments = {argument.name.value: argument.value for argument in field.arguments or ()}
-    if field.name.value == "slowestModels":
-        return not arguments.keys().isdisjoint({"lastRuns", "history"})
-    return arguments.keys() <= {"first", "after"} or _is_by_runtime(arguments.get("orderBy"))
-
-
-def _is_by_runtime(order: ValueNode | None) -> bool:
-    fields = order.fields if isinstance(order, ObjectValueNode) else ()
-    return any(field.name.value == "field" and print_ast(field.value) == "RUNTIME" for field in fields)
+def _is_by_means(field: FieldNode) -> bool:
+    """Whether it is a ranking by means over last runs."""
+    arguments = {argument.name.value for argument in field.arguments or ()}
+    return field.name.value == "slowestModels" and not arguments.isdisjoint({"lastRuns", "history"})
 
 
 def _plain_fields(selected: SelectionSetNode | None, names: Collection[str]) -> list[FieldNode]:

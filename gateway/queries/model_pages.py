@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
+from gateway.concurrency.checkpoints import pieces
 from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
 from gateway.hierarchy.basis import FactSource
 from gateway.hierarchy.filters import ModelFilter
+from gateway.hierarchy.listed_models import ListedModel, ListedModels
 from gateway.hierarchy.model import Model
+from gateway.hierarchy.ordering import ModelOrderField
 from gateway.hierarchy.project import Project
-from gateway.hierarchy.timed_models import TimedModel
+from gateway.hierarchy.unique_ids import local_name
 from gateway.loading.field_context import FieldContext
-from gateway.queries.models import in_order, runtimes_of
+from gateway.queries.models import in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,14 @@ class ModelStretch:
     models: Sequence[Model]
     ahead: int
     behind: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSelection:
+    """Models that meet a filter, ordered by id, and how many were looked at."""
+
+    models: Sequence[ListedModel]
+    considered: int
 
 
 class PlacedModel(Protocol):
@@ -66,12 +77,47 @@ async def models_from(
     return await context.loaders.derived(key, tuple(projects), read)
 
 
-async def timed_models(context: FieldContext, projects: Sequence[Project]) -> Sequence[Model | TimedModel] | None:
-    """The ids and runtimes of all models of these projects, ordered by id; None where no archive is asked: there, the
-    models of a page would take another round of requests."""
-    if context.loaders.history_source is FactSource.DISCOVERY:
+async def listed_models(
+    context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None, order: ModelOrderField
+) -> ListedSelection | None:
+    """The models of these projects that meet a filter, as far as lists look at them; None where all models have to be
+    read for it, as for a filter that names some by ids: what an id names depends on how all models are called."""
+    if criteria is not None and criteria.model_ids is not None:
         return None
-    return await in_order(await runtimes_of(context, projects))
+
+    async def select() -> ListedSelection | None:
+        answers = await context.loaders.model_lists.of_each(projects, described=_looks_at_nodes(criteria, order))
+        if answers is None:
+            return None
+        environments = context.sort_out(projects, answers)
+        considered = sum(len(one.models) for one in environments)
+        if criteria is not None and not criteria.is_empty:
+            environments = await _meeting(context, environments, criteria)
+        return ListedSelection(await in_order(environments), considered)
+
+    key: Hashable = ("listed models", tuple(map(id, projects)), criteria, order is ModelOrderField.NAME)
+    return await context.loaders.derived(key, tuple(projects), select)
+
+
+def _looks_at_nodes(criteria: ModelFilter | None, order: ModelOrderField) -> bool:
+    """Whether it is for more than ids, the last attempt and the last success."""
+    if order is ModelOrderField.NAME:
+        return True
+    looked_at = ("tags", "folder", "groups", "owners", "access")
+    return criteria is not None and any(getattr(criteria, name) is not None for name in looked_at)
+
+
+async def _meeting(
+    context: FieldContext, environments: Sequence[ListedModels], criteria: ModelFilter
+) -> list[ListedModels]:
+    owners = await gather(context.loaders.owners_looked_at(one.environment_id, criteria) for one in environments)
+    met = []
+    for one, known in zip(environments, owners, strict=True):
+        models: list[ListedModel] = []
+        async for piece in pieces(one.models):
+            models += (model for model in piece if criteria.admits(model, known))
+        met.append(ListedModels(one.project_id, one.environment_id, models))
+    return met
 
 
 async def models_behind(
@@ -79,13 +125,15 @@ async def models_behind(
 ) -> list[Model]:
     """The models in these places, in their order; of others in their environments nothing need be read. Those that are
     not there any more are left out."""
-    environments = {place.environment_id for place in places}
-    here = [project for project in projects if project.environment_id in environments]
-    names = ModelFilter(model_ids=tuple(sorted({place.unique_id for place in places})))
-    read = context.sort_out(here, await context.loaders.models_of_each(here, names))
-    by_environment = {environment.environment_id: environment.by_unique_id for environment in read}
-    behind = (by_environment.get(place.environment_id, {}).get(place.unique_id) for place in places)
-    return [model for model in behind if model is not None]
+    names: dict[int, set[str]] = {}
+    for one in places:
+        names.setdefault(one.environment_id, set()).add(local_name(one.unique_id))
+    here = [project for project in projects if project.environment_id in names]
+    read = await context.loaders.models_with({project: names[project.environment_id] for project in here})
+    environments = context.sort_out(here, read)
+    by_environment = {one.environment_id: one.by_unique_id for one in environments}
+    found = (by_environment.get(one.environment_id, {}).get(one.unique_id) for one in places)
+    return [model for model in found if model is not None]
 
 
 async def _models_from(

@@ -143,7 +143,7 @@ class Account(AccountHistory):
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
         context, where = field_context(info), model_filter(filter)
-        few = None if where else await page_of_few(context, parent.projects, order_by or None, page)
+        few = await page_of_few(context, parent.projects, where, order_by or None, page)
         if few is not None:
             return few
         found = await models.select_models(context, parent.projects, where)

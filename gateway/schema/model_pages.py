@@ -7,22 +7,32 @@ from typing import Any, cast
 
 from msgspec.structs import replace
 
+from gateway.hierarchy.filters import ModelFilter
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.ordering import ModelOrderField
 from gateway.hierarchy.project import Project
 from gateway.loading.field_context import FieldContext
-from gateway.queries.model_pages import models_behind, models_from, timed_models
+from gateway.queries.model_pages import listed_models, models_behind, models_from
 from gateway.schema.orders import BY_MODEL_ID, ModelOrder, order_of_models
 from gateway.schema.paging import Page, PageArguments, cut_in_order, cut_stretch
 
+# Whoever shows half of the models may as well read all of them, as the next question finds them then.
+_SPARED = 2
+
 
 async def page_of_few(
-    context: FieldContext, projects: Sequence[Project], order: ModelOrder | None, page: PageArguments
+    context: FieldContext,
+    projects: Sequence[Project],
+    where: ModelFilter | None,
+    order: ModelOrder | None,
+    page: PageArguments,
 ) -> Page[Model] | None:
-    """The page of all models of these projects by id or by runtime; None where they have to be read for it."""
-    if order is None:
-        return await _by_id(context, projects, page)
-    return await _by_runtime(context, projects, order, page) if order.field is ModelOrderField.RUNTIME else None
+    """The page of the models of these projects that meet a filter; None where they have to be read for it."""
+    if where is None and order is None:
+        by_id = await _by_id(context, projects, page)
+        if by_id is not None:
+            return by_id
+    return await _of_listed(context, projects, where, order, page)
 
 
 async def _by_id(context: FieldContext, projects: Sequence[Project], page: PageArguments) -> Page[Model] | None:
@@ -33,15 +43,21 @@ async def _by_id(context: FieldContext, projects: Sequence[Project], page: PageA
     return None if stretch is None else cut_stretch(stretch.models, BY_MODEL_ID, page, stretch.ahead, stretch.behind)
 
 
-async def _by_runtime(
-    context: FieldContext, projects: Sequence[Project], order: ModelOrder, page: PageArguments
+async def _of_listed(
+    context: FieldContext,
+    projects: Sequence[Project],
+    where: ModelFilter | None,
+    order: ModelOrder | None,
+    page: PageArguments,
 ) -> Page[Model] | None:
-    """Of all models ids and runtimes are read, of those in the page the rest."""
-    timed = await timed_models(context, projects)
-    if timed is None:
+    """Of all models that is read what orders and filters look at, of those in the page the rest."""
+    listed = await listed_models(context, projects, where, order.field if order else ModelOrderField.ID)
+    if listed is None:
         return None
-    # The order looks at ids and runtimes, which are all that a timed model has.
-    by_runtime = cast("Any", order_of_models(order))
-    shown = await cut_in_order(timed, by_runtime, page, arrived_in=cast("Any", BY_MODEL_ID), place=context.place)
+    # Orders look at what a listed model has of a model.
+    asked, by_id = cast("Any", order_of_models(order)), cast("Any", BY_MODEL_ID)
+    shown = await cut_in_order(listed.models, asked, page, arrived_in=by_id, place=context.place)
+    if len(shown.nodes) * _SPARED > listed.considered:
+        return None
     models = await models_behind(context, projects, shown.nodes) if shown.nodes else []
     return replace(cast("Page[Model]", shown), nodes=models) if len(models) == len(shown.nodes) else None

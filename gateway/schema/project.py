@@ -44,6 +44,7 @@ from gateway.schema.costs import dear, paged, sliced_by
 from gateway.schema.inputs import history_scope, job_filter, model_filter, resource_filter, run_filter, source_statuses
 from gateway.schema.job import Job
 from gateway.schema.model import Model
+from gateway.schema.model_pages import page_of_few
 from gateway.schema.nullability import NON_NULL
 from gateway.schema.orders import (
     BY_MODEL_ID,
@@ -105,7 +106,11 @@ class Project:
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
-        found = await models.select_models(field_context(info), [parent], model_filter(filter))
+        context, where = field_context(info), model_filter(filter)
+        few = await page_of_few(context, [parent], where, order_by or None, page)
+        if few is not None:
+            return few
+        found = await models.select_models(context, [parent], where)
         return await cut_in_order(
             found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID, place=info.path.as_list
         )

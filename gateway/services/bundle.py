@@ -36,6 +36,7 @@ from gateway.services.invalidation import Invalidation
 from gateway.services.invocation_arguments import InvocationArguments
 from gateway.services.job_service import JobService
 from gateway.services.lineage_service import LineageService
+from gateway.services.models.model_lists import ModelLists
 from gateway.services.models.model_service import ModelService
 from gateway.services.resilience.api_status import UpstreamStatus, untroubled
 from gateway.services.resource_service import ResourceService
@@ -67,8 +68,9 @@ class Upstream:
     what is shared and kept lies under it. `link` is the way to the Redis that replicas share. `calls_per_operation` is
     how many requests one operation may cause, to which the transport keeps; None: any number. `make_history` makes what
     tells of finished runs in Discovery's place, `kept` is where those that were read outlive the process. `notes` are
-    what all answers lack. `cost_rate` is what its time costs, for estimates. `take_event` is called with
-    events of runs, so that what they did is brought into an archive.
+    what all answers lack now. `archive_state` says how the archive beside dbt stands, where there is to be one.
+    `cost_rate` is what its time costs, for estimates. `take_event` is called with events of runs, so that what they did
+    is brought into an archive.
     """
 
     transport: HttpTransport
@@ -82,7 +84,8 @@ class Upstream:
     calls_per_operation: int | None = None
     make_history: MakeHistory | None = None
     kept: HistoryStore | None = None
-    notes: tuple[UpstreamNote, ...] = ()
+    notes: Callable[[], Sequence[UpstreamNote]] = tuple
+    archive_state: Callable[[], str] | None = None
     cost_rate: CostRate | None = None
     take_event: Callable[[RunEvent], None] | None = None
 
@@ -115,6 +118,7 @@ class Services:
     history: RunHistory
     figures: RunFigures
     models: ModelService
+    model_lists: ModelLists
     jobs: JobService
     arguments: InvocationArguments
     lineage: LineageService
@@ -129,6 +133,7 @@ class Services:
     least_max_age: float = 0.0
     upstream_status: Callable[[], UpstreamStatus] = untroubled
     notes: Callable[[], Sequence[UpstreamNote]] = tuple
+    archive_state: Callable[[], str] | None = None
     cost_rate: CostRate | None = None
 
     @property
@@ -206,6 +211,7 @@ def build_services(
         environments=environments,
         history=history,
         models=models,
+        model_lists=ModelLists(history, environments, tiers),
         jobs=jobs,
         arguments=InvocationArguments(history, tiers),
         figures=RunFigures(history, environments, tiers, interval),
@@ -220,7 +226,8 @@ def build_services(
         poller=ChangePoller(environments, admin, invalidation, tiers, interval),
         least_max_age=policy.least_max_age,
         upstream_status=upstream.status,
-        notes=lambda: (*query.notes(), *upstream.notes),
+        notes=lambda: (*query.notes(), *upstream.notes()),
+        archive_state=upstream.archive_state,
         cost_rate=upstream.cost_rate,
     )
 

@@ -182,6 +182,9 @@ class DiscoveryHistory:
     async def model_counts(self, environment_ids: Sequence[int]) -> None:
         """None: who counts models lists them too, as a rule, and they are read once for both."""
 
+    async def model_states(self, environment_ids: Sequence[int], *, described: bool) -> None:
+        """None: all models would have to be read for it."""
+
     async def models_gone(self, environment_ids: Sequence[int]) -> None:
         """None: an environment lists the models that it holds, and a history is that of one model."""
 

@@ -18,6 +18,7 @@ from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.job import Run
+from gateway.hierarchy.listed_models import ModelState
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
@@ -157,6 +158,12 @@ class RunHistory(Protocol):
 
     async def model_counts(self, environment_ids: Sequence[int]) -> Mapping[int, int | GatewayError] | None:
         """How many models each environment has; None where all of them would have to be read for it."""
+
+    async def model_states(
+        self, environment_ids: Sequence[int], *, described: bool
+    ) -> Mapping[int, tuple[ModelState, ...] | GatewayError] | None:
+        """What lists order and filter by of all models of each environment, in no order; names, tags and the like where
+        they are to be `described`. None where all models would have to be read for it."""
 
     async def models_gone(self, environment_ids: Sequence[int]) -> Mapping[int, tuple[str, ...] | GatewayError] | None:
         """The unique ids of models that ran in each environment and that it no longer holds, ordered; None where the

@@ -1,24 +1,23 @@
-"""The archive that stands beside dbt Cloud: opened where it can be, named and done without where it cannot."""
+"""The archive that stands beside dbt Cloud: opened as soon as it can be, named and done without until then."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
-from gateway.archive.api_facts import ApiFacts
 from gateway.archive.archive import Archive, UnusableArchive
 from gateway.archive.mirrored_runs import note_ended
-from gateway.archive.reader import ArchiveReader
 from gateway.caching.history_store import HistoryStore
 from gateway.concurrency.background_tasks import BackgroundTasks
 from gateway.errors import ConfigurationError
 from gateway.hierarchy.run_event import RunEvent
 from gateway.history.archive_history import ArchiveHistory
 from gateway.history.archive_reach import ArchiveReach
+from gateway.history.awaited_archive import AwaitedArchive
 from gateway.history.history_beside_dbt import HistoryBesideDbt
 from gateway.services.admin.ended_runs import EndedRuns
 from gateway.services.bundle import MakeHistory
@@ -33,11 +32,9 @@ _ENDING_SECONDS = 5.0
 
 _UNUSABLE = UpstreamNote(
     ARCHIVE_UNUSABLE,
-    "The archive of finished runs could not be opened when the gateway started; its log says why. dbt tells what "
-    "happened, as far as it still knows: two months, and the last runs of a model.",
+    "The archive of finished runs cannot be opened; the gateway's log says why, and it is tried again each minute. dbt "
+    "tells what happened, as far as it still knows: two months, and the last runs of a model.",
 )
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,44 +44,45 @@ class ArchiveBeside:
     make_history: MakeHistory | None = None
     kept: HistoryStore | None = None
     take_event: Callable[[RunEvent], None] | None = None
-    notes: tuple[UpstreamNote, ...] = ()
+    notes: Callable[[], Sequence[UpstreamNote]] = tuple
+    state: Callable[[], str] | None = None
 
 
 @asynccontextmanager
 async def open_archive_beside(settings: Settings, account_id: int, account_key: str) -> AsyncIterator[ArchiveBeside]:
     """The archive of `archive_url`, made where there is none yet; nothing where none is named.
 
-    One that is damaged, of a newer gateway, of another account, or on a server that cannot be reached is logged, noted
-    in every answer and done without. Raises ConfigurationError for what is no address.
+    One that is damaged, locked, of a newer gateway, of another account, or on a server that cannot be reached is
+    logged, noted in every answer, done without, and tried again until it opens (see AwaitedArchive). Raises
+    ConfigurationError for what is no address.
     """
     if settings.archive_url is None:
         yield ArchiveBeside()
         return
-    url = settings.archive_url.get_secret_value()
+    opens = partial(_open, settings.archive_url.get_secret_value(), account_id)
+    archive = AwaitedArchive(opens, hashlib.sha256(account_key.encode()).hexdigest())
+
+    def make_history(discovery: DiscoveryHistory, ended: EndedRuns) -> RunHistory:
+        return HistoryBesideDbt(archive, ArchiveHistory(archive), discovery, ArchiveReach(archive, ended))
+
+    tasks = BackgroundTasks()
+
+    def take_event(event: RunEvent) -> None:
+        if event.finished and archive.opened is not None:
+            tasks.start(asyncio.to_thread(_wake_mirror, archive.opened, event))
+
     try:
-        archive = await asyncio.to_thread(_open, url, account_id)
-    except UnusableArchive as failure:
-        log.warning("archive_url names an archive that is not used, dbt tells what happened: %s", failure.message)
-        yield ArchiveBeside(notes=(_UNUSABLE,))
-        return
-    async with AsyncExitStack() as stack:
-        stack.callback(archive.close)
-        reader = ArchiveReader(archive)
-        stack.callback(reader.close)
-        facts = ApiFacts(archive.url, hashlib.sha256(account_key.encode()).hexdigest())
-        stack.push_async_callback(facts.close)
-
-        def make_history(discovery: DiscoveryHistory, ended: EndedRuns) -> RunHistory:
-            return HistoryBesideDbt(reader, ArchiveHistory(reader), discovery, ArchiveReach(reader, ended))
-
-        tasks = BackgroundTasks()
-        stack.push_async_callback(tasks.wait, _ENDING_SECONDS)
-
-        def take_event(event: RunEvent) -> None:
-            if event.finished:
-                tasks.start(asyncio.to_thread(_wake_mirror, archive, event))
-
-        yield ArchiveBeside(make_history, facts, take_event)
+        await archive.start()
+        yield ArchiveBeside(
+            make_history,
+            archive.facts,
+            take_event,
+            notes=lambda: () if archive.is_open else (_UNUSABLE,),
+            state=lambda: archive.state,
+        )
+    finally:
+        await tasks.wait(_ENDING_SECONDS)
+        await archive.close()
 
 
 def _wake_mirror(archive: Archive, event: RunEvent) -> None:

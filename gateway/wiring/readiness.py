@@ -23,7 +23,8 @@ class UpstreamReadiness:
     A process that has never read anything is of no use, and a rollout that brings a wrong address or token should stop
     at it. Later, when dbt is down, it still tells what it knows, and has a coded error for the rest: taken out of the
     balancer, as all its siblings would be at the same moment, it could tell nobody anything. So dbt's state is shown,
-    not judged; so is that of the Redis that replicas share, without which they are slower and right. dbt is asked every
+    not judged; so is that of the Redis that replicas share, without which they are slower and right, and that of
+    the archive beside dbt, without which history is shorter. dbt is asked every
     5 s at most, whoever looks, and a look waits 1 s for it at most.
     """
 
@@ -47,8 +48,11 @@ class UpstreamReadiness:
         if self._check is not None:
             done, _ = await asyncio.wait({self._check}, timeout=_PATIENCE_SECONDS)
             if not done:
-                return Readiness(self._was_read, {"dbt": "no answer yet", **self._lines(), **await self._cache()})
-        return Readiness(self._was_read, {"dbt": self._dbt, **self._lines(), **await self._cache()})
+                return Readiness(self._was_read, {"dbt": "no answer yet", **await self._beside()})
+        return Readiness(self._was_read, {"dbt": self._dbt, **await self._beside()})
+
+    async def _beside(self) -> dict[str, str]:
+        return {**self._lines(), **await self._cache(), **self._archive()}
 
     def _lines(self) -> dict[str, str]:
         """How the breaker and the budget of each API stand."""
@@ -69,6 +73,14 @@ class UpstreamReadiness:
         answers = await shared.answers()
         trouble = shared.link.trouble or ("" if answers else "Redis does not answer")
         return {"cache": f"degraded: {trouble}" if trouble else "shared"}
+
+    def _archive(self) -> dict[str, str]:
+        """How the archive of finished runs beside dbt stands; nothing where none is named."""
+        try:
+            state = self._services().archive_state
+        except GatewayError:
+            return {}
+        return {"archive": state()} if state else {}
 
     async def _ask(self) -> None:
         try:

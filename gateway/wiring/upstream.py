@@ -87,7 +87,12 @@ async def _with_archive(stack: AsyncExitStack, settings: Settings, upstream: Ups
     opening = open_archive_beside(settings, upstream.account_id, upstream.account_key)
     beside = await stack.enter_async_context(opening)
     return replace(
-        upstream, make_history=beside.make_history, kept=beside.kept, notes=beside.notes, take_event=beside.take_event
+        upstream,
+        make_history=beside.make_history,
+        kept=beside.kept,
+        notes=beside.notes,
+        take_event=beside.take_event,
+        archive_state=beside.state,
     )
 
 

@@ -55,6 +55,17 @@ class Server:
             server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
 
+    def stop(self) -> None:
+        """Stops the server, as somebody does who maintains it: its data are kept."""
+        _run("pg_ctl", "-D", str(self.folder / "data"), "-m", "fast", "-w", "stop")
+
+    def start(self) -> None:
+        """Starts it; it listens on no network address."""
+        options = f"-c listen_addresses='' -c unix_socket_directories='{self.folder}' -c fsync=off"
+        log = str(self.folder / "log")
+        data = str(self.folder / "data")
+        _run("pg_ctl", "-D", data, "-w", "-l", log, "-o", f"{options} -c full_page_writes=off", "start")
+
     def _create(self, template: str = "template1") -> str:
         name = f"archive_{next(self._numbers)}"
         with self._administering() as server:
@@ -71,15 +82,15 @@ class Server:
 
 @contextmanager
 def running_server() -> Iterator[Server]:
-    """Starts the server; it listens on no network address."""
+    """A server that runs."""
     folder = Path(tempfile.mkdtemp(prefix="gw-pg-"))
     shutil.chown(folder, NOBODY_ELSE) if os.geteuid() == 0 else None
     data = str(folder / "data")
     _run("initdb", "-D", data, "-U", NOBODY_ELSE, "-A", "trust", "-E", "UTF8", "--no-sync")
-    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off -c full_page_writes=off"
-    _run("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
+    server = Server(folder)
+    server.start()
     try:
-        yield Server(folder)
+        yield server
     finally:
         _run("pg_ctl", "-D", data, "-m", "immediate", "stop")
         shutil.rmtree(folder)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 from gateway.archive.artifacts import odd_values
-from gateway.archive.artifacts.artifact_files import Node
+
+
+class Configured(Protocol):
+    """A node, or as much of one as is asked here."""
+
+    @property
+    def tags(self) -> list[str] | str | None: ...
+
+    @property
+    def config(self) -> msgspec.Raw: ...
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -21,7 +32,7 @@ _config = msgspec.json.Decoder(Config)
 _EMPTY = Config()
 
 
-def config_of(node: Node) -> Config:
+def config_of(node: Configured) -> Config:
     """The typed part of a node's config; empty where there is none or it is of another form."""
     data = bytes(node.config)
     if not data or data == b"null":
@@ -39,12 +50,12 @@ def _odd_config(data: bytes) -> Config:
         return _EMPTY
 
 
-def tags_of(node: Node) -> list[str]:
+def tags_of(node: Configured) -> list[str]:
     """A node's tags; resources that carry them in their config only are told by that."""
     tags = node.tags if node.tags else config_of(node).tags
     return [tags] if isinstance(tags, str) else list(tags or ())
 
 
-def materialization(node: Node) -> str | None:
+def materialization(node: Configured) -> str | None:
     """`table`, `view`, `incremental`, a custom name …"""
     return config_of(node).materialized

@@ -24,7 +24,7 @@ def applied_models(environment_ids: Sequence[int]) -> CTE:
 
     They are those of the newest manifest; none before anything has been executed.
     """
-    defining = _defining(environment_ids)
+    defining = defining_manifests(environment_ids)
     same_name = and_(
         resources.c.unique_id == nodes.c.unique_id, resources.c.environment_id == defining.c.environment_id
     )
@@ -43,7 +43,7 @@ def count_models(connection: Connection, environment_ids: Sequence[int]) -> dict
     """How many models the applied state of each environment has, by one statement for a thousand environments."""
     found = dict.fromkeys(environment_ids, 0)
     for part in chunks(environment_ids):
-        defining = _defining(part)
+        defining = defining_manifests(part)
         counted = (
             select(defining.c.environment_id, func.count().label("models"))
             .join(manifest_nodes, manifest_nodes.c.manifest_id == defining.c.manifest_id)
@@ -79,17 +79,19 @@ def models_gone(connection: Connection, environment_ids: Sequence[int]) -> dict[
 
 def newest_manifests(connection: Connection, environment_ids: Sequence[int]) -> list[int]:
     """The manifest of the applied state of each environment that has one."""
-    return list(connection.scalars(select(_defining(environment_ids).c.manifest_id)))
+    return list(connection.scalars(select(defining_manifests(environment_ids).c.manifest_id)))
 
 
-def _defining(environment_ids: Sequence[int]) -> CTE:
-    """The newest manifest of each environment that has executed anything: `environment_id` and `manifest_id`."""
+def defining_manifests(environment_ids: Sequence[int]) -> CTE:
+    """The newest manifest of each environment that has executed anything: `environment_id`, `manifest_id`, and whether
+    the command that left it `deploys`."""
     place = func.row_number().over(partition_by=invocations.c.environment_id, order_by=NEWEST_DEPLOYING)
     ranked = (
-        select(invocations.c.environment_id, invocations.c.manifest_id, place.label("place"))
+        select(invocations.c.environment_id, invocations.c.manifest_id, invocations.c.deploys, place.label("place"))
         .where(invocations.c.environment_id.in_(environment_ids), invocations.c.manifest_id.is_not(None))
         .subquery("ranked")
     )
     executing = invocations.alias("executing")
     executed = exists().where(executing.c.environment_id == ranked.c.environment_id, executing.c.executing)
-    return select(ranked.c.environment_id, ranked.c.manifest_id).where(ranked.c.place == 1, executed).cte("defining")
+    columns = ranked.c.environment_id, ranked.c.manifest_id, ranked.c.deploys
+    return select(*columns).where(ranked.c.place == 1, executed).cte("defining")

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, Table, and_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, select
 
 from gateway.archive.reading.applied_state import NEWEST_DEPLOYING
 from gateway.archive.reading.model_results import newest_of_resources
+from gateway.archive.reading.model_states import newest_result, newest_success
 from gateway.archive.tables.many_keys import among, chunks
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_tables import (
@@ -22,11 +23,6 @@ from gateway.archive.tables.run_tables import (
     results,
     texts,
 )
-
-SUCCESSFUL = ("success", "pass", "warn")
-
-# What a later command of the same run did counts instead, and what leaves no table with its data behind does not.
-_LAST_SUCCESS = (results.c.status.in_(SUCCESSFUL), results.c.final, results.c.builds)
 
 
 def environment_row(connection: Connection, environment_id: int) -> AnyRow | None:
@@ -71,25 +67,14 @@ def member_rows(connection: Connection, key: MembersKey, unique_ids: Iterable[st
             resources,
             and_(resources.c.unique_id == nodes.c.unique_id, resources.c.environment_id == key.environment_id),
         )
-        .outerjoin(last, last.c.id == _newest_result(key.deploys))
-        .outerjoin(success, success.c.id == _newest_result(key.deploys, *_LAST_SUCCESS))
+        .outerjoin(last, last.c.id == newest_result(key.deploys))
+        .outerjoin(success, success.c.id == newest_success(last, key.deploys))
         .where(manifest_nodes.c.manifest_id == key.manifest_id, manifest_nodes.c.kind.in_(key.kinds))
         .order_by(nodes.c.unique_id)
     )
     if unique_ids is not None:
         query = query.where(among(connection, nodes.c.unique_id, unique_ids))
     return connection.execute(query).all()
-
-
-def _newest_result(deploys: bool, *conditions: Any) -> ScalarSelect[Any]:
-    return (
-        select(results.c.id)
-        .where(results.c.resource_id == resources.c.id, results.c.deploys == deploys, *conditions)
-        .order_by(results.c.generated_at.desc(), results.c.run_id.desc())
-        .limit(1)
-        .correlate(resources)
-        .scalar_subquery()
-    )
 
 
 class _Package(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@ status of their last run."""
 
 from __future__ import annotations
 
+from gateway.hierarchy.listed_models import ListedModels
 from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.timed_models import EnvironmentRuntimes
 from gateway.telemetry.upstream_note import UpstreamNote
@@ -31,6 +32,15 @@ def note_unknown_outcomes(models: EnvironmentModels) -> None:
         )
         note = UpstreamNote(NO_LAST_STATUS, message, (models.environment_id,), missing=count)
         current_usage().upstream_notes.add(note)
+
+
+def note_unattempted(models: ListedModels) -> None:
+    """The same of models as lists know them."""
+    if any(one.last_run_status is not None or one.runtime is not None for one in models.models):
+        return
+    count = sum(one.materialization != "ephemeral" for one in models.models)
+    if count:
+        _note(models.environment_id, count)
 
 
 def note_without_runtimes(runtimes: EnvironmentRuntimes) -> None:

@@ -1,0 +1,101 @@
+"""The models of applied states as lists order and filter them: how each ended last, and its last success."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, and_, case, func, select
+
+from gateway.archive.reading.applied_state import defining_manifests
+from gateway.archive.tables.many_keys import chunks
+from gateway.archive.tables.rows import AnyRow
+from gateway.archive.tables.run_tables import manifest_nodes, nodes, resources, results
+
+SUCCESSFUL = ("success", "pass", "warn")
+"""How a result ended that succeeded."""
+
+
+class DescribedNode(msgspec.Struct, frozen=True):
+    """As much of a model's node as lists order and filter by."""
+
+    name: str | None = None
+    original_file_path: str | None = None
+    path: str | None = None
+    tags: list[str] | str | None = None
+    group: str | None = None
+    access: str | None = None
+    config: msgspec.Raw = msgspec.Raw()
+    meta: msgspec.Raw = msgspec.Raw()
+
+
+_node = msgspec.json.Decoder(DescribedNode)
+
+
+def succeeded(table: Any) -> tuple[ColumnElement[bool], ...]:
+    """Whether a result, of `results` or an alias of it, can be a last success: what a later command of the same run did
+    counts instead, and what leaves no table with its data behind does not."""
+    return table.c.status.in_(SUCCESSFUL), table.c.final, table.c.builds
+
+
+def newest_result(deploys: Any, *conditions: Any) -> ScalarSelect[Any]:
+    """The key of the newest result of the resource of the row around it that meets the conditions."""
+    return (
+        select(results.c.id)
+        .where(results.c.resource_id == resources.c.id, results.c.deploys == deploys, *conditions)
+        .order_by(results.c.generated_at.desc(), results.c.run_id.desc())
+        .limit(1)
+        .correlate_except(results)
+        .scalar_subquery()
+    )
+
+
+def newest_success(last: Any, deploys: Any) -> ColumnElement[Any]:
+    """The key of the last success, which is the `last` attempt as a rule: then it is not sought."""
+    return case((and_(*succeeded(last)), last.c.id), else_=newest_result(deploys, *succeeded(results)))
+
+
+def model_states(connection: Connection, environment_ids: Sequence[int], *, contents: bool) -> Iterator[AnyRow]:
+    """The models of the applied states of environments, in no order; a statement for a thousand environments.
+
+    `status` and `generated_at` are of the last attempt, which has an `attempt`; `execution_time` of the last success,
+    `materialization` of what that built, or of the manifest where there was none. With `contents` the whole node too.
+    """
+    for part in chunks(environment_ids):
+        yield from connection.execute(_statement(part, contents=contents))
+
+
+def described_node(content: bytes) -> DescribedNode:
+    """The node in a row's `content`."""
+    return _node.decode(content)
+
+
+def _statement(environment_ids: Sequence[int], *, contents: bool) -> Select[*tuple[Any, ...]]:
+    last, success, applied = results.alias("last"), results.alias("success"), nodes.alias("applied")
+    defining = defining_manifests(environment_ids)
+    deploys = defining.c.deploys
+    same_name = and_(
+        resources.c.unique_id == nodes.c.unique_id, resources.c.environment_id == defining.c.environment_id
+    )
+    columns: tuple[ColumnElement[Any], ...] = (
+        defining.c.environment_id,
+        nodes.c.unique_id,
+        last.c.id.label("attempt"),
+        last.c.status,
+        last.c.generated_at,
+        success.c.execution_time,
+        applied.c.materialization,
+    )
+    return (
+        (select(*columns, applied.c.content) if contents else select(*columns))
+        .select_from(
+            defining.join(manifest_nodes, manifest_nodes.c.manifest_id == defining.c.manifest_id)
+            .join(nodes, nodes.c.id == manifest_nodes.c.node_id)
+            .outerjoin(resources, same_name)
+            .outerjoin(last, last.c.id == newest_result(deploys))
+            .outerjoin(success, success.c.id == newest_success(last, deploys))
+            .join(applied, applied.c.id == func.coalesce(success.c.node_id, nodes.c.id))
+        )
+        .where(manifest_nodes.c.kind == "model")
+    )

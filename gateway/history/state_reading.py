@@ -1,0 +1,74 @@
+"""The states of all models of environments, as far as lists order and filter by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection
+
+from gateway.archive.artifacts.node_content import tags_of
+from gateway.archive.reading.model_states import described_node, model_states
+from gateway.archive.tables.rows import AnyRow
+from gateway.archive.times import from_micros
+from gateway.hierarchy.durations import seconds_or_none
+from gateway.hierarchy.listed_models import ModelState
+from gateway.hierarchy.status import RunStatus, status_of_word
+from gateway.hierarchy.unique_ids import local_name
+
+_MILLISECOND = 1_000
+
+
+def read_model_states(
+    connection: Connection, environment_ids: Sequence[int], *, described: bool
+) -> dict[int, tuple[ModelState, ...]]:
+    """The states of each environment's models, in no order; names, tags and the like where they are to be
+    `described`."""
+    found: dict[int, list[ModelState]] = {one: [] for one in environment_ids}
+    times: dict[int, datetime] = {}
+    for row in model_states(connection, environment_ids, contents=described):
+        state = ModelState(
+            row.unique_id,
+            seconds_or_none(row.execution_time),
+            None if row.attempt is None else _status(row.status),
+            None if row.generated_at is None else _time(row.generated_at, times),
+            row.materialization,
+        )
+        found[row.environment_id].append(_described(state, row) if described else state)
+    return {one: tuple(states) for one, states in found.items()}
+
+
+def _status(word: str | None) -> RunStatus:
+    return status_of_word(word or "")
+
+
+def _time(micros: int, known: dict[int, datetime]) -> datetime:
+    """As dbt tells it: to the millisecond. Models of one run share it."""
+    time = known.get(micros)
+    if time is None:
+        time = known[micros] = from_micros(micros - micros % _MILLISECOND)
+    return time
+
+
+def _described(state: ModelState, row: AnyRow) -> ModelState:
+    node = described_node(row.content)
+    return ModelState(
+        *state[:5],
+        name=node.name or local_name(state.unique_id),
+        tags=tuple(tags_of(node)),
+        file_path=node.original_file_path or node.path or "",
+        group=node.group,
+        access=node.access,
+        meta=_owner(node.meta),
+    )
+
+
+def _owner(meta: msgspec.Raw) -> Mapping[str, str] | None:
+    """What of a node's meta lists look at."""
+    data = bytes(meta)
+    if b'"owner"' not in data:
+        return None
+    parsed = msgspec.json.decode(data)
+    owner = parsed.get("owner") if isinstance(parsed, dict) else None
+    return {"owner": owner} if isinstance(owner, str) else None
