@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Generic, Protocol, TypeVar
 
 from gateway.hierarchy.history import LeftOutReason
 from gateway.hierarchy.statistics import Summary
 
+
+class Identified(Protocol):
+    """A thing whose id breaks ties."""
+
+    @property
+    def id(self) -> str: ...
+
+
 T = TypeVar("T")
+N = TypeVar("N", bound=Identified)
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -53,3 +63,17 @@ def rank(measured: Iterable[Measured[T]], first: int) -> Ranking[T]:
     top = heapq.nsmallest(first, rankable, key=lambda row: row[:2])
     entries = tuple(Ranked(place, one.item, -negated, one.runtimes) for place, (negated, _, one) in enumerate(top, 1))
     return Ranking(entries=entries, considered=len(everything), without_runtime=len(everything) - len(rankable))
+
+
+def merged(rankings: Sequence[Ranking[N]], first: int) -> Ranking[N]:
+    """The ranking of all the things together, each ranking having its own `first` of them at least."""
+    entries = sorted((one for each in rankings for one in each.entries), key=lambda one: (-one.runtime, one.item.id))
+    left_out: Counter[LeftOutReason] = Counter()
+    for each in rankings:
+        left_out.update(each.left_out)
+    return Ranking(
+        entries=tuple(replace(one, rank=place) for place, one in enumerate(entries[:first], 1)),
+        considered=sum(each.considered for each in rankings),
+        without_runtime=sum(each.without_runtime for each in rankings),
+        left_out=left_out,
+    )

@@ -170,15 +170,16 @@ class HistoryBesideDbt:
     async def mean_runtimes(
         self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope
     ) -> Mapping[int, MeanRuntimes | GatewayError] | None:
-        """Of the archive where that holds all of these environments."""
-        if not await self.held(environment_ids) >= set(environment_ids):
+        """Of the environments that the archive holds."""
+        held = sorted(await self.held(environment_ids))
+        if not held:
             return None
-        means = await self._archive.mean_runtimes(environment_ids, last_runs, scope)
+        means = await self._archive.mean_runtimes(held, last_runs, scope)
         failure = next((one for one in means.values() if isinstance(one, GatewayError)), None)
         if failure is not None:
             _note_unreadable(failure)
             return None
-        self._note_reaches(environment_ids, by_archive=True)
+        self._note_reaches(held, by_archive=True)
         return means
 
     async def model_counts(self, environment_ids: Sequence[int]) -> None:

@@ -239,12 +239,11 @@ class Loaders:
 
     async def mean_runtimes(
         self, projects: Sequence[Project], last_runs: int, scope: HistoryScope
-    ) -> list[MeanRuntimes | GatewayError] | None:
-        """Means over the last runs of every model of each project; None where no archive adds all of them up."""
-        means = await self._services.figures.mean_runtimes(
-            [project.environment_id for project in projects], last_runs, scope
-        )
-        return None if means is None else [means[project.environment_id] for project in projects]
+    ) -> list[MeanRuntimes | GatewayError | None]:
+        """Means over the last runs of every model of each project; None where no archive adds them up."""
+        environment_ids = [project.environment_id for project in projects]
+        means = await self._services.figures.mean_runtimes(environment_ids, last_runs, scope)
+        return [means.get(one) for one in environment_ids]
 
     async def model_count(self, project: Project) -> int:
         """How many models a project's environment has: counted in the archive, or by reading them."""

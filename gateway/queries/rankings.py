@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from gateway.concurrency.checkpoints import checkpoint, pieces, sorted_in_pieces
 from gateway.concurrency.gathering import gather
-from gateway.errors import GatewayError
+from gateway.errors import BadUserInput, GatewayError
 from gateway.hierarchy.filters import ModelFilter, SearchFilter
 from gateway.hierarchy.history import Counted, HistoryScope, LeftOutReason
 from gateway.hierarchy.job import Job, Run
@@ -19,7 +19,7 @@ from gateway.hierarchy.model import Model
 from gateway.hierarchy.model_index import EnvironmentModels
 from gateway.hierarchy.model_orders import ModelOrders, RankableModel
 from gateway.hierarchy.project import Project
-from gateway.hierarchy.ranking import Measured, Ranking, rank
+from gateway.hierarchy.ranking import Measured, Ranking, merged, rank
 from gateway.hierarchy.slowest import slowest_of_projects
 from gateway.hierarchy.statistics import Summary, summarise
 from gateway.hierarchy.timed_models import TimedModel
@@ -35,6 +35,7 @@ from gateway.telemetry.usage import current_usage
 _STEPS_OF_A_RANK = 5
 
 M = TypeVar("M", bound=RankableModel)
+T = TypeVar("T")
 
 ShownModel = Model | TimedModel
 """What a ranking shows: whole models, or ids and runtimes where an operation selects no more of them."""
@@ -122,17 +123,58 @@ async def _rank(measured: Sequence[Measured[M]], first: int) -> Ranking[M]:
 async def _by_means(
     context: FieldContext, projects: Sequence[Project], asked: RankingArguments, model_filter: ModelFilter | None
 ) -> Ranking[Model] | None:
-    """The ranking from means that are known of all models without their runs (see RunHistory). The runs are read of the
-    first models alone; they give the exact figures.
+    """The ranking from means that are known of all models without their runs (see RunHistory); of projects without such
+    means from the histories of all models.
 
-    None where no such means are known, and when a model among the first is not in its project any more.
+    None where no project has such means, and when a model among the first is not in its project any more.
     """
     if asked.is_of_last_success:
         return None
     known = await context.loaders.mean_runtimes(projects, asked.last_runs, asked.scope or HistoryScope())
-    if known is None:
+    told = {project: means for project, means in zip(projects, known, strict=True) if means is not None}
+    rest = [project for project in projects if project not in told]
+    # Ids may name models of either part; of the few that they name the histories are read.
+    if not told or (rest and model_filter is not None and model_filter.model_ids is not None):
         return None
-    means = context.sort_out(projects, known)
+    if not rest:
+        return await _of_means(context, told, asked, model_filter)
+    by_means = await _or_failure(context, list(told), _of_means(context, told, asked, model_filter))
+    if by_means is None:
+        return None
+    by_history = await _or_failure(context, rest, _of_histories(context, rest, asked, model_filter))
+    read = [part for part in (by_means, by_history) if not isinstance(part, GatewayError)]
+    if not read and isinstance(by_means, GatewayError):
+        raise by_means
+    return merged(read, asked.first)
+
+
+async def _or_failure(context: FieldContext, projects: Sequence[Project], work: Awaitable[T]) -> T | GatewayError:
+    """What comes of it; where all of these projects fail, each is reported, and the first error given."""
+    try:
+        return await work
+    except BadUserInput:
+        raise
+    except GatewayError as failure:
+        for project in projects:
+            context.report(failure, project)
+        return failure
+
+
+async def _of_histories(
+    context: FieldContext, projects: Sequence[Project], asked: RankingArguments, model_filter: ModelFilter | None
+) -> Ranking[Model]:
+    return await _by_history(context, projects, await narrowed_environments(context, projects, model_filter), asked)
+
+
+async def _of_means(
+    context: FieldContext,
+    told: Mapping[Project, MeanRuntimes | GatewayError],
+    asked: RankingArguments,
+    model_filter: ModelFilter | None,
+) -> Ranking[Model] | None:
+    """The runs are read of the first models alone; they give the exact figures."""
+    projects = list(told)
+    means = context.sort_out(projects, list(told.values()))
     if model_filter is not None and not model_filter.is_empty:
         means = await _only(means, await narrowed_environments(context, projects, model_filter))
     await checkpoint(2 * asked.first)

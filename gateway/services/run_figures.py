@@ -96,10 +96,11 @@ class RunFigures:
 
     async def mean_runtimes(
         self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope
-    ) -> dict[int, MeanRuntimes | GatewayError] | None:
-        """See RunHistory. Of environments that have changed the means are added up anew, all of them together."""
+    ) -> dict[int, MeanRuntimes | GatewayError]:
+        """See RunHistory; nothing where no environment has them. Of environments that have changed the means are added
+        up anew, all of them together."""
         if not self.may_tell_means:
-            return None
+            return {}
         usage = current_usage()
         readable, failed = await self._environments.sorted_out(environment_ids)
 
@@ -128,12 +129,8 @@ class RunFigures:
         for key, fact in facts.items():
             if isinstance(fact, GatewayError):
                 answers[key.environment_id] = fact
-            elif fact.means is None:
-                return None
-            else:
+            elif fact.means is not None:
                 answers[key.environment_id] = fact.means
-        for fact in facts.values():
-            if isinstance(fact, _MeansFact):
                 usage.read_history(fact.reach.sources, fact.reach.since)
         return answers
 

@@ -153,8 +153,8 @@ class RunHistory(Protocol):
     async def mean_runtimes(
         self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope
     ) -> Mapping[int, MeanRuntimes | GatewayError] | None:
-        """The mean of the last `last_runs` runs that count, for every model of each environment; None where the
-        history of every model of one would have to be read for it."""
+        """The mean of the last `last_runs` runs that count, for every model of each environment. Environments of which
+        the history of every model would have to be read for it are left out; None where that is so of all."""
 
     async def model_counts(self, environment_ids: Sequence[int]) -> Mapping[int, int | GatewayError] | None:
         """How many models each environment has; None where all of them would have to be read for it."""

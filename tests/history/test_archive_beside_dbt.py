@@ -279,6 +279,44 @@ async def test_a_young_archive_leaves_means_to_dbt(beside: Beside, whole: str, o
     assert "DISCOVERY" in ranking.gateway["historySources"]
 
 
+@pytest.mark.parametrize("criteria", [None, {"materialization": "table"}, {"modelIds": "slowest"}], ids=str)
+async def test_means_are_of_the_archive_where_it_is_whole_and_of_dbt_elsewhere(
+    beside: Beside, whole: str, oracle: Oracle, criteria: dict[str, Any] | None
+) -> None:
+    """Of one environment the newest run is missing: its models alone have their histories read, and all are ranked
+    together. Models named by ids have theirs read everywhere: they are few."""
+    models = sorted(oracle.models, key=lambda one: one.environment_id)
+    if criteria and "modelIds" in criteria:
+        models = [next(one for one in models if one.id == row[0]) for row in oracle.slowest(oracle.models, 5, 3)]
+        criteria = {"modelIds": [one.id for one in models]}
+    elif criteria:
+        models = [one for one in models if one.materialization == "table"]
+    lacking = models[0].environment_id
+    here = [run for run in oracle.runs if run.environment_id == lacking]
+    newest = max(here, key=lambda run: run.created).id
+    for table in ("results", "freshness", "catalog_tables", "invocations"):
+        change(whole, f"DELETE FROM {table} WHERE run_id = {newest}")  # noqa: S608
+    change(whole, f"DELETE FROM runs WHERE id = {newest}")  # noqa: S608
+    asked = """query($n: Int!, $filter: ModelFilter) { account {
+      slowestModels(first: 5, lastRuns: $n, filter: $filter) { rank runtime runCount model { id } } } }"""
+    async with serving(beside(whole)) as gateway:
+        reply = await gateway.ask(asked, n=3, filter=criteria)
+    assert reply.errors == []
+    assert [(one["rank"], one["model"]["id"], one["runtime"], one["runCount"]) for one in _ranked(reply)] == [
+        (place, *row) for place, row in enumerate(oracle.slowest(models, 5, 3), 1)
+    ]
+    assert reply.gateway["historySources"] == ["ARCHIVE", "DISCOVERY"]
+    if criteria is None or "modelIds" not in criteria:
+        histories = [call for call in gateway.upstream.calls if call.operation in OF_HISTORY]
+        environments = {value for call in histories for value in call.variables.values() if isinstance(value, int)}
+        assert environments & {one.environment_id for one in oracle.models} == {lacking}
+
+
+def _ranked(reply: Any) -> list[dict[str, Any]]:
+    ranked: list[dict[str, Any]] = reply.data["account"]["slowestModels"]
+    return ranked
+
+
 @pytest.mark.parametrize(
     ("age", "unheld", "unheld_since", "held"),
     [
