@@ -8,13 +8,14 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from gateway.hierarchy.filters import ModelFilter
+from gateway.hierarchy.listed_models import ListedModel
 from gateway.hierarchy.model import Model
 from gateway.hierarchy.ordering import ModelOrderField
 from gateway.hierarchy.project import Project
 from gateway.loading.field_context import FieldContext
 from gateway.queries.model_pages import listed_models, models_behind, models_from
 from gateway.schema.orders import BY_MODEL_ID, ModelOrder, order_of_models
-from gateway.schema.paging import Page, PageArguments, cut_in_order, cut_stretch
+from gateway.schema.paging import OrderedItems, Page, PageArguments, cut, cut_stretch, put_in_order
 
 # Whoever shows half of the models may as well read all of them, as the next question finds them then.
 _SPARED = 2
@@ -51,13 +52,23 @@ async def _of_listed(
     page: PageArguments,
 ) -> Page[Model] | None:
     """Of all models that is read what orders and filters look at, of those in the page the rest."""
-    listed = await listed_models(context, projects, where, order.field if order else ModelOrderField.ID)
-    if listed is None:
-        return None
     # Orders look at what a listed model has of a model.
-    asked, by_id = cast("Any", order_of_models(order)), cast("Any", BY_MODEL_ID)
-    shown = await cut_in_order(listed.models, asked, page, arrived_in=by_id, place=context.place)
-    if len(shown.nodes) * _SPARED > listed.considered:
+    by, field = cast("Any", order_of_models(order)), order.field if order else ModelOrderField.ID
+
+    async def arrange() -> tuple[OrderedItems[ListedModel], int] | None:
+        listed = await listed_models(context, projects, where, field)
+        if listed is None:
+            return None
+        ordered = OrderedItems(listed.models, ()) if order is None else await put_in_order(listed.models, by)
+        return ordered, listed.considered
+
+    key = ("listed in order", tuple(map(id, projects)), where, field, by.direction)
+    arranged = await context.loaders.derived(key, tuple(projects), arrange)
+    if arranged is None:
+        return None
+    ordered, considered = arranged
+    shown = cut(ordered.items, by, page, arrived_in=by, place=context.place, sums=ordered.sums)
+    if len(shown.nodes) * _SPARED > considered:
         return None
     models = await models_behind(context, projects, shown.nodes) if shown.nodes else []
     return replace(cast("Page[Model]", shown), nodes=models) if len(models) == len(shown.nodes) else None

@@ -225,6 +225,27 @@ def _has_moved(page: PageArguments, ahead: int, behind: int) -> bool:
     return moved
 
 
+@dataclass(frozen=True, slots=True)
+class OrderedItems(Generic[T]):
+    """Items in an order, and the checksums of their ids where that is volatile."""
+
+    items: Sequence[T]
+    sums: Sequence[int]
+
+
+async def put_in_order(items: Sequence[T], order: Order[T]) -> OrderedItems[T]:
+    """The items in this order, in pieces between which others have their turn."""
+    placed: list[Any] = []
+    async for piece in pieces(items):
+        placed += order.place(piece)
+    ordered = await _in_order(placed, order)
+    sums: list[int] = []
+    if order.volatile:
+        async for piece in pieces(ordered, _STEPS_OF_A_CHECKSUM):
+            sums += _checksums(piece, order)
+    return OrderedItems(ordered, sums)
+
+
 async def cut_in_order(
     items: Sequence[T],
     order: Order[T],
@@ -236,15 +257,8 @@ async def cut_in_order(
     """The same, with long lists put in order in pieces between which others have their turn."""
     if order is arrived_in:
         return cut(items, order, page, arrived_in=order, place=place)
-    placed: list[Any] = []
-    async for piece in pieces(items):
-        placed += order.place(piece)
-    ordered = await _in_order(placed, order)
-    sums: list[int] = []
-    if order.volatile:
-        async for piece in pieces(ordered, _STEPS_OF_A_CHECKSUM):
-            sums += _checksums(piece, order)
-    return cut(ordered, order, page, arrived_in=order, place=place, sums=sums)
+    ordered = await put_in_order(items, order)
+    return cut(ordered.items, order, page, arrived_in=order, place=place, sums=ordered.sums)
 
 
 async def _in_order(placed: list[Any], order: Order[T]) -> list[T]:

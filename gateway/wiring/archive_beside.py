@@ -36,6 +36,8 @@ _UNUSABLE = UpstreamNote(
     "tells what happened, as far as it still knows: two months, and the last runs of a model.",
 )
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class ArchiveBeside:
