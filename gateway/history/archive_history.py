@@ -20,7 +20,7 @@ from gateway.hierarchy.attempts import NodeAttempts
 from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
-from gateway.hierarchy.job import Run
+from gateway.hierarchy.job import Run, RunDetails
 from gateway.hierarchy.listed_models import ModelState
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
@@ -38,6 +38,7 @@ from gateway.history.run_list_reading import read_run_counts, read_run_list, rea
 from gateway.history.run_reading import read_arguments, read_model_runs, read_outlines, read_run_models
 from gateway.history.run_time_reading import read_run_times
 from gateway.history.state_reading import read_model_states
+from gateway.history.step_reading import read_run_details
 from gateway.services.admin.run_query import RunQuery
 from gateway.services.discovery_history import command_facts_of
 from gateway.services.models.model_histories import HistoryKey
@@ -172,6 +173,10 @@ class ArchiveHistory:
     async def run_counts(self, account_id: int, job_ids: Sequence[int]) -> dict[int, int | GatewayError]:
         """One statement for five hundred jobs."""
         return await self._read(job_ids, partial(read_run_counts, account_id=account_id, job_ids=job_ids))
+
+    async def run_details(self, account_id: int, run_ids: Sequence[int]) -> dict[int, RunDetails | GatewayError]:
+        """Two statements for five hundred runs."""
+        return await self._read(run_ids, partial(read_run_details, account_id=account_id, run_ids=run_ids))
 
     async def runs(self, account_id: int, run_ids: Sequence[int]) -> dict[int, Run | GatewayError]:
         """Two statements for five hundred runs."""

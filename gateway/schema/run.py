@@ -184,6 +184,8 @@ class Run:
         directives=dear(5),
     )
     async def trigger(self, parent: Parent, info: Info) -> job_facts.RunTrigger | None:
+        if parent.trigger is not None:
+            return parent.trigger  # lists with it tell no more than the run alone does
         return (await info.context.loaders.run_details(parent.id)).trigger
 
     @strawberry.field(

@@ -173,6 +173,9 @@ class DiscoveryHistory:
     async def run_counts(self, account_id: int, job_ids: Sequence[int]) -> None:
         """None: as for lists."""
 
+    async def run_details(self, account_id: int, run_ids: Sequence[int]) -> None:
+        """None: as for lists."""
+
     async def runs(self, account_id: int, run_ids: Sequence[int]) -> None:
         """None: as for lists."""
 

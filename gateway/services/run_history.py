@@ -17,7 +17,7 @@ from gateway.hierarchy.attempts import NodeAttempts
 from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
-from gateway.hierarchy.job import Run
+from gateway.hierarchy.job import Run, RunDetails
 from gateway.hierarchy.listed_models import ModelState
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
@@ -203,6 +203,11 @@ class RunHistory(Protocol):
 
     async def run_counts(self, account_id: int, job_ids: Sequence[int]) -> Mapping[int, int | GatewayError] | None:
         """How many runs each job has; None as for lists."""
+
+    async def run_details(
+        self, account_id: int, run_ids: Sequence[int]
+    ) -> Mapping[int, RunDetails | GatewayError] | None:
+        """Why each run was started, and its steps; NotFound and None as for runs."""
 
     async def runs(self, account_id: int, run_ids: Sequence[int]) -> Mapping[int, Run | GatewayError] | None:
         """Each run, NotFound for those that the account does not have; None as for lists."""

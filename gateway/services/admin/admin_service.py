@@ -34,7 +34,6 @@ from gateway.services.admin.listed_facts import (
 )
 from gateway.services.admin.run_lists import RunLists
 from gateway.services.admin.run_query import RunQuery
-from gateway.services.admin.single_runs import read_run_details
 from gateway.services.admin.visible_parts import VisibleParts
 from gateway.services.mapping import to_environment, to_job
 from gateway.telemetry.usage import current_usage
@@ -160,15 +159,10 @@ class AdminService:
         return await self._runs.get_many(run_ids, self._lists.runs, validate)
 
     async def run_details(self, run_ids: Sequence[int]) -> dict[int, RunDetails | GatewayError]:
-        """Trigger and steps of each run, one request a run: lists of runs with their steps are slow upstream."""
-
-        async def fetch(missing: list[int]) -> Mapping[int, RunDetails | GatewayError]:
-            details = await asyncio.gather(*(read_run_details(self._api, run_id) for run_id in missing))
-            return dict(zip(missing, details, strict=True))
-
+        """Trigger and steps of each run."""
         now = self._clock_of_account()
         return await self._details.get_many(
-            run_ids, fetch, lambda _, fact: for_seconds(fact.read_at, self._interval, now)
+            run_ids, self._lists.details, lambda _, fact: for_seconds(fact.read_at, self._interval, now)
         )
 
     async def recent_runs(self, job_ids: Sequence[int], count: int) -> dict[int, tuple[Run, ...] | GatewayError]:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.errors import GatewayError
-from gateway.hierarchy.job import Run, newest_first
+from gateway.hierarchy.job import Run, RunDetails, newest_first
 from gateway.services.admin.admin_api import PAGE_SIZE, AdminApi
 from gateway.services.admin.admin_facts import RunListing
 from gateway.services.admin.admin_types import AdminRun
 from gateway.services.admin.list_reading import ListReading, notes_of_list
 from gateway.services.admin.listed_facts import RecentRuns, RunCount
 from gateway.services.admin.run_query import RunQuery
-from gateway.services.admin.single_runs import read_runs
+from gateway.services.admin.single_runs import read_run_details, read_runs
 from gateway.services.mapping import to_run
 from gateway.services.run_history import HistorySource, ListedRuns, RunHistory
 from gateway.telemetry.upstream_note import UpstreamNote
@@ -52,6 +52,15 @@ class RunLists:
         """Each run by its id; NotFound where the account has no such run."""
         stored = await self._history.runs(self.api.account_id, run_ids)
         return await read_runs(self.api, run_ids) if stored is None else stored
+
+    async def details(self, run_ids: Sequence[int]) -> Mapping[int, RunDetails | GatewayError]:
+        """Why each run was started, and its steps: of the Admin API one request a run, as lists of runs with their
+        steps are slow there."""
+        stored = await self._history.run_details(self.api.account_id, run_ids)
+        if stored is not None:
+            return stored
+        found = await asyncio.gather(*(read_run_details(self.api, run_id) for run_id in run_ids))
+        return dict(zip(run_ids, found, strict=True))
 
     async def newest(self, count: int) -> RecentRuns:
         """The newest `count` runs of the account, newest first."""
