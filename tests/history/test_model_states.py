@@ -156,4 +156,4 @@ async def test_states_are_those_of_whole_models_on_any_archive(tmp_path: Path, s
                     name: looked_at(one) for name, one in expected.items()
                 }
                 compared += len(told)
-    assert compared > 5
+    assert compared
