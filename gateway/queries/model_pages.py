@@ -81,15 +81,16 @@ async def listed_models(
     context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None, order: ModelOrderField
 ) -> ListedSelection | None:
     """The models of these projects that meet a filter, as far as lists look at them; None where all models have to be
-    read for it, as for a filter that names some by ids: what an id names depends on how all models are called."""
+    read for it: for a filter that names some by ids, as what an id names depends on how all models are called, and where
+    a project cannot be read, which is told then."""
     if criteria is not None and criteria.model_ids is not None:
         return None
 
     async def select() -> ListedSelection | None:
         answers = await context.loaders.model_lists.of_each(projects, described=_looks_at_nodes(criteria, order))
-        if answers is None:
+        environments = [one for one in answers or () if not isinstance(one, GatewayError)]
+        if answers is None or len(environments) < len(answers):
             return None
-        environments = context.sort_out(projects, answers)
         considered = sum(len(one.models) for one in environments)
         if criteria is not None and not criteria.is_empty:
             environments = await _meeting(context, environments, criteria)
@@ -124,14 +125,13 @@ async def models_behind(
     context: FieldContext, projects: Sequence[Project], places: Sequence[PlacedModel]
 ) -> list[Model]:
     """The models in these places, in their order; of others in their environments nothing need be read. Those that are
-    not there any more are left out."""
+    not there any more, or cannot be read, are left out."""
     names: dict[int, set[str]] = {}
     for one in places:
         names.setdefault(one.environment_id, set()).add(local_name(one.unique_id))
     here = [project for project in projects if project.environment_id in names]
     read = await context.loaders.models_with({project: names[project.environment_id] for project in here})
-    environments = context.sort_out(here, read)
-    by_environment = {one.environment_id: one.by_unique_id for one in environments}
+    by_environment = {one.environment_id: one.by_unique_id for one in read if not isinstance(one, GatewayError)}
     found = (by_environment.get(one.environment_id, {}).get(one.unique_id) for one in places)
     return [model for model in found if model is not None]
 
