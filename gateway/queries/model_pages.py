@@ -80,9 +80,9 @@ async def models_from(
 async def listed_models(
     context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None, order: ModelOrderField
 ) -> ListedSelection | None:
-    """The models of these projects that meet a filter, as far as lists look at them; None where all models have to be
-    read for it: for a filter that names some by ids, as what an id names depends on how all models are called, and where
-    a project cannot be read, which is told then."""
+    """The models of these projects that meet a filter, as far as lists look at them. None where all models have to be
+    read for it: for a filter that names some by ids, as what an id names depends on how all models are called; and
+    where a project cannot be read, which is told then."""
     if criteria is not None and criteria.model_ids is not None:
         return None
 
