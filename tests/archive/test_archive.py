@@ -89,6 +89,32 @@ print(archive.describe().runs)
 """
 
 
+NO_SPACE = """CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  RAISE EXCEPTION 'could not extend file "base/1/2": No space left on device' USING ERRCODE = '53100'; END $$;
+CREATE TRIGGER no_space BEFORE INSERT ON freshness FOR EACH ROW EXECUTE FUNCTION no_space()"""
+
+
+@pytest.mark.external
+def test_a_server_whose_disk_is_full_is_named_and_costs_nothing_stored(
+    postgres: Server, runs_folder: Path, folder: Path
+) -> None:
+    """In the midst of the second run PostgreSQL refuses a row, as it does where it cannot extend a file."""
+    archive = Archive.open(postgres.new_database())
+    assert ingest_folder(archive, folder).runs == 1
+    before = archive.describe()
+    shutil.copytree(runs_folder / OTHER_RUN, folder / OTHER_RUN)
+    with archive.writing() as connection:
+        connection.exec_driver_sql(NO_SPACE)
+    with pytest.raises(ConfigurationError, match=r"cannot be written: .*No space left on device"):
+        ingest_folder(archive, folder)
+    assert archive.describe() == before, "what was there is served on"
+    with archive.writing() as connection:
+        connection.exec_driver_sql("DROP TRIGGER no_space ON freshness")
+    report = ingest_folder(archive, folder)
+    assert (report.runs, report.unchanged) == (1, 1)
+    archive.close()
+
+
 @pytest.mark.slow
 def test_a_file_system_that_takes_no_more_bytes_is_one_line_and_costs_nothing_stored(
     tmp_path: Path, runs_folder: Path, folder: Path
