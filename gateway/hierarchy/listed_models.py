@@ -11,7 +11,7 @@ from gateway.hierarchy.model_orders import ModelOrders
 from gateway.hierarchy.status import RunStatus
 
 
-class ModelState(NamedTuple):
+class ListedState(NamedTuple):
     """What orders and filters look at. `runtime` (seconds) is of the last success, `last_run_status` and
     `last_run_time` of the last attempt; None where there was none. From `name` on it is filled in where that was asked
     for."""
@@ -35,7 +35,7 @@ class ListedModel(NamedTuple):
     id: str
     project_id: str
     environment_id: int
-    state: ModelState
+    state: ListedState
 
     @property
     def unique_id(self) -> str:
@@ -94,7 +94,7 @@ class ListedModels(ModelOrders[ListedModel]):
         self._renamed: ListedModels | None = None
 
     @classmethod
-    def of_states(cls, project_id: str, environment_id: int, states: Sequence[ModelState]) -> ListedModels:
+    def of_states(cls, project_id: str, environment_id: int, states: Sequence[ListedState]) -> ListedModels:
         """Of the states of all models of an environment, in any order."""
         ids = model_ids(project_id, [state.unique_id for state in states])
         models = [
@@ -115,5 +115,5 @@ class ListedModels(ModelOrders[ListedModel]):
         return self._renamed
 
 
-def _unique_id(state: ModelState) -> str:
+def _unique_id(state: ListedState) -> str:
     return state.unique_id

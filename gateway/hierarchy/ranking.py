@@ -12,7 +12,7 @@ from gateway.hierarchy.history import LeftOutReason
 from gateway.hierarchy.statistics import Summary
 
 
-class Identified(Protocol):
+class RankedById(Protocol):
     """A thing whose id breaks ties."""
 
     @property
@@ -20,7 +20,7 @@ class Identified(Protocol):
 
 
 T = TypeVar("T")
-N = TypeVar("N", bound=Identified)
+N = TypeVar("N", bound=RankedById)
 T_co = TypeVar("T_co", covariant=True)
 
 

@@ -21,7 +21,7 @@ from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.job import Run, RunDetails
-from gateway.hierarchy.listed_models import ModelState
+from gateway.hierarchy.listed_models import ListedState
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
@@ -138,7 +138,7 @@ class ArchiveHistory:
 
     async def model_states(
         self, environment_ids: Sequence[int], *, described: bool
-    ) -> dict[int, tuple[ModelState, ...] | GatewayError]:
+    ) -> dict[int, tuple[ListedState, ...] | GatewayError]:
         """One statement for a thousand environments."""
         work = partial(read_model_states, environment_ids=environment_ids, described=described)
         return await self._read(environment_ids, work)

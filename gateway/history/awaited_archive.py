@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from gateway.archive.api_facts import ApiFacts
 from gateway.archive.archive import Archive, UnusableArchive
 from gateway.archive.reader import ArchiveReader
-from gateway.concurrency.cancellation import end
+from gateway.concurrency.background_tasks import BackgroundTasks
 from gateway.errors import UpstreamUnavailable
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class AwaitedArchive:
         self.opened: Archive | None = None
         self._reader: ArchiveReader | None = None
         self.facts = AwaitedFacts()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
         self._retry_at = 0.0
 
     @property
@@ -101,17 +101,16 @@ class AwaitedArchive:
         Raises what that raises but UnusableArchive: of an address that is none no attempt succeeds.
         """
         tried = asyncio.Event()
-        self._task = asyncio.get_running_loop().create_task(self._open(tried))
-        waiting = asyncio.ensure_future(tried.wait())
-        await asyncio.wait({self._task, waiting}, timeout=_PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        opening = self._tasks.start(self._open(tried))
+        waiting = self._tasks.start(tried.wait())
+        await asyncio.wait({opening, waiting}, timeout=_PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
-        if self._task.done():
-            self._task.result()
+        if opening.done():
+            opening.result()
 
     async def close(self) -> None:
         """Ends the attempts, waits for what is still being written, and gives back every connection."""
-        if self._task is not None:
-            await end({self._task})
+        await self._tasks.cancel()
         if self._reader is not None:
             self._reader.close()
         await self.facts.close()

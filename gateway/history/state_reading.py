@@ -13,7 +13,7 @@ from gateway.archive.reading.model_states import described_node, model_states
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import from_micros
 from gateway.hierarchy.durations import seconds_or_none
-from gateway.hierarchy.listed_models import ModelState
+from gateway.hierarchy.listed_models import ListedState
 from gateway.hierarchy.status import RunStatus, status_of_word
 from gateway.hierarchy.unique_ids import local_name
 
@@ -22,13 +22,13 @@ _MILLISECOND = 1_000
 
 def read_model_states(
     connection: Connection, environment_ids: Sequence[int], *, described: bool
-) -> dict[int, tuple[ModelState, ...]]:
+) -> dict[int, tuple[ListedState, ...]]:
     """The states of each environment's models, in no order; names, tags and the like where they are to be
     `described`."""
-    found: dict[int, list[ModelState]] = {one: [] for one in environment_ids}
+    found: dict[int, list[ListedState]] = {one: [] for one in environment_ids}
     times: dict[int, datetime] = {}
     for row in model_states(connection, environment_ids, contents=described):
-        state = ModelState(
+        state = ListedState(
             row.unique_id,
             seconds_or_none(row.execution_time),
             None if row.attempt is None else _status(row.status),
@@ -51,9 +51,9 @@ def _time(micros: int, known: dict[int, datetime]) -> datetime:
     return time
 
 
-def _described(state: ModelState, row: AnyRow) -> ModelState:
+def _described(state: ListedState, row: AnyRow) -> ListedState:
     node = described_node(row.content)
-    return ModelState(
+    return ListedState(
         *state[:5],
         name=node.name or local_name(state.unique_id),
         tags=tuple(tags_of(node)),

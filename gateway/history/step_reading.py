@@ -22,14 +22,14 @@ from gateway.services.admin.admin_types import AdminRun, AdminStep, AdminTrigger
 from gateway.services.mapping import to_run_details
 
 
-class _Details(msgspec.Struct):
+class _StepDetails(msgspec.Struct):
     """What the archive keeps of a run beside its columns, as far as it is looked at here."""
 
     trigger: dict[str, Any] | None = None
     run_steps: list[dict[str, Any]] | None = None
 
 
-_details = msgspec.json.Decoder(_Details)
+_details = msgspec.json.Decoder(_StepDetails)
 
 
 def read_run_details(

@@ -235,7 +235,7 @@ class Loaders:
 
     async def models_with(self, names: Mapping[Project, Collection[str]]) -> list[EnvironmentModels | GatewayError]:
         """At least the models of each project that have one of these names, without their packages."""
-        return await self._models.load_all([ModelsRequest(one, names=tuple(sorted(names[one]))) for one in names])
+        return await self._models.load_all([ModelsRequest(key, names=tuple(sorted(names[key]))) for key in names])
 
     async def mean_runtimes(
         self, projects: Sequence[Project], last_runs: int, scope: HistoryScope
@@ -243,7 +243,7 @@ class Loaders:
         """Means over the last runs of every model of each project; None where no archive adds them up."""
         environment_ids = [project.environment_id for project in projects]
         means = await self._services.figures.mean_runtimes(environment_ids, last_runs, scope)
-        return [means.get(one) for one in environment_ids]
+        return [means.get(environment_id) for environment_id in environment_ids]
 
     async def model_count(self, project: Project) -> int:
         """How many models a project's environment has: counted in the archive, or by reading them."""

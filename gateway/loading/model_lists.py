@@ -36,8 +36,8 @@ class ModelListLoader:
     async def _load_lists(self, requests: list[_ListRequest]) -> Mapping[_ListRequest, ListedModels | GatewayError]:
         described = any(request.described for request in requests)
         projects = list({request.project: None for request in requests})
-        found = await self._services.model_lists.read(projects, described=described)
-        return {request: _named_for(request.project, found[request.project.environment_id]) for request in requests}
+        models = await self._services.model_lists.read(projects, described=described)
+        return {request: _named_for(request.project, models[request.project.environment_id]) for request in requests}
 
 
 def _named_for(project: Project, models: ListedModels | GatewayError) -> ListedModels | GatewayError:

@@ -78,46 +78,48 @@ async def models_from(
 
 
 async def listed_models(
-    context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None, order: ModelOrderField
+    context: FieldContext, projects: Sequence[Project], model_filter: ModelFilter | None, order: ModelOrderField
 ) -> ListedSelection | None:
     """The models of these projects that meet a filter, as far as lists look at them. None where all models have to be
     read for it: for a filter that names some by ids, as what an id names depends on how all models are called; and
     where a project cannot be read, which is told then."""
-    if criteria is not None and criteria.model_ids is not None:
+    if model_filter is not None and model_filter.model_ids is not None:
         return None
 
     async def select() -> ListedSelection | None:
-        answers = await context.loaders.model_lists.of_each(projects, described=_looks_at_nodes(criteria, order))
-        environments = [one for one in answers or () if not isinstance(one, GatewayError)]
+        answers = await context.loaders.model_lists.of_each(projects, described=_looks_at_nodes(model_filter, order))
+        environments = [models for models in answers or () if not isinstance(models, GatewayError)]
         if answers is None or len(environments) < len(answers):
             return None
-        considered = sum(len(one.models) for one in environments)
-        if criteria is not None and not criteria.is_empty:
-            environments = await _meeting(context, environments, criteria)
+        considered = sum(len(listed.models) for listed in environments)
+        if model_filter is not None and not model_filter.is_empty:
+            environments = await _meeting(context, environments, model_filter)
         return ListedSelection(await in_order(environments), considered)
 
-    key: Hashable = ("listed models", tuple(map(id, projects)), criteria, order is ModelOrderField.NAME)
+    key: Hashable = ("listed models", tuple(map(id, projects)), model_filter, order is ModelOrderField.NAME)
     return await context.loaders.derived(key, tuple(projects), select)
 
 
-def _looks_at_nodes(criteria: ModelFilter | None, order: ModelOrderField) -> bool:
+def _looks_at_nodes(model_filter: ModelFilter | None, order: ModelOrderField) -> bool:
     """Whether it is for more than ids, the last attempt and the last success."""
     if order is ModelOrderField.NAME:
         return True
     looked_at = ("tags", "folder", "groups", "owners", "access")
-    return criteria is not None and any(getattr(criteria, name) is not None for name in looked_at)
+    return model_filter is not None and any(getattr(model_filter, name) is not None for name in looked_at)
 
 
 async def _meeting(
-    context: FieldContext, environments: Sequence[ListedModels], criteria: ModelFilter
+    context: FieldContext, environments: Sequence[ListedModels], model_filter: ModelFilter
 ) -> list[ListedModels]:
-    owners = await gather(context.loaders.owners_looked_at(one.environment_id, criteria) for one in environments)
+    owners = await gather(
+        context.loaders.owners_looked_at(listed.environment_id, model_filter) for listed in environments
+    )
     met = []
-    for one, known in zip(environments, owners, strict=True):
+    for listed, group_owners in zip(environments, owners, strict=True):
         models: list[ListedModel] = []
-        async for piece in pieces(one.models):
-            models += (model for model in piece if criteria.admits(model, known))
-        met.append(ListedModels(one.project_id, one.environment_id, models))
+        async for piece in pieces(listed.models):
+            models += (model for model in piece if model_filter.admits(model, group_owners))
+        met.append(ListedModels(listed.project_id, listed.environment_id, models))
     return met
 
 
@@ -127,13 +129,15 @@ async def models_behind(
     """The models in these places, in their order; of others in their environments nothing need be read. Those that are
     not there any more, or cannot be read, are left out."""
     names: dict[int, set[str]] = {}
-    for one in places:
-        names.setdefault(one.environment_id, set()).add(local_name(one.unique_id))
+    for place in places:
+        names.setdefault(place.environment_id, set()).add(local_name(place.unique_id))
     here = [project for project in projects if project.environment_id in names]
     read = await context.loaders.models_with({project: names[project.environment_id] for project in here})
-    by_environment = {one.environment_id: one.by_unique_id for one in read if not isinstance(one, GatewayError)}
-    found = (by_environment.get(one.environment_id, {}).get(one.unique_id) for one in places)
-    return [model for model in found if model is not None]
+    by_environment = {
+        models.environment_id: models.by_unique_id for models in read if not isinstance(models, GatewayError)
+    }
+    behind = (by_environment.get(place.environment_id, {}).get(place.unique_id) for place in places)
+    return [model for model in behind if model is not None]
 
 
 async def _models_from(

@@ -201,11 +201,11 @@ def build_services(
     environments = EnvironmentService(query, interval, tiers, events)
     api = _admin_api(upstream)
     by_dbt = DiscoveryHistory(query, reads_commands=api is None)
-    history = upstream.make_history(by_dbt, EndedRuns(api)) if upstream.make_history else by_dbt
+    history = _history(upstream, by_dbt, api)
     models = ModelService(query, environments, tiers, history)
     jobs = JobService(history, interval, tiers)
-    lists = RunLists(api, history) if api else None
-    admin = _admin(upstream, lists, policy, Discovery(query, environments, models, jobs, tiers), by_dbt.read_commands)
+    discovery = Discovery(query, environments, models, jobs, tiers)
+    admin = _admin(upstream, RunLists(api, history) if api else None, policy, discovery, by_dbt.read_commands)
     invalidation = Invalidation(environments, jobs, admin, events, tiers)
     return Services(
         environments=environments,
@@ -230,6 +230,10 @@ def build_services(
         archive_state=upstream.archive_state,
         cost_rate=upstream.cost_rate,
     )
+
+
+def _history(upstream: Upstream, by_dbt: DiscoveryHistory, api: AdminApi | None) -> RunHistory:
+    return upstream.make_history(by_dbt, EndedRuns(api)) if upstream.make_history else by_dbt
 
 
 def _tiers(

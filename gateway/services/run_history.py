@@ -18,7 +18,7 @@ from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey
 from gateway.hierarchy.executions import Executions, ExecutionsKey
 from gateway.hierarchy.history import CommandFacts, HistoryScope
 from gateway.hierarchy.job import Run, RunDetails
-from gateway.hierarchy.listed_models import ModelState
+from gateway.hierarchy.listed_models import ListedState
 from gateway.hierarchy.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.model import BuiltModel, ModelRun
 from gateway.hierarchy.run_graph import RunGraph
@@ -161,7 +161,7 @@ class RunHistory(Protocol):
 
     async def model_states(
         self, environment_ids: Sequence[int], *, described: bool
-    ) -> Mapping[int, tuple[ModelState, ...] | GatewayError] | None:
+    ) -> Mapping[int, tuple[ListedState, ...] | GatewayError] | None:
         """What lists order and filter by of all models of each environment, in no order; names, tags and the like where
         they are to be `described`. None where all models would have to be read for it."""
 

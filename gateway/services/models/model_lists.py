@@ -32,7 +32,7 @@ class ModelLists:
     def __init__(self, history: RunHistory, environments: EnvironmentService, tiers: Tiers) -> None:
         self._history = history
         self._environments = environments
-        kind: Kind[int, _ListFact] = Kind("model lists", _weigh, lambda one: one, 0.0)
+        kind: Kind[int, _ListFact] = Kind("model lists", _weigh, lambda environment_id: environment_id, 0.0)
         self._facts: FactsCache[int, _ListFact] = FactsCache(tiers, kind)
 
     async def read(self, projects: Sequence[Project], *, described: bool) -> dict[int, ListedModels | GatewayError]:
@@ -44,13 +44,13 @@ class ModelLists:
         async def fetch(missing: list[int]) -> Mapping[int, _ListFact | GatewayError]:
             states = await self._history.model_states(missing, described=described) or {}
             facts: dict[int, _ListFact | GatewayError] = {}
-            for one, found in states.items():
-                if isinstance(found, GatewayError):
-                    facts[one] = found
+            for environment_id, listed in states.items():
+                if isinstance(listed, GatewayError):
+                    facts[environment_id] = listed
                     continue
-                await checkpoint(2 * len(found))
-                models = ListedModels.of_states(by_environment[one].id, one, found)
-                facts[one] = _ListFact(models, described, readable[one].revision)
+                await checkpoint(2 * len(listed))
+                models = ListedModels.of_states(by_environment[environment_id].id, environment_id, listed)
+                facts[environment_id] = _ListFact(models, described, readable[environment_id].revision)
             return facts
 
         def validate(environment_id: int, fact: Fact[_ListFact]) -> Validity:
@@ -61,7 +61,8 @@ class ModelLists:
         for fact in facts.values():
             if isinstance(fact, _ListFact):
                 note_unattempted(fact.models)
-        return {**failed, **{one: f.models if isinstance(f, _ListFact) else f for one, f in facts.items()}}
+        read = {key: fact.models if isinstance(fact, _ListFact) else fact for key, fact in facts.items()}
+        return {**failed, **read}
 
 
 def _weigh(fact: _ListFact) -> int:
