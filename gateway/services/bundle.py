@@ -197,11 +197,9 @@ def build_services(
     `shared` is what replicas share. `counts` takes in where facts were found, beside those of other services.
     """
     tiers, interval = _tiers(policy, clock, shared, upstream.kept, counts), policy.revision_interval
-    events = EventBus()
+    events, api = EventBus(), _admin_api(upstream)
     environments = EnvironmentService(query, interval, tiers, events)
-    api = _admin_api(upstream)
-    by_dbt = DiscoveryHistory(query, reads_commands=api is None)
-    history = _history(upstream, by_dbt, api)
+    by_dbt, history = _histories(query, upstream, api)
     models = ModelService(query, environments, tiers, history)
     jobs = JobService(history, interval, tiers)
     discovery = Discovery(query, environments, models, jobs, tiers)
@@ -232,8 +230,10 @@ def build_services(
     )
 
 
-def _history(upstream: Upstream, by_dbt: DiscoveryHistory, api: AdminApi | None) -> RunHistory:
-    return upstream.make_history(by_dbt, EndedRuns(api)) if upstream.make_history else by_dbt
+def _histories(query: BaseQuery, upstream: Upstream, api: AdminApi | None) -> tuple[DiscoveryHistory, RunHistory]:
+    """Dbt's, and the one that is asked, which may be the same."""
+    by_dbt = DiscoveryHistory(query, reads_commands=api is None)
+    return by_dbt, upstream.make_history(by_dbt, EndedRuns(api)) if upstream.make_history else by_dbt
 
 
 def _tiers(
