@@ -112,7 +112,7 @@ class RunMirror:
 
     async def _store(self, row: RecordedRun, read: ReadRun, before: MirroredRun | None) -> None:
         outcome = _outcome(read)
-        if outcome is MirrorOutcome.EMPTY and self._now() - _ended_at(row) < _SAVED_WITHIN_SECONDS:
+        if not (read.steps or read.problems) and self._now() - _ended_at(row) < _SAVED_WITHIN_SECONDS:
             await self._note(row.id, row, before, _NOT_SAVED_YET)
             return
         reason = "; ".join([*read.problems, *(f"{name} is missing" for name in read.missing)]) or None

@@ -16,7 +16,7 @@ from gateway.archive.artifacts.invocation import (
     prepare_records,
 )
 from gateway.archive.artifacts.records import RunRecord
-from gateway.archive.artifacts.run_bundle import StepInvocation
+from gateway.archive.artifacts.run_bundle import SUCCESS, StepInvocation
 from gateway.archive.times import parse_micros
 from gateway.errors import NotFound, UnreadableArtifact, UpstreamForbidden, UpstreamInvalidResponse
 from gateway.ingest.run_folders import distinct_steps, is_of_run
@@ -86,6 +86,10 @@ class RunReader:
             for step in await self._steps(run, files):
                 found += await self._step(step, files, find_manifest)
             reading.steps = distinct_steps(found)
+            is_silent = not (run.run_steps or reading.steps or reading.problems)
+            if is_silent and run.status == SUCCESS:
+                # dbt keeps artifacts for a time only: the run built models, and Discovery may know which.
+                reading.missing.append("every artifact")
         except UpstreamForbidden as refusal:
             reading.forbidden = True
             reading.problems.append(refusal.message)

@@ -139,6 +139,21 @@ async def test_steps_that_dbt_does_not_list_are_tried(cloud: Cloud, mirroring: M
     assert content(mirroring.archive) == content(cloud.archive)
 
 
+async def test_a_run_whose_artifacts_are_gone_is_not_taken_for_one_that_did_nothing(
+    cloud: Cloud, mirroring: Mirroring
+) -> None:
+    def gone(asked: Asked, body: bytes) -> bytes | Response:
+        if asked.path == "runs/103/":
+            return changed(run_steps=[], artifacts_saved=True)(body)
+        return refusal(404) if asked.path.startswith("runs/103/artifacts/") else body
+
+    cloud.rewrite = gone
+    report = await mirroring.sweep()
+    assert report.problems == [(103, "every artifact is missing")]
+    with mirroring.archive.reading() as connection:
+        assert held_runs(connection, range(100, 300)) == {100, 101, 102, 104, 105, 200, 201}
+
+
 async def test_times_that_dbt_does_not_tell_are_inferred(cloud: Cloud, mirroring: Mirroring) -> None:
     def untimed(asked: Asked, body: bytes) -> bytes:
         return changed(started_at=None, finished_at=None)(body) if asked.kind == "runs/#/" else body
