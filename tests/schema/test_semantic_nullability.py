@@ -121,7 +121,7 @@ async def test_every_place_fails_with_an_error_of_its_own(settings: Settings, or
                 for question in questions:
                     seen |= set(nulls(await asked(gateway, question, {})))
     # Below a change point, and below a failure of a run, which has been read with all that they need.
-    assert marked - seen <= {"firstRunRange", "isNew", "skipped", "skippedCount"}
+    assert marked - seen <= {"cause", "evidence", "firstRunRange", "isNew", "skipped", "skippedCount"}
 
 
 def _with_ids(question: str, ids: Mapping[str, str]) -> str:
