@@ -128,11 +128,10 @@ class Graph:
         }
 
     def _files(self, name: str) -> Iterator[Path]:
+        """A run may keep one manifest for all its steps."""
         for run in self._project.runs:
-            for manifest in run.manifests:
-                path = manifest.path.with_name(name)
-                if path.exists():
-                    yield path
+            for folder in {manifest.path.parents[1] for manifest in run.manifests}:
+                yield from sorted(folder.glob(f"step_*/{name}"))
 
 
 def _tests(name: str, node: Mapping[str, Any], unique_id: str) -> bool:
