@@ -83,7 +83,12 @@ async def test_nothing_is_asked_of_the_admin_api_and_the_answer_says_what_is_inf
     assert reply.gateway["inferred"] == ["jobs", "runs"]
     assert reply.data["account"]["name"] is None
     names = {project["id"]: project["name"] for project in reply.data["account"]["projects"]["nodes"]}
-    assert names == {"finance": "Finance DWH", "logistics": "Logistics", "marketing": "Marketing"}
+    assert names == {
+        "finance": "Finance DWH",
+        "logistics": "Logistics",
+        "marketing": "Marketing",
+        "storefront": "Storefront",
+    }
 
 
 async def test_with_the_admin_api_nothing_is_inferred(answers: Gateway) -> None:
