@@ -28,6 +28,9 @@ from tests.serving import Gateway, serving
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# What collecting imports and makes stays: until it is frozen, looking for garbage among it is in vain.
+gc.disable()
+
 # Fixtures that start a program other than Python.
 SERVERS = frozenset({"postgres", "redis", "packages"})
 
@@ -42,10 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.nightly)
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
     """Thousands of collected tests stay until the end: the garbage collector need not look at them again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

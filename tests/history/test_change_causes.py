@@ -83,6 +83,7 @@ async def test_causes_of_a_list_are_read_together(planted: str) -> None:
         assert not noted
 
 
+@pytest.mark.slow
 async def test_a_commit_alone_is_no_cause_and_dbts_api_says_what_it_lacks(
     gateway: tuple[Gateway, str], account: tuple[str, list[DailyRun]]
 ) -> None:

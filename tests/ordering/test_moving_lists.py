@@ -109,6 +109,7 @@ async def test_a_run_between_two_pages_is_told(store: str, tmp_path: Path, what:
         assert not moved(await page(gateway, what, order, f"first: 2, {end(again)}"))
 
 
+@pytest.mark.slow
 async def test_what_is_missing_from_the_pages_is_what_moved(store: str, tmp_path: Path) -> None:
     """Otherwise the note would warn of nothing."""
     async with serving(impatient(store)) as gateway:
@@ -142,6 +143,7 @@ async def test_what_moves_among_the_pages_to_come_needs_no_word(store: str, tmp_
     assert not moved(rest)
 
 
+@pytest.mark.slow
 async def test_the_cursor_of_every_edge_knows_its_sides(store: str) -> None:
     order = "{field: RUNTIME}"
     async with serving(Settings(store_url=store)) as gateway:
@@ -166,6 +168,7 @@ async def test_orders_that_runs_do_not_change_say_nothing(store: str, tmp_path: 
             assert not moved(await page(gateway, what, "{field: ID}", f"first: 2, {end(first)}"))
 
 
+@pytest.mark.slow
 async def test_cursors_from_before_there_were_checksums_are_good(store: str) -> None:
     async with serving(Settings(store_url=store)) as gateway:
         first = await page(gateway, "models", "{field: RUNTIME}", "first: 2")

@@ -85,6 +85,7 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> str:
     return stored(tmp_path_factory.mktemp("week"), [runs[place] for place in (3, 0, 7, 5, 1, 6, 2, 4)])
 
 
+@pytest.mark.slow
 async def test_the_ids_of_the_week_tell_no_order(week: str) -> None:
     """Otherwise the tests below could not fail."""
     async with serving(Settings(store_url=week)) as gateway:
@@ -230,6 +231,7 @@ async def test_the_runs_of_a_model_that_ended_together_stand_by_number(tmp_path:
     assert seen == ["100", "10", "9", "8"]
 
 
+@pytest.mark.slow
 async def test_a_clock_that_steps_back_moves_a_run_to_the_time_it_told(tmp_path: Path) -> None:
     """Ids and the order of reading say otherwise; the time that was told stands."""
     before, after = daily(2)

@@ -30,6 +30,7 @@ def test_any_text_is_a_cursor_or_refused(text: str) -> None:
         assert isinstance(decode(text, "after"), tuple)
 
 
+@pytest.mark.slow
 @given(st.data(), ITEMS, ORDERS, st.integers(1, 4))
 def test_a_walk_forwards_sees_what_stayed_exactly_once(
     data: st.DataObject, items: list[Item], order: Order[Item], size: int
@@ -50,6 +51,7 @@ def test_a_walk_forwards_sees_what_stayed_exactly_once(
     assert [item for item in seen if item in stayed] == order.sort(stayed)
 
 
+@pytest.mark.slow
 @given(st.data(), ITEMS, ORDERS, st.integers(1, 4))
 def test_a_walk_backwards_sees_what_stayed_exactly_once(
     data: st.DataObject, items: list[Item], order: Order[Item], size: int

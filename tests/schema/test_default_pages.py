@@ -56,10 +56,12 @@ async def lengths_and_prices(gateway: Gateway, place: str, fields: str) -> dict[
     return found
 
 
+@pytest.mark.slow
 async def test_of_many_projects_models_and_jobs_the_default_page_is_returned(wide: Gateway) -> None:
     assert await lengths_and_prices(wide, "account", "projects runs") == {"projects": (25, 25), "runs": (10, 10)}
 
 
+@pytest.mark.slow
 async def test_of_long_lists_the_default_page_is_returned_and_paid_for(long: Gateway) -> None:
     told = await lengths_and_prices(long, "account", "models runs")
     assert told == {"models": (100, 100), "runs": (10, 10)}

@@ -46,6 +46,7 @@ def cataloged(reckoning: Reckoning, project: Project) -> Mapping[str, list[dict[
     return found
 
 
+@pytest.mark.slow
 async def test_tables_have_the_columns_of_their_newest_catalog(
     warm_gateway: Gateway, oracle: Oracle, reckoning: Reckoning
 ) -> None:
@@ -96,6 +97,7 @@ async def test_exposures_tell_what_they_are_and_what_they_use(
     assert seen
 
 
+@pytest.mark.slow
 async def test_each_kind_of_facts_is_one_document_and_only_those_asked_for_are_read(
     settings: Settings, oracle: Oracle
 ) -> None:

@@ -99,6 +99,7 @@ async def test_what_twenty_runs_skipped_costs_four_statements(settings: Settings
     assert len(noted) <= 4, noted
 
 
+@pytest.mark.slow
 async def test_twenty_runs_cost_one_batch_of_documents(settings: Settings) -> None:
     async with serving(settings.model_copy(update={"history_source": "discovery"})) as gateway:
         await gateway.ask("{ account { runs(first: 20) { nodes { status } } } }")

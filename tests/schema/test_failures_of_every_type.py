@@ -66,6 +66,7 @@ async def test_a_run_whose_models_are_fine_says_what_failed(
     assert run["failures"][0]["message"] == "table is gone"
 
 
+@pytest.mark.slow
 async def test_what_dbts_api_does_not_list_is_said_to_be_possible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

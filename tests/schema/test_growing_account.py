@@ -87,6 +87,7 @@ def earlier_store(earlier_folder: Path, tmp_path_factory: pytest.TempPathFactory
     return directory
 
 
+@pytest.mark.slow
 def test_the_earlier_account_holds_a_job_whose_newest_run_tells_nothing(earlier_folder: Path) -> None:
     """Otherwise the tests below could not fail."""
     job = Oracle(earlier_folder).job(302003)

@@ -68,6 +68,7 @@ async def large(large_store: str) -> AsyncIterator[Gateway]:
         yield opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spelling", [0, 1], ids=["id", "unique id"])
 async def test_one_model_of_a_large_account_is_one_row_of_one_document(
     large: Gateway, large_ids: list[tuple[str, str]], spelling: int

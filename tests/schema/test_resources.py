@@ -44,6 +44,7 @@ def id_of(project: Project, unique_id: str) -> str:
     return models.get(unique_id, f"{project.id}/{unique_id}")
 
 
+@pytest.mark.slow
 async def test_a_project_lists_everything_that_it_defines(
     warm_gateway: Gateway, oracle: Oracle, defined: Mapping[str, dict[str, Defined]]
 ) -> None:

@@ -99,6 +99,7 @@ async def test_under_faults_no_marked_field_is_null_without_an_error(settings: S
     assert len(seen) > 15
 
 
+@pytest.mark.slow
 async def test_every_place_fails_with_an_error_of_its_own(settings: Settings, oracle: Oracle) -> None:
     """Known is nothing, or the list of projects, or projects and models and jobs."""
     marked = {one for names in null_only_with_an_error(SCHEMA).values() for one in names}

@@ -121,6 +121,7 @@ async def test_an_answer_costs_exactly_these_requests_and_none_when_asked_again(
     assert await gateway.count(asked) == {}
 
 
+@pytest.mark.slow
 async def test_code_is_read_anew_each_time_in_one_request(gateway: Gateway) -> None:
     query = "{ account { models(first: 100) { nodes { rawCode compiledCode } } } }"
     assert await gateway.count(query) == {**MODELS, "ModelDetails": 1}

@@ -58,6 +58,7 @@ def chunks(total: int, size: int) -> list[int]:
     return [min(size, total - start) for start in range(0, total, size)]
 
 
+@pytest.mark.slow
 async def test_after_a_while_larger_documents_are_tried_again(demo_store: str, oracle: Oracle) -> None:
     """dbt accepts four histories a document; later as many as anybody likes."""
     accepted = 4
@@ -92,6 +93,7 @@ async def test_after_a_while_larger_documents_are_tried_again(demo_store: str, o
         await expect(5, 16)
 
 
+@pytest.mark.slow
 async def test_what_was_learned_spares_the_refusals_of_the_next_question(gateway: Gateway) -> None:
     """dbt accepts ten histories a document."""
 

@@ -96,6 +96,7 @@ async def complexity_always(call: Call) -> Response | None:
     return refusal() if call.operation == "ModelHistories" else None
 
 
+@pytest.mark.slow
 async def test_one_failing_project_is_left_out_of_a_ranking_by_history(disturbed: Gateway, oracle: Oracle) -> None:
     disturbed.upstream.fault = null_document("ModelHistories", FINANCE, "You do not have permission")
     got = await disturbed.ask("{ account { slowestModels(first: 100, lastRuns: 3) { runtime model { id } } } }")
@@ -172,6 +173,7 @@ async def test_a_status_nobody_knew_is_unknown_with_its_word(disturbed: Gateway)
     assert data["run"]["modelRuns"]["nodes"] == [{"status": "UNKNOWN", "statusText": "teleported"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [3, 7])
 async def test_pages_of_the_admin_api_smaller_than_asked_for_are_all_read(
     disturbed: Gateway, oracle: Oracle, most: int

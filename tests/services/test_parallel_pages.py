@@ -109,6 +109,7 @@ async def test_behind_a_page_that_ends_elsewhere_it_is_read_on_in_turn(
     assert documents(aging.gateway) == asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cursors", ["name", "place"])
 async def test_whatever_comes_and_goes_the_list_is_whole(aging: Aging, oracle: Oracle, cursors: str) -> None:  # noqa: F811
     chance = Random(cursors)  # noqa: S311

@@ -23,7 +23,8 @@ from graphql import (
 )
 
 from gateway.services.transport.schema_fit import FIELD_TYPES
-from tests.serving import Call, Gateway
+from gateway.settings import Settings
+from tests.serving import Call, serving
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT.parent / "shared" / "upstream" / "discovery-api.graphql"
@@ -53,11 +54,12 @@ def reference() -> GraphQLSchema:
     return build_schema(REFERENCE.read_text("utf-8"))
 
 
-@pytest.fixture
-async def documents(gateway: Gateway) -> list[Call]:
-    for question in QUESTIONS:
-        await gateway.data(question)
-    return [call for call in gateway.upstream.calls if call.document]
+@pytest.fixture(scope="module")
+async def documents(settings: Settings) -> list[Call]:
+    async with serving(settings) as gateway:
+        for question in QUESTIONS:
+            await gateway.data(question)
+        return [call for call in gateway.upstream.calls if call.document]
 
 
 @pytest.mark.parametrize("schema", [ours, reference])

@@ -25,6 +25,7 @@ def write(folder: Path, number: int, seconds: float) -> None:
     write_run(folder, number, DAILY, [Command(BEGIN + timedelta(days=number), results)])
 
 
+@pytest.mark.slow
 async def test_a_regression_is_sent_once_and_once_more_when_it_is_withdrawn(tmp_path: Path) -> None:
     folder = tmp_path / "account"
     write_account(folder, {DAILY: "scheduled"})
