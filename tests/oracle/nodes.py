@@ -99,7 +99,8 @@ def _executed(step: Path, number: int, names: dict[str, str]) -> Iterator[NodeRe
             message=one["message"] if status in FAILED | {"warn"} else None,
             thread=one["thread_id"],
             step=number,
-            failing_rows=one["failures"] if executed else None,
+            # A hook counts itself as one failure: those are no rows.
+            failing_rows=one["failures"] if executed and not one["unique_id"].startswith("operation.") else None,
             rows_affected=written if isinstance(written, int) and written >= 0 else None,
         )
 

@@ -49,8 +49,9 @@ async def test_where_jobs_cannot_be_listed_projects_and_models_are_told(disturbe
         {"totalCount": 16},
         {"totalCount": 13},
         {"totalCount": 12},
+        {"totalCount": 11},
     ]
-    paths = ["job", *(f"account.projects.nodes.{place}.jobs" for place in range(3))]
+    paths = ["job", *(f"account.projects.nodes.{place}.jobs" for place in range(4))]
     assert got.codes == dict.fromkeys(paths, "UPSTREAM_UNAVAILABLE")
 
 

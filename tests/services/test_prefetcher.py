@@ -89,7 +89,7 @@ async def test_only_environments_of_the_deployment_asked_for_are_read(settings: 
         await gateway.data(question)
         [document] = ahead(gateway)
         assert gateway.upstream.operations == COLD
-        assert document.document.count("models(") == (3 if "STAGING" not in question else 1)
+        assert document.document.count("models(") == (4 if "STAGING" not in question else 1)
 
 
 @pytest.mark.parametrize(

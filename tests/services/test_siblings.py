@@ -31,13 +31,13 @@ async def test_fields_that_fail_at_once_leave_those_that_wait_alone(gateway: Gat
     assert got.data["late"] is None
     assert got.data["job"] is None
     assert got.data["account"]["models"] == total
-    assert [node["modelCount"] for node in got.data["account"]["projects"]["nodes"]] == [16, 13, 12]
+    assert [node["modelCount"] for node in got.data["account"]["projects"]["nodes"]] == [16, 13, 12, 11]
     assert got.codes == {
         "early.models": "BAD_USER_INPUT",
         "first.slowestModels": "BAD_USER_INPUT",
         "late": "NOT_FOUND",
         "job": "BAD_USER_INPUT",
-        **{f"account.projects.nodes.{place}.jobs": "BAD_USER_INPUT" for place in range(3)},
+        **{f"account.projects.nodes.{place}.jobs": "BAD_USER_INPUT" for place in range(4)},
     }
     assert gateway.upstream.operations["EnvironmentModels"] == 1
 

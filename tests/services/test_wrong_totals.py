@@ -63,7 +63,7 @@ async def test_a_total_that_the_pages_contradict_is_an_error(
     assert gateway.upstream.operations["projects"] <= most_calls
 
     gateway.upstream.rewrite = None
-    assert (await gateway.data(PROJECTS))["account"]["projects"]["totalCount"] == 3
+    assert (await gateway.data(PROJECTS))["account"]["projects"]["totalCount"] == 4
 
 
 async def test_the_message_tells_both_numbers(gateway: Gateway) -> None:
