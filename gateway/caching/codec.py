@@ -8,6 +8,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from gateway.concurrency.struct_decoders import msgpack_decoder
+
 V = TypeVar("V")
 
 
@@ -38,6 +40,6 @@ class Codec(Generic[V]):
     def from_bytes(self, payload: bytes) -> V | None:
         """The value; None for bytes of another shape."""
         try:
-            return self.unpack(msgspec.msgpack.decode(payload, type=self.shape))
+            return self.unpack(msgpack_decoder(self.shape).decode(payload))
         except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
             return None

@@ -13,7 +13,6 @@ from gateway.archive.artifacts.invocation import (
     Invocation,
     artifact_of,
     group_invocations,
-    prepare_records,
 )
 from gateway.archive.artifacts.records import RunRecord
 from gateway.archive.artifacts.run_bundle import SUCCESS, StepInvocation
@@ -53,7 +52,6 @@ class RunReader:
     """Reads runs of one account. `projects`: the names of its projects by id."""
 
     def __init__(self, runs: FinishedRuns, projects: Callable[[int | None], str | None]) -> None:
-        prepare_records()
         self._runs = runs
         self._project = projects
         self._parsing = asyncio.Lock()

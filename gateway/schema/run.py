@@ -189,7 +189,7 @@ class Run:
         return (await info.context.loaders.run_details(parent.id)).trigger
 
     @strawberry.field(
-        description="The run's commands in order. Costs one request to dbt for each run.",
+        description="The run's commands in order. Over dbt's APIs this costs one request for each run.",
         graphql_type=list[RunStep] | None,
         directives=[NON_NULL, *dear(2), *about(5)],
     )

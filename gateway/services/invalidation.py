@@ -12,6 +12,7 @@ from gateway.caching.generations import ACCOUNT
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import max_age_of
 from gateway.concurrency.background_tasks import BackgroundTasks
+from gateway.concurrency.struct_decoders import msgpack_decoder
 from gateway.errors import GatewayError
 from gateway.hierarchy.run_event import RunEvent
 from gateway.services.admin.admin_facts import AdminFacts, Topology
@@ -93,7 +94,7 @@ class Invalidation:
 
     def _hear(self, message: bytes) -> None:
         try:
-            self.take(msgspec.msgpack.decode(message, type=RunEvent))
+            self.take(msgpack_decoder(RunEvent).decode(message))
         except msgspec.MsgspecError:
             log.warning("an event of another replica cannot be read")
 

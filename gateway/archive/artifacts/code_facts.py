@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.archive.artifacts.artifact_files import Node
+from gateway.concurrency.struct_decoders import json_decoder
 
 
 class _Config(msgspec.Struct):
@@ -40,6 +41,6 @@ def _code_checksum(node: Node) -> bytes | None:
 
 def _read(raw: msgspec.Raw, record: type[Any]) -> Any:
     try:
-        return msgspec.json.decode(raw, type=record) if bytes(raw).startswith(b"{") else None
+        return json_decoder(record).decode(raw) if bytes(raw).startswith(b"{") else None
     except msgspec.MsgspecError:
         return None

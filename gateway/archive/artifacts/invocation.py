@@ -204,14 +204,6 @@ def threads_of(args: RunArgs) -> int | None:
     return told if isinstance(told, int) and not isinstance(told, bool) and 0 < told < 2**31 else None
 
 
-def prepare_records() -> None:
-    """Must be called before several threads read artifacts: the decoder learns a kind of record when it first meets it,
-    and two threads that teach it the same one at once end the process (msgspec 0.22)."""
-    for name, record in _RECORDS.items():
-        artifacts.decode(b'{"metadata": {}, "results": []}', record, Path(name))
-    artifacts.decode(b"{}", RunArgs, Path(RUN_RESULTS))
-
-
 class ArtifactReader:
     """Reads files of runs one after the other. Runs of one project often lie beside equal manifests: one that is equal
     to the last is neither checked nor decoded again."""

@@ -13,6 +13,8 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
+from gateway.concurrency.struct_decoders import json_decoder
+
 _LONGEST_SHOWN = 40
 _WORDS = {str: "a text", int: "a whole number below 2**63", float: "a number", list: "a list", dict: "an object"}
 
@@ -55,7 +57,7 @@ class _Reader:
 
     def read(self, raw: bytes | msgspec.Raw, kind: Any, place: str) -> Any:
         try:
-            return msgspec.json.decode(raw, type=kind)
+            return json_decoder(kind).decode(raw)
         except msgspec.ValidationError:
             kinds = _alternatives(kind)
             return self._read_parts(raw, kinds, place)
@@ -77,7 +79,7 @@ class _Reader:
         raise UnusableError(OddValue(place, f"{_shown(raw)} where dbt writes {_named(kinds)}"))
 
     def _read_struct(self, raw: bytes | msgspec.Raw, kind: type[msgspec.Struct], place: str) -> Any:
-        parts = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        parts = json_decoder(dict[str, msgspec.Raw]).decode(raw)
         values = {}
         for field in msgspec.structs.fields(kind):
             inside = f"{place}.{field.encode_name}"
@@ -94,7 +96,7 @@ class _Reader:
         return kind(**values)
 
     def _read_object(self, raw: bytes | msgspec.Raw, kind: Any, place: str) -> dict[str, Any]:
-        parts = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        parts = json_decoder(dict[str, msgspec.Raw]).decode(raw)
         found = {}
         for key, part in parts.items():
             try:
@@ -105,7 +107,7 @@ class _Reader:
 
     def _read_list(self, raw: bytes | msgspec.Raw, kind: Any, place: str) -> list[Any]:
         found = []
-        for index, part in enumerate(msgspec.json.decode(raw, type=list[msgspec.Raw])):
+        for index, part in enumerate(json_decoder(list[msgspec.Raw]).decode(raw)):
             try:
                 found.append(self.read(part, kind, f"{place}[{index}]"))
             except UnusableError as error:

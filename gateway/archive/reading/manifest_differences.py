@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from gateway.archive.reading.run_graphs import nodes_of_manifests
 from gateway.archive.tables.run_tables import manifest_nodes, manifests, node_parents, nodes
+from gateway.concurrency.struct_decoders import json_decoder
 
 _WITH_CODE = ("model", "snapshot", "seed", "function", "macro")
 _MACRO = "macro"
@@ -120,7 +121,7 @@ _IRRELEVANT = frozenset({"meta", "tags", "docs", "group", "access", "description
 def macros_and_config(content: bytes) -> tuple[list[str], dict[str, str]]:
     """The macros that a node uses, and the keys of its configuration that may matter, with their values as JSON."""
     try:
-        node = msgspec.json.decode(content, type=_Content)
+        node = json_decoder(_Content).decode(content)
         config = msgspec.json.decode(node.config) if bytes(node.config) else None
     except msgspec.MsgspecError:
         return [], {}

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.archive.archive import Archive
+from gateway.concurrency.struct_decoders import json_decoder
 from gateway.local_platform.discovery.document_executor import DiscoveryAnswer, DiscoveryApi
 from gateway.local_platform.faults.switches import Faults
 from gateway.local_platform.requests import NotedRequest
@@ -48,7 +49,7 @@ def discovery_endpoint(archive: Archive) -> Endpoint:
 
 async def _read(request: Request) -> GraphQLRequest:
     if request.method == "POST":
-        return msgspec.json.decode(await _body(request), type=GraphQLRequest)
+        return json_decoder(GraphQLRequest).decode(await _body(request))
     parameters = dict(request.query_params)
     if "variables" in parameters:
         return msgspec.convert(

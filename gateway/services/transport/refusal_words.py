@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.concurrency.struct_decoders import json_decoder
+
 _LONGEST = 200
 
 # Refusals are short. A larger body is an answer, and is not read twice.
@@ -29,7 +31,7 @@ def refusal_words(body: bytes) -> str | None:
     if len(body) > REFUSAL_BYTES:
         return None
     try:
-        read = msgspec.json.decode(body, type=_Body)
+        read = json_decoder(_Body).decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
     said = (read.status or {}).get("user_message") or next((error.get("message") for error in read.errors), None)
@@ -54,7 +56,7 @@ def status_told(body: bytes) -> int | None:
     if len(body) > REFUSAL_BYTES:
         return None
     try:
-        code = (msgspec.json.decode(body, type=_Body).status or {}).get("code")
+        code = (json_decoder(_Body).decode(body).status or {}).get("code")
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
     return code if isinstance(code, int) else None

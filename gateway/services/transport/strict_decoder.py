@@ -10,6 +10,8 @@ from typing import Any, Generic, TypeVar, get_origin
 import msgspec
 import msgspec.inspect
 
+from gateway.concurrency.struct_decoders import json_decoder
+
 T = TypeVar("T")
 
 
@@ -35,7 +37,7 @@ class StrictDecoder(Generic[T]):
 
     def __init__(self, shape: type[T]) -> None:
         self._shape = shape
-        self._decoder = msgspec.json.Decoder(shape)
+        self._decoder = json_decoder(shape)
 
     @cached_property
     def _exact(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.concurrency.struct_decoders import json_decoder
 from gateway.errors import (
     UpstreamComplexityExceeded,
     UpstreamError,
@@ -180,7 +181,7 @@ def _problems(body: bytes) -> list[UpstreamProblem]:
     if len(body) > REFUSAL_BYTES or b'"errors"' not in body:
         return []
     try:
-        return msgspec.json.decode(body, type=_Refused).errors
+        return list(json_decoder(_Refused).decode(body).errors)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return []
 
