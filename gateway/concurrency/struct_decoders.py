@@ -1,7 +1,7 @@
 """Decoders of typed values, made by one thread at a time.
 
-msgspec 0.22 learns a struct type when it first meets it, and ends the process when two threads teach it the same type at
-once. A decoder that exists already may be used by any thread.
+msgspec 0.22 learns a struct type when it first meets it, and ends the process when two threads teach it the same type
+at once. A decoder that exists already may be used by any thread.
 """
 
 from __future__ import annotations
