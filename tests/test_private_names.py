@@ -24,13 +24,15 @@ REASONS = {
     "_PIECE": "size of the pieces that JSON is scanned in: a boundary has to fall on every byte",
     "_QUICK_BYTES": "up to which size another scanner looks first: short texts have to reach the walk as well",
     "_SMALL_BYTES": "size from which answers are decoded in a thread",
+    "_FIRST_SECONDS": "how long an archive waits before it is tried again, so that no test waits as long",
+    "_LONGEST_SECONDS": "the same, at most",
     # Faults that no caller can cause.
+    "_open": "the tries to open an archive, without the task that makes them",
     "_engine": "SQL statements are counted, and a process dies between two of them; the archive hands out no engine",
     "_TAKE": "the script that Redis runs, to compare it with what is documented and to make it fail",
     "_answers": "answers leave by themselves when their facts change; here they leave while their requests stay",
     "_documents": "a document leaves by itself when there is no room for it; here it leaves at once",
     "_fields": "spoils an object of the schema, to see that the comparison would notice",
-    "_resilience": "policies are built from settings; retries without pauses are none of them",
     # What happens inside, where outside it cannot be told apart.
     "_exact": "which of two decoders a type gets; both decode alike, one of them in half the time",
     "_handle_frame": "frames of a WebSocket are counted as they are handled, to see that they are handled in turns",

@@ -130,11 +130,14 @@ class Browser:
         context = (await self._control.call("Target.createBrowserContext"))["browserContextId"]
         target = await self._control.call("Target.createTarget", url="about:blank", browserContextId=context)
         address = f"{self._address.partition('/devtools/')[0]}/devtools/page/{target['targetId']}"
-        async with connect(address, max_size=None, proxy=None) as socket:
-            page = Page(socket)
-            yield page
-            await page.close()
-        await self._control.call("Target.disposeBrowserContext", browserContextId=context)
+        try:
+            async with connect(address, max_size=None, proxy=None) as socket:
+                page = Page(socket)
+                yield page
+                await page.close()
+        finally:
+            # The page of a test that failed would go on drawing beside all later ones.
+            await self._control.call("Target.disposeBrowserContext", browserContextId=context)
 
 
 @asynccontextmanager

@@ -81,7 +81,7 @@ async def test_no_answer_is_wrong_while_dbt_comes_and_goes(
 ) -> None:
     # Ten seconds after each outage are too long to wait.
     hasty = ResiliencePolicy(breaker=BreakerPolicy(open_seconds=0.2))
-    monkeypatch.setattr("gateway.wiring.upstream._resilience", lambda settings: hasty)
+    monkeypatch.setattr("gateway.wiring.upstream.resilience_of", lambda settings, most_calls: hasty)
     settings = Settings(
         discovery_url=f"{platform.url}/graphql",
         admin_url=platform.url,

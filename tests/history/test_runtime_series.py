@@ -109,14 +109,14 @@ async def test_what_is_no_series_is_refused(
 
 @pytest.mark.slow
 async def test_series_of_many_models_are_read_together(account: tuple[str, list[DailyRun]]) -> None:
-    """Three statements for the runs of all models and since when there are some, one for their commands, two for what
-    is known of their changes; in Discovery a document of each kind."""
+    """One statement for the list of models, three for the runs of all models and since when there are some, one for
+    their commands, two for what is known of their changes; in Discovery a document of each kind."""
     query = "{ account { models { nodes { id runtimeSeries { isElevated } changePoints { id } } } } }"
     async with serving(Settings(store_url=account[0], history_source="archive")) as gateway:
         with noted_statements() as noted:
             reply = await gateway.ask(query)
         assert [len(one["changePoints"]) for one in reply.data["account"]["models"]["nodes"]] == [0, 0, 1]
-        assert len(noted) == 6, noted
+        assert len(noted) == 7, noted
     async with serving(Settings(store_url=account[0], history_source="discovery")) as gateway:
         asked = await gateway.count(query)
     assert {name: asked[name] for name in ("ModelHistories", "InvocationArguments")} == {

@@ -54,7 +54,7 @@ def everything(archive: Archive) -> dict[str, list]:
 def test_the_archive_counts_what_the_files_hold(platform: Platform, reckoning: Reckoning) -> None:
     summary = platform.archive.describe()
     assert (summary.account_id, summary.account_name) == (70403103900042, "Harbor & Pine")
-    assert (summary.projects, summary.environments, summary.jobs) == (3, 4, 9)
+    assert (summary.projects, summary.environments, summary.jobs) == (4, 5, 12)
     assert summary.runs == len(reckoning.runs)
     executed = [result for command in reckoning.commands for result in command.results]
     assert summary.model_results == sum(result["unique_id"].startswith("model.") for result in executed)

@@ -80,6 +80,11 @@ class Reckoning:
         self.commands = [command for path in sorted(folder.glob("*/*/*/run.json")) for command in _commands(path)]
         self.environment_ids = [place["id"] for place in self.account["environments"]]
 
+    @property
+    def newest_runs(self) -> list[int]:
+        """The ids of all runs, the one created last first."""
+        return [run["id"] for run in sorted(self.runs, key=lambda run: (run["created_at"], run["id"]), reverse=True)]
+
     def commands_of(self, environment_id: int) -> list[Command]:
         """Commands of an environment, oldest first."""
         found = [command for command in self.commands if command.run["environment_id"] == environment_id]

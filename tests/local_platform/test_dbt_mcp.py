@@ -109,7 +109,7 @@ def test_the_admin_api(session: Any, reckoning: Reckoning) -> None:
     assert [one["id"] for one in session["projects"]["result"]] == [one["id"] for one in told["projects"]]
     of_project = [job["id"] for job in told["jobs"] if job["project_id"] == 101001]
     assert [job["id"] for job in session["jobs"]["result"]] == of_project
-    newest = sorted((run["id"] for run in reckoning.runs), reverse=True)[:5]
+    newest = reckoning.newest_runs[:5]
     assert [run["id"] for run in session["runs"]["result"]] == newest
     assert {run["status"] for run in session["failed"]["result"]} == {20}
     run = next(run for run in reckoning.runs if run["id"] == RUN)

@@ -51,7 +51,7 @@ def test_dbtc_finds_accounts_projects_environments_and_jobs(session: Any, reckon
 
 
 def test_dbtc_lists_runs_and_shows_one_with_its_steps(session: Any, reckoning: Reckoning) -> None:
-    newest = sorted((run["id"] for run in reckoning.runs), reverse=True)[:5]
+    newest = reckoning.newest_runs[:5]
     assert [run["id"] for run in session["runs"]["data"]] == newest
     assert all(run["job"]["id"] == run["job_id"] for run in session["runs"]["data"])
     expected = next(run for run in reckoning.runs if run["id"] == RUN)
