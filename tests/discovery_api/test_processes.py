@@ -13,7 +13,7 @@ import pytest
 from gateway.discovery_api import exceptions
 from gateway.discovery_api.api import dbtAccount
 
-MODELS = 41
+MODELS = 52
 
 
 @pytest.fixture

@@ -67,14 +67,17 @@ def read_every_result(run_folder: Path) -> list[NodeResult]:
     return [one for of_step in steps for read in (_executed, _checked) for one in read(*of_step)]
 
 
-def _names(step: Path) -> dict[str, str]:
-    """By the step's manifest; one without takes that of another step of its run."""
+def manifest_of(step: Path) -> dict[str, Any]:
+    """The step's manifest; one without takes that of another step of its run. Empty where no step has one."""
     path = step / "manifest.json"
     if not path.exists():
         path = next(iter(sorted(step.parent.glob("step_*/manifest.json"))), path)
-    if not path.exists():
-        return {}
-    manifest = json.loads(path.read_bytes())
+    content: dict[str, Any] = json.loads(path.read_bytes()) if path.exists() else {}
+    return content
+
+
+def _names(step: Path) -> dict[str, str]:
+    manifest = manifest_of(step)
     sections = ("nodes", "sources", "unit_tests", "exposures", "saved_queries", "functions")
     return {key: node["name"] for name in sections for key, node in (manifest.get(name) or {}).items()}
 
@@ -86,7 +89,9 @@ def _executed(step: Path, number: int, names: dict[str, str]) -> Iterator[NodeRe
         return
     for one in content["results"]:
         start, end = _interval(one)
-        status = one["status"]
+        # dbt writes a test that it did not run again as one that passed without doing anything.
+        did_nothing = "NO-OP" in (one.get("adapter_response") or {}).values()
+        status = "reused" if did_nothing and one["unique_id"].startswith("test.") else one["status"]
         executed = status in EXECUTED
         written = (one.get("adapter_response") or {}).get("rows_affected")
         yield NodeResult(

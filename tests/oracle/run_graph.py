@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from tests.oracle.nodes import NodeResult
+from tests.oracle.nodes import NodeResult, manifest_of
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def read_graphs(run_folder: Path, results: Mapping[str, NodeResult]) -> list[Run
     for step in sorted({one.step for one in results.values()}):
         executed = {name: one for name, one in results.items() if one.step == step and one.start and one.end}
         if executed:
-            manifest = json.loads((run_folder / f"step_{step}" / "manifest.json").read_bytes())
+            manifest = manifest_of(run_folder / f"step_{step}")
             sections = (manifest.get(name) or {} for name in ("nodes", "unit_tests", "exposures", "functions"))
             parents = {
                 name: (node.get("depends_on") or {}).get("nodes") or []

@@ -24,12 +24,13 @@ WITHOUT_MODELS = {
                 {"id": "finance", "models": None, "jobs": {"totalCount": 2}},
                 {"id": "logistics", "models": None, "jobs": {"totalCount": 3}},
                 {"id": "marketing", "models": None, "jobs": {"totalCount": 3}},
+                {"id": "storefront", "models": None, "jobs": {"totalCount": 3}},
             ]
         },
     },
     "job": {"name": "Finance daily"},
 }
-MODELS_PATHS = [f"account.projects.nodes.{place}.models" for place in range(3)]
+MODELS_PATHS = [f"account.projects.nodes.{place}.models" for place in range(4)]
 
 
 @pytest.mark.slow

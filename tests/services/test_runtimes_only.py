@@ -99,7 +99,7 @@ NEEDING_MORE = [
 async def test_a_question_that_needs_more_reads_everything(settings: Settings, question: str) -> None:
     async with serving(settings) as gateway:
         await gateway.data(question)
-        assert read(gateway) == ["everything"]
+        assert set(read(gateway)) == {"everything"}
 
 
 @pytest.mark.slow
