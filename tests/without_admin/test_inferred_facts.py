@@ -190,9 +190,9 @@ async def test_the_answers_cost_a_bounded_number_of_requests(settings_without_ad
         reply = await cold.ask("{ account { longestRunningJobs(lastRuns: 5) { job { id } } } }")
         again = await cold.ask("{ account { longestRunningJobs(lastRuns: 5) { job { id } } } }")
 
-    # Headers, traces, a sample of histories, every job's newest run; then longer histories and 60 runs, 20 a document;
+    # Headers, traces, a sample of histories, every job's newest run; then longer histories and runs, 20 a document;
     # what their commands were.
-    assert reply.gateway["upstreamRequests"] == 4 + 1 + 3 + 1
+    assert reply.gateway["upstreamRequests"] == 4 + 1 + 4 + 1
     assert again.gateway["upstreamRequests"] == 0
 
 
