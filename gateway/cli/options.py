@@ -169,8 +169,8 @@ def _add_mirror(commands: Commands) -> None:
         "mirror",
         help="bring dbt Cloud's finished runs into an archive",
         description="Bring every finished run of the dbt Cloud account of the settings into an archive, with the "
-        "artifacts of its commands: the newest first, back as far as dbt keeps them. What was brought before is not "
-        "read again, and whatever ends this goes on the next time. serve --mirror does the same beside the gateway.",
+        "artifacts of its commands: the newest first, back as far as dbt keeps them. Runs that are there already are "
+        "not read again; after an interruption the next call continues. serve --mirror does this beside the gateway.",
     )
     mirror.add_argument("--store", metavar="URL", help=f"{_STORE_HELP} (default: GATEWAY_ARCHIVE_URL)")
     mirror.add_argument(

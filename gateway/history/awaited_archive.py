@@ -130,7 +130,7 @@ class AwaitedArchive:
                 self._use(await self._attempt())
             except UnusableArchive as failure:
                 log.warning(
-                    "archive_url names an archive that is not used, dbt tells what happened; it is tried again in "
+                    "the archive of archive_url cannot be used, finished runs come from dbt; it is tried again in "
                     "%g s: %s",
                     seconds,
                     failure.message,

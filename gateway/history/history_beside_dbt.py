@@ -44,8 +44,8 @@ ARCHIVE_UNREADABLE = "ARCHIVE_UNREADABLE"
 _MOST_RUNS = 100_000
 _UNREADABLE = UpstreamNote(
     ARCHIVE_UNREADABLE,
-    "The archive of finished runs cannot be read now; the gateway's log says why. dbt tells what happened, as far as "
-    "it still knows: two months, and the last runs of a model.",
+    "The archive of finished runs cannot be read now; the gateway's log says why. Finished runs come from dbt, which "
+    "keeps two months, and the last runs of a model.",
 )
 _BY_DBT = HistoryReach(("DISCOVERY",))
 _BY_BOTH = HistoryReach(("ARCHIVE", "DISCOVERY"))

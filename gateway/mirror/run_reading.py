@@ -33,7 +33,7 @@ FindManifest = Callable[[RunRecord, Invocation], Awaitable[int | None]]
 
 
 class OtherRun(Exception):
-    """dbt tells another run than the one that was asked for."""
+    """dbt returned another run than the one that was requested."""
 
 
 @dataclass(slots=True)
@@ -65,10 +65,10 @@ class RunReader:
             expected |= {name: getattr(listed, name) for name in _PLACES}
         for name, value in expected.items():
             if getattr(run, name) != value:
-                raise OtherRun(f"dbt lists it with {name} {value} and tells it with {getattr(run, name)}.")
+                raise OtherRun(f"dbt lists it with {name} {value}, and returns it with {getattr(run, name)}.")
         for name in _PLACES:
             if getattr(run, name) is None:
-                raise OtherRun(f"dbt tells no {name} of it.")
+                raise OtherRun(f"dbt returns it without {name}.")
         return run
 
     async def read(self, run: RecordedRun, find_manifest: FindManifest) -> ReadRun:

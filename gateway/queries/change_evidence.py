@@ -60,7 +60,7 @@ def _sentences(found: Findings) -> Iterator[str]:
         yield f"{near} of the {found.facts.others} other models of the job that could show it changed in the same runs."
     yield from _commits(found)
     if not found.facts.tells_code:
-        yield "dbt's API tells neither checksums of code nor rows: an archive of the artifacts does."
+        yield "dbt's API has neither checksums of code nor numbers of rows; an archive of the artifacts has them."
 
 
 def _sentence(one: Difference) -> str:

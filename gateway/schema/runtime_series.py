@@ -42,7 +42,7 @@ describe(
         "ENGINE": "dbt, threads or a full refresh; or what most models of the job share that changed in the same runs: "
         "the warehouse.",
         "DATA_VOLUME": "The number of rows.",
-        "UNKNOWN": "Nothing that the artifacts tell.",
+        "UNKNOWN": "Not to be seen in the artifacts.",
     },
 )
 

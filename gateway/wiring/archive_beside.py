@@ -33,8 +33,8 @@ _ENDING_SECONDS = 5.0
 
 _UNUSABLE = UpstreamNote(
     ARCHIVE_UNUSABLE,
-    "The archive of finished runs cannot be opened; the gateway's log says why, and it is tried again each minute. dbt "
-    "tells what happened, as far as it still knows: two months, and the last runs of a model.",
+    "The archive of finished runs cannot be opened; the gateway's log says why. It is tried again at least once a "
+    "minute. Until then finished runs come from dbt, which keeps two months, and the last runs of a model.",
 )
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ def _wake_mirror(archive: Archive, event: RunEvent) -> None:
         with archive.writing() as connection:
             note_ended(connection, event.account_id, event.run_id)
     except ConfigurationError as failure:
-        log.info("the mirror is not told of a run that ended: %s", failure.message)
+        log.info("the archive takes no note of a run that ended, the mirror finds it later: %s", failure.message)
 
 
 def _open(url: str, account_id: int) -> Archive:
