@@ -16,14 +16,16 @@ _NO_MANIFEST = (
 
 
 def notes_of(bundle: RunBundle) -> list[Problem]:
-    """One note a file of the run."""
+    """One note a file of the run. A command without a manifest is noted if no command of the run has one: one
+    manifest is enough to know the nodes of the environment."""
     found = []
+    has_manifest = any(step.invocation.manifest is not None for step in bundle.steps)
     for step in bundle.steps:
         invocation = step.invocation
         for name, file in invocation.files.items():
             odd = [*file.odd, *(invocation.odd_args if name == "run_results.json" else ())]
             found += [note_of(file.path, odd)] if odd else []
-        if invocation.manifest is None and invocation.files:
+        if not has_manifest and invocation.files:
             path = next(iter(invocation.files.values())).path
             found.append(Problem(str(path), _NO_MANIFEST.format(project=bundle.owner.project_name)))
     return found

@@ -90,6 +90,7 @@ def test_serve_without_configuration_serves_the_demo_and_says_so(tmp_path: Path)
         assert server.get(f"{root}graphql?query=%7B__typename%7D", Host="evil.example").status_code == 400
         code, errors = server.stop()
     assert code == 0
+    assert "used in part" not in errors
     assert "Traceback" not in errors
     assert not list((tmp_path / "tmp").iterdir())
 
