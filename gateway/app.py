@@ -36,6 +36,7 @@ from gateway.http.request.documents import DocumentLimits
 from gateway.http.streaming.live_connections import LivePolicy
 from gateway.http.webhooks import Tell, WebhookPolicy
 from gateway.mcp.tool import read_texts
+from gateway.purging.cache_purger import CachePurger
 from gateway.schema.build import build_schema, print_sdl
 from gateway.services.bundle import CachePolicy, Services, Upstream, open_services
 from gateway.services.token_proofs import TokenProofs
@@ -45,6 +46,7 @@ from gateway.settings.problems import UNSIGNED
 from gateway.telemetry.exporting import open_tracing
 from gateway.telemetry.tracing import Tracing
 from gateway.wiring.authenticator import authenticator_of
+from gateway.wiring.purging import purging
 from gateway.wiring.readiness import UpstreamReadiness
 from gateway.wiring.upstream import WrapPlatform, open_upstream
 from gateway.wiring.upstream_samples import samples_of
@@ -63,7 +65,10 @@ def create_app(
     tracing, end_tracing = _tracing(settings)
     schema = build_schema(settings.authenticated_schema)
     runner = OperationRunner(schema, settings.fast_path, _disclosure(settings))
-    executor = GatewayExecutor(runner, StreamRunner(schema, runner), settings.request_seconds, tracing)
+    executor = GatewayExecutor(
+        *(runner, StreamRunner(schema, runner), settings.request_seconds, tracing), cache_tags=settings.cache_tags
+    )
+    purgers: list[CachePurger] = []
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -80,12 +85,14 @@ def create_app(
             executor.start(services, by_token)
             stack.callback(executor.stop)
             await stack.enter_async_context(open_agents())
+            purger = await stack.enter_async_context(purging(settings, services))
+            purgers[:] = [purger] if purger else []
             app.state.services = executor.services
             yield
 
     policy = _edge_policy(settings, print_sdl(schema), tracing, executor.known_models)
     readiness = UpstreamReadiness(lambda: executor.services, settings.pass_through_tokens)
-    samples = samples_of(lambda: executor.services)
+    samples = samples_of(lambda: executor.services, lambda: purgers)
     tell = _tell_events(lambda: executor.services, settings)
     edge = create_edge(executor, policy, readiness, lifespan, tell=tell, samples=samples)
     open_agents = _agent_sessions(edge, schema, policy) if settings.mcp else nullcontext
@@ -249,6 +256,7 @@ def _edge_policy(settings: Settings, sdl: str, tracing: Tracing | None, models: 
         tracing=tracing,
         response_cache_bytes=settings.response_cache_bytes,
         compression=settings.compression,
+        cache_tag_header=settings.cache_tag_header if settings.cache_tags else None,
     )
     return EdgePolicy(
         path_prefix=settings.path_prefix,

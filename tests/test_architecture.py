@@ -27,6 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "identity": {"hierarchy"},
     "caching": {"concurrency"},
     "services": {"hierarchy", "caching", "concurrency"},
+    "purging": {"concurrency"},
     "history": {"hierarchy", "services", "archive", "concurrency"},
     "loading": {"hierarchy", "services", "concurrency"},
     "queries": {"hierarchy", "analysis", "services", "loading", "concurrency"},
@@ -39,14 +40,14 @@ ROOMS: dict[str, set[str]] = {
     "mirror": {"archive", "ingest", "services", "concurrency"},
     "local_platform": {"archive", "concurrency", "hierarchy"},
     "wiring": {
-        *{"settings", "http", "mcp", "identity", "services", "caching", "hierarchy"},
+        *{"settings", "http", "mcp", "identity", "services", "caching", "hierarchy", "purging"},
         *{"local_platform", "ingest", "archive", "history", "mirror", "execution", "schema", "concurrency"},
     },
     "doctor": {"hierarchy", "services"},
     "discovery_api": {"hierarchy", "analysis", "services", "queries", "loading", "settings", "concurrency", "wiring"},
     "app": {
         *{"wiring", "settings", "http", "mcp", "execution", "schema", "services"},
-        *{"caching", "hierarchy", "concurrency"},
+        *{"caching", "hierarchy", "concurrency", "purging"},
     },
     "cli": {
         *{"app", "doctor", "wiring", "settings", "local_platform", "ingest", "archive", "http", "schema", "identity"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.caching.generations import Generations
@@ -13,13 +13,14 @@ from gateway.telemetry.usage import Usage
 @dataclass(frozen=True, slots=True)
 class CacheValidator:
     """See execution.request.Lasting. `extension` is what `usage` says, ages aside; `counts` are the generations of the
-    answer's environments."""
+    answer's environments; `tags` are further extensions, which stay as they are."""
 
     usage: Usage
     extension: Mapping[str, Any]
     generations: Generations
     total: int
     counts: tuple[int, ...]
+    tags: Mapping[str, object] = field(default_factory=dict)
 
     def holds(self) -> bool:
         """Whether every fact behind the answer is still fresh, and none has changed."""
@@ -34,10 +35,12 @@ class CacheValidator:
 
     def extensions(self) -> Mapping[str, Any]:
         """What the answer cost, given now: nothing; and how old it is."""
-        return {"gateway": {**self.extension, **self.usage.ages()}}
+        return {"gateway": {**self.extension, **self.usage.ages()}, **self.tags}
 
 
-def lasting(usage: Usage, generations: Generations, total_before: int) -> CacheValidator | None:
+def lasting(
+    usage: Usage, generations: Generations, total_before: int, tags: Mapping[str, object] | None = None
+) -> CacheValidator | None:
     """None for an answer of facts that are missing, may be out of date, were read for it or changed while it was made:
     since `total_before`, the generations' total at its beginning.
 
@@ -48,4 +51,4 @@ def lasting(usage: Usage, generations: Generations, total_before: int) -> CacheV
         return None
     repeated = usage.repeated()
     counts = generations.of(usage.environments)
-    return CacheValidator(repeated, repeated.as_extension(), generations, total_before, counts)
+    return CacheValidator(repeated, repeated.as_extension(), generations, total_before, counts, tags or {})

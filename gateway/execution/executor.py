@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from functools import partial
 
+from gateway.caching.cache_tags import CacheTags
 from gateway.caching.cache_validator import lasting
 from gateway.concurrency.checkpoints import STEPS_PER_TURN, checkpoint
 from gateway.concurrency.deadline import deadline_in
@@ -27,8 +28,16 @@ class GatewayExecutor:
     """Executes operations over the services of the running application; given them when it starts."""
 
     def __init__(
-        self, runner: OperationRunner, streams: StreamRunner, request_seconds: float, tracing: Tracing | None = None
+        self,
+        runner: OperationRunner,
+        streams: StreamRunner,
+        request_seconds: float,
+        tracing: Tracing | None = None,
+        *,
+        cache_tags: bool = False,
     ) -> None:
+        """With `cache_tags` each answer tells its tags (see caching.cache_tags)."""
+        self._cache_tags = cache_tags
         self._runner = runner
         self._streams = Streams(streams, self._begin, request_seconds, tracing)
         self._request_seconds = request_seconds
@@ -82,7 +91,7 @@ class GatewayExecutor:
             outcome = await self._runner.run(
                 params.document, params.operation_name, params.variables, request_scope.context
             )
-        return _answer(outcome, request_scope)
+        return self._answer(outcome, request_scope)
 
     def execute_sync(self, params: GraphQLParams, caller: Caller) -> Answer | None:
         """The answer to one operation whose facts are all in memory (see Executor)."""
@@ -100,7 +109,7 @@ class GatewayExecutor:
         if outcome is None:
             return None
         request_scope.services.tiers.counts.note("memory", request_scope.usage.cache_hits, 0)
-        return _answer(outcome, request_scope)
+        return self._answer(outcome, request_scope)
 
     async def subscribe(self, params: GraphQLParams, caller: Caller) -> Answer | AsyncGenerator[Answer, None]:
         """The answers to a subscription (see Executor)."""
@@ -136,12 +145,18 @@ class GatewayExecutor:
         outcome = self._runner.invalid(params.document)
         return None if outcome is None else Answer(outcome.data, outcome.errors, {}, outcome.executed)
 
+    def _answer(self, outcome: Outcome, request_scope: RequestScope) -> Answer:
+        usage, services = request_scope.usage, request_scope.services
+        usage.upstream_notes.update(services.notes())
+        tags = tags_within(services).extensions(usage) if self._cache_tags and outcome.executed else {}
+        extensions = {"gateway": usage.as_extension(), **tags} if outcome.executed else {}
+        if outcome.errors:
+            return Answer(outcome.data, outcome.errors, extensions, outcome.executed, way=outcome.way.value)
+        # Most answers are given once; whether they might be again is told when it is asked.
+        may_last = partial(lasting, usage, services.generations, request_scope.total, tags)
+        return Answer(outcome.data, outcome.errors, extensions, outcome.executed, may_last, outcome.way.value)
 
-def _answer(outcome: Outcome, request_scope: RequestScope) -> Answer:
-    request_scope.usage.upstream_notes.update(request_scope.services.notes())
-    extensions = {"gateway": request_scope.usage.as_extension()} if outcome.executed else {}
-    if outcome.errors:
-        return Answer(outcome.data, outcome.errors, extensions, outcome.executed, way=outcome.way.value)
-    # Most answers are given once; whether they might be again is told when it is asked.
-    may_last = partial(lasting, request_scope.usage, request_scope.services.generations, request_scope.total)
-    return Answer(outcome.data, outcome.errors, extensions, outcome.executed, may_last, outcome.way.value)
+
+def tags_within(services: Services) -> CacheTags:
+    """The cache tags of the account that these services ask for."""
+    return CacheTags(services.admin.account_id, services.environments.project_name)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from graphql import DocumentNode
 from msgspec import Struct, field
 
+from gateway.caching.cache_tags import tags_of as tags_of
 from gateway.errors import ErrorBehavior
 from gateway.identity.caller import Caller as Caller
 

@@ -59,6 +59,7 @@ class EndpointPolicy:
     `explorer_path` is where a browser that opens the endpoint is sent; None: nowhere. `tracing` says
     where spans go; None: there are none. `response_cache_bytes` of answers are kept to be given again (see
     response_cache). `public_answers` are the same for everybody, and may be kept by caches that several people share.
+    `cache_tag_header` repeats an answer's cache tags, see CacheControl.
     With `compression` answers are compressed for clients that accept it.
     """
 
@@ -77,6 +78,7 @@ class EndpointPolicy:
     tracing: Tracing | None = None
     response_cache_bytes: int = 0
     public_answers: bool = False
+    cache_tag_header: str | None = None
     compression: bool = False
 
 
@@ -105,7 +107,8 @@ class GraphQLEndpoint:
             policy.only_trusted_documents,
             built_in=manifest_of_texts(policy.built_in_documents),
         )
-        self._freshness = CacheControl(policy.public_answers)
+        tag_header = policy.cache_tag_header
+        self._freshness = CacheControl(policy.public_answers, tag_header.lower().encode() if tag_header else None)
         self._in_flight = 0
         dependencies = Dependencies(
             *(executor, authenticator, self._persisted, observers),
@@ -208,8 +211,9 @@ class GraphQLEndpoint:
         """The response as it leaves, once what may be given again of it is kept."""
         answer, reply = answered.answer, answered.response
         is_get = seen.method == "GET" and reply.status_code == 200
-        if is_get:
-            validators = self._freshness.headers(answer, bytes(reply.body), reply.headers["content-type"].encode())
+        if reply.status_code == 200 and self._freshness.applies_to(seen.method):
+            media_type = reply.headers["content-type"].encode()
+            validators = self._freshness.headers(answer, bytes(reply.body), media_type, seen.method)
             reply.raw_headers = [*fixed_headers(reply.raw_headers), *validators]
         self.replay.remember(scope, answered, seen)
         unmodified = _unmodified(reply, headers) if is_get else None

@@ -13,12 +13,18 @@ from strawberry.federation.schema import FederationAny
 
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.errors import BadUserInput, GatewayError, NotFound
+from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.model import Model
+from gateway.hierarchy.project import Account, Project
 from gateway.loading.field_context import FieldContext
 from gateway.queries import jobs, models, projects
 from gateway.schema.authenticated import with_authentication
 from gateway.schema.context import Info, field_context
+from gateway.schema.subjects import subject_of
+from gateway.telemetry.usage import current_usage
 
-Find = Callable[[FieldContext, str], Awaitable[object]]
+Entity = Account | Project | Model | Job | Run
+Find = Callable[[FieldContext, str], Awaitable[Entity]]
 
 # No router sends such, and who sends thousands of them would be told so thousands of times.
 _MOST_STRANGE = 100
@@ -42,11 +48,13 @@ class GatewaySchema(strawberry.federation.Schema):
         service.fields["sdl"].resolve = lambda *_: printed()
 
     def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
-        return _resolve_all(field_context(info), representations)  # type: ignore[return-value]  # awaited by the executor
+        place = current_usage().expect_entities(len(representations))
+        return _resolve_all(field_context(info), representations, place)  # type: ignore[return-value]  # awaited by the executor
 
 
-async def _resolve_all(ask: FieldContext, representations: Sequence[object]) -> list[object]:
-    """What each reference names, or the error that belongs in its slot, to be completed slot by slot."""
+async def _resolve_all(ask: FieldContext, representations: Sequence[object], first_place: int) -> list[object]:
+    """What each reference names, or the error that belongs in its slot, to be completed slot by slot. What they name is
+    noted from the first place on."""
     await checkpoint(len(representations) * _STEPS_TO_READ_A_REFERENCE)
     strange = islice((one for one in representations if not _is_reference(one)), _MOST_STRANGE + 1)
     if len(list(strange)) > _MOST_STRANGE:
@@ -54,7 +62,7 @@ async def _resolve_all(ask: FieldContext, representations: Sequence[object]) -> 
             f"More than {_MOST_STRANGE} references are none: each has a __typename of this subgraph and an id.",
             argument="representations",
         )
-    return [_resolve(ask, one) for one in representations]
+    return [_resolve(ask, one, place) for place, one in enumerate(representations, first_place)]
 
 
 def _is_reference(representation: object) -> bool:
@@ -64,7 +72,7 @@ def _is_reference(representation: object) -> bool:
     return _key(representation.get("id")) is not None
 
 
-def _resolve(ask: FieldContext, representation: object) -> Awaitable[object] | GatewayError:
+def _resolve(ask: FieldContext, representation: object, place: int) -> Awaitable[object] | GatewayError:
     """What a reference names, or the error that belongs in its slot."""
     if not isinstance(representation, Mapping):
         return BadUserInput("A reference is an object with __typename and id.", argument="representations")
@@ -76,13 +84,17 @@ def _resolve(ask: FieldContext, representation: object) -> Awaitable[object] | G
         )
     if key is None:
         return BadUserInput("A reference needs its id, a string or a whole number.", argument="representations")
-    return _found(find, ask, key)
+    return _found(find, ask, key, place)
 
 
-async def _found(find: Find, ask: FieldContext, key: str) -> object:
+async def _found(find: Find, ask: FieldContext, key: str, place: int) -> Entity:
     """All of them are looked for in one batch; before each becomes its fields or an error, others are let on."""
     try:
-        return await find(ask, key)
+        entity = await find(ask, key)
+        entities = current_usage().entities
+        if entities is not None and place < len(entities):
+            entities[place] = subject_of(entity)
+        return entity
     finally:
         await checkpoint(_STEPS_OF_A_REFERENCE)
 
@@ -98,19 +110,19 @@ def _key(given: object) -> str | None:
     return given if isinstance(given, str) else None
 
 
-async def _account(ask: FieldContext, key: str) -> object:
+async def _account(ask: FieldContext, key: str) -> Entity:
     return await projects.account_with_id(ask, key)
 
 
-async def _project(ask: FieldContext, key: str) -> object:
+async def _project(ask: FieldContext, key: str) -> Entity:
     return await projects.project_with_id(ask, key)
 
 
-async def _model(ask: FieldContext, key: str) -> object:
+async def _model(ask: FieldContext, key: str) -> Entity:
     return await models.model_with_id(ask, key)
 
 
-async def _job(ask: FieldContext, key: str) -> object:
+async def _job(ask: FieldContext, key: str) -> Entity:
     number = jobs.number_of(key, "job")
     found = (await ask.loaders.jobs()).get(number)
     if found is None:
@@ -118,7 +130,7 @@ async def _job(ask: FieldContext, key: str) -> object:
     return found
 
 
-async def _run(ask: FieldContext, key: str) -> object:
+async def _run(ask: FieldContext, key: str) -> Entity:
     return await jobs.find_run(ask, jobs.number_of(key, "run"))
 
 

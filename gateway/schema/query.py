@@ -23,6 +23,7 @@ from gateway.schema.nullability import NON_NULL
 from gateway.schema.project import Project
 from gateway.schema.resource import Resource
 from gateway.schema.run import Run
+from gateway.schema.subjects import note_subject
 
 AccountId = Annotated[
     strawberry.ID | None,
@@ -84,7 +85,8 @@ class Query:
     ) -> project_facts.Account:
         ask, criteria = field_context(info), project_filter(filter)
         if not id:
-            return await projects.view_account(ask, environment or DeploymentEnvironment.PRODUCTION, criteria)
+            viewed = await projects.view_account(ask, environment or DeploymentEnvironment.PRODUCTION, criteria)
+            return note_subject(viewed)
         account = await projects.account_with_id(ask, id)
         if environment and environment is not account.deployment:
             raise BadUserInput(
@@ -96,13 +98,13 @@ class Query:
             raise BadUserInput(
                 "The id and filter say different things. Leave filter out: the id says it.", argument="filter"
             )
-        return account
+        return note_subject(account)
 
     @strawberry.field(description="One project.", graphql_type=Project | None, directives=[NON_NULL])
     async def project(
         self, info: Info, id: ProjectId, environment: WantedEnvironment = strawberry.UNSET
     ) -> project_facts.Project:
-        return await projects.find_project(field_context(info), id, environment or None)
+        return note_subject(await projects.find_project(field_context(info), id, environment or None))
 
     @strawberry.field(
         description="One model. Models that were renamed or removed are found too (see Model.removed).",
@@ -112,7 +114,7 @@ class Query:
     async def model(
         self, info: Info, id: ModelId, environment: WantedEnvironment = strawberry.UNSET
     ) -> model_facts.Model:
-        return await models.find_model(field_context(info), id, environment or None)
+        return note_subject(await models.find_model(field_context(info), id, environment or None))
 
     @strawberry.field(
         description="One resource of any type: model, seed, snapshot, source, exposure, metric, test, macro and so on.",
@@ -138,9 +140,9 @@ class Query:
         if bool(id) is bool(name) or (project and not name):
             raise BadUserInput("Give a job's id, or its name, with which may go a project.", argument="id")
         if id:
-            return await job_names.find_job(ask, jobs.number_of(id, "job"))
-        return await job_names.find_job_named(ask, name or "", project or None)
+            return note_subject(await job_names.find_job(ask, jobs.number_of(id, "job")))
+        return note_subject(await job_names.find_job_named(ask, name or "", project or None))
 
     @strawberry.field(description="One run, of any job.", graphql_type=Run | None, directives=[NON_NULL])
     async def run(self, info: Info, id: RunId) -> job_facts.Run:
-        return await jobs.find_run(field_context(info), jobs.number_of(id, "run"))
+        return note_subject(await jobs.find_run(field_context(info), jobs.number_of(id, "run")))

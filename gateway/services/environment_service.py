@@ -147,6 +147,11 @@ class EnvironmentService:
         )
         return known | headers
 
+    def project_name(self, environment_id: int) -> str | None:
+        """The environment's dbt project name, by the last header that was read of it; None where none was."""
+        header = self._seen.get(environment_id)
+        return header.dbt_project_name if header else None
+
     def is_shown(self, environment_id: int, visibility: Visibility) -> bool:
         """Whether the environment is visible, by the last header that was read of it; False for one never read."""
         header = self._seen.get(environment_id)

@@ -22,6 +22,8 @@ _LONGEST_VALUE = 60
 # A token is masked wherever dbt's answers contain it. A shorter text occurs there by chance, and masking breaks them.
 _SHORTEST_TOKEN = 8
 
+_SECRET_TYPES = ("SecretStr", "PurgeSetting")
+
 RENAMED = {
     "history_url": (
         "Use archive_url (GATEWAY_ARCHIVE_URL) with the same database: its runs are taken over (docs/freshness.md)."
@@ -122,7 +124,7 @@ def _shown(value: object, *, is_secret: bool) -> str:
 
 
 def _is_secret(field: FieldInfo) -> bool:
-    return "SecretStr" in str(field.annotation) or field.annotation is SecretStr
+    return any(name in str(field.annotation) for name in _SECRET_TYPES)
 
 
 def _aliases(field: FieldInfo) -> list[str]:
@@ -159,7 +161,7 @@ def line_of(file: Path, path: Sequence[str | int]) -> int | None:
 
 def problem_with_tables(environment: Mapping[str, str]) -> str:
     """Which of the variables that must be JSON is not."""
-    for name in ("GATEWAY_PROJECTS", "GATEWAY_API_KEYS"):
+    for name in ("GATEWAY_PROJECTS", "GATEWAY_API_KEYS", "GATEWAY_PURGE"):
         try:
             json.loads(environment.get(name, "[]"))
         except ValueError as broken:

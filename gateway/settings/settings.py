@@ -19,6 +19,7 @@ from pydantic_settings import (
 
 from gateway.errors import ConfigurationError
 from gateway.settings import problems
+from gateway.settings.caches_in_front import CachesInFront
 from gateway.settings.entries import (
     ApiKeySetting,
     Networks,
@@ -40,7 +41,7 @@ Seconds = Annotated[float, Field(gt=0)]
 SecondsOrNever = Annotated[float, Field(ge=0)]
 
 
-class Settings(QuerySettings, JwtSettings, MirrorSettings, PriceSettings, PathSettings):
+class Settings(QuerySettings, JwtSettings, MirrorSettings, PriceSettings, PathSettings, CachesInFront):
     """All settings. Each is read from `GATEWAY_<NAME>`, else from the TOML file that `GATEWAY_CONFIG` names."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="forbid", frozen=True, populate_by_name=True)
@@ -370,6 +371,8 @@ def _problem_with_callers(settings: Settings) -> str | None:
 
 
 def _check_consistency(settings: Settings) -> None:
+    if settings.purge and not settings.cache_tags:
+        raise ConfigurationError("purge names caches, but answers have no tags: set cache_tags.")
     if settings.artifacts and settings.store_url:
         raise ConfigurationError("Both artifacts and store_url are set: choose the folder or the archive, not both.")
     if settings.only_trusted_documents and settings.trusted_documents is None:

@@ -8,12 +8,21 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from gateway.telemetry.upstream_note import UpstreamNote, in_order
+
+
+class Subject(NamedTuple):
+    """An object that an answer is about: its type (Account, Project, Model, Job or Run), its id, and the environment
+    that it is in; None of the account."""
+
+    type: str
+    id: str
+    environment_id: int | None
 
 
 class Usage(Struct):
@@ -28,6 +37,8 @@ class Usage(Struct):
     `sees_all` is not told how the shared cache was used: by that they would learn what happens in what is hidden.
     `history_sources` names what told of finished runs: ARCHIVE, DISCOVERY; `history_since` is the time since which all
     histories behind the answer hold every run, None where that is not known. `upstream_notes`: what dbt did not tell.
+    `subjects` are the objects that root fields were asked for, `entities` those of references, in their order, None
+    where one named nothing.
     """
 
     discovery_requests: int = 0
@@ -54,6 +65,8 @@ class Usage(Struct):
     history_sources: set[str] = field(default_factory=set)
     history_since: datetime | None = None
     upstream_notes: set[UpstreamNote] = field(default_factory=set)
+    subjects: list[Subject] = field(default_factory=list)
+    entities: list[Subject | None] | None = None
 
     def found_at(self, place: tuple[int, Hashable]) -> None:
         """Notes a fact that was in memory."""
@@ -108,6 +121,12 @@ class Usage(Struct):
         """Takes over how old the facts behind another usage are."""
         if other.oldest_fact is not None and other.oldest_confirmation is not None:
             self.used_fact(other.oldest_fact, other.oldest_confirmation, other.valid_until)
+
+    def expect_entities(self, count: int) -> int:
+        """Makes room for the objects of so many more references; returns the place of the first."""
+        self.entities = self.entities or []
+        self.entities += [None] * count
+        return len(self.entities) - count
 
     def repeated(self) -> Usage:
         """The usage of the same answer given again: nothing read, nothing looked up."""

@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from gateway.execution.request import Answer, Lasting
+from gateway.execution.request import Answer, Lasting, tags_of
 
 Header = tuple[bytes, bytes]
 
@@ -21,6 +21,10 @@ LONGEST_SECONDS = 60
 _VARY_PUBLIC = b"Accept, Accept-Encoding, Origin"
 _VARY_PRIVATE = b"Accept, Accept-Encoding, Origin, Authorization, X-API-Key, X-dbt-Token"
 _VALIDATORS = (b"etag", b"vary")
+TAG_HEADERS = (b"cache-tag", b"edge-cache-tag", b"surrogate-key", b"xkey")
+_DIVIDED_BY_SPACES = (b"surrogate-key", b"xkey")
+# Proxies take headers of 8 KiB and less. Only references to hundreds of entities have more, and routers ask for those.
+_LONGEST_TAGS = 4_000
 # Hashing takes about a millisecond for each MiB, and nobody else runs meanwhile.
 _LARGEST_TAGGED = 4 * 1024 * 1024
 # What `extensions.gateway` says of the data; the rest, counts and ages, differs each time.
@@ -38,20 +42,43 @@ _TOLD = (
 
 @dataclass(frozen=True, slots=True)
 class CacheControl:
-    """`is_public` where nobody is asked who they are, and caches shared by several people may keep answers."""
+    """`is_public` where nobody is asked who they are, and caches shared by several people may keep answers.
+
+    `tag_header` is the header, in lower case, that repeats an answer's cache tags for CDNs. With it answers to POST
+    say how long they are fresh too: routers keep those. No HTTP cache does (RFC 9110, 9.3.3).
+    """
 
     is_public: bool = False
+    tag_header: bytes | None = None
 
-    def headers(self, answer: Answer, body: bytes, media_type: bytes) -> list[Header]:
-        """Cache-Control, ETag and Vary of a whole answer to a GET; only the former for one that nobody may keep.
+    def applies_to(self, method: str) -> bool:
+        """Whether answers to this method say how long they are fresh."""
+        return method == "GET" or self.tag_header is not None
+
+    def headers(self, answer: Answer, body: bytes, media_type: bytes, method: str = "GET") -> list[Header]:
+        """Cache-Control, ETag and Vary of a whole answer, with its tags; only the first for one that nobody may keep.
+        Answers to POST have no ETag and no Vary.
 
         One of facts that were read for it, or may be out of date, may be kept, and is asked for again each time.
         """
         if answer.errors or not answer.executed or len(body) > _LARGEST_TAGGED:
             return [NO_STORE]
+        tags = self._tags(answer)
+        if method != "GET":
+            return [self.cache_control(answer.lasting()), *tags]
+        if tags and len(tags[0][1]) > _LONGEST_TAGS:
+            # No cache could be told when it is outdated.
+            return [NO_STORE]
+        fresh = [self.cache_control(answer.lasting()), *tags]
         vary = _VARY_PUBLIC if self.is_public else _VARY_PRIVATE
-        tag = _tag_of(answer, body, media_type)
-        return [self.cache_control(answer.lasting()), (b"etag", tag), (b"vary", vary)]
+        return [*fresh, (b"etag", _tag_of(answer, body, media_type)), (b"vary", vary)]
+
+    def _tags(self, answer: Answer) -> list[Header]:
+        tags = tags_of(answer.extensions) if self.tag_header else ()
+        if not self.tag_header or not tags:
+            return []
+        divider = " " if self.tag_header in _DIVIDED_BY_SPACES else ","
+        return [(self.tag_header, divider.join(tags).encode())]
 
     def cache_control(self, lasting: Lasting | None) -> Header:
         """How long an answer is fresh from now on: while its facts are believed, and no longer than a minute."""
@@ -91,13 +118,12 @@ def is_unmodified(condition: bytes | None, tag: bytes | None) -> bool:
 
 def fixed_headers(headers: Iterable[Header]) -> list[Header]:
     """Those headers of an answer to a GET that are the same for every answer of its operation."""
-    return [header for header in headers if header[0] not in (b"cache-control", *_VALIDATORS)]
+    return [header for header in headers if header[0] not in (b"cache-control", *_VALIDATORS, *TAG_HEADERS)]
 
 
 def lasting_headers(headers: Sequence[Header]) -> list[Header]:
-    """Those headers of an answer that stay as they are while it is kept: of one with a tag not how long it is fresh."""
-    has_tag = any(name == b"etag" for name, _ in headers)
-    return [header for header in headers if header[0] != b"cache-control" or not has_tag]
+    """Those headers of an answer that stay as they are while it is kept: not how long it is fresh."""
+    return [header for header in headers if header[0] != b"cache-control" or header == NO_STORE]
 
 
 def validators_of(headers: Iterable[Header]) -> list[Header]:

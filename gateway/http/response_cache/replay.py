@@ -127,8 +127,8 @@ class Replay:
         return record
 
     def cache_control(self, kept: KeptAnswer) -> list[tuple[bytes, bytes]]:
-        """How long a kept answer to a GET is fresh elsewhere from now on; the answer to a POST has its own word."""
-        return [] if kept.tag is None else [self._on.freshness.cache_control(kept.lasting)]
+        """How long a kept answer is fresh elsewhere from now on, unless its headers say so."""
+        return [self._on.freshness.cache_control(kept.lasting)] if kept.ages else []
 
     def remember(self, scope: Scope, answered: Answered, record: RequestRecord) -> None:
         """Keeps an answer that may be replayed, and what a request asks that may come again to the last byte."""
@@ -145,7 +145,7 @@ class Replay:
         operation = KnownOperation(
             weak_params(answered.params),
             answered.price,
-            fixed_headers(headers) if record.method == "GET" else headers,
+            fixed_headers(headers) if self._on.freshness.applies_to(record.method) else headers,
             record=replace(record, status=200),
             edition=self._on.persisted.edition(),
         )
@@ -163,7 +163,7 @@ class Replay:
         )
 
     def _repeated(self, kept: KeptAnswer, known: KnownRequest, caller: Caller, began: float) -> RawAnswer | None:
-        lines = b"" if kept.tag is None else lines_of(self.cache_control(kept))
+        lines = lines_of(self.cache_control(kept))
         if is_unmodified(known.condition, kept.tag):
             self.render_unmodified(kept, caller, began)
             return RawAnswer(kept.validator_lines + lines, None, b"", b"")
@@ -200,18 +200,19 @@ class Replay:
             usage=usage,
             way=answer.way,
         )
-        if first.method == "GET":
-            return self._run_get(operation, known, answer, body, record)
+        if self._on.freshness.applies_to(first.method):
+            return self._run_fresh(operation, known, answer, body, record)
         if known.key is not None:
             self.responses.offer(known.key, answer, body, operation.headers, record)
         self._observe(record)
         return RawAnswer(operation.header_lines, len(body), body, b"")
 
-    def _run_get(
+    def _run_fresh(
         self, operation: KnownOperation, known: KnownRequest, answer: Answer, body: bytes, record: RequestRecord
     ) -> RawAnswer:
         """The answer of a known operation with what caches elsewhere may do with it."""
-        validators = self._on.freshness.headers(answer, body, dict(operation.headers)[b"content-type"])
+        media_type = dict(operation.headers)[b"content-type"]
+        validators = self._on.freshness.headers(answer, body, media_type, record.method)
         if known.key is not None:
             self.responses.offer(known.key, answer, body, [*operation.headers, *validators], record)
         if is_unmodified(known.condition, dict(validators).get(b"etag")):

@@ -44,8 +44,8 @@ class KeptAnswer:
     """An answer without its extensions, and what tells them and whether it may still be given.
 
     `seen` is what was known of the request that it was made for, `fixed` are extensions that stay as they are,
-    `compressed` holds the body by the name of its coding. The answer to a GET has a `tag`, and no Cache-Control among
-    its headers: that is another each time (see freshness).
+    `compressed` holds the body by the name of its coding. The answer to a GET has a `tag`. Where there is no
+    Cache-Control among the headers it is another each time (see freshness), and the answer `ages`.
     """
 
     key: Key
@@ -57,12 +57,14 @@ class KeptAnswer:
     edition: object
     header_lines: bytes = field(init=False)
     tag: bytes | None = field(init=False)
+    ages: bool = field(init=False)
     validator_lines: bytes = field(init=False)
     compressed: dict[bytes, Compressed] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.header_lines = lines_of(self.headers)
-        self.tag = dict(self.headers).get(b"etag")
+        headers = dict(self.headers)
+        self.tag, self.ages = headers.get(b"etag"), b"cache-control" not in headers
         self.validator_lines = lines_of(validators_of(self.headers))
 
     def extensions(self) -> tuple[Mapping[str, Any], bytes]:

@@ -1,0 +1,1 @@
+"""Tells caches in front of the gateway which answers are outdated, by their tags."""

@@ -1,0 +1,24 @@
+"""Notes which objects an answer is about: those that were asked for by id. Cache tags are made of them."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from gateway.hierarchy.job import Job, Run
+from gateway.hierarchy.model import Model
+from gateway.hierarchy.project import Account, Project
+from gateway.telemetry.usage import Subject, current_usage
+
+T = TypeVar("T", Account, Project, Model, Job, Run)
+
+
+def note_subject(found: T) -> T:
+    """Notes an object that a root field returns."""
+    current_usage().subjects.append(subject_of(found))
+    return found
+
+
+def subject_of(found: Account | Project | Model | Job | Run) -> Subject:
+    """The object's type, id and environment; the account is in none."""
+    environment_id = None if isinstance(found, Account) else found.environment_id
+    return Subject(type(found).__name__, str(found.id), environment_id)
