@@ -35,6 +35,7 @@ async def test_the_demo_answers_as_the_tour_says(query: str, answer: str, warm_g
     assert rounded(reply.data) == json.loads(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "output"), TYPED, ids=[command.split()[0] for command, _ in TYPED])
 def test_the_terminal_prints_what_the_tour_shows(
     command: str, output: str, demo_store: str, capsys: pytest.CaptureFixture[str]

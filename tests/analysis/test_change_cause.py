@@ -63,6 +63,7 @@ def test_compiled_code_that_differs_at_every_run_is_no_evidence() -> None:
     assert differences(series({run: {Aspect.COMPILED: str(run)} for run in range(RUNS)}), AT) == []
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(["a", "b", "c"]), min_size=RUNS, max_size=RUNS), st.sampled_from(Aspect))
 def test_a_difference_holds_on_both_sides(values: list[str], aspect: Aspect) -> None:
     found = differences(series({run: {aspect: value} for run, value in enumerate(values)}), AT)

@@ -80,6 +80,7 @@ def test_changes_are_those_of_the_definition(runtimes: list[float]) -> None:
         assert one.p == pytest.approx(p, rel=1e-3, abs=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(stepped)
 def test_every_change_is_large_enough_and_within_its_range(runtimes: list[float]) -> None:

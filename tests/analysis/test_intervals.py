@@ -19,6 +19,7 @@ def test_the_peak_is_the_greatest_number_of_nodes_that_run_at_one_start(nodes: l
     assert peak(nodes) == max([*running, min(1, len(nodes))])
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(intervals(), st.none() | st.integers(1, 8))
 def test_nodes_of_one_lane_follow_each_other_on_no_more_lanes_than_needed(

@@ -64,6 +64,7 @@ def command(args: dict[str, object] | None = None, **results: tuple[str, float])
     return Command(BEGIN, {f"model.shop.{name}": told for name, told in results.items()}, args or {"which": "build"})
 
 
+@pytest.mark.slow
 def test_the_slowest_by_the_mean_of_the_last_runs_that_count(empty_archive: Archive, tmp_path: Path) -> None:
     fill(
         empty_archive,
@@ -197,6 +198,7 @@ def read_all(connection: Connection) -> None:
     list(resource_months_of(connection, [ENVIRONMENT], range(2020 * 12, 2030 * 12)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["recent_results", "resource_months"])
 def test_damaged_roll_ups_are_named_and_made_anew(
     tmp_path: Path, table: str, capsys: pytest.CaptureFixture[str]

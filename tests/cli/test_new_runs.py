@@ -88,6 +88,7 @@ def test_the_library_repeats_the_reasons(tmp_path: Path) -> None:
     assert f"{tmp_path / 'run_results.json'}: not complete, valid JSON" in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_run_that_lies_in_several_folders_counts_once(tmp_path: Path) -> None:
     """What is stored and what is known already are together the runs of the folder, and what an empty archive holds."""
     for number in range(6):

@@ -201,6 +201,7 @@ def test_every_format_has_the_same_rows(ask: Ask) -> None:
         assert all(f" {one['model']} " in text and f" {told} " in text for text in (line, aligned))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("question", "limit", "code"),
     [
@@ -324,6 +325,7 @@ def test_an_answer_that_lacks_a_project_is_no_answer(
     assert caplog.records == []
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_bars_and_a_pipe_none(ask: Ask, demo_store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         encoding = "utf-8"

@@ -15,6 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs/terminal.md"
 SHOWN = re.findall(r"^```console\n\$ gateway ([^>\n]+)\n(.+?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "output"), SHOWN, ids=[command.split()[0] for command, _ in SHOWN])
 def test_the_page_shows_what_is_printed(
     command: str, output: str, demo_store: str, capsys: pytest.CaptureFixture[str]

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from gateway.concurrency.struct_decoders import json_decoder, msgpack_decoder
 
@@ -37,6 +38,7 @@ def meet_new_types() -> None:
             thread.join()
 
 
+@pytest.mark.slow
 def test_threads_that_meet_new_types_together_read_them() -> None:
     program = "from tests.concurrency.test_struct_decoders import meet_new_types; meet_new_types(); print('read')"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False, capture_output=True, text=True)

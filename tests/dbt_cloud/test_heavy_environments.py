@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from tests.dbt_cloud.account import PRODUCTION
 from tests.dbt_cloud.gateways import CloudGateway
 from tests.dbt_cloud.stand_in import StandIn
 
 
+@pytest.mark.slow
 async def test_one_heavy_environment(cloud: CloudGateway) -> None:
     """Finance's histories are answered one by one only, growth's two at once."""
     dbt = StandIn(heavy=PRODUCTION)

@@ -85,6 +85,7 @@ async def test_any_field(cloud: CloudGateway, undisturbed: Mapping[str, Any], us
         assert counts["noted"] + counts["coded"] > 0, coordinate
 
 
+@pytest.mark.slow
 async def test_one_types_field_is_not_anothers(cloud: CloudGateway, undisturbed: Mapping[str, Any]) -> None:
     """Snapshots without messages cost tests none of theirs."""
     async with cloud.over(StandIn(without=[("SnapshotNode", "error")])):

@@ -128,6 +128,7 @@ def test_the_newest_runs_come_first(account: dbtAccount, oracle: Oracle, limit: 
     assert [run.runtime for run in found] == [run.runtime for run in expected]
 
 
+@pytest.mark.slow
 def test_runs_are_found_by_the_models_in_them(account: dbtAccount, oracle: Oracle) -> None:
     jobs = {job.id for job in oracle.production_jobs}
     tagged = [

@@ -88,6 +88,7 @@ def test_facts_are_believed_until_the_ttl_is_over(tapped: Tapped) -> None:
     assert tapped.asked() == TOPOLOGY, "the models stand as long as their environment did not change"
 
 
+@pytest.mark.slow
 def test_refresh_reads_anew_what_the_question_needs(tapped: Tapped) -> None:
     before = tapped.account.slowest_models()
     tapped.asked()

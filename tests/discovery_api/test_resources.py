@@ -461,6 +461,7 @@ def test_the_models_of_a_run_are_filtered_by_what_they_were_in_it(account: dbtAc
     assert [model.model_run.unique_id for model in found if model.model_run] == expected
 
 
+@pytest.mark.slow
 def test_the_slowest_models_of_a_run_and_their_average(account: dbtAccount, oracle: Oracle) -> None:
     for expected in oracle.runs[::5]:
         done = sorted(counting(expected).values(), key=lambda one: (-one.execution_time, one.unique_id))

@@ -90,6 +90,7 @@ def test_groups_of_fields_are_chosen_by_name(options: dict[str, bool], selected:
         getattr(models, field).assert_called_once_with()
 
 
+@pytest.mark.slow
 def test_the_database_group_means_nothing_to_tests() -> None:
     stage = Stage({"data": {"job": {"id": 7, "runId": 70, "models": [], "tests": []}}})
     JobService(stage.query).get_job_with_models_and_tests(7, include_database=True)

@@ -99,6 +99,7 @@ def test_environments_of_the_demo(account: dbtAccount, oracle: Oracle) -> None:
     assert set(definition) == {"last_updated_at", "resource_counts"}
 
 
+@pytest.mark.slow
 def test_models_of_the_demo_over_several_pages(account: dbtAccount, oracle: Oracle) -> None:
     service = ModelService(account.base_query())
     expected = {model.unique_id: model for model in oracle.project("finance").models}

@@ -94,6 +94,7 @@ async def test_what_is_at_hand_is_answered_at_once_and_the_metrics_say_so(settin
         assert await answered(plain) == {"slow": 2}
 
 
+@pytest.mark.slow
 async def test_what_is_read_anew_each_time_is_asked_once_for_each_answer(gateway: Gateway, oracle: Oracle) -> None:
     query = f'{{ model(id: "{oracle.models[0].id}") {{ id rawCode }} }}'
     for _ in range(5):
@@ -113,6 +114,7 @@ async def test_an_operation_that_fails_is_answered_in_the_usual_way(gateway: Gat
     assert "at_once" not in await answered(gateway)
 
 
+@pytest.mark.slow
 async def test_callers_are_answered_at_once_with_what_each_may_see(settings: Settings, oracle: Oracle) -> None:
     names = [project.id for project in oracle.production]
     holders = [Holder(name, (name,)) for name in names]

@@ -119,6 +119,7 @@ async def test_a_job_that_ran_in_staging_before_is_in_production(ask: Ask) -> No
     assert jobs == [{"id": "1"}]
 
 
+@pytest.mark.slow
 async def test_without_the_admin_api_a_run_lasts_from_its_first_command_to_its_last(ask: Ask) -> None:
     """Its commands end at 01:00 and 03:00 and take ten seconds each."""
     async with ask(CASES / "c16").without_admin() as gateway:

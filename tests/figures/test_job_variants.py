@@ -49,6 +49,7 @@ async def test_full_refreshes_are_left_out_unless_asked_for(
     assert [one["runtime"] for one in ordinary["job"]["runtimes"]] == [600.0, 120.0, 60.0], "single runs are all listed"
 
 
+@pytest.mark.slow
 async def test_a_job_of_full_refreshes_alone_has_an_average(small: SmallArchive, ask: Ask) -> None:
     small.account({1: {"execute_steps": ["dbt build --full-refresh"]}})
     command = Command([Did("m", "success", 5.0)], timedelta(seconds=50), {"full_refresh": True}, 50.0)

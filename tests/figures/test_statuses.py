@@ -98,6 +98,7 @@ async def test_a_test_that_was_reused_is_reused(small: SmallArchive, ask: Ask, w
     assert test == {"status": "REUSED", "runtime": 3.0}
 
 
+@pytest.mark.slow
 async def test_a_test_that_warns_says_why(small: SmallArchive, ask: Ask) -> None:
     attached = {"attached_node": "model.shop.m", "depends_on": {"nodes": ["model.shop.m"]}}
     why = {"message": "Got 3 results, configured to warn if != 0", "failures": 3}

@@ -157,6 +157,7 @@ async def test_what_a_trigger_calls_a_proposed_change(small: SmallArchive, ask: 
         assert (await gateway.data('{ job(id: "2") { kind } }'))["job"] == {"kind": kind}
 
 
+@pytest.mark.slow
 async def test_an_older_archive_is_told_which_jobs_are_ci(small: SmallArchive, ask: Ask) -> None:
     """Before, no job that account.json leaves out had a kind."""
     asked = ask(without_account(small, PROPOSED))

@@ -149,6 +149,7 @@ async def test_facts_that_are_too_old_are_not_told_for_an_error(aging: Aging) ->
     assert set((await aging.gateway.ask(RUNTIMES)).codes.values()) == {"UPSTREAM_UNAVAILABLE"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", TOLD)
 async def test_what_dbt_says_of_the_question_is_told_and_not_hidden(aging: Aging, code: str) -> None:
     await aging.gateway.ask(RUNTIMES)

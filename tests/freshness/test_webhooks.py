@@ -214,6 +214,7 @@ async def test_an_event_outdates_what_its_run_touched_and_nothing_else(
     assert await aging.gateway.count(question, id=str(other.id)) == {}
 
 
+@pytest.mark.slow
 async def test_an_errored_run_is_watched_until_dbt_has_its_metadata(aging: Aging, event: dict[str, Any]) -> None:
     """The event may come before the metadata: the environment is asked every five seconds, until it moves."""
     await aging.gateway.ask(RUNTIMES)

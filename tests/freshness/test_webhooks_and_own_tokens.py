@@ -114,6 +114,7 @@ async def test_another_accounts_event_is_refused_as_ever(passing_through: Gatewa
     assert await deliver(passing_through, {**event_of(oracle), "accountId": 1}) == (403, "EVENT_NOT_OURS")
 
 
+@pytest.mark.slow
 async def test_a_webhook_is_told_to_who_subscribed_with_a_token_of_his_own(demo_store: str, oracle: Oracle) -> None:
     event = event_of(oracle)
     settings = Settings(store_url=demo_store, webhook_secret=SECRET, pass_through_tokens=True, revision_interval=3600)

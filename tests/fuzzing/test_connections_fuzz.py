@@ -7,6 +7,7 @@ import pytest
 from tests.fuzzing.connections import SEEDS, Target, run_blindly
 
 
+@pytest.mark.slow
 def test_the_seeds_hold_in_any_number_of_pieces() -> None:
     with Target() as target:
         for seed in SEEDS:

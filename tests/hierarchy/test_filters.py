@@ -44,6 +44,7 @@ def test_all_tags_are_needed_and_an_empty_list_still_matches_nothing(thing: Thin
     assert SearchFilter(tags=tuple(tags), tags_match=TagsMatch.ALL).matches(thing) is wanted
 
 
+@pytest.mark.slow
 @given(things, SECONDS, SECONDS)
 def test_bounds_are_inclusive_and_no_runtime_meets_no_bound(
     thing: Thing, low: float | None, high: float | None

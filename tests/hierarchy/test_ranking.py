@@ -41,6 +41,7 @@ def test_ties_of_numbered_things_go_by_number(numbers: set[int]) -> None:
     assert [entry.item for entry in ranking.entries] == sorted(numbers)
 
 
+@pytest.mark.slow
 @given(st.lists(FIGURES, min_size=1, max_size=50))
 def test_the_figures_of_several_runtimes_are_the_textbooks(times: list[float]) -> None:
     summary = summarise(times)
@@ -54,6 +55,7 @@ def test_the_figures_of_several_runtimes_are_the_textbooks(times: list[float]) -
         assert abs(summary.p95 - quantiles(times, n=20, method="inclusive")[-1]) <= 1e-9 * max(times)
 
 
+@pytest.mark.slow
 @given(st.lists(FIGURES, min_size=1, max_size=50))
 def test_a_mean_does_not_depend_on_the_order_and_is_rounded_once(times: list[float]) -> None:
     exact = sum(map(Fraction, times), Fraction(0)) / len(times)

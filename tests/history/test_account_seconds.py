@@ -115,6 +115,7 @@ async def test_a_run_has_its_cost_too(costing: Gateway, oracle: Oracle) -> None:
     assert (row["isIdle"], row["key"] in {job.record["name"] for job in oracle.jobs}) == (False, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("by", "statements"), [("NODE", 4), ("MATERIALIZATION", 5), ("TAG", 6)])
 async def test_all_projects_are_read_together(settings: Settings, by: str, statements: int) -> None:
     """Commands, results, checks and runs; nodes of manifests and their contents where they are needed."""

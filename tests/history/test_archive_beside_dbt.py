@@ -279,6 +279,7 @@ async def test_a_young_archive_leaves_means_to_dbt(beside: Beside, whole: str, o
     assert "DISCOVERY" in ranking.gateway["historySources"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("criteria", [None, {"materialization": "table"}, {"modelIds": "slowest"}], ids=str)
 async def test_means_are_of_the_archive_where_it_is_whole_and_of_dbt_elsewhere(
     beside: Beside, whole: str, oracle: Oracle, criteria: dict[str, Any] | None
@@ -361,6 +362,7 @@ class ListedByDbt(EndedRuns):
         return self._since
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["no database", "another account", "newer", "no server"])
 async def test_an_archive_that_cannot_be_used_is_named_and_dbt_tells_the_rest(
     beside: Beside, whole: str, tmp_path: Path, oracle: Oracle, damage: str, caplog: pytest.LogCaptureFixture

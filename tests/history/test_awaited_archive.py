@@ -60,6 +60,7 @@ async def without_archive(settings: Settings, model: Model) -> AsyncIterator[Gat
         yield gateway
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 async def test_a_file_that_is_mended_is_opened_without_a_restart(
     demo_store: str, tmp_path: Path, oracle: Oracle, caplog: pytest.LogCaptureFixture
@@ -79,6 +80,7 @@ async def test_a_file_that_is_mended_is_opened_without_a_restart(
     assert not [line for line in lines if "cannot be read" in line], "one line for each attempt, none for each question"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 async def test_a_locked_file_holds_up_no_start(
     demo_store: str, tmp_path: Path, oracle: Oracle, monkeypatch: pytest.MonkeyPatch

@@ -138,6 +138,7 @@ async def test_windows_and_stretches_that_cannot_be_are_refused(
     assert words in reply.errors[0]["message"]
 
 
+@pytest.mark.slow
 async def test_runs_of_all_projects_are_one_statement(stores: tuple[str, str]) -> None:
     async with serving(Settings(store_url=stores[0], history_source="archive")) as gateway:
         with noted_statements() as noted:

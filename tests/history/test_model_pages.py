@@ -111,6 +111,7 @@ async def test_a_project_that_cannot_be_read_is_said_and_the_page_is_filled_from
     assert nodes == [one for one in models if not str(one["id"]).startswith(f"{hidden}.")][:25]
 
 
+@pytest.mark.slow
 async def test_a_cursor_of_another_list_is_refused(gateway: Gateway) -> None:
     for cursor in ("nonsense", "WzFd", "WzEsMl0"):
         reply = await gateway.ask(PAGE, first=5, after=cursor)

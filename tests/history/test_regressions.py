@@ -70,6 +70,7 @@ async def test_what_got_slower_is_listed_with_what_it_costs(
     assert answer["improvements"] == {"totalCount": 0, "nodes": []}
 
 
+@pytest.mark.slow
 async def test_the_expected_false_alarms_are_measured_ones_for_the_runs_of_the_window(
     gateway: tuple[Gateway, str],
 ) -> None:
@@ -291,6 +292,7 @@ def newest_of_series(archive: Archive) -> dict[str | None, int]:
         return {row.unique_id: row.newest_at for row in connection.execute(query)}
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(5, 95), max_size=5, unique=True).map(sorted),
     st.dictionaries(st.integers(1, 9), st.integers(0, 95), max_size=5),

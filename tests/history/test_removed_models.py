@@ -110,6 +110,7 @@ async def test_a_model_that_is_there_says_so_and_its_last_run(gateway: Gateway) 
     assert (found["removed"], found["lastSeenRun"]) == (False, {"id": run_of(DAYS - 1)})
 
 
+@pytest.mark.slow
 async def test_ids_of_removed_models_are_told_apart(gateway: Gateway) -> None:
     reply = await gateway.ask(ONE, id="shop.twin")
     assert reply.codes == {"model": "AMBIGUOUS_ID"}
@@ -124,6 +125,7 @@ async def test_ids_of_removed_models_are_told_apart(gateway: Gateway) -> None:
         assert (await gateway.data(ONE, id=given))["model"]["id"] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", ["shop.proposal", "model.shop.proposal", "shop.old_order", "model.other.old_orders"])
 async def test_what_no_run_outside_ci_had_is_unknown(gateway: Gateway, given: str) -> None:
     reply = await gateway.ask(ONE, id=given)
@@ -158,6 +160,7 @@ async def test_the_history_of_a_removed_model_is_whole(gateway: Gateway) -> None
     }
 
 
+@pytest.mark.slow
 async def test_a_project_lists_its_removed_models_last_seen_first(gateway: Gateway, store: str) -> None:
     listed = (await gateway.data(GONE))["project"]["removedModels"]
     last = {
@@ -173,6 +176,7 @@ async def test_a_project_lists_its_removed_models_last_seen_first(gateway: Gatew
     }
 
 
+@pytest.mark.slow
 async def test_pages_of_removed_models_hold_each_once(gateway: Gateway) -> None:
     page = """query ($after: String) { project(id: "shop") { removedModels(first: 2, after: $after) {
       nodes { id } pageInfo { hasNextPage endCursor } } } }"""
@@ -249,6 +253,7 @@ async def test_who_may_not_see_an_environment_learns_of_none_of_its_removed_mode
         assert own.data["project"]["removedModels"] == {"totalCount": 0, "nodes": []}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["archive", "discovery"])
 def test_python_finds_the_same(store: str, source: str) -> None:
     settings = Settings(store_url=store, history_source=source)

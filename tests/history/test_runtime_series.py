@@ -60,6 +60,7 @@ async def test_a_model_that_got_slower_shows_when_by_how_much_and_at_which_commi
     assert series["basis"] == {"source": gateway[1], "runCount": RUNS, "missing": []}
 
 
+@pytest.mark.slow
 async def test_the_changes_are_those_of_the_series_and_a_steady_model_has_none(
     gateway: tuple[Gateway, str], account: tuple[str, list[DailyRun]]
 ) -> None:
@@ -125,6 +126,7 @@ async def test_series_of_many_models_are_read_together(account: tuple[str, list[
     }
 
 
+@pytest.mark.slow
 def test_the_library_tells_the_same(account: tuple[str, list[DailyRun]]) -> None:
     runs = account[1]
     settings = Settings(store_url=account[0], history_source="archive")

@@ -89,6 +89,7 @@ async def test_what_flips_without_a_change_of_code_is_flaky(gateway: tuple[Gatew
     assert all(one["resource"]["uniqueId"] == one["uniqueId"] for one in found)
 
 
+@pytest.mark.slow
 async def test_an_incident_lasts_from_a_failure_to_the_next_success(gateway: tuple[Gateway, str]) -> None:
     found = (await gateway[0].data(LISTS, since=OLD))["account"]["incidents"]
     expected = [(BROKEN, 14, None), (FLAKY, 11, 12), (FLAKY, 8, 9), (CHANGED, 5, 9), (FLAKY, 3, 5), (BROKEN, 2, 3)]

@@ -304,6 +304,7 @@ async def test_small_trailers_and_small_chunks_are_taken() -> None:
 # --- much at once -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_pipelined_requests_are_all_answered_in_their_order_and_parsed_a_slice_at_a_time() -> None:
     app = Seeing()
     waiting: list[int] = []
@@ -343,6 +344,7 @@ async def test_a_neighbour_is_answered_between_the_requests_of_a_pipeline() -> N
     assert before < 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frame", [EMPTY_PING, EMPTY_PONG], ids=["pings", "pongs"])
 async def test_a_neighbour_is_answered_between_the_frames_of_one_read(
     frame: bytes, monkeypatch: pytest.MonkeyPatch

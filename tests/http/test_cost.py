@@ -352,6 +352,7 @@ async def test_a_query_may_cost_as_much_as_the_limit_and_no_more(limited: Gatewa
     assert limited.upstream.calls == []
 
 
+@pytest.mark.slow
 async def test_an_answer_tells_its_estimate_and_the_limit(limited: Gateway) -> None:
     response = await limited.client.post("/graphql", json={"query": QUERY, "variables": {"n": 3}})
     assert response.json()["extensions"]["cost"] == {"requestedQueryCost": 5, "maximumAvailable": 9}
@@ -421,6 +422,7 @@ def documented() -> Iterator[tuple[str, dict[str, Any]]]:
         yield tab.query, tab.variable_values()
 
 
+@pytest.mark.slow
 async def test_the_whole_hierarchy_is_answered_with_every_first_left_out(warm_gateway: Gateway) -> None:
     reply = await warm_gateway.ask(WHOLE_HIERARCHY)
     assert reply.errors == []
@@ -440,6 +442,7 @@ def test_what_is_documented_passes_with_twice_the_headroom(query: str, variables
         assert 2 * cost_of(query, variables) <= CostPolicy().most
 
 
+@pytest.mark.slow
 async def test_an_answer_that_is_too_long_is_refused(settings: Settings) -> None:
     query = "{ account { models(first: 100) { nodes { id rawCode } } } }"
     long = "{ account { models(first: 5000) { nodes { id rawCode } } } }"

@@ -67,6 +67,7 @@ async def warm(connection: Connection, request: bytes, times: int = 4) -> Any:
     return answer
 
 
+@pytest.mark.slow
 async def test_a_known_request_is_run_without_being_read(quick: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Opened(quick)
     async with opened.connect() as connection:
@@ -115,6 +116,7 @@ async def test_a_document_that_is_let_go_is_not_kept_alive_for_requests_that_may
         assert opened.raw_hook.answer("127.0.0.1", raw(PROJECTS)) is not None, "known again"
 
 
+@pytest.mark.slow
 async def test_each_sees_what_he_may_and_who_may_no_longer_ask_is_refused(quick: Settings, oracle: Oracle) -> None:
     holders = [Holder(project.id, (project.id,)) for project in oracle.production]
     opened = Opened(known_to(quick.model_copy(update={"open": False}), *holders))

@@ -106,6 +106,7 @@ async def test_where_the_pages_are_not_built_the_page_says_what_to_run(files: Pa
     assert b"make pages" in page.body
 
 
+@pytest.mark.slow
 async def test_built_in_documents_are_trusted_where_nothing_else_is(executor: SmallExecutor, tmp_path: Path) -> None:
     manifest = tmp_path / "documents.json"
     theirs, ours = "{ greeting }", "{ double(number: 2) }"

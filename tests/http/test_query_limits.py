@@ -206,6 +206,7 @@ def test_the_work_grows_no_faster_than_the_document(name: str) -> None:
     assert steps_of(large) <= 1.15 * steps_of(small) * len(large) / len(small)
 
 
+@pytest.mark.slow
 def test_a_clique_of_fragments_costs_as_much_as_it_is_long() -> None:
     # Its text grows with the square of its size; its paths double with each fragment.
     small, large = GENERATORS["fragment_clique"](20), GENERATORS["fragment_clique"](40)

@@ -264,6 +264,7 @@ async def test_a_document_that_is_trusted_no_longer_is_not_answered(
     assert (await ask(app)).status == 403
 
 
+@pytest.mark.slow
 async def test_what_is_kept_is_bounded_in_bytes(executor: Counting, callers: ByKey) -> None:
     app = edge(executor, callers, room=20_000)
 

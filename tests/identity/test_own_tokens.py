@@ -107,6 +107,7 @@ async def test_each_token_reads_facts_of_its_own(settings: Settings) -> None:
         assert platform.asked == asked, "what a token has read is kept for it"
 
 
+@pytest.mark.slow
 async def test_without_a_token_of_his_own_nobody_is_answered(settings: Settings) -> None:
     platform = PerToken({ANNA: True})
     async with Opened(settings, platform) as client:

@@ -68,6 +68,7 @@ async def test_a_price_holds_nothing_of_hidden_models(gateway: Gateway) -> None:
     assert beyond_static(await prices(NOBODY, gateway)) == {0}
 
 
+@pytest.mark.slow
 async def test_a_refusal_tells_nothing_of_hidden_models_either(store: str) -> None:
     settings = Settings(store_url=store, query_cost=3)
     async with serving(known_to(settings, EVERYTHING, ONE, NOBODY)) as gateway:

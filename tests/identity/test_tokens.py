@@ -294,6 +294,7 @@ async def test_a_new_key_is_found_at_once_and_an_old_one_goes() -> None:
         await known.verify(KEY.sign(good_claims()).encode())
 
 
+@pytest.mark.slow
 async def test_a_flood_of_unknown_keys_reads_once_in_thirty_seconds() -> None:
     source, clock = Keys(KEY), Clock()
     known = tokens(source, clock)

@@ -75,6 +75,7 @@ def with_guesses(oracle: Oracle) -> Mapping[str, Sequence[Any]]:
     return values
 
 
+@pytest.mark.slow
 async def test_who_sees_nothing_finds_an_empty_account(whole: Gateway) -> None:
     query = """{ account { projects { totalCount } models { totalCount } jobs { totalCount } runs { totalCount }
         slowestModels { rank } longestRunningJobs { rank } } job(id: "301001") { id } project(id: "finance") { id } }"""

@@ -78,6 +78,7 @@ def test_reading_again_changes_nothing(runs_folder: Path, tmp_path: Path, empty_
     assert everything(empty_archive) == before
 
 
+@pytest.mark.slow
 def test_progress_is_told_after_each_folder(runs_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
     seen: list[Progress] = []
     ingest_folder(empty_archive, copy(runs_folder, tmp_path / "runs", LATE, DAILY), seen.append)
@@ -160,6 +161,7 @@ def test_a_file_that_cannot_be_used_costs_its_own_run_only(
         assert list(connection.exec_driver_sql("SELECT id FROM runs").scalars()) == [int(LATE.name)]
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_last_good_data_when_its_files_go_bad(
     runs_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
@@ -470,6 +472,7 @@ def counts(archive: Archive) -> dict[str, int]:
         }
 
 
+@pytest.mark.slow
 def test_a_manifest_beside_several_runs_is_read_once_and_survives_a_refused_run(
     tmp_path: Path, runs_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def test_projects_and_environments_are_those_of_the_account(
     assert [each["id"] for each in of_one] == [201001, 201002]
 
 
+@pytest.mark.slow
 def test_single_things_are_looked_up_by_id(platform: Platform, reckoning: Reckoning) -> None:
     for name in ("projects", "environments", "jobs"):
         for expected in reckoning.account[name]:

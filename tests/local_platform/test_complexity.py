@@ -136,6 +136,7 @@ def test_more_rows_than_were_estimated_end_the_answer(platform: Platform, monkey
     assert "Ask for fewer" in error["message"]
 
 
+@pytest.mark.slow
 def test_a_document_that_takes_too_long_to_check_is_told_what_to_do(platform: Platform) -> None:
     for query in ("{" + "__typename " * 2_000 + "}", "{" + " ".join(f"x{n}" for n in range(200)) + "}"):
         answer = platform.post(query)

@@ -106,6 +106,7 @@ def test_a_negative_count_is_a_coded_error(platform: Platform) -> None:
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
 
 
+@pytest.mark.slow
 def test_histories_of_many_models_and_environments_are_read_together(platform: Platform, reckoning: Reckoning) -> None:
     """However many lookups ride in one document, in fragments or not, the statements stay the same."""
     counts = []

@@ -123,6 +123,7 @@ def test_a_document_above_the_budget_is_too_complex(faulty: TestClient) -> None:
     assert ask(faulty, "complexity=3", spread).status_code == 400
 
 
+@pytest.mark.slow
 def test_big_numbers_come_as_text(faulty: TestClient) -> None:
     assert ask(faulty, "big-int-text").json()["data"]["job"] == {"id": "301001", "runId": "70437490011508"}
     assert ask(faulty, "latency=0").json() == {"data": RIGHT}

@@ -83,6 +83,7 @@ async def test_a_refusal_says_what_to_do(
     assert words in told(result)["errors"][0]["message"]
 
 
+@pytest.mark.slow
 async def test_only_trusted_documents_leave_the_tools_and_no_queries_of_their_own(demo_settings: Settings) -> None:
     settings = demo_settings.model_copy(update={"only_trusted_documents": True})
     async with agent(settings) as client:
@@ -119,6 +120,7 @@ def test_compact_answers_have_no_wrappers_and_no_nulls() -> None:
     }
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.text(max_size=900), st.lists(st.text(max_size=80), max_size=60)), max_size=120))
 def test_pages_hold_every_row_once_in_order_and_fit(rows: list[tuple[str, list[str]]]) -> None:
     data = {"account": {"models": {"nodes": [{"id": i, "text": t, "list": n} for i, (t, n) in enumerate(rows)]}}}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
+import pytest
+
 from gateway.archive.tables.mirror_tables import MirrorOutcome
 from tests.archive.rollup_checks import check_rollups
 from tests.archive.written_runs import BEGIN
@@ -14,6 +16,7 @@ LISTS = {"": 1, "projects/": 1, "environments/": 1, "jobs/": 1}
 RUNS = 8
 
 
+@pytest.mark.slow
 async def test_every_run_comes_once_with_all_that_its_artifacts_tell(cloud: Cloud, mirroring: Mirroring) -> None:
     report = await mirroring.sweep()
     assert report.outcomes == Counter({MirrorOutcome.WHOLE: 7, MirrorOutcome.EMPTY: 1})
@@ -32,6 +35,7 @@ async def test_every_run_comes_once_with_all_that_its_artifacts_tell(cloud: Clou
     }
 
 
+@pytest.mark.slow
 async def test_a_second_pass_reads_no_run_again(cloud: Cloud, mirroring: Mirroring) -> None:
     await mirroring.sweep()
     before = content(mirroring.archive)
@@ -42,6 +46,7 @@ async def test_a_second_pass_reads_no_run_again(cloud: Cloud, mirroring: Mirrori
     assert cloud.counts == {**LISTS, "runs/": 1}
 
 
+@pytest.mark.slow
 async def test_it_goes_back_as_far_as_it_is_told_to_and_later_further(cloud: Cloud, mirroring: Mirroring) -> None:
     mirroring.now = (BEGIN + timedelta(days=5, hours=1)).timestamp()
     mirroring.policy = type(mirroring.policy)(days=2)
@@ -52,6 +57,7 @@ async def test_it_goes_back_as_far_as_it_is_told_to_and_later_further(cloud: Clo
     assert content(mirroring.archive) == content(cloud.archive)
 
 
+@pytest.mark.slow
 async def test_progress_tells_runs_of_how_many_until_when(mirroring: Mirroring) -> None:
     await mirroring.sweep()
     (told,) = mirroring.told

@@ -44,6 +44,7 @@ def changed(**values: object) -> Callable[[bytes], bytes]:
     return change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["runs/103/", "runs/103/artifacts/run_results.json"])
 @pytest.mark.parametrize("status", [500, 502])
 async def test_a_run_that_dbt_fails_to_tell_is_named_and_read_later(
@@ -61,6 +62,7 @@ async def test_a_run_that_dbt_fails_to_tell_is_named_and_read_later(
     check_rollups(mirroring.archive)
 
 
+@pytest.mark.slow
 async def test_a_429_pauses_the_mirror_as_long_as_dbt_says(cloud: Cloud, mirroring: Mirroring) -> None:
     cloud.rewrite = only("runs/104/", lambda _: refusal(429, **{"retry-after": "17"}), times=1)
     report = await mirroring.sweep()
@@ -70,6 +72,7 @@ async def test_a_429_pauses_the_mirror_as_long_as_dbt_says(cloud: Cloud, mirrori
     assert content(mirroring.archive) == content(cloud.archive)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "named"),
     [
@@ -97,6 +100,7 @@ async def test_a_run_with_half_of_its_artifacts_is_stored_in_part_and_not_truste
     check_rollups(mirroring.archive)
 
 
+@pytest.mark.slow
 async def test_a_run_is_read_in_part_four_times_and_then_left(cloud: Cloud, mirroring: Mirroring) -> None:
     cloud.rewrite = only("runs/103/artifacts/run_results.json", lambda _: refusal(404))
     for _ in range(6):
@@ -106,6 +110,7 @@ async def test_a_run_is_read_in_part_four_times_and_then_left(cloud: Cloud, mirr
     check_rollups(mirroring.archive)
 
 
+@pytest.mark.slow
 async def test_artifacts_of_another_run_are_named_and_not_stored(cloud: Cloud, mirroring: Mirroring) -> None:
     def of_another(body: bytes) -> bytes:
         told = json.loads(body)
@@ -118,6 +123,7 @@ async def test_artifacts_of_another_run_are_named_and_not_stored(cloud: Cloud, m
     assert len([one for one in content(mirroring.archive)["results"] if one[0].startswith("102-")]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [{"id": 7}, {"environment_id": 7}, {"job_definition_id": 7}, {"project_id": None}])
 async def test_a_run_with_other_ids_than_its_list_told_is_not_stored(
     cloud: Cloud, mirroring: Mirroring, other: dict[str, int | None]
@@ -129,6 +135,7 @@ async def test_a_run_with_other_ids_than_its_list_told_is_not_stored(
         assert sorted(connection.scalars(select(runs.c.id))) == [100, 102, 103, 104, 105, 200, 201]
 
 
+@pytest.mark.slow
 async def test_steps_that_dbt_does_not_list_are_tried(cloud: Cloud, mirroring: Mirroring) -> None:
     def without_steps(asked: Asked, body: bytes) -> bytes:
         return changed(run_steps=[])(body) if asked.kind == "runs/#/" else body
@@ -139,6 +146,7 @@ async def test_steps_that_dbt_does_not_list_are_tried(cloud: Cloud, mirroring: M
     assert content(mirroring.archive) == content(cloud.archive)
 
 
+@pytest.mark.slow
 async def test_a_run_whose_artifacts_are_gone_is_not_taken_for_one_that_did_nothing(
     cloud: Cloud, mirroring: Mirroring
 ) -> None:
@@ -154,6 +162,7 @@ async def test_a_run_whose_artifacts_are_gone_is_not_taken_for_one_that_did_noth
         assert held_runs(connection, range(100, 300)) == {100, 101, 102, 104, 105, 200, 201}
 
 
+@pytest.mark.slow
 async def test_times_that_dbt_does_not_tell_are_inferred(cloud: Cloud, mirroring: Mirroring) -> None:
     def untimed(asked: Asked, body: bytes) -> bytes:
         return changed(started_at=None, finished_at=None)(body) if asked.kind == "runs/#/" else body
@@ -164,6 +173,7 @@ async def test_times_that_dbt_does_not_tell_are_inferred(cloud: Cloud, mirroring
     assert content(mirroring.archive)["results"] == content(cloud.archive)["results"]
 
 
+@pytest.mark.slow
 async def test_a_manifest_beyond_the_bound_costs_itself_alone(cloud: Cloud, mirroring: Mirroring) -> None:
     cloud.rewrite = only("runs/105/artifacts/manifest.json", lambda body: body + b" " * (129 * 1024**2))
     report = await mirroring.sweep()
@@ -182,6 +192,7 @@ async def test_a_list_in_another_order_is_refused(cloud: Cloud, mirroring: Mirro
         await mirroring.sweep()
 
 
+@pytest.mark.slow
 async def test_a_running_run_is_read_when_it_has_ended(cloud: Cloud, mirroring: Mirroring) -> None:
     def running(asked: Asked, body: bytes) -> bytes:
         told = json.loads(body)

@@ -27,6 +27,7 @@ from tests.mirror.cloud import Cloud, Mirroring, content
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 async def test_a_mirror_that_is_days_behind_catches_up(cloud: Cloud, mirroring: Mirroring, tmp_path: Path) -> None:
     await mirroring.sweep()
     cloud.counts  # noqa: B018  # begins anew
@@ -40,6 +41,7 @@ async def test_a_mirror_that_is_days_behind_catches_up(cloud: Cloud, mirroring: 
     assert cloud.counts["runs/#/"] == 4
 
 
+@pytest.mark.slow
 async def test_two_mirrors_take_turns(cloud: Cloud, mirroring: Mirroring) -> None:
     other = Mirroring(cloud, mirroring.archive)
     first, second = await asyncio.gather(mirroring.sweep(), other.sweep())

@@ -58,6 +58,7 @@ def test_every_variable_is_a_setting(file: Path) -> None:
     assert named <= known
 
 
+@pytest.mark.slow
 def test_the_manifests_fit_the_schemas_of_kubernetes() -> None:
     command = [validator("kubernetes-validate"), "--strict", *map(str, KUBERNETES)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -65,6 +66,7 @@ def test_the_manifests_fit_the_schemas_of_kubernetes() -> None:
     assert (done.stdout + done.stderr).count("passed") == len(resources())
 
 
+@pytest.mark.slow
 def test_the_compose_file_fits_its_specification() -> None:
     read = "import sys, compose_spec; compose_spec.PyCompose.from_yaml(open(sys.argv[1]).read())"
     done = subprocess.run([validator("python"), "-c", read, str(COMPOSE)], capture_output=True, text=True, check=False)

@@ -99,6 +99,7 @@ async def test_no_text_of_a_caller_is_in_a_span(settings: Settings, exporter: In
     assert "slowestModels" not in written
 
 
+@pytest.mark.slow
 async def test_what_is_asked_on_a_socket_and_each_event_is_a_tree_of_its_own(
     settings: Settings, exporter: InMemorySpanExporter, oracle: Oracle
 ) -> None:

@@ -216,6 +216,7 @@ async def test_simultaneous_runs_stand_by_number(tmp_path: Path) -> None:
     assert [run["runId"] for run in found["runs"]["nodes"]] == ["10", "9", "8", "7", "6"]
 
 
+@pytest.mark.slow
 async def test_the_runs_of_a_model_that_ended_together_stand_by_number(tmp_path: Path) -> None:
     end = MIDNIGHT + timedelta(hours=1)
     runs = [Told(str(n), end - timedelta(seconds=5), 5.0, "5") for n in (9, 100, 10, 8)]
@@ -330,6 +331,7 @@ async def test_more_new_runs_at_once_than_a_look_reads_are_all_told(tmp_path: Pa
     assert told == [run.seconds for run in runs[2:]]
 
 
+@pytest.mark.slow
 async def test_the_gateway_puts_in_order_what_an_upstream_lists_in_another(week: str) -> None:
     """An upstream that sorts by its numbers, where those do not rise with time."""
 

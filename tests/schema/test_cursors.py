@@ -81,6 +81,7 @@ def changed(draw: st.DrawFn, items: list[Item]) -> list[Item]:
     return kept + [item for item in fresh if item[1] not in taken]
 
 
+@pytest.mark.slow
 @given(ITEMS, ORDERS, st.integers(1, 5))
 def test_pages_say_truly_whether_there_is_more(items: list[Item], order: Order[Item], size: int) -> None:
     whole = order.sort(items)
@@ -92,6 +93,7 @@ def test_pages_say_truly_whether_there_is_more(items: list[Item], order: Order[I
     assert first.total() == last.total() == len(items)
 
 
+@pytest.mark.slow
 @given(ITEMS)
 def test_no_value_stands_last_in_both_directions(items: list[Item]) -> None:
     for direction in Direction:

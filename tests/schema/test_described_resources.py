@@ -61,6 +61,7 @@ async def test_tables_have_the_columns_of_their_newest_catalog(
     assert {"model", "source", "seed", "snapshot"} <= listed
 
 
+@pytest.mark.slow
 async def test_seeds_and_snapshots_tell_their_last_attempt(
     warm_gateway: Gateway, oracle: Oracle, reckoning: Reckoning
 ) -> None:
@@ -137,6 +138,7 @@ async def test_replicas_share_what_is_known(settings: Settings, oracle: Oracle, 
     assert asked.isdisjoint({f"Environment{one}" for one in own})
 
 
+@pytest.mark.slow
 async def test_every_resource_is_found_by_its_id(warm_gateway: Gateway, oracle: Oracle) -> None:
     fields = "__typename id uniqueId name resourceType project { id }"
     owners: dict[str, list[str]] = {}

@@ -40,6 +40,7 @@ async def only_run(tmp_path: Path, nodes: Iterable[Ended], source: str = "archiv
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("unique_id", "status", "kind", "sentence"),
     [
@@ -81,6 +82,7 @@ async def test_what_dbts_api_does_not_list_is_said_to_be_possible(
     assert run["error"] == failure["message"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["archive", "discovery"])
 async def test_what_was_skipped_because_of_each_failure(tmp_path: Path, source: str) -> None:
     nodes = [
@@ -109,6 +111,7 @@ async def test_what_was_skipped_because_of_each_failure(tmp_path: Path, source: 
     assert run["error"] == "Seed people failed: bad file (1 other resource failed too.)"
 
 
+@pytest.mark.slow
 async def test_a_first_hook_that_fails_keeps_everything_from_starting(tmp_path: Path) -> None:
     nodes = [
         Ended("operation.shop.shop-on-run-start-0", "error", "no rights"),
@@ -118,6 +121,7 @@ async def test_a_first_hook_that_fails_keeps_everything_from_starting(tmp_path: 
     assert [one["uniqueId"] for one in failure["skipped"]] == ["model.shop.m0", "model.shop.m1", "model.shop.m2"]
 
 
+@pytest.mark.slow
 async def test_a_failed_unit_test_keeps_its_model_from_starting(tmp_path: Path) -> None:
     nodes = [
         Ended("unit_test.shop.orders.adds_up", "fail", "off by one", ("model.shop.orders",)),
@@ -128,6 +132,7 @@ async def test_a_failed_unit_test_keeps_its_model_from_starting(tmp_path: Path) 
     assert [one["uniqueId"] for one in failure["skipped"]] == ["model.shop.orders", "model.shop.totals"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("message", "shown"),
     [
@@ -145,6 +150,7 @@ async def test_messages_are_one_line_without_escape_sequences(tmp_path: Path, me
     assert run["error"] == f"Model orders failed: {shown}"
 
 
+@pytest.mark.slow
 async def test_a_run_without_manifest_says_why(tmp_path: Path) -> None:
     nodes = [Ended("model.shop.orders", "error", "gone"), Ended("model.shop.totals", "skipped")]
     run = await only_run(tmp_path, nodes, manifest=False)
@@ -163,6 +169,7 @@ async def test_ten_thousand_failures_are_counted_and_cut(tmp_path: Path, source:
     assert run["error"] == "Model a failed: first of all (10000 other resources failed too.)"
 
 
+@pytest.mark.slow
 async def test_each_failed_step_says_what_failed_in_it(tmp_path: Path) -> None:
     write_run(tmp_path / "runs" / "1", "i-1", [Ended("seed.shop.people", "error", "bad file")], args={"which": "seed"})
     async with gateway_over(tmp_path) as gateway:

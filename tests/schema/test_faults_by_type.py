@@ -39,6 +39,7 @@ async def discovery(settings: Settings) -> Any:
         yield gateway
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("operation", "missing", "message"),
     [
@@ -64,6 +65,7 @@ async def test_results_of_other_types_are_answered(
         assert reply.data["run"]["failures"] == whole["failures"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("operation", "kind", "field"),
     [

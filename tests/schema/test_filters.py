@@ -82,6 +82,7 @@ async def test_models_are_found_by_group_and_by_its_owner(answers: Gateway, orac
         assert [node["id"] for node in nodes] == sorted(expected + metas)
 
 
+@pytest.mark.slow
 async def test_jobs_runs_projects_and_rankings_take_the_same_filters(answers: Gateway, oracle: Oracle) -> None:
     name = next(model.node.group for model in oracle.models if model.node.group)
     members = {(m.environment_id, m.unique_id): m for m in oracle.models if m.node.group == name}
@@ -147,6 +148,7 @@ def listed(gateway: Gateway) -> list[dict[str, str]]:
     return [{name: value for name, value in query.items() if name not in paging} for query in asked]
 
 
+@pytest.mark.slow
 async def test_dbt_applies_what_it_can_of_a_filter_on_runs(gateway: Gateway) -> None:
     wanted = {"statuses": ["FAILURE", "QUEUED"], "jobIds": ["301001"], "startedUntil": NOON, "startedSince": NOON[:10]}
     assert (await gateway.count(RUNS, f={**wanted, "startedSince": "2026-03-08T00:00:00Z"}, n=5))["runs"] == 1
@@ -166,6 +168,7 @@ async def test_dbt_applies_what_it_can_of_a_filter_on_runs(gateway: Gateway) -> 
     assert listed(gateway) == [{"environment_id": "201001", "status__in": "[20]"}]
 
 
+@pytest.mark.slow
 async def test_what_a_filter_looks_at_is_read_and_no_more(gateway: Gateway) -> None:
     query = 'query($f: ModelFilter) { project(id: "logistics") { models(filter: $f) { nodes { id } } } }'
     asked = {
@@ -204,6 +207,7 @@ async def test_a_filter_that_makes_no_sense_is_refused(answers: Gateway, query: 
     assert hint in json.dumps(reply.errors)
 
 
+@pytest.mark.slow
 def test_python_asks_the_same(settings: Settings, oracle: Oracle) -> None:
     places = {project.environment_id for project in oracle.production}
     with dbtAccount(store_url=settings.store_url) as account:

@@ -95,6 +95,7 @@ def references(ids: Iterable[str]) -> list[dict[str, str]]:
     return [{"__typename": "Model", "id": one} for one in ids]
 
 
+@pytest.mark.slow
 async def test_references_to_models_are_read_by_name_as_long_as_one_filter_holds_them(
     large: Gateway, large_ids: list[tuple[str, str]]
 ) -> None:
@@ -133,6 +134,7 @@ async def test_what_needs_all_models_reads_them_and_no_model_a_second_time(gatew
     assert await gateway.count(query) == {**PROJECTS, "EnvironmentModels": 1}
 
 
+@pytest.mark.slow
 async def test_every_model_of_the_demo_is_found_by_each_of_its_names(gateway: Gateway, oracle: Oracle) -> None:
     several = {"model.common.dim_dates"}
     spelled = [(one, model) for model in oracle.models for one in sorted({model.id, model.unique_id} - several)]

@@ -124,6 +124,7 @@ async def test_code_is_shown_as_written_and_as_compiled(answers: Gateway, oracle
     ]
 
 
+@pytest.mark.slow
 async def test_the_history_of_every_model_is_complete_and_newest_first(answers: Gateway, oracle: Oracle) -> None:
     data = await answers.data(
         f"{{ account {{ models(first: 100) {{ nodes {{ id runs(first: 100) {{ "

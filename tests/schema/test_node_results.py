@@ -104,6 +104,7 @@ async def test_what_dbts_api_does_not_list_is_said(settings: Settings, oracle: O
         assert tests.gateway["notes"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("types", "lists", "statements"),
     [

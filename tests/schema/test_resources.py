@@ -94,6 +94,7 @@ async def test_resources_are_filtered(
         ]
 
 
+@pytest.mark.slow
 async def test_groups_that_a_filter_leaves_out_are_not_read(settings: Settings, oracle: Oracle) -> None:
     async with serving(settings) as gateway:
         for types, groups in ((["SEED"], ["Seed"]), (["MACRO"], ["Macro"]), (["UNIT_TEST"], ["Test"]), ([], [])):
@@ -137,6 +138,7 @@ async def test_what_stands_around_every_model(
             assert {(one["parentId"], one["childId"]) for one in found["links"] if not one["indirect"]} == direct
 
 
+@pytest.mark.slow
 async def test_links_through_what_is_not_listed_are_indirect(
     warm_gateway: Gateway, oracle: Oracle, defined: Mapping[str, dict[str, Defined]]
 ) -> None:

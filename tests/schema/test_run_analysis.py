@@ -220,6 +220,7 @@ async def test_a_job_is_answered_by_the_medians_of_its_last_runs(answers: Gatewa
         assert reply.codes == {"job.whatIf": "BAD_USER_INPUT"}
 
 
+@pytest.mark.slow
 async def test_all_of_it_is_read_once(settings: Settings, oracle: Oracle) -> None:
     """Models of a run, four statements; other nodes, two; its graph, two; or one document of each kind."""
     run_id = str(oracle.newest_daily_run.id)

@@ -60,6 +60,7 @@ async def test_the_stale_ones_come_oldest_first(answers: Gateway, oracle: Oracle
     assert {one["freshness"]["status"] for one in everything} > {"FRESH"}
 
 
+@pytest.mark.slow
 async def test_all_sources_take_one_request_more_than_the_account(settings: Settings) -> None:
     async with serving(settings) as gateway:
         await gateway.data("{ account { projects { nodes { id } } } }")

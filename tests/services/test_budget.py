@@ -34,6 +34,7 @@ def budget(clock: Clock) -> FairBudget:
     return FairBudget(full(POLICY, clock), "Discovery", clock.sleep)
 
 
+@pytest.mark.slow
 async def test_no_minute_sees_more_than_dbt_allows(clock: Clock, budget: FairBudget) -> None:
     taken: list[float] = []
 

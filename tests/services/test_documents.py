@@ -135,6 +135,7 @@ async def test_pages_that_go_in_a_circle_are_an_error_not_an_endless_loop(
     assert disturbed.upstream.operations["EnvironmentModels"] <= 1 + len(cursors)
 
 
+@pytest.mark.slow
 async def test_a_page_without_page_info_is_not_taken_for_the_last(disturbed: Gateway) -> None:
     def strip(_: Call, body: Any) -> Any:
         for models in models_of(body):

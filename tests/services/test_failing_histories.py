@@ -82,6 +82,7 @@ async def test_what_was_read_beside_a_failure_is_kept(gateway: Gateway, warm_gat
     assert [value for name, value in again.variables.items() if name[0] == "u"] == broken
 
 
+@pytest.mark.slow
 async def test_a_dbt_that_names_another_failure_each_time_is_not_asked_for_ever(
     gateway: Gateway, oracle: Oracle
 ) -> None:

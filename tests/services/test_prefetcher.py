@@ -31,6 +31,7 @@ def expected(oracle: Oracle) -> list[Any]:
     return [(one.id, None if one.runtime is None else pytest.approx(one.runtime)) for one in oracle.models]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [
@@ -158,6 +159,7 @@ async def test_a_reading_that_fails_is_not_tried_twice(settings: Settings) -> No
         assert listed(await gateway.data(LIST))
 
 
+@pytest.mark.slow
 async def test_who_asks_at_the_same_time_waits_for_the_same_reading(settings: Settings, oracle: Oracle) -> None:
     async with serving(settings) as gateway:
         for answer in await asyncio.gather(*(gateway.data(LIST) for _ in range(20))):
@@ -165,6 +167,7 @@ async def test_who_asks_at_the_same_time_waits_for_the_same_reading(settings: Se
         assert gateway.upstream.operations == COLD
 
 
+@pytest.mark.slow
 async def test_an_environment_looked_at_lately_is_asked_whether_it_has_changed(aging: Aging) -> None:  # noqa: F811
     await aging.gateway.data(LIST)
     aging.clock.now += 60 * 30 - 1.0

@@ -62,6 +62,7 @@ async def documents(settings: Settings) -> list[Call]:
         return [call for call in gateway.upstream.calls if call.document]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", [ours, reference])
 async def test_every_document_is_valid_against_the_upstream_schema(
     documents: list[Call], schema: Callable[[], GraphQLSchema]
@@ -125,6 +126,7 @@ async def test_lists_of_environments_are_asked_for_in_pages_of_five_hundred(docu
     assert all("first: 500" in document for document in pages)
 
 
+@pytest.mark.slow
 def test_our_schema_has_nothing_that_dbts_has_not() -> None:
     """Types, fields, arguments and their types: what ours has is exactly what is known of dbt's."""
     mine, theirs = ours(), reference()

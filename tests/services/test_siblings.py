@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from starlette.responses import Response
 
 from tests.oracle.account import Oracle
@@ -49,6 +50,7 @@ async def test_requests_at_the_same_time_share_what_they_ask_of_dbt(gateway: Gat
     assert set(gateway.upstream.operations.values()) == {1}
 
 
+@pytest.mark.slow
 async def test_a_caller_who_leaves_does_not_take_the_answer_from_the_others(gateway: Gateway, oracle: Oracle) -> None:
     gateway.upstream.fault = slow("EnvironmentModels", 0.3)
     leaving = asyncio.create_task(gateway.data(MODELS))
@@ -62,6 +64,7 @@ async def test_a_caller_who_leaves_does_not_take_the_answer_from_the_others(gate
     assert gateway.upstream.operations["EnvironmentModels"] == 1
 
 
+@pytest.mark.slow
 async def test_a_job_whose_runs_cannot_be_read_costs_its_project_only(gateway: Gateway, oracle: Oracle) -> None:
     def without_one_job(call: Call, body: Any) -> Any:
         """The list of everybody's runs is too long to hold those of one job, so that it is asked alone."""

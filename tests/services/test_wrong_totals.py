@@ -118,6 +118,7 @@ async def _jobs(gateway: Gateway) -> int:
     return total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [100, 30, 1])
 async def test_a_long_list_is_read_whole_whatever_the_size_of_its_pages(gateway: Gateway, page: int) -> None:
     ids = range(1, 106)
@@ -137,6 +138,7 @@ async def test_rows_that_go_while_a_list_is_read_are_no_contradiction(gateway: G
     assert await _jobs(gateway) == 100
 
 
+@pytest.mark.slow
 async def test_a_row_before_the_next_page_that_goes_costs_no_other_row(gateway: Gateway) -> None:
     """After the first page its fifth job is deleted, so the hundred-and-first moves onto the page that was read."""
     jobs = LongList(gateway.upstream, lambda asked: [one for one in range(1, 151) if not asked or one != 5])
@@ -144,6 +146,7 @@ async def test_a_row_before_the_next_page_that_goes_costs_no_other_row(gateway: 
     assert jobs.asked == 4, "two pages, and both again"
 
 
+@pytest.mark.slow
 async def test_a_list_that_shrinks_whenever_it_is_read_is_an_error(gateway: Gateway) -> None:
     jobs = LongList(gateway.upstream, lambda asked: range(1, 151 - asked))
     got = await gateway.ask(JOBS)

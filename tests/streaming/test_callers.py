@@ -60,6 +60,7 @@ async def test_strangers_take_no_place_of_those_who_introduce_themselves(
         assert (await hear(opened[9]))["type"] == "connection_ack"
 
 
+@pytest.mark.slow
 async def test_a_credential_in_the_first_message_is_as_good_as_a_header_and_sees_its_own_projects_only(
     settings: Settings, oracle: Oracle
 ) -> None:
@@ -131,6 +132,7 @@ async def test_a_silent_connection_ends_when_its_key_is_withdrawn(
         assert (await hear(his))["payload"]["data"] == {"__typename": "Query"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["withdrawn", "another project"])
 async def test_a_connection_ends_when_its_key_is_withdrawn_or_grants_something_else(
     demo_store: str, oracle: Oracle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str

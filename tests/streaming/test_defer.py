@@ -104,6 +104,7 @@ async def test_the_newer_shape_names_what_is_pending(
     assert [one for part in rest for one in part.get("completed", ())] == [{"id": "0"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "application/graphql-response+json"])
 async def test_without_acceptance_all_is_answered_at_once(
     live_gateway: LiveGateway, http: httpx2.AsyncClient, oracle: Oracle, accept: str

@@ -97,6 +97,7 @@ async def test_what_cannot_be_streamed_is_refused_in_json(live_gateway: LiveGate
     assert await code("{ __typename }", "image/png") == (406, "NOT_ACCEPTABLE")
 
 
+@pytest.mark.slow
 async def test_event_streams_take_places_and_give_them_back(settings: Settings) -> None:
     small = settings.model_copy(update={"live_connections": 1, "revision_interval": 3600.0})
     async with live(small) as gateway, httpx2.AsyncClient(timeout=SECONDS) as http:

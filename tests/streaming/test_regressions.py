@@ -72,6 +72,7 @@ async def test_a_regression_is_sent_once_and_once_more_when_it_is_withdrawn(tmp_
     archive.close()
 
 
+@pytest.mark.slow
 async def test_unknown_projects_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "account"
     write_account(folder, {DAILY: "scheduled"})

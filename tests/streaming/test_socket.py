@@ -231,6 +231,7 @@ async def test_a_flood_of_sockets_that_vanish_leaves_nothing_behind(live_gateway
     await until(lambda: len(asyncio.all_tasks()) <= before + 2)
 
 
+@pytest.mark.slow
 async def test_a_client_that_does_not_read_holds_up_nobody_else(live_gateway: LiveGateway, oracle: Oracle) -> None:
     many = "subscription { slowestModelsChanged(first: 100, sendInitial: true) { model { id description } } }"
     async with live_gateway.talk(max_queue=1) as deaf, live_gateway.talk() as other:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.oracle.account import Oracle
 from tests.schema.test_around_a_model import test_the_last_run_is_the_newest_of_the_history  # noqa: F401
 from tests.schema.test_figures import *  # noqa: F403
@@ -34,5 +36,6 @@ def test_the_order_by_id_is_another_than_the_order_by_time(oracle: Oracle) -> No
     assert newest != sorted(newest)
 
 
+@pytest.mark.slow
 async def test_no_more_is_read_than_under_ids_that_rise_with_time(gateway: Gateway) -> None:
     assert await gateway.count(LOOKS_BACK) == COST[LOOKS_BACK]
