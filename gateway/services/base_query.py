@@ -40,12 +40,14 @@ _MAY_BE_ONE_LOOKUP = (UpstreamComplexityExceeded, UpstreamForbidden, UpstreamRej
 @dataclass(frozen=True, slots=True)
 class RootLookup:
     """One aliased root field: its text, and the variables (name → GraphQL type and value) it uses. `about` is the
-    environment or job that it asks for: some are heavier than others."""
+    environment or job that it asks for: some are heavier than others. `fragments` are those that it spreads beside
+    its operation's."""
 
     alias: str
     text: str
     variables: Mapping[str, tuple[str, Any]]
     about: int | None = None
+    fragments: tuple[str, ...] = ()
 
 
 def environment_lookups(environment_ids: Sequence[int], selection: str) -> dict[int, RootLookup]:
@@ -76,7 +78,10 @@ class BatchOperation(Generic[T_co]):
         declarations = ", ".join(f"${name}: {kind}" for name, (kind, _) in variables.items())
         roots = "\n  ".join(f"{lookup.alias}: {lookup.text}" for lookup in lookups)
         head = f"query {self.name}({declarations})" if declarations else f"query {self.name}"
-        text = f"{head} {{\n  {roots}\n}}\n{self.fragments}"
+        fragments = "\n".join(
+            dict.fromkeys((self.fragments, *(text for lookup in lookups for text in lookup.fragments)))
+        )
+        text = f"{head} {{\n  {roots}\n}}\n{fragments.strip()}"
         return RenderedRequest(text, {name: value for name, (_, value) in variables.items()}, self.name, self.root)
 
 

@@ -13,7 +13,7 @@ from gateway.services.discovery_types import JobNodes, RunNode
 from gateway.services.mapping import Share
 from gateway.services.node_mapping import to_node_run
 from gateway.services.run_nodes import NodeGroup, NodesKey, RunNodes, nodes_of_run
-from gateway.services.run_rows import JobList, Rows, RunKey, read_lists_of_runs
+from gateway.services.run_rows import JobList, Rows, RunKey, read_runs
 
 # The lists of twenty runs.
 _LISTS_PER_DOCUMENT = 100
@@ -24,11 +24,11 @@ _COMMON = "uniqueId environmentId name paginationCursor"
 _EXECUTED = f"""{_COMMON} status executionTime
   compileStartedAt compileCompletedAt executeStartedAt executeCompletedAt"""
 _LISTS: Mapping[NodeGroup, JobList] = {
-    NodeGroup.TESTS: JobList("tests", f"{_EXECUTED} threadId error runGeneratedAt invocationId"),
-    NodeGroup.SEEDS: JobList("seeds", f"{_EXECUTED} threadId: thread_id error runGeneratedAt"),
-    NodeGroup.SNAPSHOTS: JobList("snapshots", f"{_EXECUTED} threadId error runGeneratedAt"),
-    NodeGroup.EXPOSURES: JobList("exposures", f"{_EXECUTED} threadId"),
-    NodeGroup.SOURCES: JobList("sources", f"{_COMMON} state runGeneratedAt maxLoadedAtTimeAgoInS"),
+    NodeGroup.TESTS: JobList.of("tests", "TestNode", f"{_EXECUTED} threadId error runGeneratedAt invocationId"),
+    NodeGroup.SEEDS: JobList.of("seeds", "SeedNode", f"{_EXECUTED} threadId: thread_id error runGeneratedAt"),
+    NodeGroup.SNAPSHOTS: JobList.of("snapshots", "SnapshotNode", f"{_EXECUTED} threadId error runGeneratedAt"),
+    NodeGroup.EXPOSURES: JobList.of("exposures", "ExposureNode", f"{_EXECUTED} threadId"),
+    NodeGroup.SOURCES: JobList.of("sources", "SourceNode", f"{_COMMON} state runGeneratedAt maxLoadedAtTimeAgoInS"),
 }
 
 
@@ -37,7 +37,7 @@ async def read_nodes(query: BaseQuery, keys: Sequence[NodesKey]) -> dict[NodesKe
     an error in its place alone."""
     listed = [key for key in keys if key.group in _LISTS]
     lists = [(RunKey(key.job_id, key.run_id), _LISTS[key.group]) for key in listed]
-    rows_by_list = await read_lists_of_runs(query, _OPERATION, lists, _LISTS_PER_DOCUMENT)
+    rows_by_list = await read_runs(query, _OPERATION, lists, _LISTS_PER_DOCUMENT)
     share = Share()
     read: dict[NodesKey, RunNodes | GatewayError] = {
         key: RunNodes(ingested=True) for key in keys if key.group not in _LISTS

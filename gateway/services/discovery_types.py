@@ -354,6 +354,12 @@ class NamedNode(Wired, frozen=True):
 
 
 class JobNodes(Wired, frozen=True):
+    """One list, or several of one run."""
+
     id: BigInt
     run_id: BigInt
     rows: list[RunNode]
+    rows1: list[RunNode] | None = None
+    rows2: list[RunNode] | None = None
+    rows3: list[RunNode] | None = None
+    rows4: list[RunNode] | None = None

@@ -10,7 +10,7 @@ from gateway.hierarchy.run_graph import GraphNode, RunGraph
 from gateway.services.base_query import BaseQuery, BatchOperation
 from gateway.services.discovery_types import BigInt, NamedNode, Wired
 from gateway.services.mapping import Share
-from gateway.services.run_rows import JobList, Rows, RunKey, read_lists_of_runs
+from gateway.services.run_rows import JobList, Rows, RunKey, read_runs
 
 
 class GraphRow(Wired, frozen=True):
@@ -30,6 +30,10 @@ class JobGraph(Wired, frozen=True):
     id: BigInt
     run_id: BigInt
     rows: list[GraphRow]
+    rows1: list[GraphRow] | None = None
+    rows2: list[GraphRow] | None = None
+    rows3: list[GraphRow] | None = None
+    rows4: list[GraphRow] | None = None
 
 
 # The lists of twenty runs.
@@ -38,11 +42,11 @@ _OPERATION = BatchOperation("RunGraphs", "", JobGraph, nullable=True)
 
 _DEPENDENT = "uniqueId dependsOn paginationCursor"
 _BELONGING = "tags materializedType dbtGroup"
-_TESTS = JobList("tests", _DEPENDENT)
+_TESTS = JobList.of("tests", "TestNode", _DEPENDENT)
 # Never executed, but listed as skipped because of what they stand on.
-_EXPOSURES = JobList("exposures", _DEPENDENT)
-_SNAPSHOTS = JobList(
-    "snapshots", "uniqueId parentsModels { uniqueId } parentsSources { uniqueId } tags paginationCursor"
+_EXPOSURES = JobList.of("exposures", "ExposureNode", _DEPENDENT)
+_SNAPSHOTS = JobList.of(
+    "snapshots", "SnapshotNode", "uniqueId parentsModels { uniqueId } parentsSources { uniqueId } tags paginationCursor"
 )
 
 
@@ -59,7 +63,7 @@ async def read_graphs(query: BaseQuery, keys: Sequence[GraphKey]) -> dict[GraphK
     API has no threads, checksums and files here, and no list of hooks, unit tests, functions and exports."""
     lists = {key: _lists_of(key) for key in keys}
     asked = [(RunKey(key.job_id, key.run_id), job_list) for key, of_run in lists.items() for job_list in of_run]
-    lists_of_runs = await read_lists_of_runs(query, _OPERATION, list(dict.fromkeys(asked)), _LISTS_PER_DOCUMENT)
+    lists_of_runs = await read_runs(query, _OPERATION, list(dict.fromkeys(asked)), _LISTS_PER_DOCUMENT)
     share = Share()
     return {
         key: _graph([lists_of_runs[RunKey(key.job_id, key.run_id), job_list] for job_list in lists[key]], share)
@@ -68,7 +72,12 @@ async def read_graphs(query: BaseQuery, keys: Sequence[GraphKey]) -> dict[GraphK
 
 
 def _lists_of(key: GraphKey) -> Sequence[JobList]:
-    return JobList("models", f"{_DEPENDENT} {_BELONGING}" if key.whole else _DEPENDENT), _TESTS, _SNAPSHOTS, _EXPOSURES
+    return (
+        JobList.of("models", "ModelNode", f"{_DEPENDENT} {_BELONGING}" if key.whole else _DEPENDENT),
+        _TESTS,
+        _SNAPSHOTS,
+        _EXPOSURES,
+    )
 
 
 def _graph(lists: Sequence[Rows[GraphRow] | GatewayError], share: Share) -> RunGraph | GatewayError:

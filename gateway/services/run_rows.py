@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from gateway.errors import GatewayError, UpstreamInvalidResponse
+from gateway.errors import GatewayError, UpstreamInvalidResponse, UpstreamRejected
 from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
 from gateway.services.page_reading import Place, read_to_end
 
@@ -48,11 +49,33 @@ class RowsOfJob(Protocol[R_co]):
     def rows(self) -> Sequence[R_co]: ...
 
 
+class ListsOfJob(RowsOfJob[R_co], Protocol):
+    """The answer to one lookup of up to five lists."""
+
+    @property
+    def rows1(self) -> Sequence[R_co] | None: ...
+    @property
+    def rows2(self) -> Sequence[R_co] | None: ...
+    @property
+    def rows3(self) -> Sequence[R_co] | None: ...
+    @property
+    def rows4(self) -> Sequence[R_co] | None: ...
+
+
 class JobList(NamedTuple):
-    """One of the lists that a job has of a run's nodes, and what is selected of each; that has `paginationCursor`."""
+    """One of the lists that a job has of a run's nodes, and what is selected of each; that has `paginationCursor`.
+
+    `fragment` is what the selection spreads, unless the operation has it.
+    """
 
     name: str
     selection: str
+    fragment: str = ""
+
+    @classmethod
+    def of(cls, name: str, type_name: str, fields: str) -> JobList:
+        """A list whose fields are written, and checked by dbt, once in a document, however many runs it names."""
+        return cls(name, f"...{type_name}", f"fragment {type_name} on {type_name} {{ {fields} }}")
 
 
 MODELS = JobList("models", "...R")
@@ -77,28 +100,24 @@ class Rows(Generic[R]):
 
     def lookup(self, number: int, place: Place) -> RootLookup:
         """Asks for all rows, or behind a cursor for a page of them."""
-        variables: dict[str, tuple[str, object]] = {
-            f"j{number}": ("BigInt!", self.key.job_id),
-            f"r{number}": ("BigInt", self.key.run_id),
-        }
-        paging = ""
-        if place is not None:
-            paging = f"(first: {_CAP}, after: $after{number})"
-            variables[f"after{number}"] = ("String", place)
-        text = f"job(id: $j{number}, runId: $r{number}) {{ id runId {self._selection(paging)} }}"
-        return RootLookup(f"j{number}", text, variables, self.key.job_id)
-
-    def _selection(self, paging: str) -> str:
-        return f"rows: {self.job_list.name}{paging} {{ {self.job_list.selection} }}"
+        if place is None:
+            return _lookup(number, self.key, [self.job_list])
+        after = f"after{number}"
+        paging = f"(first: {_CAP}, after: ${after})"
+        return _lookup(number, self.key, [self.job_list], paging, {after: ("String", place)})
 
     def take(self, answer: RowsOfJob[R] | None) -> None:
         """Adds what came back and notes where to go on."""
-        if answer is None:
+        self.take_rows(None if answer is None else answer.rows)
+
+    def take_rows(self, rows: Sequence[R] | None) -> None:
+        """The same of the rows alone; None where dbt has no metadata."""
+        if rows is None:
             self.known = self.cursor is not None
             self.done = True
             return
-        self.rows.extend(answer.rows)
-        cursor = answer.rows[-1].pagination_cursor if len(answer.rows) == _CAP else None
+        self.rows.extend(rows)
+        cursor = rows[-1].pagination_cursor if len(rows) == _CAP else None
         if cursor is not None and cursor in self.seen:
             self.failure = UpstreamInvalidResponse(f"dbt repeats a page of run {self.key.run_id}. Try again.")
         self.done = cursor is None
@@ -128,3 +147,57 @@ async def read_lists_of_runs(
     readings: list[Rows[R]] = [Rows(key, name) for key, name in lists]
     await read_to_end(query, operation, readings, per_document)
     return {(reading.key, reading.job_list): reading.failure or reading for reading in readings}
+
+
+async def read_runs(
+    query: BaseQuery,
+    operation: BatchOperation[ListsOfJob[R]],
+    lists: Sequence[tuple[RunKey, JobList]],
+    per_document: int,
+) -> dict[tuple[RunKey, JobList], Rows[R] | GatewayError]:
+    """The same for up to five lists of each run, which one root of a document asks for. Where dbt rejects some of them,
+    each is asked for alone; further pages are too."""
+    readings: dict[RunKey, list[Rows[R]]] = {}
+    for key, job_list in lists:
+        readings.setdefault(key, []).append(Rows(key, job_list))
+    lookups = {
+        key: _lookup(n, key, [reading.job_list for reading in of_run])
+        for n, (key, of_run) in enumerate(readings.items())
+    }
+    most = max(map(len, readings.values()), default=1)
+    answers = await query.look_up(operation, list(lookups.values()), max(1, per_document // most))
+    for key, lookup in lookups.items():
+        _distribute(answers.get(lookup.alias), readings[key])
+    every = [reading for of_run in readings.values() for reading in of_run]
+    await read_to_end(query, operation, every, per_document)
+    return {(reading.key, reading.job_list): reading.failure or reading for reading in every}
+
+
+def _distribute(answer: ListsOfJob[R] | GatewayError | None, readings: Sequence[Rows[R]]) -> None:
+    if isinstance(answer, GatewayError):
+        # One of them may be at fault: alone, it leaves the others whole.
+        if len(readings) == 1 or not isinstance(answer, UpstreamRejected):
+            for reading in readings:
+                reading.failure = answer
+        return
+    columns = (None,) * 5 if answer is None else (answer.rows, answer.rows1, answer.rows2, answer.rows3, answer.rows4)
+    for reading, rows in zip(readings, columns, strict=False):
+        reading.take_rows(rows)
+
+
+def _lookup(
+    number: int,
+    key: RunKey,
+    lists: Sequence[JobList],
+    paging: str = "",
+    more: Mapping[str, tuple[str, object]] = MappingProxyType({}),
+) -> RootLookup:
+    # Runs of one job share their variable: each is one more thing that dbt has to check.
+    job, run = f"j{key.job_id}", f"r{key.run_id}"
+    variables = {job: ("BigInt!", key.job_id), run: ("BigInt", key.run_id), **more}
+    rows = " ".join(
+        f"rows{n or ''}: {job_list.name}{paging} {{ {job_list.selection} }}" for n, job_list in enumerate(lists)
+    )
+    text = f"job(id: ${job}, runId: ${run}) {{ id runId {rows} }}"
+    fragments = tuple(job_list.fragment for job_list in lists if job_list.fragment)
+    return RootLookup(f"j{number}", text, variables, key.job_id, fragments)

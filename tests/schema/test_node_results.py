@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
@@ -123,9 +124,7 @@ async def test_nothing_is_read_that_was_not_asked_for(
         await gateway.ask(PAGE, **arguments)
         documents = [call.document for call in gateway.upstream.calls if call.operation in ("RunModels", "RunNodes")]
     assert len(documents) == bool(lists)
-    assert {
-        one for one in ("models", "tests", "seeds", "snapshots", "sources") if f"rows: {one}" in str(documents)
-    } == lists
+    assert set(re.findall(r"rows\d?: (\w+)", str(documents))) == lists
     async with serving(settings.model_copy(update={"history_source": "archive"})) as gateway:
         with noted_statements() as noted:
             await gateway.ask(PAGE, **arguments)

@@ -38,6 +38,9 @@ from gateway.local_platform.discovery.fields import PlainField
 _Details = list[Any]
 """graphql-core's account of a field: each place in the document that selects it."""
 
+_Selected = tuple[int, tuple[int | str, ...]]
+"""What is selected of a type: the ids of nodes of the document, and names of fragments."""
+
 # To compile a selection takes as long as a few objects by graphql-core.
 _FEW = 8
 
@@ -50,7 +53,7 @@ class ColumnExecutor(Executor[Any]):
 
     def __init__(self, *parts: Any, **named_parts: Any) -> None:
         super().__init__(*parts, **named_parts)
-        self._columns: dict[tuple[int, tuple[int, ...]], Column | None] = {}
+        self._columns: dict[_Selected, Column | None] = {}
         self._sizes: dict[int, int] = {}
         self._left = MOST_ANSWERED
 
@@ -62,9 +65,10 @@ class ColumnExecutor(Executor[Any]):
         Raises where all lists together have more than an answer may.
         """
         result = where_and_what[2]
-        if type(result) in (list, tuple) and len(result) >= _FEW:
+        key = _selected(return_type.of_type, field_details_list)
+        if type(result) in (list, tuple) and (len(result) >= _FEW or key in self._columns):
             self._spend(len(result), field_details_list)
-            column = self._items(return_type.of_type, field_details_list)
+            column = self._items(key, return_type.of_type, field_details_list)
             if column is not None:
                 try:
                     return list(column(result))
@@ -94,9 +98,8 @@ class ColumnExecutor(Executor[Any]):
         own = isinstance(selection, FieldNode)
         return own + self._size(selection.selection_set) if isinstance(selection, FieldNode | InlineFragmentNode) else 0
 
-    def _items(self, type_: GraphQLOutputType, details: _Details) -> Column | None:
-        """From a list's items to what is encoded as them. The same field of other objects has the same column."""
-        key = (id(type_), tuple(id(each.node) for each in details))
+    def _items(self, key: _Selected, type_: GraphQLOutputType, details: _Details) -> Column | None:
+        """From a list's items to what is encoded as them. Fields of other objects that select the same share it."""
         if key not in self._columns:
             self._columns[key] = self._column(type_, details)
         return self._columns[key]
@@ -132,6 +135,18 @@ class ColumnExecutor(Executor[Any]):
         read = _reading(name, definition) if definition and not definition.args else None
         column = self._column(definition.type, details) if definition and read else None
         return joined(read, column) if read and column else None
+
+
+def _selected(type_: GraphQLOutputType, details: _Details) -> _Selected:
+    return id(type_), tuple(_fragment_alone(each.node) or id(each.node) for each in details)
+
+
+def _fragment_alone(node: FieldNode) -> str | None:
+    """The fragment that is all that a field selects; None where there is more, or less."""
+    selections = node.selection_set.selections if node.selection_set else ()
+    if len(selections) != 1 or not isinstance(selections[0], FragmentSpreadNode) or selections[0].directives:
+        return None
+    return selections[0].name.value
 
 
 def _reading(name: str, definition: GraphQLField) -> Column | None:

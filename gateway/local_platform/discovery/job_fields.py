@@ -31,7 +31,7 @@ def _listing(node: RunNode) -> RunNodes:
 
 def _compiled(node: RunNode) -> str | None:
     if node.result is not None:
-        return node.text(node.result.compiled_id)
+        return node.text(node.result, "compiled_id")
     return _listing(node).compiled.get(node.unique_id)
 
 
@@ -220,7 +220,7 @@ def _column(name: str) -> Callable[[Execution], Any]:
 
 
 def _text(name: str) -> Callable[[Execution], Any]:
-    return lambda execution: execution[0].text(getattr(execution[1], name))
+    return lambda execution: execution[0].text(execution[1], name)
 
 
 RUN_INFO: Readers = {

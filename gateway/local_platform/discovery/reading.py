@@ -95,6 +95,16 @@ def package_rows(connection: Connection, manifest_id: int, kind: str) -> list[st
     return sorted(name for name in packages if name)
 
 
+def listed_nodes(connection: Connection, manifest_id: int, kind: str) -> dict[str, int]:
+    """The nodes of a kind that a manifest holds: keys by unique id."""
+    query = (
+        select(nodes.c.unique_id, nodes.c.id)
+        .join(manifest_nodes, manifest_nodes.c.node_id == nodes.c.id)
+        .where(manifest_nodes.c.manifest_id == manifest_id, manifest_nodes.c.kind == kind)
+    )
+    return dict(connection.execute(query).all())
+
+
 def text_bodies(connection: Connection, keys: Iterable[int | None]) -> dict[int, str]:
     """Texts by key."""
     known = {key for key in keys if key is not None}

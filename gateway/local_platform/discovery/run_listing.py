@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, bindparam, select
 
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_order import NEWEST_FIRST
@@ -15,8 +15,6 @@ from gateway.archive.tables.run_tables import (
     compilations,
     freshness,
     invocations,
-    manifest_nodes,
-    nodes,
     resources,
     results,
     runs,
@@ -25,6 +23,27 @@ from gateway.local_platform.discovery.catalog_fields import decode_table
 from gateway.local_platform.discovery.reading import result_query, text_bodies
 from gateway.local_platform.discovery.run_node import RunBatch, RunNode
 from gateway.local_platform.discovery.session import Session
+
+# Made once: to make a statement, and to know it again, takes as long as to execute it.
+_INVOCATIONS = (
+    select(invocations)
+    .where(invocations.c.run_id == bindparam("run"))
+    .order_by(invocations.c.generated_at, invocations.c.id)
+)
+_RESULTS = (
+    result_query()
+    .add_columns(resources.c.unique_id)
+    .join(resources, resources.c.id == results.c.resource_id)
+    .where(results.c.invocation_id.in_(bindparam("invocations", expanding=True)), results.c.final)
+)
+_NEWEST_RUN = (
+    select(runs)
+    .join(invocations, invocations.c.run_id == runs.c.id)
+    .where(runs.c.job_id == bindparam("job"))
+    .order_by(*NEWEST_FIRST)
+    .limit(1)
+)
+_RUN = _NEWEST_RUN.where(runs.c.id == bindparam("run"))
 
 
 class RunNodes:
@@ -38,9 +57,7 @@ class RunNodes:
     @cached_property
     def invocations(self) -> Sequence[AnyRow]:
         """The run's invocations, oldest first."""
-        order = (invocations.c.generated_at, invocations.c.id)
-        query = select(invocations).where(invocations.c.run_id == self.run.id).order_by(*order)
-        return self.session.connection.execute(query).all()
+        return self.session.connection.execute(_INVOCATIONS, {"run": self.run.id}).all()
 
     @property
     def manifest(self) -> AnyRow | None:
@@ -51,13 +68,7 @@ class RunNodes:
     def results(self) -> Mapping[str, AnyRow]:
         """The last execution of each node that the run executed."""
         keys = [row.id for row in self.invocations if row.executing]
-        query = (
-            result_query()
-            .add_columns(resources.c.unique_id)
-            .join(resources, resources.c.id == results.c.resource_id)
-            .where(results.c.invocation_id.in_(keys), results.c.final)
-        )
-        return {row.unique_id: row for row in self.session.connection.execute(query)}
+        return {row.unique_id: row for row in self.session.connection.execute(_RESULTS, {"invocations": keys})}
 
     def _facts(self, table: Table) -> dict[str, AnyRow]:
         """The run's last row of each resource in a table of facts."""
@@ -116,9 +127,10 @@ class RunNodes:
 
     def _load(self, kind: str) -> list[RunNode]:
         manifest = self.manifest
-        keys: dict[str, int | None] = self._manifest_keys(manifest.manifest_id, kind) if manifest else {}
+        keys: dict[str, int | None] = {**self.session.listed(manifest.manifest_id, kind)} if manifest else {}
         prefix = f"{kind}."
-        for name, row in (*self.freshness.items(), *self.results.items()):
+        checks = self.freshness if kind == "source" else {}
+        for name, row in (*checks.items(), *self.results.items()):
             if name.startswith(prefix):
                 keys[name] = row.node_id or keys.get(name)
         batch = RunBatch(self.session)
@@ -127,14 +139,6 @@ class RunNodes:
             batch.add(self.run, name, kind=kind, node_id=key, manifest_id=manifest_id, result=self.results.get(name))
             for name, key in sorted(keys.items())
         ]
-
-    def _manifest_keys(self, manifest_id: int, kind: str) -> dict[str, int | None]:
-        query = (
-            select(nodes.c.unique_id, nodes.c.id)
-            .join(manifest_nodes, manifest_nodes.c.node_id == nodes.c.id)
-            .where(manifest_nodes.c.manifest_id == manifest_id, manifest_nodes.c.kind == kind)
-        )
-        return dict(self.session.connection.execute(query).all())
 
 
 def listing_of(session: Session, run: AnyRow) -> RunNodes:
@@ -148,10 +152,12 @@ def listing_of(session: Session, run: AnyRow) -> RunNodes:
 
 def find_run(session: Session, job_id: int, run_id: int | None) -> AnyRow | None:
     """The run of a job, or the job's newest one, as far as it left artifacts; None otherwise."""
-    query = select(runs).join(invocations, invocations.c.run_id == runs.c.id).where(runs.c.job_id == job_id)
-    if run_id is not None:
-        query = query.where(runs.c.id == run_id)
-    return session.connection.execute(query.order_by(*NEWEST_FIRST).limit(1)).first()
+    key = ("run", job_id, run_id)
+    if key not in session.prepared:
+        query = _NEWEST_RUN if run_id is None else _RUN
+        session.prepared[key] = session.connection.execute(query, {"job": job_id, "run": run_id}).first()
+    row: AnyRow | None = session.prepared[key]
+    return row
 
 
 Picker = Callable[[RunNode], list[str]]

@@ -5,7 +5,7 @@ A node belongs to a batch; whatever needs the archive is read for the whole batc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,8 @@ from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.reading import run_result_rows, text_bodies
 from gateway.local_platform.discovery.session import Session
 from gateway.local_platform.discovery.state_nodes import TELLING
+
+_WORDS = ("thread_id", "message_id")
 
 
 class RunNode:
@@ -36,7 +38,7 @@ class RunNode:
     @property
     def node(self) -> Node:
         """The manifest's content in this run; only the id and name where no manifest tells more."""
-        details = self.batch.contents.get(self.node_id or 0)
+        details = self.batch.content(self.node_id) if self.node_id else None
         return details or Node(unique_id=self.unique_id, name=name_of(self.unique_id))
 
     @property
@@ -44,9 +46,10 @@ class RunNode:
         """Every execution of the node in the run, oldest first."""
         return self.batch.all_results.get((self.run.id, self.unique_id), ())
 
-    def text(self, key: int | None) -> str | None:
-        """A text of this batch."""
-        return self.batch.texts.get(key) if key is not None else None
+    def text(self, result: AnyRow, column: str) -> str | None:
+        """A text of one of its executions, by the column that has its key."""
+        key = getattr(result, column)
+        return None if key is None else self.batch.text(column, key)
 
     @property
     def graph(self) -> Graph:
@@ -67,10 +70,13 @@ class RunBatch:
         self.nodes.append(node)
         return node
 
-    @cached_property
-    def contents(self) -> Mapping[int, Node]:
-        """Manifest contents by node key."""
-        return node_contents(self.session.connection, {node.node_id for node in self.nodes if node.node_id})
+    def content(self, node_id: int) -> Node | None:
+        """Manifest content by node key; what runs of one operation share is read once."""
+        known = self.session.contents
+        if node_id not in known:
+            missing = {node.node_id for node in self.nodes if node.node_id} - known.keys()
+            known.update(node_contents(self.session.connection, missing))
+        return known.get(node_id)
 
     @cached_property
     def all_results(self) -> Mapping[tuple[int, str], list[AnyRow]]:
@@ -82,21 +88,25 @@ class RunBatch:
             by_node.setdefault((row.run_id, owners[row.resource_id]), []).append(row)
         return by_node
 
-    @cached_property
-    def texts(self) -> Mapping[int, str]:
-        """Threads, messages, compiled code and arguments by text key."""
-        keys: set[int | None] = set()
-        for result in self._results():
-            keys |= {result.thread_id, result.message_id, result.compiled_id, result.args_id}
-        return text_bodies(self.session.connection, keys)
-
-    def _results(self) -> Iterable[AnyRow]:
-        return [result for rows in self.all_results.values() for result in rows]
+    def text(self, column: str, key: int) -> str | None:
+        """The text that has this key in a column of results. Those of the whole batch are read with it, threads and
+        messages together; of earlier executions only where it is one of theirs."""
+        known = self.session.texts
+        if key not in known:
+            columns = _WORDS if column in _WORDS else (column,)
+            keys = {getattr(node.result, name) for node in self.nodes if node.result is not None for name in columns}
+            if key not in keys:
+                rows = [row for of_node in self.all_results.values() for row in of_node]
+                keys = {getattr(row, name) for row in rows for name in columns}
+            missing = keys - known.keys() - {None}
+            bodies = text_bodies(self.session.connection, missing)
+            known.update((missed, bodies.get(missed)) for missed in (*missing, key))
+        return known[key]
 
 
 def error_of(node: RunNode, result: AnyRow) -> str | None:
     """The message of a result that failed or warns; successful ones carry messages that are no errors."""
-    return node.text(result.message_id) if result.status in TELLING else None
+    return node.text(result, "message_id") if result.status in TELLING else None
 
 
 def of_result(name: str) -> Callable[[RunNode], Any]:
@@ -106,4 +116,4 @@ def of_result(name: str) -> Callable[[RunNode], Any]:
 
 def of_text(name: str) -> Callable[[RunNode], Any]:
     """A reader of one text of the node's result."""
-    return lambda node: None if node.result is None else node.text(getattr(node.result, name))
+    return lambda node: None if node.result is None else node.text(node.result, name)

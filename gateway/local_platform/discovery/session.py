@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from graphql import GraphQLError
 from sqlalchemy import Connection
 
+from gateway.archive.artifacts.artifact_files import Node
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_tables import invocations
 from gateway.concurrency.bounded_map import ComputedMap
@@ -17,6 +18,7 @@ from gateway.local_platform.discovery.graph import Graph
 from gateway.local_platform.discovery.reading import (
     MembersKey,
     environment_row,
+    listed_nodes,
     member_rows,
     newest_invocation,
     package_rows,
@@ -31,6 +33,7 @@ class DerivedCaches:
 
     graphs: ComputedMap[Graph] = field(default_factory=lambda: ComputedMap(8))
     packages: ComputedMap[Sequence[str]] = field(default_factory=lambda: ComputedMap(1_000))
+    listed: ComputedMap[Mapping[str, int]] = field(default_factory=lambda: ComputedMap(_MOST_MEMBERS, len))
     members: ComputedMap[Sequence[AnyRow]] = field(default_factory=lambda: ComputedMap(_MOST_MEMBERS, len))
 
 
@@ -58,7 +61,10 @@ class EnvironmentState:
 
 
 class Session:
-    """One operation's access to the archive, not shared between threads. `capped`: job lists end at 100 rows."""
+    """One operation's access to the archive, not shared between threads. `capped`: job lists end at 100 rows.
+
+    `contents` of manifest nodes and `texts` of results, by key, are what it has read so far; runs share most of them.
+    """
 
     def __init__(self, connection: Connection, memory: DerivedCaches, *, capped: bool = False) -> None:
         self.connection = connection
@@ -66,6 +72,8 @@ class Session:
         self._memory = memory
         self._environments: dict[int, EnvironmentState] = {}
         self.prepared: dict[Any, Any] = {}
+        self.contents: dict[int, Node] = {}
+        self.texts: dict[int, str | None] = {}
 
     def environment(self, environment_id: int) -> EnvironmentState:
         """The environment. Raises for an unknown id."""
@@ -106,6 +114,10 @@ class Session:
         """The packages that the nodes of a kind of a manifest come from, each once."""
         key = (manifest_id, kind)
         return self._memory.packages.get(key, lambda: package_rows(self.connection, manifest_id, kind))
+
+    def listed(self, manifest_id: int, kind: str) -> Mapping[str, int]:
+        """The nodes of a kind of a manifest: keys by unique id. Not to be changed."""
+        return self._memory.listed.get((manifest_id, kind), lambda: listed_nodes(self.connection, manifest_id, kind))
 
     def graph(self, manifest_id: int) -> Graph:
         """The dependency graph of a manifest."""
