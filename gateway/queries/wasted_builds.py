@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from gateway.analysis.intervals import NodeInterval
 from gateway.analysis.waste import Build, SourceCheck, WasteCertainty, wasted_builds
 from gateway.analysis.weighted_seconds import weighted_seconds
+from gateway.errors import GatewayError
 from gateway.hierarchy.account_analysis import ReuseReport, TimeWindow, WastedBuild, WastedBuilds
 from gateway.hierarchy.basis import FactSource
 from gateway.hierarchy.executions import ExecutedNode, ExecutionDetail
+from gateway.hierarchy.job import Job
+from gateway.hierarchy.model import ModelRun
 from gateway.hierarchy.project import Project
 from gateway.hierarchy.run_graph import GraphNode
 from gateway.hierarchy.status import RunStatus
 from gateway.loading.field_context import FieldContext
+from gateway.loading.histories import HistoryRequest
 from gateway.queries.executions import WindowRows, read_window
 from gateway.queries.run_steps import aside
+from gateway.services.models.model_histories import HistoryKey
 
 LOOKED_BACK = timedelta(days=8)
 """So long before the window the last success of a model is looked for: the last of a weekly job is among them."""
+
+_LAST_RUNS, _MOST_HISTORIES = 20, 100
 
 _BUILT = ("model.", "seed.", "snapshot.")
 _MODEL = "model."
@@ -40,7 +49,8 @@ async def wasted_builds_of(
         context, projects, window, ExecutionDetail.GRAPH, before=LOOKED_BACK, by_dbt=ExecutionDetail.TIMES
     )
     told = rows.source is FactSource.ARCHIVE
-    wasted, reuse = await aside(rows.size, lambda: (_wasted(rows), _reuse(rows)))
+    wasted, savings = await aside(rows.size, lambda: (_wasted(rows), _savings(rows)))
+    reuse, missing = await _reuse(context, savings, rows.source)
     models = [
         WastedBuild(place, unique_id, certainty, len(seconds), sum(seconds))
         for (place, unique_id, certainty), seconds in wasted.items()
@@ -53,7 +63,7 @@ async def wasted_builds_of(
         weighted_seconds_per_day=seconds if told else None,
         cost_per_day=rate.estimate(seconds) if rate and told else None,
         reuse=reuse,
-        basis=rows.basis(),
+        basis=rows.basis(missing),
     )
 
 
@@ -106,15 +116,66 @@ def shares_of_runs(rows: Iterable[ExecutedNode], run_ids: set[int]) -> list[tupl
     return found
 
 
-def _reuse(rows: WindowRows) -> ReuseReport:
-    """Of what was reused without a known build nothing is known to be saved."""
-    count, saved = 0, 0.0
-    for executions in rows.of_environments.values():
+class _Reused(NamedTuple):
+    """Something that a run reused, and when."""
+
+    environment_id: int
+    unique_id: str
+    time: float
+
+
+@dataclass(frozen=True)
+class _Savings:
+    """What was reused: how often, the seconds that the builds before took, and what has none among the rows."""
+
+    count: int
+    seconds: float
+    unknown: tuple[_Reused, ...]
+
+
+def _savings(rows: WindowRows) -> _Savings:
+    count, seconds = 0, 0.0
+    unknown: list[_Reused] = []
+    for environment_id, executions in rows.of_environments.items():
         last: dict[str, float] = {}
         for row in sorted(executions.rows, key=lambda row: (row.start, row.unique_id)):
             if row.built and row.timed:
                 last[row.unique_id] = row.end - row.start
             elif row.status is RunStatus.REUSED and rows.within(row):
                 count += 1
-                saved += last.get(row.unique_id, 0.0)
-    return ReuseReport(count, saved)
+                seconds += last.get(row.unique_id, 0.0)
+                if row.unique_id not in last:
+                    unknown.append(_Reused(environment_id, row.unique_id, row.start))
+    return _Savings(count, seconds, tuple(unknown))
+
+
+async def _reuse(context: FieldContext, savings: _Savings, source: FactSource) -> tuple[ReuseReport, list[str]]:
+    """What reuse saved, and what is missing of it. dbt's API tells of a model's builds before the runs that were read,
+    in a document for a hundred models; of other resources, and of what an archive does not hold, nothing is known."""
+    seconds, unknown = savings.seconds, len(savings.unknown)
+    asked = (
+        [one for one in savings.unknown if one.unique_id.startswith(_MODEL)] if source is not FactSource.ARCHIVE else []
+    )
+    keys = tuple(dict.fromkeys(HistoryKey(one.environment_id, one.unique_id) for one in asked))[:_MOST_HISTORIES]
+    if keys:
+        histories = await context.loaders.histories(HistoryRequest(keys, _LAST_RUNS))
+        jobs = await context.loaders.jobs()
+        for one in asked:
+            runs = histories.get(HistoryKey(one.environment_id, one.unique_id), ())
+            built = () if isinstance(runs, GatewayError) else (run.runtime for run in runs if _before(run, one, jobs))
+            runtime = next(iter(built), None)
+            if runtime is not None:
+                seconds, unknown = seconds + runtime, unknown - 1
+    missing = [f"the builds before {unknown} of the {savings.count} reused results"] if unknown else []
+    return ReuseReport(savings.count, seconds), missing
+
+
+def _before(run: ModelRun, reused: _Reused, jobs: Mapping[int, Job]) -> bool:
+    """Whether a run built a model before it was reused, and not for a proposed change."""
+    job = jobs.get(run.job_id) if run.job_id is not None else None
+    return (
+        run.status is RunStatus.SUCCESS
+        and run.end_time is not None
+        and run.end_time.timestamp() <= reused.time
+        and not (job is not None and job.is_ci)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.generated.queries import QueryGenerator
 from tests.history.statements import noted_statements
 from tests.identity.callers import comparable
 from tests.oracle.account import Oracle
+from tests.oracle.nodes import read_every_result
 from tests.serving import Gateway, serving
 
 QUERIES = 60
@@ -160,3 +162,36 @@ async def test_questions_about_runs_are_asked_of_the_archive_alone(
     assert gateway.upstream.operations.keys().isdisjoint(OF_HISTORY)
     assert len(noted) <= statements, noted
     assert reply.gateway["historySources"] == ["ARCHIVE"]
+
+
+def saved_by_reuse(demo_folder: Path, oracle: Oracle, *kinds: str) -> float:
+    """The seconds of the last success before each reused result of these kinds, in the files of production's runs."""
+    production = {job.id for job in oracle.production_jobs}
+    records = [(json.loads(path.read_bytes()), path.parent) for path in demo_folder.glob("*/*/*/run.json")]
+    seconds, last = 0.0, dict[str, float]()
+    for record, folder in sorted(records, key=lambda record: str(record[0]["created_at"])):
+        results = read_every_result(folder) if record["job_definition_id"] in production else []
+        for one in (one for one in results if one.unique_id.startswith(kinds)):
+            if one.status == "REUSED":
+                seconds += last[one.unique_id]
+            elif one.status == "SUCCESS" and one.start and one.end:
+                last[one.unique_id] = (one.end - one.start).total_seconds()
+    return seconds
+
+
+@pytest.mark.slow
+async def test_reuse_saves_as_much_of_models_and_the_rest_is_named(
+    pair: tuple[Gateway, Gateway], demo_folder: Path, oracle: Oracle
+) -> None:
+    """Their last builds lie before the newest 40 runs that dbt's API is asked for: their histories tell them. Of seeds
+    and snapshots it has none."""
+    query = """{ account { wastedBuilds(since: "2026-03-01T00:00:00Z", until: "2026-03-14T00:00:00Z") {
+      reuse { resultCount savedSeconds } basis { missing } } } }"""
+    archive, discovery = [(await one.data(query))["account"]["wastedBuilds"] for one in pair]
+    assert archive["reuse"]["resultCount"] == discovery["reuse"]["resultCount"] == 34
+    everything = saved_by_reuse(demo_folder, oracle, "model.", "seed.", "snapshot.")
+    assert archive["reuse"]["savedSeconds"] == pytest.approx(everything, abs=1e-3)
+    models = saved_by_reuse(demo_folder, oracle, "model.")
+    assert models - 1e-3 <= discovery["reuse"]["savedSeconds"] < everything
+    assert archive["basis"]["missing"] == []
+    assert discovery["basis"]["missing"][-1] == "the builds before 11 of the 34 reused results"
