@@ -12,14 +12,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import ClusterError, ReadOnlyError, RedisError, ResponseError
 
+from gateway.caching.redis_connections import open_connections
 from gateway.concurrency.background_tasks import BackgroundTasks
 from gateway.concurrency.deadline import seconds_left
 
@@ -30,6 +31,8 @@ Command = Callable[["Redis"], Awaitable[T]]
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 10.0
 _CONNECTIONS = 100
+# Those that wait for messages, beside the ones that commands take turns on.
+_SUBSCRIBERS = 8
 # What nobody waits for any more is ended after so many times the link's seconds: long after a late process has looked.
 _GIVEN_UP = 4
 # So often a process that was late looks once more.
@@ -43,8 +46,11 @@ log = logging.getLogger(__name__)
 
 
 class RedisClient:
-    """One pool of connections. After a call that failed nothing is asked for a second, then longer, up to ten; one call
-    at a time finds out whether Redis is back."""
+    """Commands to one Redis: a server, a cluster, or the master that Sentinels name.
+
+    After a call that failed nothing is asked for a second, then longer, up to ten; one call at a time finds out whether
+    Redis is back. Raises ValueError for a URL that makes no sense.
+    """
 
     def __init__(self, url: str, seconds: float = 0.15, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -56,15 +62,13 @@ class RedisClient:
         self._refusals: dict[str, float] = {}
         self._tasks = BackgroundTasks()
         # Whoever finds all connections in use waits for one: that Redis is asked much does not mean that it is gone.
-        pool = BlockingConnectionPool.from_url(
-            url,
-            socket_timeout=_GIVEN_UP * seconds,
-            socket_connect_timeout=_GIVEN_UP * seconds,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=_CONNECTIONS,
-            timeout=_GIVEN_UP * seconds,
-        )
-        self.redis = Redis.from_pool(pool)
+        self._permits = asyncio.Semaphore(_CONNECTIONS)
+        self._connections = open_connections(url, _GIVEN_UP * seconds, _CONNECTIONS + _SUBSCRIBERS)
+
+    @property
+    def redis(self) -> Redis:
+        """Where commands go. Keys of one script must share a slot; those of a pipeline need not."""
+        return self._connections.redis
 
     @property
     def is_open(self) -> bool:
@@ -100,20 +104,32 @@ class RedisClient:
             self._note_failure("no answer in time")
         return otherwise
 
+    @asynccontextmanager
+    async def subscriber(self) -> AsyncIterator[PubSub]:
+        """A connection of its own for messages. Raises what redis-py raises when Redis is gone."""
+        async with AsyncExitStack() as stack:
+            yield await self._connections.subscriber(stack)
+
     async def close(self) -> None:
         """Ends what is under way and closes the connections."""
         await self._tasks.wait(2 * self._seconds)
         # No reply can reach a wrong caller any more: all connections go.
         await self._tasks.cancel()
-        await self.redis.aclose()
+        await self._connections.close()
 
     async def _call(self, command: Command[T], otherwise: T) -> T:
         try:
-            answer = await command(self.redis)
+            answer = await self._with_permit(command)
+        except (ClusterError, ReadOnlyError) as failure:
+            # The server that was asked is not, or no longer, the one that has the key.
+            await self._connections.reset()
+            self._note_failure(_reason(failure))
+            return otherwise
         except ResponseError as refusal:
             self._note_refusal(refusal)
             return otherwise
         except (RedisError, OSError, TimeoutError) as failure:
+            await self._connections.reset()
             self._note_failure(_reason(failure))
             return otherwise
         except Exception as failure:
@@ -123,6 +139,14 @@ class RedisClient:
             return otherwise
         self._note_answer()
         return answer
+
+    async def _with_permit(self, command: Command[T]) -> T:
+        async with asyncio.timeout(_GIVEN_UP * self._seconds):
+            await self._permits.acquire()
+        try:
+            return await command(self.redis)
+        finally:
+            self._permits.release()
 
     def _note_answer(self) -> None:
         if self._pause:

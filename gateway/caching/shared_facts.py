@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import ClusterError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from gateway.caching.redis_client import RedisClient
 from gateway.caching.signer import Signer
@@ -28,9 +30,7 @@ _LEASE_WAIT = 5.0
 _POLL_SECONDS = 0.03
 _STAMP = 16
 
-_RELEASE = """for _, key in ipairs(KEYS) do
-  if redis.call('get', key) == ARGV[1] then redis.call('del', key) end
-end"""
+_RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end"
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ class SharedFacts:
                 await asyncio.sleep(1.0)
 
     async def _listen(self, channel: str, heard: Callable[[bytes], None]) -> None:
-        async with self.link.redis.pubsub() as subscription:
+        async with self.link.subscriber() as subscription:
             await subscription.subscribe(channel)
             while True:
                 message = await subscription.get_message(ignore_subscribe_messages=True, timeout=5.0)
@@ -176,7 +176,12 @@ def _reading(names: Sequence[str]) -> Callable[[Redis], Awaitable[list[bytes | i
                 pipeline.get(name)
                 pipeline.pttl(name)
             # A name that holds something of another type is a miss, and costs the others nothing.
-            return list(await pipeline.execute(raise_on_error=False))
+            answers = list(await pipeline.execute(raise_on_error=False))
+        # A cluster's pipeline answers for the nodes it reached.
+        for answer in answers:
+            if isinstance(answer, (RedisConnectionError, RedisTimeoutError, ClusterError)):
+                raise answer
+        return answers
 
     return read
 
@@ -201,11 +206,17 @@ def _leasing(names: Sequence[str], holder: str) -> Callable[[Redis], Awaitable[l
     return lease
 
 
-def _releasing(names: Sequence[str], holder: str) -> Callable[[Redis], Awaitable[object]]:
-    async def release(redis: Redis) -> object:
-        keys = [_lease_of(name) for name in names]
-        answer: object = await redis.eval(_RELEASE, len(keys), *keys, holder)
-        return answer
+def _releasing(names: Sequence[str], holder: str) -> Callable[[Redis], Awaitable[None]]:
+    async def release(redis: Redis) -> None:
+        async with redis.pipeline(transaction=False) as pipeline:
+            for name in names:
+                # One script a lease: in a cluster, leases lie on several nodes.
+                pipeline.eval(_RELEASE, 1, _lease_of(name), holder)
+            answers = await pipeline.execute(raise_on_error=False)
+        # The first refusal as Redis words it: a pipeline would put the whole script before it.
+        for answer in answers:
+            if isinstance(answer, RedisError):
+                raise answer
 
     return release
 

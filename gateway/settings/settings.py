@@ -124,7 +124,8 @@ class Settings(QuerySettings, JwtSettings, MirrorSettings, PriceSettings, PathSe
     )
     cache_url: SecretStr | None = Field(
         default=None,
-        description="URL of a Redis or Valkey in which replicas share data and rate limits, e.g. redis://host:6379/0.",
+        description="URL of a Redis or Valkey in which replicas share data and rate limits, e.g. redis://host:6379/0; "
+        "a cluster as redis+cluster://host:6379,host:6379, Sentinel as redis+sentinel://host:26379,host:26379/service.",
     )
     cache_secret: SecretStr | None = Field(
         default=None, description="Secret that signs shared data. Unset: service_token."

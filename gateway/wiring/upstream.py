@@ -164,11 +164,14 @@ def _embedded(archive: Archive, wrap_platform: WrapPlatform | None, limits: Tran
 
 @asynccontextmanager
 async def open_redis(settings: Settings) -> AsyncIterator[RedisClient | None]:
-    """The one way of this process to the Redis that the replicas share."""
+    """The one way of this process to the Redis that the replicas share. Raises ConfigurationError for a wrong URL."""
     if settings.cache_url is None:
         yield None
         return
-    link = RedisClient(settings.cache_url.get_secret_value(), settings.cache_seconds)
+    try:
+        link = RedisClient(settings.cache_url.get_secret_value(), settings.cache_seconds)
+    except (ValueError, TypeError) as problem:
+        raise ConfigurationError(f"cache_url {problem}. See docs/deploy.md#redis.") from None
     try:
         yield link
     finally:
