@@ -43,13 +43,13 @@ def open_connections(url: str, seconds: float, most: int) -> RedisConnections:
     address = parse_redis_url(url)
     limits: dict[str, Any] = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "max_connections": most}
     if address.kind == "cluster":
-        return _Cluster(address, limits)
+        return _ManyNodes(address, limits)
     if address.kind == "sentinel":
-        return _Sentinels(address, limits)
-    return _Server(address, limits)
+        return _WatchedMaster(address, limits)
+    return _OneServer(address, limits)
 
 
-class _Server:
+class _OneServer:
     def __init__(self, address: RedisAddress, limits: Mapping[str, Any]) -> None:
         self.redis = Redis.from_pool(ConnectionPool.from_url(address.url, retry=_once(), **limits))
 
@@ -64,7 +64,7 @@ class _Server:
         await self.redis.aclose()
 
 
-class _Sentinels:
+class _WatchedMaster:
     """Each new connection asks a Sentinel which server is the master."""
 
     def __init__(self, address: RedisAddress, limits: Mapping[str, Any]) -> None:
@@ -83,7 +83,7 @@ class _Sentinels:
         await asyncio.gather(*(sentinel.aclose() for sentinel in self._sentinel.sentinels))
 
 
-class _Cluster:
+class _ManyNodes:
     """A node that is gone costs only its own slots until a replica has taken them."""
 
     def __init__(self, address: RedisAddress, limits: Mapping[str, Any]) -> None:
