@@ -30,8 +30,8 @@ from gateway.archive.artifacts.artifact_files import (
 )
 from gateway.archive.times import from_micros, parse_micros
 from gateway.errors import UnreadableArtifact
-from gateway.hierarchy.durations import Timings, interval
-from gateway.hierarchy.status import status_of_word
+from gateway.hierarchy.measures.durations import Timings, interval
+from gateway.hierarchy.vocabulary.status import status_of_word
 
 LEAST_NODES = 3
 EXECUTING = ("build", "run", "seed", "snapshot", "test", "retry")

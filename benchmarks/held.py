@@ -15,7 +15,7 @@ import msgspec
 
 from benchmarks.objects import ACCOUNT_ID, Model, Size, applied, environment_id, project_models, project_name, runs_of
 from gateway.errors import GatewayError
-from gateway.hierarchy.project import Environment, Project
+from gateway.hierarchy.objects.project import Environment, Project
 from gateway.services.bundle import CachePolicy, Upstream, open_services
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.transport.http_transport import TransportRequest, TransportResponse

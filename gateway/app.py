@@ -24,7 +24,7 @@ from gateway.execution.executor import GatewayExecutor
 from gateway.execution.incremental_delivery import StreamRunner
 from gateway.execution.operation_runner import OperationRunner
 from gateway.execution.request import Caller
-from gateway.hierarchy.run_event import RunEvent
+from gateway.hierarchy.runs.run_event import RunEvent
 from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.errors import EventNotOurs
 from gateway.http.graphql import EndpointPolicy

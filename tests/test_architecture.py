@@ -325,7 +325,7 @@ def test_every_module_says_what_it_owns() -> None:
 # Who drops its oldest entries by itself, in place of gateway.concurrency.bounded_map, and why.
 OWN_EVICTION = {
     "concurrency/bounded_map.py": "the one that the others use",
-    "hierarchy/model_index.py": "hierarchy imports no other room",
+    "hierarchy/lists/model_index.py": "hierarchy imports no other room",
     "http/streaming/live_connections.py": "the oldest introduction is closed, not only dropped",
     "services/resilience/request_budget.py": "a queue of callers who take turns, not a cache",
     "services/token_services.py": "services are closed when they leave, and stay while somebody listens to them",

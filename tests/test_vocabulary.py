@@ -101,7 +101,7 @@ PLAIN = (
     "caching/",
     "concurrency/",
     "execution/",
-    "hierarchy/filter_text.py",
+    "hierarchy/filters/filter_text.py",
     "http/",
     "identity/",
     "ingest/zip_members.py",

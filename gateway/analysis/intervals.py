@@ -11,7 +11,7 @@ from heapq import heapreplace
 class NodeInterval:
     """One node that dbt executed. `start` and `end` are seconds since any one moment, the same for all nodes of a run.
 
-    Where the end comes from is said by gateway.hierarchy.durations.interval. An end before the start is no interval.
+    Where the end comes from is said by gateway.hierarchy.measures.durations. An end before the start is no interval.
     """
 
     unique_id: str

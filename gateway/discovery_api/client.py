@@ -22,7 +22,7 @@ from gateway.discovery_api.exceptions import (
     named,
 )
 from gateway.errors import GatewayError
-from gateway.hierarchy.ids import IdScope
+from gateway.hierarchy.ids.project_ids import IdScope
 from gateway.loading.field_context import FieldContext
 from gateway.loading.loaders import Loaders
 from gateway.loading.projection import Projection

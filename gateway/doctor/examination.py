@@ -17,7 +17,7 @@ from gateway.doctor.report import Check, DoctorReport, State
 from gateway.doctor.schema_check import differences, documented, schema_of
 from gateway.doctor.watching import WatchedTransport
 from gateway.errors import GatewayError, UpstreamRefused
-from gateway.hierarchy.project import DeploymentEnvironment, Environment
+from gateway.hierarchy.objects.project import DeploymentEnvironment, Environment
 from gateway.services.admin.admin_api import AdminApi
 from gateway.services.admin.admin_facts import Topology
 from gateway.services.admin.admin_types import AdminAccount, AdminJob, AdminProject, AdminRun

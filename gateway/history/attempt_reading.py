@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from gateway.archive.reading.attempt_rows import failed_nodes
 from gateway.archive.times import from_micros
-from gateway.hierarchy.attempts import NodeAttempt, NodeAttempts
+from gateway.hierarchy.runs.attempts import NodeAttempt, NodeAttempts
 from gateway.services.mapping import Share
 
 

@@ -19,7 +19,7 @@ from gateway.archive.reading.change_evidence import (
 from gateway.archive.reading.manifest_differences import ManifestDifferences, macros_and_config
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import to_micros
-from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey, Neighbour, RunFacts
+from gateway.hierarchy.history.change_facts import ChangeFacts, ChangeKey, Neighbour, RunFacts
 
 
 def read_change_facts(connection: Connection, keys: Sequence[ChangeKey]) -> dict[ChangeKey, ChangeFacts]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from gateway.archive.reading.known_changes import changes_of, series_of
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import from_micros
-from gateway.hierarchy.runtime_series import Certainty, ChangePoint, RuntimeChanges, SeriesOwner
+from gateway.hierarchy.history.runtime_series import Certainty, ChangePoint, RuntimeChanges, SeriesOwner
 
 
 def read_changes(connection: Connection, environment_ids: Sequence[int]) -> dict[int, RuntimeChanges]:

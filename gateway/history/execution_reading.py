@@ -15,9 +15,9 @@ from gateway.archive.reading.executions import (
 )
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import LATEST
-from gateway.hierarchy.durations import Timings, interval
-from gateway.hierarchy.executions import CheckedSource, ExecutedNode, ExecutionDetail, Executions, ExecutionsKey
-from gateway.hierarchy.status import RunStatus, status_of_word
+from gateway.hierarchy.measures.durations import Timings, interval
+from gateway.hierarchy.runs.executions import CheckedSource, ExecutedNode, ExecutionDetail, Executions, ExecutionsKey
+from gateway.hierarchy.vocabulary.status import RunStatus, status_of_word
 from gateway.history.graph_reading import Manifests, read_manifests
 from gateway.history.run_reading import milliseconds_of
 from gateway.services.mapping import Share

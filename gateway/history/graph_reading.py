@@ -11,7 +11,7 @@ from gateway.archive.artifacts.artifact_files import Node
 from gateway.archive.artifacts.node_content import config_of, tags_of
 from gateway.archive.reading.run_graphs import commands_of_runs, contents_of_nodes, nodes_of_manifests
 from gateway.archive.tables.rows import AnyRow
-from gateway.hierarchy.run_graph import GraphNode, RunGraph
+from gateway.hierarchy.runs.run_graph import GraphNode, RunGraph
 from gateway.services.mapping import Share
 from gateway.services.run_graphs import GraphKey
 

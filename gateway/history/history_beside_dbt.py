@@ -17,15 +17,15 @@ from gateway.archive.reader import Reader
 from gateway.archive.reading.held_runs import whole_runs
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import GatewayError
-from gateway.hierarchy.attempts import NodeAttempts
-from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey
-from gateway.hierarchy.executions import Executions, ExecutionsKey
-from gateway.hierarchy.history import CommandFacts, HistoryScope
-from gateway.hierarchy.mean_runtimes import MeanRuntimes
-from gateway.hierarchy.model import BuiltModel, ModelRun
-from gateway.hierarchy.run_graph import RunGraph
-from gateway.hierarchy.run_times import RunTimesKey
-from gateway.hierarchy.runtime_series import RuntimeChanges
+from gateway.hierarchy.history.change_facts import ChangeFacts, ChangeKey
+from gateway.hierarchy.history.counted_runs import CommandFacts, HistoryScope
+from gateway.hierarchy.history.mean_runtimes import MeanRuntimes
+from gateway.hierarchy.history.runtime_series import RuntimeChanges
+from gateway.hierarchy.objects.model import BuiltModel, ModelRun
+from gateway.hierarchy.runs.attempts import NodeAttempts
+from gateway.hierarchy.runs.executions import Executions, ExecutionsKey
+from gateway.hierarchy.runs.run_graph import RunGraph
+from gateway.hierarchy.runs.run_times import RunTimesKey
 from gateway.history.archive_history import ArchiveHistory
 from gateway.history.archive_reach import ArchiveReach
 from gateway.history.awaited_archive import ArchiveNotOpen

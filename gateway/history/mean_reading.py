@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from gateway.archive.reading.rankings import model_means
 from gateway.archive.rollups import outcomes
-from gateway.hierarchy.history import HistoryScope, LeftOutReason
-from gateway.hierarchy.mean_runtimes import LeftOut, MeanRuntimes, added_up
+from gateway.hierarchy.history.counted_runs import HistoryScope, LeftOutReason
+from gateway.hierarchy.history.mean_runtimes import LeftOut, MeanRuntimes, added_up
 
 
 class _Models:

@@ -11,9 +11,9 @@ from gateway.archive.reading.model_results import FAILED, SKIPPED, runs_with_art
 from gateway.archive.reading.node_results import node_results, results_ending, statuses_in_runs
 from gateway.archive.reading.run_parents import parents_of_runs
 from gateway.archive.tables.rows import AnyRow
-from gateway.hierarchy.model import ModelRun
-from gateway.hierarchy.node_result import NodeRun
-from gateway.hierarchy.resource_type import ResourceType, resource_type_of
+from gateway.hierarchy.objects.model import ModelRun
+from gateway.hierarchy.objects.node_result import NodeRun
+from gateway.hierarchy.vocabulary.resource_type import ResourceType, resource_type_of
 from gateway.history.run_reading import milliseconds_of, model_runs_of
 from gateway.services.discovery_types import RunNode
 from gateway.services.mapping import Share

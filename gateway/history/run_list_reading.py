@@ -20,7 +20,7 @@ from gateway.archive.reading.run_lists import (
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import from_micros, to_micros
 from gateway.errors import NotFound
-from gateway.hierarchy.job import Run, newest_first
+from gateway.hierarchy.objects.job import Run, newest_first
 from gateway.services.admin.admin_types import AdminRun, AdminTrigger
 from gateway.services.admin.run_query import RunQuery
 from gateway.services.mapping import to_run

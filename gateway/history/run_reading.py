@@ -23,7 +23,7 @@ from gateway.archive.reading.model_results import (
 )
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import from_micros
-from gateway.hierarchy.model import BuiltModel, ModelRun
+from gateway.hierarchy.objects.model import BuiltModel, ModelRun
 from gateway.services.discovery_types import OutlineRow, RunModel
 from gateway.services.mapping import Share, to_built_model, to_model_run
 from gateway.services.models.model_histories import HistoryKey

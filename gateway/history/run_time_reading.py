@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from gateway.archive.reading.executions import runs_between
 from gateway.archive.times import LATEST
-from gateway.hierarchy.run_times import RunTimes, RunTimesKey, TimedRuns
-from gateway.hierarchy.status import status_of_admin_code
+from gateway.hierarchy.runs.run_times import RunTimes, RunTimesKey, TimedRuns
+from gateway.hierarchy.vocabulary.status import status_of_admin_code
 
 MOST_RUNS = 100_000
 """So many runs of all environments are read for one answer, the newest."""

@@ -12,10 +12,10 @@ from gateway.archive.artifacts.node_content import tags_of
 from gateway.archive.reading.model_states import described_node, model_states
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import from_micros
-from gateway.hierarchy.durations import seconds_or_none
-from gateway.hierarchy.listed_models import ListedState
-from gateway.hierarchy.status import RunStatus, status_of_word
-from gateway.hierarchy.unique_ids import local_name
+from gateway.hierarchy.lists.listed_models import ListedState
+from gateway.hierarchy.measures.durations import seconds_or_none
+from gateway.hierarchy.vocabulary.status import RunStatus, status_of_word
+from gateway.hierarchy.vocabulary.unique_ids import local_name
 
 _MILLISECOND = 1_000
 

@@ -17,7 +17,7 @@ from gateway.archive.reading.run_lists import runs_by_id
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import from_micros, moved, parse_micros
 from gateway.errors import NotFound
-from gateway.hierarchy.job import RunDetails
+from gateway.hierarchy.objects.job import RunDetails
 from gateway.services.admin.admin_types import AdminRun, AdminStep, AdminTrigger
 from gateway.services.mapping import to_run_details
 

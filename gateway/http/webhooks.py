@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import GatewayError
-from gateway.hierarchy.run_event import RunEvent
+from gateway.hierarchy.runs.run_event import RunEvent
 from gateway.http.errors import (
     BadRequest,
     EventNotOurs,

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from pydantic import SecretStr
 
-from gateway.hierarchy.visibility import EVERYTHING, Visibility
+from gateway.hierarchy.objects.visibility import EVERYTHING, Visibility
 
 
 class Scope(StrEnum):

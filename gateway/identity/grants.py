@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.hierarchy.visibility import Visibility
+from gateway.hierarchy.objects.visibility import Visibility
 from gateway.identity.caller import Scope
 
 EVERY = "*"

@@ -19,7 +19,7 @@ from jwt.exceptions import (
     PyJWTError,
 )
 
-from gateway.hierarchy.visibility import Visibility
+from gateway.hierarchy.objects.visibility import Visibility
 from gateway.identity.caller import Caller
 from gateway.identity.errors import Forbidden, Unauthenticated
 from gateway.identity.grants import EVERY, scopes_of, visibility_of, words_of

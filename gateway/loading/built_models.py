@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import GatewayError
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.model import BuiltModel
+from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.model import BuiltModel
 from gateway.services.bundle import Services
 from gateway.services.run_history import RunModels
 from gateway.services.run_rows import RunKey

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gateway.errors import GatewayError
-from gateway.hierarchy.job import Run
-from gateway.hierarchy.model import ModelRun
+from gateway.hierarchy.objects.job import Run
+from gateway.hierarchy.objects.model import ModelRun
 from gateway.services.bundle import Services
 from gateway.services.history_limit import DOCUMENTED, LIKELY
 from gateway.services.models.model_histories import HistoryKey

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
-from gateway.hierarchy.project import Project
+from gateway.hierarchy.objects.project import Project
 from gateway.loading.loaders import Loaders
 from gateway.telemetry.usage import current_usage
 

@@ -15,8 +15,8 @@ from datetime import datetime
 from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
-from gateway.hierarchy.job import Run
-from gateway.hierarchy.model import ModelRun
+from gateway.hierarchy.objects.job import Run
+from gateway.hierarchy.objects.model import ModelRun
 from gateway.loading.cut_histories import note_cut_histories
 from gateway.services.admin.admin_facts import RunListing
 from gateway.services.bundle import Services

@@ -9,18 +9,18 @@ from typing import Any, Literal, TypeVar
 
 from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import GatewayError, UpstreamRejected
-from gateway.hierarchy.basis import FactSource, only_source
-from gateway.hierarchy.filters import ModelFilter
-from gateway.hierarchy.history import CommandFacts, Commands, HistoryScope
-from gateway.hierarchy.ids import IdScope
-from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
-from gateway.hierarchy.lineage import Lineage
-from gateway.hierarchy.mean_runtimes import MeanRuntimes
-from gateway.hierarchy.model import Model, ModelDetails, ModelRun
-from gateway.hierarchy.model_ids import names_meant
-from gateway.hierarchy.model_index import EnvironmentModels
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.visibility import EVERYTHING, Visibility
+from gateway.hierarchy.filters.model_filters import ModelFilter
+from gateway.hierarchy.history.counted_runs import CommandFacts, Commands, HistoryScope
+from gateway.hierarchy.history.mean_runtimes import MeanRuntimes
+from gateway.hierarchy.ids.model_ids import names_meant
+from gateway.hierarchy.ids.project_ids import IdScope
+from gateway.hierarchy.lists.model_index import EnvironmentModels
+from gateway.hierarchy.measures.basis import FactSource, only_source
+from gateway.hierarchy.objects.job import Job, Run, RunDetails, newest_first
+from gateway.hierarchy.objects.model import Model, ModelDetails, ModelRun
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.objects.visibility import EVERYTHING, Visibility
+from gateway.hierarchy.resources.lineage import Lineage
 from gateway.loading.batching import Batched, Departures
 from gateway.loading.built_models import Built, built_models
 from gateway.loading.cut_histories import note_cut_histories

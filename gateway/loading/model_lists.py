@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.errors import GatewayError
-from gateway.hierarchy.listed_models import ListedModels
-from gateway.hierarchy.project import Project
+from gateway.hierarchy.lists.listed_models import ListedModels
+from gateway.hierarchy.objects.project import Project
 from gateway.loading.batching import Batched, Departures
 from gateway.services.bundle import Services
 

@@ -7,9 +7,9 @@ from typing import NamedTuple, overload
 
 from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import GatewayError
-from gateway.hierarchy.model_index import EnvironmentModels
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.timed_models import EnvironmentRuntimes
+from gateway.hierarchy.lists.model_index import EnvironmentModels
+from gateway.hierarchy.lists.timed_models import EnvironmentRuntimes
+from gateway.hierarchy.objects.project import Project
 from gateway.services.models.model_service import ModelService
 from gateway.services.models.pushdown import PushedFilter
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gateway.errors import GatewayError
-from gateway.hierarchy.ids import AccountView, IdScope, project_name, through_environment
-from gateway.hierarchy.project import Account, DeploymentEnvironment, Environment, Project
+from gateway.hierarchy.ids.project_ids import AccountView, IdScope, project_name, through_environment
+from gateway.hierarchy.objects.project import Account, DeploymentEnvironment, Environment, Project
 from gateway.services.admin.admin_facts import Topology
 from gateway.services.admin.deployments import NOT_CHOSEN
 from gateway.services.environment_service import EnvironmentHeader

@@ -18,7 +18,7 @@ from graphql import (
     visit,
 )
 
-from gateway.hierarchy.project import DeploymentEnvironment
+from gateway.hierarchy.objects.project import DeploymentEnvironment
 from gateway.services.models.model_details import DETAIL_FIELDS
 from gateway.services.models.model_pages import OPTIONAL_FIELDS
 

@@ -7,11 +7,11 @@ from functools import cached_property
 
 from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
-from gateway.hierarchy.column import Column
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.resource import Definitions, ExposureDetails
-from gateway.hierarchy.resource_type import ResourceType
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.objects.column import Column
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.resources.resource import Definitions, ExposureDetails
+from gateway.hierarchy.vocabulary.resource_type import ResourceType
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.batching import Batched, Departures
 from gateway.services.attempt_service import ATTEMPTED_TYPES, Attempts
 from gateway.services.bundle import Services

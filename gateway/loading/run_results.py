@@ -9,18 +9,18 @@ from typing import TypeVar
 
 from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import GatewayError
-from gateway.hierarchy.attempts import NodeAttempts
-from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey
-from gateway.hierarchy.executions import Executions, ExecutionsKey
-from gateway.hierarchy.job import Run, newest_first
-from gateway.hierarchy.model import ModelRun
-from gateway.hierarchy.node_result import RESULT_TYPES, NodeResult
-from gateway.hierarchy.resource_type import ResourceType, resource_type_of
-from gateway.hierarchy.run_failure import FAILING_TYPES
-from gateway.hierarchy.run_graph import RunGraph
-from gateway.hierarchy.run_times import RunTimesKey, TimedRuns
-from gateway.hierarchy.runtime_series import RuntimeChanges
-from gateway.hierarchy.status import RunStatus, status_of_word
+from gateway.hierarchy.history.change_facts import ChangeFacts, ChangeKey
+from gateway.hierarchy.history.runtime_series import RuntimeChanges
+from gateway.hierarchy.objects.job import Run, newest_first
+from gateway.hierarchy.objects.model import ModelRun
+from gateway.hierarchy.objects.node_result import RESULT_TYPES, NodeResult
+from gateway.hierarchy.runs.attempts import NodeAttempts
+from gateway.hierarchy.runs.executions import Executions, ExecutionsKey
+from gateway.hierarchy.runs.run_failure import FAILING_TYPES
+from gateway.hierarchy.runs.run_graph import RunGraph
+from gateway.hierarchy.runs.run_times import RunTimesKey, TimedRuns
+from gateway.hierarchy.vocabulary.resource_type import ResourceType, resource_type_of
+from gateway.hierarchy.vocabulary.status import RunStatus, status_of_word
 from gateway.loading.batching import Batched, Departures
 from gateway.services.bundle import Services
 from gateway.services.run_graphs import GraphKey

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.errors import BadUserInput, NotFound
-from gateway.hierarchy.filters import ModelFilter
-from gateway.hierarchy.model_index import (
+from gateway.hierarchy.filters.model_filters import ModelFilter
+from gateway.hierarchy.lists.model_index import (
     LONGEST_SHOWN,
     EnvironmentModels,
     Unknown,

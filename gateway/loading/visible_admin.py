@@ -12,8 +12,8 @@ from typing import Literal
 
 from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError, NotFound, UpstreamForbidden, UpstreamRejected, UpstreamUnavailable
-from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
-from gateway.hierarchy.visibility import Visibility
+from gateway.hierarchy.objects.job import Job, Run, RunDetails, newest_first
+from gateway.hierarchy.objects.visibility import Visibility
 from gateway.loading.batching import Batched
 from gateway.services.admin.admin_facts import AdminFacts, RunListing, Topology
 from gateway.services.admin.run_query import RunQuery

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from gateway.concurrency.gathering import gather
 from gateway.errors import BadUserInput
-from gateway.hierarchy.filters import ModelFilter
-from gateway.hierarchy.job import Run
-from gateway.hierarchy.list_filters import RunFilter
-from gateway.hierarchy.project import Project
+from gateway.hierarchy.filters.list_filters import RunFilter
+from gateway.hierarchy.filters.model_filters import ModelFilter
+from gateway.hierarchy.objects.job import Run
+from gateway.hierarchy.objects.project import Project
 from gateway.loading.field_context import FieldContext
 from gateway.queries.job_names import unknown_job
 from gateway.queries.jobs import MOST_RUNS, executed_models, meeting, named_in_projects

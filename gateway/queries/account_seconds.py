@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 
 from gateway.concurrency.gathering import gather
-from gateway.hierarchy.account_analysis import TimeWindow
-from gateway.hierarchy.cost import CostRate
-from gateway.hierarchy.executions import ExecutionDetail
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.run_analysis import TimeDimension, WeightedSeconds
+from gateway.hierarchy.analysis.account_analysis import TimeWindow
+from gateway.hierarchy.analysis.run_analysis import TimeDimension, WeightedSeconds
+from gateway.hierarchy.measures.cost import CostRate
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.runs.executions import ExecutionDetail
 from gateway.loading.field_context import FieldContext
 from gateway.queries.executions import WindowRows, read_window
 from gateway.queries.run_steps import aside

@@ -1,14 +1,14 @@
-"""Questions for averages over a job's last runs, or over the models of one run. The formulas: hierarchy/averages.py."""
+"""Averages over the last runs of a job, or over the models of one run. Formulas: hierarchy/rankings/averages.py."""
 
 from __future__ import annotations
 
 from gateway.concurrency.gathering import gather
-from gateway.hierarchy.averages import JobAverage, ModelAverage, RunWindow, average_of_models, job_average
-from gateway.hierarchy.filters import ModelFilter, SearchFilter
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.list_filters import JobFilter
-from gateway.hierarchy.model import Model, ModelRun
-from gateway.hierarchy.variants import ALL_VARIANTS, Variant
+from gateway.hierarchy.filters.list_filters import JobFilter
+from gateway.hierarchy.filters.model_filters import ModelFilter, SearchFilter
+from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.model import Model, ModelRun
+from gateway.hierarchy.rankings.averages import JobAverage, ModelAverage, RunWindow, average_of_models, job_average
+from gateway.hierarchy.vocabulary.variants import ALL_VARIANTS, Variant
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs import builds, executed_models, models_of_job, run_window
 from gateway.queries.run_models import models_in_run

@@ -16,9 +16,9 @@ from gateway.analysis.change_cause import (
 )
 from gateway.concurrency.gathering import gather
 from gateway.errors import NotFound
-from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey, RunFacts
-from gateway.hierarchy.model import ModelRun
-from gateway.hierarchy.runtime_series import ChangeCause, ChangePoint, RuntimeSeries
+from gateway.hierarchy.history.change_facts import ChangeFacts, ChangeKey, RunFacts
+from gateway.hierarchy.history.runtime_series import ChangeCause, ChangePoint, RuntimeSeries
+from gateway.hierarchy.objects.model import ModelRun
 from gateway.loading.field_context import FieldContext
 from gateway.queries.change_evidence import Findings, evidence_of
 from gateway.queries.job_names import find_job

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from gateway.analysis.change_cause import Aspect, Difference, RowsEffect
 from gateway.analysis.change_points import median
-from gateway.hierarchy.change_facts import ChangeFacts
-from gateway.hierarchy.runtime_series import ChangePoint
+from gateway.hierarchy.history.change_facts import ChangeFacts
+from gateway.hierarchy.history.runtime_series import ChangePoint
 
 _MOST_NAMES = 5
 

@@ -19,19 +19,19 @@ from gateway.analysis.concurrency import (
 from gateway.analysis.deadline import JobEnd, slacks
 from gateway.concurrency.gathering import gather_pair
 from gateway.errors import BadUserInput
-from gateway.hierarchy.account_analysis import (
+from gateway.hierarchy.analysis.account_analysis import (
     Concurrency,
     ConcurrencyBucket,
     DeadlineReport,
     JobConcurrency,
     TimeWindow,
 )
-from gateway.hierarchy.basis import Basis
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.run_times import RunTimes, RunTimesKey
-from gateway.hierarchy.statistics import summarise
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.measures.basis import Basis
+from gateway.hierarchy.measures.statistics import summarise
+from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.runs.run_times import RunTimes, RunTimesKey
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.field_context import FieldContext
 from gateway.queries.executions import shown_time
 from gateway.queries.jobs import MOST_RUNS

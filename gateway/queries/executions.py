@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta
 
 from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
-from gateway.hierarchy.account_analysis import TimeWindow
-from gateway.hierarchy.basis import Basis, FactSource
-from gateway.hierarchy.executions import ExecutedNode, ExecutionDetail, Executions, ExecutionsKey
-from gateway.hierarchy.job import Run
-from gateway.hierarchy.list_filters import RunFilter
-from gateway.hierarchy.node_result import RESULT_TYPES, NodeResult
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.resource_type import ResourceType
-from gateway.hierarchy.run_graph import RunGraph
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.analysis.account_analysis import TimeWindow
+from gateway.hierarchy.filters.list_filters import RunFilter
+from gateway.hierarchy.measures.basis import Basis, FactSource
+from gateway.hierarchy.objects.job import Run
+from gateway.hierarchy.objects.node_result import RESULT_TYPES, NodeResult
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.runs.executions import ExecutedNode, ExecutionDetail, Executions, ExecutionsKey
+from gateway.hierarchy.runs.run_graph import RunGraph
+from gateway.hierarchy.vocabulary.resource_type import ResourceType
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.field_context import FieldContext
 from gateway.queries.account_runs import newest_runs
 from gateway.queries.run_results import reported

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gateway.concurrency.gathering import gather_pair
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.source import Freshness, Source, freshness_of
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.objects.source import Freshness, Source, freshness_of
 from gateway.loading.field_context import FieldContext
 from gateway.queries.projects import project_of_environment
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gateway.errors import AmbiguousId, BadUserInput, NotFound
-from gateway.hierarchy.job import Job
-from gateway.hierarchy.model_index import LONGEST_SHOWN
+from gateway.hierarchy.lists.model_index import LONGEST_SHOWN
+from gateway.hierarchy.objects.job import Job
 from gateway.loading.field_context import FieldContext
 from gateway.loading.suggestions import unknown
 from gateway.queries.projects import find_project

@@ -9,14 +9,14 @@ from typing import TypeVar
 from gateway.concurrency.checkpoints import pieces
 from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import BadUserInput, NotFound
-from gateway.hierarchy.averages import RunWindow, ordinary_or_all, reason_to_leave_out
-from gateway.hierarchy.filters import Filterable, ModelFilter, SearchFilter, contains_match
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.list_filters import JobFilter
-from gateway.hierarchy.model import Model, ModelRun
-from gateway.hierarchy.model_orders import models_in_order
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.variants import ALL_VARIANTS, Variant, variant_of_commands
+from gateway.hierarchy.filters.list_filters import JobFilter
+from gateway.hierarchy.filters.model_filters import Filterable, ModelFilter, SearchFilter, contains_match
+from gateway.hierarchy.lists.model_orders import models_in_order
+from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.model import Model, ModelRun
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.rankings.averages import RunWindow, ordinary_or_all, reason_to_leave_out
+from gateway.hierarchy.vocabulary.variants import ALL_VARIANTS, Variant, variant_of_commands
 from gateway.loading.field_context import FieldContext
 from gateway.queries.models import select_models
 from gateway.queries.projects import project_of_environment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.hierarchy.model import Model
+from gateway.hierarchy.objects.model import Model
 from gateway.loading.field_context import FieldContext
 from gateway.queries.projects import project_of_environment
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gateway.errors import GatewayError, UpstreamError
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.ranking import Ranked, Ranking
+from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.rankings.ranking import Ranked, Ranking
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs import find_run
 from gateway.queries.projects import project_of_environment

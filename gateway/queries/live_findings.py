@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Seq
 from typing import TypeVar
 
 from gateway.errors import GatewayError
-from gateway.hierarchy.project import DeploymentEnvironment, Project
+from gateway.hierarchy.objects.project import DeploymentEnvironment, Project
 from gateway.loading.field_context import FieldContext
 from gateway.queries.live import Live
 from gateway.queries.projects import find_account

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 
-from gateway.hierarchy.attempts import Incident
-from gateway.hierarchy.project import DeploymentEnvironment, Project
+from gateway.hierarchy.objects.project import DeploymentEnvironment, Project
+from gateway.hierarchy.runs.attempts import Incident
 from gateway.loading.field_context import FieldContext
 from gateway.queries.live import Live
 from gateway.queries.live_findings import findings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 
-from gateway.hierarchy.project import DeploymentEnvironment, Project
-from gateway.hierarchy.runtime_series import Certainty, ChangePoint
+from gateway.hierarchy.history.runtime_series import Certainty, ChangePoint
+from gateway.hierarchy.objects.project import DeploymentEnvironment, Project
 from gateway.loading.field_context import FieldContext
 from gateway.queries.live import Live
 from gateway.queries.live_findings import findings

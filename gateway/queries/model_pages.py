@@ -10,13 +10,13 @@ from typing import Protocol
 from gateway.concurrency.checkpoints import pieces
 from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
-from gateway.hierarchy.basis import FactSource
-from gateway.hierarchy.filters import ModelFilter
-from gateway.hierarchy.listed_models import ListedModel, ListedModels
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.ordering import ModelOrderField
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.unique_ids import local_name
+from gateway.hierarchy.filters.model_filters import ModelFilter
+from gateway.hierarchy.lists.listed_models import ListedModel, ListedModels
+from gateway.hierarchy.lists.ordering import ModelOrderField
+from gateway.hierarchy.measures.basis import FactSource
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.vocabulary.unique_ids import local_name
 from gateway.loading.field_context import FieldContext
 from gateway.queries.models import in_order
 

@@ -8,15 +8,15 @@ from typing import TypeVar
 
 from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.errors import BadUserInput, GatewayError, NotFound
-from gateway.hierarchy.filters import ModelFilter
-from gateway.hierarchy.history import Commands, Counted, HistoryScope, count_runs
-from gateway.hierarchy.ids import project_part
-from gateway.hierarchy.model import Model, ModelRun, ModelTest, Owner, owner_of
-from gateway.hierarchy.model_index import EnvironmentModels, find_named
-from gateway.hierarchy.model_orders import ModelOrders, RankableModel, models_in_order
-from gateway.hierarchy.project import DeploymentEnvironment, Project
-from gateway.hierarchy.runtimes import WITHIN_JOB
-from gateway.hierarchy.unique_ids import is_unique_id, package_of
+from gateway.hierarchy.filters.model_filters import ModelFilter
+from gateway.hierarchy.history.counted_runs import Commands, Counted, HistoryScope, count_runs
+from gateway.hierarchy.history.runtimes import WITHIN_JOB
+from gateway.hierarchy.ids.project_ids import project_part
+from gateway.hierarchy.lists.model_index import EnvironmentModels, find_named
+from gateway.hierarchy.lists.model_orders import ModelOrders, RankableModel, models_in_order
+from gateway.hierarchy.objects.model import Model, ModelRun, ModelTest, Owner, owner_of
+from gateway.hierarchy.objects.project import DeploymentEnvironment, Project
+from gateway.hierarchy.vocabulary.unique_ids import is_unique_id, package_of
 from gateway.loading.field_context import FieldContext
 from gateway.loading.histories import HistoryRequest
 from gateway.loading.model_reading import RankedModels

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from gateway.concurrency.checkpoints import pieces
 from gateway.errors import BadUserInput, EnvironmentNotChosen, GatewayError, NotFound
-from gateway.hierarchy.filters import ProjectFilter, contains_match
-from gateway.hierarchy.ids import AccountView, account_view
-from gateway.hierarchy.model_index import EnvironmentModels
-from gateway.hierarchy.project import Account, DeploymentEnvironment, Project
+from gateway.hierarchy.filters.model_filters import ProjectFilter, contains_match
+from gateway.hierarchy.ids.project_ids import AccountView, account_view
+from gateway.hierarchy.lists.model_index import EnvironmentModels
+from gateway.hierarchy.objects.project import Account, DeploymentEnvironment, Project
 from gateway.loading.field_context import FieldContext
 from gateway.loading.project_map import ProjectMap
 from gateway.loading.suggestions import named_models, unknown

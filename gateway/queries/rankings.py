@@ -10,20 +10,20 @@ from typing import TypeVar
 from gateway.concurrency.checkpoints import checkpoint, pieces, sorted_in_pieces
 from gateway.concurrency.gathering import gather
 from gateway.errors import BadUserInput, GatewayError
-from gateway.hierarchy.filters import ModelFilter, SearchFilter
-from gateway.hierarchy.history import Counted, HistoryScope, LeftOutReason
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.list_filters import JobFilter
-from gateway.hierarchy.mean_runtimes import MeanRuntimes, added_up, candidates
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.model_index import EnvironmentModels
-from gateway.hierarchy.model_orders import ModelOrders, RankableModel
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.ranking import Measured, Ranking, merged, rank
-from gateway.hierarchy.slowest import slowest_of_projects
-from gateway.hierarchy.statistics import Summary, summarise
-from gateway.hierarchy.timed_models import TimedModel
-from gateway.hierarchy.variants import ALL_VARIANTS, Variant
+from gateway.hierarchy.filters.list_filters import JobFilter
+from gateway.hierarchy.filters.model_filters import ModelFilter, SearchFilter
+from gateway.hierarchy.history.counted_runs import Counted, HistoryScope, LeftOutReason
+from gateway.hierarchy.history.mean_runtimes import MeanRuntimes, added_up, candidates
+from gateway.hierarchy.lists.model_index import EnvironmentModels
+from gateway.hierarchy.lists.model_orders import ModelOrders, RankableModel
+from gateway.hierarchy.lists.timed_models import TimedModel
+from gateway.hierarchy.measures.statistics import Summary, summarise
+from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.rankings.ranking import Measured, Ranking, merged, rank
+from gateway.hierarchy.rankings.slowest import slowest_of_projects
+from gateway.hierarchy.vocabulary.variants import ALL_VARIANTS, Variant
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs import ended_runs, select_jobs
 from gateway.queries.model_pages import models_behind

@@ -12,12 +12,12 @@ from gateway.analysis.series import TimedRuntime, runs_per_day
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.concurrency.gathering import gather
 from gateway.errors import BadUserInput
-from gateway.hierarchy.basis import Basis, FactSource, only_source
-from gateway.hierarchy.filters import ModelFilter
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.ordering import Direction, Order
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.runtime_series import Certainty, ChangePoint, RuntimeChanges, RuntimeSeries
+from gateway.hierarchy.filters.model_filters import ModelFilter
+from gateway.hierarchy.history.runtime_series import Certainty, ChangePoint, RuntimeChanges, RuntimeSeries
+from gateway.hierarchy.lists.ordering import Direction, Order
+from gateway.hierarchy.measures.basis import Basis, FactSource, only_source
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.objects.project import Project
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs import select_jobs
 from gateway.queries.models import applied_model_alone, narrowed_environments

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from gateway.errors import GatewayError, NotFound
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.model import Model, ModelRun
-from gateway.hierarchy.model_ids import model_ids, unique_ids_meant
-from gateway.hierarchy.model_index import EnvironmentModels, find_named
-from gateway.hierarchy.ordering import Direction, ModelOrderField, model_order
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.removed_model import removed_model
-from gateway.hierarchy.unique_ids import package_of, qualified_name
+from gateway.hierarchy.history.removed_model import removed_model
+from gateway.hierarchy.ids.model_ids import model_ids, unique_ids_meant
+from gateway.hierarchy.lists.model_index import EnvironmentModels, find_named
+from gateway.hierarchy.lists.ordering import Direction, ModelOrderField, model_order
+from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.model import Model, ModelRun
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.vocabulary.unique_ids import package_of, qualified_name
 from gateway.loading.field_context import FieldContext
 from gateway.loading.histories import HistoryRequest
 from gateway.services.models.model_histories import HistoryKey

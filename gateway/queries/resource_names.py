@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.errors import AmbiguousId
-from gateway.hierarchy.project import DeploymentEnvironment, Project
-from gateway.hierarchy.resource import Definitions
-from gateway.hierarchy.resource_type import ResourceType, resource_type_of
+from gateway.hierarchy.objects.project import DeploymentEnvironment, Project
+from gateway.hierarchy.resources.resource import Definitions
+from gateway.hierarchy.vocabulary.resource_type import ResourceType, resource_type_of
 from gateway.loading.field_context import FieldContext
 from gateway.loading.suggestions import unknown
 from gateway.queries.models import find_model

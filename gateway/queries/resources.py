@@ -8,10 +8,11 @@ from typing import TypeAlias
 
 from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.concurrency.gathering import gather
-from gateway.hierarchy.column import Column
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.resource import (
+from gateway.hierarchy.objects.column import Column
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.objects.source import Source
+from gateway.hierarchy.resources.resource import (
     Definition,
     Exposure,
     ExposureDetails,
@@ -21,9 +22,8 @@ from gateway.hierarchy.resource import (
     Walk,
     resource_of,
 )
-from gateway.hierarchy.resource_type import ResourceType
-from gateway.hierarchy.source import Source
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.vocabulary.resource_type import ResourceType
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.field_context import FieldContext
 from gateway.queries.projects import project_of_environment
 

@@ -7,10 +7,7 @@ from gateway.analysis.critical_path import bounds, critical_path
 from gateway.analysis.step import Step
 from gateway.analysis.utilization import utilization
 from gateway.analysis.weighted_seconds import weighted_seconds
-from gateway.hierarchy.cost import CostRate
-from gateway.hierarchy.job import Run
-from gateway.hierarchy.node_result import NodeResult
-from gateway.hierarchy.run_analysis import (
+from gateway.hierarchy.analysis.run_analysis import (
     Blocker,
     ChainLink,
     CriticalPath,
@@ -22,6 +19,9 @@ from gateway.hierarchy.run_analysis import (
     Utilization,
     WeightedSeconds,
 )
+from gateway.hierarchy.measures.cost import CostRate
+from gateway.hierarchy.objects.job import Run
+from gateway.hierarchy.objects.node_result import NodeResult
 from gateway.loading.field_context import FieldContext
 from gateway.queries.run_steps import RunSteps, aside, run_steps
 from gateway.queries.time_groups import OF_CONTENTS, Belonging, TimeGroups, belonging_of

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.errors import GatewayError
-from gateway.hierarchy.job import Run, RunStep
-from gateway.hierarchy.node_result import RESULT_TYPES, NodeResult
-from gateway.hierarchy.run_failure import FAILING_TYPES, RunFailure, failures_of_run, sentence_about
-from gateway.hierarchy.skipping import Skipping
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.objects.job import Run, RunStep
+from gateway.hierarchy.objects.node_result import RESULT_TYPES, NodeResult
+from gateway.hierarchy.runs.run_failure import FAILING_TYPES, RunFailure, failures_of_run, sentence_about
+from gateway.hierarchy.runs.skipping import Skipping
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.field_context import FieldContext
 from gateway.queries.run_results import reported
 

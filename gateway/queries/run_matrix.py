@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.concurrency.gathering import gather
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.resource_type import ResourceType
-from gateway.hierarchy.run_matrix import OftenCritical, RunMatrix, RunMatrixRow, run_matrix
+from gateway.hierarchy.analysis.run_matrix import OftenCritical, RunMatrix, RunMatrixRow, run_matrix
+from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.vocabulary.resource_type import ResourceType
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs import MOST_RUNS, executed_models
 from gateway.queries.models import applied_model

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gateway.hierarchy.averages import average_of_models
-from gateway.hierarchy.filters import ModelFilter, SearchFilter
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.model import Model, ModelRun
-from gateway.hierarchy.ranking import Ranking
+from gateway.hierarchy.filters.model_filters import ModelFilter, SearchFilter
+from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.model import Model, ModelRun
+from gateway.hierarchy.rankings.averages import average_of_models
+from gateway.hierarchy.rankings.ranking import Ranking
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs import executed_models, meeting, named_models_of
 from gateway.queries.models import MOST_HISTORY, applied_model, model_history

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.concurrency.gathering import gather
-from gateway.hierarchy.job import Run
-from gateway.hierarchy.node_result import NodeResult
-from gateway.hierarchy.resource_type import resource_type_of
-from gateway.hierarchy.run_failure import KnownFailure, RunFailure
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.objects.job import Run
+from gateway.hierarchy.objects.node_result import NodeResult
+from gateway.hierarchy.runs.run_failure import KnownFailure, RunFailure
+from gateway.hierarchy.vocabulary.resource_type import resource_type_of
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs import MOST_RUNS
 from gateway.queries.run_failures import failures, skipped_because_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from gateway.errors import BadUserInput
-from gateway.hierarchy.job import Run
-from gateway.hierarchy.node_result import RESULT_TYPES, NodeResult, NodeResultFilter
-from gateway.hierarchy.resource_type import ResourceType
+from gateway.hierarchy.objects.job import Run
+from gateway.hierarchy.objects.node_result import RESULT_TYPES, NodeResult, NodeResultFilter
+from gateway.hierarchy.vocabulary.resource_type import ResourceType
 from gateway.loading.field_context import FieldContext
 from gateway.loading.run_results import FoundResults
 from gateway.queries.projects import project_of_environment

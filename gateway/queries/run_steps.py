@@ -14,12 +14,12 @@ from gateway.analysis.observed_chain import ChainLink, observed_chain
 from gateway.analysis.step import Step, in_time
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.concurrency.gathering import gather_pair
-from gateway.hierarchy.basis import Basis
-from gateway.hierarchy.job import Run
-from gateway.hierarchy.model import ModelRun
-from gateway.hierarchy.node_result import RESULT_TYPES, NodeResult, NodeResultFilter
-from gateway.hierarchy.run_graph import RunGraph
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.measures.basis import Basis
+from gateway.hierarchy.objects.job import Run
+from gateway.hierarchy.objects.model import ModelRun
+from gateway.hierarchy.objects.node_result import RESULT_TYPES, NodeResult, NodeResultFilter
+from gateway.hierarchy.runs.run_graph import RunGraph
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.field_context import FieldContext
 from gateway.queries.run_results import node_results, read_results
 

@@ -10,19 +10,19 @@ from gateway.analysis.observed_chain import ChainLink
 from gateway.analysis.schedule import TRUSTED, Outlook, RunChange, ScheduleOrder, SpeedUp, outlook
 from gateway.concurrency.gathering import gather, gather_pair
 from gateway.errors import BadUserInput
-from gateway.hierarchy.averages import reason_to_leave_out
-from gateway.hierarchy.basis import Basis
-from gateway.hierarchy.durations import LONGEST_SECONDS
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.node_result import NodeResult
-from gateway.hierarchy.run_analysis import (
+from gateway.hierarchy.analysis.run_analysis import (
     Baseline,
     NodeDifference,
     RunComparison,
     WhatIf,
     WhatIfVerdict,
 )
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.measures.basis import Basis
+from gateway.hierarchy.measures.durations import LONGEST_SECONDS
+from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.node_result import NodeResult
+from gateway.hierarchy.rankings.averages import reason_to_leave_out
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs import find_run
 from gateway.queries.run_steps import RunSteps, aside, run_steps

@@ -9,18 +9,18 @@ from gateway.analysis.change_points import MOST_RUNS as MOST_RUNS_LOOKED_AT
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.concurrency.gathering import gather
 from gateway.errors import BadUserInput, GatewayError, NotFound
-from gateway.hierarchy.averages import ordinary_or_all, reason_to_leave_out
-from gateway.hierarchy.basis import Basis
-from gateway.hierarchy.history import HistoryScope, LeftOutReason
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.model import Model, ModelRun
-from gateway.hierarchy.runtime_series import (
+from gateway.hierarchy.history.counted_runs import HistoryScope, LeftOutReason
+from gateway.hierarchy.history.runtime_series import (
     Certainty,
     ChangePoint,
     RuntimePoint,
     RuntimeSeries,
     SeriesOwner,
 )
+from gateway.hierarchy.measures.basis import Basis
+from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.model import Model, ModelRun
+from gateway.hierarchy.rankings.averages import ordinary_or_all, reason_to_leave_out
 from gateway.loading.field_context import FieldContext
 from gateway.queries.job_names import find_job
 from gateway.queries.jobs import MOST_RUNS, variants_of

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gateway.concurrency.gathering import gather
-from gateway.hierarchy.job import Job
-from gateway.hierarchy.model_ids import model_ids
-from gateway.hierarchy.runtimes import Runtime, runtime_of_model, runtime_of_run
+from gateway.hierarchy.history.runtimes import Runtime, runtime_of_model, runtime_of_run
+from gateway.hierarchy.ids.model_ids import model_ids
+from gateway.hierarchy.objects.job import Job
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs import executed_models, run_window
 from gateway.queries.projects import project_of_environment

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from gateway.analysis import change_points as changes
 from gateway.analysis.known_changes import recognise
 from gateway.analysis.series import TimedRuntime, analyse, seconds_per_day
-from gateway.hierarchy.basis import Basis
-from gateway.hierarchy.runtime_series import (
+from gateway.hierarchy.history.runtime_series import (
     Certainty,
     ChangePoint,
     RuntimePoint,
@@ -18,7 +17,8 @@ from gateway.hierarchy.runtime_series import (
     RuntimeTrend,
     SeriesOwner,
 )
-from gateway.hierarchy.statistics import summarise
+from gateway.hierarchy.measures.basis import Basis
+from gateway.hierarchy.measures.statistics import summarise
 
 
 def analysed(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.source import Source
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.objects.source import Source
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.field_context import FieldContext
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from gateway.hierarchy.cost import CostEstimate, CostRate
-from gateway.hierarchy.job import Job
-from gateway.hierarchy.model import Owner
-from gateway.hierarchy.resource_type import resource_type_of
-from gateway.hierarchy.run_analysis import TimeDimension, WeightedSeconds
-from gateway.hierarchy.run_graph import GraphNode
+from gateway.hierarchy.analysis.run_analysis import TimeDimension, WeightedSeconds
+from gateway.hierarchy.measures.cost import CostEstimate, CostRate
+from gateway.hierarchy.objects.job import Job
+from gateway.hierarchy.objects.model import Owner
+from gateway.hierarchy.runs.run_graph import GraphNode
+from gateway.hierarchy.vocabulary.resource_type import resource_type_of
 from gateway.loading.field_context import FieldContext
 from gateway.queries.projects import project_of_environment
 

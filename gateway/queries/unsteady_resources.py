@@ -12,13 +12,13 @@ from gateway.analysis.change_points import median
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.concurrency.gathering import gather
 from gateway.errors import NotFound
-from gateway.hierarchy.attempts import Flaky, Incident, NodeAttempt, NodeAttempts
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.node_result import NodeResult
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.resource_type import resource_type_of
-from gateway.hierarchy.run_failure import FAILING_TYPES
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.node_result import NodeResult
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.runs.attempts import Flaky, Incident, NodeAttempt, NodeAttempts
+from gateway.hierarchy.runs.run_failure import FAILING_TYPES
+from gateway.hierarchy.vocabulary.resource_type import resource_type_of
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs import select_jobs
 from gateway.queries.projects import project_of_environment

@@ -11,14 +11,14 @@ from gateway.analysis.intervals import NodeInterval
 from gateway.analysis.waste import Build, SourceCheck, WasteCertainty, wasted_builds
 from gateway.analysis.weighted_seconds import weighted_seconds
 from gateway.errors import GatewayError
-from gateway.hierarchy.account_analysis import ReuseReport, TimeWindow, WastedBuild, WastedBuilds
-from gateway.hierarchy.basis import FactSource
-from gateway.hierarchy.executions import ExecutedNode, ExecutionDetail
-from gateway.hierarchy.job import Job
-from gateway.hierarchy.model import ModelRun
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.run_graph import GraphNode
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.analysis.account_analysis import ReuseReport, TimeWindow, WastedBuild, WastedBuilds
+from gateway.hierarchy.measures.basis import FactSource
+from gateway.hierarchy.objects.job import Job
+from gateway.hierarchy.objects.model import ModelRun
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.runs.executions import ExecutedNode, ExecutionDetail
+from gateway.hierarchy.runs.run_graph import GraphNode
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.field_context import FieldContext
 from gateway.loading.histories import HistoryRequest
 from gateway.queries.executions import WindowRows, read_window

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import strawberry
 
-from gateway.hierarchy import account_analysis as analysis_facts
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy import model as model_facts
-from gateway.hierarchy import project as project_facts
-from gateway.hierarchy import run_analysis as run_analysis_facts
-from gateway.hierarchy import source as source_facts
-from gateway.hierarchy.ranking import Ranked
+from gateway.hierarchy.analysis import account_analysis as analysis_facts
+from gateway.hierarchy.analysis import run_analysis as run_analysis_facts
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.objects import model as model_facts
+from gateway.hierarchy.objects import project as project_facts
+from gateway.hierarchy.objects import source as source_facts
+from gateway.hierarchy.rankings.ranking import Ranked
 from gateway.queries import concurrency, jobs, models, rankings, sources, wasted_builds
 from gateway.queries.account_seconds import weighted_seconds_of_account
 from gateway.queries.projects import select_projects

@@ -8,10 +8,10 @@ from typing import Annotated
 import strawberry
 
 from gateway.analysis.waste import WasteCertainty
-from gateway.hierarchy import account_analysis as facts
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy import model as model_facts
-from gateway.hierarchy.statistics import Summary
+from gateway.hierarchy.analysis import account_analysis as facts
+from gateway.hierarchy.measures.statistics import Summary
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.objects import model as model_facts
 from gateway.queries import models, projects
 from gateway.queries.executions import usual_window
 from gateway.schema.basis import Basis

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import strawberry
 
-from gateway.hierarchy import attempts as attempt_facts
-from gateway.hierarchy import project as project_facts
-from gateway.hierarchy.runtime_series import Certainty
+from gateway.hierarchy.history.runtime_series import Certainty
+from gateway.hierarchy.objects import project as project_facts
+from gateway.hierarchy.runs import attempts as attempt_facts
 from gateway.queries import unsteady_resources
 from gateway.queries.regressions import ChangesAsked
 from gateway.schema.arguments import ModelsFilter

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from gateway.hierarchy.variants import ALL_VARIANTS, Variant
+from gateway.hierarchy.vocabulary.variants import ALL_VARIANTS, Variant
 from gateway.schema.enums import DeploymentEnvironment
 from gateway.schema.inputs import (
     HistoryScope,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import strawberry
 
-from gateway.hierarchy.basis import FactSource
+from gateway.hierarchy.measures.basis import FactSource
 from gateway.schema.enums import describe
 
 describe(

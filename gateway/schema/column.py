@@ -6,10 +6,10 @@ from typing import Any
 
 import strawberry
 
-from gateway.hierarchy import column as facts
-from gateway.hierarchy import model as model_facts
-from gateway.hierarchy import resource as resource_facts
-from gateway.hierarchy import source as source_facts
+from gateway.hierarchy.objects import column as facts
+from gateway.hierarchy.objects import model as model_facts
+from gateway.hierarchy.objects import source as source_facts
+from gateway.hierarchy.resources import resource as resource_facts
 from gateway.queries import resources
 from gateway.schema.context import Info, field_context
 from gateway.schema.costs import about, dear

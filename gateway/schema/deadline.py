@@ -6,8 +6,8 @@ from typing import Annotated, NewType
 
 import strawberry
 
-from gateway.hierarchy import account_analysis as facts
-from gateway.hierarchy.statistics import Summary
+from gateway.hierarchy.analysis import account_analysis as facts
+from gateway.hierarchy.measures.statistics import Summary
 from gateway.queries.concurrency import MOST_DAYS
 from gateway.schema.basis import Basis
 from gateway.schema.paging import ensure_count

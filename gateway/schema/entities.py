@@ -13,9 +13,9 @@ from strawberry.federation.schema import FederationAny
 
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.errors import BadUserInput, GatewayError, NotFound
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.project import Account, Project
+from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.objects.project import Account, Project
 from gateway.loading.field_context import FieldContext
 from gateway.queries import jobs, models, projects
 from gateway.schema.authenticated import with_authentication

@@ -7,10 +7,10 @@ from enum import Enum
 
 import strawberry
 
-from gateway.hierarchy.filters import Inclusion, TagsMatch
-from gateway.hierarchy.project import DeploymentEnvironment
-from gateway.hierarchy.resource_type import ResourceType
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.filters.model_filters import Inclusion, TagsMatch
+from gateway.hierarchy.objects.project import DeploymentEnvironment
+from gateway.hierarchy.vocabulary.resource_type import ResourceType
+from gateway.hierarchy.vocabulary.status import RunStatus
 
 __all__ = ["DeploymentEnvironment", "Inclusion", "ResourceType", "RunStatus", "TagsMatch"]
 

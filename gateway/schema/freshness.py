@@ -6,7 +6,7 @@ from datetime import datetime
 
 import strawberry
 
-from gateway.hierarchy import source as source_facts
+from gateway.hierarchy.objects import source as source_facts
 from gateway.schema.costs import about
 from gateway.schema.lazy import LazySource
 from gateway.schema.words import FreshnessStatus, freshness_status

@@ -10,8 +10,11 @@ from typing import TypeVar
 import strawberry
 
 from gateway.errors import BadUserInput
-from gateway.hierarchy import filters, history, list_filters, node_result, resource
-from gateway.hierarchy.triggers import TriggerCategory
+from gateway.hierarchy.filters import list_filters, model_filters
+from gateway.hierarchy.history import counted_runs
+from gateway.hierarchy.objects import node_result
+from gateway.hierarchy.resources import resource
+from gateway.hierarchy.vocabulary.triggers import TriggerCategory
 from gateway.queries.jobs import number_of
 from gateway.schema.enums import Inclusion, ResourceType, RunStatus, TagsMatch
 from gateway.schema.words import FreshnessStatus, JobKind, ModelAccess, statuses_of_freshness
@@ -31,14 +34,14 @@ _LONGEST_LIST = 1_000
 @strawberry.input(description="Criteria a model must meet, all of them.")
 class SearchFilter:
     tags: list[str] | None = strawberry.field(default=strawberry.UNSET, description=_TAGS)
-    tags_match: TagsMatch = strawberry.field(default=filters.TagsMatch.ANY, description=_TAGS_MATCH)
+    tags_match: TagsMatch = strawberry.field(default=model_filters.TagsMatch.ANY, description=_TAGS_MATCH)
     materialization: str | None = strawberry.field(default=strawberry.UNSET, description=_MATERIALIZATION)
     min_runtime: float | None = strawberry.field(default=strawberry.UNSET, description=_MIN_RUNTIME)
     max_runtime: float | None = strawberry.field(default=strawberry.UNSET, description=_MAX_RUNTIME)
 
-    def to_filter(self) -> filters.SearchFilter:
+    def to_filter(self) -> model_filters.SearchFilter:
         """The hierarchy's filter. Raises BadUserInput."""
-        return filters.SearchFilter(
+        return model_filters.SearchFilter(
             _values(self.tags, "tags"),
             self.tags_match,
             _value(self.materialization),
@@ -50,7 +53,7 @@ class SearchFilter:
 @strawberry.input(description="Criteria a model must meet, all of them, and models named by id.")
 class ModelFilter:
     tags: list[str] | None = strawberry.field(default=strawberry.UNSET, description=_TAGS)
-    tags_match: TagsMatch = strawberry.field(default=filters.TagsMatch.ANY, description=_TAGS_MATCH)
+    tags_match: TagsMatch = strawberry.field(default=model_filters.TagsMatch.ANY, description=_TAGS_MATCH)
     materialization: str | None = strawberry.field(default=strawberry.UNSET, description=_MATERIALIZATION)
     min_runtime: float | None = strawberry.field(default=strawberry.UNSET, description=_MIN_RUNTIME)
     max_runtime: float | None = strawberry.field(default=strawberry.UNSET, description=_MAX_RUNTIME)
@@ -92,9 +95,9 @@ class ModelFilter:
         description="Only models whose last attempt ended before this time, or that were never attempted.",
     )
 
-    def to_filter(self) -> filters.ModelFilter:
+    def to_filter(self) -> model_filters.ModelFilter:
         """The hierarchy's filter. Raises BadUserInput."""
-        return filters.ModelFilter(
+        return model_filters.ModelFilter(
             _values(self.tags, "tags"),
             self.tags_match,
             _value(self.materialization),
@@ -124,7 +127,7 @@ class ProjectFilter:
         default=strawberry.UNSET, description=_TAGS, deprecation_reason=_USE_MODELS
     )
     tags_match: TagsMatch = strawberry.field(
-        default=filters.TagsMatch.ANY, description=_TAGS_MATCH, deprecation_reason=_USE_MODELS
+        default=model_filters.TagsMatch.ANY, description=_TAGS_MATCH, deprecation_reason=_USE_MODELS
     )
     materialization: str | None = strawberry.field(
         default=strawberry.UNSET, description=_MATERIALIZATION, deprecation_reason=_USE_MODELS
@@ -140,15 +143,15 @@ class ProjectFilter:
         description="Projects to keep or to leave out, by id or dbt project name. Unknown ones are refused.",
     )
     include_or_exclude: Inclusion = strawberry.field(
-        default=filters.Inclusion.INCLUDE, description="Whether projectIds are kept or left out."
+        default=model_filters.Inclusion.INCLUDE, description="Whether projectIds are kept or left out."
     )
     models: ModelFilter | None = strawberry.field(
         default=strawberry.UNSET, description="Only projects that contain a matching model."
     )
 
-    def to_filter(self) -> filters.ProjectFilter:
+    def to_filter(self) -> model_filters.ProjectFilter:
         """The hierarchy's filter. Raises BadUserInput."""
-        return filters.ProjectFilter(
+        return model_filters.ProjectFilter(
             _values(self.tags, "tags"),
             self.tags_match,
             _value(self.materialization),
@@ -184,8 +187,8 @@ class HistoryScope:
     include_ci: bool = strawberry.field(default=False, description="Take in runs of CI and merge jobs.")
     include_failed: bool = strawberry.field(default=False, description="Take in runs in which the model failed.")
 
-    def to_scope(self) -> history.HistoryScope:
-        return history.HistoryScope(self.include_full_refresh, self.include_ci, self.include_failed)
+    def to_scope(self) -> counted_runs.HistoryScope:
+        return counted_runs.HistoryScope(self.include_full_refresh, self.include_ci, self.include_failed)
 
 
 @strawberry.input(description="Criteria for a run. All of them must match.")
@@ -331,15 +334,15 @@ def _words(words: Sequence[Enum] | None, argument: str) -> tuple[str, ...] | Non
     return None if members is None else tuple(str(word.value) for word in members)
 
 
-def search_filter(argument: SearchFilter | None) -> filters.SearchFilter | None:
+def search_filter(argument: SearchFilter | None) -> model_filters.SearchFilter | None:
     return argument.to_filter() if argument else None
 
 
-def model_filter(argument: ModelFilter | None) -> filters.ModelFilter | None:
+def model_filter(argument: ModelFilter | None) -> model_filters.ModelFilter | None:
     return argument.to_filter() if argument else None
 
 
-def project_filter(argument: ProjectFilter | None) -> filters.ProjectFilter | None:
+def project_filter(argument: ProjectFilter | None) -> model_filters.ProjectFilter | None:
     return argument.to_filter() if argument else None
 
 
@@ -363,5 +366,5 @@ def source_statuses(argument: SourceFilter | None) -> frozenset[RunStatus] | Non
     return argument.to_statuses() if argument else None
 
 
-def history_scope(scope: HistoryScope | None) -> history.HistoryScope | None:
+def history_scope(scope: HistoryScope | None) -> counted_runs.HistoryScope | None:
     return scope.to_scope() if scope else None

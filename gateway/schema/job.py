@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import strawberry
 
-from gateway.hierarchy import account_analysis as account_facts
-from gateway.hierarchy import averages as average_facts
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy import model as model_facts
-from gateway.hierarchy import project as project_facts
-from gateway.hierarchy import run_analysis as analysis_facts
-from gateway.hierarchy import run_matrix as matrix_facts
-from gateway.hierarchy import runtime_series as series_facts
-from gateway.hierarchy import runtimes as runtime_facts
-from gateway.hierarchy.ranking import Ranked
+from gateway.hierarchy.analysis import account_analysis as account_facts
+from gateway.hierarchy.analysis import run_analysis as analysis_facts
+from gateway.hierarchy.analysis import run_matrix as matrix_facts
+from gateway.hierarchy.history import runtime_series as series_facts
+from gateway.hierarchy.history import runtimes as runtime_facts
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.objects import model as model_facts
+from gateway.hierarchy.objects import project as project_facts
+from gateway.hierarchy.rankings import averages as average_facts
+from gateway.hierarchy.rankings.ranking import Ranked
 from gateway.queries import (
     averages,
     concurrency,

@@ -7,13 +7,13 @@ from datetime import datetime
 import strawberry
 from strawberry.scalars import JSON
 
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy import model as model_facts
-from gateway.hierarchy import project as project_facts
-from gateway.hierarchy import runtime_series as series_facts
-from gateway.hierarchy import source as source_facts
-from gateway.hierarchy.resource import ALWAYS_SHOWN, LineageDirection, Walk, ensure_walk
-from gateway.hierarchy.timed_models import TimedModel
+from gateway.hierarchy.history import runtime_series as series_facts
+from gateway.hierarchy.lists.timed_models import TimedModel
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.objects import model as model_facts
+from gateway.hierarchy.objects import project as project_facts
+from gateway.hierarchy.objects import source as source_facts
+from gateway.hierarchy.resources.resource import ALWAYS_SHOWN, LineageDirection, Walk, ensure_walk
 from gateway.queries import (
     freshness,
     jobs,

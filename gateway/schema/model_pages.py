@@ -7,11 +7,11 @@ from typing import Any, cast
 
 from msgspec.structs import replace
 
-from gateway.hierarchy.filters import ModelFilter
-from gateway.hierarchy.listed_models import ListedModel
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.ordering import ModelOrderField
-from gateway.hierarchy.project import Project
+from gateway.hierarchy.filters.model_filters import ModelFilter
+from gateway.hierarchy.lists.listed_models import ListedModel
+from gateway.hierarchy.lists.ordering import ModelOrderField
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.objects.project import Project
 from gateway.loading.field_context import FieldContext
 from gateway.queries.model_pages import listed_models, models_behind, models_from
 from gateway.schema.orders import BY_MODEL_ID, ModelOrder, order_of_models

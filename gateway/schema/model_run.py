@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import strawberry
 
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy import model as model_facts
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.objects import model as model_facts
 from gateway.queries import jobs, models, projects
 from gateway.schema.context import Info, field_context
 from gateway.schema.lazy import LazyModel, LazyRun

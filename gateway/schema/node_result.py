@@ -8,8 +8,8 @@ from datetime import datetime
 
 import strawberry
 
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy import node_result as facts
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.objects import node_result as facts
 from gateway.queries import jobs
 from gateway.schema.connections import Connection
 from gateway.schema.context import Info, field_context

@@ -6,11 +6,8 @@ from typing import Annotated
 
 import strawberry
 
-from gateway.hierarchy import ordering
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.model import Model, ModelRun
-from gateway.hierarchy.node_result import NodeResult
-from gateway.hierarchy.ordering import (
+from gateway.hierarchy.lists import ordering
+from gateway.hierarchy.lists.ordering import (
     Direction,
     JobOrderField,
     ModelOrderField,
@@ -20,8 +17,11 @@ from gateway.hierarchy.ordering import (
     SourceOrderField,
     usual_direction,
 )
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.source import Source
+from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.model import Model, ModelRun
+from gateway.hierarchy.objects.node_result import NodeResult
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.objects.source import Source
 from gateway.queries.resources import Resource
 from gateway.schema.enums import describe
 

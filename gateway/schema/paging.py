@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from gateway.concurrency.checkpoints import pieces, sorted_in_pieces
 from gateway.errors import BadUserInput
-from gateway.hierarchy.ordering import PLACED_ID, PLACED_VALUE, Direction, Order, Position
+from gateway.hierarchy.lists.ordering import PLACED_ID, PLACED_VALUE, Direction, Order, Position
 from gateway.telemetry.usage import current_usage
 
 T = TypeVar("T")

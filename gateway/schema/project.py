@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import strawberry
 
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy import model as model_facts
-from gateway.hierarchy import project as project_facts
-from gateway.hierarchy import source as source_facts
-from gateway.hierarchy.ranking import Ranked
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.objects import model as model_facts
+from gateway.hierarchy.objects import project as project_facts
+from gateway.hierarchy.objects import source as source_facts
+from gateway.hierarchy.rankings.ranking import Ranked
 from gateway.queries import jobs, models, rankings, removed_models, resources, sources
 from gateway.queries.rankings import RankingArguments, ShownModel
 from gateway.queries.resources import Resource as AnyResource

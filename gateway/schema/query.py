@@ -7,9 +7,9 @@ from typing import Annotated
 import strawberry
 
 from gateway.errors import BadUserInput
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy import model as model_facts
-from gateway.hierarchy import project as project_facts
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.objects import model as model_facts
+from gateway.hierarchy.objects import project as project_facts
 from gateway.queries import job_names, jobs, models, projects, resource_names, resources
 from gateway.schema.account import Account
 from gateway.schema.arguments import ProjectsFilter

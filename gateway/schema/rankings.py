@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import strawberry
 
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy import model as model_facts
-from gateway.hierarchy.ranking import Ranked
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.objects import model as model_facts
+from gateway.hierarchy.rankings.ranking import Ranked
 from gateway.queries.rankings import ShownModel
 from gateway.schema.arguments import MOST_LAST_RUNS, MOST_OFFSET, MOST_RANKED
 from gateway.schema.lazy import LazyJob, LazyModel

@@ -10,9 +10,9 @@ from typing import Annotated
 import strawberry
 from msgspec import structs
 
-from gateway.hierarchy import runtime_series as facts
-from gateway.hierarchy.basis import Basis as BasisFacts
-from gateway.hierarchy.project import Project
+from gateway.hierarchy.history import runtime_series as facts
+from gateway.hierarchy.measures.basis import Basis as BasisFacts
+from gateway.hierarchy.objects.project import Project
 from gateway.loading.field_context import FieldContext
 from gateway.queries import regressions
 from gateway.queries.regressions import COSTLY_FIRST, ChangesAsked, FoundChanges, window_since

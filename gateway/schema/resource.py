@@ -6,9 +6,9 @@ from typing import Annotated
 
 import strawberry
 
-from gateway.hierarchy import model as model_facts
-from gateway.hierarchy import project as project_facts
-from gateway.hierarchy import resource as facts
+from gateway.hierarchy.objects import model as model_facts
+from gateway.hierarchy.objects import project as project_facts
+from gateway.hierarchy.resources import resource as facts
 from gateway.queries import resources
 from gateway.schema.column import columns_field
 from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments

@@ -7,14 +7,14 @@ from datetime import datetime
 import strawberry
 
 from gateway.errors import NotFound
-from gateway.hierarchy import averages as average_facts
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy import model as model_facts
-from gateway.hierarchy import node_result as result_facts
-from gateway.hierarchy import run_analysis as analysis_facts
-from gateway.hierarchy.ranking import Ranked
-from gateway.hierarchy.run_analysis import Baseline, TimeDimension
-from gateway.hierarchy.run_failure import RunFailure as RunFailureFacts
+from gateway.hierarchy.analysis import run_analysis as analysis_facts
+from gateway.hierarchy.analysis.run_analysis import Baseline, TimeDimension
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.objects import model as model_facts
+from gateway.hierarchy.objects import node_result as result_facts
+from gateway.hierarchy.rankings import averages as average_facts
+from gateway.hierarchy.rankings.ranking import Ranked
+from gateway.hierarchy.runs.run_failure import RunFailure as RunFailureFacts
 from gateway.queries import (
     averages,
     job_names,

@@ -10,8 +10,8 @@ import strawberry
 from gateway.analysis.observed_chain import WaitReason
 from gateway.analysis.schedule import RunChange, ScheduleOrder
 from gateway.errors import BadUserInput
-from gateway.hierarchy import run_analysis as facts
-from gateway.hierarchy.run_analysis import Baseline, TimeDimension, WhatIfVerdict
+from gateway.hierarchy.analysis import run_analysis as facts
+from gateway.hierarchy.analysis.run_analysis import Baseline, TimeDimension, WhatIfVerdict
 from gateway.queries.run_what_if import changed
 from gateway.schema.basis import Basis
 from gateway.schema.cost_estimate import CostEstimate

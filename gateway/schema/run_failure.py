@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import strawberry
 
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy import node_result as result_facts
-from gateway.hierarchy import run_failure as facts
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.objects import node_result as result_facts
+from gateway.hierarchy.runs import run_failure as facts
 from gateway.queries import run_failures, run_recovery
 from gateway.schema.arguments import MOST_RANKED, FirstSkipped
 from gateway.schema.context import Info, field_context

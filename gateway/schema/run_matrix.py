@@ -6,8 +6,8 @@ from typing import Annotated
 
 import strawberry
 
-from gateway.hierarchy import model as model_facts
-from gateway.hierarchy import run_matrix as facts
+from gateway.hierarchy.analysis import run_matrix as facts
+from gateway.hierarchy.objects import model as model_facts
 from gateway.queries import run_matrix
 from gateway.schema.context import Info, field_context
 from gateway.schema.costs import about

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import strawberry
 
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy.triggers import TriggerCategory, trigger_category
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.vocabulary.triggers import TriggerCategory, trigger_category
 from gateway.queries import run_failures
 from gateway.schema.context import Info, field_context
 from gateway.schema.costs import dear

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.hierarchy.job import Run
-from gateway.hierarchy.list_filters import RunFilter
-from gateway.hierarchy.project import Project
+from gateway.hierarchy.filters.list_filters import RunFilter
+from gateway.hierarchy.objects.job import Run
+from gateway.hierarchy.objects.project import Project
 from gateway.loading.field_context import FieldContext
 from gateway.queries.account_runs import are_all_looked_at, newest_runs
 from gateway.queries.jobs import MOST_RUNS

@@ -9,11 +9,11 @@ from typing import Annotated
 import strawberry
 
 from gateway.errors import NotFound
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy import model as model_facts
-from gateway.hierarchy import runtime_series as facts
-from gateway.hierarchy.history import LeftOutReason
-from gateway.hierarchy.runtime_series import Certainty, ChangeCause
+from gateway.hierarchy.history import runtime_series as facts
+from gateway.hierarchy.history.counted_runs import LeftOutReason
+from gateway.hierarchy.history.runtime_series import Certainty, ChangeCause
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.objects import model as model_facts
 from gateway.queries import change_causes, job_names, jobs, models, projects, runtime_series
 from gateway.schema.basis import Basis
 from gateway.schema.context import Info, field_context

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import strawberry
 
-from gateway.hierarchy import model as model_facts
-from gateway.hierarchy import project as project_facts
-from gateway.hierarchy import source as source_facts
+from gateway.hierarchy.objects import model as model_facts
+from gateway.hierarchy.objects import project as project_facts
+from gateway.hierarchy.objects import source as source_facts
 from gateway.queries import sources
 from gateway.schema.column import columns_field
 from gateway.schema.connections import DEFAULT_PAGE, After, Before, Connection, First, Last, page_arguments

@@ -7,11 +7,11 @@ from datetime import datetime
 
 import strawberry
 
-from gateway.hierarchy import averages as average_facts
-from gateway.hierarchy.history import LeftOutReason
-from gateway.hierarchy.model import Model as ModelFacts
-from gateway.hierarchy.model import ModelRun as ModelRunFacts
-from gateway.hierarchy.statistics import Summary, summarise
+from gateway.hierarchy.history.counted_runs import LeftOutReason
+from gateway.hierarchy.measures.statistics import Summary, summarise
+from gateway.hierarchy.objects.model import Model as ModelFacts
+from gateway.hierarchy.objects.model import ModelRun as ModelRunFacts
+from gateway.hierarchy.rankings import averages as average_facts
 from gateway.schema.costs import about
 from gateway.schema.enums import RunStatus, describe
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from gateway.hierarchy.job import Job, Run
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.project import Account, Project
+from gateway.hierarchy.objects.job import Job, Run
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.objects.project import Account, Project
 from gateway.telemetry.usage import Subject, current_usage
 
 T = TypeVar("T", Account, Project, Model, Job, Run)

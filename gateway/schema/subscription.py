@@ -8,11 +8,11 @@ from typing import Annotated, TypeVar
 import strawberry
 
 from gateway.errors import BadUserInput
-from gateway.hierarchy import attempts as attempt_facts
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy import model as model_facts
-from gateway.hierarchy import runtime_series as series_facts
-from gateway.hierarchy.ranking import Ranked, Ranking
+from gateway.hierarchy.history import runtime_series as series_facts
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.objects import model as model_facts
+from gateway.hierarchy.rankings.ranking import Ranked, Ranking
+from gateway.hierarchy.runs import attempts as attempt_facts
 from gateway.loading.field_context import FieldContext
 from gateway.queries import job_names, jobs, projects, rankings
 from gateway.queries.live import Live, changed_rankings, finished_runs

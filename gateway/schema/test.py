@@ -6,7 +6,7 @@ from datetime import datetime
 
 import strawberry
 
-from gateway.hierarchy import model as model_facts
+from gateway.hierarchy.objects import model as model_facts
 from gateway.schema.enums import RunStatus
 from gateway.schema.words import TestKind, word_of
 

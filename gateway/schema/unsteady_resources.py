@@ -8,10 +8,10 @@ from typing import Annotated
 
 import strawberry
 
-from gateway.hierarchy import attempts as facts
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy import node_result as result_facts
-from gateway.hierarchy.ordering import Direction, Order
+from gateway.hierarchy.lists.ordering import Direction, Order
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.objects import node_result as result_facts
+from gateway.hierarchy.runs import attempts as facts
 from gateway.queries import resources, unsteady_resources
 from gateway.queries.runtime_series import run_or_none
 from gateway.queries.unsteady_resources import FoundIncidents

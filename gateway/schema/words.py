@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TypeVar
 
-from gateway.hierarchy.project import DeploymentEnvironment
-from gateway.hierarchy.status import RunStatus
-from gateway.hierarchy.triggers import TriggerCategory
+from gateway.hierarchy.objects.project import DeploymentEnvironment
+from gateway.hierarchy.vocabulary.status import RunStatus
+from gateway.hierarchy.vocabulary.triggers import TriggerCategory
 from gateway.schema.enums import describe
 
 

@@ -8,8 +8,8 @@ from gateway.caching.codec import Codec
 from gateway.caching.facts import Kind
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
-from gateway.hierarchy.resource_type import ResourceType
-from gateway.hierarchy.status import RunStatus, status_of_word
+from gateway.hierarchy.vocabulary.resource_type import ResourceType
+from gateway.hierarchy.vocabulary.status import RunStatus, status_of_word
 from gateway.services.base_query import BaseQuery, BatchOperation
 from gateway.services.discovery_resources import AttemptedNode, AttemptInfo, EnvironmentResources, ResourcePage
 from gateway.services.environment_service import EnvironmentService

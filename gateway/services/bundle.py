@@ -16,8 +16,8 @@ from gateway.caching.redis_client import RedisClient
 from gateway.caching.shared_facts import SharedFacts
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import StalePolicy, max_age_of
-from gateway.hierarchy.cost import CostRate
-from gateway.hierarchy.run_event import RunEvent
+from gateway.hierarchy.measures.cost import CostRate
+from gateway.hierarchy.runs.run_event import RunEvent
 from gateway.services.admin.admin_api import AdminApi
 from gateway.services.admin.admin_facts import AdminFacts
 from gateway.services.admin.admin_service import AdminService

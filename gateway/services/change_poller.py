@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import max_age_of
 from gateway.errors import GatewayError
-from gateway.hierarchy.job import Run
+from gateway.hierarchy.objects.job import Run
 from gateway.services.admin.admin_facts import AdminFacts
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.event_bus import Listener

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
-from gateway.hierarchy.column import Column
-from gateway.hierarchy.resource_type import ResourceType, resource_type_of
+from gateway.hierarchy.objects.column import Column
+from gateway.hierarchy.vocabulary.resource_type import ResourceType, resource_type_of
 from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
 from gateway.services.discovery_resources import CatalogColumn, CatalogedNode, CatalogTable, EnvironmentResources
 from gateway.services.models.model_histories import HistoryKey

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.hierarchy.durations import seconds_or_none
+from gateway.hierarchy.measures.durations import seconds_or_none
 from gateway.services.discovery_types import CommandTimes, RunModel
 from gateway.services.mapping import time_or_none
 

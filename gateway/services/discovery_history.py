@@ -9,13 +9,13 @@ import msgspec
 
 from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError
-from gateway.hierarchy.change_facts import ChangeKey
-from gateway.hierarchy.executions import ExecutionsKey
-from gateway.hierarchy.history import CommandFacts, HistoryScope
-from gateway.hierarchy.model import BuiltModel, ModelRun
-from gateway.hierarchy.run_graph import RunGraph
-from gateway.hierarchy.run_times import RunTimesKey
-from gateway.hierarchy.variants import variant_of_arguments
+from gateway.hierarchy.history.change_facts import ChangeKey
+from gateway.hierarchy.history.counted_runs import CommandFacts, HistoryScope
+from gateway.hierarchy.objects.model import BuiltModel, ModelRun
+from gateway.hierarchy.runs.executions import ExecutionsKey
+from gateway.hierarchy.runs.run_graph import RunGraph
+from gateway.hierarchy.runs.run_times import RunTimesKey
+from gateway.hierarchy.vocabulary.variants import variant_of_arguments
 from gateway.services.admin.run_query import RunQuery
 from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
 from gateway.services.command_span import UNKNOWN_SPAN, command_span

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError
-from gateway.hierarchy.node_result import NodeRun
+from gateway.hierarchy.objects.node_result import NodeRun
 from gateway.services.base_query import BaseQuery, BatchOperation
 from gateway.services.discovery_types import JobNodes, RunNode
 from gateway.services.mapping import Share

@@ -13,7 +13,7 @@ from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import OUTDATED, Validity, for_seconds, oldest_acceptable
 from gateway.errors import GatewayError, UpstreamRejected
-from gateway.hierarchy.visibility import Visibility
+from gateway.hierarchy.objects.visibility import Visibility
 from gateway.services.base_query import BaseQuery, BatchOperation, environment_lookups
 from gateway.services.discovery_types import AppliedState, Environment
 from gateway.services.event_bus import Change, ChangeKind, EventBus

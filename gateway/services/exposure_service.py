@@ -8,8 +8,8 @@ from gateway.caching.codec import Codec
 from gateway.caching.facts import Kind
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
-from gateway.hierarchy.model import Owner
-from gateway.hierarchy.resource import ExposureDetails
+from gateway.hierarchy.objects.model import Owner
+from gateway.hierarchy.resources.resource import ExposureDetails
 from gateway.services.base_query import BaseQuery, BatchOperation
 from gateway.services.discovery_resources import AppliedExposure, EnvironmentResources, ResourcePage
 from gateway.services.environment_service import EnvironmentService

@@ -8,7 +8,7 @@ from gateway.caching.codec import Codec
 from gateway.caching.facts import Kind
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
-from gateway.hierarchy.model import Owner
+from gateway.hierarchy.objects.model import Owner
 from gateway.services.base_query import BaseQuery, BatchOperation
 from gateway.services.discovery_types import EnvironmentGroups, Group, Groups
 from gateway.services.environment_service import EnvironmentService

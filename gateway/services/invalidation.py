@@ -14,7 +14,7 @@ from gateway.caching.validity import max_age_of
 from gateway.concurrency.background_tasks import BackgroundTasks
 from gateway.concurrency.struct_decoders import msgpack_decoder
 from gateway.errors import GatewayError
-from gateway.hierarchy.run_event import RunEvent
+from gateway.hierarchy.runs.run_event import RunEvent
 from gateway.services.admin.admin_facts import AdminFacts, Topology
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.event_bus import Change, ChangeKind, EventBus, Listener

@@ -12,7 +12,7 @@ from gateway.caching.generations import ACCOUNT
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import FINAL
 from gateway.errors import GatewayError
-from gateway.hierarchy.history import CommandFacts
+from gateway.hierarchy.history.counted_runs import CommandFacts
 from gateway.services.run_history import CommandKey, RunHistory
 from gateway.telemetry.usage import current_usage
 

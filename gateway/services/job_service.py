@@ -13,8 +13,8 @@ from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import FINAL, Validity, for_seconds
 from gateway.errors import GatewayError
-from gateway.hierarchy.model import BuiltModel, ModelRun
-from gateway.hierarchy.run_graph import RunGraph
+from gateway.hierarchy.objects.model import BuiltModel, ModelRun
+from gateway.hierarchy.runs.run_graph import RunGraph
 from gateway.services.mapping import weigh_runs
 from gateway.services.node_mapping import weigh_nodes, weigh_parents
 from gateway.services.run_graphs import GraphKey, weigh_graph

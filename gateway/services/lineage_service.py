@@ -8,7 +8,7 @@ from gateway.caching.codec import Codec
 from gateway.caching.facts import Kind
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
-from gateway.hierarchy.lineage import Lineage
+from gateway.hierarchy.resources.lineage import Lineage
 from gateway.services.base_query import BaseQuery, BatchOperation, environment_lookups
 from gateway.services.discovery_types import EnvironmentLineage
 from gateway.services.environment_service import EnvironmentService

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from gateway.hierarchy.durations import Timings, interval, seconds_or_none
-from gateway.hierarchy.job import Job, Run, RunDetails, RunStep, RunTrigger
-from gateway.hierarchy.model import UNTOLD, BuiltModel, LastRun, Model, ModelRun
-from gateway.hierarchy.project import DeploymentEnvironment, Environment
-from gateway.hierarchy.status import RunStatus, status_of_admin_code, status_of_word
+from gateway.hierarchy.measures.durations import Timings, interval, seconds_or_none
+from gateway.hierarchy.objects.job import Job, Run, RunDetails, RunStep, RunTrigger
+from gateway.hierarchy.objects.model import UNTOLD, BuiltModel, LastRun, Model, ModelRun
+from gateway.hierarchy.objects.project import DeploymentEnvironment, Environment
+from gateway.hierarchy.vocabulary.status import RunStatus, status_of_admin_code, status_of_word
 from gateway.services.admin.admin_types import AdminEnvironment, AdminJob, AdminRun, AdminStep
 from gateway.services.discovery_types import (
     BigInt,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.hierarchy.durations import seconds_or_none
-from gateway.hierarchy.node_result import NodeRun, TestRun
-from gateway.hierarchy.resource_type import ResourceType, resource_type_of
-from gateway.hierarchy.status import status_of_word
+from gateway.hierarchy.measures.durations import seconds_or_none
+from gateway.hierarchy.objects.node_result import NodeRun, TestRun
+from gateway.hierarchy.vocabulary.resource_type import ResourceType, resource_type_of
+from gateway.hierarchy.vocabulary.status import status_of_word
 from gateway.services.discovery_types import RunNode
 from gateway.services.mapping import Share, time_or_none, timed_interval, whole
 from gateway.services.run_rows import RunKey

@@ -10,8 +10,8 @@ from gateway.caching.facts import Kind
 from gateway.caching.tiers import Tiers
 from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
-from gateway.hierarchy.resource import Definition, Definitions
-from gateway.hierarchy.resource_type import ResourceType, resource_type_of
+from gateway.hierarchy.resources.resource import Definition, Definitions
+from gateway.hierarchy.vocabulary.resource_type import ResourceType, resource_type_of
 from gateway.services.attempt_service import AttemptService
 from gateway.services.base_query import BaseQuery, BatchOperation, environment_lookups
 from gateway.services.column_service import ColumnService

@@ -12,13 +12,13 @@ from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import Validity, for_seconds
 from gateway.errors import GatewayError
-from gateway.hierarchy.attempts import NodeAttempts
-from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey
-from gateway.hierarchy.executions import Executions, ExecutionsKey
-from gateway.hierarchy.history import HistoryScope
-from gateway.hierarchy.mean_runtimes import MeanRuntimes
-from gateway.hierarchy.run_times import RunTimesKey, TimedRuns
-from gateway.hierarchy.runtime_series import RuntimeChanges
+from gateway.hierarchy.history.change_facts import ChangeFacts, ChangeKey
+from gateway.hierarchy.history.counted_runs import HistoryScope
+from gateway.hierarchy.history.mean_runtimes import MeanRuntimes
+from gateway.hierarchy.history.runtime_series import RuntimeChanges
+from gateway.hierarchy.runs.attempts import NodeAttempts
+from gateway.hierarchy.runs.executions import Executions, ExecutionsKey
+from gateway.hierarchy.runs.run_times import RunTimesKey, TimedRuns
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.revisioned import Revisioned, Stamped
 from gateway.services.run_history import HistoryReach, RunHistory

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.errors import GatewayError
-from gateway.hierarchy.run_graph import GraphNode, RunGraph
+from gateway.hierarchy.runs.run_graph import GraphNode, RunGraph
 from gateway.services.base_query import BaseQuery, BatchOperation
 from gateway.services.discovery_types import BigInt, NamedNode, Wired
 from gateway.services.mapping import Share

@@ -13,17 +13,17 @@ from datetime import datetime
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from gateway.errors import GatewayError
-from gateway.hierarchy.attempts import NodeAttempts
-from gateway.hierarchy.change_facts import ChangeFacts, ChangeKey
-from gateway.hierarchy.executions import Executions, ExecutionsKey
-from gateway.hierarchy.history import CommandFacts, HistoryScope
-from gateway.hierarchy.job import Run, RunDetails
-from gateway.hierarchy.listed_models import ListedState
-from gateway.hierarchy.mean_runtimes import MeanRuntimes
-from gateway.hierarchy.model import BuiltModel, ModelRun
-from gateway.hierarchy.run_graph import RunGraph
-from gateway.hierarchy.run_times import RunTimesKey, TimedRuns
-from gateway.hierarchy.runtime_series import RuntimeChanges
+from gateway.hierarchy.history.change_facts import ChangeFacts, ChangeKey
+from gateway.hierarchy.history.counted_runs import CommandFacts, HistoryScope
+from gateway.hierarchy.history.mean_runtimes import MeanRuntimes
+from gateway.hierarchy.history.runtime_series import RuntimeChanges
+from gateway.hierarchy.lists.listed_models import ListedState
+from gateway.hierarchy.objects.job import Run, RunDetails
+from gateway.hierarchy.objects.model import BuiltModel, ModelRun
+from gateway.hierarchy.runs.attempts import NodeAttempts
+from gateway.hierarchy.runs.executions import Executions, ExecutionsKey
+from gateway.hierarchy.runs.run_graph import RunGraph
+from gateway.hierarchy.runs.run_times import RunTimesKey, TimedRuns
 from gateway.services.admin.run_query import RunQuery
 from gateway.services.command_span import UNKNOWN_SPAN, CommandSpan
 from gateway.services.models.model_histories import HistoryKey

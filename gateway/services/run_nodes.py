@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from gateway.hierarchy.model import ModelRun
-from gateway.hierarchy.node_result import RESULT_TYPES, NodeResult, NodeRun, TestRun
-from gateway.hierarchy.resource_type import ResourceType
+from gateway.hierarchy.objects.model import ModelRun
+from gateway.hierarchy.objects.node_result import RESULT_TYPES, NodeResult, NodeRun, TestRun
+from gateway.hierarchy.vocabulary.resource_type import ResourceType
 
 
 class NodeGroup(StrEnum):

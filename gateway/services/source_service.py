@@ -8,8 +8,8 @@ from gateway.caching.codec import Codec
 from gateway.caching.facts import Kind
 from gateway.caching.tiers import Tiers
 from gateway.errors import GatewayError
-from gateway.hierarchy.source import SourceFreshness
-from gateway.hierarchy.status import RunStatus, status_of_word
+from gateway.hierarchy.objects.source import SourceFreshness
+from gateway.hierarchy.vocabulary.status import RunStatus, status_of_word
 from gateway.services.base_query import BaseQuery, BatchOperation
 from gateway.services.discovery_types import AppliedSource, AppliedSources, CriteriaInfo, EnvironmentSources
 from gateway.services.environment_service import EnvironmentService

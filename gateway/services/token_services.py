@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
-from gateway.hierarchy.run_event import RunEvent
+from gateway.hierarchy.runs.run_event import RunEvent
 from gateway.services.bundle import Services, Upstream
 from gateway.services.transport.http_transport import HttpTransport, TransportRequest, TransportResponse
 

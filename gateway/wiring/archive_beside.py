@@ -15,7 +15,7 @@ from gateway.archive.mirrored_runs import note_ended
 from gateway.caching.history_store import HistoryStore
 from gateway.concurrency.background_tasks import BackgroundTasks
 from gateway.errors import ConfigurationError
-from gateway.hierarchy.run_event import RunEvent
+from gateway.hierarchy.runs.run_event import RunEvent
 from gateway.history.archive_history import ArchiveHistory
 from gateway.history.archive_reach import ArchiveReach
 from gateway.history.awaited_archive import AwaitedArchive

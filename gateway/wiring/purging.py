@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from gateway.concurrency.background_tasks import BackgroundTasks
 from gateway.execution.executor import tags_within
-from gateway.hierarchy.run_event import RunEvent
+from gateway.hierarchy.runs.run_event import RunEvent
 from gateway.purging.cache_purger import CachePurger, open_purger
 from gateway.purging.purge_request import PurgeTarget
 from gateway.services.bundle import Services

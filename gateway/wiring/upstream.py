@@ -18,8 +18,8 @@ from gateway.archive.archive import Archive
 from gateway.archive.reader import ArchiveReader
 from gateway.caching.redis_client import RedisClient
 from gateway.errors import ConfigurationError
-from gateway.hierarchy.cost import CostRate
-from gateway.hierarchy.project import DeploymentEnvironment, Environment
+from gateway.hierarchy.measures.cost import CostRate
+from gateway.hierarchy.objects.project import DeploymentEnvironment, Environment
 from gateway.history.archive_history import ArchiveHistory
 from gateway.ingest.demo import unpack_demo
 from gateway.ingest.folders import IngestReport, ProgressCallback, ingest_folder

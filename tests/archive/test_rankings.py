@@ -31,7 +31,7 @@ from gateway.archive.times import to_micros
 from gateway.cli import run
 from gateway.cli.options import build_parser
 from gateway.errors import ConfigurationError
-from gateway.hierarchy.status import status_of_word
+from gateway.hierarchy.vocabulary.status import status_of_word
 from gateway.ingest.folders import ingest_folder
 from tests.archive.rollup_checks import packed_rows
 from tests.archive.written_runs import (

@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.hierarchy.filters import ModelFilter, SearchFilter
-from gateway.hierarchy.model import Model, ModelRun
-from gateway.hierarchy.model_index import EnvironmentModels, closest, most_similar
-from gateway.hierarchy.ordering import Direction, ModelOrderField, model_order
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.filters.model_filters import ModelFilter, SearchFilter
+from gateway.hierarchy.lists.model_index import EnvironmentModels, closest, most_similar
+from gateway.hierarchy.lists.ordering import Direction, ModelOrderField, model_order
+from gateway.hierarchy.objects.model import Model, ModelRun
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.field_context import FieldContext
 from gateway.loading.histories import RunsToRead, _assemble
 from gateway.loading.loaders import Loaders

@@ -9,8 +9,9 @@ from urllib.parse import unquote
 import pytest
 
 from gateway.errors import BadUserInput
-from gateway.hierarchy.filters import Inclusion, ModelFilter, ProjectFilter, TagsMatch
-from gateway.hierarchy.ids import (
+from gateway.hierarchy.filters.model_filters import Inclusion, ModelFilter, ProjectFilter, TagsMatch
+from gateway.hierarchy.ids.model_ids import model_ids
+from gateway.hierarchy.ids.project_ids import (
     AccountView,
     account_view,
     plain_name,
@@ -18,9 +19,8 @@ from gateway.hierarchy.ids import (
     project_part,
     through_environment,
 )
-from gateway.hierarchy.model_ids import model_ids
-from gateway.hierarchy.project import DeploymentEnvironment
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.objects.project import DeploymentEnvironment
+from gateway.hierarchy.vocabulary.status import RunStatus
 
 pytestmark = pytest.mark.external
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from gateway.execution.executor import GatewayExecutor
 from gateway.execution.incremental_delivery import StreamRunner
 from gateway.execution.operation_runner import OperationRunner
-from gateway.hierarchy.project import DeploymentEnvironment, Environment
+from gateway.hierarchy.objects.project import DeploymentEnvironment, Environment
 from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.health import Readiness
 from gateway.schema.build import build_schema

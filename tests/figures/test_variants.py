@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.hierarchy.variants import Variant, variant_of_arguments, variant_of_commands
+from gateway.hierarchy.vocabulary.variants import Variant, variant_of_arguments, variant_of_commands
 from tests.figures.conftest import Ask
 from tests.figures.small_archive import DAY, Command, Did, SmallArchive
 

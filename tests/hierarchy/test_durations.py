@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.hierarchy.durations import Timings, between, interval, seconds_or_none
+from gateway.hierarchy.measures.durations import Timings, between, interval, seconds_or_none
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

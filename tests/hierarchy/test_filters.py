@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import BadUserInput
-from gateway.hierarchy.filters import Inclusion, ModelFilter, ProjectFilter, SearchFilter, TagsMatch, contains_match
+from gateway.hierarchy.filters.model_filters import (
+    Inclusion,
+    ModelFilter,
+    ProjectFilter,
+    SearchFilter,
+    TagsMatch,
+    contains_match,
+)
 
 TAGS = st.lists(st.sampled_from(["daily", "hourly", "finance", "Daily"]), max_size=4)
 SECONDS = st.one_of(st.none(), st.floats(min_value=0, max_value=100), st.sampled_from([0.0, 1.0, 2.0]))

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import AmbiguousId, NotFound
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.model_ids import model_ids, names_meant
-from gateway.hierarchy.model_index import EnvironmentModels, Unknown, closest, find_named, most_similar, not_found
-from gateway.hierarchy.unique_ids import local_name
+from gateway.hierarchy.ids.model_ids import model_ids, names_meant
+from gateway.hierarchy.lists.model_index import EnvironmentModels, Unknown, closest, find_named, most_similar, not_found
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.vocabulary.unique_ids import local_name
 
 NAMES = st.sampled_from(["orders", "orders.v1", "orders.v2", "dates", "Orders"])
 UNIQUE_IDS = st.sets(st.builds("model.{}.{}".format, st.sampled_from(["shop", "common", "orders"]), NAMES), max_size=10)

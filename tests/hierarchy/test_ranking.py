@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.hierarchy.ranking import Measured, rank
-from gateway.hierarchy.statistics import summarise
+from gateway.hierarchy.measures.statistics import summarise
+from gateway.hierarchy.rankings.ranking import Measured, rank
 
 FIGURES = st.one_of(st.floats(min_value=0, max_value=1e6), st.sampled_from([0.0, 0.5, 1.0]))
 HISTORIES = st.dictionaries(st.text("abc0129", max_size=3), st.lists(FIGURES, max_size=3), max_size=12)

@@ -6,10 +6,10 @@ from random import Random
 
 import pytest
 
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.model_index import EnvironmentModels
-from gateway.hierarchy.model_orders import models_in_order
-from gateway.hierarchy.slowest import slowest_of_projects
+from gateway.hierarchy.lists.model_index import EnvironmentModels
+from gateway.hierarchy.lists.model_orders import models_in_order
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.rankings.slowest import slowest_of_projects
 
 
 def account(seed: int) -> list[EnvironmentModels]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.hierarchy.status import RunStatus, status_of_admin_code, status_of_word
+from gateway.hierarchy.vocabulary.status import RunStatus, status_of_admin_code, status_of_word
 
 WORDS = {
     "success": "SUCCESS",

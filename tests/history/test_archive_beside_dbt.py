@@ -16,8 +16,8 @@ from gateway.archive.archive import Archive
 from gateway.archive.reader import ArchiveReader
 from gateway.archive.retention import forget_newest_runs
 from gateway.errors import ConfigurationError, UpstreamForbidden
-from gateway.hierarchy.job import Run
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.objects.job import Run
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.history.archive_reach import ArchiveReach
 from gateway.history.history_beside_dbt import HistoryBesideDbt
 from gateway.ingest.folders import ingest_folder

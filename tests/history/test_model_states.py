@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from benchmarks.account import Size, write_account
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.project import DeploymentEnvironment
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.objects.project import DeploymentEnvironment
 from gateway.loading.loaders import Loaders
 from gateway.services.models.model_pages import OPTIONAL_FIELDS
 from gateway.settings import Settings

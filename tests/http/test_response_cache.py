@@ -21,7 +21,7 @@ from starlette.applications import Starlette
 from gateway.caching.cache_validator import lasting
 from gateway.caching.generations import Generations
 from gateway.execution.request import Answer, Caller, GraphQLParams
-from gateway.hierarchy.visibility import Visibility
+from gateway.hierarchy.objects.visibility import Visibility
 from gateway.http.authentication import Credentials
 from gateway.http.edge import EdgePolicy, create_edge
 from gateway.http.graphql import EndpointPolicy

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.app import create_app
 from gateway.errors import CallerTokenRefused, ConfigurationError, UpstreamError, UpstreamRateLimited
-from gateway.hierarchy.visibility import EVERYTHING
+from gateway.hierarchy.objects.visibility import EVERYTHING
 from gateway.http.authentication import Credentials
 from gateway.http.known_callers import KnownCallers
 from gateway.identity.errors import Unauthenticated

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from gateway.errors import ConfigurationError
-from gateway.hierarchy.visibility import EVERYTHING, Visibility
+from gateway.hierarchy.objects.visibility import EVERYTHING, Visibility
 from gateway.http.authentication import Credentials
 from gateway.http.known_callers import KnownCallers
 from gateway.identity.caller import Caller, Scope

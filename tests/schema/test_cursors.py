@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import BadUserInput
-from gateway.hierarchy.ordering import Direction, Order
+from gateway.hierarchy.lists.ordering import Direction, Order
 from gateway.schema.paging import PageArguments, cut, decode, encode
 
 Item = tuple[float | None, str]

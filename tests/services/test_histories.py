@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from benchmarks.account import Size, write_account
-from gateway.hierarchy.job import Run
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.objects.job import Run
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading import histories
 from gateway.loading.histories import window_of
 from gateway.services.admin.admin_facts import RunListing

@@ -14,10 +14,10 @@ from starlette.applications import Starlette
 from benchmarks.account import Size, write_account
 from gateway.archive.archive import Archive
 from gateway.concurrency.deadline import deadline_in
-from gateway.hierarchy.filters import ModelFilter, TagsMatch
-from gateway.hierarchy.model_index import EnvironmentModels
-from gateway.hierarchy.project import DeploymentEnvironment, Environment, Project
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.filters.model_filters import ModelFilter, TagsMatch
+from gateway.hierarchy.lists.model_index import EnvironmentModels
+from gateway.hierarchy.objects.project import DeploymentEnvironment, Environment, Project
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.local_platform.app import create_platform
 from gateway.services.bundle import CachePolicy, Upstream, build_services, open_query
 from gateway.services.models.pushdown import fields_looked_at, push_down

@@ -7,11 +7,11 @@ from random import Random
 
 import pytest
 
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.model_ids import model_ids
-from gateway.hierarchy.model_index import EnvironmentModels
-from gateway.hierarchy.slowest import slowest_of_projects
-from gateway.hierarchy.timed_models import EnvironmentRuntimes, TimedModel
+from gateway.hierarchy.ids.model_ids import model_ids
+from gateway.hierarchy.lists.model_index import EnvironmentModels
+from gateway.hierarchy.lists.timed_models import EnvironmentRuntimes, TimedModel
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.rankings.slowest import slowest_of_projects
 from gateway.settings import Settings
 from tests.oracle.account import Oracle
 from tests.serving import Gateway, serving

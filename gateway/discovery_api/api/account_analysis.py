@@ -9,11 +9,11 @@ from typing import TypeVar
 from gateway.discovery_api.api.arguments import MOST_RANKED, ensure_count, word_of
 from gateway.discovery_api.models import account_analysis as reports
 from gateway.discovery_api.models.run_analysis import WeightedSeconds
-from gateway.hierarchy import account_analysis as facts
-from gateway.hierarchy import run_analysis as run_analysis_facts
-from gateway.hierarchy.account_analysis import TimeWindow
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.run_analysis import TimeDimension
+from gateway.hierarchy.analysis import account_analysis as facts
+from gateway.hierarchy.analysis import run_analysis as run_analysis_facts
+from gateway.hierarchy.analysis.account_analysis import TimeWindow
+from gateway.hierarchy.analysis.run_analysis import TimeDimension
+from gateway.hierarchy.objects.project import Project
 from gateway.loading.field_context import FieldContext
 from gateway.queries.account_seconds import weighted_seconds_of_account
 from gateway.queries.concurrency import concurrency_of

@@ -24,12 +24,15 @@ from gateway.discovery_api.models.filters import (
 )
 from gateway.discovery_api.models.reports import RunStatus
 from gateway.errors import BadUserInput
-from gateway.hierarchy import filters as hierarchy
-from gateway.hierarchy import history, list_filters, node_result, status
-from gateway.hierarchy.resource import LineageDirection
-from gateway.hierarchy.resource_type import ResourceType
-from gateway.hierarchy.runtime_series import Certainty
-from gateway.hierarchy.variants import ALL_VARIANTS, Variant
+from gateway.hierarchy.filters import list_filters
+from gateway.hierarchy.filters import model_filters as hierarchy
+from gateway.hierarchy.history import counted_runs
+from gateway.hierarchy.history.runtime_series import Certainty
+from gateway.hierarchy.objects import node_result
+from gateway.hierarchy.resources.resource import LineageDirection
+from gateway.hierarchy.vocabulary import status
+from gateway.hierarchy.vocabulary.resource_type import ResourceType
+from gateway.hierarchy.vocabulary.variants import ALL_VARIANTS, Variant
 from gateway.queries.run_what_if import changed
 
 E = TypeVar("E", bound=StrEnum)
@@ -157,7 +160,7 @@ def direction_wanted(direction: str) -> LineageDirection:
     return LineageDirection(direction)
 
 
-def history_wanted(scope: HistoryScope | None) -> history.HistoryScope | None:
+def history_wanted(scope: HistoryScope | None) -> counted_runs.HistoryScope | None:
     """The hierarchy's scope. Raises InvalidArgumentError for what is no HistoryScope."""
     checked = ensure_filter("history", scope, HistoryScope)
     return checked.to_hierarchy() if checked else None

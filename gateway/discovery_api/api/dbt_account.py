@@ -42,10 +42,10 @@ from gateway.discovery_api.models import (
 from gateway.discovery_api.models import resources as records
 from gateway.discovery_api.models.filters import ensure_filter
 from gateway.discovery_api.services import BaseQuery
-from gateway.hierarchy.column import Column as ColumnFacts
-from gateway.hierarchy.model import Model as ModelFacts
-from gateway.hierarchy.project import DeploymentEnvironment
-from gateway.hierarchy.project import Project as ProjectFacts
+from gateway.hierarchy.objects.column import Column as ColumnFacts
+from gateway.hierarchy.objects.model import Model as ModelFacts
+from gateway.hierarchy.objects.project import DeploymentEnvironment
+from gateway.hierarchy.objects.project import Project as ProjectFacts
 from gateway.loading.field_context import FieldContext
 from gateway.queries import account_runs, job_names, jobs, models, rankings, resource_names, resources, sources
 from gateway.queries.projects import find_account, select_projects

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from gateway.discovery_api.api.arguments import MOST_LAST_RUNS, certainty_wanted, ensure_count, models_filter
 from gateway.discovery_api.models import ChangeList, Flaky, IncidentList, ModelFilter, SearchFilter
-from gateway.hierarchy.attempts import Flaky as FlakyFacts
-from gateway.hierarchy.project import Project as ProjectFacts
+from gateway.hierarchy.objects.project import Project as ProjectFacts
+from gateway.hierarchy.runs.attempts import Flaky as FlakyFacts
 from gateway.loading.field_context import FieldContext
 from gateway.queries.change_causes import explained
 from gateway.queries.regressions import ChangesAsked, FoundChanges, costliest, window_since

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from datetime import datetime
 
 from gateway.discovery_api.models.reports import Report
-from gateway.hierarchy import account_analysis as facts
-from gateway.hierarchy import cost
-from gateway.hierarchy.statistics import Summary
+from gateway.hierarchy.analysis import account_analysis as facts
+from gateway.hierarchy.measures import cost
+from gateway.hierarchy.measures.statistics import Summary
 
 
 class CostEstimate(Report):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from gateway.discovery_api.models.reports import Report, RunStatus
 from gateway.discovery_api.models.resources import Owner, Resource
-from gateway.hierarchy import column as column_facts
-from gateway.hierarchy import resource as facts
-from gateway.hierarchy import status
+from gateway.hierarchy.objects import column as column_facts
+from gateway.hierarchy.resources import resource as facts
+from gateway.hierarchy.vocabulary import status
 from gateway.queries import resources
 
 

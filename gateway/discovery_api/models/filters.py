@@ -12,9 +12,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.discovery_api.models.reports import RunStatus
-from gateway.hierarchy import filters as hierarchy
-from gateway.hierarchy import history, list_filters, status
-from gateway.hierarchy.triggers import TriggerCategory
+from gateway.hierarchy.filters import list_filters
+from gateway.hierarchy.filters import model_filters as hierarchy
+from gateway.hierarchy.history import counted_runs
+from gateway.hierarchy.vocabulary import status
+from gateway.hierarchy.vocabulary.triggers import TriggerCategory
 
 
 @runtime_checkable
@@ -329,9 +331,9 @@ class HistoryScope(Checked):
     include_ci: bool = False
     include_failed: bool = False
 
-    def to_hierarchy(self) -> history.HistoryScope:
+    def to_hierarchy(self) -> counted_runs.HistoryScope:
         """The hierarchy's scope."""
-        return history.HistoryScope(self.include_full_refresh, self.include_ci, self.include_failed)
+        return counted_runs.HistoryScope(self.include_full_refresh, self.include_ci, self.include_failed)
 
 
 def models_chosen(filter: SearchFilter | None, criteria: Criteria) -> SearchFilter | None:

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from gateway.hierarchy.averages import JobAverage, ModelAverage
-from gateway.hierarchy.ranking import Ranked, Ranking
-from gateway.hierarchy.runtimes import Runtime
-from gateway.hierarchy.source import Source, SourceFreshness
-from gateway.hierarchy.statistics import Summary
-from gateway.hierarchy.variants import ALL_VARIANTS
+from gateway.hierarchy.history.runtimes import Runtime
+from gateway.hierarchy.measures.statistics import Summary
+from gateway.hierarchy.objects.source import Source, SourceFreshness
+from gateway.hierarchy.rankings.averages import JobAverage, ModelAverage
+from gateway.hierarchy.rankings.ranking import Ranked, Ranking
+from gateway.hierarchy.vocabulary.variants import ALL_VARIANTS
 
 T = TypeVar("T")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from gateway.discovery_api.models.reports import Report, RunStatus
-from gateway.hierarchy import job as job_facts
-from gateway.hierarchy import model as model_facts
-from gateway.hierarchy import node_result as result_facts
-from gateway.hierarchy import project as project_facts
-from gateway.hierarchy import run_failure as failure_facts
-from gateway.hierarchy.resource_type import resource_type_of
+from gateway.hierarchy.objects import job as job_facts
+from gateway.hierarchy.objects import model as model_facts
+from gateway.hierarchy.objects import node_result as result_facts
+from gateway.hierarchy.objects import project as project_facts
+from gateway.hierarchy.runs import run_failure as failure_facts
+from gateway.hierarchy.vocabulary.resource_type import resource_type_of
 from gateway.queries import resources
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from gateway.discovery_api.models.account_analysis import CostEstimate
 from gateway.discovery_api.models.reports import Report
 from gateway.discovery_api.models.resources import NodeResult
-from gateway.hierarchy import run_analysis as facts
+from gateway.hierarchy.analysis import run_analysis as facts
 
 
 class TimelineBar(Report):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.discovery_api.models.reports import Report, RunStatus
-from gateway.hierarchy import run_matrix as facts
+from gateway.hierarchy.analysis import run_matrix as facts
 
 
 class RunMatrixRow(Report):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from gateway.discovery_api.models.reports import Report, RunStatus
-from gateway.hierarchy import runtime_series as facts
-from gateway.hierarchy.statistics import Summary
+from gateway.hierarchy.history import runtime_series as facts
+from gateway.hierarchy.measures.statistics import Summary
 from gateway.queries.regressions import FoundChanges
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from gateway.discovery_api.models.reports import Report
-from gateway.hierarchy import attempts as facts
+from gateway.hierarchy.runs import attempts as facts
 from gateway.queries.unsteady_resources import FoundIncidents
 
 

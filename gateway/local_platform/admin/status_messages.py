@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from gateway.archive.artifacts.node_names import name_in
 from gateway.archive.reading.first_failures import first_failures
 from gateway.archive.tables.rows import AnyRow
-from gateway.hierarchy.resource_type import resource_type_of
-from gateway.hierarchy.run_failure import message_about, sentence_of_failure
+from gateway.hierarchy.runs.run_failure import message_about, sentence_of_failure
+from gateway.hierarchy.vocabulary.resource_type import resource_type_of
 
 
 def status_messages(connection: Connection, run_ids: Iterable[int]) -> Mapping[int, str]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.errors import GatewayError
-from gateway.hierarchy.job import Job, Run, RunDetails
-from gateway.hierarchy.project import Environment
+from gateway.hierarchy.objects.job import Job, Run, RunDetails
+from gateway.hierarchy.objects.project import Environment
 from gateway.services.admin.run_query import RunQuery
 from gateway.telemetry.upstream_note import UpstreamNote
 

@@ -14,7 +14,7 @@ from gateway.caching.tiers import Tiers
 from gateway.caching.validity import FINAL, UNFIT, Validity, for_seconds
 from gateway.concurrency.bounded_map import BoundedMap
 from gateway.errors import GatewayError
-from gateway.hierarchy.job import Job, Run, RunDetails
+from gateway.hierarchy.objects.job import Job, Run, RunDetails
 from gateway.services.admin.admin_api import PAGE_SIZE
 from gateway.services.admin.admin_facts import RunListing, Topology
 from gateway.services.admin.admin_types import AdminAccount, AdminJob, AdminProject

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.hierarchy.project import Environment
+from gateway.hierarchy.objects.project import Environment
 
 
 @dataclass(frozen=True, slots=True)

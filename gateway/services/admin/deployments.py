@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gateway.hierarchy.job import Job
-from gateway.hierarchy.project import DeploymentEnvironment, Environment
+from gateway.hierarchy.objects.job import Job
+from gateway.hierarchy.objects.project import DeploymentEnvironment, Environment
 from gateway.services.admin.configured import ConfiguredProject
 from gateway.telemetry.upstream_note import UpstreamNote
 

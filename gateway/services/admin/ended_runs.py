@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.errors import GatewayError, UpstreamRefused
-from gateway.hierarchy.job import Run
+from gateway.hierarchy.objects.job import Run
 from gateway.services.admin.admin_api import AdminApi
 from gateway.services.admin.admin_types import AdminRun
 from gateway.services.admin.list_reading import ListReading

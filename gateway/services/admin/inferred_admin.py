@@ -18,9 +18,9 @@ from gateway.caching.generations import ACCOUNT
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import for_seconds
 from gateway.errors import GatewayError, NotFound
-from gateway.hierarchy.job import Job, Run, RunDetails, newest_first
-from gateway.hierarchy.model import ModelRun
-from gateway.hierarchy.status import RunStatus
+from gateway.hierarchy.objects.job import Job, Run, RunDetails, newest_first
+from gateway.hierarchy.objects.model import ModelRun
+from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.services.admin.admin_facts import RunListing, Topology
 from gateway.services.admin.configured import ConfiguredProject
 from gateway.services.admin.job_traces import JobTrace, LastJobs, read_last_jobs, traces_of

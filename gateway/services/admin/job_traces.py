@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import GatewayError
-from gateway.hierarchy.model import ModelRun
+from gateway.hierarchy.objects.model import ModelRun
 from gateway.services.base_query import BaseQuery, BatchOperation
 from gateway.services.discovery_types import PagedEnvironment, TracedModel
 from gateway.services.mapping import whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.hierarchy.job import Job, Run, RunDetails
+from gateway.hierarchy.objects.job import Job, Run, RunDetails
 from gateway.services.admin.admin_facts import Topology
 from gateway.telemetry.upstream_note import UpstreamNote
 

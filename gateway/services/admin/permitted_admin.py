@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from gateway.errors import GatewayError, UpstreamRefused
-from gateway.hierarchy.job import Job, Run, RunDetails
-from gateway.hierarchy.project import Environment
+from gateway.hierarchy.objects.job import Job, Run, RunDetails
+from gateway.hierarchy.objects.project import Environment
 from gateway.services.admin.admin_facts import RunListing, Topology
 from gateway.services.admin.admin_service import AdminService
 from gateway.services.admin.configured import ConfiguredProject

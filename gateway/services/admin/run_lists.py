@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.errors import GatewayError
-from gateway.hierarchy.job import Run, RunDetails, newest_first
+from gateway.hierarchy.objects.job import Run, RunDetails, newest_first
 from gateway.services.admin.admin_api import PAGE_SIZE, AdminApi
 from gateway.services.admin.admin_facts import RunListing
 from gateway.services.admin.admin_types import AdminRun

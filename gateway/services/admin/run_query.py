@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from gateway.hierarchy.list_filters import RunFilter
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.status import RunStatus, codes_of_status
+from gateway.hierarchy.filters.list_filters import RunFilter
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.vocabulary.status import RunStatus, codes_of_status
 
 LONGEST_QUEUE = timedelta(days=7)
 """A run is taken to have started at most so long after it was created: dbt filters by the latter."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.errors import GatewayError, NotFound, UpstreamRejected
-from gateway.hierarchy.job import Run, RunDetails
+from gateway.hierarchy.objects.job import Run, RunDetails
 from gateway.services.admin.admin_api import PAGE_SIZE, AdminApi
 from gateway.services.admin.admin_types import AdminRun
 from gateway.services.mapping import to_run, to_run_details

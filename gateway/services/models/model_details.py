@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gateway.errors import GatewayError
-from gateway.hierarchy.durations import seconds_or_none
-from gateway.hierarchy.model import ModelDetails, ModelTest
-from gateway.hierarchy.status import status_of_word
+from gateway.hierarchy.measures.durations import seconds_or_none
+from gateway.hierarchy.objects.model import ModelDetails, ModelTest
+from gateway.hierarchy.vocabulary.status import status_of_word
 from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
 from gateway.services.discovery_types import AppliedTest, DetailedModel, PagedEnvironment
 from gateway.services.mapping import time_or_none, whole_or_none

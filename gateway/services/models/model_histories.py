@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError, UpstreamRejected
-from gateway.hierarchy.model import ModelRun
+from gateway.hierarchy.objects.model import ModelRun
 from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
 from gateway.services.batch_sizes import has_time_for_halves, is_too_heavy
 from gateway.services.discovery_types import EnvironmentHistories

@@ -12,8 +12,8 @@ from gateway.caching.tiers import Tiers
 from gateway.caching.validity import UNFIT, Validity
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.errors import GatewayError
-from gateway.hierarchy.listed_models import ListedModels
-from gateway.hierarchy.project import Project
+from gateway.hierarchy.lists.listed_models import ListedModels
+from gateway.hierarchy.objects.project import Project
 from gateway.services.environment_service import EnvironmentService
 from gateway.services.models.untold import note_unattempted
 from gateway.services.run_history import RunHistory

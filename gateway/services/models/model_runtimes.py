@@ -14,9 +14,9 @@ from gateway.caching.tiers import Tiers
 from gateway.caching.validity import Validity
 from gateway.concurrency.checkpoints import checkpoint
 from gateway.errors import GatewayError
-from gateway.hierarchy.durations import seconds_or_none
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.timed_models import EnvironmentRuntimes
+from gateway.hierarchy.lists.timed_models import EnvironmentRuntimes
+from gateway.hierarchy.measures.durations import seconds_or_none
+from gateway.hierarchy.objects.project import Project
 from gateway.services.base_query import BaseQuery
 from gateway.services.discovery_types import RuntimeRow
 from gateway.services.environment_service import EnvironmentValidity

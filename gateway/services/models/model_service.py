@@ -17,11 +17,11 @@ from gateway.caching.validity import UNFIT, Validity
 from gateway.concurrency.checkpoints import pieces
 from gateway.concurrency.gathering import gather_pair
 from gateway.errors import GatewayError
-from gateway.hierarchy.model import Model, ModelDetails, ModelRun
-from gateway.hierarchy.model_index import EnvironmentModels
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.timed_models import EnvironmentRuntimes
-from gateway.hierarchy.visibility import EVERYTHING, Visibility
+from gateway.hierarchy.lists.model_index import EnvironmentModels
+from gateway.hierarchy.lists.timed_models import EnvironmentRuntimes
+from gateway.hierarchy.objects.model import Model, ModelDetails, ModelRun
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.objects.visibility import EVERYTHING, Visibility
 from gateway.services.base_query import BaseQuery
 from gateway.services.discovery_types import ModelRow
 from gateway.services.environment_service import EnvironmentService, EnvironmentValidity

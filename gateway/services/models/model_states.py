@@ -8,10 +8,10 @@ from operator import attrgetter
 
 from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.errors import GatewayError
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.model_ids import model_ids
-from gateway.hierarchy.model_index import EnvironmentModels
-from gateway.hierarchy.project import Project
+from gateway.hierarchy.ids.model_ids import model_ids
+from gateway.hierarchy.lists.model_index import EnvironmentModels
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.objects.project import Project
 from gateway.services.base_query import BaseQuery
 from gateway.services.discovery_types import ModelRow
 from gateway.services.mapping import to_model

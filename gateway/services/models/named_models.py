@@ -17,11 +17,11 @@ from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import UNFIT, Validity
 from gateway.errors import GatewayError
-from gateway.hierarchy.model import Model
-from gateway.hierarchy.model_ids import unique_ids_of_name
-from gateway.hierarchy.model_index import EnvironmentModels
-from gateway.hierarchy.project import Project
-from gateway.hierarchy.unique_ids import local_name
+from gateway.hierarchy.ids.model_ids import unique_ids_of_name
+from gateway.hierarchy.lists.model_index import EnvironmentModels
+from gateway.hierarchy.objects.model import Model
+from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.vocabulary.unique_ids import local_name
 from gateway.services.base_query import BaseQuery
 from gateway.services.environment_service import EnvironmentHeader, EnvironmentValidity
 from gateway.services.mapping import weigh_models

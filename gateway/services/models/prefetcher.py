@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from gateway.concurrency.deadline import deadline_of_its_own
 from gateway.errors import GatewayError
-from gateway.hierarchy.project import Project
+from gateway.hierarchy.objects.project import Project
 
 E = TypeVar("E")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.hierarchy.filters import ModelFilter, TagsMatch
-from gateway.hierarchy.status import RunStatus
-from gateway.hierarchy.unique_ids import is_unique_id
+from gateway.hierarchy.filters.model_filters import ModelFilter, TagsMatch
+from gateway.hierarchy.vocabulary.status import RunStatus
+from gateway.hierarchy.vocabulary.unique_ids import is_unique_id
 
 # dbt's words for outcomes; it has no filter for the other ones.
 _STATUS_WORDS = {

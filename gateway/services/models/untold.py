@@ -3,9 +3,9 @@ status of their last run."""
 
 from __future__ import annotations
 
-from gateway.hierarchy.listed_models import ListedModels
-from gateway.hierarchy.model_index import EnvironmentModels
-from gateway.hierarchy.timed_models import EnvironmentRuntimes
+from gateway.hierarchy.lists.listed_models import ListedModels
+from gateway.hierarchy.lists.model_index import EnvironmentModels
+from gateway.hierarchy.lists.timed_models import EnvironmentRuntimes
 from gateway.telemetry.upstream_note import UpstreamNote
 from gateway.telemetry.usage import current_usage
 

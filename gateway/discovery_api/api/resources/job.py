@@ -38,10 +38,10 @@ from gateway.discovery_api.models import (
 from gateway.discovery_api.models import resources as records
 from gateway.discovery_api.models.run_analysis import WhatIf
 from gateway.discovery_api.models.run_matrix import OftenCritical, RunMatrix
-from gateway.hierarchy import account_analysis as account_facts
-from gateway.hierarchy.job import Job as Facts
-from gateway.hierarchy.job import Run as RunFacts
-from gateway.hierarchy.ranking import Ranked, Ranking
+from gateway.hierarchy.analysis import account_analysis as account_facts
+from gateway.hierarchy.objects.job import Job as Facts
+from gateway.hierarchy.objects.job import Run as RunFacts
+from gateway.hierarchy.rankings.ranking import Ranked, Ranking
 from gateway.loading.field_context import FieldContext
 from gateway.queries import (
     averages,

@@ -33,11 +33,11 @@ from gateway.discovery_api.models import (
 )
 from gateway.discovery_api.models import resources as records
 from gateway.errors import NotFound
-from gateway.hierarchy.job import Run as RunFacts
-from gateway.hierarchy.model import Model as Facts
-from gateway.hierarchy.model import ModelDetails, ModelRun
-from gateway.hierarchy.ranking import Ranked, Ranking
-from gateway.hierarchy.resource import ALWAYS_SHOWN, MOST_LEVELS, MOST_RESOURCES, Walk
+from gateway.hierarchy.objects.job import Run as RunFacts
+from gateway.hierarchy.objects.model import Model as Facts
+from gateway.hierarchy.objects.model import ModelDetails, ModelRun
+from gateway.hierarchy.rankings.ranking import Ranked, Ranking
+from gateway.hierarchy.resources.resource import ALWAYS_SHOWN, MOST_LEVELS, MOST_RESOURCES, Walk
 from gateway.loading.field_context import FieldContext
 from gateway.loading.projection import Projection
 from gateway.queries import freshness, jobs, lineage, models, removed_models, resources, run_models, runtime_series

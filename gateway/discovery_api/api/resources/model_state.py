@@ -10,9 +10,9 @@ from gateway.discovery_api.client import Client, DataSource
 from gateway.discovery_api.models import RunStatus
 from gateway.discovery_api.models import resources as records
 from gateway.errors import NotFound
-from gateway.hierarchy.model import Model as Facts
-from gateway.hierarchy.model import ModelRun
-from gateway.hierarchy.project import DeploymentEnvironment
+from gateway.hierarchy.objects.model import Model as Facts
+from gateway.hierarchy.objects.model import ModelRun
+from gateway.hierarchy.objects.project import DeploymentEnvironment
 from gateway.loading.field_context import FieldContext
 from gateway.loading.projection import Projection
 from gateway.queries import models

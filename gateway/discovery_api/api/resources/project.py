@@ -31,10 +31,10 @@ from gateway.discovery_api.models import (
     SourceReport,
 )
 from gateway.discovery_api.models import resources as records
-from gateway.hierarchy.project import DeploymentEnvironment
-from gateway.hierarchy.project import Project as Facts
-from gateway.hierarchy.resource import ResourceFilter
-from gateway.hierarchy.resource_type import ResourceType
+from gateway.hierarchy.objects.project import DeploymentEnvironment
+from gateway.hierarchy.objects.project import Project as Facts
+from gateway.hierarchy.resources.resource import ResourceFilter
+from gateway.hierarchy.vocabulary.resource_type import ResourceType
 from gateway.loading.field_context import FieldContext
 from gateway.queries import jobs, models, rankings, removed_models, resources, sources
 from gateway.queries.projects import find_project

@@ -24,11 +24,11 @@ from gateway.discovery_api.models import (
     SearchFilter,
 )
 from gateway.discovery_api.models import resources as records
-from gateway.hierarchy import job as facts
-from gateway.hierarchy.model import Model as ModelFacts
-from gateway.hierarchy.model import ModelRun
-from gateway.hierarchy.node_result import NodeResult
-from gateway.hierarchy.status import RunStatus as FactStatus
+from gateway.hierarchy.objects import job as facts
+from gateway.hierarchy.objects.model import Model as ModelFacts
+from gateway.hierarchy.objects.model import ModelRun
+from gateway.hierarchy.objects.node_result import NodeResult
+from gateway.hierarchy.vocabulary.status import RunStatus as FactStatus
 from gateway.loading.field_context import FieldContext
 from gateway.queries import averages, jobs, run_failures, run_models, run_recovery, run_results
 from gateway.queries.run_models import RankedInRun

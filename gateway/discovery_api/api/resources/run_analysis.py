@@ -14,8 +14,8 @@ from gateway.discovery_api.api.arguments import (
 )
 from gateway.discovery_api.client import Client
 from gateway.discovery_api.models import run_analysis
-from gateway.hierarchy import job as facts
-from gateway.hierarchy.run_analysis import Baseline, TimeDimension
+from gateway.hierarchy.analysis.run_analysis import Baseline, TimeDimension
+from gateway.hierarchy.objects import job as facts
 from gateway.queries import jobs, run_what_if
 from gateway.queries import run_analysis as analysis
 

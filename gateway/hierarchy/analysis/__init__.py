@@ -1,0 +1,1 @@
+"""What analyses of runs and accounts answer, as objects of the hierarchy."""

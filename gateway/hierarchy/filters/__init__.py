@@ -1,0 +1,1 @@
+"""Filters of models, projects, jobs and runs, as predicates and as canonical text."""

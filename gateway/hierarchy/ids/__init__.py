@@ -1,0 +1,1 @@
+"""Ids of projects, accounts and models."""

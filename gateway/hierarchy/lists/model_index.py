@@ -1,0 +1,150 @@
+"""Model ids: how they are made, and what an id given by a caller names.
+
+A model's id is `project.model`, a versioned one keeps its `.v2`. Where two packages of one project hold a model of the
+same name the id is `project.package.model`, and the short form is refused as ambiguous. Unique ids are accepted too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import cached_property
+from heapq import nlargest
+from types import MappingProxyType
+from typing import NamedTuple
+
+from gateway.errors import AmbiguousId, NotFound
+from gateway.hierarchy.filters.model_filters import ModelFilter
+from gateway.hierarchy.ids.project_ids import plain_name
+from gateway.hierarchy.lists.model_orders import ModelOrders
+from gateway.hierarchy.objects.model import UNTOLD, Model
+from gateway.hierarchy.vocabulary.unique_ids import local_name, qualified_name
+
+# Comparing one id with a hundred others takes some milliseconds, with thousands a quarter of a second.
+_MOST_COMPARED = 100
+
+# As many filters as one operation may name, and some more: each list holds references only.
+_MOST_NARROWED = 32
+
+# Of an id that names nothing, so many characters are repeated.
+LONGEST_SHOWN = 200
+
+
+class EnvironmentModels(ModelOrders[Model]):
+    """Every model of one project in one environment, ordered by unique id, with the ways to name them."""
+
+    def __init__(self, project_id: str, environment_id: int, models: Sequence[Model]) -> None:
+        super().__init__(project_id, environment_id, models)
+        self._renamed: EnvironmentModels | None = None
+        self._narrowed: OrderedDict[ModelFilter, EnvironmentModels] = OrderedDict()
+
+    @cached_property
+    def by_unique_id(self) -> Mapping[str, Model]:
+        return MappingProxyType({model.unique_id: model for model in self.models})
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Model]:
+        return MappingProxyType({model.id: model for model in self.models})
+
+    @cached_property
+    def of_unknown_outcome(self) -> int:
+        """How many were attempted in a run of which nobody tells how it ended."""
+        return sum(one.last_run is not None and one.last_run.status_text == UNTOLD for one in self.models)
+
+    def of_project(self, project_id: str) -> EnvironmentModels:
+        """The same models, if the project's id were this; made once for the last id that was asked for."""
+        if self._renamed is None or self._renamed.project_id != project_id:
+            old = len(self.project_id)
+            models = [replace(model, id=project_id + model.id[old:], project_id=project_id) for model in self.models]
+            self._renamed = EnvironmentModels(project_id, self.environment_id, models)
+        return self._renamed
+
+    def narrowed(self, criteria: ModelFilter) -> EnvironmentModels | None:
+        """Those that meet a filter, if `keep_narrowed` was told which lately."""
+        kept = self._narrowed.get(criteria)
+        if kept is not None:
+            self._narrowed.move_to_end(criteria)
+        return kept
+
+    def keep_narrowed(self, criteria: ModelFilter, models: Sequence[Model]) -> EnvironmentModels:
+        """Notes which models meet a filter. Facts never change, so it holds as long as they do; the last 32 are kept,
+        each with the orders that were asked for."""
+        kept = self._narrowed[criteria] = EnvironmentModels(self.project_id, self.environment_id, models)
+        if len(self._narrowed) > _MOST_NARROWED:
+            self._narrowed.popitem(last=False)
+        return kept
+
+    def named(self, given: str) -> list[Model]:
+        """The models an id names: none, one, or several when it is ambiguous. Case counts."""
+        exact = self.by_id.get(given) or self.by_unique_id.get(given)
+        if exact:
+            return [exact]
+        prefixes = (f"{self.project_id}.", f"{plain_name(self.project_id)}.")
+        prefix = next((prefix for prefix in prefixes if given.startswith(prefix)), None)
+        if prefix is None:
+            return []
+        return self._by_name.get(given.removeprefix(prefix), [])
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, list[Model]]:
+        """The models by what their ids may say behind the project: the name, or package and name."""
+        found: defaultdict[str, list[Model]] = defaultdict(list)
+        for model in self.models:
+            for name in dict.fromkeys((local_name(model.unique_id), qualified_name(model.unique_id))):
+                found[name].append(model)
+        return dict(found)
+
+
+def find_named(given: str, environments: Iterable[EnvironmentModels]) -> Model | None:
+    """The one model that `given` names among several projects; None when it names nothing.
+
+    Raises AmbiguousId with the candidates that name one model each.
+    """
+    found = [model for environment in environments for model in environment.named(given)]
+    if len(found) > 1:
+        raise AmbiguousId(
+            f"Model id {given!r} names {len(found)} models. Ask for one of: {', '.join(m.id for m in found)}.",
+            candidates=[model.id for model in found],
+            uniqueIds=sorted({model.unique_id for model in found}),
+        )
+    return found[0] if found else None
+
+
+class Unknown(NamedTuple):
+    """What names nothing: an id, or what `what` says, of a kind of object."""
+
+    kind: str
+    given: str
+    what: str = "id"
+
+
+def not_found(unknown: Unknown, existing: Sequence[str], close: Sequence[str], labels: Mapping[str, str]) -> NotFound:
+    """The error for it: it offers the closest ids, or the first few there are, as `labels` word them."""
+    kind, given, what = unknown
+    if close:
+        hint = f"Did you mean {', '.join(labels.get(one, one) for one in close)}?"
+    elif existing:
+        shown = ", ".join(labels.get(one, one) for one in sorted(existing)[:10])
+        hint = f"There are {len(existing)}: {shown}{' …' if len(existing) > 10 else '.'}"
+    else:
+        hint = f"There is no {kind} here at all."
+    return NotFound(f"No {kind} has the {what} {given!r}. {hint}", kind=kind, closest=list(close), **{what: given})
+
+
+def closest(given: str, candidates: Sequence[str]) -> list[str]:
+    """Up to three of the candidates that look like an id. About 50 µs for each of them."""
+    return get_close_matches(given, candidates, n=3, cutoff=0.5)
+
+
+def most_similar(given: str, existing: Sequence[str]) -> Sequence[str]:
+    """So few ids that comparing them takes little time: of many, those that share the most words with the one given.
+    About 1 µs for each id; of two lists together they are those of what is found in each."""
+    if len(existing) <= _MOST_COMPARED:
+        return existing
+    words = [word for word in re.split(r"[^a-z0-9]+", given.lower()) if word][:6]
+    return nlargest(
+        _MOST_COMPARED, existing, key=lambda model_id: (sum(word in model_id for word in words), -len(model_id))
+    )

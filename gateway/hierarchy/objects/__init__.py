@@ -1,0 +1,1 @@
+"""Accounts, projects, models, jobs, runs, sources and results: plain frozen facts."""

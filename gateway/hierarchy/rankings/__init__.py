@@ -1,0 +1,1 @@
+"""Top-N by a number, and the averages that rank."""

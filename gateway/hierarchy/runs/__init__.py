@@ -1,0 +1,1 @@
+"""What happened in runs: executions, attempts, failures, skipped resources."""

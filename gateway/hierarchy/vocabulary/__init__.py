@@ -1,0 +1,1 @@
+"""dbt's words, and the total mappings of them into ours."""
