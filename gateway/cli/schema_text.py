@@ -11,7 +11,7 @@ from graphql import BreakingChange, build_schema, find_breaking_changes
 from gateway.cli.terminal import complain, say
 from gateway.errors import ConfigurationError
 from gateway.schema import build
-from gateway.schema.authenticated import with_authentication
+from gateway.schema.roots.authenticated import with_authentication
 
 
 def print_or_check(options: argparse.Namespace) -> int:

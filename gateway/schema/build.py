@@ -13,12 +13,12 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.types.base_scalars import DateTimeDefinition
 
 from gateway.schema.core_schema import core_schema
-from gateway.schema.deadline import LOCAL_TIME, TIME_ZONE, LocalTime, TimeZone
-from gateway.schema.entities import GatewaySchema
-from gateway.schema.node_result import NodeRun, TestRun
-from gateway.schema.query import Query
-from gateway.schema.resource import Exposure, OtherResource, Seed, Snapshot
-from gateway.schema.subscription import Subscription
+from gateway.schema.measures.deadline import LOCAL_TIME, TIME_ZONE, LocalTime, TimeZone
+from gateway.schema.resources.resource import Exposure, OtherResource, Seed, Snapshot
+from gateway.schema.results.node_result import NodeRun, TestRun
+from gateway.schema.roots.entities import GatewaySchema
+from gateway.schema.roots.query import Query
+from gateway.schema.roots.subscription import Subscription
 
 # Nothing but the interfaces that they implement leads to them.
 IMPLEMENTATIONS: Final = (TestRun, NodeRun, Seed, Snapshot, Exposure, OtherResource)

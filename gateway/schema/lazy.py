@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 if TYPE_CHECKING:
-    from gateway.schema.freshness import ModelFreshness
-    from gateway.schema.job import Job
-    from gateway.schema.model import Model
-    from gateway.schema.project import Project
-    from gateway.schema.run import Run
-    from gateway.schema.source import Source
+    from gateway.schema.objects.job import Job
+    from gateway.schema.objects.model import Model
+    from gateway.schema.objects.project import Project
+    from gateway.schema.objects.run import Run
+    from gateway.schema.resources.freshness import ModelFreshness
+    from gateway.schema.resources.source import Source
 
-LazyJob = Annotated["Job", strawberry.lazy("gateway.schema.job")]
-LazyModel = Annotated["Model", strawberry.lazy("gateway.schema.model")]
-LazyProject = Annotated["Project", strawberry.lazy("gateway.schema.project")]
-LazyFreshness = Annotated["ModelFreshness", strawberry.lazy("gateway.schema.freshness")]
-LazySource = Annotated["Source", strawberry.lazy("gateway.schema.source")]
-LazyRun = Annotated["Run", strawberry.lazy("gateway.schema.run")]
+LazyJob = Annotated["Job", strawberry.lazy("gateway.schema.objects.job")]
+LazyModel = Annotated["Model", strawberry.lazy("gateway.schema.objects.model")]
+LazyProject = Annotated["Project", strawberry.lazy("gateway.schema.objects.project")]
+LazyFreshness = Annotated["ModelFreshness", strawberry.lazy("gateway.schema.resources.freshness")]
+LazySource = Annotated["Source", strawberry.lazy("gateway.schema.resources.source")]
+LazyRun = Annotated["Run", strawberry.lazy("gateway.schema.objects.run")]

@@ -9,7 +9,7 @@ from graphql import build_schema
 
 from gateway.cli import run
 from gateway.cli.options import build_parser
-from gateway.schema.authenticated import OF_CALLERS, with_authentication
+from gateway.schema.roots.authenticated import OF_CALLERS, with_authentication
 from gateway.settings import Settings
 from tests.federation.programs import compose
 from tests.serving import serving

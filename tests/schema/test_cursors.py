@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import BadUserInput
 from gateway.hierarchy.lists.ordering import Direction, Order
-from gateway.schema.paging import PageArguments, cut, decode, encode
+from gateway.schema.lists.paging import PageArguments, cut, decode, encode
 
 Item = tuple[float | None, str]
 VALUES = st.one_of(st.none(), st.sampled_from([0.0, 1.0, 1.5]), st.floats(allow_nan=False, allow_infinity=False))

@@ -1,0 +1,1 @@
+"""Rankings, series and analyses of runs and accounts."""

@@ -1,0 +1,1 @@
+"""Figures, what they are based on, and what they cost."""

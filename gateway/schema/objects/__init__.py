@@ -1,0 +1,1 @@
+"""Account, project, model, job and run."""

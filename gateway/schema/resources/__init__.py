@@ -1,0 +1,1 @@
+"""What a dbt project defines beside models: sources, tests, seeds, columns, owners."""

@@ -1,0 +1,1 @@
+"""Query, subscription, entities of federation, and the caller."""

@@ -1,0 +1,1 @@
+"""Enums, what words of dbt become, what a field costs, and where it is null."""
