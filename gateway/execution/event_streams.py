@@ -19,7 +19,7 @@ from gateway.execution.operation_runner import Outcome
 from gateway.execution.request import Answer, GraphQLParams, Part, document_id
 from gateway.identity.caller import Caller
 from gateway.loading.field_context import FieldContext
-from gateway.queries.live import Live
+from gateway.queries.live.live_queries import Live
 from gateway.schema.context import GatewayContext
 from gateway.services.bundle import Services
 from gateway.services.change_poller import ChangePoller

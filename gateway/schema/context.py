@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from gateway.errors import ErrorBehavior
 from gateway.loading.field_context import FieldContext, PartialFailure
 from gateway.loading.loaders import Loaders
-from gateway.queries.live import Live
+from gateway.queries.live.live_queries import Live
 
 
 class GatewayContext(Struct):

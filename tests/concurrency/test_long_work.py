@@ -18,7 +18,7 @@ from gateway.loading.field_context import FieldContext
 from gateway.loading.histories import RunsToRead, _assemble
 from gateway.loading.loaders import Loaders
 from gateway.loading.suggestions import unknown
-from gateway.queries.models import matching
+from gateway.queries.models.models import matching
 from gateway.schema.lists.paging import PageArguments, cut_in_order
 from gateway.services.models.model_histories import HistoryKey
 from gateway.services.run_history import RunModels

@@ -15,10 +15,10 @@ from gateway.hierarchy.analysis.account_analysis import TimeWindow
 from gateway.hierarchy.analysis.run_analysis import TimeDimension
 from gateway.hierarchy.objects.project import Project
 from gateway.loading.field_context import FieldContext
-from gateway.queries.account_seconds import weighted_seconds_of_account
-from gateway.queries.concurrency import concurrency_of
-from gateway.queries.executions import usual_window
-from gateway.queries.wasted_builds import wasted_builds_of
+from gateway.queries.analysis.account_seconds import weighted_seconds_of_account
+from gateway.queries.analysis.concurrency import concurrency_of
+from gateway.queries.analysis.wasted_builds import wasted_builds_of
+from gateway.queries.runs.executions import usual_window
 
 T = TypeVar("T")
 R = TypeVar("R")

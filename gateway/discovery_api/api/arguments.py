@@ -33,7 +33,7 @@ from gateway.hierarchy.resources.resource import LineageDirection
 from gateway.hierarchy.vocabulary import status
 from gateway.hierarchy.vocabulary.resource_type import ResourceType
 from gateway.hierarchy.vocabulary.variants import ALL_VARIANTS, Variant
-from gateway.queries.run_what_if import changed
+from gateway.queries.analysis.run_what_if import changed
 
 E = TypeVar("E", bound=StrEnum)
 

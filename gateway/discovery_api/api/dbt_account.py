@@ -47,8 +47,11 @@ from gateway.hierarchy.objects.model import Model as ModelFacts
 from gateway.hierarchy.objects.project import DeploymentEnvironment
 from gateway.hierarchy.objects.project import Project as ProjectFacts
 from gateway.loading.field_context import FieldContext
-from gateway.queries import account_runs, job_names, jobs, models, rankings, resource_names, resources, sources
+from gateway.queries.jobs import account_runs, job_names, jobs
+from gateway.queries.models import models
 from gateway.queries.projects import find_account, select_projects
+from gateway.queries.rankings import rankings
+from gateway.queries.resources import resource_names, resources, sources
 
 T = TypeVar("T")
 R = TypeVar("R")

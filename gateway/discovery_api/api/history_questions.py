@@ -12,9 +12,9 @@ from gateway.discovery_api.models import ChangeList, Flaky, IncidentList, ModelF
 from gateway.hierarchy.objects.project import Project as ProjectFacts
 from gateway.hierarchy.runs.attempts import Flaky as FlakyFacts
 from gateway.loading.field_context import FieldContext
-from gateway.queries.change_causes import explained
-from gateway.queries.regressions import ChangesAsked, FoundChanges, costliest, window_since
-from gateway.queries.unsteady_resources import FoundIncidents, flaky_of_account, incidents_of_account
+from gateway.queries.changes.change_causes import explained
+from gateway.queries.changes.regressions import ChangesAsked, FoundChanges, costliest, window_since
+from gateway.queries.changes.unsteady_resources import FoundIncidents, flaky_of_account, incidents_of_account
 
 T = TypeVar("T")
 R = TypeVar("R")

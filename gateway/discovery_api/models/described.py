@@ -7,7 +7,7 @@ from gateway.discovery_api.models.resources import Owner, Resource
 from gateway.hierarchy.objects import column as column_facts
 from gateway.hierarchy.resources import resource as facts
 from gateway.hierarchy.vocabulary import status
-from gateway.queries import resources
+from gateway.queries.resources import resources
 
 
 class Column(Report):

@@ -11,7 +11,7 @@ from gateway.hierarchy.objects import node_result as result_facts
 from gateway.hierarchy.objects import project as project_facts
 from gateway.hierarchy.runs import run_failure as failure_facts
 from gateway.hierarchy.vocabulary.resource_type import resource_type_of
-from gateway.queries import resources
+from gateway.queries.resources import resources
 
 
 class Project(Report):

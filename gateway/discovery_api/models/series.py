@@ -7,7 +7,7 @@ from datetime import datetime
 from gateway.discovery_api.models.reports import Report, RunStatus
 from gateway.hierarchy.history import runtime_series as facts
 from gateway.hierarchy.measures.statistics import Summary
-from gateway.queries.regressions import FoundChanges
+from gateway.queries.changes.regressions import FoundChanges
 
 
 class RuntimePoint(Report):

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from gateway.discovery_api.models.reports import Report
 from gateway.hierarchy.runs import attempts as facts
-from gateway.queries.unsteady_resources import FoundIncidents
+from gateway.queries.changes.unsteady_resources import FoundIncidents
 
 
 class Flaky(Report):

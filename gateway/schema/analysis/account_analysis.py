@@ -12,8 +12,9 @@ from gateway.hierarchy.analysis import account_analysis as facts
 from gateway.hierarchy.measures.statistics import Summary
 from gateway.hierarchy.objects import job as job_facts
 from gateway.hierarchy.objects import model as model_facts
-from gateway.queries import models, projects
-from gateway.queries.executions import usual_window
+from gateway.queries import projects
+from gateway.queries.models import models
+from gateway.queries.runs.executions import usual_window
 from gateway.schema.analysis.runtime_series import job_or_none
 from gateway.schema.context import Info, field_context
 from gateway.schema.lazy import LazyJob, LazyModel

@@ -7,8 +7,8 @@ import strawberry
 from gateway.hierarchy.history.runtime_series import Certainty
 from gateway.hierarchy.objects import project as project_facts
 from gateway.hierarchy.runs import attempts as attempt_facts
-from gateway.queries import unsteady_resources
-from gateway.queries.regressions import ChangesAsked
+from gateway.queries.changes import unsteady_resources
+from gateway.queries.changes.regressions import ChangesAsked
 from gateway.schema.analysis.regressions import (
     ChangedSince,
     ChangePointConnection,

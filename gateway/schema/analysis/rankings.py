@@ -7,7 +7,7 @@ import strawberry
 from gateway.hierarchy.objects import job as job_facts
 from gateway.hierarchy.objects import model as model_facts
 from gateway.hierarchy.rankings.ranking import Ranked
-from gateway.queries.rankings import ShownModel
+from gateway.queries.rankings.rankings import ShownModel
 from gateway.schema.inputs.arguments import MOST_LAST_RUNS, MOST_OFFSET, MOST_RANKED
 from gateway.schema.lazy import LazyJob, LazyModel
 from gateway.schema.lists.paging import ensure_count

@@ -14,8 +14,8 @@ from gateway.hierarchy.history import runtime_series as facts
 from gateway.hierarchy.measures.basis import Basis as BasisFacts
 from gateway.hierarchy.objects.project import Project
 from gateway.loading.field_context import FieldContext
-from gateway.queries import regressions
-from gateway.queries.regressions import COSTLY_FIRST, ChangesAsked, FoundChanges, window_since
+from gateway.queries.changes import regressions
+from gateway.queries.changes.regressions import COSTLY_FIRST, ChangesAsked, FoundChanges, window_since
 from gateway.schema.analysis.runtime_series import ChangePoint
 from gateway.schema.lists.connections import Connection
 from gateway.schema.lists.paging import PageArguments, PageView, cut

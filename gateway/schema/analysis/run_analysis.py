@@ -12,7 +12,7 @@ from gateway.analysis.schedule import RunChange, ScheduleOrder
 from gateway.errors import BadUserInput
 from gateway.hierarchy.analysis import run_analysis as facts
 from gateway.hierarchy.analysis.run_analysis import Baseline, TimeDimension, WhatIfVerdict
-from gateway.queries.run_what_if import changed
+from gateway.queries.analysis.run_what_if import changed
 from gateway.schema.lazy import LazyRun
 from gateway.schema.lists.paging import ensure_count
 from gateway.schema.measures.basis import Basis

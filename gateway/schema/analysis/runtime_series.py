@@ -14,7 +14,10 @@ from gateway.hierarchy.history.counted_runs import LeftOutReason
 from gateway.hierarchy.history.runtime_series import Certainty, ChangeCause
 from gateway.hierarchy.objects import job as job_facts
 from gateway.hierarchy.objects import model as model_facts
-from gateway.queries import change_causes, job_names, jobs, models, projects, runtime_series
+from gateway.queries import projects
+from gateway.queries.changes import change_causes, runtime_series
+from gateway.queries.jobs import job_names, jobs
+from gateway.queries.models import models
 from gateway.schema.context import Info, field_context
 from gateway.schema.lazy import LazyJob, LazyModel, LazyRun
 from gateway.schema.lists.paging import ensure_count

@@ -12,9 +12,10 @@ from gateway.hierarchy.lists.ordering import Direction, Order
 from gateway.hierarchy.objects import job as job_facts
 from gateway.hierarchy.objects import node_result as result_facts
 from gateway.hierarchy.runs import attempts as facts
-from gateway.queries import resources, unsteady_resources
-from gateway.queries.runtime_series import run_or_none
-from gateway.queries.unsteady_resources import FoundIncidents
+from gateway.queries.changes import unsteady_resources
+from gateway.queries.changes.runtime_series import run_or_none
+from gateway.queries.changes.unsteady_resources import FoundIncidents
+from gateway.queries.resources import resources
 from gateway.schema.context import Info, field_context
 from gateway.schema.lazy import LazyRun
 from gateway.schema.lists.connections import Connection

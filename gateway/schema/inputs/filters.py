@@ -15,7 +15,7 @@ from gateway.hierarchy.history import counted_runs
 from gateway.hierarchy.objects import node_result
 from gateway.hierarchy.resources import resource
 from gateway.hierarchy.vocabulary.triggers import TriggerCategory
-from gateway.queries.jobs import number_of
+from gateway.queries.jobs.jobs import number_of
 from gateway.schema.vocabulary.enums import Inclusion, ResourceType, RunStatus, TagsMatch
 from gateway.schema.vocabulary.words import FreshnessStatus, JobKind, ModelAccess, statuses_of_freshness
 

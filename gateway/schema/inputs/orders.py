@@ -22,7 +22,7 @@ from gateway.hierarchy.objects.model import Model, ModelRun
 from gateway.hierarchy.objects.node_result import NodeResult
 from gateway.hierarchy.objects.project import Project
 from gateway.hierarchy.objects.source import Source
-from gateway.queries.resources import Resource
+from gateway.queries.resources.resources import Resource
 from gateway.schema.vocabulary.enums import describe
 
 describe(

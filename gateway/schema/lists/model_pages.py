@@ -13,7 +13,7 @@ from gateway.hierarchy.lists.ordering import ModelOrderField
 from gateway.hierarchy.objects.model import Model
 from gateway.hierarchy.objects.project import Project
 from gateway.loading.field_context import FieldContext
-from gateway.queries.model_pages import listed_models, models_behind, models_from
+from gateway.queries.models.model_pages import listed_models, models_behind, models_from
 from gateway.schema.inputs.orders import BY_MODEL_ID, ModelOrder, order_of_models
 from gateway.schema.lists.paging import OrderedItems, Page, PageArguments, cut, cut_stretch, put_in_order
 

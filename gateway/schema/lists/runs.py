@@ -8,8 +8,8 @@ from gateway.hierarchy.filters.list_filters import RunFilter
 from gateway.hierarchy.objects.job import Run
 from gateway.hierarchy.objects.project import Project
 from gateway.loading.field_context import FieldContext
-from gateway.queries.account_runs import are_all_looked_at, newest_runs
-from gateway.queries.jobs import MOST_RUNS
+from gateway.queries.jobs.account_runs import are_all_looked_at, newest_runs
+from gateway.queries.jobs.jobs import MOST_RUNS
 from gateway.schema.inputs.orders import RunOrder, order_of_runs
 from gateway.schema.lists.paging import Page, PageArguments, cut
 

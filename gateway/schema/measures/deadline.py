@@ -8,7 +8,7 @@ import strawberry
 
 from gateway.hierarchy.analysis import account_analysis as facts
 from gateway.hierarchy.measures.statistics import Summary
-from gateway.queries.concurrency import MOST_DAYS
+from gateway.queries.analysis.concurrency import MOST_DAYS
 from gateway.schema.lists.paging import ensure_count
 from gateway.schema.measures.basis import Basis
 from gateway.schema.measures.statistics import RuntimeSummary

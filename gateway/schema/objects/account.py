@@ -11,10 +11,14 @@ from gateway.hierarchy.objects import model as model_facts
 from gateway.hierarchy.objects import project as project_facts
 from gateway.hierarchy.objects import source as source_facts
 from gateway.hierarchy.rankings.ranking import Ranked
-from gateway.queries import concurrency, jobs, models, rankings, sources, wasted_builds
-from gateway.queries.account_seconds import weighted_seconds_of_account
+from gateway.queries.analysis import concurrency, wasted_builds
+from gateway.queries.analysis.account_seconds import weighted_seconds_of_account
+from gateway.queries.jobs import jobs
+from gateway.queries.models import models
 from gateway.queries.projects import select_projects
-from gateway.queries.rankings import RankingArguments, ShownModel
+from gateway.queries.rankings import rankings
+from gateway.queries.rankings.rankings import RankingArguments, ShownModel
+from gateway.queries.resources import sources
 from gateway.schema.analysis.account_analysis import (
     BucketMinutes,
     Concurrency,

@@ -14,18 +14,11 @@ from gateway.hierarchy.objects import model as model_facts
 from gateway.hierarchy.objects import project as project_facts
 from gateway.hierarchy.rankings import averages as average_facts
 from gateway.hierarchy.rankings.ranking import Ranked
-from gateway.queries import (
-    averages,
-    concurrency,
-    jobs,
-    projects,
-    run_matrix,
-    run_models,
-    run_what_if,
-    runtime_series,
-    runtimes,
-    times_of_day,
-)
+from gateway.queries import projects
+from gateway.queries.analysis import concurrency, run_matrix, run_what_if, times_of_day
+from gateway.queries.changes import runtime_series
+from gateway.queries.jobs import jobs, run_models
+from gateway.queries.rankings import averages, runtimes
 from gateway.schema.analysis.rankings import RankedModelRun, ensure_last_runs, ensure_ranking
 from gateway.schema.analysis.run_analysis import LastRunsOfWhatIf, TheChange, WhatIf, change_of
 from gateway.schema.analysis.runtime_series import (

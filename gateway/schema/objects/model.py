@@ -14,17 +14,11 @@ from gateway.hierarchy.objects import model as model_facts
 from gateway.hierarchy.objects import project as project_facts
 from gateway.hierarchy.objects import source as source_facts
 from gateway.hierarchy.resources.resource import ALWAYS_SHOWN, LineageDirection, Walk, ensure_walk
-from gateway.queries import (
-    freshness,
-    jobs,
-    lineage,
-    models,
-    projects,
-    removed_models,
-    resources,
-    run_models,
-    runtime_series,
-)
+from gateway.queries import projects
+from gateway.queries.changes import runtime_series
+from gateway.queries.jobs import jobs, run_models
+from gateway.queries.models import models, removed_models
+from gateway.queries.resources import freshness, lineage, resources
 from gateway.schema.analysis.runtime_series import (
     MOST_CHANGES,
     ChangePoint,

@@ -9,9 +9,12 @@ from gateway.hierarchy.objects import model as model_facts
 from gateway.hierarchy.objects import project as project_facts
 from gateway.hierarchy.objects import source as source_facts
 from gateway.hierarchy.rankings.ranking import Ranked
-from gateway.queries import jobs, models, rankings, removed_models, resources, sources
-from gateway.queries.rankings import RankingArguments, ShownModel
-from gateway.queries.resources import Resource as AnyResource
+from gateway.queries.jobs import jobs
+from gateway.queries.models import models, removed_models
+from gateway.queries.rankings import rankings
+from gateway.queries.rankings.rankings import RankingArguments, ShownModel
+from gateway.queries.resources import resources, sources
+from gateway.queries.resources.resources import Resource as AnyResource
 from gateway.schema.analysis.rankings import RankedJob, RankedModel, ensure_ranking
 from gateway.schema.context import Info, field_context
 from gateway.schema.inputs.arguments import (

@@ -15,17 +15,10 @@ from gateway.hierarchy.objects import node_result as result_facts
 from gateway.hierarchy.rankings import averages as average_facts
 from gateway.hierarchy.rankings.ranking import Ranked
 from gateway.hierarchy.runs.run_failure import RunFailure as RunFailureFacts
-from gateway.queries import (
-    averages,
-    job_names,
-    jobs,
-    run_analysis,
-    run_failures,
-    run_models,
-    run_recovery,
-    run_results,
-    run_what_if,
-)
+from gateway.queries.analysis import run_analysis, run_what_if
+from gateway.queries.jobs import job_names, jobs, run_models
+from gateway.queries.rankings import averages
+from gateway.queries.runs import run_failures, run_recovery, run_results
 from gateway.schema.analysis.rankings import RankedModelRun, ensure_ranking
 from gateway.schema.analysis.run_analysis import (
     MOST_BARS,

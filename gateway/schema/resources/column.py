@@ -10,7 +10,7 @@ from gateway.hierarchy.objects import column as facts
 from gateway.hierarchy.objects import model as model_facts
 from gateway.hierarchy.objects import source as source_facts
 from gateway.hierarchy.resources import resource as resource_facts
-from gateway.queries import resources
+from gateway.queries.resources import resources
 from gateway.schema.context import Info, field_context
 from gateway.schema.vocabulary.costs import about, dear
 from gateway.schema.vocabulary.nullability import NON_NULL

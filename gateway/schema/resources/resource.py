@@ -9,7 +9,7 @@ import strawberry
 from gateway.hierarchy.objects import model as model_facts
 from gateway.hierarchy.objects import project as project_facts
 from gateway.hierarchy.resources import resource as facts
-from gateway.queries import resources
+from gateway.queries.resources import resources
 from gateway.schema.context import Info, field_context
 from gateway.schema.inputs.orders import BY_MODEL_ID
 from gateway.schema.lazy import LazyModel, LazyProject

@@ -7,7 +7,7 @@ import strawberry
 from gateway.hierarchy.objects import model as model_facts
 from gateway.hierarchy.objects import project as project_facts
 from gateway.hierarchy.objects import source as source_facts
-from gateway.queries import sources
+from gateway.queries.resources import sources
 from gateway.schema.context import Info, field_context
 from gateway.schema.inputs.orders import BY_MODEL_ID
 from gateway.schema.lazy import LazyModel, LazyProject

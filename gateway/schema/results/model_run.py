@@ -6,7 +6,9 @@ import strawberry
 
 from gateway.hierarchy.objects import job as job_facts
 from gateway.hierarchy.objects import model as model_facts
-from gateway.queries import jobs, models, projects
+from gateway.queries import projects
+from gateway.queries.jobs import jobs
+from gateway.queries.models import models
 from gateway.schema.context import Info, field_context
 from gateway.schema.lazy import LazyModel, LazyRun
 from gateway.schema.results.node_result import NodeResult

@@ -10,7 +10,7 @@ import strawberry
 
 from gateway.hierarchy.objects import job as job_facts
 from gateway.hierarchy.objects import node_result as facts
-from gateway.queries import jobs
+from gateway.queries.jobs import jobs
 from gateway.schema.context import Info, field_context
 from gateway.schema.lazy import LazyRun
 from gateway.schema.lists.connections import Connection

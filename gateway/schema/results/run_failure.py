@@ -7,7 +7,7 @@ import strawberry
 from gateway.hierarchy.objects import job as job_facts
 from gateway.hierarchy.objects import node_result as result_facts
 from gateway.hierarchy.runs import run_failure as facts
-from gateway.queries import run_failures, run_recovery
+from gateway.queries.runs import run_failures, run_recovery
 from gateway.schema.context import Info, field_context
 from gateway.schema.inputs.arguments import MOST_RANKED, FirstSkipped
 from gateway.schema.lazy import LazyRun

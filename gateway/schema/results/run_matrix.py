@@ -8,7 +8,7 @@ import strawberry
 
 from gateway.hierarchy.analysis import run_matrix as facts
 from gateway.hierarchy.objects import model as model_facts
-from gateway.queries import run_matrix
+from gateway.queries.analysis import run_matrix
 from gateway.schema.context import Info, field_context
 from gateway.schema.lazy import LazyModel, LazyRun
 from gateway.schema.vocabulary.costs import about

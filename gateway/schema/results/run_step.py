@@ -8,7 +8,7 @@ import strawberry
 
 from gateway.hierarchy.objects import job as job_facts
 from gateway.hierarchy.vocabulary.triggers import TriggerCategory, trigger_category
-from gateway.queries import run_failures
+from gateway.queries.runs import run_failures
 from gateway.schema.context import Info, field_context
 from gateway.schema.vocabulary.costs import dear
 from gateway.schema.vocabulary.enums import RunStatus

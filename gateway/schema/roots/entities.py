@@ -17,7 +17,9 @@ from gateway.hierarchy.objects.job import Job, Run
 from gateway.hierarchy.objects.model import Model
 from gateway.hierarchy.objects.project import Account, Project
 from gateway.loading.field_context import FieldContext
-from gateway.queries import jobs, models, projects
+from gateway.queries import projects
+from gateway.queries.jobs import jobs
+from gateway.queries.models import models
 from gateway.schema.context import Info, field_context
 from gateway.schema.roots.authenticated import with_authentication
 from gateway.schema.roots.subjects import subject_of

@@ -10,7 +10,10 @@ from gateway.errors import BadUserInput
 from gateway.hierarchy.objects import job as job_facts
 from gateway.hierarchy.objects import model as model_facts
 from gateway.hierarchy.objects import project as project_facts
-from gateway.queries import job_names, jobs, models, projects, resource_names, resources
+from gateway.queries import projects
+from gateway.queries.jobs import job_names, jobs
+from gateway.queries.models import models
+from gateway.queries.resources import resource_names, resources
 from gateway.schema.context import Info, field_context
 from gateway.schema.inputs.arguments import ProjectsFilter
 from gateway.schema.inputs.filters import project_filter

@@ -14,11 +14,13 @@ from gateway.hierarchy.objects import model as model_facts
 from gateway.hierarchy.rankings.ranking import Ranked, Ranking
 from gateway.hierarchy.runs import attempts as attempt_facts
 from gateway.loading.field_context import FieldContext
-from gateway.queries import job_names, jobs, projects, rankings
-from gateway.queries.live import Live, changed_rankings, finished_runs
-from gateway.queries.live_incidents import changed_incidents
-from gateway.queries.live_regressions import found_regressions
-from gateway.queries.rankings import RankingArguments
+from gateway.queries import projects
+from gateway.queries.jobs import job_names, jobs
+from gateway.queries.live.live_incidents import changed_incidents
+from gateway.queries.live.live_queries import Live, changed_rankings, finished_runs
+from gateway.queries.live.live_regressions import found_regressions
+from gateway.queries.rankings import rankings
+from gateway.queries.rankings.rankings import RankingArguments
 from gateway.schema.analysis.rankings import RankedJob, RankedModel, ensure_ranking
 from gateway.schema.analysis.runtime_series import ChangePoint
 from gateway.schema.analysis.unsteady_resources import Incident

@@ -43,21 +43,14 @@ from gateway.hierarchy.objects.job import Job as Facts
 from gateway.hierarchy.objects.job import Run as RunFacts
 from gateway.hierarchy.rankings.ranking import Ranked, Ranking
 from gateway.loading.field_context import FieldContext
-from gateway.queries import (
-    averages,
-    concurrency,
-    job_names,
-    jobs,
-    run_matrix,
-    run_models,
-    run_what_if,
-    runtime_series,
-    runtimes,
-)
-from gateway.queries.change_causes import explained_changes, explained_series
-from gateway.queries.run_models import RankedInRun
-from gateway.queries.times_of_day import time_of_day
-from gateway.queries.times_of_day import time_zone as time_zone_named
+from gateway.queries.analysis import concurrency, run_matrix, run_what_if
+from gateway.queries.analysis.times_of_day import time_of_day
+from gateway.queries.analysis.times_of_day import time_zone as time_zone_named
+from gateway.queries.changes import runtime_series
+from gateway.queries.changes.change_causes import explained_changes, explained_series
+from gateway.queries.jobs import job_names, jobs, run_models
+from gateway.queries.jobs.run_models import RankedInRun
+from gateway.queries.rankings import averages, runtimes
 
 _MOST_ROWS = 500
 

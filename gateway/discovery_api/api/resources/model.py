@@ -40,8 +40,11 @@ from gateway.hierarchy.rankings.ranking import Ranked, Ranking
 from gateway.hierarchy.resources.resource import ALWAYS_SHOWN, MOST_LEVELS, MOST_RESOURCES, Walk
 from gateway.loading.field_context import FieldContext
 from gateway.loading.projection import Projection
-from gateway.queries import freshness, jobs, lineage, models, removed_models, resources, run_models, runtime_series
-from gateway.queries.change_causes import explained_changes, explained_series
+from gateway.queries.changes import runtime_series
+from gateway.queries.changes.change_causes import explained_changes, explained_series
+from gateway.queries.jobs import jobs, run_models
+from gateway.queries.models import models, removed_models
+from gateway.queries.resources import freshness, lineage, resources
 from gateway.services.models.model_details import DETAIL_FIELDS
 
 if TYPE_CHECKING:

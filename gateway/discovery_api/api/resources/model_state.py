@@ -15,9 +15,9 @@ from gateway.hierarchy.objects.model import ModelRun
 from gateway.hierarchy.objects.project import DeploymentEnvironment
 from gateway.loading.field_context import FieldContext
 from gateway.loading.projection import Projection
-from gateway.queries import models
+from gateway.queries.models import models
+from gateway.queries.models.removed_models import find_removed
 from gateway.queries.projects import project_of_environment
-from gateway.queries.removed_models import find_removed
 from gateway.services.models.model_pages import OPTIONAL_FIELDS
 
 _DESCRIBED = Projection(OPTIONAL_FIELDS)

@@ -36,8 +36,11 @@ from gateway.hierarchy.objects.project import Project as Facts
 from gateway.hierarchy.resources.resource import ResourceFilter
 from gateway.hierarchy.vocabulary.resource_type import ResourceType
 from gateway.loading.field_context import FieldContext
-from gateway.queries import jobs, models, rankings, removed_models, resources, sources
+from gateway.queries.jobs import jobs
+from gateway.queries.models import models, removed_models
 from gateway.queries.projects import find_project
+from gateway.queries.rankings import rankings
+from gateway.queries.resources import resources, sources
 
 
 class Project:

@@ -30,8 +30,10 @@ from gateway.hierarchy.objects.model import ModelRun
 from gateway.hierarchy.objects.node_result import NodeResult
 from gateway.hierarchy.vocabulary.status import RunStatus as FactStatus
 from gateway.loading.field_context import FieldContext
-from gateway.queries import averages, jobs, run_failures, run_models, run_recovery, run_results
-from gateway.queries.run_models import RankedInRun
+from gateway.queries.jobs import jobs, run_models
+from gateway.queries.jobs.run_models import RankedInRun
+from gateway.queries.rankings import averages
+from gateway.queries.runs import run_failures, run_recovery, run_results
 
 if TYPE_CHECKING:
     from gateway.discovery_api.api.resources.job import Job

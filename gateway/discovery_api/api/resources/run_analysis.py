@@ -16,8 +16,9 @@ from gateway.discovery_api.client import Client
 from gateway.discovery_api.models import run_analysis
 from gateway.hierarchy.analysis.run_analysis import Baseline, TimeDimension
 from gateway.hierarchy.objects import job as facts
-from gateway.queries import jobs, run_what_if
-from gateway.queries import run_analysis as analysis
+from gateway.queries.analysis import run_analysis as analysis
+from gateway.queries.analysis import run_what_if
+from gateway.queries.jobs import jobs
 
 
 class RunAnalysis:

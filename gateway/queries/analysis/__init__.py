@@ -1,0 +1,1 @@
+"""Analyses of a run, of a job, and of the runs of an account."""

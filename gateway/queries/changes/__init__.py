@@ -1,0 +1,1 @@
+"""Series of runtimes, what got slower and why, what is flaky."""

@@ -1,0 +1,1 @@
+"""Questions that are answered again whenever something has changed."""

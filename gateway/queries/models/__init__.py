@@ -1,0 +1,1 @@
+"""Questions about models, and about those that are no more."""

@@ -1,0 +1,1 @@
+"""Questions about sources, seeds, tests and the other resources of a project, and lineage."""
