@@ -17,7 +17,7 @@ from benchmarks.objects import ACCOUNT_ID, Model, Size, applied, environment_id,
 from gateway.errors import GatewayError
 from gateway.hierarchy.objects.project import Environment, Project
 from gateway.services.bundle import CachePolicy, Upstream, open_services
-from gateway.services.models.model_histories import HistoryKey
+from gateway.services.runs.model_histories import HistoryKey
 from gateway.services.transport.http_transport import TransportRequest, TransportResponse
 
 SIZE = Size(projects=50, models=2000, runs=20)

@@ -39,8 +39,8 @@ from gateway.mcp.tool import read_texts
 from gateway.purging.cache_purger import CachePurger
 from gateway.schema.build import build_schema, print_sdl
 from gateway.services.bundle import CachePolicy, Services, Upstream, open_services
-from gateway.services.token_proofs import TokenProofs
-from gateway.services.token_services import TokenServices, upstream_of
+from gateway.services.tokens.token_proofs import TokenProofs
+from gateway.services.tokens.token_services import TokenServices, upstream_of
 from gateway.settings import Settings
 from gateway.settings.problems import UNSIGNED
 from gateway.telemetry.exporting import open_tracing

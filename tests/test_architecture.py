@@ -328,7 +328,7 @@ OWN_EVICTION = {
     "hierarchy/lists/model_index.py": "hierarchy imports no other room",
     "http/streaming/live_connections.py": "the oldest introduction is closed, not only dropped",
     "services/resilience/request_budget.py": "a queue of callers who take turns, not a cache",
-    "services/token_services.py": "services are closed when they leave, and stay while somebody listens to them",
+    "services/tokens/token_services.py": "services are closed when they leave, and stay while somebody listens to them",
 }
 
 
@@ -353,7 +353,7 @@ OWN_TASKS = {
     "http/streaming/websocket_handler.py": "the reader and the operations of one connection",
     "http/webhooks.py": "an event's work is held by its id, for dbt's repeats of it",
     "identity/key_set.py": "one reading, awaited by all who need a key",
-    "services/change_poller.py": "one poller, cancelled when the last listener leaves",
+    "services/changes/change_poller.py": "one poller, cancelled when the last listener leaves",
     "services/models/prefetcher.py": "a reading is held by its environments, and awaited by whoever needs it",
     "services/resilience/request_budget.py": "one pump, held while callers wait in line",
     "wiring/readiness.py": "one check, awaited by all probes",

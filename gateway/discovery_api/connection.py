@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gateway.discovery_api.background import BackgroundLoop, closed
-from gateway.services.base_query import BaseQuery
 from gateway.services.bundle import CachePolicy, Services, Upstream, build_services, open_query
+from gateway.services.discovery.base_query import BaseQuery
 from gateway.settings import Settings
 from gateway.wiring.upstream import WrapPlatform, open_upstream
 

@@ -20,15 +20,15 @@ from gateway.errors import GatewayError, UpstreamRefused
 from gateway.hierarchy.objects.project import DeploymentEnvironment, Environment
 from gateway.services.admin.admin_api import AdminApi
 from gateway.services.admin.admin_facts import Topology
-from gateway.services.admin.admin_types import AdminAccount, AdminJob, AdminProject, AdminRun
 from gateway.services.admin.environment_list import EnvironmentList
 from gateway.services.admin.list_reading import ListReading
-from gateway.services.base_query import BaseQuery, BatchOperation, environment_lookups
 from gateway.services.bundle import CachePolicy, Services, Upstream, build_services, open_query
-from gateway.services.discovery_types import PagedEnvironment, RuntimeRow
-from gateway.services.environment_service import EnvironmentHeader
-from gateway.services.models.model_histories import HistoryKey, read_histories
-from gateway.services.run_rows import RunKey
+from gateway.services.discovery.base_query import BaseQuery, BatchOperation, environment_lookups
+from gateway.services.environments.environment_service import EnvironmentHeader
+from gateway.services.rows.admin_types import AdminAccount, AdminJob, AdminProject, AdminRun
+from gateway.services.rows.discovery_types import PagedEnvironment, RuntimeRow
+from gateway.services.runs.model_histories import HistoryKey, read_histories
+from gateway.services.runs.run_rows import RunKey
 from gateway.telemetry.upstream_note import in_order
 from gateway.telemetry.usage import Usage, measuring
 

@@ -22,7 +22,7 @@ from gateway.loading.field_context import FieldContext
 from gateway.queries.live.live_queries import Live
 from gateway.schema.context import GatewayContext
 from gateway.services.bundle import Services
-from gateway.services.change_poller import ChangePoller
+from gateway.services.changes.change_poller import ChangePoller
 from gateway.telemetry.request_record import RequestRecord, codes_of, traced
 from gateway.telemetry.tracing import Tracing, operation_span
 from gateway.telemetry.usage import Usage, measuring

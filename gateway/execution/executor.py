@@ -19,7 +19,7 @@ from gateway.loading.loaders import Loaders
 from gateway.loading.projection import Projection
 from gateway.schema.context import GatewayContext
 from gateway.services.bundle import Services
-from gateway.services.token_services import TokenServices
+from gateway.services.tokens.token_services import TokenServices
 from gateway.telemetry.tracing import Tracing
 from gateway.telemetry.usage import Usage, measuring
 

@@ -39,13 +39,13 @@ from gateway.history.run_reading import read_arguments, read_model_runs, read_ou
 from gateway.history.run_time_reading import read_run_times
 from gateway.history.state_reading import read_model_states
 from gateway.history.step_reading import read_run_details
-from gateway.services.admin.run_query import RunQuery
-from gateway.services.discovery_history import command_facts_of
-from gateway.services.models.model_histories import HistoryKey
-from gateway.services.run_graphs import GraphKey
-from gateway.services.run_history import CommandKey, HistoryReach, HistorySource, ListedRuns, RunModels, RunParents
-from gateway.services.run_nodes import EndedResults, NodeInRun, NodeOutcome, NodesKey, RunNodes
-from gateway.services.run_rows import RunKey
+from gateway.services.runs.discovery_history import command_facts_of
+from gateway.services.runs.model_histories import HistoryKey
+from gateway.services.runs.run_graphs import GraphKey
+from gateway.services.runs.run_history import CommandKey, HistoryReach, HistorySource, ListedRuns, RunModels, RunParents
+from gateway.services.runs.run_nodes import EndedResults, NodeInRun, NodeOutcome, NodesKey, RunNodes
+from gateway.services.runs.run_query import RunQuery
+from gateway.services.runs.run_rows import RunKey
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

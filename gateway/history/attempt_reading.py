@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from gateway.archive.reading.attempt_rows import failed_nodes
 from gateway.archive.times import from_micros
 from gateway.hierarchy.runs.attempts import NodeAttempt, NodeAttempts
-from gateway.services.mapping import Share
+from gateway.services.rows.mapping import Share
 
 
 def read_failed_nodes(connection: Connection, environment_ids: Sequence[int]) -> dict[int, tuple[NodeAttempts, ...]]:

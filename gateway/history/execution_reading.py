@@ -20,7 +20,7 @@ from gateway.hierarchy.runs.executions import CheckedSource, ExecutedNode, Execu
 from gateway.hierarchy.vocabulary.status import RunStatus, status_of_word
 from gateway.history.graph_reading import Manifests, read_manifests
 from gateway.history.run_reading import milliseconds_of
-from gateway.services.mapping import Share
+from gateway.services.rows.mapping import Share
 
 MOST_MODEL_RESULTS = 200_000
 """So many results of models are read for one answer; the newest commands that hold them."""

@@ -12,8 +12,8 @@ from gateway.archive.artifacts.node_content import config_of, tags_of
 from gateway.archive.reading.run_graphs import commands_of_runs, contents_of_nodes, nodes_of_manifests
 from gateway.archive.tables.rows import AnyRow
 from gateway.hierarchy.runs.run_graph import GraphNode, RunGraph
-from gateway.services.mapping import Share
-from gateway.services.run_graphs import GraphKey
+from gateway.services.rows.mapping import Share
+from gateway.services.runs.run_graphs import GraphKey
 
 _content = msgspec.json.Decoder(Node)
 

@@ -29,13 +29,13 @@ from gateway.hierarchy.runs.run_times import RunTimesKey
 from gateway.history.archive_history import ArchiveHistory
 from gateway.history.archive_reach import ArchiveReach
 from gateway.history.awaited_archive import ArchiveNotOpen
-from gateway.services.admin.run_query import RunQuery
-from gateway.services.discovery_history import DiscoveryHistory
-from gateway.services.models.model_histories import HistoryKey
-from gateway.services.run_graphs import GraphKey
-from gateway.services.run_history import CommandKey, HistoryReach, HistorySource, RunModels
-from gateway.services.run_nodes import NodeInRun, NodesKey, RunNodes
-from gateway.services.run_rows import RunKey
+from gateway.services.runs.discovery_history import DiscoveryHistory
+from gateway.services.runs.model_histories import HistoryKey
+from gateway.services.runs.run_graphs import GraphKey
+from gateway.services.runs.run_history import CommandKey, HistoryReach, HistorySource, RunModels
+from gateway.services.runs.run_nodes import NodeInRun, NodesKey, RunNodes
+from gateway.services.runs.run_query import RunQuery
+from gateway.services.runs.run_rows import RunKey
 from gateway.telemetry.upstream_note import UpstreamNote
 from gateway.telemetry.usage import current_usage
 

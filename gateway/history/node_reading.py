@@ -15,11 +15,11 @@ from gateway.hierarchy.objects.model import ModelRun
 from gateway.hierarchy.objects.node_result import NodeRun
 from gateway.hierarchy.vocabulary.resource_type import ResourceType, resource_type_of
 from gateway.history.run_reading import milliseconds_of, model_runs_of
-from gateway.services.discovery_types import RunNode
-from gateway.services.mapping import Share
-from gateway.services.node_mapping import to_node_run
-from gateway.services.run_history import RunParents
-from gateway.services.run_nodes import (
+from gateway.services.rows.discovery_types import RunNode
+from gateway.services.rows.mapping import Share
+from gateway.services.runs.node_mapping import to_node_run
+from gateway.services.runs.run_history import RunParents
+from gateway.services.runs.run_nodes import (
     EndedResults,
     NodeGroup,
     NodeInRun,
@@ -29,7 +29,7 @@ from gateway.services.run_nodes import (
     group_of,
     nodes_of_run,
 )
-from gateway.services.run_rows import RunKey
+from gateway.services.runs.run_rows import RunKey
 
 
 def read_nodes(connection: Connection, keys: Sequence[NodesKey]) -> dict[NodesKey, RunNodes]:

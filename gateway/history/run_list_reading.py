@@ -21,10 +21,10 @@ from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import from_micros, to_micros
 from gateway.errors import NotFound
 from gateway.hierarchy.objects.job import Run, newest_first
-from gateway.services.admin.admin_types import AdminRun, AdminTrigger
-from gateway.services.admin.run_query import RunQuery
-from gateway.services.mapping import to_run
-from gateway.services.run_history import ListedRuns
+from gateway.services.rows.admin_types import AdminRun, AdminTrigger
+from gateway.services.rows.mapping import to_run
+from gateway.services.runs.run_history import ListedRuns
+from gateway.services.runs.run_query import RunQuery
 
 
 class _Trigger(msgspec.Struct):

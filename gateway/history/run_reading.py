@@ -24,11 +24,11 @@ from gateway.archive.reading.model_results import (
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import from_micros
 from gateway.hierarchy.objects.model import BuiltModel, ModelRun
-from gateway.services.discovery_types import OutlineRow, RunModel
-from gateway.services.mapping import Share, to_built_model, to_model_run
-from gateway.services.models.model_histories import HistoryKey
-from gateway.services.run_history import CommandKey, RunModels
-from gateway.services.run_rows import RunKey
+from gateway.services.rows.discovery_types import OutlineRow, RunModel
+from gateway.services.rows.mapping import Share, to_built_model, to_model_run
+from gateway.services.runs.model_histories import HistoryKey
+from gateway.services.runs.run_history import CommandKey, RunModels
+from gateway.services.runs.run_rows import RunKey
 
 T = TypeVar("T")
 

@@ -18,8 +18,8 @@ from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import from_micros, moved, parse_micros
 from gateway.errors import NotFound
 from gateway.hierarchy.objects.job import RunDetails
-from gateway.services.admin.admin_types import AdminRun, AdminStep, AdminTrigger
-from gateway.services.mapping import to_run_details
+from gateway.services.rows.admin_types import AdminRun, AdminStep, AdminTrigger
+from gateway.services.rows.mapping import to_run_details
 
 
 class _StepDetails(msgspec.Struct):

@@ -14,8 +14,8 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.objects.job import Job, Run
 from gateway.hierarchy.objects.model import BuiltModel
 from gateway.services.bundle import Services
-from gateway.services.run_history import RunModels
-from gateway.services.run_rows import RunKey
+from gateway.services.runs.run_history import RunModels
+from gateway.services.runs.run_rows import RunKey
 
 LOOK_BACK = 5
 """How many runs that completed are looked at."""

@@ -8,10 +8,10 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.objects.job import Run
 from gateway.hierarchy.objects.model import ModelRun
 from gateway.services.bundle import Services
-from gateway.services.history_limit import DOCUMENTED, LIKELY
-from gateway.services.models.model_histories import HistoryKey
-from gateway.services.run_history import RunModels
-from gateway.services.run_rows import RunKey
+from gateway.services.discovery.history_limit import DOCUMENTED, LIKELY
+from gateway.services.runs.model_histories import HistoryKey
+from gateway.services.runs.run_history import RunModels
+from gateway.services.runs.run_rows import RunKey
 from gateway.telemetry.usage import current_usage
 
 # So many of the runs before the oldest in a history are looked at.

@@ -20,9 +20,9 @@ from gateway.hierarchy.objects.model import ModelRun
 from gateway.loading.cut_histories import note_cut_histories
 from gateway.services.admin.admin_facts import RunListing
 from gateway.services.bundle import Services
-from gateway.services.models.model_histories import HistoryKey, histories_per_document
-from gateway.services.run_history import RunModels
-from gateway.services.run_rows import RunKey, runs_per_document
+from gateway.services.runs.model_histories import HistoryKey, histories_per_document
+from gateway.services.runs.run_history import RunModels
+from gateway.services.runs.run_rows import RunKey, runs_per_document
 
 # A run's rows are its whole manifest, touched or not: requests are not spared at more than so many times the rows.
 _MOST_MORE_ROWS = 2

@@ -33,16 +33,16 @@ from gateway.loading.resource_loaders import ResourceLoaders
 from gateway.loading.run_results import RunResultLoaders
 from gateway.loading.visible_admin import visible_services
 from gateway.services.admin.admin_facts import RunListing, Topology
-from gateway.services.admin.run_query import RunQuery
 from gateway.services.bundle import Services
-from gateway.services.group_service import Owners
-from gateway.services.history_limit import POSSIBLE
-from gateway.services.invocation_arguments import Witness
-from gateway.services.models.model_histories import HistoryKey
+from gateway.services.discovery.history_limit import POSSIBLE
 from gateway.services.models.pushdown import fields_looked_at, push_down
-from gateway.services.run_history import CommandKey, RunModels
-from gateway.services.run_rows import RunKey
-from gateway.services.source_service import Sources
+from gateway.services.resources.group_service import Owners
+from gateway.services.resources.source_service import Sources
+from gateway.services.runs.invocation_arguments import Witness
+from gateway.services.runs.model_histories import HistoryKey
+from gateway.services.runs.run_history import CommandKey, RunModels
+from gateway.services.runs.run_query import RunQuery
+from gateway.services.runs.run_rows import RunKey
 
 T = TypeVar("T")
 

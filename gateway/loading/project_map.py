@@ -11,7 +11,7 @@ from gateway.hierarchy.ids.project_ids import AccountView, IdScope, project_name
 from gateway.hierarchy.objects.project import Account, DeploymentEnvironment, Environment, Project
 from gateway.services.admin.admin_facts import Topology
 from gateway.services.admin.deployments import NOT_CHOSEN
-from gateway.services.environment_service import EnvironmentHeader
+from gateway.services.environments.environment_service import EnvironmentHeader
 from gateway.telemetry.upstream_note import UpstreamNote
 from gateway.telemetry.usage import current_usage
 

@@ -13,11 +13,11 @@ from gateway.hierarchy.resources.resource import Definitions, ExposureDetails
 from gateway.hierarchy.vocabulary.resource_type import ResourceType
 from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.batching import Batched, Departures
-from gateway.services.attempt_service import ATTEMPTED_TYPES, Attempts
 from gateway.services.bundle import Services
-from gateway.services.exposure_service import Exposures
-from gateway.services.models.model_histories import HistoryKey
-from gateway.services.resource_service import ResourceGroup, groups_of
+from gateway.services.resources.attempt_service import ATTEMPTED_TYPES, Attempts
+from gateway.services.resources.exposure_service import Exposures
+from gateway.services.resources.resource_service import ResourceGroup, groups_of
+from gateway.services.runs.model_histories import HistoryKey
 
 _Groups = tuple[int, tuple[ResourceGroup, ...]]
 _Attempted = tuple[int, ResourceType]

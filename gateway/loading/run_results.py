@@ -23,10 +23,18 @@ from gateway.hierarchy.vocabulary.resource_type import ResourceType, resource_ty
 from gateway.hierarchy.vocabulary.status import RunStatus, status_of_word
 from gateway.loading.batching import Batched, Departures
 from gateway.services.bundle import Services
-from gateway.services.run_graphs import GraphKey
-from gateway.services.run_history import RunModels, RunParents
-from gateway.services.run_nodes import EndedResults, NodeGroup, NodeInRun, NodeOutcome, NodesKey, RunNodes, groups_of
-from gateway.services.run_rows import RunKey
+from gateway.services.runs.run_graphs import GraphKey
+from gateway.services.runs.run_history import RunModels, RunParents
+from gateway.services.runs.run_nodes import (
+    EndedResults,
+    NodeGroup,
+    NodeInRun,
+    NodeOutcome,
+    NodesKey,
+    RunNodes,
+    groups_of,
+)
+from gateway.services.runs.run_rows import RunKey
 
 MODELS = "models"
 

@@ -16,9 +16,9 @@ from gateway.hierarchy.objects.job import Job, Run, RunDetails, newest_first
 from gateway.hierarchy.objects.visibility import Visibility
 from gateway.loading.batching import Batched
 from gateway.services.admin.admin_facts import AdminFacts, RunListing, Topology
-from gateway.services.admin.run_query import RunQuery
 from gateway.services.bundle import Services
-from gateway.services.environment_service import EnvironmentHeader, EnvironmentService
+from gateway.services.environments.environment_service import EnvironmentHeader, EnvironmentService
+from gateway.services.runs.run_query import RunQuery
 from gateway.telemetry.usage import current_usage, uncounted
 
 _LISTED = 100

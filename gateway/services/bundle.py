@@ -26,23 +26,23 @@ from gateway.services.admin.ended_runs import EndedRuns
 from gateway.services.admin.inferred_admin import Discovery, InferredAdmin
 from gateway.services.admin.permitted_admin import PermittedAdmin
 from gateway.services.admin.run_lists import RunLists
-from gateway.services.base_query import BaseQuery
-from gateway.services.change_poller import ChangePoller
-from gateway.services.discovery_history import DiscoveryHistory
-from gateway.services.environment_service import EnvironmentService
-from gateway.services.event_bus import EventBus
-from gateway.services.group_service import GroupService
-from gateway.services.invalidation import Invalidation
-from gateway.services.invocation_arguments import InvocationArguments
-from gateway.services.job_service import JobService
-from gateway.services.lineage_service import LineageService
+from gateway.services.changes.change_poller import ChangePoller
+from gateway.services.changes.invalidation import Invalidation
+from gateway.services.discovery.base_query import BaseQuery
+from gateway.services.environments.environment_service import EnvironmentService
+from gateway.services.environments.event_bus import EventBus
 from gateway.services.models.model_lists import ModelLists
 from gateway.services.models.model_service import ModelService
 from gateway.services.resilience.api_status import UpstreamStatus, untroubled
-from gateway.services.resource_service import ResourceService
-from gateway.services.run_figures import RunFigures
-from gateway.services.run_history import RunHistory
-from gateway.services.source_service import SourceService
+from gateway.services.resources.group_service import GroupService
+from gateway.services.resources.lineage_service import LineageService
+from gateway.services.resources.resource_service import ResourceService
+from gateway.services.resources.source_service import SourceService
+from gateway.services.runs.discovery_history import DiscoveryHistory
+from gateway.services.runs.invocation_arguments import InvocationArguments
+from gateway.services.runs.job_service import JobService
+from gateway.services.runs.run_figures import RunFigures
+from gateway.services.runs.run_history import RunHistory
 from gateway.services.transport.graphql_transport import GuardedTransport
 from gateway.services.transport.http_transport import HttpTransport
 from gateway.telemetry.upstream_note import UpstreamNote

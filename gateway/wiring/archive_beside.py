@@ -22,8 +22,8 @@ from gateway.history.awaited_archive import AwaitedArchive
 from gateway.history.history_beside_dbt import HistoryBesideDbt
 from gateway.services.admin.ended_runs import EndedRuns
 from gateway.services.bundle import MakeHistory
-from gateway.services.discovery_history import DiscoveryHistory
-from gateway.services.run_history import RunHistory
+from gateway.services.runs.discovery_history import DiscoveryHistory
+from gateway.services.runs.run_history import RunHistory
 from gateway.settings import Settings
 from gateway.telemetry.upstream_note import UpstreamNote
 

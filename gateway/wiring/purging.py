@@ -11,7 +11,7 @@ from gateway.hierarchy.runs.run_event import RunEvent
 from gateway.purging.cache_purger import CachePurger, open_purger
 from gateway.purging.purge_request import PurgeTarget
 from gateway.services.bundle import Services
-from gateway.services.event_bus import Listener
+from gateway.services.environments.event_bus import Listener
 from gateway.settings import Settings
 
 

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from gateway.hierarchy.objects.model import ModelRun
-from gateway.services.discovery_types import DescribedRow, EnvironmentLineage, LineageNode, LineageState, RunModel
-from gateway.services.lineage_service import to_lineage, weigh_lineage
-from gateway.services.mapping import Share, to_model, to_model_run, weigh_models, weigh_runs
+from gateway.services.resources.lineage_service import to_lineage, weigh_lineage
+from gateway.services.rows.discovery_types import DescribedRow, EnvironmentLineage, LineageNode, LineageState, RunModel
+from gateway.services.rows.mapping import Share, to_model, to_model_run, weigh_models, weigh_runs
 
 pytestmark = pytest.mark.slow
 

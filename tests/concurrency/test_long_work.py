@@ -20,8 +20,8 @@ from gateway.loading.loaders import Loaders
 from gateway.loading.suggestions import unknown
 from gateway.queries.models.models import matching
 from gateway.schema.lists.paging import PageArguments, cut_in_order
-from gateway.services.models.model_histories import HistoryKey
-from gateway.services.run_history import RunModels
+from gateway.services.runs.model_histories import HistoryKey
+from gateway.services.runs.run_history import RunModels
 from tests.serving import Gateway
 
 MODELS = 20_000

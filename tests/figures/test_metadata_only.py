@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.services.command_span import UNKNOWN_SPAN, CommandSpan, command_span
-from gateway.services.discovery_types import CommandTimes, RunModel
+from gateway.services.rows.discovery_types import CommandTimes, RunModel
+from gateway.services.runs.command_span import UNKNOWN_SPAN, CommandSpan, command_span
 from tests.figures.conftest import Ask
 from tests.figures.small_archive import DAY, STAGING, Command, Did, SmallArchive
 

@@ -28,8 +28,8 @@ from gateway.identity.errors import Unauthenticated
 from gateway.services.bundle import Upstream
 from gateway.services.resilience.policy import ResiliencePolicy
 from gateway.services.resilience.resilient_transport import ResilientTransport, TransportDependencies
-from gateway.services.token_proofs import TokenProofs
-from gateway.services.token_services import TokenServices
+from gateway.services.tokens.token_proofs import TokenProofs
+from gateway.services.tokens.token_services import TokenServices
 from gateway.services.transport.http_transport import TransportLimits, TransportRequest, TransportResponse
 from gateway.settings import Settings, load_settings
 from gateway.telemetry.usage import current_usage

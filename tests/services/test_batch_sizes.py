@@ -10,7 +10,7 @@ import pytest
 from starlette.responses import Response
 
 from gateway.errors import UpstreamTimeout
-from gateway.services.batch_sizes import BatchSizes, is_too_heavy
+from gateway.services.discovery.batch_sizes import BatchSizes, is_too_heavy
 from gateway.settings import Settings
 from tests.clock import Clock
 from tests.oracle.account import Oracle

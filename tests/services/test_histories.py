@@ -15,8 +15,8 @@ from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading import histories
 from gateway.loading.histories import window_of
 from gateway.services.admin.admin_facts import RunListing
-from gateway.services.models.model_histories import HistoryKey
 from gateway.services.models.model_service import ModelService
+from gateway.services.runs.model_histories import HistoryKey
 from gateway.settings import Settings
 from tests.conftest import stored
 from tests.oracle.account import Oracle

@@ -194,8 +194,8 @@ async def test_dbts_messages_are_bounded_in_the_log(caplog: pytest.LogCaptureFix
         async def close(self) -> None:
             return None
 
-    from gateway.services.base_query import environment_lookups
-    from gateway.services.environment_service import _OPERATION
+    from gateway.services.discovery.base_query import environment_lookups
+    from gateway.services.environments.environment_service import _OPERATION
 
     lookups = list(environment_lookups([1], "...Header").values())
     async with open_query(Upstream(Saying(), "http://dbt.example/graphql", None, 1)) as query:
@@ -212,9 +212,9 @@ async def test_dbts_messages_are_bounded_in_the_log(caplog: pytest.LogCaptureFix
 )
 async def test_a_token_in_dbts_message_is_masked_in_the_log(fault: str, caplog: pytest.LogCaptureFixture) -> None:
     """The message itself is logged, so that what is missing from the line is the token and nothing else."""
-    from gateway.services.base_query import environment_lookups
     from gateway.services.bundle import Upstream, open_query
-    from gateway.services.environment_service import _OPERATION
+    from gateway.services.discovery.base_query import environment_lookups
+    from gateway.services.environments.environment_service import _OPERATION
     from gateway.services.transport.http_transport import AiohttpTransport, TransportLimits
 
     async with raw_server(FAULTS[fault]) as port:

@@ -11,8 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.services import discovery_types
-from gateway.services.discovery_types import DescribedRow, EnvironmentHistories, ModelRow, PagedEnvironment, RuntimeRow
+from gateway.services.rows import discovery_types
+from gateway.services.rows.discovery_types import (
+    DescribedRow,
+    EnvironmentHistories,
+    ModelRow,
+    PagedEnvironment,
+    RuntimeRow,
+)
 from gateway.services.transport import strict_decoder
 from gateway.services.transport.graphql_transport import Reply
 from gateway.services.transport.strict_decoder import DoubledKey, StrictDecoder

@@ -12,7 +12,7 @@ import websockets
 from websockets.typing import Subprotocol
 
 from gateway.http.streaming.live_connections import LivePolicy
-from gateway.services.event_bus import Change, ChangeKind
+from gateway.services.environments.event_bus import Change, ChangeKind
 from gateway.settings import Settings
 from tests.oracle.account import Oracle
 from tests.streaming.conftest import LiveGateway, closed, hear, live, say, subscribe, until

@@ -36,7 +36,7 @@ from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs.jobs import MOST_RUNS
 from gateway.queries.runs.executions import shown_time
 from gateway.queries.runs.run_steps import aside
-from gateway.services.admin.run_query import LONGEST_QUEUE, RunQuery
+from gateway.services.runs.run_query import LONGEST_QUEUE, RunQuery
 
 MOST_BUCKETS = 5000
 MOST_DAYS = 365

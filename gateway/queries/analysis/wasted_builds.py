@@ -23,7 +23,7 @@ from gateway.loading.field_context import FieldContext
 from gateway.loading.histories import HistoryRequest
 from gateway.queries.runs.executions import WindowRows, read_window
 from gateway.queries.runs.run_steps import aside
-from gateway.services.models.model_histories import HistoryKey
+from gateway.services.runs.model_histories import HistoryKey
 
 LOOKED_BACK = timedelta(days=8)
 """So long before the window the last success of a model is looked for: the last of a weekly job is among them."""

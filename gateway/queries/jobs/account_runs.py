@@ -14,7 +14,7 @@ from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs.job_names import unknown_job
 from gateway.queries.jobs.jobs import MOST_RUNS, executed_models, meeting, named_in_projects
 from gateway.services.admin.admin_facts import RunListing
-from gateway.services.admin.run_query import RunQuery, run_queries
+from gateway.services.runs.run_query import RunQuery, run_queries
 from gateway.telemetry.usage import current_usage
 
 

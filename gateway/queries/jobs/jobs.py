@@ -20,7 +20,7 @@ from gateway.hierarchy.vocabulary.variants import ALL_VARIANTS, Variant, variant
 from gateway.loading.field_context import FieldContext
 from gateway.queries.models.models import select_models
 from gateway.queries.projects import project_of_environment
-from gateway.services.models.model_histories import HistoryKey
+from gateway.services.runs.model_histories import HistoryKey
 from gateway.telemetry.usage import current_usage
 
 F = TypeVar("F", bound=Filterable)

@@ -16,7 +16,7 @@ from gateway.hierarchy.rankings.ranking import Ranked, Ranking
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs.jobs import find_run
 from gateway.queries.projects import project_of_environment
-from gateway.services.change_poller import ChangePoller
+from gateway.services.changes.change_poller import ChangePoller
 
 log = logging.getLogger(__name__)
 

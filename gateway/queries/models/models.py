@@ -23,8 +23,8 @@ from gateway.loading.model_reading import RankedModels
 from gateway.loading.suggestions import ids_of, named_models, unknown
 from gateway.queries.models.removed_models import find_removed
 from gateway.queries.projects import deployment_of, ensure_decided
-from gateway.services.models.model_histories import HistoryKey
-from gateway.services.run_rows import RunKey
+from gateway.services.runs.model_histories import HistoryKey
+from gateway.services.runs.run_rows import RunKey
 
 M = TypeVar("M", bound=RankableModel)
 

@@ -15,7 +15,7 @@ from gateway.hierarchy.objects.project import Project
 from gateway.hierarchy.vocabulary.unique_ids import package_of, qualified_name
 from gateway.loading.field_context import FieldContext
 from gateway.loading.histories import HistoryRequest
-from gateway.services.models.model_histories import HistoryKey
+from gateway.services.runs.model_histories import HistoryKey
 
 _RUNS_LOOKED_AT = 10
 """Of each model, for the newest that was no CI and the last success."""

@@ -28,7 +28,7 @@ from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs.jobs import ended_runs, select_jobs
 from gateway.queries.models.model_pages import models_behind
 from gateway.queries.models.models import counted_runs, in_order, narrowed_environments, runtimes_of
-from gateway.services.models.model_histories import HistoryKey
+from gateway.services.runs.model_histories import HistoryKey
 from gateway.telemetry.usage import current_usage
 
 # Microseconds to merge the orders of projects by one model more, and to make its rank.

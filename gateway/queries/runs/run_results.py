@@ -11,7 +11,7 @@ from gateway.hierarchy.vocabulary.resource_type import ResourceType
 from gateway.loading.field_context import FieldContext
 from gateway.loading.run_results import FoundResults
 from gateway.queries.projects import project_of_environment
-from gateway.services.run_nodes import NOT_LISTED
+from gateway.services.runs.run_nodes import NOT_LISTED
 from gateway.telemetry.usage import current_usage
 
 _PARTS = {

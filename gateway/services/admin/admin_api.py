@@ -11,9 +11,9 @@ from typing import TypeVar
 import msgspec
 
 from gateway.errors import NotFound, UpstreamInvalidResponse, UpstreamRejected
-from gateway.services.admin.admin_types import Single
 from gateway.services.admin.list_pages import AdminRows, read_one, read_page
 from gateway.services.admin.list_reading import FULL_PAGE, Identified, ListReading
+from gateway.services.rows.admin_types import Single
 from gateway.services.transport.http_transport import HttpTransport, TransportRequest, TransportResponse
 from gateway.services.transport.strict_decoder import StrictDecoder
 from gateway.services.transport.upstream_errors import refusal_of_admin_body, refusal_of_status

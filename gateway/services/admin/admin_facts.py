@@ -9,7 +9,7 @@ from typing import Protocol
 from gateway.errors import GatewayError
 from gateway.hierarchy.objects.job import Job, Run, RunDetails
 from gateway.hierarchy.objects.project import Environment
-from gateway.services.admin.run_query import RunQuery
+from gateway.services.runs.run_query import RunQuery
 from gateway.telemetry.upstream_note import UpstreamNote
 
 

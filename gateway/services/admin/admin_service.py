@@ -17,7 +17,6 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.objects.job import Job, Run, RunDetails
 from gateway.services.admin.admin_api import PAGE_SIZE
 from gateway.services.admin.admin_facts import RunListing, Topology
-from gateway.services.admin.admin_types import AdminAccount, AdminJob, AdminProject
 from gateway.services.admin.configured import ConfiguredProject
 from gateway.services.admin.deployments import choose_deployments, undecided
 from gateway.services.admin.environment_list import EnvironmentList
@@ -33,9 +32,10 @@ from gateway.services.admin.listed_facts import (
     weigh_topology,
 )
 from gateway.services.admin.run_lists import RunLists
-from gateway.services.admin.run_query import RunQuery
 from gateway.services.admin.visible_parts import VisibleParts
-from gateway.services.mapping import to_environment, to_job
+from gateway.services.rows.admin_types import AdminAccount, AdminJob, AdminProject
+from gateway.services.rows.mapping import to_environment, to_job
+from gateway.services.runs.run_query import RunQuery
 from gateway.telemetry.usage import current_usage
 
 _ACTIVE = 1

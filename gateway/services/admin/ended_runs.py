@@ -11,10 +11,10 @@ from datetime import datetime
 from gateway.errors import GatewayError, UpstreamRefused
 from gateway.hierarchy.objects.job import Run
 from gateway.services.admin.admin_api import AdminApi
-from gateway.services.admin.admin_types import AdminRun
 from gateway.services.admin.list_reading import ListReading
-from gateway.services.admin.run_query import RunQuery
-from gateway.services.mapping import to_run
+from gateway.services.rows.admin_types import AdminRun
+from gateway.services.rows.mapping import to_run
+from gateway.services.runs.run_query import RunQuery
 
 _ENDED = (10, 20, 30)
 _PAUSE_SECONDS = 60.0

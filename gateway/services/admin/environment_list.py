@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 
 from gateway.services.admin.admin_api import AdminApi, UpstreamPathUnknown
-from gateway.services.admin.admin_types import AdminEnvironment, AdminProject
 from gateway.services.admin.list_reading import ListReading
+from gateway.services.rows.admin_types import AdminEnvironment, AdminProject
 
 _PATH = "/environments/"
 

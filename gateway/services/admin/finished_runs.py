@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.services.admin.admin_api import AdminApi
-from gateway.services.admin.admin_types import AdminAccount, AdminEnvironment, AdminProject
 from gateway.services.admin.environment_list import EnvironmentList
 from gateway.services.admin.list_reading import FULL_PAGE
+from gateway.services.rows.admin_types import AdminAccount, AdminEnvironment, AdminProject
 
 _FIRST_TIME, _LAST_TIME = "1970-01-01T00:00:00+00:00", "9999-12-31T00:00:00+00:00"
 

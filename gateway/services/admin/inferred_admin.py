@@ -24,16 +24,16 @@ from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.services.admin.admin_facts import RunListing, Topology
 from gateway.services.admin.configured import ConfiguredProject
 from gateway.services.admin.job_traces import JobTrace, LastJobs, read_last_jobs, traces_of
-from gateway.services.admin.run_query import RunQuery
 from gateway.services.admin.visible_parts import VisibleParts
-from gateway.services.base_query import BaseQuery
-from gateway.services.environment_service import EnvironmentService
-from gateway.services.job_service import JobService
-from gateway.services.models.model_histories import HistoryKey
+from gateway.services.discovery.base_query import BaseQuery
+from gateway.services.environments.environment_service import EnvironmentService
+from gateway.services.environments.revisioned import Revisioned
 from gateway.services.models.model_service import ModelService
-from gateway.services.revisioned import Revisioned
-from gateway.services.run_history import RunModels
-from gateway.services.run_rows import RunKey
+from gateway.services.runs.job_service import JobService
+from gateway.services.runs.model_histories import HistoryKey
+from gateway.services.runs.run_history import RunModels
+from gateway.services.runs.run_query import RunQuery
+from gateway.services.runs.run_rows import RunKey
 from gateway.telemetry.usage import current_usage
 
 # A few models tell a job's runs: each of its runs touches at least one of them, other jobs crowd them seldom.

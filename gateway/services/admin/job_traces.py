@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from gateway.errors import GatewayError
 from gateway.hierarchy.objects.model import ModelRun
-from gateway.services.base_query import BaseQuery, BatchOperation
-from gateway.services.discovery_types import PagedEnvironment, TracedModel
-from gateway.services.mapping import whole
+from gateway.services.discovery.base_query import BaseQuery, BatchOperation
 from gateway.services.models.model_pages import read_pages
+from gateway.services.rows.discovery_types import PagedEnvironment, TracedModel
+from gateway.services.rows.mapping import whole
 
 _OPERATION = BatchOperation(
     "JobTraces",

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, get_args
 
 import msgspec
 
-from gateway.services.admin.admin_types import AdminPage, Extra, Status
+from gateway.services.rows.admin_types import AdminPage, Extra, Status
 from gateway.services.transport.strict_decoder import StrictDecoder
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from gateway.services.admin.admin_facts import RunListing, Topology
 from gateway.services.admin.admin_service import AdminService
 from gateway.services.admin.configured import ConfiguredProject
 from gateway.services.admin.inferred_admin import InferredAdmin
-from gateway.services.admin.run_query import RunQuery
+from gateway.services.runs.run_query import RunQuery
 from gateway.services.transport.upstream_errors import is_about_token
 from gateway.telemetry.upstream_note import UpstreamNote
 from gateway.telemetry.usage import current_usage

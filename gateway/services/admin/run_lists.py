@@ -10,13 +10,13 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.objects.job import Run, RunDetails, newest_first
 from gateway.services.admin.admin_api import PAGE_SIZE, AdminApi
 from gateway.services.admin.admin_facts import RunListing
-from gateway.services.admin.admin_types import AdminRun
 from gateway.services.admin.list_reading import ListReading, notes_of_list
 from gateway.services.admin.listed_facts import RecentRuns, RunCount
-from gateway.services.admin.run_query import RunQuery
 from gateway.services.admin.single_runs import read_run_details, read_runs
-from gateway.services.mapping import to_run
-from gateway.services.run_history import HistorySource, ListedRuns, RunHistory
+from gateway.services.rows.admin_types import AdminRun
+from gateway.services.rows.mapping import to_run
+from gateway.services.runs.run_history import HistorySource, ListedRuns, RunHistory
+from gateway.services.runs.run_query import RunQuery
 from gateway.telemetry.upstream_note import UpstreamNote
 
 # Pages of the account's newest runs that are tried before jobs are asked one by one.

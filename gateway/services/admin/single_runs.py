@@ -9,8 +9,8 @@ from gateway.concurrency.checkpoints import checkpoint
 from gateway.errors import GatewayError, NotFound, UpstreamRejected
 from gateway.hierarchy.objects.job import Run, RunDetails
 from gateway.services.admin.admin_api import PAGE_SIZE, AdminApi
-from gateway.services.admin.admin_types import AdminRun
-from gateway.services.mapping import to_run, to_run_details
+from gateway.services.rows.admin_types import AdminRun
+from gateway.services.rows.mapping import to_run, to_run_details
 
 _STEPS_OF_A_REQUEST = 200
 

@@ -9,7 +9,7 @@ from gateway.caching.codec import Codec
 from gateway.caching.history_store import HistoryStore, StoredModelRun
 from gateway.errors import GatewayError
 from gateway.hierarchy.objects.model import ModelRun
-from gateway.services.models.model_histories import HistoryKey
+from gateway.services.runs.model_histories import HistoryKey
 
 Histories = Mapping[HistoryKey, tuple[ModelRun, ...] | GatewayError]
 

@@ -13,10 +13,10 @@ from typing import TypeVar
 import msgspec
 
 from gateway.errors import GatewayError
-from gateway.services.base_query import BaseQuery, BatchOperation
-from gateway.services.discovery_types import ModelRow, RunWords
-from gateway.services.mapping import whole
-from gateway.services.run_rows import RunKey, read_rows
+from gateway.services.discovery.base_query import BaseQuery, BatchOperation
+from gateway.services.rows.discovery_types import ModelRow, RunWords
+from gateway.services.rows.mapping import whole
+from gateway.services.runs.run_rows import RunKey, read_rows
 
 _OPERATION = BatchOperation(
     "RunWords", "fragment R on ModelNode { uniqueId status paginationCursor }", RunWords, nullable=True

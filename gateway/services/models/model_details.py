@@ -8,10 +8,10 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.measures.durations import seconds_or_none
 from gateway.hierarchy.objects.model import ModelDetails, ModelTest
 from gateway.hierarchy.vocabulary.status import status_of_word
-from gateway.services.base_query import BaseQuery, BatchOperation, RootLookup
-from gateway.services.discovery_types import AppliedTest, DetailedModel, PagedEnvironment
-from gateway.services.mapping import time_or_none, whole_or_none
-from gateway.services.models.model_histories import HistoryKey
+from gateway.services.discovery.base_query import BaseQuery, BatchOperation, RootLookup
+from gateway.services.rows.discovery_types import AppliedTest, DetailedModel, PagedEnvironment
+from gateway.services.rows.mapping import time_or_none, whole_or_none
+from gateway.services.runs.model_histories import HistoryKey
 
 # Code and tests are heavy: few models a lookup, few lookups a document.
 _MODELS_PER_LOOKUP = 50

@@ -14,9 +14,9 @@ from gateway.concurrency.checkpoints import checkpoint
 from gateway.errors import GatewayError
 from gateway.hierarchy.lists.listed_models import ListedModels
 from gateway.hierarchy.objects.project import Project
-from gateway.services.environment_service import EnvironmentService
+from gateway.services.environments.environment_service import EnvironmentService
 from gateway.services.models.untold import note_unattempted
-from gateway.services.run_history import RunHistory
+from gateway.services.runs.run_history import RunHistory
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from gateway.errors import GatewayError
-from gateway.services.base_query import BaseQuery, BatchOperation
-from gateway.services.discovery_types import DescribedRow, ModelPage, ModelRow, PagedEnvironment, RuntimeRow
+from gateway.services.discovery.base_query import BaseQuery, BatchOperation
+from gateway.services.discovery.page_reading import FilterVariable, PagedList, PageReading, read_to_end
 from gateway.services.models.pushdown import PushedFilter
-from gateway.services.page_reading import FilterVariable, PagedList, PageReading, read_to_end
+from gateway.services.rows.discovery_types import DescribedRow, ModelPage, ModelRow, PagedEnvironment, RuntimeRow
 
 STATE = "state"
 """Stands, among the fields that are read of a model, for all that identifies, filters and ranks it."""

@@ -17,12 +17,12 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.lists.timed_models import EnvironmentRuntimes
 from gateway.hierarchy.measures.durations import seconds_or_none
 from gateway.hierarchy.objects.project import Project
-from gateway.services.base_query import BaseQuery
-from gateway.services.discovery_types import RuntimeRow
-from gateway.services.environment_service import EnvironmentValidity
+from gateway.services.discovery.base_query import BaseQuery
+from gateway.services.environments.environment_service import EnvironmentValidity
 from gateway.services.models.model_pages import Marks, read_pages, read_revised_pages, runtimes_operation
 from gateway.services.models.prefetcher import Prefetcher, RevisedModels
 from gateway.services.models.untold import note_without_runtimes
+from gateway.services.rows.discovery_types import RuntimeRow
 
 _NO_FIELDS: frozenset[str] = frozenset()
 

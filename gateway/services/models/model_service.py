@@ -22,13 +22,10 @@ from gateway.hierarchy.lists.timed_models import EnvironmentRuntimes
 from gateway.hierarchy.objects.model import Model, ModelDetails, ModelRun
 from gateway.hierarchy.objects.project import Project
 from gateway.hierarchy.objects.visibility import EVERYTHING, Visibility
-from gateway.services.base_query import BaseQuery
-from gateway.services.discovery_types import ModelRow
-from gateway.services.environment_service import EnvironmentService, EnvironmentValidity
-from gateway.services.mapping import weigh_models, weigh_runs
+from gateway.services.discovery.base_query import BaseQuery
+from gateway.services.environments.environment_service import EnvironmentService, EnvironmentValidity
 from gateway.services.models.kept_histories import lengthened
 from gateway.services.models.model_details import read_details
-from gateway.services.models.model_histories import HistoryKey
 from gateway.services.models.model_pages import STATE, Marks
 from gateway.services.models.model_runtimes import ModelRuntimes
 from gateway.services.models.model_states import make_models, read_revised_states, read_states
@@ -36,7 +33,10 @@ from gateway.services.models.named_models import MOST_UNIQUE_IDS, NamedModels, u
 from gateway.services.models.prefetcher import Prefetcher, RevisedModels
 from gateway.services.models.pushdown import PushedFilter
 from gateway.services.models.untold import note_never_built, note_unknown_outcomes
-from gateway.services.run_history import HistoryReach, RunHistory
+from gateway.services.rows.discovery_types import ModelRow
+from gateway.services.rows.mapping import weigh_models, weigh_runs
+from gateway.services.runs.model_histories import HistoryKey
+from gateway.services.runs.run_history import HistoryReach, RunHistory
 from gateway.telemetry.usage import current_usage
 
 

@@ -12,9 +12,7 @@ from gateway.hierarchy.ids.model_ids import model_ids
 from gateway.hierarchy.lists.model_index import EnvironmentModels
 from gateway.hierarchy.objects.model import Model
 from gateway.hierarchy.objects.project import Project
-from gateway.services.base_query import BaseQuery
-from gateway.services.discovery_types import ModelRow
-from gateway.services.mapping import to_model
+from gateway.services.discovery.base_query import BaseQuery
 from gateway.services.models.last_words import with_last_words, with_revised_last_words
 from gateway.services.models.model_pages import (
     STATE,
@@ -25,6 +23,8 @@ from gateway.services.models.model_pages import (
     states_operation,
 )
 from gateway.services.models.pushdown import PushedFilter
+from gateway.services.rows.discovery_types import ModelRow
+from gateway.services.rows.mapping import to_model
 
 
 async def read_states(

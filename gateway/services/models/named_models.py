@@ -22,12 +22,12 @@ from gateway.hierarchy.lists.model_index import EnvironmentModels
 from gateway.hierarchy.objects.model import Model
 from gateway.hierarchy.objects.project import Project
 from gateway.hierarchy.vocabulary.unique_ids import local_name
-from gateway.services.base_query import BaseQuery
-from gateway.services.environment_service import EnvironmentHeader, EnvironmentValidity
-from gateway.services.mapping import weigh_models
+from gateway.services.discovery.base_query import BaseQuery
+from gateway.services.discovery.page_reading import PAGE_SIZE
+from gateway.services.environments.environment_service import EnvironmentHeader, EnvironmentValidity
 from gateway.services.models.model_states import make_models, read_states
 from gateway.services.models.pushdown import PushedFilter
-from gateway.services.page_reading import PAGE_SIZE
+from gateway.services.rows.mapping import weigh_models
 
 MOST_UNIQUE_IDS = PAGE_SIZE
 """So many unique ids, all of which one page can hold, are asked for of an environment at once."""

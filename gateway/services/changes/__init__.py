@@ -1,0 +1,1 @@
+"""What notices changes at dbt, and invalidates facts."""

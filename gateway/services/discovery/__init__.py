@@ -1,0 +1,1 @@
+"""How the Discovery API is asked: documents, batches, pages."""

@@ -1,0 +1,1 @@
+"""Environments, the revision of their facts, and events of change."""

@@ -1,0 +1,1 @@
+"""Sources, seeds, tests, exposures, groups, columns and lineage."""

@@ -1,0 +1,1 @@
+"""Rows of dbt's answers, and what they become."""

@@ -1,0 +1,1 @@
+"""Runs and histories as Discovery returns them, behind the interface for history."""

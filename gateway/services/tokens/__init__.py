@@ -1,0 +1,1 @@
+"""Services for each token of a caller."""
