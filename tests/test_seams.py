@@ -76,7 +76,7 @@ def test_internals_are_used_in_the_modules_of_the_seam_alone(package: str) -> No
 
 # The modules that extend a library's class: they rely on METHODS and ATTRIBUTES below.
 EXTENDING = {
-    "Executor[Any]": {"execution/error_behavior.py", "local_platform/discovery/column_executor.py"},
+    "Executor[Any]": {"execution/error_behavior.py", "local_platform/discovery/execution/column_executor.py"},
     "HttpToolsProtocol": {"http/server/http_protocol.py"},
     "FlowControl": {"http/server/http_protocol.py"},
     "WebSocketsSansIOProtocol": {"http/server/websocket.py"},

@@ -17,7 +17,7 @@ from gateway.archive.archive import Archive
 from gateway.local_platform.access import client_name, token_fits
 from gateway.local_platform.admin.envelope import AdminError
 from gateway.local_platform.admin.routes import admin_routes
-from gateway.local_platform.discovery.endpoint import discovery_endpoint, refused
+from gateway.local_platform.discovery.execution.endpoint import discovery_endpoint, refused
 from gateway.local_platform.faults.fault_gate import FaultGate
 from gateway.local_platform.faults.switches import Faults
 from gateway.local_platform.requests import COUNTS_PATH, NotedRequest, RequestLog

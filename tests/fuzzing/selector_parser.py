@@ -17,8 +17,8 @@ with atheris.instrument_imports(include=["gateway.local_platform.discovery"]):
     from graphql import GraphQLError
 
     from gateway.archive.artifacts.artifact_files import Node
-    from gateway.local_platform.discovery.graph import Graph
-    from gateway.local_platform.discovery.selectors import select_nodes
+    from gateway.local_platform.discovery.nodes.graph import Graph
+    from gateway.local_platform.discovery.nodes.selectors import select_nodes
 
 _IDS = [f"model.shop.m{number}" for number in range(6)]
 _SEEDS = (

@@ -13,9 +13,9 @@ from graphql import ExecutionResult, execute_sync, parse
 from graphql.execution import Executor
 
 from gateway.archive.archive import Archive
-from gateway.local_platform.discovery.column_executor import ColumnExecutor
+from gateway.local_platform.discovery.execution.column_executor import ColumnExecutor
+from gateway.local_platform.discovery.nodes.session import DerivedCaches, Session
 from gateway.local_platform.discovery.schema import create_schema
-from gateway.local_platform.discovery.session import DerivedCaches, Session
 from gateway.services.models.model_pages import models_operation, runtimes_operation, states_operation
 from tests.local_platform.everything import all_fields
 from tests.served_platform import Platform

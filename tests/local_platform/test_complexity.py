@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.local_platform.discovery import column_executor
+from gateway.local_platform.discovery.execution import column_executor
 from tests.served_platform import Platform
 
 pytestmark = pytest.mark.sqlite_by_day

@@ -12,8 +12,8 @@ from pathlib import Path
 from graphql import GraphQLObjectType
 
 from gateway.archive.artifacts.artifact_files import ARTIFACT_NAMES, NEWEST_VERSIONS
+from gateway.local_platform.discovery.fields.unknown import UNKNOWN
 from gateway.local_platform.discovery.schema import create_schema
-from gateway.local_platform.discovery.unknown import UNKNOWN
 
 FILE = Path(__file__).parents[2] / "docs" / "discovery-coverage.md"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from graphql import GraphQLNonNull, GraphQLObjectType, build_schema
 
+from gateway.local_platform.discovery.fields.unknown import UNKNOWN
 from gateway.local_platform.discovery.schema import create_schema, published_sdl
-from gateway.local_platform.discovery.unknown import UNKNOWN
 
 # Types whose values are plain JSON objects made by the reader of the field that holds them.
 PLAIN = {

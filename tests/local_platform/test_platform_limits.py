@@ -14,7 +14,7 @@ from gateway.archive.archive import Archive
 from gateway.cli import run
 from gateway.cli.options import build_parser
 from gateway.local_platform.app import create_platform
-from gateway.local_platform.discovery.endpoint import MOST_BODY_BYTES
+from gateway.local_platform.discovery.execution.endpoint import MOST_BODY_BYTES
 from tests.served_platform import Platform
 
 pytestmark = pytest.mark.sqlite_by_day

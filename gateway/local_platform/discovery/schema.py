@@ -9,15 +9,22 @@ from typing import Any
 
 from graphql import GraphQLInterfaceType, GraphQLSchema, build_schema
 
-from gateway.local_platform.discovery import environment, execution_info, job_fields, jobs, state_fields
-from gateway.local_platform.discovery.catalog_fields import CATALOG_FIELDS
-from gateway.local_platform.discovery.exposure_tile import EXPOSURE_TILE_FIELDS
-from gateway.local_platform.discovery.fields import Readers, Resolver, attach_readers, attach_resolver, object_fields
-from gateway.local_platform.discovery.freshness_fields import FRESHNESS_FIELDS
-from gateway.local_platform.discovery.group_fields import GROUP_FIELDS
-from gateway.local_platform.discovery.lineage import LINEAGE_FIELDS
-from gateway.local_platform.discovery.relatives import ancestors_of_types
-from gateway.local_platform.discovery.scalars import bind_scalars
+from gateway.local_platform.discovery.fields import execution_info
+from gateway.local_platform.discovery.fields.catalog_fields import CATALOG_FIELDS
+from gateway.local_platform.discovery.fields.exposure_tile import EXPOSURE_TILE_FIELDS
+from gateway.local_platform.discovery.fields.field_readers import (
+    Readers,
+    Resolver,
+    attach_readers,
+    attach_resolver,
+    object_fields,
+)
+from gateway.local_platform.discovery.fields.freshness_fields import FRESHNESS_FIELDS
+from gateway.local_platform.discovery.fields.relatives import ancestors_of_types
+from gateway.local_platform.discovery.fields.scalars import bind_scalars
+from gateway.local_platform.discovery.roots import environment, job_fields, jobs, state_fields
+from gateway.local_platform.discovery.roots.group_fields import GROUP_FIELDS
+from gateway.local_platform.discovery.roots.lineage import LINEAGE_FIELDS
 
 # A type shows those of its readers that the schema knows a field for, so that nested types share the whole type's.
 READERS: Mapping[str, Readers] = {

@@ -1,0 +1,1 @@
+"""Lists, pages, and what of a type is selected."""

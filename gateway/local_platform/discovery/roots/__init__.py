@@ -1,0 +1,1 @@
+"""Roots of the schema, and readers of the types below them."""
