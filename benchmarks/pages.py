@@ -2,9 +2,10 @@
 
     python -m benchmarks.pages
 
-A timeline of 2,000 and of 5,000 bars is walked by keys, each of which draws it anew; a heat map of 200 models × 100
-runs is drawn when its page opens. Told are the main thread's CPU until the page stands and a key, and the longest task
-by the clock, which on a busy machine holds what the others took.
+A timeline of 2,000 and of 5,000 bars is walked by keys, then zoomed and moved, which draws it anew each time; a heat
+map of 200 models × 100 runs is drawn when its page opens. Printed are the main thread's CPU until the page stands, for
+a key and for a picture drawn anew, and the longest task, by CPU. First, the demo's account in a browser that has just
+started: from the request for the page to the first text, and to the first chart, by the clock.
 """
 
 from __future__ import annotations
@@ -13,30 +14,48 @@ import asyncio
 import json
 import random
 import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gateway.app import create_app
 from gateway.http.pages.dashboard import dashboard_routes
 from gateway.http.pages.documents import read_documents
-from tests.browser.browser import Page, running_browser
+from gateway.settings import Settings
+from tests.browser.browser import Browser, Page, running_browser
 from tests.sockets import listening
 
 THREADS = 16
 KEYS = 100
 START = datetime(2026, 3, 11, 5, tzinfo=UTC)
 DRAWN = "document.querySelector('.chart canvas') !== null"
-# Notes each task of more than 50 ms, as browsers call a long one.
-WATCH = (
-    "window.longest = 0; new PerformanceObserver((list) => list.getEntries().forEach((task) => {"
-    " window.longest = Math.max(window.longest, task.duration); })).observe({type: 'longtask', buffered: true})"
+# When the first chart of a page stood.
+NOTE_FIRST_CHART = (
+    "new MutationObserver((_, observer) => { if (document.querySelector('.chart svg rect, .chart canvas')) {"
+    " window.firstChart = performance.now(); observer.disconnect(); } })"
+    ".observe(document, {subtree: true, childList: true})"
 )
+FIRST_TEXT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
+FRAME = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Milliseconds of the main thread's CPU."""
+
+    page: float
+    key: float
+    picture: float | None
+    longest: float
 
 
 def run_answer(bars: int) -> dict[str, Any]:
@@ -148,39 +167,82 @@ def app_of(answers: dict[str, dict[str, Any]]) -> Starlette:
 async def task_milliseconds(page: Page) -> float:
     """What the main thread has worked so far."""
     metrics = (await page.call("Performance.getMetrics"))["metrics"]
-    return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration")) * 1000
+    return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")) * 1000
 
 
-async def measured(page: Page, address: str, keys: int) -> tuple[float, float, float]:
-    """Milliseconds until the picture is drawn, a key, and of the longest task."""
+async def spent(page: Page, keys: Sequence[tuple[str, int]]) -> float:
+    """What a key costs, of these, with what is drawn for it."""
+    before = await task_milliseconds(page)
+    for key, code in keys:
+        await page.press(key, code)
+        await page.run(FRAME)
+    idle = await task_milliseconds(page)
+    for _ in keys:
+        await page.run(FRAME)
+    # What asking for a frame costs by itself is no cost of the key.
+    return (2 * idle - before - await task_milliseconds(page)) / len(keys)
+
+
+def longest_task(trace: Sequence[Mapping[str, Any]]) -> float:
+    """The CPU of the longest task of a page's main thread."""
+    names = {
+        (event["pid"], event["tid"])
+        for event in trace
+        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
+    }
+    tasks = [event.get("tdur", 0) for event in trace if (event["pid"], event["tid"]) in names and event["ph"] == "X"]
+    return max(tasks, default=0) / 1000
+
+
+async def measured(page: Page, address: str, keys: int, *, has_zoom: bool) -> Figures:
+    """Opens a page with a canvas, walks it by keys and draws it anew."""
     # CPU time of the thread, so that what else the machine does counts little.
     await page.call("Performance.enable", timeDomain="threadTicks")
+    categories = {"includedCategories": ["toplevel"], "excludedCategories": ["*"]}
+    await page.call("Tracing.start", transferMode="ReportEvents", traceConfig=categories)
     await page.open(address)
     await page.wait_for(DRAWN)
-    await page.run(WATCH)
+    await page.run(FRAME)
     opened = await task_milliseconds(page)
     await page.run("document.querySelector('.chart:has(canvas)').focus()")
-    before = await task_milliseconds(page)
-    for _ in range(keys):
-        await page.press("ArrowRight", 39)
-    await page.run("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-    spent = (await task_milliseconds(page) - before) / keys
-    return opened, spent, await page.run("window.longest")
+    key = await spent(page, [("ArrowRight", 39)] * keys)
+    picture = await spent(page, [("+", 107), ("-", 109)] * (keys // 2)) if has_zoom else None
+    return Figures(opened, key, picture, longest_task(await page.end_trace()))
+
+
+async def first_picture(browser: Browser) -> tuple[float, float]:
+    """Milliseconds until the demo's account shows its first text and its first chart, the first page of a browser."""
+    app = create_app(Settings())
+    async with listening(uvicorn.Config(app, log_level="error")) as port, browser.page() as page:
+        address = f"http://127.0.0.1:{port}/"
+        async with httpx2.AsyncClient(base_url=address, timeout=60) as client:
+            await client.post("graphql", json={"query": "{ account { runs(first: 500) { totalCount } } }"})
+        await page.call("Page.enable")
+        await page.call("Page.addScriptToEvaluateOnNewDocument", source=NOTE_FIRST_CHART)
+        await page.open(address)
+        chart = await page.wait_for("window.firstChart ?? 0")
+        return await page.wait_for(FIRST_TEXT), chart
 
 
 async def main() -> None:
     """Print a line for each picture."""
+    pictures = [(f"timeline of {bars:,} bars", "?run=1", {"run": run_answer(bars)}, True) for bars in (2_000, 5_000)]
+    pictures.append(("heat map of 200 × 100", "?job=1", {"job": job_answer(200, 100)}, False))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         async with running_browser(Path(profile)) as browser:
-            pictures = [(f"timeline of {bars:,} bars", "?run=1", {"run": run_answer(bars)}) for bars in (2_000, 5_000)]
-            pictures.append(("heat map of 200 × 100", "?job=1", {"job": job_answer(200, 100)}))
-            for name, place, answers in pictures:
+            text, chart = await first_picture(browser)
+            print(f"the demo's account, by the clock: first text {text:.0f} ms, first chart {chart:.0f} ms")
+            for name, place, answers, has_zoom in pictures:
                 async with (
                     listening(uvicorn.Config(app_of(answers), log_level="error")) as port,
                     browser.page() as page,
                 ):
-                    opened, key, longest = await measured(page, f"http://127.0.0.1:{port}/{place}", KEYS)
-                    print(f"{name}: page {opened:.0f} ms, a key {key:.1f} ms, longest task {longest:.0f} ms")
+                    figures = await measured(page, f"http://127.0.0.1:{port}/{place}", KEYS, has_zoom=has_zoom)
+                    drawn = "" if figures.picture is None else f"drawn anew {figures.picture:.1f} ms, "
+                    print(
+                        f"{name}: page {figures.page:.0f} ms, a key {figures.key:.1f} ms, {drawn}"
+                        f"longest task {figures.longest:.0f} ms"
+                    )
 
 
 if __name__ == "__main__":

@@ -28,22 +28,40 @@ export function count(number: number, singular: string, plural = `${singular}s`)
   return `${number.toLocaleString()} ${number === 1 ? singular : plural}`;
 }
 
-const THIS_YEAR = new Date().getFullYear();
+/** Making a formatter takes longer than a hundred uses of it. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatted(date: Date, options: Intl.DateTimeFormatOptions): string {
+  const key = JSON.stringify(options);
+  let format = formats.get(key);
+  if (!format) formats.set(key, (format = new Intl.DateTimeFormat("en-GB", options)));
+  return format.format(date);
+}
+
+const DAY = { day: "numeric", month: "short" } as const;
+const CLOCK = { hour: "2-digit", minute: "2-digit" } as const;
+
+/** The year where it is not this one. */
+function yearOf(date: Date): { year?: "numeric" } {
+  return date.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
+}
 
 /** "11 Mar, 06:00", with the year where it is not this one. */
-export function localTime(date: Date, zone?: string): string {
-  return date.toLocaleString("en-GB", {
-    day: "numeric",
-    month: "short",
-    ...(date.getFullYear() === THIS_YEAR ? {} : { year: "numeric" }),
-    hour: "2-digit",
-    minute: "2-digit",
-    ...(zone ? { timeZone: zone } : {}),
-  });
+export function localTime(date: Date): string {
+  return formatted(date, { ...DAY, ...yearOf(date), ...CLOCK });
+}
+
+/** "11 Mar", with the year where it is not this one. */
+export function localDay(date: Date): string {
+  return formatted(date, { ...DAY, ...yearOf(date) });
+}
+
+export function localClock(date: Date): string {
+  return formatted(date, CLOCK);
 }
 
 export function utcClock(date: Date): string {
-  return date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+  return formatted(date, { ...CLOCK, timeZone: "UTC" });
 }
 
 /** Whether the reader's clock shows UTC at this moment. */

@@ -32,7 +32,7 @@ _SECONDS = 30.0
 
 class Page:
     """One tab. `requests` holds every address it asked for and `bodies` what it sent there, `complaints` its console
-    errors and what was refused it."""
+    errors and what was refused it, `trace` the events of a trace that has ended."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -41,6 +41,8 @@ class Page:
         self.requests: list[str] = []
         self.bodies: list[str] = []
         self.complaints: list[str] = []
+        self.trace: list[dict[str, Any]] = []
+        self._traced = asyncio.Event()
 
     async def close(self) -> None:
         self._reader.cancel()
@@ -58,6 +60,10 @@ class Page:
         if event == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
             self.bodies.append(params["request"].get("postData", ""))
+        elif event == "Tracing.dataCollected":
+            self.trace += params["value"]
+        elif event == "Tracing.tracingComplete":
+            self._traced.set()
         elif event == "Runtime.exceptionThrown":
             self.complaints.append(json.dumps(params["exceptionDetails"])[:500])
         elif event == "Runtime.consoleAPICalled" and params["type"] in ("error", "assert"):
@@ -81,6 +87,13 @@ class Page:
         for domain in ("Network", "Runtime", "Log", "Page"):
             await self.call(f"{domain}.enable")
         await self.call("Page.navigate", url=address)
+
+    async def end_trace(self) -> list[dict[str, Any]]:
+        """The events since `Tracing.start`."""
+        self._traced.clear()
+        await self.call("Tracing.end")
+        await asyncio.wait_for(self._traced.wait(), _SECONDS)
+        return self.trace
 
     async def run(self, script: str) -> Any:
         """The value of a JavaScript expression."""

@@ -1,8 +1,8 @@
 // The account at a glance.
 import { computed } from "@preact/signals";
 import { change, filters, href } from "../address";
-import { useScreen } from "../api";
-import { changeText, count, duration, localTime, statusText, words } from "../format";
+import { useScreen, type Answer } from "../api";
+import { changeText, count, duration, localDay, localTime, statusText, words } from "../format";
 import { groupByCause, type Cause } from "../layout/causes";
 import { PERIODS, bucketRuns, periodOf, usualPeriod, within, type Period } from "../layout/buckets";
 import type { AccountPageQuery, AccountPageQueryVariables } from "../operations";
@@ -10,11 +10,11 @@ import { Consequences } from "../parts/consequences";
 import { Duration, Name, StatusMark, Time } from "../parts/marks";
 import { RunsChart } from "../parts/runs_chart";
 import { Flaky, Incidents, Regressions, Waste } from "../parts/findings";
-import { Later, ScreenView, Section } from "../parts/screen";
+import { Later, ScreenView, Section, Unread } from "../parts/screen";
 import { Sparkline } from "../parts/sparkline";
 import { Table, type Column } from "../parts/table";
 import { useTitle } from "../parts/title";
-import { Windowed } from "../parts/windowed";
+import { useWindowed } from "../parts/windowed";
 import { EVER, WINDOW_DAYS, lastDays } from "../window";
 
 type Account = NonNullable<AccountPageQuery["account"]>;
@@ -48,15 +48,17 @@ export function AccountPage() {
       <Filters account={screen.value.answer?.data?.account ?? null} />
       <ScreenView screen={screen}>
         {(data, answer) => (data.account ? (
-          <Windowed answer={answer} newest={data.account.runs?.nodes[0]?.startTime}><Overview account={data.account} isWhole={answer.isWhole} /></Windowed>
+          <Overview account={data.account} answer={answer} />
         ) : <p class="notice">There is no account to show.</p>)}
       </ScreenView>
     </>
   );
 }
 
-function Overview({ account, isWhole }: { account: Account; isWhole: boolean }) {
+function Overview({ account, answer }: { account: Account; answer: Answer<AccountPageQuery> }) {
   const runs = account.runs?.nodes ?? [];
+  const windowed = useWindowed({ account, isWhole: answer.isWhole }, answer, runs[0]?.startTime);
+  const { isWhole } = windowed ?? { isWhole: false };
   const period = filters.value.period ?? usualPeriod(runs, new Date());
   const { from, until, isPast } = periodOf(runs, PERIODS[period], new Date());
   const recent = runs.filter((run) => within(run, from, until));
@@ -66,8 +68,8 @@ function Overview({ account, isWhole }: { account: Account; isWhole: boolean }) 
   return (
     <>
       <Section title={HEADINGS[period]} note={periodNote(from, until, isPast, account, runs)} query={query}>
-        <Outcomes runs={recent} />
-        {recent.length === 0 ? <p class="empty">No run began in this period.</p> : (
+        {account.runs && <Outcomes runs={recent} />}
+        {!account.runs ? <Unread /> : recent.length === 0 ? <p class="empty">No run began in this period.</p> : (
           <>
             <RunsChart buckets={bucketRuns(recent, from, until)} />
             <details>
@@ -78,28 +80,28 @@ function Overview({ account, isWhole }: { account: Account; isWhole: boolean }) 
         )}
       </Section>
       <Section title="What failed and why" note={failed.length ? count(failed.length, "run") : null} query={query}>
-        <Failures runs={failed} isCut={(account.failed?.nodes.length ?? 0) >= 20} />
+        {account.failed ? <Failures runs={failed} isCut={account.failed.nodes.length >= 20} /> : <Unread />}
       </Section>
-      <Section title="What got slower" note={lookedAt} query={query}><Later part={account.regressions} isWhole={isWhole}>{(part) => <Regressions regressions={part} />}</Later></Section>
+      <Section title="What got slower" note={lookedAt} query={query}><Later part={windowed?.account.regressions} isWhole={isWhole}>{(part) => <Regressions regressions={part} />}</Later></Section>
       <div class="pair">
         <Section title="Slowest models" note="mean of the last 5 ordinary successful runs" query={query}>
-          <Table caption="Slowest models" columns={MODEL_COLUMNS} rows={account.slowestModels ?? []} empty="No model has a runtime." />
+          <Table caption="Slowest models" columns={MODEL_COLUMNS} rows={account.slowestModels} empty="No model has a runtime." />
         </Section>
         <Section title="Longest jobs" note="mean of the last 5 completed runs" query={query}>
-          <Table caption="Longest jobs" columns={JOB_COLUMNS} rows={account.longestRunningJobs ?? []} empty="No job has completed a run." />
+          <Table caption="Longest jobs" columns={JOB_COLUMNS} rows={account.longestRunningJobs} empty="No job has completed a run." />
         </Section>
       </div>
       <div class="pair wide">
-        <Section title="Broken and repaired" note={lookedAt} query={query}><Later part={account.incidents} isWhole={isWhole}>{(part) => <Incidents incidents={part} />}</Later></Section>
-        <Section title="Flaky" note={`fails and passes without a change of code, ${lookedAt}`} query={query}><Later part={account.flaky} isWhole={isWhole}>{(part) => <Flaky flaky={part} />}</Later></Section>
+        <Section title="Broken and repaired" note={lookedAt} query={query}><Later part={windowed?.account.incidents} isWhole={isWhole}>{(part) => <Incidents incidents={part} />}</Later></Section>
+        <Section title="Flaky" note={`fails and passes without a change of code, ${lookedAt}`} query={query}><Later part={windowed?.account.flaky} isWhole={isWhole}>{(part) => <Flaky flaky={part} />}</Later></Section>
       </div>
-      <Section title="Wasted builds" note="builds of the last 7 days that changed nothing" query={query}><Later part={account.wastedBuilds} isWhole={isWhole}>{(part) => <Waste waste={part} />}</Later></Section>
+      <Section title="Wasted builds" note="builds of the last 7 days that changed nothing" query={query}><Later part={windowed?.account.wastedBuilds} isWhole={isWhole}>{(part) => <Waste waste={part} />}</Later></Section>
       <div class="pair">
         <Section title="Stale sources" query={query}>
-          <Table caption="Stale sources" columns={SOURCE_COLUMNS} rows={account.sources?.nodes ?? []} empty="Every source that is checked is fresh." />
+          <Table caption="Stale sources" columns={SOURCE_COLUMNS} rows={account.sources?.nodes} empty="Every source that is checked is fresh." />
         </Section>
         <Section title="Projects" query={query}>
-          <Table caption="Projects" columns={PROJECT_COLUMNS} rows={account.projects?.nodes ?? []} empty="No project is to be seen here." />
+          <Table caption="Projects" columns={PROJECT_COLUMNS} rows={account.projects?.nodes} empty="No project is to be seen here." />
         </Section>
       </div>
     </>
@@ -244,7 +246,7 @@ function Changed({ model }: { model: SlowModel["model"] }) {
   const isSlower = point.afterSeconds > point.beforeSeconds;
   return (
     <span class={isSlower ? "slower" : "faster"} title={`${duration(point.beforeSeconds)} before, ${duration(point.afterSeconds)} after; ${words(point.certainty)}`}>
-      {changeText(point.beforeSeconds, point.afterSeconds)} <span class="quiet">since {localTime(new Date(point.since))}</span>
+      {changeText(point.beforeSeconds, point.afterSeconds)} <span class="quiet">since {localDay(new Date(point.since))}</span>
     </span>
   );
 }

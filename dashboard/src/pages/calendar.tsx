@@ -6,7 +6,7 @@ import { useScreen } from "../api";
 import { count, duration } from "../format";
 import { calendarOf, type Day, type Hour } from "../layout/calendar";
 import type { CalendarPageQuery, CalendarPageQueryVariables } from "../operations";
-import { ScreenView, Section } from "../parts/screen";
+import { ScreenView, Section, Unread } from "../parts/screen";
 import { useTitle } from "../parts/title";
 
 type Account = NonNullable<CalendarPageQuery["account"]>;
@@ -47,7 +47,7 @@ function Calendar({ account }: { account: Account }) {
           {Object.entries(MEASURES).map(([name, { word }]) => <option value={name}>{word}</option>)}
         </select>
       </label>
-      {days.length === 0 ? <p class="empty">No run has a start.</p> : <Grid days={days} measure={measure} most={most} />}
+      {!account.runs ? <Unread /> : days.length === 0 ? <p class="empty">No run has a start.</p> : <Grid days={days} measure={measure} most={most} />}
     </Section>
   );
 }

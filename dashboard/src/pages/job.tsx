@@ -9,7 +9,7 @@ import type { JobPageQuery, JobPageQueryVariables } from "../operations";
 import { HeatMap } from "../parts/heat_map";
 import { History } from "../parts/history";
 import { Duration, Fact, ModelName, Name, StatusMark, Time } from "../parts/marks";
-import { Gone, ScreenView, Section } from "../parts/screen";
+import { Gone, ScreenView, Section, Unread } from "../parts/screen";
 import { Table, type Column } from "../parts/table";
 import { useTitle } from "../parts/title";
 import { Windowed } from "../parts/windowed";
@@ -26,7 +26,7 @@ export function JobPage({ id }: { id: string }) {
   useTitle(name);
   return (
     <>
-      <div class="head"><h1><bdi>{name}</bdi></h1><p class="quiet">Job {id}</p></div>
+      <div class="head"><h1><bdi>{name}</bdi></h1>{screen.value.answer?.data?.job?.name && <p class="quiet">Job {id}</p>}</div>
       <ScreenView screen={screen}>
         {({ job, account }, answer) => job ? (
           <Windowed answer={answer} newest={account?.runs?.nodes[0]?.startTime}>
@@ -40,7 +40,6 @@ export function JobPage({ id }: { id: string }) {
 
 function JobView({ job, concurrency, variables }: { job: Job; concurrency: Concurrency; variables: JobPageQueryVariables }) {
   const query = { document: "job", variables };
-  const runs = job.runs?.nodes ?? [];
   const heat = useMemo(() => heatOf(job.runMatrix ?? { runs: [], rows: [] }), [job]);
   const leftOut = job.runMatrix?.leftOut ?? 0;
   return (
@@ -58,7 +57,7 @@ function JobView({ job, concurrency, variables }: { job: Job; concurrency: Concu
         <History series={job.runtimeSeries} label={`Durations of ${job.name ?? job.id}`} />
       </Section>
       <Section title="Models in each run" note={`the last ${heat.runs.length} completed runs${leftOut ? `, the slowest ${heat.rows.length} of ${heat.rows.length + leftOut} models` : ""}`} query={query}>
-        <HeatMap heat={heat} />
+        {job.runMatrix ? <HeatMap heat={heat} /> : <Unread />}
         <details>
           <summary>As a table</summary>
           <Table caption="Models in each run" columns={HEAT_COLUMNS} rows={heat.rows} />
@@ -66,14 +65,14 @@ function JobView({ job, concurrency, variables }: { job: Job; concurrency: Concu
       </Section>
       <div class="pair">
         <Section title="Often on the critical path" note="in its last 20 completed runs" query={query}>
-          <Table caption="Often on the critical path" columns={CRITICAL_COLUMNS} rows={job.oftenCritical ?? []} empty="No run has times and a manifest." />
+          <Table caption="Often on the critical path" columns={CRITICAL_COLUMNS} rows={job.oftenCritical} empty="No run has times and a manifest." />
         </Section>
         <Section title="Overlap and queue" note={`${WINDOW_DAYS} days`} query={query}>
-          <Overlap row={concurrency?.jobs.find(({ jobId }) => jobId === job.id)} />
+          {concurrency ? <Overlap row={concurrency.jobs.find(({ jobId }) => jobId === job.id)} /> : <Unread />}
         </Section>
       </div>
       <Section title="Runs" query={query}>
-        <Table caption="Runs" columns={RUN_COLUMNS} rows={runs} empty="This job has not run yet." />
+        <Table caption="Runs" columns={RUN_COLUMNS} rows={job.runs?.nodes} empty="This job has not run yet." />
       </Section>
     </>
   );

@@ -9,7 +9,7 @@ import { CopyButton } from "../parts/copy";
 import { History } from "../parts/history";
 import { LineageView } from "../parts/lineage";
 import { Duration, Fact, Name, StatusMark, Time } from "../parts/marks";
-import { Gone, ScreenView, Section } from "../parts/screen";
+import { Gone, ScreenView, Section, Unread } from "../parts/screen";
 import { Table, type Column } from "../parts/table";
 import { useTitle } from "../parts/title";
 
@@ -44,12 +44,12 @@ function ModelView({ model, query }: { model: Model; query: { document: string; 
         <History series={model.runtimeSeries} label={`Runtimes of ${model.name}`} />
       </Section>
       <div class="pair">
-        <Section title="Tests" query={query}><Table caption="Tests" columns={TEST_COLUMNS} rows={model.tests ?? []} empty="No test looks at this model." /></Section>
+        <Section title="Tests" query={query}><Table caption="Tests" columns={TEST_COLUMNS} rows={model.tests} empty="No test looks at this model." /></Section>
         <Section title="Freshness of its sources" query={query}><Freshness model={model} /></Section>
       </div>
       <Section title="Lineage" note="sources on the left; the bar is a model's runtime" query={query}>
         <DepthChoice />
-        {model.lineage && model.lineage.resources.length > 0 ? <LineageView lineage={model.lineage} start={model.id} /> : <p class="empty">Nothing is known around it.</p>}
+        {!model.lineage ? <Unread /> : model.lineage.resources.length > 0 ? <LineageView lineage={model.lineage} start={model.id} /> : <p class="empty">Nothing is known around it.</p>}
       </Section>
       <Section title="Code" note={model.filePath} query={query}>
         <Code title="Source" text={model.rawCode} isOpen />

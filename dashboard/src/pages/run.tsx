@@ -8,7 +8,7 @@ import type { Baseline, RunPageQuery, RunPageQueryVariables } from "../operation
 import { Consequences } from "../parts/consequences";
 import { GanttChart, type GanttResult } from "../parts/gantt";
 import { Duration, Fact, Name, StatusMark, Time } from "../parts/marks";
-import { Gone, ScreenView, Section } from "../parts/screen";
+import { Gone, ScreenView, Section, Unread } from "../parts/screen";
 import { Table, type Column } from "../parts/table";
 import { WhatIf, type Wish } from "../parts/what_if";
 import { Differences, Signed, Why } from "../parts/why";
@@ -22,13 +22,13 @@ export function RunPage({ id }: { id: string }) {
   const screen = useScreen<RunPageQuery, RunPageQueryVariables>("run", variables);
   const run = screen.value.answer?.data?.run;
   const title = run?.job?.name ?? `Run ${id}`;
-  useTitle(`${title}, run ${id}`);
+  useTitle(run?.job ? `${title}, run ${id}` : title);
   return (
     <>
       <div class="head">
         <h1><bdi>{title}</bdi></h1>
         {run && <StatusMark status={run.status} />}
-        <p class="quiet">Run {id}{run?.job && <>, <a href={href({ job: run.job.id })}>all runs of this job</a></>}</p>
+        {run && <p class="quiet">Run {id}{run.job && <>, <a href={href({ job: run.job.id })}>all runs of this job</a></>}</p>}
       </div>
       <ScreenView screen={screen}>
         {(data) => (data.run ? <RunView run={data.run} variables={variables.value} /> : <Gone what="run" id={id} />)}
@@ -48,11 +48,12 @@ function RunView({ run, variables }: { run: Run; variables: RunPageQueryVariable
   return (
     <>
       <Section title="This run" query={query}><Facts run={run} /></Section>
-      <Section title="Failures and warnings" query={query}><Failures results={failures} run={run} /></Section>
+      <Section title="Failures and warnings" query={query}>{run.nodeResults ? <Failures results={failures} run={run} /> : <Unread />}</Section>
       <Section title="Timeline" note={total > results.length ? `the first ${results.length} of ${total} results` : count(total, "result")} query={query}>
         <ul class="tiles" aria-label="Results by outcome">
           {run.nodeResults?.byStatus.map(({ status, count: number }) => <li><strong>{number}</strong><StatusMark status={status} /></li>)}
         </ul>
+        {!run.nodeResults && <Unread />}
         <GanttChart results={bars} runStart={run.startTime} onStretch={(uniqueId, percent) => (wish.value = { threads: wish.peek()?.threads ?? run.utilization?.threads ?? 1, uniqueId, percent })} />
       </Section>
       {run.utilization && (
@@ -66,10 +67,10 @@ function RunView({ run, variables }: { run: Run; variables: RunPageQueryVariable
         <Differences comparison={run.compare} />
       </Section>
       <Section title="Results" note={count(total, "result")} query={query}>
-        <Table caption="Results" columns={resultColumns(run.startTime)} rows={results} empty="dbt recorded no result of this run." />
+        <Table caption="Results" columns={resultColumns(run.startTime)} rows={run.nodeResults?.nodes} empty="dbt recorded no result of this run." />
       </Section>
       <Section title="Steps" query={query}>
-        <Table caption="Steps" columns={STEP_COLUMNS} rows={run.steps ?? []} empty="The steps of this run are not known." />
+        <Table caption="Steps" columns={STEP_COLUMNS} rows={run.steps === null ? [] : run.steps} empty="The steps of this run are not known." />
       </Section>
     </>
   );

@@ -44,16 +44,14 @@ export function SearchPage() {
 }
 
 function Results({ hits }: { hits: Hits }) {
-  const models = hits.models?.nodes ?? [];
-  const jobs = hits.jobs?.nodes ?? [];
   const query = { document: "search", variables: variables.value };
   return (
     <div class="pair">
-      <Section title="Models" note={note(models.length, hits.models?.totalCount)} query={query}>
-        <Table caption="Models" columns={columnsTo("model")} rows={models} first={20} empty="No model has this in its name." />
+      <Section title="Models" note={note(hits.models?.nodes.length ?? 0, hits.models?.totalCount)} query={query}>
+        <Table caption="Models" columns={columnsTo("model")} rows={hits.models?.nodes} first={20} empty="No model has this in its name." />
       </Section>
-      <Section title="Jobs" note={note(jobs.length, hits.jobs?.totalCount)} query={query}>
-        <Table caption="Jobs" columns={columnsTo("job")} rows={jobs} first={20} empty="No job has this in its name." />
+      <Section title="Jobs" note={note(hits.jobs?.nodes.length ?? 0, hits.jobs?.totalCount)} query={query}>
+        <Table caption="Jobs" columns={columnsTo("job")} rows={hits.jobs?.nodes} first={20} empty="No job has this in its name." />
       </Section>
     </div>
   );

@@ -7,7 +7,7 @@ import { count, duration, words } from "../format";
 import { PERIODS, type Period } from "../layout/buckets";
 import type { TimePageQuery, TimePageQueryVariables } from "../operations";
 import { Duration, Name } from "../parts/marks";
-import { ScreenView, Section } from "../parts/screen";
+import { ScreenView, Section, Unread } from "../parts/screen";
 import { Table, type Column } from "../parts/table";
 import { useTitle } from "../parts/title";
 import { Treemap, type Part } from "../parts/treemap";
@@ -52,7 +52,7 @@ export function TimePage() {
       <Choices />
       <ScreenView screen={screen}>
         {({ account }, answer) => account ? (
-          <Windowed answer={answer} newest={account.runs?.nodes[0]?.startTime}><Shares shares={account.weightedSeconds ?? []} /></Windowed>
+          <Windowed answer={answer} newest={account.runs?.nodes[0]?.startTime}>{account.weightedSeconds ? <Shares shares={account.weightedSeconds} /> : <Unread />}</Windowed>
         ) : <p class="notice">There is no account to show.</p>}
       </ScreenView>
     </>
@@ -118,6 +118,7 @@ function partOf(share: Share, by: Dimension, total: number): Part {
 }
 
 function nameOf({ key }: Share, by: Dimension): string {
+  if (by === "FOLDER" && key === ".") return "top folder of the project";
   return key ?? `no ${(DIMENSIONS[by] ?? words(by)).toLowerCase()}`;
 }
 

@@ -24,23 +24,46 @@ export function prepared(canvas: HTMLCanvasElement, width: number, height: numbe
   return context;
 }
 
-/** Calls back when the reader changes between light and dark. */
+/** Calls back when the colours change: between light and dark, or to be printed. */
 export function onTheme(draw: () => void): () => void {
-  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const queries = [matchMedia("(prefers-color-scheme: dark)"), matchMedia("print")];
   const observer = new MutationObserver(draw);
   observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-  dark.addEventListener("change", draw);
+  queries.forEach((query) => query.addEventListener("change", draw));
   return () => {
     observer.disconnect();
-    dark.removeEventListener("change", draw);
+    queries.forEach((query) => query.removeEventListener("change", draw));
   };
 }
 
-/** A colour between two, both written as #rrggbb: 0 is the first, 1 the second. */
-export function mixed(from: string, to: string, share: number): string {
-  const channel = (place: number) => {
-    const [a, b] = [from, to].map((colour) => parseInt(colour.slice(place, place + 2), 16)) as [number, number];
-    return Math.round(a + (b - a) * share);
-  };
-  return `rgb(${channel(1)} ${channel(3)} ${channel(5)})`;
+/** Red, green and blue of a colour written as #rrggbb. */
+export function channels(colour: string): [number, number, number] {
+  return [1, 3, 5].map((place) => parseInt(colour.slice(place, place + 2), 16)) as [number, number, number];
+}
+
+/** Widths of texts in one font: measuring costs more than drawing. */
+export type TextWidths = Map<string, number>;
+
+/** A text, cut where it is wider than its room; "" where not even two letters have room. */
+export function fitted(context: CanvasRenderingContext2D, widths: TextWidths, text: string, room: number): string {
+  let width = widths.get(text);
+  if (width === undefined) widths.set(text, (width = context.measureText(text).width));
+  if (width <= room) return text;
+  const letters = Math.floor((text.length * room) / width) - 1;
+  return letters < 2 ? "" : `${text.slice(0, letters).replace(/[\ud800-\udbff]$/, "")}…`;
+}
+
+/** Where something chosen lies in a picture. It is an element over the canvas, which is not drawn anew for it. */
+export interface Place {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+/** As the style of that element; outside the picture it is hidden. */
+export function pixels(place: Place | null): Record<string, string> {
+  if (!place) return { display: "none" };
+  const { left, top, width, height } = place;
+  return { display: "block", left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` };
 }

@@ -1,12 +1,12 @@
-// A run's results in lanes, on a canvas. Arrow keys walk the bars, Enter opens the model, + and − zoom.
+// A run's results in lanes, on a canvas. Arrow keys, Home and End walk the bars, Enter opens the model, + and − zoom.
 import { useComputed, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { scaleLinear } from "d3-scale";
 import { go, href } from "../address";
 import { count, duration, statusText, words } from "../format";
 import { barAt, ganttLayout, type Bar, type Gantt, type TimedResult } from "../layout/gantt";
-import { onTheme, prepared, themeColours } from "./canvas";
+import { onTheme, pixels, prepared, type Place, type TextWidths } from "./canvas";
 import { CopyPicture } from "./copy";
+import { LANE, TOP, ganttHeight, paintGantt, timeScale, type View } from "./gantt_canvas";
 import { useWidth } from "./width";
 
 export interface GanttResult extends TimedResult {
@@ -21,13 +21,6 @@ export interface GanttResult extends TimedResult {
   isOnChain: boolean;
 }
 
-interface View {
-  from: number;
-  until: number;
-}
-
-const LANE = 22;
-const TOP = 24;
 const LABEL = 110;
 
 interface GanttProps {
@@ -50,13 +43,13 @@ export function GanttChart({ results, runStart, onStretch }: GanttProps) {
   const view = useSignal<View>({ from: 0, until: gantt.seconds });
   const chosen = useSignal<number | null>(null);
   const stretch = useSignal<Stretch | null>(null);
+  const widths = useRef<TextWidths>(new Map());
   const label = useComputed(() => Math.min(LABEL, width.value / 4));
-  const height = TOP + gantt.lanes.length * LANE + 4;
   const draw = () => {
-    const context = canvas.current && width.value ? prepared(canvas.current, width.value, height) : null;
-    if (context) paint(context, { gantt, results, view: view.value, chosen: chosen.value, stretch: stretch.value, width: width.value, label: label.value });
+    const context = canvas.current && width.value ? prepared(canvas.current, width.value, ganttHeight(gantt)) : null;
+    if (context) paintGantt(context, { gantt, results, view: view.value, width: width.value, label: label.value, widths: widths.current });
   };
-  useLayoutEffect(draw, [results, width.value, view.value, chosen.value, stretch.value]);
+  useLayoutEffect(draw, [results, width.value, view.value]);
   useLayoutEffect(() => onTheme(draw), [results]);
   if (gantt.bars.length === 0) return <p class="empty">No result of this run has times.</p>;
   const zoom = (factor: number) => (view.value = zoomed(view.value, factor, gantt, chosen.value));
@@ -98,9 +91,15 @@ export function GanttChart({ results, runStart, onStretch }: GanttProps) {
   const result = picked && results[picked.index];
   const open = () => result?.modelId && go(href({ model: result.modelId }));
   const onClick = (event: MouseEvent) => endNear(event as PointerEvent) === null && open();
+  const walk = (to: number) => {
+    chosen.value = Math.max(0, Math.min(gantt.bars.length - 1, to));
+    view.value = showing(view.value, gantt.bars[chosen.value]!, gantt);
+  };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === "ArrowRight") chosen.value = Math.min(gantt.bars.length - 1, (chosen.value ?? -1) + 1);
-    else if (event.key === "ArrowLeft") chosen.value = Math.max(0, (chosen.value ?? 1) - 1);
+    if (event.key === "ArrowRight") walk((chosen.value ?? -1) + 1);
+    else if (event.key === "ArrowLeft") walk((chosen.value ?? 1) - 1);
+    else if (event.key === "Home") walk(0);
+    else if (event.key === "End") walk(gantt.bars.length - 1);
     else if (event.key === "Enter") open();
     else if (event.key === "+" || event.key === "=") zoom(0.5);
     else if (event.key === "-") zoom(2);
@@ -112,6 +111,8 @@ export function GanttChart({ results, runStart, onStretch }: GanttProps) {
       <div ref={place} class="chart" tabIndex={0} role="application" onKeyDown={onKeyDown}
         aria-label={`Timeline of ${gantt.bars.length} results in ${gantt.lanes.length} lanes. Arrow keys walk the bars, Enter opens the model, plus and minus zoom; the table below has each.`}>
         <canvas ref={canvas} aria-hidden="true" onPointerDown={onDown} onPointerMove={onMove} onPointerUp={onUp} onPointerCancel={() => (stretch.value = null)} onPointerLeave={() => !stretch.value && (chosen.value = null)} onClick={onClick} />
+        {picked && <span class="cursor" style={pixels(placeOf(picked.start, picked.end, picked.lane, view.value, label.value, width.value))} />}
+        {picked && stretch.value && <span class="cursor wished" style={pixels(placeOf(picked.start, stretch.value.end, picked.lane, view.value, label.value, width.value))} />}
         <p class="readout" aria-live="polite">{picked && result ? (stretch.value ? `${result.name} would take ${percentOf(picked, stretch.value.end)} % of its time: ${duration(stretch.value.end - picked.start)}` : readout(picked, result)) : <span class="quiet">{note(gantt)}</span>}</p>
       </div>
       <p class="tools">
@@ -131,8 +132,20 @@ function useMemoGantt(results: readonly GanttResult[], runStart: string | null):
   return kept.current.gantt;
 }
 
-function timeScale(view: View, label: number, width: number) {
-  return scaleLinear([view.from, Math.max(view.until, view.from + 0.001)], [label, Math.max(label + 1, width - 8)]);
+/** The pixels of a stretch of a lane, as far as it is shown; a pixel more around it. */
+function placeOf(start: number, end: number, lane: number, view: View, label: number, width: number): Place | null {
+  if (end < view.from || start > view.until) return null;
+  const scale = timeScale(view, label, width);
+  const left = Math.max(label, scale(start)) - 1;
+  return { left, top: TOP + lane * LANE + 1, width: Math.max(3.5, Math.min(width, scale(end)) + 1 - left), height: LANE - 3 };
+}
+
+/** The view, moved where the bar would lie outside. */
+function showing(view: View, bar: Bar, gantt: Gantt): View {
+  if (bar.start >= view.from && bar.start <= view.until) return view;
+  const span = view.until - view.from;
+  const from = Math.max(0, Math.min(gantt.seconds - span, bar.start - span / 4));
+  return { from, until: from + span };
 }
 
 function zoomed(view: View, factor: number, gantt: Gantt, chosen: number | null): View {
@@ -156,110 +169,6 @@ const REACH = 6;
 function percentOf(bar: Bar, end: number): number {
   const share = (end - bar.start) / Math.max(0.001, bar.end - bar.start);
   return Math.max(0, Math.min(200, Math.round(share * 20) * 5));
-}
-
-interface Picture {
-  gantt: Gantt;
-  results: readonly GanttResult[];
-  view: View;
-  chosen: number | null;
-  stretch: Stretch | null;
-  width: number;
-  label: number;
-}
-
-function paint(context: CanvasRenderingContext2D, picture: Picture): void {
-  const { gantt, results, view, chosen, width, label } = picture;
-  const colour = themeColours();
-  const scale = timeScale(view, label, width);
-  context.font = "12px system-ui, sans-serif";
-  context.textBaseline = "middle";
-  paintGrid(context, picture, scale, colour);
-  context.save();
-  context.beginPath();
-  context.rect(label, 0, width - label, TOP + gantt.lanes.length * LANE);
-  context.clip();
-  gantt.bars.forEach((bar, place) => {
-    const result = results[bar.index];
-    if (!result || bar.end < view.from || bar.start > view.until) return;
-    const x = scale(bar.start);
-    const wide = Math.max(1.5, scale(bar.end) - x);
-    const y = TOP + bar.lane * LANE + 2;
-    const isSolid = result.resourceType === "MODEL" || result.status === "FAILURE";
-    context.globalAlpha = isSolid ? 1 : 0.45;
-    context.fillStyle = colour(result.status);
-    context.fillRect(x, y, wide, LANE - 5);
-    context.globalAlpha = 1;
-    if (wide > 40) paintLabel(context, `${statusText(result.status)[0]} ${result.name}`, x, y, wide, colour(isSolid ? "ground" : "text"));
-    else if (result.status === "FAILURE") paintLabel(context, "✕", x, y, 14, colour("FAILURE"), wide + 2);
-    if (result.isCritical) {
-      context.fillStyle = colour("text");
-      context.fillRect(x, y + LANE - 5, wide, 2);
-    }
-    if (place === chosen) {
-      context.strokeStyle = colour("text");
-      context.lineWidth = 2;
-      context.strokeRect(x - 1, y - 1, wide + 2, LANE - 3);
-    }
-  });
-  paintChain(context, picture, scale, colour);
-  paintStretch(context, picture, scale, colour);
-  context.restore();
-}
-
-/** The bar as it would be, dashed, over the one that is. */
-function paintStretch(context: CanvasRenderingContext2D, { gantt, stretch }: Picture, scale: ReturnType<typeof timeScale>, colour: (name: string) => string): void {
-  const bar = stretch && gantt.bars[stretch.place];
-  if (!bar) return;
-  const x = scale(bar.start);
-  context.strokeStyle = colour("text");
-  context.lineWidth = 2;
-  context.setLineDash([4, 3]);
-  context.strokeRect(x, TOP + bar.lane * LANE + 1, Math.max(2, scale(stretch.end) - x), LANE - 3);
-  context.setLineDash([]);
-}
-
-/** Joins what the end of the run waited for, bar to bar. */
-function paintChain(context: CanvasRenderingContext2D, { gantt, results }: Picture, scale: ReturnType<typeof timeScale>, colour: (name: string) => string): void {
-  const chain = gantt.bars.filter((bar) => results[bar.index]?.isOnChain);
-  context.strokeStyle = colour("slower");
-  context.lineWidth = 1.5;
-  context.beginPath();
-  chain.forEach((bar, place) => {
-    const y = TOP + bar.lane * LANE + LANE / 2;
-    const before = chain[place - 1];
-    if (before) {
-      context.moveTo(scale(before.end), TOP + before.lane * LANE + LANE / 2);
-      context.lineTo(scale(bar.start), y);
-    }
-  });
-  context.stroke();
-}
-
-function paintGrid(context: CanvasRenderingContext2D, { gantt, width, label }: Picture, scale: ReturnType<typeof timeScale>, colour: (name: string) => string): void {
-  context.clearRect(0, 0, width, TOP + gantt.lanes.length * LANE + 4);
-  context.strokeStyle = colour("line");
-  context.fillStyle = colour("quiet");
-  context.lineWidth = 1;
-  for (const tick of scale.ticks(Math.max(2, (width - label) / 90))) {
-    const x = Math.round(scale(tick)) + 0.5;
-    context.beginPath();
-    context.moveTo(x, TOP - 4);
-    context.lineTo(x, TOP + gantt.lanes.length * LANE);
-    context.stroke();
-    context.fillText(tick < 60 ? `${Number(tick.toFixed(2))} s` : duration(tick), x + 3, 10);
-  }
-  gantt.lanes.forEach((lane, index) => context.fillText(lane, 0, TOP + index * LANE + LANE / 2, label - 8));
-}
-
-function paintLabel(context: CanvasRenderingContext2D, text: string, x: number, y: number, wide: number, colour: string, offset = 4): void {
-  context.save();
-  context.beginPath();
-  context.rect(x, y, offset === 4 ? wide - 3 : wide + offset, LANE - 5);
-  context.clip();
-  context.fillStyle = colour;
-  context.fillText(text, x + offset, y + (LANE - 5) / 2);
-  context.restore();
 }
 
 function readout(bar: Bar, result: GanttResult): string {

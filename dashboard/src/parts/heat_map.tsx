@@ -4,7 +4,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { go, href } from "../address";
 import { changeText, duration, localTime, statusText } from "../format";
 import { ratioScale, type Heat } from "../layout/heat";
-import { mixed, onTheme, prepared, themeColours } from "./canvas";
+import { channels, fitted, onTheme, pixels, prepared, themeColours, type Colour, type TextWidths } from "./canvas";
 import { CopyPicture } from "./copy";
 import { useWidth } from "./width";
 
@@ -23,23 +23,13 @@ export function HeatMap({ heat }: { heat: Heat }) {
   const rows = heat.rows.slice(0, MOST_ROWS);
   const label = Math.min(260, width.value * 0.35);
   const step = Math.min(36, (width.value - label) / Math.max(1, heat.runs.length));
-  const base = useRef<HTMLCanvasElement | null>(null);
-  const drawAll = () => {
-    base.current = width.value ? picture({ ...heat, rows }, { width: width.value, label, step }) : null;
-    drawChoice();
+  const widths = useRef<TextWidths>(new Map());
+  const draw = () => {
+    const context = canvas.current && width.value ? prepared(canvas.current, width.value, rows.length * ROW) : null;
+    if (context) paint(context, { ...heat, rows }, { label, step, widths: widths.current });
   };
-  const drawChoice = () => {
-    if (!canvas.current || !base.current) return;
-    const context = prepared(canvas.current, width.value, rows.length * ROW);
-    context?.drawImage(base.current, 0, 0, width.value, rows.length * ROW);
-    if (!context || !chosen.value) return;
-    context.strokeStyle = themeColours()("text");
-    context.lineWidth = 2;
-    context.strokeRect(label + chosen.value.column * step, chosen.value.row * ROW, step - 1, ROW - 1);
-  };
-  useLayoutEffect(drawAll, [heat, width.value]);
-  useLayoutEffect(drawChoice, [chosen.value]);
-  useLayoutEffect(() => onTheme(drawAll), [heat, width.value]);
+  useLayoutEffect(draw, [heat, width.value]);
+  useLayoutEffect(() => onTheme(draw), [heat, width.value]);
   const choose = (row: number, column: number) => {
     const isInside = row >= 0 && row < rows.length && column >= 0 && column < heat.runs.length;
     if (isInside) chosen.value = { row, column };
@@ -66,6 +56,7 @@ export function HeatMap({ heat }: { heat: Heat }) {
       <div ref={place} class="chart" tabIndex={0} role="application" onKeyDown={onKeyDown}
         aria-label={`Runtimes of ${rows.length} models in ${heat.runs.length} runs beside each model's median. Arrow keys walk the cells, Enter opens the run; the table below has each model.`}>
         <canvas ref={canvas} aria-hidden="true" onMouseMove={onMove} onMouseLeave={() => (chosen.value = null)} onClick={open} />
+        {chosen.value && <span class="cursor" style={pixels({ left: label + chosen.value.column * step - 1, top: chosen.value.row * ROW - 1, width: step + 1, height: ROW + 1 })} />}
         <p class="readout" aria-live="polite">{chosen.value ? readout({ ...heat, rows }, chosen.value) : <span class="quiet">{NOTE}</span>}</p>
       </div>
       <p class="tools"><CopyPicture place={place} /></p>
@@ -77,56 +68,51 @@ const NOTE = "Columns are runs, oldest left; rows are models. Blue ran faster th
 const MOVES: Record<string, [number, number]> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 interface Measures {
-  width: number;
   label: number;
   step: number;
+  widths: TextWidths;
 }
 
-/** The whole picture, drawn once; what is chosen is drawn over it. */
-function picture(heat: Heat, { width, label, step }: Measures): HTMLCanvasElement {
-  const canvas = document.createElement("canvas");
-  const context = prepared(canvas, width, heat.rows.length * ROW);
-  if (!context) return canvas;
+function paint(context: CanvasRenderingContext2D, heat: Heat, { label, step, widths }: Measures): void {
   const colour = themeColours();
   context.font = "12px system-ui, sans-serif";
   context.textBaseline = "middle";
   context.fillStyle = colour("text");
-  heat.rows.forEach((row, y) => context.fillText(shortened(context, row.name, label - 10), 0, y * ROW + ROW / 2));
-  for (const [level, places] of byLevel(heat)) {
-    context.fillStyle = mixed(colour("even"), colour(level > 0 ? "hot" : "cold"), Math.abs(level) / LEVELS);
-    for (const [x, y] of places) context.fillRect(label + x * step, y * ROW, Math.max(1, step - 1), ROW - 1);
-  }
+  heat.rows.forEach((row, y) => context.fillText(fitted(context, widths, row.name, label - 10), 0, y * ROW + ROW / 2));
+  paintCells(context, heat, label, step, colour);
   context.fillStyle = colour("text");
   heat.rows.forEach((row, y) =>
     row.cells.forEach((cell, x) => {
       if (cell?.status === "FAILURE") context.fillText("✕", label + x * step + step / 2 - 4, y * ROW + ROW / 2);
     }),
   );
-  return canvas;
 }
 
-const LEVELS = 12;
+/** A pixel a cell, then drawn larger: a tenth of what filling each cell takes. */
+function paintCells(context: CanvasRenderingContext2D, heat: Heat, left: number, step: number, colour: Colour): void {
+  const [columns, rows] = [heat.runs.length, heat.rows.length];
+  const cells = document.createElement("canvas");
+  [cells.width, cells.height] = [columns, rows];
+  cells.getContext("2d")?.putImageData(pixelsOf(heat, colour), 0, 0);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(cells, left, 0, columns * step, rows * ROW);
+  for (let y = 1; y <= rows; y++) context.clearRect(left, y * ROW - 1, columns * step, 1);
+  if (step >= 3) for (let x = 1; x <= columns; x++) context.clearRect(left + x * step - 1, 0, 1, rows * ROW);
+}
 
-/** Cells of one colour together: setting a colour costs more than filling a cell. */
-function byLevel(heat: Heat): Map<number, [number, number][]> {
-  const levels = new Map<number, [number, number][]>();
+function pixelsOf(heat: Heat, colour: Colour): ImageData {
+  const image = new ImageData(heat.runs.length, heat.rows.length);
+  const [even, hot, cold] = [channels(colour("even")), channels(colour("hot")), channels(colour("cold"))];
   heat.rows.forEach((row, y) =>
     row.cells.forEach((cell, x) => {
       if (!cell || cell.runtime === null) return;
-      const level = Math.round(ratioScale(cell.runtime, row.median) * LEVELS);
-      const places = levels.get(level) ?? [];
-      places.push([x, y]);
-      levels.set(level, places);
+      const level = ratioScale(cell.runtime, row.median);
+      const place = 4 * (y * heat.runs.length + x);
+      even.forEach((from, channel) => (image.data[place + channel] = from + ((level > 0 ? hot : cold)[channel]! - from) * Math.abs(level)));
+      image.data[place + 3] = 255;
     }),
   );
-  return levels;
-}
-
-function shortened(context: CanvasRenderingContext2D, text: string, room: number): string {
-  if (context.measureText(text).width <= room) return text;
-  let length = text.length;
-  while (length > 1 && context.measureText(`${text.slice(0, length)}…`).width > room) length -= Math.max(1, Math.ceil(length / 20));
-  return `${text.slice(0, length)}…`;
+  return image;
 }
 
 function readout(heat: Heat, { row, column }: Choice): string {

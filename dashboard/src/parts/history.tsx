@@ -3,6 +3,7 @@ import { href } from "../address";
 import { changeText, duration, words } from "../format";
 import { Cause } from "./cause";
 import { Duration, StatusMark, Time } from "./marks";
+import { Unread } from "./screen";
 import { SeriesChart, type Point, type Series } from "./series_chart";
 import { Table, type Column } from "./table";
 
@@ -19,6 +20,7 @@ interface HistorySeries extends Series {
 }
 
 export function History({ series, label }: { series: HistorySeries | null; label: string }) {
+  if (series === undefined) return <Unread />;
   if (!series || series.points.length === 0) return <p class="empty">There is no run to show yet.</p>;
   return (
     <>

@@ -18,8 +18,8 @@ export function Time({ at }: { at: string | null | undefined }) {
   const date = new Date(at);
   return (
     <time dateTime={at} title={`${date.toISOString().slice(0, 19).replace("T", " ")} UTC`}>
-      {localTime(date)}
-      {!isUtc(date) && <span class="utc"> {utcClock(date)} UTC</span>}
+      <span>{localTime(date)}</span>
+      {!isUtc(date) && <> <span class="utc">{utcClock(date)} UTC</span></>}
     </time>
   );
 }

@@ -1,7 +1,7 @@
 // Runs by hour or day, stacked by outcome; failures stand on the ground line, where heights can be compared.
 import { scaleLinear } from "d3-scale";
 import type { Bucket } from "../layout/buckets";
-import { STATUSES, count, localTime, statusText } from "../format";
+import { STATUSES, count, localClock, localDay, localTime, statusText } from "../format";
 import { CopyPicture } from "./copy";
 import { useWidth } from "./width";
 
@@ -63,6 +63,6 @@ function Stack({ bucket, x, width, y }: { bucket: Bucket; x: number; width: numb
 
 function label(bucket: Bucket, isFirst: boolean): string {
   const isHour = bucket.end.getTime() - bucket.start.getTime() <= 3_600_000;
-  if (!isHour || isFirst || bucket.start.getHours() === 0) return bucket.start.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
-  return bucket.start.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  if (!isHour || isFirst || bucket.start.getHours() === 0) return localDay(bucket.start);
+  return localClock(bucket.start);
 }

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { ReadonlySignal } from "@preact/signals";
-import { key, reload, type Answer, type Screen } from "../api";
+import { key, reload, type Answer, type GatewayError, type Screen } from "../api";
 import { given } from "../given";
 import { count, duration } from "../format";
 
@@ -55,7 +55,7 @@ function Failed({ message, code, retrySeconds }: { message: string; code: string
 /** What could not be read is named, and the rest is shown. */
 function Missing({ answer }: { answer: Answer<unknown> }) {
   const projects = [...new Set(answer.incomplete.flatMap(({ project }) => (project ? [project] : [])))];
-  const messages = [...new Set(answer.errors.map(({ message }) => message))];
+  const messages = [...new Set(answer.errors.filter((error) => !isGone(error, answer.data)).map(({ message }) => message))];
   return (
     <>
       {(projects.length > 0 || messages.length > 0) && (
@@ -71,6 +71,12 @@ function Missing({ answer }: { answer: Answer<unknown> }) {
       )}
     </>
   );
+}
+
+/** That there is no such thing is what the page itself says. */
+function isGone({ path, extensions }: GatewayError, data: unknown): boolean {
+  const root = path?.length === 1 ? path[0] : undefined;
+  return extensions?.code === "NOT_FOUND" && root !== undefined && (data as Record<string, unknown> | null)?.[root] === null;
 }
 
 /** A key is kept in memory: closing or loading the page forgets it. */
@@ -96,10 +102,15 @@ function KeyForm({ message }: { message: string }) {
   );
 }
 
+/** In place of what the answer lacks: it failed, or a gateway of another version does not have it. */
+export function Unread() {
+  return <p class="empty">! This could not be read.</p>;
+}
+
 /** A part of the answer that comes later: what it shows once there, that it is on its way, or that it could not be read. */
 export function Later<Part>({ part, isWhole, children }: { part: Part | null | undefined; isWhole: boolean; children: (part: Part) => ComponentChildren }) {
   if (part) return <>{children(part)}</>;
-  return isWhole ? <p class="empty">This could not be read.</p> : <p class="later" role="status">Loading …</p>;
+  return isWhole ? <Unread /> : <p class="later" role="status">Loading …</p>;
 }
 
 interface SectionProps {

@@ -2,7 +2,7 @@
 import { scaleLinear, scaleTime } from "d3-scale";
 import { line } from "d3-shape";
 import { useSignal } from "@preact/signals";
-import { changeText, duration, localTime, statusText, words } from "../format";
+import { changeText, duration, localClock, localDay, localTime, statusText, words } from "../format";
 import { go, href } from "../address";
 import { CopyPicture } from "./copy";
 import { useWidth } from "./width";
@@ -92,8 +92,7 @@ function scalesOf(points: readonly Point[], width: number): Scales {
 
 function tickText(time: Date, isFirst: boolean): string {
   if (isFirst && time.getHours()) return localTime(time);
-  if (time.getHours() || time.getMinutes()) return time.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-  return time.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  return time.getHours() || time.getMinutes() ? localClock(time) : localDay(time);
 }
 
 function Axes({ scales, width }: { scales: Scales; width: number }) {
@@ -105,7 +104,7 @@ function Axes({ scales, width }: { scales: Scales; width: number }) {
           <text x={EDGE.left - 6} y={scales.y(tick) + 4} text-anchor="end">{tick === 0 ? "0" : axisDuration(tick)}</text>
         </g>
       ))}
-      {scales.ticks.map(({ at, text }) => <text class="axis" x={at} y={HEIGHT - 8} text-anchor="middle">{text}</text>)}
+      {scales.ticks.map(({ at, text }) => <text class="axis" x={at} y={HEIGHT - 8} text-anchor={at > width - 30 ? "end" : "middle"}>{text}</text>)}
     </g>
   );
 }

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { compareNatural } from "../layout/gantt";
 import { csv } from "../layout/csv";
 import { CopyButton } from "./copy";
+import { Unread } from "./screen";
 
 export type Value = string | number | null;
 
@@ -19,7 +20,8 @@ export interface Column<Row> {
 interface TableProps<Row> {
   caption: string;
   columns: Column<Row>[];
-  rows: readonly Row[];
+  /** None where the answer lacks them. */
+  rows: readonly Row[] | null | undefined;
   first?: number;
   empty?: string;
 }
@@ -29,6 +31,7 @@ const MORE = 200;
 export function Table<Row>({ caption, columns, rows, first = 10, empty = "Nothing here." }: TableProps<Row>) {
   const sorted = useSignal<{ column: number; descending: boolean } | null>(null);
   const shown = useSignal(first);
+  if (!rows) return <Unread />;
   if (rows.length === 0) return <p class="empty">{empty}</p>;
   const order = sorted.value;
   const ordered = order ? sortRows(rows, columns[order.column]!, order.descending) : rows;

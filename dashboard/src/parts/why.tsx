@@ -40,7 +40,7 @@ export function Why({ run }: { run: Run }) {
         </div>
         <div>
           <h3>What idle threads waited for</h3>
-          <Table caption="What idle threads waited for" columns={BLOCKER_COLUMNS} rows={utilization?.blockers ?? []} empty="No thread waited for a resource." />
+          <Table caption="What idle threads waited for" columns={BLOCKER_COLUMNS} rows={utilization === null ? [] : utilization?.blockers} empty="No thread waited for a resource." />
         </div>
       </div>
     </>

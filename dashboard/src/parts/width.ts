@@ -9,7 +9,7 @@ export function useWidth<Kind extends Element>(): [RefObject<Kind | null>, Reado
   useLayoutEffect(() => {
     const element = place.current;
     if (!element) return;
-    width.value = element.clientWidth;
+    // It calls back before the first paint; asking the element itself would lay out the page once more.
     const observer = new ResizeObserver(() => (width.value = element.clientWidth));
     observer.observe(element);
     return () => observer.disconnect();

@@ -11,12 +11,16 @@ interface WindowedProps {
   children: ComponentChildren;
 }
 
-export function Windowed({ answer, newest, children }: WindowedProps) {
+/** What was last answered for the right window; null before that. The rest of the page need not wait for it. */
+export function useWindowed<Data>(data: Data, answer: Answer<unknown>, newest: string | null | undefined): Data | null {
   const asked: { until?: string | null } = JSON.parse(answer.variables);
-  const isShown = isInWindow(newest) && (asked.until ?? null) === lastDays().until;
   useEffect(() => moveWindow(newest), [newest]);
+  const shown = useRef<Data | null>(null);
+  if (isInWindow(newest) && (asked.until ?? null) === lastDays().until) shown.current = data;
+  return shown.current;
+}
+
+export function Windowed({ answer, newest, children }: WindowedProps) {
   // What was shown stays while the window moves on to a run that has just ended.
-  const shown = useRef<ComponentChildren>(null);
-  if (isShown) shown.current = children;
-  return <>{shown.current ?? <Waiting />}</>;
+  return <>{useWindowed(children, answer, newest) ?? <Waiting />}</>;
 }
