@@ -49,7 +49,7 @@ FRAME = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 
 
 @dataclass(frozen=True)
-class Figures:
+class Costs:
     """Milliseconds of the main thread's CPU."""
 
     page: float
@@ -194,7 +194,7 @@ def longest_task(trace: Sequence[Mapping[str, Any]]) -> float:
     return max(tasks, default=0) / 1000
 
 
-async def measured(page: Page, address: str, keys: int, *, has_zoom: bool) -> Figures:
+async def measured(page: Page, address: str, keys: int, *, has_zoom: bool) -> Costs:
     """Opens a page with a canvas, walks it by keys and draws it anew."""
     # CPU time of the thread, so that what else the machine does counts little.
     await page.call("Performance.enable", timeDomain="threadTicks")
@@ -207,7 +207,7 @@ async def measured(page: Page, address: str, keys: int, *, has_zoom: bool) -> Fi
     await page.run("document.querySelector('.chart:has(canvas)').focus()")
     key = await spent(page, [("ArrowRight", 39)] * keys)
     picture = await spent(page, [("+", 107), ("-", 109)] * (keys // 2)) if has_zoom else None
-    return Figures(opened, key, picture, longest_task(await page.end_trace()))
+    return Costs(opened, key, picture, longest_task(await page.end_trace()))
 
 
 async def first_picture(browser: Browser) -> tuple[float, float]:

@@ -5,6 +5,7 @@ import { bucketRuns, periodOf, usualPeriod, within } from "../src/layout/buckets
 import { calendarOf } from "../src/layout/calendar";
 import { groupByCause } from "../src/layout/causes";
 import { csv } from "../src/layout/csv";
+import { difference } from "../src/layout/difference";
 import { barAt, ganttLayout } from "../src/layout/gantt";
 import { lineageLayout } from "../src/layout/lineage";
 import { partsOf, withPart } from "../src/parts_of";
@@ -198,4 +199,24 @@ test("areas of a treemap are in proportion, fill the room and do not overlap", (
   }
   assert.deepEqual([treemap([], 10, 10), treemap([0], 10, 10), treemap([1], 0, 10)], [[], [], []]);
   assert.equal(treemap(Array.from({ length: 1000 }, (_, place) => place), 300, 300).length, 999);
+});
+
+test("a difference holds what goes and what comes, with three lines around, and puts both texts together again", () => {
+  const show = (before: string, after: string) => difference(before, after).map((hunk) => hunk.map(({ sign, text }) => sign + text));
+  assert.deepEqual(show("a\nb\nc", "a\nb\nc"), []);
+  assert.deepEqual(show("a\nb\nc", "a\nx\nc"), [[" a", "-b", "+x", " c"]]);
+  assert.deepEqual(show("", "a"), [["-", "+a"]]);
+  const long = Array.from({ length: 30 }, (_, line) => String(line));
+  assert.deepEqual(show(long.join("\n"), long.filter((line) => line !== "10").concat("end").join("\n")), [
+    [" 7", " 8", " 9", "-10", " 11", " 12", " 13"], [" 27", " 28", " 29", "+end"],
+  ]);
+  const words = (seed: number) => Array.from({ length: 40 }, (_, line) => "abc"[(line * seed + ((line * line) >> 2)) % 3]!);
+  for (let seed = 1; seed < 40; seed++) {
+    const [before, after] = [words(seed), words(seed + 1)];
+    const lines = difference(["start", ...before].join("\n"), ["begin", ...after, "end"].join("\n")).flat();
+    const changed = (sign: string) => lines.filter((line) => line.sign === sign).length;
+    assert.equal(changed("+") - changed("-"), after.length + 2 - (before.length + 1));
+  }
+  const many = (prefix: string) => Array.from({ length: 3000 }, (_, line) => prefix + line).join("\n");
+  assert.equal(difference(many("a"), many("b")).flat().length, 6000);
 });

@@ -22,7 +22,7 @@ from gateway.hierarchy.history.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.history.runtime_series import RuntimeChanges
 from gateway.hierarchy.lists.listed_models import ListedState
 from gateway.hierarchy.objects.job import Run, RunDetails
-from gateway.hierarchy.objects.model import BuiltModel, ModelRun
+from gateway.hierarchy.objects.model import BuiltModel, CodeInRun, ModelRun
 from gateway.hierarchy.runs.attempts import NodeAttempts
 from gateway.hierarchy.runs.executions import Executions, ExecutionsKey
 from gateway.hierarchy.runs.run_graph import RunGraph
@@ -30,6 +30,7 @@ from gateway.hierarchy.runs.run_times import RunTimesKey, TimedRuns
 from gateway.history.attempt_reading import read_failed_nodes
 from gateway.history.cause_reading import read_change_facts
 from gateway.history.change_reading import read_changes
+from gateway.history.code_reading import read_codes
 from gateway.history.execution_reading import read_executions
 from gateway.history.graph_reading import read_graphs
 from gateway.history.mean_reading import read_means
@@ -116,6 +117,10 @@ class ArchiveHistory:
     async def run_graphs(self, keys: Sequence[GraphKey]) -> dict[GraphKey, RunGraph | GatewayError]:
         """Two statements for a thousand runs, and one for contents of nodes."""
         return await self._read(keys, partial(read_graphs, keys=keys))
+
+    async def codes(self, keys: Sequence[NodeInRun]) -> dict[NodeInRun, CodeInRun | GatewayError]:
+        """One statement for five hundred runs and as many models."""
+        return await self._read(keys, partial(read_codes, keys=keys))
 
     async def commands(
         self, witnesses: Mapping[CommandKey, str]

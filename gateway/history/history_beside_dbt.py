@@ -21,7 +21,7 @@ from gateway.hierarchy.history.change_facts import ChangeFacts, ChangeKey
 from gateway.hierarchy.history.counted_runs import CommandFacts, HistoryScope
 from gateway.hierarchy.history.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.history.runtime_series import RuntimeChanges
-from gateway.hierarchy.objects.model import BuiltModel, ModelRun
+from gateway.hierarchy.objects.model import BuiltModel, CodeInRun, ModelRun
 from gateway.hierarchy.runs.attempts import NodeAttempts
 from gateway.hierarchy.runs.executions import Executions, ExecutionsKey
 from gateway.hierarchy.runs.run_graph import RunGraph
@@ -153,6 +153,10 @@ class HistoryBesideDbt:
 
     async def parents(self, keys: Sequence[RunKey]) -> None:
         """None: as for failed results."""
+
+    async def codes(self, keys: Sequence[NodeInRun]) -> Mapping[NodeInRun, CodeInRun | GatewayError]:
+        """Of runs that dbt has forgotten too, where the archive holds them."""
+        return await self._of_runs(keys, self._archive.codes, self._discovery.codes)
 
     async def commands(
         self, witnesses: Mapping[CommandKey, str]

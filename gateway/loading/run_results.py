@@ -12,7 +12,7 @@ from gateway.errors import GatewayError
 from gateway.hierarchy.history.change_facts import ChangeFacts, ChangeKey
 from gateway.hierarchy.history.runtime_series import RuntimeChanges
 from gateway.hierarchy.objects.job import Run, newest_first
-from gateway.hierarchy.objects.model import ModelRun
+from gateway.hierarchy.objects.model import CodeInRun, ModelRun
 from gateway.hierarchy.objects.node_result import RESULT_TYPES, NodeResult
 from gateway.hierarchy.runs.attempts import NodeAttempts
 from gateway.hierarchy.runs.executions import Executions, ExecutionsKey
@@ -109,6 +109,14 @@ class RunResultLoaders:
     @cached_property
     def _graphs(self) -> Batched[tuple[Run, bool], RunGraph]:
         return Batched(self._load_graphs, self._departures)
+
+    @cached_property
+    def _codes(self) -> Batched[NodeInRun, CodeInRun]:
+        return Batched(self._jobs.codes, self._departures, cached=False)
+
+    async def code(self, run: Run, unique_id: str) -> CodeInRun:
+        """The code that a model had in a run."""
+        return await self._codes.load(NodeInRun(run.job_id, run.id, unique_id))
 
     @property
     def are_complete(self) -> bool:

@@ -173,6 +173,9 @@ def test_a_model_gives_its_code(account: dbtAccount, oracle: Oracle) -> None:
         expected = oracle.model(model.model_id)
         assert model.get_sql() == expected.node.raw_code
         assert model.get_sql(compiled=True) == expected.compiled_code
+        for newest in expected.history[:1]:
+            assert model.get_sql(run_id=str(newest.run.id)) == newest.result.node.raw_code
+            assert model.get_sql(compiled=True, run_id=str(newest.run.id)) == newest.result.compiled
 
 
 def test_a_model_is_described(account: dbtAccount, oracle: Oracle) -> None:

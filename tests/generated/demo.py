@@ -24,7 +24,7 @@ COMPUTED_ELSEWHERE = {
     "Account": {"concurrency", "flaky", "improvements", "incidents", "regressions", "wastedBuilds", "weightedSeconds"},
     "Project": {"removedModels", "resources"},
     "Source": {"columns"},
-    "Model": {"changePoints", "columns", "lineage", "runtimeSeries"},
+    "Model": {"changePoints", "codeInRun", "columns", "lineage", "runtimeSeries"},
     "Job": {"changePoints", "deadline", "oftenCritical", "runMatrix", "runtimeSeries", "whatIf"},
     "Run": {
         *{"nodeResults", "error", "failures", "failureCount", "newlyBroken", "recovered", "title", "timeline"},

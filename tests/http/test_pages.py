@@ -30,6 +30,7 @@ WINDOW = {"since": "2026-02-11T00:00:00Z", "until": "2026-03-14T00:00:00Z"}
 SCREENS: dict[str, tuple[dict[str, Any], int, int]] = {
     "account": (WINDOW, 11, 0),
     "calendar": ({}, 3, 0),
+    "code": ({"id": "finance.fct_invoices", "before": "70437490007672", "after": "70437490011508"}, 4, 0),
     "job": ({"id": "302001", **WINDOW}, 6, 0),
     "model": ({"id": "finance.fct_invoices"}, 10, 1),
     "run": ({"id": "70437490011508"}, 5, 0),

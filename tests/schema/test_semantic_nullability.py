@@ -35,7 +35,7 @@ QUESTIONS = (
     "  longestRunningJobs { rank } } }",
     '{ model(id: "MODEL") { runs { nodes { run { id } } } jobs { totalCount } tests { id } upstream { id }'
     "  downstream { id } lineage { leftOut } freshness { status } runtimeSeries { points { runtime } }"
-    "  changePoints { cause evidence } columns { name } } }",
+    '  changePoints { cause evidence } columns { name } codeInRun(runId: "RUN") { rawCode } } }',
     '{ job(id: "JOB") { runs { totalCount } models { totalCount } slowestModels { rank } runtimes { runtime }'
     "  averageRuntime { runtime } averageModelRuntime { runtime } runtimeSeries { points { runtime } }"
     "  runMatrix { leftOut } oftenCritical { share }"

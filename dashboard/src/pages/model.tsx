@@ -5,6 +5,7 @@ import { change, href, parameters } from "../address";
 import { useScreen } from "../api";
 import { words } from "../format";
 import type { ModelPageQuery, ModelPageQueryVariables } from "../operations";
+import { CodeDifference } from "../parts/code_difference";
 import { CopyButton } from "../parts/copy";
 import { History } from "../parts/history";
 import { LineageView } from "../parts/lineage";
@@ -41,7 +42,7 @@ function ModelView({ model, query }: { model: Model; query: { document: string; 
       <Section title="This model" query={query}><Facts model={model} /></Section>
       <Section title="Runtime over time" note={job ? <>in runs of <a href={href({ job: job.id })}><bdi>{job.name ?? job.id}</bdi></a></> : null} query={query}>
         <JobChoice jobs={model.jobs?.nodes ?? []} chosen={job?.id ?? null} />
-        <History series={model.runtimeSeries} label={`Runtimes of ${model.name}`} />
+        <History series={model.runtimeSeries} label={`Runtimes of ${model.name}`} codeHref={(before, after) => href({ model: model.id, ...(job ? { of: job.id } : {}), before, after })} />
       </Section>
       <div class="pair">
         <Section title="Tests" query={query}><Table caption="Tests" columns={TEST_COLUMNS} rows={model.tests} empty="No test looks at this model." /></Section>
@@ -52,6 +53,7 @@ function ModelView({ model, query }: { model: Model; query: { document: string; 
         {!model.lineage ? <Unread /> : model.lineage.resources.length > 0 ? <LineageView lineage={model.lineage} start={model.id} /> : <p class="empty">Nothing is known around it.</p>}
       </Section>
       <Section title="Code" note={model.filePath} query={query}>
+        <CodeDifference modelId={model.id} points={model.runtimeSeries?.points ?? []} />
         <Code title="Source" text={model.rawCode} isOpen />
         <Code title="Compiled" text={model.compiledCode} isOpen={false} />
       </Section>
@@ -72,7 +74,7 @@ function Facts({ model }: { model: Model }) {
         <Fact name="Materialization">{model.materialization ?? "–"}</Fact>
         <Fact name="Tags">{model.tags.length ? model.tags.map((tag, place) => <>{place > 0 && ", "}<a href={href({ tag })}><bdi>{tag}</bdi></a></>) : "–"}</Fact>
         <Fact name="Owner">{model.owner?.name ?? model.owner?.email ?? "–"}</Fact>
-        <Fact name="Relation"><code>{model.relationName ?? "–"}</code></Fact>
+        <Fact name="Relation" isWide><code>{model.relationName ?? "–"}</code></Fact>
       </dl>
       {model.lastRun?.error && <pre class="message" tabIndex={0}><bdi>{model.lastRun.error}</bdi></pre>}
     </>

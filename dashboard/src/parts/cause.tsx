@@ -11,7 +11,7 @@ export function Cause({ cause, evidence }: { cause: string | null; evidence: rea
   if (!cause) return <span class="quiet">–</span>;
   return (
     <>
-      {words(cause)}
+      {words(cause)}{" "}
       {evidence && evidence.length > 0 && <span class="evidence quiet"><bdi>{evidence.map(brief).join("; ")}</bdi></span>}
     </>
   );

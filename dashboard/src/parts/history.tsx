@@ -19,13 +19,20 @@ interface HistorySeries extends Series {
   basis: { missing: readonly string[] };
 }
 
-export function History({ series, label }: { series: HistorySeries | null; label: string }) {
+interface HistoryProps {
+  series: HistorySeries | null;
+  label: string;
+  /** Where the code of two runs is compared. */
+  codeHref?: (before: string, after: string) => string;
+}
+
+export function History({ series, label, codeHref }: HistoryProps) {
   if (series === undefined) return <Unread />;
   if (!series || series.points.length === 0) return <p class="empty">There is no run to show yet.</p>;
   return (
     <>
       <SeriesChart series={series} label={label} />
-      <Findings series={series} />
+      <Findings series={series} {...(codeHref ? { codeHref } : {})} />
       <details>
         <summary>As a table</summary>
         <Table caption={label} columns={POINT_COLUMNS} rows={[...series.points].reverse()} />
@@ -34,7 +41,13 @@ export function History({ series, label }: { series: HistorySeries | null; label
   );
 }
 
-function Findings({ series }: { series: HistorySeries }) {
+/** The run before a change, among those that count. */
+function runBefore(series: HistorySeries, first: string): string | null {
+  const counted = series.points.filter(({ runId, leftOut }) => leftOut === null || runId === first);
+  return counted[counted.findIndex(({ runId }) => runId === first) - 1]?.runId ?? null;
+}
+
+function Findings({ series, codeHref }: { series: HistorySeries; codeHref?: HistoryProps["codeHref"] }) {
   const { changePoints, trend, isElevated, basis } = series;
   return (
     <ul class="list">
@@ -43,6 +56,7 @@ function Findings({ series }: { series: HistorySeries }) {
           <span class={point.afterSeconds > point.beforeSeconds ? "slower" : "faster"}>{changeText(point.beforeSeconds, point.afterSeconds)}</span>
           {" "}since <Time at={point.since} />: {duration(point.beforeSeconds)} before, {duration(point.afterSeconds)} after ({words(point.certainty)})
           {point.firstRun && <>, <a href={href({ run: point.firstRun.id })}>first run</a></>}
+          {point.firstRun && codeHref && runBefore(series, point.firstRun.id) && <>, <a href={codeHref(runBefore(series, point.firstRun.id)!, point.firstRun.id)}>code before and after</a></>}
           {point.cause && <>; cause: <Cause cause={point.cause} evidence={point.evidence} /></>}
           {point.lastGoodSha && point.firstBadSha && point.lastGoodSha !== point.firstBadSha && <>; commits <code title={`${point.lastGoodSha}..${point.firstBadSha}`}>{point.lastGoodSha.slice(0, 7)}..{point.firstBadSha.slice(0, 7)}</code></>}
         </li>

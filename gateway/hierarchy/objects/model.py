@@ -145,6 +145,15 @@ class ModelDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeInRun:
+    """The code of a model in one run: as written, and as compiled. None where it is not known, or the run did not touch
+    the model."""
+
+    raw_code: str | None
+    compiled_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class BuiltModel:
     """A model that a run touched, as far as filters look at it; `runtime` as in ModelRun."""
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from gateway.hierarchy.filters.model_filters import ModelFilter, SearchFilter
 from gateway.hierarchy.objects.job import Job, Run
-from gateway.hierarchy.objects.model import Model, ModelRun
+from gateway.hierarchy.objects.model import CodeInRun, Model, ModelRun
 from gateway.hierarchy.rankings.averages import average_of_models
 from gateway.hierarchy.rankings.ranking import Ranking
 from gateway.loading.field_context import FieldContext
-from gateway.queries.jobs.jobs import executed_models, meeting, named_models_of
+from gateway.queries.jobs.jobs import executed_models, find_run, meeting, named_models_of
 from gateway.queries.models.models import MOST_HISTORY, applied_model, model_history
 from gateway.queries.projects import project_of_environment
 
@@ -89,3 +89,12 @@ async def runs_of_model(
         if len(matching) >= run_count or len(runs) < count or count >= MOST_HISTORY:
             return matching[:run_count]
         count = min(MOST_HISTORY, count * 4)
+
+
+async def code_in_run(context: FieldContext, model: Model, run_id: int) -> CodeInRun:
+    """The code that the model had in a run; nothing where the run did not touch it, or is of another environment: its
+    project may have a model of that name from the same package. Raises NotFound for an unknown run."""
+    run = await find_run(context, run_id)
+    if run.environment_id != model.environment_id:
+        return CodeInRun(None, None)
+    return await context.loaders.results.code(run, model.unique_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 from strawberry.scalars import JSON
@@ -54,11 +55,14 @@ from gateway.schema.resources.owner import Owner
 from gateway.schema.resources.resource import Depth, FirstResources, ListedTypes, ModelLineage, Resource
 from gateway.schema.resources.resource import Direction as LineageWay
 from gateway.schema.resources.test import Test
+from gateway.schema.results.model_code import ModelCode
 from gateway.schema.results.model_run import ModelRun
 from gateway.schema.vocabulary.costs import about, dear, holding, paged, sliced_by
 from gateway.schema.vocabulary.enums import ResourceType, RunStatus
 from gateway.schema.vocabulary.nullability import NON_NULL
 from gateway.schema.vocabulary.words import ModelAccess, ModelLanguage, word_of
+
+OfRun = Annotated[strawberry.ID, strawberry.argument(name="runId", description="The run.")]
 
 Parent = strawberry.Parent[model_facts.Model]
 
@@ -221,6 +225,15 @@ class Model(Resource):
     )
     async def compiled_code(self, parent: Parent, info: Info) -> str | None:
         return (await info.context.loaders.details(parent)).compiled_code
+
+    @strawberry.field(
+        description="The code it had in one run, to compare two of them; of several steps that built it, that of the "
+        "last.",
+        graphql_type=ModelCode | None,
+        directives=[NON_NULL, *dear(2)],
+    )
+    async def code_in_run(self, parent: Parent, info: Info, run_id: OfRun) -> model_facts.CodeInRun:
+        return await run_models.code_in_run(field_context(info), parent, jobs.number_of(run_id, "run", "runId"))
 
     @strawberry.field(
         description="The model's tests with their last status, ordered by unique id.",

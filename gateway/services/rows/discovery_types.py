@@ -303,6 +303,18 @@ class JobArguments(Wired, frozen=True):
     model: ArgumentsRow | None
 
 
+class CodeRow(Wired, frozen=True):
+    """A model's code in one run."""
+
+    status: str | None = None
+    raw_code: str | None = None
+    compiled_code: str | None = None
+
+
+class JobCode(Wired, frozen=True):
+    model: CodeRow | None
+
+
 class WordRow(Wired, frozen=True):
     """dbt's word for what became of a model in a run."""
 

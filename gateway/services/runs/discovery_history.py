@@ -11,7 +11,7 @@ from gateway.concurrency.checkpoints import pieces
 from gateway.errors import GatewayError
 from gateway.hierarchy.history.change_facts import ChangeKey
 from gateway.hierarchy.history.counted_runs import CommandFacts, HistoryScope
-from gateway.hierarchy.objects.model import BuiltModel, ModelRun
+from gateway.hierarchy.objects.model import BuiltModel, CodeInRun, ModelRun
 from gateway.hierarchy.runs.executions import ExecutionsKey
 from gateway.hierarchy.runs.run_graph import RunGraph
 from gateway.hierarchy.runs.run_times import RunTimesKey
@@ -22,6 +22,7 @@ from gateway.services.rows.mapping import Share, to_built_model, to_model_run
 from gateway.services.runs.command_span import UNKNOWN_SPAN, command_span
 from gateway.services.runs.discovery_nodes import read_nodes
 from gateway.services.runs.model_histories import MODEL_RUN_FIELDS, HistoryKey, read_histories
+from gateway.services.runs.run_codes import read_codes
 from gateway.services.runs.run_graphs import GraphKey, read_graphs
 from gateway.services.runs.run_history import CommandKey, HistoryReach, HistorySource, RunModels
 from gateway.services.runs.run_nodes import NodeInRun, NodesKey, RunNodes
@@ -145,6 +146,10 @@ class DiscoveryHistory:
     async def run_graphs(self, keys: Sequence[GraphKey]) -> Mapping[GraphKey, RunGraph | GatewayError]:
         """Four lists of up to twenty runs in a document."""
         return await read_graphs(self._query, keys)
+
+    async def codes(self, keys: Sequence[NodeInRun]) -> Mapping[NodeInRun, CodeInRun | GatewayError]:
+        """Fifty models in a document."""
+        return await read_codes(self._query, keys)
 
     async def commands(
         self, witnesses: Mapping[CommandKey, str]

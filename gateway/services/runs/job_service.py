@@ -13,7 +13,7 @@ from gateway.caching.memory import Fact
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import FINAL, Validity, for_seconds
 from gateway.errors import GatewayError
-from gateway.hierarchy.objects.model import BuiltModel, ModelRun
+from gateway.hierarchy.objects.model import BuiltModel, CodeInRun, ModelRun
 from gateway.hierarchy.runs.run_graph import RunGraph
 from gateway.services.rows.mapping import weigh_runs
 from gateway.services.runs.node_mapping import weigh_nodes, weigh_parents
@@ -164,6 +164,14 @@ class JobService:
             return await self._history.parents(missing) or {}
 
         return await self._get(self._parents, keys, finished, read)
+
+    async def codes(self, keys: Sequence[NodeInRun]) -> Mapping[NodeInRun, CodeInRun | GatewayError]:
+        """The code that each model had in its run. Read each time: it is large, and seldom asked for."""
+        codes = await self._history.codes(keys)
+        usage = current_usage()
+        usage.environments.add(ACCOUNT)
+        usage.history_sources.update(self._history.source_of_run(key.run_id) for key in keys)
+        return codes
 
     async def run_graphs(
         self, keys: Sequence[GraphKey], finished: Collection[GraphKey]

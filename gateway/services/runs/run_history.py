@@ -19,7 +19,7 @@ from gateway.hierarchy.history.mean_runtimes import MeanRuntimes
 from gateway.hierarchy.history.runtime_series import RuntimeChanges
 from gateway.hierarchy.lists.listed_models import ListedState
 from gateway.hierarchy.objects.job import Run, RunDetails
-from gateway.hierarchy.objects.model import BuiltModel, ModelRun
+from gateway.hierarchy.objects.model import BuiltModel, CodeInRun, ModelRun
 from gateway.hierarchy.runs.attempts import NodeAttempts
 from gateway.hierarchy.runs.executions import Executions, ExecutionsKey
 from gateway.hierarchy.runs.run_graph import RunGraph
@@ -143,6 +143,9 @@ class RunHistory(Protocol):
 
     async def run_graphs(self, keys: Sequence[GraphKey]) -> Mapping[GraphKey, RunGraph | GatewayError]:
         """Who depended on whom in each run. Discovery tells neither threads nor checksums nor files."""
+
+    async def codes(self, keys: Sequence[NodeInRun]) -> Mapping[NodeInRun, CodeInRun | GatewayError]:
+        """The code that each model had in its run."""
 
     async def commands(
         self, witnesses: Mapping[CommandKey, str]

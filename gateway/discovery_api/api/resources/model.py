@@ -34,8 +34,8 @@ from gateway.discovery_api.models import (
 from gateway.discovery_api.models import resources as records
 from gateway.errors import NotFound
 from gateway.hierarchy.objects.job import Run as RunFacts
+from gateway.hierarchy.objects.model import CodeInRun, ModelDetails, ModelRun
 from gateway.hierarchy.objects.model import Model as Facts
-from gateway.hierarchy.objects.model import ModelDetails, ModelRun
 from gateway.hierarchy.rankings.ranking import Ranked, Ranking
 from gateway.hierarchy.resources.resource import ALWAYS_SHOWN, MOST_LEVELS, MOST_RESOURCES, Walk
 from gateway.loading.field_context import FieldContext
@@ -164,10 +164,17 @@ class Model(ModelState):
 
         return self._client.ask(question, self._show_runs, refresh=refresh)
 
-    def get_sql(self, *, compiled: bool = False) -> str | None:
-        """Its code as written, or as last compiled (None when no run compiled it). Read anew each time."""
-        details = self._details()
-        return details.compiled_code if compiled else details.raw_code
+    def get_sql(self, *, compiled: bool = False, run_id: str | None = None) -> str | None:
+        """Its code as written, or as last compiled (None when no run compiled it); with `run_id` that which it had in
+        that run. Read anew each time."""
+        code = self._details() if run_id is None else self._code_in_run(run_id)
+        return code.compiled_code if compiled else code.raw_code
+
+    def _code_in_run(self, run_id: str) -> CodeInRun:
+        known, number = self._facts, jobs.number_of(run_id, "run", "run_id")
+        return self._client.ask(
+            lambda field_context: run_models.code_in_run(field_context, known, number), lambda answer: answer
+        )
 
     def get_tests(self) -> list[records.ModelTest]:
         """Its tests and how each last ended, ordered by unique id."""
