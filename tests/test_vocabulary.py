@@ -74,7 +74,7 @@ ONE_THING = {
         *{"Timeline", "TimelineBar", "ObservedChain", "IdleTime", "Blocker", "WeightedSeconds", "WhatIf"},
         *{"OftenCritical", "RunMatrix", "RunMatrixRow", "Flaky", "Incident"},
         *{"NodeDifference", "RunComparison", "WastedBuild", "WastedBuilds", "ReuseReport", "CostEstimate"},
-        *{"Concurrency", "ConcurrencyBucket", "JobConcurrency", "DeadlineReport"},
+        *{"Concurrency", "ConcurrencyBucket", "JobConcurrency", "SharedModel", "DeadlineReport"},
     },
     "what analysis computes of plain rows, and the same of the hierarchy's objects": {
         *{"ChainLink", "CriticalPath", "Utilization"},

@@ -109,6 +109,43 @@ def overlaps(spans: Sequence[RunSpan], begin: float, end: float) -> dict[int, fl
     return found
 
 
+class BuildingRun(NamedTuple):
+    """One run of a job: when it ran, and the models that it executed."""
+
+    job: int
+    begin: float
+    end: float
+    models: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedBuilds:
+    """A model that runs of different jobs built at once: how many pairs of runs, and the jobs, ascending."""
+
+    unique_id: str
+    run_pairs: int
+    jobs: tuple[int, ...]
+
+
+def shared_models(runs: Iterable[BuildingRun]) -> list[SharedBuilds]:
+    """The models that two runs of different jobs executed while both ran: those of most pairs first, then by unique
+    id. A run that begins as another ends is not beside it."""
+    pairs: Counter[str] = Counter()
+    jobs: dict[str, set[int]] = {}
+    running: list[BuildingRun] = []
+    for run in sorted((run for run in runs if run.begin < run.end), key=lambda run: (run.begin, run.end)):
+        running = [other for other in running if other.end > run.begin]
+        for other in running:
+            if other.job == run.job:
+                continue
+            for model in run.models & other.models:
+                pairs[model] += 1
+                jobs.setdefault(model, set()).update((run.job, other.job))
+        running.append(run)
+    ordered = sorted(pairs, key=lambda model: (-pairs[model], model))
+    return [SharedBuilds(model, pairs[model], tuple(sorted(jobs[model]))) for model in ordered]
+
+
 def over_scheduled_share(spans: Iterable[RunSpan]) -> float:
     """The share of a job's runs, all but the newest, that had not ended when the next one was created, or were
     cancelled for it: cancelled without an end of their own. 0 of fewer than two."""

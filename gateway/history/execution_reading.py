@@ -49,15 +49,15 @@ class _Reading:
         since = round(window.since * _MICRO)
         until = LATEST if window.until is None else round(window.until * _MICRO)
         listed = list(commands_between(connection, environment_ids, since, until))
-        kept = _newest(listed)
+        whole, checks = (window.detail is detail for detail in (ExecutionDetail.WHOLE, ExecutionDetail.CHECKS))
+        kept = listed if checks else _newest(listed)
         self._complete_since = kept[-1].generated_at / _MICRO if len(kept) < len(listed) else None
         self._commands: dict[int, AnyRow] = {row.id: row for row in kept}
-        executing = [row.id for row in kept if row.executing]
+        executing = [row.id for row in kept if row.executing and not checks]
         self._results = list(results_of_commands(connection, executing)) if executing else []
         self._checks = list(checks_of_commands(connection, list(self._commands))) if kept else []
         self._runs = list(runs_started_between(connection, environment_ids, since, until))
-        manifest_ids = {row.manifest_id for row in kept} - {None} if window.detail else set()
-        whole = window.detail is ExecutionDetail.WHOLE
+        manifest_ids = {row.manifest_id for row in kept} - {None} if window.detail > ExecutionDetail.TIMES else set()
         self._manifests: Manifests = read_manifests(connection, manifest_ids, whole=whole)
 
     def of(self, environment_id: int) -> Executions:

@@ -12,8 +12,8 @@ from graphql import GraphQLDeferDirective
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.types.base_scalars import DateTimeDefinition
 
+from gateway.schema.analysis.deadline import LOCAL_TIME, TIME_ZONE, LocalTime, TimeZone
 from gateway.schema.core_schema import core_schema
-from gateway.schema.measures.deadline import LOCAL_TIME, TIME_ZONE, LocalTime, TimeZone
 from gateway.schema.resources.resource import Exposure, OtherResource, Seed, Snapshot
 from gateway.schema.results.node_result import NodeRun, TestRun
 from gateway.schema.roots.entities import GatewaySchema

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 from random import Random
 
 import pytest
 
-from gateway.analysis.concurrency import RunSpan, over_scheduled_share, overlaps, peak_of, stretches
+from gateway.analysis.concurrency import (
+    BuildingRun,
+    RunSpan,
+    over_scheduled_share,
+    overlaps,
+    peak_of,
+    shared_models,
+    stretches,
+)
 
 BEGIN, END, LENGTH = 10, 70, 7
 
@@ -76,3 +84,23 @@ def test_a_job_whose_runs_outlast_the_interval_is_over_scheduled() -> None:
     assert over_scheduled_share(every_ten[:1]) == over_scheduled_share([]) == 0
     assert over_scheduled_share([RunSpan(1, 0, 1, None, under_way=True), RunSpan(1, 10, None, None)]) == 1
     assert all(before.created < after.created for before, after in pairwise(every_ten))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_models_are_shared_as_every_pair_of_runs_tells(seed: int) -> None:
+    chance = Random(seed)  # noqa: S311
+    runs = []
+    for _ in range(chance.randint(0, 12)):
+        begin = chance.randint(0, 40)
+        models = frozenset(chance.sample("abcde", chance.randint(0, 4)))
+        runs.append(BuildingRun(chance.randint(1, 3), begin, begin + chance.randint(0, 9), models))
+    expected: dict[str, list[set[int]]] = {}
+    for one, other in combinations(runs, 2):
+        if one.job != other.job and max(one.begin, other.begin) < min(one.end, other.end):
+            for model in one.models & other.models:
+                expected.setdefault(model, []).append({one.job, other.job})
+    found = shared_models(runs)
+    pairs = {model.unique_id: model.run_pairs for model in found}
+    assert pairs == {name: len(of_model) for name, of_model in expected.items()}
+    assert all(set(model.jobs) == set().union(*expected[model.unique_id]) for model in found)
+    assert found == sorted(found, key=lambda model: (-model.run_pairs, model.unique_id))

@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from gateway.analysis.deadline import JobEnd, slacks
+from gateway.analysis.deadline import JobEnd, Success, data_ages, slacks
+from gateway.analysis.waste import SourceCheck
 
 DEADLINES = [100.0, 200.0, 300.0, 400.0]
 
@@ -35,3 +36,31 @@ def test_as_the_definition_says(seed: int) -> None:
         ends = [run.ended for run in runs if run.created > before and run.succeeded and run.ended is not None]
         expected.append(deadline - min(ends) if ends else None)
     assert slacks(runs, DEADLINES) == expected
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_data_is_as_old_as_the_oldest_source_that_the_last_success_saw(seed: int) -> None:
+    chance = Random(seed)  # noqa: S311
+    successes = [
+        Success(begin, begin + chance.randint(1, 60)) for begin in chance.sample(range(400), chance.randint(0, 5))
+    ]
+    times = chance.sample(range(400), chance.randint(0, 8))
+    checks = [SourceCheck(chance.choice("ab"), time, time - chance.randint(1, 90)) for time in times]
+    expected: list[float | None] = []
+    for moment in DEADLINES:
+        done = [one for one in successes if one.end <= moment]
+        if not done:
+            expected.append(None)
+            continue
+        last = max(done, key=lambda one: (one.end, one.begin))
+        newest = [
+            max((one for one in checks if one.unique_id == name and one.time <= last.begin), default=None, key=by_time)
+            for name in "ab"
+        ]
+        ages = [moment - one.max_loaded_at for one in newest if one is not None]
+        expected.append(max(ages, default=None))
+    assert data_ages(DEADLINES, successes, checks) == expected
+
+
+def by_time(check: SourceCheck) -> float:
+    return check.time

@@ -87,6 +87,25 @@ class SmallArchive:
             write_command(place / f"step_{number}", f"{run_id}-{number}", start + command.ends, command)
         return self
 
+    def check(self, job_id: int, run_id: int, source: str, max_loaded_at: datetime, at: datetime) -> SmallArchive:
+        """A step of a run that checked a source at this time."""
+        head = {"dbt_version": "1.11.0", "generated_at": iso(at), "invocation_id": f"{run_id}-9", "env": {}}
+        check = {
+            "unique_id": source,
+            "status": "pass",
+            "max_loaded_at": iso(max_loaded_at),
+            "snapshotted_at": iso(at),
+            "max_loaded_at_time_ago_in_s": (at - max_loaded_at).total_seconds(),
+            "criteria": {},
+            "adapter_response": {},
+            "timing": [],
+            "thread_id": "Thread-1",
+            "execution_time": 0.1,
+        }
+        body = {"metadata": _schema(head, "sources", 3), "results": [check], "elapsed_time": 1.0}
+        self._write(self.folder / "shop" / str(job_id) / str(run_id) / "step_9" / "sources.json", body)
+        return self
+
     def _write(self, path: Path, content: Any) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content))

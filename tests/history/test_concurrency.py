@@ -24,10 +24,16 @@ CONCURRENCY = """query($since: DateTime!, $until: DateTime, $minutes: Int! = 60)
     peakRuns peakTime buckets { startTime peakRuns queueSeconds } basis { source runCount since missing }
     jobs { jobId job { name } queue { count mean maximum } preparation { count mean } overlapSeconds
       overScheduledShare isOverScheduled } } } }"""
+SHARED = """query($since: DateTime!, $until: DateTime, $first: Int! = 10) { account {
+  concurrency(since: $since, until: $until) { sharedModels(first: $first) {
+    uniqueId runPairs jobIds jobs { name } model { id } } } } }"""
+AGE = """query($days: Int! = 30) { job(id: "5") { deadline(finishedBy: "12:00", timeZone: "UTC", lastDays: $days) {
+  dataAge { count minimum p50 maximum } } } }"""
 DEADLINE = """query($by: LocalTime!, $zone: TimeZone!, $days: Int! = 30) { job(id: "5") {
   deadline(finishedBy: $by, timeZone: $zone, lastDays: $days) {
     metShare dayCount slack { count minimum maximum } basis { runCount missing } } } }"""
 WINDOW = {"since": "2026-03-01T00:00:00Z", "until": "2026-03-01T04:00:00Z"}
+SOURCE = "source.shop.raw.orders"
 BUSY, QUIET, PROPOSED, NIGHTLY = 1, 2, 3, 5
 MINUTE = timedelta(minutes=1)
 
@@ -54,14 +60,17 @@ def write_queues(folder: Path) -> None:
 
 def write_nights(folder: Path) -> datetime:
     """Three nights whose deadline, noon UTC, has passed: in time by an hour, late by two, and failed; the day after the
-    failure nothing ran. Their first midnight."""
+    failure nothing ran. Their first midnight. A minute before the runs of the first two nights their source is
+    checked: its newest rows are of an hour before the first midnight, and of three hours before the second."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=10)
     archive = SmallArchive(folder).account({NIGHTLY: {}})
+    orders = Did("orders", node={"depends_on": {"nodes": [SOURCE]}})
     for place, (ends, status) in enumerate(((11, 10), (14, 10), (8, 20))):
         started = midnight + timedelta(days=place, hours=2)
-        archive.run(
-            50 + place, NIGHTLY, started, Command([Did("orders")], ends=timedelta(hours=ends - 2)), status=status
-        )
+        archive.run(50 + place, NIGHTLY, started, Command([orders], ends=timedelta(hours=ends - 2)), status=status)
+        if place < 2:
+            loaded = midnight + timedelta(hours=(-1, 21)[place])
+            archive.check(NIGHTLY, 50 + place, SOURCE, loaded, started - MINUTE)
     return midnight
 
 
@@ -120,6 +129,37 @@ async def test_a_window_cuts_what_reaches_into_it(gateways: tuple[Gateway, Gatew
     found = (await gateways[0].data(CONCURRENCY, **window))["account"]["concurrency"]
     assert [(one["peakRuns"], one["queueSeconds"]) for one in found["buckets"]] == [(3, 0.0), (1, 60.0)]
     assert {one["jobId"]: one["overlapSeconds"] for one in found["jobs"]} == {"1": 300.0}, "created in the window"
+
+
+async def test_models_that_jobs_build_at_once_are_listed(gateways: tuple[Gateway, Gateway, str]) -> None:
+    """From 1:00 to 1:10 job 2 builds what the runs of 0:40 and 1:00 of job 1 build; runs of CI beside each other, of
+    one job beside each other, and of staging do not count."""
+    found = (await gateways[0].data(SHARED, **WINDOW))["account"]["concurrency"]["sharedModels"]
+    assert found == [
+        {
+            "uniqueId": "model.shop.orders",
+            "runPairs": 2,
+            "jobIds": ["1", "2"],
+            "jobs": [{"name": "job 1"}, {"name": "job 2"}],
+            "model": {"id": "shop.orders"},
+        }
+    ]
+    before = {"since": "2026-03-01T00:00:00Z", "until": "2026-03-01T01:00:00Z"}
+    assert (await gateways[0].data(SHARED, **before))["account"]["concurrency"]["sharedModels"] == []
+    reply = await gateways[0].ask(SHARED, **WINDOW, first=0)
+    assert reply.codes == {"account.concurrency.sharedModels": "BAD_USER_INPUT"}
+
+
+async def test_data_ages_until_the_next_success(gateways: tuple[Gateway, Gateway, str]) -> None:
+    """At the first noon 13 hours; at the second the first night's run is still the last success to have ended: 37
+    hours; at the third, whose run failed, that of the second: 39 hours."""
+    found = (await gateways[1].data(AGE))["job"]["deadline"]["dataAge"]
+    if gateways[2] == "DISCOVERY":
+        assert found is None
+        return
+    hours = {name: seconds / 3600 for name, seconds in found.items() if name != "count"}
+    assert (found["count"], hours) == (3, {"minimum": 13, "p50": 37, "maximum": 39})
+    assert (await gateways[1].data(AGE, days=3))["job"]["deadline"]["dataAge"] is None, "no day counts"
 
 
 @pytest.mark.parametrize(
@@ -194,10 +234,13 @@ def test_the_library_tells_the_same(stores: tuple[str, str]) -> None:
         assert [one.queue_seconds for one in found.buckets] == [360, 360, 0, 0]
         assert found.jobs[0].queue is not None
         assert (found.jobs[0].job_id, found.jobs[0].queue.mean) == ("1", 120)
+        assert [(one.unique_id, one.run_pairs) for one in found.shared_models] == [("model.shop.orders", 2)]
         with pytest.raises(InvalidArgumentError, match="at most 5,000"):
             opened.get_concurrency(DAY - timedelta(days=2000), bucket_minutes=1)
     with dbtAccount(client=Client(ConnectionOptions(Settings(store_url=stores[1]), 300.0))) as opened:
         report = opened.job(NIGHTLY).get_deadline("12:00", "UTC")
         assert (report.day_count, report.met_share) == (3, pytest.approx(1 / 3))
+        assert report.data_age is not None
+        assert report.data_age.maximum == 39 * 3600
         with pytest.raises(InvalidArgumentError, match="time_zone"):
             opened.job(NIGHTLY).get_deadline("12:00", "Nowhere")

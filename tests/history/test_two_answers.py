@@ -37,6 +37,7 @@ OF_THE_ARCHIVE_ALONE = {
         *("observedChain", "utilization", "weightedSeconds", "whatIf", "compare"),
     ),
     "RunStep": ("error",),
+    "DeadlineReport": ("dataAge",),
     "Basis": ("source", "missing"),
 }
 """What Discovery does not know, or not all of; tests/schema compares what it knows (test_node_results, test_failures,
@@ -183,15 +184,15 @@ def saved_by_reuse(demo_folder: Path, oracle: Oracle, *kinds: str) -> float:
 async def test_reuse_saves_as_much_of_models_and_the_rest_is_named(
     pair: tuple[Gateway, Gateway], demo_folder: Path, oracle: Oracle
 ) -> None:
-    """Their last builds lie before the newest 40 runs that dbt's API is asked for: their histories tell them. Of seeds
-    and snapshots it has none."""
+    """Their last builds lie before the newest 40 runs that dbt's API is asked for: their histories tell them. Of other
+    resources it has none."""
     query = """{ account { wastedBuilds(since: "2026-03-01T00:00:00Z", until: "2026-03-14T00:00:00Z") {
       reuse { resultCount savedSeconds } basis { missing } } } }"""
     archive, discovery = [(await one.data(query))["account"]["wastedBuilds"] for one in pair]
     assert archive["reuse"]["resultCount"] == discovery["reuse"]["resultCount"] == 34
-    everything = saved_by_reuse(demo_folder, oracle, "model.", "seed.", "snapshot.")
+    everything = saved_by_reuse(demo_folder, oracle, "model.", "seed.", "test.")
     assert archive["reuse"]["savedSeconds"] == pytest.approx(everything, abs=1e-3)
     models = saved_by_reuse(demo_folder, oracle, "model.")
     assert models - 1e-3 <= discovery["reuse"]["savedSeconds"] < everything
     assert archive["basis"]["missing"] == []
-    assert discovery["basis"]["missing"][-1] == "the builds before 11 of the 34 reused results"
+    assert discovery["basis"]["missing"][-1] == "the builds before 6 of the 34 reused results"

@@ -134,8 +134,9 @@ async def test_of_too_many_results_the_newest_are_read(store: str, monkeypatch: 
     monkeypatch.setattr("gateway.history.execution_reading.MOST_MODEL_RESULTS", 12)
     async with serving(Settings(store_url=store, history_source="archive")) as gateway:
         found = (await gateway.data(WASTED, **WINDOW))["account"]["wastedBuilds"]
-    (missing,) = found["basis"]["missing"]
-    assert missing.startswith("commands that ended before 2026-03-02T23:59:00")
+    cut, reused = found["basis"]["missing"]
+    assert cut.startswith("commands that ended before 2026-03-02T23:59:00")
+    assert reused == "the builds before 1 of the 2 reused results"
 
 
 def test_the_library_tells_the_same(store: str) -> None:

@@ -3,12 +3,11 @@ without, and results that dbt reused."""
 
 from __future__ import annotations
 
-import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.figures.small_archive import DAY, STAGING, Command, Did, SmallArchive, iso
+from tests.figures.small_archive import DAY, STAGING, Command, Did, SmallArchive
 
 CHECKED, UNCHECKED = "source.shop.raw.orders", "source.shop.raw.events"
 NIGHTLY, HOURLY, PROPOSED = 1, 2, 3
@@ -42,13 +41,13 @@ def write_wasting_runs(folder: Path) -> None:
     )
     everything = ("stg_orders", "orders", "stg_events", "events", "dates")
     archive.run(10, NIGHTLY, DAY, *alone(*everything))
-    _check(folder, 10, LOADED, at=DAY - MINUTE)
+    archive.check(NIGHTLY, 10, CHECKED, LOADED, at=DAY - MINUTE)
     # Nothing moved: certain for what stands on the checked source alone, and likely for the other's first model.
     archive.run(11, NIGHTLY, DAY + timedelta(days=1), *alone(*everything))
-    _check(folder, 11, LOADED, at=DAY + timedelta(days=1) - MINUTE)
+    archive.check(NIGHTLY, 11, CHECKED, LOADED, at=DAY + timedelta(days=1) - MINUTE)
     # The checked source moved, and the other's model has new code.
     archive.run(12, NIGHTLY, DAY + timedelta(days=2), *alone("stg_orders", "orders"), *alone("stg_events", code="new"))
-    _check(folder, 12, LOADED + timedelta(days=2), at=DAY + timedelta(days=2) - MINUTE)
+    archive.check(NIGHTLY, 12, CHECKED, LOADED + timedelta(days=2), at=DAY + timedelta(days=2) - MINUTE)
     # While this run builds `dates` another does too, and they share nothing else.
     archive.run(13, NIGHTLY, DAY + timedelta(days=3), *alone("dates"))
     archive.run(14, HOURLY, DAY + timedelta(days=3, seconds=20), *alone("dates"))
@@ -59,25 +58,3 @@ def write_wasting_runs(folder: Path) -> None:
     # dbt reused both: `dates` saves its thirty seconds.
     reused = [did(one, status="reused" if one in ("dates", "events") else "skipped") for one in everything]
     archive.run(18, NIGHTLY, DAY + timedelta(days=5), Command(reused, ends=MINUTE))
-
-
-def _check(folder: Path, run_id: int, max_loaded_at: datetime, at: datetime) -> None:
-    """A step that checked the source at this time."""
-    place = folder / "shop" / str(NIGHTLY) / str(run_id) / "step_9"
-    place.mkdir()
-    head = {"dbt_version": "1.11.0", "generated_at": iso(at), "invocation_id": f"{run_id}-9", "env": {}}
-    schema = "https://schemas.getdbt.com/dbt/sources/v3.json"
-    check = {
-        "unique_id": CHECKED,
-        "status": "pass",
-        "max_loaded_at": iso(max_loaded_at),
-        "snapshotted_at": iso(at),
-        "max_loaded_at_time_ago_in_s": (at - max_loaded_at).total_seconds(),
-        "criteria": {},
-        "adapter_response": {},
-        "timing": [],
-        "thread_id": "Thread-1",
-        "execution_time": 0.1,
-    }
-    body = {"metadata": {"dbt_schema_version": schema, **head}, "results": [check], "elapsed_time": 1.0}
-    (place / "sources.json").write_text(json.dumps(body))

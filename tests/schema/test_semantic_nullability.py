@@ -26,7 +26,7 @@ QUESTIONS = (
     '{ account { projects(filter: {tags: ["daily"]}) { totalCount } models(first: 1) { totalCount } jobs { totalCount }'
     "  sources { nodes { id } } slowestModels { rank } longestRunningJobs { rank }"
     '  wastedBuilds(since: "2026-03-01T00:00:00Z") { buildsPerDay }'
-    '  concurrency(since: "2026-03-01T00:00:00Z") { peakRuns }'
+    '  concurrency(since: "2026-03-01T00:00:00Z") { peakRuns sharedModels { runPairs } }'
     '  weightedSeconds(by: JOB, since: "2026-03-01T00:00:00Z") { key }'
     "  regressions { totalCount } improvements { totalCount } flaky { rate }"
     "  incidents { totalCount } } }",
@@ -121,8 +121,9 @@ async def test_every_place_fails_with_an_error_of_its_own(settings: Settings, or
                 gateway.upstream.fault = failing(seed, 1.0, ("runs/" + ids["RUN"],) if seed else ())
                 for question in questions:
                     seen |= set(nulls(await asked(gateway, question, {})))
-    # Below a change point, and below a failure of a run, which has been read with all that they need.
-    assert marked - seen <= {"cause", "evidence", "firstRunRange", "isNew", "skipped", "skippedCount"}
+    # Below a change point, below a failure of a run, and below queues, which have been read with all that they need.
+    below = {"cause", "evidence", "firstRunRange", "isNew", "skipped", "skippedCount", "sharedModels"}
+    assert marked - seen <= below
 
 
 def _with_ids(question: str, ids: Mapping[str, str]) -> str:

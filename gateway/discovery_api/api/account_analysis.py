@@ -16,7 +16,7 @@ from gateway.hierarchy.analysis.run_analysis import TimeDimension
 from gateway.hierarchy.objects.project import Project
 from gateway.loading.field_context import FieldContext
 from gateway.queries.analysis.account_seconds import weighted_seconds_of_account
-from gateway.queries.analysis.concurrency import concurrency_of
+from gateway.queries.analysis.concurrency import concurrency_of, shared_models_of
 from gateway.queries.analysis.wasted_builds import wasted_builds_of
 from gateway.queries.runs.executions import usual_window
 
@@ -24,6 +24,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _MOST_MINUTES = 1440
+_MOST_SHARED = 1000
 
 
 class AccountAnalysis:
@@ -63,10 +64,12 @@ class AccountAnalysis:
         `bucket_minutes` (1 to 1440). Raises InvalidArgumentError for more than 5,000 stretches."""
         ensure_count("bucket_minutes", bucket_minutes, _MOST_MINUTES)
 
-        async def question(context: FieldContext, projects: Sequence[Project]) -> facts.Concurrency:
-            return await concurrency_of(context, projects, _window(since, until), timedelta(minutes=bucket_minutes))
+        async def question(context: FieldContext, projects: Sequence[Project]) -> reports.Concurrency:
+            window = _window(since, until)
+            found = await concurrency_of(context, projects, window, timedelta(minutes=bucket_minutes))
+            return reports.Concurrency.of(found, await shared_models_of(context, found, _MOST_SHARED))
 
-        return self._ask(question, reports.Concurrency.of, refresh=refresh)
+        return self._ask(question, lambda report: report, refresh=refresh)
 
     def get_weighted_seconds(
         self,

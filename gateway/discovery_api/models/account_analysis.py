@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -114,19 +115,33 @@ class JobConcurrency(Report):
         )
 
 
+class SharedModel(Report):
+    """A model that runs of different jobs built at once: how many pairs of runs, and the jobs."""
+
+    unique_id: str
+    run_pairs: int
+    job_ids: list[str]
+
+    @classmethod
+    def of(cls, model: facts.SharedModel) -> SharedModel:
+        return cls(unique_id=model.unique_id, run_pairs=model.run_pairs, job_ids=[str(one) for one in model.job_ids])
+
+
 class Concurrency(Report):
     """Which runs wait for and overlap which others; buckets oldest first, jobs by the time that their runs waited
-    together, the longest first."""
+    together, the longest first; models that several jobs built at once, those of most pairs of runs first."""
 
     peak_runs: int
     peak_time: datetime | None
     buckets: list[ConcurrencyBucket]
     jobs: list[JobConcurrency]
+    shared_models: list[SharedModel]
     missing: list[str]
 
     @classmethod
-    def of(cls, concurrency: facts.Concurrency) -> Concurrency:
+    def of(cls, concurrency: facts.Concurrency, shared_models: Sequence[facts.SharedModel]) -> Concurrency:
         return cls(
+            shared_models=[SharedModel.of(model) for model in shared_models],
             peak_runs=concurrency.peak_runs,
             peak_time=concurrency.peak_time,
             buckets=[ConcurrencyBucket.model_validate(asdict(bucket)) for bucket in concurrency.buckets],
@@ -137,18 +152,20 @@ class Concurrency(Report):
 
 class DeadlineReport(Report):
     """Whether a job ended by a time of day: on which share of the days that count, 0 to 1, None where none does.
-    `slack`: seconds left at the deadline, negative when late."""
+    `slack`: seconds left at the deadline, negative when late. `data_age`: seconds since the sources' newest rows."""
 
     met_share: float | None
     day_count: int
     slack: Spread | None
+    data_age: Spread | None
     missing: list[str]
 
     @classmethod
-    def of(cls, report: facts.DeadlineReport) -> DeadlineReport:
+    def of(cls, report: facts.DeadlineReport, data_age: Summary) -> DeadlineReport:
         return cls(
             met_share=report.met_share,
             day_count=report.day_count,
             slack=Spread.of(report.slack_summary),
+            data_age=Spread.of(data_age),
             missing=list(report.basis.missing),
         )

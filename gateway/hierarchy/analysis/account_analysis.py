@@ -11,6 +11,8 @@ from gateway.hierarchy.filters.model_filters import ensure_times
 from gateway.hierarchy.measures.basis import Basis
 from gateway.hierarchy.measures.cost import CostEstimate
 from gateway.hierarchy.measures.statistics import Summary
+from gateway.hierarchy.objects.job import Job
+from gateway.hierarchy.objects.project import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +99,35 @@ class JobConcurrency:
 @dataclass(frozen=True, slots=True)
 class Concurrency:
     """Which runs of a window wait for and overlap which others. Buckets oldest first, jobs by the time that their runs
-    waited together, the longest first."""
+    waited together, the longest first. `projects` are those whose runs were looked at, in `window`."""
 
     peak_runs: int
     peak_time: datetime | None
     buckets: tuple[ConcurrencyBucket, ...]
     jobs: tuple[JobConcurrency, ...]
     basis: Basis
+    window: TimeWindow
+    projects: tuple[Project, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedModel:
+    """A model that runs of different jobs built at once: how many pairs of runs, and the jobs by id."""
+
+    environment_id: int
+    unique_id: str
+    run_pairs: int
+    job_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class DeadlineReport:
     """Whether a job ended by a time of day: on which share of the days that count, 0 to 1, None where none does; slack
-    in seconds, negative when late."""
+    in seconds, negative when late. `deadlines` are those of the days that count, oldest first."""
 
     met_share: float | None
     day_count: int
     slack_summary: Summary
     basis: Basis
+    job: Job
+    deadlines: tuple[datetime, ...]

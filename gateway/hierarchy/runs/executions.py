@@ -13,8 +13,9 @@ from gateway.hierarchy.vocabulary.status import RunStatus
 
 class ExecutionDetail(IntEnum):
     """How much is read beside what was executed when: nothing, who depends on whom and the checksums of code, or tags,
-    groups and files too."""
+    groups and files too. CHECKS: the checks of sources alone, and nothing that was executed."""
 
+    CHECKS = -1
     TIMES = 0
     GRAPH = 1
     WHOLE = 2

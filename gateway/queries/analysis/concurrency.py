@@ -3,43 +3,52 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.analysis.concurrency import (
     OVER_SCHEDULED,
+    BuildingRun,
     Peak,
     RunSpan,
     over_scheduled_share,
     overlaps,
     peak_of,
+    shared_models,
     stretches,
 )
-from gateway.analysis.deadline import JobEnd, slacks
+from gateway.analysis.deadline import JobEnd, Success, counting, data_ages, slacks
+from gateway.analysis.waste import SourceCheck
 from gateway.concurrency.gathering import gather_pair
-from gateway.errors import BadUserInput
+from gateway.errors import BadUserInput, GatewayError
 from gateway.hierarchy.analysis.account_analysis import (
     Concurrency,
     ConcurrencyBucket,
     DeadlineReport,
     JobConcurrency,
+    SharedModel,
     TimeWindow,
 )
 from gateway.hierarchy.measures.basis import Basis
-from gateway.hierarchy.measures.statistics import summarise
+from gateway.hierarchy.measures.statistics import Summary, summarise
 from gateway.hierarchy.objects.job import Job, Run
 from gateway.hierarchy.objects.project import Project
+from gateway.hierarchy.runs.executions import ExecutedNode, ExecutionDetail, Executions, ExecutionsKey
 from gateway.hierarchy.runs.run_times import RunTimes, RunTimesKey
+from gateway.hierarchy.vocabulary.resource_type import ResourceType
 from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs.jobs import MOST_RUNS
-from gateway.queries.runs.executions import shown_time
+from gateway.queries.runs.executions import WindowRows, read_window, shown_time
 from gateway.queries.runs.run_steps import aside
 from gateway.services.runs.run_query import LONGEST_QUEUE, RunQuery
 
 MOST_BUCKETS = 5000
 MOST_DAYS = 365
+
+_CHECKED_BEFORE = timedelta(days=8)
+_MODEL = "model."
 
 
 async def concurrency_of(
@@ -60,7 +69,39 @@ async def concurrency_of(
     began = [run.created for run in runs if run.created >= window.since.timestamp()]
     since = datetime.fromtimestamp(min(began), UTC) if began else None
     basis = Basis(context.loaders.history_source, len(began), since, tuple(missing))
-    return Concurrency(peak.runs, None if peak.time is None else _moment(peak.time), parts, of_jobs, basis)
+    peak_time = None if peak.time is None else _moment(peak.time)
+    return Concurrency(peak.runs, peak_time, parts, of_jobs, basis, window, tuple(projects))
+
+
+async def shared_models_of(context: FieldContext, concurrency: Concurrency, first: int) -> list[SharedModel]:
+    """The models that runs of different jobs built at once in the window, those of most pairs of runs first. Runs of CI
+    jobs write elsewhere and do not count; without an archive the newest 40 runs are looked at."""
+    rows = await read_window(context, concurrency.projects, concurrency.window, ExecutionDetail.TIMES)
+    jobs = await context.loaders.jobs()
+    visible = {job_id for job_id, job in jobs.items() if not job.is_ci}
+    return (await aside(rows.size, lambda: _shared(rows, visible)))[:first]
+
+
+def _shared(rows: WindowRows, job_ids: set[int]) -> list[SharedModel]:
+    shared = [
+        SharedModel(environment_id, model.unique_id, model.run_pairs, model.jobs)
+        for environment_id, executions in rows.of_environments.items()
+        for model in shared_models(_building_runs(rows, executions, job_ids))
+    ]
+    return sorted(shared, key=lambda model: (-model.run_pairs, model.unique_id, model.environment_id))
+
+
+def _building_runs(rows: WindowRows, executions: Executions, job_ids: set[int]) -> Iterator[BuildingRun]:
+    """What runs of these jobs built, and when they ran within the window."""
+    by_run: dict[int, list[ExecutedNode]] = {}
+    for row in executions.rows:
+        if row.timed and row.job_id in job_ids and row.unique_id.startswith(_MODEL):
+            by_run.setdefault(row.run_id, []).append(row)
+    for run_id, built in by_run.items():
+        span = min(row.start for row in built), max(row.end for row in built)
+        begin, end = executions.walls.get(run_id, span)
+        within = max(begin, rows.begin), min(end, rows.end)
+        yield BuildingRun(built[0].job_id, *within, frozenset(row.unique_id for row in built))
 
 
 async def deadline_of(
@@ -72,14 +113,62 @@ async def deadline_of(
     deadlines = _deadlines(now, finished_by, zone, last_days)
     created = {run.id: moment for run in runs if (moment := run.created_at) is not None}
     ends = [_job_end(run, created[run.id]) for run in runs if run.id in created]
-    left = slacks(ends, [moment.timestamp() for moment in deadlines])
+    moments = [moment.timestamp() for moment in deadlines]
+    left = slacks(ends, moments)
     cut = len(runs) == MOST_RUNS and min(created.values(), default=now) > deadlines[0]
     missing = [f"runs before the job's newest {MOST_RUNS}"] if cut else []
     looked_at = [moment for moment in created.values() if moment > deadlines[0]]
     basis = Basis(context.loaders.history_source, len(looked_at), min(looked_at, default=None), tuple(missing))
     met = sum(seconds is not None and seconds >= 0 for seconds in left)
     summary = summarise(seconds for seconds in left if seconds is not None)
-    return DeadlineReport(met / len(left) if left else None, len(left), summary, basis)
+    of_days = tuple(deadlines[day] for day in counting(ends, moments))
+    return DeadlineReport(met / len(left) if left else None, len(left), summary, basis, job, of_days)
+
+
+async def data_age_of(context: FieldContext, report: DeadlineReport) -> Summary:
+    """How old the data of the report's job was at each deadline, in seconds: since the oldest of the newest rows of the
+    sources upstream, as checks told them before the last success began that had ended by then. Of nothing without
+    checks or a manifest, and without an archive."""
+    job = report.job
+    runs = await context.loaders.recent_runs(job.id, MOST_RUNS)
+    successes = [
+        Success(run.start_time.timestamp(), run.end_time.timestamp())
+        for run in runs
+        if run.status is RunStatus.SUCCESS and run.start_time and run.end_time
+    ]
+    newest = next((run for run in runs if run.status is RunStatus.SUCCESS), None)
+    if newest is None or not report.deadlines or job.environment_id is None:
+        return summarise([])
+    since = (report.deadlines[0] - _CHECKED_BEFORE).timestamp()
+    key = ExecutionsKey(job.environment_id, since, None, ExecutionDetail.CHECKS)
+    read = (await context.loaders.results.executions([key])).get(key)
+    if isinstance(read, GatewayError):
+        raise read
+    sources = await _sources_of(context, newest) if read is not None and read.checks else frozenset()
+    checks = [
+        SourceCheck(check.unique_id, check.time, check.max_loaded_at)
+        for check in (read.checks if read is not None else ())
+        if check.unique_id in sources
+    ]
+    moments = [moment.timestamp() for moment in report.deadlines]
+    ages = await aside(len(checks), lambda: data_ages(moments, successes, checks))
+    return summarise(age for age in ages if age is not None)
+
+
+async def _sources_of(context: FieldContext, run: Run) -> frozenset[str]:
+    """The sources upstream of the models that a run executed."""
+    results, graph = await gather_pair(
+        context.loaders.results.of(run, {ResourceType.MODEL}), context.loaders.results.graph(run, whole=False)
+    )
+    parents = {node.unique_id: node.parents for node in graph.nodes}
+    seen: set[str] = set()
+    ahead = [result.unique_id for result in results.results if result.status.executed]
+    while ahead:
+        name = ahead.pop()
+        if name not in seen:
+            seen.add(name)
+            ahead += parents.get(name, ())
+    return frozenset(name for name in seen if name.startswith("source."))
 
 
 def _deadlines(now: datetime, finished_by: time, zone: ZoneInfo, last_days: int) -> list[datetime]:

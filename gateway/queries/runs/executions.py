@@ -16,7 +16,6 @@ from gateway.hierarchy.objects.node_result import RESULT_TYPES, NodeResult
 from gateway.hierarchy.objects.project import Project
 from gateway.hierarchy.runs.executions import ExecutedNode, ExecutionDetail, Executions, ExecutionsKey
 from gateway.hierarchy.runs.run_graph import RunGraph
-from gateway.hierarchy.vocabulary.resource_type import ResourceType
 from gateway.hierarchy.vocabulary.status import RunStatus
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs.account_runs import newest_runs
@@ -27,7 +26,6 @@ MOST_RUNS = 40
 
 _USUAL_DAYS = 7
 _LONGEST_COMMAND = timedelta(days=1)
-_BUILT_TYPES = (ResourceType.MODEL, ResourceType.SEED, ResourceType.SNAPSHOT)
 
 
 def usual_window(since: datetime | None, until: datetime | None, days: int = _USUAL_DAYS) -> TimeWindow:
@@ -181,7 +179,7 @@ def _execution(run: Run, one: NodeResult) -> ExecutedNode | None:
         end=end.timestamp() if timed and end else at,
         timed=timed,
         status=one.status,
-        built=one.status is RunStatus.SUCCESS and one.resource_type in _BUILT_TYPES,
+        built=one.status is RunStatus.SUCCESS,
     )
 
 

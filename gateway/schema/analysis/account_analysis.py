@@ -13,6 +13,7 @@ from gateway.hierarchy.measures.statistics import Summary
 from gateway.hierarchy.objects import job as job_facts
 from gateway.hierarchy.objects import model as model_facts
 from gateway.queries import projects
+from gateway.queries.analysis.concurrency import shared_models_of
 from gateway.queries.models import models
 from gateway.queries.runs.executions import usual_window
 from gateway.schema.analysis.runtime_series import job_or_none
@@ -22,8 +23,9 @@ from gateway.schema.lists.paging import ensure_count
 from gateway.schema.measures.basis import Basis
 from gateway.schema.measures.cost_estimate import CostEstimate
 from gateway.schema.measures.statistics import RuntimeSummary
-from gateway.schema.vocabulary.costs import about
+from gateway.schema.vocabulary.costs import about, dear, sliced_by
 from gateway.schema.vocabulary.enums import describe
+from gateway.schema.vocabulary.nullability import NON_NULL
 
 describe(
     WasteCertainty,
@@ -165,6 +167,31 @@ class JobConcurrency:
         return parent.preparation_summary if parent.preparation_summary.count else None
 
 
+@strawberry.type(description="A model that runs of different jobs built at once.")
+class SharedModel:
+    unique_id: str = strawberry.field(description="dbt's unique id of the model.")
+    run_pairs: int = strawberry.field(
+        description="How many pairs of runs of different jobs executed it while both ran, writing the same table."
+    )
+
+    @strawberry.field(description="dbt's ids of the jobs, ascending.")
+    def job_ids(self, parent: strawberry.Parent[facts.SharedModel]) -> list[strawberry.ID]:
+        return [strawberry.ID(str(job_id)) for job_id in parent.job_ids]
+
+    @strawberry.field(description="The jobs, by id, without those deleted since.", graphql_type=list[LazyJob])
+    async def jobs(self, parent: strawberry.Parent[facts.SharedModel], info: Info) -> list[job_facts.Job]:
+        jobs = [await job_or_none(info, job_id) for job_id in parent.job_ids]
+        return [job for job in jobs if job is not None]
+
+    @strawberry.field(
+        description="The model. Null when the project no longer defines it.", graphql_type=LazyModel | None
+    )
+    async def model(self, parent: strawberry.Parent[facts.SharedModel], info: Info) -> model_facts.Model | None:
+        context = field_context(info)
+        project = await projects.project_of_environment(context, parent.environment_id)
+        return await models.applied_model_alone(context, project, parent.unique_id)
+
+
 @strawberry.type(description="Which runs wait for and overlap which others.")
 class Concurrency:
     peak_runs: int = strawberry.field(description="Most runs at once.")
@@ -177,3 +204,15 @@ class Concurrency:
         directives=about(10),
     )
     basis: Basis = strawberry.field(description="What the figures are based on.")
+
+    @strawberry.field(
+        description="Models that runs of different jobs built at once, those of most pairs of runs first. CI jobs do "
+        "not count. Without an archive only the newest 40 runs are considered.",
+        graphql_type=list[SharedModel] | None,
+        directives=[NON_NULL, *dear(10), *sliced_by("first", 10)],
+    )
+    async def shared_models(
+        self, parent: strawberry.Parent[facts.Concurrency], info: Info, first: FirstWasted = 10
+    ) -> list[facts.SharedModel]:
+        ensure_first(first)
+        return await shared_models_of(field_context(info), parent, first)

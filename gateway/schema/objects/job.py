@@ -19,6 +19,7 @@ from gateway.queries.analysis import concurrency, run_matrix, run_what_if, times
 from gateway.queries.changes import runtime_series
 from gateway.queries.jobs import jobs, run_models
 from gateway.queries.rankings import averages, runtimes
+from gateway.schema.analysis.deadline import DeadlineReport, FinishedBy, InZone, LastDays, ensure_days
 from gateway.schema.analysis.rankings import RankedModelRun, ensure_last_runs, ensure_ranking
 from gateway.schema.analysis.run_analysis import LastRunsOfWhatIf, TheChange, WhatIf, change_of
 from gateway.schema.analysis.runtime_series import (
@@ -59,7 +60,6 @@ from gateway.schema.lists.connections import (
     page_arguments,
 )
 from gateway.schema.lists.paging import Page, cut, cut_in_order, ensure_count
-from gateway.schema.measures.deadline import DeadlineReport, FinishedBy, InZone, LastDays, ensure_days
 from gateway.schema.measures.statistics import JobAverage, ModelAverage, RuntimeReport
 from gateway.schema.objects.run import Run
 from gateway.schema.results.run_matrix import (

@@ -38,7 +38,6 @@ from gateway.discovery_api.models import (
 from gateway.discovery_api.models import resources as records
 from gateway.discovery_api.models.run_analysis import WhatIf
 from gateway.discovery_api.models.run_matrix import OftenCritical, RunMatrix
-from gateway.hierarchy.analysis import account_analysis as account_facts
 from gateway.hierarchy.objects.job import Job as Facts
 from gateway.hierarchy.objects.job import Run as RunFacts
 from gateway.hierarchy.rankings.ranking import Ranked, Ranking
@@ -294,11 +293,12 @@ class Job:
         ensure_count("last_days", last_days, concurrency.MOST_DAYS)
         job = self._facts
 
-        async def question(field_context: FieldContext) -> account_facts.DeadlineReport:
+        async def question(field_context: FieldContext) -> DeadlineReport:
             by, zone = time_of_day(finished_by, "finished_by"), time_zone_named(time_zone, "time_zone")
-            return await concurrency.deadline_of(field_context, job, by, zone, last_days)
+            report = await concurrency.deadline_of(field_context, job, by, zone, last_days)
+            return DeadlineReport.of(report, await concurrency.data_age_of(field_context, report))
 
-        return self._client.ask(question, DeadlineReport.of, refresh=refresh)
+        return self._client.ask(question, lambda report: report, refresh=refresh)
 
     def get_average_job_runtime(
         self,

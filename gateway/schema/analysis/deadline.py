@@ -8,10 +8,12 @@ import strawberry
 
 from gateway.hierarchy.analysis import account_analysis as facts
 from gateway.hierarchy.measures.statistics import Summary
-from gateway.queries.analysis.concurrency import MOST_DAYS
+from gateway.queries.analysis.concurrency import MOST_DAYS, data_age_of
+from gateway.schema.context import Info, field_context
 from gateway.schema.lists.paging import ensure_count
 from gateway.schema.measures.basis import Basis
 from gateway.schema.measures.statistics import RuntimeSummary
+from gateway.schema.vocabulary.costs import dear
 
 LocalTime = NewType("LocalTime", str)
 TimeZone = NewType("TimeZone", str)
@@ -50,3 +52,14 @@ class DeadlineReport:
     )
     def slack(self, parent: strawberry.Parent[facts.DeadlineReport]) -> Summary | None:
         return parent.slack_summary if parent.slack_summary.count else None
+
+    @strawberry.field(
+        description="How old the job's data was at the deadlines of those days, in seconds, summarised: since the "
+        "oldest of the newest rows of its sources, as freshness checks told them before the last success began that "
+        "had ended by then. Null without such checks, without a manifest, and without an archive.",
+        graphql_type=RuntimeSummary | None,
+        directives=dear(5),
+    )
+    async def data_age(self, parent: strawberry.Parent[facts.DeadlineReport], info: Info) -> Summary | None:
+        ages = await data_age_of(field_context(info), parent)
+        return ages if ages.count else None
