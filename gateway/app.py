@@ -8,6 +8,7 @@ import hmac
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import strawberry
@@ -41,7 +42,7 @@ from gateway.schema.build import build_schema, print_sdl
 from gateway.services.bundle import CachePolicy, Services, Upstream, open_services
 from gateway.services.tokens.token_proofs import TokenProofs
 from gateway.services.tokens.token_services import TokenServices, upstream_of
-from gateway.settings import Settings
+from gateway.settings import Settings, environment_variables
 from gateway.settings.problems import UNSIGNED
 from gateway.telemetry.exporting import open_tracing
 from gateway.telemetry.tracing import Tracing
@@ -85,8 +86,7 @@ def create_app(
             executor.start(services, by_token)
             stack.callback(executor.stop)
             await stack.enter_async_context(open_agents())
-            purger = await stack.enter_async_context(purging(settings, services))
-            purgers[:] = [purger] if purger else []
+            purgers[:] = await stack.enter_async_context(purging(settings, services))
             app.state.services = executor.services
             yield
 
@@ -94,9 +94,19 @@ def create_app(
     readiness = UpstreamReadiness(lambda: executor.services, settings.pass_through_tokens)
     samples = samples_of(lambda: executor.services, lambda: purgers)
     tell = _tell_events(lambda: executor.services, settings)
-    edge = create_edge(executor, policy, readiness, lifespan, tell=tell, samples=samples)
+    counting = _counting_fields(policy, settings, runner)
+    edge = create_edge(executor, counting, readiness, lifespan, tell=tell, samples=samples)
     open_agents = _agent_sessions(edge, schema, policy) if settings.mcp else nullcontext
     return edge
+
+
+def _counting_fields(policy: EdgePolicy, settings: Settings, runner: OperationRunner) -> EdgePolicy:
+    """The same with field usage, if it is counted. Several workers share a directory already, for their metrics."""
+    if not settings.field_usage:
+        return policy
+    directory = environment_variables().get("PROMETHEUS_MULTIPROC_DIR")
+    endpoint = replace(policy.endpoint, coordinates=runner.coordinates)
+    return replace(policy, endpoint=endpoint, usage_directory=Path(directory) if directory else None)
 
 
 def _tell_events(services: Callable[[], Services], settings: Settings) -> Tell:

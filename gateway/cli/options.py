@@ -213,6 +213,13 @@ def _add_schema(commands: Commands) -> None:
         "schema", help="print the GraphQL schema", description="Print the GraphQL schema, or compare a file with it."
     )
     schema.add_argument("--check", type=Path, metavar="FILE", help="compare FILE; exit code 1 when it differs")
+    schema.add_argument(
+        "--usage",
+        action="append",
+        default=[],
+        metavar="FILE|URL",
+        help="with --check: say who uses what breaks, by what /usage of a gateway returns; repeatable, to add up",
+    )
     schema.add_argument("--authenticated", action="store_true", help="mark entities @authenticated, for routers")
 
 

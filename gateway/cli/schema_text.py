@@ -8,6 +8,7 @@ from pathlib import Path
 
 from graphql import BreakingChange, build_schema, find_breaking_changes
 
+from gateway.cli.schema_usage import usage_of, users_of
 from gateway.cli.terminal import complain, say
 from gateway.errors import ConfigurationError
 from gateway.schema import build
@@ -16,6 +17,8 @@ from gateway.schema.roots.authenticated import with_authentication
 
 def print_or_check(options: argparse.Namespace) -> int:
     """`gateway schema`: prints the SDL, or compares it with a file."""
+    if options.usage and options.check is None:
+        raise ConfigurationError("--usage says who uses what breaks: give --check FILE too.")
     sdl = build.print_sdl(build.build_schema())
     if options.authenticated:
         sdl = with_authentication(sdl)
@@ -26,10 +29,13 @@ def print_or_check(options: argparse.Namespace) -> int:
     if recorded == sdl:
         say(f"{options.check} is the schema of this version.")
         return 0
-    breaking = _breaking_changes(recorded, sdl)
+    breaking, usage = _breaking_changes(recorded, sdl), usage_of(options.usage)
     complain(f"{options.check} is not the schema of this version: write it anew with gateway schema > {options.check}")
     for change in breaking:
         complain(f"  breaks clients: {change.description}")
+        if usage is not None:
+            for line in users_of(change, usage):
+                complain(f"    {line}")
     return 1
 
 

@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from inspect import isawaitable
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from gateway.errors import ErrorBehavior, GatewayError
 from gateway.execution.disclosure import Disclosure
 from gateway.execution.fast_path.compiled_executor import Compiled
 from gateway.execution.fast_path.operations import Operations
+from gateway.execution.field_coordinates import coordinates_of
 from gateway.execution.per_document import PerDocument
 from gateway.execution.piecewise_executor import PiecewiseExecutor
 from gateway.execution.validation import Validator, explained
@@ -73,10 +75,15 @@ class OperationRunner:
         self._compiled = Operations(schema) if fast_path else None
         self._validated = PerDocument(self._validate)
         self._projected = PerDocument(projection_of)
+        self._coordinates = PerDocument(partial(coordinates_of, self._schema))
 
     def projection(self, document: DocumentNode, operation_name: str | None) -> Projection:
         """What the operation needs of models."""
         return self._projected.of(document, operation_name)
+
+    def coordinates(self, document: DocumentNode, operation_name: str | None) -> frozenset[str]:
+        """The schema coordinates that the operation asks for (see field_coordinates)."""
+        return self._coordinates.of(document, operation_name)
 
     async def run(
         self,

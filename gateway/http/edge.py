@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,6 +23,7 @@ from gateway.http.graphql import EndpointPolicy, GraphQLEndpoint
 from gateway.http.guarded import Guarded
 from gateway.http.health import ReadinessCheck, health_routes
 from gateway.http.negotiation import MediaType
+from gateway.http.observability.field_usage import CLIENT_HEADERS, FieldUsage
 from gateway.http.observability.metrics import Metrics
 from gateway.http.observability.operation_log import OperationLog
 from gateway.http.pages.dashboard import dashboard_routes
@@ -45,6 +47,8 @@ from gateway.identity.caller import Scope as CallerScope
 from gateway.telemetry.request_record import Observer
 from gateway.telemetry.samples import ReadSamples
 
+_OWN_HEADERS = ("authorization", "x-api-key", "x-dbt-token", "content-type")
+
 
 @dataclass(frozen=True, slots=True)
 class EdgePolicy:
@@ -54,6 +58,7 @@ class EdgePolicy:
     answered. `allowed_origins` empty: no foreign page may call. `authenticator` tells who may ask; by default only
     this machine. Metrics are shown to those with that scope, or to everybody with `open_metrics`. Without
     `webhooks` their path does not exist. `trusted` are the texts of documents trusted beside those of the pages.
+    Several workers add up their field usage in `usage_directory`.
     """
 
     title: str = "dbt gateway"
@@ -71,6 +76,7 @@ class EdgePolicy:
     authenticator: Authenticator = field(default_factory=ThisMachineAuthenticator)
     live: LivePolicy = field(default_factory=LivePolicy)
     trusted: tuple[str, ...] = ()
+    usage_directory: Path | None = None
 
 
 def create_edge(
@@ -84,8 +90,8 @@ def create_edge(
 ) -> Starlette:
     """The ASGI application. `executor` is first called after `lifespan` has started; `tell` takes what webhooks
     bring; `figures` reads what else the metrics show."""
-    metrics = Metrics(samples or tuple)
-    observers = [OperationLog(policy.slow_seconds).observe, metrics.observe]
+    metrics, usage = Metrics(samples or tuple), _field_usage(policy)
+    observers = [OperationLog(policy.slow_seconds).observe, metrics.observe, *([usage.observe] if usage else ())]
     slots = LiveConnectionLimiter(policy.live, metrics.refresh)
     metrics.watch_connections(slots.open)
     response_bytes = policy.endpoint.response_bytes
@@ -99,8 +105,9 @@ def create_edge(
     live_socket = LiveSocket(websockets, policy.allowed_origins)
     sockets = [WebSocketRoute(path, live_socket) for path in GRAPHQL_PATHS]
     webhooks = [Route(WEBHOOKS, WebhookEndpoint(policy.webhooks, tell))] if policy.webhooks and tell else []
+    shown = [*_routes(endpoint, metrics, policy, readiness), *_usage_routes(usage, policy)]
     app = Starlette(
-        routes=[*sockets, *_routes(endpoint, metrics, policy, readiness), *_page_routes(policy, documents), *webhooks],
+        routes=[*sockets, *shown, *_page_routes(policy, documents), *webhooks],
         middleware=[*_middleware(policy), *_cached_responses(endpoint, policy), _turns(endpoint, policy, observers)],
         exception_handlers={HTTPException: _refuse},
         lifespan=lifespan,
@@ -109,6 +116,14 @@ def create_edge(
     # A redirect to the same path with or without a slash would repeat the Host header to the caller.
     app.router.redirect_slashes = False
     return app
+
+
+def _field_usage(policy: EdgePolicy) -> FieldUsage | None:
+    return FieldUsage(policy.usage_directory) if policy.endpoint.coordinates else None
+
+
+def _usage_routes(usage: FieldUsage | None, policy: EdgePolicy) -> list[Route]:
+    return [] if usage is None else [_for_operators(usage.route(), policy)]
 
 
 def _endpoint_policy(policy: EdgePolicy, documents: Sequence[PageDocument]) -> EndpointPolicy:
@@ -145,7 +160,7 @@ def _turns(endpoint: GraphQLEndpoint, policy: EdgePolicy, observers: Sequence[Ob
 def _routes(
     endpoint: GraphQLEndpoint, metrics: Metrics, policy: EdgePolicy, readiness: ReadinessCheck
 ) -> list[BaseRoute]:
-    shown_metrics = [_metrics_route(metrics, policy)] if policy.metrics else []
+    shown_metrics = [_for_operators(metrics.route(), policy)] if policy.metrics else []
     graphql = [Route(path, endpoint) for path in GRAPHQL_PATHS]
     return [*graphql, *health_routes(readiness), *shown_metrics]
 
@@ -156,8 +171,7 @@ def _page_routes(policy: EdgePolicy, documents: Sequence[PageDocument]) -> list[
     return [*pages, *explorer]
 
 
-def _metrics_route(metrics: Metrics, policy: EdgePolicy) -> Route:
-    shown = metrics.route()
+def _for_operators(shown: Route, policy: EdgePolicy) -> Route:
     if policy.open_metrics:
         return shown
     return Route(shown.path, Guarded(shown.app, policy.authenticator, CallerScope.METRICS), methods=["GET"])
@@ -172,7 +186,14 @@ def _middleware(policy: EdgePolicy) -> list[Middleware]:
                 CORSMiddleware,
                 allow_origins=policy.allowed_origins,
                 allow_methods=("GET", "POST"),
-                allow_headers=("authorization", "x-api-key", "x-dbt-token", "content-type", *PREFLIGHT_HEADERS),
+                allow_headers=(
+                    "authorization",
+                    "x-api-key",
+                    "x-dbt-token",
+                    "content-type",
+                    *PREFLIGHT_HEADERS,
+                    *CLIENT_HEADERS,
+                ),
             )
         )
     layers.append(Middleware(ErrorMiddleware))

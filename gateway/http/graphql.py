@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Collection, Iterator, Sequence, Sized
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from graphql import OperationType
+from graphql import DocumentNode, OperationType
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -17,10 +17,12 @@ from gateway.concurrency.checkpoints import STEPS_PER_TURN, checkpoint
 from gateway.errors import GatewayError
 from gateway.execution.request import Answer, Caller, Executor, GraphQLParams
 from gateway.http.authentication import Authenticator, caller_of
-from gateway.http.compression.content_coding import SHORTEST, ContentCoding, compress
+from gateway.http.compression.content_coding import SHORTEST
+from gateway.http.delivered import compressed_reply, unmodified_reply
 from gateway.http.errors import LimitExceeded, MethodRefused, OperationUnresolved, Overloaded
 from gateway.http.limits.variables import check_variables
 from gateway.http.negotiation import Accept, MediaType, accepted_streams, negotiate, read_accept
+from gateway.http.observability.field_usage import client_of
 from gateway.http.operation_cost import COST, CostPolicy, OperationCost, Pricing, priced
 from gateway.http.request.body import BodyLimits, ClientGone, body_of, check_media_type
 from gateway.http.request.csrf import check_cross_site
@@ -29,7 +31,7 @@ from gateway.http.request.max_age import max_age_of
 from gateway.http.request.parameters import Parameters, parameters_of_body, parameters_of_query_string
 from gateway.http.request.persisted import PersistedDocuments, TrustedDocuments, manifest_of_texts
 from gateway.http.request.strict_json import JsonBounds, read_json
-from gateway.http.response_cache.freshness import CacheControl, condition_of, end_of_data, fixed_headers, is_unmodified
+from gateway.http.response_cache.freshness import CacheControl, fixed_headers
 from gateway.http.response_cache.replay import Answered, Dependencies, Replay
 from gateway.http.response_cache.response_cache import ResponseCache
 from gateway.http.responses import answer_reply, refusal_reply
@@ -59,6 +61,7 @@ class EndpointPolicy:
     `explorer_path` is where a browser that opens the endpoint is sent; None: nowhere. `tracing` says
     where spans go; None: there are none. `response_cache_bytes` of answers are kept to be given again (see
     response_cache). `public_answers` are the same for everybody, and may be kept by caches that several people share.
+    `coordinates` tells what of the schema an operation asks for; None: field usage is not counted.
     `cache_tag_header` repeats an answer's cache tags, see CacheControl.
     With `compression` answers are compressed for clients that accept it.
     """
@@ -80,6 +83,7 @@ class EndpointPolicy:
     public_answers: bool = False
     cache_tag_header: str | None = None
     compression: bool = False
+    coordinates: Callable[[DocumentNode, str | None], frozenset[str]] | None = None
 
 
 class GraphQLEndpoint:
@@ -118,6 +122,7 @@ class GraphQLEndpoint:
             freshness=self._freshness,
             compression=policy.compression,
             has_budgets=self._pricing.has_budgets,
+            counts_clients=policy.coordinates is not None,
         )
         self.replay = Replay(dependencies, ResponseCache(policy.response_cache_bytes, self._persisted))
 
@@ -133,7 +138,8 @@ class GraphQLEndpoint:
             up = "../" if scope["path"].endswith("/") else ""
             await RedirectResponse(f"{up}{self._policy.explorer_path}", status_code=303)(scope, receive, send)
             return
-        seen = RequestRecord(scope["method"])
+        counts_fields = self._policy.coordinates is not None
+        seen = RequestRecord(scope["method"], client=client_of(scope["headers"]) if counts_fields else None)
         start = time.perf_counter()
         try:
             with operation_span(self._policy.tracing, headers) as span:
@@ -189,6 +195,7 @@ class GraphQLEndpoint:
                 params, caller, scope, accept=accept, seen=seen
             )
             if isinstance(answer, Stream):
+                seen.fields = self._fields(params)
                 return StreamReply(answer)
             answer = priced(answer, price)
             seen.usage = answer.extensions.get("gateway", {})
@@ -201,6 +208,7 @@ class GraphQLEndpoint:
         self._forget_invalid(params, answer)
         seen.codes = codes_of(answer.errors) if answer.errors else ()
         seen.way = answer.way if answer.executed else None
+        seen.fields = self._fields(params) if answer.executed else None
         finished = await self._finish(scope, headers, Answered(params, price, caller, answer, reply), seen)
         if price is not None and price.throttle is not None:
             # Added last: what is kept of the response says nothing of one caller's budget.
@@ -216,12 +224,12 @@ class GraphQLEndpoint:
             validators = self._freshness.headers(answer, bytes(reply.body), media_type, seen.method)
             reply.raw_headers = [*fixed_headers(reply.raw_headers), *validators]
         self.replay.remember(scope, answered, seen)
-        unmodified = _unmodified(reply, headers) if is_get else None
+        unmodified = unmodified_reply(reply, headers) if is_get else None
         if unmodified is not None:
             return unmodified
         is_whole = answer.executed and not answer.errors and len(reply.body) >= SHORTEST
         coding = self.replay.coding(headers.raw) if is_whole else None
-        return reply if coding is None else await _compressed(reply, answer, coding)
+        return reply if coding is None else await compressed_reply(reply, answer, coding)
 
     def _understand(
         self, parameters: Parameters, seen: RequestRecord, caller: Caller, max_age: float | None = None
@@ -321,6 +329,8 @@ class GraphQLEndpoint:
             seen.codes = codes_of(answer.errors) if answer.errors else ()
             seen.usage = answer.extensions.get("gateway", {})
             seen.way = answer.way if answer.executed else None
+        if not isinstance(answer, Answer) or answer.executed:
+            seen.fields = self._fields(params)
         return answer
 
     async def _execute(self, params: GraphQLParams, caller: Caller) -> Answer:
@@ -337,6 +347,10 @@ class GraphQLEndpoint:
             yield
         finally:
             self._in_flight -= 1
+
+    def _fields(self, params: GraphQLParams) -> frozenset[str] | None:
+        coordinates = self._policy.coordinates
+        return coordinates(params.document, params.operation_name) if coordinates else None
 
     def _forget_invalid(self, params: GraphQLParams, answer: Answer) -> None:
         # Strangers can send any number of them, and no client repeats one on purpose.
@@ -363,29 +377,3 @@ class GraphQLEndpoint:
         content = read_json(body, policy.json)
         await _before_long(body)
         return parameters_of_body(content)
-
-
-def _unmodified(reply: Response, headers: Headers) -> Response | None:
-    """What a client hears that holds the answer already; None for others."""
-    headers_of_reply = {
-        name: value for name, value in reply.raw_headers if name in (b"cache-control", b"etag", b"vary")
-    }
-    if not is_unmodified(condition_of(headers.raw), headers_of_reply.get(b"etag")):
-        return None
-    unmodified = Response(status_code=304)
-    unmodified.raw_headers = list(headers_of_reply.items())
-    return unmodified
-
-
-async def _compressed(reply: Response, answer: Answer, coding: ContentCoding) -> Response:
-    body = bytes(reply.body)
-    end = end_of_data(body, answer) or len(body)
-    start = await compress(body[:end], coding, coding.quick)
-    sent = Response(start.data + start.end(body[end:]), reply.status_code)
-    length = (b"content-length", b"%d" % len(sent.body))
-    sent.raw_headers = [
-        *(header for header in reply.raw_headers if header[0] != b"content-length"),
-        *coding.headers,
-        length,
-    ]
-    return sent

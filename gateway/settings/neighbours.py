@@ -1,4 +1,4 @@
-"""Settings for routers and CDNs that keep the gateway's answers."""
+"""Settings for what stands around the gateway: caches that keep its answers, clients that use its schema."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class PurgeSetting(BaseModel):
     key_header: str = Field(default="Authorization", pattern="^[A-Za-z0-9-]+$")
 
 
-class CachesInFront(BaseSettings):
-    """What caches in front are told. See docs/edge.md."""
+class NeighbourSettings(BaseSettings):
+    """What caches in front are told, and what is counted of clients. See docs/edge.md."""
 
     cache_tags: bool = Field(
         default=False,
@@ -47,6 +47,11 @@ class CachesInFront(BaseSettings):
         default="Cache-Tag",
         description="Header with the tags of cache_tags: Cache-Tag, Edge-Cache-Tag (commas), Surrogate-Key or xkey "
         "(spaces).",
+    )
+    field_usage: bool = Field(
+        default=False,
+        description="Count which fields of the schema each client asks for, at /usage. Clients name themselves in the "
+        "header graphql-client-name or apollographql-client-name.",
     )
     purge: tuple[PurgeSetting, ...] = Field(
         default=(),

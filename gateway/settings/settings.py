@@ -19,7 +19,6 @@ from pydantic_settings import (
 
 from gateway.errors import ConfigurationError
 from gateway.settings import problems
-from gateway.settings.caches_in_front import CachesInFront
 from gateway.settings.entries import (
     ApiKeySetting,
     Networks,
@@ -32,6 +31,7 @@ from gateway.settings.entries import (
 )
 from gateway.settings.jwt import JwtSettings
 from gateway.settings.mirroring import MirrorSettings
+from gateway.settings.neighbours import NeighbourSettings
 from gateway.settings.paths import PathSettings
 from gateway.settings.prices import PriceSettings
 from gateway.settings.problems import UNSIGNED, Given, deny_local, explain_settings, problem_with_tables, refuse_unknown
@@ -41,7 +41,7 @@ Seconds = Annotated[float, Field(gt=0)]
 SecondsOrNever = Annotated[float, Field(ge=0)]
 
 
-class Settings(QuerySettings, JwtSettings, MirrorSettings, PriceSettings, PathSettings, CachesInFront):
+class Settings(QuerySettings, JwtSettings, MirrorSettings, PriceSettings, PathSettings, NeighbourSettings):
     """All settings. Each is read from `GATEWAY_<NAME>`, else from the TOML file that `GATEWAY_CONFIG` names."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="forbid", frozen=True, populate_by_name=True)

@@ -14,7 +14,8 @@ class RequestRecord(Struct):
     `document` is the hash of the document's text and `kind` query, mutation or subscription: None until they are known.
     `cost` is its estimated cost, `exceeded` the limits that it would be refused for if they were enforced, or the one
     it was refused for. `way` is how it was answered, None when it was refused. `usage` is `extensions.gateway` of the
-    answer. Seconds run from the request's headers to the encoded answer.
+    answer. `client` is what the client calls itself, `fields` the schema coordinates that an executed operation asked
+    for; both None where field usage is not counted. Seconds run from the request's headers to the encoded answer.
     """
 
     method: str
@@ -29,6 +30,8 @@ class RequestRecord(Struct):
     exceeded: Sequence[str] = ()
     usage: Mapping[str, Any] = field(default_factory=dict)
     way: str | None = None
+    client: str | None = None
+    fields: frozenset[str] | None = None
 
 
 Observer = Callable[[RequestRecord], None]

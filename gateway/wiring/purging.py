@@ -16,10 +16,10 @@ from gateway.settings import Settings
 
 
 @asynccontextmanager
-async def purging(settings: Settings, services: Services) -> AsyncIterator[CachePurger | None]:
-    """Purges while the block runs; None without `purge` in the settings."""
+async def purging(settings: Settings, services: Services) -> AsyncIterator[Sequence[CachePurger]]:
+    """Purges while the block runs; nothing does without `purge` in the settings."""
     if not settings.purge:
-        yield None
+        yield ()
         return
     tasks = BackgroundTasks()
     async with open_purger(targets_of(settings)) as purger:
@@ -27,7 +27,7 @@ async def purging(settings: Settings, services: Services) -> AsyncIterator[Cache
         with services.invalidation.listening() as listener:
             tasks.start(_follow(listener, services, purger))
             try:
-                yield purger
+                yield (purger,)
             finally:
                 await tasks.cancel()
 

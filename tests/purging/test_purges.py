@@ -15,7 +15,7 @@ from gateway.errors import ConfigurationError
 from gateway.purging.cache_purger import CachePurger, open_purger
 from gateway.purging.purge_request import PurgeTarget
 from gateway.settings import Settings, load_settings
-from gateway.settings.caches_in_front import PurgeSetting
+from gateway.settings.neighbours import PurgeSetting
 from tests.clock import Clock
 from tests.freshness.conftest import ChangingDbt
 from tests.oracle.account import Job, Oracle

@@ -53,7 +53,7 @@ class KnownRequest:
 
     `key` finds its answer in the response cache; None: its answer is never kept. `operation` is what it asks; None
     where only a kept answer can be replayed. `condition` is its `If-None-Match`; `coding` is the
-    content coding of its answer, None: sent as it is.
+    content coding of its answer, None: sent as it is. `client` is what its client calls itself, where that is counted.
     """
 
     credentials: Credentials
@@ -62,6 +62,7 @@ class KnownRequest:
     operation: KnownOperation | None = None
     condition: bytes | None = None
     coding: ContentCoding | None = None
+    client: str | None = None
 
 
 class KnownRequests:

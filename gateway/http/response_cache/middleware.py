@@ -18,7 +18,7 @@ from gateway.http.paths import GRAPHQL_PATHS
 from gateway.http.request.body import BODY
 from gateway.http.request.csrf import PREFLIGHT_HEADERS
 from gateway.http.response_cache.freshness import condition_of, is_unmodified, validators_of
-from gateway.http.response_cache.replay import Replay
+from gateway.http.response_cache.replay import Asker, Replay
 from gateway.http.response_cache.response_cache import KEY, KeptAnswer, Key
 from gateway.identity.caller import Caller
 from gateway.telemetry.request_record import traced
@@ -79,16 +79,17 @@ class CachedResponses:
             scope[KEY] = key
             await self._app(scope, receive, send)
             return
+        asker = Asker(request.caller, self._replay.client(scope["headers"]))
         if kept.tag is not None and is_unmodified(condition_of(scope["headers"]), kept.tag):
-            await self._send_unmodified(kept, request.caller, scope, send, began)
+            await self._send_unmodified(kept, asker, scope, send, began)
             return
-        await self._send_kept(kept, request.caller, scope, send, began)
+        await self._send_kept(kept, asker, scope, send, began)
 
-    async def _send_kept(self, kept: KeptAnswer, caller: Caller, scope: Scope, send: Send, began: float) -> None:
+    async def _send_kept(self, kept: KeptAnswer, asker: Asker, scope: Scope, send: Send, began: float) -> None:
         coding = self._replay.coding(scope["headers"]) if len(kept.body) >= SHORTEST else None
         compressed = await self._replay.responses.compress(kept, coding) if coding else None
         with operation_span(self._tracing, Headers(scope=scope)) as span:
-            tail, record = self._replay.render(kept, caller, began, compressed)
+            tail, record = self._replay.render(kept, asker, began, compressed)
             if span is not None:
                 span.set_attributes(traced(record))
         length = record.response_bytes
@@ -103,9 +104,9 @@ class CachedResponses:
         else:
             await send({"type": "http.response.body", "body": start + tail})
 
-    async def _send_unmodified(self, kept: KeptAnswer, caller: Caller, scope: Scope, send: Send, began: float) -> None:
+    async def _send_unmodified(self, kept: KeptAnswer, asker: Asker, scope: Scope, send: Send, began: float) -> None:
         with operation_span(self._tracing, Headers(scope=scope)) as span:
-            record = self._replay.render_unmodified(kept, caller, began)
+            record = self._replay.render_unmodified(kept, asker, began)
             if span is not None:
                 span.set_attributes(traced(record))
         headers = [*validators_of(kept.headers), *self._replay.cache_control(kept)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from msgspec.structs import replace
 from starlette.responses import Response
@@ -21,6 +22,7 @@ from gateway.execution.request import SYNCHRONOUS, Answer, Executor, GraphQLPara
 from gateway.http.authentication import Authenticator, credentials_of
 from gateway.http.compression.compressed import Compressed
 from gateway.http.compression.content_coding import SHORTEST, ContentCoding, accepted_coding
+from gateway.http.observability.field_usage import client_of
 from gateway.http.operation_cost import OperationCost, priced
 from gateway.http.request.persisted import PersistedDocuments
 from gateway.http.response_cache.freshness import CacheControl, condition_of, fixed_headers, is_unmodified
@@ -45,7 +47,7 @@ _WAY = "repeated"
 class Dependencies:
     """What replaying needs of the endpoint. `has_room` says whether one more operation may run now. With `tracing`
     each answer has a span of its own, so every request is parsed. With `has_budgets` callers pay for what is run, so
-    only kept answers are replayed."""
+    only kept answers are replayed. With `counts_clients` records name the client."""
 
     executor: Executor
     authenticator: Authenticator
@@ -57,6 +59,7 @@ class Dependencies:
     freshness: CacheControl = field(default_factory=CacheControl)
     compression: bool = False
     has_budgets: bool = False
+    counts_clients: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,13 @@ class Answered:
     caller: Caller
     answer: Answer
     response: Response
+
+
+class Asker(NamedTuple):
+    """Who asks: the caller, and what their client calls itself where that is counted."""
+
+    caller: Caller
+    client: str | None
 
 
 class Replay:
@@ -105,23 +115,27 @@ class Replay:
             self._remember(raw, self._known(scope, key.audience, key))
         return kept
 
+    def client(self, headers: Sequence[tuple[bytes, bytes]]) -> str | None:
+        """What a client calls itself, where that is counted."""
+        return client_of(headers) if self._on.counts_clients else None
+
     def render(
-        self, kept: KeptAnswer, caller: Caller, began: float, compressed: Compressed | None = None
+        self, kept: KeptAnswer, asker: Asker, began: float, compressed: Compressed | None = None
     ) -> tuple[bytes, RequestRecord]:
         """The end of a kept answer's body, and the record of its request, once every observer has seen it."""
         extensions, tail = kept.extensions()
         start = kept.body
         if compressed is not None:
             start, tail = compressed.data, compressed.end(tail)
-        record = _record(kept, caller, 200)
+        record = _record(kept, asker, 200)
         record.seconds, record.response_bytes = time.perf_counter() - began, len(start) + len(tail)
         record.usage = extensions["gateway"]
         self._observe(record)
         return tail, record
 
-    def render_unmodified(self, kept: KeptAnswer, caller: Caller, began: float) -> RequestRecord:
+    def render_unmodified(self, kept: KeptAnswer, asker: Asker, began: float) -> RequestRecord:
         """The record of a request whose client holds the kept answer already, once every observer has seen it."""
-        record = _record(kept, caller, 304)
+        record = _record(kept, asker, 304)
         record.seconds = time.perf_counter() - began
         self._observe(record)
         return record
@@ -159,22 +173,23 @@ class Replay:
     ) -> KnownRequest:
         headers = scope["headers"]
         return KnownRequest(
-            credentials_of(scope), audience, key, operation, condition_of(headers), self.coding(headers)
+            *(credentials_of(scope), audience, key, operation, condition_of(headers), self.coding(headers)),
+            client=self.client(headers),
         )
 
     def _repeated(self, kept: KeptAnswer, known: KnownRequest, caller: Caller, began: float) -> RawAnswer | None:
-        lines = lines_of(self.cache_control(kept))
+        lines, asker = lines_of(self.cache_control(kept)), Asker(caller, known.client)
         if is_unmodified(known.condition, kept.tag):
-            self.render_unmodified(kept, caller, began)
+            self.render_unmodified(kept, asker, began)
             return RawAnswer(kept.validator_lines + lines, None, b"", b"")
         if known.coding is None or len(kept.body) < SHORTEST:
-            tail, record = self.render(kept, caller, began)
+            tail, record = self.render(kept, asker, began)
             return RawAnswer(kept.header_lines + lines, record.response_bytes, kept.body, tail)
         compressed = kept.compressed.get(known.coding.name)
         if compressed is None:
             # That takes turns of the event loop: the middleware does it.
             return None
-        end, record = self.render(kept, caller, began, compressed)
+        end, record = self.render(kept, asker, began, compressed)
         lines += lines_of(known.coding.headers)
         return RawAnswer(kept.header_lines + lines, record.response_bytes, compressed.data, end)
 
@@ -199,6 +214,8 @@ class Replay:
             cost=first.cost,
             usage=usage,
             way=answer.way,
+            client=known.client,
+            fields=first.fields,
         )
         if self._on.freshness.applies_to(first.method):
             return self._run_fresh(operation, known, answer, body, record)
@@ -238,8 +255,9 @@ class Replay:
             observe(record)
 
 
-def _record(kept: KeptAnswer, caller: Caller, status: int) -> RequestRecord:
+def _record(kept: KeptAnswer, asker: Asker, status: int) -> RequestRecord:
     first = kept.seen
-    record = RequestRecord(first.method, first.document, first.kind, caller.name, status)
+    record = RequestRecord(first.method, first.document, first.kind, asker.caller.name, status)
+    record.client, record.fields = asker.client, first.fields
     record.cost, record.exceeded, record.way = first.cost, first.exceeded, _WAY
     return record
