@@ -26,12 +26,12 @@ def flips(failed: Sequence[bool], codes: Sequence[Hashable | None]) -> list[int]
 
 def outages(failed: Sequence[bool]) -> list[Outage]:
     """Every stretch of failures, oldest first."""
-    found: list[Outage] = []
+    outages: list[Outage] = []
     first: int | None = None
     for place, has_failed in enumerate(failed):
         if has_failed and first is None:
             first = place
         elif not has_failed and first is not None:
-            found.append(Outage(first, place))
+            outages.append(Outage(first, place))
             first = None
-    return found if first is None else [*found, Outage(first, None)]
+    return outages if first is None else [*outages, Outage(first, None)]

@@ -66,7 +66,7 @@ class RunSeen:
     run_id: int
     seconds: float
     rows: float | None
-    told: Mapping[Aspect, str]
+    values: Mapping[Aspect, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +104,13 @@ def differences(runs: Sequence[RunSeen], place: Place) -> list[Difference]:
     An aspect differs where none of its values in the 5 runs before the range of the change is among those of the 5
     runs from its end on. Compiled code, which may hold the time of the day, must also be alike within each side.
     """
-    found = [one for aspect in Aspect if (one := _difference(runs, place, aspect)) is not None]
-    return sorted(found, key=lambda one: (not one.exact, one.aspect))
+    differences = [difference for aspect in Aspect if (difference := _difference(runs, place, aspect)) is not None]
+    return sorted(differences, key=lambda difference: (not difference.exact, difference.aspect))
 
 
 def _difference(runs: Sequence[RunSeen], place: Place, aspect: Aspect) -> Difference | None:
     def values(begin: int, end: int) -> list[str]:
-        return [run.told[aspect] for run in runs[max(0, begin) : end] if aspect in run.told]
+        return [run.values[aspect] for run in runs[max(0, begin) : end] if aspect in run.values]
 
     before = values(place.earliest - SIDE_RUNS, place.earliest)
     after = values(place.latest, place.latest + SIDE_RUNS)
@@ -119,7 +119,7 @@ def _difference(runs: Sequence[RunSeen], place: Place, aspect: Aspect) -> Differ
     if aspect is Aspect.COMPILED and len({*before, *after}) > 2:
         return None
     between = range(place.earliest, min(place.latest + SIDE_RUNS, len(runs)))
-    since = next(n for n in between if runs[n].told.get(aspect, before[-1]) not in before)
+    since = next(n for n in between if runs[n].values.get(aspect, before[-1]) not in before)
     return Difference(aspect, before[-1], after[0], runs[since].run_id, since == place.first)
 
 
@@ -151,16 +151,20 @@ def changed_together(neighbours: int, others: int) -> bool:
     return neighbours >= LEAST_NEIGHBOURS and 2 * neighbours >= others
 
 
-def cause_of(found: Sequence[Difference], rows: RowsEffect | None, *, together: bool) -> Cause:
+def cause_of(differences: Sequence[Difference], rows: RowsEffect | None, *, together: bool) -> Cause:
     """The verdict on the differences of a change, in their order; UNKNOWN where nothing speaks for any.
 
     Where most of the job changed at once, a difference of the engine comes before the model's own; and without any
     other evidence it is the engine that they share. Compiled code that differs because of a macro is the macro's.
     """
-    causes = [_CAUSES[one.aspect] for one in found]
+    causes = [_CAUSES[difference.aspect] for difference in differences]
     if together and Cause.ENGINE in causes:
         return Cause.ENGINE
-    if found and found[0].aspect is Aspect.COMPILED and any(one.aspect is Aspect.MACROS for one in found):
+    if (
+        differences
+        and differences[0].aspect is Aspect.COMPILED
+        and any(difference.aspect is Aspect.MACROS for difference in differences)
+    ):
         return Cause.UPSTREAM_CODE
     if causes:
         return causes[0]

@@ -72,10 +72,10 @@ def change_points(runtimes: Sequence[float], threshold: Threshold = DEFAULT_THRE
     from 0 to 0.8; p = erfc(|z| / sqrt 2) * (n - 9 + 2 * log2 n) for n runs. Where p <= .01 both parts are split
     again. Then steps that are too small for `threshold` go, the weakest first, until all are large enough.
     """
-    found = _splits(runtimes, 0, len(runtimes))
-    if not found:
+    splits = _splits(runtimes, 0, len(runtimes))
+    if not splits:
         return []
-    kept = _large_enough(runtimes, sorted(found, key=itemgetter(0)), threshold)
+    kept = _large_enough(runtimes, sorted(splits, key=itemgetter(0)), threshold)
     edges = [0, *(place for place, _ in kept), len(runtimes)]
     points = []
     for (place, p), begin, end in zip(kept, edges, edges[2:], strict=False):

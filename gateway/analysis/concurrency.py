@@ -86,7 +86,7 @@ def stretches(spans: Sequence[RunSpan], begin: float, end: float, seconds: float
             running += following[1]
             peaks[place] = max(peaks[place], running)
             following = next(changes, None)
-    return [Stretch(*one) for one in zip(starts, peaks, queues, strict=True)]
+    return [Stretch(*stretch) for stretch in zip(starts, peaks, queues, strict=True)]
 
 
 def overlaps(spans: Sequence[RunSpan], begin: float, end: float) -> dict[int, float]:
@@ -97,16 +97,16 @@ def overlaps(spans: Sequence[RunSpan], begin: float, end: float) -> dict[int, fl
         if (ran := span.ran(begin, end)) is not None
         for moment, change in ((ran[0], 1), (ran[1], -1))
     )
-    found = dict.fromkeys((span.job for span in spans), 0.0)
+    overlapped = dict.fromkeys((span.job for span in spans), 0.0)
     running: Counter[int] = Counter()
     for (moment, change, job), (following, _, _) in pairwise([*moments, *moments[-1:]]):
         running[job] += change
         if not running[job]:
             del running[job]
         if len(running) > 1:
-            for one in running:
-                found[one] += following - moment
-    return found
+            for running_job in running:
+                overlapped[running_job] += following - moment
+    return overlapped
 
 
 class BuildingRun(NamedTuple):

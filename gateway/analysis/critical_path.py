@@ -18,17 +18,17 @@ class CriticalPath:
     slack: tuple[float, ...]
 
 
-def critical_path(seconds: Sequence[float], found: NodeDependencies) -> CriticalPath:
+def critical_path(seconds: Sequence[float], dependencies: NodeDependencies) -> CriticalPath:
     """The longest path by seconds. Slack = its length - that of the longest path through the node. Of equal paths it
     is the one whose last nodes stand first."""
     if not seconds:
         return CriticalPath(0.0, (), ())
-    until = lengths(seconds, found.parents, found.order)
-    after = lengths(seconds, children_of(found.parents), found.order[::-1])
+    until = lengths(seconds, dependencies.parents, dependencies.order)
+    after = lengths(seconds, children_of(dependencies.parents), dependencies.order[::-1])
     longest = max(until)
     places = [until.index(longest)]
-    while found.parents[places[-1]]:
-        places.append(max(found.parents[places[-1]], key=lambda one: (until[one], -one)))
+    while dependencies.parents[places[-1]]:
+        places.append(max(dependencies.parents[places[-1]], key=lambda parent: (until[parent], -parent)))
     slack = [max(0.0, longest - (until[n] + after[n] - own)) for n, own in enumerate(seconds)]
     for place in places:
         slack[place] = 0.0
@@ -41,9 +41,9 @@ def lengths(seconds: Sequence[float], before: Sequence[Sequence[int]], order: Se
     until = [0.0] * len(seconds)
     for place in order:
         longest = 0.0
-        for one in before[place]:
-            if until[one] > longest:
-                longest = until[one]
+        for earlier in before[place]:
+            if until[earlier] > longest:
+                longest = until[earlier]
         until[place] = seconds[place] + longest
     return until
 

@@ -72,8 +72,8 @@ def slacks(runs: Sequence[JobEnd], deadlines: Sequence[float]) -> list[float | N
         first_end.append(min(ended, first_end[-1]) if first_end else ended)
     first_end.reverse()
     began = [start for start, _ in successes]
-    found: list[float | None] = []
+    slacks: list[float | None] = []
     for day in counting(runs, deadlines):
         place = bisect_right(began, deadlines[day - 1])
-        found.append(deadlines[day] - first_end[place] if place < len(first_end) else None)
-    return found
+        slacks.append(deadlines[day] - first_end[place] if place < len(first_end) else None)
+    return slacks

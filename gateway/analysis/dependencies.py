@@ -34,19 +34,19 @@ def dependencies(nodes: Sequence[NodeInterval], parents: Mapping[str, Iterable[s
     wait for the model's parents. In a circle, what started later waits for what started earlier.
     """
     places = {node.unique_id: place for place, node in enumerate(nodes)}
-    found: Parents = []
+    dependencies: Parents = []
     whole = []
     for place, node in enumerate(nodes):
         own = parents.get(node.unique_id, ())
-        direct = {places[one] for one in own if one in places}
+        direct = {places[parent] for parent in own if parent in places}
         if len(direct) < len(set(own)):
-            direct = {places[one] for one in _nearest(parents, node.unique_id, places.__contains__)}
+            direct = {places[ancestor] for ancestor in _nearest(parents, node.unique_id, places.__contains__)}
         elif direct and node.unique_id.startswith("test."):
             whole.append(place)
-        found.append(sorted(direct - {place}))
-    order = in_order(found)
-    straight = found if len(order) == len(nodes) else _without_circles(nodes, found, order)
-    cut = 0 if straight is found else sum(map(len, found)) - sum(map(len, straight))
+        dependencies.append(sorted(direct - {place}))
+    order = in_order(dependencies)
+    straight = dependencies if len(order) == len(nodes) else _without_circles(nodes, dependencies, order)
+    cut = 0 if straight is dependencies else sum(map(len, dependencies)) - sum(map(len, straight))
     _wait_for_tests(nodes, straight, whole)
     _turn_unit_tests(nodes, straight)
     return NodeDependencies(straight, in_order(straight), cut)
@@ -57,7 +57,7 @@ def without(parents: Parents, dropped: frozenset[int]) -> Parents:
     left out have none."""
     known = dict(enumerate(parents))
     return [
-        [] if place in dropped else sorted(_nearest(known, place, lambda one: one not in dropped))
+        [] if place in dropped else sorted(_nearest(known, place, lambda ancestor: ancestor not in dropped))
         for place in range(len(parents))
     ]
 
@@ -86,17 +86,17 @@ def children_of(parents: Parents) -> list[list[int]]:
 
 def _nearest(parents: Mapping[K, Iterable[K]], start: K, is_kept: Callable[[K], bool]) -> set[K]:
     """The nearest ancestors that are kept, reached through those that are not."""
-    found: set[K] = set()
+    nearest: set[K] = set()
     seen = {start}
     pending = list(parents.get(start, ()))
     while pending:
-        one = pending.pop()
-        if is_kept(one):
-            found.add(one)
-        elif one not in seen:
-            seen.add(one)
-            pending.extend(parents.get(one, ()))
-    return found
+        node = pending.pop()
+        if is_kept(node):
+            nearest.add(node)
+        elif node not in seen:
+            seen.add(node)
+            pending.extend(parents.get(node, ()))
+    return nearest
 
 
 def _without_circles(nodes: Sequence[NodeInterval], parents: Parents, order: Sequence[int]) -> Parents:
@@ -104,7 +104,7 @@ def _without_circles(nodes: Sequence[NodeInterval], parents: Parents, order: Seq
     circling = set(range(len(nodes))).difference(order)
     began = [(node.start, node.unique_id) for node in nodes]
     return [
-        [one for one in of_node if not {one, place} <= circling or began[one] < began[place]]
+        [parent for parent in of_node if not {parent, place} <= circling or began[parent] < began[place]]
         for place, of_node in enumerate(parents)
     ]
 
@@ -114,8 +114,8 @@ def _wait_for_tests(nodes: Sequence[NodeInterval], parents: Parents, tests: Sequ
     is_test = [node.unique_id.startswith(("test.", "unit_test.")) for node in nodes]
     children = [[child for child in of_node if not is_test[child]] for of_node in children_of(parents)]
     waiting = {test: children[parents[test][0]] for test in tests if len(parents[test]) == 1}
-    wanted = {test: parents[test] for test in tests if test not in waiting}
-    waiting |= downstream_of_all(children, in_order(parents) if wanted else (), wanted)
+    waited_for = {test: parents[test] for test in tests if test not in waiting}
+    waiting |= downstream_of_all(children, in_order(parents) if waited_for else (), waited_for)
     for test, held in waiting.items():
         for place in held:
             parents[place].append(test)
@@ -124,10 +124,10 @@ def _wait_for_tests(nodes: Sequence[NodeInterval], parents: Parents, tests: Sequ
 
 
 def downstream_of_all(
-    children: list[list[int]], order: Sequence[int], wanted: Mapping[int, Sequence[int]], block_size: int = _BLOCK
+    children: list[list[int]], order: Sequence[int], weights: Mapping[int, Sequence[int]], block_size: int = _BLOCK
 ) -> dict[int, list[int]]:
     """Under each key the first nodes that are downstream of all places wanted; those downstream of these follow."""
-    found: dict[int, list[int]] = {key: [] for key in wanted}
+    below: dict[int, list[int]] = {key: [] for key in weights}
     for begin in range(0, len(order), block_size):
         block = order[begin : begin + block_size]
         bits = {place: 1 << bit for bit, place in enumerate(block)}
@@ -135,17 +135,17 @@ def downstream_of_all(
         for place in reversed(order[: begin + block_size]):
             for child in children[place]:
                 downstream[place] |= downstream[child] | bits.get(child, 0)
-        for key, places in wanted.items():
+        for key, places in weights.items():
             common = downstream[places[0]]
             for place in places[1:]:
                 common &= downstream[place]
-            for known in found[key]:
+            for known in below[key]:
                 common &= ~downstream[known]
             while common:
                 first = block[(common & -common).bit_length() - 1]
-                found[key].append(first)
+                below[key].append(first)
                 common &= ~(downstream[first] | bits[first])
-    return found
+    return below
 
 
 def _turn_unit_tests(nodes: Sequence[NodeInterval], parents: Parents) -> None:

@@ -55,10 +55,10 @@ def lanes(intervals: Sequence[NodeInterval], threads: int | None = None) -> list
     """
     order = sorted(range(len(intervals)), key=lambda place: (intervals[place].start, place))
     free = [(float("-inf"), lane) for lane in range(1, max(threads or 0, peak(intervals)) + 1)]
-    found = [0] * len(intervals)
+    lanes_of = [0] * len(intervals)
     for place in order:
         node = intervals[place]
-        found[place] = free[0][1]
+        lanes_of[place] = free[0][1]
         if node.start < node.end:
             heapreplace(free, (node.end, free[0][1]))
-    return found
+    return lanes_of

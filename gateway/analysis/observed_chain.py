@@ -84,8 +84,8 @@ def _before(step: Step, place: int, on_lane: int | None, rank: dict[int, int]) -
     """Whichever ended later of a node's parents and the node before it on its lane, and what it waited for: a parent
     where both ended at once."""
     parents = step.dependencies.parents[place] if step.dependencies else ()
-    earlier = [one for one in parents if rank[one] < rank[place]]
-    parent = max(earlier, key=lambda one: (step.nodes[one].end, rank[one]), default=None)
+    earlier = [earlier_parent for earlier_parent in parents if rank[earlier_parent] < rank[place]]
+    parent = max(earlier, key=lambda candidate: (step.nodes[candidate].end, rank[candidate]), default=None)
     if parent is None and on_lane is None:
         return None, WaitReason.HEAD if rank[place] == 0 else WaitReason.SCHEDULER
     if parent is None or (on_lane is not None and step.nodes[on_lane].end > step.nodes[parent].end):

@@ -109,12 +109,12 @@ def _simulated(step: Step, change: RunChange) -> tuple[float, float]:
 
 
 def _ranks(
-    step: Step, seconds: Sequence[float], parents: Parents, order: Sequence[int], wanted: ScheduleOrder
+    step: Step, seconds: Sequence[float], parents: Parents, order: Sequence[int], by: ScheduleOrder
 ) -> list[int]:
     """The place of each node in the order in which those start that are ready: for dbt by how many nodes are in the
     longest chain before it, then by unique id (dbt-core's graph/queue.py)."""
-    if wanted is ScheduleOrder.LONGEST_TAIL_FIRST:
-        urgency = [-one for one in lengths(seconds, children_of(parents), order[::-1])]
+    if by is ScheduleOrder.LONGEST_TAIL_FIRST:
+        urgency = [-length for length in lengths(seconds, children_of(parents), order[::-1])]
     else:
         urgency = lengths([1.0] * len(seconds), parents, order)
     by_rank = sorted(range(len(seconds)), key=lambda place: (urgency[place], step.nodes[place].unique_id))

@@ -59,7 +59,9 @@ class Step:
         if self.dependencies is None:
             return None
         begin = self.start
-        return [max((self.nodes[one].end for one in of_node), default=begin) for of_node in self.dependencies.parents]
+        return [
+            max((self.nodes[parent].end for parent in of_node), default=begin) for of_node in self.dependencies.parents
+        ]
 
 
 def in_time(steps: Sequence[Step]) -> list[Step]:

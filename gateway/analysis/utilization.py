@@ -42,8 +42,8 @@ def utilization(steps: Sequence[Step], begin: float, end: float) -> Utilization:
         idle[WaitReason.TAIL] += step.width * (until - step.end)
         for reason, seconds, waited_for in _idle_stretches(step):
             idle[reason] += seconds
-            for one in waited_for:
-                blockers[step.nodes[one].unique_id] += seconds / len(waited_for)
+            for blocker in waited_for:
+                blockers[step.nodes[blocker].unique_id] += seconds / len(waited_for)
         begin = step.end
     threads = max((step.width for step in ordered), default=0)
     return Utilization(threads, min(1.0, work / total) if total else 0.0, dict(idle), dict(blockers))
@@ -80,4 +80,4 @@ def _idle_stretches(step: Step) -> Iterator[tuple[WaitReason, float, list[int]]]
 
 def _running_parents(step: Step, place: int, moment: float) -> list[int]:
     parents = step.dependencies.parents[place] if step.dependencies else ()
-    return [one for one in parents if step.nodes[one].start <= moment < step.nodes[one].end]
+    return [parent for parent in parents if step.nodes[parent].start <= moment < step.nodes[parent].end]

@@ -62,18 +62,18 @@ def wasted_builds(
     """
     ancestors = _Ancestors(manifests)
     readings = _Readings(checks)
-    found: list[WasteCertainty | None] = [None] * len(builds)
+    certainties: list[WasteCertainty | None] = [None] * len(builds)
     last: dict[str, Build] = {}
     changes = _Changes()
     for place in _in_order(builds, ancestors):
         build = builds[place]
         before = last.get(build.unique_id)
         if before is not None:
-            found[place] = _certainty(build, before, ancestors, changes, readings.moved)
+            certainties[place] = _certainty(build, before, ancestors, changes, readings.moved)
         last[build.unique_id] = build
-        if found[place] is not WasteCertainty.CERTAIN:
+        if certainties[place] is not WasteCertainty.CERTAIN:
             changes.add(build)
-    return found
+    return certainties
 
 
 def _certainty(
@@ -87,9 +87,9 @@ def _certainty(
         return None
     if before.end > build.start and before.run_id != build.run_id:
         return WasteCertainty.CONCURRENT
-    if changes.newest > before.start and any(changes.of(one) > before.start for one in ancestors.of(build)):
+    if changes.newest > before.start and any(changes.of(ancestor) > before.start for ancestor in ancestors.of(build)):
         return None
-    sources = {moved(one, before.start, build.start) for one in ancestors.sources_of(build)}
+    sources = {moved(source, before.start, build.start) for source in ancestors.sources_of(build)}
     if True in sources:
         return None
     return WasteCertainty.LIKELY if None in sources else WasteCertainty.CERTAIN
@@ -142,7 +142,7 @@ class _Ancestors:
         """The sources among them."""
         key = (build.manifest, build.unique_id)
         if key not in self._sources:
-            self._sources[key] = tuple(one for one in self.of(build) if one.startswith("source."))
+            self._sources[key] = tuple(ancestor for ancestor in self.of(build) if ancestor.startswith("source."))
         return self._sources[key]
 
     def _walk(self, manifest: int | None, unique_id: str) -> tuple[str, ...]:
@@ -150,10 +150,10 @@ class _Ancestors:
         seen: dict[str, None] = {}
         pending = list(parents.get(unique_id, ()))
         while pending:
-            one = pending.pop()
-            if one not in seen and one != unique_id:
-                seen[one] = None
-                pending.extend(parents.get(one, ()))
+            ancestor = pending.pop()
+            if ancestor not in seen and ancestor != unique_id:
+                seen[ancestor] = None
+                pending.extend(parents.get(ancestor, ()))
         return tuple(seen)
 
 
@@ -163,7 +163,7 @@ class _Readings:
     def __init__(self, checks: Sequence[SourceCheck]) -> None:
         self._times: dict[str, list[float]] = {}
         self._rows: dict[str, list[float]] = {}
-        for check in sorted(checks, key=lambda one: one.time):
+        for check in sorted(checks, key=lambda reading: reading.time):
             self._times.setdefault(check.unique_id, []).append(check.time)
             self._rows.setdefault(check.unique_id, []).append(check.max_loaded_at)
 

@@ -28,7 +28,7 @@ def weighted_seconds(nodes: Sequence[NodeInterval]) -> list[float]:
 def busy_seconds(nodes: Sequence[NodeInterval]) -> float:
     """The time in which any of the nodes ran."""
     total, until = 0.0, float("-inf")
-    for node in sorted(nodes, key=lambda one: one.start):
+    for node in sorted(nodes, key=lambda busy_node: busy_node.start):
         total += max(0.0, node.end - max(node.start, until))
         until = max(until, node.end)
     return total

@@ -37,11 +37,11 @@ def print_completion(options: argparse.Namespace) -> int:
 
 def command_words(parser: argparse.ArgumentParser) -> list[CommandWord]:
     """The commands of a parser and what may be typed after each."""
-    (commands,) = (one for one in _actions(parser) if isinstance(one, argparse._SubParsersAction))
-    helps = {one.dest: one.help or "" for one in commands._choices_actions}
+    (commands,) = (action for action in _actions(parser) if isinstance(action, argparse._SubParsersAction))
+    helps = {choice.dest: choice.help or "" for choice in commands._choices_actions}
     return [
-        CommandWord(name, _line(helps.get(name, "")), tuple(_options(one)), tuple(_positions(one)))
-        for name, one in commands.choices.items()
+        CommandWord(name, _line(helps.get(name, "")), tuple(_options(subparser)), tuple(_positions(subparser)))
+        for name, subparser in commands.choices.items()
     ]
 
 
@@ -97,8 +97,8 @@ def fish_script(commands: Sequence[CommandWord]) -> str:
     """For `~/.config/fish/config.fish`: gateway completion fish | source."""
     lines = []
     for command in commands:
-        told = f" -d {_quoted(command.help)}" if command.help else ""
-        lines.append(f"complete -c gateway -f -n __fish_use_subcommand -a {command.name}{told}")
+        description = f" -d {_quoted(command.help)}" if command.help else ""
+        lines.append(f"complete -c gateway -f -n __fish_use_subcommand -a {command.name}{description}")
         seen = _quoted(f"__fish_seen_subcommand_from {command.name}")
         for option in command.options:
             words = f" -a {_quoted(' '.join(option.choices))}" if option.choices else ""
@@ -111,23 +111,25 @@ def fish_script(commands: Sequence[CommandWord]) -> str:
 
 
 def _zsh_rule(option: OptionWord) -> str:
-    told = option.help.replace("[", "(").replace("]", ")").replace(":", " ")
+    description = option.help.replace("[", "(").replace("]", ")").replace(":", " ")
     if not option.takes_value:
-        return f"*{option.flag}[{told}]"
-    return f"*{option.flag}[{told}]: :{'(' + ' '.join(option.choices) + ')' if option.choices else '_files'}"
+        return f"*{option.flag}[{description}]"
+    return f"*{option.flag}[{description}]: :{'(' + ' '.join(option.choices) + ')' if option.choices else '_files'}"
 
 
 def _options(parser: argparse.ArgumentParser) -> Iterator[OptionWord]:
-    for one in _actions(parser):
-        flags = [flag for flag in one.option_strings if flag.startswith("--")]
+    for action in _actions(parser):
+        flags = [flag for flag in action.option_strings if flag.startswith("--")]
         if flags:
-            yield OptionWord(flags[0], _line(one.help or ""), tuple(map(str, one.choices or ())), one.nargs != 0)
+            yield OptionWord(
+                flags[0], _line(action.help or ""), tuple(map(str, action.choices or ())), action.nargs != 0
+            )
 
 
 def _positions(parser: argparse.ArgumentParser) -> Iterator[str]:
-    for one in _actions(parser):
-        if not one.option_strings:
-            yield from map(str, one.choices or ())
+    for action in _actions(parser):
+        if not action.option_strings:
+            yield from map(str, action.choices or ())
 
 
 def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:

@@ -32,7 +32,7 @@ class DataSource:
     folder could not be used."""
 
     settings: Settings
-    told: str
+    description: str
     advice: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -49,8 +49,8 @@ def prepared(settings: Settings, *, keep_raw: bool = False, create: bool = False
         yield DataSource(settings, f"dbt Cloud, account {settings.account_id}")
     elif settings.store_url:
         with opened(settings.store_url, create=create) as archive:
-            told = f"the archive of {describe(archive.describe())}"
-        yield DataSource(settings, told)
+            description = f"the archive of {describe(archive.describe())}"
+        yield DataSource(settings, description)
     else:
         with tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True) as place:
             yield _from_folder(settings, Path(place), keep_raw)
@@ -63,12 +63,12 @@ def _from_folder(settings: Settings, place: Path, keep_raw: bool) -> DataSource:
         held = archive.describe()
         if held.account_id is None:
             raise UnreadableArtifact(f"{settings.artifacts} holds no run that could be read; see the lines above.")
-        told = describe(held)
+        description = describe(held)
     served = settings.model_copy(update={"artifacts": None, "store_url": store})
     if settings.artifacts:
         looking = f"looks for new runs there every {DEFAULT_SECONDS:g} s"
-        return DataSource(served, f"{settings.artifacts}: {told}; {looking}", problems=report.problems)
-    return DataSource(served, f"the demo account: {told}", HOW_TO_SERVE_OWN_DATA)
+        return DataSource(served, f"{settings.artifacts}: {description}; {looking}", problems=report.problems)
+    return DataSource(served, f"the demo account: {description}", HOW_TO_SERVE_OWN_DATA)
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def following(folder: Path | None, source: DataSource, *, keep_raw: bool) -> Ite
     with opened(source.settings.store_url) as archive:
 
         def work() -> None:
-            watch_folder(archive, folder, stop, partial(_tell_new, folder), keep_raw=keep_raw, told=source.problems)
+            watch_folder(archive, folder, stop, partial(_tell_new, folder), keep_raw=keep_raw, reported=source.problems)
 
         thread = threading.Thread(target=work, name="new-runs", daemon=True)
         thread.start()
@@ -110,11 +110,13 @@ def _tell_new(folder: Path, report: IngestReport) -> None:
             say(f"{folder}: {counted(report.runs, 'new or changed run')} found.")
 
 
-def read_folder(archive: Archive, folder: Path, *, keep_raw: bool, given: GivenFacts = NOTHING_GIVEN) -> IngestReport:
+def read_folder(
+    archive: Archive, folder: Path, *, keep_raw: bool, given_facts: GivenFacts = NOTHING_GIVEN
+) -> IngestReport:
     """Reads a folder into the archive, shows how far it is, and names every file that could not be used."""
     progress = ProgressLine()
     try:
-        report = ingest_folder(archive, folder, progress=progress, keep_raw=keep_raw, given=given)
+        report = ingest_folder(archive, folder, progress=progress, keep_raw=keep_raw, given_facts=given_facts)
     finally:
         progress.finish()
     tell_problems(report)

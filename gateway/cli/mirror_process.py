@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def mirror_process(settings: Settings, *, wanted: bool) -> Iterator[Settings]:
-    """Mirrors while the block runs, if that is `wanted`; gives the settings with what is left of dbt's limits.
+def mirror_process(settings: Settings, *, is_wanted: bool) -> Iterator[Settings]:
+    """Mirrors while the block runs, if `is_wanted`; yields the settings with what is left of dbt's limits.
 
     The process has the settings of this one's environment, and ends with it. Raises ConfigurationError where there is
     no archive to mirror into.
     """
-    if not wanted:
+    if not is_wanted:
         yield settings
         return
     if settings.archive_url is None or not settings.uses_dbt_cloud:

@@ -74,7 +74,11 @@ async def _watch(settings: Settings, opened: Mirror, seconds: float) -> None:
 def _tell(settings: Settings, report: MirrorReport, *, is_first: bool = True) -> None:
     for run_id, reason in report.problems:
         complain(f"run {run_id}: {reason}")
-    counts = [f"{counted(report.outcomes[one], 'run')} {words}" for one, words in _TOLD.items() if report.outcomes[one]]
+    counts = [
+        f"{counted(report.outcomes[outcome], 'run')} {words}"
+        for outcome, words in _TOLD.items()
+        if report.outcomes[outcome]
+    ]
     if counts or is_first:
         results = f" with {counted(report.results, 'result')}" if report.results else ""
         say(f"dbt Cloud account {settings.account_id}: {', '.join(counts) or 'nothing new'}{results}.")

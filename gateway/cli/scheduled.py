@@ -26,12 +26,12 @@ def commit_of(variables: Mapping[str, str]) -> Commit:
     """Commit, branch and address of the run; of each the first that is told. A tag is no branch. Whether a pull request
     started it is told by any of them."""
     known = {name: value.strip() for name, value in variables.items() if value.strip() and _is_text(value)}
-    told = [read(known) for read in _SCHEDULERS]
+    commits = [read(known) for read in _SCHEDULERS]
     return Commit(
-        sha=next((one.sha for one in told if one.sha), None),
-        branch=next((one.branch for one in told if one.branch), None),
-        url=next((one.url for one in told if one.url), None),
-        is_proposed=any(one.is_proposed for one in told),
+        sha=next((commit.sha for commit in commits if commit.sha), None),
+        branch=next((commit.branch for commit in commits if commit.branch), None),
+        url=next((commit.url for commit in commits if commit.url), None),
+        is_proposed=any(commit.is_proposed for commit in commits),
     )
 
 

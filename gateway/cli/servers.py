@@ -46,7 +46,7 @@ def serve_gateway(options: argparse.Namespace) -> int:
         _tell_exposed_secrets(settings)
         say(f"  GraphQL   {address}/graphql")
         _tell_pages(source.settings, address)
-        say(f"  Data      {source.told}")
+        say(f"  Data      {source.description}")
         for line in source.advice:
             say(f"            {line}")
         _tell_trouble(settings)
@@ -54,7 +54,7 @@ def serve_gateway(options: argparse.Namespace) -> int:
         if on_this_machine and not served.allowed_hosts:
             served = served.model_copy(update={"allowed_hosts": LOOPBACK_NAMES})
         new_runs = following(settings.artifacts, source, keep_raw=False)
-        mirroring = mirror_process(served, wanted=options.mirror)
+        mirroring = mirror_process(served, is_wanted=options.mirror)
         with (
             metrics_shared(options.workers) as metrics_directory,
             platform_beside(served) as platform,
@@ -118,7 +118,7 @@ def serve_platform(options: argparse.Namespace) -> int:
         _tell_exposed_secrets(settings)
         say(f"  Discovery  {address}/graphql")
         say(f"  Admin      {address}/api/v2 and {address}/api/v3")
-        say(f"  Data       {source.told}")
+        say(f"  Data       {source.description}")
         new_runs = following(settings.artifacts, source, keep_raw=True)
         with opened(str(source.settings.store_url)) as archive, new_runs:
             platform = partial(_guarded_platform, archive, token, faults, hosts)
@@ -144,7 +144,7 @@ def _serving_policy(settings: Settings, workers: int) -> ServingPolicy:
         workers=workers,
         connections=settings.connections,
         address_connections=settings.connections_per_address,
-        proxies=tuple(ip_network(one) for one in settings.trusted_proxies),
+        proxies=tuple(ip_network(network) for network in settings.trusted_proxies),
         drain_seconds=settings.drain_seconds,
         logging=logging,
     )

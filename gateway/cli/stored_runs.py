@@ -33,7 +33,7 @@ def ingest(options: argparse.Namespace) -> int:
 
 
 def _ingest_once(archive: Archive, options: argparse.Namespace) -> IngestReport:
-    report = read_folder(archive, options.folder, keep_raw=options.keep_raw, given=given_facts(options))
+    report = read_folder(archive, options.folder, keep_raw=options.keep_raw, given_facts=given_facts(options))
     say(f"{options.folder}: {counted(report.runs, 'run')} stored, {report.unchanged:,} known already.")
     _forget(archive, options)
     say(f"The archive holds {describe(archive.describe())}.")
@@ -50,9 +50,9 @@ def _forget(archive: Archive, options: argparse.Namespace) -> None:
 
 
 def _watch(archive: Archive, options: argparse.Namespace) -> None:
-    told: tuple[Problem, ...] = ()
+    reported: tuple[Problem, ...] = ()
     try:
-        told = _ingest_once(archive, options).problems
+        reported = _ingest_once(archive, options).problems
     except (UnreadableArtifact, ConfigurationError) as failed:
         complain(f"not yet: {failed.message}")
     say(f"Watching {options.folder} every {options.watch} s; Ctrl-C ends it.")
@@ -69,8 +69,17 @@ def _watch(archive: Archive, options: argparse.Namespace) -> None:
 
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
-    given = given_facts(options)
-    watch_folder(archive, options.folder, stop, tell, options.watch, keep_raw=options.keep_raw, told=told, given=given)
+    facts = given_facts(options)
+    watch_folder(
+        archive,
+        options.folder,
+        stop,
+        tell,
+        options.watch,
+        keep_raw=options.keep_raw,
+        reported=reported,
+        given_facts=facts,
+    )
 
 
 def rebuild_rollups(options: argparse.Namespace) -> int:

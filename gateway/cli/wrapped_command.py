@@ -94,7 +94,9 @@ def _typed_by_hand() -> bool:
 
 def _ingest(store: str, folder: Path, before: Mapping[Path, FileState], options: argparse.Namespace) -> None:
     with opened(store) as archive:
-        report = ingest_folder(archive, folder, keep_raw=options.keep_raw, given=given_facts(options), before=before)
+        report = ingest_folder(
+            archive, folder, keep_raw=options.keep_raw, given_facts=given_facts(options), before=before
+        )
     tell_problems(report)
     if report.problems and not report.runs:
         raise UnreadableArtifact(f"{folder} holds no run that could be read; see the lines above.")

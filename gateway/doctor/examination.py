@@ -82,7 +82,7 @@ class _Examination:
         except _Partly as partly:
             state, text, details = State.PARTLY, partly.text, partly.details
         except GatewayError as failure:
-            state, code, text = State.FAILED, failure.code, told(failure)
+            state, code, text = State.FAILED, failure.code, problem_text(failure)
         requests = self.usage.discovery_requests + self.usage.admin_requests - before
         self.checks.append(Check(name, state, text, code, requests, time.perf_counter() - began, details))
 
@@ -90,7 +90,7 @@ class _Examination:
         self.checks.append(Check(name, State.SKIPPED, text))
 
 
-def told(failure: GatewayError) -> str:
+def problem_text(failure: GatewayError) -> str:
     """A failure with its code and dbt's own sentence."""
     words = failure.words if isinstance(failure, UpstreamRefused) else None
     return f"{failure.code}: {failure.message}" + (f" dbt says: {words}" if words else "")
@@ -101,18 +101,18 @@ async def examine(upstream: Upstream) -> DoctorReport:
     watched = WatchedTransport(upstream.transport)
     upstream = replace(upstream, transport=watched)
     async with open_query(upstream) as query:
-        found = _Examination(upstream, build_services(query, upstream, CachePolicy()), query)
-        with measuring(found.usage):
-            found.checks.append(_addresses(upstream))
-            await _look_at_admin(found)
-            await found.look("projects", lambda: _projects(found))
-            await _look_at_discovery(found)
-            await found.look("schema", lambda: _schema(upstream))
-            found.checks.append(_limits(watched, query))
-            found.checks.append(_clock(watched.clock_seconds))
-            found.checks.append(_costs(found))
-        notes = found.usage.upstream_notes | set(query.notes())
-        return DoctorReport(gateway.__version__, found.checks, in_order(notes))
+        examination = _Examination(upstream, build_services(query, upstream, CachePolicy()), query)
+        with measuring(examination.usage):
+            examination.checks.append(_addresses(upstream))
+            await _look_at_admin(examination)
+            await examination.look("projects", lambda: _projects(examination))
+            await _look_at_discovery(examination)
+            await examination.look("schema", lambda: _schema(upstream))
+            examination.checks.append(_limits(watched, query))
+            examination.checks.append(_clock(watched.clock_seconds))
+            examination.checks.append(_costs(examination))
+        notes = examination.usage.upstream_notes | set(query.notes())
+        return DoctorReport(gateway.__version__, examination.checks, in_order(notes))
 
 
 def _addresses(upstream: Upstream) -> Check:
@@ -122,10 +122,10 @@ def _addresses(upstream: Upstream) -> Check:
     return Check("addresses", State.OK, text)
 
 
-async def _look_at_admin(found: _Examination) -> None:
-    upstream = found.upstream
+async def _look_at_admin(examination: _Examination) -> None:
+    upstream = examination.upstream
     if upstream.admin_url is None:
-        found.skip("admin api", "GATEWAY_ADMIN_URL is not set: jobs and runs are inferred from Discovery")
+        examination.skip("admin api", "GATEWAY_ADMIN_URL is not set: jobs and runs are inferred from Discovery")
         return
     api = AdminApi(upstream.transport, upstream.admin_url, upstream.account_id)
     environments = EnvironmentList(api)
@@ -145,15 +145,15 @@ async def _look_at_admin(found: _Examination) -> None:
 
     async def runs() -> tuple[str, Mapping[str, Any]]:
         listed = await api.list_first("v2", "/runs/", AdminRun, {"order_by": "-id"}, pages=1)
-        found.newest_run = next((run for run in listed.rows.values() if run.status in (10, 20)), None)
+        examination.newest_run = next((run for run in listed.rows.values() if run.status in (10, 20)), None)
         return _listed(listed, "runs")
 
-    await found.look("token: account", account)
-    await found.look("token: projects", projects)
-    await found.look("token: environments", listed_environments)
-    await found.look("token: jobs", jobs)
-    await found.look("token: runs", runs)
-    await found.look("token: a run", lambda: _run_alone(found))
+    await examination.look("token: account", account)
+    await examination.look("token: projects", projects)
+    await examination.look("token: environments", listed_environments)
+    await examination.look("token: jobs", jobs)
+    await examination.look("token: runs", runs)
+    await examination.look("token: a run", lambda: _run_alone(examination))
 
 
 def _listed(listed: ListReading[Any], what: str) -> tuple[str, Mapping[str, Any]]:
@@ -165,68 +165,80 @@ def _listed(listed: ListReading[Any], what: str) -> tuple[str, Mapping[str, Any]
     return text, details
 
 
-async def _run_alone(found: _Examination) -> tuple[str, Mapping[str, Any]]:
-    run = found.newest_run
+async def _run_alone(examination: _Examination) -> tuple[str, Mapping[str, Any]]:
+    run = examination.newest_run
     if run is None:
         return "no finished run is known", {}
-    details = (await found.services.admin.run_details([run.id]))[run.id]
+    details = (await examination.services.admin.run_details([run.id]))[run.id]
     if isinstance(details, GatewayError):
         raise details
     return f"run {run.id} may be read, with {len(details.steps)} steps", {"steps": len(details.steps)}
 
 
-async def _projects(found: _Examination) -> tuple[str, Mapping[str, Any]]:
-    found.topology = topology = await found.services.admin.topology()
+def _named_environment(environment: Environment, topology: Topology) -> str:
+    project = topology.project_names.get(environment.dbt_cloud_project_id, environment.dbt_cloud_project_id)
+    reason = topology.reasons.get(environment.id, "named by [[projects]]")
+    deployment = environment.deployment.value if environment.deployment else "no deployment"
+    return f"{project}: {deployment} is environment {environment.id} ({reason})"
+
+
+async def _projects(examination: _Examination) -> tuple[str, Mapping[str, Any]]:
+    examination.topology = topology = await examination.services.admin.topology()
     chosen = [
-        f"{topology.project_names.get(one.dbt_cloud_project_id, one.dbt_cloud_project_id)}: {one.deployment.value} is "
-        f"environment {one.id} ({topology.reasons.get(one.id, 'named by [[projects]]')})"
-        for one in topology.environments
-        if one.deployment is not None
+        _named_environment(environment, topology)
+        for environment in topology.environments
+        if environment.deployment is not None
     ]
-    details = {"environments": [_shown(one, topology) for one in topology.environments]}
+    details = {"environments": [_shown(environment, topology) for environment in topology.environments]}
     text = "; ".join(chosen) or "none has a production or staging environment"
     if topology.notes or not chosen:
         raise _Partly(text, details)
     return text, details
 
 
-def _shown(one: Environment, topology: Topology) -> dict[str, Any]:
+def _shown(environment: Environment, topology: Topology) -> dict[str, Any]:
     return {
-        "project": topology.project_names.get(one.dbt_cloud_project_id),
-        "environment": str(one.id),
-        "deployment": one.deployment.value if one.deployment else None,
-        "reason": topology.reasons.get(one.id),
+        "project": topology.project_names.get(environment.dbt_cloud_project_id),
+        "environment": str(environment.id),
+        "deployment": environment.deployment.value if environment.deployment else None,
+        "reason": topology.reasons.get(environment.id),
     }
 
 
-async def _look_at_discovery(found: _Examination) -> None:
-    known = [one for one in (found.topology.environments if found.topology else ()) if one.deployment is not None]
+async def _look_at_discovery(examination: _Examination) -> None:
+    known = [
+        environment
+        for environment in (examination.topology.environments if examination.topology else ())
+        if environment.deployment is not None
+    ]
     if not known:
-        found.skip("discovery", "no environment is known that could be asked for")
+        examination.skip("discovery", "no environment is known that could be asked for")
         return
-    await found.look("token: discovery", lambda: _headers(found, known))
-    await found.look("models", lambda: _models(found, known))
-    example = next(((one, model) for one, (_, model) in sorted(found.models.items()) if model), None)
+    await examination.look("token: discovery", lambda: _headers(examination, known))
+    await examination.look("models", lambda: _models(examination, known))
+    example = next(
+        ((environment_id, model) for environment_id, (_, model) in sorted(examination.models.items()) if model), None
+    )
     if example is None:
-        found.skip("histories", "no model is known that could be asked for")
+        examination.skip("histories", "no model is known that could be asked for")
         return
-    await found.look("histories", lambda: _history(found, HistoryKey(example[0], example[1] or "")))
-    await found.look("runs' models", lambda: _run(found))
-    await found.look("lineage", lambda: _others(found, example[0]))
+    await examination.look("histories", lambda: _history(examination, HistoryKey(example[0], example[1] or "")))
+    await examination.look("runs' models", lambda: _run(examination))
+    await examination.look("lineage", lambda: _others(examination, example[0]))
 
 
-async def _headers(found: _Examination, known: list[Environment]) -> tuple[str, Mapping[str, Any]]:
-    headers = await found.services.environments.headers([one.id for one in known])
-    details = {"environments": {str(one): _header(header) for one, header in headers.items()}}
+async def _headers(examination: _Examination, known: list[Environment]) -> tuple[str, Mapping[str, Any]]:
+    headers = await examination.services.environments.headers([environment.id for environment in known])
+    details = {"environments": {str(environment_id): _header(header) for environment_id, header in headers.items()}}
     failures = [header for header in headers.values() if isinstance(header, GatewayError)]
     if failures and len(failures) == len(headers):
         raise failures[0]
-    read = [one for one in headers.values() if isinstance(one, EnvironmentHeader)]
+    read = [read_header for read_header in headers.values() if isinstance(read_header, EnvironmentHeader)]
     text = f"{len(read)} of {len(headers)} environments may be read"
-    await found.services.environments.sorted_out([one.id for one in known])
+    await examination.services.environments.sorted_out([environment.id for environment in known])
     if failures:
-        raise _Partly(f"{text}; the others: {told(failures[0])}", details)
-    if not all(one.has_state for one in read):
+        raise _Partly(f"{text}; the others: {problem_text(failures[0])}", details)
+    if not all(read_header.has_state for read_header in read):
         raise _Partly(f"{text}; some have no applied state", details)
     return text, details
 
@@ -238,31 +250,31 @@ def _header(header: EnvironmentHeader | GatewayError) -> dict[str, Any]:
     return {"project": header.dbt_project_name, "adapter": header.adapter_type, "lastUpdatedAt": revision}
 
 
-async def _models(found: _Examination, known: list[Environment]) -> tuple[str, Mapping[str, Any]]:
-    lookups = environment_lookups([one.id for one in known], "applied { models(first: 1) { ...Page } }")
-    answers = await found.query.look_up(_MODELS, list(lookups.values()), per_document=20)
+async def _models(examination: _Examination, known: list[Environment]) -> tuple[str, Mapping[str, Any]]:
+    lookups = environment_lookups([environment.id for environment in known], "applied { models(first: 1) { ...Page } }")
+    answers = await examination.query.look_up(_MODELS, list(lookups.values()), per_document=20)
     failures: list[GatewayError] = []
-    for one, lookup in lookups.items():
+    for environment_id, lookup in lookups.items():
         answer = answers.get(lookup.alias)
         if isinstance(answer, GatewayError):
             failures.append(answer)
         elif answer is not None and answer.applied is not None and answer.applied.models is not None:
             edges = answer.applied.models.edges
             first = edges[0].node.unique_id if edges else None
-            found.models[one] = (answer.applied.models.total_count or 0, first)
-    if failures and not found.models:
+            examination.models[environment_id] = (answer.applied.models.total_count or 0, first)
+    if failures and not examination.models:
         raise failures[0]
-    text = f"{sum(count for count, _ in found.models.values()):,} in {len(found.models)} environments"
-    return text, {"models": {str(one): count for one, (count, _) in found.models.items()}}
+    text = f"{sum(count for count, _ in examination.models.values()):,} in {len(examination.models)} environments"
+    return text, {"models": {str(environment_id): count for environment_id, (count, _) in examination.models.items()}}
 
 
-async def _history(found: _Examination, key: HistoryKey) -> tuple[str, Mapping[str, Any]]:
-    runs = (await read_histories(found.query, [key], _LONGEST_HISTORY))[key]
+async def _history(examination: _Examination, key: HistoryKey) -> tuple[str, Mapping[str, Any]]:
+    runs = (await read_histories(examination.query, [key], _LONGEST_HISTORY))[key]
     if isinstance(runs, GatewayError):
         raise runs
     times = [run.ended_at for run in runs if run.ended_at is not None]
     since = f", the oldest of {min(times):%Y-%m-%d}" if times else ""
-    most = found.query.history_limit.most
+    most = examination.query.history_limit.most
     details = {"runs": len(runs), "limit": most}
     text = f"{key.unique_id} has {len(runs)} runs of at most {_LONGEST_HISTORY} asked for{since}"
     if most is not None:
@@ -270,12 +282,12 @@ async def _history(found: _Examination, key: HistoryKey) -> tuple[str, Mapping[s
     return text, details
 
 
-async def _run(found: _Examination) -> tuple[str, Mapping[str, Any]]:
-    run = found.newest_run
+async def _run(examination: _Examination) -> tuple[str, Mapping[str, Any]]:
+    run = examination.newest_run
     if run is None or run.job_definition_id is None:
         return "no finished run is known", {}
     key = RunKey(run.job_definition_id, run.id)
-    read = (await found.services.jobs.run_models([key], frozenset([key])))[key]
+    read = (await examination.services.jobs.run_models([key], frozenset([key])))[key]
     if isinstance(read, GatewayError):
         raise read
     if not read.ingested:
@@ -283,8 +295,8 @@ async def _run(found: _Examination) -> tuple[str, Mapping[str, Any]]:
     return f"run {run.id} touched {len(read.models)} models", {"models": len(read.models)}
 
 
-async def _others(found: _Examination, environment_id: int) -> tuple[str, Mapping[str, Any]]:
-    services = found.services
+async def _others(examination: _Examination, environment_id: int) -> tuple[str, Mapping[str, Any]]:
+    services = examination.services
     reading = (services.lineage.lineages, services.sources.sources, services.groups.owners)
     for read in reading:
         answer = (await read([environment_id]))[environment_id]
@@ -307,7 +319,7 @@ async def _schema(upstream: Upstream) -> tuple[str, Mapping[str, Any]]:
 
 def _limits(watched: WatchedTransport, query: BaseQuery) -> Check:
     """What was met of dbt's limits in this examination."""
-    text, details = watched.told()
+    text, details = watched.summary()
     most = query.history_limit.most
     if most is not None:
         text += f"; histories end at {most} runs"
@@ -322,19 +334,19 @@ def _clock(seconds: float | None) -> Check:
     return Check("clock", state, f"dbt's is {seconds:+.0f} s from this machine's", details={"difference": seconds})
 
 
-def _costs(found: _Examination) -> Check:
+def _costs(examination: _Examination) -> Check:
     """What questions over the whole account cost when nothing is known: pages of 500 models, twenty a document, five
     lineages, and a hundred histories a document; lists of the Admin API in pages of a hundred."""
     production = {
-        one.id
-        for one in (found.topology.environments if found.topology else ())
-        if one.deployment is DeploymentEnvironment.PRODUCTION
+        environment.id
+        for environment in (examination.topology.environments if examination.topology else ())
+        if environment.deployment is DeploymentEnvironment.PRODUCTION
     }
-    sizes = [count for one, (count, _) in found.models.items() if one in production]
+    sizes = [count for environment_id, (count, _) in examination.models.items() if environment_id in production]
     headers = -(-len(sizes) // 20)
     models = headers + -(-sum(max(1, -(-count // _PAGE)) for count in sizes) // 20)
     histories = models + sum(-(-count // 100) for count in sizes)
-    jobs = next((one.details.get("count", 0) for one in found.checks if one.name == "token: jobs"), 0)
+    jobs = next((check.details.get("count", 0) for check in examination.checks if check.name == "token: jobs"), 0)
     costs = {
         "projects": headers,
         "allModels": models,

@@ -55,8 +55,8 @@ async def schema_of(transport: HttpTransport, url: str) -> Names | None:
     if answer.data is None:
         return None
     return {
-        one.name: frozenset(each.name for each in (*(one.fields or ()), *(one.enum_values or ())))
-        for one in answer.data.schema.types
+        type_.name: frozenset(each.name for each in (*(type_.fields or ()), *(type_.enum_values or ())))
+        for type_ in answer.data.schema.types
     }
 
 
@@ -66,18 +66,22 @@ def documented() -> Names:
     names: dict[str, frozenset[str]] = {}
     for part in parse(text, no_location=True).definitions:
         if isinstance(part, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
-            names[part.name.value] = frozenset(one.name.value for one in part.fields or ())
+            names[part.name.value] = frozenset(field.name.value for field in part.fields or ())
         elif isinstance(part, EnumTypeDefinitionNode):
-            names[part.name.value] = frozenset(one.name.value for one in part.values or ())
+            names[part.name.value] = frozenset(value.name.value for value in part.values or ())
     return names
 
 
 def differences(theirs: Names, ours: Names) -> tuple[list[str], list[str]]:
     """What dbt lacks of the types that the gateway reads, and what it has there that is not documented here."""
-    missing = [f"{name}.{one}" for name in sorted(_READ & ours.keys()) for one in sorted(_lacking(name, ours, theirs))]
-    newer = [f"{name}.{one}" for name in sorted(_READ & theirs.keys()) for one in sorted(_lacking(name, theirs, ours))]
+    missing = [
+        f"{name}.{member}" for name in sorted(_READ & ours.keys()) for member in sorted(_lacking(name, ours, theirs))
+    ]
+    newer = [
+        f"{name}.{member}" for name in sorted(_READ & theirs.keys()) for member in sorted(_lacking(name, theirs, ours))
+    ]
     return missing, newer
 
 
-def _lacking(name: str, one: Names, other: Names) -> frozenset[str]:
-    return one[name] - other.get(name, frozenset())
+def _lacking(name: str, names: Names, other: Names) -> frozenset[str]:
+    return names[name] - other.get(name, frozenset())

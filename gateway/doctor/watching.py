@@ -45,7 +45,7 @@ class WatchedTransport:
     async def close(self) -> None:
         await self._transport.close()
 
-    def told(self) -> tuple[str, Mapping[str, Any]]:
+    def summary(self) -> tuple[str, Mapping[str, Any]]:
         """The limits in words, and details for programs."""
         headers = ", ".join(f"{name}: {value}" for name, value in sorted(self.limits.items()))
         count = sum(self.statuses.values())

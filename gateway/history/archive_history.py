@@ -126,8 +126,10 @@ class ArchiveHistory:
         self, witnesses: Mapping[CommandKey, str]
     ) -> dict[CommandKey, CommandFacts | GatewayError | None]:
         """One statement for the commands of a thousand runs."""
-        found = await self._read(list(witnesses), partial(read_arguments, keys=list(witnesses)))
-        return {key: text if isinstance(text, GatewayError) else command_facts_of(text) for key, text in found.items()}
+        arguments = await self._read(list(witnesses), partial(read_arguments, keys=list(witnesses)))
+        return {
+            key: text if isinstance(text, GatewayError) else command_facts_of(text) for key, text in arguments.items()
+        }
 
     async def mean_runtimes(
         self, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope
@@ -190,16 +192,22 @@ class ArchiveHistory:
     async def _read_begins(self, environment_ids: Collection[int]) -> None:
         """One statement for the environments whose first run nobody has looked for lately."""
         now = time.monotonic()
-        known = {one: self._begins.peek(one) for one in environment_ids}
-        missing = [one for one, begin in known.items() if begin is None or now - begin[0] > _BEGIN_SECONDS]
+        known = {environment_id: self._begins.peek(environment_id) for environment_id in environment_ids}
+        missing = [
+            environment_id
+            for environment_id, begin in known.items()
+            if begin is None or now - begin[0] > _BEGIN_SECONDS
+        ]
         if not missing:
             return
         try:
             begins = await self._reader.read(partial(first_runs, environment_ids=missing))
         except GatewayError:
             return  # the question itself meets the same
-        for one in missing:
-            self._begins.put(one, (now, from_micros(begins[one]) if one in begins else None))
+        for environment_id in missing:
+            self._begins.put(
+                environment_id, (now, from_micros(begins[environment_id]) if environment_id in begins else None)
+            )
 
     async def failed_nodes(self, environment_ids: Sequence[int]) -> dict[int, tuple[NodeAttempts, ...] | GatewayError]:
         """Six statements for an environment; on SQLite one more for each resource that failed."""
@@ -211,8 +219,8 @@ class ArchiveHistory:
 
     async def change_facts(self, keys: Sequence[ChangeKey]) -> dict[ChangeKey, ChangeFacts | GatewayError]:
         """Some statements for each change (see cause_reading)."""
-        found = await self._read(keys, partial(read_change_facts, keys=keys))
-        return {key: found.get(key, ChangeFacts(())) for key in keys}
+        facts = await self._read(keys, partial(read_change_facts, keys=keys))
+        return {key: facts.get(key, ChangeFacts(())) for key in keys}
 
     async def _read(self, keys: Sequence[K], work: Callable[[Connection], Mapping[K, V]]) -> dict[K, V | GatewayError]:
         """What `work` reads under these keys; where the archive cannot be read, why."""

@@ -66,29 +66,43 @@ class ArchiveReach:
         """How far the archive reaches in each environment. Raises what reading the archive raises."""
         async with self._turn:
             now = time.monotonic()
-            known = {one: self._known.peek(one) for one in environment_ids}
-            missing = [one for one, entry in known.items() if entry is None or now - entry[0] > _SECONDS]
-            for one, reach in (await self._compare(missing)).items() if missing else ():
-                self._known.put(one, (time.monotonic(), reach))
-        return {one: self.last(one) for one in environment_ids}
+            known = {environment_id: self._known.peek(environment_id) for environment_id in environment_ids}
+            missing = [
+                environment_id for environment_id, entry in known.items() if entry is None or now - entry[0] > _SECONDS
+            ]
+            for environment_id, reach in (await self._compare(missing)).items() if missing else ():
+                self._known.put(environment_id, (time.monotonic(), reach))
+        return {environment_id: self.last(environment_id) for environment_id in environment_ids}
 
     async def _compare(self, environment_ids: Collection[int]) -> dict[int, Reach]:
         first = await self._reader.read(lambda connection: first_held(connection, environment_ids))
         if not first:
             return dict.fromkeys(environment_ids, _NOTHING)
-        listings = await gather(self._ended.newest(one) for one in first)
-        listed = {one: listing for one, listing in zip(first, listings, strict=True) if listing and listing.runs}
+        listings = await gather(self._ended.newest(environment_id) for environment_id in first)
+        listed = {
+            environment_id: listing
+            for environment_id, listing in zip(first, listings, strict=True)
+            if listing and listing.runs
+        }
         run_ids = {run.id for listing in listed.values() for run in listing.runs}
         held = await self._reader.read(lambda connection: held_runs(connection, run_ids))
-        candidates = [one for one, listing in listed.items() if all(run.id in held for run in listing.runs)]
-        begins = {one: max(from_micros(first[one]), self._clock() - _ADMIN_KEEPS) for one in candidates}
-        since = {one: to_micros(begin) for one, begin in begins.items()}
-        counts = await self._reader.read(lambda connection: count_held(connection, since))
-        whole = await gather(self._is_whole(one, listed[one], begins[one], counts[one]) for one in candidates)
-        reaches = {
-            one: Reach(is_whole, from_micros(first[one])) for one, is_whole in zip(candidates, whole, strict=True)
+        candidates = [
+            environment_id for environment_id, listing in listed.items() if all(run.id in held for run in listing.runs)
+        ]
+        begins = {
+            candidate: max(from_micros(first[candidate]), self._clock() - _ADMIN_KEEPS) for candidate in candidates
         }
-        return {one: reaches.get(one, _NOTHING) for one in environment_ids}
+        since = {environment_id: to_micros(begin) for environment_id, begin in begins.items()}
+        counts = await self._reader.read(lambda connection: count_held(connection, since))
+        whole = await gather(
+            self._is_whole(candidate, listed[candidate], begins[candidate], counts[candidate])
+            for candidate in candidates
+        )
+        reaches = {
+            candidate: Reach(is_whole, from_micros(first[candidate]))
+            for candidate, is_whole in zip(candidates, whole, strict=True)
+        }
+        return {environment_id: reaches.get(environment_id, _NOTHING) for environment_id in environment_ids}
 
     async def _is_whole(self, environment_id: int, listing: NewestEnded, begin: datetime, held: int) -> bool:
         """Whether nothing is missing that dbt lists, all of the listed runs being held."""

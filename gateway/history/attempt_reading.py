@@ -14,13 +14,18 @@ from gateway.services.rows.mapping import Share
 
 def read_failed_nodes(connection: Connection, environment_ids: Sequence[int]) -> dict[int, tuple[NodeAttempts, ...]]:
     """The attempts of what failed in each environment, by unique id."""
-    found: dict[int, list[NodeAttempts]] = {one: [] for one in environment_ids}
+    failed: dict[int, list[NodeAttempts]] = {environment_id: [] for environment_id in environment_ids}
     share = Share()
     for row in failed_nodes(connection, environment_ids):
         attempts = tuple(
-            NodeAttempt(from_micros(one.ended_at), one.run_id, one.job_id, one.failed, share[one.code])
-            for one in row.attempts
+            NodeAttempt(
+                from_micros(attempt.ended_at), attempt.run_id, attempt.job_id, attempt.failed, share[attempt.code]
+            )
+            for attempt in row.attempts
         )
         moved = tuple(map(from_micros, row.data_moved_at))
-        found[row.environment_id].append(NodeAttempts(row.environment_id, row.unique_id, attempts, moved))
-    return {one: tuple(sorted(nodes, key=lambda node: node.unique_id)) for one, nodes in found.items()}
+        failed[row.environment_id].append(NodeAttempts(row.environment_id, row.unique_id, attempts, moved))
+    return {
+        environment_id: tuple(sorted(nodes, key=lambda node: node.unique_id))
+        for environment_id, nodes in failed.items()
+    }

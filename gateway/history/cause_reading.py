@@ -41,11 +41,11 @@ class _Causes:
     def read(self) -> dict[ChangeKey, ChangeFacts]:
         resources = self._resources()
         rows: dict[ChangeKey, list[AnyRow]] = {}
-        found: dict[ChangeKey, ChangeFacts] = {}
+        facts: dict[ChangeKey, ChangeFacts] = {}
         for key in self._keys:
             at = to_micros(key.ended_at)
             if key.unique_id is None:
-                found[key] = self._facts(key, list(self._of_job(self._reader.runs_of_job(key.job_id, at))))
+                facts[key] = self._facts(key, list(self._of_job(self._reader.runs_of_job(key.job_id, at))))
             elif (key.environment_id, key.unique_id) in resources:
                 resource_id = resources[key.environment_id, key.unique_id]
                 rows[key] = self._reader.results_around(resource_id, key.job_id, at)
@@ -53,8 +53,8 @@ class _Causes:
         node_ids = {row.node_id for some in rows.values() for row in some if row.node_id is not None}
         nodes = nodes_used(self._connection, sorted(node_ids))
         for key, some in rows.items():
-            found[key] = self._facts(key, list(self._of_model(key, self._reader.counting(some), nodes)))
-        return found
+            facts[key] = self._facts(key, list(self._of_model(key, self._reader.counting(some), nodes)))
+        return facts
 
     def _resources(self) -> dict[tuple[int, str], int]:
         names: dict[int, set[str]] = {}
@@ -69,8 +69,11 @@ class _Causes:
     def _facts(self, key: ChangeKey, runs: Sequence[RunFacts]) -> ChangeFacts:
         run_ids = [run.run_id for run in runs]
         between = _between(run_ids, key)
-        near = [one for one in self._nearby.get(key.job_id, ()) if one.first_run_id in between]
-        own = next((one.after > one.before for one in near if one.unique_id == key.unique_id), _is_slower(runs, key))
+        near = [change for change in self._nearby.get(key.job_id, ()) if change.first_run_id in between]
+        own = next(
+            (change.after > change.before for change in near if change.unique_id == key.unique_id),
+            _is_slower(runs, key),
+        )
         neighbours = _neighbours(near, key.unique_id, slower=own)
         others = max(self._slow.get(key.job_id, 0) - (key.unique_id is not None), len(neighbours))
         return ChangeFacts(tuple(runs), neighbours, others)
@@ -108,9 +111,9 @@ def _between(run_ids: Sequence[int], key: ChangeKey) -> set[int]:
 
 def _neighbours(near: Iterable[ChangeNearby], unique_id: str | None, *, slower: bool) -> tuple[Neighbour, ...]:
     return tuple(
-        Neighbour(one.unique_id, one.before, one.after)
-        for one in near
-        if one.unique_id != unique_id and (one.after > one.before) is slower
+        Neighbour(change.unique_id, change.before, change.after)
+        for change in near
+        if change.unique_id != unique_id and (change.after > change.before) is slower
     )
 
 
@@ -118,9 +121,9 @@ def _is_slower(runs: Sequence[RunFacts], key: ChangeKey) -> bool:
     """Whether the runs take longer from the first one on, by their means."""
     place = next((n for n, run in enumerate(runs) if run.run_id == key.first_run_id), 0)
     before, after = runs[:place], runs[place:]
-    return bool(before) and sum(one.seconds for one in before) / len(before) < sum(one.seconds for one in after) / len(
-        after
-    )
+    return bool(before) and sum(execution.seconds for execution in before) / len(before) < sum(
+        execution.seconds for execution in after
+    ) / len(after)
 
 
 def _run(row: AnyRow, seconds: float) -> RunFacts:

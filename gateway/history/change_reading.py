@@ -15,11 +15,14 @@ from gateway.hierarchy.history.runtime_series import Certainty, ChangePoint, Run
 
 def read_changes(connection: Connection, environment_ids: Sequence[int]) -> dict[int, RuntimeChanges]:
     """What is known of each environment: two statements for five hundred environments."""
-    found: dict[int, list[ChangePoint]] = {one: [] for one in environment_ids}
+    by_environment: dict[int, list[ChangePoint]] = {environment_id: [] for environment_id in environment_ids}
     for row in changes_of(connection, environment_ids):
-        found[row.environment_id].append(_change(row))
+        by_environment[row.environment_id].append(_change(row))
     totals = {row.environment_id: row for row in series_of(connection, environment_ids)}
-    return {one: _changes(one, changes, totals.get(one)) for one, changes in found.items()}
+    return {
+        environment_id: _changes(environment_id, changes, totals.get(environment_id))
+        for environment_id, changes in by_environment.items()
+    }
 
 
 def _changes(environment_id: int, changes: Sequence[ChangePoint], total: AnyRow | None) -> RuntimeChanges:

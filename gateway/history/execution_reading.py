@@ -32,14 +32,14 @@ _PARTLY = "partial success"
 def read_executions(connection: Connection, keys: Sequence[ExecutionsKey]) -> dict[ExecutionsKey, Executions]:
     """What each environment's commands executed: the statements of gateway.archive.reading.executions, and one or two
     more for manifests. The environments of a window share them, and the bound of their results."""
-    found: dict[ExecutionsKey, Executions] = {}
+    executions: dict[ExecutionsKey, Executions] = {}
     by_window: dict[ExecutionsKey, list[ExecutionsKey]] = {}
     for key in keys:
         by_window.setdefault(key._replace(environment_id=0), []).append(key)
     for window, of_window in by_window.items():
         read = _Reading(connection, window, [key.environment_id for key in of_window])
-        found |= {key: read.of(key.environment_id) for key in of_window}
-    return found
+        executions |= {key: read.of(key.environment_id) for key in of_window}
+    return executions
 
 
 class _Reading:
@@ -62,7 +62,9 @@ class _Reading:
 
     def of(self, environment_id: int) -> Executions:
         """What this environment executed."""
-        commands = {one: row for one, row in self._commands.items() if row.environment_id == environment_id}
+        commands = {
+            command_id: row for command_id, row in self._commands.items() if row.environment_id == environment_id
+        }
         manifest_ids = {row.manifest_id for row in commands.values()}
         checks = [row for row in self._checks if row.invocation_id in commands]
         share = Share()
@@ -72,7 +74,9 @@ class _Reading:
         ]
         return Executions(
             rows=tuple(rows),
-            manifests={one: nodes for one, nodes in self._manifests.items() if one in manifest_ids},
+            manifests={
+                manifest_id: nodes for manifest_id, nodes in self._manifests.items() if manifest_id in manifest_ids
+            },
             checks=tuple(
                 CheckedSource(share[row.unique_id], _time_of(row, commands) / _MICRO, row.max_loaded_at / _MICRO)
                 for row in checks
@@ -151,5 +155,5 @@ def _checking(row: AnyRow, command: AnyRow, share: Share) -> ExecutedNode:
 
 
 def _time_of(check: AnyRow, commands: Mapping[int, AnyRow]) -> int:
-    told: int | None = check.snapshotted_at
-    return told if told is not None else int(commands[check.invocation_id].generated_at)
+    time: int | None = check.snapshotted_at
+    return time if time is not None else int(commands[check.invocation_id].generated_at)

@@ -36,12 +36,12 @@ def read_graphs(connection: Connection, keys: Sequence[GraphKey]) -> dict[GraphK
 
 
 def _graph(commands: Sequence[AnyRow], manifests: Manifests) -> RunGraph:
-    found: dict[str, GraphNode] = {}
+    nodes_by_id: dict[str, GraphNode] = {}
     for row in commands:
-        found |= manifests.get(row.manifest_id, {})
+        nodes_by_id |= manifests.get(row.manifest_id, {})
     return RunGraph(
         ingested=bool(commands),
-        nodes=tuple(found[one] for one in sorted(found)),
+        nodes=tuple(nodes_by_id[unique_id] for unique_id in sorted(nodes_by_id)),
         threads={row.uuid: row.threads for row in commands if row.threads},
         earlier_results=sum(row.replaced for row in commands),
     )
@@ -61,19 +61,19 @@ def read_manifests(connection: Connection, manifest_ids: set[int], *, whole: boo
     if whole:
         keys = sorted(parents)
         contents = {row.id: _content.decode(row.content) for row in contents_of_nodes(connection, keys)}
-    found: Manifests = {}
+    manifests: Manifests = {}
     for (manifest_id, key), row in first.items():
         node = _node(row, parents[key], contents.get(key), share)
-        found.setdefault(manifest_id, {})[node.unique_id] = node
-    return found
+        manifests.setdefault(manifest_id, {})[node.unique_id] = node
+    return manifests
 
 
 def _node(row: AnyRow, parents: set[str], content: Node | None, share: Share) -> GraphNode:
     return GraphNode(
         unique_id=share[row.unique_id],
-        parents=tuple(sorted(one for one in parents if not one.startswith("macro."))),
+        parents=tuple(sorted(parent for parent in parents if not parent.startswith("macro."))),
         code=row.code_checksum.hex() if row.code_checksum else None,
-        tags=tuple(share[one] for one in tags_of(content)) if content else (),
+        tags=tuple(share[tag] for tag in tags_of(content)) if content else (),
         materialization=share[row.materialization],
         group=share[(content.group or config_of(content).group) if content else None],
         path=share[content.original_file_path if content else None],

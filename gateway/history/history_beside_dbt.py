@@ -179,7 +179,7 @@ class HistoryBesideDbt:
         if not held:
             return None
         means = await self._archive.mean_runtimes(held, last_runs, scope)
-        failure = next((one for one in means.values() if isinstance(one, GatewayError)), None)
+        failure = next((mean for mean in means.values() if isinstance(mean, GatewayError)), None)
         if failure is not None:
             _note_unreadable(failure)
             return None
@@ -282,7 +282,7 @@ def _joined(by_dbt: Runs | GatewayError, stored: Runs | GatewayError, count: int
 
 def _noted(answers: Mapping[F, V | GatewayError]) -> Mapping[F, V | GatewayError]:
     """The same answers; why the archive cannot be read is noted."""
-    failure = next((one for one in answers.values() if isinstance(one, GatewayError)), None)
+    failure = next((answer for answer in answers.values() if isinstance(answer, GatewayError)), None)
     if failure is not None:
         _note_unreadable(failure)
     return answers

@@ -25,18 +25,18 @@ def read_means(
     connection: Connection, environment_ids: Sequence[int], last_runs: int, scope: HistoryScope
 ) -> dict[int, MeanRuntimes]:
     """The means of each environment."""
-    found = {one: _Models() for one in environment_ids}
+    models_of = {environment: _Models() for environment in environment_ids}
     for environment_id, unique_id, mean, left_out in model_means(
         connection, environment_ids, last_runs, _in_the_archive(scope)
     ):
-        models = found[environment_id]
+        models = models_of[environment_id]
         if mean is None:
             models.untimed.append(unique_id)
         else:
             models.timed.append((-mean, unique_id))
         if left_out:
             models.left_out[unique_id] = {LeftOutReason(name): count for name, count in left_out.items()}
-    return {one: _means_of(one, models) for one, models in found.items()}
+    return {environment: _means_of(environment, models) for environment, models in models_of.items()}
 
 
 def _in_the_archive(scope: HistoryScope) -> outcomes.HistoryScope:

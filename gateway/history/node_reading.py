@@ -37,14 +37,14 @@ def read_nodes(connection: Connection, keys: Sequence[NodesKey]) -> dict[NodesKe
     groups = {key.group for key in keys}
     names = _NodeNames()
     share = Share()
-    found: dict[tuple[int, NodeGroup], list[NodeRun | None]] = {}
+    nodes: dict[tuple[int, NodeGroup], list[NodeRun | None]] = {}
     for row in node_results(connection, (key.run_id for key in keys), _beside(groups)):
         group = group_of(resource_type_of(row.unique_id))
         node = to_node_run(_run_node(row, names), RunKey(row.job_id, row.run_id), share)
-        found.setdefault((row.run_id, group), []).append(node)
+        nodes.setdefault((row.run_id, group), []).append(node)
     known = runs_with_artifacts(connection, (key.run_id for key in keys))
     return {
-        key: nodes_of_run(found.get((key.run_id, key.group), ()), ingested=True)
+        key: nodes_of_run(nodes.get((key.run_id, key.group), ()), ingested=True)
         if known.get(key.run_id) == key.job_id
         else RunNodes(ingested=False)
         for key in keys
@@ -74,18 +74,18 @@ def _read_ended(connection: Connection, keys: Sequence[RunKey], words: Sequence[
         if row.unique_id is not None and not _is_model(row):
             node = to_node_run(_run_node(row, names), RunKey(row.job_id, row.run_id), share)
             others.setdefault(row.run_id, []).append(node)
-    found: dict[RunKey, EndedResults] = {}
+    results: dict[RunKey, EndedResults] = {}
     for key in keys:
         nodes = nodes_of_run(others.get(key.run_id, ()), ingested=known.get(key.run_id) == key.job_id)
-        found[key] = EndedResults(nodes.ingested, tuple(models.get(key.run_id, ())), nodes.tests, nodes.others)
-    return found
+        results[key] = EndedResults(nodes.ingested, tuple(models.get(key.run_id, ())), nodes.tests, nodes.others)
+    return results
 
 
 def read_attempts(connection: Connection, keys: Sequence[NodeInRun]) -> dict[NodeInRun, NodeOutcome]:
     """How each node ended in its run."""
     runs = [key.run_id for key in keys]
-    told = statuses_in_runs(connection, runs, {key.unique_id for key in keys})
-    words = {(run_id, unique_id): word for run_id, unique_id, word in told}
+    statuses = statuses_in_runs(connection, runs, {key.unique_id for key in keys})
+    words = {(run_id, unique_id): word for run_id, unique_id, word in statuses}
     known = runs_with_artifacts(connection, runs)
     return {
         key: NodeOutcome(words.get((key.run_id, key.unique_id)), known.get(key.run_id) == key.job_id) for key in keys
@@ -94,11 +94,11 @@ def read_attempts(connection: Connection, keys: Sequence[NodeInRun]) -> dict[Nod
 
 def read_parents(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey, RunParents]:
     """What the resources of each run were built from: two statements for five hundred runs."""
-    found = parents_of_runs(connection, (key.run_id for key in keys))
+    parents_of = parents_of_runs(connection, (key.run_id for key in keys))
     known = runs_with_artifacts(connection, (key.run_id for key in keys))
     return {
         key: RunParents(
-            {name: tuple(parents) for name, parents in found.get(key.run_id, {}).items()},
+            {name: tuple(parents) for name, parents in parents_of.get(key.run_id, {}).items()},
             known.get(key.run_id) == key.job_id,
         )
         for key in keys
@@ -126,8 +126,12 @@ class _NodeNames:
 
 def _beside(groups: set[NodeGroup]) -> list[str]:
     """The kinds of nodes that are not asked for. A kind that nobody knows is never among them."""
-    known = [one for one in ResourceType if one is not ResourceType.UNKNOWN]
-    return [one.value for one in known if one is ResourceType.MODEL or group_of(one) not in groups]
+    known = [resource_type for resource_type in ResourceType if resource_type is not ResourceType.UNKNOWN]
+    return [
+        resource_type.value
+        for resource_type in known
+        if resource_type is ResourceType.MODEL or group_of(resource_type) not in groups
+    ]
 
 
 def _run_node(row: AnyRow, names: _NodeNames) -> RunNode:

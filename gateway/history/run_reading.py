@@ -44,18 +44,18 @@ def read_model_runs(
     for key in keys:
         by_environment.setdefault(key.environment_id, []).append(key.unique_id)
     rows = [
-        (HistoryKey(one, row.unique_id), row)
-        for one, names in by_environment.items()
-        for row in last_results(connection, one, names, count)
+        (HistoryKey(environment_id, row.unique_id), row)
+        for environment_id, names in by_environment.items()
+        for row in last_results(connection, environment_id, names, count)
     ]
     contents = _contents(connection, (row.node_id for _, row in rows))
     share = Share()
-    found: dict[HistoryKey, list[ModelRun]] = {key: [] for key in keys}
+    model_runs: dict[HistoryKey, list[ModelRun]] = {key: [] for key in keys}
     for key, row in rows:
         run = to_model_run(_run_model(row, contents.get(row.node_id or 0), share), share)
         if run is not None:
-            found[key].append(run)
-    return {key: tuple(sorted(runs, key=lambda run: run.recency, reverse=True)) for key, runs in found.items()}
+            model_runs[key].append(run)
+    return {key: tuple(sorted(runs, key=lambda run: run.recency, reverse=True)) for key, runs in model_runs.items()}
 
 
 def read_run_models(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey, RunModels[ModelRun]]:
@@ -119,9 +119,9 @@ def _outline(row: AnyRow, node: Node | None) -> OutlineRow:
 
 def read_arguments(connection: Connection, keys: Iterable[CommandKey]) -> dict[CommandKey, str | None]:
     """The arguments of each command as JSON text; None where there are none."""
-    wanted = list(keys)
-    found = arguments_of_runs(connection, (key.run_id for key in wanted))
-    return {key: found.get((key.run_id, key.invocation_id or "")) for key in wanted}
+    asked = list(keys)
+    arguments = arguments_of_runs(connection, (key.run_id for key in asked))
+    return {key: arguments.get((key.run_id, key.invocation_id or "")) for key in asked}
 
 
 def _contents(connection: Connection, keys: Iterable[int | None]) -> dict[int, Node]:

@@ -19,7 +19,7 @@ _MICRO = 1e6
 
 def read_run_times(connection: Connection, keys: Sequence[RunTimesKey]) -> dict[RunTimesKey, TimedRuns]:
     """The runs of each environment: one statement for all of a window."""
-    found: dict[RunTimesKey, TimedRuns] = {}
+    times: dict[RunTimesKey, TimedRuns] = {}
     by_window: dict[RunTimesKey, list[RunTimesKey]] = {}
     for key in keys:
         by_window.setdefault(key._replace(environment_id=0), []).append(key)
@@ -41,8 +41,8 @@ def read_run_times(connection: Connection, keys: Sequence[RunTimesKey]) -> dict[
                     ended=_seconds(row.finished_at),
                 )
             )
-        found |= {key: TimedRuns(tuple(by_place[key.environment_id]), cut) for key in of_window}
-    return found
+        times |= {key: TimedRuns(tuple(by_place[key.environment_id]), cut) for key in of_window}
+    return times
 
 
 def _seconds(micros: int | None) -> float | None:

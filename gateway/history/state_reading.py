@@ -25,7 +25,7 @@ def read_model_states(
 ) -> dict[int, tuple[ListedState, ...]]:
     """The states of each environment's models, in no order; names, tags and the like where they are to be
     `described`."""
-    found: dict[int, list[ListedState]] = {one: [] for one in environment_ids}
+    states_of: dict[int, list[ListedState]] = {environment_id: [] for environment_id in environment_ids}
     times: dict[int, datetime] = {}
     for row in model_states(connection, environment_ids, contents=described):
         state = ListedState(
@@ -35,8 +35,8 @@ def read_model_states(
             None if row.generated_at is None else _time(row.generated_at, times),
             row.materialization,
         )
-        found[row.environment_id].append(_described(state, row) if described else state)
-    return {one: tuple(states) for one, states in found.items()}
+        states_of[row.environment_id].append(_described(state, row) if described else state)
+    return {environment_id: tuple(states) for environment_id, states in states_of.items()}
 
 
 def _status(word: str | None) -> RunStatus:

@@ -40,13 +40,13 @@ def read_run_details(
     derived: dict[int, list[AdminStep]] = {run_id: [] for run_id, known in recorded.items() if not known.run_steps}
     for row in command_rows(connection, list(derived)) if derived else ():
         derived[row.run_id].append(_derived(row))
-    found: dict[int, RunDetails | NotFound] = {one: NotFound(f"dbt knows no run {one}.") for one in run_ids}
+    details: dict[int, RunDetails | NotFound] = {run_id: NotFound(f"dbt knows no run {run_id}.") for run_id in run_ids}
     for run_id, known in recorded.items():
         steps = [_recorded(number, step) for number, step in enumerate(known.run_steps or (), start=1)]
         trigger = known.trigger or {}
-        told = AdminTrigger(trigger.get("cause"), trigger.get("cause_category"))
-        found[run_id] = to_run_details(AdminRun(run_id, SUCCESS, trigger=told, run_steps=steps or derived[run_id]))
-    return found
+        cause = AdminTrigger(trigger.get("cause"), trigger.get("cause_category"))
+        details[run_id] = to_run_details(AdminRun(run_id, SUCCESS, trigger=cause, run_steps=steps or derived[run_id]))
+    return details
 
 
 def _recorded(number: int, step: dict[str, Any]) -> AdminStep:

@@ -66,7 +66,7 @@ class _Unit:
     folder: RunFolder | StepFolder
     record: RunRecord
     account_id: int | None
-    given: GivenFacts
+    given_facts: GivenFacts
 
     @property
     def path(self) -> Path:
@@ -87,8 +87,8 @@ class _Unit:
 
     def bundles(self, reader: ArtifactReader) -> Iterator[RunBundle]:
         if isinstance(self.folder, RunFolder):
-            return read_run_folder(self.folder, self.record, self.account_id, self.given, reader)
-        return read_bare_folder(self.folder, self.account_id, self.given, reader)
+            return read_run_folder(self.folder, self.record, self.account_id, self.given_facts, reader)
+        return read_bare_folder(self.folder, self.account_id, self.given_facts, reader)
 
 
 def ingest_folder(
@@ -97,18 +97,18 @@ def ingest_folder(
     progress: ProgressCallback | None = None,
     *,
     keep_raw: bool = True,
-    given: GivenFacts = NOTHING_GIVEN,
+    given_facts: GivenFacts = NOTHING_GIVEN,
     before: Mapping[Path, FileState] | None = None,
 ) -> IngestReport:
     """Reads every run below `folder`, which may be a tar or zip file of one, that is new or has changed.
 
     A file that cannot be used costs its own run only and becomes a problem of the report. `keep_raw`: keep the files
-    byte for byte, so that the Admin API can send them when the folder is gone. `given`: what is known of runs
+    byte for byte, so that the Admin API can send them when the folder is gone. `given_facts`: what is known of runs
     without run.json; its commit counts where the folder is one target folder. `before`: only files that are not as they
     were then are read.
     Raises UnreadableArtifact when `folder` is missing or holds no artifacts at all.
     """
-    ingest = _Ingest(archive, RunWriter(keeps_raw=keep_raw), given, lasting=not folder.is_file())
+    ingest = _Ingest(archive, RunWriter(keeps_raw=keep_raw), given_facts, lasting=not folder.is_file())
     if folder.is_file():
         return _ingest_pack(ingest, folder, progress)
     layout = find_artifacts(folder)
@@ -133,7 +133,8 @@ def _ingest_pack(ingest: _Ingest, pack: Path, progress: ProgressCallback | None)
         except UnreadableArtifact as unreadable:
             raise UnreadableArtifact(named(unreadable.message)) from unreadable
     problems, notes = (
-        tuple(Problem(named(one.path), named(one.reason)) for one in found) for found in (report.problems, report.notes)
+        tuple(Problem(named(problem.path), named(problem.reason)) for problem in listed)
+        for listed in (report.problems, report.notes)
     )
     repeated = tuple(
         Problem(f"{pack}: {name}", "the pack holds several members of this name; the last one is read")
@@ -162,10 +163,10 @@ def _ingest(ingest: _Ingest, layout: Layout, progress: ProgressCallback | None) 
 class _Ingest:
     """One pass over a folder and its tally. Only a folder that lasts is worth remembering."""
 
-    def __init__(self, archive: Archive, writer: RunWriter, given: GivenFacts, *, lasting: bool) -> None:
+    def __init__(self, archive: Archive, writer: RunWriter, given_facts: GivenFacts, *, lasting: bool) -> None:
         self._archive = archive
         self._lasting = lasting
-        self._given = given
+        self._given_facts = given_facts
         self._writer = writer
         self._reader = ArtifactReader()
         self._problems: list[Problem] = []
@@ -193,22 +194,22 @@ class _Ingest:
         units = [unit for folder in layout.run_folders if (unit := self._run_unit(folder, accounts))]
         units.sort(key=lambda unit: (str(unit.path.parent.parent), _ended(unit.record)))
         alone = len(layout.bare_folders) == 1 and not units
-        given = self._given if alone else self._given.without_commit()
-        bare = [_Unit(folder, RunRecord(), _nearest(accounts, folder), given) for folder in layout.bare_folders]
+        given_facts = self._given_facts if alone else self._given_facts.without_commit()
+        bare = [_Unit(folder, RunRecord(), _nearest(accounts, folder), given_facts) for folder in layout.bare_folders]
         return units + sorted(bare, key=lambda unit: (max(map(_modified, unit.files)), str(unit.path)))
 
     def _accounts(self, layout: Layout) -> dict[Path, int]:
-        found = {}
+        accounts = {}
         for path in layout.accounts:
             try:
                 record, odd = read_account(path)
-                found[path.parent] = self._store_account(record)
+                accounts[path.parent] = self._store_account(record)
                 self._notes += [note_of(path, odd)] if odd else []
             except UnreadableArtifact as error:
                 self._note(path, error)
             except _REFUSED as error:
                 self._refuse(path, error)
-        return found
+        return accounts
 
     def _store_account(self, record: AccountRecord) -> int:
         with self._archive.writing() as connection:
@@ -222,7 +223,7 @@ class _Ingest:
             self._note(folder.path / "run.json", error)
             return None
         self._notes += [note_of(folder.path / "run.json", odd)] if odd else []
-        return _Unit(folder, record, _nearest(accounts, folder), self._given)
+        return _Unit(folder, record, _nearest(accounts, folder), self._given_facts)
 
     def finish(self) -> None:
         """Looks at the series of runtimes that have new runs still."""
@@ -232,7 +233,7 @@ class _Ingest:
         """Stores the unit's runs in one transaction; a problem leaves the archive as it was. With the last of them goes
         what the series of runtimes show now."""
         try:
-            stamp = _stamp(unit.files, unit.given.ignored)
+            stamp = _stamp(unit.files, unit.given_facts.ignored)
             with self._archive.writing() as connection:
                 known = _seen(connection, unit, stamp)
                 outcomes = [] if known is not None else self._store(connection, unit)

@@ -18,17 +18,17 @@ _NO_MANIFEST = (
 def notes_of(bundle: RunBundle) -> list[Problem]:
     """One note a file of the run. A command without a manifest is noted if no command of the run has one: one
     manifest is enough to know the nodes of the environment."""
-    found = []
+    notes = []
     has_manifest = any(step.invocation.manifest is not None for step in bundle.steps)
     for step in bundle.steps:
         invocation = step.invocation
         for name, file in invocation.files.items():
             odd = [*file.odd, *(invocation.odd_args if name == "run_results.json" else ())]
-            found += [note_of(file.path, odd)] if odd else []
+            notes += [note_of(file.path, odd)] if odd else []
         if not has_manifest and invocation.files:
             path = next(iter(invocation.files.values())).path
-            found.append(Problem(str(path), _NO_MANIFEST.format(project=bundle.owner.project_name)))
-    return found
+            notes.append(Problem(str(path), _NO_MANIFEST.format(project=bundle.owner.project_name)))
+    return notes
 
 
 def note_of(path: Path, odd: Sequence[OddValue]) -> Problem:

@@ -27,24 +27,24 @@ def read_run_record(folder: RunFolder) -> tuple[RunRecord, Sequence[OddValue]]:
 
 
 def read_run_folder(
-    folder: RunFolder, record: RunRecord, account_id: int | None, given: GivenFacts, reader: ArtifactReader
+    folder: RunFolder, record: RunRecord, account_id: int | None, given_facts: GivenFacts, reader: ArtifactReader
 ) -> Iterator[RunBundle]:
     """The run with all its steps, then what other commands left beside them, as runs of their own.
 
-    Of what is `given`, the project and the commands to leave out count: run.json tells the rest.
+    Of `given_facts`, the project and the commands to leave out count: run.json tells the rest.
     Raises UnreadableArtifact when any of its files cannot be used.
     """
     own, others = [], []
     for step in folder.steps:
-        found = _commands(step, given, reader)
-        if not found:
+        commands = _commands(step, given_facts, reader)
+        if not commands:
             continue
-        members = [each for each in found if is_of_run(each, record)] or [_main_command(step, found)]
+        members = [each for each in commands if is_of_run(each, record)] or [_main_command(step, commands)]
         own += [StepInvocation(step.index, each) for each in members]
-        others += [each for each in found if each not in members]
+        others += [each for each in commands if each not in members]
     steps = distinct_steps(own)
     speaker = steps[0].invocation if steps else _silent_invocation(folder, record)
-    owner = owner_of(speaker, record, account_id, project=given.project)
+    owner = owner_of(speaker, record, account_id, project=given_facts.project)
     yield RunBundle(owner, record, steps)
     known = {step.invocation.uuid for step in steps}
     for other in others:
@@ -55,9 +55,9 @@ def read_run_folder(
 
 def is_of_run(invocation: Invocation, record: RunRecord) -> bool:
     """Whether a command is one of the run's: by the run id it was given, else by the times that run.json tells."""
-    given = invocation.env.get("DBT_CLOUD_RUN_ID")
-    if given and record.id:
-        return str(given) == str(record.id)
+    run_id = invocation.env.get("DBT_CLOUD_RUN_ID")
+    if run_id and record.id:
+        return str(run_id) == str(record.id)
     began = parse_micros(record.started_at) or parse_micros(record.created_at)
     ended = parse_micros(record.finished_at)
     if began is None:
@@ -65,10 +65,10 @@ def is_of_run(invocation: Invocation, record: RunRecord) -> bool:
     return began - _CLOCKS_DIFFER <= invocation.generated_at <= (ended or _ENDLESS) + _CLOCKS_DIFFER
 
 
-def _main_command(step: StepFolder, found: list[Invocation]) -> Invocation:
+def _main_command(step: StepFolder, commands: list[Invocation]) -> Invocation:
     """The command a folder stands for when nothing tells: of a step's the last one; else the one that left results."""
-    with_results = [each for each in found if RUN_RESULTS in each.files and step.index is None]
-    return (with_results or found)[-1]
+    with_results = [each for each in commands if RUN_RESULTS in each.files and step.index is None]
+    return (with_results or commands)[-1]
 
 
 def _bundle_of_other(invocation: Invocation, beside: Owner) -> RunBundle:
@@ -93,18 +93,18 @@ def distinct_steps(steps: list[StepInvocation]) -> tuple[StepInvocation, ...]:
 
 
 def read_bare_folder(
-    folder: StepFolder, account_id: int | None, given: GivenFacts, reader: ArtifactReader
+    folder: StepFolder, account_id: int | None, given_facts: GivenFacts, reader: ArtifactReader
 ) -> Iterator[RunBundle]:
     """One run per invocation, or per run id that dbt Cloud wrote into the artifacts. Raises UnreadableArtifact."""
-    record = given.record
-    for invocation in _commands(folder, given, reader):
-        owner = owner_of(invocation, record, account_id, described=False, project=given.project)
+    record = given_facts.record
+    for invocation in _commands(folder, given_facts, reader):
+        owner = owner_of(invocation, record, account_id, described=False, project=given_facts.project)
         yield RunBundle(owner, record, (StepInvocation(None, invocation),))
 
 
-def _commands(folder: StepFolder, given: GivenFacts, reader: ArtifactReader) -> list[Invocation]:
+def _commands(folder: StepFolder, given_facts: GivenFacts, reader: ArtifactReader) -> list[Invocation]:
     files = [reader.read(path) for path in folder.files.values()]
-    return [each for each in group_invocations(files) if given.keeps(each)]
+    return [each for each in group_invocations(files) if given_facts.keeps(each)]
 
 
 def _silent_invocation(folder: RunFolder, record: RunRecord) -> Invocation:

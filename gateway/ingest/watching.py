@@ -23,27 +23,27 @@ def watch_folder(
     seconds: float = DEFAULT_SECONDS,
     *,
     keep_raw: bool = True,
-    told: Iterable[Problem] = (),
-    given: GivenFacts = NOTHING_GIVEN,
+    reported: Iterable[Problem] = (),
+    given_facts: GivenFacts = NOTHING_GIVEN,
 ) -> None:
     """Reads `folder` every `seconds` until `stop` is set; blocks meanwhile.
 
-    `tell` hears of every reading that brought something new: runs, or problems not `told` before. A file that is still
-    being written is a problem first and a run at the next reading. A folder that is empty or missing is waited for, and
-    so is an archive that cannot be written now: locked by others, or on a disk that is full.
+    `tell` is called after every reading that brought something new: runs, or problems that are not in `reported`.
+    A file that is still being written is a problem first and a run at the next reading. It waits for a folder that is
+    empty or missing, and for an archive that cannot be written now: locked by others, or on a disk that is full.
     """
-    told = set(told)
+    reported = set(reported)
     while not stop.is_set():
-        report = _read(archive, folder, keep_raw, given)
-        fresh = tuple(problem for problem in report.problems if problem not in told)
-        told = set(report.problems)
+        report = _read(archive, folder, keep_raw, given_facts)
+        fresh = tuple(problem for problem in report.problems if problem not in reported)
+        reported = set(report.problems)
         if report.runs or fresh:
             tell(IngestReport(report.runs, report.unchanged, report.results, fresh, report.notes))
         stop.wait(seconds)
 
 
-def _read(archive: Archive, folder: Path, keep_raw: bool, given: GivenFacts) -> IngestReport:
+def _read(archive: Archive, folder: Path, keep_raw: bool, given_facts: GivenFacts) -> IngestReport:
     try:
-        return ingest_folder(archive, folder, keep_raw=keep_raw, given=given)
+        return ingest_folder(archive, folder, keep_raw=keep_raw, given_facts=given_facts)
     except (UnreadableArtifact, ConfigurationError) as error:
         return IngestReport(0, 0, 0, (Problem(str(folder), error.message),))

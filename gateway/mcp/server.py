@@ -198,8 +198,8 @@ def _is_empty(value: Any) -> bool:
 
 
 def _error(error: Mapping[str, Any]) -> dict[str, Any]:
-    told = {"message": shortened(error["message"], 600), "code": error.get("extensions", {}).get("code")}
-    return told | ({"path": ".".join(map(str, error["path"]))} if error.get("path") else {})
+    shown = {"message": shortened(error["message"], 600), "code": error.get("extensions", {}).get("code")}
+    return shown | ({"path": ".".join(map(str, error["path"]))} if error.get("path") else {})
 
 
 def _reservations(usage: Mapping[str, Any]) -> dict[str, Any]:

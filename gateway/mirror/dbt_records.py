@@ -60,8 +60,8 @@ def account_record(lists: AccountLists) -> AccountRecord:
         account=NamedRecord(lists.account.id, lists.account.name),
         projects=[NamedRecord(project.id, project.name) for project in lists.projects],
         environments=[
-            EnvironmentRecord(one.id, one.project_id, one.name, one.type, one.deployment_type)
-            for one in lists.environments
+            EnvironmentRecord(row.id, row.project_id, row.name, row.type, row.deployment_type)
+            for row in lists.environments
         ],
         jobs=[
             JobRecord(

@@ -61,10 +61,10 @@ def _holds_compiled_code(command: Invocation) -> bool:
 
 def _shape(args: str | None) -> Mapping[str, Any]:
     try:
-        told = msgspec.json.decode(args or "{}")
+        arguments = msgspec.json.decode(args or "{}")
     except msgspec.DecodeError:
         return {}
-    return {name: told.get(name) for name in _SHAPING} if isinstance(told, dict) else {}
+    return {name: arguments.get(name) for name in _SHAPING} if isinstance(arguments, dict) else {}
 
 
 def _holds_nodes(connection: Connection, manifest_id: int, command: Invocation) -> bool:
@@ -74,5 +74,5 @@ def _holds_nodes(connection: Connection, manifest_id: int, command: Invocation) 
         .select_from(nodes.join(manifest_nodes, manifest_nodes.c.node_id == nodes.c.id))
         .where(manifest_nodes.c.manifest_id == manifest_id)
     )
-    found = sum(connection.scalar(query.where(nodes.c.unique_id.in_(part))) or 0 for part in chunks(names))
-    return found == len(names)
+    count = sum(connection.scalar(query.where(nodes.c.unique_id.in_(part))) or 0 for part in chunks(names))
+    return count == len(names)

@@ -52,11 +52,11 @@ class Lease:
     async def _take(self, waiting: Callable[[], None]) -> None:
         seen = await asyncio.to_thread(self._seen)
         since = time.monotonic()
-        told = False
+        is_reported = False
         while not await asyncio.to_thread(self._try, seen if time.monotonic() - since >= self._seconds else None):
-            if not told:
+            if not is_reported:
                 waiting()
-                told = True
+                is_reported = True
             await asyncio.sleep(min(1.0, self._seconds / 4))
             now = await asyncio.to_thread(self._seen)
             if now != seen:

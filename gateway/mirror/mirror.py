@@ -97,9 +97,9 @@ class Mirror:
         Raises UpstreamError when dbt cannot be asked at all, LeaseLost where another process took over.
         """
         report = self._each.report = MirrorReport()
-        told = await self._told_as_ended()
+        ended = await self._told_as_ended()
         await self._store_account()
-        await self._try_again(told)
+        await self._try_again(ended)
         floor = round((self._now() - self._policy.days * _DAY_SECONDS) * 1_000_000)
         await self._follow_newest(floor)
         await self._go_back(floor)
@@ -122,12 +122,11 @@ class Mirror:
         self._each.projects.update((project.id, project.name) for project in lists.projects)
         await self._write(lambda connection: store_account(connection, account_record(lists)))
 
-    async def _try_again(self, told: Sequence[int]) -> None:
-        """Runs that were running, and those that dbt did not tell when they were asked for; those at once that were
-        `told` to have ended."""
+    async def _try_again(self, run_ids: Sequence[int]) -> None:
+        """Reads again the runs that still ran or could not be read; at once those in `run_ids`, which have ended."""
         noted = await self._read(lambda connection: unread_runs(connection, self._runs.account_id, _MOST_TRIES))
-        await self._deal_with([(run.run_id, None, run) for run in noted if run.run_id in told or self._is_due(run)])
-        await self._write(lambda connection: forget_ended(connection, told))
+        await self._deal_with([(run.run_id, None, run) for run in noted if run.run_id in run_ids or self._is_due(run)])
+        await self._write(lambda connection: forget_ended(connection, run_ids))
 
     def _is_due(self, run: MirroredRun) -> bool:
         pause = min(_LONGEST_RETRY_SECONDS, self._policy.retry_seconds * 2.0 ** min(run.tries - 1, 20))
@@ -181,11 +180,11 @@ class Mirror:
         """A few runs side by side. Raises the first failure that is of none of them alone, when all have ended."""
         places = asyncio.Semaphore(self._policy.at_once)
 
-        async def one(run_id: int, listed: RecordedRun | None, before: MirroredRun | None) -> None:
+        async def deal_with(run_id: int, listed: RecordedRun | None, before: MirroredRun | None) -> None:
             async with places:
                 await self._patiently(partial(self._each.mirror, run_id, listed, before))
 
-        ended = await asyncio.gather(*(one(*run) for run in runs), return_exceptions=True)
+        ended = await asyncio.gather(*(deal_with(*run) for run in runs), return_exceptions=True)
         for failure in (each for each in ended if each is not None):
             raise failure
 

@@ -80,10 +80,10 @@ class RunReader:
             return reading
         files = _FilesOfRun(self._runs, run.id, reading, self._parsing)
         try:
-            found: list[StepInvocation] = []
+            invocations: list[StepInvocation] = []
             for step in await self._steps(run, files):
-                found += await self._step(step, files, find_manifest)
-            reading.steps = distinct_steps(found)
+                invocations += await self._step(step, files, find_manifest)
+            reading.steps = distinct_steps(invocations)
             is_silent = not (run.run_steps or reading.steps or reading.problems)
             if is_silent and run.status == SUCCESS:
                 # dbt keeps artifacts for a time only: the run built models, and Discovery may know which.
@@ -100,13 +100,13 @@ class RunReader:
 
     async def _step(self, step: StepFiles, files: _FilesOfRun, find_manifest: FindManifest) -> list[StepInvocation]:
         """The commands of a step. What an earlier step or another run left there is not of it."""
-        found = [file for name in step.names if (file := await files.new(step.index, name)) is not None]
-        if not found:
+        files_read = [file for name in step.names if (file := await files.new(step.index, name)) is not None]
+        if not files_read:
             if step.expected:
                 files.reading.missing += [f"step {step.index}: {name}" for name in step.names]
             return []
         own: list[StepInvocation] = []
-        for command in await asyncio.to_thread(group_invocations, found):
+        for command in await asyncio.to_thread(group_invocations, files_read):
             if not _is_of_run(command, files.reading.record):
                 files.reading.problems.append(f"step {step.index} holds artifacts of another run")
                 continue
@@ -125,7 +125,9 @@ class RunReader:
             return StepInvocation(step.index, command)
         whole = [*command.files.values(), manifest]
         commands = await asyncio.to_thread(group_invocations, whole)
-        return StepInvocation(step.index, next(one for one in commands if one.uuid == command.uuid))
+        return StepInvocation(
+            step.index, next(invocation for invocation in commands if invocation.uuid == command.uuid)
+        )
 
 
 class _FilesOfRun:
@@ -179,10 +181,10 @@ async def _steps_that_left_results(run: RecordedRun, files: _FilesOfRun) -> list
         if last is None:
             continue
         for index in range(1, _MOST_STEPS + 1):
-            found = await files.get(index, name)
-            if found is not None:
+            file = await files.get(index, name)
+            if file is not None:
                 names.setdefault(index, []).append(name)
-                if found.digest == last.digest:
+                if file.digest == last.digest:
                     break
         else:
             files.reading.problems.append(f"{name} is there, and none of the first {_MOST_STEPS} steps left it")

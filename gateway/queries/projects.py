@@ -44,7 +44,7 @@ async def account_with_id(context: FieldContext, account_id: str) -> Account:
             f"No account has the id {account_id[:100]!r}. This gateway serves account {number}; ids of it through "
             "staging or a filter are those that account { id } gives."
         )
-    account = await view_account(context, view.deployment, view.criteria)
+    account = await view_account(context, view.deployment, view.filter)
     if account.id != account_id:
         raise NotFound(f"No account has the id {account_id[:100]!r}. The same account has the id {account.id!r}.")
     return account
@@ -119,7 +119,7 @@ async def select_projects(
         return tuple(projects)
     await _ensure_known(context, project_filter, projects)
     admitted = [project for project in projects if project_filter.admits(project.spellings)]
-    if project_filter.criteria.is_empty and (project_filter.models is None or project_filter.models.is_empty):
+    if project_filter.search.is_empty and (project_filter.models is None or project_filter.models.is_empty):
         keeps_all = project_filter.project_ids is None
         return projects if keeps_all and isinstance(projects, tuple) else tuple(admitted)
 
@@ -141,7 +141,7 @@ async def _contains(
     context: FieldContext, environment: EnvironmentModels, project_filter: ProjectFilter, named: frozenset[str] | None
 ) -> bool:
     """Whether a project holds a model that meets a filter's own criteria, and one that meets those of `models`."""
-    own, models = project_filter.criteria, project_filter.models
+    own, models = project_filter.search, project_filter.models
     meets_own, meets_models = own.is_empty, models is None or models.is_empty
     owners = await context.loaders.owners_looked_at(environment.environment_id, models)
     async for piece in pieces(environment.models, steps=2):

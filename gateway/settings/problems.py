@@ -57,9 +57,9 @@ class Given:
         return path if line is None else f"{self.file}, line {line}: {path}"
 
 
-def explain_settings(invalid: ValidationError, fields: Mapping[str, FieldInfo], given: Given) -> str:
+def explain_settings(invalid: ValidationError, fields: Mapping[str, FieldInfo], sources: Given) -> str:
     """Each problem in one sentence. Values of secrets are not repeated."""
-    return "; ".join(_explained(problem, fields, given) for problem in invalid.errors(include_url=False))
+    return "; ".join(_explained(problem, fields, sources) for problem in invalid.errors(include_url=False))
 
 
 def check_service_token(token: SecretStr | None, *, is_needed: bool) -> None:
@@ -93,14 +93,14 @@ def deny_local(archive_url: SecretStr | None, pass_through_tokens: bool) -> None
         raise ConfigurationError("pass_through_tokens is set, but no discovery_url: local runs take no dbt tokens.")
 
 
-def _explained(problem: Mapping[str, Any], fields: Mapping[str, FieldInfo], given: Given) -> str:
+def _explained(problem: Mapping[str, Any], fields: Mapping[str, FieldInfo], sources: Given) -> str:
     message = str(problem["msg"]).removeprefix("Value error, ")
     if not problem["loc"]:
         return message
     first, *rest = problem["loc"]
     name = _field_name(str(first), fields)
     others = [] if name not in fields else _aliases(fields[name])
-    place = given.place_of(name, others, rest)
+    place = sources.place_of(name, others, rest)
     if problem["type"] == "extra_forbidden":
         close = [] if rest else get_close_matches(name, fields, n=1)
         return f"{place} is no setting of the gateway. {RENAMED.get(name) or _hint(close)}"

@@ -348,8 +348,8 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     try:
         settings = Settings(**by_hand)
     except ValidationError as invalid:
-        given = Given(os.environ, Path(file) if file else None, by_hand)
-        raise ConfigurationError(explain_settings(invalid, Settings.model_fields, given)) from None
+        sources = Given(os.environ, Path(file) if file else None, by_hand)
+        raise ConfigurationError(explain_settings(invalid, Settings.model_fields, sources)) from None
     except SettingsError:
         raise ConfigurationError(problem_with_tables(os.environ)) from None
     except (OSError, ValueError) as broken:

@@ -106,12 +106,12 @@ def test_generated_ids_of_accounts_are_read_back_and_never_meet(generated: int) 
     made: dict[str, Any] = {}
     for _ in range(generated // 5):
         view = AccountView(704, random.choice(list(DeploymentEnvironment)), generated_filter(random))
-        meant = (view.deployment, meaning(view.criteria))
+        meant = (view.deployment, meaning(view.filter))
         assert made.setdefault(view.id, meant) == meant
         read = account_view(view.id)
         assert read is not None
         assert read.id == view.id
-        assert (read.deployment, meaning(read.criteria or ProjectFilter())) == meant
+        assert (read.deployment, meaning(read.filter or ProjectFilter())) == meant
     assert len(made) > generated / 10
     assert len(set(made.values())) == len(made), "equal filters have equal ids"
 
@@ -122,15 +122,15 @@ def test_generated_ids_of_accounts_are_read_back_and_never_meet(generated: int) 
         (AccountView(704), "704"),
         (AccountView(704, DeploymentEnvironment.STAGING), "704@staging"),
         (
-            AccountView(704, criteria=ProjectFilter(project_ids=("marketing", "finance", "finance"))),
+            AccountView(704, filter=ProjectFilter(project_ids=("marketing", "finance", "finance"))),
             "704?projectIds=finance%2Cmarketing",
         ),
         (
             AccountView(704, DeploymentEnvironment.STAGING, ProjectFilter(project_ids=("a",), tags=("x", "b, c"))),
             "704@staging?projectIds=a&tags=b%252C%2520c%2Cx",
         ),
-        (AccountView(704, criteria=ProjectFilter(tags_match=TagsMatch.ALL, inclusion=Inclusion.EXCLUDE)), "704"),
-        (AccountView(704, criteria=ProjectFilter(models=ModelFilter(min_runtime=2.0))), "704?models.minRuntime=2"),
+        (AccountView(704, filter=ProjectFilter(tags_match=TagsMatch.ALL, inclusion=Inclusion.EXCLUDE)), "704"),
+        (AccountView(704, filter=ProjectFilter(models=ModelFilter(min_runtime=2.0))), "704?models.minRuntime=2"),
     ],
 )
 def test_an_accounts_id_says_environment_and_filter(view: AccountView, expected: str) -> None:
@@ -161,6 +161,6 @@ def test_what_no_account_gave_is_no_id_of_one(given: str) -> None:
 
 def test_a_filter_that_makes_the_id_too_long_is_refused() -> None:
     fits = ProjectFilter(tags=("a" * 4_080,))
-    assert len(AccountView(704, criteria=fits).id) < 4_097
+    assert len(AccountView(704, filter=fits).id) < 4_097
     with pytest.raises(BadUserInput, match="more than 4096"):
-        _ = AccountView(704, criteria=ProjectFilter(tags=("a" * 4_090,))).id
+        _ = AccountView(704, filter=ProjectFilter(tags=("a" * 4_090,))).id

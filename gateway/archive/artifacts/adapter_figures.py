@@ -35,9 +35,9 @@ def adapter_figures(result: Result) -> AdapterFigures:
 def _figures(raw: bytes) -> AdapterFigures:
     if len(raw) <= 2 or not raw.startswith(b"{"):
         return _NOTHING
-    told: dict[str, Any] = msgspec.json.decode(raw)
-    rows, billed = _whole(told.pop("rows_affected", None)), _whole(told.pop("bytes_billed", None))
-    rest = {name: value for name, value in told.items() if name not in _REPEATED and value is not None}
+    figures: dict[str, Any] = msgspec.json.decode(raw)
+    rows, billed = _whole(figures.pop("rows_affected", None)), _whole(figures.pop("bytes_billed", None))
+    rest = {name: value for name, value in figures.items() if name not in _REPEATED and value is not None}
     text = msgspec.json.encode(rest).decode() if rest else None
     return AdapterFigures(rows, billed, text if text is None or len(text) <= _LONGEST else None)
 

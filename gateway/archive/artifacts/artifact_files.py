@@ -300,8 +300,8 @@ def check_version(metadata: Metadata, path: Path) -> None:
     kind, _, version = metadata.dbt_schema_version.rpartition("/")
     number = version.removesuffix(".json").removeprefix("v")
     if kind.rpartition("/")[2] != _SCHEMA_NAMES[path.name] or not number.isdigit():
-        found = metadata.dbt_schema_version or "no dbt_schema_version"
-        raise UnreadableArtifact(f"{path}: not a dbt {path.name} ({found}).")
+        version_url = metadata.dbt_schema_version or "no dbt_schema_version"
+        raise UnreadableArtifact(f"{path}: not a dbt {path.name} ({version_url}).")
     if int(number) > NEWEST_VERSIONS[path.name]:
         raise UnreadableArtifact(
             f"{path}: version {version} is newer than this reader knows (v{NEWEST_VERSIONS[path.name]})."

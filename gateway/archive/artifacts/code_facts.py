@@ -25,8 +25,8 @@ def code_facts(node: Node) -> dict[str, Any]:
 
 
 def _materialization(node: Node) -> str | None:
-    told = _read(node.config, _Config)
-    name = told.materialized if told else None
+    config = _read(node.config, _Config)
+    name = config.materialized if config else None
     return name.casefold() if isinstance(name, str) else None
 
 
@@ -34,8 +34,8 @@ def _code_checksum(node: Node) -> bytes | None:
     """By the code as written; of seeds, which have none, by dbt's checksum of the file."""
     code = node.raw_code or node.raw_sql or node.macro_sql
     if not code:
-        told = _read(node.checksum, _Checksum)
-        code = told.checksum if told and isinstance(told.checksum, str) else None
+        checksum = _read(node.checksum, _Checksum)
+        code = checksum.checksum if checksum and isinstance(checksum.checksum, str) else None
     return hashlib.blake2b(code.encode("utf-8", "surrogatepass"), digest_size=16).digest() if code else None
 
 

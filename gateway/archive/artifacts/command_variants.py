@@ -30,8 +30,8 @@ def variant_of(args: RunArgs) -> Variant | None:
     """The variant that a command's arguments tell; None for an ordinary command, and where nothing tells."""
     if args.which == "clone":
         return Variant.CLONE
-    for variant, told in ((Variant.EMPTY, args.empty), (Variant.SAMPLE, args.sample)):
-        if told:
+    for variant, value in ((Variant.EMPTY, args.empty), (Variant.SAMPLE, args.sample)):
+        if value:
             return variant
     return Variant.FULL_REFRESH if args.full_refresh else _typed_variant(args)
 
@@ -41,7 +41,9 @@ def _typed_variant(args: RunArgs) -> Variant | None:
     words = (args.invocation_command or "").split()
     typed = {word.partition("=")[0] for word in words}
     untold = {Variant.EMPTY: args.empty, Variant.SAMPLE: args.sample, Variant.FULL_REFRESH: args.full_refresh}
-    return next((one for one, options in _OPTIONS if untold[one] is None and not typed.isdisjoint(options)), None)
+    return next(
+        (variant for variant, options in _OPTIONS if untold[variant] is None and not typed.isdisjoint(options)), None
+    )
 
 
 def with_option(command: str, variant: str | None) -> str:

@@ -69,8 +69,8 @@ class Invocation:
     odd_args: Sequence[OddValue] = ()
 
     def _content(self, name: str) -> Any:
-        found = self.files.get(name)
-        return found.content if found else None
+        file = self.files.get(name)
+        return file.content if file else None
 
     @property
     def manifest(self) -> ArtifactFile | None:
@@ -200,8 +200,8 @@ class Invocation:
 
 def threads_of(args: RunArgs) -> int | None:
     """How many threads these arguments allow; None where they do not tell, or nonsense."""
-    told = args.threads
-    return told if isinstance(told, int) and not isinstance(told, bool) and 0 < told < 2**31 else None
+    threads = args.threads
+    return threads if isinstance(threads, int) and not isinstance(threads, bool) and 0 < threads < 2**31 else None
 
 
 class ArtifactReader:

@@ -25,7 +25,7 @@ _RECORD_LEVELS = 3
 _MOST_OPEN_KEYS = 1_000_000
 _DEEPEST = 1000
 _BLANK = b" \t\r\n"
-_OTHERS = bytes(one for one in range(256) if one not in b"{}:")
+_OTHERS = bytes(byte for byte in range(256) if byte not in b"{}:")
 _OPEN, _CLOSE, _COLON = b"{}:"
 
 

@@ -35,8 +35,8 @@ class UnusableError(Exception):
     @property
     def value(self) -> OddValue:
         """What could not be used."""
-        found: OddValue = self.args[0]
-        return found
+        odd_value: OddValue = self.args[0]
+        return odd_value
 
 
 def decode(data: bytes, record: type[Record], place: str = "$") -> tuple[Record, Sequence[OddValue]]:
@@ -45,8 +45,8 @@ def decode(data: bytes, record: type[Record], place: str = "$") -> tuple[Record,
     Raises UnusableError when what the record requires is odd, and msgspec.DecodeError for what is no JSON.
     """
     reader = _Reader()
-    found: Record = reader.read(data, record, place)
-    return found, reader.odd
+    decoded: Record = reader.read(data, record, place)
+    return decoded, reader.odd
 
 
 class _Reader:
@@ -97,22 +97,22 @@ class _Reader:
 
     def _read_object(self, raw: bytes | msgspec.Raw, kind: Any, place: str) -> dict[str, Any]:
         parts = json_decoder(dict[str, msgspec.Raw]).decode(raw)
-        found = {}
+        values = {}
         for key, part in parts.items():
             try:
-                found[key] = self.read(part, kind, f"{place}.{key}")
+                values[key] = self.read(part, kind, f"{place}.{key}")
             except UnusableError as error:
                 self.odd.append(error.value)
-        return found
+        return values
 
     def _read_list(self, raw: bytes | msgspec.Raw, kind: Any, place: str) -> list[Any]:
-        found = []
+        values = []
         for index, part in enumerate(json_decoder(list[msgspec.Raw]).decode(raw)):
             try:
-                found.append(self.read(part, kind, f"{place}[{index}]"))
+                values.append(self.read(part, kind, f"{place}[{index}]"))
             except UnusableError as error:
                 self.odd.append(error.value)
-        return found
+        return values
 
 
 def _alternatives(kind: Any) -> list[Any]:

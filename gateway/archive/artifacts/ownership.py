@@ -76,11 +76,11 @@ def owner_of(
     """
     cloud = _cloud_values(invocation.env)
 
-    def told(given: Identifier, key: str) -> Identifier:
-        return cloud.get(key) if given in (None, "", 0) else given
+    def identifier_of(identifier: Identifier, key: str) -> Identifier:
+        return cloud.get(key) if identifier in (None, "", 0) else identifier
 
-    def known(given: Identifier, key: str, *scope: int) -> int | None:
-        return numeric(told(given, key), *scope, key)
+    def known(identifier: Identifier, key: str, *scope: int) -> int | None:
+        return numeric(identifier_of(identifier, key), *scope, key)
 
     named_project = record.project_name or invocation.manifest_project or project or invocation.project_name
     project_name = named_project or "unknown"
@@ -89,7 +89,7 @@ def owner_of(
     environment_name = record.environment_name or invocation.target or "default"
     given_environment = known(record.environment_id, "ENVIRONMENT_ID", project_id)
     environment = given_environment or stable_id(project_id, "environment", environment_name)
-    given_job = told(record.job_definition_id or record.job_id, "JOB_ID")
+    given_job = identifier_of(record.job_definition_id or record.job_id, "JOB_ID")
     job_name = record.job_name or _name_in(given_job) or _title(invocation, record)
     job = numeric(given_job, project_id, "JOB_ID") or stable_id(environment, "job", job_name)
     return Owner(
@@ -109,8 +109,8 @@ def owner_of(
 
 def _trigger(record: RunRecord, in_artifacts: str | None, *, is_described: bool) -> str | None:
     """Why the run started: by its own description, else by its artifacts, else by the scheduler of who reads it."""
-    told = record.trigger.cause_category
-    return (told or in_artifacts) if is_described else (in_artifacts or told)
+    category = record.trigger.cause_category
+    return (category or in_artifacts) if is_described else (in_artifacts or category)
 
 
 def _title(invocation: Invocation, record: RunRecord) -> str:
@@ -121,12 +121,12 @@ def _title(invocation: Invocation, record: RunRecord) -> str:
 
 
 def _named(record: RunRecord, project: str | None) -> frozenset[str]:
-    told = {
+    names = {
         "project": project,
         "environment": record.environment_name,
         "job": record.job_name,
     }
-    return frozenset(kind for kind, name in told.items() if name)
+    return frozenset(kind for kind, name in names.items() if name)
 
 
 def place_of(owner: Owner) -> RunRecord:

@@ -17,12 +17,12 @@ def seconds_of_results(results: Iterable[Result | FreshnessResult]) -> float | N
     A result ends at the later of its last timing and its start plus `execution_time`. Where none has a start, the
     seconds of the thread that worked longest. A time that is negative or longer than thirty years is no time.
     """
-    found = list(results)
-    spans = [span for result in found if (span := _span(result))]
+    results_of_run = list(results)
+    spans = [span for result in results_of_run if (span := _span(result))]
     if spans:
         return (max(end for _, end in spans) - min(start for start, _ in spans)) / 1_000_000
     by_thread: dict[str | None, float] = defaultdict(float)
-    for result in found:
+    for result in results_of_run:
         seconds = _seconds(result)
         if seconds is not None:
             by_thread[result.thread_id] += seconds

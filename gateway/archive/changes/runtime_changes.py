@@ -53,9 +53,11 @@ def look_again(connection: Connection, most: int = IN_A_TRANSACTION) -> Looked:
     now = time.time_ns() // 1000
     series, places = 0, set[int]()
     for part in _stale(connection, most):
-        found = reader.of_models([resource for resource, _ in part if resource])
-        found |= reader.of_jobs([job for resource, job in part if not resource])
-        seen = _with_known(connection, {key: runs for key, runs in found.items() if len(runs) >= 2 * LEAST_RUNS}, part)
+        runs_of_series = reader.of_models([resource for resource, _ in part if resource])
+        runs_of_series |= reader.of_jobs([job for resource, job in part if not resource])
+        seen = _with_known(
+            connection, {key: runs for key, runs in runs_of_series.items() if len(runs) >= 2 * LEAST_RUNS}, part
+        )
         places |= _keep(connection, seen, now)
         series += len(seen)
     return Looked(series, frozenset(places))
@@ -80,17 +82,20 @@ def _stale(connection: Connection, most: int) -> Iterator[list[tuple[int, int]]]
 
 
 def _with_known(
-    connection: Connection, found: Mapping[SeriesKey, Sequence[SeriesRun]], stale: Sequence[tuple[int, int]]
+    connection: Connection, series: Mapping[SeriesKey, Sequence[SeriesRun]], stale: Sequence[tuple[int, int]]
 ) -> list[_Seen]:
-    places = environments_of(connection, list(found))
+    places = environments_of(connection, list(series))
     known: dict[SeriesKey, dict[int, AnyRow]] = {}
     changes = runtime_changes.c
-    models, jobs = [one for one, _ in stale if one], [job for one, job in stale if not one]
+    models, jobs = (
+        [resource_id for resource_id, _ in stale if resource_id],
+        [job for resource_id, job in stale if not resource_id],
+    )
     for condition, keys in ((changes.resource_id, models), (changes.job_id, jobs)):
         of_kind = changes.resource_id != 0 if condition is changes.resource_id else changes.resource_id == 0
         for row in connection.execute(select(runtime_changes).where(condition.in_(keys), of_kind)):
             known.setdefault(SeriesKey(row.resource_id, row.job_id), {})[row.found_run_id] = row
-    return [_Seen(key, places[key], runs, known.get(key, {})) for key, runs in found.items() if key in places]
+    return [_Seen(key, places[key], runs, known.get(key, {})) for key, runs in series.items() if key in places]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +157,18 @@ class _Look:
 def _keep(connection: Connection, seen: Sequence[_Seen], now: int) -> set[int]:
     """Writes what each series shows now; returns the environments in which that differs from what was known."""
     of_runs = Samples()
-    looks = [_Look(one, samples, _changes(samples)) for one in seen if (samples := of_runs.of(one.runs))]
-    firsts = {one.seen.key: {one.seen.runs[point.place].run_id for point in one.points} for one in looks if one.points}
+    looks = [
+        _Look(seen_series, samples, _changes(samples))
+        for seen_series in seen
+        if (samples := of_runs.of(seen_series.runs))
+    ]
+    firsts = {
+        look.seen.key: {look.seen.runs[point.place].run_id for point in look.points} for look in looks if look.points
+    }
     began = beginnings(connection, firsts)
-    rows = [row for one in looks for row in one.rows(began, now)]
+    rows = [row for look in looks for row in look.rows(began, now)]
     upsert(connection, runtime_changes, rows)
-    upsert(connection, runtime_series, [one.series_row() for one in looks])
+    upsert(connection, runtime_series, [look.series_row() for look in looks])
     return {row[3] for row in rows}
 
 

@@ -71,7 +71,7 @@ class SeriesReader:
         rows = list(newest_results(self._connection, resource_ids))
         self._outcomes.learn({row[3] for row in rows})
         self._outcomes.learn_nodes((row[3], row[6]) for row in rows)
-        found: dict[tuple[int, int], list[SeriesRun]] = {}
+        of_series: dict[tuple[int, int], list[SeriesRun]] = {}
         commands, outcome, codes = self._outcomes.commands, self._outcomes.outcome, _WITHIN_A_JOB.codes
         for resource_id, at, run_id, invocation_id, status, seconds, node_id in rows:
             command = commands[invocation_id]
@@ -79,14 +79,14 @@ class SeriesReader:
             if command.by_ci or codes[outcome(ending, invocation_id, node_id) if command.variant else ending] != COUNTS:
                 continue
             run = SeriesRun(at - at % _MILLISECOND, run_id, seconds)
-            found.setdefault((resource_id, command.job_id), []).append(run)
-        return {SeriesKey(*key): sorted(series) for key, series in found.items()}
+            of_series.setdefault((resource_id, command.job_id), []).append(run)
+        return {SeriesKey(*key): sorted(series) for key, series in of_series.items()}
 
     def of_jobs(self, job_ids: Sequence[int]) -> dict[SeriesKey, list[SeriesRun]]:
         """Of each of these jobs, but for CI, the newest 100 runs: the wall clocks of those that completed, oldest
         first. Full refreshes and the like count where the job has no others."""
-        found = {SeriesKey(0, job_id): self._of_job(job_id) for job_id in job_ids}
-        return {key: series for key, series in found.items() if series}
+        of_series = {SeriesKey(0, job_id): self._of_job(job_id) for job_id in job_ids}
+        return {key: series for key, series in of_series.items() if series}
 
     def _of_job(self, job_id: int) -> list[SeriesRun]:
         job = self._connection.execute(select(jobs.c.job_type, jobs.c.details).where(jobs.c.id == job_id)).first()
@@ -101,13 +101,13 @@ class SeriesReader:
 
     def _special(self, run_ids: Sequence[int], *, by_steps: bool) -> set[int]:
         """The runs with a command that was a full refresh, a clone, empty or a sample."""
-        found: set[int] = set()
+        special: set[int] = set()
         for part in chunks(run_ids):
             query = select(invocations.c.run_id, invocations.c.variant, invocations.c.args_id)
             for row in self._connection.execute(query.where(invocations.c.run_id.in_(part), invocations.c.executing)):
                 variant = row.variant if row.args_id is not None else Variant.FULL_REFRESH if by_steps else None
-                found.update([row.run_id] if variant else ())
-        return found
+                special.update([row.run_id] if variant else ())
+        return special
 
 
 def newest_results(
@@ -135,7 +135,7 @@ def environments_of(connection: Connection, keys: Sequence[SeriesKey]) -> dict[S
 def beginnings(connection: Connection, firsts: Mapping[SeriesKey, set[int]]) -> dict[tuple[SeriesKey, int], int]:
     """When runs of series began (microseconds): the model in the run, to the millisecond, or the run; those of which
     that is not known are missing."""
-    found: dict[tuple[SeriesKey, int], int] = {}
+    first_runs: dict[tuple[SeriesKey, int], int] = {}
     by_resource: dict[int, set[int]] = {}
     for key, run_ids in firsts.items():
         by_resource.setdefault(key.resource_id, set()).update(run_ids)
@@ -147,8 +147,8 @@ def beginnings(connection: Connection, firsts: Mapping[SeriesKey, set[int]]) -> 
         for run_id in run_ids:
             at = began.get((key.resource_id, run_id))
             if at is not None:
-                found[key, run_id] = at
-    return found
+                first_runs[key, run_id] = at
+    return first_runs
 
 
 def _began(connection: Connection, resource_id: int, run_ids: Sequence[int]) -> Iterator[tuple[int, int | None]]:
@@ -158,8 +158,8 @@ def _began(connection: Connection, resource_id: int, run_ids: Sequence[int]) -> 
     timings = ("compile_started_at", "compile_completed_at", "execute_started_at", "execute_completed_at")
     query = select(results.c.run_id, *(results.c[name] for name in timings))
     query = query.where(results.c.resource_id == resource_id, results.c.run_id.in_(run_ids), results.c.final)
-    for run_id, *told in connection.execute(query):
-        yield run_id, min((at - at % _MILLISECOND for at in told if at is not None), default=None)
+    for run_id, *values in connection.execute(query):
+        yield run_id, min((at - at % _MILLISECOND for at in values if at is not None), default=None)
 
 
 def _newest_of(resource: ColumnElement[int], more: Sequence[str]) -> Select[Any]:

@@ -93,10 +93,10 @@ def _facts_of_content(content: bytes) -> dict[str, Any]:
 
 def _trigger(details: str) -> str | None:
     try:
-        told = msgspec.json.decode(details)
+        stored_trigger = msgspec.json.decode(details)
     except msgspec.MsgspecError:
         return None
-    trigger = told.get("trigger") if isinstance(told, dict) else None
+    trigger = stored_trigger.get("trigger") if isinstance(stored_trigger, dict) else None
     cause = trigger.get("cause_category") if isinstance(trigger, dict) else None
     return cause if isinstance(cause, str) else None
 
@@ -120,10 +120,10 @@ def _fill_results(connection: Connection, run_id: int, file: RunResults) -> None
     if key is None:
         return
     _write(connection, invocations, [{"key": key, "started_at": started_at}])
-    told: dict[str, Result] = {result.unique_id: result for result in file.results}
+    by_unique_id: dict[str, Result] = {result.unique_id: result for result in file.results}
     rows = []
     for row_id, unique_id in _facts(connection, results, key):
-        figures = adapter_figures(told[unique_id]) if unique_id in told else None
+        figures = adapter_figures(by_unique_id[unique_id]) if unique_id in by_unique_id else None
         if figures is not None and any(value is not None for value in figures):
             values = {"rows_affected": figures.rows_affected, "bytes_billed": figures.bytes_billed}
             rows.append({"key": row_id, **values, "adapter_response": figures.rest})
@@ -135,12 +135,12 @@ def _fill_checks(connection: Connection, contents: ContentStore, run_id: int, fi
     if key is None:
         return
     _write(connection, invocations, [{"key": key, "started_at": started_at}])
-    told: dict[str, FreshnessResult] = {check.unique_id: check for check in file.results}
-    threads = contents.text_ids(connection, [check.thread_id for check in told.values()])
+    checks: dict[str, FreshnessResult] = {check.unique_id: check for check in file.results}
+    threads = contents.text_ids(connection, [check.thread_id for check in checks.values()])
     rows = [
-        {"key": row_id, **check_times(told[name]), "thread_id": threads.get(told[name].thread_id or "")}
+        {"key": row_id, **check_times(checks[name]), "thread_id": threads.get(checks[name].thread_id or "")}
         for row_id, name in _facts(connection, freshness, key)
-        if name in told
+        if name in checks
     ]
     _write(connection, freshness, rows)
 

@@ -126,8 +126,8 @@ def _tell_variants(connection: Connection) -> None:
     """Which commands were full refreshes, clones, empty or samples, from their arguments."""
     _add_column(connection, "invocations", "variant", "TEXT")
     _add_column(connection, "results", "builds", "BOOLEAN NOT NULL DEFAULT TRUE")
-    told = select(texts.c.id, texts.c.body).where(texts.c.id.in_(select(invocations.c.args_id)))
-    for key, body in connection.execute(told).all():
+    arguments = select(texts.c.id, texts.c.body).where(texts.c.id.in_(select(invocations.c.args_id)))
+    for key, body in connection.execute(arguments).all():
         variant = variant_of(_args_in(body))
         if variant is None:
             continue
@@ -226,12 +226,13 @@ def migrate(connection: Connection, steps: tuple[Migration, ...] = MIGRATIONS) -
         _create_tables(connection)
         _record(connection, Migration(newest, "created", _create_tables))
         return
-    found = connection.scalar(select(func.max(migrations.c.version))) or 0
-    if found > newest:
+    version = connection.scalar(select(func.max(migrations.c.version))) or 0
+    if version > newest:
         raise ConfigurationError(
-            f"The archive has version {found}, this program knows up to {newest}: upgrade it, or name another archive."
+            f"The archive has version {version}, this program knows up to {newest}: upgrade it, or name another "
+            "archive."
         )
-    missing = [step for step in steps if step.version > found]
+    missing = [step for step in steps if step.version > version]
     for step in missing:
         # Where millions of results are read for it, this takes minutes, and whoever waits should know why.
         _log.warning(

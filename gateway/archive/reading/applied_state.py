@@ -41,7 +41,7 @@ def applied_models(environment_ids: Sequence[int]) -> CTE:
 
 def count_models(connection: Connection, environment_ids: Sequence[int]) -> dict[int, int]:
     """How many models the applied state of each environment has, by one statement for a thousand environments."""
-    found = dict.fromkeys(environment_ids, 0)
+    counts = dict.fromkeys(environment_ids, 0)
     for part in chunks(environment_ids):
         defining = defining_manifests(part)
         counted = (
@@ -50,14 +50,14 @@ def count_models(connection: Connection, environment_ids: Sequence[int]) -> dict
             .where(manifest_nodes.c.kind == "model")
             .group_by(defining.c.environment_id)
         )
-        found.update((row.environment_id, row.models) for row in connection.execute(counted))
-    return found
+        counts.update((row.environment_id, row.models) for row in connection.execute(counted))
+    return counts
 
 
 def models_gone(connection: Connection, environment_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     """The models with results in each environment that its applied state does not have, ordered by unique id; by one
     statement for a thousand environments."""
-    found: dict[int, list[str]] = {one: [] for one in environment_ids}
+    gone: dict[int, list[str]] = {environment_id: [] for environment_id in environment_ids}
     for part in chunks(environment_ids):
         # Joined, SQLite would look through all of them for each: 16 s where there are 20,000.
         applied = applied_models(part)
@@ -73,8 +73,8 @@ def models_gone(connection: Connection, environment_ids: Sequence[int]) -> dict[
             .order_by(resources.c.unique_id)
         )
         for row in connection.execute(query):
-            found[row.environment_id].append(row.unique_id)
-    return {one: tuple(names) for one, names in found.items()}
+            gone[row.environment_id].append(row.unique_id)
+    return {environment_id: tuple(names) for environment_id, names in gone.items()}
 
 
 def newest_manifests(connection: Connection, environment_ids: Sequence[int]) -> list[int]:

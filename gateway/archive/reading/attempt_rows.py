@@ -80,25 +80,25 @@ def _attempts(connection: Connection, keys: Sequence[int]) -> dict[int, list[Att
     reader.learn({row[3] for row in rows})
     manifests = _manifests(connection, {row[3] for row in rows})
     codes = _codes(connection, {(manifests.get(row[3]), row[6]) for row in rows})
-    found: dict[int, list[AttemptRow]] = defaultdict(list)
+    by_environment: dict[int, list[AttemptRow]] = defaultdict(list)
     for key, at, run_id, invocation_id, status, seconds, node_id, completed_at in rows:
         command, ending = reader.commands[invocation_id], ending_of(status, seconds)
         if command.by_ci or ending not in _EXECUTED:
             continue
         code = codes.get((manifests.get(invocation_id), node_id))
         failed = ending is not Ending.SUCCEEDED
-        found[key].append(AttemptRow(completed_at or at, run_id, command.job_id, failed, code))
-    for attempts in found.values():
+        by_environment[key].append(AttemptRow(completed_at or at, run_id, command.job_id, failed, code))
+    for attempts in by_environment.values():
         attempts.reverse()
-    return found
+    return by_environment
 
 
 def _manifests(connection: Connection, invocation_ids: Iterable[int]) -> dict[int, int | None]:
-    found: dict[int, int | None] = {}
+    manifest_ids: dict[int, int | None] = {}
     for part in chunks(sorted(invocation_ids)):
         query = select(invocations.c.id, invocations.c.manifest_id).where(invocations.c.id.in_(part))
-        found.update((key, manifest_id) for key, manifest_id in connection.execute(query))
-    return found
+        manifest_ids.update((key, manifest_id) for key, manifest_id in connection.execute(query))
+    return manifest_ids
 
 
 def _codes(
@@ -117,25 +117,25 @@ def _codes(
             parents[key].append(parent)
     names = {parent for of_node in parents.values() for parent in of_node}
     checksums = _checksums(connection, {manifest_id for manifest_id, _ in known if manifest_id}, names)
-    found: dict[tuple[int | None, int | None], str] = {}
+    codes: dict[tuple[int | None, int | None], str] = {}
     for manifest_id, node_id in known:
         digest = hashlib.blake2b(own.get(node_id or 0) or b"", digest_size=16)
         for parent in sorted(parents[node_id or 0]):
             digest.update(parent.encode() + b"\0" + (checksums.get((manifest_id or 0, parent)) or b""))
-        found[manifest_id, node_id] = digest.hexdigest()
-    return found
+        codes[manifest_id, node_id] = digest.hexdigest()
+    return codes
 
 
 def _checksums(connection: Connection, manifest_ids: set[int], names: set[str]) -> dict[tuple[int, str], bytes | None]:
-    found: dict[tuple[int, str], bytes | None] = {}
+    checksums: dict[tuple[int, str], bytes | None] = {}
     for part in chunks(sorted(names)):
         query = (
             select(manifest_nodes.c.manifest_id, nodes.c.unique_id, nodes.c.code_checksum)
             .join(nodes, nodes.c.id == manifest_nodes.c.node_id)
             .where(among(connection, manifest_nodes.c.manifest_id, manifest_ids), nodes.c.unique_id.in_(part))
         )
-        found.update(((manifest, name), checksum) for manifest, name, checksum in connection.execute(query))
-    return found
+        checksums.update(((manifest, name), checksum) for manifest, name, checksum in connection.execute(query))
+    return checksums
 
 
 class _Graph:
@@ -152,10 +152,10 @@ class _Graph:
         if not tests:
             return {}
         moved = self._moved(connection)
-        found = {
+        moves = {
             name: sorted(at for source in self._sources_of(name) for at in moved.get(source, ())) for name in tests
         }
-        return {name: times for name, times in found.items() if times}
+        return {name: times for name, times in moves.items() if times}
 
     def _sources_of(self, name: str) -> set[str]:
         seen, left = {name}, [name]
@@ -164,7 +164,7 @@ class _Graph:
                 if parent not in seen:
                     seen.add(parent)
                     left.append(parent)
-        return {one for one in seen if one.startswith("source.")}
+        return {unique_id for unique_id in seen if unique_id.startswith("source.")}
 
     def _moved(self, connection: Connection) -> dict[str, list[int]]:
         query = (
@@ -173,10 +173,10 @@ class _Graph:
             .where(resources.c.environment_id == self._environment_id, freshness.c.max_loaded_at.is_not(None))
             .order_by(resources.c.unique_id, freshness.c.generated_at)
         )
-        found: dict[str, list[int]] = defaultdict(list)
+        moves: dict[str, list[int]] = defaultdict(list)
         last: tuple[str, int] | None = None
         for name, at, loaded_at in connection.execute(query):
             if last is not None and last[0] == name and last[1] != loaded_at:
-                found[name].append(at)
+                moves[name].append(at)
             last = (name, loaded_at)
-        return found
+        return moves

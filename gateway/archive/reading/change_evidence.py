@@ -65,11 +65,11 @@ class EvidenceReader:
         series = self._series.of_jobs([job_id]).get(SeriesKey(0, job_id), [])
         first = sum(run.ended_at < at for run in series)
         chosen = {run.run_id: run.seconds for run in series[max(0, first - RUNS_AROUND) : first + RUNS_AROUND]}
-        found: dict[int, AnyRow] = {}
+        rows: dict[int, AnyRow] = {}
         for part in chunks(chosen):
             query = _COMMANDS.where(invocations.c.run_id.in_(part)).order_by(invocations.c.model_results)
-            found.update((row.run_id, row) for row in self._connection.execute(query))
-        return [(seconds, found[run_id]) for run_id, seconds in chosen.items() if run_id in found]
+            rows.update((row.run_id, row) for row in self._connection.execute(query))
+        return [(seconds, rows[run_id]) for run_id, seconds in chosen.items() if run_id in rows]
 
     def executed(self, run_ids: Sequence[int]) -> dict[int, int]:
         """How many results runs have."""
@@ -121,27 +121,27 @@ _RESULTS = (
 
 def keys_of_models(connection: Connection, environment_id: int, unique_ids: Sequence[str]) -> dict[str, int]:
     """The keys of models of an environment by unique id."""
-    found: dict[str, int] = {}
+    keys: dict[str, int] = {}
     for part in chunks(unique_ids):
         here = (resources.c.environment_id == environment_id, resources.c.unique_id.in_(part))
         query = select(resources.c.unique_id, resources.c.id).where(*here)
-        found.update((name, key) for name, key in connection.execute(query))
-    return found
+        keys.update((name, key) for name, key in connection.execute(query))
+    return keys
 
 
 def nodes_used(connection: Connection, node_ids: Sequence[int]) -> dict[int, AnyRow]:
     """Checksum of code, materialization and content of nodes, by key."""
     columns = (nodes.c.id, nodes.c.code_checksum, nodes.c.materialization, nodes.c.content)
-    found: dict[int, AnyRow] = {}
+    rows: dict[int, AnyRow] = {}
     for part in chunks(node_ids):
-        found.update((row.id, row) for row in connection.execute(select(*columns).where(nodes.c.id.in_(part))))
-    return found
+        rows.update((row.id, row) for row in connection.execute(select(*columns).where(nodes.c.id.in_(part))))
+    return rows
 
 
 def changes_of_jobs(connection: Connection, job_ids: Sequence[int]) -> dict[int, list[ChangeNearby]]:
     """The changes of models in the runs of jobs that newer runs still show."""
     changes = runtime_changes.c
-    found: dict[int, list[ChangeNearby]] = {}
+    nearby: dict[int, list[ChangeNearby]] = {}
     for part in chunks(job_ids):
         query = (
             select(changes.job_id, resources.c.unique_id, changes.first_run_id, changes.before, changes.after)
@@ -149,9 +149,9 @@ def changes_of_jobs(connection: Connection, job_ids: Sequence[int]) -> dict[int,
             .where(changes.job_id.in_(part), changes.resource_id != 0, changes.withdrawn_at.is_(None))
             .order_by(resources.c.unique_id)
         )
-        for job_id, *told in connection.execute(query):
-            found.setdefault(job_id, []).append(ChangeNearby(*told))
-    return found
+        for job_id, *values in connection.execute(query):
+            nearby.setdefault(job_id, []).append(ChangeNearby(*values))
+    return nearby
 
 
 def slow_models_of_jobs(

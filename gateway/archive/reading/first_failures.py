@@ -21,7 +21,7 @@ def first_failures(connection: Connection, run_ids: Iterable[int]) -> dict[int, 
     """Of each of these runs that left a failed result: the first of them, tests behind all else, then by unique id, as
     `unique_id`, `status`, `age` (seconds, of sources), the beginning of its `message` and the `content` of its node;
     and `failed_count`, how many failed."""
-    found: dict[int, AnyRow] = {}
+    failures: dict[int, AnyRow] = {}
     for part in chunks(sorted(set(run_ids))):
         failed = union_all(_results(part), _checks(part)).subquery()
         order = (case((failed.c.kind.in_(_TESTS), 1), else_=0), _in_bytes(connection, failed.c.unique_id))
@@ -37,8 +37,8 @@ def first_failures(connection: Connection, run_ids: Iterable[int]) -> dict[int, 
             .outerjoin(texts, texts.c.id == ranked.c.message_id)
             .where(ranked.c.place == 1)
         )
-        found |= {row.run_id: row for row in connection.execute(query)}
-    return found
+        failures |= {row.run_id: row for row in connection.execute(query)}
+    return failures
 
 
 def _results(run_ids: Iterable[int]) -> Select[*tuple[Any, ...]]:

@@ -71,11 +71,11 @@ class ManifestDifferences:
         return self._parents[key]
 
     def _parents_of(self, manifest_id: int, *, macros: bool) -> Parents:
-        found: dict[str, list[str]] = defaultdict(list)
+        parents: dict[str, list[str]] = defaultdict(list)
         if not macros:
             for row in nodes_of_manifests(self._connection, [manifest_id]):
-                found[row.unique_id] += [row.parent] if row.parent else []
-            return found
+                parents[row.unique_id] += [row.parent] if row.parent else []
+            return parents
         members = manifest_nodes.c
         query = (
             select(nodes.c.unique_id, node_parents.c.parent)
@@ -84,8 +84,8 @@ class ManifestDifferences:
             .where(members.manifest_id == manifest_id, members.kind == _MACRO)
         )
         for name, parent in self._connection.execute(query):
-            found[name].append(parent)
-        return found
+            parents[name].append(parent)
+        return parents
 
 
 def _packages_of_the_engine(connection: Connection, manifest_id: int) -> set[str]:
@@ -125,8 +125,8 @@ def macros_and_config(content: bytes) -> tuple[list[str], dict[str, str]]:
         config = msgspec.json.decode(node.config) if bytes(node.config) else None
     except msgspec.MsgspecError:
         return [], {}
-    told = config if isinstance(config, dict) else {}
-    kept = {key: value for key, value in sorted(told.items()) if key not in _IRRELEVANT and value not in _EMPTY}
+    settings = config if isinstance(config, dict) else {}
+    kept = {key: value for key, value in sorted(settings.items()) if key not in _IRRELEVANT and value not in _EMPTY}
     macros = node.depends_on.macros if node.depends_on else None
     return macros or [], {key: msgspec.json.encode(value, order="sorted").decode() for key, value in kept.items()}
 

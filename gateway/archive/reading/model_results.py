@@ -123,18 +123,18 @@ def _is_model() -> Any:
 
 def runs_with_artifacts(connection: Connection, run_ids: Iterable[int]) -> dict[int, int]:
     """The job of each of these runs that left artifacts, by run."""
-    found: dict[int, int] = {}
+    runs_of_environment: dict[int, int] = {}
     for part in chunks(sorted(set(run_ids))):
         query = select(runs.c.id, runs.c.job_id).where(
             runs.c.id.in_(part), runs.c.id.in_(select(invocations.c.run_id).where(invocations.c.run_id.in_(part)))
         )
-        found.update((row.id, row.job_id) for row in connection.execute(query))
-    return found
+        runs_of_environment.update((row.id, row.job_id) for row in connection.execute(query))
+    return runs_of_environment
 
 
 def nodes_of_runs(connection: Connection, run_ids: Sequence[int]) -> dict[tuple[int, str], int]:
     """The models of the manifest that stands for each run, the last one that it left: node keys by run and name."""
-    found: dict[tuple[int, str], int] = {}
+    node_ids: dict[tuple[int, str], int] = {}
     for part in chunks(sorted(set(run_ids))):
         manifests = dict(
             connection.execute(
@@ -149,8 +149,8 @@ def nodes_of_runs(connection: Connection, run_ids: Sequence[int]) -> dict[tuple[
                 .join(manifest_nodes, manifest_nodes.c.node_id == nodes.c.id)
                 .where(manifest_nodes.c.manifest_id == manifest_id, manifest_nodes.c.kind == "model")
             )
-            found.update(((run_id, name), key) for name, key in connection.execute(listed))
-    return found
+            node_ids.update(((run_id, name), key) for name, key in connection.execute(listed))
+    return node_ids
 
 
 def node_contents(connection: Connection, keys: Iterable[int]) -> dict[int, Node]:
@@ -169,12 +169,12 @@ def node_of(content: bytes) -> Node:
 
 def arguments_of_runs(connection: Connection, run_ids: Iterable[int]) -> dict[tuple[int, str], str]:
     """The arguments, as JSON text, of the commands of runs that dbt wrote any of: by run and invocation."""
-    found: dict[tuple[int, str], str] = {}
+    arguments: dict[tuple[int, str], str] = {}
     for part in chunks(sorted(set(run_ids))):
         query = (
             select(invocations.c.run_id, invocations.c.uuid, texts.c.body)
             .join(texts, texts.c.id == invocations.c.args_id)
             .where(invocations.c.run_id.in_(part))
         )
-        found.update(((row.run_id, row.uuid), row.body) for row in connection.execute(query))
-    return found
+        arguments.update(((row.run_id, row.uuid), row.body) for row in connection.execute(query))
+    return arguments

@@ -61,18 +61,18 @@ def statuses_in_runs(
     source behind its other results. One statement for five hundred runs and as many nodes."""
     for part in chunks(sorted(set(run_ids))):
         for names in chunks(sorted(set(unique_ids))):
-            told = [
+            statements = [
                 _statuses(results, 0).where(invocations.c.executing, results.c.final),
                 _statuses(freshness, 1),
             ]
-            asked = [one.where(runs.c.id.in_(part), resources.c.unique_id.in_(names)) for one in told]
+            asked = [statement.where(runs.c.id.in_(part), resources.c.unique_id.in_(names)) for statement in statements]
             rows = connection.execute(union_all(*asked).order_by("run_id", "unique_id", "is_check", "generated_at"))
             yield from ((row.run_id, row.unique_id, row.status) for row in rows if row.status is not None)
 
 
 def _statuses(table: Any, is_check: int) -> Select[*tuple[Any, ...]]:
-    told = (resources.c.unique_id, table.c.status, table.c.generated_at)
-    columns = (runs.c.id.label("run_id"), *(one.label(one.name) for one in told))
+    selected = (resources.c.unique_id, table.c.status, table.c.generated_at)
+    columns = (runs.c.id.label("run_id"), *(column.label(column.name) for column in selected))
     return (
         select(literal(is_check).label("is_check"), *columns)
         .select_from(table)
@@ -93,10 +93,10 @@ def _checked_later() -> ColumnElement[bool]:
 
 def _runs_with_artifacts() -> Select[*tuple[Any, ...]]:
     """Rows that say no more than which job a run is of."""
-    told = {"environment_id": runs.c.environment_id, "job_id": runs.c.job_id, "run_id": runs.c.id}
+    columns = {"environment_id": runs.c.environment_id, "job_id": runs.c.job_id, "run_id": runs.c.id}
     names = [column.name for column in _results().selected_columns]
     left = exists().where(invocations.c.run_id == runs.c.id)
-    return select(*(told.get(name, null()).label(name) for name in names)).where(left)
+    return select(*(columns.get(name, null()).label(name) for name in names)).where(left)
 
 
 def _results() -> Select[*tuple[Any, ...]]:

@@ -169,11 +169,11 @@ def _rows(
 
 def unique_ids_of(connection: Connection, resource_ids: Iterable[int]) -> dict[int, str]:
     """The unique ids of resources by their keys."""
-    found: dict[int, str] = {}
+    unique_ids: dict[int, str] = {}
     for part in chunks(resource_ids):
         query = select(resources.c.id, resources.c.unique_id).where(resources.c.id.in_(part))
-        found.update((key, name) for key, name in connection.execute(query))
-    return found
+        unique_ids.update((key, name) for key, name in connection.execute(query))
+    return unique_ids
 
 
 _Measured = tuple[float, int, int]
@@ -184,8 +184,8 @@ def _greatest(ranked: Sequence[_Measured], first: int) -> list[_Measured]:
     """The `first` greatest, and all that tie with the last of them."""
     if first < 1:
         return []
-    means = heapq.nlargest(first, [one[0] for one in ranked])
-    return [one for one in ranked if one[0] >= means[-1]] if means else []
+    means = heapq.nlargest(first, [row[0] for row in ranked])
+    return [row for row in ranked if row[0] >= means[-1]] if means else []
 
 
 def _named(connection: Connection, rows: Sequence[RecentRuntimes]) -> list[RankedResource]:
@@ -193,7 +193,7 @@ def _named(connection: Connection, rows: Sequence[RecentRuntimes]) -> list[Ranke
     entries = [
         RankedResource(row.environment_id, names[row.resource_id], row.mean or 0.0, row.runtimes) for row in rows
     ]
-    return sorted(entries, key=lambda one: (-one.mean, one.unique_id, one.environment_id))
+    return sorted(entries, key=lambda entry: (-entry.mean, entry.unique_id, entry.environment_id))
 
 
 _Reader = Callable[[bytes, bytes], tuple[tuple[float, ...], Mapping[str, int]]]
@@ -212,11 +212,11 @@ def _reader(last_runs: int, scope: HistoryScope) -> _Reader:
         if 8 * len(timed) != len(seconds):
             raise damaged("recent_results")
         counted = compress(struct.unpack(f"<{len(timed)}d", seconds), timed)
-        found = tuple(islice(counted, last_runs))
+        last = tuple(islice(counted, last_runs))
         looked_at = outcomes.translate(codes)
-        if len(found) == last_runs:
+        if len(last) == last_runs:
             places = compress(range(len(outcomes)), outcomes.translate(counts))
             looked_at = looked_at[: next(islice(places, max(0, last_runs - 1), None), 0) + 1]
-        return found, {REASONS[code]: looked_at.count(code) for code in set(looked_at) if code != COUNTS}
+        return last, {REASONS[code]: looked_at.count(code) for code in set(looked_at) if code != COUNTS}
 
     return read

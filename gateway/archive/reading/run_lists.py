@@ -56,11 +56,11 @@ def newest_runs_of_jobs(
     connection: Connection, account_id: int, job_ids: Iterable[int], count: int
 ) -> Iterator[AnyRow]:
     """The newest `count` runs of each job. One statement for five hundred jobs."""
-    one = runs.alias("of_job")
+    of_job = runs.alias("of_job")
     newest = (
-        select(one.c.id)
-        .where(one.c.job_id == jobs.c.id)
-        .order_by(one.c.created_at.desc().nulls_last(), one.c.id.desc())
+        select(of_job.c.id)
+        .where(of_job.c.job_id == jobs.c.id)
+        .order_by(of_job.c.created_at.desc().nulls_last(), of_job.c.id.desc())
         .limit(count)
         .correlate(jobs)
     )

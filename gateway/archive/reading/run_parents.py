@@ -14,7 +14,7 @@ from gateway.archive.tables.run_tables import invocations, manifest_nodes, node_
 def parents_of_runs(connection: Connection, run_ids: Iterable[int]) -> dict[int, dict[str, list[str]]]:
     """By run and unique id, the parents of what was skipped or failed, and of ephemeral models. One statement for five
     hundred runs."""
-    found: dict[int, dict[str, list[str]]] = {}
+    parents_of: dict[int, dict[str, list[str]]] = {}
     for part in chunks(sorted(set(run_ids))):
         troubled = (
             select(results.c.run_id, resources.c.unique_id, node_parents.c.parent)
@@ -35,7 +35,7 @@ def parents_of_runs(connection: Connection, run_ids: Iterable[int]) -> dict[int,
             .where(nodes.c.materialization == "ephemeral")
         )
         for row in connection.execute(union_all(troubled, ephemeral).order_by("run_id", "unique_id", "parent")):
-            parents = found.setdefault(row.run_id, {}).setdefault(row.unique_id, [])
+            parents = parents_of.setdefault(row.run_id, {}).setdefault(row.unique_id, [])
             if not parents or parents[-1] != row.parent:
                 parents.append(row.parent)
-    return found
+    return parents_of

@@ -97,9 +97,9 @@ def _with_event(days: bytes, event: ResultEvent) -> bytes:
             return older + pack_plain_day(day, runtimes)
     bucket = Bucket()
     if days:
-        newest, found, older = last_day(days)
+        newest, with_event, older = last_day(days)
         if newest == day:
-            bucket, days = found, older
+            bucket, days = with_event, older
     _count(bucket, event)
     return days + pack_day(day, bucket)
 

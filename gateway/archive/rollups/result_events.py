@@ -61,12 +61,12 @@ class OutcomeReader:
     def learn_nodes(self, pairs: Iterable[tuple[int, int | None]]) -> None:
         """Reads the materializations of nodes, each after its invocation: only full refreshes ask for them."""
         commands, known = self.commands, self._materializations
-        wanted = {
+        unknown = {
             node_id
             for invocation_id, node_id in pairs
             if node_id is not None and node_id not in known and commands[invocation_id].variant == Variant.FULL_REFRESH
         }
-        for part in chunks(sorted(wanted)):
+        for part in chunks(sorted(unknown)):
             query = select(nodes.c.id, nodes.c.materialization).where(nodes.c.id.in_(part))
             known.update((key, name) for key, name in self._connection.execute(query))
 
@@ -136,13 +136,13 @@ def _select(table: Table) -> Select[Any]:
 
 def _stands(table: Any) -> list[ColumnElement[bool]]:
     """Of results of one node in one run the last stands for the run; what has no status was not touched."""
-    told = table.c.status.is_not(None)
-    return [told, table.c.final] if "final" in table.c else [told]
+    condition = table.c.status.is_not(None)
+    return [condition, table.c.final] if "final" in table.c else [condition]
 
 
 def _between(table: Table, begin: int | None, end: int | None) -> list[ColumnElement[bool]]:
-    found = [] if begin is None else [table.c.generated_at >= begin]
-    return found if end is None else [*found, table.c.generated_at < end]
+    bounds = [] if begin is None else [table.c.generated_at >= begin]
+    return bounds if end is None else [*bounds, table.c.generated_at < end]
 
 
 def _variant_of_steps(details: str | None) -> Variant | None:

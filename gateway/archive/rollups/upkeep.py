@@ -106,13 +106,16 @@ def _rows_of_invocations(
 ) -> dict[int, tuple[_Place, Packed | None]]:
     """Where the resources of these invocations belong, and their rows as far as they have one."""
     row = recent_results.c
-    packed_columns = (row.newest_at, *(type_coerce(one, NullType()) for one in (row.outcomes, row.seconds, row.days)))
+    packed_columns = (
+        row.newest_at,
+        *(type_coerce(column, NullType()) for column in (row.outcomes, row.seconds, row.days)),
+    )
     same = and_(
         row.environment_id == resources.c.environment_id,
         row.kind == resources.c.kind,
         row.resource_id == resources.c.id,
     )
-    found: dict[int, tuple[_Place, Packed | None]] = {}
+    known_rows: dict[int, tuple[_Place, Packed | None]] = {}
     for table in (results, freshness):
         query = (
             select(resources.c.id, resources.c.environment_id, resources.c.kind, *packed_columns)
@@ -123,8 +126,8 @@ def _rows_of_invocations(
         for part in chunks(invocation_ids):
             rows = connection.execute(query.where(table.c.invocation_id.in_(part)))
             for key, environment_id, kind, at, *rest in rows:
-                found[key] = (_Place(environment_id, kind), None if at is None else Packed(at, *rest))
-    return found
+                known_rows[key] = (_Place(environment_id, kind), None if at is None else Packed(at, *rest))
+    return known_rows
 
 
 def remake(connection: Connection, stale: StaleResources) -> None:
@@ -172,7 +175,7 @@ def _known(months: Mapping[int, int], key: int) -> tuple[int, ...]:
 
 def _days_of_month(reader: EventReader, month: int, keys: Sequence[int]) -> dict[int, bytes]:
     events = reader.of_resources(keys, begin_of(month), begin_of(month + 1))
-    return {key: packed_days(found) for key, found in _by_resource(events).items()}
+    return {key: packed_days(events_of_resource) for key, events_of_resource in _by_resource(events).items()}
 
 
 def rebuild(connection: Connection, progress: RebuildProgress | None = None) -> int:
@@ -204,10 +207,10 @@ def rebuild(connection: Connection, progress: RebuildProgress | None = None) -> 
 
 def _by_resource(events: Iterable[ResultEvent]) -> dict[int, list[ResultEvent]]:
     """Newest first."""
-    found: dict[int, list[ResultEvent]] = defaultdict(list)
+    by_resource: dict[int, list[ResultEvent]] = defaultdict(list)
     for event in sorted(events, reverse=True):
-        found[event.resource_id].append(event)
-    return found
+        by_resource[event.resource_id].append(event)
+    return by_resource
 
 
 def _by_month(events: Iterable[ResultEvent]) -> Iterator[tuple[int, list[ResultEvent]]]:
@@ -219,17 +222,17 @@ def _by_month(events: Iterable[ResultEvent]) -> Iterator[tuple[int, list[ResultE
 
 def _known_rows(connection: Connection, place: _Place, keys: Sequence[int]) -> dict[int, Packed]:
     columns = recent_results.c
-    wanted = (columns.resource_id, columns.newest_at, columns.outcomes, columns.seconds, columns.days)
-    query = select(*wanted).where(_is(recent_results, place._asdict()), columns.resource_id.in_(keys))
+    known_columns = (columns.resource_id, columns.newest_at, columns.outcomes, columns.seconds, columns.days)
+    query = select(*known_columns).where(_is(recent_results, place._asdict()), columns.resource_id.in_(keys))
     return {key: Packed(at, bytes(a), bytes(b), bytes(c)) for key, at, a, b, c in connection.execute(query)}
 
 
 def _places(connection: Connection, keys: Iterable[int]) -> dict[int, _Place]:
-    found: dict[int, _Place] = {}
+    places: dict[int, _Place] = {}
     for part in chunks(keys):
         query = select(resources.c.id, resources.c.environment_id, resources.c.kind).where(resources.c.id.in_(part))
-        found.update((key, _Place(environment_id, kind)) for key, environment_id, kind in connection.execute(query))
-    return found
+        places.update((key, _Place(environment_id, kind)) for key, environment_id, kind in connection.execute(query))
+    return places
 
 
 def _is(table: Table, key: Mapping[str, Any]) -> Any:

@@ -29,8 +29,8 @@ def read_account(path: Path) -> tuple[AccountRecord, Sequence[OddValue]]:
 
 def account_number(record: AccountRecord) -> int:
     """The account's id, derived from its name where it has none."""
-    given = numeric(record.account.id, "ACCOUNT_ID")
-    return given if given is not None else stable_id("account", record.account.name or LOCAL_ACCOUNT)
+    number = numeric(record.account.id, "ACCOUNT_ID")
+    return number if number is not None else stable_id("account", record.account.name or LOCAL_ACCOUNT)
 
 
 def store_account(connection: Connection, record: AccountRecord) -> None:
@@ -114,15 +114,15 @@ def _recorded_rows(record: AccountRecord) -> Rows:
     for project in record.projects:
         rows.append((projects, {**scope, "id": numeric(project.id, "PROJECT_ID"), "name": project.name or "unnamed"}))
     for place in record.environments:
-        given = {"name": place.name or "unnamed", "type": place.type, "deployment_type": place.deployment_type}
+        values = {"name": place.name or "unnamed", "type": place.type, "deployment_type": place.deployment_type}
         owner = numeric(place.project_id, "PROJECT_ID")
         keys = {"id": numeric(place.id, owner, "ENVIRONMENT_ID"), "project_id": owner}
-        rows.append((environments, {**scope, **given, **keys}))
+        rows.append((environments, {**scope, **values, **keys}))
     for job in record.jobs:
         owner = numeric(job.project_id, "PROJECT_ID")
         keys = {"id": numeric(job.id, owner, "JOB_ID"), "project_id": owner}
         keys["environment_id"] = numeric(job.environment_id, owner, "ENVIRONMENT_ID")
         details = msgspec.json.encode({"execute_steps": job.execute_steps, "schedule": job.schedule}).decode()
-        given = {"name": job.name or "unnamed", "job_type": job.job_type, "details": details}
-        rows.append((jobs, {**scope, **given, **keys}))
+        values = {"name": job.name or "unnamed", "job_type": job.job_type, "details": details}
+        rows.append((jobs, {**scope, **values, **keys}))
     return [(table, row) for table, row in rows if row["id"] is not None]

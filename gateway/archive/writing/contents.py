@@ -106,12 +106,12 @@ class ContentStore:
 
 def manifest_members(connection: Connection, manifest_id: int) -> dict[str, int]:
     """The node keys of a manifest by unique id."""
-    found = connection.execute(
+    members = connection.execute(
         select(nodes.c.unique_id, nodes.c.id)
         .join(manifest_nodes, manifest_nodes.c.node_id == nodes.c.id)
         .where(manifest_nodes.c.manifest_id == manifest_id)
     )
-    return dict(found.all())
+    return dict(members.all())
 
 
 def _manifest_digest(manifest: Manifest, rows: Mapping[bytes, Mapping[str, Any]]) -> bytes:

@@ -34,13 +34,13 @@ class FactRows:
 
     def _all_texts(self) -> list[str | None]:
         """Every text but empty ones: an empty message is none."""
-        found: list[str | None] = list(self._compiled.values())
+        bodies: list[str | None] = list(self._compiled.values())
         for result in self._invocation.results:
-            found += (result.thread_id, result.message)
+            bodies += (result.thread_id, result.message)
         for check in self._invocation.freshness:
-            found += (_raw_text(check.criteria), _error_text(check.error), check.thread_id)
-        found += [_raw_text(table) for table in self._invocation.catalog.values()]
-        return [text or None for text in found]
+            bodies += (_raw_text(check.criteria), _error_text(check.error), check.thread_id)
+        bodies += [_raw_text(table) for table in self._invocation.catalog.values()]
+        return [text or None for text in bodies]
 
     def write(self, connection: Connection, place: Mapping[str, Any], environment_id: int) -> int:
         """Inserts everything; returns the number of results and freshness checks."""
@@ -142,13 +142,13 @@ def _compiled_codes(invocation: Invocation) -> dict[str, str]:
     manifest = invocation.manifest
     own = manifest is not None and manifest.metadata.invocation_id == invocation.uuid
     entries = (manifest.content.nodes or {}) if own and manifest else {}
-    found = {}
+    codes = {}
     for result in invocation.results:
         entry = entries.get(result.unique_id)
         code = result.compiled_code or (entry and (entry.compiled_code or entry.compiled_sql))
         if code:
-            found[result.unique_id] = code
-    return found
+            codes[result.unique_id] = code
+    return codes
 
 
 def _raw_text(raw: msgspec.Raw) -> str | None:

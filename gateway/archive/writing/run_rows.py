@@ -138,8 +138,8 @@ def deploys(connection: Connection, bundle: RunBundle) -> bool:
 
 def is_proposed(category: str | None) -> bool:
     """Whether a proposed change started a run, by the category of its trigger."""
-    told = (category or "").lower()
-    return "ci" in re.split(r"[^a-z0-9]+", told) or any(word in told for word in _CI_TRIGGERS)
+    category_text = (category or "").lower()
+    return "ci" in re.split(r"[^a-z0-9]+", category_text) or any(word in category_text for word in _CI_TRIGGERS)
 
 
 def infer_job_kinds(connection: Connection, *conditions: ColumnElement[bool]) -> None:

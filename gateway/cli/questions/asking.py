@@ -56,7 +56,7 @@ def answered(options: argparse.Namespace, question: Question) -> int:
     except DiscoveryApiError as failure:
         complain(f"error: {_ADVICE.get(type(failure), failure.message)}")
         return 2
-    answer = replace(answer, notes=(*answer.notes, *(str(one.message) for one in noted)))
+    answer = replace(answer, notes=(*answer.notes, *(str(noted_error.message) for noted_error in noted)))
     _ensure_measured(options, answer)
     _write(options, answer)
     if options.format != "json":

@@ -47,34 +47,34 @@ def what_if(options: argparse.Namespace) -> int:
 def _diff(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     run = run_named(account, options, options.run)
     named = options.base not in _BASELINES
-    found = run.compare(run_id=options.base) if named else run.compare(options.base)
-    if found is None:
+    comparison = run.compare(run_id=options.base) if named else run.compare(options.base)
+    if comparison is None:
         raise NotFound(f"Run {run.run_id} has no other run of its job to compare with.")
-    before, after = account.run(found.base_run_id).runtime, run.runtime
+    before, after = account.run(comparison.base_run_id).runtime, run.runtime
     facts = (
-        LabelledValue(TableColumn("base_run", "from run"), found.base_run_id),
+        LabelledValue(TableColumn("base_run", "from run"), comparison.base_run_id),
         LabelledValue(TableColumn("run", "to run"), run.run_id),
         LabelledValue(TableColumn("before_seconds", "before", "s"), before),
         LabelledValue(TableColumn("after_seconds", "after", "s"), after),
-        LabelledValue(TableColumn("difference_seconds", "difference", "s"), found.difference_seconds),
+        LabelledValue(TableColumn("difference_seconds", "difference", "s"), comparison.difference_seconds),
     )
-    grown = found.difference_seconds
+    grown = comparison.difference_seconds
     percent = grown / before * 100 if grown is not None and before else None
-    measure = Measure(f"run {run.run_id} against {found.base_run_id}", grown, percent)
-    rows = tuple(_row(one) for one in found.differences[: options.first])
+    measure = Measure(f"run {run.run_id} against {comparison.base_run_id}", grown, percent)
+    rows = tuple(_row(difference) for difference in comparison.differences[: options.first])
     table = Table("differences", _DIFFERENCES, rows, "No resource was executed in either.")
-    return TerminalAnswer((table,), facts, _missing(found.missing), measure)
+    return TerminalAnswer((table,), facts, _missing(comparison.missing), measure)
 
 
-def _row(one: NodeDifference) -> tuple[Cell, ...]:
+def _row(difference: NodeDifference) -> tuple[Cell, ...]:
     return (
-        one.contribution_seconds,
-        one.unique_id,
-        one.before.runtime if one.before else None,
-        one.after.runtime if one.after else None,
-        _status(one.before),
-        _status(one.after),
-        one.code_changed,
+        difference.contribution_seconds,
+        difference.unique_id,
+        difference.before.runtime if difference.before else None,
+        difference.after.runtime if difference.after else None,
+        _status(difference.before),
+        _status(difference.after),
+        difference.code_changed,
     )
 
 
@@ -98,14 +98,14 @@ def _what_if(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer
         drop=options.drop,
         longest_tail_first=options.longest_first,
     )
-    found = _outlook(account, options, change)
-    if found is None:
+    outlook = _outlook(account, options, change)
+    if outlook is None:
         raise NotFound("No resource of the run has times, or the job never succeeded: there is nothing to change.")
     row = (
-        *(found.run_id, found.verdict.replace("_", " "), found.now_seconds, found.then_seconds),
-        *(found.saved_seconds, found.lower_bound_seconds, found.noise_seconds),
+        *(outlook.run_id, outlook.verdict.replace("_", " "), outlook.now_seconds, outlook.then_seconds),
+        *(outlook.saved_seconds, outlook.lower_bound_seconds, outlook.noise_seconds),
     )
-    return TerminalAnswer((Table("what_if", _WHAT_IF, (row,), ""),), (), _missing(found.missing))
+    return TerminalAnswer((Table("what_if", _WHAT_IF, (row,), ""),), (), _missing(outlook.missing))
 
 
 def _outlook(account: dbtAccount, options: argparse.Namespace, change: WhatIfChange) -> WhatIf | None:

@@ -54,7 +54,9 @@ def as_csv(answer: TerminalAnswer) -> str:
 
 def as_markdown(answer: TerminalAnswer) -> str:
     """Facts as a list, tables as tables of GitHub's Markdown."""
-    parts = ["".join(f"- {fact.column.title}: {_escaped(_told(fact.column, fact.value))}\n" for fact in answer.facts)]
+    parts = [
+        "".join(f"- {fact.column.title}: {_escaped(_cell_text(fact.column, fact.value))}\n" for fact in answer.facts)
+    ]
     for table in answer.tables:
         title = f"**{table.key.replace('_', ' ').capitalize()}**\n\n" if answer.facts or len(answer.tables) > 1 else ""
         if not table.rows:
@@ -70,7 +72,9 @@ def as_markdown(answer: TerminalAnswer) -> str:
 def _facts(facts: Sequence[LabelledValue]) -> str:
     shown = [fact for fact in facts if fact.value is not None]
     width = max((_width(fact.column.title) for fact in shown), default=0)
-    return "".join(f"{_padded(fact.column.title, width)}{_GAP}{_told(fact.column, fact.value)}\n" for fact in shown)
+    return "".join(
+        f"{_padded(fact.column.title, width)}{_GAP}{_cell_text(fact.column, fact.value)}\n" for fact in shown
+    )
 
 
 def _aligned(table: Table, columns: int | None, blocks: bool) -> str:
@@ -114,10 +118,10 @@ def _bar(length: float, blocks: bool) -> str:
 
 
 def _texts(table: Table) -> list[list[str]]:
-    return [[_told(column, cell) for column, cell in zip(table.columns, row, strict=True)] for row in table.rows]
+    return [[_cell_text(column, cell) for column, cell in zip(table.columns, row, strict=True)] for row in table.rows]
 
 
-def _told(column: TableColumn, cell: Cell) -> str:
+def _cell_text(column: TableColumn, cell: Cell) -> str:
     """A value as a person reads it, on one line, with nothing that a terminal would obey."""
     if cell is None:
         return "–"

@@ -47,12 +47,12 @@ def _named(account: dbtAccount, name: str) -> Model:
     """By its id, or by its name alone where that is of one model only."""
     if "." in name or not name.strip():
         return account.model(name)
-    found = [one for one in account.get_models(name_contains=name) if one.name == name]
-    if len(found) > 1:
+    models = [model for model in account.get_models(name_contains=name) if model.name == name]
+    if len(models) > 1:
         raise BadUserInput(
-            f"{len(found)} models have this name. Take one of {', '.join(o.model_id for o in found[:10])}."
+            f"{len(models)} models have this name. Take one of {', '.join(o.model_id for o in models[:10])}."
         )
-    return found[0] if found else account.model(name)
+    return models[0] if models else account.model(name)
 
 
 def _facts(model: Model) -> Iterator[LabelledValue]:
@@ -84,9 +84,9 @@ def _search(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     models = account.get_models(name_contains=options.text)
     jobs = account.get_jobs(where=JobFilter(name_contains=options.text))
     rows: list[tuple[Cell, ...]] = []
-    for one in models[: options.first]:
-        status = one.last_run_status
-        rows.append(("model", one.model_id, one.name, status.value if status else None, one.last_run_runtime))
+    for model in models[: options.first]:
+        status = model.last_run_status
+        rows.append(("model", model.model_id, model.name, status.value if status else None, model.last_run_runtime))
     for job in jobs[: options.first]:
         status = job.last_run_status
         rows.append(("job", job.job_id, job.name, status.value if status else None, job.last_run_runtime))

@@ -94,8 +94,8 @@ def _add_what_if(commands: Commands) -> None:
     change.add_argument("--longest-first", action="store_true", help="start the longest remaining chain first")
 
 
-def _add(commands: Commands, name: str, told: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=told, description=f"Show {told}.", epilog=_EPILOG)
+def _add(commands: Commands, name: str, help_text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=help_text, description=f"Show {help_text}.", epilog=_EPILOG)
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--artifacts", type=Path, metavar="DIR", help="a dbt target folder, or a folder of such folders"
@@ -106,8 +106,8 @@ def _add(commands: Commands, name: str, told: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--project", action="append", metavar="P", help="only this project; repeatable")
     formats = parser.add_mutually_exclusive_group()
-    for one, what in (("json", "JSON"), ("csv", "CSV: the first table"), ("markdown", "Markdown")):
-        formats.add_argument(f"--{one}", dest="format", action="store_const", const=one, help=f"print {what}")
+    for flag, what in (("json", "JSON"), ("csv", "CSV: the first table"), ("markdown", "Markdown")):
+        formats.add_argument(f"--{flag}", dest="format", action="store_const", const=flag, help=f"print {what}")
     return parser
 
 

@@ -36,7 +36,7 @@ def longest(options: argparse.Namespace) -> int:
 
 def _slowest(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     models = _ranked_models(account, options)
-    rows = tuple(_row(one.ranked, one.model_id, _materialization(one)) for one in models)
+    rows = tuple(_row(model.ranked, model.model_id, _materialization(model)) for model in models)
     measure = Measure(f"model {models[0].model_id}", _runtime(models[0])) if models else None
     return TerminalAnswer(
         (Table("models", _MODELS, rows, "No model has a runtime."),), (), _notes(models, "model"), measure
@@ -44,17 +44,17 @@ def _slowest(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer
 
 
 def _ranked_models(account: dbtAccount, options: argparse.Namespace) -> RankedList[Model]:
-    criteria = SearchFilter(tags=options.tag)
+    filter = SearchFilter(tags=options.tag)
     if options.job is None:
-        return account.slowest_models(options.first, options.last_runs, criteria)
+        return account.slowest_models(options.first, options.last_runs, filter)
     if options.last_runs > 1:
         raise BadUserInput("--job ranks the models of one run of the job: leave --last-runs out.")
-    return job_named(account, options).get_slowest_models(options.first, criteria)
+    return job_named(account, options).get_slowest_models(options.first, filter)
 
 
 def _longest(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     jobs = account.longest_running_jobs(options.first, options.last_runs, SearchFilter(tags=options.tag))
-    rows = tuple(_row(one.ranked, one.job_id, one.name) for one in jobs)
+    rows = tuple(_row(job.ranked, job.job_id, job.name) for job in jobs)
     measure = Measure(f"job {jobs[0].name or jobs[0].job_id}", _runtime(jobs[0])) if jobs else None
     return TerminalAnswer((Table("jobs", _JOBS, rows, "No job has a runtime."),), (), _notes(jobs, "job"), measure)
 
@@ -65,8 +65,8 @@ def _row(ranked: Rank | None, name: str, what: str | None) -> tuple[Cell, ...]:
     return (ranked.rank, name, what, ranked.runtime, ranked.p50, ranked.p95, ranked.runs)
 
 
-def _runtime(one: Model | Job) -> float | None:
-    return one.ranked.runtime if one.ranked else None
+def _runtime(item: Model | Job) -> float | None:
+    return item.ranked.runtime if item.ranked else None
 
 
 def _materialization(model: Model) -> str | None:

@@ -31,13 +31,13 @@ def regressions(options: argparse.Namespace) -> int:
 def _regressions(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     where = SearchFilter(tags=options.tag) if options.tag else None
     certainty = "suspected" if options.suspected else "confirmed"
-    found = account.get_regressions(options.since, where, certainty=certainty, first_n=options.first)
-    rows = tuple(map(_row, found.changes))
-    notes = [f"{found.expected_false_alarms:.2f} false alarms are to be expected among all {found.total}."]
-    if found.total > len(rows):
-        notes.append(f"{found.total - len(rows)} more are left out: raise --first.")
-    notes += [f"missing: {part}." for part in found.missing]
-    measure = Measure("the costliest regression, a day,", found.changes[0].seconds_per_day if rows else 0.0)
+    regressions = account.get_regressions(options.since, where, certainty=certainty, first_n=options.first)
+    rows = tuple(map(_row, regressions.changes))
+    notes = [f"{regressions.expected_false_alarms:.2f} false alarms are to be expected among all {regressions.total}."]
+    if regressions.total > len(rows):
+        notes.append(f"{regressions.total - len(rows)} more are left out: raise --first.")
+    notes += [f"missing: {part}." for part in regressions.missing]
+    measure = Measure("the costliest regression, a day,", regressions.changes[0].seconds_per_day if rows else 0.0)
     table = Table("regressions", _CHANGES, rows, "Nothing got slower for good.")
     return TerminalAnswer((table,), (), tuple(notes), measure)
 

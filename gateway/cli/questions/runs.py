@@ -42,7 +42,7 @@ def _failures(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswe
     rows: list[tuple[Cell, ...]] = []
     for job in jobs:
         for run in _newest_runs(job, options.last_runs):
-            rows += [(job.name or job.job_id, run.run_id, *_row(one)) for one in run.get_failures()]
+            rows += [(job.name or job.job_id, run.run_id, *_row(failure)) for failure in run.get_failures()]
     first = tuple(rows[: options.first])
     notes = (f"{len(rows) - len(first)} more failures are left out: raise --first.",) if len(rows) > len(first) else ()
     return TerminalAnswer((Table("failures", _FAILED_OF_JOBS, first, "Nothing failed."),), (), notes)
@@ -70,8 +70,8 @@ def _row(failure: RunFailure) -> tuple[Cell, ...]:
 def _run(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
     run = run_named(account, options, options.run)
     slowest = run.get_slowest_models(options.first)
-    ranked = ((one.ranked.rank, one.model_id, one.ranked.runtime) for one in slowest if one.ranked)
-    failed = tuple(_row(one) for one in run.get_failures()[: options.first])
+    ranked = ((model.ranked.rank, model.model_id, model.ranked.runtime) for model in slowest if model.ranked)
+    failed = tuple(_row(failure) for failure in run.get_failures()[: options.first])
     tables = (
         Table("slowest_models", _SLOWEST, tuple(ranked), "No model succeeded in it."),
         Table("failures", _FAILED, failed, "Nothing failed."),

@@ -22,16 +22,18 @@ def waste(options: argparse.Namespace) -> int:
 
 
 def _waste(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
-    found = account.get_wasted_builds(options.since, options.until, options.first)
-    rows = tuple((one.weighted_seconds, one.build_count, one.certainty, one.unique_id) for one in found.models)
-    cost = f"{found.cost_per_day.amount:.2f} {found.cost_per_day.currency}" if found.cost_per_day else None
-    facts = (
-        LabelledValue(TableColumn("builds_per_day", "builds a day"), found.builds_per_day),
-        LabelledValue(TableColumn("seconds_per_day", "a day", "s"), found.weighted_seconds_per_day),
-        LabelledValue(TableColumn("cost_per_day", "cost a day"), cost),
-        LabelledValue(TableColumn("reused", "reused"), found.reused_count),
-        LabelledValue(TableColumn("reused_seconds", "reuse saved", "s"), found.reused_seconds),
+    waste = account.get_wasted_builds(options.since, options.until, options.first)
+    rows = tuple(
+        (model.weighted_seconds, model.build_count, model.certainty, model.unique_id) for model in waste.models
     )
-    measure = Measure("builds that changed nothing, a day,", found.weighted_seconds_per_day)
-    notes = tuple(f"missing: {part}." for part in found.missing)
+    cost = f"{waste.cost_per_day.amount:.2f} {waste.cost_per_day.currency}" if waste.cost_per_day else None
+    facts = (
+        LabelledValue(TableColumn("builds_per_day", "builds a day"), waste.builds_per_day),
+        LabelledValue(TableColumn("seconds_per_day", "a day", "s"), waste.weighted_seconds_per_day),
+        LabelledValue(TableColumn("cost_per_day", "cost a day"), cost),
+        LabelledValue(TableColumn("reused", "reused"), waste.reused_count),
+        LabelledValue(TableColumn("reused_seconds", "reuse saved", "s"), waste.reused_seconds),
+    )
+    measure = Measure("builds that changed nothing, a day,", waste.weighted_seconds_per_day)
+    notes = tuple(f"missing: {part}." for part in waste.missing)
     return TerminalAnswer((Table("models", _BUILDS, rows, "No build is known to be wasted."),), facts, notes, measure)

@@ -95,15 +95,15 @@ def certainty_wanted(word: str) -> Certainty:
     return known[word]
 
 
-def models_filter(filter: SearchFilter | None, criteria: Criteria) -> hierarchy.ModelFilter | None:
+def models_filter(filter: SearchFilter | None, filters: Criteria) -> hierarchy.ModelFilter | None:
     """The filter for a question about models. Raises InvalidArgumentError for criteria given twice."""
-    chosen = models_chosen(filter, criteria)
+    chosen = models_chosen(filter, filters)
     return chosen.to_hierarchy() if chosen else None
 
 
-def projects_filter(filter: ProjectFilter | None, criteria: ProjectCriteria) -> hierarchy.ProjectFilter | None:
+def projects_filter(filter: ProjectFilter | None, filters: ProjectCriteria) -> hierarchy.ProjectFilter | None:
     """The filter for a question about projects. Raises InvalidArgumentError for criteria given twice."""
-    chosen = projects_chosen(filter, criteria)
+    chosen = projects_chosen(filter, filters)
     return chosen.to_project_filter() if chosen else None
 
 

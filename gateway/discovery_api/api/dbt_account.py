@@ -156,13 +156,13 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         return Run(run_id, client=self.client).load()
 
     def get_projects(
-        self, filter: ProjectFilter | None = None, *, refresh: bool = False, **criteria: Unpack[ProjectCriteria]
+        self, filter: ProjectFilter | None = None, *, refresh: bool = False, **filters: Unpack[ProjectCriteria]
     ) -> list[Project]:
         """Its projects, ordered by id.
 
         With a filter: those it names, or all but those, that contain a model meeting its criteria.
         """
-        project_filter = projects_filter(filter, criteria)
+        project_filter = projects_filter(filter, filters)
 
         async def question(field_context: FieldContext, projects: tuple[ProjectFacts, ...]) -> tuple[ProjectFacts, ...]:
             return await select_projects(field_context, projects, project_filter)
@@ -175,11 +175,11 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         *,
         where: JobFilter | None = None,
         refresh: bool = False,
-        **criteria: Unpack[Criteria],
+        **filters: Unpack[Criteria],
     ) -> list[Job]:
         """The jobs of all its projects that build a model meeting the filter, ordered by id. `where` says what they are
         themselves: name, kind, how they last ended and how long it took."""
-        model_filter, own = models_filter(filter, criteria), jobs_where(where)
+        model_filter, own = models_filter(filter, filters), jobs_where(where)
         return self._ask(
             lambda field_context, projects: jobs.select_jobs(field_context, projects, models=model_filter, where=own),
             lambda answer: [Job.of(job, self.client) for job in answer],
@@ -188,10 +188,10 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         )
 
     def get_models(
-        self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
+        self, filter: SearchFilter | None = None, *, refresh: bool = False, **filters: Unpack[Criteria]
     ) -> list[Model]:
         """The models of all its projects that meet the filter, ordered by id."""
-        model_filter = models_filter(filter, criteria)
+        model_filter = models_filter(filter, filters)
         return self._ask(
             lambda field_context, projects: models.select_models(field_context, projects, model_filter),
             lambda answer: [Model.of(model, self.client) for model in answer],
@@ -206,7 +206,7 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         *,
         where: RunFilter | None = None,
         refresh: bool = False,
-        **criteria: Unpack[Criteria],
+        **filters: Unpack[Criteria],
     ) -> list[Run]:
         """The newest `limit` runs (1 to 500) of all its projects, newest first, whatever their status.
 
@@ -215,7 +215,7 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         the statuses, jobs and times in `where`; an IncompleteAnswerWarning says so when they do not hold enough.
         """
         ensure_count("limit", limit, MOST_RUNS)
-        run_filter = runs_where(where, models_filter(filter, criteria))
+        run_filter = runs_where(where, models_filter(filter, filters))
         return self._ask(
             lambda field_context, projects: account_runs.newest_runs(field_context, projects, limit, run_filter),
             lambda answer: [Run.of(run, self.client) for run in answer],
@@ -246,7 +246,7 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         *,
         history: HistoryScope | None = None,
         refresh: bool = False,
-        **criteria: Unpack[Criteria],
+        **filters: Unpack[Criteria],
     ) -> RankedList[Model]:
         """The slowest models over all its projects, slowest first.
 
@@ -258,7 +258,7 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
         """
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
-        model_filter = models_filter(filter, criteria)
+        model_filter = models_filter(filter, filters)
         taken = history_wanted(history)
         return self._ask(
             lambda field_context, projects: rankings.slowest_models(

@@ -216,11 +216,11 @@ class ProjectFilter(SearchFilter):
         return (*(project.project_id for project in self.projects or ()), *(self.project_ids or ()))
 
     def to_project_filter(self, *, ids_only: bool = False) -> hierarchy.ProjectFilter:
-        """The hierarchy's filter for projects; `ids_only`: without the criteria for models."""
+        """The hierarchy's filter for projects; `ids_only`: without what describes models."""
         inclusion = hierarchy.Inclusion(self.include_or_exclude)
         if ids_only:
             return hierarchy.ProjectFilter(project_ids=self.named_projects, inclusion=inclusion)
-        search = self.to_hierarchy().criteria
+        search = self.to_hierarchy().without_ids
         return hierarchy.ProjectFilter(
             search.tags,
             search.tags_match,
@@ -336,14 +336,14 @@ class HistoryScope(Checked):
         return counted_runs.HistoryScope(self.include_full_refresh, self.include_ci, self.include_failed)
 
 
-def models_chosen(filter: SearchFilter | None, criteria: Criteria) -> SearchFilter | None:
+def models_chosen(filter: SearchFilter | None, filters: Criteria) -> SearchFilter | None:
     """One filter for models from the two ways of giving it. Raises InvalidArgumentError when both are used."""
-    return ModelFilter(**_alone(filter, criteria)) if criteria else ensure_filter("filter", filter, SearchFilter)
+    return ModelFilter(**_alone(filter, filters)) if filters else ensure_filter("filter", filter, SearchFilter)
 
 
-def projects_chosen(filter: ProjectFilter | None, criteria: ProjectCriteria) -> ProjectFilter | None:
+def projects_chosen(filter: ProjectFilter | None, filters: ProjectCriteria) -> ProjectFilter | None:
     """The same for projects."""
-    return ProjectFilter(**_alone(filter, criteria)) if criteria else ensure_filter("filter", filter, ProjectFilter)
+    return ProjectFilter(**_alone(filter, filters)) if filters else ensure_filter("filter", filter, ProjectFilter)
 
 
 def ensure_filter(name: str, value: Any, kind: type[F]) -> F | None:
@@ -372,7 +372,7 @@ def _told(cls: type[BaseModel], invalid: ValidationError) -> str:
     return " ".join(problems)
 
 
-def _alone(filter: SearchFilter | None, criteria: Mapping[str, Any]) -> dict[str, Any]:
+def _alone(filter: SearchFilter | None, filters: Mapping[str, Any]) -> dict[str, Any]:
     if filter is not None:
-        raise InvalidArgumentError(f"Give either filter= or {', '.join(sorted(criteria))}, not both.")
-    return dict(criteria)
+        raise InvalidArgumentError(f"Give either filter= or {', '.join(sorted(filters))}, not both.")
+    return dict(filters)

@@ -50,19 +50,19 @@ def run_matrix(runs: Sequence[Run], touched: Sequence[Sequence[ModelRun]], first
     for column, models in enumerate(touched):
         for model in models:
             cells.setdefault(model.unique_id, {})[column] = model
-    rows = [_row(unique_id, found, len(runs)) for unique_id, found in cells.items()]
+    rows = [_row(unique_id, cells_of_model, len(runs)) for unique_id, cells_of_model in cells.items()]
     rows.sort(key=lambda row: (-(row.median_seconds if row.median_seconds is not None else -1.0), row.unique_id))
     return RunMatrix(tuple(runs), tuple(rows[:first]), max(0, len(rows) - first))
 
 
-def _row(unique_id: str, found: Mapping[int, ModelRun], columns: int) -> RunMatrixRow:
-    models = [found.get(column) for column in range(columns)]
-    fine = (one.runtime for one in found.values() if one.status in (RunStatus.SUCCESS, RunStatus.WARN))
+def _row(unique_id: str, cells: Mapping[int, ModelRun], columns: int) -> RunMatrixRow:
+    models = [cells.get(column) for column in range(columns)]
+    fine = (cell.runtime for cell in cells.values() if cell.status in (RunStatus.SUCCESS, RunStatus.WARN))
     summary = summarise(seconds for seconds in fine if seconds is not None)
     return RunMatrixRow(
-        next(iter(found.values())).environment_id,
+        next(iter(cells.values())).environment_id,
         unique_id,
         summary.p50,
-        tuple(one.runtime if one else None for one in models),
-        tuple(one.status if one else None for one in models),
+        tuple(model.runtime if model else None for model in models),
+        tuple(model.status if model else None for model in models),
     )

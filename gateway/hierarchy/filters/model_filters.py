@@ -147,7 +147,7 @@ class ModelFilter(SearchFilter):
         ensure_times("lastRunSince", self.last_run_since, "lastRunUntil", self.last_run_until)
 
     @property
-    def criteria(self) -> ModelFilter:
+    def without_ids(self) -> ModelFilter:
         """The same filter without its model ids."""
         return replace(self, model_ids=None)
 
@@ -261,7 +261,7 @@ class ProjectFilter(SearchFilter):
     models: ModelFilter | None = None
 
     @property
-    def criteria(self) -> SearchFilter:
+    def search(self) -> SearchFilter:
         """The same filter without its project ids."""
         return SearchFilter(self.tags, self.tags_match, self.materialization, self.min_runtime, self.max_runtime)
 
@@ -272,6 +272,6 @@ class ProjectFilter(SearchFilter):
         return (not set(names).isdisjoint(self.project_ids)) is (self.inclusion is Inclusion.INCLUDE)
 
 
-def contains_match(criteria: SearchFilter, models: Iterable[Filterable]) -> bool:
+def contains_match(filter: SearchFilter, models: Iterable[Filterable]) -> bool:
     """Whether a job, run or project that holds `models` is kept: one of them meets every criterion."""
-    return any(criteria.matches(model) for model in models)
+    return any(filter.matches(model) for model in models)

@@ -102,13 +102,13 @@ Commands = Mapping[tuple[int, str | None], CommandFacts]
 
 
 def count_runs(
-    runs: Iterable[ModelRun], jobs: Mapping[int, Job], commands: Commands, scope: HistoryScope, wanted: int
+    runs: Iterable[ModelRun], jobs: Mapping[int, Job], commands: Commands, scope: HistoryScope, most: int
 ) -> Counted:
-    """The first `wanted` runs that count; what was left out is told as far as the history was looked at for them."""
+    """The first `most` runs that count; what was left out is counted as far as the history was looked at for them."""
     kept: list[ModelRun] = []
     left_out: Counter[LeftOutReason] = Counter()
     for run in runs:
-        if len(kept) == wanted:
+        if len(kept) == most:
             break
         reason = scope.reason(run, jobs.get(run.job_id), commands.get((run.run_id, run.invocation_id)))
         if reason is None:

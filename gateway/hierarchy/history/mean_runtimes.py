@@ -45,17 +45,24 @@ class MeanRuntimes:
 
     def __iter__(self) -> Iterator[MeanRuntime]:
         """The models that have a mean, the greatest first."""
-        return (MeanRuntime(self.environment_id, one, mean) for one, mean in zip(self.timed, self.seconds, strict=True))
+        return (
+            MeanRuntime(self.environment_id, unique_id, mean)
+            for unique_id, mean in zip(self.timed, self.seconds, strict=True)
+        )
 
     def only(self, unique_ids: frozenset[str]) -> MeanRuntimes:
         """The same for some of the models."""
-        kept = [(one, mean) for one, mean in zip(self.timed, self.seconds, strict=True) if one in unique_ids]
-        left_out = {one: counts for one, counts in self.left_out.items() if one in unique_ids}
+        kept = [
+            (unique_id, mean)
+            for unique_id, mean in zip(self.timed, self.seconds, strict=True)
+            if unique_id in unique_ids
+        ]
+        left_out = {unique_id: counts for unique_id, counts in self.left_out.items() if unique_id in unique_ids}
         return MeanRuntimes(
             self.environment_id,
-            [one for one, _ in kept],
+            [unique_id for unique_id, _ in kept],
             [mean for _, mean in kept],
-            [one for one in self.untimed if one in unique_ids],
+            [unique_id for unique_id in self.untimed if unique_id in unique_ids],
             left_out,
             added_up(left_out.values()),
         )
@@ -63,21 +70,21 @@ class MeanRuntimes:
 
 def added_up(counts: Iterable[LeftOut]) -> dict[LeftOutReason, int]:
     """The sums by reason."""
-    found: dict[LeftOutReason, int] = {}
+    summed: dict[LeftOutReason, int] = {}
     for some in counts:
         for reason, count in some.items():
-            found[reason] = found.get(reason, 0) + count
-    return found
+            summed[reason] = summed.get(reason, 0) + count
+    return summed
 
 
 def candidates(environments: Sequence[MeanRuntimes], first: int) -> list[MeanRuntime]:
     """At least the models with the `first` greatest means: also those whose exact means may be as great."""
-    in_order = merge(*environments, key=lambda one: -one.seconds)
-    found = list(islice(in_order, first))
-    if found:
-        least = found[-1].seconds * (1 - _PRECISION)
-        for one in in_order:
-            if one.seconds < least:
+    in_order = merge(*environments, key=lambda mean: -mean.seconds)
+    slowest = list(islice(in_order, first))
+    if slowest:
+        least = slowest[-1].seconds * (1 - _PRECISION)
+        for mean in in_order:
+            if mean.seconds < least:
                 break
-            found.append(one)
-    return found
+            slowest.append(mean)
+    return slowest

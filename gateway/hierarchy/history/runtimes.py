@@ -35,8 +35,16 @@ def runtime_of_run(run: Run) -> Runtime | None:
     return Runtime(run.job_id, run.id, None, run.runtime, run.start_time, run.end_time, run.status)
 
 
-def runtime_of_model(one: ModelRun, model_id: str) -> Runtime | None:
+def runtime_of_model(model_run: ModelRun, model_id: str) -> Runtime | None:
     """A model's execution time in a run; None when it does not count there: not executed, failed or cancelled."""
-    if one.runtime is None or WITHIN_JOB.reason(one, None) is not None:
+    if model_run.runtime is None or WITHIN_JOB.reason(model_run, None) is not None:
         return None
-    return Runtime(one.job_id, one.run_id, model_id, one.runtime, one.start_time, one.end_time, one.status)
+    return Runtime(
+        model_run.job_id,
+        model_run.run_id,
+        model_id,
+        model_run.runtime,
+        model_run.start_time,
+        model_run.end_time,
+        model_run.status,
+    )

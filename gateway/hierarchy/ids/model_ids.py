@@ -39,11 +39,11 @@ def unique_ids_meant(model_id: str, project_id: str, packages: Collection[str]) 
     """The unique ids of which a model of this project has one if `model_id` names it, in any form: of the project's
     packages, and of the package that the id itself says."""
     names = names_meant(model_id, project_id)
-    found = {one for name in names for one in unique_ids_of_name(name, packages)}
-    found.update(f"model.{name}" for name in names if "." in name)
+    meant = {unique_id for name in names for unique_id in unique_ids_of_name(name, packages)}
+    meant.update(f"model.{name}" for name in names if "." in name)
     if names and is_unique_id(model_id) and len(package_of(model_id)) <= _LONGEST_NAME:
-        found.add(model_id)
-    return sorted(found)
+        meant.add(model_id)
+    return sorted(meant)
 
 
 def unique_ids_of_name(name: str, packages: Iterable[str]) -> list[str]:

@@ -62,13 +62,13 @@ class AccountView:
 
     number: int
     deployment: DeploymentEnvironment = DeploymentEnvironment.PRODUCTION
-    criteria: ProjectFilter | None = None
+    filter: ProjectFilter | None = None
 
     @property
     def id(self) -> str:
         """The account's id. Raises BadUserInput for a filter that makes it too long."""
         environment = "" if self.deployment is DeploymentEnvironment.PRODUCTION else f"@{self.deployment.value}"
-        text = text_of_filter(self.criteria) if self.criteria else ""
+        text = text_of_filter(self.filter) if self.filter else ""
         made = f"{self.number}{environment}{'?' if text else ''}{text}"
         if len(made) > LONGEST_ACCOUNT_ID:
             raise BadUserInput(

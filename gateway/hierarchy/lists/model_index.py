@@ -52,7 +52,7 @@ class EnvironmentModels(ModelOrders[Model]):
     @cached_property
     def of_unknown_outcome(self) -> int:
         """How many were attempted in a run of which nobody tells how it ended."""
-        return sum(one.last_run is not None and one.last_run.status_text == UNTOLD for one in self.models)
+        return sum(model.last_run is not None and model.last_run.status_text == UNTOLD for model in self.models)
 
     def of_project(self, project_id: str) -> EnvironmentModels:
         """The same models, if the project's id were this; made once for the last id that was asked for."""
@@ -62,89 +62,89 @@ class EnvironmentModels(ModelOrders[Model]):
             self._renamed = EnvironmentModels(project_id, self.environment_id, models)
         return self._renamed
 
-    def narrowed(self, criteria: ModelFilter) -> EnvironmentModels | None:
+    def narrowed(self, filter: ModelFilter) -> EnvironmentModels | None:
         """Those that meet a filter, if `keep_narrowed` was told which lately."""
-        kept = self._narrowed.get(criteria)
+        kept = self._narrowed.get(filter)
         if kept is not None:
-            self._narrowed.move_to_end(criteria)
+            self._narrowed.move_to_end(filter)
         return kept
 
-    def keep_narrowed(self, criteria: ModelFilter, models: Sequence[Model]) -> EnvironmentModels:
+    def keep_narrowed(self, filter: ModelFilter, models: Sequence[Model]) -> EnvironmentModels:
         """Notes which models meet a filter. Facts never change, so it holds as long as they do; the last 32 are kept,
         each with the orders that were asked for."""
-        kept = self._narrowed[criteria] = EnvironmentModels(self.project_id, self.environment_id, models)
+        kept = self._narrowed[filter] = EnvironmentModels(self.project_id, self.environment_id, models)
         if len(self._narrowed) > _MOST_NARROWED:
             self._narrowed.popitem(last=False)
         return kept
 
-    def named(self, given: str) -> list[Model]:
+    def named(self, name: str) -> list[Model]:
         """The models an id names: none, one, or several when it is ambiguous. Case counts."""
-        exact = self.by_id.get(given) or self.by_unique_id.get(given)
+        exact = self.by_id.get(name) or self.by_unique_id.get(name)
         if exact:
             return [exact]
         prefixes = (f"{self.project_id}.", f"{plain_name(self.project_id)}.")
-        prefix = next((prefix for prefix in prefixes if given.startswith(prefix)), None)
+        prefix = next((prefix for prefix in prefixes if name.startswith(prefix)), None)
         if prefix is None:
             return []
-        return self._by_name.get(given.removeprefix(prefix), [])
+        return self._by_name.get(name.removeprefix(prefix), [])
 
     @cached_property
     def _by_name(self) -> Mapping[str, list[Model]]:
         """The models by what their ids may say behind the project: the name, or package and name."""
-        found: defaultdict[str, list[Model]] = defaultdict(list)
+        by_name: defaultdict[str, list[Model]] = defaultdict(list)
         for model in self.models:
             for name in dict.fromkeys((local_name(model.unique_id), qualified_name(model.unique_id))):
-                found[name].append(model)
-        return dict(found)
+                by_name[name].append(model)
+        return dict(by_name)
 
 
-def find_named(given: str, environments: Iterable[EnvironmentModels]) -> Model | None:
-    """The one model that `given` names among several projects; None when it names nothing.
+def find_named(name: str, environments: Iterable[EnvironmentModels]) -> Model | None:
+    """The one model that `name` names among several projects; None when it names nothing.
 
     Raises AmbiguousId with the candidates that name one model each.
     """
-    found = [model for environment in environments for model in environment.named(given)]
-    if len(found) > 1:
+    models = [model for environment in environments for model in environment.named(name)]
+    if len(models) > 1:
         raise AmbiguousId(
-            f"Model id {given!r} names {len(found)} models. Ask for one of: {', '.join(m.id for m in found)}.",
-            candidates=[model.id for model in found],
-            uniqueIds=sorted({model.unique_id for model in found}),
+            f"Model id {name!r} names {len(models)} models. Ask for one of: {', '.join(m.id for m in models)}.",
+            candidates=[model.id for model in models],
+            uniqueIds=sorted({model.unique_id for model in models}),
         )
-    return found[0] if found else None
+    return models[0] if models else None
 
 
 class Unknown(NamedTuple):
     """What names nothing: an id, or what `what` says, of a kind of object."""
 
     kind: str
-    given: str
+    name: str
     what: str = "id"
 
 
 def not_found(unknown: Unknown, existing: Sequence[str], close: Sequence[str], labels: Mapping[str, str]) -> NotFound:
     """The error for it: it offers the closest ids, or the first few there are, as `labels` word them."""
-    kind, given, what = unknown
+    kind, name, what = unknown
     if close:
-        hint = f"Did you mean {', '.join(labels.get(one, one) for one in close)}?"
+        hint = f"Did you mean {', '.join(labels.get(label, label) for label in close)}?"
     elif existing:
-        shown = ", ".join(labels.get(one, one) for one in sorted(existing)[:10])
+        shown = ", ".join(labels.get(label, label) for label in sorted(existing)[:10])
         hint = f"There are {len(existing)}: {shown}{' …' if len(existing) > 10 else '.'}"
     else:
         hint = f"There is no {kind} here at all."
-    return NotFound(f"No {kind} has the {what} {given!r}. {hint}", kind=kind, closest=list(close), **{what: given})
+    return NotFound(f"No {kind} has the {what} {name!r}. {hint}", kind=kind, closest=list(close), **{what: name})
 
 
-def closest(given: str, candidates: Sequence[str]) -> list[str]:
+def closest(name: str, candidates: Sequence[str]) -> list[str]:
     """Up to three of the candidates that look like an id. About 50 µs for each of them."""
-    return get_close_matches(given, candidates, n=3, cutoff=0.5)
+    return get_close_matches(name, candidates, n=3, cutoff=0.5)
 
 
-def most_similar(given: str, existing: Sequence[str]) -> Sequence[str]:
+def most_similar(name: str, existing: Sequence[str]) -> Sequence[str]:
     """So few ids that comparing them takes little time: of many, those that share the most words with the one given.
     About 1 µs for each id; of two lists together they are those of what is found in each."""
     if len(existing) <= _MOST_COMPARED:
         return existing
-    words = [word for word in re.split(r"[^a-z0-9]+", given.lower()) if word][:6]
+    words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word][:6]
     return nlargest(
         _MOST_COMPARED, existing, key=lambda model_id: (sum(word in model_id for word in words), -len(model_id))
     )

@@ -54,7 +54,7 @@ class ModelOrders(Generic[M_co]):
     def runtimes(self) -> Sequence[float | None]:
         """The runtime of each model, in seconds."""
         if self._runtimes is None:
-            self._runtimes = [one.runtime for one in self.models]
+            self._runtimes = [model.runtime for model in self.models]
         return self._runtimes
 
     @property
@@ -94,7 +94,7 @@ class ModelOrders(Generic[M_co]):
 
     def _at_least(self, seconds: float) -> list[M_co]:
         """The models whose runtime is that long or longer, the slowest first, ties by id."""
-        places = [place for place, one in enumerate(self.runtimes) if one is not None and one >= seconds]
+        places = [place for place, runtime in enumerate(self.runtimes) if runtime is not None and runtime >= seconds]
         return sorted((self.models[place] for place in places), key=place_by_runtime)
 
     def _all_by_runtime(self) -> list[M_co]:
@@ -134,18 +134,20 @@ class JoinedModels(Sequence[M_co]):
         return self._between(place, place + 1)[0]
 
     def _between(self, start: int, stop: int) -> list[M_co]:
-        found: list[M_co] = []
+        models: list[M_co] = []
         for part in self._parts:
             if stop <= 0:
                 break
-            found += part[max(0, start) : stop]
+            models += part[max(0, start) : stop]
             start, stop = start - len(part), stop - len(part)
-        return found
+        return models
 
 
 def models_in_order(environments: Iterable[ModelOrders[M]]) -> Sequence[M]:
     """The models of several projects by id. Where no project's ids reach into another's, nothing is sorted anew."""
-    present = sorted((one.in_order for one in environments if one.models), key=lambda models: models[0].id)
-    if any(one[-1].id > other[0].id for one, other in pairwise(present)):
+    present = sorted(
+        (environment.in_order for environment in environments if environment.models), key=lambda models: models[0].id
+    )
+    if any(earlier[-1].id > other[0].id for earlier, other in pairwise(present)):
         return sorted(chain.from_iterable(present), key=attrgetter("id"))
     return present[0] if len(present) == 1 else JoinedModels(present)

@@ -123,7 +123,7 @@ class Order(Generic[T]):
         """The items in this order."""
         placed = self.place(items)
         placed.sort(key=PLACED_ID, reverse=self.ties is Direction.DESC)
-        valued = [one for one in placed if one[0] is not None]
+        valued = [pair for pair in placed if pair[0] is not None]
         # Sorting leaves what is equal as it was, backwards too; comparing keys would take four times as long.
         valued.sort(key=PLACED_VALUE, reverse=self.direction is Direction.DESC)
         return [item for _, _, item in valued] + [item for value, _, item in placed if value is None]
@@ -214,12 +214,12 @@ def _severity(status: RunStatus | None) -> int | None:
 
 def model_run_order(direction: Direction) -> Order[ModelRun]:
     """The runs of one model by when the invocation that ran it ended, then by run and invocation."""
-    return Order(lambda one: _moment(one.ended_at), _number_of_run, direction, ties=direction)
+    return Order(lambda model_run: _moment(model_run.ended_at), _number_of_run, direction, ties=direction)
 
 
-def _number_of_run(one: ModelRun) -> str:
+def _number_of_run(model_run: ModelRun) -> str:
     """Text that sorts as the run's number does."""
-    return f"{one.run_id:020d}:{one.invocation_id}"
+    return f"{model_run.run_id:020d}:{model_run.invocation_id}"
 
 
 def _text(time: datetime | None) -> str | None:

@@ -92,11 +92,11 @@ class NodeResultFilter:
     step: int | None = None
 
     def __post_init__(self) -> None:
-        never = [one for one in self.resource_types or () if one not in RESULT_TYPES]
+        never = [resource_type for resource_type in self.resource_types or () if resource_type not in RESULT_TYPES]
         if never:
             raise BadUserInput(
                 f"{never[0].name} never has results in a run. Types that have: "
-                f"{', '.join(sorted(one.name for one in RESULT_TYPES))}.",
+                f"{', '.join(sorted(result_type.name for result_type in RESULT_TYPES))}.",
                 argument="resourceTypes",
             )
         if self.step is not None and self.step < 1:
@@ -128,5 +128,8 @@ class StatusCount:
 
 def count_by_status(results: Iterable[NodeResult]) -> list[StatusCount]:
     """How many results have each status that occurs, the worst first."""
-    counted = Counter(one.status for one in results)
-    return [StatusCount(one, counted[one]) for one in sorted(counted, key=lambda one: one.severity, reverse=True)]
+    counted = Counter(result.status for result in results)
+    return [
+        StatusCount(status, counted[status])
+        for status in sorted(counted, key=lambda status: status.severity, reverse=True)
+    ]

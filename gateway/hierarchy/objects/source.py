@@ -85,6 +85,6 @@ def freshness_of(sources: Iterable[Source]) -> Freshness:
     none of them was checked, or when there are none.
     """
     ordered = tuple(sorted(sources, key=lambda source: source.unique_id))
-    found = [source.freshness.status for source in ordered]
-    checked = [status for status in found if status in _SEVERITY]
+    statuses = [source.freshness.status for source in ordered]
+    checked = [status for status in statuses if status in _SEVERITY]
     return Freshness(max(checked, key=_SEVERITY.index, default=RunStatus.UNKNOWN), ordered)

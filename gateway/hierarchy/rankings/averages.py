@@ -95,12 +95,12 @@ def average_of_models(
     """
     runtimes: dict[str, list[float]] = {unique_id: [] for unique_id in items}
     left_out: Counter[LeftOutReason] = Counter()
-    for one in (one for run in runs for one in run if one.unique_id in items):
-        reason = WITHIN_JOB.reason(one, None)
+    for model_run in (model_run for run in runs for model_run in run if model_run.unique_id in items):
+        reason = WITHIN_JOB.reason(model_run, None)
         if reason is not None:
             left_out[reason] += 1
-        elif one.runtime is not None:
-            runtimes[one.unique_id].append(one.runtime)
+        elif model_run.runtime is not None:
+            runtimes[model_run.unique_id].append(model_run.runtime)
     measured = [Measured(item, unique_id, summarise(runtimes[unique_id])) for unique_id, item in items.items()]
     ranking = rank(measured, len(measured) if slowest is None else slowest)
     return ModelAverage(mean_of_slowest(ranking), ranking, len(runs), left_out)

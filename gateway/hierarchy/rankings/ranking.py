@@ -59,20 +59,24 @@ class Ranking(Generic[T_co]):
 def rank(measured: Iterable[Measured[T]], first: int) -> Ranking[T]:
     """The `first` greatest means in order."""
     everything: Sequence[Measured[T]] = list(measured)
-    rankable = [(-one.runtimes.mean, one.id, one) for one in everything if one.runtimes.mean is not None]
+    rankable = [(-item.runtimes.mean, item.id, item) for item in everything if item.runtimes.mean is not None]
     top = heapq.nsmallest(first, rankable, key=lambda row: row[:2])
-    entries = tuple(Ranked(place, one.item, -negated, one.runtimes) for place, (negated, _, one) in enumerate(top, 1))
+    entries = tuple(
+        Ranked(place, entry.item, -negated, entry.runtimes) for place, (negated, _, entry) in enumerate(top, 1)
+    )
     return Ranking(entries=entries, considered=len(everything), without_runtime=len(everything) - len(rankable))
 
 
 def merged(rankings: Sequence[Ranking[N]], first: int) -> Ranking[N]:
     """The ranking of all the things together, each ranking having its own `first` of them at least."""
-    entries = sorted((one for each in rankings for one in each.entries), key=lambda one: (-one.runtime, one.item.id))
+    entries = sorted(
+        (entry for each in rankings for entry in each.entries), key=lambda entry: (-entry.runtime, entry.item.id)
+    )
     left_out: Counter[LeftOutReason] = Counter()
     for each in rankings:
         left_out.update(each.left_out)
     return Ranking(
-        entries=tuple(replace(one, rank=place) for place, one in enumerate(entries[:first], 1)),
+        entries=tuple(replace(entry, rank=place) for place, entry in enumerate(entries[:first], 1)),
         considered=sum(each.considered for each in rankings),
         without_runtime=sum(each.without_runtime for each in rankings),
         left_out=left_out,

@@ -17,9 +17,9 @@ M = TypeVar("M", bound=RankableModel)
 def slowest_of_projects(environments: Sequence[ModelOrders[M]], first: int) -> Ranking[M]:
     """The `first` slowest of all their models. Costs as much as there are projects, however many models they have,
     once each project's order has been made (see ModelOrders.slowest)."""
-    considered = sum(len(one.models) for one in environments)
-    timed = sum(one.timed for one in environments)
-    slowest = islice(merge(*(one.slowest(first) for one in environments), key=place_by_runtime), first)
+    considered = sum(len(environment.models) for environment in environments)
+    timed = sum(environment.timed for environment in environments)
+    slowest = islice(merge(*(environment.slowest(first) for environment in environments), key=place_by_runtime), first)
     return Ranking(_ranked(slowest), considered, considered - timed)
 
 

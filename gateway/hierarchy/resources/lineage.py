@@ -24,19 +24,23 @@ class Lineage:
 
     def models_upstream(self, unique_id: str) -> tuple[str, ...]:
         """The models a model is built from directly, ordered by unique id."""
-        return tuple(sorted(one for one in self.parents.get(unique_id, ()) if one.startswith("model.")))
+        return tuple(sorted(parent for parent in self.parents.get(unique_id, ()) if parent.startswith("model.")))
 
     def models_downstream(self, unique_id: str) -> tuple[str, ...]:
         """The models that are built from a model directly, ordered by unique id."""
-        return tuple(one for one in self.children.get(unique_id, ()) if one.startswith("model."))
+        return tuple(child for child in self.children.get(unique_id, ()) if child.startswith("model."))
 
     def sources_upstream(self, unique_id: str) -> tuple[str, ...]:
         """Every source that a model stands on, directly or through others, ordered by unique id."""
-        return tuple(sorted(one for one in _reached(self.parents, unique_id) if one.startswith("source.")))
+        return tuple(
+            sorted(ancestor for ancestor in _reached(self.parents, unique_id) if ancestor.startswith("source."))
+        )
 
     def models_built_on(self, unique_id: str) -> tuple[str, ...]:
         """Every model that stands on a node, directly or through others, ordered by unique id."""
-        return tuple(sorted(one for one in _reached(self.children, unique_id) if one.startswith("model.")))
+        return tuple(
+            sorted(descendant for descendant in _reached(self.children, unique_id) if descendant.startswith("model."))
+        )
 
 
 def _reached(neighbours: Mapping[str, tuple[str, ...]], start: str) -> set[str]:
@@ -44,7 +48,7 @@ def _reached(neighbours: Mapping[str, tuple[str, ...]], start: str) -> set[str]:
     seen: set[str] = set()
     pending = [start]
     while pending:
-        fresh = [one for one in neighbours.get(pending.pop(), ()) if one not in seen]
+        fresh = [neighbour for neighbour in neighbours.get(pending.pop(), ()) if neighbour not in seen]
         seen.update(fresh)
         pending.extend(fresh)
     return seen

@@ -184,7 +184,7 @@ class Walk:
     def around(self, definitions: Definitions, start: str) -> WalkedLineage:
         """What stands around a resource. The walk passes through what is not listed, and never goes down and up again;
         a level is one dependency, whatever lies on it."""
-        parents = {name: one.parents for name, one in definitions.items()}
+        parents = {name: definition.parents for name, definition in definitions.items()}
         levels: dict[str, int] = {start: 0}
         if self.direction is not LineageDirection.DOWNSTREAM:
             levels |= {name: -level for name, level in _levels(parents, start).items()}
@@ -201,14 +201,19 @@ class Walk:
 
 def _levels(neighbours: Mapping[str, Sequence[str]], start: str) -> dict[str, int]:
     """How many steps lead to each node behind one."""
-    found: dict[str, int] = {}
+    levels: dict[str, int] = {}
     level, pending = 0, [start]
     while pending:
         level += 1
-        fresh = {one for name in pending for one in neighbours.get(name, ()) if one not in found and one != start}
-        found.update(dict.fromkeys(fresh, level))
+        fresh = {
+            neighbour
+            for name in pending
+            for neighbour in neighbours.get(name, ())
+            if neighbour not in levels and neighbour != start
+        }
+        levels.update(dict.fromkeys(fresh, level))
         pending = list(fresh)
-    return found
+    return levels
 
 
 def _children(parents: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -224,13 +229,13 @@ def _links(
 ) -> Iterable[LineageLink]:
     """By child, then by parent."""
     for child in sorted(kept):
-        direct = {one for one in parents.get(child, ()) if one in kept}
+        direct = {parent for parent in parents.get(child, ()) if parent in kept}
         seen: set[str] = set()
-        pending = [one for one in parents.get(child, ()) if one in passed]
+        pending = [parent for parent in parents.get(child, ()) if parent in passed]
         while pending:
             name = pending.pop()
             if name not in seen:
                 seen.add(name)
-                pending += [one for one in parents.get(name, ()) if one in passed]
-        through = {one for name in seen for one in parents.get(name, ()) if one in kept} - direct
-        yield from (LineageLink(one, child, one in through) for one in sorted(direct | through))
+                pending += [parent for parent in parents.get(name, ()) if parent in passed]
+        through = {parent for name in seen for parent in parents.get(name, ()) if parent in kept} - direct
+        yield from (LineageLink(parent, child, parent in through) for parent in sorted(direct | through))

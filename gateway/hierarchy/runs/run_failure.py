@@ -72,15 +72,15 @@ def failures_of_run(run: Run, failed: Iterable[NodeResult], *, complete: bool, k
     `failed` are its failed results. Tests come behind what others are built from; then it goes by unique id.
     `complete`: whether results of every type are among them. `known`: whether there is metadata of the run at all.
     """
-    ordered = sorted(failed, key=lambda one: (one.resource_type in _TESTS, one.unique_id))
+    ordered = sorted(failed, key=lambda result: (result.resource_type in _TESTS, result.unique_id))
     if ordered:
-        return tuple(RunFailure(run, one, message_of(one)) for one in ordered)
+        return tuple(RunFailure(run, result, message_of(result)) for result in ordered)
     if run.status not in (RunStatus.FAILURE, RunStatus.CANCELLED):
         return ()
-    told = on_one_line(run.error)
+    message = on_one_line(run.error)
     if run.status is RunStatus.CANCELLED:
-        return (RunFailure(run, None, told or _CANCELLED),)
-    return (RunFailure(run, None, told or (_OUTSIDE if complete else _NOT_LISTED if known else _NO_METADATA)),)
+        return (RunFailure(run, None, message or _CANCELLED),)
+    return (RunFailure(run, None, message or (_OUTSIDE if complete else _NOT_LISTED if known else _NO_METADATA)),)
 
 
 def message_of(result: NodeResult) -> str:

@@ -37,30 +37,30 @@ class Skipping:
     @classmethod
     def of(cls, results: Iterable[NodeResult], parents: Parents) -> Skipping:
         """What a run skipped, of its results."""
-        return cls({one.unique_id: one for one in results}, parents)
+        return cls({result.unique_id: result for result in results}, parents)
 
     def because_of(self, failed: NodeResult) -> tuple[NodeResult, ...]:
         """What was skipped because of a failed result, nearest first, then by unique id."""
         if failed.resource_type is ResourceType.OPERATION:
             return self._by_a_hook(failed)
-        found: list[NodeResult] = []
+        causes: list[NodeResult] = []
         seen = {failed.unique_id}
         level = self._next_to(failed)
         while level:
-            fresh = sorted({one for one in level if one not in seen and self._is_skipped_or_untold(one)})
+            fresh = sorted({node for node in level if node not in seen and self._is_skipped_or_untold(node)})
             seen.update(fresh)
-            found += [self.results[one] for one in fresh if one in self.results]
-            level = [child for one in fresh for child in self._below.get(one, ())]
-        return tuple(found)
+            causes += [self.results[node] for node in fresh if node in self.results]
+            level = [child for node in fresh for child in self._below.get(node, ())]
+        return tuple(causes)
 
     def _next_to(self, failed: NodeResult) -> Collection[str]:
         if failed.resource_type is ResourceType.UNIT_TEST:
             return self.parents.get(failed.unique_id, ())
         if failed.resource_type is ResourceType.DATA_TEST:
             tested = self.parents.get(failed.unique_id, ())
-            children = [child for one in tested for child in self._below.get(one, ())]
+            children = [child for node in tested for child in self._below.get(node, ())]
             # dbt goes on testing what a failed test has tested.
-            return [one for one in children if resource_type_of(one) is not ResourceType.DATA_TEST]
+            return [below for below in children if resource_type_of(below) is not ResourceType.DATA_TEST]
         return self._below.get(failed.unique_id, ())
 
     def _is_skipped_or_untold(self, unique_id: str) -> bool:
@@ -69,10 +69,10 @@ class Skipping:
 
     def _by_a_hook(self, failed: NodeResult) -> tuple[NodeResult, ...]:
         """A hook before all others that fails alone keeps everything from starting."""
-        others = (one for one in self.results.values() if one.status is RunStatus.FAILURE)
-        if _BEFORE_ALL not in failed.unique_id or any(one.unique_id != failed.unique_id for one in others):
+        others = (result for result in self.results.values() if result.status is RunStatus.FAILURE)
+        if _BEFORE_ALL not in failed.unique_id or any(other.unique_id != failed.unique_id for other in others):
             return ()
-        return tuple(one for _, one in sorted(self.results.items()) if _is_skipped(one))
+        return tuple(result for _, result in sorted(self.results.items()) if _is_skipped(result))
 
 
 def _is_skipped(result: NodeResult) -> bool:

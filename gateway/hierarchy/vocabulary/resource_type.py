@@ -25,7 +25,9 @@ class ResourceType(StrEnum):
     UNKNOWN = "unknown"
 
 
-_BY_PREFIX = {one.value: one for one in ResourceType if one is not ResourceType.UNKNOWN}
+_BY_PREFIX = {
+    resource_type.value: resource_type for resource_type in ResourceType if resource_type is not ResourceType.UNKNOWN
+}
 
 
 def resource_type_of(unique_id: str) -> ResourceType:

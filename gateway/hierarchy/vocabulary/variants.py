@@ -31,13 +31,13 @@ def variant_of_arguments(args: Mapping[str, Any]) -> Variant | None:
     """The variant that an invocation's own arguments tell, as dbt writes them beside its results."""
     if args.get("which") == "clone":
         return Variant.CLONE
-    told = next((variant for name, variant in _ARGUMENTS if args.get(name)), None)
-    if told is not None:
-        return told
+    flagged = next((variant for name, variant in _ARGUMENTS if args.get(name)), None)
+    if flagged is not None:
+        return flagged
     typed = args.get("invocation_command")
-    found = variant_of_commands([typed]) if isinstance(typed, str) else None
+    variant_of_command = variant_of_commands([typed]) if isinstance(typed, str) else None
     denied = {variant for name, variant in _ARGUMENTS if args.get(name) is False}
-    return None if found in denied else found
+    return None if variant_of_command in denied else variant_of_command
 
 
 def variant_of_commands(commands: Iterable[str]) -> Variant | None:

@@ -48,32 +48,34 @@ async def wasted_builds_of(
     rows = await read_window(
         context, projects, window, ExecutionDetail.GRAPH, before=LOOKED_BACK, by_dbt=ExecutionDetail.TIMES
     )
-    told = rows.source is FactSource.ARCHIVE
+    is_complete = rows.source is FactSource.ARCHIVE
     wasted, savings = await aside(rows.size, lambda: (_wasted(rows), _savings(rows)))
     reuse, missing = await _reuse(context, savings, rows.source)
     models = [
         WastedBuild(place, unique_id, certainty, len(seconds), sum(seconds))
         for (place, unique_id, certainty), seconds in wasted.items()
     ]
-    seconds = sum(one.weighted_seconds for one in models) / window.days
+    seconds = sum(model.weighted_seconds for model in models) / window.days
     rate = context.loaders.results.cost_rate
     return WastedBuilds(
-        models=tuple(sorted(models, key=lambda one: (-one.weighted_seconds, one.unique_id, one.certainty)))[:first],
-        builds_per_day=sum(one.build_count for one in models) / window.days if told else None,
-        weighted_seconds_per_day=seconds if told else None,
-        cost_per_day=rate.estimate(seconds) if rate and told else None,
+        models=tuple(sorted(models, key=lambda model: (-model.weighted_seconds, model.unique_id, model.certainty)))[
+            :first
+        ],
+        builds_per_day=sum(model.build_count for model in models) / window.days if is_complete else None,
+        weighted_seconds_per_day=seconds if is_complete else None,
+        cost_per_day=rate.estimate(seconds) if rate and is_complete else None,
         reuse=reuse,
         basis=rows.basis(missing),
     )
 
 
 def _wasted(rows: WindowRows) -> Wasted:
-    found: Wasted = {}
+    wasted: Wasted = {}
     for place, executions in rows.of_environments.items():
         built = [row for row in executions.rows if row.built and row.timed and row.unique_id.startswith(_BUILT)]
-        checks = [SourceCheck(one.unique_id, one.time, one.max_loaded_at) for one in executions.checks]
+        checks = [SourceCheck(check.unique_id, check.time, check.max_loaded_at) for check in executions.checks]
         parents = {
-            key: {one: node.parents for one, node in of_manifest.items()}
+            key: {unique_id: node.parents for unique_id, node in of_manifest.items()}
             for key, of_manifest in executions.manifests.items()
         }
         builds = [_build(row, executions.manifests) for row in built]
@@ -85,8 +87,8 @@ def _wasted(rows: WindowRows) -> Wasted:
         ]
         shares = dict(shares_of_runs(executions.rows, {row.run_id for row, _ in wasteful}))
         for row, certainty in wasteful:
-            found.setdefault((place, row.unique_id, certainty), []).append(shares[row])
-    return found
+            wasted.setdefault((place, row.unique_id, certainty), []).append(shares[row])
+    return wasted
 
 
 def _build(row: ExecutedNode, manifests: Mapping[int, Mapping[str, GraphNode]]) -> Build:
@@ -109,11 +111,11 @@ def shares_of_runs(rows: Iterable[ExecutedNode], run_ids: set[int]) -> list[tupl
     for row in rows:
         if row.timed and row.run_id in run_ids:
             by_run.setdefault(row.run_id, []).append(row)
-    found: list[tuple[ExecutedNode, float]] = []
+    shares: list[tuple[ExecutedNode, float]] = []
     for of_run in by_run.values():
         intervals = [NodeInterval(row.unique_id, row.start, row.end) for row in of_run]
-        found += zip(of_run, weighted_seconds(intervals), strict=True)
-    return found
+        shares += zip(of_run, weighted_seconds(intervals), strict=True)
+    return shares
 
 
 class _Reused(NamedTuple):
@@ -154,15 +156,17 @@ async def _reuse(context: FieldContext, savings: _Savings, source: FactSource) -
     in a document for a hundred models; of other resources, and of what an archive does not hold, nothing is known."""
     seconds, unknown = savings.seconds, len(savings.unknown)
     asked = (
-        [one for one in savings.unknown if one.unique_id.startswith(_MODEL)] if source is not FactSource.ARCHIVE else []
+        [node for node in savings.unknown if node.unique_id.startswith(_MODEL)]
+        if source is not FactSource.ARCHIVE
+        else []
     )
-    keys = tuple(dict.fromkeys(HistoryKey(one.environment_id, one.unique_id) for one in asked))[:_MOST_HISTORIES]
+    keys = tuple(dict.fromkeys(HistoryKey(node.environment_id, node.unique_id) for node in asked))[:_MOST_HISTORIES]
     if keys:
         histories = await context.loaders.histories(HistoryRequest(keys, _LAST_RUNS))
         jobs = await context.loaders.jobs()
-        for one in asked:
-            runs = histories.get(HistoryKey(one.environment_id, one.unique_id), ())
-            built = () if isinstance(runs, GatewayError) else (run.runtime for run in runs if _before(run, one, jobs))
+        for node in asked:
+            runs = histories.get(HistoryKey(node.environment_id, node.unique_id), ())
+            built = () if isinstance(runs, GatewayError) else (run.runtime for run in runs if _before(run, node, jobs))
             runtime = next(iter(built), None)
             if runtime is not None:
                 seconds, unknown = seconds + runtime, unknown - 1

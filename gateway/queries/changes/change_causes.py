@@ -59,31 +59,34 @@ async def cause_of_change(context: FieldContext, change: ChangePoint) -> Explain
     they come to half of its change or more: then the cause is that of the models which weigh most.
     """
     facts = await _facts_of(context, change)
-    found = _findings(change, facts)
-    if change.owner.unique_id is not None or found.differences:
-        return ChangeCause(_verdict(found)), evidence_of(found)
-    return await _cause_in_models(context, change, found), evidence_of(found)
+    findings = _findings(change, facts)
+    if change.owner.unique_id is not None or findings.differences:
+        return ChangeCause(_verdict(findings)), evidence_of(findings)
+    return await _cause_in_models(context, change, findings), evidence_of(findings)
 
 
-def _verdict(found: Findings) -> str:
-    return cause_of(found.differences, found.rows, together=found.together).value
+def _verdict(findings: Findings) -> str:
+    return cause_of(findings.differences, findings.rows, together=findings.together).value
 
 
-async def _cause_in_models(context: FieldContext, change: ChangePoint, found: Findings) -> ChangeCause:
+async def _cause_in_models(context: FieldContext, change: ChangePoint, findings: Findings) -> ChangeCause:
     """The cause of the models that weigh most in the change of their job."""
     step = abs(change.after_seconds - change.before_seconds)
-    weights = {one.unique_id: abs(one.after_seconds - one.before_seconds) for one in found.facts.neighbours}
+    weights = {
+        neighbour.unique_id: abs(neighbour.after_seconds - neighbour.before_seconds)
+        for neighbour in findings.facts.neighbours
+    }
     if not weights or 2 * sum(weights.values()) < step:
         return ChangeCause.UNKNOWN
     heaviest = sorted(weights, key=lambda name: (-weights[name], name))[:_MOST_MODELS]
     known = await context.loaders.results.runtime_changes(change.owner.environment_id)
-    of_job = [one for one in (known.changes if known else ()) if one.owner.job_id == change.owner.job_id]
-    near = {run.run_id for run in found.facts.runs}
-    models = [one for one in of_job if one.owner.unique_id in heaviest and one.first_run_id in near]
-    causes = await gather(cause_of_change(context, one) for one in models)
+    of_job = [nearby for nearby in (known.changes if known else ()) if nearby.owner.job_id == change.owner.job_id]
+    near = {run.run_id for run in findings.facts.runs}
+    models = [nearby for nearby in of_job if nearby.owner.unique_id in heaviest and nearby.first_run_id in near]
+    causes = await gather(cause_of_change(context, model) for model in models)
     sums: dict[ChangeCause, float] = {}
-    for one, (cause, _) in zip(models, causes, strict=True):
-        sums[cause] = sums.get(cause, 0.0) + weights[one.owner.unique_id or ""]
+    for model, (cause, _) in zip(models, causes, strict=True):
+        sums[cause] = sums.get(cause, 0.0) + weights[model.owner.unique_id or ""]
     return max(sorted(sums), key=lambda cause: sums[cause], default=ChangeCause.UNKNOWN)
 
 
@@ -120,7 +123,7 @@ def _findings(change: ChangePoint, facts: ChangeFacts) -> Findings:
 
 
 def _seen(run: RunFacts) -> RunSeen:
-    told: Mapping[Aspect, str | None] = {
+    values: Mapping[Aspect, str | None] = {
         Aspect.CODE: run.code,
         Aspect.CONFIG: None if run.config is None else "\n".join(f"{key}\t{run.config[key]}" for key in run.config),
         Aspect.COMPILED: run.compiled,
@@ -131,7 +134,7 @@ def _seen(run: RunFacts) -> RunSeen:
         Aspect.DBT_VERSION: run.dbt_version,
         Aspect.FULL_REFRESH: None if run.full_refresh is None else ("yes" if run.full_refresh else "no"),
     }
-    of_run = {aspect: value for aspect, value in told.items() if value is not None}
+    of_run = {aspect: value for aspect, value in values.items() if value is not None}
     return RunSeen(run.run_id, run.seconds, run.rows, of_run)
 
 

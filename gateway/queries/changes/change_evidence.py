@@ -38,40 +38,41 @@ class Findings:
     together: bool
 
 
-def evidence_of(found: Findings) -> tuple[str, ...]:
+def evidence_of(findings: Findings) -> tuple[str, ...]:
     """One sentence for each thing that differs, the most telling first; last what is not known."""
-    return tuple(_sentences(found))
+    return tuple(_sentences(findings))
 
 
-def _sentences(found: Findings) -> Iterator[str]:
-    own_code = any(one.aspect is Aspect.CODE for one in found.differences)
-    for one in found.differences:
-        if not (own_code and one.aspect is Aspect.COMPILED):
-            yield _sentence(one)
-    if found.rows is not None:
+def _sentences(findings: Findings) -> Iterator[str]:
+    own_code = any(difference.aspect is Aspect.CODE for difference in findings.differences)
+    for difference in findings.differences:
+        if not (own_code and difference.aspect is Aspect.COMPILED):
+            yield _sentence(difference)
+    if findings.rows is not None:
         yield (
-            f"Rows written: {found.rows.before:,.0f} before, {found.rows.after:,.0f} since (medians). "
-            f"Twice the rows take {2**found.rows.slope:.1f} times as long."
+            f"Rows written: {findings.rows.before:,.0f} before, {findings.rows.after:,.0f} since (medians). "
+            f"Twice the rows take {2**findings.rows.slope:.1f} times as long."
         )
-    if found.change.owner.unique_id is None:
-        yield from _of_job(found)
-    elif found.together:
-        near = len(found.facts.neighbours)
-        yield f"{near} of the {found.facts.others} other models of the job that could show it changed in the same runs."
-    yield from _commits(found)
-    if not found.facts.tells_code:
+    if findings.change.owner.unique_id is None:
+        yield from _of_job(findings)
+    elif findings.together:
+        near = len(findings.facts.neighbours)
+        others = findings.facts.others
+        yield f"{near} of the {others} other models of the job that could show it changed in the same runs."
+    yield from _commits(findings)
+    if not findings.facts.tells_code:
         yield "dbt's API has neither checksums of code nor numbers of rows; an archive of the artifacts has them."
 
 
-def _sentence(one: Difference) -> str:
-    words = _WORDS[one.aspect]
-    if one.aspect in _SHOWN:
-        words += f": {one.before} before, {one.after} since"
-    elif one.aspect in _NAMED:
-        words += f": {_names(one.after.split(', '))}"
-    elif one.aspect is Aspect.CONFIG:
-        words += f": {_names(_changed_keys(one.before, one.after))}"
-    return f"{words}, from run {one.run_id} on."
+def _sentence(difference: Difference) -> str:
+    words = _WORDS[difference.aspect]
+    if difference.aspect in _SHOWN:
+        words += f": {difference.before} before, {difference.after} since"
+    elif difference.aspect in _NAMED:
+        words += f": {_names(difference.after.split(', '))}"
+    elif difference.aspect is Aspect.CONFIG:
+        words += f": {_names(_changed_keys(difference.before, difference.after))}"
+    return f"{words}, from run {difference.run_id} on."
 
 
 def _changed_keys(before: str, after: str) -> list[str]:
@@ -84,14 +85,16 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _of_job(found: Findings) -> Iterator[str]:
-    steps = sorted(found.facts.neighbours, key=lambda one: -abs(one.after_seconds - one.before_seconds))
-    for one in steps[:_MOST_NAMES]:
-        yield f"{one.unique_id}: {one.before_seconds:,.1f} s before, {one.after_seconds:,.1f} s since."
-    place = next((n for n, run in enumerate(found.facts.runs) if run.run_id == found.change.first_run_id), 0)
+def _of_job(findings: Findings) -> Iterator[str]:
+    steps = sorted(
+        findings.facts.neighbours, key=lambda neighbour: -abs(neighbour.after_seconds - neighbour.before_seconds)
+    )
+    for step in steps[:_MOST_NAMES]:
+        yield f"{step.unique_id}: {step.before_seconds:,.1f} s before, {step.after_seconds:,.1f} s since."
+    place = next((n for n, run in enumerate(findings.facts.runs) if run.run_id == findings.change.first_run_id), 0)
     sides = [
         [run.executed for run in side if run.executed is not None]
-        for side in (found.facts.runs[:place], found.facts.runs[place:])
+        for side in (findings.facts.runs[:place], findings.facts.runs[place:])
     ]
     if all(sides):
         before, after = (median(side) for side in sides)
@@ -99,8 +102,8 @@ def _of_job(found: Findings) -> Iterator[str]:
             yield f"Results of a run: {before:,.0f} before, {after:,.0f} since (medians)."
 
 
-def _commits(found: Findings) -> Iterator[str]:
-    shas = {run.run_id: run.git_sha for run in found.facts.runs}
-    before, after = shas.get(found.change.last_run_id), shas.get(found.change.first_run_id)
+def _commits(findings: Findings) -> Iterator[str]:
+    shas = {run.run_id: run.git_sha for run in findings.facts.runs}
+    before, after = shas.get(findings.change.last_run_id), shas.get(findings.change.first_run_id)
     if before and after and before != after:
         yield f"The commit differs: {before} before, {after} since."

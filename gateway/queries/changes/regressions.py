@@ -38,7 +38,7 @@ class ChangesAsked:
     slower: bool
     since: datetime
     certainty: Certainty = Certainty.CONFIRMED
-    criteria: ModelFilter | None = None
+    filter: ModelFilter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,13 @@ COSTLY_FIRST: Order[ChangePoint] = Order(
 )
 
 
-def window_since(given: datetime | None) -> datetime:
+def window_since(moment: datetime | None) -> datetime:
     """When a window begins: at the given time (UTC where it has no offset), or 30 days ago. Raises BadUserInput for one
     that begins in the future."""
     now = datetime.now(UTC)
-    if given is None:
+    if moment is None:
         return now - USUAL_WINDOW
-    since = given if given.tzinfo else given.replace(tzinfo=UTC)
+    since = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if since > now:
         raise BadUserInput("since lies in the future: there is nothing to list yet.", argument="since")
     return since
@@ -79,9 +79,9 @@ async def costliest(
     context: FieldContext, projects: Sequence[Project], asked: ChangesAsked, first: int
 ) -> FoundChanges:
     """The same, only the `first` changes that cost, or save, most seconds a day, those first."""
-    found = await changes_of_account(context, projects, asked)
-    chosen = COSTLY_FIRST.sort(found.changes)[:first]
-    return replace(found, changes=tuple(await shown_changes(context, projects, chosen)))
+    changes = await changes_of_account(context, projects, asked)
+    chosen = COSTLY_FIRST.sort(changes.changes)[:first]
+    return replace(changes, changes=tuple(await shown_changes(context, projects, chosen)))
 
 
 async def changes_of_account(context: FieldContext, projects: Sequence[Project], asked: ChangesAsked) -> FoundChanges:
@@ -90,28 +90,31 @@ async def changes_of_account(context: FieldContext, projects: Sequence[Project],
     expected_false_alarms = alarms a run (measured, see known_changes) * runs a day of the series with a median of 5
     seconds or more * days of the window / 2, for half of them would be the other way.
     """
-    read = await changes_of_projects(context, projects, asked.criteria)
-    chosen = await _chosen_models(context, projects, asked.criteria)
-    found: list[ChangePoint] = []
-    for one in read:
-        await checkpoint(len(one.changes))
-        found += (change for change in one.changes if _is_asked(change, asked, chosen))
+    read = await changes_of_projects(context, projects, asked.filter)
+    chosen = await _chosen_models(context, projects, asked.filter)
+    changes: list[ChangePoint] = []
+    for project_changes in read:
+        await checkpoint(len(project_changes.changes))
+        changes += (change for change in project_changes.changes if _is_asked(change, asked, chosen))
     # Whole hours, so that one question tells the same twice.
     days = max(0, round((datetime.now(UTC) - asked.since).total_seconds() / 3_600)) / 24
     share = CONFIRMED_A_RUN if asked.certainty is Certainty.CONFIRMED else SUSPECTED_A_RUN
-    expected = share * days * sum(one.alarming_runs_per_day for one in read) / 2
-    return FoundChanges(tuple(found), len(found), expected, _basis(context, read))
+    expected = share * days * sum(project_changes.alarming_runs_per_day for project_changes in read) / 2
+    return FoundChanges(tuple(changes), len(changes), expected, _basis(context, read))
 
 
 async def changes_of_projects(
-    context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None = None
+    context: FieldContext, projects: Sequence[Project], filter: ModelFilter | None = None
 ) -> list[RuntimeChanges]:
     """What is known of each project that could be read: withdrawn changes too where an archive keeps them. Changes of
     jobs that the caller does not see are left out."""
-    read = await context.of_each(projects, lambda project: _changes_of_project(context, project, criteria))
+    read = await context.of_each(projects, lambda project: _changes_of_project(context, project, filter))
     jobs = await context.loaders.jobs()
     return [
-        replace(one, changes=tuple(change for change in one.changes if change.owner.job_id in jobs)) for one in read
+        replace(
+            project_changes, changes=tuple(change for change in project_changes.changes if change.owner.job_id in jobs)
+        )
+        for project_changes in read
     ]
 
 
@@ -155,32 +158,32 @@ def _is_asked(change: ChangePoint, asked: ChangesAsked, chosen: Collection[tuple
 
 
 async def _chosen_models(
-    context: FieldContext, projects: Sequence[Project], criteria: ModelFilter | None
+    context: FieldContext, projects: Sequence[Project], filter: ModelFilter | None
 ) -> set[tuple[int, str | None]] | None:
     """The models that a filter keeps, by environment and unique id; None without one."""
-    if criteria is None or criteria.is_empty:
+    if filter is None or filter.is_empty:
         return None
-    environments = await narrowed_environments(context, projects, criteria)
-    return {(one.environment_id, model.unique_id) for one in environments for model in one.models}
+    environments = await narrowed_environments(context, projects, filter)
+    return {
+        (environment.environment_id, model.unique_id) for environment in environments for model in environment.models
+    }
 
 
-async def _changes_of_project(context: FieldContext, project: Project, criteria: ModelFilter | None) -> RuntimeChanges:
+async def _changes_of_project(context: FieldContext, project: Project, filter: ModelFilter | None) -> RuntimeChanges:
     known = await context.loaders.results.runtime_changes(project.environment_id)
-    return known if known is not None else await _changes_in_histories(context, project, criteria)
+    return known if known is not None else await _changes_in_histories(context, project, filter)
 
 
-async def _changes_in_histories(
-    context: FieldContext, project: Project, criteria: ModelFilter | None
-) -> RuntimeChanges:
+async def _changes_in_histories(context: FieldContext, project: Project, filter: ModelFilter | None) -> RuntimeChanges:
     """What the histories of a project's slowest models and of its first jobs show now."""
-    environments = await narrowed_environments(context, [project], criteria)
-    slow = [model for one in environments for model in one.models if model.runtime is not None]
+    environments = await narrowed_environments(context, [project], filter)
+    slow = [model for environment in environments for model in environment.models if model.runtime is not None]
     slow.sort(key=lambda model: (-(model.runtime or 0.0), model.id))
-    jobs = [] if criteria is not None and not criteria.is_empty else await select_jobs(context, [project], None)
+    jobs = [] if filter is not None and not filter.is_empty else await select_jobs(context, [project], None)
     ordinary = [job for job in jobs if not job.is_ci]
     of_models = await gather(series_in_every_job(context, model) for model in slow[:_MOST_MODELS])
     of_jobs = await gather(series_of_job(context, job, change_points.MOST_RUNS) for job in ordinary[:_MOST_JOBS])
-    series = [*(one for several in of_models for one in several), *of_jobs]
+    series = [*(of_model for several in of_models for of_model in several), *of_jobs]
     missing = ["changes that newer runs no longer show: only an archive keeps them"]
     if len(slow) > _MOST_MODELS:
         missing.append(f"{len(slow) - _MOST_MODELS} models of {project.id}: the slowest {_MOST_MODELS} are looked at")
@@ -191,13 +194,13 @@ async def _changes_in_histories(
 
 def _summed_up(environment_id: int, series: Sequence[RuntimeSeries], missing: Sequence[str]) -> RuntimeChanges:
     """What an archive would keep of these series: those with 10 runs or more that count."""
-    looked_at = [one for one in map(_samples, series) if len(one) >= 2 * change_points.LEAST_RUNS]
-    slow = [one for one in looked_at if _level(one) >= change_points.DEFAULT_THRESHOLD.seconds]
+    looked_at = [samples for samples in map(_samples, series) if len(samples) >= 2 * change_points.LEAST_RUNS]
+    slow = [samples for samples in looked_at if _level(samples) >= change_points.DEFAULT_THRESHOLD.seconds]
     return RuntimeChanges(
         environment_id,
-        tuple(change for one in series for change in one.change_points),
+        tuple(change for changes_of_series in series for change in changes_of_series.change_points),
         runs=sum(map(len, looked_at)),
-        since=min((one[0].ended_at for one in looked_at), default=None),
+        since=min((samples[0].ended_at for samples in looked_at), default=None),
         alarming_runs_per_day=sum(map(runs_per_day, slow)),
         missing=tuple(missing),
         source=FactSource.DISCOVERY,
@@ -217,7 +220,7 @@ def _level(samples: Sequence[TimedRuntime]) -> float:
 
 
 def _basis(context: FieldContext, read: Sequence[RuntimeChanges]) -> Basis:
-    began = [one.since for one in read if one.since is not None]
-    missing = dict.fromkeys(text for one in read for text in one.missing)
-    source = only_source(one.source for one in read) if read else context.loaders.history_source
-    return Basis(source, sum(one.runs for one in read), min(began, default=None), tuple(missing))
+    began = [changes.since for changes in read if changes.since is not None]
+    missing = dict.fromkeys(text for changes in read for text in changes.missing)
+    source = only_source(changes.source for changes in read) if read else context.loaders.history_source
+    return Basis(source, sum(changes.runs for changes in read), min(began, default=None), tuple(missing))

@@ -45,7 +45,7 @@ async def select_jobs(
     models: ModelFilter | None = None,
     where: JobFilter | None = None,
 ) -> list[Job]:
-    """The jobs of these projects that build a model meeting `criteria`, and one meeting `models`; ordered by id.
+    """The jobs of these projects that build a model meeting `search_filter`, and one meeting `models`; ordered by id.
 
     `where` narrows them by what they are themselves, not by its `models`.
     """
@@ -63,7 +63,7 @@ async def select_jobs(
 async def builds(
     context: FieldContext, job: Job, search_filter: SearchFilter | None, models: ModelFilter | None
 ) -> bool:
-    """Whether a job builds a model meeting `criteria`, and one meeting `models` (see built_models)."""
+    """Whether a job builds a model meeting `search_filter`, and one meeting `models` (see built_models)."""
     named = await named_models_of(context, job.environment_id, models)
     return await _builds(context, job, search_filter, models, named)
 
@@ -175,7 +175,7 @@ async def executed_models(context: FieldContext, run: Run, search_filter: Search
 async def ended_runs(
     context: FieldContext, job: Job, run_count: int, leave_out: frozenset[Variant] = ALL_VARIANTS
 ) -> list[Run]:
-    """The newest `wanted` runs of a job that completed and have a wall clock, newest first."""
+    """The newest `run_count` runs of a job that completed and have a wall clock, newest first."""
     last = job.last_finished_run
     # What it ran by its own steps is ordinary for the job.
     ordinary = last is not None and (not last.commands or variant_of_commands(last.commands) not in leave_out)

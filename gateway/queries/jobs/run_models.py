@@ -76,9 +76,9 @@ async def applied_models(context: FieldContext, touched: Iterable[ModelRun]) -> 
 async def runs_of_model(
     context: FieldContext, model: Model, run_count: int, search_filter: SearchFilter | None = None
 ) -> list[ModelRun]:
-    """The newest `wanted` runs of a model in which it met the criteria, newest first, by any job of its environment.
+    """The newest `run_count` runs of a model that met the filter, newest first, by any job of its environment.
 
-    The criteria look at what the model was, and how long it took, in that run. Looks back over its last 100 runs.
+    The filter looks at what the model was, and how long it took, in that run. Looks back over its last 100 runs.
     """
     if search_filter is None or search_filter.is_empty:
         return list(await model_history(context, model, run_count))

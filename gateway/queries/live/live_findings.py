@@ -32,19 +32,21 @@ async def findings(
         try:
             async with live.fresh() as context:
                 account = await find_account(context, deployment)
-                return await look(context, [one for one in account.projects if _is_wanted(one, project_ids)])
+                return await look(
+                    context, [project for project in account.projects if _is_wanted(project, project_ids)]
+                )
         except GatewayError as unreadable:
             log.info("findings that are subscribed to cannot be read: %s", unreadable.code)
             return None
 
     with live.poller.listening() as listener:
-        found = await news()
+        findings = await news()
         while True:
-            await listener.next(live.poller.interval if found is None else None)
+            await listener.next(live.poller.interval if findings is None else None)
             listener.skip()
-            found = await news()
-            for one in found or ():
-                yield one
+            findings = await news()
+            for finding in findings or ():
+                yield finding
 
 
 def _is_wanted(project: Project, project_ids: Collection[str] | None) -> bool:

@@ -22,14 +22,18 @@ def changed_incidents(
 
     async def look(context: FieldContext, projects: Sequence[Project]) -> list[Incident] | None:
         nonlocal known
-        found = await incidents_of_account(context, projects, window_since(None), open_only=False)
+        incidents = await incidents_of_account(context, projects, window_since(None), open_only=False)
         if context.failures:
             return None
         before = known
-        known = {(one.environment_id, one.id): one.is_open for one in found.incidents}
+        known = {(incident.environment_id, incident.id): incident.is_open for incident in incidents.incidents}
         if before is None:
             return []
-        changed = [one for one in found.incidents if before.get((one.environment_id, one.id)) is not one.is_open]
-        return sorted(changed, key=lambda one: (one.broken_at, one.id))
+        changed = [
+            incident
+            for incident in incidents.incidents
+            if before.get((incident.environment_id, incident.id)) is not incident.is_open
+        ]
+        return sorted(changed, key=lambda incident: (incident.broken_at, incident.id))
 
     return findings(live, deployment, project_ids, look)

@@ -111,7 +111,7 @@ async def matching(
     if model_filter is None:
         return list(environments)
     named = await named_models(context, environments, model_filter)
-    met = [await _narrowed(context, environment, model_filter.criteria) for environment in environments]
+    met = [await _narrowed(context, environment, model_filter.without_ids) for environment in environments]
     if named is None:
         return met
     return [_only(environment, named) for environment in met]
@@ -264,7 +264,7 @@ async def last_successful_run(context: FieldContext, model: Model) -> ModelRun |
 async def counted_runs(
     context: FieldContext, models: Iterable[RankableModel], run_count: int, scope: HistoryScope
 ) -> dict[HistoryKey, Counted | GatewayError]:
-    """The newest `wanted` runs of each model that count in `scope`, fewer where the longest history has fewer.
+    """The newest `run_count` runs of each model that count in `scope`, fewer where the longest history has fewer.
 
     A history holds attempts of every kind, so a little more is asked for at first, and more again where many of them
     do not count.

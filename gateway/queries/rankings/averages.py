@@ -26,9 +26,9 @@ async def average_job_runtime(
 ) -> JobAverage:
     """The mean wall clock of the job's newest `last_runs` runs that completed (see run_window).
 
-    The filters ask whether the job matches `where`, and builds a model meeting `criteria` and one meeting `models`; if
-    not, there is no average. They do not pick among its runs, so the figure is the one longest_running_jobs ranks the
-    job by.
+    The filters ask whether the job matches `where`, and builds a model meeting `search_filter` and one meeting
+    `models`; if not, there is no average. They do not pick among its runs, so the figure is the one by which
+    longest_running_jobs ranks the job.
     """
     if where is not None and not where.admits(job):
         return job_average(RunWindow((), {}))

@@ -131,14 +131,14 @@ async def _by_means(
     if asked.is_of_last_success:
         return None
     known = await context.loaders.mean_runtimes(projects, asked.last_runs, asked.scope or HistoryScope())
-    told = {project: means for project, means in zip(projects, known, strict=True) if means is not None}
-    rest = [project for project in projects if project not in told]
+    means_of = {project: means for project, means in zip(projects, known, strict=True) if means is not None}
+    rest = [project for project in projects if project not in means_of]
     # Ids may name models of either part; of the few that they name the histories are read.
-    if not told or (rest and model_filter is not None and model_filter.model_ids is not None):
+    if not means_of or (rest and model_filter is not None and model_filter.model_ids is not None):
         return None
     if not rest:
-        return await _of_means(context, told, asked, model_filter)
-    by_means = await _or_failure(context, list(told), _of_means(context, told, asked, model_filter))
+        return await _of_means(context, means_of, asked, model_filter)
+    by_means = await _or_failure(context, list(means_of), _of_means(context, means_of, asked, model_filter))
     if by_means is None:
         return None
     by_history = await _or_failure(context, rest, _of_histories(context, rest, asked, model_filter))
@@ -168,13 +168,13 @@ async def _of_histories(
 
 async def _of_means(
     context: FieldContext,
-    told: Mapping[Project, MeanRuntimes | GatewayError],
+    means_of: Mapping[Project, MeanRuntimes | GatewayError],
     asked: RankingArguments,
     model_filter: ModelFilter | None,
 ) -> Ranking[Model] | None:
     """The runs are read of the first models alone; they give the exact figures."""
-    projects = list(told)
-    means = context.sort_out(projects, list(told.values()))
+    projects = list(means_of)
+    means = context.sort_out(projects, list(means_of.values()))
     if model_filter is not None and not model_filter.is_empty:
         means = await _only(means, await narrowed_environments(context, projects, model_filter))
     await checkpoint(2 * asked.first)

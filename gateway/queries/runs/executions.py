@@ -61,7 +61,7 @@ class WindowRows:
     @property
     def size(self) -> int:
         """How many results were read."""
-        return sum(len(one.rows) for one in self.of_environments.values())
+        return sum(len(rows.rows) for rows in self.of_environments.values())
 
     def within(self, row: ExecutedNode) -> bool:
         """Whether something started in the window."""
@@ -69,7 +69,7 @@ class WindowRows:
 
     def basis(self, missing: Iterable[str] = ()) -> Basis:
         """What figures of the window are based on."""
-        inside = [row for one in self.of_environments.values() for row in one.rows if self.within(row)]
+        inside = [row for rows in self.of_environments.values() for row in rows.rows if self.within(row)]
         since = min((row.start for row in inside), default=None)
         return Basis(
             self.source,
@@ -111,8 +111,8 @@ def _of_archive(
     context: FieldContext, window: TimeWindow, answers: Mapping[Project, Executions | GatewayError], since: float
 ) -> WindowRows:
     kept = context.sort_out(list(answers), list(answers.values()))
-    places = [project.environment_id for project, one in answers.items() if not isinstance(one, GatewayError)]
-    cut = max((one.complete_since for one in kept if one.complete_since is not None), default=None)
+    places = [project.environment_id for project, answer in answers.items() if not isinstance(answer, GatewayError)]
+    cut = max((rows.complete_since for rows in kept if rows.complete_since is not None), default=None)
     missing = (
         [] if cut is None or cut <= since else [f"commands that ended before {shown_time(cut)}: there are too many"]
     )
@@ -132,8 +132,11 @@ async def _read_runs(
     asked = RunFilter(started_since=window.since, started_until=window.until)
     runs = await newest_runs(context, projects, MOST_RUNS + 1, where=asked)
     looked_at = runs[:MOST_RUNS]
-    found = await gather(context.loaders.results.of(run, RESULT_TYPES) for run in looked_at)
-    results = [await reported(context, run, of_run, RESULT_TYPES) for run, of_run in zip(looked_at, found, strict=True)]
+    results_of_runs = await gather(context.loaders.results.of(run, RESULT_TYPES) for run in looked_at)
+    results = [
+        await reported(context, run, of_run, RESULT_TYPES)
+        for run, of_run in zip(looked_at, results_of_runs, strict=True)
+    ]
     whole = detail is ExecutionDetail.WHOLE
     asked_graphs = (context.loaders.results.graph(run, whole=whole) for run in (looked_at if detail else ()))
     graphs = {run.id: graph for run, graph in zip(looked_at, await gather(asked_graphs), strict=False)}
@@ -142,15 +145,19 @@ async def _read_runs(
         *([f"runs before the newest {MOST_RUNS}"] if len(runs) > MOST_RUNS else []),
     ]
     places = {project.environment_id: Executions() for project in projects}
-    for one in places:
-        of_place = [(run, of_run) for run, of_run in zip(looked_at, results, strict=True) if run.environment_id == one]
-        places[one] = _executions(of_place, graphs)
+    for environment_id in places:
+        of_place = [
+            (run, of_run)
+            for run, of_run in zip(looked_at, results, strict=True)
+            if run.environment_id == environment_id
+        ]
+        places[environment_id] = _executions(of_place, graphs)
     return WindowRows(window, places, tuple(missing), FactSource.DISCOVERY)
 
 
 def _executions(runs: Sequence[tuple[Run, Sequence[NodeResult]]], graphs: Mapping[int, RunGraph]) -> Executions:
     return Executions(
-        rows=tuple(row for run, results in runs for one in results if (row := _execution(run, one)) is not None),
+        rows=tuple(row for run, results in runs for result in results if (row := _execution(run, result)) is not None),
         manifests={
             run.id: {node.unique_id: node for node in graphs[run.id].nodes} for run, _ in runs if run.id in graphs
         },
@@ -162,24 +169,24 @@ def _executions(runs: Sequence[tuple[Run, Sequence[NodeResult]]], graphs: Mappin
     )
 
 
-def _execution(run: Run, one: NodeResult) -> ExecutedNode | None:
+def _execution(run: Run, result: NodeResult) -> ExecutedNode | None:
     """None for what was neither executed nor reused."""
-    if not (one.status.executed or one.status is RunStatus.REUSED):
+    if not (result.status.executed or result.status is RunStatus.REUSED):
         return None
-    start, end = one.start_time, one.end_time
-    timed = one.status.executed and start is not None and end is not None
-    otherwise = one.ended_at or run.end_time or run.start_time or run.created_at
+    start, end = result.start_time, result.end_time
+    timed = result.status.executed and start is not None and end is not None
+    otherwise = result.ended_at or run.end_time or run.start_time or run.created_at
     at = otherwise.timestamp() if otherwise else 0.0
     return ExecutedNode(
-        unique_id=one.unique_id,
+        unique_id=result.unique_id,
         run_id=run.id,
         job_id=run.job_id,
         manifest=run.id,
         start=start.timestamp() if timed and start else at,
         end=end.timestamp() if timed and end else at,
         timed=timed,
-        status=one.status,
-        built=one.status is RunStatus.SUCCESS,
+        status=result.status,
+        built=result.status is RunStatus.SUCCESS,
     )
 
 

@@ -118,7 +118,7 @@ class AccountHistory:
         before: Before = strawberry.UNSET,
     ) -> IncidentsPage:
         page = page_arguments(first, after, last, before, default=CHANGES_PAGE)
-        found = await unsteady_resources.incidents_of_account(
+        incidents = await unsteady_resources.incidents_of_account(
             field_context(info), parent.projects, since_wanted(since), open_only=open_only
         )
-        return IncidentsPage(cut(found.incidents, OPEN_FIRST, page, place=info.path.as_list), found)
+        return IncidentsPage(cut(incidents.incidents, OPEN_FIRST, page, place=info.path.as_list), incidents)

@@ -31,15 +31,15 @@ ChangedSince = Annotated[
 class ChangesPage(PageView[facts.ChangePoint]):
     """A page of changes, with what is told of the whole list."""
 
-    found: FoundChanges
+    changes: FoundChanges
 
     @property
     def expected_false_alarms(self) -> float:
-        return self.found.expected_false_alarms
+        return self.changes.expected_false_alarms
 
     @property
     def basis(self) -> BasisFacts:
-        return self.found.basis
+        return self.changes.basis
 
 
 @strawberry.type(description="A page of change points. Ask for nodes, or for edges when you need every item's cursor.")
@@ -55,12 +55,12 @@ async def changes_page(
     context: FieldContext, projects: Sequence[Project], asked: ChangesAsked, page: PageArguments
 ) -> ChangesPage:
     """The page of what was asked for: what costs, or saves, most seconds a day comes first."""
-    found = await regressions.changes_of_account(context, projects, asked)
-    chosen = cut(found.changes, COSTLY_FIRST, page, place=lambda: context.path)
+    changes = await regressions.changes_of_account(context, projects, asked)
+    chosen = cut(changes.changes, COSTLY_FIRST, page, place=lambda: context.path)
     shown = await regressions.shown_changes(context, projects, chosen.nodes)
-    return ChangesPage(structs.replace(chosen, nodes=shown), found)
+    return ChangesPage(structs.replace(chosen, nodes=shown), changes)
 
 
-def since_wanted(given: datetime | None) -> datetime:
+def since_wanted(since: datetime | None) -> datetime:
     """When a window begins; UNSET is as if nothing was given. Raises BadUserInput."""
-    return window_since(None if given is strawberry.UNSET else given)
+    return window_since(None if since is strawberry.UNSET else since)

@@ -360,10 +360,10 @@ LastRunsOfWhatIf = Annotated[
 ]
 
 
-def change_of(given: WhatIfChange) -> RunChange:
+def change_of(change: WhatIfChange) -> RunChange:
     """What a caller would change. Raises BadUserInput for nothing, and for what no run can have."""
-    speed_ups = [(one.unique_id, one.factor, one.seconds) for one in given.speed_ups or ()]
-    return changed(given.threads, speed_ups, given.drop or (), given.order)
+    speed_ups = [(speed_up.unique_id, speed_up.factor, speed_up.seconds) for speed_up in change.speed_ups or ()]
+    return changed(change.threads, speed_ups, change.drop or (), change.order)
 
 
 def ensure_min_seconds(min_seconds: float) -> None:

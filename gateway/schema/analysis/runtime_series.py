@@ -217,9 +217,9 @@ def ensure_series(last_runs: int) -> None:
     ensure_count("lastRuns", last_runs, MOST_LAST_RUNS, least=LEAST_LAST_RUNS)
 
 
-def number_of_job(given: strawberry.ID | None) -> int | None:
+def number_of_job(job_id: strawberry.ID | None) -> int | None:
     """A job's id as dbt's number; None where it was left out. Raises BadUserInput."""
-    return jobs.number_of(given, "job", "jobId") if given else None
+    return jobs.number_of(job_id, "job", "jobId") if job_id else None
 
 
 async def job_or_none(info: Info, job_id: int) -> job_facts.Job | None:

@@ -96,11 +96,11 @@ class Incident:
 class IncidentsPage(PageView[facts.Incident]):
     """A page of incidents, with what is told of the whole list."""
 
-    found: FoundIncidents
+    incidents: FoundIncidents
 
     @property
     def median_repair_seconds(self) -> float | None:
-        return self.found.median_repair_seconds
+        return self.incidents.median_repair_seconds
 
 
 @strawberry.type(description="A page of incidents. Ask for nodes, or for edges when you need every item's cursor.")

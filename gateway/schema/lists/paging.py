@@ -127,7 +127,7 @@ class Page(Struct, Generic[T], frozen=True):
             return [encode(self.order.position(node)) for node in shown]
         own = _checksums(self.nodes, self.order)
         upto = list(accumulate(own, initial=self.ahead))[1:]
-        sides = [(through, self.whole - through + one) for through, one in zip(upto, own, strict=True)]
+        sides = [(through, self.whole - through + place) for through, place in zip(upto, own, strict=True)]
         shown_sides = sides[:: max(1, len(sides) - 1)] if ends_only else sides
         return [encode((*self.order.position(node), *side)) for node, side in zip(shown, shown_sides, strict=True)]
 
@@ -217,11 +217,11 @@ def _has_moved(page: PageArguments, ahead: int, behind: int) -> bool:
     """Whether other ids are before `after`, or behind `before`, than when these cursors were made."""
     moved = False
     if page.after is not None:
-        told = decode(page.after, "after")[2:3]
-        moved = bool(told) and told[0] != ahead
+        moment = decode(page.after, "after")[2:3]
+        moved = bool(moment) and moment[0] != ahead
     if page.before is not None:
-        told = decode(page.before, "before")[3:4]
-        moved = moved or (bool(told) and told[0] != behind)
+        moment = decode(page.before, "before")[3:4]
+        moved = moved or (bool(moment) and moment[0] != behind)
     return moved
 
 
@@ -264,7 +264,7 @@ async def cut_in_order(
 async def _in_order(placed: list[Any], order: Order[T]) -> list[T]:
     """What `Order.sort` makes of items that have been placed."""
     by_id = await sorted_in_pieces(placed, PLACED_ID, reverse=order.ties is Direction.DESC)
-    valued = [one for one in by_id if one[0] is not None]
+    valued = [pair for pair in by_id if pair[0] is not None]
     by_value = await sorted_in_pieces(valued, PLACED_VALUE, reverse=order.direction is Direction.DESC)
     return [item for _, _, item in by_value] + [item for value, _, item in by_id if value is None]
 

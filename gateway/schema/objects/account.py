@@ -133,8 +133,8 @@ class Account(AccountHistory):
         before: Before = strawberry.UNSET,
     ) -> Page[project_facts.Project]:
         page = page_arguments(first, after, last, before, default=PROJECTS_PAGE)
-        found = await select_projects(field_context(info), parent.projects, project_filter(filter))
-        return cut(found, BY_PROJECT_ID, page)
+        chosen = await select_projects(field_context(info), parent.projects, project_filter(filter))
+        return cut(chosen, BY_PROJECT_ID, page)
 
     @strawberry.field(
         description="The models of all projects, ordered by id.",
@@ -157,9 +157,9 @@ class Account(AccountHistory):
         few = await page_of_few(context, parent.projects, where, order_by or None, page)
         if few is not None:
             return few
-        found = await models.select_models(context, parent.projects, where)
+        chosen = await models.select_models(context, parent.projects, where)
         order = order_of_models(order_by)
-        return await cut_in_order(found, order, page, arrived_in=BY_MODEL_ID, place=info.path.as_list)
+        return await cut_in_order(chosen, order, page, arrived_in=BY_MODEL_ID, place=info.path.as_list)
 
     @strawberry.field(
         description="The jobs of all projects, ordered by id.",
@@ -179,10 +179,10 @@ class Account(AccountHistory):
     ) -> Page[job_facts.Job]:
         page = page_arguments(first, after, last, before)
         where = job_filter(filter)
-        found = await jobs.select_jobs(
+        chosen = await jobs.select_jobs(
             field_context(info), parent.projects, models=where.models if where else None, where=where
         )
-        return cut(found, order_of_jobs(order_by), page, place=info.path.as_list)
+        return cut(chosen, order_of_jobs(order_by), page, place=info.path.as_list)
 
     @strawberry.field(
         description="The newest runs of all projects, newest first. With models in its filter: those in which a model "
@@ -222,8 +222,8 @@ class Account(AccountHistory):
         before: Before = strawberry.UNSET,
     ) -> Page[source_facts.Source]:
         page = page_arguments(first, after, last, before)
-        found = await sources.select_sources(field_context(info), parent.projects, source_statuses(filter))
-        return cut(found, order_of_sources(order_by), page, arrived_in=BY_SOURCE_ID, place=info.path.as_list)
+        chosen = await sources.select_sources(field_context(info), parent.projects, source_statuses(filter))
+        return cut(chosen, order_of_sources(order_by), page, arrived_in=BY_SOURCE_ID, place=info.path.as_list)
 
     @strawberry.field(
         description="The slowest models over all projects, by the runtime of the last successful run or by the mean "

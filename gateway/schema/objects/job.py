@@ -149,8 +149,8 @@ class Job:
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
-        found = await jobs.models_of_job(field_context(info), parent, model_filter(filter))
-        return await cut_in_order(found, order_of_models(order_by), page, place=info.path.as_list)
+        built = await jobs.models_of_job(field_context(info), parent, model_filter(filter))
+        return await cut_in_order(built, order_of_models(order_by), page, place=info.path.as_list)
 
     @strawberry.field(
         description="The models that took longest in the job's newest completed run that executed a model. Models "

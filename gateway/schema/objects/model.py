@@ -185,14 +185,14 @@ class Model(Resource):
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.ModelRun]:
         page = page_arguments(first, after, last, before, models.MOST_HISTORY, default=RUNS_PAGE)
-        ask, criteria, newest = field_context(info), search_filter(filter), page.from_the_start
+        ask, where, newest = field_context(info), search_filter(filter), page.from_the_start
         count = min(models.MOST_HISTORY, newest + 1) if newest is not None else models.MOST_HISTORY
-        runs = await run_models.runs_of_model(ask, parent, count, criteria)
+        runs = await run_models.runs_of_model(ask, parent, count, where)
 
         async def total() -> int | None:
             everything = await models.model_history(ask, parent, models.MOST_HISTORY)
             known = await ask.loaders.is_whole(parent, everything, models.MOST_HISTORY)
-            return sum(criteria is None or criteria.matches(run) for run in everything) if known else None
+            return sum(where is None or where.matches(run) for run in everything) if known else None
 
         return cut(runs, NEWEST_MODEL_RUN, page, total)
 
@@ -213,8 +213,8 @@ class Model(Resource):
         before: Before = strawberry.UNSET,
     ) -> Page[job_facts.Job]:
         page = page_arguments(first, after, last, before, default=JOBS_OF_A_MODEL)
-        found = await jobs.jobs_of_model(field_context(info), parent)
-        return cut(found, order_of_jobs(order_by), page, place=info.path.as_list)
+        building = await jobs.jobs_of_model(field_context(info), parent)
+        return cut(building, order_of_jobs(order_by), page, place=info.path.as_list)
 
     @strawberry.field(description="The model's code as written; null where dbt does not have it.", directives=dear(1))
     async def raw_code(self, parent: Parent, info: Info) -> str | None:

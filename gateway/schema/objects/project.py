@@ -120,9 +120,9 @@ class Project:
         few = await page_of_few(context, [parent], where, order_by or None, page)
         if few is not None:
             return few
-        found = await models.select_models(context, [parent], where)
+        chosen = await models.select_models(context, [parent], where)
         return await cut_in_order(
-            found, order_of_models(order_by), page, arrived_in=BY_MODEL_ID, place=info.path.as_list
+            chosen, order_of_models(order_by), page, arrived_in=BY_MODEL_ID, place=info.path.as_list
         )
 
     @strawberry.field(
@@ -141,8 +141,10 @@ class Project:
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before, default=REMOVED_PAGE)
-        found = await removed_models.removed_models(field_context(info), parent)
-        return cut(found, removed_models.LAST_SEEN, page, arrived_in=removed_models.LAST_SEEN, place=info.path.as_list)
+        removed = await removed_models.removed_models(field_context(info), parent)
+        return cut(
+            removed, removed_models.LAST_SEEN, page, arrived_in=removed_models.LAST_SEEN, place=info.path.as_list
+        )
 
     @strawberry.field(
         description="Everything the project defines, ordered by unique id, and so by type: models, seeds, snapshots, "
@@ -162,8 +164,8 @@ class Project:
         before: Before = strawberry.UNSET,
     ) -> Page[AnyResource]:
         page = page_arguments(first, after, last, before)
-        found = await resources.select_resources(field_context(info), parent, resource_filter(filter))
-        return cut(found, BY_RESOURCE, page, arrived_in=BY_RESOURCE)
+        chosen = await resources.select_resources(field_context(info), parent, resource_filter(filter))
+        return cut(chosen, BY_RESOURCE, page, arrived_in=BY_RESOURCE)
 
     @strawberry.field(
         description="The project's jobs, ordered by id.",
@@ -184,8 +186,8 @@ class Project:
         page = page_arguments(first, after, last, before)
         where = job_filter(filter)
         built = where.models if where else None
-        found = await jobs.select_jobs(field_context(info), [parent], models=built, where=where)
-        return cut(found, order_of_jobs(order_by), page, place=info.path.as_list)
+        chosen = await jobs.select_jobs(field_context(info), [parent], models=built, where=where)
+        return cut(chosen, order_of_jobs(order_by), page, place=info.path.as_list)
 
     @strawberry.field(
         description="The newest runs of the project, newest first. With models in its filter: those in which a model "
@@ -225,8 +227,8 @@ class Project:
         before: Before = strawberry.UNSET,
     ) -> Page[source_facts.Source]:
         page = page_arguments(first, after, last, before)
-        found = await sources.select_sources(field_context(info), [parent], source_statuses(filter))
-        return cut(found, order_of_sources(order_by), page, arrived_in=BY_SOURCE_ID, place=info.path.as_list)
+        chosen = await sources.select_sources(field_context(info), [parent], source_statuses(filter))
+        return cut(chosen, order_of_sources(order_by), page, arrived_in=BY_SOURCE_ID, place=info.path.as_list)
 
     @strawberry.field(description="How many models the project has.", directives=[NON_NULL])
     async def model_count(self, parent: Parent, info: Info) -> int | None:

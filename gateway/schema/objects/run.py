@@ -233,10 +233,10 @@ class Run:
         before: Before = strawberry.UNSET,
     ) -> ResultPage:
         page = page_arguments(first, after, last, before)
-        found = await run_results.node_results(field_context(info), parent, node_result_filter(filter))
+        results = await run_results.node_results(field_context(info), parent, node_result_filter(filter))
         order = order_of_results(order_by)
-        cut = await cut_in_order(found, order, page, arrived_in=BY_UNIQUE_ID_OF_RESULT, place=info.path.as_list)
-        return ResultPage(cut, found)
+        cut = await cut_in_order(results, order, page, arrived_in=BY_UNIQUE_ID_OF_RESULT, place=info.path.as_list)
+        return ResultPage(cut, results)
 
     @strawberry.field(
         description="The models the run touched, as their environment knows them now, ordered by id. The filter looks "
@@ -258,8 +258,8 @@ class Run:
         page = page_arguments(first, after, last, before)
         ask = field_context(info)
         touched = await run_models.models_in_run(ask, parent, models=model_filter(filter))
-        found = await run_models.applied_models(ask, touched)
-        present = [model for model in found.values() if model is not None]
+        applied = await run_models.applied_models(ask, touched)
+        present = [model for model in applied.values() if model is not None]
         return await cut_in_order(present, order_of_models(order_by), page, place=info.path.as_list)
 
     @strawberry.field(

@@ -130,8 +130,8 @@ class Exposure(Resource):
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
-        found = await resources.models_of_exposure(field_context(info), parent)
-        return cut(found, BY_MODEL_ID, page, arrived_in=BY_MODEL_ID)
+        behind = await resources.models_of_exposure(field_context(info), parent)
+        return cut(behind, BY_MODEL_ID, page, arrived_in=BY_MODEL_ID)
 
 
 @strawberry.type(

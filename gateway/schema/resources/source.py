@@ -59,5 +59,5 @@ class Source(Resource):
         before: Before = strawberry.UNSET,
     ) -> Page[model_facts.Model]:
         page = page_arguments(first, after, last, before)
-        found = await sources.models_built_on(field_context(info), parent)
-        return cut(found, BY_MODEL_ID, page, arrived_in=BY_MODEL_ID)
+        built = await sources.models_built_on(field_context(info), parent)
+        return cut(built, BY_MODEL_ID, page, arrived_in=BY_MODEL_ID)

@@ -58,13 +58,15 @@ async def _resolve_all(ask: FieldContext, representations: Sequence[object], fir
     """What each reference names, or the error that belongs in its slot, to be completed slot by slot. What they name is
     noted from the first place on."""
     await checkpoint(len(representations) * _STEPS_TO_READ_A_REFERENCE)
-    strange = islice((one for one in representations if not _is_reference(one)), _MOST_STRANGE + 1)
+    strange = islice(
+        (representation for representation in representations if not _is_reference(representation)), _MOST_STRANGE + 1
+    )
     if len(list(strange)) > _MOST_STRANGE:
         raise BadUserInput(
             f"More than {_MOST_STRANGE} references are none: each has a __typename of this subgraph and an id.",
             argument="representations",
         )
-    return [_resolve(ask, one, place) for place, one in enumerate(representations, first_place)]
+    return [_resolve(ask, representation, place) for place, representation in enumerate(representations, first_place)]
 
 
 def _is_reference(representation: object) -> bool:
@@ -105,11 +107,11 @@ def _finder(type_name: object) -> Find | None:
     return _FINDERS.get(type_name) if isinstance(type_name, str) else None
 
 
-def _key(given: object) -> str | None:
+def _key(value: object) -> str | None:
     """An id as ID reads it: a string, or a whole number that fits into 64 bits."""
-    if isinstance(given, int) and not isinstance(given, bool) and abs(given) < 2**63:
-        return str(given)
-    return given if isinstance(given, str) else None
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
+        return str(value)
+    return value if isinstance(value, str) else None
 
 
 async def _account(ask: FieldContext, key: str) -> Entity:
@@ -126,10 +128,10 @@ async def _model(ask: FieldContext, key: str) -> Entity:
 
 async def _job(ask: FieldContext, key: str) -> Entity:
     number = jobs.number_of(key, "job")
-    found = (await ask.loaders.jobs()).get(number)
-    if found is None:
+    job = (await ask.loaders.jobs()).get(number)
+    if job is None:
         raise NotFound(f"No job has the id '{number}'. A reference takes the id as jobs {{ id }} gives it.")
-    return found
+    return job
 
 
 async def _run(ask: FieldContext, key: str) -> Entity:

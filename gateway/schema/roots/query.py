@@ -86,9 +86,9 @@ class Query:
         environment: WantedEnvironment = strawberry.UNSET,
         filter: ProjectsFilter = strawberry.UNSET,
     ) -> project_facts.Account:
-        ask, criteria = field_context(info), project_filter(filter)
+        ask, where = field_context(info), project_filter(filter)
         if not id:
-            viewed = await projects.view_account(ask, environment or DeploymentEnvironment.PRODUCTION, criteria)
+            viewed = await projects.view_account(ask, environment or DeploymentEnvironment.PRODUCTION, where)
             return note_subject(viewed)
         account = await projects.account_with_id(ask, id)
         if environment and environment is not account.deployment:
@@ -97,7 +97,7 @@ class Query:
                 "out: the id says it.",
                 argument="environment",
             )
-        if criteria and (await projects.view_account(ask, account.deployment, criteria)).id != account.id:
+        if where and (await projects.view_account(ask, account.deployment, where)).id != account.id:
             raise BadUserInput(
                 "The id and filter say different things. Leave filter out: the id says it.", argument="filter"
             )

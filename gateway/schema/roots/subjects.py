@@ -12,13 +12,13 @@ from gateway.telemetry.usage import Subject, current_usage
 T = TypeVar("T", Account, Project, Model, Job, Run)
 
 
-def note_subject(found: T) -> T:
+def note_subject(subject: T) -> T:
     """Notes an object that a root field returns."""
-    current_usage().subjects.append(subject_of(found))
-    return found
+    current_usage().subjects.append(subject_of(subject))
+    return subject
 
 
-def subject_of(found: Account | Project | Model | Job | Run) -> Subject:
+def subject_of(subject: Account | Project | Model | Job | Run) -> Subject:
     """The object's type, id and environment; the account is in none."""
-    environment_id = None if isinstance(found, Account) else found.environment_id
-    return Subject(type(found).__name__, str(found.id), environment_id)
+    environment_id = None if isinstance(subject, Account) else subject.environment_id
+    return Subject(type(subject).__name__, str(subject.id), environment_id)

@@ -68,9 +68,9 @@ class Subscription:
         self, info: Info, project_ids: ProjectIds = strawberry.UNSET, job_id: OfJob = strawberry.UNSET
     ) -> AsyncGenerator[job_facts.Run, None]:
         ask = field_context(info)
-        wanted = await _known_projects(ask, project_ids) if project_ids else None
+        chosen = await _known_projects(ask, project_ids) if project_ids else None
         job = (await job_names.find_job(ask, jobs.number_of(job_id, "job"))).id if job_id else None
-        return finished_runs(_live(info), wanted, job)
+        return finished_runs(_live(info), chosen, job)
 
     @strawberry.subscription(
         description="The slowest models over all projects, whenever a place or a figure among them has changed.",
@@ -86,11 +86,11 @@ class Subscription:
         send_initial: SendInitial = False,
     ) -> AsyncGenerator[tuple[Ranked[model_facts.Model], ...], None]:
         ensure_ranking(first, last_runs)
-        criteria = model_filter(filter)
+        where = model_filter(filter)
 
         async def rank(ask: FieldContext) -> Ranking[model_facts.Model]:
             account = await projects.find_account(ask, environment)
-            return await rankings.slowest_models(ask, account.projects, RankingArguments(first, last_runs), criteria)
+            return await rankings.slowest_models(ask, account.projects, RankingArguments(first, last_runs), where)
 
         return changed_rankings(_live(info), rank, send_initial)
 
@@ -130,8 +130,8 @@ class Subscription:
         project_ids: ProjectsWithChanges = strawberry.UNSET,
         environment: Environment = DeploymentEnvironment.PRODUCTION,
     ) -> AsyncGenerator[series_facts.ChangePoint, None]:
-        wanted = await _known_projects(field_context(info), project_ids) if project_ids else None
-        return found_regressions(_live(info), environment, wanted)
+        chosen = await _known_projects(field_context(info), project_ids) if project_ids else None
+        return found_regressions(_live(info), environment, chosen)
 
     @strawberry.subscription(
         description="Incidents that open or close from now on, each as it opens and as it closes.",
@@ -143,8 +143,8 @@ class Subscription:
         project_ids: ProjectsWithIncidents = strawberry.UNSET,
         environment: Environment = DeploymentEnvironment.PRODUCTION,
     ) -> AsyncGenerator[attempt_facts.Incident, None]:
-        wanted = await _known_projects(field_context(info), project_ids) if project_ids else None
-        return changed_incidents(_live(info), environment, wanted)
+        chosen = await _known_projects(field_context(info), project_ids) if project_ids else None
+        return changed_incidents(_live(info), environment, chosen)
 
 
 def _live(info: Info) -> Live:
@@ -153,11 +153,11 @@ def _live(info: Info) -> Live:
     return info.context.live
 
 
-async def _known_projects(ask: FieldContext, wanted: list[strawberry.ID]) -> frozenset[str]:
+async def _known_projects(ask: FieldContext, names: list[strawberry.ID]) -> frozenset[str]:
     """The projects' ids. Raises BadUserInput for one that does not exist in any deployment environment."""
     everything = (await ask.loaders.projects()).by_environment.values()
     known = {spelling for project in everything for spelling in project.spellings}
-    for project_id in wanted:
+    for project_id in names:
         if project_id not in known:
             raise BadUserInput(f"projectIds: no project has the id {project_id[:80]!r}.", argument="projectIds")
-    return frozenset(map(str, wanted))
+    return frozenset(map(str, names))

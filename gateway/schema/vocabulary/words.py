@@ -146,9 +146,9 @@ def freshness_status(status: RunStatus) -> FreshnessStatus:
     return _FRESHNESS.get(status, FreshnessStatus.NEVER_CHECKED)
 
 
-def statuses_of_freshness(wanted: FreshnessStatus) -> frozenset[RunStatus]:
+def statuses_of_freshness(word: FreshnessStatus) -> frozenset[RunStatus]:
     """The outcomes of a check that the schema words like this."""
-    return frozenset(status for status in RunStatus if freshness_status(status) is wanted)
+    return frozenset(status for status in RunStatus if freshness_status(status) is word)
 
 
 def project_environment(deployment: DeploymentEnvironment | None) -> ProjectEnvironment:

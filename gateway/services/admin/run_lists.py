@@ -59,8 +59,8 @@ class RunLists:
         stored = await self._history.run_details(self.api.account_id, run_ids)
         if stored is not None:
             return stored
-        found = await asyncio.gather(*(read_run_details(self.api, run_id) for run_id in run_ids))
-        return dict(zip(run_ids, found, strict=True))
+        details = await asyncio.gather(*(read_run_details(self.api, run_id) for run_id in run_ids))
+        return dict(zip(run_ids, details, strict=True))
 
     async def newest(self, count: int) -> RecentRuns:
         """The newest `count` runs of the account, newest first."""

@@ -43,7 +43,7 @@ class BatchSizes:
         self._accepted: BoundedMap[tuple[str, Hashable], tuple[int, float]] = BoundedMap(_MOST_REMEMBERED)
 
     def size(self, operation: str, count: int, about: Hashable = None) -> int:
-        """How many lookups to put into one document, at most `wanted`."""
+        """How many lookups to put into one document, at most `count`."""
         accepted = self._accepted.get((operation, about))
         if accepted is None:
             return count

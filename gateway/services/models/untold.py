@@ -36,9 +36,9 @@ def note_unknown_outcomes(models: EnvironmentModels) -> None:
 
 def note_unattempted(models: ListedModels) -> None:
     """The same of models as lists know them."""
-    if any(one.last_run_status is not None or one.runtime is not None for one in models.models):
+    if any(model.last_run_status is not None or model.runtime is not None for model in models.models):
         return
-    count = sum(one.materialization != "ephemeral" for one in models.models)
+    count = sum(model.materialization != "ephemeral" for model in models.models)
     if count:
         _note(models.environment_id, count)
 

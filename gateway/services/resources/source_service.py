@@ -75,7 +75,7 @@ def _by_unique_id(nodes: Sequence[AppliedSource]) -> Sources:
 def _source(node: AppliedSource) -> SourceFreshness:
     info = node.freshness
     word = info.freshness_status
-    criteria = info.criteria
+    freshness_criteria = info.criteria
     return SourceFreshness(
         unique_id=node.unique_id,
         source_name=node.source_name,
@@ -85,8 +85,8 @@ def _source(node: AppliedSource) -> SourceFreshness:
         max_loaded_at=time_or_none(info.max_loaded_at),
         age_seconds=info.max_loaded_at_time_ago_in_s,
         checked_at=time_or_none(info.snapshotted_at),
-        warn_after_seconds=_seconds(criteria.warn_after) if criteria else None,
-        error_after_seconds=_seconds(criteria.error_after) if criteria else None,
+        warn_after_seconds=_seconds(freshness_criteria.warn_after) if freshness_criteria else None,
+        error_after_seconds=_seconds(freshness_criteria.error_after) if freshness_criteria else None,
     )
 
 

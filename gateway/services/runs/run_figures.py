@@ -196,7 +196,9 @@ class RunFigures:
         if not held:
             return {}
         current_usage().history_sources.add("ARCHIVE")
-        return self._without_failures(await facts.get([one for one in environment_ids if one in held]))
+        return self._without_failures(
+            await facts.get([environment_id for environment_id in environment_ids if environment_id in held])
+        )
 
     def _without_failures(self, answers: dict[F, V | GatewayError]) -> dict[F, V | GatewayError]:
         """What an archive beside dbt cannot tell is not told: dbt is asked for it, and the history has noted why."""

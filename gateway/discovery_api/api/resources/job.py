@@ -155,13 +155,13 @@ class Job:
         return last.end_time if last else None
 
     def get_models(
-        self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
+        self, filter: SearchFilter | None = None, *, refresh: bool = False, **filters: Unpack[Criteria]
     ) -> list[Model]:
         """The models it builds, as they are now, ordered by id; the filter looks at what they were in that run.
 
         It builds what has a result in its newest run that completed and executed a model, of its last five.
         """
-        model_filter, job = models_filter(filter, criteria), self._facts
+        model_filter, job = models_filter(filter, filters), self._facts
         return self._client.ask(
             lambda field_context: jobs.models_of_job(field_context, job, model_filter),
             lambda answer: [Model.of(model, self._client) for model in answer],
@@ -189,7 +189,7 @@ class Job:
         filter: SearchFilter | None = None,
         *,
         refresh: bool = False,
-        **criteria: Unpack[Criteria],
+        **filters: Unpack[Criteria],
     ) -> RankedList[Model]:
         """The slowest models of its newest run that completed and executed a model (of its last five).
 
@@ -197,7 +197,7 @@ class Job:
         qualifies.
         """
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
-        model_filter, job = models_filter(filter, criteria), self._facts
+        model_filter, job = models_filter(filter, filters), self._facts
 
         async def question(field_context: FieldContext) -> RankedInRun:
             ranking = await run_models.slowest_models_of_job(field_context, job, slowest_n, model_filter)

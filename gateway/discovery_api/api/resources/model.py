@@ -138,7 +138,7 @@ class Model(ModelState):
         filter: SearchFilter | None = None,
         *,
         refresh: bool = False,
-        **criteria: Unpack[Criteria],
+        **filters: Unpack[Criteria],
     ) -> list[Run]:
         """The runs of its last `last_n` attempts (1 to 100), newest first, by any job of its environment.
 
@@ -146,7 +146,7 @@ class Model(ModelState):
         it, by its tags, materialization and runtime in that run; its last 100 attempts are looked at.
         """
         ensure_count("last_n", last_n, MOST_LAST_RUNS)
-        model_filter, known = models_filter(filter, criteria), self._facts
+        model_filter, known = models_filter(filter, filters), self._facts
         if model_filter is not None and model_filter.of_state is not None:
             raise InvalidArgumentError(
                 "The runs of one model have no ids, folders, groups, owners, access or last run."

@@ -114,10 +114,10 @@ class Project:
         return self._client.ask(lambda field_context: jobs.jobs_of_project(field_context, project), len)
 
     def get_models(
-        self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
+        self, filter: SearchFilter | None = None, *, refresh: bool = False, **filters: Unpack[Criteria]
     ) -> list[Model]:
         """Its models that meet the filter, ordered by id."""
-        model_filter, project = models_filter(filter, criteria), self._facts
+        model_filter, project = models_filter(filter, filters), self._facts
         return self._client.ask(
             lambda field_context: models.select_models(field_context, [project], model_filter),
             lambda answer: [Model.of(model, self._client) for model in answer],
@@ -138,10 +138,10 @@ class Project:
         )
 
     def get_jobs(
-        self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
+        self, filter: SearchFilter | None = None, *, refresh: bool = False, **filters: Unpack[Criteria]
     ) -> list[Job]:
         """Its jobs that build a model meeting the filter, ordered by id."""
-        model_filter, project = models_filter(filter, criteria), self._facts
+        model_filter, project = models_filter(filter, filters), self._facts
         return self._client.ask(
             lambda field_context: jobs.select_jobs(field_context, [project], models=model_filter),
             lambda answer: [Job.of(job, self._client) for job in answer],
@@ -219,10 +219,10 @@ class Project:
         *,
         history: HistoryScope | None = None,
         refresh: bool = False,
-        **criteria: Unpack[Criteria],
+        **filters: Unpack[Criteria],
     ) -> RankedList[Model]:
         """Its slowest models, as dbtAccount.slowest_models ranks them."""
-        model_filter, project = models_filter(filter, criteria), self._facts
+        model_filter, project = models_filter(filter, filters), self._facts
         taken = history_wanted(history)
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
         ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)

@@ -169,13 +169,13 @@ class Run(RunAnalysis):
         return self._client.ask(lambda field_context: jobs.executed_models(field_context, self._facts, None), len)
 
     def get_models(
-        self, filter: SearchFilter | None = None, *, refresh: bool = False, **criteria: Unpack[Criteria]
+        self, filter: SearchFilter | None = None, *, refresh: bool = False, **filters: Unpack[Criteria]
     ) -> list[Model]:
         """The models with a result in this run, ordered by unique id; `model_run` of each says what it did in it.
 
         The filter looks at each model as it was in this run. Models that have been removed since are listed too.
         """
-        model_filter = models_filter(filter, criteria)
+        model_filter = models_filter(filter, filters)
         run = self._facts
 
         async def question(field_context: FieldContext) -> list[tuple[ModelRun, ModelFacts | None]]:
@@ -249,7 +249,7 @@ class Run(RunAnalysis):
         filter: SearchFilter | None = None,
         *,
         refresh: bool = False,
-        **criteria: Unpack[Criteria],
+        **filters: Unpack[Criteria],
     ) -> RankedList[Model]:
         """The models of this run that took longest in it, slowest first, by their own execution time in seconds.
 
@@ -257,7 +257,7 @@ class Run(RunAnalysis):
         were cancelled. Ties go by unique id.
         """
         ensure_count("slowest_n", slowest_n, MOST_RANKED)
-        model_filter, run = models_filter(filter, criteria), self._facts
+        model_filter, run = models_filter(filter, filters), self._facts
 
         async def question(field_context: FieldContext) -> RankedInRun:
             ranking = await run_models.slowest_models_of_run(field_context, run, slowest_n, model_filter)
