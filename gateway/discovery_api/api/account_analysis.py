@@ -66,8 +66,8 @@ class AccountAnalysis:
 
         async def question(context: FieldContext, projects: Sequence[Project]) -> reports.Concurrency:
             window = _window(since, until)
-            found = await concurrency_of(context, projects, window, timedelta(minutes=bucket_minutes))
-            return reports.Concurrency.of(found, await shared_models_of(context, found, _MOST_SHARED))
+            report = await concurrency_of(context, projects, window, timedelta(minutes=bucket_minutes))
+            return reports.Concurrency.of(report, await shared_models_of(context, report, _MOST_SHARED))
 
         return self._ask(question, lambda report: report, refresh=refresh)
 

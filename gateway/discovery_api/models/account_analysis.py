@@ -124,7 +124,9 @@ class SharedModel(Report):
 
     @classmethod
     def of(cls, model: facts.SharedModel) -> SharedModel:
-        return cls(unique_id=model.unique_id, run_pairs=model.run_pairs, job_ids=[str(one) for one in model.job_ids])
+        return cls(
+            unique_id=model.unique_id, run_pairs=model.run_pairs, job_ids=[str(job_id) for job_id in model.job_ids]
+        )
 
 
 class Concurrency(Report):
