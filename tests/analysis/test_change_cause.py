@@ -87,6 +87,20 @@ def test_rows_that_stay_shrink_or_grow_otherwise_explain_nothing(factor: float) 
     assert rows_effect(series({}, rows), FIRST) is None
 
 
+@pytest.mark.parametrize(("as_many", "explains"), [(0, True), (2, True), (3, False)])
+@pytest.mark.parametrize("factor", [2.0, 0.5])
+def test_rows_explain_nothing_where_more_than_a_tenth_of_the_runs_before_has_as_many(
+    as_many: int, explains: bool, factor: float
+) -> None:
+    """Twenty runs before: two may have as many rows as the median after, or as few where runs get faster."""
+    rows = {run: 1000 * (factor if run >= FIRST or run < as_many else 1) + run for run in range(RUNS)}
+    seconds = {run: 60 * (factor if run >= FIRST or run < as_many else 1) for run in range(RUNS)}
+    after = 1000 * factor + (FIRST + RUNS - 1) / 2
+    rows |= dict.fromkeys(range(as_many), after)
+    runs = [RunSeen(run, seconds[run], rows[run], {}) for run in range(RUNS)]
+    assert (rows_effect(runs, FIRST) is not None) is explains
+
+
 def test_rows_that_follow_nothing_are_seldom_taken_for_a_cause() -> None:
     """Of 500 series whose rows vary by a third, whatever the seconds do, none."""
     chance = Random(2)  # noqa: S311

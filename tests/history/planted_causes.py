@@ -10,9 +10,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.archive.written_runs import BEGIN, Command, write_account, write_run
+from tests.archive.written_runs import BEGIN, Command, stamp, write_account, write_run
 
-MIXED, THREADS, VERSION, REFRESH, TOGETHER = 301, 302, 303, 304, 305
+MIXED, THREADS, VERSION, REFRESH, TOGETHER, HEAVY = 301, 302, 303, 304, 305, 306
 RUNS, FEW = 30, 20
 FEW_STEP = 10
 """Where all of the jobs with one reason get slower."""
@@ -29,7 +29,13 @@ STEPS = {
 }
 """Of each model of the mixed job the first slow run, from 0."""
 TOGETHERS = [f"together_{n}" for n in range(5)]
-OF_JOBS = {THREADS: ["fewer_threads"], VERSION: ["newer_dbt"], REFRESH: ["refreshed"], TOGETHER: TOGETHERS}
+OF_JOBS = {
+    THREADS: ["fewer_threads"],
+    VERSION: ["newer_dbt"],
+    REFRESH: ["refreshed"],
+    TOGETHER: TOGETHERS,
+    HEAVY: ["heavy"],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ PLANTED = {
     "fewer_threads": Planted(THREADS, "ENGINE", "The number of threads differs: 8 before, 2 since, from run {run} on."),
     "newer_dbt": Planted(VERSION, "ENGINE", "dbt's version differs: 1.10.4 before, 1.11.16 since, from run {run} on."),
     "refreshed": Planted(REFRESH, "ENGINE", "Full refreshes differ: no before, yes since, from run {run} on."),
+    "heavy": Planted(HEAVY, "CODE", "The model's own code differs, from run {run} on."),
     "together_0": Planted(TOGETHER, "ENGINE", "4 of the 4 other models of the job that could show it changed in the"),
 }
 
@@ -96,8 +103,11 @@ def _write(root: Path, job: int, run: int, seconds: Mapping[str, float], rows: M
     results: dict[str, tuple[str | None, float | None]] = {
         f"model.shop.{name}": ("success", round(told, 3)) for name, told in seconds.items()
     }
+    # The job whose wall clock follows that of its only model.
+    wall = timedelta(seconds=seconds["heavy"]) if job == HEAVY else timedelta(minutes=9)
     command = Command(BEGIN + timedelta(days=run, hours=job - MIXED), results, args)
-    folder = write_run(root, run_id(job, run), job, [command]) / "step_1"
+    facts = {"started_at": stamp(command.ended - wall)}
+    folder = write_run(root, run_id(job, run), job, [command], facts) / "step_1"
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["nodes"] = {f"model.shop.{name}": _node(name, run) for name in _ALL}
     manifest["macros"] = _macros(run)
@@ -121,7 +131,8 @@ def _slow(name: str, run: int) -> bool:
 
 def _node(name: str, run: int) -> dict[str, Any]:
     # Code of the model at the top of "downstream", not its own.
-    new_code = _slow("own_code", run) if name == "own_code" else _slow("downstream", run) and name == "upstream"
+    own = {"heavy": run >= FEW_STEP, "own_code": _slow("own_code", run), "upstream": _slow("downstream", run)}
+    new_code = own.get(name, False)
     parents = {"downstream": ["model.shop.between"], "between": ["model.shop.upstream"]}.get(name, [])
     config: dict[str, Any] = {"materialized": "view" if name == "materialized" else "table", "meta": {"run": run}}
     if name == "materialized" and _slow(name, run):

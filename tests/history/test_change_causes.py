@@ -16,7 +16,7 @@ from gateway.settings import Settings
 from tests.archive.postgres import Server
 from tests.conftest import stored
 from tests.history.changing_runs import STEP, DailyRun
-from tests.history.planted_causes import FEW_STEP, MIXED, PLANTED, STEPS, TOGETHER, run_id, write_planted
+from tests.history.planted_causes import FEW_STEP, HEAVY, MIXED, PLANTED, STEPS, TOGETHER, run_id, write_planted
 from tests.history.statements import noted_statements
 from tests.serving import Gateway, serving
 
@@ -64,20 +64,29 @@ async def test_a_job_changes_by_what_most_of_its_models_share(over_archive: Gate
     assert (await over_archive.data(query, id=str(MIXED)))["job"]["changePoints"] == []
 
 
+async def test_a_job_changes_by_what_its_models_changed_by(over_archive: Gateway) -> None:
+    """Nothing differs for the job as a whole; its model, which has new code, comes to all of its change."""
+    query = "query($id: ID!) { job(id: $id) { changePoints { cause evidence beforeSeconds afterSeconds } } }"
+    (change,) = (await over_archive.data(query, id=str(HEAVY)))["job"]["changePoints"]
+    assert change["cause"] == "CODE"
+    assert change["evidence"][0].startswith("model.shop.heavy: ")
+    assert change["afterSeconds"] > 1.8 * change["beforeSeconds"]
+
+
 async def test_causes_of_a_list_are_read_together(planted: str) -> None:
     """Two statements for each model's results; few for all their commands and nodes, and some for each pair of
-    manifests that differ: here those of every run do. Once read they are kept."""
+    manifests that differ: here those of every run do; three more for a job. Once read they are kept."""
     query = """{ account { regressions(since: "2026-01-01T00:00:00Z", certainty: SUSPECTED, first: 20) {
       totalCount nodes { cause evidence } } } }"""
     async with serving(Settings(store_url=planted, history_source="archive")) as gateway:
         with noted_statements() as noted:
             answer = await gateway.ask(query)
         nodes = answer.data["account"]["regressions"]["nodes"]
-        assert len(nodes) == len(PLANTED) + 4
+        assert len(nodes) == len(PLANTED) + 5, "four models more that changed together, and a job"
         around = [text for text in noted if "results.compiled_id" in text]
-        assert len(around) == 2 * len(nodes)
+        assert len(around) == 2 * (len(nodes) - 1)
         manifests = [text for text in noted if "manifest_nodes" in text or "FROM manifests" in text]
-        assert len(noted) - len(around) - len(manifests) <= 12, noted
+        assert len(noted) - len(around) - len(manifests) <= 15, noted
         with noted_statements() as noted:
             assert (await gateway.ask(query)).data == answer.data
         assert not noted

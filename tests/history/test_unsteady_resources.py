@@ -23,12 +23,15 @@ from tests.conftest import stored
 from tests.history.statements import noted_statements
 from tests.serving import Gateway, serving
 
+BY_MACRO, MACROS = "model.shop.rates", ("macro.shop.outer", "macro.shop.inner")
+"""A model that fails while a macro has other code, which it uses through another."""
 FLAKY, CHANGED, BROKEN = "model.shop.orders", "model.shop.events", "model.shop.customers"
 RUNS = 16
 FAILED = {
     FLAKY: {3, 4, 8, 11},
     CHANGED: {5, 6, 7, 8},
     BROKEN: {2, 14, 15},
+    BY_MACRO: {1, 9},
 }
 """The runs, from 0, in which each model fails: one fails and passes with the same code, the code of another changes
 between, and the third is broken at the end."""
@@ -55,18 +58,34 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
         ended = BEGIN + timedelta(days=run)
         facts = {"git_sha": "a" * 7, "status": status}
         written = write_run(root, 900 - run, DAILY, [Command(ended, results)], facts)
-        recode(written, "select 2" if run in FAILED[CHANGED] else "select 1")
+        recode(written, run)
         if run in (6, 12):  # CI breaks everything, which is nobody's incident
             broken: dict[str, tuple[str | None, float | None]] = dict.fromkeys(FAILED, ("error", 1.0))
             write_run(root, 5000 + run, CHANGES, [Command(ended + timedelta(hours=2), broken)], {"status": 20})
     return stored(root, folder)
 
 
-def recode(run: Path, code: str) -> None:
-    """Gives the model that changes this code."""
-    file = run / "step_1" / "manifest.json"
+def recode(written: Path, run: int) -> None:
+    """Gives the model that changes its code, and the macro."""
+    file = written / "step_1" / "manifest.json"
     manifest: dict[str, Any] = json.loads(file.read_text())
-    manifest["nodes"][CHANGED]["raw_code"] = code
+    nodes = manifest["nodes"]
+    nodes[CHANGED]["raw_code"] = "select 2" if run in FAILED[CHANGED] else "select 1"
+    by_macro = {"unique_id": BY_MACRO, "name": "rates", "depends_on": {"nodes": [], "macros": [MACROS[0]]}}
+    nodes[BY_MACRO] = {**nodes[CHANGED], **by_macro, "raw_code": "select {{ outer() }}"}
+    code = {MACROS[0]: "{{ inner() }}", MACROS[1]: "2" if run in FAILED[BY_MACRO] else "1", "macro.dbt.own": str(run)}
+    calls = {MACROS[0]: [MACROS[1], "macro.dbt.own"]}
+    manifest["macros"] = {
+        name: {
+            "unique_id": name,
+            "name": name.rpartition(".")[2],
+            "resource_type": "macro",
+            "package_name": name.split(".")[1],
+            "macro_sql": text,
+            "depends_on": {"macros": calls.get(name, [])},
+        }
+        for name, text in code.items()
+    }
     file.write_text(json.dumps(manifest))
 
 
@@ -82,7 +101,8 @@ async def test_what_flips_without_a_change_of_code_is_flaky(gateway: tuple[Gatew
     # 3 and 4, 8, and 11 fail: six flips in fifteen steps. BROKEN flips three times.
     expected = {FLAKY: (6, 900 - 12), BROKEN: (3, 900 - 14)}
     if gateway[1] == "discovery":
-        expected[CHANGED] = (2, 900 - 9)  # all runs have one commit, and dbt's API tells no code
+        # All runs have one commit, and dbt's API tells no code.
+        expected |= {CHANGED: (2, 900 - 9), BY_MACRO: (4, 900 - 10)}
     assert {one["uniqueId"]: (one["flips"], int(one["lastFlip"]["id"])) for one in found} == expected
     assert [one["rate"] for one in found] == sorted((n / (RUNS - 1) for n, _ in expected.values()), reverse=True)
     assert {(one["attempts"], one["unstableData"]) for one in found} == {(RUNS, False)}
@@ -92,7 +112,10 @@ async def test_what_flips_without_a_change_of_code_is_flaky(gateway: tuple[Gatew
 @pytest.mark.slow
 async def test_an_incident_lasts_from_a_failure_to_the_next_success(gateway: tuple[Gateway, str]) -> None:
     found = (await gateway[0].data(LISTS, since=OLD))["account"]["incidents"]
-    expected = [(BROKEN, 14, None), (FLAKY, 11, 12), (FLAKY, 8, 9), (CHANGED, 5, 9), (FLAKY, 3, 5), (BROKEN, 2, 3)]
+    expected = [
+        *((BROKEN, 14, None), (FLAKY, 11, 12), (BY_MACRO, 9, 10), (FLAKY, 8, 9), (CHANGED, 5, 9), (FLAKY, 3, 5)),
+        *((BROKEN, 2, 3), (BY_MACRO, 1, 2)),
+    ]
     assert [(one["uniqueId"], one["id"]) for one in found["nodes"]] == [
         (name, f"{900 - first}/{name}") for name, first, _ in expected
     ]
@@ -112,13 +135,18 @@ async def test_lists_are_narrowed(gateway: tuple[Gateway, str]) -> None:
     assert ([one["uniqueId"] for one in opened["nodes"]], opened["medianRepairSeconds"]) == ([BROKEN], None)
     late = (BEGIN + timedelta(days=7)).isoformat()
     account = (await gateway[0].data(LISTS, since=late))["account"]
-    assert {one["uniqueId"] for one in account["flaky"]} == {FLAKY}
-    assert [one["id"] for one in account["incidents"]["nodes"]][1:] == [f"{900 - 11}/{FLAKY}", f"{900 - 8}/{FLAKY}"]
+    by_commit = {BY_MACRO} if gateway[1] == "discovery" else set()
+    assert {one["uniqueId"] for one in account["flaky"]} == {FLAKY} | by_commit
+    assert [one["id"] for one in account["incidents"]["nodes"]][1:] == [
+        f"{900 - 11}/{FLAKY}",
+        f"{900 - 9}/{BY_MACRO}",
+        f"{900 - 8}/{FLAKY}",
+    ]
     usual = (await gateway[0].data(LISTS))["account"]
     assert usual["flaky"] == []
     assert [one["uniqueId"] for one in usual["incidents"]["nodes"]] == [BROKEN], "open, however old"
     first = (await gateway[0].data(LISTS, since=OLD, first=2))["account"]["incidents"]
-    assert (len(first["nodes"]), first["totalCount"]) == (2, 6)
+    assert (len(first["nodes"]), first["totalCount"]) == (2, 8)
 
 
 @pytest.mark.parametrize(("name", "bad"), [("flaky", "first: 0"), ("flaky", "first: 1001"), ("incidents", "first: -1")])
@@ -129,12 +157,13 @@ async def test_sizes_have_bounds(gateway: tuple[Gateway, str], name: str, bad: s
 
 
 async def test_the_archive_is_read_once(store: str) -> None:
-    """Nine statements, one of them for each of the three models that failed; and the same facts serve both lists."""
+    """Sixteen statements: one for each of the four models that failed, and four for the macros that one of them uses;
+    and the same facts serve both lists."""
     query = f'{{ account {{ flaky(since: "{OLD}") {{ rate }} incidents(since: "{OLD}") {{ totalCount }} }} }}'
     async with serving(Settings(store_url=store, history_source="archive")) as gateway:
         with noted_statements() as noted:
             first = await gateway.ask(query)
-        assert len(noted) <= 12, noted
+        assert len(noted) <= 16, noted
         with noted_statements() as noted:
             assert (await gateway.ask(query)).data == first.data
         assert not noted
@@ -146,7 +175,7 @@ def test_the_library_tells_the_same(store: str) -> None:
         flaky = account.get_flaky(BEGIN - timedelta(days=1))
         assert [(one.unique_id, one.flips) for one in flaky] == [(FLAKY, 6), (BROKEN, 3)]
         incidents = account.get_incidents(BEGIN - timedelta(days=1))
-        assert len(incidents.incidents) == 6
+        assert len(incidents.incidents) == 8
         assert incidents.incidents[0].repaired_at is None
         assert [one.unique_id for one in account.get_incidents(open_only=True).incidents] == [BROKEN]
 

@@ -12,6 +12,7 @@ from sqlalchemy.types import NullType
 
 from gateway.archive.changes.series_rows import newest_results
 from gateway.archive.reading.applied_state import newest_manifests
+from gateway.archive.reading.manifest_differences import macros_and_config, packages_of_the_engine, reached
 from gateway.archive.reading.run_graphs import nodes_of_manifests
 from gateway.archive.rollups.outcomes import Ending, ending_of, has_failed
 from gateway.archive.rollups.result_events import OutcomeReader
@@ -104,7 +105,8 @@ def _manifests(connection: Connection, invocation_ids: Iterable[int]) -> dict[in
 def _codes(
     connection: Connection, places: Iterable[tuple[int | None, int | None]]
 ) -> dict[tuple[int | None, int | None], str]:
-    """The hash of the code of a node and its direct parents, macros among them, as a manifest has them."""
+    """The hash of the code of a node, its direct parents and the macros that it uses, directly or through others, as a
+    manifest has them; dbt's own macros and its adapter's are the engine's."""
     known = {(manifest_id, node_id) for manifest_id, node_id in places if manifest_id and node_id}
     node_ids = {node_id for _, node_id in known if node_id}
     own: dict[int, bytes | None] = {}
@@ -115,15 +117,59 @@ def _codes(
         of_nodes = select(node_parents.c.node_id, node_parents.c.parent).where(node_parents.c.node_id.in_(part))
         for key, parent in connection.execute(of_nodes):
             parents[key].append(parent)
+    manifest_ids = {manifest_id for manifest_id, _ in known if manifest_id}
+    for key, macros in _macros_of(connection, node_ids, manifest_ids).items():
+        parents[key] += macros
     names = {parent for of_node in parents.values() for parent in of_node}
+<<<<<<< HEAD
     checksums = _checksums(connection, {manifest_id for manifest_id, _ in known if manifest_id}, names)
     codes: dict[tuple[int | None, int | None], str] = {}
+=======
+    checksums = _checksums(connection, manifest_ids, names)
+    found: dict[tuple[int | None, int | None], str] = {}
+>>>>>>> bbfe97e (Take a changed macro for a change of code in what is flaky)
     for manifest_id, node_id in known:
         digest = hashlib.blake2b(own.get(node_id or 0) or b"", digest_size=16)
         for parent in sorted(parents[node_id or 0]):
             digest.update(parent.encode() + b"\0" + (checksums.get((manifest_id or 0, parent)) or b""))
         codes[manifest_id, node_id] = digest.hexdigest()
     return codes
+
+
+def _macros_of(connection: Connection, node_ids: set[int], manifest_ids: set[int]) -> dict[int, set[str]]:
+    """The macros that each of these nodes uses: a statement for contents, and where they use any of their own one for
+    adapters and one for each level of macros that call others."""
+    used: dict[int, set[str]] = {}
+    for part in chunks(sorted(node_ids)):
+        contents = connection.execute(select(nodes.c.id, nodes.c.content).where(nodes.c.id.in_(part)))
+        used.update((key, set(macros_and_config(content)[0])) for key, content in contents)
+    if not any(used.values()):
+        return {}
+    engine = packages_of_the_engine(connection, manifest_ids)
+    called: dict[str, set[str]] = {}
+    ahead = {name for names in used.values() for name in names if name.split(".")[1] not in engine}
+    while ahead:
+        level = _called_by(connection, manifest_ids, ahead)
+        called.update((name, level.get(name, set())) for name in ahead)
+        names = {name for names in level.values() for name in names if name.split(".")[1] not in engine}
+        ahead = names - called.keys()
+    return {key: reached(called, [*names]) | (names & called.keys()) for key, names in used.items()}
+
+
+def _called_by(connection: Connection, manifest_ids: set[int], names: set[str]) -> dict[str, set[str]]:
+    """The macros that each of these macros calls in any of these manifests."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for part in chunks(sorted(names)):
+        query = (
+            select(nodes.c.unique_id, node_parents.c.parent)
+            .join(manifest_nodes, manifest_nodes.c.node_id == nodes.c.id)
+            .join(node_parents, node_parents.c.node_id == nodes.c.id)
+            .where(among(connection, manifest_nodes.c.manifest_id, manifest_ids), nodes.c.unique_id.in_(part))
+            .distinct()
+        )
+        for name, parent in connection.execute(query):
+            found[name].add(parent)
+    return found
 
 
 def _checksums(connection: Connection, manifest_ids: set[int], names: set[str]) -> dict[tuple[int, str], bytes | None]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.archive.reading.run_graphs import nodes_of_manifests
+from gateway.archive.tables.many_keys import among
 from gateway.archive.tables.run_tables import manifest_nodes, manifests, node_parents, nodes
 from gateway.concurrency.struct_decoders import json_decoder
 
 _WITH_CODE = ("model", "snapshot", "seed", "function", "macro")
 _MACRO = "macro"
 
-Parents = Mapping[str, Sequence[str]]
+Parents = Mapping[str, Collection[str]]
 
 
 class ManifestDifferences:
@@ -32,14 +33,14 @@ class ManifestDifferences:
         changed = {name for name in self._of(before, after) if not name.startswith("macro.")} - {unique_id}
         if not changed:
             return ()
-        return tuple(sorted(_reached(self._graph(after, macros=False), [unique_id]) & changed))
+        return tuple(sorted(reached(self._graph(after, macros=False), [unique_id]) & changed))
 
     def macros(self, before: int, after: int, used: Sequence[str]) -> tuple[str, ...]:
         """Those of the macros that are used, directly or by another one, whose code differs; ordered."""
         changed = {name for name in self._of(before, after) if name.startswith("macro.")}
         if not changed:
             return ()
-        return tuple(sorted({*_reached(self._graph(after, macros=True), used), *used} & changed))
+        return tuple(sorted({*reached(self._graph(after, macros=True), used), *used} & changed))
 
     def _of(self, before: int, after: int) -> frozenset[str]:
         """Names with other code, without what dbt and its adapter bring: that is the engine's."""
@@ -47,7 +48,7 @@ class ManifestDifferences:
             return frozenset()
         if (before, after) not in self._changed:
             old, new = self._only_in(before, after), self._only_in(after, before)
-            own = _packages_of_the_engine(self._connection, after)
+            own = packages_of_the_engine(self._connection, [after])
             names = {name for name, checksum in new.items() if old.get(name) != checksum}
             self._changed[before, after] = frozenset(
                 name for name in names if not (name.startswith("macro.") and name.split(".")[1] in own)
@@ -88,12 +89,13 @@ class ManifestDifferences:
         return parents
 
 
-def _packages_of_the_engine(connection: Connection, manifest_id: int) -> set[str]:
-    adapter = connection.scalar(select(manifests.c.adapter_type).where(manifests.c.id == manifest_id))
-    return {"dbt", f"dbt_{adapter}"}
+def packages_of_the_engine(connection: Connection, manifest_ids: Collection[int]) -> set[str]:
+    """The packages of dbt and of the adapters of these manifests: their macros change with versions."""
+    query = select(manifests.c.adapter_type).where(among(connection, manifests.c.id, manifest_ids)).distinct()
+    return {"dbt", *(f"dbt_{adapter}" for adapter in connection.scalars(query))}
 
 
-def _reached(parents: Parents, begin: Iterable[str]) -> set[str]:
+def reached(parents: Parents, begin: Iterable[str]) -> set[str]:
     """What can be reached from these upwards, without them; circles end."""
     seen: set[str] = set()
     left = list(begin)
