@@ -47,7 +47,7 @@ def dependencies(nodes: Sequence[NodeInterval], parents: Mapping[str, Iterable[s
     order = in_order(dependencies)
     straight = dependencies if len(order) == len(nodes) else _without_circles(nodes, dependencies, order)
     cut = 0 if straight is dependencies else sum(map(len, dependencies)) - sum(map(len, straight))
-    _wait_for_tests(nodes, straight, whole)
+    _wait_for_tests(nodes, straight, order if cut == 0 else in_order(straight), whole)
     _turn_unit_tests(nodes, straight)
     return NodeDependencies(straight, in_order(straight), cut)
 
@@ -109,13 +109,18 @@ def _without_circles(nodes: Sequence[NodeInterval], parents: Parents, order: Seq
     ]
 
 
-def _wait_for_tests(nodes: Sequence[NodeInterval], parents: Parents, tests: Sequence[int]) -> None:
-    """Adds to nodes the tests that they wait for: the first nodes downstream of all that a test looks at."""
+def _wait_for_tests(
+    nodes: Sequence[NodeInterval], parents: Parents, order: Sequence[int], tests: Sequence[int]
+) -> None:
+    """Adds to nodes the tests that they wait for: the first nodes downstream of all that a test looks at. `order`: all
+    places, each behind its parents."""
+    if not tests:
+        return
     is_test = [node.unique_id.startswith(("test.", "unit_test.")) for node in nodes]
     children = [[child for child in of_node if not is_test[child]] for of_node in children_of(parents)]
     waiting = {test: children[parents[test][0]] for test in tests if len(parents[test]) == 1}
     waited_for = {test: parents[test] for test in tests if test not in waiting}
-    waiting |= downstream_of_all(children, in_order(parents) if waited_for else (), waited_for)
+    waiting |= downstream_of_all(children, order if waited_for else (), waited_for)
     for test, held in waiting.items():
         for place in held:
             parents[place].append(test)

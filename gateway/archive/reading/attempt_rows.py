@@ -121,13 +121,8 @@ def _codes(
     for key, macros in _macros_of(connection, node_ids, manifest_ids).items():
         parents[key] += macros
     names = {parent for of_node in parents.values() for parent in of_node}
-<<<<<<< HEAD
-    checksums = _checksums(connection, {manifest_id for manifest_id, _ in known if manifest_id}, names)
-    codes: dict[tuple[int | None, int | None], str] = {}
-=======
     checksums = _checksums(connection, manifest_ids, names)
-    found: dict[tuple[int | None, int | None], str] = {}
->>>>>>> bbfe97e (Take a changed macro for a change of code in what is flaky)
+    codes: dict[tuple[int | None, int | None], str] = {}
     for manifest_id, node_id in known:
         digest = hashlib.blake2b(own.get(node_id or 0) or b"", digest_size=16)
         for parent in sorted(parents[node_id or 0]):
