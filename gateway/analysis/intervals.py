@@ -35,6 +35,12 @@ def span(intervals: Sequence[NodeInterval]) -> float:
     return max(node.end for node in intervals) - min(node.start for node in intervals)
 
 
+def by_start(intervals: Sequence[NodeInterval]) -> list[int]:
+    """The places of the nodes by when they began; of those that began together the first ones first."""
+    starts = [node.start for node in intervals]
+    return sorted(range(len(starts)), key=starts.__getitem__)
+
+
 def peak(intervals: Sequence[NodeInterval]) -> int:
     """Most nodes that ran at once; 0 of nothing, else 1 or more. One that starts as another ends is not beside it."""
     lasting = [node for node in intervals if node.start < node.end]
@@ -46,17 +52,18 @@ def peak(intervals: Sequence[NodeInterval]) -> int:
     return most
 
 
-def lanes(intervals: Sequence[NodeInterval], threads: int | None = None) -> list[int]:
+def lanes(intervals: Sequence[NodeInterval], threads: int | None = None, at_once: int | None = None) -> list[int]:
     """The lane of each node, from 1, in the order given.
 
     Interval colouring: by start, each node takes the lane that has been free for longest, as the idle workers of dbt's
     thread pool do; one that took no time occupies none. There are `threads` lanes, or as many as are needed (`peak`)
     where that is more or `threads` is not known. Names of threads are never looked at: dbt starts new ones.
+    `at_once`: the peak, where it is known already.
     """
-    order = sorted(range(len(intervals)), key=lambda place: (intervals[place].start, place))
-    free = [(float("-inf"), lane) for lane in range(1, max(threads or 0, peak(intervals)) + 1)]
+    needed = peak(intervals) if at_once is None else at_once
+    free = [(float("-inf"), lane) for lane in range(1, max(threads or 0, needed) + 1)]
     lanes_of = [0] * len(intervals)
-    for place in order:
+    for place in by_start(intervals):
         node = intervals[place]
         lanes_of[place] = free[0][1]
         if node.start < node.end:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.analysis.dependencies import NodeDependencies
-from gateway.analysis.intervals import NodeInterval, lanes, peak
+from gateway.analysis.intervals import NodeInterval, by_start, lanes, peak
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class Step:
     lanes: Sequence[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "width", max(self.threads or 0, peak(self.nodes)))
-        object.__setattr__(self, "lanes", lanes(self.nodes, self.threads))
+        at_once = peak(self.nodes)
+        object.__setattr__(self, "width", max(self.threads or 0, at_once))
+        object.__setattr__(self, "lanes", lanes(self.nodes, self.threads, at_once))
 
     @property
     def start(self) -> float:
@@ -51,7 +52,7 @@ class Step:
 
     def by_start(self) -> list[int]:
         """The places of the nodes by when they began."""
-        return sorted(range(len(self.nodes)), key=lambda place: (self.nodes[place].start, place))
+        return by_start(self.nodes)
 
     def ready_at(self) -> list[float] | None:
         """When each node could have begun: as the last of its parents ended, or the step began; None without a

@@ -153,7 +153,7 @@ def _macros_of(connection: Connection, node_ids: set[int], manifest_ids: set[int
 
 def _called_by(connection: Connection, manifest_ids: set[int], names: set[str]) -> dict[str, set[str]]:
     """The macros that each of these macros calls in any of these manifests."""
-    found: dict[str, set[str]] = defaultdict(set)
+    calls: dict[str, set[str]] = defaultdict(set)
     for part in chunks(sorted(names)):
         query = (
             select(nodes.c.unique_id, node_parents.c.parent)
@@ -163,8 +163,8 @@ def _called_by(connection: Connection, manifest_ids: set[int], names: set[str]) 
             .distinct()
         )
         for name, parent in connection.execute(query):
-            found[name].add(parent)
-    return found
+            calls[name].add(parent)
+    return calls
 
 
 def _checksums(connection: Connection, manifest_ids: set[int], names: set[str]) -> dict[tuple[int, str], bytes | None]:
