@@ -10,10 +10,10 @@ AGENTS_PYTHON ?= $(shell for python in $(PYTHON) python3.13 python3.12 $(wildcar
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
-SOURCES := gateway tests benchmarks hatch_build.py
+SOURCES := gateway tests benchmarks hatch_build.py sbom.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run platform test test-fast test-nightly clients orchestrators agents manifests check format bench schema pages lock demo clean
+.PHONY: help run platform test test-fast test-nightly clients orchestrators agents manifests check format bench schema pages sbom lock demo clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,9 +60,12 @@ schema: $(VENV)/run.stamp ## Write schema.graphql anew from the code
 pages: $(VENV)/run.stamp ## Build the pages and GraphiQL's files where their sources changed (done by itself at installation)
 	@$(BIN)/python hatch_build.py
 
+sbom: $(VENV)/sbom/done.stamp $(VENV)/shipped.stamp ## Write what is shipped, with licences, to dist/sbom.cdx.json (CycloneDX) and dist/licenses.txt
+	@$(BIN)/python sbom.py --tool $(VENV)/sbom/bin/cyclonedx-py --environment $(VENV)/shipped/bin/python
+
 lock: $(VENV)/dev.stamp ## Resolve the dependencies of pyproject.toml and package.json anew into the lock files
 	$(INSTALL) uv
-	@for group in build node clients orchestrators manifests; do $(LOCK) --group $$group -o requirements/$$group.lock || exit 1; done
+	@for group in build node clients orchestrators manifests sbom; do $(LOCK) --group $$group -o requirements/$$group.lock || exit 1; done
 	@$(subst version 3.11,version 3.12,$(LOCK)) --group agents -o requirements/agents.lock
 	@$(LOCK) pyproject.toml --all-extras -o requirements/run.lock
 	@$(LOCK) pyproject.toml --all-extras --group dev -c requirements/run.lock -o requirements/dev.lock
@@ -92,6 +95,13 @@ $(VENV)/run.stamp: requirements/run.lock requirements/build.lock hatch_build.py 
 
 $(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
 	@$(INSTALL) --require-hashes -r requirements/dev.lock
+	@touch $@
+
+# The locked packages and nothing else: what the image holds beside Python and the gateway.
+$(VENV)/shipped.stamp: requirements/run.lock $(VENV)/run.stamp
+	@$(PYTHON) -m venv --clear --without-pip $(VENV)/shipped
+	@$(BIN)/python -m pip --python $(VENV)/shipped/bin/python install --quiet --disable-pip-version-check --no-input \
+		--require-hashes -r requirements/run.lock
 	@touch $@
 
 $(VENV)/agents/done.stamp: OWN_PYTHON = $(AGENTS_PYTHON)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -88,3 +89,24 @@ def test_the_wheel_holds_everything_the_package_reads(tmp_path: Path) -> None:
     read = {"http/pages/boot.js", "http/pages/page.css", "ingest/demo/runs.tar.xz", "py.typed"}
     assert queries | assets | pages | screens | read <= held
     assert not [name for name in held if name.startswith(("tests", "benchmarks")) or "__pycache__" in name]
+
+
+@pytest.mark.nightly
+@pytest.mark.slow
+def test_two_builds_from_scratch_give_the_same_wheel(tmp_path: Path) -> None:
+    """In two folders, with files of other times and modes: GraphiQL's files and the pages are built anew each time."""
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if files.returncode:
+        pytest.skip("this is no git checkout")
+    wheels = []
+    for number, mode in enumerate((0o644, 0o600)):
+        folder = tmp_path / str(number) / ("deeper" * number)
+        for name in filter(None, files.stdout.split("\0")):
+            copy = folder / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes((ROOT / name).read_bytes())
+            copy.chmod(mode | (0o111 if os.access(ROOT / name, os.X_OK) else 0))
+        command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")]
+        subprocess.run(command, cwd=folder, capture_output=True, check=True)
+        wheels.append(next((folder / "dist").glob("*.whl")))
+    assert wheels[0].read_bytes() == wheels[1].read_bytes()
