@@ -27,7 +27,9 @@ from tests.streaming.conftest import until
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "deploy/compose.yaml"
-KUBERNETES = sorted((ROOT / "deploy/kubernetes").glob("*.yaml"))
+COMPOSE_FILES = sorted((ROOT / "deploy").glob("compose*.yaml"))
+# What kustomize and the Prometheus operator read has schemas of its own.
+KUBERNETES = [ROOT / f"deploy/kubernetes/{name}.yaml" for name in ("gateway", "network", "redis")]
 VALIDATORS = ROOT / ".venv/manifests/bin"
 PASSWORD = "0123456789abcdef"
 ANY_HOST = "0.0.0.0"  # noqa: S104  # compared with
@@ -49,7 +51,9 @@ def validator(name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "file", [COMPOSE, *KUBERNETES, ROOT / "docs/deploy.md", ROOT / "Dockerfile"], ids=lambda file: file.name
+    "file",
+    [*COMPOSE_FILES, *KUBERNETES, *(ROOT / "deploy").glob("*.example"), ROOT / "docs/deploy.md", ROOT / "Dockerfile"],
+    ids=lambda file: file.name,
 )
 def test_every_variable_is_a_setting(file: Path) -> None:
     known = {"GATEWAY_CONFIG", *(f"GATEWAY_{name.upper()}" for name in Settings.model_fields)}
@@ -67,9 +71,10 @@ def test_the_manifests_fit_the_schemas_of_kubernetes() -> None:
 
 
 @pytest.mark.slow
-def test_the_compose_file_fits_its_specification() -> None:
+@pytest.mark.parametrize("file", COMPOSE_FILES, ids=lambda file: file.name)
+def test_the_compose_files_fit_their_specification(file: Path) -> None:
     read = "import sys, compose_spec; compose_spec.PyCompose.from_yaml(open(sys.argv[1]).read())"
-    done = subprocess.run([validator("python"), "-c", read, str(COMPOSE)], capture_output=True, text=True, check=False)
+    done = subprocess.run([validator("python"), "-c", read, str(file)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -193,6 +198,55 @@ def test_compose_gives_replicas_the_time_to_leave_and_the_redis_it_starts() -> N
         assert services[name]["read_only"] is True
         assert services[name]["cap_drop"] == ["ALL"]
     assert all(one["condition"] == "service_healthy" for one in gateway["depends_on"].values())
+
+
+@pytest.mark.parametrize(
+    ("files", "store", "filler"),
+    [
+        (["compose.core.yaml"], "GATEWAY_STORE_URL", "ingest"),
+        (["compose.yaml", "compose.archive.yaml"], "GATEWAY_ARCHIVE_URL", "mirror"),
+    ],
+    ids=["dbt Core", "dbt Cloud"],
+)
+def test_what_fills_the_archive_and_what_serves_it_share_a_database(
+    files: list[str], store: str, filler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variables of the gateway together are settings it takes, with the example's beside them."""
+    read = [documents(ROOT / "deploy" / file)[0]["services"] for file in files]
+    variables = {name: value for services in read for name, value in services["gateway"]["environment"].items()}
+    names = {name for services in read for name in services}
+    services = {name: {k: v for one in read for k, v in one.get(name, {}).items()} for name in names}
+    options = build_parser().parse_args(services[filler]["command"])
+    assert options.command == filler
+    theirs = options.store or services[filler]["environment"][store]
+    database = r"\$\{POSTGRES_PASSWORD(:\?[^}]*)?\}"
+    assert re.sub(database, PASSWORD, theirs) == re.sub(database, PASSWORD, variables[store])
+    assert "postgres" in services
+    assert all(service["read_only"] for name, service in services.items() if name in ("gateway", filler))
+    if len(files) > 1:
+        lines = (ROOT / "deploy/gateway.env.example").read_text("utf-8").splitlines()
+        variables |= dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    for name, value in variables.items():
+        if name != "GATEWAY_CONFIG":
+            monkeypatch.setenv(name, re.sub(r"\$\{\w+(:\?[^}]*)?\}", PASSWORD, value))
+    settings = load_settings()
+    assert settings.uses_dbt_cloud == (len(files) > 1)
+
+
+def test_the_example_of_a_configuration_file_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_CONFIG", str(ROOT / "deploy/gateway.toml.example"))
+    assert [key.name for key in load_settings().api_keys] == ["dashboards"]
+
+
+@pytest.mark.external
+def test_kustomize_takes_all_files_and_nothing_twice() -> None:
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
+    for folder, kinds in (("deploy/kubernetes", len(resources())), ("deploy/kubernetes/monitoring", 3)):
+        done = subprocess.run(["kubectl", "kustomize", ROOT / folder], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        names = [(one["kind"], one["metadata"]["name"]) for one in yaml.safe_load_all(done.stdout)]
+        assert len(names) == len(set(names)) == kinds
 
 
 def instructions() -> list[tuple[str, str]]:
