@@ -24,7 +24,7 @@ class Stay(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class RunSpan:
     """One run. `created`: when it joined the queue. `started` is None while it waits, and where it never began; `ended`
-    None while it is under way, and where nobody tells."""
+    None while it is under way, and where that is not known."""
 
     job: int
     created: float

@@ -11,7 +11,7 @@ from gateway.analysis.waste import SourceCheck
 
 class JobEnd(NamedTuple):
     """One run of a job: when it was created, when it ended, and whether it succeeded. `ended` is None while it is under
-    way, and where nobody tells."""
+    way, and where that is not known."""
 
     created: float
     ended: float | None

@@ -11,7 +11,7 @@ from gateway.analysis.intervals import NodeInterval, by_start, lanes, peak
 
 @dataclass(frozen=True)
 class Step:
-    """One node or more that a command executed. `threads`: how many it was allowed; None where nobody tells.
+    """One node or more that a command executed. `threads`: how many it was allowed; None where that is not known.
     `dependencies`: None without a manifest. `width`: threads, or the most nodes at once where that is more or threads
     are not known. `lanes`: of each node, from 1 (see intervals.lanes)."""
 

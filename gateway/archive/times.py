@@ -83,7 +83,7 @@ _UNITS = (("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60), (
 
 
 def spoken(seconds: float | None) -> str | None:
-    """A duration as the Admin API tells it to people, by its two greatest units: `12 minutes, 47 seconds`."""
+    """A duration as the Admin API reports it to people, by its two greatest units: `12 minutes, 47 seconds`."""
     if seconds is None:
         return None
     left = max(0, int(seconds))

@@ -159,7 +159,7 @@ async def _look_at_admin(examination: _Examination) -> None:
 def _listed(listed: ListReading[Any], what: str) -> tuple[str, Mapping[str, Any]]:
     count = len(listed.rows) if listed.total is None else listed.total
     details = {"count": count, "leftOut": listed.left_out, "damaged": listed.damaged, "total": listed.total}
-    text = f"may be read: {count:,} {what}" + ("" if listed.total is not None else " (dbt tells no total)")
+    text = f"may be read: {count:,} {what}" + ("" if listed.total is not None else " (dbt reports no total)")
     if listed.left_out or listed.damaged:
         raise _Partly(f"{text}; {listed.left_out} rows cannot be read, {listed.damaged} in part", details)
     return text, details
@@ -278,7 +278,7 @@ async def _history(examination: _Examination, key: HistoryKey) -> tuple[str, Map
     details = {"runs": len(runs), "limit": most}
     text = f"{key.unique_id} has {len(runs)} runs of at most {_LONGEST_HISTORY} asked for{since}"
     if most is not None:
-        raise _Partly(f"{text}; dbt tells at most {most}", details)
+        raise _Partly(f"{text}; dbt reports at most {most}", details)
     return text, details
 
 
@@ -308,7 +308,7 @@ async def _others(examination: _Examination, environment_id: int) -> tuple[str, 
 async def _schema(upstream: Upstream) -> tuple[str, Mapping[str, Any]]:
     theirs = await schema_of(upstream.transport, upstream.discovery_url)
     if theirs is None:
-        return "dbt does not tell its schema: what it lacks is learnt from what it refuses", {"known": False}
+        return "dbt does not report its schema: what it lacks is learnt from what it refuses", {"known": False}
     missing, newer = differences(theirs, documented())
     details = {"known": True, "missing": missing, "undocumented": newer}
     text = f"{len(newer)} fields that the gateway does not know stand in types it reads"

@@ -42,7 +42,7 @@ class _Introspection(msgspec.Struct, frozen=True):
 
 
 async def schema_of(transport: HttpTransport, url: str) -> Names | None:
-    """The names of what dbt's schema has, by one request; None where dbt does not tell. Raises UpstreamError."""
+    """The names of what dbt's schema has, by one request; None where dbt does not report it. Raises UpstreamError."""
     body = msgspec.json.encode({"query": _QUESTION, "operationName": "DoctorSchema"})
     response = await transport.send(TransportRequest("POST", url, body=body))
     refusal = refusal_of_status(response)

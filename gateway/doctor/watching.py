@@ -1,4 +1,4 @@
-"""Watches what dbt tells beside the contents of its answers: clock, limits, how long they take, how big they are."""
+"""Watches what dbt reports beside the contents of its answers: clock, limits, how long they take, how big they are."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class WatchedTransport:
         headers = ", ".join(f"{name}: {value}" for name, value in sorted(self.limits.items()))
         count = sum(self.statuses.values())
         text = (
-            f"{headers or 'dbt tells none in its headers'}; {self.statuses[429]} of {count} answers were 429, "
+            f"{headers or 'dbt reports none in its headers'}; {self.statuses[429]} of {count} answers were 429, "
             f"{self.statuses[504]} were 504; the slowest took {self.slowest_seconds:.1f} s, the largest had "
             f"{self.largest_bytes / 1024:,.0f} KiB"
         )

@@ -1,1 +1,1 @@
-"""What happened, as the archive tells it, in the hierarchy's words."""
+"""What happened, as the archive has it, in the hierarchy's words."""

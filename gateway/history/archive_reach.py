@@ -1,4 +1,4 @@
-"""How far an archive beside dbt Cloud reaches: of which environments it holds all that dbt can tell, and since when.
+"""How far an archive beside dbt Cloud reaches: of which environments it holds all that dbt can report, and since when.
 
 Others fill an archive, run by run, and may leave out any. So the runs that dbt lists as ended are compared with those
 in the archive before a history or a mean is made of the archive alone.
@@ -30,7 +30,7 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """`held`: whether the archive holds every run of an environment that dbt can tell of. `since`: when the first run
+    """`held`: whether the archive holds every run of an environment that dbt can report. `since`: when the first run
     of it that the archive holds was created."""
 
     held: bool
@@ -109,6 +109,6 @@ class ArchiveReach:
         if listing.complete or listing.total == held:
             return True
         if begin > self._clock() - DISCOVERY_KEEPS:
-            # It begins after what dbt still tells.
+            # It begins after what dbt still reports.
             return False
         return await self._ended.count_since(environment_id, begin) == held

@@ -1,9 +1,9 @@
 """RunHistory of an account of dbt Cloud beside which an archive stands: the archive as far as it goes, else Discovery.
 
-The archive tells of each run that it holds whole: what has ended does not change. It tells histories and means where it
-holds every run of an environment that dbt can tell of (see archive_reach); so it does what changed for good, what is
-not steady, and what a stretch of time holds. Elsewhere dbt tells the newest runs, and the
-archive those that dbt has forgotten. While the archive cannot be read dbt tells everything, and the answer says so.
+The archive answers for each run that it holds whole: what has ended does not change. It has histories and means where
+it holds every run of an environment that dbt can report (see archive_reach); so it does what changed for good, what is
+not steady, and what a stretch of time holds. Elsewhere dbt reports the newest runs, and the
+archive those that dbt has forgotten. While the archive cannot be read dbt reports everything, and the answer says so.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class HistoryBesideDbt:
         return await self._of_runs(keys, self._archive.run_graphs, self._discovery.run_graphs)
 
     async def failed_results(self, keys: Sequence[RunKey]) -> None:
-        """None: Discovery tells them of the runs that it has to be asked for."""
+        """None: Discovery reports them of the runs that it has to be asked for."""
 
     async def skipped_results(self, keys: Sequence[RunKey]) -> None:
         """None: as for failed results."""
@@ -187,7 +187,7 @@ class HistoryBesideDbt:
         return means
 
     async def model_counts(self, environment_ids: Sequence[int]) -> None:
-        """None: what there is now dbt tells."""
+        """None: what there is now dbt reports."""
 
     async def model_states(self, environment_ids: Sequence[int], *, described: bool) -> None:
         """None: as for counts."""
@@ -268,8 +268,8 @@ class HistoryBesideDbt:
 
 
 def _joined(by_dbt: Runs | GatewayError, stored: Runs | GatewayError, count: int) -> Runs | GatewayError:
-    """What dbt tells of a model, and the runs that the archive knows beside: those that dbt has forgotten, or has not
-    taken in yet."""
+    """What dbt reports about a model, and the runs that the archive knows beside: those that dbt has forgotten, or has
+    not taken in yet."""
     if isinstance(by_dbt, GatewayError) or isinstance(stored, GatewayError):
         return by_dbt
     known = {run.run_id for run in by_dbt}

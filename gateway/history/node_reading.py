@@ -116,7 +116,7 @@ class _NodeNames:
         self._known: dict[int, str] = {}
 
     def of(self, row: AnyRow) -> str:
-        """A node's name; where its command left no manifest, what its id tells."""
+        """A node's name; where its command left no manifest, what its id says."""
         if row.node_id is None:
             return name_of(row.unique_id)
         if row.node_id not in self._known:

@@ -44,7 +44,7 @@ def _status(word: str | None) -> RunStatus:
 
 
 def _time(micros: int, known: dict[int, datetime]) -> datetime:
-    """As dbt tells it: to the millisecond. Models of one run share it."""
+    """As dbt reports it: to the millisecond. Models of one run share it."""
     time = known.get(micros)
     if time is None:
         time = known[micros] = from_micros(micros - micros % _MILLISECOND)

@@ -1,4 +1,4 @@
-"""`POST /webhooks/dbt`: dbt tells that a run began or ended. What is not signed with our secret is not even parsed."""
+"""`POST /webhooks/dbt`: dbt reports that a run began or ended. A body not signed with our secret is not parsed."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def _is_read_of_dbt(services: Services, key: HistoryKey) -> bool:
 
 
 async def _by_model(services: Services, keys: Sequence[HistoryKey], count: int) -> Histories:
-    """The histories as dbt tells them model by model. A few thousand at a time are looked up, read and kept: what is
+    """The histories as dbt reports them model by model. A few thousand at a time are looked up, read and kept: what is
     done with all of them in one go keeps everybody else waiting."""
 
     async def some(start: int) -> Histories:

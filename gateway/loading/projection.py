@@ -81,7 +81,7 @@ class Projection:
     job_kinds: bool = False
 
     def reads_all_models(self, *, means: bool, states: bool) -> bool:
-        """Whether all models of `all_models_of` are read, where an archive tells `means` and `states` of models."""
+        """Whether all models of `all_models_of` are read, where an archive has `means` and `states` of models."""
         return self.all_models_of is not None and not (self.by_means and means) and not (self.by_states and states)
 
 

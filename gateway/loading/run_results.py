@@ -146,7 +146,7 @@ class RunResultLoaders:
         return FoundResults(tuple(sorted(results, key=lambda result: result.unique_id)), failures, known)
 
     async def failed(self, run: Run) -> FoundResults:
-        """The failed ones among the results of a run. Where an archive tells them no others are read."""
+        """The failed ones among the results of a run. Where an archive has them no others are read."""
         if self.are_complete:
             ended = await self._failed.load(run)
             return FoundResults(tuple(sorted(ended.results, key=lambda result: result.unique_id)), {})
@@ -155,7 +155,7 @@ class RunResultLoaders:
         return FoundResults(tuple(failed), everything.failures, everything.known)
 
     async def stopped(self, run: Run) -> FoundResults:
-        """The results of a run that failed or were skipped; all of them where no archive tells those alone."""
+        """The results of a run that failed or were skipped; all of them where no archive has those alone."""
         if not self.are_complete:
             return await self.of(run, RESULT_TYPES)
         failed, skipped = await gather_pair(self._failed.load(run), self._skipped.load(run))
@@ -163,7 +163,7 @@ class RunResultLoaders:
 
     async def parents(self, run: Run) -> Mapping[str, tuple[str, ...]]:
         """The parents of what was skipped in a run, of tests that failed in it, and of what left no results; of
-        everything where no archive tells those alone."""
+        everything where no archive has those alone."""
         if self.are_complete:
             return (await self._parents.load(run)).parents
         graph = await self.graph(run, whole=False)
@@ -212,7 +212,7 @@ class RunResultLoaders:
         return {request: graphs[key] for request, key in keys.items()}
 
     async def executions(self, keys: Sequence[ExecutionsKey]) -> Mapping[ExecutionsKey, Executions | GatewayError]:
-        """What each environment executed in a window of time; those are missing of which no archive tells it."""
+        """What each environment executed in a window of time; those that no archive holds are missing."""
         return await self._figures.executions(keys)
 
     async def run_times(self, keys: Sequence[RunTimesKey]) -> Mapping[RunTimesKey, TimedRuns | GatewayError] | None:

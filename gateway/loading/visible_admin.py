@@ -237,7 +237,7 @@ def _may_pass(header: EnvironmentHeader | GatewayError) -> bool:
 def _ensure_nothing_is_missed(project_names: frozenset[str], visible_names: set[str]) -> None:
     """While environments cannot be asked their names, a project that is not found may be one of them."""
     if not {name.split("@")[0] for name in project_names} <= visible_names:
-        raise UpstreamUnavailable("dbt does not tell what all projects are called just now. Try again in a moment.")
+        raise UpstreamUnavailable("dbt does not report what all projects are called just now. Try again in a moment.")
 
 
 def _reduced(topology: Topology, seen: frozenset[int]) -> Topology:

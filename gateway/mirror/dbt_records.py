@@ -1,4 +1,4 @@
-"""What dbt's Admin API tells of runs and of the account, as the records that an archive stores."""
+"""What dbt's Admin API reports about runs and of the account, as the records that an archive stores."""
 
 from __future__ import annotations
 

@@ -185,5 +185,5 @@ def _bundle(row: RecordedRun, read: ReadRun) -> RunBundle:
 
 
 def _ended_at(row: RecordedRun) -> float:
-    """Seconds since 1970; 0 where dbt tells no time."""
+    """Seconds since 1970; 0 where dbt reports no time."""
     return (parse_micros(row.finished_at) or parse_micros(row.created_at) or 0) / 1_000_000

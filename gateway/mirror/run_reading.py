@@ -57,8 +57,8 @@ class RunReader:
         self._parsing = asyncio.Lock()
 
     async def row(self, run_id: int, listed: RecordedRun | None) -> RecordedRun:
-        """The run with its steps: a request. Raises OtherRun where dbt tells other ids than its list, or none where an
-        archive needs one, and NotFound."""
+        """The run with its steps: a request. Raises OtherRun where dbt reports other ids than its list, or none where
+        an archive needs one, and NotFound."""
         run = await self._runs.run(run_id)
         expected = {"id": run_id}
         if listed is not None:
@@ -192,6 +192,6 @@ async def _steps_that_left_results(run: RecordedRun, files: _FilesOfRun) -> list
 
 
 def _is_of_run(command: Invocation, record: RunRecord) -> bool:
-    """By the run id that dbt Cloud gave it; else by the times of the run, where dbt tells them."""
+    """By the run id that dbt Cloud gave it; else by the times of the run, where dbt reports them."""
     untimed = parse_micros(record.started_at) is None and parse_micros(record.created_at) is None
     return is_of_run(command, record) or (untimed and not command.env.get("DBT_CLOUD_RUN_ID"))

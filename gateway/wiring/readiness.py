@@ -99,7 +99,7 @@ class UpstreamReadiness:
 
 
 async def _ask_for_projects(services: Services) -> None:
-    """Raises GatewayError when dbt does not tell which projects there are."""
+    """Raises GatewayError when dbt does not report which projects there are."""
     topology = await services.admin.topology()
     if not services.admin.inferred:
         return

@@ -1,4 +1,4 @@
-"""Run results without a manifest are served as far as they tell, until a manifest of their environment is read."""
+"""Run results without a manifest are served as far as they report it, until a manifest of their environment is read."""
 
 from __future__ import annotations
 

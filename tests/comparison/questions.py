@@ -108,8 +108,8 @@ def run_facts(run: Run | None) -> dict[str, Any] | None:
 
 
 def derived_facts(run: Run) -> dict[str, Any]:
-    """What Discovery tells of a run: from the start of its first command that executed a model to the end of its last,
-    in milliseconds; a failure where a model failed last."""
+    """What Discovery reports about a run: from the start of its first command that executed a model to the end of its
+    last, in milliseconds; a failure where a model failed last."""
     commands = [one for one in run.invocations if one.results and one.arguments.get("which") in EXECUTING]
     starts = [to_milliseconds(one.ended) - one.elapsed for one in commands if one.elapsed is not None]
     start, end = min(starts, default=None), max(to_milliseconds(one.ended) for one in commands)

@@ -168,7 +168,7 @@ class Expected:
 
 
 def named(results: Results) -> Results:
-    """Hooks stand in no manifest: their ids tell their names."""
+    """Hooks stand in no manifest: their ids say their names."""
     return {key: replace(one, name=one.name or key.split(".", 2)[2]) for key, one in results.items()}
 
 

@@ -82,7 +82,7 @@ async def test_histories_cut_at_any_length(cloud: CloudGateway, cap: int, total:
 
 @pytest.mark.slow
 async def test_facts_without_a_revision_are_not_believed_for_ever() -> None:
-    """Where dbt tells no lastUpdatedAt, models are read again after the interval."""
+    """Where dbt reports no lastUpdatedAt, models are read again after the interval."""
     clock, dbt = Clock(), StandIn("no lastUpdatedAt")
     async with open_services(upstream_of(dbt), CachePolicy(revision_interval=30), clock) as services:
         environments = (await services.admin.topology()).environments

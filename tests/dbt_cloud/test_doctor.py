@@ -50,7 +50,7 @@ async def test_a_healthy_account() -> None:
     assert by_name["costs"].details == {"projects": 1, "allModels": 2, "allHistories": 4, "lineage": 2, "jobs": 1}
     assert by_name["schema"].details == {"known": True, "missing": [], "undocumented": []}
     assert by_name["limits"].details["statuses"] == {"200": sum(dbt.calls.values())}
-    assert "dbt tells none in its headers" in by_name["limits"].text
+    assert "dbt reports none in its headers" in by_name["limits"].text
     assert by_name["token: a run"].text == f"run {FIRST_RUN + 200} may be read, with 0 steps"
     assert sum(dbt.calls.values()) <= 22
 

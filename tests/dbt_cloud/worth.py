@@ -106,7 +106,7 @@ def _differences(expected: Any, got: Any, path: tuple[Any, ...]) -> Iterator[Dif
     elif isinstance(expected, list) and isinstance(got, list):
         yield from _of_lists(expected, got, path)
     else:
-        # UNKNOWN is what is said of a status that dbt does not tell.
+        # UNKNOWN is what is said of a status that dbt does not report.
         less = got is None or got == "UNKNOWN" or (path[-1] in _COUNTS and got < expected)
         is_text = isinstance(expected, str) and isinstance(got, str)
         yield Difference(path, text, less, renamed=is_text and got.casefold() == expected.casefold(), new=(got,))

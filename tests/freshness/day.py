@@ -41,7 +41,7 @@ ACCOUNT = """{ account {
 } }"""
 MODELS, FIRST_RUNS = 10, 6
 EVERY = 30.0
-# dbt tells of the end of a run at once, and has its metadata some time after.
+# dbt reports the end of a run at once, and has its metadata some time after.
 TAKEN_IN_AFTER = 20.0
 
 

@@ -1,4 +1,4 @@
-"""Finished runs outlive the process, and what dbt still tells of them."""
+"""Finished runs outlive the process, and what dbt still reports of them."""
 
 from __future__ import annotations
 

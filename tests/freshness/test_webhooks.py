@@ -25,7 +25,7 @@ RUNTIMES = "{ account { models(first: 100) { nodes { id runtime } } } }"
 
 @pytest.fixture(scope="module")
 def event(oracle: Oracle) -> dict[str, Any]:
-    """A run of a production job has completed, as dbt tells it: ids of the run are text."""
+    """A run of a production job has completed, as dbt reports it: ids of the run are text."""
     job = oracle.production_jobs[0]
     return {
         "accountId": oracle.record["account"]["id"],

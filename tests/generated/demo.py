@@ -31,7 +31,7 @@ COMPUTED_ELSEWHERE = {
         *{"criticalPath", "observedChain", "utilization", "weightedSeconds", "whatIf", "compare"},
     },
     "RunStep": {"error"},
-    # The archive tells them, dbt's Discovery API does not: the oracle has one answer for both.
+    # The archive has them, dbt's Discovery API does not: the oracle has one answer for both.
     "ModelRun": {"step", "rowsAffected"},
 }
 

@@ -1,4 +1,4 @@
-"""An archive beside dbt: it tells what it holds, dbt tells the rest, and the answer says which and since when."""
+"""An archive beside dbt: it tells what it holds, dbt reports the rest, and the answer says which and since when."""
 
 from __future__ import annotations
 
@@ -260,7 +260,7 @@ async def test_runs_that_nobody_recorded_are_not_trusted(beside: Beside, whole: 
 
 @pytest.mark.slow
 async def test_a_young_archive_leaves_means_to_dbt(beside: Beside, whole: str, oracle: Oracle) -> None:
-    """It holds the newest run of each environment, and dbt can tell of more."""
+    """It holds the newest run of each environment, and dbt can report more."""
     keep = ", ".join(
         str(max((run for run in oracle.runs if run.environment_id == one), key=lambda run: run.created).id)
         for one in {run.environment_id for run in oracle.runs}
@@ -322,7 +322,7 @@ def _ranked(reply: Any) -> list[dict[str, Any]]:
     ("age", "unheld", "unheld_since", "held"),
     [
         (30, 0, 9, True),  # dbt lists no more than it holds
-        (30, 5, 0, False),  # it begins after what dbt still tells
+        (30, 5, 0, False),  # it begins after what dbt still reports
         (200, 5, 0, True),  # what it lacks nobody tells any more
         (200, 5, 1, False),  # a run is missing among the older ones
     ],

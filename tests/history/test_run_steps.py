@@ -1,4 +1,4 @@
-"""Why runs were started, and their steps, from an archive: as the Admin API tells them, and of many runs at once."""
+"""Why runs were started, and their steps, from an archive: as the Admin API reports them, and of many runs at once."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ test_account_seconds, test_concurrency, test_regressions, test_unsteady_resource
 
 
 def common_schema() -> GraphQLSchema:
-    """The schema without what only an archive tells."""
+    """The schema without what only an archive has."""
     schema = read_schema()
     for type_name, fields in OF_THE_ARCHIVE_ALONE.items():
         kind = schema.type_map[type_name]

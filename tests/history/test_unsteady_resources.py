@@ -101,7 +101,7 @@ async def test_what_flips_without_a_change_of_code_is_flaky(gateway: tuple[Gatew
     # 3 and 4, 8, and 11 fail: six flips in fifteen steps. BROKEN flips three times.
     expected = {FLAKY: (6, 900 - 12), BROKEN: (3, 900 - 14)}
     if gateway[1] == "discovery":
-        # All runs have one commit, and dbt's API tells no code.
+        # All runs have one commit, and dbt's API reports no code.
         expected |= {CHANGED: (2, 900 - 9), BY_MACRO: (4, 900 - 10)}
     assert {one["uniqueId"]: (one["flips"], int(one["lastFlip"]["id"])) for one in found} == expected
     assert [one["rate"] for one in found] == sorted((n / (RUNS - 1) for n, _ in expected.values()), reverse=True)

@@ -150,7 +150,7 @@ def test_metadata_may_lag_behind_a_finished_run(platform: Platform, new_store: C
 
 
 def updated_at(reckoning: Reckoning, environment_id: int, behind: int) -> datetime:
-    """When the environment's state was updated last, so many runs ago; to the millisecond, as the API tells it."""
+    """When the environment's state was updated last, so many runs ago; to the millisecond, as the API reports it."""
     ends: dict[int, datetime] = {}
     for command in reckoning.commands_of(environment_id):
         run = command.run["id"]

@@ -37,7 +37,7 @@ def results(demo_folder: Path) -> Mapping[int, dict[str, NodeResult]]:
 
 
 def told_by(reply: Reply) -> bool:
-    """Whether an archive told of the runs, which knows more than dbt's API."""
+    """Whether an archive answers for the runs, which knows more than dbt's API."""
     return reply.gateway["historySources"] == ["ARCHIVE"]
 
 

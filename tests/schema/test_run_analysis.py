@@ -52,7 +52,7 @@ def graphs(demo_folder: Path) -> Mapping[int, list[RunGraph]]:
 
 
 def told(graphs: list[RunGraph], source: str) -> list[RunGraph]:
-    """What is left of it where only dbt's API tells of runs."""
+    """What is left of it where only dbt's API reports about runs."""
     if source == "ARCHIVE":
         return graphs
     kept = [

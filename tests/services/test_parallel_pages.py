@@ -54,7 +54,7 @@ def documents(gateway: Gateway) -> list[int]:
 
 
 async def listed_anew(aging: Aging, oracle: Oracle) -> list[str]:  # noqa: F811
-    """What is listed when time has passed and dbt tells another revision."""
+    """What is listed when time has passed and dbt reports another revision."""
     aging.dbt.change(oracle.project("finance").models[0].environment_id)
     aging.clock.now += 31.0
     aging.gateway.upstream.calls.clear()

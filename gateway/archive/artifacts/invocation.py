@@ -129,7 +129,7 @@ class Invocation:
 
     @property
     def target(self) -> str | None:
-        """The dbt target, where the command's arguments tell it."""
+        """The dbt target, where the command's arguments say it."""
         return self.args.target
 
     @property

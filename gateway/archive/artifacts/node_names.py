@@ -1,4 +1,4 @@
-"""What dbt's unique ids tell: `model.shop.orders` is of the package `shop`."""
+"""What dbt's unique ids say: `model.shop.orders` is of the package `shop`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def kind_of(unique_id: str) -> str:
 
 
 def name_of(unique_id: str) -> str:
-    """The name of a node as far as its id tells: without the hash of a test, the version of a model, or the model of a
+    """The name of a node as far as its id says: without the hash of a test, the version of a model, or the model of a
     unit test. The whole id where it has too few parts."""
     kind, *parts = unique_id.split(".", 2)
     if len(parts) < 2:
@@ -39,7 +39,7 @@ def name_of(unique_id: str) -> str:
 
 
 def name_in(content: bytes | str | None, unique_id: str) -> str:
-    """The name of a node by its content in a manifest; without one, what its id tells."""
+    """The name of a node by its content in a manifest; without one, what its id says."""
     name = _named.decode(content).name if content else None
     return name or name_of(unique_id)
 

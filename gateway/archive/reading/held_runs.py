@@ -23,7 +23,7 @@ def whole_runs(connection: Connection, run_ids: Iterable[int]) -> dict[int, int]
 
 def held_runs(connection: Connection, run_ids: Iterable[int]) -> frozenset[int]:
     """Those of these runs that are whole, or ended badly without artifacts: they failed before dbt wrote any. Of runs
-    that were mirrored, those of which dbt can tell no more."""
+    that were mirrored, those of which dbt can report no more."""
     return frozenset(key for key, _ in _of(connection, run_ids, _is_held()))
 
 

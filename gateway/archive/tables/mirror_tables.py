@@ -24,7 +24,7 @@ class MirrorOutcome(StrEnum):
 
 
 COUNTS_AS_HELD = (MirrorOutcome.WHOLE, MirrorOutcome.EMPTY)
-"""Outcomes of runs of which dbt can tell no more than the archive."""
+"""Outcomes of runs of which dbt can report no more than the archive."""
 
 
 # One row an account. `holder`: the process that mirrors now, null for none; `beat` counts up while it does, so that

@@ -94,7 +94,7 @@ class ConcurrencyBucket(Report):
 
 class JobConcurrency(Report):
     """A job among the others: `queue` from creation to start, `preparation` the part of it after a worker took the
-    run. Both are None where no run tells."""
+    run. Both are None where no run has them."""
 
     job_id: str
     queue: Spread | None

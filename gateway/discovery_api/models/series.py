@@ -12,7 +12,7 @@ from gateway.queries.changes.regressions import FoundChanges
 
 class RuntimePoint(Report):
     """One run in a series: `runtime` in seconds, None when nothing was executed; `left_out` says why it does not count,
-    None when it does. `rows_affected`: rows written, None where nobody tells them."""
+    None when it does. `rows_affected`: rows written, None where they are not known."""
 
     run_id: str
     start_time: datetime | None

@@ -11,7 +11,7 @@ from gateway.queries.changes.unsteady_resources import FoundIncidents
 
 class Flaky(Report):
     """A resource that fails and passes without a change of code: `rate` = flips / (attempts - 1). `unstable_data`: a
-    source upstream of a data test had new data before a flip, which only an archive tells."""
+    source upstream of a data test had new data before a flip, which only an archive has."""
 
     unique_id: str
     rate: float

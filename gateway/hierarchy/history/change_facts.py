@@ -23,7 +23,7 @@ class ChangeKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """A run of a series and what is told of it there; None where nobody tells it.
+    """A run of a series and what is told of it there; None where it is not known.
 
     `seconds`: what the series holds of it. `code` and `compiled`: checksums. `config`: keys of the configuration that
     may matter, with their values. `macros` that the model uses and `upstream`: unique ids, ordered, of what has other

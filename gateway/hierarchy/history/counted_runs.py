@@ -55,7 +55,7 @@ class CommandFacts:
 class HistoryScope:
     """What averages take in beside ordinary successful runs.
 
-    What a command was its own arguments tell: `dbt clone`, `--empty` and `--sample` never count. A full refresh counts
+    What a command was its own arguments say: `dbt clone`, `--empty` and `--sample` never count. A full refresh counts
     as one only for incremental models, which it builds in another way than their other runs do; where the arguments of
     an invocation are unknown, it is a run of a job with `--full-refresh` among its steps. CI are jobs of dbt's kinds
     ci and merge.

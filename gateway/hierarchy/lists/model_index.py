@@ -51,7 +51,7 @@ class EnvironmentModels(ModelOrders[Model]):
 
     @cached_property
     def of_unknown_outcome(self) -> int:
-        """How many were attempted in a run of which nobody tells how it ended."""
+        """How many were attempted in a run of which nobody knows how it ended."""
         return sum(model.last_run is not None and model.last_run.status_text == UNTOLD for model in self.models)
 
     def of_project(self, project_id: str) -> EnvironmentModels:

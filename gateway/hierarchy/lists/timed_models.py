@@ -37,7 +37,7 @@ class TimedModels(Sequence[TimedModel]):
         self._environment_id = environment_id
         ordered = sorted(unique_ids)
         if ordered != unique_ids:
-            # dbt tells them in order as a rule, and looking costs little.
+            # dbt reports them in order as a rule, and looking costs little.
             places = sorted(range(len(unique_ids)), key=unique_ids.__getitem__)
             runtimes = [runtimes[place] for place in places]
         self.unique_ids = ordered

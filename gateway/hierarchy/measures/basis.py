@@ -22,7 +22,7 @@ def only_source(sources: Iterable[str]) -> FactSource:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """How many runs were looked at, and when the oldest of them began (UTC); None where there are none, or none tells.
+    """How many runs were looked at, and when the oldest of them began (UTC); None where there are none, or none says.
 
     `missing`: what is missing, in plain words.
     """

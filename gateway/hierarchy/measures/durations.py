@@ -1,4 +1,4 @@
-"""Durations and intervals as dbt tells them, and which of them can be believed."""
+"""Durations and intervals as dbt reports them, and which of them can be believed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def between(start: datetime | None, end: datetime | None) -> float | None:
 
 
 class Timings(NamedTuple):
-    """When a node's compilation and execution began and ended, as far as dbt tells."""
+    """When a node's compilation and execution began and ended, as far as dbt reports them."""
 
     compile_started_at: datetime | None = None
     compile_completed_at: datetime | None = None

@@ -1,4 +1,4 @@
-"""Jobs and their runs, as the Admin API tells them."""
+"""Jobs and their runs, as the Admin API reports them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Run:
 
     `inferred`: told by its models in Discovery, not by the Admin API; its times are those of the invocations that ran
     models, and a cancelled run passes for a success. `commands` are those that it ran in the place of its job's steps;
-    () where it ran those, or where nobody tells. `trigger` is told by lists that were asked for it, else None.
+    () where it ran those, or where that is not known. `trigger` is told by lists that were asked for it, else None.
     """
 
     id: int
@@ -42,7 +42,7 @@ class Run:
     url: str | None
     inferred: bool = False
     commands: tuple[str, ...] = ()
-    # Not every list tells it: a run is the same run without.
+    # Not every list reports it: a run is the same run without.
     trigger: RunTrigger | None = field(default=None, compare=False)
 
     @property
@@ -94,7 +94,7 @@ class RunStep:
 
 @dataclass(frozen=True, slots=True)
 class RunDetails:
-    """What only a run's own page in the Admin API tells; steps in the order they ran."""
+    """What only a run's own page in the Admin API reports; steps in the order they ran."""
 
     trigger: RunTrigger | None
     steps: tuple[RunStep, ...]

@@ -52,7 +52,7 @@ class NodeRun:
 @dataclass(frozen=True, slots=True)
 class TestRun(NodeRun):
     """A data test or unit test in one run. `failing_rows` are the rows that break its rule; None where it counts none,
-    and where only dbt's API tells of it."""
+    and where only dbt's API reports about it."""
 
     failing_rows: int | None = None
 

@@ -33,12 +33,12 @@ class ExecutionsKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ExecutedNode:
-    """One resource that a command executed or reused. `start` and `end` are seconds since 1970; where nobody tells
+    """One resource that a command executed or reused. `start` and `end` are seconds since 1970; where that is not known
     them, and of what was reused, both are the end of the command, and `timed` is False.
 
     `manifest`: the key of the manifest of its command, None without one. `built`: whether it left its data behind for
     people to use: a success or a partial one, of no clone, `--empty`, `--sample` or CI. `refresh`: by a full refresh.
-    `bytes_billed` as the warehouse tells, None where it does not.
+    `bytes_billed` as the warehouse reports, None where it does not.
     """
 
     unique_id: str

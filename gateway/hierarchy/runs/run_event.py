@@ -1,4 +1,4 @@
-"""What dbt tells of a run the moment it happens."""
+"""What dbt reports about a run the moment it happens."""
 
 from __future__ import annotations
 

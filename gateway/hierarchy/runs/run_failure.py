@@ -84,7 +84,7 @@ def failures_of_run(run: Run, failed: Iterable[NodeResult], *, complete: bool, k
 
 
 def message_of(result: NodeResult) -> str:
-    """dbt's message about a result on one line; where it wrote none, what the status tells."""
+    """dbt's message about a result on one line; where it wrote none, what the status says."""
     age = result.age_seconds if isinstance(result, NodeRun) else None
     return message_about(result.message, result.status_text, age)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 class GraphNode:
     """One node of a run's manifest, executed or not.
 
-    `parents` are unique ids. `code` is a checksum of its code, None where nobody tells one. What follows is only read
-    where it is asked for; `path` is that of its file, which only an archive tells.
+    `parents` are unique ids. `code` is a checksum of its code, None where none is known. What follows is only read
+    where it is asked for; `path` is that of its file, which only an archive has.
     """
 
     unique_id: str
@@ -26,9 +26,9 @@ class GraphNode:
 class RunGraph:
     """The nodes of a run's manifests, ordered by unique id; () without a manifest.
 
-    `threads`: how many each command was allowed, by its invocation, as far as an archive tells. `earlier_results`: how
-    many results a later command of the run replaced; 0 where only dbt's API tells of the run. `ingested` is False while
-    (or when) there is no metadata of the run.
+    `threads`: how many each command was allowed, by its invocation, as far as an archive has them. `earlier_results`:
+    how many results a later command of the run replaced; 0 where only dbt's API reports about the run. `ingested` is
+    False while (or when) there is no metadata of the run.
     """
 
     ingested: bool

@@ -20,7 +20,7 @@ class RunTimesKey(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class RunTimes:
     """The times of one run in seconds since 1970, None where they are not known. `created`: when it joined the queue,
-    else when it started or ended; `dequeued`: when a worker took it, which only an archive tells."""
+    else when it started or ended; `dequeued`: when a worker took it, which only an archive has."""
 
     run_id: int
     job_id: int

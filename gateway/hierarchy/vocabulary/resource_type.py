@@ -1,4 +1,4 @@
-"""What dbt calls a resource type, as a unique id tells it: `test.shop.not_null_orders_id.5f3a` is of a data test."""
+"""What dbt calls a resource type, as a unique id says it: `test.shop.not_null_orders_id.5f3a` is of a data test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What dbt's unique ids tell: `model.finance.dim_customers.v2` is a model of the package `finance`."""
+"""What dbt's unique ids say: `model.finance.dim_customers.v2` is a model of the package `finance`."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _ARGUMENTS = (("empty", Variant.EMPTY), ("sample", Variant.SAMPLE), ("full_refre
 
 
 def variant_of_arguments(args: Mapping[str, Any]) -> Variant | None:
-    """The variant that an invocation's own arguments tell, as dbt writes them beside its results."""
+    """The variant that an invocation's own arguments say, as dbt writes them beside its results."""
     if args.get("which") == "clone":
         return Variant.CLONE
     flagged = next((variant for name, variant in _ARGUMENTS if args.get(name)), None)

@@ -152,8 +152,9 @@ def _savings(rows: WindowRows) -> _Savings:
 
 
 async def _reuse(context: FieldContext, savings: _Savings, source: FactSource) -> tuple[ReuseReport, list[str]]:
-    """What reuse saved, and what is missing of it. dbt's API tells of a model's builds before the runs that were read,
-    in a document for a hundred models; of other resources, and of what an archive does not hold, nothing is known."""
+    """What reuse saved, and what is missing of it. dbt's API reports about a model's builds before the runs that were
+    read, in a document for a hundred models; of other resources, and of what an archive does not hold, nothing is
+    known."""
     seconds, unknown = savings.seconds, len(savings.unknown)
     asked = (
         [node for node in savings.unknown if node.unique_id.startswith(_MODEL)]

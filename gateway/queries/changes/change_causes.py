@@ -139,7 +139,7 @@ def _seen(run: RunFacts) -> RunSeen:
 
 
 async def _facts_by_dbt(context: FieldContext, change: ChangePoint) -> ChangeFacts:
-    """What dbt's API tells of the runs of a series: neither code nor rows."""
+    """What dbt's API reports about the runs of a series: neither code nor rows."""
     owner = change.owner
     try:
         job = await find_job(context, owner.job_id)

@@ -28,8 +28,8 @@ async def newest_runs(
 
     With `where`: those that match it, and in which a model met its `models`, as it was in that run. Looks back over the
     newest 500 runs of the account, or of those that dbt picks by what it can of `where` (see run_queries); where that
-    is not enough, the answer is shorter and a note in its usage says so. Raises BadUserInput for a job that nobody
-    knows, and where nobody tells triggers.
+    is not enough, the answer is shorter and a note in its usage says so. Raises BadUserInput for an unknown
+    job, and for triggers where dbt reports none.
     """
     places = {project.environment_id for project in projects}
     await _ensure_sensible(context, projects, where)

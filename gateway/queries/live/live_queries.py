@@ -25,7 +25,7 @@ T = TypeVar("T", Model, Job)
 # A run is told once, although a webhook and the watch may both notice it.
 _REMEMBERED_RUNS = 1_000
 
-# So often a run is asked for that dbt does not tell of: for an hour, with the usual interval.
+# How often a run that dbt does not return is asked for: for an hour, with the usual interval.
 _TRIES = 120
 
 
@@ -45,7 +45,7 @@ async def finished_runs(
 ) -> AsyncGenerator[Run, None]:
     """Runs that finish from now on, each once: of some projects, of one job, or all the caller may see.
 
-    A run that dbt does not tell of just then is asked for again after an interval.
+    A run that dbt does not return just then is asked for again after an interval.
     """
     returned: deque[int] = deque(maxlen=_REMEMBERED_RUNS)
     tries: Counter[int] = Counter()

@@ -37,7 +37,7 @@ def found_regressions(
     live: Live, deployment: DeploymentEnvironment, project_ids: Collection[str] | None
 ) -> AsyncGenerator[ChangePoint, None]:
     """Confirmed regressions of some projects, or all the caller may see, that are found from now on; and those that are
-    withdrawn, which only an archive tells. One that comes back is not sent again."""
+    withdrawn, which only an archive has. One that comes back is not sent again."""
     sent = _Sent()
 
     async def look(context: FieldContext, projects: Sequence[Project]) -> list[ChangePoint] | None:

@@ -1,4 +1,4 @@
-"""What projects executed in a window of time: from an archive, or from the newest runs that dbt's API tells of."""
+"""What projects executed in a window of time: from an archive, or from the newest runs that dbt's API reports about."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _of_archive(
 
 
 def _joined(first: WindowRows, second: WindowRows) -> WindowRows:
-    """Both, where an archive holds some of the projects: then not all is told as an archive tells it."""
+    """Both, where an archive holds some of the projects: then not all comes from an archive."""
     places = {**first.of_environments, **second.of_environments}
     return WindowRows(first.window, places, (*first.missing, *second.missing), FactSource.DISCOVERY)
 

@@ -59,7 +59,7 @@ def steps_of(run: Run, steps: Sequence[RunStep]) -> list[StepOfRun]:
 
 
 async def error_of_step(context: FieldContext, step: StepOfRun) -> str | None:
-    """A sentence about what failed in a step; None for one that did not fail, and where dbt does not tell which of
+    """A sentence about what failed in a step; None for one that did not fail, and where dbt does not report which of
     several failed steps a result is of."""
     if step.status is not RunStatus.FAILURE:
         return None

@@ -108,8 +108,8 @@ async def _results(context: FieldContext, run: Run, step: int | None) -> Sequenc
 
 
 async def _threads(context: FieldContext, graph: RunGraph, timed: Iterable[NodeResult]) -> dict[str, int]:
-    """The threads of each command by its invocation: as the archive tells, else by the arguments that dbt's API tells
-    with a model that it executed."""
+    """The threads of each command by its invocation: as the archive has them, else by the arguments that dbt's API
+    reports with a model that it executed."""
     known = dict(graph.threads)
     witnesses = {
         result.invocation_id: result

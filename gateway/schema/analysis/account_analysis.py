@@ -152,14 +152,14 @@ class JobConcurrency:
         return await job_or_none(info, parent.job_id)
 
     @strawberry.field(
-        description="Time from creation to start, summarised in seconds. Null when no run tells both.",
+        description="Time from creation to start, summarised in seconds. Null when no run has both.",
         graphql_type=RuntimeSummary | None,
     )
     def queue(self, parent: strawberry.Parent[facts.JobConcurrency]) -> Summary | None:
         return parent.queue_summary if parent.queue_summary.count else None
 
     @strawberry.field(
-        description="The part of it after a worker took the run from the queue, in seconds. Null when no run tells, "
+        description="The part of it after a worker took the run from the queue, in seconds. Null when no run has it, "
         "and without an archive.",
         graphql_type=RuntimeSummary | None,
     )

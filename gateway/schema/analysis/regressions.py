@@ -29,7 +29,7 @@ ChangedSince = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ChangesPage(PageView[facts.ChangePoint]):
-    """A page of changes, with what is told of the whole list."""
+    """A page of changes, with figures of the whole list."""
 
     changes: FoundChanges
 

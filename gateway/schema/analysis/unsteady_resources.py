@@ -52,7 +52,7 @@ class Flaky:
     attempts: int = strawberry.field(description="How often it was attempted, of its newest 100 attempts.")
     unstable_data: bool = strawberry.field(
         description="True for a data test with a flip before which a source upstream was seen to have new data: the "
-        "data is unstable, not the test. Only an archive tells it."
+        "data is unstable, not the test. Only an archive has it."
     )
 
     @strawberry.field(description=_RESOURCE, graphql_type=Resource | None)
@@ -94,7 +94,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class IncidentsPage(PageView[facts.Incident]):
-    """A page of incidents, with what is told of the whole list."""
+    """A page of incidents, with figures of the whole list."""
 
     incidents: FoundIncidents
 

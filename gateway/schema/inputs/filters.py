@@ -281,7 +281,7 @@ class NodeResultFilter:
         default=strawberry.UNSET, description="Only results with one of these statuses; [] matches nothing."
     )
     step: int | None = strawberry.field(
-        default=strawberry.UNSET, description="Only results of this step, from 1. Refused where no archive tells it."
+        default=strawberry.UNSET, description="Only results of this step, from 1. Refused where no archive has it."
     )
 
     def to_filter(self) -> node_result.NodeResultFilter:

@@ -14,7 +14,7 @@ describe(
     "Where facts come from.",
     {
         "ARCHIVE": "The gateway's archive: artifacts of every run.",
-        "DISCOVERY": "dbt's APIs: as far as they tell.",
+        "DISCOVERY": "dbt's APIs: as far as they report it.",
     },
 )
 

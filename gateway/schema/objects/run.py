@@ -215,7 +215,7 @@ class Run:
 
     @strawberry.field(
         description="What happened to each resource in the run, of every type, ordered by unique id: models, tests, "
-        "seeds, snapshots, exposures, checks of sources, and, where an archive tells them, hooks, unit tests, "
+        "seeds, snapshots, exposures, checks of sources, and, where an archive has them, hooks, unit tests, "
         "functions and exports. Of several results of one resource it is the last. Types that the filter leaves out "
         "are not read.",
         graphql_type=NodeResultConnection | None,

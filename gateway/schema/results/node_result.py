@@ -41,10 +41,10 @@ class NodeResult:
     )
     thread: str | None = strawberry.field(description="The dbt thread that worked on it; null where dbt does not say.")
     step: int | None = strawberry.field(
-        description="Place of its step among the run's steps, from 1; null where no archive tells it."
+        description="Place of its step among the run's steps, from 1; null where no archive has it."
     )
     rows_affected: float | None = strawberry.field(
-        description="Rows that the warehouse reports as written; null where it reports none, or no archive tells it."
+        description="Rows that the warehouse reports as written; null where it reports none, or no archive has it."
     )
     run_id: strawberry.ID = strawberry.field(description="Id of the run.")
     job_id: strawberry.ID = strawberry.field(description="Id of the run's job.")
@@ -58,7 +58,7 @@ class TestRun(NodeResult):
 
     failing_rows: float | None = strawberry.field(
         description="Rows that break the test's rule; null when it was not executed, for tests that count none, and "
-        "where no archive tells it."
+        "where no archive has it."
     )
 
     @strawberry.field(

@@ -121,7 +121,7 @@ class Subscription:
 
     @strawberry.subscription(
         description="Models and jobs that got slower for good, from now on: each once, when that becomes CONFIRMED, "
-        "and once more, with `withdrawnAt`, when newer runs no longer show it, which only an archive tells.",
+        "and once more, with `withdrawnAt`, when newer runs no longer show it, which only an archive has.",
         graphql_type=ChangePoint,
     )
     async def regression_found(

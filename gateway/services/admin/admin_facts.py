@@ -54,7 +54,7 @@ class AdminFacts(Protocol):
         outdate nothing of it."""
 
     def known_environments(self) -> frozenset[int]:
-        """The ids of the deployment environments that the last topology told of, however old it is. Asks nobody."""
+        """The ids of the deployment environments that the last topology listed, however old it is. Asks nobody."""
 
     async def runs(self, run_ids: Sequence[int]) -> Mapping[int, Run | GatewayError]:
         """Each run by its id; NotFound for one that does not exist."""

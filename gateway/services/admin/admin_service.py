@@ -145,7 +145,7 @@ class AdminService:
         return known.jobs
 
     def known_environments(self) -> frozenset[int]:
-        """The environments that the last topology told of; none before there was one."""
+        """The environments that the last topology listed; none before there was one."""
         fact = self._topology.peek("topology")
         return frozenset(environment.id for environment in fact.value.environments) if fact else frozenset()
 

@@ -36,7 +36,7 @@ from gateway.services.runs.run_query import RunQuery
 from gateway.services.runs.run_rows import RunKey
 from gateway.telemetry.usage import current_usage
 
-# A few models tell a job's runs: each of its runs touches at least one of them, other jobs crowd them seldom.
+# A few models show a job's runs: each of its runs touches at least one of them, other jobs crowd them seldom.
 _WITNESSES = 5
 
 # Other jobs' runs stand between a job's own in a history, so more is read than is wanted.
@@ -159,7 +159,7 @@ class InferredAdmin:
 
 
 class Discovery:
-    """What Discovery can tell of jobs and runs."""
+    """What Discovery can report about jobs and runs."""
 
     def __init__(
         self, query: BaseQuery, environments: EnvironmentService, models: ModelService, jobs: JobService, tiers: Tiers

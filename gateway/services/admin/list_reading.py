@@ -42,8 +42,8 @@ class ListReading(Generic[R]):
     """How far a list has been read. `name` is its path, for messages; `most_rows` is where reading may end before the
     list does, None: nowhere; `most_calls` is how many requests to dbt the operation may cause in all.
 
-    `total` is None where dbt tells no total; `complete` says whether the list was read to its end, `left_out` how many
-    of its rows could not be read, `damaged` from how many a value could not.
+    `total` is None where dbt reports no total; `complete` says whether the list was read to its end, `left_out` how
+    many of its rows could not be read, `damaged` from how many a value could not.
     """
 
     name: str

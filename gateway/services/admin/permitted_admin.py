@@ -220,6 +220,6 @@ def _with_advice(refused: UpstreamRefused) -> UpstreamRefused:
         return refused
     advice = (
         f"{refused.message} It may read Discovery all the same: name projects and environments in [[projects]] of the "
-        "configuration, then what Discovery tells is answered."
+        "configuration, then what Discovery reports is answered."
     )
     return type(refused)(advice, words=refused.words, **refused.details)

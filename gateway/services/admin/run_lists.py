@@ -108,7 +108,7 @@ class RunLists:
         return reading
 
     async def _stored(self, query: RunQuery, count: int) -> ListedRuns | None:
-        """The list as an archive tells it; None where dbt does."""
+        """The list as an archive has it; None where dbt does."""
         listed = await self._history.run_list(self.api.account_id, query, count)
         if isinstance(listed, GatewayError):
             raise listed

@@ -64,7 +64,7 @@ class HistoryLimit:
     def note(self, environment_ids: tuple[int, ...]) -> UpstreamNote:
         """What is said of histories that were cut."""
         message = (
-            f"dbt tells at most {self.most} runs of a model: older ones are missing from histories and means, and how "
+            f"dbt reports at most {self.most} runs of a model: older ones are missing in histories and means, and how "
             "many there are is not known."
         )
         return UpstreamNote(HISTORY_CUT, message, environment_ids)

@@ -79,7 +79,7 @@ class ListEdge(Protocol[N_co]):
 
 
 class ListPage(Protocol[N_co]):
-    """A page of a list. Not every list tells how many rows there are in all."""
+    """A page of a list. Not every list reports how many rows there are in all."""
 
     @property
     def page_info(self) -> PageInfo | None: ...

@@ -44,7 +44,8 @@ class EnvironmentHeader:
     """An environment's dbt project name and the revision of its applied state.
 
     `revision` is `applied.lastUpdatedAt`; every fact read under it is valid while it stands. `has_state` is False
-    until a deployment run has succeeded there. `packages` are those that have models; None where dbt does not tell.
+    until a deployment run has succeeded there. `packages` are those that have models; None where dbt does not report
+    them.
     """
 
     dbt_project_name: str | None

@@ -18,7 +18,7 @@ E = TypeVar("E")
 @dataclass(frozen=True, slots=True)
 class RevisedModels(Generic[E]):
     """Makes an environment's models of what was read, as soon as it is known whose they are. `revision` is the one
-    under which dbt told the first of them."""
+    under which dbt reported the first of them."""
 
     make: Callable[[Project], Awaitable[E]]
     revision: datetime | None

@@ -27,7 +27,7 @@ def note_unknown_outcomes(models: EnvironmentModels) -> None:
     count = models.of_unknown_outcome
     if count:
         message = (
-            f"dbt does not tell how the last run of {count:,} models of environment {models.environment_id} ended: "
+            f"dbt does not report how the last run of {count:,} models of environment {models.environment_id} ended: "
             "their status is UNKNOWN, and filters by other statuses leave them out."
         )
         note = UpstreamNote(NO_LAST_STATUS, message, (models.environment_id,), missing=count)
@@ -51,7 +51,7 @@ def note_without_runtimes(runtimes: EnvironmentRuntimes) -> None:
 
 def _note(environment_id: int, count: int) -> None:
     message = (
-        f"dbt tells of no run of any of the {count:,} models of environment {environment_id}: none was ever built "
+        f"dbt reports no run of any of the {count:,} models of environment {environment_id}: none was ever built "
         "there, or dbt's metadata of it has expired. They have no runtime and stand in no ranking."
     )
     current_usage().upstream_notes.add(UpstreamNote(NO_EXECUTION_INFO, message, (environment_id,), missing=count))

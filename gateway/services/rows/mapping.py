@@ -62,7 +62,7 @@ class Share(dict[Any, Any]):
         return value
 
 
-# Of a model these are kept as they were told, each in a text of its own.
+# Of a model these are kept as they were reported, each in a text of its own.
 _TEXTS = ("description", "database", "schema", "alias", "relation_name", "access", "group", "language", "version")
 _texts_of = attrgetter(*_TEXTS, "file_path")
 

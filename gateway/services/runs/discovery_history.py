@@ -60,7 +60,7 @@ _OUTLINE = BatchOperation(
 class DiscoveryHistory:
     """Reads documents; see RunHistory for what they answer.
 
-    `reads_commands`: whether each command of a run is read too, for the run's times, where no Admin API tells them.
+    `reads_commands`: whether each command of a run is read too, for the run's times, where no Admin API reports them.
     """
 
     tells_everything: Final = False
@@ -167,7 +167,7 @@ class DiscoveryHistory:
         """None: the results of each run would have to be read."""
 
     async def run_times(self, keys: Sequence[RunTimesKey]) -> None:
-        """None: the Admin API tells them."""
+        """None: the Admin API reports them."""
 
     async def run_list(self, account_id: int, query: RunQuery, count: int) -> None:
         """None: the Admin API lists runs."""

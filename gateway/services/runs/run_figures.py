@@ -186,7 +186,7 @@ class RunFigures:
         return self._without_failures(answers)
 
     async def _held(self, environment_ids: Sequence[int]) -> frozenset[int]:
-        """The environments that an archive tells of as a whole."""
+        """The environments that an archive has as a whole."""
         if self.count_models:
             return frozenset(environment_ids)
         return await self._history.held(set(environment_ids)) if self.may_tell_means else frozenset()

@@ -142,7 +142,7 @@ class RunHistory(Protocol):
         the runs would have to be read for it."""
 
     async def run_graphs(self, keys: Sequence[GraphKey]) -> Mapping[GraphKey, RunGraph | GatewayError]:
-        """Who depended on whom in each run. Discovery tells neither threads nor checksums nor files."""
+        """Who depended on whom in each run. Discovery reports neither threads nor checksums nor files."""
 
     async def codes(self, keys: Sequence[NodeInRun]) -> Mapping[NodeInRun, CodeInRun | GatewayError]:
         """The code that each model had in its run."""
@@ -179,7 +179,7 @@ class RunHistory(Protocol):
         for it."""
 
     async def run_times(self, keys: Sequence[RunTimesKey]) -> Mapping[RunTimesKey, TimedRuns | GatewayError] | None:
-        """When the runs of each environment were created, started and ended; None where the Admin API tells it."""
+        """When the runs of each environment were created, started and ended; None where the Admin API reports it."""
 
     async def failed_nodes(
         self, environment_ids: Sequence[int]
