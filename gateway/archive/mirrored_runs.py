@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
+from gateway.archive.leases import lease_of
 from gateway.archive.tables.many_keys import chunks
 from gateway.archive.tables.mirror_tables import MirrorOutcome, ended_runs, mirrored_runs, mirrors
 
@@ -32,52 +33,6 @@ class MirrorPlace:
     since: int | None = None
     until: int | None = None
     listed: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """A sign of life: who mirrors, None for nobody, and how often they have shown it."""
-
-    holder: str | None
-    count: int
-
-
-class LeaseLost(Exception):
-    """Another process mirrors this account now."""
-
-
-def take_lease(connection: Connection, account_id: int, holder: str, seen: Beat | None) -> bool:
-    """Whether `holder` mirrors from now on: nobody did, or who did has given no sign of life since last `seen`."""
-    row = connection.execute(select(mirrors).where(mirrors.c.account_id == account_id)).first()
-    if row is None:
-        values = {"account_id": account_id, "holder": holder, "beat": 1}
-        connection.execute(insert(mirrors).values(values))
-        return True
-    if row.holder not in (None, holder) and Beat(row.holder, row.beat) != seen:
-        return False
-    _set(connection, account_id, holder=holder, beat=mirrors.c.beat + 1)
-    return True
-
-
-def lease_of(connection: Connection, account_id: int) -> Beat | None:
-    """Who mirrors an account; None where nobody ever did."""
-    query = select(mirrors.c.holder, mirrors.c.beat).where(mirrors.c.account_id == account_id)
-    row = connection.execute(query).first()
-    return Beat(row.holder, row.beat) if row else None
-
-
-def beat(connection: Connection, account_id: int, holder: str, **values: Any) -> None:
-    """Shows that `holder` lives, and sets columns of its row. Raises LeaseLost where another process took over."""
-    mine = mirrors.c.account_id == account_id, mirrors.c.holder == holder
-    changed = connection.execute(update(mirrors).where(*mine).values(beat=mirrors.c.beat + 1, **values)).rowcount
-    if not changed:
-        raise LeaseLost
-
-
-def end_lease(connection: Connection, account_id: int, holder: str) -> None:
-    """Lets others mirror at once."""
-    mine = mirrors.c.account_id == account_id, mirrors.c.holder == holder
-    connection.execute(update(mirrors).where(*mine).values(holder=None))
 
 
 def place_of_mirror(connection: Connection, account_id: int) -> MirrorPlace:
@@ -128,7 +83,7 @@ def count_outcomes(connection: Connection, account_id: int) -> dict[str, int]:
 
 def note_ended(connection: Connection, account_id: int, run_id: int) -> None:
     """Has the mirror look for a run that has ended, where one runs. Again changes nothing."""
-    lease = lease_of(connection, account_id)
+    lease = lease_of(connection, mirrors, account_id)
     if lease is None or lease.holder is None:
         return
     if connection.scalar(select(ended_runs.c.run_id).where(ended_runs.c.run_id == run_id)) is None:
@@ -144,10 +99,6 @@ def forget_ended(connection: Connection, run_ids: Collection[int]) -> None:
     """The mirror has looked for these."""
     for part in chunks(run_ids):
         connection.execute(delete(ended_runs).where(ended_runs.c.run_id.in_(part)))
-
-
-def _set(connection: Connection, account_id: int, **values: Any) -> None:
-    connection.execute(update(mirrors).where(mirrors.c.account_id == account_id).values(values))
 
 
 def _mirrored(row: Any) -> MirroredRun:

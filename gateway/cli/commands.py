@@ -45,6 +45,10 @@ def _imported(name: str) -> Command:
             from gateway.cli.mirroring import mirror
 
             return mirror
+        case "alerts":
+            from gateway.cli.alerting import send_alerts
+
+            return send_alerts
         case "archive":
             from gateway.cli.stored_runs import rebuild_rollups
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import signal
-import sys
-import threading
 
-from gateway.archive.mirrored_runs import LeaseLost
+from gateway.archive.leases import LeaseLost
 from gateway.archive.tables.mirror_tables import MirrorOutcome
+from gateway.cli.lifeline import end_with_starter
 from gateway.cli.terminal import complain, counted, say
 from gateway.errors import ConfigurationError, GatewayError, UpstreamError
 from gateway.mirror.mirror import Mirror, MirrorProgress
@@ -34,14 +31,9 @@ def mirror(options: argparse.Namespace) -> int:
     if store is None:
         raise ConfigurationError("Name the archive to mirror into: --store URL, or GATEWAY_ARCHIVE_URL.")
     if options.until_stdin_closes:
-        threading.Thread(target=_end_with_starter, name="lifeline", daemon=True).start()
+        end_with_starter()
     asyncio.run(_mirror(settings, store, options))
     return 0
-
-
-def _end_with_starter() -> None:
-    sys.stdin.buffer.read()
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _mirror(settings: Settings, store: str, options: argparse.Namespace) -> None:

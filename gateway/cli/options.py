@@ -33,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_platform(commands)
     _add_mcp(commands)
     _add_mirror(commands)
+    _add_alerts(commands)
     _add_archive(commands)
     _add_doctor(commands)
     _add_schema(commands)
@@ -181,6 +182,33 @@ def _add_mirror(commands: Commands) -> None:
     mirror.add_argument(
         "--no-raw", dest="keep_raw", action="store_false", help="do not keep the files themselves, as ingest --no-raw"
     )
+
+
+def _add_alerts(commands: Commands) -> None:
+    alerts = commands.add_parser(
+        "alerts",
+        help="send alerts by the rules of the configuration",
+        description="Look at the rules in the table [alerts] of the configuration file, and send a message about each "
+        "new incident, and about each one that is over, to webhooks, Slack, Teams, PagerDuty or by e-mail. The archive "
+        "remembers what was sent. Exit code 1 where a rule could not be looked at, or a message not be sent yet.",
+    )
+    source = alerts.add_mutually_exclusive_group()
+    source.add_argument(
+        "--store", metavar="URL", help=f"{_STORE_HELP} (default: GATEWAY_STORE_URL, or GATEWAY_ARCHIVE_URL)"
+    )
+    source.add_argument("--artifacts", type=Path, metavar="DIR", help=f"{_FOLDER_HELP}; for --dry-run")
+    how = alerts.add_mutually_exclusive_group()
+    how.add_argument("--once", action="store_true", help="look once, send what is due, and end (the default)")
+    how.add_argument(
+        "--watch",
+        type=_seconds,
+        nargs="?",
+        const=0,
+        metavar="SECONDS",
+        help="go on, and look this often (default: interval in [alerts], 60)",
+    )
+    how.add_argument("--dry-run", action="store_true", help="print what would be sent; nothing is sent or kept")
+    alerts.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
 
 
 def _add_archive(commands: Commands) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from gateway.archive.archive import Archive
 from gateway.archive.changes_upkeep import look_at_new_runs
+from gateway.archive.leases import Lease
 from gateway.archive.mirrored_runs import (
     MirroredRun,
     forget_ended,
@@ -23,11 +24,11 @@ from gateway.archive.mirrored_runs import (
     unread_runs,
 )
 from gateway.archive.reading.held_runs import whole_runs
+from gateway.archive.tables.mirror_tables import mirrors
 from gateway.archive.times import from_micros, moved, parse_micros
 from gateway.archive.writing.account_rows import store_account
 from gateway.errors import UpstreamInvalidResponse
 from gateway.mirror.dbt_records import account_record
-from gateway.mirror.lease import Lease
 from gateway.mirror.run_mirroring import WAITS, MirrorReport, RunMirror
 from gateway.services.admin.finished_runs import FinishedRuns, RecordedRun, RunPage
 
@@ -88,7 +89,7 @@ class Mirror:
         self._tell = tell
         self._now = now
         self._sleep = sleep
-        self.lease = Lease(archive, runs.account_id, policy.lease_seconds)
+        self.lease = Lease(archive, mirrors, runs.account_id, policy.lease_seconds)
         self._each = RunMirror(archive, runs, self.lease, keep_raw=policy.keep_raw, now=now)
 
     async def sweep(self) -> MirrorReport:

@@ -15,6 +15,7 @@ from gateway.archive.artifacts.invocation import Invocation
 from gateway.archive.artifacts.ownership import owner_of
 from gateway.archive.artifacts.records import RunRecord
 from gateway.archive.artifacts.run_bundle import ENDED, RunBundle
+from gateway.archive.leases import Lease
 from gateway.archive.mirrored_runs import MirroredRun, note_run
 from gateway.archive.tables.mirror_tables import MirrorOutcome
 from gateway.archive.times import parse_micros
@@ -28,7 +29,6 @@ from gateway.errors import (
     UpstreamUnauthenticated,
 )
 from gateway.mirror.known_manifests import known_manifest
-from gateway.mirror.lease import Lease
 from gateway.mirror.run_reading import FindManifest, OtherRun, ReadRun, RunReader
 from gateway.services.admin.finished_runs import FinishedRuns, RecordedRun
 

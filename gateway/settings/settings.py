@@ -19,6 +19,7 @@ from pydantic_settings import (
 
 from gateway.errors import ConfigurationError
 from gateway.settings import problems
+from gateway.settings.alerting import AlertSettings
 from gateway.settings.entries import (
     ApiKeySetting,
     Networks,
@@ -41,7 +42,9 @@ Seconds = Annotated[float, Field(gt=0)]
 SecondsOrNever = Annotated[float, Field(ge=0)]
 
 
-class Settings(QuerySettings, JwtSettings, MirrorSettings, PriceSettings, PathSettings, NeighbourSettings):
+class Settings(
+    QuerySettings, JwtSettings, MirrorSettings, AlertSettings, PriceSettings, PathSettings, NeighbourSettings
+):
     """All settings. Each is read from `GATEWAY_<NAME>`, else from the TOML file that `GATEWAY_CONFIG` names."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="forbid", frozen=True, populate_by_name=True)

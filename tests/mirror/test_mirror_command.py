@@ -17,7 +17,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from gateway.archive.archive import Archive
-from gateway.archive.mirrored_runs import lease_of
+from gateway.archive.leases import lease_of
+from gateway.archive.tables.mirror_tables import mirrors
 from tests.archive.written_runs import ACCOUNT
 from tests.mirror.cloud import Cloud, content, refusal
 
@@ -96,7 +97,7 @@ def test_a_gateway_mirrors_beside_what_it_serves(cloud: Cloud, tmp_path: Path) -
             _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     with archive.reading() as connection:
-        lease = lease_of(connection, ACCOUNT)
+        lease = lease_of(connection, mirrors, ACCOUNT)
     archive.close()
     assert lease is not None
     assert lease.holder is None, "the mirror has ended too, and let its turn go"

@@ -17,8 +17,8 @@ import pytest
 from sqlalchemy import event
 
 from gateway.archive.archive import Archive
-from gateway.archive.mirrored_runs import LeaseLost, lease_of
-from gateway.archive.tables.mirror_tables import MirrorOutcome
+from gateway.archive.leases import LeaseLost, lease_of
+from gateway.archive.tables.mirror_tables import MirrorOutcome, mirrors
 from gateway.ingest.folders import ingest_folder
 from tests.archive.rollup_checks import check_rollups
 from tests.archive.written_runs import ACCOUNT, BEGIN, DAILY, MODELS, Command, write_run
@@ -60,7 +60,7 @@ async def test_a_mirror_that_was_taken_over_from_stores_nothing_more(cloud: Clou
             await mirror.sweep()
     assert content(mirroring.archive)["runs"] == []
     with mirroring.archive.reading() as connection:
-        seen = lease_of(connection, ACCOUNT)
+        seen = lease_of(connection, mirrors, ACCOUNT)
     assert seen is not None
     assert seen.holder == "another", "its end is not the other's"
 

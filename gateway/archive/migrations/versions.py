@@ -19,6 +19,7 @@ from gateway.archive.migrations.added_columns import add_columns, fill_columns
 from gateway.archive.migrations.inferred_facts import name_inferred_jobs_anew, time_commands_by_results
 from gateway.archive.rollups.stale_series import mark_everything
 from gateway.archive.rollups.upkeep import rebuild
+from gateway.archive.tables.alert_tables import alert_messages, alert_senders, alerts
 from gateway.archive.tables.change_tables import runtime_changes, runtime_series, stale_series
 from gateway.archive.tables.mirror_tables import ended_runs, mirrored_runs, mirrors
 from gateway.archive.tables.run_tables import (
@@ -199,6 +200,10 @@ def _drop_index_of_series(connection: Connection) -> None:
     connection.exec_driver_sql("DROP INDEX IF EXISTS ix_runtime_series_environment_id")
 
 
+def _alerts(connection: Connection) -> None:
+    metadata.create_all(connection, [alerts, alert_messages, alert_senders])
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "the first tables", _create_tables),
     Migration(2, "model results counted per invocation", _count_model_results),
@@ -216,6 +221,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(14, "lasting changes of runtimes", _look_at_series),
     Migration(15, "the mirror of dbt Cloud", _mirror),
     Migration(16, "no index of the series of runtimes, plain days in fewer bytes", _drop_index_of_series),
+    Migration(17, "alerts and their outbox", _alerts),
 )
 
 

@@ -171,6 +171,11 @@ async def _sources_of(context: FieldContext, run: Run) -> frozenset[str]:
     return frozenset(name for name in seen if name.startswith("source."))
 
 
+def last_deadline(finished_by: time, zone: ZoneInfo) -> datetime:
+    """The last such time of day that has passed, in UTC."""
+    return _deadlines(datetime.now(UTC), finished_by, zone, 1)[-1]
+
+
 def _deadlines(now: datetime, finished_by: time, zone: ZoneInfo, last_days: int) -> list[datetime]:
     """The last `last_days` deadlines that have passed and the one before them, oldest first. Where clocks are put on
     and the time of day does not exist, it is that by the offset before."""

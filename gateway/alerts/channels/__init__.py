@@ -1,0 +1,1 @@
+"""How messages are written and sent: over HTTP to a webhook, Slack, Teams and PagerDuty, and by e-mail."""
