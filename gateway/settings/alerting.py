@@ -116,7 +116,7 @@ class DestinationSetting(_Entry):
         """A secret as it stands here, in a variable, or in a file; None where it is not set. Raises ValueError for a
         variable or a file that is not there."""
         value, variable, file = getattr(self, name), getattr(self, f"{name}_env"), getattr(self, f"{name}_file")
-        if sum(one is not None for one in (value, variable, file)) > 1:
+        if sum(place is not None for place in (value, variable, file)) > 1:
             raise ValueError(f"destination {self.name}: set one of {name}, {name}_env and {name}_file")
         if variable is not None:
             if not os.environ.get(variable):
