@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from gateway.hierarchy.run_event import RunEvent
-
 from gateway.archive.archive import Archive
 from gateway.execution.executor import tags_within
+from gateway.hierarchy.runs.run_event import RunEvent
 from gateway.ingest.demo import unpack_demo
 from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings

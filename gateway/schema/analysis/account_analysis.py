@@ -23,6 +23,7 @@ from gateway.schema.lists.paging import ensure_count
 from gateway.schema.measures.basis import Basis
 from gateway.schema.measures.cost_estimate import CostEstimate
 from gateway.schema.measures.statistics import RuntimeSummary
+from gateway.schema.vocabulary.contracts import COSTS
 from gateway.schema.vocabulary.costs import about, dear, sliced_by
 from gateway.schema.vocabulary.enums import describe
 from gateway.schema.vocabulary.nullability import NON_NULL
@@ -118,7 +119,8 @@ class WastedBuilds:
         description="Weighted seconds a day, over all models. Null without an archive."
     )
     cost_per_day: CostEstimate | None = strawberry.field(
-        description="The same at the configured rate: an estimate. Null without an archive, and when no rate is set."
+        description="The same at the configured rate: an estimate. Null without an archive, and when no rate is set.",
+        directives=[COSTS],
     )
     reuse: ReuseReport = strawberry.field(description="What dbt reused in the window.")
     basis: Basis = strawberry.field(description="What the figures are based on.")

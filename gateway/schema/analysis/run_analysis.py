@@ -18,6 +18,7 @@ from gateway.schema.lists.paging import ensure_count
 from gateway.schema.measures.basis import Basis
 from gateway.schema.measures.cost_estimate import CostEstimate
 from gateway.schema.results.node_result import NodeResult
+from gateway.schema.vocabulary.contracts import COSTS
 from gateway.schema.vocabulary.costs import about, sliced_by
 from gateway.schema.vocabulary.enums import ResourceType, RunStatus, describe
 
@@ -251,7 +252,8 @@ class WeightedSeconds:
     )
     cost: CostEstimate | None = strawberry.field(
         description="Weighted seconds at the configured rate, and of an account the bytes that the warehouse billed: "
-        "an estimate. Null when no rate is set."
+        "an estimate. Null when no rate is set.",
+        directives=[COSTS],
     )
 
 

@@ -16,6 +16,7 @@ from gateway.hierarchy.objects import node_result
 from gateway.hierarchy.resources import resource
 from gateway.hierarchy.vocabulary.triggers import TriggerCategory
 from gateway.queries.jobs.jobs import number_of
+from gateway.schema.vocabulary.contracts import PEOPLE
 from gateway.schema.vocabulary.enums import Inclusion, ResourceType, RunStatus, TagsMatch
 from gateway.schema.vocabulary.words import FreshnessStatus, JobKind, ModelAccess, statuses_of_freshness
 
@@ -83,6 +84,7 @@ class ModelFilter:
     owners: list[str] | None = strawberry.field(
         default=strawberry.UNSET,
         description="Only models of one of these owners, by name or address, compared without case.",
+        directives=[PEOPLE],
     )
     access: list[ModelAccess] | None = strawberry.field(
         default=strawberry.UNSET, description="Only models with one of these access levels."

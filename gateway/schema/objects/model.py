@@ -57,6 +57,7 @@ from gateway.schema.resources.resource import Direction as LineageWay
 from gateway.schema.resources.test import Test
 from gateway.schema.results.model_code import ModelCode
 from gateway.schema.results.model_run import ModelRun
+from gateway.schema.vocabulary.contracts import CODE, PEOPLE
 from gateway.schema.vocabulary.costs import about, dear, holding, paged, sliced_by
 from gateway.schema.vocabulary.enums import ResourceType, RunStatus
 from gateway.schema.vocabulary.nullability import NON_NULL
@@ -216,12 +217,14 @@ class Model(Resource):
         building = await jobs.jobs_of_model(field_context(info), parent)
         return cut(building, order_of_jobs(order_by), page, place=info.path.as_list)
 
-    @strawberry.field(description="The model's code as written; null where dbt does not have it.", directives=dear(1))
+    @strawberry.field(
+        description="The model's code as written; null where dbt does not have it.", directives=[CODE, *dear(1)]
+    )
     async def raw_code(self, parent: Parent, info: Info) -> str | None:
         return (await info.context.loaders.details(parent)).raw_code
 
     @strawberry.field(
-        description="The model's code as last compiled; null when no run compiled it.", directives=dear(1)
+        description="The model's code as last compiled; null when no run compiled it.", directives=[CODE, *dear(1)]
     )
     async def compiled_code(self, parent: Parent, info: Info) -> str | None:
         return (await info.context.loaders.details(parent)).compiled_code
@@ -230,7 +233,7 @@ class Model(Resource):
         description="The code it had in one run, to compare two of them; of several steps that built it, that of the "
         "last.",
         graphql_type=ModelCode | None,
-        directives=[NON_NULL, *dear(2)],
+        directives=[NON_NULL, CODE, *dear(2)],
     )
     async def code_in_run(self, parent: Parent, info: Info, run_id: OfRun) -> model_facts.CodeInRun:
         return await run_models.code_in_run(field_context(info), parent, jobs.number_of(run_id, "run", "runId"))
@@ -285,6 +288,7 @@ class Model(Resource):
     @strawberry.field(
         description="The owner of the model's group, else what its meta names as owner; null when neither does.",
         graphql_type=Owner | None,
+        directives=[PEOPLE],
     )
     async def owner(self, parent: Parent, info: Info) -> model_facts.Owner | None:
         return await models.owner_of_model(field_context(info), parent)

@@ -17,6 +17,7 @@ from gateway.schema.lists.connections import DEFAULT_PAGE, After, Before, Connec
 from gateway.schema.lists.paging import Page, cut
 from gateway.schema.resources.column import columns_field
 from gateway.schema.resources.owner import Owner
+from gateway.schema.vocabulary.contracts import PEOPLE
 from gateway.schema.vocabulary.costs import paged
 from gateway.schema.vocabulary.enums import ResourceType, RunStatus, describe
 from gateway.schema.vocabulary.nullability import NON_NULL
@@ -111,7 +112,9 @@ class Exposure(Resource):
     async def url(self, parent: ExposureParent, info: Info) -> str | None:
         return (await resources.exposure_details(field_context(info), parent)).url
 
-    @strawberry.field(description="Who owns it; null where the YAML names nobody.", graphql_type=Owner | None)
+    @strawberry.field(
+        description="Who owns it; null where the YAML names nobody.", graphql_type=Owner | None, directives=[PEOPLE]
+    )
     async def owner(self, parent: ExposureParent, info: Info) -> model_facts.Owner | None:
         return (await resources.exposure_details(field_context(info), parent)).owner
 
