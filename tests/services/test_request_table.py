@@ -28,6 +28,8 @@ from gateway.services.bundle import CachePolicy, Upstream, open_services
 from gateway.services.transport.http_transport import AsgiTransport, TransportLimits
 from gateway.settings import Settings
 from tests.conftest import stored
+from tests.history.statements import noted_statements
+from tests.history.test_two_answers import OF_HISTORY
 from tests.serving import Gateway, UpstreamTap, serving
 
 pytestmark = pytest.mark.slow
@@ -144,6 +146,38 @@ QUESTIONS: dict[str, Least] = {
     f'{{ model(id: "{MODEL}") {{ columns {{ name dataType }} }} }}': lambda _: 1 + 1 + 1,
 }
 
+_SINCE = 'since: "2026-01-01T00:00:00Z"'
+JOB = "700010"
+ANALYSES = (
+    f'{{ run(id: "{RUN}") {{ timeline {{ wallSeconds bars {{ lane }} }} }} }}',
+    f'{{ run(id: "{RUN}") {{ criticalPath {{ runtime }} observedChain {{ wallSeconds }} utilization {{ share }} }} }}',
+    f'{{ run(id: "{RUN}") {{ weightedSeconds(by: TAG) {{ key weightedSeconds }} }} }}',
+    f'{{ run(id: "{RUN}") {{ whatIf(change: {{threads: 8}}) {{ thenSeconds }} }} }}',
+    f'{{ job(id: "{JOB}") {{ whatIf(change: {{threads: 8}}) {{ thenSeconds }} }} }}',
+    f'{{ job(id: "{JOB}") {{ oftenCritical {{ uniqueId share }} }} }}',
+    f'{{ job(id: "{JOB}") {{ runtimeSeries {{ points {{ runtime }} changePoints {{ id }} }} }} }}',
+    f'{{ model(id: "{MODEL}") {{ runtimeSeries {{ points {{ runtime }} changePoints {{ id }} }} }} }}',
+    f"{{ account {{ regressions({_SINCE}) {{ totalCount }} }} }}",
+    f"{{ account {{ flaky({_SINCE}) {{ uniqueId rate }} }} }}",
+    f"{{ account {{ incidents({_SINCE}) {{ totalCount }} }} }}",
+    f"{{ account {{ wastedBuilds({_SINCE}) {{ buildsPerDay reuse {{ savedSeconds }} }} }} }}",
+    f"{{ account {{ concurrency({_SINCE}, bucketMinutes: 1440) {{ peakRuns }} }} }}",
+    f"{{ account {{ concurrency({_SINCE}, bucketMinutes: 1440) {{ sharedModels {{ uniqueId }} }} }} }}",
+    f"{{ account {{ weightedSeconds(by: JOB, {_SINCE}) {{ key weightedSeconds }} }} }}",
+)
+"""Questions of run analysis, asked of ten projects."""
+
+BETWEEN = """
+## Run analysis
+
+What the [analyses](run-analysis.md) cost in an account of ten projects as above: requests to dbt without an archive,
+asked the first time and again, and SQL statements that read an archive. With an archive they ask dbt for no finished
+run. Lists of projects, environments, jobs and runs are among the requests, and not among the statements.
+
+| question | requests: cold | warm | statements: cold | warm |
+|---|---|---|---|---|
+"""
+
 HEAD = """# Requests to dbt
 
 What 33 questions cost in requests to dbt, in accounts of 1, 10 and 50 projects of ten models, three jobs and four
@@ -229,8 +263,37 @@ async def _ready() -> Readiness:
     return Readiness(True)
 
 
+async def analysis_costs(settings: Settings) -> list[tuple[Cost, Cost]]:
+    """What each analysis costs in requests without an archive, and in statements with one."""
+    by_dbt = settings.model_copy(update={"history_source": "discovery"})
+    by_sql = settings.model_copy(update={"history_source": "archive"})
+    measured = []
+    for question in ANALYSES:
+        again = question.replace("{ ", "{  ", 1)
+        async with serving(by_dbt) as gateway:
+            requests = Cost(*[sum((await gateway.count(text)).values()) for text in (question, again)])
+        async with serving(by_sql) as gateway:
+            statements = []
+            for text in (question, again):
+                with noted_statements() as noted:
+                    reply = await gateway.ask(text)
+                assert list(reply.errors) == [], text
+                statements.append(len(noted))
+            assert gateway.upstream.operations.keys().isdisjoint(OF_HISTORY), question
+        measured.append((requests, Cost(*statements)))
+    return measured
+
+
+def rows_of_analyses(measured: Sequence[tuple[Cost, Cost]]) -> str:
+    """The rows of the table below."""
+    return "".join(
+        f"| `{question}` | {requests.cold} | {requests.warm} | {statements.cold} | {statements.warm} |\n"
+        for question, (requests, statements) in zip(ANALYSES, measured, strict=True)
+    )
+
+
 def table(by_size: Sequence[Sequence[Cost]]) -> str:
-    """The whole page."""
+    """The page without the analyses."""
     rows = []
     for number, (question, least) in enumerate(QUESTIONS.items()):
         measured = [of_size[number] for of_size in by_size]
@@ -252,7 +315,13 @@ async def test_questions_cost_what_the_table_says(accounts: list[Settings]) -> N
     for projects, measured in zip(PROJECTS, by_size, strict=True):
         for least, cost in zip(QUESTIONS.values(), measured, strict=True):
             assert cost.cold >= least(projects), "a least number that is beaten is none"
-    assert FILE.read_text("utf-8") == table(by_size), "write it anew: python -m tests.services.test_request_table"
+    page = FILE.read_text("utf-8").partition(BETWEEN)[0]
+    assert page == table(by_size), "write it anew: python -m tests.services.test_request_table"
+
+
+async def test_analyses_cost_what_the_table_says(accounts: list[Settings]) -> None:
+    rows = FILE.read_text("utf-8").partition(BETWEEN)[2]
+    assert rows == rows_of_analyses(await analysis_costs(accounts[1]))
 
 
 async def test_five_hundred_identical_cold_requests_cost_as_much_as_one(accounts: list[Settings]) -> None:
@@ -273,7 +342,8 @@ async def test_five_hundred_identical_cold_requests_cost_as_much_as_one(accounts
 async def _write() -> None:
     with tempfile.TemporaryDirectory() as folder:
         by_size = [await costs(made(projects, Path(folder) / str(projects))) for projects in PROJECTS]
-    FILE.write_text(table(by_size), "utf-8")
+        analyses = await analysis_costs(made(PROJECTS[1], Path(folder) / "analyses"))
+    FILE.write_text(table(by_size) + BETWEEN + rows_of_analyses(analyses), "utf-8")
 
 
 if __name__ == "__main__":
