@@ -26,6 +26,8 @@ from tests.archive.written_runs import DAILY, Command, write_account, write_run
 from tests.serving import Gateway, serving
 
 ROUNDS = 9
+# A result of a real run takes half a kilobyte or more; a file of very small ones is refused.
+_RESPONSE = {"_message": "SUCCESS 1", "code": "SUCCESS", "query_id": "0" * 300}
 QUESTIONS = {
     "regressions": "{ account { regressions(first: 10) { totalCount nodes { secondsPerDay model { id } } } } }",
     "regressions with causes": "{ account { regressions(first: 10) { nodes { id cause evidence } } } }",
@@ -51,7 +53,7 @@ class Growing:
     def write(self, run: int) -> None:
         """The run of a day, from 0."""
         results = {name: self._result(n, name, run) for n, name in enumerate(self._names)}
-        command = Command(self._begin + timedelta(days=run), results)
+        command = Command(self._begin + timedelta(days=run), results, adapter=_RESPONSE)
         folder = write_run(self.folder, run + 1, DAILY, [command])
         (folder / "step_1" / "manifest.json").unlink()
         (folder / "step_1" / "manifest.json").hardlink_to(self._manifest)
@@ -59,7 +61,9 @@ class Growing:
     def read(self) -> float:
         """Reads what is new; returns the seconds of CPU."""
         began = time.process_time()
-        ingest_folder(self.archive, self.folder, keep_raw=False)
+        report = ingest_folder(self.archive, self.folder, keep_raw=False)
+        if report.problems:
+            raise SystemExit(f"A run could not be read: {report.problems[0].reason}")
         return time.process_time() - began
 
     def _result(self, n: int, name: str, run: int) -> tuple[str | None, float | None]:

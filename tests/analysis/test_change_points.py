@@ -158,29 +158,46 @@ def test_false_alarms_are_as_rare_and_detections_as_sure_as_measured(kind: str) 
     assert found >= {"noisy": 32, "correlated .6": 28}.get(kind, 52)
 
 
-@pytest.mark.slow
-def test_alarms_a_year_are_those_that_lists_expect() -> None:
-    """Looked at after every run, as an archive does: series without a change, a third of a year each. Confirmed and
-    suspected alarms are no more than a Poisson variable with the expected rate exceeds once in a thousand times."""
+def alarms_as_used(series: int, runs: int) -> tuple[int, dict[float, int]]:
+    """So many series without a change of each kind of noise, looked at after every run, as an archive does, with the
+    100 last: how many looks, and the new confirmed and suspected changes."""
     looks, alarms = 0, {CONFIRMED: 0, SUSPECTED: 0}
     for kind, noise in NOISES.items():
-        for series in range(6):
-            samples = simulated(random.Random(f"as used {kind} {series}"), noise, 220)  # noqa: S311
+        for number in range(series):
+            samples = simulated(random.Random(f"as used {kind} {number}"), noise, 100 + runs)  # noqa: S311
             known: dict[float, dict[int, int]] = {CONFIRMED: {}, SUSPECTED: {}}
             for end in range(100, len(samples) + 1):
                 window = samples[end - 100 : end]
                 points = lasting_changes(window, seasonless(window)[0])
                 for alpha, of_alpha in known.items():
-                    places = [one.place for one in points if one.p <= alpha]
+                    places = [point.place for point in points if point.p <= alpha]
                     here = {key: place - (end - 100) for key, place in of_alpha.items()}
                     for place, key in zip(places, recognise(places, here).known, strict=True):
                         if key is None:
                             of_alpha[len(of_alpha)] = end - 100 + place
                             alarms[alpha] += end > 100
                 looks += end > 100
+    return looks, alarms
+
+
+@pytest.mark.slow
+def test_alarms_a_year_are_those_that_lists_expect() -> None:
+    """A third of a year each. Confirmed and suspected alarms are no more than a Poisson variable with the expected rate
+    exceeds once in a thousand times."""
+    looks, alarms = alarms_as_used(6, 120)
     assert looks == 36 * 120
     for alpha, rate in ((CONFIRMED, CONFIRMED_A_RUN), (SUSPECTED, SUSPECTED_A_RUN)):
         assert alarms[alpha] <= most_likely(rate * looks), alpha
+
+
+@pytest.mark.nightly
+def test_alarms_of_years_are_neither_more_nor_fewer_than_lists_expect() -> None:
+    """240 years of daily runs: the expected rates hold within bounds on both sides. An alarm makes another one likelier
+    in the same series, which doubles the variance."""
+    looks, alarms = alarms_as_used(40, 365)
+    for alpha, rate in ((CONFIRMED, CONFIRMED_A_RUN), (SUSPECTED, SUSPECTED_A_RUN)):
+        expected = rate * looks
+        assert abs(alarms[alpha] - expected) <= 3.3 * math.sqrt(2 * expected), alpha
 
 
 def most_likely(mean: float) -> int:

@@ -25,9 +25,9 @@ ANALYSIS = """query($id: ID!) { run(id: $id) { runtime
   whatIf(change: {threads: 2}) { verdict thenSeconds nowSeconds }
   compare { differenceSeconds differences { uniqueId rowsChange contributionSeconds
     before { status runtime } after { status runtime } } } } }"""
-JOB, LONELY, HUGE = 1, 2, 3
+JOB, LONELY, HUGE, REPEATING = 1, 2, 3, 4
 NORMAL, REUSING, UNTIMED, NO_THREADS, NO_MANIFEST, NO_START, OVERLAPPING, STEPPING, CIRCLE = range(10, 19)
-SINGLE = 30
+SINGLE, TWICE = 30, 40
 SECOND = timedelta(seconds=1)
 
 
@@ -46,7 +46,7 @@ def at(second: float, seconds: float, end: timedelta = timedelta(0)) -> dict[str
 
 
 def write_odd_runs(folder: Path) -> None:
-    archive = SmallArchive(folder).account({JOB: {}, LONELY: {}})
+    archive = SmallArchive(folder).account({JOB: {}, LONELY: {}, REPEATING: {}})
     threads = {"threads": 1}
 
     def run(run_id: int, *done: Did, args: Any = None, facts: Any = None, job: int = JOB, **more: Any) -> None:
@@ -71,6 +71,10 @@ def write_odd_runs(folder: Path) -> None:
     run(STEPPING, did("a", 10, **at(65, 10, -60 * SECOND)), did("b", 20, ("a",), **at(16, 20)))
     run(CIRCLE, did("a", 10, ("b",), **at(5, 10)), did("b", 20, ("a",), **at(16, 20)))
     run(SINGLE, did("a", 10, **at(5, 10)), job=LONELY)
+    # Two commands execute `a`, the second one alone.
+    first = Command([did("a", 10, **at(5, 10)), did("b", 20, ("a",), **at(16, 20))], ends=40 * SECOND, args=threads)
+    second = Command([did("a", 15, **at(50, 15))], ends=70 * SECOND, args=threads)
+    archive.run(TWICE, REPEATING, DAY, first, second)
 
 
 def _moved(result: Any, by: timedelta) -> dict[str, Any]:
@@ -189,6 +193,32 @@ async def test_a_single_run_has_nothing_to_be_compared_with(gateway: Gateway) ->
     assert any("fewer than 5 successful runs" in one for one in found["basis"]["missing"])
 
 
+async def test_of_two_results_of_a_resource_the_last_counts(gateway: Gateway) -> None:
+    """The first one is counted as missing where an archive knows of it; in the account's sums both count."""
+    run = await analysed(gateway, TWICE)
+    bars = {bar["uniqueId"]: (bar["startSeconds"], bar["runtime"]) for bar in run["timeline"]["bars"]}
+    assert bars == {"model.shop.b": (0, 20), "model.shop.a": (34, 15)}
+    if run["timeline"]["basis"]["source"] == "DISCOVERY":
+        return
+    assert "1 results that a later step replaced" in run["timeline"]["basis"]["missing"]
+    steps = [
+        (await gateway.data("query($s: Int!) { run(id: 40) { timeline(step: $s) { bars { uniqueId } } } }", s=step))[
+            "run"
+        ]
+        for step in (1, 2)
+    ]
+    assert [[bar["uniqueId"] for bar in step["timeline"]["bars"]] for step in steps] == [
+        ["model.shop.b"],
+        ["model.shop.a"],
+    ]
+    query = """{ account { weightedSeconds(by: JOB, since: "2026-03-01T00:00:00Z", until: "2026-03-01T00:02:00Z") {
+      key weightedSeconds } } }"""
+    seconds = {
+        group["key"]: group["weightedSeconds"] for group in (await gateway.data(query))["account"]["weightedSeconds"]
+    }
+    assert seconds["job 4"] == pytest.approx(10 + 20 + 15)
+
+
 async def test_over_all_of_them_the_account_is_answered(gateway: Gateway) -> None:
     query = """{ account {
       weightedSeconds(by: NODE, since: "2026-03-01T00:00:00Z", until: "2026-03-04T00:00:00Z") { weightedSeconds isIdle }
@@ -196,7 +226,7 @@ async def test_over_all_of_them_the_account_is_answered(gateway: Gateway) -> Non
       concurrency(since: "2026-03-01T00:00:00Z", until: "2026-03-04T00:00:00Z") { peakRuns jobs { jobId } } } }"""
     account = (await gateway.data(query))["account"]
     assert min(one["weightedSeconds"] for one in account["weightedSeconds"]) > 0
-    assert [one["jobId"] for one in account["concurrency"]["jobs"]] == ["1", "2"]
+    assert [one["jobId"] for one in account["concurrency"]["jobs"]] == ["1", "2", "4"]
 
 
 @pytest.mark.nightly
