@@ -42,6 +42,7 @@ WANTED: Mapping[str, Mapping[str, str]] = {
         "graphiql.min.css": "graphiql.css",
         "LICENSE": "graphiql.LICENSE",
     },
+    "@graphiql/plugin-explorer": {"dist/index.umd.js": "plugin-explorer.js", "dist/style.css": "plugin-explorer.css"},
     "react": {"umd/react.production.min.js": "react.js", "LICENSE": "react.LICENSE"},
     "react-dom": {"umd/react-dom.production.min.js": "react-dom.js", "LICENSE": "react-dom.LICENSE"},
 }

@@ -12,8 +12,8 @@ from gateway.http.pages.html_page import address, data_block, file_route, html_p
 from gateway.http.pages.tabs import Tab
 
 _FOLDER = "explorer"
-_STYLES = ("graphiql.css", "page.css")
-_SCRIPTS = ("react.js", "react-dom.js", "graphiql.js", "boot.js")
+_STYLES = ("graphiql.css", "plugin-explorer.css", "page.css")
+_SCRIPTS = ("react.js", "react-dom.js", "graphiql.js", "plugin-explorer.js", "boot.js")
 
 
 def explorer_routes(title: str, tabs: Sequence[Tab], documents: Sequence[PageDocument] = ()) -> list[Route]:
