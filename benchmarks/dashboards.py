@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from gateway.execution.executor import tags_within
 from gateway.hierarchy.runs.run_event import RunEvent
 from gateway.ingest.demo import unpack_demo
 from gateway.ingest.folders import ingest_folder
+from gateway.services.environments.event_bus import Listener
 from gateway.settings import Settings
 from tests.clock import Clock
 from tests.freshness.conftest import ChangingDbt
@@ -106,6 +108,13 @@ def requests(viewers: int, rng: random.Random) -> Iterator[tuple[float, str]]:
                 yield from ((start + refresh * REFRESH_SECONDS, query) for query in queries)
 
 
+async def purge(cache: SharedCache, gateway: Gateway, listener: Listener) -> None:
+    """Drops what the gateway has noticed to be outdated: runs that ended, and new revisions."""
+    tags = tags_within(gateway.services)
+    while (change := await listener.next(0)) is not None:
+        cache.purge(set(tags.of_event(change.environment_id, change.job_id, change.run_id)))
+
+
 async def day(settings: Settings, viewers: int, runs: int, *, is_purged: bool) -> dict[str, Any]:
     """One day. Runs end at random; each has changed its project's models by then."""
     rng = random.Random(7)
@@ -113,7 +122,8 @@ async def day(settings: Settings, viewers: int, runs: int, *, is_purged: bool) -
     ends = sorted((rng.uniform(0, DAY_SECONDS), rng.choice(list(PROJECTS)), number) for number in range(runs))
     clock, dbt, stale = Clock(), ChangingDbt(), Counter[str]()
     cache, begun = SharedCache(is_purged, clock), clock.now
-    async with serving(settings, clock) as gateway:
+    async with serving(settings, clock) as gateway, AsyncExitStack() as stack:
+        listener = stack.enter_context(gateway.services.invalidation.listening())
         gateway.upstream.rewrite = dbt
         for moment, query in asked:
             while ends and ends[0][0] <= moment:
@@ -121,11 +131,12 @@ async def day(settings: Settings, viewers: int, runs: int, *, is_purged: bool) -
                 clock.now = begun + at
                 dbt.change(PROJECTS[project])
                 event = RunEvent(gateway.services.admin.account_id, PROJECTS[project], 1, number + 1, finished=True)
-                await gateway.services.invalidation.spread(event)
-                cache.purge(set(tags_within(gateway.services).of_event(PROJECTS[project], 1, number + 1)))
+                await gateway.services.invalidation.tell(event)
+                await purge(cache, gateway, listener)
             clock.now = begun + moment
             target = f"/graphql?query={quote(query)}"
             data = await cache.get(gateway, target)
+            await purge(cache, gateway, listener)
             if cache.counts["hit"] % LOOKED_AT == 0:
                 right = data_of((await gateway.client.get(target)).text)
                 stale["looked at"] += 1

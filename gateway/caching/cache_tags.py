@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import quote
 
 from gateway.caching.generations import ACCOUNT
@@ -21,6 +22,7 @@ OF_ENTITIES = "apolloEntityCacheTags"
 # With more an answer has the account's tag in their place: a header has to pass every proxy.
 _MOST_PROJECTS = 50
 _MOST_TAGS = 100
+_MOST_REMEMBERED = 2_000
 
 
 class TagKind(StrEnum):
@@ -33,6 +35,7 @@ class TagKind(StrEnum):
     MODEL = "model"
 
 
+@lru_cache(_MOST_REMEMBERED)
 def tag(kind: TagKind, object_id: object) -> str:
     """A tag without spaces and commas, which divide tags in headers; other characters than letters, digits and
     `-._~@:/` are percent-encoded."""

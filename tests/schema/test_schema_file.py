@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,12 @@ def test_only_what_is_nullable_is_marked_as_null_only_with_an_error(schema: stra
     for name, names in null_only_with_an_error(build_ast(print_sdl(schema), assume_valid_sdl=True)).items():
         fields = core.type_map[name].fields  # type: ignore[attr-defined]
         assert not [one for one in names if str(fields[one].type).endswith("!")]
+
+
+def test_what_is_deprecated_says_what_to_use_and_when_it_goes() -> None:
+    """The policy of docs/clients.md, for fields, arguments, input fields and enum values."""
+    text = (ROOT / "schema.graphql").read_text("utf-8")
+    reasons = re.findall(r'@deprecated\(reason: "(.*?)"\)', text)
+    assert len(reasons) == text.count("@deprecated")
+    assert reasons
+    assert not [reason for reason in reasons if not re.fullmatch(r"Use .+\. Removed in \d+\.\d+\.", reason)]
