@@ -37,6 +37,7 @@ from gateway.archive.archive import Archive
 from gateway.archive.times import to_micros
 from gateway.errors import GatewayError
 from gateway.loading.field_context import FieldContext
+from gateway.telemetry.usage import current_usage
 
 Fresh = Callable[[], AbstractAsyncContextManager[FieldContext]]
 """Opens a context that reads what is true now."""
@@ -57,13 +58,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Look:
-    """What one look found: new alerts and those that are over, with the destinations of each; and the rules that could
-    not be looked at, with the reasons."""
+    """What one look found: new alerts and those that are over, with the destinations of each; the rules that could not
+    be looked at, with the reasons; and how many requests to dbt it took."""
 
     known_keys: frozenset[str] = frozenset()
     opened: list[tuple[OpenAlert, Alert, tuple[str, ...]]] = field(default_factory=list)
     resolved: list[Alert] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    upstream_requests: int = 0
 
     @property
     def messages(self) -> Iterable[tuple[Alert, tuple[str, ...]]]:
@@ -77,7 +79,7 @@ class Monitor:
     def __init__(
         self, archive: Archive, account_id: int, fresh: Fresh, rules: Sequence[AlertRule], router: Router
     ) -> None:
-        self._archive = archive
+        self.archive = archive
         self._account_id = account_id
         self._fresh = fresh
         self._rules = rules
@@ -101,6 +103,7 @@ class Monitor:
                     await self._look_at(FieldContext(context.loaders), rule, before, look)
                 except GatewayError as unreadable:
                     look.problems.append(f"rule {rule.name!r} cannot be looked at: {unreadable.message}")
+            look.upstream_requests = current_usage().discovery_requests + current_usage().admin_requests
         gone = [alert for alert in known if alert.rule not in names]
         look.resolved += [_ended(alert, Resolution("The rule was taken out of the configuration.")) for alert in gone]
         return look
@@ -141,7 +144,7 @@ class Monitor:
 
     def _known(self) -> tuple[list[OpenAlert], frozenset[str]]:
         """The incidents that are open, and the keys of all."""
-        with self._archive.reading() as connection:
+        with self.archive.reading() as connection:
             return open_alerts(connection, self._account_id), known_keys(connection, self._account_id)
 
     def keep(self, look: Look, show: Callable[[Connection], None]) -> int:
@@ -150,7 +153,7 @@ class Monitor:
         now = to_micros(datetime.now(UTC))
         new = {noted.dedup_key for noted, _, _ in look.opened}
         opened = 0
-        with self._archive.writing() as connection:
+        with self.archive.writing() as connection:
             show(connection)
             for alert in look.resolved:
                 if alert.dedup_key not in new:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 import gateway
 from gateway.app import create_app, trouble_with_dbt
 from gateway.archive.archive import Archive
+from gateway.cli.alerts_process import alerts_process
 from gateway.cli.data_source import following, opened, prepared
 from gateway.cli.mirror_process import mirror_process
 from gateway.cli.shared_metrics import metrics_shared
@@ -55,11 +56,13 @@ def serve_gateway(options: argparse.Namespace) -> int:
             served = served.model_copy(update={"allowed_hosts": LOOPBACK_NAMES})
         new_runs = following(settings.artifacts, source, keep_raw=False)
         mirroring = mirror_process(served, is_wanted=options.mirror)
+        alerting = alerts_process(served, has_archive=bool(settings.store_url or settings.archive_url))
         with (
             metrics_shared(options.workers) as metrics_directory,
             platform_beside(served) as platform,
             new_runs,
             mirroring as served,
+            alerting,
         ):
             policy = replace(_serving_policy(served, options.workers), metrics=metrics_directory)
             application = partial(create_app, served.for_one_of(options.workers), platform=platform)
