@@ -13,7 +13,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 SOURCES := gateway tests benchmarks hatch_build.py sbom.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run platform test test-fast test-nightly clients orchestrators agents manifests check format bench schema pages sbom lock demo clean
+.PHONY: help run platform test test-fast test-nightly clients orchestrators agents manifests check format bench schema pages pictures sbom lock demo clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ schema: $(VENV)/run.stamp ## Write schema.graphql anew from the code
 
 pages: $(VENV)/run.stamp ## Build the pages and GraphiQL's files where their sources changed (done by itself at installation)
 	@$(BIN)/python hatch_build.py
+
+pictures: $(VENV)/dev.stamp ## Write the pictures of docs/pages.md anew (needs Chromium)
+	@PICTURES=write $(BIN)/python -m pytest -q tests/browser/test_pictures.py
 
 sbom: $(VENV)/sbom/done.stamp $(VENV)/shipped.stamp ## Write what is shipped, with licences, to dist/sbom.cdx.json (CycloneDX) and dist/licenses.txt
 	@$(BIN)/python sbom.py --tool $(VENV)/sbom/bin/cyclonedx-py --environment $(VENV)/shipped/bin/python

@@ -30,9 +30,12 @@ function Shown({ page: Page, id }: { page: PageOf; id: string }) {
   const [error] = useErrorBoundary();
   if (!error) return <Page id={id} />;
   return (
-    <p class="notice bad" role="alert">
-      This page cannot show what the gateway answered ({String(error)}). The GraphQL answer is still to be had in GraphiQL.
-    </p>
+    <>
+      <h1>{given.title}</h1>
+      <p class="notice bad" role="alert">
+        This page cannot show what the gateway answered ({String(error)}). The gateway may be of another version: load the page again.
+      </p>
+    </>
   );
 }
 

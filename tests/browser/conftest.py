@@ -13,7 +13,7 @@ import hatch_build
 from gateway.app import create_app
 from gateway.settings import Settings
 from tests.browser.browser import Browser, running_browser
-from tests.node import unavailable
+from tests.node import install_packages, unavailable
 from tests.sockets import listening
 
 ROOT = Path(__file__).parents[2]
@@ -42,3 +42,10 @@ async def address(settings: Settings, built_pages: Path) -> AsyncIterator[str]:
 async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
     async with running_browser(tmp_path_factory.mktemp("profile")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The accessibility checker, as a script."""
+    install_packages(ROOT / "dashboard")
+    return (ROOT / "dashboard/node_modules/axe-core/axe.min.js").read_text("utf-8")

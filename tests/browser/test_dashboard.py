@@ -286,6 +286,72 @@ async def test_sliders_ask_what_if(browser: Browser, strict_address: str, warm_g
         assert page.complaints == []
 
 
+@pytest.mark.slow
+async def test_dragging_the_end_of_a_bar_asks_what_if(
+    browser: Browser, strict_address: str, warm_gateway: Gateway
+) -> None:
+    section = "document.querySelector('section[aria-label=\"What if\"]')"
+    async with opened(browser, f"{strict_address}?run={FAILED_RUN}", f"{section} !== null") as page:
+        await page.run("document.querySelector('.chart').scrollIntoView({block: 'center'})")
+        await page.run("document.querySelector('.chart').focus()")
+        await page.press("End", 35)
+        while "model rpt_ar_aging" not in await page.run("document.querySelector('.chart .readout').textContent"):
+            await page.press("ArrowLeft", 37)
+        box = await page.run("document.querySelector('.chart .cursor').getBoundingClientRect().toJSON()")
+        at = {"y": box["y"] + box["height"] / 2, "button": "left", "clickCount": 1}
+        end = box["x"] + box["width"] - 2
+        for kind, x in (("Moved", end), ("Pressed", end), ("Moved", end - box["width"] / 2), ("Released", end)):
+            x = end - box["width"] / 2 if kind == "Released" else x
+            await page.call("Input.dispatchMouseEvent", type=f"mouse{kind}", x=x, **at)
+        shown = await page.wait_for(f"{section}.querySelector('.tiles')?.textContent")
+        percent = int(await page.run(f"{section}.querySelectorAll('input')[1].value"))
+        assert percent in (45, 50, 55)
+        said = await warm_gateway.data(
+            "query ($id: ID!, $change: WhatIfChange!) { run(id: $id) { whatIf(change: $change) { thenSeconds } } }",
+            id=FAILED_RUN,
+            change={"speedUps": [{"uniqueId": "model.finance.rpt_ar_aging", "factor": percent / 100}]},
+        )
+        assert shown.startswith(f"{said['run']['whatIf']['thenSeconds']:.1f} sin place of")
+        assert page.complaints == []
+
+
+# The clipboard notes what it gets: without a person at the screen a browser lets nothing in.
+CLIPBOARD = (
+    "window.taken = []; navigator.clipboard.write = async (items) => {"
+    " window.taken.push(await items[0].getType(items[0].types[0])); }"
+)
+COLOURS = (
+    "createImageBitmap(window.taken[0]).then((image) => {"
+    " const canvas = new OffscreenCanvas(image.width, image.height);"
+    " const context = canvas.getContext('2d'); context.drawImage(image, 0, 0);"
+    " const {data} = context.getImageData(0, 0, image.width, image.height);"
+    " return [image.width, new Set(new Uint32Array(data.buffer)).size]; })"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["account", "run", "job", "time"])
+async def test_a_picture_is_taken_away_as_png_and_its_table_as_csv(
+    browser: Browser, strict_address: str, name: str
+) -> None:
+    async with opened(browser, strict_address + PAGES[name]) as page:
+        await page.run(CLIPBOARD)
+        button = "[...document.querySelectorAll('main button')].find((one) => one.textContent === 'Copy as {}')"
+        await page.run(f"{button.format('PNG')}.click()")
+        await page.wait_for("window.taken.length === 1")
+        width, colours = await page.run(COLOURS)
+        assert width == await page.run(
+            "Math.round(document.querySelector('.chart canvas, .chart svg').getBoundingClientRect().width)"
+        )
+        assert colours > 5
+        await page.run(f"{button.format('CSV')}.click()")
+        await page.wait_for("window.taken.length === 2")
+        rows = (await page.run("window.taken[1].text()")).split("\r\n")
+        assert len({row.count(",") for row in rows[:1]}) == 1
+        assert len(rows) >= 3
+        assert page.complaints == []
+
+
 async def test_a_picture_leads_to_its_query_in_graphiql(browser: Browser, address: str) -> None:
     async with opened(browser, f"{address}/?run={FAILED_RUN}") as page:
         await page.run("document.querySelector('section .query').click()")
@@ -293,13 +359,6 @@ async def test_a_picture_leads_to_its_query_in_graphiql(browser: Browser, addres
         await page.wait_for(f"({editor} || '').includes('query RunPage')")
         variables = "document.querySelector('.graphiql-editor-tool .CodeMirror')?.CodeMirror.getValue()"
         assert json.loads(await page.wait_for(variables)) == {"id": FAILED_RUN, "to": "PREVIOUS_SUCCESS"}
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """The accessibility checker, as a script."""
-    install_packages(DASHBOARD)
-    return (DASHBOARD / "node_modules/axe-core/axe.min.js").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", PAGES)

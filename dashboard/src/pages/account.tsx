@@ -246,7 +246,7 @@ function Changed({ model }: { model: SlowModel["model"] }) {
   const isSlower = point.afterSeconds > point.beforeSeconds;
   return (
     <span class={isSlower ? "slower" : "faster"} title={`${duration(point.beforeSeconds)} before, ${duration(point.afterSeconds)} after; ${words(point.certainty)}`}>
-      {changeText(point.beforeSeconds, point.afterSeconds)} <span class="quiet">since {localDay(new Date(point.since))}</span>
+      {changeText(point.beforeSeconds, point.afterSeconds)} <span class="quiet since">since {localDay(new Date(point.since))}</span>
     </span>
   );
 }

@@ -49,12 +49,11 @@ function RunView({ run, variables }: { run: Run; variables: RunPageQueryVariable
     <>
       <Section title="This run" query={query}><Facts run={run} /></Section>
       <Section title="Failures and warnings" query={query}>{run.nodeResults ? <Failures results={failures} run={run} /> : <Unread />}</Section>
-      <Section title="Timeline" note={total > results.length ? `the first ${results.length} of ${total} results` : count(total, "result")} query={query}>
+      <Section title="Timeline" note={run.nodeResults && (total > results.length ? `the first ${results.length} of ${total} results` : count(total, "result"))} query={query}>
         <ul class="tiles" aria-label="Results by outcome">
           {run.nodeResults?.byStatus.map(({ status, count: number }) => <li><strong>{number}</strong><StatusMark status={status} /></li>)}
         </ul>
-        {!run.nodeResults && <Unread />}
-        <GanttChart results={bars} runStart={run.startTime} onStretch={(uniqueId, percent) => (wish.value = { threads: wish.peek()?.threads ?? run.utilization?.threads ?? 1, uniqueId, percent })} />
+        {!run.nodeResults ? <Unread /> : <GanttChart results={bars} runStart={run.startTime} onStretch={(uniqueId, percent) => (wish.value = { threads: wish.peek()?.threads ?? run.utilization?.threads ?? 1, uniqueId, percent })} />}
       </Section>
       {run.utilization && (
         <Section title="What if" note="simulated by the gateway">
@@ -66,7 +65,7 @@ function RunView({ run, variables }: { run: Run; variables: RunPageQueryVariable
         <BaselineChoice />
         <Differences comparison={run.compare} />
       </Section>
-      <Section title="Results" note={count(total, "result")} query={query}>
+      <Section title="Results" note={run.nodeResults && count(total, "result")} query={query}>
         <Table caption="Results" columns={resultColumns(run.startTime)} rows={run.nodeResults?.nodes} empty="dbt recorded no result of this run." />
       </Section>
       <Section title="Steps" query={query}>
