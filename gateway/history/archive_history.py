@@ -38,7 +38,7 @@ from gateway.history.node_reading import read_attempts, read_failed, read_nodes,
 from gateway.history.run_list_reading import read_run_counts, read_run_list, read_runs, read_runs_of_jobs
 from gateway.history.run_reading import read_arguments, read_model_runs, read_outlines, read_run_models
 from gateway.history.run_time_reading import read_run_times
-from gateway.history.state_reading import read_model_states
+from gateway.history.state_reading import read_last_runtimes, read_model_states
 from gateway.history.step_reading import read_run_details
 from gateway.services.runs.discovery_history import command_facts_of
 from gateway.services.runs.model_histories import HistoryKey
@@ -149,6 +149,12 @@ class ArchiveHistory:
         """One statement for a thousand environments."""
         work = partial(read_model_states, environment_ids=environment_ids, described=described)
         return await self._read(environment_ids, work)
+
+    async def last_runtimes(
+        self, environment_ids: Sequence[int]
+    ) -> dict[int, Mapping[str, float | None] | GatewayError]:
+        """Three statements, and one for a thousand models whose roll-ups do not tell it."""
+        return await self._read(environment_ids, partial(read_last_runtimes, environment_ids=environment_ids))
 
     async def models_gone(self, environment_ids: Sequence[int]) -> dict[int, tuple[str, ...] | GatewayError]:
         """The same."""

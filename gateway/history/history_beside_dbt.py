@@ -192,6 +192,9 @@ class HistoryBesideDbt:
     async def model_states(self, environment_ids: Sequence[int], *, described: bool) -> None:
         """None: as for counts."""
 
+    async def last_runtimes(self, environment_ids: Sequence[int]) -> None:
+        """None: as for counts."""
+
     async def models_gone(self, environment_ids: Sequence[int]) -> None:
         """None: as for counts."""
 

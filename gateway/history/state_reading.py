@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from gateway.archive.artifacts.node_content import tags_of
+from gateway.archive.reading.last_runtimes import last_runtimes
 from gateway.archive.reading.model_states import described_node, model_states
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.times import from_micros
@@ -37,6 +38,17 @@ def read_model_states(
         )
         states_of[row.environment_id].append(_described(state, row) if described else state)
     return {environment_id: tuple(states) for environment_id, states in states_of.items()}
+
+
+def read_last_runtimes(
+    connection: Connection, environment_ids: Sequence[int]
+) -> Mapping[int, Mapping[str, float | None]]:
+    """The runtime of the last success of each environment's models in seconds, by unique id; None where there was
+    none."""
+    found: dict[int, dict[str, float | None]] = {one: {} for one in environment_ids}
+    for environment_id, unique_id, seconds in last_runtimes(connection, environment_ids):
+        found[environment_id][unique_id] = seconds_or_none(seconds)
+    return found
 
 
 def _status(word: str | None) -> RunStatus:

@@ -65,9 +65,8 @@ class Projection:
 
     `runtimes_only`: not even that, but ids and runtimes. `all_models_of`: the deployment of which all models are
     needed, which can be told before anything is known of the account; None when that is not sure; `by_means`: means of
-    an archive spare reading most of them, `by_states`: those or the states of models that it lists. `whole_projects`:
-    what is asked beside or below a model needs all models of its project. `jobs`: the list of jobs will be needed,
-    `job_kinds`: only for what kinds of jobs runs are of.
+    an archive spare reading most of them. `whole_projects`: what is asked beside or below a model needs all models of
+    its project. `jobs`: the list of jobs will be needed, `job_kinds`: only for what kinds of jobs runs are of.
     """
 
     optional_fields: frozenset[str] = frozenset()
@@ -75,14 +74,14 @@ class Projection:
     runtimes_only: bool = False
     all_models_of: DeploymentEnvironment | None = None
     by_means: bool = False
-    by_states: bool = False
     whole_projects: bool = False
     jobs: bool = False
     job_kinds: bool = False
 
     def reads_all_models(self, *, means: bool, states: bool) -> bool:
-        """Whether all models of `all_models_of` are read, where an archive has `means` and `states` of models."""
-        return self.all_models_of is not None and not (self.by_means and means) and not (self.by_states and states)
+        """Whether all models of `all_models_of` are read, where an archive has `means` of models, or `states`, by
+        which lists and all other rankings go."""
+        return self.all_models_of is not None and not states and not (self.by_means and means)
 
 
 def projection_of(document: DocumentNode, operation_name: str | None) -> Projection:
@@ -93,7 +92,7 @@ def projection_of(document: DocumentNode, operation_name: str | None) -> Project
     """
     collector = _FieldNames()
     all_models_of: DeploymentEnvironment | None = None
-    ranked_by_means, listed = True, True
+    ranked_by_means = True
     for definition in document.definitions:
         if isinstance(definition, FragmentDefinitionNode) or _is_asked(definition, operation_name):
             collector.begin(definition)
@@ -101,7 +100,6 @@ def projection_of(document: DocumentNode, operation_name: str | None) -> Project
         if isinstance(definition, OperationDefinitionNode) and _is_asked(definition, operation_name):
             all_models_of, whole = _fields_of_all_models(definition)
             ranked_by_means = all(map(_is_by_means, whole))
-            listed = all(field.name.value == "models" or _is_by_means(field) for field in whole)
     names = collector.names.union(*(_NEEDS[name] for name in collector.names & _NEEDS.keys()))
     runtimes_only = names <= _OF_RANKINGS and not collector.filters and not collector.asks_for_a_model
     return Projection(
@@ -110,7 +108,6 @@ def projection_of(document: DocumentNode, operation_name: str | None) -> Project
         runtimes_only,
         all_models_of,
         by_means=ranked_by_means,
-        by_states=listed,
         whole_projects=collector.models_below or bool(names & _OF_WHOLE_PROJECTS),
         jobs=bool(names & _OF_JOBS),
         job_kinds=collector.last_runs,

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeVar
 
 from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.errors import BadUserInput, NotFound
 from gateway.hierarchy.filters.model_filters import ModelFilter
 from gateway.hierarchy.lists.model_index import (
     LONGEST_SHOWN,
-    EnvironmentModels,
+    ModelIndex,
     Unknown,
     closest,
     find_named,
     most_similar,
     not_found,
 )
+from gateway.hierarchy.lists.model_orders import RankableModel
 from gateway.loading.field_context import FieldContext
+
+M = TypeVar("M", bound=RankableModel)
 
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
@@ -54,7 +58,7 @@ async def unknown(
 
 
 async def named_models(
-    context: FieldContext, environments: Sequence[EnvironmentModels], filter: ModelFilter | None
+    context: FieldContext, environments: Sequence[ModelIndex[M]], filter: ModelFilter | None
 ) -> frozenset[str] | None:
     """The ids of the models that a filter's ids name; None when it has none. Raises BadUserInput for an id that names
     no model, AmbiguousId for one that names several."""
@@ -71,6 +75,6 @@ async def named_models(
     return frozenset(ids)
 
 
-def ids_of(environments: Sequence[EnvironmentModels]) -> list[str]:
+def ids_of(environments: Sequence[ModelIndex[M]]) -> list[str]:
     """The ids of all their models."""
     return [id_ for environment in environments for id_ in environment.ids]

@@ -19,8 +19,8 @@ NEWEST_DEPLOYING: tuple[ColumnElement[Any], ...] = (
 
 
 def applied_models(environment_ids: Sequence[int]) -> CTE:
-    """The models of the applied states of environments: `environment_id`, `unique_id`, and `resource_id`, null for a
-    model that never ran.
+    """The models of the applied states of environments: `environment_id`, `unique_id`, `deploys` as of
+    `defining_manifests`, and `resource_id`, null for a model that never ran.
 
     They are those of the newest manifest; none before anything has been executed.
     """
@@ -29,7 +29,7 @@ def applied_models(environment_ids: Sequence[int]) -> CTE:
         resources.c.unique_id == nodes.c.unique_id, resources.c.environment_id == defining.c.environment_id
     )
     return (
-        select(defining.c.environment_id, nodes.c.unique_id, resources.c.id.label("resource_id"))
+        select(defining.c.environment_id, defining.c.deploys, nodes.c.unique_id, resources.c.id.label("resource_id"))
         .select_from(defining)
         .join(manifest_nodes, manifest_nodes.c.manifest_id == defining.c.manifest_id)
         .join(nodes, nodes.c.id == manifest_nodes.c.node_id)

@@ -82,8 +82,8 @@ def model_means(
     """The means of all models of the applied states of environments, in no order, by one statement; of sums in the
     order of the runs, to a relative 1e-9. About 5 µs a model. Reads and raises as `recent_runtimes`."""
     read = _reader(last_runs, scope)
-    rows = connection.execute(_packed_by_model(environment_ids), execution_options={"yield_per": _BATCH})
-    for environment_id, unique_id, outcomes, seconds in rows:
+    rows = connection.execute(packed_by_model(environment_ids), execution_options={"yield_per": _BATCH})
+    for environment_id, unique_id, _, _, outcomes, seconds in rows:
         if outcomes is None:
             yield ModelMean(environment_id, unique_id, None, _NOTHING_LEFT_OUT)
             continue
@@ -91,8 +91,9 @@ def model_means(
         yield ModelMean(environment_id, unique_id, sum(runtimes) / len(runtimes) if runtimes else None, left_out)
 
 
-def _packed_by_model(environment_ids: Sequence[int]) -> Select[Any]:
-    """Environment, unique id, outcomes and seconds of models; null for those without results."""
+def packed_by_model(environment_ids: Sequence[int]) -> Select[Any]:
+    """Of the models of applied states: environment, unique id, key, whether their state is of runs that deploy,
+    outcomes and seconds; the last two are null for models without results."""
     models, columns = applied_models(environment_ids), recent_results.c
     of_model = and_(
         columns.environment_id == models.c.environment_id,
@@ -100,7 +101,8 @@ def _packed_by_model(environment_ids: Sequence[int]) -> Select[Any]:
         columns.resource_id == models.c.resource_id,
     )
     packed = (type_coerce(columns.outcomes, NullType()), type_coerce(columns.seconds, NullType()))
-    return select(models.c.environment_id, models.c.unique_id, *packed).outerjoin(recent_results, of_model)
+    named = (models.c.environment_id, models.c.unique_id, models.c.resource_id, models.c.deploys)
+    return select(*named, *packed).outerjoin(recent_results, of_model)
 
 
 def recent_runtimes(

@@ -139,6 +139,20 @@ def is_timed(outcome: int) -> bool:
     return outcome & _ENDING <= Ending.FAILED
 
 
+def builds_successfully(outcome: int) -> bool:
+    """Whether the result succeeded in a command that leaves its resource with its data, other than CI."""
+    return outcome & _ENDING == Ending.SUCCEEDED and _may_leave_data(outcome)
+
+
+def may_have_succeeded(outcome: int) -> bool:
+    """The same of results without a possible runtime: their outcome does not tell how they ended."""
+    return outcome & _ENDING in (Ending.NOT_EXECUTED, Ending.UNKNOWN) and _may_leave_data(outcome)
+
+
+def _may_leave_data(outcome: int) -> bool:
+    return not outcome & _CI and outcome >> _VARIANT_SHIFT & 0b111 not in _NEVER_COUNTED
+
+
 def has_failed(outcome: int) -> bool:
     """Whether the result is a failure, timed or not."""
     return outcome & _ENDING in (Ending.FAILED, Ending.FAILED_UNTIMED)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from gateway.hierarchy.ids.model_ids import model_ids
-from gateway.hierarchy.lists.model_orders import ModelOrders
+from gateway.hierarchy.lists.model_index import ModelIndex
 from gateway.hierarchy.vocabulary.status import RunStatus
 
 
@@ -86,7 +86,7 @@ class ListedModel(NamedTuple):
         return self.state.meta
 
 
-class ListedModels(ModelOrders[ListedModel]):
+class ListedModels(ModelIndex[ListedModel]):
     """Every model of one project in one environment, or some of them, as lists order and filter them."""
 
     def __init__(self, project_id: str, environment_id: int, models: Sequence[ListedModel]) -> None:

@@ -14,14 +14,16 @@ from difflib import get_close_matches
 from functools import cached_property
 from heapq import nlargest
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Self, TypeVar
 
 from gateway.errors import AmbiguousId, NotFound
 from gateway.hierarchy.filters.model_filters import ModelFilter
 from gateway.hierarchy.ids.project_ids import plain_name
-from gateway.hierarchy.lists.model_orders import ModelOrders
+from gateway.hierarchy.lists.model_orders import M_co, ModelOrders, RankableModel
 from gateway.hierarchy.objects.model import UNTOLD, Model
 from gateway.hierarchy.vocabulary.unique_ids import local_name, qualified_name
+
+M = TypeVar("M", bound=RankableModel)
 
 # Comparing one id with a hundred others takes some milliseconds, with thousands a quarter of a second.
 _MOST_COMPARED = 100
@@ -33,21 +35,67 @@ _MOST_NARROWED = 32
 LONGEST_SHOWN = 200
 
 
-class EnvironmentModels(ModelOrders[Model]):
-    """Every model of one project in one environment, ordered by unique id, with the ways to name them."""
+class ModelIndex(ModelOrders[M_co]):
+    """Models of one project in one environment, ordered by unique id, with the ways to name them and to choose some."""
+
+    def __init__(self, project_id: str, environment_id: int, models: Sequence[M_co]) -> None:
+        super().__init__(project_id, environment_id, models)
+        self._narrowed: OrderedDict[ModelFilter, Self] = OrderedDict()
+
+    def only(self, models: Sequence[M_co]) -> Self:
+        """Some of these models, ordered by unique id."""
+        return type(self)(self.project_id, self.environment_id, models)
+
+    @cached_property
+    def by_unique_id(self) -> Mapping[str, M_co]:
+        return MappingProxyType({model.unique_id: model for model in self.models})
+
+    @cached_property
+    def by_id(self) -> Mapping[str, M_co]:
+        return MappingProxyType({model.id: model for model in self.models})
+
+    def named(self, name: str) -> list[M_co]:
+        """The models an id names: none, one, or several when it is ambiguous. Case counts."""
+        exact = self.by_id.get(name) or self.by_unique_id.get(name)
+        if exact:
+            return [exact]
+        prefixes = (f"{self.project_id}.", f"{plain_name(self.project_id)}.")
+        prefix = next((prefix for prefix in prefixes if name.startswith(prefix)), None)
+        if prefix is None:
+            return []
+        return self._by_name.get(name.removeprefix(prefix), [])
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, list[M_co]]:
+        """The models by what their ids may say behind the project: the name, or package and name."""
+        by_name: defaultdict[str, list[M_co]] = defaultdict(list)
+        for model in self.models:
+            for name in dict.fromkeys((local_name(model.unique_id), qualified_name(model.unique_id))):
+                by_name[name].append(model)
+        return dict(by_name)
+
+    def narrowed(self, filter: ModelFilter) -> Self | None:
+        """Those that meet a filter, if `keep_narrowed` was told which lately."""
+        kept = self._narrowed.get(filter)
+        if kept is not None:
+            self._narrowed.move_to_end(filter)
+        return kept
+
+    def keep_narrowed(self, filter: ModelFilter, models: Sequence[M_co]) -> Self:
+        """Notes which models meet a filter. Facts never change, so it holds as long as they do; the last 32 are kept,
+        each with the orders that were asked for."""
+        kept = self._narrowed[filter] = self.only(models)
+        if len(self._narrowed) > _MOST_NARROWED:
+            self._narrowed.popitem(last=False)
+        return kept
+
+
+class EnvironmentModels(ModelIndex[Model]):
+    """Every model of one project in one environment, with all that is shown of models."""
 
     def __init__(self, project_id: str, environment_id: int, models: Sequence[Model]) -> None:
         super().__init__(project_id, environment_id, models)
         self._renamed: EnvironmentModels | None = None
-        self._narrowed: OrderedDict[ModelFilter, EnvironmentModels] = OrderedDict()
-
-    @cached_property
-    def by_unique_id(self) -> Mapping[str, Model]:
-        return MappingProxyType({model.unique_id: model for model in self.models})
-
-    @cached_property
-    def by_id(self) -> Mapping[str, Model]:
-        return MappingProxyType({model.id: model for model in self.models})
 
     @cached_property
     def of_unknown_outcome(self) -> int:
@@ -62,43 +110,8 @@ class EnvironmentModels(ModelOrders[Model]):
             self._renamed = EnvironmentModels(project_id, self.environment_id, models)
         return self._renamed
 
-    def narrowed(self, filter: ModelFilter) -> EnvironmentModels | None:
-        """Those that meet a filter, if `keep_narrowed` was told which lately."""
-        kept = self._narrowed.get(filter)
-        if kept is not None:
-            self._narrowed.move_to_end(filter)
-        return kept
 
-    def keep_narrowed(self, filter: ModelFilter, models: Sequence[Model]) -> EnvironmentModels:
-        """Notes which models meet a filter. Facts never change, so it holds as long as they do; the last 32 are kept,
-        each with the orders that were asked for."""
-        kept = self._narrowed[filter] = EnvironmentModels(self.project_id, self.environment_id, models)
-        if len(self._narrowed) > _MOST_NARROWED:
-            self._narrowed.popitem(last=False)
-        return kept
-
-    def named(self, name: str) -> list[Model]:
-        """The models an id names: none, one, or several when it is ambiguous. Case counts."""
-        exact = self.by_id.get(name) or self.by_unique_id.get(name)
-        if exact:
-            return [exact]
-        prefixes = (f"{self.project_id}.", f"{plain_name(self.project_id)}.")
-        prefix = next((prefix for prefix in prefixes if name.startswith(prefix)), None)
-        if prefix is None:
-            return []
-        return self._by_name.get(name.removeprefix(prefix), [])
-
-    @cached_property
-    def _by_name(self) -> Mapping[str, list[Model]]:
-        """The models by what their ids may say behind the project: the name, or package and name."""
-        by_name: defaultdict[str, list[Model]] = defaultdict(list)
-        for model in self.models:
-            for name in dict.fromkeys((local_name(model.unique_id), qualified_name(model.unique_id))):
-                by_name[name].append(model)
-        return dict(by_name)
-
-
-def find_named(name: str, environments: Iterable[EnvironmentModels]) -> Model | None:
+def find_named(name: str, environments: Iterable[ModelIndex[M]]) -> M | None:
     """The one model that `name` names among several projects; None when it names nothing.
 
     Raises AmbiguousId with the candidates that name one model each.

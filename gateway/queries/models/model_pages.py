@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
-from gateway.concurrency.checkpoints import pieces
 from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
 from gateway.hierarchy.filters.model_filters import ModelFilter
@@ -18,7 +17,11 @@ from gateway.hierarchy.objects.model import Model
 from gateway.hierarchy.objects.project import Project
 from gateway.hierarchy.vocabulary.unique_ids import local_name
 from gateway.loading.field_context import FieldContext
-from gateway.queries.models.models import in_order
+from gateway.queries.models.models import in_order, matching
+
+SPARED = 2
+"""Whoever shows more of the models than one in so many may as well read all of them: the next question finds them then.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,9 @@ class ModelStretch:
 
 @dataclass(frozen=True, slots=True)
 class ListedSelection:
-    """Models that meet a filter, ordered by id, and how many were looked at."""
+    """Models that meet a filter, by environment and all of them by id, and how many were looked at."""
 
+    environments: Sequence[ListedModels]
     models: Sequence[ListedModel]
     considered: int
 
@@ -81,10 +85,7 @@ async def listed_models(
     context: FieldContext, projects: Sequence[Project], model_filter: ModelFilter | None, order: ModelOrderField
 ) -> ListedSelection | None:
     """The models of these projects that meet a filter, as far as lists look at them. None where all models have to be
-    read for it: for a filter that names some by ids, as what an id names depends on how all models are called; and
-    where a project cannot be read, which is told then."""
-    if model_filter is not None and model_filter.model_ids is not None:
-        return None
+    read for it, and where a project cannot be read, which is told then. Raises as select_models."""
 
     async def select() -> ListedSelection | None:
         answers = await context.loaders.model_lists.of_each(projects, described=_looks_at_nodes(model_filter, order))
@@ -92,9 +93,8 @@ async def listed_models(
         if answers is None or len(environments) < len(answers):
             return None
         considered = sum(len(listed.models) for listed in environments)
-        if model_filter is not None and not model_filter.is_empty:
-            environments = await _meeting(context, environments, model_filter)
-        return ListedSelection(await in_order(environments), considered)
+        met = await matching(context, environments, model_filter)
+        return ListedSelection(met, await in_order(met), considered)
 
     key: Hashable = ("listed models", tuple(map(id, projects)), model_filter, order is ModelOrderField.NAME)
     return await context.loaders.derived(key, tuple(projects), select)
@@ -106,21 +106,6 @@ def _looks_at_nodes(model_filter: ModelFilter | None, order: ModelOrderField) ->
         return True
     looked_at = ("tags", "folder", "groups", "owners", "access")
     return model_filter is not None and any(getattr(model_filter, name) is not None for name in looked_at)
-
-
-async def _meeting(
-    context: FieldContext, environments: Sequence[ListedModels], model_filter: ModelFilter
-) -> list[ListedModels]:
-    owners = await gather(
-        context.loaders.owners_looked_at(listed.environment_id, model_filter) for listed in environments
-    )
-    met = []
-    for listed, group_owners in zip(environments, owners, strict=True):
-        models: list[ListedModel] = []
-        async for piece in pieces(listed.models):
-            models += (model for model in piece if model_filter.admits(model, group_owners))
-        met.append(ListedModels(listed.project_id, listed.environment_id, models))
-    return met
 
 
 async def models_behind(

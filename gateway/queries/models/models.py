@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gateway.concurrency.checkpoints import checkpoint, pieces
 from gateway.errors import BadUserInput, GatewayError, NotFound
@@ -12,7 +12,7 @@ from gateway.hierarchy.filters.model_filters import ModelFilter
 from gateway.hierarchy.history.counted_runs import Commands, Counted, HistoryScope, count_runs
 from gateway.hierarchy.history.runtimes import WITHIN_JOB
 from gateway.hierarchy.ids.project_ids import project_part
-from gateway.hierarchy.lists.model_index import EnvironmentModels, find_named
+from gateway.hierarchy.lists.model_index import EnvironmentModels, ModelIndex, find_named
 from gateway.hierarchy.lists.model_orders import ModelOrders, RankableModel, models_in_order
 from gateway.hierarchy.objects.model import Model, ModelRun, ModelTest, Owner, owner_of
 from gateway.hierarchy.objects.project import DeploymentEnvironment, Project
@@ -27,6 +27,7 @@ from gateway.services.runs.model_histories import HistoryKey
 from gateway.services.runs.run_rows import RunKey
 
 M = TypeVar("M", bound=RankableModel)
+E = TypeVar("E", bound=ModelIndex[Any])
 
 MOST_HISTORY = 100
 """The longest history Discovery is asked for, in runs."""
@@ -103,9 +104,7 @@ async def narrowed_environments(
         return await matching(context, await environments_of(context, projects, model_filter, whole=True), model_filter)
 
 
-async def matching(
-    context: FieldContext, environments: Sequence[EnvironmentModels], model_filter: ModelFilter | None
-) -> list[EnvironmentModels]:
+async def matching(context: FieldContext, environments: Sequence[E], model_filter: ModelFilter | None) -> list[E]:
     """Of each environment the models that meet a filter. Each filter looks at an environment's models once, as long as
     that is kept. Raises BadUserInput for a model id that names none, or several, of them."""
     if model_filter is None:
@@ -117,27 +116,25 @@ async def matching(
     return [_only(environment, named) for environment in met]
 
 
-def _only(environment: EnvironmentModels, ids: frozenset[str]) -> EnvironmentModels:
+def _only(environment: E, ids: frozenset[str]) -> E:
     by_id = environment.by_id
     chosen = sorted((by_id[model_id] for model_id in ids if model_id in by_id), key=lambda model: model.unique_id)
-    return EnvironmentModels(environment.project_id, environment.environment_id, chosen)
+    return environment.only(chosen)
 
 
-async def _narrowed(
-    context: FieldContext, environment: EnvironmentModels, model_filter: ModelFilter
-) -> EnvironmentModels:
+async def _narrowed(context: FieldContext, environment: E, model_filter: ModelFilter) -> E:
     if model_filter.is_empty:
         return environment
     known = environment.narrowed(model_filter) if model_filter.owners is None else None
     if known is not None:
         return known
     owners = {} if model_filter.owners is None else await context.loaders.owners(environment.environment_id)
-    met: list[Model] = []
+    met: list[Any] = []
     async for piece in pieces(environment.models):
         met += (model for model in piece if model_filter.admits(model, owners))
     if model_filter.owners is not None:
         # Who owns a group is another fact, with an age of its own.
-        return EnvironmentModels(environment.project_id, environment.environment_id, met)
+        return environment.only(met)
     return environment.keep_narrowed(model_filter, met)
 
 

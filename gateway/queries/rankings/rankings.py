@@ -14,9 +14,10 @@ from gateway.hierarchy.filters.list_filters import JobFilter
 from gateway.hierarchy.filters.model_filters import ModelFilter, SearchFilter
 from gateway.hierarchy.history.counted_runs import Counted, HistoryScope, LeftOutReason
 from gateway.hierarchy.history.mean_runtimes import MeanRuntimes, added_up, candidates
-from gateway.hierarchy.lists.model_index import EnvironmentModels
 from gateway.hierarchy.lists.model_orders import ModelOrders, RankableModel
+from gateway.hierarchy.lists.ordering import ModelOrderField
 from gateway.hierarchy.lists.timed_models import TimedModel
+from gateway.hierarchy.measures.basis import FactSource
 from gateway.hierarchy.measures.statistics import Summary, summarise
 from gateway.hierarchy.objects.job import Job, Run
 from gateway.hierarchy.objects.model import Model
@@ -26,7 +27,7 @@ from gateway.hierarchy.rankings.slowest import slowest_of_projects
 from gateway.hierarchy.vocabulary.variants import ALL_VARIANTS, Variant
 from gateway.loading.field_context import FieldContext
 from gateway.queries.jobs.jobs import ended_runs, select_jobs
-from gateway.queries.models.model_pages import models_behind
+from gateway.queries.models.model_pages import SPARED, listed_models, models_behind
 from gateway.queries.models.models import counted_runs, in_order, narrowed_environments, runtimes_of
 from gateway.services.runs.model_histories import HistoryKey
 from gateway.telemetry.usage import current_usage
@@ -64,7 +65,7 @@ async def slowest_models(
 
     The filter chooses among models by their latest state; it does not look at the mean.
     """
-    ranking = await _by_means(context, projects, asked, model_filter)
+    ranking = await _of_few(context, projects, asked, model_filter)
     if ranking is not None:
         _note(context, "slowestModels", ranking)
         return ranking
@@ -75,13 +76,59 @@ async def slowest_models_shown(
     context: FieldContext, projects: Sequence[Project], asked: RankingArguments, model_filter: ModelFilter | None
 ) -> Ranking[ShownModel]:
     """The same for an operation that may show of models their ids and runtimes only: then no more is read of them."""
-    ranking = await _by_means(context, projects, asked, model_filter)
-    if ranking is not None:
-        _note(context, "slowestModels", ranking)
-        return ranking
-    if model_filter is None and context.loaders.runtimes_only:
+    if model_filter is not None or not context.loaders.runtimes_only:
+        return await slowest_models(context, projects, asked, model_filter)
+    ranking = None if asked.is_of_last_success else await _by_means(context, projects, asked, None)
+    if ranking is None:
         return await _slowest(context, projects, await runtimes_of(context, projects), asked)
-    return await _slowest(context, projects, await narrowed_environments(context, projects, model_filter), asked)
+    _note(context, "slowestModels", ranking)
+    return ranking
+
+
+async def _of_few(
+    context: FieldContext, projects: Sequence[Project], asked: RankingArguments, model_filter: ModelFilter | None
+) -> Ranking[Model] | None:
+    """The ranking for which an archive spares reading whole models but those in it; None where it cannot."""
+    if asked.is_of_last_success:
+        return await _by_known_runtimes(context, projects, asked.first, model_filter)
+    return await _by_means(context, projects, asked, model_filter)
+
+
+async def _by_known_runtimes(
+    context: FieldContext, projects: Sequence[Project], first: int, model_filter: ModelFilter | None
+) -> Ranking[Model] | None:
+    """The ranking by the last success from the runtimes of all models that an archive knows.
+
+    None where it does not, where a project cannot be read, where most of the models are shown, and when a model among
+    the first is not in its project any more.
+    """
+    environments = await _known_runtimes(context, projects, model_filter)
+    if environments is None:
+        return None
+    ranking = await _by_last_success(environments, first)
+    places = [entry.item for entry in ranking.entries]
+    if len(places) * SPARED > sum(len(environment.models) for environment in environments):
+        return None
+    models = await models_behind(context, projects, places)
+    if len(models) < len(places):
+        return None
+    timed = [Measured(model, model.id, summarise(_known(model.runtime))) for model in models]
+    return replace(rank(timed, first), considered=ranking.considered, without_runtime=ranking.without_runtime)
+
+
+async def _known_runtimes(
+    context: FieldContext, projects: Sequence[Project], model_filter: ModelFilter | None
+) -> Sequence[ModelOrders[RankableModel]] | None:
+    if context.loaders.history_source is FactSource.DISCOVERY:
+        return None
+    if model_filter is None or model_filter.is_empty:
+        return await runtimes_of(context, projects)
+    listed = await listed_models(context, projects, model_filter, ModelOrderField.RUNTIME)
+    return None if listed is None else listed.environments
+
+
+def _known(runtime: float | None) -> tuple[float, ...]:
+    return () if runtime is None else (runtime,)
 
 
 async def _slowest(
@@ -176,7 +223,7 @@ async def _of_means(
     projects = list(means_of)
     means = context.sort_out(projects, list(means_of.values()))
     if model_filter is not None and not model_filter.is_empty:
-        means = await _only(means, await narrowed_environments(context, projects, model_filter))
+        means = await _only(means, await _meeting(context, projects, model_filter))
     await checkpoint(2 * asked.first)
     first = candidates(means, asked.first)
     models = await models_behind(context, projects, first)
@@ -192,7 +239,17 @@ async def _of_means(
     )
 
 
-async def _only(means: Sequence[MeanRuntimes], environments: Sequence[EnvironmentModels]) -> list[MeanRuntimes]:
+async def _meeting(
+    context: FieldContext, projects: Sequence[Project], model_filter: ModelFilter
+) -> Sequence[ModelOrders[RankableModel]]:
+    """The models that meet a filter, as an archive lists them, or read whole."""
+    listed = await listed_models(context, projects, model_filter, ModelOrderField.RUNTIME)
+    return await narrowed_environments(context, projects, model_filter) if listed is None else listed.environments
+
+
+async def _only(
+    means: Sequence[MeanRuntimes], environments: Sequence[ModelOrders[RankableModel]]
+) -> list[MeanRuntimes]:
     """The means of some of the models."""
     chosen: dict[int, frozenset[str]] = {}
     for environment in environments:

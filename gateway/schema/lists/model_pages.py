@@ -13,12 +13,9 @@ from gateway.hierarchy.lists.ordering import ModelOrderField
 from gateway.hierarchy.objects.model import Model
 from gateway.hierarchy.objects.project import Project
 from gateway.loading.field_context import FieldContext
-from gateway.queries.models.model_pages import listed_models, models_behind, models_from
+from gateway.queries.models.model_pages import SPARED, listed_models, models_behind, models_from
 from gateway.schema.inputs.orders import BY_MODEL_ID, ModelOrder, order_of_models
 from gateway.schema.lists.paging import OrderedItems, Page, PageArguments, cut, cut_stretch, put_in_order
-
-# Whoever shows half of the models may as well read all of them, as the next question finds them then.
-_SPARED = 2
 
 
 async def page_of_few(
@@ -68,7 +65,7 @@ async def _of_listed(
         return None
     ordered, considered = arranged
     shown = cut(ordered.items, by, page, arrived_in=by, place=context.place, sums=ordered.sums)
-    if len(shown.nodes) * _SPARED > considered:
+    if len(shown.nodes) * SPARED > considered:
         return None
     models = await models_behind(context, projects, shown.nodes) if shown.nodes else []
     return replace(cast("Page[Model]", shown), nodes=models) if len(models) == len(shown.nodes) else None

@@ -23,6 +23,7 @@ from gateway.services.models.model_pages import Marks, read_pages, read_revised_
 from gateway.services.models.prefetcher import Prefetcher, RevisedModels
 from gateway.services.models.untold import note_without_runtimes
 from gateway.services.rows.discovery_types import RuntimeRow
+from gateway.services.runs.run_history import RunHistory
 
 _NO_FIELDS: frozenset[str] = frozenset()
 
@@ -57,8 +58,9 @@ def _unpack(packed: _PackedRuntimes) -> _RuntimesFact:
 class ModelRuntimes:
     """Every model of environments with its runtime, valid while their environment's revision stands."""
 
-    def __init__(self, query: BaseQuery, tiers: Tiers, marks: Marks) -> None:
+    def __init__(self, query: BaseQuery, tiers: Tiers, marks: Marks, history: RunHistory) -> None:
         self._query = query
+        self._history = history
         self._marks = marks
         self._ahead: Prefetcher[EnvironmentRuntimes] = Prefetcher(tiers.flight_seconds)
         kind: Kind[int, _RuntimesFact] = Kind(
@@ -69,7 +71,8 @@ class ModelRuntimes:
     async def read(
         self, projects: Mapping[int, Project], headers: Mapping[int, EnvironmentValidity]
     ) -> dict[int, EnvironmentRuntimes | GatewayError]:
-        """The runtimes of each environment's project, every page read. `headers` are those of the environments."""
+        """The runtimes of each environment's project, told by an archive, or by dbt, every page read. `headers` are
+        those of the environments."""
 
         async def fetch(environment_ids: list[int]) -> Mapping[int, _RuntimesFact | GatewayError]:
             return await self._fetch(environment_ids, projects, headers)
@@ -96,6 +99,26 @@ class ModelRuntimes:
         return len(fact.value.models.models) if fact else 0
 
     async def _fetch(
+        self,
+        environment_ids: Sequence[int],
+        projects: Mapping[int, Project],
+        headers: Mapping[int, EnvironmentValidity],
+    ) -> dict[int, _RuntimesFact | GatewayError]:
+        told = await self._history.last_runtimes(environment_ids)
+        if told is None:
+            return await self._fetch_pages(environment_ids, projects, headers)
+        facts: dict[int, _RuntimesFact | GatewayError] = {}
+        for environment_id, runtimes in told.items():
+            if isinstance(runtimes, GatewayError):
+                facts[environment_id] = runtimes
+                continue
+            await checkpoint(len(runtimes) // 2)
+            project_id, revision = projects[environment_id].id, headers[environment_id].revision
+            timed = EnvironmentRuntimes(project_id, environment_id, list(runtimes), list(runtimes.values()))
+            facts[environment_id] = _RuntimesFact(timed, revision)
+        return facts
+
+    async def _fetch_pages(
         self,
         environment_ids: Sequence[int],
         projects: Mapping[int, Project],

@@ -114,7 +114,7 @@ class ModelService:
         self._models: FactsCache[_ModelsKey, _ModelsFact] = FactsCache(tiers, models)
         self._histories: FactsCache[HistoryKey, _HistoryFact] = FactsCache(tiers, histories)
         self._named = NamedModels(query, tiers)
-        self._runtimes = ModelRuntimes(query, tiers, self._marks)
+        self._runtimes = ModelRuntimes(query, tiers, self._marks, history)
 
     async def models(
         self,

@@ -193,6 +193,9 @@ class DiscoveryHistory:
     async def model_states(self, environment_ids: Sequence[int], *, described: bool) -> None:
         """None: all models would have to be read for it."""
 
+    async def last_runtimes(self, environment_ids: Sequence[int]) -> None:
+        """None: as for states."""
+
     async def models_gone(self, environment_ids: Sequence[int]) -> None:
         """None: an environment lists the models that it holds, and a history is that of one model."""
 

@@ -168,6 +168,12 @@ class RunHistory(Protocol):
         """What lists order and filter by of all models of each environment, in no order; names, tags and the like where
         they are to be `described`. None where all models would have to be read for it."""
 
+    async def last_runtimes(
+        self, environment_ids: Sequence[int]
+    ) -> Mapping[int, Mapping[str, float | None] | GatewayError] | None:
+        """The runtime of the last success of every model of each environment, in seconds, by unique id; None where
+        there was none, and where all models would have to be read for it."""
+
     async def models_gone(self, environment_ids: Sequence[int]) -> Mapping[int, tuple[str, ...] | GatewayError] | None:
         """The unique ids of models that ran in each environment and that it no longer holds, ordered; None where the
         models of all runs would have to be read for it."""
