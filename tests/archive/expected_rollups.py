@@ -167,3 +167,21 @@ def all_resources(connection: Connection) -> dict[int, str]:
     """Unique ids by key."""
     query = select(resources.c.id, resources.c.unique_id)
     return dict(connection.execute(query).all())
+
+
+def last_successes(connection: Connection) -> dict[tuple[int, str], float | None]:
+    """The execution time of the last success of every model that has results, by environment and unique id."""
+    commands = connection.execute(
+        select(invocations.c.environment_id, invocations.c.deploys).where(invocations.c.manifest_id.is_not(None))
+    ).all()
+    deploying = {command.environment_id for command in commands if command.deploys}
+    names = connection.execute(select(resources).where(resources.c.kind == "model")).all()
+    found: dict[tuple[int, str], float | None] = {}
+    for resource in names:
+        rows = connection.execute(select(results).where(results.c.resource_id == resource.id)).all()
+        of_state = [row for row in rows if row.deploys == (resource.environment_id in deploying)]
+        good = [row for row in of_state if row.status in ("success", "pass", "warn") and row.final and row.builds]
+        newest = max(good, key=lambda row: (row.generated_at, row.run_id), default=None)
+        if rows:
+            found[resource.environment_id, resource.unique_id] = newest.execution_time if newest else None
+    return found

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from gateway.archive.archive import Archive
+from gateway.archive.reading.last_runtimes import last_runtimes
 from gateway.archive.reading.monthly_figures import resource_months_of
 from gateway.archive.reading.rankings import recent_runtimes
 from gateway.archive.rollups.outcomes import HistoryScope
@@ -33,9 +34,17 @@ def check_rollups(archive: Archive) -> None:
         histories = expected.histories(connection)
         check_recent(connection, histories)
         check_months(connection, histories)
+        check_last_runtimes(connection)
         before = packed_rows(connection)
         rebuild(connection)
         assert packed_rows(connection) == before
+
+
+def check_last_runtimes(connection: Connection) -> None:
+    """What rankings by the last success read of the roll-ups."""
+    told = {(place, name): seconds for place, name, seconds in last_runtimes(connection, [ENVIRONMENT])}
+    right = {key: seconds for key, seconds in expected.last_successes(connection).items() if key in told}
+    assert told == {**dict.fromkeys(told), **right}
 
 
 def packed_rows(connection: Connection) -> Sequence[object]:

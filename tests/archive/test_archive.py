@@ -20,6 +20,8 @@ from gateway.archive import archive as archive_module
 from gateway.archive.archive import Archive
 from gateway.archive.migrations import versions as migrations_module
 from gateway.archive.migrations.versions import MIGRATIONS, Migration, migrate
+from gateway.archive.reading.known_changes import series_of
+from gateway.archive.tables.change_tables import runtime_series
 from gateway.archive.tables.run_tables import migrations
 from gateway.errors import ConfigurationError
 from gateway.ingest.demo import unpack_demo
@@ -245,6 +247,27 @@ def test_an_archive_of_the_first_version_opens_and_counts_as_before(new_store: C
     assert opened.describe() == before
     assert before.model_results > 0
     assert versions(opened) == [1, *(step.version for step in MIGRATIONS[1:])]
+    opened.close()
+
+
+def test_series_of_version_17_keep_their_figures(new_store: Callable[[], str]) -> None:
+    address = new_store()
+    archive = Archive.open(address)
+    with archive.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM migrations")
+        connection.exec_driver_sql("INSERT INTO migrations VALUES (17, 'older', 0)")
+        connection.exec_driver_sql("ALTER TABLE runtime_series ADD COLUMN newest_at BIGINT NOT NULL DEFAULT 0")
+        names = "resource_id, job_id, environment_id, runs, oldest_at, newest_at, level, runs_a_day"
+        for row in ("1, 7, 5, 20, 3000, 9000, 4.5, 24.0", "2, 7, 5, 30, 2000, 9000, 6.0, 2.0"):
+            connection.exec_driver_sql(f"INSERT INTO runtime_series ({names}) VALUES ({row})")  # noqa: S608
+    archive.close()
+    opened = Archive.open(address)
+    with opened.reading() as connection:
+        assert "newest_at" not in {column["name"] for column in inspect(connection).get_columns("runtime_series")}
+        (total,) = series_of(connection, [5])
+        rows = connection.execute(select(runtime_series).order_by(runtime_series.c.resource_id)).all()
+    assert tuple(total) == (5, 50, 2000, 2.0)  # those slower than five seconds alone
+    assert [tuple(row) for row in rows] == [(1, 7, 5, 20, 3000, 4.5, 0.0), (2, 7, 5, 30, 2000, 6.0, 2.0)]
     opened.close()
 
 

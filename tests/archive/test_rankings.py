@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from gateway.archive.archive import Archive
+from gateway.archive.reading.last_runtimes import last_runtimes
 from gateway.archive.reading.monthly_figures import resource_months_of
 from gateway.archive.reading.rankings import RankedResource, recent_runtimes, slowest_resources
 from gateway.archive.rollups.day_buckets import (
@@ -47,6 +48,7 @@ from tests.archive.written_runs import (
 )
 
 ORDERS, EVENTS, CUSTOMERS = MODELS
+MERGE = 104
 FULL = {"which": "build", "full_refresh": True}
 
 
@@ -229,3 +231,22 @@ def test_damaged_roll_ups_are_named_and_made_anew(
 def test_an_archive_that_does_not_exist_is_not_rebuilt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rebuild(f"sqlite:///{tmp_path / 'none.db'}") == 2
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_the_last_success_may_be_of_a_merge_job_and_not_of_ci(empty_archive: Archive, tmp_path: Path) -> None:
+    """Merge jobs count for no average, as CI, but they deploy."""
+    folder = tmp_path / "runs"
+    write_account(folder, {DAILY: "scheduled", CHANGES: "ci", MERGE: "merge"})
+    runs = (
+        (DAILY, command(orders=("success", 1.0), events=("success", 2.0), customers=("error", 3.0))),
+        (MERGE, command(orders=("success", 4.0))),
+        (CHANGES, command(orders=("success", 5.0), events=("success", 6.0))),
+        (DAILY, command(events=("skipped", 0.0))),
+    )
+    for day, (job, done) in enumerate(runs):
+        done.ended = BEGIN + timedelta(days=day)
+        write_run(folder, 100 + day, job, [done])
+    assert not ingest_folder(empty_archive, folder).problems
+    with empty_archive.reading() as connection:
+        told = {runtime.unique_id: runtime.seconds for runtime in last_runtimes(connection, [ENVIRONMENT])}
+    assert told == {ORDERS: 4.0, EVENTS: 2.0, CUSTOMERS: None}

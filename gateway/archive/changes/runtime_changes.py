@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, tuple_, update
 
-from gateway.analysis.change_points import CONFIRMED, LEAST_RUNS, ChangePoint, median
+from gateway.analysis.change_points import CONFIRMED, DEFAULT_THRESHOLD, LEAST_RUNS, ChangePoint, median
 from gateway.analysis.known_changes import recognise
 from gateway.analysis.series import TimedRuntime, lasting_changes, runs_per_day, seasonless, seconds_per_day
 from gateway.archive.changes.series_rows import Samples, SeriesKey, SeriesReader, SeriesRun, beginnings, environments_of
@@ -150,8 +150,8 @@ class _Look:
         """The row of the series."""
         level = median([sample.seconds for sample in self.samples])
         runs = self.seen.runs
-        times = (runs[0].ended_at, runs[-1].ended_at)
-        return (*self.seen.key, self.seen.environment_id, len(runs), *times, level, runs_per_day(self.samples))
+        runs_a_day = runs_per_day(self.samples) if level >= DEFAULT_THRESHOLD.seconds else 0.0
+        return (*self.seen.key, self.seen.environment_id, len(runs), runs[0].ended_at, level, runs_a_day)
 
 
 def _keep(connection: Connection, seen: Sequence[_Seen], now: int) -> set[int]:

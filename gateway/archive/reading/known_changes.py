@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
-from gateway.analysis.change_points import CONFIRMED, DEFAULT_THRESHOLD
+from gateway.analysis.change_points import CONFIRMED
 from gateway.archive.reading.applied_state import applied_models
 from gateway.archive.tables.change_tables import runtime_changes, runtime_series
 from gateway.archive.tables.many_keys import chunks
@@ -34,12 +34,11 @@ def series_of(connection: Connection, environment_ids: Iterable[int]) -> Iterato
     """Of each environment how many `runs` its series have, when the oldest ended, and the runs a day (`alarming`) of
     those slow enough to show a change."""
     series = runtime_series.c
-    slow = case((series.level >= DEFAULT_THRESHOLD.seconds, series.runs_a_day), else_=0.0)
     query = select(
         series.environment_id,
         func.sum(series.runs).label("runs"),
         func.min(series.oldest_at).label("oldest_at"),
-        func.sum(slow).label("alarming"),
+        func.sum(series.runs_a_day).label("alarming"),
     ).group_by(series.environment_id)
     for part in chunks(sorted(set(environment_ids))):
         yield from connection.execute(query.where(series.environment_id.in_(part)))
