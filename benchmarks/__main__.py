@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from benchmarks import (
     archive,
+    archive_large,
     gateway_job,
     held,
     lists,
@@ -85,11 +86,11 @@ def _upstream_tables(schedule: Schedule) -> bool:
 
 
 def _archive(schedule: Schedule) -> bool:
-    return archive.run(schedule.rounds, large=False)
+    return archive.run(schedule.rounds)
 
 
 def _archive_large(schedule: Schedule) -> bool:
-    return archive.run(schedule.rounds, large=True)
+    return archive_large.show(archive.PLACE, schedule.rounds)
 
 
 PARTS: Mapping[str, Callable[[Schedule], bool]] = {

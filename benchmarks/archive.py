@@ -1,7 +1,7 @@
 """What happened, asked of an archive: cold processes, memory, ingest and bytes, beside what a person would do instead.
 
-A generated account of 20 environments x 2,000 models x 20 runs; `--large` adds 100,000 models x 60 runs and one model
-among 10 million results. Accounts and archives are kept under build/bench and made once.
+A generated account of 20 environments x 2,000 models x 20 runs. It and its archive are kept under build/bench and made
+once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import archive_contenders, archive_ingest, archive_large
+from benchmarks import archive_contenders, archive_ingest
 from benchmarks.account import Size, write_account
 from benchmarks.archive_cold import Asked, ask_cold
 from gateway.archive.archive import Archive
@@ -55,7 +55,7 @@ QUESTIONS = (
 MOST_WARM_MILLISECONDS = 5.0
 
 
-def run(rounds: int, *, large: bool) -> bool:
+def run(rounds: int) -> bool:
     """Prints the table; whether every goal is met. The machine should have nothing else to do."""
     folder, store, results = prepared(SIZE)
     print(f"\narchive: {SIZE.environments} x {SIZE.models:,} models x {SIZE.runs} runs, {results:,} results")
@@ -63,8 +63,6 @@ def run(rounds: int, *, large: bool) -> bool:
     archive_contenders.show(folder, store, last_runs=5, first=5)
     met.append(archive_ingest.show(folder, rounds))
     met.append(_show_bytes(store, results))
-    if large:
-        met.append(archive_large.show(PLACE, rounds))
     return all(met)
 
 
