@@ -10,7 +10,7 @@ from typing import Protocol
 from gateway.concurrency.gathering import gather
 from gateway.errors import GatewayError
 from gateway.hierarchy.filters.model_filters import ModelFilter
-from gateway.hierarchy.lists.listed_models import ListedModel, ListedModels
+from gateway.hierarchy.lists.model_orders import ModelOrders, RankableModel
 from gateway.hierarchy.lists.ordering import ModelOrderField
 from gateway.hierarchy.measures.basis import FactSource
 from gateway.hierarchy.objects.model import Model
@@ -37,8 +37,8 @@ class ModelStretch:
 class ListedSelection:
     """Models that meet a filter, by environment and all of them by id, and how many were looked at."""
 
-    environments: Sequence[ListedModels]
-    models: Sequence[ListedModel]
+    environments: Sequence[ModelOrders[RankableModel]]
+    models: Sequence[RankableModel]
     considered: int
 
 
@@ -88,6 +88,8 @@ async def listed_models(
     read for it, and where a project cannot be read, which is told then. Raises as select_models."""
 
     async def select() -> ListedSelection | None:
+        if order is ModelOrderField.RUNTIME and (model_filter is None or model_filter.is_empty):
+            return await _timed(context, projects)
         answers = await context.loaders.model_lists.of_each(projects, described=_looks_at_nodes(model_filter, order))
         environments = [models for models in answers or () if not isinstance(models, GatewayError)]
         if answers is None or len(environments) < len(answers):
@@ -96,8 +98,21 @@ async def listed_models(
         met = await matching(context, environments, model_filter)
         return ListedSelection(met, await in_order(met), considered)
 
-    key: Hashable = ("listed models", tuple(map(id, projects)), model_filter, order is ModelOrderField.NAME)
+    looked_at = order if order in (ModelOrderField.NAME, ModelOrderField.RUNTIME) else None
+    key: Hashable = ("listed models", tuple(map(id, projects)), model_filter, looked_at)
     return await context.loaders.derived(key, tuple(projects), select)
+
+
+async def _timed(context: FieldContext, projects: Sequence[Project]) -> ListedSelection | None:
+    """All models with their runtimes, of which an archive makes less than of what else lists look at."""
+    if context.loaders.history_source is FactSource.DISCOVERY:
+        return None
+    answers = await context.loaders.runtimes_of_each(projects)
+    environments = [models for models in answers if not isinstance(models, GatewayError)]
+    if len(environments) < len(answers):
+        return None
+    considered = sum(len(timed.models) for timed in environments)
+    return ListedSelection(environments, await in_order(environments), considered)
 
 
 def _looks_at_nodes(model_filter: ModelFilter | None, order: ModelOrderField) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from gateway.hierarchy.filters.model_filters import ModelFilter
-from gateway.hierarchy.lists.listed_models import ListedModel
+from gateway.hierarchy.lists.model_orders import RankableModel
 from gateway.hierarchy.lists.ordering import ModelOrderField
 from gateway.hierarchy.objects.model import Model
 from gateway.hierarchy.objects.project import Project
@@ -52,7 +52,7 @@ async def _of_listed(
     # Orders look at what a listed model has of a model.
     by, field = cast("Any", order_of_models(order)), order.field if order else ModelOrderField.ID
 
-    async def arrange() -> tuple[OrderedItems[ListedModel], int] | None:
+    async def arrange() -> tuple[OrderedItems[RankableModel], int] | None:
         listed = await listed_models(context, projects, where, field)
         if listed is None:
             return None
