@@ -45,10 +45,10 @@ def read_last_runtimes(
 ) -> Mapping[int, Mapping[str, float | None]]:
     """The runtime of the last success of each environment's models in seconds, by unique id; None where there was
     none."""
-    found: dict[int, dict[str, float | None]] = {one: {} for one in environment_ids}
+    runtimes: dict[int, dict[str, float | None]] = {environment_id: {} for environment_id in environment_ids}
     for environment_id, unique_id, seconds in last_runtimes(connection, environment_ids):
-        found[environment_id][unique_id] = seconds_or_none(seconds)
-    return found
+        runtimes[environment_id][unique_id] = seconds_or_none(seconds)
+    return runtimes
 
 
 def _status(word: str | None) -> RunStatus:

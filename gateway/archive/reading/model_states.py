@@ -70,13 +70,13 @@ def newest_successes(connection: Connection, resource_ids: Sequence[int], *, dep
     """The execution time of the last success of each resource, None where there was none; a statement for a thousand
     resources."""
     success = results.alias("success")
-    found: dict[int, float | None] = {}
+    runtimes: dict[int, float | None] = {}
     for part in chunks(resource_ids):
         newest = newest_result(literal(deploys), *succeeded(results))
         each = resources.outerjoin(success, success.c.id == newest)
         query = select(resources.c.id, success.c.execution_time).select_from(each).where(resources.c.id.in_(part))
-        found.update((row.id, row.execution_time) for row in connection.execute(query))
-    return found
+        runtimes.update((row.id, row.execution_time) for row in connection.execute(query))
+    return runtimes
 
 
 def described_node(content: bytes) -> DescribedNode:

@@ -104,11 +104,11 @@ class ModelRuntimes:
         projects: Mapping[int, Project],
         headers: Mapping[int, EnvironmentValidity],
     ) -> dict[int, _RuntimesFact | GatewayError]:
-        told = await self._history.last_runtimes(environment_ids)
-        if told is None:
+        by_archive = await self._history.last_runtimes(environment_ids)
+        if by_archive is None:
             return await self._fetch_pages(environment_ids, projects, headers)
         facts: dict[int, _RuntimesFact | GatewayError] = {}
-        for environment_id, runtimes in told.items():
+        for environment_id, runtimes in by_archive.items():
             if isinstance(runtimes, GatewayError):
                 facts[environment_id] = runtimes
                 continue
