@@ -319,6 +319,7 @@ async def test_questions_cost_what_the_table_says(accounts: list[Settings]) -> N
     assert page == table(by_size), "write it anew: python -m tests.services.test_request_table"
 
 
+@pytest.mark.nightly
 async def test_analyses_cost_what_the_table_says(accounts: list[Settings]) -> None:
     rows = FILE.read_text("utf-8").partition(BETWEEN)[2]
     assert rows == rows_of_analyses(await analysis_costs(accounts[1]))
