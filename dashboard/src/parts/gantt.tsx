@@ -43,6 +43,7 @@ export function GanttChart({ results, runStart, onStretch }: GanttProps) {
   const view = useSignal<View>({ from: 0, until: gantt.seconds });
   const chosen = useSignal<number | null>(null);
   const stretch = useSignal<Stretch | null>(null);
+  const wasDragged = useRef(false);
   const widths = useRef<TextWidths>(new Map());
   const label = useComputed(() => Math.min(LABEL, width.value / 4));
   const draw = () => {
@@ -60,11 +61,13 @@ export function GanttChart({ results, runStart, onStretch }: GanttProps) {
     return bar && results[bar.index]?.resourceType === "MODEL" && distance <= REACH ? chosen.value : null;
   };
   const onDown = (event: PointerEvent) => {
+    wasDragged.current = false;
     const place = endNear(event);
     const bar = place === null ? undefined : gantt.bars[place];
     if (place === null || !bar) return;
     (event.currentTarget as Element).setPointerCapture(event.pointerId);
     stretch.value = { place, end: bar.end };
+    wasDragged.current = true;
   };
   const onUp = () => {
     const bar = stretch.value && gantt.bars[stretch.value.place];
@@ -90,7 +93,8 @@ export function GanttChart({ results, runStart, onStretch }: GanttProps) {
   const picked = chosen.value === null ? undefined : gantt.bars[chosen.value];
   const result = picked && results[picked.index];
   const open = () => result?.modelId && go(href({ model: result.modelId }));
-  const onClick = (event: MouseEvent) => endNear(event as PointerEvent) === null && open();
+  // A browser sends a click after a drag, too.
+  const onClick = (event: MouseEvent) => !wasDragged.current && endNear(event as PointerEvent) === null && open();
   const walk = (to: number) => {
     chosen.value = Math.max(0, Math.min(gantt.bars.length - 1, to));
     view.value = showing(view.value, gantt.bars[chosen.value]!, gantt);
