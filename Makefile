@@ -70,9 +70,11 @@ lock: $(VENV)/dev.stamp ## Resolve the dependencies of pyproject.toml and packag
 	$(INSTALL) uv
 	@for group in build node clients orchestrators manifests sbom; do $(LOCK) --group $$group -o requirements/$$group.lock || exit 1; done
 	@$(subst version 3.11,version 3.12,$(LOCK)) --group agents -o requirements/agents.lock
-	@$(LOCK) pyproject.toml --all-extras -o requirements/run.lock
-	@$(LOCK) pyproject.toml --all-extras --group dev -c requirements/run.lock -o requirements/dev.lock
+	@$(LOCK) pyproject.toml $(SERVER_EXTRAS) -o requirements/run.lock
+	@$(LOCK) pyproject.toml $(SERVER_EXTRAS) --group dev -c requirements/run.lock -o requirements/dev.lock
 	@if command -v npm >/dev/null; then npm install --package-lock-only && for folder in dashboard tests/contract tests/federation tests/streaming; do npm --prefix $$folder install --package-lock-only; done; fi
+# Data frames are for notebooks: a server does without.
+SERVER_EXTRAS = --extra postgres --extra agents --extra tracing
 LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
 

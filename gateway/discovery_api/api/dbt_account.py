@@ -24,7 +24,11 @@ from gateway.discovery_api.api.arguments import (
 from gateway.discovery_api.api.history_questions import HistoryQuestions
 from gateway.discovery_api.api.resources import Job, Model, Project, Run
 from gateway.discovery_api.client import DEFAULT_TIMEOUT, DEFAULT_TTL, Client, DataSource
+from gateway.discovery_api.display.html_table import html_table
+from gateway.discovery_api.display.rows import rows_of
+from gateway.discovery_api.display.shown import shown_or_failure
 from gateway.discovery_api.exceptions import InvalidArgumentError
+from gateway.discovery_api.frames import Frame
 from gateway.discovery_api.models import (
     Column,
     Criteria,
@@ -44,6 +48,7 @@ from gateway.discovery_api.models.filters import ensure_filter
 from gateway.discovery_api.services import BaseQuery
 from gateway.hierarchy.objects.column import Column as ColumnFacts
 from gateway.hierarchy.objects.model import Model as ModelFacts
+from gateway.hierarchy.objects.model import ModelRun as ModelRunFacts
 from gateway.hierarchy.objects.project import DeploymentEnvironment
 from gateway.hierarchy.objects.project import Project as ProjectFacts
 from gateway.loading.field_context import FieldContext
@@ -199,6 +204,30 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
             within=filter,
         )
 
+    def history_frame(
+        self,
+        filter: SearchFilter | None = None,
+        *,
+        last_n_runs: int = 20,
+        refresh: bool = False,
+        **filters: Unpack[Criteria],
+    ) -> Frame:
+        """The newest runs of many models at once, as a frame: a row for each run of each model.
+
+        Models are those that meet the filter, ordered by id; their newest `last_n_runs` (1 to 100) runs, by any job,
+        newest first. `runtime` is in seconds, None where the model was not executed. All histories are read together.
+        """
+        ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
+        model_filter = models_filter(filter, filters)
+
+        async def question(
+            field_context: FieldContext, projects: Sequence[ProjectFacts]
+        ) -> list[tuple[ModelFacts, tuple[ModelRunFacts, ...]]]:
+            chosen = await models.select_models(field_context, projects, model_filter)
+            return await models.histories_of_models(field_context, chosen, last_n_runs)
+
+        return self._ask(question, _history_frame, refresh=refresh, within=filter)
+
     def get_runs(
         self,
         limit: int = 10,
@@ -348,3 +377,15 @@ class dbtAccount(AccountAnalysis, HistoryQuestions):  # noqa: N801 - the name is
 
     def __repr__(self) -> str:
         return f"dbtAccount({self.environment!r})"
+
+    def _repr_html_(self) -> str:
+        return shown_or_failure(self, lambda: html_table(rows_of(self.projects), f"Projects in {self.environment}"))
+
+
+def _history_frame(histories: list[tuple[ModelFacts, tuple[ModelRunFacts, ...]]]) -> Frame:
+    rows = [
+        {"project_id": model.project_id, "model_id": model.id, **records.ModelRun.of(run).model_dump()}
+        for model, runs in histories
+        for run in runs
+    ]
+    return Frame(rows, "runs of models")

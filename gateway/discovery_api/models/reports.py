@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from gateway.discovery_api.display.html_table import html_table
+from gateway.discovery_api.display.rows import row_of, rows_of
 from gateway.hierarchy.history.runtimes import Runtime
 from gateway.hierarchy.measures.statistics import Summary
 from gateway.hierarchy.objects.source import Source, SourceFreshness
@@ -38,6 +40,9 @@ class Report(BaseModel):
     """A plain record: frozen, and a dict by `model_dump()`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    def _repr_html_(self) -> str:
+        return html_table([row_of(self)], type(self).__name__)
 
 
 class RuntimeReport(Report):
@@ -139,6 +144,9 @@ class RankedList(list[T]):
         self.considered = ranking.considered
         self.without_runtime = ranking.without_runtime
         self.left_out = {reason.value: count for reason, count in sorted(ranking.left_out.items())}
+
+    def _repr_html_(self) -> str:
+        return html_table(rows_of(self), f"Ranking of {self.considered:,}")
 
 
 class Average(float):

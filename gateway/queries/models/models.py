@@ -214,6 +214,24 @@ async def model_history(context: FieldContext, model: Model, count: int) -> tupl
     return runs
 
 
+async def histories_of_models(
+    context: FieldContext, models: Sequence[Model], count: int
+) -> list[tuple[Model, tuple[ModelRun, ...]]]:
+    """Each model with its newest `count` runs, newest first, by any job; in the order of the models.
+
+    All are read together. Raises the first error: a history that cannot be read is not an empty one.
+    """
+    keys = [HistoryKey(model.environment_id, model.unique_id) for model in models]
+    histories = await context.loaders.histories(HistoryRequest(tuple(dict.fromkeys(keys)), count))
+    runs_of_models = []
+    for model, key in zip(models, keys, strict=True):
+        runs = histories[key]
+        if isinstance(runs, GatewayError):
+            raise runs
+        runs_of_models.append((model, runs))
+    return runs_of_models
+
+
 async def tests_of_model(context: FieldContext, model: Model) -> tuple[ModelTest, ...]:
     """A model's tests with their last status, ordered by unique id. Needs the detail `tests` (see projection)."""
     details = await context.loaders.details(model)

@@ -22,6 +22,8 @@ from gateway.discovery_api.api.arguments import (
 from gateway.discovery_api.api.resources.model import Model
 from gateway.discovery_api.api.resources.run import Run
 from gateway.discovery_api.client import Client, DataSource
+from gateway.discovery_api.display.pictures import series_svg
+from gateway.discovery_api.display.shown import shown_or_failure
 from gateway.discovery_api.models import (
     Average,
     ChangePoint,
@@ -375,6 +377,13 @@ class Job:
 
     def __repr__(self) -> str:
         return f"Job({self.job_id!r})"
+
+    def _repr_html_(self) -> str:
+        return shown_or_failure(self, self._shown)
+
+    def _shown(self) -> str:
+        series = self.get_runtime_series()
+        return series_svg(series, f"{self.name or self.job_id}: wall clock of the newest {len(series.points)} runs")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Job) and other.job_id == self.job_id

@@ -19,6 +19,8 @@ from gateway.discovery_api.api.arguments import (
 from gateway.discovery_api.api.resources.model_state import ModelState
 from gateway.discovery_api.api.resources.run import Run
 from gateway.discovery_api.client import Client
+from gateway.discovery_api.display.pictures import series_svg
+from gateway.discovery_api.display.shown import shown_or_failure
 from gateway.discovery_api.exceptions import InvalidArgumentError, ModelNotFoundError
 from gateway.discovery_api.models import (
     ChangePoint,
@@ -317,6 +319,13 @@ class Model(ModelState):
 
     def __repr__(self) -> str:
         return f"Model({self.model_id!r})"
+
+    def _repr_html_(self) -> str:
+        return shown_or_failure(self, self._shown)
+
+    def _shown(self) -> str:
+        series = self.get_runtime_series()
+        return series_svg(series, f"{self.model_id}: runtimes in the newest {len(series.points)} runs of its job")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Model) and other.model_id == self.model_id

@@ -19,6 +19,9 @@ from gateway.discovery_api.api.arguments import (
 from gateway.discovery_api.api.resources.job import Job
 from gateway.discovery_api.api.resources.model import Model
 from gateway.discovery_api.client import Client, DataSource
+from gateway.discovery_api.display.html_table import html_table
+from gateway.discovery_api.display.rows import rows_of
+from gateway.discovery_api.display.shown import shown_or_failure
 from gateway.discovery_api.models import (
     AttemptedResource,
     Criteria,
@@ -266,6 +269,9 @@ class Project:
     def to_record(self) -> records.Project:
         """A plain record of this project."""
         return records.Project.of(self._facts)
+
+    def _repr_html_(self) -> str:
+        return shown_or_failure(self, lambda: html_table(rows_of(self.models), f"Models of {self.project_id}"))
 
     def __repr__(self) -> str:
         return f"Project({self.project_id!r})"

@@ -15,6 +15,10 @@ from gateway.discovery_api.api.arguments import (
 )
 from gateway.discovery_api.api.resources.run_analysis import RunAnalysis
 from gateway.discovery_api.client import Client, DataSource
+from gateway.discovery_api.display.html_table import html_table
+from gateway.discovery_api.display.pictures import timeline_svg
+from gateway.discovery_api.display.rows import row_of
+from gateway.discovery_api.display.shown import shown_or_failure
 from gateway.discovery_api.models import (
     Average,
     Criteria,
@@ -319,6 +323,15 @@ class Run(RunAnalysis):
 
     def __repr__(self) -> str:
         return f"Run({self.run_id!r})"
+
+    def _repr_html_(self) -> str:
+        return shown_or_failure(self, self._shown)
+
+    def _shown(self) -> str:
+        timeline = self.get_timeline()
+        if timeline is None:
+            return html_table([row_of(self)], "Run")
+        return timeline_svg(timeline, f"Run {self.run_id}: {timeline.wall_seconds:,.1f} s, {self.status.value}")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and other.run_id == self.run_id
