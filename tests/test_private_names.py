@@ -11,6 +11,8 @@ TESTS = Path(__file__).parent
 
 # The private name, where a public way is missing, and why none is made.
 REASONS = {
+    # The name by which a notebook asks objects for what it shows.
+    "_repr_html_": "the protocol of IPython and Jupyter",
     # Bounds and times: a test makes them small, where to wait for them or to fill them takes minutes or gigabytes.
     "_BELIEVED_SECONDS": "30 s for which readiness believes an answer",
     "_BUSY_SECONDS": "30 s for which writers of an archive wait for each other",

@@ -42,7 +42,9 @@ def test_the_histories_of_all_models_are_one_frame_of_few_requests(account: dbtA
         name: [run for run, _ in runs] for name, runs in expected.items() if runs
     }
     for name, runs in found.items():
-        assert [seconds for _, seconds in runs] == pytest.approx([seconds for _, seconds in expected[name]], nan_ok=True)
+        assert [seconds for _, seconds in runs] == pytest.approx(
+            [seconds for _, seconds in expected[name]], nan_ok=True
+        )
 
 
 def test_arrow_pandas_and_polars_hold_the_same_values(account: dbtAccount) -> None:
@@ -69,10 +71,12 @@ def test_a_ranking_is_a_frame_with_the_places_behind_the_ids(account: dbtAccount
 
 def test_values_of_any_kind_have_a_type() -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    frame = Frame([
-        {"nothing": None, "whole": 1, "part": 1, "flag": True, "at": moment, "tags": ["a"], "meta": {"b": 1}},
-        {"nothing": None, "whole": None, "part": 0.5, "flag": None, "at": None, "tags": None, "meta": None},
-    ])
+    frame = Frame(
+        [
+            {"nothing": None, "whole": 1, "part": 1, "flag": True, "at": moment, "tags": ["a"], "meta": {"b": 1}},
+            {"nothing": None, "whole": None, "part": 0.5, "flag": None, "at": None, "tags": None, "meta": None},
+        ]
+    )
     types = {field.name: str(field.type) for field in frame.to_arrow().schema}
     assert types == {
         "nothing": "string",
