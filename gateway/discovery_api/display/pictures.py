@@ -15,7 +15,7 @@ _FAILED = frozenset({"failure"})
 
 
 def timeline_svg(timeline: Timeline, title: str) -> str:
-    """One bar for each executed resource, a row for each lane. Orange bars are on the observed chain, red ones failed."""
+    """One bar for each executed resource, a row for each lane. Orange: on the observed chain; red: failed."""
     seconds = max(timeline.wall_seconds, 1e-9)
     scale = (_WIDTH - _LABELS - _MARGIN) / seconds
     height = timeline.lanes * (_LANE + _GAP) + 40
