@@ -82,7 +82,9 @@ async def cells(page: Page, caption: str) -> list[list[str]]:
 
 
 def shown_seconds(seconds: float) -> str:
-    """Less than a minute as the pages write it."""
+    """Less than an hour as the pages write it."""
+    if seconds >= 59.95:
+        return f"{round(seconds) // 60} min {round(seconds) % 60:02d} s"
     return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
 
 
