@@ -78,12 +78,12 @@ async def test_the_account_the_time_and_the_search_are_those_of_the_api(
         assert page.complaints == []
 
 
-async def test_a_run_of_2000_models_and_its_job_are_those_of_the_api(
+async def test_the_newest_run_and_a_job_are_those_of_the_api(
     browser: Browser, large: tuple[str, dict[str, Any]]
 ) -> None:
     address, account = large
     run, total = account["run"]["id"], account["run"]["nodeResults"]["totalCount"]
-    assert total >= MODELS
+    assert total > 100
     async with opened(browser, f"{address}?run={run}") as page:
         label = await page.run("document.querySelector('section[aria-label=\"Timeline\"]').textContent")
         assert f"{total:,} results" in label or f"of {total} results" in label
