@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
 from gateway.discovery_api.display.html_table import html_table
-from gateway.discovery_api.display.rows import rows_of
+from gateway.discovery_api.display.rows import ColumnKind, kinds_of, rows_of
 from gateway.discovery_api.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-_EXTRA = "Install it with: pip install 'gateway[dataframes]'"
+_EXTRA = "Install it with: pip install 'dbt-gateway[dataframes]'"
 
 
 class Frame(Sequence[Mapping[str, Any]]):
@@ -26,23 +26,27 @@ class Frame(Sequence[Mapping[str, Any]]):
 
     A sequence of mappings; `columns` names the columns. `to_arrow()`, `to_pandas()` and `to_polars()` need the extra
     `dataframes` and raise ConfigurationError without it. Times are UTC with microseconds, runtimes seconds as floats,
-    words such as statuses are text, lists of texts are lists; other nested values are JSON text. A column without any
-    value has the type text.
+    words such as statuses are text, lists of texts are lists; other nested values are JSON text. `kinds` says what the
+    values of a column are; of columns that are not in it the values say it, and one without any value is text.
     """
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]], title: str = "rows") -> None:
+    def __init__(
+        self, rows: Sequence[Mapping[str, Any]], title: str = "rows", kinds: Mapping[str, ColumnKind] | None = None
+    ) -> None:
         self._rows = [{name: _plain(value) for name, value in row.items()} for row in rows]
         self._title = title
+        self._kinds = kinds or {}
 
     @classmethod
     def of(cls, items: Iterable[object], title: str = "rows") -> Self:
         """The frame of models, jobs, runs, projects, records or dicts: a row each, in their order."""
-        return cls(rows_of(items), title)
+        listed = list(items)
+        return cls(rows_of(listed), title, kinds_of(listed))
 
     @property
     def columns(self) -> list[str]:
-        """The names of its columns; none of a frame without rows."""
-        return list(self._rows[0]) if self._rows else []
+        """The names of its columns; those of its kinds where it has no rows."""
+        return list(self._rows[0]) if self._rows else list(self._kinds)
 
     def column(self, name: str) -> list[Any]:
         """The values of a column, in the order of the rows. Raises KeyError."""
@@ -51,9 +55,20 @@ class Frame(Sequence[Mapping[str, Any]]):
     def to_arrow(self) -> pyarrow.Table:
         """A pyarrow.Table."""
         arrow = _imported("pyarrow")
+        types = {
+            ColumnKind.TEXT: arrow.string(),
+            ColumnKind.NUMBER: arrow.float64(),
+            ColumnKind.WHOLE: arrow.int64(),
+            ColumnKind.FLAG: arrow.bool_(),
+            ColumnKind.TIME: arrow.timestamp("us", tz="UTC"),
+            ColumnKind.TEXTS: arrow.list_(arrow.string()),
+            ColumnKind.JSON: arrow.string(),
+        }
         columns = {name: self.column(name) for name in self.columns}
-        arrays = {name: arrow.array(values, type=_type(arrow, values)) for name, values in columns.items()}
-        table: pyarrow.Table = arrow.table(arrays)
+        kinds = {name: self._kinds.get(name) or _kind_of_values(values) for name, values in columns.items()}
+        table: pyarrow.Table = arrow.table(
+            {name: arrow.array(columns[name], type=types[kinds[name]]) for name in columns}
+        )
         return table
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -98,18 +113,19 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _type(arrow: Any, values: Sequence[Any]) -> Any:
+def _kind_of_values(values: Sequence[Any]) -> ColumnKind:
     present = [value for value in values if value is not None]
     if not present:
-        return arrow.string()
-    if all(isinstance(value, list) for value in present):
-        return arrow.list_(arrow.string())
-    if all(isinstance(value, bool) for value in present):
-        return arrow.bool_()
-    if all(isinstance(value, int) for value in present):
-        return arrow.int64()
-    if all(isinstance(value, int | float) for value in present):
-        return arrow.float64()
-    if all(isinstance(value, datetime) for value in present):
-        return arrow.timestamp("us", tz="UTC")
-    return arrow.string()
+        return ColumnKind.TEXT
+    return next(
+        (kind for kind, types in _VALUES if all(isinstance(value, types) for value in present)), ColumnKind.TEXT
+    )
+
+
+_VALUES: tuple[tuple[ColumnKind, tuple[type, ...]], ...] = (
+    (ColumnKind.TEXTS, (list,)),
+    (ColumnKind.FLAG, (bool,)),
+    (ColumnKind.WHOLE, (int,)),
+    (ColumnKind.NUMBER, (int, float)),
+    (ColumnKind.TIME, (datetime,)),
+)

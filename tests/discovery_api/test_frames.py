@@ -91,6 +91,22 @@ def test_values_of_any_kind_have_a_type() -> None:
     assert Frame([]).to_arrow().num_rows == 0
 
 
+def test_a_column_has_the_same_type_without_a_value(account: dbtAccount) -> None:
+    some = account.history_frame(last_n_runs=1, tags=["finance"])
+    nothing = account.history_frame(last_n_runs=1, tags=["no such tag"])
+    assert len(some) > 0
+    assert len(nothing) == 0
+    assert nothing.to_arrow().schema == some.to_arrow().schema
+    models = account.get_models(tags=["finance"])
+    for part in (models, models[:1], [model.to_record() for model in models]):
+        types = {field.name: str(field.type) for field in Frame.of(part).to_arrow().schema}
+        assert (types["runtime"], types["last_run_error"], types["end_time"]) == (
+            "double",
+            "string",
+            "timestamp[us, tz=UTC]",
+        )
+
+
 def test_what_has_no_fields_is_refused() -> None:
     with pytest.raises(TypeError, match="int has no fields"):
         Frame.of([1])
@@ -98,5 +114,5 @@ def test_what_has_no_fields_is_refused() -> None:
 
 def test_a_library_that_is_missing_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "polars", None)
-    with pytest.raises(ConfigurationError, match=r"polars is not installed.*gateway\[dataframes\]"):
+    with pytest.raises(ConfigurationError, match=r"polars is not installed.*dbt-gateway\[dataframes\]"):
         Frame([{"a": 1}]).to_polars()

@@ -25,7 +25,7 @@ from gateway.discovery_api.api.history_questions import HistoryQuestions
 from gateway.discovery_api.api.resources import Job, Model, Project, Run
 from gateway.discovery_api.client import DEFAULT_TIMEOUT, DEFAULT_TTL, Client, DataSource
 from gateway.discovery_api.display.html_table import html_table
-from gateway.discovery_api.display.rows import rows_of
+from gateway.discovery_api.display.rows import ColumnKind, kinds_of_record, rows_of
 from gateway.discovery_api.display.shown import shown_or_failure
 from gateway.discovery_api.exceptions import InvalidArgumentError
 from gateway.discovery_api.frames import Frame
@@ -388,4 +388,5 @@ def _history_frame(histories: list[tuple[ModelFacts, tuple[ModelRunFacts, ...]]]
         for model, runs in histories
         for run in runs
     ]
-    return Frame(rows, "runs of models")
+    kinds = dict.fromkeys(("project_id", "model_id"), ColumnKind.TEXT) | kinds_of_record(records.ModelRun)
+    return Frame(rows, "runs of models", kinds)
