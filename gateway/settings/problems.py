@@ -19,6 +19,8 @@ from gateway.errors import ConfigurationError
 
 PREFIX = "GATEWAY_"
 _LONGEST_VALUE = 60
+# Keys of tables whose values no message repeats.
+_SECRET_KEYS = frozenset({"key", "password", "token", "url"})
 # A token is masked wherever dbt's answers contain it. A shorter text occurs there by chance, and masking breaks them.
 _SHORTEST_TOKEN = 8
 
@@ -104,7 +106,8 @@ def _explained(problem: Mapping[str, Any], fields: Mapping[str, FieldInfo], sour
     if problem["type"] == "extra_forbidden":
         close = [] if rest else get_close_matches(name, fields, n=1)
         return f"{place} is no setting of the gateway. {RENAMED.get(name) or _hint(close)}"
-    shown = _shown(problem["input"], is_secret=name not in fields or _is_secret(fields[name]))
+    is_secret = name not in fields or _is_secret(fields[name]) or not _SECRET_KEYS.isdisjoint(map(str, rest))
+    shown = _shown(problem["input"], is_secret=is_secret)
     meaning = "" if rest or name not in fields else f" Its meaning: {fields[name].description}"
     return f"{place}{shown}: {message}.{meaning}"
 

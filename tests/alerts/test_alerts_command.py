@@ -60,6 +60,7 @@ def test_the_demo_is_previewed_and_sent_once(
         (destination("https://x.invalid") + RULE + 'time_zone = "Mars"\n', "there is no time zone 'Mars'"),
         (destination("https://x.invalid") + RULE + "hours = 3\n", "hours has no meaning when job_failed"),
         (destination("http://x.invalid/secret") + RULE, "url must begin with https://"),
+        (destination("https://x.invalid") + "token = 98765432\n" + RULE, "token"),
         (destination("https://x.invalid") + RULE + 'projects = ["finanse"]\n', "finanse"),
         (
             destination("https://x.invalid").replace("url =", "url_env =") + RULE,
@@ -83,6 +84,7 @@ def test_a_wrong_configuration_is_one_line(
     assert shown.err.count("\n") == 1
     assert words in shown.err
     assert "secret" not in shown.err
+    assert "98765432" not in shown.err
 
 
 @pytest.mark.external
