@@ -11,12 +11,13 @@ Cell = str | bool | int | float | datetime | None
 @dataclass(frozen=True, slots=True)
 class TableColumn:
     """A column of a table, or one fact. `key` is its name for programs, with the unit; `title` and `unit` are for
-    people. `bar`: a terminal shows its numbers as bars too."""
+    people. `bar`: a terminal shows its numbers as bars too. `signed`: people see + before what is above zero."""
 
     key: str
     title: str
     unit: str = ""
     bar: bool = False
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,11 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class TerminalAnswer:
-    """At least one table; the first is the one that CSV, which holds one only, shows. `notes` say what is not in it."""
+    """At least one table; the first is the one that CSV, which holds one only, shows. `notes` say what is not in it.
+    With a `title` the Markdown stands by itself: it begins with the title and ends with the notes."""
 
     tables: tuple[Table, ...]
     facts: tuple[LabelledValue, ...] = ()
     notes: tuple[str, ...] = ()
     measure: Measure | None = None
+    title: str | None = None

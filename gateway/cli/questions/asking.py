@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import Literal
 
 from gateway.cli.data_source import prepared
 from gateway.cli.questions.answer import Limit, Measure, TerminalAnswer
@@ -27,8 +29,9 @@ from gateway.discovery_api.exceptions import (
 )
 from gateway.discovery_api.models import ProjectFilter, RunFilter
 from gateway.errors import BadUserInput, NotFound
-from gateway.settings import load_settings
+from gateway.settings import Settings, load_settings
 
+Environment = Literal["production", "staging"]
 Question = Callable[[dbtAccount, argparse.Namespace], TerminalAnswer]
 
 OVER_THE_LIMIT = 3
@@ -59,7 +62,7 @@ def answered(options: argparse.Namespace, question: Question) -> int:
     answer = replace(answer, notes=(*answer.notes, *(str(noted_error.message) for noted_error in noted)))
     _ensure_measured(options, answer)
     _write(options, answer)
-    if options.format != "json":
+    if options.format != "json" and not (options.format == "markdown" and answer.title):
         for note in answer.notes:
             complain(f"note: {note}")
     return _verdict(getattr(options, "fail_over", None), answer.measure)
@@ -103,11 +106,26 @@ def _account(options: argparse.Namespace) -> Iterator[dbtAccount]:
     """The account that is asked. Files of a folder that could not be used are named on standard error."""
     settings = load_settings({"artifacts": options.artifacts, "store_url": options.store})
     projects = ProjectFilter(project_ids=options.project) if options.project else None
+    with opened_account(settings, options.environment, projects) as account:
+        yield account
+
+
+@contextmanager
+def opened_account(
+    settings: Settings, environment: Environment = "production", projects: ProjectFilter | None = None
+) -> Iterator[dbtAccount]:
+    """The account of these settings. Files of a folder that could not be used are named on standard error."""
     with ExitStack() as stack:
         if settings.artifacts is not None:
             settings = stack.enter_context(prepared(settings)).settings
         client = Client(ConnectionOptions(settings, DEFAULT_TTL, reading_seconds=DEFAULT_TIMEOUT), DEFAULT_TIMEOUT)
-        yield stack.enter_context(dbtAccount(options.environment, projects, client=client))
+        yield stack.enter_context(dbtAccount(environment, projects, client=client))
+
+
+def settings_of_folder(folder: Path) -> Settings:
+    """The settings for a folder of artifacts, whatever source they name otherwise: rates of costs are theirs."""
+    elsewhere = {"discovery_url": None, "admin_url": None, "store_url": None, "archive_url": None}
+    return load_settings().model_copy(update={**elsewhere, "artifacts": folder})
 
 
 def _ensure_measured(options: argparse.Namespace, answer: TerminalAnswer) -> None:

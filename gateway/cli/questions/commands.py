@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from gateway.cli.questions.comparisons import diff, what_if
 from gateway.cli.questions.models import search, show_model
+from gateway.cli.questions.pull_requests import report
 from gateway.cli.questions.rankings import longest, slowest
 from gateway.cli.questions.regressions import regressions
 from gateway.cli.questions.runs import failures, show_run
@@ -23,4 +24,5 @@ QUESTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "diff": diff,
     "what-if": what_if,
     "waste": waste,
+    "report": report,
 }

@@ -53,9 +53,10 @@ def as_csv(answer: TerminalAnswer) -> str:
 
 
 def as_markdown(answer: TerminalAnswer) -> str:
-    """Facts as a list, tables as tables of GitHub's Markdown."""
+    """Facts as a list, tables as tables of GitHub's Markdown; a title, and then the notes too, where there is one."""
     parts = [
-        "".join(f"- {fact.column.title}: {_escaped(_cell_text(fact.column, fact.value))}\n" for fact in answer.facts)
+        f"### {_escaped(answer.title)}\n" if answer.title else "",
+        "".join(f"- {fact.column.title}: {_escaped(_cell_text(fact.column, fact.value))}\n" for fact in answer.facts),
     ]
     for table in answer.tables:
         title = f"**{table.key.replace('_', ' ').capitalize()}**\n\n" if answer.facts or len(answer.tables) > 1 else ""
@@ -66,6 +67,8 @@ def as_markdown(answer: TerminalAnswer) -> str:
         lines = [[f" {column.title} " for column in table.columns], rule]
         lines += [[f" {_escaped(text)} " for text in row] for row in _texts(table)]
         parts.append(title + "".join(f"|{'|'.join(line)}|\n" for line in lines))
+    if answer.title:
+        parts.append("".join(f"- {_escaped(note)}\n" for note in answer.notes))
     return "\n".join(part for part in parts if part)
 
 
@@ -130,7 +133,7 @@ def _cell_text(column: TableColumn, cell: Cell) -> str:
     if isinstance(cell, datetime):
         return f"{cell.astimezone(UTC):%Y-%m-%d %H:%M}"
     if isinstance(cell, float):
-        return f"{cell:,.2f} {column.unit}".rstrip()
+        return f"{'+' if column.signed and cell > 0 else ''}{cell:,.2f} {column.unit}".rstrip()
     return f"{cell:,} {column.unit}".rstrip() if isinstance(cell, int) else printable(cell)
 
 

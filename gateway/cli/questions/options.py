@@ -63,6 +63,53 @@ def add_questions(commands: Commands) -> None:
     waste.add_argument("--until", type=_moment, metavar="TIME", help="and before (default: now)")
     _add_first(waste, "models", 10)
     _add_limit(waste, _seconds_limit, "SECONDS", "such builds took more than this a day")
+    _add_report(commands)
+
+
+def _add_report(commands: Commands) -> None:
+    report = commands.add_parser(
+        "report",
+        help="what a pull request changes: run times, costs, failures, models",
+        description="Compare the dbt run of a pull request with a baseline, and print what the pull request changes, "
+        "as Markdown: run time of the models whose code it changes, cost where a rate is set, new failures, models "
+        "that are new on the critical path, models added and removed.",
+        epilog="Without --base and --store the baseline is what GATEWAY_* settings name, else the demo. Exit codes: 0 "
+        "success, 2 failure, 3 a value exceeds --fail-over.",
+    )
+    base = report.add_mutually_exclusive_group()
+    base.add_argument(
+        "--base", dest="artifacts", type=Path, metavar="DIR", help="the baseline: a target folder, or one of several"
+    )
+    base.add_argument("--store", metavar="URL", help="the baseline: production in an archive, e.g. sqlite:///runs.db")
+    report.add_argument(
+        "--head", type=Path, required=True, metavar="DIR", help="the target folder of the pull request's dbt run"
+    )
+    report.add_argument(
+        "--environment",
+        choices=("production", "staging"),
+        default="production",
+        help="the baseline's environment (default: production)",
+    )
+    report.add_argument(
+        "--job", metavar="NAME|ID", help="the baseline's job (default: that of the project's newest run, but for CI)"
+    )
+    report.add_argument(
+        "--last-runs",
+        type=_runs,
+        default=20,
+        metavar="N",
+        help="runs of the baseline whose median and spread count (default: 20; at most 100)",
+    )
+    _add_first(report, "rows of each table", 10)
+    formats = report.add_mutually_exclusive_group()
+    formats.add_argument("--json", dest="format", action="store_const", const="json", help="print JSON")
+    formats.add_argument(
+        "--markdown", dest="format", action="store_const", const="markdown", help="print Markdown (the default)"
+    )
+    report.set_defaults(format="markdown", project=None)
+    _add_limit(
+        report, _limit, "SECONDS|PERCENT", "the changed models take so much more; differences within the noise are 0"
+    )
 
 
 def _add_regressions(commands: Commands) -> None:

@@ -88,7 +88,7 @@ async def weighted_seconds_of(context: FieldContext, run: Run, by: TimeDimension
 
 
 def _timeline(steps: RunSteps, of_step: bool, min_seconds: float, first: int) -> Timeline:
-    shares = _shares(steps)
+    shares = shares_of(steps)
     chain = steps.chain()
     on_chain = {link.unique_id for link in chain}
     bars = []
@@ -143,7 +143,8 @@ def _critical_path(steps: RunSteps) -> CriticalPath:
     return CriticalPath(length, tuple(results), lower, upper, steps.basis)
 
 
-def _shares(steps: RunSteps) -> dict[str, float]:
+def shares_of(steps: RunSteps) -> dict[str, float]:
+    """The weighted seconds of each executed node, by unique id; their sum is the time in which anything ran."""
     nodes = [node for step in steps.steps for node in step.nodes]
     return {node.unique_id: share for node, share in zip(nodes, weighted_seconds(nodes), strict=True)}
 
@@ -152,6 +153,6 @@ def _grouped(steps: RunSteps, belonging: Belonging, rate: CostRate | None) -> li
     graph = {node.unique_id: node for node in steps.graph.nodes}
     seconds = {node.unique_id: node.seconds for step in steps.steps for node in step.nodes}
     groups = TimeGroups(rate)
-    for unique_id, share in _shares(steps).items():
+    for unique_id, share in shares_of(steps).items():
         groups.add(belonging.keys(unique_id, graph.get(unique_id), steps.run.job_id), share, seconds[unique_id])
     return groups.greatest_first()
