@@ -43,10 +43,13 @@ _ADVICE = {
 }
 
 
-def answered(options: argparse.Namespace, question: Question) -> int:
+def answered(
+    options: argparse.Namespace, question: Question, publish: Callable[[TerminalAnswer], None] | None = None
+) -> int:
     """Asks, and writes the whole answer at once: 0, or 3 where it is over the limit of `--fail-over`.
 
-    A failure is one line on standard error and 2, and nothing is written. Raises GatewayError.
+    `publish` gets the answer when it is written. A failure is one line on standard error and 2, and nothing is written.
+    Raises GatewayError.
     """
     try:
         with _quiet_logs(), warnings.catch_warnings(record=True) as noted, _account(options) as account:
@@ -65,6 +68,8 @@ def answered(options: argparse.Namespace, question: Question) -> int:
     if options.format != "json" and not (options.format == "markdown" and answer.title):
         for note in answer.notes:
             complain(f"note: {note}")
+    if publish is not None:
+        publish(answer)
     return _verdict(getattr(options, "fail_over", None), answer.measure)
 
 

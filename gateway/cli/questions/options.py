@@ -106,6 +106,11 @@ def _add_report(commands: Commands) -> None:
     formats.add_argument(
         "--markdown", dest="format", action="store_const", const="markdown", help="print Markdown (the default)"
     )
+    report.add_argument(
+        "--post",
+        choices=("github", "gitlab"),
+        help="also post it as a comment on the pull request of this CI job; later runs update the comment",
+    )
     report.set_defaults(format="markdown", project=None)
     _add_limit(
         report, _limit, "SECONDS|PERCENT", "the changed models take so much more; differences within the noise are 0"

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
+from urllib.parse import quote
 
+from gateway.cli.pull_request_comments import CommentPlace, comment_place, post_comment
 from gateway.cli.questions.answer import Cell, LabelledValue, Measure, Table, TableColumn, TerminalAnswer
 from gateway.cli.questions.asking import answered, opened_account, settings_of_folder
+from gateway.cli.questions.formats import as_markdown
+from gateway.cli.terminal import complain
 from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.models.account_analysis import CostEstimate
 from gateway.discovery_api.models.pull_requests import ModelChange, PullRequestReport, SecondsChange
 from gateway.discovery_api.pull_requests import compare_builds
+from gateway.settings import environment_variables
 
 _LONGEST_MESSAGE = 200
 _SECONDS = (
@@ -34,7 +40,17 @@ _NAMES = (TableColumn("model", "model"),)
 
 def report(options: argparse.Namespace) -> int:
     """`gateway report`: what the run of a pull request changes against a baseline."""
-    return answered(options, _report)
+    if options.post is None:
+        return answered(options, _report)
+    place = comment_place(options.post, environment_variables())
+    return answered(options, _report, partial(_publish, place))
+
+
+def _publish(place: CommentPlace, answer: TerminalAnswer) -> None:
+    """One comment for each project: a repository may hold several."""
+    project = next(fact.value for fact in answer.facts if fact.column.key == "project")
+    done = post_comment(place, f"<!-- gateway report: {quote(str(project))} -->", as_markdown(answer))
+    complain(f"{place.platform}: the comment on {place.what} is {done}.")
 
 
 def _report(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
@@ -47,8 +63,9 @@ def shown(report: PullRequestReport, first: int) -> TerminalAnswer:
     """The report as tables of at most `first` rows each."""
     tables = tuple(_tables(report, first))
     measure = Measure("the models that the pull request changes", report.counted_seconds, report.counted_percent)
-    title = f"What this pull request changes in {', '.join(report.project_ids) or 'dbt'}"
-    return TerminalAnswer(tables, tuple(_facts(report)), tuple(_notes(report, first)), measure, title)
+    return TerminalAnswer(
+        tables, tuple(_facts(report)), tuple(_notes(report, first)), measure, "What this pull request changes"
+    )
 
 
 def _tables(report: PullRequestReport, first: int) -> Iterator[Table]:
@@ -95,6 +112,7 @@ def _cost(before: CostEstimate | None, after: CostEstimate | None) -> tuple[Cell
 
 
 def _facts(report: PullRequestReport) -> Iterator[LabelledValue]:
+    yield LabelledValue(TableColumn("project", "project"), ", ".join(report.project_ids))
     yield LabelledValue(TableColumn("head_run", "pull request"), f"{report.head_title} (run {report.head_run_id})")
     yield LabelledValue(TableColumn("base_run", "baseline"), f"{report.base_title} (run {report.base_run_id})")
     yield LabelledValue(TableColumn("models_built", "models built"), report.models_built)
