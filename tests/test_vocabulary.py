@@ -75,6 +75,7 @@ ONE_THING = {
         *{"OftenCritical", "RunMatrix", "RunMatrixRow", "Flaky", "Incident"},
         *{"NodeDifference", "RunComparison", "WastedBuild", "WastedBuilds", "ReuseReport", "CostEstimate"},
         *{"Concurrency", "ConcurrencyBucket", "JobConcurrency", "SharedModel", "DeadlineReport"},
+        *{"PullRequestReport", "ModelChange", "SecondsChange"},
     },
     "what analysis computes of plain rows, and the same of the hierarchy's objects": {
         *{"ChainLink", "CriticalPath", "Utilization"},

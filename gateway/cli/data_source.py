@@ -38,11 +38,13 @@ class DataSource:
 
 
 @contextmanager
-def prepared(settings: Settings, *, keep_raw: bool = False, create: bool = False) -> Iterator[DataSource]:
+def prepared(
+    settings: Settings, *, keep_raw: bool = False, create: bool = False, quiet: bool = False
+) -> Iterator[DataSource]:
     """The data that `settings` name. A folder is read into an archive of its own, which goes when the block ends.
 
     `keep_raw`: the archive keeps the files themselves, which the gateway never asks for. `create`: a store that does
-    not exist is made, empty.
+    not exist is made, empty. `quiet`: how far reading has come is not shown.
     Raises UnreadableArtifact or ConfigurationError.
     """
     if settings.uses_dbt_cloud:
@@ -53,13 +55,14 @@ def prepared(settings: Settings, *, keep_raw: bool = False, create: bool = False
         yield DataSource(settings, description)
     else:
         with tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True) as place:
-            yield _from_folder(settings, Path(place), keep_raw)
+            yield _from_folder(settings, Path(place), keep_raw, quiet)
 
 
-def _from_folder(settings: Settings, place: Path, keep_raw: bool) -> DataSource:
+def _from_folder(settings: Settings, place: Path, keep_raw: bool, quiet: bool) -> DataSource:
     store = f"sqlite:///{place}/runs.db"
     with opened(store) as archive:
-        report = read_folder(archive, settings.artifacts or unpack_demo(place), keep_raw=keep_raw)
+        folder = settings.artifacts or unpack_demo(place)
+        report = read_folder(archive, folder, keep_raw=keep_raw, quiet=quiet)
         held = archive.describe()
         if held.account_id is None:
             raise UnreadableArtifact(f"{settings.artifacts} holds no run that could be read; see the lines above.")
@@ -111,12 +114,18 @@ def _tell_new(folder: Path, report: IngestReport) -> None:
 
 
 def read_folder(
-    archive: Archive, folder: Path, *, keep_raw: bool, given_facts: GivenFacts = NOTHING_GIVEN
+    archive: Archive,
+    folder: Path,
+    *,
+    keep_raw: bool,
+    given_facts: GivenFacts = NOTHING_GIVEN,
+    quiet: bool = False,
 ) -> IngestReport:
     """Reads a folder into the archive, shows how far it is, and names every file that could not be used."""
     progress = ProgressLine()
+    shown = None if quiet else progress
     try:
-        report = ingest_folder(archive, folder, progress=progress, keep_raw=keep_raw, given_facts=given_facts)
+        report = ingest_folder(archive, folder, progress=shown, keep_raw=keep_raw, given_facts=given_facts)
     finally:
         progress.finish()
     tell_problems(report)

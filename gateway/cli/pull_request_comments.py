@@ -28,13 +28,13 @@ _PULL_REQUEST = re.compile(r"refs/pull/(\d+)/", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class CommentPlace:
-    """Where the comments of one pull request are. A comment is updated by `method` at `one` with its id behind it.
+    """Where the comments of one pull request are. A comment is updated by `method` at `single` with its id behind it.
     `headers` hold the token. `advice` says what to do by HTTP status."""
 
     platform: str
     what: str
     all: str
-    one: str
+    single: str
     method: str
     headers: Mapping[str, str]
     advice: Mapping[int, str]
@@ -75,7 +75,7 @@ def _on_github(variables: Mapping[str, str]) -> CommentPlace:
         platform="GitHub",
         what=what,
         all=f"{api}/repos/{repository}/issues/{number}/comments",
-        one=f"{api}/repos/{repository}/issues/comments",
+        single=f"{api}/repos/{repository}/issues/comments",
         method="PATCH",
         headers={
             "Authorization": f"Bearer {token}",
@@ -102,7 +102,7 @@ def _on_gitlab(variables: Mapping[str, str]) -> CommentPlace:
         platform="GitLab",
         what=what,
         all=notes,
-        one=notes,
+        single=notes,
         method="PUT",
         headers={"PRIVATE-TOKEN": token},
         advice={
@@ -154,7 +154,7 @@ async def _post(place: CommentPlace, marker: str, body: str) -> str:
         if known is None:
             await _ask(session, place, "POST", place.all, body)
             return "created"
-        await _ask(session, place, place.method, f"{place.one}/{known}", body)
+        await _ask(session, place, place.method, f"{place.single}/{known}", body)
         return "updated"
 
 
@@ -163,9 +163,7 @@ async def _known(session: aiohttp.ClientSession, place: CommentPlace, marker: st
     for page in range(1, _MOST_PAGES + 1):
         comments = await _ask(session, place, "GET", f"{place.all}?per_page={_PAGE}&page={page}")
         if not isinstance(comments, list):
-            raise UpstreamUnavailable(
-                f"{place.platform} answered with something else than comments. Check its address."
-            )
+            raise _unusable(place)
         for comment in comments:
             if isinstance(comment, dict) and str(comment.get("body")).startswith(marker):
                 return int(comment["id"])
@@ -195,9 +193,7 @@ async def _ask(
     try:
         return json.loads(answer)
     except ValueError:
-        raise UpstreamUnavailable(
-            f"{place.platform} answered with something else than JSON. Check its address."
-        ) from None
+        raise _unusable(place) from None
 
 
 def _unusable(place: CommentPlace) -> UpstreamUnavailable:

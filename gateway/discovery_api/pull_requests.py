@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.discovery_api.api import dbtAccount
 from gateway.discovery_api.api.arguments import MOST_LAST_RUNS, ensure_count
 from gateway.discovery_api.models.pull_requests import PullRequestReport
-from gateway.hierarchy.analysis.pull_request import Build
+from gateway.hierarchy.analysis.pull_request import ComparedRun
 from gateway.hierarchy.objects.project import DeploymentEnvironment
 from gateway.loading.field_context import FieldContext
 from gateway.queries.analysis import pull_requests
@@ -24,13 +24,13 @@ def compare_builds(
     """
     ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
 
-    async def built(context: FieldContext) -> Build:
+    async def built(context: FieldContext) -> ComparedRun:
         account = await find_account(context, DeploymentEnvironment(head.environment))
         return await pull_requests.build_of_branch(context, account.projects)
 
     branch = head.client.ask(built, lambda build: build)
 
-    async def compared(context: FieldContext) -> Build:
+    async def compared(context: FieldContext) -> ComparedRun:
         account = await find_account(context, DeploymentEnvironment(base.environment))
         named = None
         if job is not None and job.isdecimal():

@@ -111,18 +111,24 @@ def _account(options: argparse.Namespace) -> Iterator[dbtAccount]:
     """The account that is asked. Files of a folder that could not be used are named on standard error."""
     settings = load_settings({"artifacts": options.artifacts, "store_url": options.store})
     projects = ProjectFilter(project_ids=options.project) if options.project else None
-    with opened_account(settings, options.environment, projects) as account:
+    quiet = getattr(options, "quiet", False)
+    with opened_account(settings, options.environment, projects, quiet=quiet) as account:
         yield account
 
 
 @contextmanager
 def opened_account(
-    settings: Settings, environment: Environment = "production", projects: ProjectFilter | None = None
+    settings: Settings,
+    environment: Environment = "production",
+    projects: ProjectFilter | None = None,
+    *,
+    quiet: bool = False,
 ) -> Iterator[dbtAccount]:
-    """The account of these settings. Files of a folder that could not be used are named on standard error."""
+    """The account of these settings. Files of a folder that could not be used are named on standard error; `quiet`: how
+    far reading has come is not shown."""
     with ExitStack() as stack:
         if settings.artifacts is not None:
-            settings = stack.enter_context(prepared(settings)).settings
+            settings = stack.enter_context(prepared(settings, quiet=quiet)).settings
         client = Client(ConnectionOptions(settings, DEFAULT_TTL, reading_seconds=DEFAULT_TIMEOUT), DEFAULT_TIMEOUT)
         yield stack.enter_context(dbtAccount(environment, projects, client=client))
 

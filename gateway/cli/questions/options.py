@@ -58,12 +58,16 @@ def add_questions(commands: Commands) -> None:
     _add_limit(diff, _limit, "SECONDS|PERCENT", "B took so much more than A")
     _add_what_if(commands)
 
+    _add_waste(commands)
+    _add_report(commands)
+
+
+def _add_waste(commands: Commands) -> None:
     waste = _add(commands, "waste", "builds of models that changed nothing, and what dbt reused")
     waste.add_argument("--since", type=_moment, metavar="TIME", help="from then on (default: midnight 7 days before)")
     waste.add_argument("--until", type=_moment, metavar="TIME", help="and before (default: now)")
     _add_first(waste, "models", 10)
     _add_limit(waste, _seconds_limit, "SECONDS", "such builds took more than this a day")
-    _add_report(commands)
 
 
 def _add_report(commands: Commands) -> None:
@@ -76,14 +80,33 @@ def _add_report(commands: Commands) -> None:
         epilog="Without --base and --store the baseline is what GATEWAY_* settings name, else the demo. Exit codes: 0 "
         "success, 2 failure, 3 a value exceeds --fail-over.",
     )
+    _add_baseline(report)
+    report.add_argument(
+        "--head", type=Path, required=True, metavar="DIR", help="the target folder of the pull request's dbt run"
+    )
+    _add_first(report, "rows of each table", 10)
+    formats = report.add_mutually_exclusive_group()
+    formats.add_argument("--json", dest="format", action="store_const", const="json", help="print JSON")
+    formats.add_argument(
+        "--markdown", dest="format", action="store_const", const="markdown", help="print Markdown (the default)"
+    )
+    report.add_argument(
+        "--post",
+        choices=("github", "gitlab"),
+        help="also post it as a comment on the pull request of this CI job; later runs update the comment",
+    )
+    report.set_defaults(format="markdown", project=None, quiet=True)
+    _add_limit(
+        report, _limit, "SECONDS|PERCENT", "the changed models take so much more; differences within the noise are 0"
+    )
+
+
+def _add_baseline(report: argparse.ArgumentParser) -> None:
     base = report.add_mutually_exclusive_group()
     base.add_argument(
         "--base", dest="artifacts", type=Path, metavar="DIR", help="the baseline: a target folder, or one of several"
     )
     base.add_argument("--store", metavar="URL", help="the baseline: production in an archive, e.g. sqlite:///runs.db")
-    report.add_argument(
-        "--head", type=Path, required=True, metavar="DIR", help="the target folder of the pull request's dbt run"
-    )
     report.add_argument(
         "--environment",
         choices=("production", "staging"),
@@ -99,21 +122,6 @@ def _add_report(commands: Commands) -> None:
         default=20,
         metavar="N",
         help="runs of the baseline whose median and spread count (default: 20; at most 100)",
-    )
-    _add_first(report, "rows of each table", 10)
-    formats = report.add_mutually_exclusive_group()
-    formats.add_argument("--json", dest="format", action="store_const", const="json", help="print JSON")
-    formats.add_argument(
-        "--markdown", dest="format", action="store_const", const="markdown", help="print Markdown (the default)"
-    )
-    report.add_argument(
-        "--post",
-        choices=("github", "gitlab"),
-        help="also post it as a comment on the pull request of this CI job; later runs update the comment",
-    )
-    report.set_defaults(format="markdown", project=None)
-    _add_limit(
-        report, _limit, "SECONDS|PERCENT", "the changed models take so much more; differences within the noise are 0"
     )
 
 

@@ -54,7 +54,7 @@ def _publish(place: CommentPlace, answer: TerminalAnswer) -> None:
 
 
 def _report(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
-    with opened_account(settings_of_folder(options.head)) as head:
+    with opened_account(settings_of_folder(options.head), quiet=True) as head:
         compared = compare_builds(account, head, job=options.job, last_n_runs=options.last_runs)
     return shown(compared, options.first)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ _SUCCEEDED = frozenset({RunStatus.SUCCESS, RunStatus.WARN})
 
 
 @dataclass(frozen=True, slots=True)
-class Build:
+class ComparedRun:
     """One run, and what is usual for it.
 
     `results` by unique id. `codes` are checksums of the models of its manifest, None where one is not known; empty
@@ -136,8 +136,8 @@ class PullRequestReport:
     within the noise, the percentage without added and removed models. `missing`: in plain words.
     """
 
-    base: Build
-    head: Build
+    base: ComparedRun
+    head: ComparedRun
     run: SecondsChange
     total: SecondsChange
     counted_seconds: float
@@ -153,10 +153,11 @@ class PullRequestReport:
     missing: tuple[str, ...]
 
 
-def compared_models(base: Build, head: Build) -> tuple[list[ModelChange], list[ModelChange]]:
+def compared_models(base: ComparedRun, head: ComparedRun) -> tuple[list[ModelChange], list[ModelChange]]:
     """The models that the head built and that changed, and the others that both built; each by the size of the
     difference, then by unique id. A model whose code is not known on either side counts as changed."""
-    changed, others = [], []
+    changed: list[ModelChange] = []
+    others: list[ModelChange] = []
     for unique_id in head.executed_models:
         change = _model_change(base, head, unique_id)
         same = base.codes.get(unique_id) is not None and base.codes.get(unique_id) == head.codes.get(unique_id)
@@ -165,15 +166,18 @@ def compared_models(base: Build, head: Build) -> tuple[list[ModelChange], list[M
 
 
 def pull_request_report(
-    base: Build, head: Build, models: tuple[list[ModelChange], list[ModelChange]], path: PathChange | None
+    base: ComparedRun,
+    head: ComparedRun,
+    changed: Sequence[ModelChange],
+    others: Sequence[ModelChange],
+    path: PathChange | None,
 ) -> PullRequestReport:
-    """What the head changes against the base; `models` as compared_models, `path` None without a manifest."""
-    changed, others = models
+    """What the head changes against the base; models as of compared_models, `path` None without a manifest."""
     added, removed = _only_in(head, base), _only_in(base, head)
     gone = [base.seconds_of(unique_id) or 0.0 for unique_id in removed]
-    told = [change.seconds for change in changed if change.seconds.difference is not None or _is_new(change, base)]
-    total = SecondsChange(sum(s.before or 0.0 for s in told) + sum(gone), sum(s.after or 0.0 for s in told))
-    counted = [s for s in told if s.verdict is not ChangeVerdict.WITHIN_NOISE]
+    known = [change.seconds for change in changed if change.seconds.difference is not None or _is_new(change, base)]
+    total = SecondsChange(sum(s.before or 0.0 for s in known) + sum(gone), sum(s.after or 0.0 for s in known))
+    counted = [s for s in known if s.verdict is not ChangeVerdict.WITHIN_NOISE]
     rest = base.executed_models.difference(head.executed_models, removed)
     clocks = base.clocks
     before = clocks.p50 if clocks is not None and clocks.count else base.run.runtime
@@ -183,7 +187,7 @@ def pull_request_report(
         run=SecondsChange(before, None if rest else head.run.runtime, _noise(clocks)),
         total=total,
         counted_seconds=sum((s.after or 0.0) - (s.before or 0.0) for s in counted) - sum(gone),
-        counted_percent=_counted_percent(told),
+        counted_percent=_counted_percent(known),
         changed=tuple(changed),
         others=tuple(
             change
@@ -201,7 +205,7 @@ def pull_request_report(
     )
 
 
-def _model_change(base: Build, head: Build, unique_id: str) -> ModelChange:
+def _model_change(base: ComparedRun, head: ComparedRun, unique_id: str) -> ModelChange:
     history = base.histories.get(unique_id)
     seconds = SecondsChange(base.seconds_of(unique_id), head.own_seconds(unique_id), _noise(history))
     cost_before = base.cost_of([unique_id]) if unique_id in base.weighted_seconds else None
@@ -209,11 +213,11 @@ def _model_change(base: Build, head: Build, unique_id: str) -> ModelChange:
     return ModelChange(unique_id, seconds, _is_added(base, unique_id), cost_before, cost_after)
 
 
-def _is_added(base: Build, unique_id: str) -> bool:
+def _is_added(base: ComparedRun, unique_id: str) -> bool:
     return unique_id not in (base.codes or base.results)
 
 
-def _is_new(change: ModelChange, base: Build) -> bool:
+def _is_new(change: ModelChange, base: ComparedRun) -> bool:
     """An added model counts whole, and so does one that the baseline knows no runtime of."""
     return change.is_added and change.seconds.after is not None and base.seconds_of(change.unique_id) is None
 
@@ -243,12 +247,12 @@ def _counted_percent(changes: Iterable[SecondsChange]) -> float | None:
     return grown / before * 100 if before else None
 
 
-def _only_in(here: Build, there: Build) -> tuple[str, ...]:
+def _only_in(here: ComparedRun, there: ComparedRun) -> tuple[str, ...]:
     """Models of a manifest that the other does not hold; () where either has none."""
     return tuple(sorted(here.codes.keys() - there.codes.keys())) if there.codes else ()
 
 
-def _new_failures(base: Build, head: Build) -> Iterable[NodeResult]:
+def _new_failures(base: ComparedRun, head: ComparedRun) -> Iterable[NodeResult]:
     """What failed in the head, and did not in the base: models and the like before tests, then by unique id."""
     failed = [result for result in head.results.values() if result.status is RunStatus.FAILURE]
     for result in sorted(failed, key=lambda failed: (_is_test(failed), failed.unique_id)):
@@ -261,10 +265,11 @@ def _is_test(result: NodeResult) -> bool:
     return result.resource_type in (ResourceType.DATA_TEST, ResourceType.UNIT_TEST)
 
 
-def _missing(base: Build, head: Build, changed: Iterable[ModelChange], left_out: int) -> Iterable[str]:
+def _missing(base: ComparedRun, head: ComparedRun, changed: Sequence[ModelChange], left_out: int) -> Iterable[str]:
     for name, build in (("baseline", base), ("pull request", head)):
-        if not build.codes:
-            yield f"the manifest of the {name}: which models changed is not known, and all that were built are shown"
+        if not any(build.codes.values()):
+            what = "checksums of code" if build.codes else "the manifest"
+            yield f"{what} of the {name}: which models changed is not known, and all that were built are shown"
     if left_out:
         built = len(head.executed_models)
         yield (

@@ -9,8 +9,8 @@ from gateway.analysis.dependencies import dependencies
 from gateway.analysis.intervals import NodeInterval
 from gateway.errors import GatewayError, NotFound
 from gateway.hierarchy.analysis.pull_request import (
-    Build,
     ChangeVerdict,
+    ComparedRun,
     ModelChange,
     PathChange,
     PullRequestReport,
@@ -38,7 +38,7 @@ from gateway.queries.runs.run_steps import run_steps
 _ON_THE_PATH = ("model.", "seed.", "snapshot.")
 
 
-async def build_of_branch(context: FieldContext, projects: Sequence[Project]) -> Build:
+async def build_of_branch(context: FieldContext, projects: Sequence[Project]) -> ComparedRun:
     """The newest run of these projects, whatever its outcome. Raises NotFound where there is none."""
     runs = await newest_runs(context, projects, 1)
     if not runs:
@@ -47,8 +47,8 @@ async def build_of_branch(context: FieldContext, projects: Sequence[Project]) ->
 
 
 async def baseline_of(
-    context: FieldContext, projects: Sequence[Project], job: Job | None, last_runs: int, head: Build
-) -> Build:
+    context: FieldContext, projects: Sequence[Project], job: Job | None, last_runs: int, head: ComparedRun
+) -> ComparedRun:
     """The newest run of the head's project that completed, of `job` where one is named, else of any but CI jobs; with
     the runtimes of the head's models in their newest `last_runs` runs that count, and the wall clocks of its job.
 
@@ -61,8 +61,7 @@ async def baseline_of(
     run = await _newest_completed(context, places, job)
     if run is None:
         raise NotFound("The baseline has no completed run of this project or job. Name another with --base or --job.")
-    wanted = head.executed_models | {unique_id for unique_id in head.codes if unique_id in head.results}
-    histories = await _histories(context, places, wanted, last_runs)
+    histories = await _histories(context, places, {*head.executed_models, *head.codes}, last_runs)
     jobs = await context.loaders.jobs()
     of_run = jobs.get(run.job_id)
     window = await run_window(context, of_run, last_runs, ALL_VARIANTS) if of_run else None
@@ -70,10 +69,10 @@ async def baseline_of(
     return await _build(context, run, histories, summarise(clocks) if clocks else None)
 
 
-def report_of(base: Build, head: Build) -> PullRequestReport:
+def report_of(base: ComparedRun, head: ComparedRun) -> PullRequestReport:
     """What the head changes against the base."""
-    models = compared_models(base, head)
-    return pull_request_report(base, head, models, _path_change(base, head, [*models[0], *models[1]]))
+    changed, others = compared_models(base, head)
+    return pull_request_report(base, head, changed, others, _path_change(base, head, [*changed, *others]))
 
 
 async def _newest_completed(context: FieldContext, projects: Sequence[Project], job: Job | None) -> Run | None:
@@ -102,12 +101,14 @@ async def _histories(
     return histories
 
 
-async def _build(context: FieldContext, run: Run, histories: Mapping[str, Summary], clocks: Summary | None) -> Build:
+async def _build(
+    context: FieldContext, run: Run, histories: Mapping[str, Summary], clocks: Summary | None
+) -> ComparedRun:
     results = await read_results(context, run, RESULT_TYPES)
     graph = await context.loaders.results.graph(run, whole=False)
     steps = await run_steps(context, run)
     project = await project_of_environment(context, run.environment_id)
-    return Build(
+    return ComparedRun(
         run=run,
         title=await title(context, run),
         project_ids=(project.id,) if project else (),
@@ -121,7 +122,7 @@ async def _build(context: FieldContext, run: Run, histories: Mapping[str, Summar
     )
 
 
-def _path_change(base: Build, head: Build, changes: Sequence[ModelChange]) -> PathChange | None:
+def _path_change(base: ComparedRun, head: ComparedRun, changes: Sequence[ModelChange]) -> PathChange | None:
     """The path of the base, and that of the base with what the head changes. Where a difference is within the noise
     the base's seconds stay, so that chance alone moves no path. None without a manifest."""
     if not base.parents or not head.parents:
@@ -135,12 +136,12 @@ def _path_change(base: Build, head: Build, changes: Sequence[ModelChange]) -> Pa
     return PathChange(SecondsChange(then[0], now[0]), added)
 
 
-def _timed(build: Build, known: Collection[str]) -> dict[str, float]:
+def _timed(build: ComparedRun, known: Collection[str]) -> dict[str, float]:
     seconds = {name: build.seconds_of(name) for name in build.results if name in known}
     return {name: took for name, took in seconds.items() if took is not None and name.startswith(_ON_THE_PATH)}
 
 
-def _own(build: Build) -> dict[str, float]:
+def _own(build: ComparedRun) -> dict[str, float]:
     seconds = {name: build.own_seconds(name) for name in build.results}
     return {name: took for name, took in seconds.items() if took is not None and name.startswith(_ON_THE_PATH)}
 
