@@ -18,9 +18,9 @@ def compare_builds(
 ) -> PullRequestReport:
     """The newest run of `head`, a pull request's artifacts, against the newest completed run of its project in `base`.
 
-    Runtimes before are medians over the newest `last_n_runs` (1 to 100) runs of each model that count, and of the
-    wall clocks of the run's job. `job` names the job of the baseline, by id or name; CI jobs are passed over without
-    it. Raises what the questions of an account raise, and NotFoundError where either holds no such run.
+    Runtimes before are medians over the newest `last_n_runs` (1 to 100) runs of each model that count. `job` names the
+    job of the baseline, by id or name; without it CI jobs are passed over. Raises what the questions of an account
+    raise, and NotFoundError where either holds no such run.
     """
     ensure_count("last_n_runs", last_n_runs, MOST_LAST_RUNS)
 

@@ -92,7 +92,7 @@ def _run_time(report: PullRequestReport) -> Iterator[tuple[Cell, ...]]:
     yield ("changed models", *_seconds(report.total))
     if report.path is not None:
         yield ("critical path", *_seconds(report.path))
-    yield ("run, wall clock", *_seconds(report.run))
+    yield ("whole run", *_seconds(report.run))
 
 
 def _seconds(change: SecondsChange) -> tuple[Cell, ...]:

@@ -25,6 +25,8 @@ class ComparedRun:
 
     `results` by unique id. `codes` are checksums of the models of its manifest, None where one is not known; empty
     without a manifest. `parents` are those of the manifest. `weighted_seconds` are shares of the busy time.
+    `span` is from the first start to the last end of what it executed, None where that has no times: unlike a wall
+    clock it is the same whoever ran dbt.
     `histories` are runtimes of models in earlier runs, and `clocks` wall clocks of the job; empty where they were not
     asked for. `rate` is None where no cost is set.
     """
@@ -36,6 +38,7 @@ class ComparedRun:
     codes: Mapping[str, str | None]
     parents: Mapping[str, tuple[str, ...]]
     weighted_seconds: Mapping[str, float]
+    span: float | None
     histories: Mapping[str, Summary]
     clocks: Summary | None
     rate: CostRate | None
@@ -57,12 +60,15 @@ class ComparedRun:
         return self.rate.estimate(sum(self.weighted_seconds.get(unique_id, 0.0) for unique_id in unique_ids))
 
     @property
+    def executed(self) -> frozenset[str]:
+        """The unique ids of resources of every type that it executed."""
+        return frozenset(unique_id for unique_id, result in self.results.items() if result.status.executed)
+
+    @property
     def executed_models(self) -> frozenset[str]:
         """The unique ids of models that it executed."""
         return frozenset(
-            unique_id
-            for unique_id, result in self.results.items()
-            if result.resource_type is ResourceType.MODEL and result.status.executed
+            unique_id for unique_id in self.executed if self.results[unique_id].resource_type is ResourceType.MODEL
         )
 
 
@@ -129,9 +135,10 @@ class PathChange:
 class PullRequestReport:
     """What the head changes against the base.
 
-    `run` are wall clocks, without an `after` where the head built only a part. `changed` are the models whose code
-    differs, added ones among them; `others` those with the same code whose difference exceeds the noise; both by the
-    size of the difference, the greatest first. `added` and `removed` are unique ids of models by the manifests.
+    `run` are spans, without an `after` where the head left out what the base executed; its noise is that of the job's
+    wall clocks. `changed` are the models whose code differs, added ones among them; `others` those with the same code
+    whose difference exceeds the noise; both by the size of the difference, the greatest first. `added` and `removed`
+    are unique ids of models by the manifests.
     `total` adds up what `changed` and `removed` come to, `counted_seconds` and `counted_percent` without differences
     within the noise, the percentage without added and removed models. `missing`: in plain words.
     """
@@ -178,13 +185,11 @@ def pull_request_report(
     known = [change.seconds for change in changed if change.seconds.difference is not None or _is_new(change, base)]
     total = SecondsChange(sum(s.before or 0.0 for s in known) + sum(gone), sum(s.after or 0.0 for s in known))
     counted = [s for s in known if s.verdict is not ChangeVerdict.WITHIN_NOISE]
-    rest = base.executed_models.difference(head.executed_models, removed)
-    clocks = base.clocks
-    before = clocks.p50 if clocks is not None and clocks.count else base.run.runtime
+    rest = _left_out(base, head)
     return PullRequestReport(
         base=base,
         head=head,
-        run=SecondsChange(before, None if rest else head.run.runtime, _noise(clocks)),
+        run=SecondsChange(base.span, None if rest else head.span, _noise(base.clocks)),
         total=total,
         counted_seconds=sum((s.after or 0.0) - (s.before or 0.0) for s in counted) - sum(gone),
         counted_percent=_counted_percent(known),
@@ -252,6 +257,16 @@ def _only_in(here: ComparedRun, there: ComparedRun) -> tuple[str, ...]:
     return tuple(sorted(here.codes.keys() - there.codes.keys())) if there.codes else ()
 
 
+def _left_out(base: ComparedRun, head: ComparedRun) -> list[str]:
+    """What the base executed and the head did not, though it may: all but what its manifest no longer holds. Manifests
+    list no hooks, and sources elsewhere."""
+    return [
+        unique_id
+        for unique_id in base.executed - head.executed
+        if not head.parents or unique_id in head.parents or unique_id.startswith(("source.", "operation."))
+    ]
+
+
 def _new_failures(base: ComparedRun, head: ComparedRun) -> Iterable[NodeResult]:
     """What failed in the head, and did not in the base: models and the like before tests, then by unique id."""
     failed = [result for result in head.results.values() if result.status is RunStatus.FAILURE]
@@ -271,10 +286,9 @@ def _missing(base: ComparedRun, head: ComparedRun, changed: Sequence[ModelChange
             what = "checksums of code" if build.codes else "the manifest"
             yield f"{what} of the {name}: which models changed is not known, and all that were built are shown"
     if left_out:
-        built = len(head.executed_models)
         yield (
-            f"the whole run of the pull request: it built {built} models, and left out {left_out} that the baseline "
-            "built, so the wall clocks are not compared"
+            f"the whole run: the pull request built {len(head.executed_models)} models, and {left_out} resources that "
+            "the baseline executed were left out, so it is not compared"
         )
     if not any(change.seconds.noise is not None for change in changed) and changed:
         yield f"the usual difference between two runs: the baseline has fewer than {LEAST_RUNS} runs of these models"

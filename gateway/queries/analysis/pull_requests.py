@@ -116,6 +116,7 @@ async def _build(
         codes={node.unique_id: node.code for node in graph.nodes if node.unique_id.startswith("model.")},
         parents={node.unique_id: node.parents for node in graph.nodes},
         weighted_seconds=shares_of(steps) if steps else {},
+        span=steps.wall if steps else None,
         histories=histories,
         clocks=clocks,
         rate=context.loaders.results.cost_rate,
