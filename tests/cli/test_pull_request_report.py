@@ -128,14 +128,19 @@ def test_what_a_branch_changes_against_a_folder(
     assert "fewer than 5 runs" in shown["notes"][0]
 
 
-def test_the_report_is_markdown_that_stands_by_itself(report: Report, targets: tuple[Path, Path]) -> None:
+def test_the_report_is_markdown_that_stands_by_itself(
+    report: Report, targets: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = report("--base", targets[0], "--head", targets[1]).stdout
     assert f"```markdown\n{text}```" in PAGE.read_text("utf-8")
     assert "| model.shop.orders | 4.00 s | 10.00 s | +6.00 s | +150.00 % | – | slower |" in text
     assert "| test.shop.unique_orders | test | Got 7 results, @team \\| \\<b\\> |" in text
     assert text.rstrip().endswith("runs of these models.")
+    monkeypatch.setenv("GATEWAY_COST_PER_HOUR", "0.72")
     short = report("--base", targets[0], "--head", targets[1], "--first", "1").stdout
     assert "model.shop.sales | –" not in short
+    assert "+150.00 % | – | slower | 0.0008 | 0.0020 | +0.0012 |" in short
+    assert "- cost of the baseline's run: 0.0033 USD\n- cost of the pull request's run: 0.0045 USD\n" in short
     assert "raise --first, up to 2" in short
 
 

@@ -11,13 +11,15 @@ Cell = str | bool | int | float | datetime | None
 @dataclass(frozen=True, slots=True)
 class TableColumn:
     """A column of a table, or one fact. `key` is its name for programs, with the unit; `title` and `unit` are for
-    people. `bar`: a terminal shows its numbers as bars too. `signed`: people see + before what is above zero."""
+    people. `bar`: a terminal shows its numbers as bars too. `signed`: people see + before what is above zero,
+    and `digits` behind the point."""
 
     key: str
     title: str
     unit: str = ""
     bar: bool = False
     signed: bool = False
+    digits: int = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ def _cell_text(column: TableColumn, cell: Cell) -> str:
     if isinstance(cell, datetime):
         return f"{cell.astimezone(UTC):%Y-%m-%d %H:%M}"
     if isinstance(cell, float):
-        return f"{'+' if column.signed and cell > 0 else ''}{cell:,.2f} {column.unit}".rstrip()
+        return f"{'+' if column.signed and cell > 0 else ''}{cell:,.{column.digits}f} {column.unit}".rstrip()
     return f"{cell:,} {column.unit}".rstrip() if isinstance(cell, int) else printable(cell)
 
 

@@ -30,9 +30,9 @@ _SECONDS = (
 _RUN_TIME = (TableColumn("what", "run time of"), *_SECONDS)
 _MODELS = (TableColumn("model", "model"), *_SECONDS)
 _COST = (
-    TableColumn("cost_before", "cost before"),
-    TableColumn("cost_after", "cost after"),
-    TableColumn("cost_difference", "cost difference", signed=True),
+    TableColumn("cost_before", "cost before", digits=4),
+    TableColumn("cost_after", "cost after", digits=4),
+    TableColumn("cost_difference", "cost difference", signed=True, digits=4),
 )
 _FAILURES = (TableColumn("resource", "resource"), TableColumn("type", "type"), TableColumn("message", "message"))
 _NAMES = (TableColumn("model", "model"),)
@@ -119,8 +119,8 @@ def _facts(report: PullRequestReport) -> Iterator[LabelledValue]:
     if report.cost_after is not None:
         before, after, _ = _cost(report.cost_before, report.cost_after)
         currency = report.cost_after.currency
-        yield LabelledValue(TableColumn("cost_before", "cost of the baseline's run", currency), before)
-        yield LabelledValue(TableColumn("cost_after", "cost of the pull request's run", currency), after)
+        yield LabelledValue(TableColumn("cost_before", "cost of the baseline's run", currency, digits=4), before)
+        yield LabelledValue(TableColumn("cost_after", "cost of the pull request's run", currency, digits=4), after)
 
 
 def _notes(report: PullRequestReport, first: int) -> Iterator[str]:
