@@ -147,7 +147,7 @@ def test_the_report_is_markdown_that_stands_by_itself(
 @pytest.mark.parametrize(
     ("limit", "said"),
     [
-        ("5.5", ""),
+        pytest.param("5.5", "", marks=pytest.mark.nightly),
         pytest.param("5.4", "5.50 s, more than 5.4 s", marks=pytest.mark.nightly),
         ("149%", "150.00 %, more"),
     ],
@@ -239,7 +239,9 @@ def test_the_requests_do_not_grow_with_the_models(tmp_path: Path) -> None:
         (("--base", "{empty}", "--head", "{head}"), "holds no dbt artifacts"),
         (("--base", "{base}", "--head", "{empty}/nothing"), "is not a folder"),
         (("--store", "sqlite:///{empty}/no.db", "--head", "{head}"), "does not exist"),
-        (("--base", "{base}", "--head", "{head}", "--job", "nightly"), "nightly"),
+        pytest.param(
+            *(("--base", "{base}", "--head", "{head}", "--job", "weekly"), "weekly"), marks=pytest.mark.nightly
+        ),
         (("--base", "{other}", "--head", "{head}"), "has no project shop. Projects it has: depot."),
         (("--base", "{base}", "--head", "{head}", "--post", "github"), "GITHUB_TOKEN"),
         (("--base", "{base}", "--head", "{head}", "--post", "gitlab"), "CI_API_V4_URL"),
