@@ -77,6 +77,7 @@ ROOMS_WITHIN: dict[str, dict[str, set[str]]] = {
         "retention": {"archive", "rollups", "tables"},
         "changes_upkeep": {"archive", "changes", "rollups", "tables"},
         "reading": {"artifacts", "changes", "rollups", "tables"},
+        "exports": {"archive", "artifacts", "reading", "rollups", "tables", "times"},
         "reader": {"archive"},
         "leases": {"archive"},
         "mirrored_runs": {"leases", "tables"},

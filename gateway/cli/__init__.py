@@ -1,5 +1,5 @@
-"""The command line: `gateway serve · ingest · exec · mirror · platform · mcp · archive · doctor · schema · key`, and
-questions such as `gateway slowest`. A failure: exit 2."""
+"""The command line: `gateway serve · ingest · exec · mirror · export · platform · mcp · archive · doctor · schema ·
+key`, and questions such as `gateway slowest`. A failure: exit 2."""
 
 from __future__ import annotations
 

@@ -53,6 +53,10 @@ def _imported(name: str) -> Command:
             from gateway.cli.stored_runs import rebuild_rollups
 
             return rebuild_rollups
+        case "export":
+            from gateway.cli.exporting import export
+
+            return export
         case "exec":
             from gateway.cli.wrapped_command import run_and_ingest
 

@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_mirror(commands)
     _add_alerts(commands)
     _add_archive(commands)
+    _add_export(commands)
     _add_doctor(commands)
     _add_schema(commands)
     _add_key(commands)
@@ -223,6 +224,24 @@ def _add_archive(commands: Commands) -> None:
         "Readers see the old ones until it is done; writers wait.",
     )
     rebuild.add_argument("--store", required=True, metavar="URL", help=_STORE_HELP)
+
+
+def _add_export(commands: Commands) -> None:
+    export = commands.add_parser(
+        "export",
+        help="write an archive as Parquet or CSV files",
+        description="Write the runs, results of nodes, commands, models, jobs and change points of an archive as "
+        "files, one per environment and month. Files whose content has not changed are not written again. "
+        "docs/export.md lists the columns.",
+    )
+    export.add_argument("--store", required=True, metavar="URL", help=_STORE_HELP)
+    export.add_argument("--to", required=True, metavar="DIR", help="a folder that is new, empty or an earlier export")
+    export.add_argument(
+        "--format",
+        choices=("parquet", "csv"),
+        default="parquet",
+        help="parquet (the default; needs the extra dataframes) or csv",
+    )
 
 
 def _add_doctor(commands: Commands) -> None:

@@ -26,6 +26,8 @@ def test_every_question_is_among_the_commands() -> None:
         ("gateway regressions --s", ["--store", "--since", "--suspected"]),
         ("gateway regressions --environment s", ["staging"]),
         ("gateway completion f", ["fish"]),
+        ("gateway exp", ["export"]),
+        ("gateway export --format p", ["parquet"]),
     ],
 )
 def test_bash_completes(words: str, expected: list[str]) -> None:

@@ -1,0 +1,1 @@
+"""What an archive holds as Parquet or CSV files: by environment and month, for warehouses and lakes."""
