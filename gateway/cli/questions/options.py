@@ -34,11 +34,7 @@ def add_questions(commands: Commands) -> None:
     _add_ranking(failures, "failures", "the newest N runs of each job", first=50)
     failures.add_argument("--job", metavar="NAME|ID", help="only this job")
 
-    run = _add(commands, "run", "the facts of a run, its slowest models, and what failed")
-    run.add_argument("run", metavar="ID|latest", help="a run's id, or the newest run")
-    run.add_argument("--job", metavar="NAME|ID", help="latest: the newest run of this job")
-    _add_first(run, "models and failures", 10)
-    _add_limit(run, _limit, "SECONDS|PERCENT", "it took more than this, or (20%%) so much more than a typical run")
+    _add_run(commands)
 
     model = _add(commands, "model", "the facts of a model, and its last runs")
     model.add_argument("name", metavar="NAME", help="project.model, dbt's unique id, or the name alone")
@@ -123,6 +119,15 @@ def _add_baseline(report: argparse.ArgumentParser) -> None:
         metavar="N",
         help="runs of the baseline whose median and spread count (default: 20; at most 100)",
     )
+
+
+def _add_run(commands: Commands) -> None:
+    run = _add(commands, "run", "the facts of a run, its slowest models, and what failed")
+    run.add_argument("run", metavar="ID|latest", help="a run's id, or the newest run")
+    run.add_argument("--job", metavar="NAME|ID", help="latest: the newest run of this job")
+    run.add_argument("--trace", type=Path, metavar="FILE", help="also write the run as a trace, for ui.perfetto.dev")
+    _add_first(run, "models and failures", 10)
+    _add_limit(run, _limit, "SECONDS|PERCENT", "it took more than this, or (20%%) so much more than a typical run")
 
 
 def _add_regressions(commands: Commands) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from gateway.cli.questions.answer import Cell, LabelledValue, Limit, Measure, Table, TableColumn, TerminalAnswer
 from gateway.cli.questions.asking import answered, job_named, run_named
+from gateway.cli.questions.trace import write_trace
 from gateway.discovery_api.api import Job, Run, dbtAccount
 from gateway.discovery_api.models import SearchFilter
 from gateway.discovery_api.models.resources import RunFailure
@@ -76,7 +77,9 @@ def _run(account: dbtAccount, options: argparse.Namespace) -> TerminalAnswer:
         Table("slowest_models", _SLOWEST, tuple(ranked), "No model succeeded in it."),
         Table("failures", _FAILED, failed, "Nothing failed."),
     )
-    return TerminalAnswer(tables, tuple(_facts(run)), (), _measure(account, run, options.fail_over))
+    facts, measure = tuple(_facts(run)), _measure(account, run, options.fail_over)
+    missing = write_trace(run, options.trace) if options.trace else None
+    return TerminalAnswer(tables, facts, (missing,) if missing else (), measure)
 
 
 def _facts(run: Run) -> Iterator[LabelledValue]:
