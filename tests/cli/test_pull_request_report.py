@@ -162,6 +162,7 @@ def test_a_limit_is_about_the_changed_models(report: Report, targets: tuple[Path
     assert done.stdout
 
 
+@pytest.mark.nightly
 def test_a_branch_that_changes_no_model_exceeds_nothing(report: Report, targets: tuple[Path, Path]) -> None:
     done = report("--base", targets[0], "--head", targets[0], "--fail-over", "0%")
     assert done.returncode == 0
