@@ -6,11 +6,17 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.cli.options import build_parser
+from tests.alerts.stand_ins import Request, http_stand_in
+from tests.archive.small_target import NOON
+from tests.cli.pull_request_targets import Node, write_build
 
 pytestmark = pytest.mark.external
 
@@ -81,3 +87,49 @@ def test_the_template_passes_its_variables_on(tmp_path: Path) -> None:
         *("report", "--head", "build/target", "--last-runs", "7", "--post", "gitlab", "--job", HOSTILE),
         *("--fail-over", "20%", "store=postgresql://secret@host/runs"),
     ]
+
+
+@pytest.mark.nightly
+def test_the_action_posts_a_comment_and_updates_it(tmp_path: Path) -> None:
+    """The action's script with the installed command, as two pushes run it."""
+    write_build(tmp_path / "base", "base", [Node("orders", 4.0)])
+    summary = tmp_path / "summary"
+    kept: list[dict[str, Any]] = []
+    with http_stand_in() as service:
+
+        def answer(request: Request) -> Any:
+            if request.method == "POST":
+                kept.append({"id": 9, "body": request.json["body"]})
+            elif request.method == "PATCH":
+                kept[0]["body"] = request.json["body"]
+            return kept
+
+        service.body = answer
+        places = {
+            "REPORT_HEAD": str(tmp_path / "head"),
+            "REPORT_BASE": str(tmp_path / "base"),
+            "REPORT_COMMENT": "true",
+        }
+        job = {"GITHUB_TOKEN": "ghs_0123456789", "GITHUB_REPOSITORY": "harbor/shop", "GITHUB_REF": "refs/pull/3/merge"}
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "GATEWAY": str(Path(sys.executable).parent / "gateway"),
+            "GITHUB_API_URL": service.url,
+            "GITHUB_STEP_SUMMARY": str(summary),
+            **job,
+            **inputs(JOB="", FAIL_OVER=""),
+            **places,
+        }
+        for push, seconds in enumerate((6.0, 7.0)):
+            nodes = [Node("orders", seconds, code="select 2")]
+            write_build(tmp_path / "head", f"head {push}", nodes, ended=NOON + timedelta(days=1))
+            script = ROOT / "integrations/github/report.sh"
+            done = subprocess.run(
+                [script], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+            )
+            assert done.returncode == 0, done.stderr
+            assert "ghs_" not in done.stdout + done.stderr + summary.read_text()
+    assert [request.method for request in service.requests] == ["GET", "POST", "GET", "PATCH"]
+    assert "| model.shop.orders | 4.00 s | 7.00 s | +3.00 s |" in kept[0]["body"]
+    assert summary.read_text().count("### What this pull request changes") == 2
