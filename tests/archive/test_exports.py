@@ -233,6 +233,7 @@ def _one_line(statement: str) -> str:
     return " ".join(statement.split()).rpartition(") SELECT")[2] or " ".join(statement.split())
 
 
+@pytest.mark.slow
 def test_a_second_export_writes_nothing(months: Path, tmp_path: Path) -> None:
     store = stored(months, tmp_path)
     first = export(store, tmp_path / "out")
@@ -243,6 +244,7 @@ def test_a_second_export_writes_nothing(months: Path, tmp_path: Path) -> None:
     assert places(tmp_path / "out") == before
 
 
+@pytest.mark.slow
 def test_a_late_run_writes_its_month_alone(months: Path, tmp_path: Path) -> None:
     store = stored(months, tmp_path)
     export(store, tmp_path / "out")
@@ -256,6 +258,7 @@ def test_a_late_run_writes_its_month_alone(months: Path, tmp_path: Path) -> None
     assert len([row for row in all_rows(tmp_path / "out")["node_results"] if row["run_id"] == 103]) == len(MODELS)
 
 
+@pytest.mark.slow
 def test_a_later_command_of_a_run_changes_the_month_before(months: Path, tmp_path: Path) -> None:
     """What it reports is the last of its nodes then, and what they did before is not."""
     store = stored(months, tmp_path)
@@ -274,6 +277,7 @@ def test_a_later_command_of_a_run_changes_the_month_before(months: Path, tmp_pat
         assert in_order(all_rows(tmp_path / "out")[name]) == in_order(expected.of(name)), name
 
 
+@pytest.mark.slow
 def test_what_the_archive_forgets_stays_exported(months: Path, tmp_path: Path) -> None:
     write_run(months, 104, DAILY, [built(FEBRUARY + timedelta(days=7))])
     store = stored(months, tmp_path)
@@ -340,6 +344,7 @@ def killed_at(store: str, folder: Path, point: int) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 
 
+@pytest.mark.slow
 def test_one_process_exports_to_a_folder(months: Path, tmp_path: Path) -> None:
     store, out = stored(months, tmp_path), tmp_path / "out"
     export(store, out)
@@ -351,6 +356,7 @@ def test_one_process_exports_to_a_folder(months: Path, tmp_path: Path) -> None:
     assert places(out) == before
 
 
+@pytest.mark.slow
 def test_a_damaged_archive_leaves_the_old_files(months: Path, tmp_path: Path) -> None:
     store, out = stored(months, tmp_path), tmp_path / "out"
     export(store, out)
