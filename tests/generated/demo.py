@@ -99,6 +99,7 @@ def demo_values(oracle: Oracle) -> Mapping[str, Sequence[Any]]:
         "startedUntil": ["2026-03-09T00:00:00Z", "2026-03-13T12:30:00+01:00"],
         "depth": [1, 2, 50],
         "lastRuns": [1, 2, 3, 5, 10, 100],
+        "runId": runs,
         "SpeedUp.uniqueId": sorted({model.unique_id for model in oracle.models}),
         "SpeedUp.factor": [0.5, 0.8, 1.5],
         "threads": [1, 2, 8],

@@ -246,14 +246,14 @@ def test_only_series_with_new_runs_are_looked_at(growing: Growing) -> None:
     for number in range(1, 13):
         growing.run(number, {ORDERS: 60, CUSTOMERS: 40})
     growing.read()
-    newest = newest_of_series(growing.archive)
+    before = runs_of_series(growing.archive)
     growing.run(13, {ORDERS: 60})
     growing.read()
-    later = newest_of_series(growing.archive)
-    moved = {name for name, at in later.items() if at != newest[name]}
+    later = runs_of_series(growing.archive)
+    moved = {name for name, at in later.items() if at != before[name]}
     assert moved == {ORDERS, None}, "the model of the run, and the job itself"
     assert look_at_everything(growing.archive) == 3
-    assert newest_of_series(growing.archive) == later
+    assert runs_of_series(growing.archive) == later
 
 
 @pytest.mark.slow
@@ -284,12 +284,12 @@ def test_one_run_steps_back_and_no_times_make_no_change(growing: Growing) -> Non
     assert growing.changes() == []
 
 
-def newest_of_series(archive: Archive) -> dict[str | None, int]:
-    """The time of the newest run of each series, by the model's unique id; None is the job."""
-    query = select(resources.c.unique_id, runtime_series.c.newest_at).select_from(runtime_series)
+def runs_of_series(archive: Archive) -> dict[str | None, int]:
+    """How many runs each series had when it was looked at, by the model's unique id; None is the job."""
+    query = select(resources.c.unique_id, runtime_series.c.runs).select_from(runtime_series)
     query = query.outerjoin(resources, resources.c.id == runtime_series.c.resource_id)
     with archive.reading() as connection:
-        return {row.unique_id: row.newest_at for row in connection.execute(query)}
+        return {row.unique_id: row.runs for row in connection.execute(query)}
 
 
 @pytest.mark.slow
