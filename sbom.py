@@ -23,6 +23,8 @@ ROOT = Path(__file__).parent
 NPM_FOLDERS = (Path(), Path("dashboard"))
 # The bundler makes the pages and is no part of them.
 NOT_SHIPPED = ("esbuild", "@esbuild/")
+# Their wheels name the licence in words that the tool does not know.
+LICENSES = {"protobuf": "BSD-3-Clause"}
 SECONDS = 300
 
 Component = Mapping[str, Any]
@@ -31,7 +33,11 @@ Component = Mapping[str, Any]
 def python_document(tool: Path, environment: Path) -> dict[str, Any]:
     """What `cyclonedx-py` says of an environment that holds the locked packages and nothing else."""
     options = ["--output-reproducible", "--pyproject", str(ROOT / "pyproject.toml"), "-o", "-"]
-    return _answer([str(tool), "environment", str(environment), *options], ROOT)
+    document = _answer([str(tool), "environment", str(environment), *options], ROOT)
+    for component in document["components"]:
+        if not component.get("licenses") and component["name"] in LICENSES:
+            component["licenses"] = [{"license": {"id": LICENSES[component["name"]]}}]
+    return document
 
 
 def npm_components(npm: Sequence[str], folder: Path, version: str) -> list[Component]:
