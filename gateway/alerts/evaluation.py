@@ -22,7 +22,7 @@ class Candidate:
     """Something that meets a rule's condition now. `describe` reads what a message needs; it is called for new
     incidents only.
 
-    `subject` names what it is about, `episode` which incident of it this is; None where that cannot be told.
+    `subject` names what it is about, `episode` which incident of it this is; None where that is not known.
     `ending`: how it ended meanwhile. `ended_episodes`: those that are known to be over; None: every one but `episode`,
     where that is known.
     """
@@ -43,7 +43,7 @@ class Candidate:
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """All candidates of a rule; how those subjects ended that meet its condition no more, by subject; and the subjects
-    of which nothing can be told now, whose incidents stay as they are."""
+    of which nothing is known now, whose incidents stay as they are."""
 
     candidates: tuple[Candidate, ...]
     endings: Mapping[str, Resolution] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Where a rule looks: its projects and jobs, and what is told of their resources."""
+"""Where a rule looks: its projects and jobs, and what is known of their resources."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RuleScope:
 
 
 async def scope_of(context: FieldContext, rule: AlertRule) -> RuleScope:
-    """Where a rule looks. Raises NotFound and BadUserInput for names that it gives and nobody has."""
+    """Where a rule looks. Raises NotFound and BadUserInput for unknown names."""
     if rule.projects:
         projects = tuple(await gather(find_project(context, name, _PRODUCTION) for name in rule.projects))
     else:
@@ -89,7 +89,7 @@ class ResourceFacts:
 
 
 async def facts_of(context: FieldContext, project: Project | None, unique_id: str) -> ResourceFacts:
-    """What is told of a resource; little of one that the project defines no more."""
+    """What is known of a resource; little of one that the project defines no more."""
     name = unique_id.split(".")[2] if unique_id.count(".") >= 2 else unique_id
     if project is None:
         return ResourceFacts(name, None, None, None, ())

@@ -37,7 +37,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass(slots=True)
 class _Queue:
-    """The tags that one cache is still to be told, oldest first, and what came of earlier requests."""
+    """The tags that one cache still has to purge, oldest first, and the outcomes of earlier requests."""
 
     target: PurgeTarget
     tags: dict[str, None] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class _Queue:
 
 
 class CachePurger:
-    """Owns the tasks that tell caches. A cache that does not answer is told four times, over 5 s of pauses; then the
+    """Owns the tasks that send purges. A cache that does not answer is asked four times, over 5 s of pauses; then the
     tags are given up, with a warning: the answers leave that cache when their `max-age` ends, a minute at most."""
 
     def __init__(

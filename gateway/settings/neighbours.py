@@ -19,7 +19,7 @@ def _checked_address(url: str) -> str:
 
 
 class PurgeSetting(BaseModel):
-    """One `[[purge]]` entry of the configuration file: a cache that is told which tags are outdated, and how.
+    """One `[[purge]]` entry of the configuration file: a cache to purge by tag, and the protocol it speaks.
 
     `protocol`: `router` is the invalidation endpoint of Apollo Router, `json` a POST of `{"tags": [...]}`, `purge` an
     HTTP request PURGE with the tags in the header that `cache_tag_header` names. `subgraph` is what the router calls
@@ -36,7 +36,7 @@ class PurgeSetting(BaseModel):
 
 
 class NeighbourSettings(BaseSettings):
-    """What caches in front are told, and what is counted of clients. See docs/edge.md."""
+    """Cache tags, purges, and field usage by client. See docs/edge.md."""
 
     cache_tags: bool = Field(
         default=False,
@@ -55,6 +55,6 @@ class NeighbourSettings(BaseSettings):
     )
     purge: tuple[PurgeSetting, ...] = Field(
         default=(),
-        description="Caches in front that are told by HTTP which tags are outdated when a run starts or ends or an "
-        "environment changes. Needs cache_tags.",
+        description="Caches in front to purge by tag over HTTP when a run starts or ends or an environment changes. "
+        "Needs cache_tags.",
     )

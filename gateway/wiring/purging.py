@@ -41,7 +41,7 @@ def targets_of(settings: Settings) -> Sequence[PurgeTarget]:
 
 
 def _take(event: RunEvent, services: Services, purger: CachePurger) -> None:
-    # What has ended is told by the bus, whoever noticed it.
+    # The event bus publishes finished runs, however they were noticed.
     if not event.finished:
         purger.purge(tags_within(services).of_event(event.environment_id, event.job_id, event.run_id))
 

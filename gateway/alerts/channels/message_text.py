@@ -14,7 +14,7 @@ def headline(alert: Alert) -> str:
 
 
 def facts(alert: Alert) -> list[tuple[str, str]]:
-    """What is told below the first line: labels and values, in order."""
+    """What stands below the first line: labels and values, in order."""
     finding = alert.finding
     rows = [("Since", _moment(finding.since)), ("Cause", finding.cause)]
     if alert.is_resolved:

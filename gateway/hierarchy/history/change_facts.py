@@ -1,4 +1,4 @@
-"""What is known of the runs around a lasting change of a runtime, from which its cause is told."""
+"""What is known of the runs around a lasting change of a runtime, from which its cause is found."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class ChangeKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """A run of a series and what is told of it there; None where it is not known.
+    """A run of a series and what is known of it there; None where it is not known.
 
     `seconds`: what the series holds of it. `code` and `compiled`: checksums. `config`: keys of the configuration that
     may matter, with their values. `macros` that the model uses and `upstream`: unique ids, ordered, of what has other
-    code than just before the change; told of the runs in which it may have happened. `executed`: how many results the
-    run has; told of jobs only.
+    code than just before the change; known for the runs in which it may have happened. `executed`: how many results the
+    run has; known for jobs only.
     """
 
     run_id: int
@@ -61,7 +61,7 @@ class ChangeFacts:
     """The runs around a change that count, oldest first.
 
     `others`: how many other models of the job are slow enough to show a change. `tells_code`: whether checksums of code
-    are told at all.
+    are known at all.
     """
 
     runs: tuple[RunFacts, ...]

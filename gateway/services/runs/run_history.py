@@ -88,7 +88,7 @@ class RunHistory(Protocol):
 
     @property
     def tells_everything(self) -> bool:
-        """Whether hooks, unit tests, functions and exports, steps and numbers of rows are told of every run, and
+        """Whether hooks, unit tests, functions and exports, steps and numbers of rows are known of every run, and
         whether what failed can be asked for apart."""
 
     @property
@@ -100,7 +100,7 @@ class RunHistory(Protocol):
         """Whether `held` may name an environment."""
 
     async def held(self, environment_ids: Collection[int]) -> frozenset[int]:
-        """The environments whose histories and means are told by SQL: no document can be spared by reading runs."""
+        """The environments whose histories and means are read by SQL: no document can be spared by reading runs."""
 
     def source_of_run(self, run_id: int) -> HistorySource:
         """Where what was last read of a run came from."""
@@ -124,7 +124,7 @@ class RunHistory(Protocol):
     async def run_nodes(self, keys: Sequence[NodesKey]) -> Mapping[NodesKey, RunNodes | GatewayError]:
         """What each group of other nodes did in its run.
 
-        Discovery has no list of hooks, unit tests, functions and exports, and tells neither steps nor numbers of rows.
+        Discovery has no list of hooks, unit tests, functions and exports, neither steps nor numbers of rows.
         """
 
     async def failed_results(self, keys: Sequence[RunKey]) -> Mapping[RunKey, EndedResults | GatewayError] | None:
@@ -137,7 +137,7 @@ class RunHistory(Protocol):
         """How each node ended in its run; None where all results would have to be read for it."""
 
     async def parents(self, keys: Sequence[RunKey]) -> Mapping[RunKey, RunParents | GatewayError] | None:
-        """What the resources of each run were built from, as far as it tells why some were skipped: the parents of
+        """What the resources of each run were built from, as far as it shows why some were skipped: the parents of
         those that were skipped, of tests that failed, and of models that leave no results. None where the graphs of
         the runs would have to be read for it."""
 
@@ -150,7 +150,7 @@ class RunHistory(Protocol):
     async def commands(
         self, witnesses: Mapping[CommandKey, str]
     ) -> Mapping[CommandKey, CommandFacts | GatewayError | None]:
-        """What the arguments of each command tell, with the unique id of a model that it executed; None where there are
+        """What the arguments of each command say, with the unique id of a model that it executed; None where there are
         no arguments of it."""
 
     async def mean_runtimes(
@@ -200,7 +200,7 @@ class RunHistory(Protocol):
         history of every model would have to be read for it."""
 
     async def change_facts(self, keys: Sequence[ChangeKey]) -> Mapping[ChangeKey, ChangeFacts | GatewayError] | None:
-        """The runs around each lasting change, those that are known; None where no checksums of code are told."""
+        """The runs around each lasting change, those that are known; None where no checksums of code are known."""
 
     async def run_list(self, account_id: int, query: RunQuery, count: int) -> ListedRuns | GatewayError | None:
         """The newest `count` runs of an account that a query asks for; None where the Admin API lists them."""
