@@ -21,7 +21,7 @@ HEAD = """# What the local platform answers
 
 The schema served is the published Discovery schema itself; a test compares the two. This page is written from the code
 (`python -m tests.local_platform.test_coverage_page`): of every type, how many fields are answered from artifacts, and
-which are null because no artifact can tell. What an old dbt did not write is null as well.
+which are null because no artifact has them. What an old dbt did not write is null as well.
 
 ## Versions read
 
@@ -35,7 +35,7 @@ v6 and dbt 0.19 to 2.0 and asks for every field.
 
 ## Arguments of their own kind
 
-| argument | what artifacts tell |
+| argument | what artifacts hold |
 |---|---|
 | `lineage(filter: {select, exclude})` | dbt's methods, as the page on the local platform lists them |
 | `result:` | how the environment's newest run ended for a node |
