@@ -25,7 +25,7 @@ run: $(VENV)/run.stamp ## Start the gateway over the demo account (PORT=8000), o
 test: $(VENV)/dev.stamp ## Run the tests (ARGS="-k slowest" passes options to pytest)
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not nightly" $(ARGS)
 
-test-fast: $(VENV)/dev.stamp ## Run the tests that are not slow and need nothing but Python (3 minutes of CPU time)
+test-fast: $(VENV)/dev.stamp ## Run the tests that are not slow and need nothing but Python (2½ minutes of CPU time)
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow and not external and not nightly" $(ARGS)
 
 test-nightly: $(VENV)/dev.stamp ## Run every test, the long repetitions of others too

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
 from gateway.settings import Settings
 from tests.archive.postgres import Server, missing, running_server
+from tests.demo_archive import copy_archive, sources_digest
 from tests.local_platform.reckoning import Reckoning
 from tests.oracle.account import Oracle
 from tests.served_platform import CopyStore, NewStore, Platform
@@ -64,7 +66,7 @@ def no_settings_from_outside() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's archive folder."""
+    """The demo's archive folder; tests must not change it."""
     return unpack_demo(tmp_path_factory.mktemp("demo"))
 
 
@@ -77,18 +79,24 @@ def oracle(demo_folder: Path) -> Oracle:
 @pytest.fixture(scope="session")
 def demo_store(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of a SQL archive that holds the demo."""
-    return stored(demo_folder, tmp_path_factory.mktemp("store"))
+    place = tmp_path_factory.mktemp("store") / "runs.db"
+    copy_archive(sources_digest(), place, partial(store_folder, demo_folder))
+    return f"sqlite:///{place}"
 
 
 def stored(folder: Path, directory: Path) -> str:
     """Reads a folder of artifacts into a SQL archive below `directory`; its address."""
-    url = f"sqlite:///{directory / 'runs.db'}"
-    archive = Archive.open(url)
+    store_folder(folder, directory / "runs.db")
+    return f"sqlite:///{directory / 'runs.db'}"
+
+
+def store_folder(folder: Path, place: Path) -> None:
+    """Reads a folder of artifacts into a new SQLite archive at `place`."""
+    archive = Archive.open(f"sqlite:///{place}")
     try:
         assert not ingest_folder(archive, folder).problems
     finally:
         archive.close()
-    return url
 
 
 def copied(store: str, directory: Path) -> str:
@@ -137,15 +145,9 @@ async def warm_gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
 
 @pytest.fixture(scope="session")
-def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's archive folder; tests must not change it."""
-    return unpack_demo(tmp_path_factory.mktemp("platform-demo"))
-
-
-@pytest.fixture(scope="session")
-def reckoning(runs_folder: Path) -> Reckoning:
+def reckoning(demo_folder: Path) -> Reckoning:
     """The right answers."""
-    return Reckoning(runs_folder)
+    return Reckoning(demo_folder)
 
 
 @pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.external)])
@@ -171,13 +173,13 @@ def copy_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="session")
-def platform(runs_folder: Path, demo_store: str, new_store: NewStore, copy_store: CopyStore) -> Iterator[Platform]:
+def platform(demo_folder: Path, demo_store: str, new_store: NewStore, copy_store: CopyStore) -> Iterator[Platform]:
     """The platform over the demo."""
     store = new_store()
     is_sqlite = store.startswith("sqlite")
     archive = Archive.open(copy_store(demo_store) if is_sqlite else store)
     # In a copy everything is there already.
-    assert is_sqlite or not ingest_folder(archive, runs_folder).problems
+    assert is_sqlite or not ingest_folder(archive, demo_folder).problems
     yield Platform(TestClient(create_platform(archive)), archive)
     archive.close()
 

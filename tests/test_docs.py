@@ -155,6 +155,7 @@ def test_commands_of_the_readme_are_understood() -> None:
         build_parser().parse_args(command.split())
 
 
+@pytest.mark.slow
 def test_queries_of_the_readme_are_valid_and_within_the_limits() -> None:
     queries = re.findall(r"```graphql\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert len(queries) >= 4

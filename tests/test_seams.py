@@ -63,6 +63,7 @@ INTERNALS: dict[str, tuple[str, set[str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", INTERNALS)
 def test_internals_are_used_in_the_modules_of_the_seam_alone(package: str) -> None:
     pattern, modules = INTERNALS[package]

@@ -66,6 +66,7 @@ def test_a_build_waits_as_dbts_linker_has_it(parents: Parents, kinds: list[str],
     assert found.cut == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(graphs(7))
 def test_blocks_of_any_size_give_the_same(parents: Parents) -> None:

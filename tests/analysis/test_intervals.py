@@ -12,6 +12,7 @@ def node(start: float, end: float) -> NodeInterval:
     return NodeInterval("model.shop.orders", start, end)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(intervals())
 def test_the_peak_is_the_greatest_number_of_nodes_that_run_at_one_start(nodes: list[NodeInterval]) -> None:

@@ -13,13 +13,13 @@ STEPS = {"run_results": "finance/301001/70437490011508/step_2", "sources": "fina
 OWN_INVOCATION = "the invocation of this case"
 
 
-def small_artifacts(runs_folder: Path) -> dict[str, Any]:
+def small_artifacts(demo_folder: Path) -> dict[str, Any]:
     """A run of the demo cut down to a few nodes."""
-    step = runs_folder / STEPS["run_results"]
+    step = demo_folder / STEPS["run_results"]
     manifest = json.loads((step / "manifest.json").read_text())
     results = json.loads((step / "run_results.json").read_text())
-    sources = json.loads((runs_folder / STEPS["sources"] / "sources.json").read_text())
-    catalog = json.loads(next(runs_folder.glob("*/*/*/*/catalog.json")).read_text())
+    sources = json.loads((demo_folder / STEPS["sources"] / "sources.json").read_text())
+    catalog = json.loads(next(demo_folder.glob("*/*/*/*/catalog.json")).read_text())
     manifest["macros"] = {}
     for section in ("nodes", "sources"):
         manifest[section] = dict(list(manifest[section].items())[:3])

@@ -36,8 +36,8 @@ OTHER_RUN = Path("finance/301001/70437490010823")
 
 
 @pytest.fixture
-def folder(runs_folder: Path, tmp_path: Path) -> Path:
-    shutil.copytree(runs_folder / RUN, tmp_path / "runs" / RUN)
+def folder(demo_folder: Path, tmp_path: Path) -> Path:
+    shutil.copytree(demo_folder / RUN, tmp_path / "runs" / RUN)
     return tmp_path / "runs"
 
 
@@ -98,13 +98,13 @@ CREATE TRIGGER no_space BEFORE INSERT ON freshness FOR EACH ROW EXECUTE FUNCTION
 
 @pytest.mark.external
 def test_a_server_whose_disk_is_full_is_named_and_costs_nothing_stored(
-    postgres: Server, runs_folder: Path, folder: Path
+    postgres: Server, demo_folder: Path, folder: Path
 ) -> None:
     """In the midst of the second run PostgreSQL refuses a row, as it does where it cannot extend a file."""
     archive = Archive.open(postgres.new_database())
     assert ingest_folder(archive, folder).runs == 1
     before = archive.describe()
-    shutil.copytree(runs_folder / OTHER_RUN, folder / OTHER_RUN)
+    shutil.copytree(demo_folder / OTHER_RUN, folder / OTHER_RUN)
     with archive.writing() as connection:
         connection.exec_driver_sql(NO_SPACE)
     with pytest.raises(ConfigurationError, match=r"cannot be written: .*No space left on device"):
@@ -119,14 +119,14 @@ def test_a_server_whose_disk_is_full_is_named_and_costs_nothing_stored(
 
 @pytest.mark.slow
 def test_a_file_system_that_takes_no_more_bytes_is_one_line_and_costs_nothing_stored(
-    tmp_path: Path, runs_folder: Path, folder: Path
+    tmp_path: Path, demo_folder: Path, folder: Path
 ) -> None:
     """The operating system itself refuses to write, in the midst of the second run."""
     address = f"sqlite:///{tmp_path / 'runs.db'}"
     archive = Archive.open(address)
     assert ingest_folder(archive, folder).runs == 1
     archive.close()
-    shutil.copytree(runs_folder / OTHER_RUN, folder / OTHER_RUN)
+    shutil.copytree(demo_folder / OTHER_RUN, folder / OTHER_RUN)
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, address, str(folder), "40000"], capture_output=True, text=True, check=True
     )
@@ -162,9 +162,9 @@ def test_a_folder_that_may_only_be_read_is_read_and_one_line_says_that_no_archiv
 
 @pytest.mark.slow
 def test_an_archive_that_is_damaged_while_it_is_served_is_an_error_in_both_apis(
-    tmp_path: Path, runs_folder: Path, folder: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, demo_folder: Path, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shutil.copy(runs_folder / "account.json", folder)
+    shutil.copy(demo_folder / "account.json", folder)
     address = f"sqlite:///{tmp_path / 'runs.db'}"
     archive = Archive.open(address)
     ingest_folder(archive, folder)

@@ -120,20 +120,20 @@ class Outcome:
     params=[pytest.param(DAILY, marks=pytest.mark.slow), pytest.param(len(WRONG), marks=pytest.mark.nightly)],
 )
 def outcome(
-    runs_folder: Path,
+    demo_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
     new_store: Callable[[], str],
     request: pytest.FixtureRequest,
 ) -> Iterator[Outcome]:
     root = tmp_path_factory.mktemp("bad")
-    artifacts = small_artifacts(runs_folder)
+    artifacts = small_artifacts(demo_folder)
     every = list(cases(artifacts, request.param))
     for number, case in enumerate(every):
         folder = root / f"{number:04d}"
         folder.mkdir()
         content = case.content.replace(OWN_INVOCATION.encode(), f"invocation-{number}".encode())
         (folder / f"{case.file}.json").write_bytes(content)
-    shutil.copytree(runs_folder / STEPS["run_results"], root / "good")
+    shutil.copytree(demo_folder / STEPS["run_results"], root / "good")
     archive = Archive.open(new_store())
     yield Outcome(every, root, ingest_folder(archive, root), archive)
     archive.close()

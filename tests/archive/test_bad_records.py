@@ -83,15 +83,15 @@ class Outcome:
     params=[pytest.param(DAILY, marks=pytest.mark.slow), pytest.param(len(STRANGE), marks=pytest.mark.nightly)],
 )
 def outcome(
-    runs_folder: Path,
+    demo_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
     new_store: Callable[[], str],
     request: pytest.FixtureRequest,
 ) -> Iterator[Outcome]:
     root = tmp_path_factory.mktemp("bad-records")
-    results = small_artifacts(runs_folder)["run_results"]
-    run = json.loads((runs_folder / "finance/301001/70437490011508/run.json").read_text())
-    account = json.loads((runs_folder / "account.json").read_text())
+    results = small_artifacts(demo_folder)["run_results"]
+    run = json.loads((demo_folder / "finance/301001/70437490011508/run.json").read_text())
+    account = json.loads((demo_folder / "account.json").read_text())
     every = list(cases(run, account, request.param))
     for number, case in enumerate(every):
         folder = root / f"{number:04d}"
@@ -153,9 +153,9 @@ def test_what_was_stored_can_be_asked_for(outcome: Outcome) -> None:
 
 
 @pytest.fixture
-def run(runs_folder: Path, tmp_path: Path) -> Path:
+def run(demo_folder: Path, tmp_path: Path) -> Path:
     """The folder of a small run with two steps, below `tmp_path / "runs"`."""
-    artifacts = small_artifacts(runs_folder)
+    artifacts = small_artifacts(demo_folder)
     place = tmp_path / "runs" / "job" / "4711"
     for step, kind in ((1, "sources"), (2, "run_results")):
         for name in ("manifest", kind):
@@ -236,11 +236,12 @@ def test_a_file_in_a_folder_with_a_colon_is_named_whole(run: Path, empty_archive
     )
 
 
+@pytest.mark.slow
 def test_a_file_that_vanishes_while_others_are_read_is_named(
-    runs_folder: Path, run: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, run: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
     later = write_artifact(
-        tmp_path / "runs" / "target", "run_results", small_artifacts(runs_folder)["run_results"], "x"
+        tmp_path / "runs" / "target", "run_results", small_artifacts(demo_folder)["run_results"], "x"
     )
 
     def tidy_up(_progress: Progress) -> None:
@@ -251,8 +252,9 @@ def test_a_file_that_vanishes_while_others_are_read_is_named(
     assert [(problem.path, "No such file" in problem.reason) for problem in report.problems] == [(str(later), True)]
 
 
-def test_a_step_that_may_not_be_entered_costs_its_run_only(runs_folder: Path) -> None:
-    artifacts = small_artifacts(runs_folder)
+@pytest.mark.slow
+def test_a_step_that_may_not_be_entered_costs_its_run_only(demo_folder: Path) -> None:
+    artifacts = small_artifacts(demo_folder)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         for number in (1, 2):

@@ -87,6 +87,7 @@ def columns(archive: Archive, run: int) -> Iterator[Any]:
         yield from connection.execute(query).all()
 
 
+@pytest.mark.slow
 def test_results_tell_what_the_adapter_did_and_commands_their_threads(empty_archive: Archive, folder: Path) -> None:
     ingest_folder(empty_archive, folder)
     rows = {row.unique_id: row for row in columns(empty_archive, 100)}
@@ -103,6 +104,7 @@ def test_results_tell_what_the_adapter_did_and_commands_their_threads(empty_arch
     assert (later.rows_affected, later.bytes_billed, later.adapter_response, later.threads) == (None, None, None, None)
 
 
+@pytest.mark.slow
 def test_checks_tell_when_they_ran_and_runs_why(empty_archive: Archive, folder: Path) -> None:
     ingest_folder(empty_archive, folder)
     with empty_archive.reading() as connection:
@@ -113,6 +115,7 @@ def test_checks_tell_when_they_ran_and_runs_why(empty_archive: Archive, folder: 
     assert (check.started_at, check.completed_at) == (to_micros(BEGIN - timedelta(seconds=2)), to_micros(BEGIN))
 
 
+@pytest.mark.slow
 def test_nodes_tell_how_they_are_built_and_when_their_code_is_the_same(empty_archive: Archive, folder: Path) -> None:
     ingest_folder(empty_archive, folder)
     with empty_archive.reading() as connection:

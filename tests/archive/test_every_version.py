@@ -28,14 +28,18 @@ from tests.served_platform import Platform
 _BESIDE = Path(__file__).parents[3] / "shared" / "artifacts" / "public-artifacts.tar.xz"
 _PACK = Path(os.environ.get("DBT_PUBLIC_ARTIFACTS", _BESIDE))
 _KINDS = ("manifest", "run_results", "sources", "catalog")
-_SCHEMA = build_schema(published_sdl())
 _RELATED = "uniqueId parents { uniqueId } children { uniqueId } tests { uniqueId }"
-_STATE = f"""query ($id: BigInt!) {{ environment(id: $id) {all_fields(_SCHEMA, "Environment", 4)}
-  related: environment(id: $id) {{
-    applied {{ models {{ edges {{ node {{ {_RELATED}
-      executionInfo {{ executionTime }} catalog {{ columns {{ name }} }} }} }} }} }}
-    definition {{ models {{ edges {{ node {{ {_RELATED} constraints {{ type }} }} }} }} }} }} }}"""
-_JOB = f"query ($id: BigInt!) {{ job(id: $id) {all_fields(_SCHEMA, 'JobNode', 1)} }}"
+
+
+def questions() -> tuple[str, str]:
+    """Every field of an environment, and of a job."""
+    schema = build_schema(published_sdl())
+    environment = f"""query ($id: BigInt!) {{ environment(id: $id) {all_fields(schema, "Environment", 4)}
+      related: environment(id: $id) {{
+        applied {{ models {{ edges {{ node {{ {_RELATED}
+          executionInfo {{ executionTime }} catalog {{ columns {{ name }} }} }} }} }} }}
+        definition {{ models {{ edges {{ node {{ {_RELATED} constraints {{ type }} }} }} }} }} }} }}"""
+    return environment, f"query ($id: BigInt!) {{ job(id: $id) {all_fields(schema, 'JobNode', 1)} }}"
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +101,11 @@ def _check_all(platform: Platform, sets: list[dict[str, Path]]) -> set[str]:
     with platform.archive.reading() as connection:
         jobs = connection.exec_driver_sql("SELECT account_id, environment_id, id FROM jobs").fetchall()
     versions = set()
+    of_environment, of_job = questions()
     for account_id, environment_id, job_id in jobs:
         files = sets[account_id - 1]
-        answer = platform.ask(_STATE, id=environment_id)
-        job = platform.ask(_JOB, id=job_id)["job"]
+        answer = platform.ask(of_environment, id=environment_id)
+        job = platform.ask(of_job, id=job_id)["job"]
         if "manifest" in files:
             manifest = json.loads(files["manifest"].read_bytes())
             versions.add(manifest["metadata"]["dbt_version"].rpartition(".")[0])

@@ -387,6 +387,7 @@ def test_postgresql_exports_the_same_rows(postgres: Server, tmp_path: Path) -> N
     assert same == rows
 
 
+@pytest.mark.slow
 def test_an_archive_without_runs_is_exported(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'runs.db'}"
     assert export(store, tmp_path / "out").rows == 0

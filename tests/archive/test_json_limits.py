@@ -82,10 +82,10 @@ def _has_repeated_key(text: str) -> bool:
 
 @pytest.mark.slow
 def test_it_agrees_with_the_standard_library_on_every_file_of_the_demo(
-    runs_folder: Path, monkeypatch: pytest.MonkeyPatch
+    demo_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(json_limits, "_PIECE", 4096)
-    for path in sorted(runs_folder.glob("finance/301001/*/step_*/*.json"))[:40]:
+    for path in sorted(demo_folder.glob("finance/301001/*/step_*/*.json"))[:40]:
         text = path.read_text()
         assert not _has_repeated_key(text)
         for size in (8 * 2**20, 0):

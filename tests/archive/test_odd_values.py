@@ -182,6 +182,7 @@ def test_what_must_be_refused_is_named_with_its_file_and_place(
     assert reason in problem.reason
 
 
+@pytest.mark.slow
 def test_a_byte_order_mark_is_skipped_and_kept(tmp_path: Path, empty_archive: Archive) -> None:
     """The file that the Admin API sends is the one that was read, byte for byte."""
     target = write_target(tmp_path / "target", "one")
@@ -209,6 +210,7 @@ def test_a_key_that_stands_twice_is_found_behind_a_byte_order_mark(tmp_path: Pat
     assert "twice" in problem.reason
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not TESTS.is_dir(), reason="the cases lie beside the project")
 @pytest.mark.parametrize(
     ("case", "results", "notes"),
@@ -219,6 +221,7 @@ def test_what_dbt_wrote_oddly_is_read(empty_archive: Archive, case: str, results
     assert (report.results, report.problems, len(report.notes)) == (results, (), notes)
 
 
+@pytest.mark.slow
 def test_text_in_a_column_of_numbers_is_a_line_for_each_kind_of_fault(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -90,6 +90,7 @@ def test_a_command_is_a_step_by_its_run_id_or_its_time(
     assert commands == (["dbt source freshness", "dbt build"] if belongs else ["dbt build"])
 
 
+@pytest.mark.slow
 def test_the_last_command_of_a_step_is_the_steps(tmp_path: Path, empty_archive: Archive) -> None:
     """The folder of a later step still holds what the earlier ones left."""
     write(tmp_path / "run.json", {"id": 100, "job_id": 1, "job_name": "Nightly"})

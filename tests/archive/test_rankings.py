@@ -92,6 +92,7 @@ def test_the_slowest_by_the_mean_of_the_last_runs_that_count(empty_archive: Arch
     assert (nobody.entries, nobody.considered) == ((), 0)
 
 
+@pytest.mark.slow
 def test_ties_go_by_unique_id_and_none_at_the_edge_is_lost(empty_archive: Archive, tmp_path: Path) -> None:
     same = ("success", 7.0)
     fill(empty_archive, tmp_path / "runs", (DAILY, command(orders=same, events=same, customers=same)))
@@ -233,6 +234,7 @@ def test_an_archive_that_does_not_exist_is_not_rebuilt(tmp_path: Path, capsys: p
     assert "does not exist" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_last_success_may_be_of_a_merge_job_and_not_of_ci(empty_archive: Archive, tmp_path: Path) -> None:
     """Merge jobs count for no average, as CI, but they deploy."""
     folder = tmp_path / "runs"

@@ -59,8 +59,8 @@ def piece_bytes(archive: Archive) -> int:
         return connection.scalar(select(func.sum(func.length(pieces.c.body)))) or 0
 
 
-def manifest_of(runs_folder: Path) -> bytes:
-    return (runs_folder / RUN / "step_2" / "manifest.json").read_bytes()
+def manifest_of(demo_folder: Path) -> bytes:
+    return (demo_folder / RUN / "step_2" / "manifest.json").read_bytes()
 
 
 def url_of(path: Path, step: int) -> str:
@@ -69,8 +69,8 @@ def url_of(path: Path, step: int) -> str:
 
 @pytest.mark.slow
 @pytest.mark.sqlite_by_day
-def test_every_file_of_every_run_is_kept_byte_for_byte(runs_folder: Path, platform: Platform) -> None:
-    files = [path for path in sorted(runs_folder.rglob("*.json")) if path.name in NAMES]
+def test_every_file_of_every_run_is_kept_byte_for_byte(demo_folder: Path, platform: Platform) -> None:
+    files = [path for path in sorted(demo_folder.rglob("*.json")) if path.name in NAMES]
     assert len(files) > 250
     for path in files:
         assert sent(platform.archive, path.read_bytes()) == path.read_bytes()
@@ -78,37 +78,37 @@ def test_every_file_of_every_run_is_kept_byte_for_byte(runs_folder: Path, platfo
 
 @pytest.mark.slow
 def test_a_run_sends_its_files_when_its_folder_is_gone(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
-    shutil.copytree(runs_folder / RUN, tmp_path / "runs" / RUN)
-    shutil.copy(runs_folder / "account.json", tmp_path / "runs")
+    shutil.copytree(demo_folder / RUN, tmp_path / "runs" / RUN)
+    shutil.copy(demo_folder / "account.json", tmp_path / "runs")
     ingest_folder(empty_archive, tmp_path / "runs")
     shutil.rmtree(tmp_path / "runs")
     client = TestClient(create_platform(empty_archive))
-    for path in sorted((runs_folder / RUN).glob("step_*/*.json")):
+    for path in sorted((demo_folder / RUN).glob("step_*/*.json")):
         answer = client.get(url_of(path, int(path.parent.name.removeprefix("step_"))))
         assert (answer.status_code, answer.content == path.read_bytes()) == (200, True)
 
 
 @pytest.mark.slow
-def test_what_a_pack_held_can_be_sent(runs_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
-    shutil.copytree(runs_folder / RUN, tmp_path / "one" / RUN)
-    shutil.copy(runs_folder / "account.json", tmp_path / "one")
+def test_what_a_pack_held_can_be_sent(demo_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
+    shutil.copytree(demo_folder / RUN, tmp_path / "one" / RUN)
+    shutil.copy(demo_folder / "account.json", tmp_path / "one")
     ingest_folder(empty_archive, Path(shutil.make_archive(str(tmp_path / "pack"), "gztar", tmp_path / "one")))
     answer = TestClient(create_platform(empty_archive)).get(url_of(RUN / "step_2" / "manifest.json", 2))
-    assert answer.content == manifest_of(runs_folder)
+    assert answer.content == manifest_of(demo_folder)
 
 
-def test_a_file_is_stored_once_however_often_it_is_kept(runs_folder: Path, empty_archive: Archive) -> None:
-    data = manifest_of(runs_folder)
+def test_a_file_is_stored_once_however_often_it_is_kept(demo_folder: Path, empty_archive: Archive) -> None:
+    data = manifest_of(demo_folder)
     assert keep(empty_archive, data) > 10_000
     assert keep(empty_archive, data) == 0
     with empty_archive.reading() as connection:
         assert connection.scalar(select(func.count()).select_from(artifacts)) == 1
 
 
-def test_a_project_parsed_anew_costs_only_the_times_of_parsing(runs_folder: Path, empty_archive: Archive) -> None:
-    data = manifest_of(runs_folder)
+def test_a_project_parsed_anew_costs_only_the_times_of_parsing(demo_folder: Path, empty_archive: Archive) -> None:
+    data = manifest_of(demo_folder)
     whole = keep(empty_archive, data)
     later = re.sub(rb'"created_at": (\d+)\.\d+', rb'"created_at": \1.987654', data)
     assert later != data
@@ -117,8 +117,8 @@ def test_a_project_parsed_anew_costs_only_the_times_of_parsing(runs_folder: Path
     assert sent(empty_archive, data) == data
 
 
-def test_a_changed_node_costs_the_piece_it_lies_in(runs_folder: Path, empty_archive: Archive) -> None:
-    data = manifest_of(runs_folder)
+def test_a_changed_node_costs_the_piece_it_lies_in(demo_folder: Path, empty_archive: Archive) -> None:
+    data = manifest_of(demo_folder)
     whole = keep(empty_archive, data)
     changed = data.replace(b'"description": "', b'"description": "Now: ', 1)
     assert 0 < keep(empty_archive, changed) < whole / 3
@@ -156,6 +156,7 @@ def test_any_bytes_come_back_as_they_were(shared: Archive, parts: list[bytes]) -
     assert sent(shared, data) == data
 
 
+@pytest.mark.slow
 def test_a_large_file_is_kept_and_sent_in_small_parts(empty_archive: Archive) -> None:
     """Also one without any key to cut at."""
     data = b'{"text": "' + b"x" * 5_000_000 + b'"}'
@@ -170,15 +171,15 @@ def test_a_large_file_is_kept_and_sent_in_small_parts(empty_archive: Archive) ->
 
 @pytest.mark.slow
 def test_without_raw_files_nothing_is_kept_and_the_folder_must_stay(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
-    shutil.copytree(runs_folder / RUN, tmp_path / "runs" / RUN)
-    shutil.copy(runs_folder / "account.json", tmp_path / "runs")
+    shutil.copytree(demo_folder / RUN, tmp_path / "runs" / RUN)
+    shutil.copy(demo_folder / "account.json", tmp_path / "runs")
     ingest_folder(empty_archive, tmp_path / "runs", keep_raw=False)
     assert piece_bytes(empty_archive) == 0
     client = TestClient(create_platform(empty_archive))
     address = url_of(RUN / "step_2" / "manifest.json", 2)
-    assert client.get(address).content == manifest_of(runs_folder)
+    assert client.get(address).content == manifest_of(demo_folder)
     (tmp_path / "runs" / RUN / "step_2" / "manifest.json").write_text("{}")
     assert client.get(address).status_code == 404
     assert "was not kept" in client.get(address).json()["status"]["user_message"]
@@ -186,10 +187,10 @@ def test_without_raw_files_nothing_is_kept_and_the_folder_must_stay(
 
 @pytest.mark.slow
 def test_retention_removes_what_no_run_lists_and_nothing_else(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
-    shutil.copytree(runs_folder / RUN.parent, tmp_path / "runs" / RUN.parent)
-    shutil.copy(runs_folder / "account.json", tmp_path / "runs")
+    shutil.copytree(demo_folder / RUN.parent, tmp_path / "runs" / RUN.parent)
+    shutil.copy(demo_folder / "account.json", tmp_path / "runs")
     ingest_folder(empty_archive, tmp_path / "runs")
     before = piece_bytes(empty_archive)
     forget_old_runs(empty_archive, Retention(runs_per_job=1, age=timedelta(days=1)))
@@ -208,8 +209,8 @@ def test_retention_removes_what_no_run_lists_and_nothing_else(
         assert digest_of(answer.content) == bytes(row.digest)
 
 
-def test_a_file_forgotten_while_it_is_sent_ends_the_sending(runs_folder: Path, empty_archive: Archive) -> None:
-    data = manifest_of(runs_folder)
+def test_a_file_forgotten_while_it_is_sent_ends_the_sending(demo_folder: Path, empty_archive: Archive) -> None:
+    data = manifest_of(demo_folder)
     keep(empty_archive, data)
     with empty_archive.reading() as connection:
         kept = find_kept(connection, digest_of(data))
@@ -223,7 +224,7 @@ def test_a_file_forgotten_while_it_is_sent_ends_the_sending(runs_folder: Path, e
 @pytest.mark.slow
 @pytest.mark.parametrize("dump", OLDER, ids=lambda path: path.name.partition(".")[0])
 def test_an_archive_that_an_older_version_wrote_is_read_and_written_on(
-    dump: Path, tmp_path: Path, runs_folder: Path
+    dump: Path, tmp_path: Path, demo_folder: Path
 ) -> None:
     """The dumps were made by those versions: one run of the demo, its macros left out."""
     with sqlite3.connect(tmp_path / "runs.db") as connection:
@@ -238,6 +239,6 @@ def test_an_archive_that_an_older_version_wrote_is_read_and_written_on(
     assert model["job"]["model"] == {"status": "success"}
     assert platform.get(f"runs/{RUN_ID}/artifacts/")["data"] == ["manifest.json", "run_results.json", "sources.json"]
     assert platform.http.get(url_of(RUN / "step_2" / "manifest.json", 2)).status_code == 404
-    ingest_folder(archive, runs_folder / "finance" / "301001")
-    assert platform.http.get(url_of(RUN / "step_2" / "manifest.json", 2)).content == manifest_of(runs_folder)
+    ingest_folder(archive, demo_folder / "finance" / "301001")
+    assert platform.http.get(url_of(RUN / "step_2" / "manifest.json", 2)).content == manifest_of(demo_folder)
     archive.close()

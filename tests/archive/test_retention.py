@@ -25,11 +25,11 @@ NOW = moment("2026-03-11T06:00:00Z").timestamp()
 
 
 @pytest.fixture(scope="module")
-def finance(runs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finance(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One project's runs."""
     folder = tmp_path_factory.mktemp("finance")
-    shutil.copy(runs_folder / "account.json", folder)
-    shutil.copytree(runs_folder / "finance", folder / "finance")
+    shutil.copy(demo_folder / "account.json", folder)
+    shutil.copytree(demo_folder / "finance", folder / "finance")
     return folder
 
 

@@ -21,9 +21,9 @@ BEGAN = moment(ENDED) - timedelta(seconds=ELAPSED)
 
 
 @pytest.fixture
-def results(runs_folder: Path) -> Any:
+def results(demo_folder: Path) -> Any:
     """Results of a command that ended well at a known time."""
-    content = small_artifacts(runs_folder)["run_results"]
+    content = small_artifacts(demo_folder)["run_results"]
     content["metadata"]["generated_at"] = ENDED
     content["elapsed_time"] = ELAPSED
     for result in content["results"]:
@@ -75,6 +75,7 @@ def test_what_a_record_does_not_tell_is_told_by_the_artifacts(
     assert (step["index"], step["name"]) == (1, "Invoke dbt with `dbt build --select tag:daily tag:shared`")
 
 
+@pytest.mark.slow
 def test_a_record_that_comes_later_is_believed_and_leaves_the_rest(
     results: Any, tmp_path: Path, empty_archive: Archive
 ) -> None:
@@ -157,9 +158,10 @@ def test_an_account_file_and_the_runs_agree_on_ids_that_are_texts(
     assert run["project_id"] == the_only(empty_archive, "projects")["id"]
 
 
-def test_code_that_speaks_of_nul_is_shown_as_it_is(runs_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
+@pytest.mark.slow
+def test_code_that_speaks_of_nul_is_shown_as_it_is(demo_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
     """SQL is fond of the six characters; a NUL itself is kept by no PostgreSQL and becomes a replacement character."""
-    artifacts = small_artifacts(runs_folder)
+    artifacts = small_artifacts(demo_folder)
     [name, *_] = [name for name, node in artifacts["manifest"]["nodes"].items() if node["resource_type"] == "model"]
     node = artifacts["manifest"]["nodes"][name]
     node["raw_code"] = r"select replace(body, '\u0000', ''), '\\u0000'"

@@ -28,8 +28,8 @@ RETRIED = Path("logistics/303001/70437490002329")
 Change = Callable[[dict[str, Any]], object]
 
 
-def commands(runs_folder: Path, run: Path) -> list[Path]:
-    return sorted((runs_folder / run).glob("step_*"))
+def commands(demo_folder: Path, run: Path) -> list[Path]:
+    return sorted((demo_folder / run).glob("step_*"))
 
 
 def bare(command: Path, into: Path) -> Path:
@@ -52,11 +52,11 @@ def steps(archive: Archive, run: Path) -> list[tuple[int, str, int, str]]:
     return [(step["index"], step["name"], step["status"], step["status_humanized"]) for step in found]
 
 
-def recorded(runs_folder: Path, run: Path) -> list[tuple[int, str, int, str]]:
+def recorded(demo_folder: Path, run: Path) -> list[tuple[int, str, int, str]]:
     """What the orchestrator says of the steps that left artifacts."""
-    left = {command.name for command in commands(runs_folder, run)}
+    left = {command.name for command in commands(demo_folder, run)}
     words = {10: "Success", 20: "Error"}
-    record = json.loads((runs_folder / run / "run.json").read_text())
+    record = json.loads((demo_folder / run / "run.json").read_text())
     return [
         (step["index"], step["name"], step["status"], words[step["status"]])
         for step in record["run_steps"]
@@ -96,27 +96,27 @@ def rows(archive: Archive) -> list[list[str]]:
 @pytest.mark.parametrize("turn", [1, -1], ids=["in order", "the last one first"])
 @pytest.mark.parametrize("run", [FAILED_TEST, FAILED_BUILD, BUILD_AND_DOCS], ids=str)
 def test_the_steps_of_a_run_that_nobody_described_are_those_its_orchestrator_saw(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive, run: Path, turn: int
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive, run: Path, turn: int
 ) -> None:
-    for command in commands(runs_folder, run)[::turn]:
+    for command in commands(demo_folder, run)[::turn]:
         ingest_folder(empty_archive, bare(command, tmp_path))
-    assert len(recorded(runs_folder, run)) > 1
-    assert steps(empty_archive, run) == recorded(runs_folder, run)
-    assert files(empty_archive, run) == left_behind(commands(runs_folder, run))
+    assert len(recorded(demo_folder, run)) > 1
+    assert steps(empty_archive, run) == recorded(demo_folder, run)
+    assert files(empty_archive, run) == left_behind(commands(demo_folder, run))
     assert serving(empty_archive).get(f"runs/{run.name}/")["data"]["status"] == max(
-        status for _, _, status, _ in recorded(runs_folder, run)
+        status for _, _, status, _ in recorded(demo_folder, run)
     )
 
 
 def test_a_command_that_arrives_later_gets_the_next_number_and_nothing_changes_when_all_is_read_again(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
-    expected = recorded(runs_folder, FAILED_TEST)
-    for count, command in enumerate(commands(runs_folder, FAILED_TEST), start=1):
+    expected = recorded(demo_folder, FAILED_TEST)
+    for count, command in enumerate(commands(demo_folder, FAILED_TEST), start=1):
         assert ingest_folder(empty_archive, bare(command, tmp_path / "one")).runs == 1
         assert steps(empty_archive, FAILED_TEST) == expected[:count]
     before = rows(empty_archive)
-    for command in commands(runs_folder, FAILED_TEST):
+    for command in commands(demo_folder, FAILED_TEST):
         bare(command, tmp_path / "elsewhere")
     again = ingest_folder(empty_archive, tmp_path / "elsewhere")
     assert (again.runs, again.unchanged, again.results) == (0, 1, 0)
@@ -124,16 +124,16 @@ def test_a_command_that_arrives_later_gets_the_next_number_and_nothing_changes_w
 
 
 def test_commands_that_write_into_one_folder_leave_each_other_alone(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
     """The second command puts its manifest beside the first one's results, which are still those of the first."""
     for run in (FAILED_BUILD, FAILED_TEST):
         target = tmp_path / run.name / "target"
-        for command in commands(runs_folder, run):
+        for command in commands(demo_folder, run):
             shutil.copytree(command, target, dirs_exist_ok=True)
             assert ingest_folder(empty_archive, target).problems == ()
-        assert steps(empty_archive, run) == recorded(runs_folder, run)
-        assert files(empty_archive, run) == left_behind(commands(runs_folder, run))
+        assert steps(empty_archive, run) == recorded(demo_folder, run)
+        assert files(empty_archive, run) == left_behind(commands(demo_folder, run))
         before = rows(empty_archive)
         ingest_folder(empty_archive, Path(shutil.copytree(target, tmp_path / "copies" / run.name)))
         assert rows(empty_archive) == before
@@ -150,7 +150,7 @@ def test_commands_that_write_into_one_folder_leave_each_other_alone(
     ],
 )
 def test_a_step_fails_with_its_own_results_whatever_its_command(
-    runs_folder: Path,
+    demo_folder: Path,
     tmp_path: Path,
     empty_archive: Archive,
     run: Path,
@@ -159,7 +159,7 @@ def test_a_step_fails_with_its_own_results_whatever_its_command(
     status: str,
     expected: list,
 ) -> None:
-    for command in commands(runs_folder, run):
+    for command in commands(demo_folder, run):
         bare(command, tmp_path)
     rewrite(
         tmp_path / f"step_{step}" / "target" / name,
@@ -188,33 +188,33 @@ def test_a_step_fails_with_its_own_results_whatever_its_command(
     ],
 )
 def test_a_step_is_called_as_its_command_was_typed(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive, args: dict[str, Any], name: str
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive, args: dict[str, Any], name: str
 ) -> None:
-    target = bare(commands(runs_folder, FAILED_BUILD)[1], tmp_path)
+    target = bare(commands(demo_folder, FAILED_BUILD)[1], tmp_path)
     rewrite(target / "run_results.json", lambda content: content.update(args=args))
     ingest_folder(empty_archive, target)
     assert [found for _, found, _, _ in steps(empty_archive, FAILED_BUILD)] == [f"Invoke dbt with `{name}`"]
 
 
-def test_a_retry_keeps_its_name(runs_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
+def test_a_retry_keeps_its_name(demo_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
     """dbt writes the command that is retried as `which`."""
     retry = next(
         path.parent
-        for path in sorted((runs_folder / RETRIED.parent).glob("*/step_*/run_results.json"))
+        for path in sorted((demo_folder / RETRIED.parent).glob("*/step_*/run_results.json"))
         if " retry " in json.loads(path.read_text())["args"]["invocation_command"]
     )
-    run = retry.parent.relative_to(runs_folder)
+    run = retry.parent.relative_to(demo_folder)
     ingest_folder(empty_archive, bare(retry, tmp_path))
-    assert [step[1:] for step in steps(empty_archive, run)] == [step[1:] for step in recorded(runs_folder, run)]
+    assert [step[1:] for step in steps(empty_archive, run)] == [step[1:] for step in recorded(demo_folder, run)]
 
 
 def test_the_steps_of_an_older_archive_are_told_apart_and_get_their_files_back_when_they_are_read_again(
-    runs_folder: Path, tmp_path: Path, new_store: Callable[[], str]
+    demo_folder: Path, tmp_path: Path, new_store: Callable[[], str]
 ) -> None:
     """Version 4 had every command as step 1, with the files of the one read last, and no outcome."""
     address = new_store()
     archive = Archive.open(address)
-    for command in commands(runs_folder, FAILED_TEST):
+    for command in commands(demo_folder, FAILED_TEST):
         ingest_folder(archive, bare(command, tmp_path / "once"))
     with archive.writing() as connection:
         connection.exec_driver_sql("DELETE FROM migrations")
@@ -226,12 +226,12 @@ def test_the_steps_of_an_older_archive_are_told_apart_and_get_their_files_back_w
         connection.exec_driver_sql("ALTER TABLE folders DROP COLUMN runs")
     archive.close()
     opened = Archive.open(address)
-    assert steps(opened, FAILED_TEST) == recorded(runs_folder, FAILED_TEST)
-    last = commands(runs_folder, FAILED_TEST)[-1]
+    assert steps(opened, FAILED_TEST) == recorded(demo_folder, FAILED_TEST)
+    last = commands(demo_folder, FAILED_TEST)[-1]
     base = f"/api/v2/accounts/{ACCOUNT}/runs/{FAILED_TEST.name}/artifacts/run_results.json"
     assert serving(opened).http.get(base).content == (last / "run_results.json").read_bytes()
-    for command in commands(runs_folder, FAILED_TEST):
+    for command in commands(demo_folder, FAILED_TEST):
         ingest_folder(opened, bare(command, tmp_path / "again"))
-    assert steps(opened, FAILED_TEST) == recorded(runs_folder, FAILED_TEST)
-    assert files(opened, FAILED_TEST) == left_behind(commands(runs_folder, FAILED_TEST))
+    assert steps(opened, FAILED_TEST) == recorded(demo_folder, FAILED_TEST)
+    assert files(opened, FAILED_TEST) == left_behind(commands(demo_folder, FAILED_TEST))
     opened.close()

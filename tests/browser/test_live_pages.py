@@ -30,25 +30,25 @@ SECOND_TOP = "document.querySelectorAll('section')[1].getBoundingClientRect().to
 FIRST, NEXT = "70437490010823", "70437490011508"
 
 
-def part_of_the_demo(runs_folder: Path, run: str, place: Path) -> Path:
+def part_of_the_demo(demo_folder: Path, run: str, place: Path) -> Path:
     """A folder with one run of the demo's finance project."""
     target = place / run / "finance/301001" / run
     target.parent.mkdir(parents=True)
-    shutil.copytree(runs_folder / "finance/301001" / run, target)
-    shutil.copy(runs_folder / "account.json", place / run)
+    shutil.copytree(demo_folder / "finance/301001" / run, target)
+    shutil.copy(demo_folder / "account.json", place / run)
     return place / run
 
 
 @pytest.mark.slow
 async def test_a_run_that_ends_is_told_and_shown_and_a_broken_socket_comes_back(
-    browser: Browser, built_pages: Path, runs_folder: Path, tmp_path: Path
+    browser: Browser, built_pages: Path, demo_folder: Path, tmp_path: Path
 ) -> None:
     store = f"sqlite:///{tmp_path}/runs.db"
     settings = Settings(store_url=store, revision_interval=0.2, topology_seconds=0.2)
     archive = Archive.open(store)
     serving = AsyncExitStack()
     try:
-        ingest_folder(archive, part_of_the_demo(runs_folder, FIRST, tmp_path))
+        ingest_folder(archive, part_of_the_demo(demo_folder, FIRST, tmp_path))
         port = await serving.enter_async_context(listening(uvicorn.Config(create_app(settings), log_level="error")))
         address = f"http://127.0.0.1:{port}/?period=all"
         async with opened(browser, address, f"{SHOWN} && {MARK} === '● Live'") as page:
@@ -57,7 +57,7 @@ async def test_a_run_that_ends_is_told_and_shown_and_a_broken_socket_comes_back(
             shown = await page.run(RUNS)
             await page.run("scrollTo(0, 200)")
             top = await page.run(SECOND_TOP)
-            ingest_folder(archive, part_of_the_demo(runs_folder, NEXT, tmp_path))
+            ingest_folder(archive, part_of_the_demo(demo_folder, NEXT, tmp_path))
             told = await page.wait_for("document.querySelector('.news a')?.closest('p').textContent")
             assert told.startswith("✕ Failure Finance daily has ended.")
             await page.wait_for(f"{RUNS} !== {json.dumps(shown)}")

@@ -235,6 +235,7 @@ async def test_a_fact_is_believed_by_the_clock_it_was_read_by() -> None:
     assert await ask() == 2
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(1, 5)), max_size=40), st.integers(1, 12))
 def test_the_weight_stays_within_the_bound_and_the_least_used_goes_first(

@@ -83,6 +83,7 @@ def test_files_that_no_export_wrote(store: str, tmp_path: Path, capsys: pytest.C
     assert files(lake) == before
 
 
+@pytest.mark.slow
 def test_a_folder_of_another_export(store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lake = tmp_path / "lake"
     assert export("--store", store, "--to", str(lake), "--format", "csv") == 0

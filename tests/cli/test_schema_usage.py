@@ -64,6 +64,7 @@ async def usage(gateway: Gateway) -> dict[str, dict[str, int]]:
     return {name: {client: count["requests"] for client, count in clients.items()} for name, clients in told.items()}
 
 
+@pytest.mark.slow
 async def test_each_request_counts_what_its_operation_asks_for_however_it_is_answered(gateway: Gateway) -> None:
     """Read, compiled, from memory, replayed and unmodified: seven requests of two clients are seven."""
     for client, times in (("web", 4), ("report", 3)):
@@ -84,6 +85,7 @@ async def test_what_is_not_run_and_introspection_count_nothing(gateway: Gateway)
     assert await usage(gateway) == {}
 
 
+@pytest.mark.slow
 async def test_clients_are_bounded_and_their_names_printable(gateway: Gateway) -> None:
     query = "{ account { id } }"
     for client in (None, " ", "a\tb", "x" * 300, *(f"client {number}" for number in range(120))):

@@ -118,6 +118,7 @@ async def test_ids_are_compared_in_pieces_and_for_a_few_of_a_request_only(enviro
     assert errors[1].message == "No model has the id 'shop.m0001x'. There are 20000."
 
 
+@pytest.mark.slow
 async def test_histories_are_put_together_of_runs_in_pieces() -> None:
     def run_of(number: int, run_id: int) -> ModelRun:
         ended = datetime(2026, 3, run_id, tzinfo=UTC)
@@ -136,6 +137,7 @@ async def test_histories_are_put_together_of_runs_in_pieces() -> None:
     assert found[keys[4_000]] == ()
 
 
+@pytest.mark.slow
 async def test_aliased_rankings_look_at_the_models_once_for_all_of_them(
     gateway: Gateway, looked_at: Callable[[], int]
 ) -> None:
@@ -147,6 +149,7 @@ async def test_aliased_rankings_look_at_the_models_once_for_all_of_them(
     assert list(many["account"].values()) == [alone["slowestModels"]] * 20
 
 
+@pytest.mark.slow
 async def test_the_sixth_misspelt_id_of_a_request_is_not_compared(gateway: Gateway) -> None:
     query = "{ " + " ".join(f'a{n}: model(id: "marketing.rpt_ltvv{n}") {{ id }}' for n in range(8)) + " }"
     reply = await gateway.ask(query)

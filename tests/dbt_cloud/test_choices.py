@@ -34,6 +34,7 @@ async def test_the_configuration_chooses_beside_the_admin_api(
     assert reply.gateway["notes"] == []
 
 
+@pytest.mark.slow
 async def test_a_project_that_nobody_decides_is_an_error_by_name(cloud: CloudGateway) -> None:
     asked = (
         '{ project(id: "finance") { id } }',
@@ -67,6 +68,7 @@ async def test_an_environment_that_is_not_there(cloud: CloudGateway) -> None:
     assert (note["code"], note["environments"]) == ("CONFIGURED_ENVIRONMENT_UNKNOWN", ["9999"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cap", "total"), [(10, None), (23, None), (24, 24), (50, 24)])
 async def test_histories_cut_at_any_length(cloud: CloudGateway, cap: int, total: int | None) -> None:
     """24 runs there are; a history of 24 has ended, because no run before it built the model."""

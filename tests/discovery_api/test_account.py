@@ -140,6 +140,7 @@ def test_runs_are_found_by_the_models_in_them(account: dbtAccount, oracle: Oracl
     assert [run.run_id for run in found] == [str(run.id) for run in tagged[:7]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last_runs", [1, 3, 10])
 def test_the_slowest_models_are_ranked_by_their_mean(account: dbtAccount, oracle: Oracle, last_runs: int) -> None:
     found = account.slowest_models(7, last_runs)

@@ -172,6 +172,7 @@ async def test_models_agree(account: dbtAccount, answers: Gateway, model_id: str
     assert data["model"]["compiledCode"] == model.get_sql(compiled=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job_id", ["301001", "302003"])
 async def test_jobs_and_runs_agree(account: dbtAccount, answers: Gateway, job_id: str) -> None:
     data = await answers.data(
@@ -298,6 +299,7 @@ async def test_runs_of_the_account_and_freshness_agree(account: dbtAccount, answ
     ]
 
 
+@pytest.mark.slow
 async def test_sources_agree(account: dbtAccount, answers: Gateway) -> None:
     shown = (
         await answers.data(

@@ -59,6 +59,7 @@ def test_a_question_costs_few_requests_and_the_same_one_again_none(tapped: Tappe
     assert tapped.asked() == {}
 
 
+@pytest.mark.slow
 def test_attributes_of_listed_models_cost_nothing_more(tapped: Tapped) -> None:
     models = tapped.account.get_models()
     tapped.asked()
@@ -70,6 +71,7 @@ def test_attributes_of_listed_models_cost_nothing_more(tapped: Tapped) -> None:
     assert tapped.asked() == {"ModelHistories": len(skipped)}
 
 
+@pytest.mark.slow
 def test_descriptions_are_read_for_all_models_of_a_project_with_the_first(tapped: Tapped) -> None:
     models = tapped.account.project("finance").models
     tapped.asked()
@@ -77,6 +79,7 @@ def test_descriptions_are_read_for_all_models_of_a_project_with_the_first(tapped
     assert tapped.asked() == {"EnvironmentModels": 1}
 
 
+@pytest.mark.slow
 def test_facts_are_believed_until_the_ttl_is_over(tapped: Tapped) -> None:
     tapped.account.slowest_models()
     tapped.asked()
@@ -96,6 +99,7 @@ def test_refresh_reads_anew_what_the_question_needs(tapped: Tapped) -> None:
     assert tapped.asked() == {**TOPOLOGY, "EnvironmentModels": 1}
 
 
+@pytest.mark.slow
 def test_invalidate_forgets_everything(tapped: Tapped) -> None:
     tapped.account.get_runs(10)
     tapped.account.invalidate()
@@ -120,6 +124,7 @@ async def test_it_works_inside_a_running_event_loop(account: dbtAccount) -> None
     assert [len(ranking) for ranking in found] == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_many_threads_share_one_reading(tapped: Tapped) -> None:
     barrier = threading.Barrier(16)
 
@@ -133,6 +138,7 @@ def test_many_threads_share_one_reading(tapped: Tapped) -> None:
     assert tapped.asked() == {**TOPOLOGY, "EnvironmentModels": 1}
 
 
+@pytest.mark.slow
 def test_after_closing_every_question_is_refused(settings: Settings) -> None:
     with dbtAccount(client=Client(ConnectionOptions(settings, TTL))) as account:
         model = account.model("finance.rpt_ar_aging")

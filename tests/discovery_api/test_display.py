@@ -30,6 +30,7 @@ def rows_of_table(text: str) -> list[list[str]]:
     return [[cell.text or "" for cell in row] for row in table.iter("tr")]
 
 
+@pytest.mark.slow
 def test_a_ranking_is_a_table_in_its_order(account: dbtAccount) -> None:
     ranking = account.slowest_models(slowest_n=4, last_n_runs=5)
     head, *rows = rows_of_table(ranking._repr_html_())

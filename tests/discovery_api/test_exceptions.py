@@ -145,6 +145,7 @@ def test_what_dbt_refuses_has_a_name(tapped: Tapped, status: int, error: type[ex
         tapped.account.get_models()
 
 
+@pytest.mark.slow
 def test_a_project_that_cannot_be_read_is_not_left_out_silently(tapped: Tapped) -> None:
     def hide_finance(call: Call, answer: dict[str, object]) -> dict[str, object]:
         if call.operation != "EnvironmentModels":

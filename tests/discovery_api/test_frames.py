@@ -30,6 +30,7 @@ def expected_runs(oracle: Oracle) -> dict[str, list[tuple[str, float | None]]]:
     }
 
 
+@pytest.mark.slow
 def test_the_histories_of_all_models_are_one_frame_of_few_requests(account: dbtAccount, oracle: Oracle) -> None:
     expected = expected_runs(oracle)
     before = account.client.upstream_requests
@@ -47,6 +48,7 @@ def test_the_histories_of_all_models_are_one_frame_of_few_requests(account: dbtA
         )
 
 
+@pytest.mark.slow
 def test_arrow_pandas_and_polars_hold_the_same_values(account: dbtAccount) -> None:
     frame = account.history_frame(last_n_runs=RUNS, tags=["finance"])
     assert len(frame) > 10

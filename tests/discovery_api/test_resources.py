@@ -71,6 +71,7 @@ def test_the_results_of_a_run_are_those_of_the_files(account: dbtAccount, oracle
             run.get_node_results(wrong)
 
 
+@pytest.mark.slow
 def test_a_run_says_why_it_failed(account: dbtAccount, demo_folder: Path) -> None:
     folders = {int(path.parent.name): path.parent for path in demo_folder.glob("*/*/*/run.json")}
     run = next(one for one in account.get_runs(500) if one.status == RunStatus.failure and one.get_newly_broken())
@@ -241,6 +242,7 @@ def sources_behind(manifest: Path, unique_id: str) -> set[str]:
     return {one for one in seen if one.startswith("source.")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("project_id", ["finance", "logistics", "marketing", "storefront"])
 def test_a_model_is_as_fresh_as_its_stalest_source(
     account: dbtAccount, oracle: Oracle, demo_folder: Path, project_id: str
@@ -427,6 +429,7 @@ def test_every_run_has_its_facts(account: dbtAccount, oracle: Oracle) -> None:
         assert (run.job_id, run.git_sha) == (str(expected.job_id), expected.record["git_sha"])
 
 
+@pytest.mark.slow
 def test_a_run_knows_its_job_and_its_models(account: dbtAccount, oracle: Oracle) -> None:
     for expected in oracle.runs[::7]:
         run = account.run(expected.id)

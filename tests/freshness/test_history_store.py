@@ -100,6 +100,7 @@ async def test_other_accounts_in_one_database_do_not_meet(
         assert len((await second.data(RUNS, id=model.id))["model"]["runs"]["nodes"]) == 1
 
 
+@pytest.mark.slow
 async def test_several_processes_open_it_and_keep_the_same_at_once(history: str) -> None:
     """As workers do when they start together; each has connections of its own."""
     opened = await asyncio.gather(*(asyncio.to_thread(opened_facts, history, "account") for _ in range(5)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from gateway.settings import Settings
 from tests.freshness.conftest import Aging
 from tests.oracle.account import Oracle
@@ -34,6 +36,7 @@ async def test_a_repeated_answer_tells_its_age(aging: Aging) -> None:
     assert again.gateway["oldestFactSeconds"] == 5.0
 
 
+@pytest.mark.slow
 async def test_facts_past_their_time_are_asked_about_again(aging: Aging, settings: Settings) -> None:
     await keep(aging)
     aging.clock.now += settings.revision_interval + 1
@@ -41,6 +44,7 @@ async def test_facts_past_their_time_are_asked_about_again(aging: Aging, setting
     assert not is_repeated(later.gateway)
 
 
+@pytest.mark.slow
 async def test_what_a_change_outdates_is_not_repeated_and_the_new_answer_is(
     aging: Aging, settings: Settings, oracle: Oracle
 ) -> None:
@@ -56,6 +60,7 @@ async def test_what_a_change_outdates_is_not_repeated_and_the_new_answer_is(
     assert replies[-1].data != before
 
 
+@pytest.mark.slow
 async def test_who_asks_for_fresh_facts_gets_them(aging: Aging, oracle: Oracle) -> None:
     before = await keep(aging)
     aging.dbt.change(oracle.production_jobs[0].environment_id)

@@ -54,12 +54,14 @@ TOLD = {
 }
 
 
+@pytest.mark.slow
 async def test_within_the_interval_nothing_is_asked(aging: Aging, oracle: Oracle) -> None:
     assert told(await aging.gateway.ask(RUNTIMES)) == expected(oracle)
     aging.clock.now += 29.9
     assert await aging.gateway.count(RUNTIMES) == {}
 
 
+@pytest.mark.slow
 async def test_what_an_operation_has_read_is_current_for_all_of_it(aging: Aging, oracle: Oracle) -> None:
     async def slow(_: Call) -> None:
         aging.clock.now += 60.0
@@ -73,6 +75,7 @@ async def test_what_an_operation_has_read_is_current_for_all_of_it(aging: Aging,
     assert told(await aging.gateway.ask(RUNTIMES)) == expected(oracle)
 
 
+@pytest.mark.slow
 async def test_after_the_interval_one_request_checks_all_environments(aging: Aging, oracle: Oracle) -> None:
     await aging.gateway.ask(RUNTIMES)
     aging.clock.now += 30.0
@@ -83,6 +86,7 @@ async def test_after_the_interval_one_request_checks_all_environments(aging: Agi
     assert (again.gateway["oldestFactSeconds"], again.gateway["confirmedSeconds"]) == (30.0, 30.0)
 
 
+@pytest.mark.slow
 async def test_a_changed_environment_is_told_as_it_was_and_marked_while_it_is_read_again(
     aging: Aging, oracle: Oracle
 ) -> None:
@@ -117,6 +121,7 @@ async def test_what_nobody_asked_for_in_a_while_is_not_told_outdated(aging: Agin
     assert new.gateway["stale"] is False
 
 
+@pytest.mark.slow
 async def test_without_tolerance_everybody_waits_for_what_is_new(demo_store: str, oracle: Oracle) -> None:
     clock, dbt = Clock(), ChangingDbt()
     async with serving(Settings(store_url=demo_store, stale_seconds=0), clock) as gateway:
@@ -142,6 +147,7 @@ async def test_while_dbt_is_down_the_last_facts_are_told_with_the_reason(aging: 
     assert again.gateway["stale"] is False, "no error is kept"
 
 
+@pytest.mark.slow
 async def test_facts_that_are_too_old_are_not_told_for_an_error(aging: Aging) -> None:
     await aging.gateway.ask(RUNTIMES)
     aging.gateway.upstream.fault = down
@@ -158,6 +164,7 @@ async def test_what_dbt_says_of_the_question_is_told_and_not_hidden(aging: Aging
     assert set((await aging.gateway.ask(RUNTIMES)).codes.values()) == {code}
 
 
+@pytest.mark.slow
 async def test_after_a_429_the_last_facts_are_told_and_dbt_is_left_alone(aging: Aging, oracle: Oracle) -> None:
     await aging.gateway.ask(RUNTIMES)
     aging.gateway.upstream.fault = limited
@@ -193,6 +200,7 @@ async def test_a_slow_dbt_holds_nobody_up_who_can_be_told_something(aging: Aging
     assert await aging.gateway.count(RUNTIMES) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("directive", "age", "is_asked"),
     [
@@ -218,6 +226,7 @@ async def test_a_caller_may_ask_for_fresher_facts(aging: Aging, directive: str, 
     assert reply.gateway["confirmedSeconds"] == (0.0 if is_asked else age)
 
 
+@pytest.mark.slow
 async def test_who_asks_for_fresh_facts_sees_a_change_at_once(aging: Aging, oracle: Oracle) -> None:
     await aging.gateway.ask(RUNTIMES)
     aging.dbt.change(an_environment(oracle))
@@ -227,6 +236,7 @@ async def test_who_asks_for_fresh_facts_sees_a_change_at_once(aging: Aging, orac
     assert reply.gateway["stale"] is False
 
 
+@pytest.mark.slow
 async def test_who_asks_for_fresh_facts_is_not_told_old_ones_for_an_error(aging: Aging) -> None:
     await aging.gateway.ask(RUNTIMES)
     aging.gateway.upstream.fault = down

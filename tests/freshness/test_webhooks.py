@@ -147,6 +147,7 @@ SIGNATURES: dict[str, Callable[[bytes], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SIGNATURES)
 async def test_what_is_not_signed_does_nothing(aging: Aging, event: dict[str, Any], case: str) -> None:
     await aging.gateway.ask(RUNTIMES)
@@ -179,6 +180,7 @@ async def test_without_a_secret_there_is_no_such_path(settings: Settings, event:
     assert response.status_code == 404
 
 
+@pytest.mark.slow
 async def test_a_finished_run_has_its_environment_checked_at_once(
     aging: Aging, event: dict[str, Any], oracle: Oracle
 ) -> None:
@@ -232,6 +234,7 @@ async def test_an_errored_run_is_watched_until_dbt_has_its_metadata(aging: Aging
     assert "EnvironmentHeaders" not in await aging.gateway.count(RUNTIMES), "it has moved: the usual interval again"
 
 
+@pytest.mark.slow
 async def test_an_event_is_acted_upon_once(aging: Aging, event: dict[str, Any]) -> None:
     assert await deliver(aging, event) == (200, "done")
     await aging.gateway.ask(RUNTIMES)

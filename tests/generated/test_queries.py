@@ -61,6 +61,7 @@ def test_they_use_what_graphql_has(queries: list[str]) -> None:
         assert part in text, part
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_queries(oracle: Oracle) -> None:
     schema, values = read_schema(), demo_values(oracle)
     one, other, third = (QueryGenerator(seed, schema, values) for seed in (1, 1, 2))

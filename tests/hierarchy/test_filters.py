@@ -40,11 +40,13 @@ things = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(things, TAGS)
 def test_any_tag_is_enough_and_none_of_none_matches(thing: Thing, tags: list[str]) -> None:
     assert SearchFilter(tags=tuple(tags)).matches(thing) is bool(set(tags) & set(thing.tags))
 
 
+@pytest.mark.slow
 @given(things, TAGS)
 def test_all_tags_are_needed_and_an_empty_list_still_matches_nothing(thing: Thing, tags: list[str]) -> None:
     wanted = bool(tags) and set(tags) <= set(thing.tags)
@@ -68,12 +70,14 @@ def test_bounds_are_inclusive_and_no_runtime_meets_no_bound(
         assert bounds.matches(thing) is fits
 
 
+@pytest.mark.slow
 @given(things, st.sampled_from(["table", "TABLE", "view", "VIEW", "STRASSE", "incremental"]))
 def test_a_materialization_is_compared_without_case(thing: Thing, wanted: str) -> None:
     same = thing.materialization is not None and thing.materialization.casefold() == wanted.casefold()
     assert SearchFilter(materialization=wanted).matches(thing) is same
 
 
+@pytest.mark.slow
 @given(things)
 def test_an_empty_filter_is_no_constraint(thing: Thing) -> None:
     assert SearchFilter().is_empty
@@ -82,6 +86,7 @@ def test_an_empty_filter_is_no_constraint(thing: Thing) -> None:
     assert not ModelFilter(model_ids=()).is_empty
 
 
+@pytest.mark.slow
 @given(things, TAGS, SECONDS, st.sampled_from([None, "table"]))
 def test_criteria_are_met_all_together(
     thing: Thing, tags: list[str], low: float | None, materialization: str | None

@@ -29,12 +29,14 @@ def test_a_ranking_is_the_beginning_of_a_plain_sort(histories: dict[str, list[fl
     assert ranking.without_runtime == len(histories) - len(means)
 
 
+@pytest.mark.slow
 @given(st.sets(st.text("ab12", min_size=1, max_size=3), max_size=8))
 def test_ties_go_by_id(names: set[str]) -> None:
     ranking = rank([Measured(name, name, summarise([1.0])) for name in names], 10)
     assert [entry.item for entry in ranking.entries] == sorted(names)
 
 
+@pytest.mark.slow
 @given(st.sets(st.integers(1, 2_000), max_size=8))
 def test_ties_of_numbered_things_go_by_number(numbers: set[int]) -> None:
     ranking = rank([Measured(number, number, summarise([1.0])) for number in numbers], 10)

@@ -101,12 +101,14 @@ async def test_groups_add_up_whatever_they_are_grouped_by(costing: Gateway, expe
     assert len(two) == 2
 
 
+@pytest.mark.slow
 async def test_without_a_price_there_is_no_cost(warm_gateway: Gateway) -> None:
     rows = (await warm_gateway.data(SECONDS, by="PROJECT", **WINDOW))["account"]["weightedSeconds"]
     assert {one["key"] for one in rows} == {"finance", "logistics", "marketing", "storefront", None}
     assert {one["cost"] for one in rows} == {None}
 
 
+@pytest.mark.slow
 async def test_a_run_has_its_cost_too(costing: Gateway, oracle: Oracle) -> None:
     query = """query($id: ID!) { run(id: $id) {
       weightedSeconds(by: JOB) { key weightedSeconds isIdle cost { amount } } } }"""

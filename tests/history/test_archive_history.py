@@ -37,6 +37,7 @@ def ranking_of(oracle: Oracle, last_runs: int) -> list[dict[str, object]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last_runs", [3, 20])
 async def test_one_statement_tells_the_runs_of_all_models_of_the_account(
     gateway: Gateway, oracle: Oracle, last_runs: int
@@ -78,6 +79,7 @@ async def test_of_all_models_the_foremost_alone_are_read(tmp_path: Path) -> None
     assert {unique_id for one in filters for unique_id in one["uniqueIds"]} == foremost
 
 
+@pytest.mark.slow
 async def test_the_same_ranking_again_asks_for_nothing(gateway: Gateway) -> None:
     first = await gateway.ask(RANKING, n=5)
     gateway.upstream.calls.clear()
@@ -87,6 +89,7 @@ async def test_the_same_ranking_again_asks_for_nothing(gateway: Gateway) -> None
     assert noted == gateway.upstream.calls == []
 
 
+@pytest.mark.slow
 async def test_models_are_counted_by_one_statement_and_none_is_read(gateway: Gateway, oracle: Oracle) -> None:
     with noted_statements() as noted:
         reply = await gateway.ask(COUNTS)

@@ -131,6 +131,7 @@ async def test_a_window_cuts_what_reaches_into_it(gateways: tuple[Gateway, Gatew
     assert {one["jobId"]: one["overlapSeconds"] for one in found["jobs"]} == {"1": 300.0}, "created in the window"
 
 
+@pytest.mark.slow
 async def test_models_that_jobs_build_at_once_are_listed(gateways: tuple[Gateway, Gateway, str]) -> None:
     """From 1:00 to 1:10 job 2 builds what the runs of 0:40 and 1:00 of job 1 build; runs of CI beside each other, of
     one job beside each other, and of staging do not count."""

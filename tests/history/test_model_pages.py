@@ -49,6 +49,7 @@ def environments_read(gateway: Gateway) -> set[int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [7, 20, 21, 100])
 async def test_pages_from_the_start_to_the_end_are_the_whole_list(
     gateway: Gateway, account: tuple[Oracle, str], first: int
@@ -92,6 +93,7 @@ async def test_behind_a_cursor_the_projects_before_it_are_not_read(
     )
 
 
+@pytest.mark.slow
 async def test_a_project_that_cannot_be_read_is_said_and_the_page_is_filled_from_others(
     gateway: Gateway, account: tuple[Oracle, str]
 ) -> None:

@@ -80,6 +80,7 @@ def models_read(gateway: Gateway) -> int | None:
     return named
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "asked", [*({"orderBy": one} for one in ORDERS), *({"filter": one} for one in FILTERS)], ids=str
 )
@@ -105,6 +106,7 @@ async def test_pages_are_those_of_whole_models_of_which_few_are_read(
     assert len(noted) == (2 if by_runtime else 1), noted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [{}, {"orderBy": ORDERS[4]}, {"filter": FILTERS[0]}], ids=str)
 async def test_pages_of_each_project_are_read_together(
     gateway: Gateway, by_dbt: Gateway, asked: dict[str, Any]
@@ -119,6 +121,7 @@ async def test_pages_of_each_project_are_read_together(
     assert models_read(gateway) == 12
 
 
+@pytest.mark.slow
 async def test_a_page_of_most_models_reads_all_of_them(gateway: Gateway, by_dbt: Gateway) -> None:
     """They are cached whole then, and the next question finds them."""
     page = await gateway.ask(PAGE, first=60, orderBy=ORDERS[0])

@@ -113,6 +113,7 @@ async def test_nonsense_is_refused(gateway: tuple[Gateway, str], arguments: dict
     assert words in reply.errors[0]["message"]
 
 
+@pytest.mark.slow
 async def test_a_list_is_read_by_two_statements_and_then_kept(account: tuple[str, list[DailyRun]]) -> None:
     query = f'{{ account {{ regressions(since: "{OLD}") {{ totalCount nodes {{ since secondsPerDay }} }} }} }}'
     async with serving(Settings(store_url=account[0], history_source="archive")) as gateway:
@@ -146,6 +147,7 @@ async def test_the_models_of_changes_are_read_alone(account: tuple[str, list[Dai
         assert set(reply.codes) == {"account.regressions"}
 
 
+@pytest.mark.slow
 def test_the_library_tells_the_same(account: tuple[str, list[DailyRun]]) -> None:
     runs = account[1]
     settings = Settings(store_url=account[0], history_source="archive")

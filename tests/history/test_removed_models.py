@@ -79,6 +79,7 @@ async def gateway(store: str, request: pytest.FixtureRequest) -> AsyncIterator[G
         yield opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", ["shop.old_orders", "model.shop.old_orders", "shop.shop.old_orders"])
 async def test_a_renamed_model_is_found_by_each_of_its_names(gateway: Gateway, given: str) -> None:
     last = RENAMED - 1
@@ -99,6 +100,7 @@ async def test_a_renamed_model_is_found_by_each_of_its_names(gateway: Gateway, g
     }
 
 
+@pytest.mark.slow
 async def test_what_failed_last_shows_its_last_success_too(gateway: Gateway) -> None:
     found = (await gateway.data(ONE, id="shop.legacy"))["model"]
     assert (found["lastRunStatus"], found["lastRunError"], found["runtime"]) == ("FAILURE", "gone", 2.0)

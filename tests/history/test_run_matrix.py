@@ -84,6 +84,7 @@ async def test_sizes_have_bounds(answers: Gateway, runs: int, first: int, name: 
     assert any(name in error["message"] for error in reply.errors)
 
 
+@pytest.mark.slow
 def test_the_library_tells_the_same(settings: Settings) -> None:
     with dbtAccount(client=Client(ConnectionOptions(settings, 300.0))) as account:
         job = account.get_jobs()[0]

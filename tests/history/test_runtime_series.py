@@ -70,6 +70,7 @@ async def test_the_changes_are_those_of_the_series_and_a_steady_model_has_none(
     assert answer["steady"] == {"changePoints": [], "runtimeSeries": {"trend": None, "isElevated": False}}
 
 
+@pytest.mark.slow
 async def test_a_series_of_another_job_is_its_own(gateway: tuple[Gateway, str]) -> None:
     series = (await gateway[0].data(SERIES, job=str(CHANGES), n=10))["model"]["runtimeSeries"]
     assert series["job"] == {"id": str(CHANGES)}

@@ -130,6 +130,7 @@ async def test_lists_of_runs_in_postgresql(settings: Settings, postgres: Server,
             assert (await there.ask(question)).data == (await by_dbt.ask(question)).data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("question", "statements"),
     [

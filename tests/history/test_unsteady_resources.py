@@ -130,6 +130,7 @@ async def test_an_incident_lasts_from_a_failure_to_the_next_success(gateway: tup
     assert found["medianRepairSeconds"] == statistics.median(days) * 86_400
 
 
+@pytest.mark.slow
 async def test_lists_are_narrowed(gateway: tuple[Gateway, str]) -> None:
     opened = (await gateway[0].data(LISTS, since=OLD, open=True))["account"]["incidents"]
     assert ([one["uniqueId"] for one in opened["nodes"]], opened["medianRepairSeconds"]) == ([BROKEN], None)

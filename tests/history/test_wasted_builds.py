@@ -119,6 +119,7 @@ async def test_a_window_without_a_moment_is_refused(
     assert words in reply.errors[0]["message"]
 
 
+@pytest.mark.slow
 async def test_all_projects_are_read_together_and_once(store: str) -> None:
     """Commands, results, checks, runs and the nodes of manifests: a statement each."""
     async with serving(Settings(store_url=store, history_source="archive")) as gateway:
@@ -130,6 +131,7 @@ async def test_all_projects_are_read_together_and_once(store: str) -> None:
         assert noted == []
 
 
+@pytest.mark.slow
 async def test_of_too_many_results_the_newest_are_read(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.history.execution_reading.MOST_MODEL_RESULTS", 12)
     async with serving(Settings(store_url=store, history_source="archive")) as gateway:

@@ -197,6 +197,7 @@ async def test_a_request_that_came_before_gets_the_same_coding_before_it_is_pars
     assert told["extensions"]["gateway"]["oldestFactSeconds"] == 3.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"response_cache_bytes": 0}, {"compression": False}], ids=str)
 async def test_the_gateway_compresses_unless_it_is_told_not_to(demo_store: str, settings: dict[str, Any]) -> None:
     opened = Opened(Settings(store_url=demo_store, open=True, **settings))

@@ -184,6 +184,7 @@ async def refuse_all(*_: Any) -> None:
     raise AssertionError("the request was parsed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [0, 1_000_000], ids=["run again", "kept"])
 async def test_facts_of_dbt_are_fresh_until_the_next_look_at_them(demo_store: str, room: int) -> None:
     opened = Opened(Settings(store_url=demo_store, open=True, response_cache_bytes=room))

@@ -158,6 +158,7 @@ async def test_frames_behind_the_handshake_wait_until_it_is_accepted() -> None:
     assert app.heard[0]["text"] == "hi"
 
 
+@pytest.mark.slow
 async def test_of_many_handshakes_a_few_begin_in_each_turn() -> None:
     app = Seeing()
     begun = [0]
@@ -175,6 +176,7 @@ async def test_of_many_handshakes_a_few_begin_in_each_turn() -> None:
     assert max(steps) <= TURNS_AT_ONCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [OPENING + b"\r\n", OPENING[:58], OPENING[: OPENING.index(b"grade: web")]])
 async def test_a_request_is_served_before_handshakes_that_came_earlier(first: bytes) -> None:
     """Each handshake takes as long as several requests, whether it came whole or in parts."""

@@ -341,6 +341,7 @@ async def limited(settings: Settings) -> Any:
 QUERY = "query($n: Int) { account { models(first: $n) { nodes { id } } } }"
 
 
+@pytest.mark.slow
 async def test_a_query_may_cost_as_much_as_the_limit_and_no_more(limited: Gateway) -> None:
     assert (await limited.ask(QUERY, n=7)).status == 200
     limited.upstream.calls.clear()
@@ -360,6 +361,7 @@ async def test_an_answer_tells_its_estimate_and_the_limit(limited: Gateway) -> N
     assert "extensions" not in invalid.json()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "told"), [("measure", {"requestedQueryCost": 10, "maximumAvailable": 9}), ("off", None)]
 )
@@ -380,6 +382,7 @@ async def test_a_refusal_is_counted_by_its_limit(limited: Gateway) -> None:
     assert 'gateway_limits_exceeded_total{limit="cost",refused="true"} 1.0' in figures
 
 
+@pytest.mark.slow
 async def test_a_trusted_document_has_no_limit(settings: Settings, tmp_path: Path) -> None:
     manifest = tmp_path / "documents.json"
     manifest.write_text(json.dumps({"models": QUERY}), "utf-8")
@@ -457,6 +460,7 @@ async def test_an_answer_that_is_too_long_is_refused(settings: Settings) -> None
         assert 'gateway_limits_exceeded_total{limit="response_bytes",refused="true"} 2.0' in figures
 
 
+@pytest.mark.slow
 async def test_a_long_answer_is_the_same_in_pieces(warm_gateway: Gateway) -> None:
     pages = [
         (

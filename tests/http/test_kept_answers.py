@@ -170,6 +170,7 @@ def test_an_answer_may_take_an_eighth_of_the_room_and_no_more(manifest: Manifest
     assert keep(cache, b"larger", size=10_001 - 21) is None
 
 
+@pytest.mark.slow
 def test_ten_thousand_questions_may_come_before_one_comes_again(manifest: Manifest) -> None:
     for others, known in ((9_999, True), (10_000, False)):
         cache = cache_of(manifest)

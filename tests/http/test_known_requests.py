@@ -88,6 +88,7 @@ def names(head: bytes) -> list[bytes]:
     return sorted(line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:])
 
 
+@pytest.mark.slow
 async def test_facts_past_their_time_are_asked_about_once_and_then_known_again(quick: Settings) -> None:
     opened = Opened(quick)
     async with opened.connect() as connection:
@@ -133,6 +134,7 @@ async def test_each_sees_what_he_may_and_who_may_no_longer_ask_is_refused(quick:
         assert b" 401 " in head
 
 
+@pytest.mark.slow
 async def test_answers_that_are_kept_are_given_before_anything_is_run(quick: Settings) -> None:
     opened = Opened(quick.model_copy(update={"response_cache_bytes": 1_000_000}))
     async with opened.connect() as connection:
@@ -145,6 +147,7 @@ async def test_answers_that_are_kept_are_given_before_anything_is_run(quick: Set
     assert ways(shown)["repeated"] >= 3
 
 
+@pytest.mark.slow
 async def test_the_server_shows_requests_to_one_hook_whatever_answers_them(quick: Settings) -> None:
     """The same bytes are answered by a kept answer while it holds, and by a synchronous run when it does not."""
     opened = Opened(quick.model_copy(update={"response_cache_bytes": 1_000_000}))

@@ -126,6 +126,7 @@ async def test_built_in_documents_are_trusted_where_nothing_else_is(executor: Sm
     assert (await post(with_pages, {"query": "{ slow }"})).codes == ["DOCUMENT_NOT_TRUSTED"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document", read_documents(), ids=lambda document: document.name)
 def test_a_screen_is_one_named_operation_that_the_schema_takes(document: PageDocument) -> None:
     tree = parse(document.text)

@@ -94,6 +94,7 @@ async def test_a_question_is_read_once_by_all_layers_together(app: ASGIApp) -> N
     assert calls == dict.fromkeys(READERS, 1)
 
 
+@pytest.mark.slow
 async def test_a_replayed_answer_reads_no_more_than_it_needs(app: ASGIApp) -> None:
     for _ in range(3):
         await post(app, [QUERY])

@@ -521,6 +521,7 @@ async def test_nothing_is_answered_early_once_the_gateway_is_to_leave(
         assert raw_hook.answer is None
 
 
+@pytest.mark.slow
 async def test_foreign_pages_get_their_own_headers(executor: Counting, callers: ByKey, raw_hook: RawHook) -> None:
     endpoint = EndpointPolicy(response_cache_bytes=ROOM)
     policy = EdgePolicy(endpoint=endpoint, authenticator=callers, allowed_origins=("https://a.test", "https://b.test"))

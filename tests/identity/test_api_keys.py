@@ -152,6 +152,7 @@ def write(file: Path, *holders: Holder) -> None:
     os.replace(new, file)
 
 
+@pytest.mark.slow
 async def test_a_changed_file_counts_without_a_restart(
     demo_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

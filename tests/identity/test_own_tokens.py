@@ -125,6 +125,7 @@ async def test_without_a_token_of_his_own_nobody_is_answered(settings: Settings)
         assert (await client.get("/metrics", headers={"X-dbt-Token": ANNA})).status_code == 403
 
 
+@pytest.mark.slow
 async def test_keys_say_who_may_come_and_the_token_what_is_read(settings: Settings) -> None:
     holder = Holder("finance", ("finance",))
     platform = PerToken({ANNA: True})

@@ -113,6 +113,7 @@ async def test_nothing_hidden_is_fetched(settings: Settings) -> None:
     assert all("30200" not in str(call.query) for call in asked)
 
 
+@pytest.mark.slow
 async def test_newest_runs_are_the_newest_visible_ones(settings: Settings) -> None:
     """Only visible environments are listed: busy hidden projects push nothing out of what is looked at."""
     holder = Holder("finance", ("finance",))
@@ -123,6 +124,7 @@ async def test_newest_runs_are_the_newest_visible_ones(settings: Settings) -> No
     assert {query["environment_id"] for query in listed} == {str(FINANCE), str(STAGING)}
 
 
+@pytest.mark.slow
 async def test_counts_do_not_tell_what_else_there_is(settings: Settings) -> None:
     """A run that is hidden costs what one costs that does not exist, however often it is asked for."""
     holder = Holder("finance", ("finance",))

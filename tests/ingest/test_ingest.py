@@ -31,12 +31,12 @@ def serving(archive: Archive) -> Platform:
     return Platform(TestClient(create_platform(archive)), archive)
 
 
-def copy(runs_folder: Path, into: Path, *runs: Path) -> Path:
+def copy(demo_folder: Path, into: Path, *runs: Path) -> Path:
     """A small archive folder with some of the demo's runs."""
     into.mkdir(exist_ok=True)
-    shutil.copy(runs_folder / "account.json", into)
+    shutil.copy(demo_folder / "account.json", into)
     for run in runs:
-        shutil.copytree(runs_folder / run, into / run)
+        shutil.copytree(demo_folder / run, into / run)
     return into
 
 
@@ -66,29 +66,29 @@ def test_the_archive_counts_what_the_files_hold(platform: Platform, reckoning: R
 
 
 @pytest.mark.slow
-def test_reading_again_changes_nothing(runs_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
-    folder = copy(runs_folder, tmp_path / "runs", DAILY)
+def test_reading_again_changes_nothing(demo_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
+    folder = copy(demo_folder, tmp_path / "runs", DAILY)
     first = ingest_folder(empty_archive, folder)
     assert (first.runs, first.unchanged, first.problems) == (1, 0, ())
     before = everything(empty_archive)
     again = ingest_folder(empty_archive, folder)
     assert (again.runs, again.unchanged, again.results) == (0, 1, 0)
-    elsewhere = ingest_folder(empty_archive, copy(runs_folder, tmp_path / "copy", DAILY))
+    elsewhere = ingest_folder(empty_archive, copy(demo_folder, tmp_path / "copy", DAILY))
     assert (elsewhere.runs, elsewhere.unchanged, elsewhere.results) == (0, 1, 0)
     assert everything(empty_archive) == before
 
 
 @pytest.mark.slow
-def test_progress_is_told_after_each_folder(runs_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
+def test_progress_is_told_after_each_folder(demo_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
     seen: list[Progress] = []
-    ingest_folder(empty_archive, copy(runs_folder, tmp_path / "runs", LATE, DAILY), seen.append)
+    ingest_folder(empty_archive, copy(demo_folder, tmp_path / "runs", LATE, DAILY), seen.append)
     assert [(each.done, each.total) for each in seen] == [(1, 2), (2, 2)]
     assert [Path(each.folder).name for each in seen] == [LATE.name, DAILY.name]
 
 
 @pytest.mark.slow
-def test_a_step_that_arrives_later_completes_its_run(runs_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
-    folder = copy(runs_folder, tmp_path / "runs", DAILY)
+def test_a_step_that_arrives_later_completes_its_run(demo_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
+    folder = copy(demo_folder, tmp_path / "runs", DAILY)
     kept = tmp_path / "kept"
     shutil.move(folder / DAILY / "step_2", kept)
     ingest_folder(empty_archive, folder)
@@ -142,14 +142,14 @@ def test_identical_nodes_are_stored_once(platform: Platform, reckoning: Reckonin
     ],
 )
 def test_a_file_that_cannot_be_used_costs_its_own_run_only(
-    runs_folder: Path,
+    demo_folder: Path,
     tmp_path: Path,
     empty_archive: Archive,
     name: str,
     spoil: Callable[[bytes], bytes],
     reason: str,
 ) -> None:
-    folder = copy(runs_folder, tmp_path / "runs", LATE, DAILY)
+    folder = copy(demo_folder, tmp_path / "runs", LATE, DAILY)
     path = folder / DAILY / "step_2" / name
     path.write_bytes(spoil(path.read_bytes()))
     report = ingest_folder(empty_archive, folder)
@@ -163,9 +163,9 @@ def test_a_file_that_cannot_be_used_costs_its_own_run_only(
 
 @pytest.mark.slow
 def test_a_run_keeps_its_last_good_data_when_its_files_go_bad(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
-    folder = copy(runs_folder, tmp_path / "runs", DAILY)
+    folder = copy(demo_folder, tmp_path / "runs", DAILY)
     ingest_folder(empty_archive, folder)
     before = everything(empty_archive)
     (folder / DAILY / "step_2/run_results.json").write_text("{")
@@ -173,11 +173,12 @@ def test_a_run_keeps_its_last_good_data_when_its_files_go_bad(
     assert everything(empty_archive) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", "[]", "{"])
 def test_a_spoilt_description_of_a_run_or_account_is_a_problem(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive, content: str
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive, content: str
 ) -> None:
-    folder = copy(runs_folder, tmp_path / "runs", LATE, DAILY)
+    folder = copy(demo_folder, tmp_path / "runs", LATE, DAILY)
     (folder / DAILY / "run.json").write_text(content)
     (folder / "account.json").write_text(content)
     report = ingest_folder(empty_archive, folder)
@@ -194,10 +195,11 @@ def test_a_folder_without_artifacts_is_refused(
         ingest_folder(empty_archive, tmp_path / "nothing")
 
 
-def test_a_bare_target_folder_is_one_run(runs_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
+@pytest.mark.slow
+def test_a_bare_target_folder_is_one_run(demo_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
     """Without run.json the artifacts' own environment tells where the run belongs."""
     target = tmp_path / "target"
-    shutil.copytree(runs_folder / DAILY / "step_2", target)
+    shutil.copytree(demo_folder / DAILY / "step_2", target)
     report = ingest_folder(empty_archive, target)
     assert (report.runs, report.problems) == (1, ())
     summary = empty_archive.describe()
@@ -213,12 +215,13 @@ def test_a_bare_target_folder_is_one_run(runs_folder: Path, tmp_path: Path, empt
     assert run == {"runId": int(DAILY.name), "jobId": 301001, "status": "success"}
 
 
+@pytest.mark.slow
 def test_a_stale_manifest_environment_misleads_nobody(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
     """dbt's partial parsing leaves an older run's values in the manifest: the results know better."""
     target = tmp_path / "target"
-    shutil.copytree(runs_folder / DAILY / "step_2", target)
+    shutil.copytree(demo_folder / DAILY / "step_2", target)
     manifest = json.loads((target / "manifest.json").read_text())
     stated = manifest["metadata"]["env"]["DBT_CLOUD_RUN_ID"]
     assert stated != DAILY.name
@@ -237,11 +240,11 @@ def strip_cloud(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_run_that_nobody_numbered_gets_the_same_ids_everywhere(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
     first, second = tmp_path / "here" / "target", tmp_path / "there" / "deep" / "target"
     for target in (first, second):
-        shutil.copytree(runs_folder / DAILY / "step_2", target)
+        shutil.copytree(demo_folder / DAILY / "step_2", target)
         strip_cloud(target)
     report = ingest_folder(empty_archive, first)
     assert report.runs == 1
@@ -264,11 +267,11 @@ def test_a_run_that_nobody_numbered_gets_the_same_ids_everywhere(
 
 @pytest.mark.slow
 def test_production_is_the_environment_named_so_or_the_one_used_last(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
     def arrive(target: str, day: int) -> dict[str, str | None]:
         folder = tmp_path / target
-        shutil.copytree(runs_folder / DAILY / "step_2", folder)
+        shutil.copytree(demo_folder / DAILY / "step_2", folder)
         strip_cloud(folder)
         results = json.loads((folder / "run_results.json").read_text())
         results["args"]["target"] = target
@@ -286,9 +289,9 @@ def test_production_is_the_environment_named_so_or_the_one_used_last(
 
 
 @pytest.mark.slow
-def test_bare_folders_of_one_run_become_its_steps(runs_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
+def test_bare_folders_of_one_run_become_its_steps(demo_folder: Path, tmp_path: Path, empty_archive: Archive) -> None:
     for name in ("step_1", "step_2"):
-        shutil.copytree(runs_folder / DAILY / name, tmp_path / "nested" / name / "target")
+        shutil.copytree(demo_folder / DAILY / name, tmp_path / "nested" / name / "target")
         ingest_folder(empty_archive, tmp_path / "nested" / name)
     run = serving(empty_archive).get(f"runs/{DAILY.name}/")["data"]
     assert [step["name"] for step in run["run_steps"]] == [
@@ -300,24 +303,25 @@ def test_bare_folders_of_one_run_become_its_steps(runs_folder: Path, tmp_path: P
 
 @pytest.mark.slow
 def test_an_older_run_that_arrives_late_moves_the_time_of_the_state(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
     """Whoever caches by `lastUpdatedAt` must see that something changed."""
     query = "{ environment(id: 201001) { applied { lastUpdatedAt } } }"
-    folder = copy(runs_folder, tmp_path / "runs", DAILY)
+    folder = copy(demo_folder, tmp_path / "runs", DAILY)
     ingest_folder(empty_archive, folder)
     before = serving(empty_archive).ask(query)["environment"]["applied"]["lastUpdatedAt"]
-    copy(runs_folder, tmp_path / "late", LATE)
+    copy(demo_folder, tmp_path / "late", LATE)
     ingest_folder(empty_archive, tmp_path / "late")
     after = serving(empty_archive).ask(query)["environment"]["applied"]["lastUpdatedAt"]
     assert after > before
 
 
+@pytest.mark.slow
 def test_results_of_unknown_nodes_and_unknown_statuses_are_kept(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
     target = tmp_path / "target"
-    shutil.copytree(runs_folder / DAILY / "step_2", target)
+    shutil.copytree(demo_folder / DAILY / "step_2", target)
     results = json.loads((target / "run_results.json").read_text())
     [model, *_] = [result for result in results["results"] if result["unique_id"].startswith("model.")]
     stranger = {**model, "unique_id": "model.finance.stranger", "status": "sparkling", "brand_new": {"key": 1}}
@@ -331,11 +335,11 @@ def test_results_of_unknown_nodes_and_unknown_statuses_are_kept(
 
 @pytest.mark.slow
 def test_a_node_that_a_run_executed_twice_counts_once_and_its_last_execution_stands(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
     """The third step repeats the second an hour later and fails: what the run did to the model is a failure, and the
     success before it is no last success."""
-    folder = copy(runs_folder, tmp_path / "runs", DAILY)
+    folder = copy(demo_folder, tmp_path / "runs", DAILY)
     name = "model.finance.fct_invoices"
     shutil.copytree(folder / DAILY / "step_2", folder / DAILY / "step_3")
     path = folder / DAILY / "step_3/run_results.json"
@@ -370,11 +374,11 @@ def test_a_node_that_a_run_executed_twice_counts_once_and_its_last_execution_sta
 
 @pytest.mark.slow
 def test_a_link_that_leaves_the_folder_is_not_followed(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
     secret = tmp_path / "outside.json"
     secret.write_text("{}")
-    folder = copy(runs_folder, tmp_path / "runs", LATE, DAILY)
+    folder = copy(demo_folder, tmp_path / "runs", LATE, DAILY)
     path = folder / LATE / "step_1" / "catalog.json"
     path.symlink_to(secret)
     report = ingest_folder(empty_archive, folder)
@@ -385,10 +389,10 @@ def test_a_link_that_leaves_the_folder_is_not_followed(
 
 @pytest.mark.slow
 def test_a_crash_in_the_middle_of_a_run_leaves_nothing_of_it(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
     """The process dies while the second run's rows are written: the first stands, the second can be read again."""
-    folder = copy(runs_folder, tmp_path / "runs", LATE, DAILY)
+    folder = copy(demo_folder, tmp_path / "runs", LATE, DAILY)
 
     def die(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         if statement.startswith("INSERT INTO results"):
@@ -408,9 +412,9 @@ def test_a_crash_in_the_middle_of_a_run_leaves_nothing_of_it(
 
 @pytest.mark.slow
 def test_readers_see_whole_runs_while_others_are_written(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
-    folder = copy(runs_folder, tmp_path / "runs", DAILY)
+    folder = copy(demo_folder, tmp_path / "runs", DAILY)
     with empty_archive.reading() as before:
         assert before.exec_driver_sql("SELECT count(*) FROM results").scalar() == 0
         ingest_folder(empty_archive, folder)
@@ -447,10 +451,10 @@ ingest_folder(archive, Path(folder))
     ("statement", "run"), [("INSERT INTO nodes", 0), ("INSERT INTO artifact_pieces", 1), ("INSERT INTO results", 1)]
 )
 def test_a_process_killed_in_the_middle_loses_and_doubles_nothing(
-    runs_folder: Path, tmp_path: Path, new_store: Callable[[], str], statement: str, run: int
+    demo_folder: Path, tmp_path: Path, new_store: Callable[[], str], statement: str, run: int
 ) -> None:
     """kill -9 while the first or the second run is written; reading again goes on where it stopped."""
-    folder, store = copy(runs_folder, tmp_path / "runs", LATE, DAILY), new_store()
+    folder, store = copy(demo_folder, tmp_path / "runs", LATE, DAILY), new_store()
     killed = subprocess.run([sys.executable, "-c", KILLED, store, folder, statement, str(run)], check=False)
     assert killed.returncode == -signal.SIGKILL
     archive = Archive.open(store)
@@ -474,15 +478,15 @@ def counts(archive: Archive) -> dict[str, int]:
 
 @pytest.mark.slow
 def test_a_manifest_beside_several_runs_is_read_once_and_survives_a_refused_run(
-    tmp_path: Path, runs_folder: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, demo_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Equal files are checked and decoded once, and what was decoded stays as it was: the transaction of the first run
     is rolled back, and its nodes are stored with the second, seeds with their checksums."""
-    alone = copy(runs_folder, tmp_path / "alone", DAILY)
-    folder = copy(runs_folder, tmp_path / "both", LATE, DAILY)
+    alone = copy(demo_folder, tmp_path / "alone", DAILY)
+    folder = copy(demo_folder, tmp_path / "both", LATE, DAILY)
     manifests = sorted(folder.glob("*/*/*/*/manifest.json"))
     for file in (*manifests, *alone.glob("*/*/*/*/manifest.json")):
-        shutil.copy(runs_folder / LATE / "step_1" / "manifest.json", file)
+        shutil.copy(demo_folder / LATE / "step_1" / "manifest.json", file)
     checked: list[str] = []
     check = invocation.check_json
     monkeypatch.setattr(invocation, "check_json", lambda data, path: (checked.append(path.name), check(data, path)))

@@ -23,10 +23,10 @@ RUN = Path("finance/301001/70437490011508")
 
 
 @pytest.fixture
-def small(runs_folder: Path, tmp_path: Path) -> Path:
+def small(demo_folder: Path, tmp_path: Path) -> Path:
     """A folder with one run."""
-    shutil.copytree(runs_folder / RUN, tmp_path / "small" / RUN)
-    shutil.copy(runs_folder / "account.json", tmp_path / "small")
+    shutil.copytree(demo_folder / RUN, tmp_path / "small" / RUN)
+    shutil.copy(demo_folder / "account.json", tmp_path / "small")
     return tmp_path / "small"
 
 

@@ -82,10 +82,10 @@ class Machine:
 
 
 @pytest.fixture
-def machine(runs_folder: Path, tmp_path: Path) -> Machine:
+def machine(demo_folder: Path, tmp_path: Path) -> Machine:
     for name in ("bin", "project", "artifacts"):
         (tmp_path / name).mkdir()
-    for kind, content in small_artifacts(runs_folder).items():
+    for kind, content in small_artifacts(demo_folder).items():
         (tmp_path / "artifacts" / f"{kind}.json").write_text(json.dumps(content))
     values = {"python": sys.executable, "custom": CUSTOM, "artifacts": tmp_path / "artifacts", "own": OWN_INVOCATION}
     for name, text in (("dbt", DBT), ("gateway", GATEWAY)):

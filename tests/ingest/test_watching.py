@@ -37,13 +37,13 @@ def watching(archive: Archive, folder: Path) -> Iterator[Queue[IngestReport]]:
 
 
 def test_a_run_that_appears_is_read_and_a_half_written_one_is_waited_for(
-    runs_folder: Path, tmp_path: Path, empty_archive: Archive
+    demo_folder: Path, tmp_path: Path, empty_archive: Archive
 ) -> None:
     folder = tmp_path / "runs"
     with watching(empty_archive, folder) as reports:
         missing = reports.get(timeout=PATIENCE)
         assert [problem.path for problem in missing.problems] == [str(folder)]
-        shutil.copytree(runs_folder / RUN, tmp_path / "complete")
+        shutil.copytree(demo_folder / RUN, tmp_path / "complete")
         whole = (tmp_path / "complete/step_2/run_results.json").read_bytes()
         (tmp_path / "complete/step_2/run_results.json").write_bytes(whole[:1000])
         (folder / RUN).parent.mkdir(parents=True)
@@ -60,12 +60,12 @@ def test_a_run_that_appears_is_read_and_a_half_written_one_is_waited_for(
 
 
 def test_a_locked_archive_is_waited_for(
-    runs_folder: Path, tmp_path: Path, new_store: NewStore, monkeypatch: pytest.MonkeyPatch
+    demo_folder: Path, tmp_path: Path, new_store: NewStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archive_module, "_BUSY_SECONDS", 0)
     address = new_store()
     mine, theirs = Archive.open(address), Archive.open(address)
-    shutil.copytree(runs_folder / RUN, tmp_path / "runs" / RUN)
+    shutil.copytree(demo_folder / RUN, tmp_path / "runs" / RUN)
     with ExitStack() as held:
         held.enter_context(theirs.writing())
         with watching(mine, tmp_path / "runs") as reports:

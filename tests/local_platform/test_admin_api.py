@@ -226,14 +226,14 @@ def test_a_run_that_left_no_artifacts_is_known_here(platform: Platform, reckonin
     assert platform.get(f"runs/{silent['id']}/artifacts/")["data"] is None
 
 
-def test_artifacts_are_listed_and_sent_as_dbt_wrote_them(platform: Platform, runs_folder: Path) -> None:
+def test_artifacts_are_listed_and_sent_as_dbt_wrote_them(platform: Platform, demo_folder: Path) -> None:
     assert platform.get(f"runs/{FAILED_RUN}/artifacts/")["data"] == [
         "manifest.json",
         "run_results.json",
         "sources.json",
     ]
     base = f"/api/v2/accounts/{ACCOUNT}/runs/{FAILED_RUN}/artifacts"
-    folder = runs_folder / "finance" / str(FAILED_JOB) / str(FAILED_RUN)
+    folder = demo_folder / "finance" / str(FAILED_JOB) / str(FAILED_RUN)
     last = platform.http.get(f"{base}/run_results.json")
     assert last.content == (folder / "step_2" / "run_results.json").read_bytes()
     first = platform.http.get(f"{base}/sources.json", params={"step": 1})
@@ -242,13 +242,13 @@ def test_artifacts_are_listed_and_sent_as_dbt_wrote_them(platform: Platform, run
 
 
 def test_a_step_has_its_own_files_and_those_dbt_left_from_the_steps_before(
-    platform: Platform, runs_folder: Path
+    platform: Platform, demo_folder: Path
 ) -> None:
     path = f"runs/{FAILED_RUN}/artifacts/"
     assert platform.get(path, step=1)["data"] == ["manifest.json", "sources.json"]
     assert platform.get(path, step=2)["data"] == ["manifest.json", "run_results.json", "sources.json"]
     assert platform.get(path, step=3)["data"] is None
-    folder = runs_folder / "finance" / str(FAILED_JOB) / str(FAILED_RUN)
+    folder = demo_folder / "finance" / str(FAILED_JOB) / str(FAILED_RUN)
     for step in (1, 2):
         answer = platform.http.get(f"/api/v2/accounts/{ACCOUNT}/{path}manifest.json", params={"step": step})
         assert answer.content == (folder / f"step_{step}" / "manifest.json").read_bytes()
@@ -358,11 +358,11 @@ PUBLISHED = {
 
 
 @pytest.mark.slow
-def test_a_failed_run_says_what_failed_first_in_it(platform: Platform, runs_folder: Path) -> None:
+def test_a_failed_run_says_what_failed_first_in_it(platform: Platform, demo_folder: Path) -> None:
     body = platform.get("runs/", status=20)
     assert len(body["data"]) == body["extra"]["pagination"]["total_count"]
     expected = {}
-    for path in runs_folder.glob("*/*/*/run.json"):
+    for path in demo_folder.glob("*/*/*/run.json"):
         record = json.loads(path.read_bytes())
         if record["status"] == 20:
             failures = read_failures(path.parent, read_results(path.parent))

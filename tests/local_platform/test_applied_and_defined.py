@@ -25,12 +25,12 @@ BOTH = f"""{{ environment(id: 201001) {{
 
 
 @pytest.fixture
-def parted(runs_folder: Path, tmp_path: Path, empty_archive: Archive) -> Platform:
+def parted(demo_folder: Path, tmp_path: Path, empty_archive: Archive) -> Platform:
     """A run that built the project, and a later one that only looked at its sources after the code had changed."""
     folder = tmp_path / "runs"
-    shutil.copytree(runs_folder / RUN, folder / RUN)
-    shutil.copytree(runs_folder / RUN / "step_1", folder / NEXT / "step_1")
-    record = json.loads((runs_folder / RUN / "run.json").read_text())
+    shutil.copytree(demo_folder / RUN, folder / RUN)
+    shutil.copytree(demo_folder / RUN / "step_1", folder / NEXT / "step_1")
+    record = json.loads((demo_folder / RUN / "run.json").read_text())
     record |= {"id": int(NEXT.name), "created_at": "2026-03-12T05:00:00Z", "finished_at": "2026-03-12T05:01:00Z"}
     (folder / NEXT / "run.json").write_text(json.dumps(record))
     for name in ("manifest", "sources"):
@@ -52,9 +52,9 @@ def change(nodes: dict) -> None:
 
 @pytest.mark.slow
 def test_a_changed_model_is_applied_as_it_was_built_and_defined_as_it_is_now(
-    parted: Platform, runs_folder: Path
+    parted: Platform, demo_folder: Path
 ) -> None:
-    built = json.loads((runs_folder / RUN / "step_2/manifest.json").read_text())["nodes"][MODEL]
+    built = json.loads((demo_folder / RUN / "step_2/manifest.json").read_text())["nodes"][MODEL]
     found = parted.ask(BOTH)["environment"]
     applied = {edge["node"]["uniqueId"]: edge["node"] for edge in found["applied"]["models"]["edges"]}
     defined = {edge["node"]["uniqueId"]: edge["node"] for edge in found["definition"]["models"]["edges"]}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import ExecutionResult, execute_sync, parse
+from graphql import ExecutionResult, GraphQLSchema, execute_sync, parse
 from graphql.execution import Executor
 
 from gateway.archive.archive import Archive
@@ -20,12 +21,15 @@ from gateway.services.models.model_pages import models_operation, runtimes_opera
 from tests.local_platform.everything import all_fields
 from tests.served_platform import Platform
 
-SCHEMA = create_schema()
 ENVIRONMENTS = (201001, 203001)
-_STATE = f"query ($id: BigInt!) {{ environment(id: $id) {all_fields(SCHEMA, 'Environment', 4)} }}"
-_JOB = f"query ($id: BigInt!) {{ job(id: $id) {all_fields(SCHEMA, 'JobNode', 1)} }}"
 _DAMAGED = """query ($id: BigInt!) { environment(id: $id) { applied { models { edges { node {
   uniqueId tags executionInfo { executionTime executeStartedAt lastRunGeneratedAt } } } } } } }"""
+
+
+@cache
+def platform_schema() -> GraphQLSchema:
+    """The schema that the platform serves."""
+    return create_schema()
 
 
 def execute(
@@ -34,7 +38,11 @@ def execute(
     with archive.reading() as connection:
         context = Session(connection, DerivedCaches())
         return execute_sync(
-            SCHEMA, parse(query), context_value=context, variable_values=dict(variables), executor_class=executor
+            platform_schema(),
+            parse(query),
+            context_value=context,
+            variable_values=dict(variables),
+            executor_class=executor,
         )
 
 
@@ -60,13 +68,15 @@ def assert_same(archive: Archive, query: str, variables: Mapping[str, Any]) -> E
 @pytest.mark.slow
 @pytest.mark.parametrize("environment_id", ENVIRONMENTS)
 def test_every_field_of_an_environment_is_the_same(platform: Platform, environment_id: int) -> None:
-    assert assert_same(platform.archive, _STATE, {"id": environment_id}).data
+    query = f"query ($id: BigInt!) {{ environment(id: $id) {all_fields(platform_schema(), 'Environment', 4)} }}"
+    assert assert_same(platform.archive, query, {"id": environment_id}).data
 
 
 @pytest.mark.slow
 def test_every_field_of_jobs_is_the_same(platform: Platform) -> None:
     listed = platform.get("jobs/")["data"]
-    assert any(assert_same(platform.archive, _JOB, {"id": job["id"]}).data for job in listed[:4])
+    query = f"query ($id: BigInt!) {{ job(id: $id) {all_fields(platform_schema(), 'JobNode', 1)} }}"
+    assert any(assert_same(platform.archive, query, {"id": job["id"]}).data for job in listed[:4])
 
 
 @pytest.mark.parametrize(

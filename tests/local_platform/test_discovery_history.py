@@ -135,6 +135,7 @@ def _many(wanted: list[tuple[int, str]]) -> str:
     return "{" + " ".join(parts) + "}"
 
 
+@pytest.mark.slow
 def test_the_older_root_answers_the_same(platform: Platform, reckoning: Reckoning) -> None:
     query = """{
       modelByEnvironment(environmentId: 201001, uniqueId: "model.finance.fct_invoices", lastRunCount: 2) { runId } }"""

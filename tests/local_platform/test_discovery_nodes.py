@@ -165,6 +165,7 @@ def test_tests_tell_their_kind_and_their_last_result(
         assert test["lastKnownResult"] == history[0].status
 
 
+@pytest.mark.slow
 def test_tests_are_found_by_type_and_result(platform: Platform, reckoning: Reckoning) -> None:
     unit = applied(platform, 201001, "tests(filter: {testTypes: [UNIT_TEST]}) { edges { node { uniqueId } } }")
     assert {node["uniqueId"] for node in nodes_of(unit["tests"])} == set(reckoning.manifest(201001)["unit_tests"])

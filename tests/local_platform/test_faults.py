@@ -185,6 +185,7 @@ def test_a_run_whose_metadata_lags_is_missing_from_histories_and_jobs(faulty: Te
     assert then["environment"]["applied"]["modelHistoricalRuns"][:2] == history[1:]
 
 
+@pytest.mark.slow
 def test_every_switch_is_described(empty_archive: Archive) -> None:
     page = (Path(__file__).parents[2] / "docs" / "local-platform.md").read_text("utf-8")
     for name, (description, _) in SWITCHES.items():

@@ -101,18 +101,18 @@ def results_of(reckoning: Reckoning, run_id: int, folder: Path) -> list[Any]:
     return [result for file in files for result in msgspec.json.decode(file.read_bytes())["results"]]
 
 
-def test_a_step_logs_its_nodes_with_what_they_said(platform: Platform, reckoning: Reckoning, runs_folder: Path) -> None:
+def test_a_step_logs_its_nodes_with_what_they_said(platform: Platform, reckoning: Reckoning, demo_folder: Path) -> None:
     run = next(run for run in reckoning.runs if run["status"] == 20)
     path = f"runs/{run['id']}/"
     assert all(step["logs"] is None for step in platform.get(path)["data"]["run_steps"])
     steps = platform.get(path, include_related='["run_steps"]')["data"]["run_steps"]
     assert platform.get(path, include_related="run_steps,trigger")["data"]["run_steps"] == steps
     logs = [step["logs"] for step in steps if step["logs"]]
-    nodes = {result["unique_id"]: result["status"] for result in results_of(reckoning, run["id"], runs_folder)}
+    nodes = {result["unique_id"]: result["status"] for result in results_of(reckoning, run["id"], demo_folder)}
     lines = "\n".join(logs)
     for name, status in nodes.items():
         assert f"{status.upper()} {name}" in lines
-    sources = runs_folder.glob(f"*/*/{run['id']}/step_*/sources.json")
+    sources = demo_folder.glob(f"*/*/{run['id']}/step_*/sources.json")
     for result in (result for file in sources for result in msgspec.json.decode(file.read_bytes())["results"]):
         assert f"{result['status'].upper()} {result['unique_id']}" in lines
     logged = next(step for step in steps if step["logs"])

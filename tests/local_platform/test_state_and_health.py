@@ -51,12 +51,12 @@ def test_result_selects_by_how_the_newest_run_ended(
 
 @pytest.fixture(scope="module")
 def changed(
-    runs_folder: Path, tmp_path_factory: pytest.TempPathFactory, new_store: Callable[[], str]
+    demo_folder: Path, tmp_path_factory: pytest.TempPathFactory, new_store: Callable[[], str]
 ) -> Iterator[tuple[Platform, int, list[str]]]:
     """An environment whose newest manifest differs from the one before in a few models."""
     folder = tmp_path_factory.mktemp("changed")
     before = {
-        name: json.loads((runs_folder / STEP / f"{name}.json").read_text()) for name in ("manifest", "run_results")
+        name: json.loads((demo_folder / STEP / f"{name}.json").read_text()) for name in ("manifest", "run_results")
     }
     models = sorted(name for name in before["manifest"]["nodes"] if name.startswith("model."))
     write(folder / "1", before, "one", "2026-04-01T00:00:00Z")
@@ -172,6 +172,7 @@ EXPOSED = """query ($id: BigInt!, $names: [String!]) { environment(id: $id) {
   definition { exposures(filter: {uniqueIds: $names}) { totalCount edges { node { uniqueId } } } } } }"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment_id", [201001, 202001, 203001])
 def test_exposures_are_found_by_what_they_depend_on(
     platform: Platform, reckoning: Reckoning, environment_id: int

@@ -65,10 +65,10 @@ def test_dbtc_lists_runs_and_shows_one_with_its_steps(session: Any, reckoning: R
     assert session["recent"]["data"]["id"] == max(of_job)
 
 
-def test_dbtc_fetches_artifacts(session: Any, runs_folder: Path) -> None:
+def test_dbtc_fetches_artifacts(session: Any, demo_folder: Path) -> None:
     assert session["artifacts"]["data"] == ["manifest.json", "run_results.json", "sources.json"]
     assert session["first_step"]["data"] == ["manifest.json", "sources.json"]
-    assert session["results"] == json.loads((runs_folder / STEP / "run_results.json").read_text())
+    assert session["results"] == json.loads((demo_folder / STEP / "run_results.json").read_text())
 
 
 def test_dbtc_walks_through_the_pages_of_discovery(session: Any, reckoning: Reckoning) -> None:
@@ -90,13 +90,13 @@ def test_dbt_cloud_cli_lists_runs_and_shows_one(outside: Outside, reckoning: Rec
 
 
 @pytest.mark.slow
-def test_dbt_cloud_cli_fetches_artifacts(outside: Outside, runs_folder: Path) -> None:
+def test_dbt_cloud_cli_fetches_artifacts(outside: Outside, demo_folder: Path) -> None:
     names = outside.run("dbt-cloud", "run", "list-artifacts", "--run-id", str(RUN))
     assert names["data"] == ["manifest.json", "run_results.json", "sources.json"]
     found = outside.run(
         "dbt-cloud", "run", "get-artifact", "--run-id", str(RUN), "--step", "1", "--path", "manifest.json"
     )
-    assert found == json.loads((runs_folder / STEP.with_name("step_1") / "manifest.json").read_text())
+    assert found == json.loads((demo_folder / STEP.with_name("step_1") / "manifest.json").read_text())
 
 
 @pytest.mark.slow

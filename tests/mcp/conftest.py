@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
@@ -13,10 +14,11 @@ import pytest
 from gateway.settings import Settings
 from tests.serving import Gateway, serving
 
-pytest.importorskip("mcp", reason="the extra agents is not installed")
+if TYPE_CHECKING:
+    from mcp.client import Client
 
-from mcp.client import Client
-from mcp.client.streamable_http import streamable_http_client
+if find_spec("mcp") is None:
+    pytest.skip("the extra agents is not installed", allow_module_level=True)
 
 
 @asynccontextmanager
@@ -30,6 +32,10 @@ async def agent(settings: Settings) -> AsyncIterator[Client]:
 @asynccontextmanager
 async def connected(gateway: Gateway, **headers: str) -> AsyncIterator[Client]:
     """The SDK's client at `/mcp` of a gateway that runs."""
+    # Importing the SDK takes a second: only who asks waits for it.
+    from mcp.client import Client
+    from mcp.client.streamable_http import streamable_http_client
+
     transport = httpx2.ASGITransport(app=gateway.app)
     async with (
         httpx2.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as http,

@@ -6,16 +6,14 @@ import sys
 
 import pytest
 
-pytest.importorskip("mcp", reason="the extra agents is not installed")
-
-from mcp.client import Client
-from mcp.client.stdio import StdioServerParameters
-
 from tests.mcp.conftest import told
 
 
 @pytest.mark.slow
 async def test_an_agent_starts_the_command_and_asks(demo_store: str) -> None:
+    from mcp.client import Client
+    from mcp.client.stdio import StdioServerParameters
+
     command = StdioServerParameters(command=sys.executable, args=["-m", "gateway", "mcp", "--store", demo_store])
     async with Client(command) as client:
         answer = told(await client.call_tool("slowest_models", {"first": 1}))

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from graphql import build_schema, parse, validate
+from graphql import GraphQLSchema, build_schema, parse, validate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,19 +17,23 @@ from gateway.schema.build import print_sdl
 from gateway.settings import Settings
 from tests.mcp.conftest import agent, told
 
-SDL = build_schema(print_sdl(build_executable_schema()), assume_valid_sdl=True)
+
+@pytest.fixture(scope="module")
+def schema() -> GraphQLSchema:
+    """The gateway's schema."""
+    return build_schema(print_sdl(build_executable_schema()), assume_valid_sdl=True)
 
 
 @pytest.mark.parametrize(("name", "text"), read_texts().items(), ids=lambda value: value if len(value) < 40 else "")
-def test_every_tool_is_a_valid_document_that_explains_itself(name: str, text: str) -> None:
-    assert validate(SDL, parse(text)) == []
-    tool = next(tool for tool in read_tools(SDL) if tool.name == name)
+def test_every_tool_is_a_valid_document_that_explains_itself(schema: GraphQLSchema, name: str, text: str) -> None:
+    assert validate(schema, parse(text)) == []
+    tool = next(tool for tool in read_tools(schema) if tool.name == name)
     assert len(tool.description) > 40
     assert all(argument["description"] for argument in tool.arguments["properties"].values())
 
 
-def test_arguments_are_the_variables_with_types_and_defaults() -> None:
-    tool = next(tool for tool in read_tools(SDL) if tool.name == "model_lineage")
+def test_arguments_are_the_variables_with_types_and_defaults(schema: GraphQLSchema) -> None:
+    tool = next(tool for tool in read_tools(schema) if tool.name == "model_lineage")
     assert tool.arguments["required"] == ["id"]
     assert tool.arguments["properties"]["direction"]["enum"] == ["UPSTREAM", "DOWNSTREAM", "BOTH"]
     assert tool.arguments["properties"]["depth"] == {
@@ -38,7 +42,7 @@ def test_arguments_are_the_variables_with_types_and_defaults() -> None:
         "default": 2,
     }
     assert tool.rows == ("model", "lineage", "resources")
-    change = next(tool for tool in read_tools(SDL) if tool.name == "what_if").arguments["properties"]["change"]
+    change = next(tool for tool in read_tools(schema) if tool.name == "what_if").arguments["properties"]["change"]
     assert change["properties"]["threads"]["type"] == "integer"
 
 
@@ -93,6 +97,7 @@ async def test_only_trusted_documents_leave_the_tools_and_no_queries_of_their_ow
     assert told(free)["errors"][0]["code"] == "DOCUMENT_NOT_TRUSTED"
 
 
+@pytest.mark.slow
 async def test_resources_hold_the_schema_the_words_and_the_age_of_the_data(demo_settings: Settings) -> None:
     async with agent(demo_settings) as client:
         uris = {resource.name: str(resource.uri) for resource in (await client.list_resources()).resources}

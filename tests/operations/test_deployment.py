@@ -127,6 +127,7 @@ def test_services_find_their_pods_and_the_gateway_may_reach_its_redis() -> None:
     assert reached[0]["to"] == [{"podSelector": {"matchLabels": {"app": "dbt-gateway-redis"}}}]
 
 
+@pytest.mark.slow
 def test_the_settings_of_the_manifests_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """All variables of a pod together, as the gateway reads them."""
     (container,) = pod_of("dbt-gateway")["containers"]

@@ -75,6 +75,7 @@ async def test_a_request_is_one_tree_below_its_callers_span(settings: Settings, 
     assert str(root.attributes["graphql.document.id"]).startswith("sha256:")
 
 
+@pytest.mark.slow
 async def test_answers_that_are_given_again_have_their_spans_too(
     settings: Settings, exporter: InMemorySpanExporter
 ) -> None:

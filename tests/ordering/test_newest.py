@@ -113,6 +113,7 @@ async def test_every_list_and_every_figure_takes_the_newest_by_time(week: str) -
     assert [run["runId"] for run in model["runs"]["nodes"]] == ids
 
 
+@pytest.mark.slow
 def test_the_library_takes_the_newest_by_time(week: str) -> None:
     with dbtAccount(client=Client(ConnectionOptions(Settings(store_url=week), 300.0))) as account:
         assert [run.runtime for run in account.get_runs(3)] == [80.0, 70.0, 60.0]
@@ -143,6 +144,7 @@ async def test_without_the_admin_api_newest_is_by_time_too(week: str) -> None:
     assert found["jobs"]["nodes"] == [{"lastRun": {"runtime": 80.0}}]
 
 
+@pytest.mark.slow
 def test_the_admin_api_means_creation_by_id(week: str) -> None:
     days = [f"2026-03-0{day}" for day in range(8, 0, -1)]
     with admin(week) as ask:
@@ -172,6 +174,7 @@ async def test_of_many_runs_the_newest_are_the_true_ones(tmp_path: Path, count: 
     assert [run.runtime for run in newest] == [run.seconds for run in reversed(runs)][: count - 20]
 
 
+@pytest.mark.slow
 def test_retention_keeps_the_newest(week: str, tmp_path: Path) -> None:
     shutil.copy(week.removeprefix("sqlite:///"), tmp_path / "runs.db")
     store = f"sqlite:///{tmp_path / 'runs.db'}"

@@ -100,6 +100,7 @@ async def test_while_the_projects_name_was_not_read_the_accounts_tag_stands_in(
     assert tags(reply) == {f"job-{jobs['finance'].id}", f"account-{oracle.record['account']['id']}"}
 
 
+@pytest.mark.slow
 async def test_a_kept_answer_has_its_tags(gateway: Gateway, jobs: Mapping[str, Job]) -> None:
     await gateway.data(NAMES)
     query = f'{{ job(id: "{jobs["finance"].id}") {{ name }} }}'
@@ -110,6 +111,7 @@ async def test_a_kept_answer_has_its_tags(gateway: Gateway, jobs: Mapping[str, J
     assert [tags(reply) for reply in posted] == [told[0][0]] * 4
 
 
+@pytest.mark.slow
 async def test_routers_learn_how_long_an_answer_to_post_is_fresh(gateway: Gateway, jobs: Mapping[str, Job]) -> None:
     content = {"query": "{ account { slowestModels(first: 1) { runtime } } }"}
     first, second = [await gateway.client.post("/graphql", json=content) for _ in range(2)]
@@ -125,6 +127,7 @@ async def test_routers_learn_how_long_an_answer_to_post_is_fresh(gateway: Gatewa
     assert wrong.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.slow
 async def test_each_entity_has_its_own_tags_in_the_order_of_the_references(
     gateway: Gateway, oracle: Oracle, jobs: Mapping[str, Job]
 ) -> None:
@@ -150,6 +153,7 @@ async def test_each_entity_has_its_own_tags_in_the_order_of_the_references(
     assert reply.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.slow
 async def test_aliased_references_stand_one_after_the_other(gateway: Gateway, jobs: Mapping[str, Job]) -> None:
     await gateway.data(NAMES)
     first, second = ([{"__typename": "Job", "id": str(jobs[name].id)}] for name in PROJECTS)
@@ -160,6 +164,7 @@ async def test_aliased_references_stand_one_after_the_other(gateway: Gateway, jo
     assert [one[0] for one in told] == [f"job-{jobs[name].id}" for name in PROJECTS]
 
 
+@pytest.mark.slow
 async def test_tags_name_no_project_that_the_caller_may_not_see(
     demo_store: str, oracle: Oracle, jobs: Mapping[str, Job]
 ) -> None:
@@ -185,6 +190,7 @@ async def test_without_the_setting_nothing_is_tagged(warm_gateway: Gateway) -> N
     assert posted.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("header", "divider"), [("Surrogate-Key", " "), ("xkey", " "), ("Edge-Cache-Tag", ",")])
 async def test_the_header_is_the_one_that_the_cache_reads(demo_store: str, header: Any, divider: str) -> None:
     settings = Settings(store_url=demo_store, cache_tags=True, cache_tag_header=header, open=True)

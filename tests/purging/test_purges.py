@@ -44,6 +44,7 @@ async def purging_gateway(store: str, cache: CacheInFront, clock: Clock | None =
         yield gateway
 
 
+@pytest.mark.slow
 async def test_a_webhook_purges_run_job_project_and_account(
     demo_store: str, cache: CacheInFront, oracle: Oracle, jobs: Mapping[str, Job]
 ) -> None:
@@ -66,6 +67,7 @@ async def test_a_webhook_purges_run_job_project_and_account(
     assert f'gateway_cache_purges_total{{cache="127.0.0.1:{cache.port}",outcome="ok"}} 2.0' in shown.text
 
 
+@pytest.mark.slow
 async def test_a_new_revision_purges_the_project(
     demo_store: str, cache: CacheInFront, oracle: Oracle, jobs: Mapping[str, Job]
 ) -> None:
@@ -81,6 +83,7 @@ async def test_a_new_revision_purges_the_project(
     assert purged(cache) == {"project-marketing", f"account-{oracle.record['account']['id']}"}
 
 
+@pytest.mark.slow
 async def test_a_cache_that_does_not_answer_delays_no_webhook(
     demo_store: str, cache: CacheInFront, oracle: Oracle, jobs: Mapping[str, Job]
 ) -> None:

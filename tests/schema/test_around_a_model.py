@@ -24,6 +24,7 @@ async def of_each_model(answers: Gateway, selection: str) -> dict[str, Any]:
     return {node.pop("id"): node for node in data["account"]["models"]["nodes"]}
 
 
+@pytest.mark.slow
 async def test_parents_and_children_are_those_of_the_manifest(
     answers: Gateway, oracle: Oracle, graphs: Mapping[str, Graph]
 ) -> None:
@@ -46,6 +47,7 @@ async def test_an_owner_is_the_groups_or_the_metas(
     assert any(node["owner"] for node in found.values())
 
 
+@pytest.mark.slow
 async def test_the_tests_of_a_model_show_their_last_attempt(
     answers: Gateway, oracle: Oracle, graphs: Mapping[str, Graph]
 ) -> None:

@@ -19,6 +19,7 @@ ORDERS = st.sampled_from([Order(lambda item: item[0], lambda item: item[1], dire
 MOST = 100
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(st.none(), st.integers(), st.text(), st.floats(allow_nan=False)), min_size=2, max_size=2))
 def test_a_position_comes_back_out_of_its_cursor(position: list[float | int | str | None]) -> None:
     assert decode(encode(tuple(position)), "after") == tuple(position)

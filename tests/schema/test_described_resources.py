@@ -75,6 +75,7 @@ async def test_seeds_and_snapshots_tell_their_last_attempt(
     assert seen > 5
 
 
+@pytest.mark.slow
 async def test_exposures_tell_what_they_are_and_what_they_use(
     warm_gateway: Gateway, oracle: Oracle, reckoning: Reckoning
 ) -> None:

@@ -75,6 +75,7 @@ async def test_a_failed_run_says_why(
     assert {"MODEL", "DATA_TEST", "skipped"} <= seen.keys(), seen
 
 
+@pytest.mark.slow
 async def test_twenty_runs_cost_one_statement(settings: Settings) -> None:
     async with serving(settings.model_copy(update={"history_source": "archive"})) as gateway:
         await gateway.ask("{ account { runs(first: 20) { nodes { status } } } }")
@@ -88,6 +89,7 @@ async def test_twenty_runs_cost_one_statement(settings: Settings) -> None:
         assert (noted, len(gateway.upstream.calls)) == ([], before)
 
 
+@pytest.mark.slow
 async def test_what_twenty_runs_skipped_costs_four_statements(settings: Settings) -> None:
     async with serving(settings.model_copy(update={"history_source": "archive"})) as gateway:
         with noted_statements() as noted:
@@ -110,6 +112,7 @@ async def test_twenty_runs_cost_one_batch_of_documents(settings: Settings) -> No
         assert {name: n for name, n in more.items() if n} == {"RunModels": 1, "RunNodes": 1}
 
 
+@pytest.mark.slow
 async def test_dependencies_of_a_run_are_read_once_for_all_that_stands_on_them(settings: Settings) -> None:
     query = "query($id: ID!) { run(id: $id) { failures(first: 5) { skippedCount } criticalPath { runtime } } }"
     async with serving(settings.model_copy(update={"history_source": "discovery"})) as gateway:

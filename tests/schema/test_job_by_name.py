@@ -47,6 +47,7 @@ async def test_what_names_no_job_is_told_with_names_and_ids(
     assert hint in reply.errors[0]["message"]
 
 
+@pytest.mark.slow
 async def test_a_name_of_several_jobs_lists_them(gateway: Gateway) -> None:
     gateway.upstream.rewrite = named_alike
     reply = await gateway.ask(QUERY, name="daily")
@@ -65,6 +66,7 @@ def named_alike(call: Call, body: Any) -> Any:
     return body
 
 
+@pytest.mark.slow
 def test_python_asks_by_name(settings: Settings) -> None:
     with dbtAccount(store_url=settings.store_url) as account:
         assert account.job(name="finance daily").job_id == "301001"

@@ -108,6 +108,7 @@ async def test_references_to_models_are_read_by_name_as_long_as_one_filter_holds
     assert await large.count(ONE, id=ids[-1]) == {}, "what is known as a whole is not read by name"
 
 
+@pytest.mark.slow
 async def test_unknown_references_cost_one_document_and_no_more_models(
     large: Gateway, large_ids: list[tuple[str, str]]
 ) -> None:
@@ -149,6 +150,7 @@ async def test_every_model_of_the_demo_is_found_by_each_of_its_names(gateway: Ga
     assert sorted(rows) == sorted(model.unique_id for model in oracle.models), "each is read once"
 
 
+@pytest.mark.slow
 async def test_an_unknown_id_reads_all_ids_and_the_history_of_a_model_that_may_be_gone(gateway: Gateway) -> None:
     reply = await gateway.ask(ONE, id="finance.rpt_ar_agin")
     assert reply.codes == {"model": "NOT_FOUND"}
@@ -165,6 +167,7 @@ async def test_what_can_be_no_name_is_not_sent_to_dbt(gateway: Gateway, model_id
     assert filters(gateway) == []
 
 
+@pytest.mark.slow
 async def test_a_package_that_dbt_does_not_list_hides_no_model(gateway: Gateway) -> None:
     def without_packages(call: Call, answer: Any) -> Any:
         if call.operation == "EnvironmentHeaders":
@@ -219,12 +222,14 @@ async def test_an_id_that_one_of_two_projects_of_a_name_holds_is_found(twins: Ga
     assert (await twins.data(ONE, id=asked))["model"] == {"id": "shop@21.only", "uniqueId": "model.shop.only"}
 
 
+@pytest.mark.slow
 async def test_a_mistake_is_answered_with_ids_of_both_projects_of_the_name(twins: Gateway) -> None:
     reply = await twins.ask(ONE, id="shop.mm")
     assert reply.codes == {"model": "NOT_FOUND"}
     assert {"shop@11.m", "shop@21.m"} <= set(reply.errors[0]["extensions"]["closest"])
 
 
+@pytest.mark.slow
 async def test_models_of_one_name_in_two_packages_are_told_apart_by_what_is_read_of_them(twins: Gateway) -> None:
     rows = rows_read(twins)
     reply = await twins.ask(ONE, id="shop@11.dates")

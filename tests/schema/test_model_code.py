@@ -32,6 +32,7 @@ async def test_the_code_in_a_run_is_that_of_its_manifest_and_its_results(
     assert any(code["rawCode"] != code["compiledCode"] for code in expected.values())
 
 
+@pytest.mark.slow
 async def test_all_models_of_a_run_are_read_together(settings: Settings) -> None:
     for source, documents, statements in (("archive", 0, 1), ("discovery", 1, 0)):
         async with serving(settings.model_copy(update={"history_source": source})) as gateway:

@@ -157,6 +157,7 @@ async def test_the_first_runs_of_a_model_are_its_newest(answers: Gateway, oracle
     }
 
 
+@pytest.mark.slow
 async def test_two_lengths_of_one_history_in_one_request_do_not_shorten_each_other(
     gateway: Gateway, oracle: Oracle
 ) -> None:

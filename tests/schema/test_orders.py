@@ -103,6 +103,7 @@ async def test_runs_of_the_account_are_the_newest_first_with_an_exact_total(answ
     assert data["account"]["runs"] == {"totalCount": len(runs), "nodes": [{"id": one} for one in runs[:4]]}
 
 
+@pytest.mark.slow
 async def test_a_filter_keeps_the_runs_in_which_a_model_met_it(answers: Gateway, oracle: Oracle) -> None:
     data = await answers.data(
         '{ account { runs(first: 100, filter: {models: {tags: ["finance"], minRuntime: 1.0}}) '

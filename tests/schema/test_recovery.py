@@ -86,6 +86,7 @@ async def test_what_broke_and_what_recovered(answers: Gateway, oracle: Oracle, r
     assert min(seen[name] for name in ("new", "healed", "old")) > 0, seen
 
 
+@pytest.mark.slow
 async def test_all_failures_of_a_page_of_runs_look_back_in_a_few_statements(settings: Settings) -> None:
     query = "{ account { runs(first: 20) { nodes { failures(first: 5) { isNew } } } } }"
     async with serving(settings.model_copy(update={"history_source": "archive"})) as gateway:

@@ -156,6 +156,7 @@ async def test_links_through_what_is_not_listed_are_indirect(
     assert seen > 10
 
 
+@pytest.mark.slow
 async def test_a_lineage_costs_one_document_whatever_its_depth(settings: Settings, oracle: Oracle) -> None:
     async with serving(settings) as gateway:
         variables = {"direction": "BOTH", "depth": 50, "types": ["MODEL", "DATA_TEST"], "first": 5}

@@ -95,6 +95,7 @@ def test_strawberrys_own_schema_object_is_where_the_runner_expects_it(schema: st
     assert OperationRunner(schema).projection(document, None) is not None
 
 
+@pytest.mark.slow
 def test_a_nullable_field_says_what_null_means(schema: strawberry.Schema) -> None:
     """All but those that are marked as null only where the answer holds an error for them."""
     marked = null_only_with_an_error(build_ast(print_sdl(schema), assume_valid_sdl=True))
@@ -110,6 +111,7 @@ def test_a_nullable_field_says_what_null_means(schema: strawberry.Schema) -> Non
     assert not silent, "say what null means, or mark the field with NON_NULL"
 
 
+@pytest.mark.slow
 def test_only_what_is_nullable_is_marked_as_null_only_with_an_error(schema: strawberry.Schema) -> None:
     core = core_schema(schema)
     for name, names in null_only_with_an_error(build_ast(print_sdl(schema), assume_valid_sdl=True)).items():

@@ -128,6 +128,7 @@ async def test_code_is_read_anew_each_time_in_one_request(gateway: Gateway) -> N
     assert await gateway.count(query) == {"ModelDetails": 1}
 
 
+@pytest.mark.slow
 async def test_fields_that_nobody_asked_for_are_not_read(gateway: Gateway) -> None:
     await gateway.data("{ account { models { nodes { id } } } }")
     (plain,) = [call.document for call in gateway.upstream.calls if call.operation == "EnvironmentModels"]
@@ -140,6 +141,7 @@ async def test_fields_that_nobody_asked_for_are_not_read(gateway: Gateway) -> No
     assert "relationName" not in asked
 
 
+@pytest.mark.slow
 async def test_requests_with_other_fields_at_the_same_time_get_each_their_own(gateway: Gateway, oracle: Oracle) -> None:
     plain, described = await asyncio.gather(
         gateway.data("{ account { models(first: 100) { nodes { id } } } }"),

@@ -37,6 +37,7 @@ def null_document(operation: str, environment_id: int, message: str) -> Fault:
     return fault
 
 
+@pytest.mark.slow
 async def test_an_error_with_a_path_leaves_that_alias_out_and_asks_for_the_others_once_more(
     disturbed: Gateway,
 ) -> None:

@@ -43,6 +43,7 @@ async def test_an_answer_that_is_none_becomes_a_code_at_every_field_it_leaves_em
         assert got.codes == dict.fromkeys(MODELS_PATHS, code), name
 
 
+@pytest.mark.slow
 async def test_where_jobs_cannot_be_listed_projects_and_models_are_told(disturbed: Gateway) -> None:
     disturbed.upstream.fault = on("jobs", reply(500))
     got = await disturbed.ask(EVERYTHING)
@@ -193,6 +194,7 @@ async def test_one_unreadable_project_leaves_the_others_whole(disturbed: Gateway
     assert ("account", "slowest") in missing
 
 
+@pytest.mark.slow
 async def test_when_no_project_can_be_read_the_answer_is_an_error_never_an_empty_list(disturbed: Gateway) -> None:
     disturbed.upstream.fault = on("EnvironmentModels", reply(503))
     got = await disturbed.ask(
@@ -207,6 +209,7 @@ async def test_when_no_project_can_be_read_the_answer_is_an_error_never_an_empty
     assert got.codes == dict.fromkeys(["account.models", "account.slowestModels"], "UPSTREAM_UNAVAILABLE")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [

@@ -163,6 +163,7 @@ def test_a_run_of_thirty_hours_moves_the_window_back_to_its_beginning() -> None:
     assert window.since == NOON + timedelta(hours=28)
 
 
+@pytest.mark.slow
 async def test_an_earlier_result_of_a_run_ends_in_its_invocation_and_the_last_keeps_the_short_id(
     gateway: Gateway, oracle: Oracle
 ) -> None:

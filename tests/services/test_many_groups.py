@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from starlette.responses import Response
 
 from tests.oracle.account import Oracle
@@ -43,6 +44,7 @@ class ManyGroups:
         return {"definition": {"groups": {"pageInfo": info, "edges": [{"node": node} for node in nodes]}}}
 
 
+@pytest.mark.slow
 async def test_the_owner_is_found_in_the_last_of_1200_groups(gateway: Gateway, oracle: Oracle) -> None:
     many = ManyGroups()
     gateway.upstream.rewrite, gateway.upstream.fault = many.rewrite, many.groups

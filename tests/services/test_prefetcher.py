@@ -138,6 +138,7 @@ async def test_what_was_read_under_an_older_revision_than_the_headers_is_read_ag
         assert await gateway.count(LIST) == {}
 
 
+@pytest.mark.slow
 async def test_what_was_read_under_a_newer_one_is_kept(settings: Settings) -> None:
     async with serving(settings) as gateway:
         gateway.upstream.rewrite = telling("2040-01-01T00:00:00Z")
@@ -146,6 +147,7 @@ async def test_what_was_read_under_a_newer_one_is_kept(settings: Settings) -> No
         assert gateway.upstream.operations == COLD
 
 
+@pytest.mark.slow
 async def test_a_reading_that_fails_is_not_tried_twice(settings: Settings) -> None:
     async def broken(call: Call) -> Response | None:
         return Response("{", 200) if call.operation == "EnvironmentModels" else None
@@ -176,6 +178,7 @@ async def test_an_environment_looked_at_lately_is_asked_whether_it_has_changed(a
     assert await aging.gateway.count(LIST) == COLD
 
 
+@pytest.mark.slow
 async def test_an_attempt_without_asking_begins_nothing(gateway: Gateway, oracle: Oracle) -> None:
     """Where headers cannot be read only the account is in memory; the next question is first tried without asking."""
 

@@ -85,6 +85,7 @@ async def test_a_dbt_in_trouble_shows(aging: Gateway) -> None:
     assert figure(found, "gateway_upstream_breaker", api="admin") == 0
 
 
+@pytest.mark.slow
 async def test_the_closure_after_a_429_shows(aging: Gateway) -> None:
     aging.upstream.fault = on("EnvironmentHeaders", reply(429, b"", Retry_After="60"))
     for _ in range(2):
@@ -97,6 +98,7 @@ async def test_the_closure_after_a_429_shows(aging: Gateway) -> None:
     assert 0 < closed <= 60
 
 
+@pytest.mark.slow
 async def test_facts_are_told_by_where_they_were_found(aging: Gateway, clock: Clock) -> None:
     first = await aging.ask(RUNTIMES)
     second = await aging.ask(RUNTIMES)
@@ -120,6 +122,7 @@ async def test_facts_are_told_by_where_they_were_found(aging: Gateway, clock: Cl
     assert (figure(found, "gateway_stale_facts_total", reason="UPSTREAM_UNAVAILABLE") or 0) > 0
 
 
+@pytest.mark.slow
 async def test_those_who_wait_for_a_reading_of_others_are_counted(aging: Gateway) -> None:
     replies = await asyncio.gather(*(aging.ask(RUNTIMES) for _ in range(20)))
     joined = figure(await figures(aging), "gateway_shared_flights_total")
@@ -155,6 +158,7 @@ async def test_redis_shows_and_its_going_degrades_and_no_more(demo_store: str, r
                 await asyncio.sleep(0.1)
 
 
+@pytest.mark.slow
 async def test_facts_that_outlived_a_process_are_told(demo_store: str, tmp_path: Any) -> None:
     settings = Settings(store_url=demo_store, archive_url=f"sqlite:///{tmp_path}/history.db")
     # Two facts: the run, and what each model did in it.

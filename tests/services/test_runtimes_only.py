@@ -26,6 +26,7 @@ def read(gateway: Gateway) -> list[str]:
     return ["everything" if "tags" in document else "runtimes" for document in documents]
 
 
+@pytest.mark.slow
 async def test_a_ranking_reads_runtimes_only_and_a_list_reads_the_rest(settings: Settings, oracle: Oracle) -> None:
     rows = oracle.slowest(oracle.models, 1, 5)
     async with serving(settings) as gateway:
@@ -74,6 +75,7 @@ async def test_a_ranking_over_the_last_runs_reads_no_more_of_models_than_ids(set
     assert shown == [(one["runtime"], one["model"]["id"]) for one in whole["account"]["slowestModels"]]
 
 
+@pytest.mark.slow
 async def test_whoever_knows_everything_reads_no_runtimes(settings: Settings) -> None:
     async with serving(settings) as gateway:
         await gateway.data(EVERYTHING)

@@ -166,6 +166,7 @@ async def test_no_secret_is_shown(
     assert [(secret, text[:300]) for secret in SECRETS for text in told if secret in text] == []
 
 
+@pytest.mark.slow
 def test_the_password_of_a_database_is_not_shown() -> None:
     address = f"postgresql+psycopg://somebody:{PASSWORD}@127.0.0.1:1/history"
     settings = Settings(archive_url=address)

@@ -85,6 +85,7 @@ async def test_every_document_is_valid_against_the_upstream_schema(
     }
 
 
+@pytest.mark.slow
 async def test_the_types_of_selected_fields_are_known(documents: list[Call]) -> None:
     """Where dbt's schema lacks a field, documents are made without it by these types."""
     types = TypeInfo(ours())

@@ -15,6 +15,7 @@ from tests.serving import Call, Gateway
 MODELS = "{ account { models(first: 100) { totalCount nodes { id } } } }"
 
 
+@pytest.mark.slow
 async def test_fields_that_fail_at_once_leave_those_that_wait_alone(gateway: Gateway, oracle: Oracle) -> None:
     gateway.upstream.fault = slow("EnvironmentModels", 0.2)
     got = await gateway.ask(
@@ -43,6 +44,7 @@ async def test_fields_that_fail_at_once_leave_those_that_wait_alone(gateway: Gat
     assert gateway.upstream.operations["EnvironmentModels"] == 1
 
 
+@pytest.mark.slow
 async def test_requests_at_the_same_time_share_what_they_ask_of_dbt(gateway: Gateway, oracle: Oracle) -> None:
     gateway.upstream.fault = slow("EnvironmentModels", 0.2)
     answers = await asyncio.gather(*(gateway.data(MODELS) for _ in range(8)))

@@ -127,12 +127,14 @@ async def test_a_long_list_is_read_whole_whatever_the_size_of_its_pages(gateway:
     assert jobs.asked == -(-len(ids) // page)
 
 
+@pytest.mark.slow
 async def test_a_row_that_is_pushed_onto_the_next_page_counts_once(gateway: Gateway) -> None:
     """After the first page somebody adds a job in front: the hundredth is on the second page too."""
     LongList(gateway.upstream, lambda asked: [*([999] if asked else []), *range(1, 151)])
     assert await _jobs(gateway) == 150
 
 
+@pytest.mark.slow
 async def test_rows_that_go_while_a_list_is_read_are_no_contradiction(gateway: Gateway) -> None:
     LongList(gateway.upstream, lambda asked: range(1, 102 - bool(asked)))
     assert await _jobs(gateway) == 100
@@ -196,6 +198,7 @@ class _Repeating:
         connection["pageInfo"]["hasNextPage"] = True
 
 
+@pytest.mark.slow
 async def test_models_that_dbt_counts_and_does_not_give_are_missed(gateway: Gateway) -> None:
     gateway.upstream.rewrite = environments_with("models", _more_than_given)
     got = await gateway.ask(MODELS)
@@ -203,6 +206,7 @@ async def test_models_that_dbt_counts_and_does_not_give_are_missed(gateway: Gate
     assert "has 100,000,000 models and gives 16" in got.errors[0]["message"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("question", "connection"), [(MODELS, "models"), (SOURCES, "sources")])
 async def test_pages_that_never_end_are_left(gateway: Gateway, question: str, connection: str) -> None:
     endless = _Endless()

@@ -74,6 +74,7 @@ def expected(oracle: Oracle, project: str) -> dict[str, Any]:
     return {"id": project, "models": {"nodes": [{"id": one.id, "runtime": one.runtime} for one in models]}}
 
 
+@pytest.mark.slow
 async def test_the_page_comes_before_a_slow_project_is_read(
     live_gateway: LiveGateway, http: httpx2.AsyncClient, oracle: Oracle
 ) -> None:
@@ -92,6 +93,7 @@ async def test_the_page_comes_before_a_slow_project_is_read(
     assert rest[-1]["extensions"]["gateway"]["upstreamRequests"] == len(live_gateway.upstream.calls)
 
 
+@pytest.mark.slow
 async def test_the_newer_shape_names_what_is_pending(
     live_gateway: LiveGateway, http: httpx2.AsyncClient, oracle: Oracle
 ) -> None:
@@ -123,6 +125,7 @@ async def test_what_defers_nothing_is_an_ordinary_answer(
     assert ("errors" in reply.json()) == ("nonsense" in query)
 
 
+@pytest.mark.slow
 async def test_a_project_that_cannot_be_read_is_missing_from_its_part_only(
     live_gateway: LiveGateway, http: httpx2.AsyncClient, oracle: Oracle
 ) -> None:
@@ -182,6 +185,7 @@ async def test_deferred_fields_count_like_all_others(live_gateway: LiveGateway, 
         assert (reply.status_code, reply.json()["errors"][0]["extensions"].get("limit")) == (400, limit), reply.text
 
 
+@pytest.mark.slow
 async def test_parts_are_events_too(live_gateway: LiveGateway, http: httpx2.AsyncClient, oracle: Oracle) -> None:
     reply = await http.post(live_gateway.url, json={"query": PAGE}, headers={"Accept": "text/event-stream"})
     told = [json.loads(line.removeprefix("data: ")) for line in reply.text.splitlines() if line.startswith("data: {")]

@@ -28,6 +28,7 @@ def finished(oracle: Oracle, place: int = 0) -> tuple[Change, Mapping[str, Any]]
     return change, {"id": str(run.id), "job": {"id": str(job.id)}}
 
 
+@pytest.mark.slow
 async def test_a_run_that_finishes_is_told_to_who_subscribed(live_gateway: LiveGateway, oracle: Oracle) -> None:
     change, told = finished(oracle)
     async with live_gateway.talk() as connection:
@@ -47,6 +48,7 @@ async def test_a_run_that_finishes_is_told_to_who_subscribed(live_gateway: LiveG
         assert await hear(connection) == {"type": "pong", "payload": {"n": 1}}
 
 
+@pytest.mark.slow
 async def test_only_the_runs_asked_for_are_told(live_gateway: LiveGateway, oracle: Oracle) -> None:
     job = oracle.production_jobs[0]
     others = [finished(oracle, place) for place in range(1, len(oracle.production_jobs))]
@@ -181,6 +183,7 @@ async def test_pages_of_other_sites_cannot_open_a_socket(settings: Settings, ori
         assert b"CSRF_PREVENTED" in refused.value.response.body
 
 
+@pytest.mark.slow
 async def test_sockets_and_operations_are_counted_and_places_are_given_back(settings: Settings) -> None:
     small = settings.model_copy(
         update={
