@@ -37,8 +37,8 @@ from gateway.execution.operation_runner import OperationRunner
 from gateway.execution.request import Caller, GraphQLParams
 from gateway.schema.build import build_schema
 from gateway.services.bundle import CachePolicy, Upstream, open_services
+from gateway.services.transport.aiohttp_transport import AiohttpTransport
 from gateway.services.transport.http_transport import (
-    AiohttpTransport,
     HttpTransport,
     TransportLimits,
     TransportRequest,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
 from gateway.caching.codec import Codec
 from gateway.caching.counts import LookupCounts
 from gateway.caching.memory import Fact
-from gateway.caching.shared_facts import SharedFacts, SharedValue
 from gateway.errors import GatewayError
+
+if TYPE_CHECKING:
+    from gateway.caching.shared_facts import SharedFacts, SharedValue
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

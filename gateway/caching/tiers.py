@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gateway.caching.counts import LookupCounts
 from gateway.caching.derived_cache import DerivedCache
 from gateway.caching.generations import Generations
 from gateway.caching.history_store import HistoryStore
 from gateway.caching.memory import Memory
-from gateway.caching.shared_facts import SharedFacts
 from gateway.caching.validity import StalePolicy
+
+if TYPE_CHECKING:
+    from gateway.caching.shared_facts import SharedFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,6 @@ def _without_data(name: str) -> Command | None:
 
 
 def _question(name: str) -> Command:
-    from gateway.cli.questions.commands import QUESTIONS
+    from gateway.cli.questions.commands import question_of
 
-    return QUESTIONS[name]
+    return question_of(name)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from gateway.archive.archive import ArchiveSummary
-from gateway.ingest.folders import Progress
 from gateway.telemetry.printable import printable
+
+if TYPE_CHECKING:
+    from gateway.ingest.folders import Progress
 
 
 def say(line: str) -> None:

@@ -6,14 +6,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gateway.caching.counts import LookupCounts
 from gateway.caching.generations import Generations
 from gateway.caching.history_store import HistoryStore
 from gateway.caching.memory import Memory
-from gateway.caching.redis_client import RedisClient
-from gateway.caching.shared_facts import SharedFacts
 from gateway.caching.tiers import Tiers
 from gateway.caching.validity import StalePolicy, max_age_of
 from gateway.hierarchy.measures.cost import CostRate
@@ -46,6 +44,11 @@ from gateway.services.runs.run_history import RunHistory
 from gateway.services.transport.graphql_transport import GuardedTransport
 from gateway.services.transport.http_transport import HttpTransport
 from gateway.telemetry.upstream_note import UpstreamNote
+
+if TYPE_CHECKING:
+    # Importing redis takes a tenth of a second, which a question in a terminal need not wait for.
+    from gateway.caching.redis_client import RedisClient
+    from gateway.caching.shared_facts import SharedFacts
 
 T = TypeVar("T")
 

@@ -16,7 +16,8 @@ from gateway.services.resilience.policy import BudgetPolicy
 from gateway.services.resilience.resilient_transport import MakeBucket, ResilientTransport, TransportDependencies
 from gateway.services.resilience.shared_token_bucket import SharedBuckets
 from gateway.services.resilience.token_bucket import LocalTokenBucket, TokenBucket
-from gateway.services.transport.http_transport import AiohttpTransport, Api, TransportLimits
+from gateway.services.transport.aiohttp_transport import AiohttpTransport
+from gateway.services.transport.http_transport import Api, TransportLimits
 from gateway.settings import Settings
 from gateway.wiring.archive_beside import require_account
 from gateway.wiring.upstream import account_key_of, open_redis, resilience_of

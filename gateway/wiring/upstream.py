@@ -11,30 +11,31 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-
-from starlette.applications import Starlette
+from typing import TYPE_CHECKING
 
 from gateway.archive.archive import Archive
 from gateway.archive.reader import ArchiveReader
-from gateway.caching.redis_client import RedisClient
 from gateway.errors import ConfigurationError
 from gateway.hierarchy.measures.cost import CostRate
 from gateway.hierarchy.objects.project import DeploymentEnvironment, Environment
 from gateway.history.archive_history import ArchiveHistory
-from gateway.ingest.demo import unpack_demo
-from gateway.ingest.folders import IngestReport, ProgressCallback, ingest_folder
-from gateway.local_platform.app import create_platform
 from gateway.services.admin.configured import ConfiguredProject
 from gateway.services.bundle import Upstream
 from gateway.services.resilience.policy import BudgetPolicy, ResiliencePolicy, RetryPolicy
 from gateway.services.resilience.resilient_transport import ResilientTransport, TransportDependencies
 from gateway.services.resilience.shared_token_bucket import SharedBuckets
-from gateway.services.transport.http_transport import AiohttpTransport, AsgiTransport, HttpTransport, TransportLimits
+from gateway.services.transport.http_transport import AsgiTransport, HttpTransport, TransportLimits
 from gateway.settings import Settings
 from gateway.settings.entries import ProjectSetting
 from gateway.wiring.archive_beside import open_archive_beside
 
-WrapPlatform = Callable[[Starlette], Starlette]
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from gateway.caching.redis_client import RedisClient
+    from gateway.ingest.folders import IngestReport, ProgressCallback
+
+WrapPlatform = Callable[["Starlette"], "Starlette"]
 
 # The in-process platform is addressed like any other upstream; nothing is sent to this host.
 _LOCAL = "http://local-platform"
@@ -60,7 +61,7 @@ async def open_upstream(
             yield await _with_archive(stack, settings, upstream)
             return
         archive, account_id = await _archive_to_serve(stack, settings)
-        local = AiohttpTransport(None, limits, platform) if platform else _embedded(archive, wrap_platform, limits)
+        local = _served(platform, limits) if platform else _embedded(archive, wrap_platform, limits)
         upstream = _local(settings, local, account_id, limits, link)
         if settings.history_source == "discovery":
             yield await _with_archive(stack, settings, upstream)
@@ -133,6 +134,9 @@ def _dbt_cloud(
     settings: Settings, discovery_url: str, account_id: int, limits: TransportLimits, link: RedisClient | None
 ) -> Upstream:
     account_key = account_key_of(settings, account_id)
+    # aiohttp takes a fifth of a second to import, and only what is reached over sockets needs it.
+    from gateway.services.transport.aiohttp_transport import AiohttpTransport
+
     policy = resilience_of(settings, _most_calls(settings))
     transport = ResilientTransport(
         AiohttpTransport(settings.service_token, limits), policy, limits, _transport_dependencies(link, account_key)
@@ -157,7 +161,15 @@ def _cost_rate(settings: Settings) -> CostRate | None:
     return CostRate(settings.cost_currency, settings.cost_per_hour, settings.cost_per_tebibyte)
 
 
+def _served(socket: Path, limits: TransportLimits) -> HttpTransport:
+    from gateway.services.transport.aiohttp_transport import AiohttpTransport
+
+    return AiohttpTransport(None, limits, socket)
+
+
 def _embedded(archive: Archive, wrap_platform: WrapPlatform | None, limits: TransportLimits) -> HttpTransport:
+    from gateway.local_platform.app import create_platform
+
     app = create_platform(archive)
     return AsgiTransport(wrap_platform(app) if wrap_platform else app, None, limits)
 
@@ -168,6 +180,8 @@ async def open_redis(settings: Settings) -> AsyncIterator[RedisClient | None]:
     if settings.cache_url is None:
         yield None
         return
+    from gateway.caching.redis_client import RedisClient
+
     try:
         link = RedisClient(settings.cache_url.get_secret_value(), settings.cache_seconds)
     except (ValueError, TypeError) as problem:
@@ -245,6 +259,9 @@ def open_archive(
     """
     if settings.store_url:
         return Archive.open(settings.store_url, create=False), None
+    from gateway.ingest.demo import unpack_demo
+    from gateway.ingest.folders import ingest_folder
+
     archive = Archive.open(f"sqlite:///{directory / 'runs.db'}")
     try:
         folder = settings.artifacts or unpack_demo(directory / "demo")

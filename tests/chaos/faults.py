@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.local_platform.faults.fault_gate import FaultGate
 from gateway.local_platform.faults.switches import Faults
+from gateway.services.transport.aiohttp_transport import AiohttpTransport
 from gateway.services.transport.http_transport import (
-    AiohttpTransport,
     AsgiTransport,
     HttpTransport,
     TransportLimits,

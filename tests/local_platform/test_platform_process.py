@@ -15,7 +15,8 @@ import msgspec
 import pytest
 
 from gateway.local_platform.process import platform_process
-from gateway.services.transport.http_transport import AiohttpTransport, TransportLimits, TransportRequest
+from gateway.services.transport.aiohttp_transport import AiohttpTransport
+from gateway.services.transport.http_transport import TransportLimits, TransportRequest
 from tests.conftest import copied
 
 

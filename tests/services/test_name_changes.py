@@ -14,8 +14,9 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import unused_port
 
+from gateway.services.transport.aiohttp_transport import AiohttpTransport
 from gateway.services.transport.connection_pool import ConnectionPool
-from gateway.services.transport.http_transport import AiohttpTransport, TransportLimits, TransportRequest
+from gateway.services.transport.http_transport import TransportLimits, TransportRequest
 from tests.clock import Clock
 
 OLD, NEW = "127.0.0.1", "127.0.0.2"

@@ -216,7 +216,8 @@ async def test_a_token_in_dbts_message_is_masked_in_the_log(fault: str, caplog: 
     from gateway.services.bundle import Upstream, open_query
     from gateway.services.discovery.base_query import environment_lookups
     from gateway.services.environments.environment_service import _OPERATION
-    from gateway.services.transport.http_transport import AiohttpTransport, TransportLimits
+    from gateway.services.transport.aiohttp_transport import AiohttpTransport
+    from gateway.services.transport.http_transport import TransportLimits
 
     async with raw_server(FAULTS[fault]) as port:
         transport = AiohttpTransport(SecretStr(TOKEN), TransportLimits())

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from gateway.cli.data_source import prepared
 from gateway.cli.questions.answer import Limit, Measure, TerminalAnswer
 from gateway.cli.questions.formats import as_csv, as_json, as_markdown, as_text
 from gateway.cli.terminal import complain
@@ -128,6 +127,9 @@ def opened_account(
     far reading has come is not shown."""
     with ExitStack() as stack:
         if settings.artifacts is not None:
+            # Reading folders is imported only where there is one.
+            from gateway.cli.data_source import prepared
+
             settings = stack.enter_context(prepared(settings, quiet=quiet)).settings
         client = Client(ConnectionOptions(settings, DEFAULT_TTL, reading_seconds=DEFAULT_TIMEOUT), DEFAULT_TIMEOUT)
         yield stack.enter_context(dbtAccount(environment, projects, client=client))

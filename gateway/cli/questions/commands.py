@@ -1,28 +1,54 @@
-"""The commands that are questions, by name."""
+"""The commands that are questions, by name. Only the one that is called is imported: a person waits for it."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from gateway.cli.questions.comparisons import diff, what_if
-from gateway.cli.questions.models import search, show_model
-from gateway.cli.questions.pull_requests import report
-from gateway.cli.questions.rankings import longest, slowest
-from gateway.cli.questions.regressions import regressions
-from gateway.cli.questions.runs import failures, show_run
-from gateway.cli.questions.waste import waste
+Question = Callable[[argparse.Namespace], int]
 
-QUESTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
-    "slowest": slowest,
-    "longest": longest,
-    "regressions": regressions,
-    "failures": failures,
-    "run": show_run,
-    "model": show_model,
-    "search": search,
-    "diff": diff,
-    "what-if": what_if,
-    "waste": waste,
-    "report": report,
-}
+
+def question_of(name: str) -> Question:
+    """The question of a name that the parser knows. Raises KeyError for any other."""
+    question = _of_models(name) or _of_runs(name)
+    if question is None:
+        raise KeyError(name)
+    return question
+
+
+def _of_models(name: str) -> Question | None:
+    match name:
+        case "slowest" | "longest":
+            from gateway.cli.questions import rankings
+
+            return rankings.slowest if name == "slowest" else rankings.longest
+        case "regressions":
+            from gateway.cli.questions.regressions import regressions
+
+            return regressions
+        case "model" | "search":
+            from gateway.cli.questions import models
+
+            return models.show_model if name == "model" else models.search
+        case "waste":
+            from gateway.cli.questions.waste import waste
+
+            return waste
+    return None
+
+
+def _of_runs(name: str) -> Question | None:
+    match name:
+        case "run" | "failures":
+            from gateway.cli.questions import runs
+
+            return runs.show_run if name == "run" else runs.failures
+        case "diff" | "what-if":
+            from gateway.cli.questions import comparisons
+
+            return comparisons.diff if name == "diff" else comparisons.what_if
+        case "report":
+            from gateway.cli.questions.pull_requests import report
+
+            return report
+    return None

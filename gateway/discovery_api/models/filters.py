@@ -102,7 +102,7 @@ class ProjectCriteria(TypedDict, total=False):
 class Checked(BaseModel):
     """What a caller fills in. Raises InvalidArgumentError that names what is wrong and what would do."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
     def __init__(self, **fields: Any) -> None:
         try:

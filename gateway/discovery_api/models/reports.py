@@ -39,7 +39,7 @@ class RunStatus(StrEnum):
 class Report(BaseModel):
     """A plain record: frozen, and a dict by `model_dump()`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), defer_build=True)
 
     def _repr_html_(self) -> str:
         return html_table([row_of(self)], type(self).__name__)

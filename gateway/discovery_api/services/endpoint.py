@@ -14,7 +14,7 @@ from gateway.discovery_api.client import Client
 from gateway.discovery_api.connection import Opened
 from gateway.discovery_api.exceptions import named
 from gateway.errors import GatewayError, UpstreamInvalidResponse
-from gateway.services.transport.http_transport import AiohttpTransport, HttpTransport, TransportLimits, TransportRequest
+from gateway.services.transport.http_transport import HttpTransport, TransportLimits, TransportRequest
 from gateway.services.transport.upstream_errors import UpstreamProblem, refusal_of_problems, refusal_of_status
 
 
@@ -30,6 +30,9 @@ class HttpEndpoint:
     """An address and a token; connects with the first query, which may take `timeout` seconds, as each may."""
 
     def __init__(self, token: SecretStr, url: str, timeout: float) -> None:
+        # aiohttp takes a fifth of a second to import, and only an endpoint of its own needs it.
+        from gateway.services.transport.aiohttp_transport import AiohttpTransport
+
         self.url = url
         self._loop: BackgroundLoop | None = None
         self._transport = AiohttpTransport(token, TransportLimits(seconds=timeout))

@@ -9,7 +9,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 class _Answer(BaseModel):
     model_config = ConfigDict(
-        extra="ignore", populate_by_name=True, coerce_numbers_to_str=True, protected_namespaces=()
+        defer_build=True, extra="ignore", populate_by_name=True, coerce_numbers_to_str=True, protected_namespaces=()
     )
 
 

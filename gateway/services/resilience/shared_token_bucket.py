@@ -7,11 +7,14 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from gateway.caching.redis_client import Command, RedisClient
 from gateway.services.resilience.policy import BudgetPolicy
 from gateway.services.resilience.token_bucket import Grant, LocalTokenBucket, TokenBalance, TokenBucket
 from gateway.services.transport.http_transport import Api
+
+if TYPE_CHECKING:
+    from gateway.caching.redis_client import Command, RedisClient
 
 # While Redis is gone each replica keeps to such a part of the rate: four of them stay within it.
 _ALONE = 4

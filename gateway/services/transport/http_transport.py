@@ -1,4 +1,5 @@
-"""Bytes to dbt and back: one bounded HTTP client, and its twin that calls an ASGI application in this process."""
+"""Bytes to dbt and back, within limits. Here an ASGI application in this process is called; over sockets it is
+aiohttp_transport."""
 
 from __future__ import annotations
 
@@ -7,17 +8,13 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, Protocol
 from urllib.parse import urlencode, urlsplit
 
-import aiohttp
-from aiohttp.http_exceptions import ContentEncodingError
 from pydantic import SecretStr
 
 from gateway.concurrency.deadline import seconds_left
 from gateway.errors import UpstreamError, UpstreamInvalidResponse, UpstreamTimeout, UpstreamUnavailable
-from gateway.services.transport.connection_pool import ConnectionPool
 from gateway.telemetry.tracing import headers_for_dbt
 from gateway.telemetry.usage import current_usage
 
@@ -82,62 +79,6 @@ class TransportLimits:
     connection_seconds: float = 300.0
 
 
-class AiohttpTransport:
-    """Pooled connections for all calls. No redirects, no cookies, no environment proxies. The token goes into the
-    Authorization header only. With a `unix_socket` every call goes there, whatever host its address names."""
-
-    def __init__(self, token: SecretStr | None, limits: TransportLimits, unix_socket: Path | None = None) -> None:
-        self._token = token
-        self._limits = limits
-        self._unix_socket = unix_socket
-        self._connections = ConnectionPool(self._connector, limits.connection_seconds)
-
-    async def send(self, request: TransportRequest) -> TransportResponse:
-        token = self._token if request.token is None else request.token
-        time_left = _time_left(self._limits, request)
-        _count(request)
-        try:
-            async with self._connections.session() as session:
-                return await self._call(session, request, token, time_left)
-        except TimeoutError:
-            raise _too_slow(self._limits, request, time_left) from None
-        except aiohttp.ClientError as failure:
-            raise _lost(request, failure) from None
-
-    async def close(self) -> None:
-        await self._connections.close()
-
-    def _connector(self) -> aiohttp.BaseConnector:
-        most = self._limits.connections
-        if self._unix_socket:
-            return aiohttp.UnixConnector(str(self._unix_socket), limit=most)
-        return aiohttp.TCPConnector(limit=most)
-
-    async def _call(
-        self, session: aiohttp.ClientSession, request: TransportRequest, token: SecretStr | None, seconds: float
-    ) -> TransportResponse:
-        async with session.request(
-            request.method,
-            request.url,
-            params=dict(request.query),
-            data=request.body,
-            headers=_headers(request, token),
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=seconds),
-        ) as response:
-            body = _without_secret(await self._read(response, request), token)
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return TransportResponse(response.status, headers, body)
-
-    async def _read(self, response: aiohttp.ClientResponse, request: TransportRequest) -> bytes:
-        chunks = bytearray()
-        async for chunk in response.content.iter_any():
-            chunks += chunk
-            if len(chunks) > self._limits.response_bytes:
-                raise _too_large(request, self._limits)
-        return bytes(chunks)
-
-
 class AsgiTransport:
     """Calls an ASGI application in this process as if it were the upstream: same request, same checks, no socket."""
 
@@ -148,17 +89,17 @@ class AsgiTransport:
         self._slots = asyncio.Semaphore(limits.connections)
 
     async def send(self, request: TransportRequest) -> TransportResponse:
-        time_left = _time_left(self._limits, request)
-        _count(request)
+        seconds = time_left(self._limits, request)
+        count_call(request)
         try:
-            async with asyncio.timeout(time_left), self._slots:
+            async with asyncio.timeout(seconds), self._slots:
                 return await self._call(request)
         except TimeoutError:
-            raise _too_slow(self._limits, request, time_left) from None
+            raise too_slow(self._limits, request, seconds) from None
         except UpstreamError:
             raise
         except Exception as failure:
-            log.error("the application behind %s failed", _host(request), exc_info=failure)
+            log.error("the application behind %s failed", host_of(request), exc_info=failure)
             raise UpstreamUnavailable(
                 f"The local dbt platform failed ({type(failure).__name__}). The operator finds the reason in the log."
             ) from None
@@ -185,15 +126,15 @@ class AsgiTransport:
             elif message["type"] == "http.response.body":
                 body.extend(message.get("body", b""))
                 if len(body) > self._limits.response_bytes:
-                    raise _too_large(request, self._limits)
+                    raise too_large(request, self._limits)
 
         await self._app(self._scope(request), receive, send)
         token = self._token if request.token is None else request.token
-        return TransportResponse(status, headers, _without_secret(bytes(body), token))
+        return TransportResponse(status, headers, without_secret(bytes(body), token))
 
     def _scope(self, request: TransportRequest) -> MutableMapping[str, Any]:
         parts = urlsplit(request.url)
-        headers = {"host": parts.netloc, **_headers(request, self._token if request.token is None else request.token)}
+        headers = {"host": parts.netloc, **headers_of(request, self._token if request.token is None else request.token)}
         return {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -210,7 +151,7 @@ class AsgiTransport:
         }
 
 
-def _count(request: TransportRequest) -> None:
+def count_call(request: TransportRequest) -> None:
     usage = current_usage()
     if request.api == "discovery":
         usage.discovery_requests += 1
@@ -218,7 +159,7 @@ def _count(request: TransportRequest) -> None:
         usage.admin_requests += 1
 
 
-def _headers(request: TransportRequest, token: SecretStr | None) -> dict[str, str]:
+def headers_of(request: TransportRequest, token: SecretStr | None) -> dict[str, str]:
     headers = {"Accept": "application/json"}
     if request.body is not None:
         headers["Content-Type"] = "application/json"
@@ -227,7 +168,7 @@ def _headers(request: TransportRequest, token: SecretStr | None) -> dict[str, st
     return headers | headers_for_dbt()
 
 
-def _without_secret(body: bytes, token: SecretStr | None) -> bytes:
+def without_secret(body: bytes, token: SecretStr | None) -> bytes:
     """An upstream, or a proxy before it, that echoes the token must not bring it into a message or a log."""
     secret = token.get_secret_value() if token else ""
     if not secret:
@@ -246,14 +187,14 @@ def _escaped(secret: str) -> re.Pattern[bytes]:
     return re.compile(b"".join(each))
 
 
-def _time_left(limits: TransportLimits, request: TransportRequest) -> float:
+def time_left(limits: TransportLimits, request: TransportRequest) -> float:
     left = seconds_left(limits.seconds)
     if left <= 0:
-        raise _too_slow(limits, request, 0.0)
+        raise too_slow(limits, request, 0.0)
     return left
 
 
-def _host(request: TransportRequest) -> str:
+def host_of(request: TransportRequest) -> str:
     return urlsplit(request.url).netloc
 
 
@@ -261,26 +202,16 @@ def _host(request: TransportRequest) -> str:
 _NEARLY_ALL = 0.9
 
 
-def _too_slow(limits: TransportLimits, request: TransportRequest, seconds: float) -> UpstreamTimeout:
+def too_slow(limits: TransportLimits, request: TransportRequest, seconds: float) -> UpstreamTimeout:
     return UpstreamTimeout(
-        f"dbt at {_host(request)} did not answer within the {seconds:.1f} s this request had left. "
+        f"dbt at {host_of(request)} did not answer within the {seconds:.1f} s this request had left. "
         "Ask for less at once, or try again later.",
         had_full_time=seconds >= _NEARLY_ALL * limits.seconds,
     )
 
 
-def _lost(request: TransportRequest, failure: aiohttp.ClientError) -> UpstreamError:
-    if isinstance(failure, aiohttp.ClientResponseError) or isinstance(failure.__cause__, ContentEncodingError):
-        return UpstreamInvalidResponse(
-            f"dbt at {_host(request)} answered with something that cannot be read as HTTP. Check the configured URL."
-        )
-    return UpstreamUnavailable(
-        f"dbt at {_host(request)} could not be reached ({type(failure).__name__}). Try again later."
-    )
-
-
-def _too_large(request: TransportRequest, limits: TransportLimits) -> UpstreamInvalidResponse:
+def too_large(request: TransportRequest, limits: TransportLimits) -> UpstreamInvalidResponse:
     return UpstreamInvalidResponse(
-        f"dbt at {_host(request)} answered with more than {limits.response_bytes:,} bytes. "
+        f"dbt at {host_of(request)} answered with more than {limits.response_bytes:,} bytes. "
         "Raise GATEWAY_UPSTREAM_RESPONSE_BYTES if that is expected."
     )
