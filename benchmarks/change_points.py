@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from gateway.analysis.change_points import CONFIRMED, MOST_RUNS, SUSPECTED, ChangePoint
 from gateway.analysis.known_changes import SAME_WITHIN
+from gateway.analysis.season import buckets_of
 from gateway.analysis.series import TimedRuntime, lasting_changes, seasonless
 from tests.analysis.simulated_series import NOISES, Noise, simulated
 
@@ -23,7 +24,9 @@ STEP = 60
 
 def looked_at(samples: Sequence[TimedRuntime], alpha: float) -> list[ChangePoint]:
     """The changes of at least this certainty."""
-    return [one for one in lasting_changes(samples, seasonless(samples)[0]) if one.p <= alpha]
+    runtimes = [sample.seconds for sample in samples]
+    level, _ = seasonless(runtimes, buckets_of([sample.ended_at for sample in samples]))
+    return [point for point in lasting_changes(runtimes, level) if point.p <= alpha]
 
 
 def false_alarms(chance: random.Random, noise: Noise, series: int, alpha: float) -> float:

@@ -114,22 +114,14 @@ class Ranks(NamedTuple):
 
 def ranked(values: Sequence[float]) -> Ranks:
     """The ranks of values, in their order."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    ranks = [0.0] * len(values)
-    ties = 0.0
-    begin = 0
-    while begin < len(order):
-        end = begin + 1
-        value = values[order[begin]]
-        while end < len(order) and values[order[end]] == value:
-            end += 1
-        shared = (begin + end + 1) / 2
-        for index in order[begin:end]:
-            ranks[index] = shared
-        size = end - begin
-        ties += size * (size * size - 1)
-        begin = end
-    return Ranks(ranks, ties)
+    ordered = sorted(values)
+    last = {value: rank for rank, value in enumerate(ordered, 1)}
+    if len(last) == len(values):
+        return Ranks([last[value] for value in values], 0.0)
+    first = dict(zip(reversed(ordered), range(len(values), 0, -1), strict=True))
+    sizes = [last[value] - rank + 1 for value, rank in first.items()]
+    shared = {value: (rank + last[value]) / 2 for value, rank in first.items()}
+    return Ranks([shared[value] for value in values], float(sum(size * (size * size - 1) for size in sizes)))
 
 
 def _splits(runtimes: Sequence[float], begin: int, end: int) -> list[tuple[int, float]]:

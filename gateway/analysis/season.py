@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
@@ -30,25 +30,36 @@ _BUCKET: dict[Season, Callable[[datetime], int]] = {
 _CYCLE_DAYS = {Season.WEEKDAY: 7, Season.HOUR: 1}
 
 
-def season_of(times: Sequence[datetime], runtimes: Sequence[float]) -> Season | None:
+Buckets = Sequence[Sequence[int]]
+"""The places of runs, by weekday or by hour."""
+
+
+def buckets_of(times: Sequence[datetime]) -> Mapping[Season, Buckets]:
+    """The weekdays and hours that have 4 runs or more, with the places of these. A season without 4 cycles, or with
+    fewer than 2 such buckets, is left out. Series of the same times share them."""
+    if not times:
+        return {}
+    days = (max(times) - min(times)).days
+    buckets = {
+        season: _full_buckets(season, times) for season in Season if days >= LEAST_CYCLES * _CYCLE_DAYS[season] - 1
+    }
+    return {season: of_season for season, of_season in buckets.items() if len(of_season) >= 2}
+
+
+def season_of(buckets: Mapping[Season, Buckets], runtimes: Sequence[float]) -> Season | None:
     """The season that proves itself, the likelier one of both; None where neither does."""
-    chances = {season: season_chance(season, times, runtimes) for season in Season}
-    best = min(chances, key=chances.__getitem__)
-    return best if chances[best] <= MOST_P else None
+    chances = {season: season_chance(of_season, runtimes) for season, of_season in buckets.items()}
+    best = min(chances, key=chances.__getitem__, default=None)
+    return best if best is not None and chances[best] <= MOST_P else None
 
 
-def season_chance(season: Season, times: Sequence[datetime], runtimes: Sequence[float]) -> float:
-    """The chance that runtimes without this season show it: Kruskal–Wallis over its buckets with 4 runs or more.
+def season_chance(buckets: Buckets, runtimes: Sequence[float]) -> float:
+    """The chance that runtimes without a season show it: Kruskal–Wallis over its buckets.
 
     H = 12 / (n * (n + 1)) * sum over buckets of R^2 / m - 3 * (n + 1), R the sum of a bucket's m ranks; divided by
-    1 - ties / (n^3 - n); p from the chi-square distribution. 1 with fewer than 2 such buckets, or 4 cycles.
+    1 - ties / (n^3 - n); p from the chi-square distribution.
     """
-    if not times or (max(times) - min(times)).days < LEAST_CYCLES * _CYCLE_DAYS[season] - 1:
-        return 1.0
-    buckets = _full_buckets(season, times)
     kept = [index for of_bucket in buckets for index in of_bucket]
-    if len(buckets) < 2:
-        return 1.0
     ranks, ties = ranked([runtimes[index] for index in kept])
     count, begin, squares = len(kept), 0, 0.0
     for of_bucket in buckets:
@@ -61,12 +72,12 @@ def season_chance(season: Season, times: Sequence[datetime], runtimes: Sequence[
     return chi_square_tail(h, len(buckets) - 1)
 
 
-def without_season(season: Season, times: Sequence[datetime], runtimes: Sequence[float]) -> list[float]:
+def without_season(buckets: Buckets, runtimes: Sequence[float]) -> list[float]:
     """The runtimes divided by the median of their bucket and multiplied by that of all: the level stays, the season
-    goes. Buckets with fewer than 4 runs, or a median of 0, stay as they are."""
+    goes. What is in no bucket, or in one with a median of 0, stays as it is."""
     adjusted = list(runtimes)
     level = median(runtimes)
-    for of_bucket in _full_buckets(season, times):
+    for of_bucket in buckets:
         usual = median([runtimes[index] for index in of_bucket])
         if usual > 0:
             for index in of_bucket:

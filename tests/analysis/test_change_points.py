@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.analysis.change_points import CONFIRMED, SUSPECTED, Threshold, change_points, is_elevated
+from gateway.analysis.change_points import CONFIRMED, SUSPECTED, ChangePoint, Threshold, change_points, is_elevated
 from gateway.analysis.known_changes import CONFIRMED_A_RUN, SUSPECTED_A_RUN, recognise
-from gateway.analysis.series import lasting_changes, seasonless
+from gateway.analysis.season import buckets_of
+from gateway.analysis.series import TimedRuntime, lasting_changes, seasonless
 from tests.analysis.simulated_series import NOISES, Noise, simulated
 
 ANY_STEP = Threshold(ratio=1.0, seconds=0.0)
@@ -141,10 +142,16 @@ def test_slow_newest_runs_are_a_hint_until_there_are_enough_of_them() -> None:
     assert not is_elevated([n / 10 for n in usual] + [9.0, 9.0, 9.0]), "three seconds more are not worth a word"
 
 
+def shown_by(samples: Sequence[TimedRuntime]) -> list[ChangePoint]:
+    """The lasting changes of a series without its season, as an archive looks for them."""
+    runtimes = [sample.seconds for sample in samples]
+    return lasting_changes(runtimes, seasonless(runtimes, buckets_of([sample.ended_at for sample in samples]))[0])
+
+
 def confirmed(chance: random.Random, noise: Noise, factor: float = 1.0) -> list[int]:
     """The places of the confirmed changes of a series, with a step at 60 where there is a factor."""
     samples = simulated(chance, noise, step_at=60, factor=factor)
-    return [one.place for one in lasting_changes(samples, seasonless(samples)[0]) if one.p <= CONFIRMED]
+    return [point.place for point in shown_by(samples) if point.p <= CONFIRMED]
 
 
 @pytest.mark.slow
@@ -168,7 +175,7 @@ def alarms_as_used(series: int, runs: int) -> tuple[int, dict[float, int]]:
             known: dict[float, dict[int, int]] = {CONFIRMED: {}, SUSPECTED: {}}
             for end in range(100, len(samples) + 1):
                 window = samples[end - 100 : end]
-                points = lasting_changes(window, seasonless(window)[0])
+                points = shown_by(window)
                 for alpha, of_alpha in known.items():
                     places = [point.place for point in points if point.p <= alpha]
                     here = {key: place - (end - 100) for key, place in of_alpha.items()}

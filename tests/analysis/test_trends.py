@@ -10,8 +10,8 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.analysis.season import Season, chi_square_tail, season_chance, season_of, without_season
-from gateway.analysis.series import TimedRuntime, analyse, seconds_per_day
+from gateway.analysis.season import Season, buckets_of, chi_square_tail, season_chance, season_of, without_season
+from gateway.analysis.series import analyse, seconds_per_day
 from gateway.analysis.trend import trend
 from tests.analysis.simulated_series import BEGIN, Noise, simulated
 
@@ -73,9 +73,10 @@ def test_the_chi_square_distribution_is_that_of_the_tables(value: float, freedom
 def test_weekends_prove_themselves_and_go() -> None:
     samples = simulated(random.Random(3), Noise(weekend=0.5), 42)  # noqa: S311
     times, runtimes = [one.ended_at for one in samples], [one.seconds for one in samples]
-    assert season_of(times, runtimes) is Season.WEEKDAY
-    level = without_season(Season.WEEKDAY, times, runtimes)
-    assert season_of(times, level) is None
+    buckets = buckets_of(times)
+    assert season_of(buckets, runtimes) is Season.WEEKDAY
+    level = without_season(buckets[Season.WEEKDAY], runtimes)
+    assert season_of(buckets, level) is None
     assert statistics.median(level) == pytest.approx(statistics.median(runtimes), rel=0.1)
 
 
@@ -90,18 +91,19 @@ def test_the_chance_of_a_season_is_that_of_the_definition() -> None:
     h /= 1 - sum(t**3 - t for t in (runtimes.count(x) for x in set(runtimes))) / (n**3 - n)
     # Even degrees of freedom have a closed form.
     p = math.exp(-h / 2) * sum((h / 2) ** k / math.factorial(k) for k in range(3))
-    assert season_chance(Season.WEEKDAY, times, runtimes) == pytest.approx(p)
+    assert season_chance(buckets_of(times)[Season.WEEKDAY], runtimes) == pytest.approx(p)
 
 
 def test_four_weeks_are_needed_to_see_weekdays() -> None:
     samples = simulated(random.Random(5), Noise(0.01, weekend=0.5), 21)  # noqa: S311
-    assert season_of([one.ended_at for one in samples], [one.seconds for one in samples]) is None
+    assert Season.WEEKDAY not in buckets_of([one.ended_at for one in samples])
+    assert analyse(samples).season is None
 
 
 def test_hours_are_a_season_too() -> None:
     times = [BEGIN + timedelta(hours=6 * n) for n in range(40)]
     runtimes = [60 * (3 if time.hour == 10 else 1) + time.day for time in times]
-    assert season_of(times, runtimes) is Season.HOUR
+    assert season_of(buckets_of(times), runtimes) is Season.HOUR
 
 
 def test_a_step_behind_weekends_is_found_with_the_medians_that_were() -> None:
@@ -113,7 +115,7 @@ def test_a_step_behind_weekends_is_found_with_the_medians_that_were() -> None:
 
 
 def test_a_change_costs_its_seconds_as_often_as_runs_come() -> None:
-    twice_a_day = [TimedRuntime(BEGIN + timedelta(hours=12 * n), 60.0) for n in range(21)]
+    twice_a_day = [BEGIN + timedelta(hours=12 * n) for n in range(21)]
     assert seconds_per_day(twice_a_day, 60, 90) == pytest.approx(60)
-    at_once = [TimedRuntime(BEGIN, 60.0)] * 11
+    at_once = [BEGIN] * 11
     assert seconds_per_day(at_once, 90, 60) == pytest.approx(-300)

@@ -9,20 +9,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, tuple_, update
 
 from gateway.analysis.change_points import CONFIRMED, DEFAULT_THRESHOLD, LEAST_RUNS, ChangePoint, median
 from gateway.analysis.known_changes import recognise
-from gateway.analysis.series import TimedRuntime, lasting_changes, runs_per_day, seasonless, seconds_per_day
-from gateway.archive.changes.series_rows import Samples, SeriesKey, SeriesReader, SeriesRun, beginnings, environments_of
+from gateway.analysis.season import Buckets, Season, buckets_of
+from gateway.analysis.series import lasting_changes, runs_per_day, seasonless, seconds_per_day
+from gateway.archive.changes.series_rows import SeriesKey, SeriesReader, SeriesRuns, beginnings, environments_of
 from gateway.archive.tables.change_tables import runtime_changes, runtime_series, stale_series
 from gateway.archive.tables.many_keys import chunks
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_tables import environments
 from gateway.archive.tables.upserts import upsert
-from gateway.archive.times import moved
+from gateway.archive.times import from_micros, moved
 
 _AT_ONCE = 500
 IN_A_TRANSACTION = 5_000
@@ -43,8 +45,13 @@ class _Seen:
 
     key: SeriesKey
     environment_id: int
-    runs: Sequence[SeriesRun]
+    runs: SeriesRuns
     known: Mapping[int, AnyRow]
+
+    def begin_of(self, run_id: int, ended_at: int) -> int | None:
+        """When a run of the series began, where that was kept with a known change (microseconds)."""
+        rows = (row for row in self.known.values() if row.first_run_id == run_id and row.ended_at == ended_at)
+        return next((row.since for row in rows), None)
 
 
 def look_again(connection: Connection, most: int = IN_A_TRANSACTION) -> Looked:
@@ -82,7 +89,7 @@ def _stale(connection: Connection, most: int) -> Iterator[list[tuple[int, int]]]
 
 
 def _with_known(
-    connection: Connection, series: Mapping[SeriesKey, Sequence[SeriesRun]], stale: Sequence[tuple[int, int]]
+    connection: Connection, series: Mapping[SeriesKey, SeriesRuns], stale: Sequence[tuple[int, int]]
 ) -> list[_Seen]:
     places = environments_of(connection, list(series))
     known: dict[SeriesKey, dict[int, AnyRow]] = {}
@@ -99,23 +106,36 @@ def _with_known(
 
 
 @dataclass(frozen=True, slots=True)
+class _Times:
+    """When the runs of series ended (UTC), and what follows from that alone."""
+
+    ended_at: Sequence[datetime]
+    buckets: Mapping[Season, Buckets]
+
+
+@dataclass(frozen=True, slots=True)
 class _Look:
     """What a series shows now. `began`: when runs of series began; `now`: the time of the look; in microseconds."""
 
     seen: _Seen
-    samples: Sequence[TimedRuntime]
+    times: _Times
     points: Sequence[ChangePoint]
+
+    def unknown_firsts(self) -> set[int]:
+        """The first runs after changes whose beginnings are to be read."""
+        runs = self.seen.runs
+        firsts = [(runs.run_ids[point.place], runs.ended_at[point.place]) for point in self.points]
+        return {run_id for run_id, ended_at in firsts if self.seen.begin_of(run_id, ended_at) is None}
 
     def rows(self, began: Mapping[tuple[SeriesKey, int], int], now: int) -> list[tuple[Any, ...]]:
         """The rows of changes that are new or differ, in the order of the table's columns."""
         runs, before = self.seen.runs, self.seen.known
-        places = {run.run_id: place for place, run in enumerate(runs)}
-        known = {key: _place_of(row, runs, places) for key, row in before.items()}
+        known = {key: _place_of(row, runs) for key, row in before.items()}
         recognised = recognise([point.place for point in self.points], known)
         rows = []
         for point, key in zip(self.points, recognised.known, strict=True):
-            first = runs[point.place]
-            since = began.get((self.seen.key, first.run_id), first.ended_at)
+            run_id, ended_at = runs.run_ids[point.place], runs.ended_at[point.place]
+            since = self.seen.begin_of(run_id, ended_at) or began.get((self.seen.key, run_id), ended_at)
             row = self._row(point, before[key] if key is not None else None, since, now)
             if key is None or tuple(before[key]) != row:
                 rows.append(row)
@@ -124,23 +144,22 @@ class _Look:
 
     def _row(self, point: ChangePoint, before: AnyRow | None, since: int, now: int) -> tuple[Any, ...]:
         runs = self.seen.runs
-        first = runs[point.place]
         confirmed_at = before.confirmed_at if before is not None else None
         if confirmed_at is None and point.p <= CONFIRMED:
             confirmed_at = now
         return (
             *self.seen.key,
-            before.found_run_id if before is not None else first.run_id,
+            before.found_run_id if before is not None else runs.run_ids[point.place],
             self.seen.environment_id,
-            runs[point.place - 1].run_id,
-            first.run_id,
-            runs[point.earliest].run_id,
-            runs[point.latest].run_id,
-            first.ended_at,
+            runs.run_ids[point.place - 1],
+            runs.run_ids[point.place],
+            runs.run_ids[point.earliest],
+            runs.run_ids[point.latest],
+            runs.ended_at[point.place],
             since,
             point.before,
             point.after,
-            seconds_per_day(self.samples, point.before, point.after),
+            seconds_per_day(self.times.ended_at, point.before, point.after),
             point.p,
             confirmed_at,
             None,
@@ -148,23 +167,17 @@ class _Look:
 
     def series_row(self) -> tuple[Any, ...]:
         """The row of the series."""
-        level = median([sample.seconds for sample in self.samples])
         runs = self.seen.runs
-        runs_a_day = runs_per_day(self.samples) if level >= DEFAULT_THRESHOLD.seconds else 0.0
-        return (*self.seen.key, self.seen.environment_id, len(runs), runs[0].ended_at, level, runs_a_day)
+        level = median(runs.seconds)
+        runs_a_day = runs_per_day(self.times.ended_at) if level >= DEFAULT_THRESHOLD.seconds else 0.0
+        return (*self.seen.key, self.seen.environment_id, len(runs), runs.ended_at[0], level, runs_a_day)
 
 
 def _keep(connection: Connection, seen: Sequence[_Seen], now: int) -> set[int]:
     """Writes what each series shows now; returns the environments in which that differs from what was known."""
-    of_runs = Samples()
-    looks = [
-        _Look(seen_series, samples, _changes(samples))
-        for seen_series in seen
-        if (samples := of_runs.of(seen_series.runs))
-    ]
-    firsts = {
-        look.seen.key: {look.seen.runs[point.place].run_id for point in look.points} for look in looks if look.points
-    }
+    times = _SharedTimes()
+    looks = [_look(seen_series, times.of(seen_series.runs.ended_at)) for seen_series in seen]
+    firsts = {look.seen.key: run_ids for look in looks if (run_ids := look.unknown_firsts())}
     began = beginnings(connection, firsts)
     rows = [row for look in looks for row in look.rows(began, now)]
     upsert(connection, runtime_changes, rows)
@@ -172,11 +185,32 @@ def _keep(connection: Connection, seen: Sequence[_Seen], now: int) -> set[int]:
     return {row[3] for row in rows}
 
 
-def _changes(samples: Sequence[TimedRuntime]) -> list[ChangePoint]:
-    return lasting_changes(samples, seasonless(samples)[0])
+def _look(seen: _Seen, times: _Times) -> _Look:
+    runtimes = seen.runs.seconds
+    return _Look(seen, times, lasting_changes(runtimes, seasonless(runtimes, times.buckets)[0]))
 
 
-def _place_of(row: AnyRow, runs: Sequence[SeriesRun], places: Mapping[int, int]) -> int:
+class _SharedTimes:
+    """The times of series: models of the same runs share theirs, which are made once."""
+
+    def __init__(self) -> None:
+        self._moments: dict[int, datetime] = {}
+        self._known: dict[tuple[int, ...], _Times] = {}
+
+    def of(self, ended_at: tuple[int, ...]) -> _Times:
+        """Of runs that ended at these times (microseconds)."""
+        known = self._known.get(ended_at)
+        if known is None:
+            moments = self._moments
+            for at in set(ended_at) - moments.keys():
+                moments[at] = from_micros(at)
+            times = [moments[at] for at in ended_at]
+            known = self._known[ended_at] = _Times(times, buckets_of(times))
+        return known
+
+
+def _place_of(row: AnyRow, runs: SeriesRuns) -> int:
     """Where a known change stands: at its first run, or where that would be. Clocks may have stepped back."""
-    place = places.get(row.first_run_id)
-    return sum(run.ended_at < row.ended_at for run in runs) if place is None else place
+    if row.first_run_id in runs.run_ids:
+        return runs.run_ids.index(row.first_run_id)
+    return sum(ended_at < row.ended_at for ended_at in runs.ended_at)

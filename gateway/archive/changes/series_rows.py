@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, select
 
 from gateway.analysis.change_points import MOST_RUNS
-from gateway.analysis.series import TimedRuntime
 from gateway.archive.artifacts.command_variants import Variant
 from gateway.archive.artifacts.run_bundle import ERROR, SUCCESS
 from gateway.archive.rollups.outcomes import COUNTS, LONGEST_SECONDS, HistoryScope, ending_of
@@ -19,7 +21,6 @@ from gateway.archive.tables.newest_rows import newest_of_each
 from gateway.archive.tables.rows import AnyRow
 from gateway.archive.tables.run_order import NEWEST_FIRST
 from gateway.archive.tables.run_tables import invocations, jobs, resources, results, runs
-from gateway.archive.times import from_micros
 
 _MILLISECOND = 1000
 _WITHIN_A_JOB = HistoryScope(include_ci=True)
@@ -32,30 +33,22 @@ class SeriesKey(NamedTuple):
     job_id: int
 
 
-class SeriesRun(NamedTuple):
-    """A run that counts in a series: when its command ended, or the whole run (microseconds), and its seconds."""
+@dataclass(frozen=True, slots=True)
+class SeriesRuns:
+    """The runs that count in a series, oldest first, in columns: when the command of each ended, or the whole run
+    (microseconds), its id, and its seconds."""
 
-    ended_at: int
-    run_id: int
-    seconds: float
+    ended_at: tuple[int, ...]
+    run_ids: tuple[int, ...]
+    seconds: tuple[float, ...]
 
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, int, float]]) -> SeriesRuns:
+        """Of one row or more, each with these three values."""
+        return cls(*zip(*rows, strict=True))
 
-class Samples:
-    """Makes samples of runs. Series share the times of their runs, each of which is made once."""
-
-    def __init__(self) -> None:
-        self._moments: dict[int, datetime] = {}
-
-    def of(self, series: Sequence[SeriesRun]) -> list[TimedRuntime]:
-        """The samples of a series, in its order."""
-        moments = self._moments
-        for at in {run.ended_at for run in series} - moments.keys():
-            moments[at] = from_micros(at)
-        return [TimedRuntime(moments[run.ended_at], run.seconds) for run in series]
-
-
-Series = Mapping[SeriesKey, Sequence[SeriesRun]]
-"""Runs that count, oldest first."""
+    def __len__(self) -> int:
+        return len(self.run_ids)
 
 
 class SeriesReader:
@@ -65,30 +58,37 @@ class SeriesReader:
         self._connection = connection
         self._outcomes = OutcomeReader(connection)
 
-    def of_models(self, resource_ids: Sequence[int]) -> dict[SeriesKey, list[SeriesRun]]:
+    def of_models(self, resource_ids: Sequence[int]) -> dict[SeriesKey, SeriesRuns]:
         """Of each of these models the newest 100 results that stand for their runs, by job, CI apart: those of them
         that succeeded and count for ordinary averages, oldest first."""
-        rows = list(newest_results(self._connection, resource_ids))
+        series: dict[SeriesKey, SeriesRuns] = {}
+        # One model after the other: so many rows at once would have the garbage collector look at them all again.
+        for resource_id, rows in groupby(newest_results(self._connection, resource_ids), itemgetter(0)):
+            for job_id, counting in self._counting(list(rows)).items():
+                series[SeriesKey(resource_id, job_id)] = SeriesRuns.of(sorted(counting))
+        return series
+
+    def _counting(self, rows: Sequence[Sequence[Any]]) -> dict[int, list[tuple[int, int, float]]]:
+        """Time, run and seconds of the results that count, by job."""
         self._outcomes.learn({row[3] for row in rows})
         self._outcomes.learn_nodes((row[3], row[6]) for row in rows)
-        of_series: dict[tuple[int, int], list[SeriesRun]] = {}
         commands, outcome, codes = self._outcomes.commands, self._outcomes.outcome, _WITHIN_A_JOB.codes
-        for resource_id, at, run_id, invocation_id, status, seconds, node_id in rows:
+        of_jobs: dict[int, list[tuple[int, int, float]]] = defaultdict(list)
+        for _, at, run_id, invocation_id, status, seconds, node_id in rows:
             command = commands[invocation_id]
             ending = ending_of(status, seconds)
             if command.by_ci or codes[outcome(ending, invocation_id, node_id) if command.variant else ending] != COUNTS:
                 continue
-            run = SeriesRun(at - at % _MILLISECOND, run_id, seconds)
-            of_series.setdefault((resource_id, command.job_id), []).append(run)
-        return {SeriesKey(*key): sorted(series) for key, series in of_series.items()}
+            of_jobs[command.job_id].append((at - at % _MILLISECOND, run_id, seconds))
+        return of_jobs
 
-    def of_jobs(self, job_ids: Sequence[int]) -> dict[SeriesKey, list[SeriesRun]]:
+    def of_jobs(self, job_ids: Sequence[int]) -> dict[SeriesKey, SeriesRuns]:
         """Of each of these jobs, but for CI, the newest 100 runs: the wall clocks of those that completed, oldest
         first. Full refreshes and the like count where the job has no others."""
         of_series = {SeriesKey(0, job_id): self._of_job(job_id) for job_id in job_ids}
-        return {key: series for key, series in of_series.items() if series}
+        return {key: SeriesRuns.of(rows) for key, rows in of_series.items() if rows}
 
-    def _of_job(self, job_id: int) -> list[SeriesRun]:
+    def _of_job(self, job_id: int) -> list[tuple[int, int, float]]:
         job = self._connection.execute(select(jobs.c.job_type, jobs.c.details).where(jobs.c.id == job_id)).first()
         if job is not None and job.job_type in CI_JOB_TYPES:
             return []
@@ -97,7 +97,7 @@ class SeriesReader:
         ended = [row for row in self._connection.execute(newest).all() if _wall_clock(row) is not None]
         special = self._special([row.id for row in ended], by_steps=is_full_refresh(job.details if job else None))
         kept = [row for row in ended if row.id not in special] or ended
-        return [SeriesRun(row.finished_at, row.id, _wall_clock(row) or 0.0) for row in reversed(kept)]
+        return [(row.finished_at, row.id, _wall_clock(row) or 0.0) for row in reversed(kept)]
 
     def _special(self, run_ids: Sequence[int], *, by_steps: bool) -> set[int]:
         """The runs with a command that was a full refresh, a clone, empty or a sample."""

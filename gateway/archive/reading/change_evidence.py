@@ -62,9 +62,12 @@ class EvidenceReader:
     def runs_of_job(self, job_id: int, at: int) -> list[tuple[float, AnyRow]]:
         """The runs of a job that count for its series, oldest first: seconds, and what their greatest command tells. At
         most 40 before the one that ended at `at` (microseconds), and as many from it on."""
-        series = self._series.of_jobs([job_id]).get(SeriesKey(0, job_id), [])
-        first = sum(run.ended_at < at for run in series)
-        chosen = {run.run_id: run.seconds for run in series[max(0, first - RUNS_AROUND) : first + RUNS_AROUND]}
+        series = self._series.of_jobs([job_id]).get(SeriesKey(0, job_id))
+        if series is None:
+            return []
+        first = sum(ended_at < at for ended_at in series.ended_at)
+        around = slice(max(0, first - RUNS_AROUND), first + RUNS_AROUND)
+        chosen = dict(zip(series.run_ids[around], series.seconds[around], strict=True))
         rows: dict[int, AnyRow] = {}
         for part in chunks(chosen):
             query = _COMMANDS.where(invocations.c.run_id.in_(part)).order_by(invocations.c.model_results)

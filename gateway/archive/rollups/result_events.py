@@ -46,21 +46,28 @@ class OutcomeReader:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.commands: dict[int, Command] = {}
+        self._full_refreshes = False
         self._materializations: dict[int, str | None] = {}
 
     def learn(self, invocation_ids: Iterable[int]) -> None:
         """Reads the commands that are not known yet. Must come before `outcome` is asked of them."""
+        unknown = sorted(key for key in invocation_ids if key not in self.commands)
+        if not unknown:
+            return
         columns = (invocations.c.id, invocations.c.variant, invocations.c.args_id, invocations.c.job_id)
         query = select(*columns, jobs.c.job_type, jobs.c.details).select_from(invocations)
         query = query.outerjoin(jobs, jobs.c.id == invocations.c.job_id)
-        for part in chunks(sorted(key for key in invocation_ids if key not in self.commands)):
+        for part in chunks(unknown):
             for row in self._connection.execute(query.where(invocations.c.id.in_(part))):
                 variant = row.variant if row.args_id is not None else _variant_of_steps(row.details)
                 self.commands[row.id] = Command(variant, row.job_type in CI_JOB_TYPES, row.job_id)
+                self._full_refreshes = self._full_refreshes or variant == Variant.FULL_REFRESH
 
     def learn_nodes(self, pairs: Iterable[tuple[int, int | None]]) -> None:
         """Reads the materializations of nodes, each after its invocation: only full refreshes ask for them."""
         commands, known = self.commands, self._materializations
+        if not self._full_refreshes:
+            return
         unknown = {
             node_id
             for invocation_id, node_id in pairs

@@ -201,7 +201,7 @@ def _summed_up(environment_id: int, series: Sequence[RuntimeSeries], missing: Se
         tuple(change for changes_of_series in series for change in changes_of_series.change_points),
         runs=sum(map(len, looked_at)),
         since=min((samples[0].ended_at for samples in looked_at), default=None),
-        alarming_runs_per_day=sum(map(runs_per_day, slow)),
+        alarming_runs_per_day=sum(runs_per_day([sample.ended_at for sample in samples]) for samples in slow),
         missing=tuple(missing),
         source=FactSource.DISCOVERY,
     )

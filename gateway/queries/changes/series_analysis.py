@@ -95,7 +95,7 @@ def _change(
         certainty=Certainty.CONFIRMED if change.p <= changes.CONFIRMED else Certainty.SUSPECTED,
         before_seconds=change.before,
         after_seconds=change.after,
-        seconds_per_day=seconds_per_day(samples, change.before, change.after),
+        seconds_per_day=seconds_per_day([sample.ended_at for sample in samples], change.before, change.after),
         last_run_id=counting[change.place - 1].run_id,
         first_run_id=first.run_id,
         earliest_run_id=counting[change.earliest].run_id,
