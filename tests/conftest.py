@@ -20,7 +20,7 @@ from gateway.ingest.folders import ingest_folder
 from gateway.local_platform.app import create_platform
 from gateway.settings import Settings
 from tests.archive.postgres import Server, missing, running_server
-from tests.demo_archive import copy_archive, sources_digest
+from tests.demo_archive import copy_archive
 from tests.local_platform.reckoning import Reckoning
 from tests.oracle.account import Oracle
 from tests.served_platform import CopyStore, NewStore, Platform
@@ -80,7 +80,7 @@ def oracle(demo_folder: Path) -> Oracle:
 def demo_store(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of a SQL archive that holds the demo."""
     place = tmp_path_factory.mktemp("store") / "runs.db"
-    copy_archive(sources_digest(), place, partial(store_folder, demo_folder))
+    copy_archive("demo", place, partial(store_folder, demo_folder))
     return f"sqlite:///{place}"
 
 
@@ -115,6 +115,16 @@ def postgres() -> Iterator[Server]:
         pytest.skip(reason)
     with running_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def demo_on_postgres(demo_folder: Path, postgres: Server) -> str:
+    """The address of a PostgreSQL archive that holds the demo, to be copied."""
+    store = postgres.new_database()
+    archive = Archive.open(store)
+    assert not ingest_folder(archive, demo_folder).problems
+    archive.close()
+    return store
 
 
 @pytest.fixture(scope="session")
@@ -173,13 +183,12 @@ def copy_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="session")
-def platform(demo_folder: Path, demo_store: str, new_store: NewStore, copy_store: CopyStore) -> Iterator[Platform]:
+def platform(
+    request: pytest.FixtureRequest, demo_store: str, new_store: NewStore, copy_store: CopyStore
+) -> Iterator[Platform]:
     """The platform over the demo."""
-    store = new_store()
-    is_sqlite = store.startswith("sqlite")
-    archive = Archive.open(copy_store(demo_store) if is_sqlite else store)
-    # In a copy everything is there already.
-    assert is_sqlite or not ingest_folder(archive, demo_folder).problems
+    is_sqlite = new_store().startswith("sqlite")
+    archive = Archive.open(copy_store(demo_store if is_sqlite else request.getfixturevalue("demo_on_postgres")))
     yield Platform(TestClient(create_platform(archive)), archive)
     archive.close()
 

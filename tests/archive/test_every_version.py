@@ -65,7 +65,7 @@ def artifact_sets(public: Path) -> Iterator[dict[str, Path]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("every", daily_and_nightly(5, 1))
+@pytest.mark.parametrize("every", daily_and_nightly(10, 1))
 def test_every_public_artifact_is_read_and_answers_every_field(public: Path, tmp_path: Path, every: int) -> None:
     """Each set of files gets an account of its own, so that sets of one project do not become one state."""
     sets = one_of_each_version(public)[::every]

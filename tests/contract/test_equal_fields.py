@@ -14,6 +14,7 @@ from gateway.settings import Settings
 from tests.conftest import stored
 from tests.generated.demo import read_schema
 from tests.identity.canaries import places, write_account
+from tests.repetitions import daily_and_nightly
 from tests.serving import Gateway, serving
 
 pytestmark = pytest.mark.external
@@ -123,7 +124,7 @@ DEMO_VIEWS = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("every", daily_and_nightly(25, 1))
 async def test_equal_ids_have_equal_fields_over_the_demo(demo_store: str, every: int) -> None:
     cache = Cache()
     async with over(demo_store) as gateway:

@@ -74,7 +74,7 @@ async def slow(schema: GraphQLSchema, text: str, variables: dict[str, Any]) -> b
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", daily_and_nightly(150, 750))
+@pytest.mark.parametrize("count", daily_and_nightly(50, 750))
 @pytest.mark.parametrize("hostility", [0.0, 0.005, 0.03, 0.2])
 async def test_generated_queries_come_to_the_same(
     schema: strawberry.Schema, hostility: float, count: int, caplog: pytest.LogCaptureFixture
@@ -99,7 +99,7 @@ def test_generated_queries_are_valid_and_of_every_kind(schema: strawberry.Schema
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seeds", daily_and_nightly(10, 40))
+@pytest.mark.parametrize("seeds", daily_and_nightly(4, 40))
 @pytest.mark.parametrize("count", [None, 1, 2, 5])
 @pytest.mark.parametrize("yes", [True, False])
 async def test_fragments_interfaces_and_deciding_variables(
@@ -202,15 +202,14 @@ async def test_documents_that_ask_for_the_same_keys_share_a_class(schema: strawb
     conjure(1, 0.0)
     operations = Operations(schema)
 
-    def classes() -> int:
-        gc.collect()
-        return sum(isinstance(one, type) and one.__name__ == "Row" for one in gc.get_objects())
+    def classes() -> set[type]:
+        return {kind for kind in msgspec.Struct.__subclasses__() if kind.__name__ == "Row"}
 
     before = classes()
     texts = [f"query Q{number} {{ things {{ id same: label }} }}" for number in range(20)]
     answers = {await fast(schema, operations, text, {}) for text in texts}
     assert len(answers) == 1
-    assert classes() == before + 1
+    assert len(classes() - before) == 1
 
 
 def test_no_more_classes_are_kept_than_there_is_room_for() -> None:

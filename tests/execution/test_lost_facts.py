@@ -77,7 +77,7 @@ def notice_work(gateway: Gateway) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", daily_and_nightly(60, 200))
+@pytest.mark.parametrize("count", daily_and_nightly(25, 200))
 async def test_generated_queries_get_the_same_bytes_whatever_is_at_hand(pair: Pair, oracle: Oracle, count: int) -> None:
     generator = QueryGenerator(41, read_schema(), demo_values(oracle), Shape(fields=12, depth=6))
     chance, began, same = Random(41), notice_work(pair.fast), 0  # noqa: S311

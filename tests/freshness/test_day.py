@@ -11,7 +11,7 @@ from tests.freshness.day import EVERY, Plan, simulate
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("webhooks", [False, True])
+@pytest.mark.parametrize("webhooks", [pytest.param(False, marks=pytest.mark.nightly), True])
 async def test_dashboards_cost_what_changes_and_not_what_is_looked_at(tmp_path: Path, webhooks: bool) -> None:
     plan = Plan(projects=4, hours=0.4, opened=(0.1, 0.4), between_runs=120, webhooks=webhooks)
     day = await simulate(plan, tmp_path)

@@ -27,11 +27,11 @@ from tests.repetitions import daily_and_nightly
 from tests.serving import Gateway, serving
 from tests.sharing.conftest import own_redis
 
-SHARED = 40
+SHARED = 20
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", daily_and_nightly(150, 2_000))
+@pytest.mark.parametrize("count", daily_and_nightly(50, 2_000))
 async def test_every_valid_query_is_answered_as_the_files_have_it(answers: Gateway, oracle: Oracle, count: int) -> None:
     findings = await Campaign(answers, oracle, seed=20).ask_valid(count)
     assert findings.faults == []
@@ -83,7 +83,7 @@ async def test_replicas_that_share_a_redis_answer_the_same(settings: Settings, o
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", daily_and_nightly(300, 5_000))
+@pytest.mark.parametrize("count", daily_and_nightly(150, 5_000))
 async def test_no_mutated_query_breaks_anything(warm_gateway: Gateway, oracle: Oracle, count: int) -> None:
     findings = await Campaign(warm_gateway, oracle, seed=21).ask_mutated(count)
     assert findings.faults == []

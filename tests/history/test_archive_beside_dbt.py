@@ -422,12 +422,9 @@ async def test_an_archive_that_goes_in_the_midst_is_named_and_dbt_tells_the_rest
 @pytest.mark.slow
 @pytest.mark.external
 async def test_a_server_that_goes_in_the_midst_is_named_and_dbt_tells_the_rest(
-    beside: Beside, postgres: Server, demo_folder: Path, oracle: Oracle
+    beside: Beside, postgres: Server, demo_on_postgres: str, oracle: Oracle
 ) -> None:
-    database = postgres.new_database()
-    archive = Archive.open(database)
-    ingest_folder(archive, demo_folder)
-    archive.close()
+    database = postgres.copy(demo_on_postgres)
     model, other = sorted(oracle.models, key=lambda one: len(one.history))[-2:]
     async with serving(beside(database)) as gateway:
         before = await gateway.ask(RUNS, id=model.id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
 from tests.conftest import copied, stored
 from tests.history.statements import noted_statements
-from tests.identity.callers import Holder, known_to
+from tests.identity.callers import Holder, known_to, reduced
 from tests.oracle.account import Oracle
 from tests.serving import Gateway, serving
 
@@ -104,22 +103,25 @@ async def test_models_are_counted_by_one_statement_and_none_is_read(gateway: Gat
 async def test_a_run_that_arrives_shows_when_its_environment_is_checked_again(
     demo_folder: Path, oracle: Oracle, tmp_path: Path
 ) -> None:
-    earlier = tmp_path / "earlier"
-    newest = max(oracle.runs, key=lambda run: run.created)
-    shutil.copytree(demo_folder, earlier, ignore=lambda _, names: [name for name in names if name == str(newest.id)])
-    store = stored(earlier, tmp_path)
+    job = max(oracle.production_jobs, key=lambda job: job.runs[0].created)
+    folder = reduced(demo_folder, tmp_path / "runs", [job.environment_id])
+    (arriving,) = folder.glob(f"*/*/{job.runs[0].id}")
+    elsewhere = arriving.rename(tmp_path / "arriving")
+    store, earlier = stored(folder, tmp_path), Oracle(folder)
     impatient = Settings(
         store_url=store, revision_interval=1e-9, topology_seconds=1e-9, stale_seconds=0, history_source="archive"
     )
     async with serving(impatient) as gateway:
         before = await gateway.ask(RANKING, n=20)
-        assert before.data["account"]["slowestModels"] == ranking_of(Oracle(earlier), 20)
+        assert before.data["account"]["slowestModels"] == ranking_of(earlier, 20)
         archive = Archive.open(store)
-        ingest_folder(archive, demo_folder)
+        elsewhere.rename(arriving)
+        ingest_folder(archive, folder)
         archive.close()
         with noted_statements() as noted:
             after = await gateway.ask(RANKING, n=20)
-    assert after.data["account"]["slowestModels"] == ranking_of(oracle, 20)
+    assert after.data["account"]["slowestModels"] == ranking_of(Oracle(folder), 20)
+    assert after.data != before.data
     assert any("recent_results" in one for one in noted)
 
 

@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 from graphql import GraphQLObjectType, GraphQLSchema
 
-from gateway.archive.archive import Archive
-from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
 from tests.archive.postgres import Server
 from tests.generated.demo import demo_values, read_schema
@@ -120,11 +118,8 @@ async def test_lists_of_runs_are_told_by_the_archive_as_by_the_admin_api(setting
 
 @pytest.mark.slow
 @pytest.mark.external
-async def test_lists_of_runs_in_postgresql(settings: Settings, postgres: Server, demo_folder: Path) -> None:
-    database = postgres.new_database()
-    archive = Archive.open(database)
-    ingest_folder(archive, demo_folder)
-    archive.close()
+async def test_lists_of_runs_in_postgresql(settings: Settings, postgres: Server, demo_on_postgres: str) -> None:
+    database = postgres.copy(demo_on_postgres)
     async with serving(Settings(store_url=database, history_source="archive")) as there, serving(settings) as by_dbt:
         for question in RUN_LISTS.values():
             assert (await there.ask(question)).data == (await by_dbt.ask(question)).data

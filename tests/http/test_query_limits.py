@@ -35,6 +35,7 @@ from tests.http.conftest import SmallExecutor
 from tests.http.hostile_documents import GENERATORS
 from tests.http.raw_http import post
 from tests.http.steps import Counter
+from tests.repetitions import daily_and_nightly
 
 OPEN = QueryLimits(*([10**9] * 8))
 
@@ -108,7 +109,7 @@ def documents(draw: st.DrawFn) -> str:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(documents())
 def test_the_figures_are_those_of_the_unfolded_document(text: str) -> None:
     document = parse(text)
@@ -182,7 +183,7 @@ def test_the_largest_operation_counts() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [600, 6000])
+@pytest.mark.parametrize("size", daily_and_nightly(600, 6000))
 @pytest.mark.parametrize("name", GENERATORS)
 async def test_a_document_that_grows_without_end_is_refused(
     app: Starlette, executor: SmallExecutor, name: str, size: int

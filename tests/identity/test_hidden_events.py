@@ -14,6 +14,7 @@ from tests.freshness.conftest import ChangingDbt
 from tests.freshness.test_webhooks import SECRET, signature
 from tests.identity.callers import Holder, known_to
 from tests.oracle.account import Oracle
+from tests.repetitions import daily_and_nightly
 from tests.serving import Gateway, serving
 
 FINANCE, EVERYBODY = Holder("finance", ("finance",)), Holder("everybody")
@@ -71,7 +72,7 @@ async def told(settings: Settings, oracle: Oracle, eventful: int | None) -> tupl
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stale_seconds", [0, 60])
+@pytest.mark.parametrize("stale_seconds", daily_and_nightly(60, 0))
 async def test_runs_in_hidden_projects_change_no_answer_count_or_age(
     demo_store: str, oracle: Oracle, stale_seconds: float
 ) -> None:

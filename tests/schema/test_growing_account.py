@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from gateway.archive.archive import Archive
 from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
 from tests.conftest import stored
+from tests.demo_archive import folder_of_runs
 from tests.freshness.conftest import Clock
 from tests.oracle.account import Oracle
 from tests.serving import Gateway, serving
@@ -70,14 +70,8 @@ def expected(oracle: Oracle) -> Mapping[str, object]:
 def earlier_folder(demo_folder: Path, oracle: Oracle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo up to the run in which the full refresh of marketing was cancelled."""
     cancelled = next(run for run in oracle.job(302003).runs if run.record["status"] == 30)
-    folder = tmp_path_factory.mktemp("earlier") / "runs"
-    folder.mkdir()
-    os.link(demo_folder / "account.json", folder / "account.json")
-    for run in oracle.runs:
-        if run.created <= cancelled.created:
-            (found,) = demo_folder.glob(f"*/*/{run.id}")
-            shutil.copytree(found, folder / found.relative_to(demo_folder), copy_function=os.link)
-    return folder
+    earlier = [run.id for run in oracle.runs if run.created <= cancelled.created]
+    return folder_of_runs(demo_folder, tmp_path_factory.mktemp("earlier"), earlier)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +110,9 @@ async def test_new_runs_are_seen_when_the_facts_have_been_checked_again_and_not_
         assert await answer(checking) == before
         assert await answer(believing) == before
         archive = Archive.open(store)
-        ingest_folder(archive, demo_folder)
+        known = {run.id for run in Oracle(earlier_folder).runs}
+        later = [run.id for run in oracle.runs if run.id not in known]
+        ingest_folder(archive, folder_of_runs(demo_folder, tmp_path / "later", later))
         archive.close()
         assert await answer(believing) == before
         assert await answer(checking) == expected(oracle) != before

@@ -173,7 +173,7 @@ async def large(large_store: str) -> AsyncIterator[Gateway]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("models", [10, 50, 200])
+@pytest.mark.parametrize("models", [10, 50, pytest.param(200, marks=pytest.mark.nightly)])
 async def test_only_batches_of_histories_grow_with_the_number_of_models(large: Gateway, models: int) -> None:
     asked = await large.count(NESTED.replace("50", str(models)))
     assert asked.pop("ModelHistories") == math.ceil(3 * models / 100)

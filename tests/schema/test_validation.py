@@ -39,7 +39,7 @@ def schema() -> GraphQLSchema:
     return read_schema()
 
 
-@pytest.fixture(scope="module", params=daily_and_nightly(100, 400))
+@pytest.fixture(scope="module", params=daily_and_nightly(40, 400))
 def documents(schema: GraphQLSchema, oracle: Oracle, request: pytest.FixtureRequest) -> Sequence[DocumentNode]:
     """Valid and spoilt ones, and such as are made to hurt."""
     return list(parsed([*texts(schema, oracle, request.param), *[generate(12) for generate in GENERATORS.values()]]))

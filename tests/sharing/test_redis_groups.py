@@ -111,7 +111,8 @@ class Watch:
         harm()
         started = time.monotonic()
         async with asyncio.timeout(90):
-            assert not await self.once(), "Redis is missed"
+            # On a busy machine another server may have taken over before the first question is answered.
+            assert not await self.once() or await is_replaced(), "Redis is missed"
             while not (await is_replaced() and await self.once()):
                 await self.once()
         return time.monotonic() - started
@@ -124,11 +125,17 @@ async def cache_of(gateway: Gateway) -> str:
 async def shares_with_a_new_one(store: str, url: str, right: Any) -> None:
     """A gateway that has just started asks dbt for nothing that another one has read."""
     patient = sharing(store, url, cache_seconds=PATIENCE)
-    async with serving(patient) as first, serving(patient) as second:
+    async with serving(patient) as first:
         assert await first.data(QUESTION) == right
-        await asyncio.sleep(0.3)
-        assert await second.count(QUESTION) == {}
-        assert await second.data(QUESTION) == right
+
+        async def asks_nothing() -> bool:
+            """What the first one writes is there some time after its answer."""
+            async with serving(patient) as second:
+                requests = await second.count(QUESTION)
+                assert await second.data(QUESTION) == right
+            return requests == {}
+
+        await until(asks_nothing)
 
 
 @pytest.mark.slow

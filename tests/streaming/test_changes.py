@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +18,7 @@ from gateway.ingest.folders import ingest_folder
 from gateway.settings import Settings
 from tests.clock import Clock
 from tests.conftest import stored
+from tests.demo_archive import folder_of_runs
 from tests.oracle.account import Oracle, Run
 from tests.serving import Call
 from tests.streaming.conftest import LiveGateway, hear, live, subscribe, until
@@ -38,15 +38,15 @@ def late_runs(oracle: Oracle) -> list[Run]:
 def lacking(demo_folder: Path, oracle: Oracle, late_runs: list[Run], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database of a store that lacks the newest runs."""
     place = tmp_path_factory.mktemp("lacking")
-    folder = place / "runs"
-    folder.mkdir()
-    os.link(demo_folder / "account.json", folder / "account.json")
-    for run in oracle.runs:
-        if run.created < late_runs[0].created:
-            (found,) = demo_folder.glob(f"*/*/{run.id}")
-            shutil.copytree(found, folder / found.relative_to(demo_folder), copy_function=os.link)
-    stored(folder, place)
+    earlier = [run.id for run in oracle.runs if run.created < late_runs[0].created]
+    stored(folder_of_runs(demo_folder, place, earlier), place)
     return place / "runs.db"
+
+
+@pytest.fixture(scope="module")
+def late_folder(demo_folder: Path, late_runs: list[Run], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds the newest runs alone."""
+    return folder_of_runs(demo_folder, tmp_path_factory.mktemp("late"), [run.id for run in late_runs])
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ def growing(lacking: Path, tmp_path: Path) -> str:
     return f"sqlite:///{shutil.copy(lacking, tmp_path / 'runs.db')}"
 
 
-def grow(store: str, demo_folder: Path) -> None:
+def grow(store: str, late_folder: Path) -> None:
     archive = Archive.open(store)
-    ingest_folder(archive, demo_folder)
+    ingest_folder(archive, late_folder)
     archive.close()
 
 
@@ -123,7 +123,7 @@ async def looks(gateway: LiveGateway, clock: Clock, count: int = 1) -> None:
 
 
 async def test_runs_that_come_in_and_the_rankings_they_change_are_told(
-    growing: str, demo_folder: Path, oracle: Oracle, late_runs: list[Run]
+    growing: str, late_folder: Path, oracle: Oracle, late_runs: list[Run]
 ) -> None:
     async with live(patient(growing)) as gateway, gateway.talk() as connection:
         told = Told(gateway, connection)
@@ -131,12 +131,12 @@ async def test_runs_that_come_in_and_the_rankings_they_change_are_told(
         # What is news differs from what the first look saw: that must be over.
         seen = len(_looks(gateway))
         await until(lambda: len(_looks(gateway)) >= seen + 2)
-        await asyncio.to_thread(grow, growing, demo_folder)
+        await asyncio.to_thread(grow, growing, late_folder)
         await told.hear_of(oracle, late_runs)
 
 
 async def test_what_was_read_just_before_a_run_ended_is_no_news(
-    growing: str, demo_folder: Path, oracle: Oracle, late_runs: list[Run]
+    growing: str, late_folder: Path, oracle: Oracle, late_runs: list[Run]
 ) -> None:
     """Facts count for an event that were true half an interval ago, but not those that the event has outdated."""
     clock = Clock()
@@ -152,7 +152,7 @@ async def test_what_was_read_just_before_a_run_ended_is_no_news(
         clock.now += 0.06
         for query in (longest, newest):
             await http.post(gateway.url, json={"query": query}, headers={"Cache-Control": "max-age=0"})
-        await asyncio.to_thread(grow, growing, demo_folder)
+        await asyncio.to_thread(grow, growing, late_folder)
         clock.now += 0.06
         await told.hear_of(oracle, late_runs, "runs", "longest")
         # The first of those questions has read the headers too, so that revisions are news at the next look.
@@ -161,7 +161,7 @@ async def test_what_was_read_just_before_a_run_ended_is_no_news(
 
 
 async def test_what_dbt_does_not_tell_at_once_is_told_later(
-    growing: str, demo_folder: Path, oracle: Oracle, late_runs: list[Run]
+    growing: str, late_folder: Path, oracle: Oracle, late_runs: list[Run]
 ) -> None:
     """Nothing else happens that would have it read again."""
     failed: set[str] = set()
@@ -178,7 +178,7 @@ async def test_what_dbt_does_not_tell_at_once_is_told_later(
         await told.begin()
         seen = len(_looks(gateway))
         await until(lambda: len(_looks(gateway)) >= seen + 2)
-        await asyncio.to_thread(grow, growing, demo_folder)
+        await asyncio.to_thread(grow, growing, late_folder)
         gateway.upstream.fault = fail_once
         await told.hear_of(oracle, late_runs)
     assert any(one.startswith("runs/") for one in failed)
@@ -212,7 +212,7 @@ def _looks(gateway: LiveGateway) -> list[str]:
     return [call.operation for call in gateway.upstream.calls if call.operation == "EnvironmentHeaders"]
 
 
-async def test_a_ranking_from_which_a_project_is_missing_is_not_told(growing: str, demo_folder: Path) -> None:
+async def test_a_ranking_from_which_a_project_is_missing_is_not_told(growing: str) -> None:
     """It would differ from the one before for that reason only."""
     async with live(patient(growing)) as gateway, gateway.talk() as connection:
         query = "subscription { slowestModelsChanged(first: 3, sendInitial: true) { model { id } } }"

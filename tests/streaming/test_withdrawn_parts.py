@@ -29,8 +29,16 @@ def write(file: Path, *holders: Holder) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after", [(), (FINANCE_ONLY,), (BOTH,)], ids=["withdrawn", "reduced", "unchanged"])
-@pytest.mark.parametrize("accept", [OLDER, "multipart/mixed", "text/event-stream"])
+@pytest.mark.parametrize(
+    ("accept", "after"),
+    [
+        pytest.param(accept, after, id=f"{accept}-{name}", marks=() if is_daily else pytest.mark.nightly)
+        for accept in (OLDER, "multipart/mixed", "text/event-stream")
+        for name, after in (("withdrawn", ()), ("reduced", (FINANCE_ONLY,)), ("unchanged", (BOTH,)))
+        # By day every way of asking, and every change of the key.
+        for is_daily in (name == "withdrawn" or accept == "multipart/mixed",)
+    ],
+)
 async def test_no_part_comes_for_a_key_that_grants_something_else(
     demo_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: tuple[Holder, ...], accept: str
 ) -> None:

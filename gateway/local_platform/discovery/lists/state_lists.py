@@ -10,10 +10,10 @@ from typing import Any
 from gateway.archive.artifacts.node_content import tags_of
 from gateway.archive.tables.rows import AnyRow
 from gateway.local_platform.discovery.fields.catalog_fields import columns_of, row_count, table_of
+from gateway.local_platform.discovery.fields.data_test_fields import last_known_result, test_type
 from gateway.local_platform.discovery.fields.execution_info import run_status
 from gateway.local_platform.discovery.fields.field_readers import Arguments
 from gateway.local_platform.discovery.fields.freshness_fields import freshness_status
-from gateway.local_platform.discovery.fields.test_fields import last_known_result, test_type
 from gateway.local_platform.discovery.lists.paging import ENVIRONMENT_PAGE, ConnectionPage, page_size, rows_after
 from gateway.local_platform.discovery.nodes import content
 from gateway.local_platform.discovery.nodes.session import EnvironmentState, Session

@@ -9,12 +9,12 @@ from typing import Any
 from gateway.archive.artifacts.node_content import materialization
 from gateway.archive.tables.rows import AnyRow
 from gateway.local_platform.discovery.fields.catalog_fields import columns_of, stats_of
+from gateway.local_platform.discovery.fields.data_test_fields import TEST_FIELDS
 from gateway.local_platform.discovery.fields.exposure_fields import EXPOSURE_FIELDS
 from gateway.local_platform.discovery.fields.field_readers import Reader, Readers
 from gateway.local_platform.discovery.fields.freshness_fields import criteria_of_check, freshness_status
 from gateway.local_platform.discovery.fields.macro_fields import MACRO_FIELDS
 from gateway.local_platform.discovery.fields.node_fields import NODE_FIELDS, RELATION_FIELDS, SOURCE_FIELDS, by_content
-from gateway.local_platform.discovery.fields.test_fields import TEST_FIELDS
 from gateway.local_platform.discovery.lists.paging import cursor_of
 from gateway.local_platform.discovery.lists.run_listing import RunNodes, listing_of, related_in_run
 from gateway.local_platform.discovery.lists.state_lists import package_names

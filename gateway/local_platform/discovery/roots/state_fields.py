@@ -8,6 +8,11 @@ from typing import Any
 
 from gateway.local_platform.discovery.fields import relatives
 from gateway.local_platform.discovery.fields.catalog_fields import catalogued
+from gateway.local_platform.discovery.fields.data_test_fields import (
+    DEFINED_TEST_FIELDS,
+    WHOLE_TEST_FIELDS,
+    last_known_result,
+)
 from gateway.local_platform.discovery.fields.execution_info import attempted, execution
 from gateway.local_platform.discovery.fields.exposure_fields import EXPOSURE_FIELDS, upstream_freshness
 from gateway.local_platform.discovery.fields.field_readers import Readers
@@ -25,11 +30,6 @@ from gateway.local_platform.discovery.fields.semantic_fields import (
     METRIC_FIELDS,
     SAVED_QUERY_FIELDS,
     SEMANTIC_MODEL_FIELDS,
-)
-from gateway.local_platform.discovery.fields.test_fields import (
-    DEFINED_TEST_FIELDS,
-    WHOLE_TEST_FIELDS,
-    last_known_result,
 )
 from gateway.local_platform.discovery.lists.state_lists import everything, package_names
 from gateway.local_platform.discovery.nodes import content
